@@ -1,0 +1,218 @@
+"""The decision: what to do next about one scale set, from what is desired and what was seen.
+
+`decide` is pure and is the only place where anything is decided: the daemon, `plan` and the tests run it.
+It is a ladder of early returns; each rung assumes that those above it did not apply. It asks for a fact
+that costs a request (`Look`) only on the rung that needs it, so the caller loops: look, decide, until
+there is a Decision.
+
+The safety rule: no instance of a second domain is touched while one of the first is not back and healthy.
+It holds without memory because it asks only about instances as they are: while any instance that is up to
+date is not back, or any is in transition, nothing is started. Instances that were broken before the rollout
+reached them cost nothing and go first, one domain at a time; they are being cured.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from reconciler.rollout.decision import Decision, Look, Reason
+from reconciler.rollout.domains import Domain, DomainsUnknown, Grouping, grouping
+from reconciler.rollout.health import State, ailment, readable, state
+from reconciler.rollout.observed import Absent, Instance, Model, Observed
+from reconciler.rollout.refusal import refusal
+from reconciler.rollout.step import PatchModel, Upgrade
+from reconciler.rollout.survey import Survey, survey
+from reconciler.spec.duration import written
+from reconciler.spec.image import same, short
+from reconciler.spec.scale_set import Converge, ScaleSet
+
+# A step that Azure accepted and that shows no effect is not repeated sooner: the list may be behind, and an
+# upgrade that failed is not helped by haste.
+_RETRY = timedelta(minutes=5)
+
+_BUSY = frozenset({"creating", "updating", "deleting", "migrating"})
+
+
+def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
+    """At most one step towards `desired`, or the fact that is still to be looked at.
+
+    A step is never decided without having seen that Azure runs no rolling upgrade of its own.
+    """
+    decision = _ladder(desired, observed)
+    if isinstance(decision, Look) or decision.step is None:
+        return decision
+    if observed.tried and observed.tried.step == decision.step:
+        again = observed.tried.at + _RETRY
+        if observed.at < again:
+            return replace(
+                decision,
+                step=None,
+                message=f"{decision.message}; asked at {observed.tried.at:%H:%M:%S} and nothing has changed "
+                f"yet, asking again at {again:%H:%M:%S}",
+            )
+    if observed.rolling_upgrade is None:
+        return Look.ROLLING_UPGRADE
+    return decision
+
+
+def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
+    if desired.suspend:
+        return Decision(Reason.SUSPENDED, "spec.suspend is true; nothing is changed until it is false")
+    model = observed.model
+    if model is None:
+        return Look.MODEL
+    if isinstance(model, Absent):
+        return Decision(Reason.NOT_FOUND, f"there is no scale set {desired.target.id}")
+    if refused := refusal(desired.image, model, observed.rolling_upgrade):
+        return refused
+    if model.provisioning in _BUSY:
+        return Decision(
+            Reason.AZURE_BUSY, f"Azure is at work on the scale set ({model.provisioning})", soon=True
+        )
+    if model.image is None or not same(model.image, desired.image):
+        was = short(model.image) if model.image else "none"
+        return Decision(
+            Reason.MODEL_DRIFT,
+            f"the model is on {was}; setting its image to {short(desired.image)}",
+            step=PatchModel(desired.image, model.etag),
+            soon=True,
+        )
+    if observed.instances is None:
+        return Look.INSTANCES
+    return _roll(desired, model, observed.instances, observed.at)
+
+
+def _roll(desired: ScaleSet, model: Model, instances: Sequence[Instance], at: datetime) -> Decision:
+    """The rungs that need the instances; the model is right by now."""
+    if unread := _unread(model, instances):
+        return Decision(Reason.PARTIAL_READ, f"{unread}; nothing is done on a partial read", soon=True)
+    try:
+        domain_of = grouping(desired.rollout.by, instances)
+    except DomainsUnknown as error:
+        return Decision(Reason.DOMAINS_UNKNOWN, str(error))
+
+    standing = {each.id: state(each, model.health_source, at) for each in instances}
+    staying = [each for each in instances if standing[each.id] is not State.LEAVING]
+    outdated = [each for each in staying if not _up_to_date(each, desired)]
+    behind = frozenset(each.id for each in outdated)
+    counts = survey(staying, domain_of, standing, behind)
+
+    if unsettled := [each for each in staying if _unsettled(standing[each.id], each.id in behind)]:
+        return _waiting(unsettled, domain_of, desired.health.timeout, at, counts)
+
+    movable = [
+        each for each in outdated if not each.protected and standing[each.id] in {State.BACK, State.BROKEN}
+    ]
+    if not movable:
+        pending = sum(not each.latest_model for each in staying if each.id not in behind)
+        return _settled(desired, outdated, pending, counts)
+    broken = [each for each in movable if standing[each.id] is State.BROKEN]
+    return _next_batch(desired, broken or movable, domain_of, counts)
+
+
+def _unread(model: Model, instances: Sequence[Instance]) -> str:
+    """What is missing from the list of instances, or "". More rows than capacity is overprovisioning."""
+    if len(instances) < model.capacity:
+        return f"Azure listed {len(instances)} instances of {model.capacity}"
+    dark = [instance.name for instance in instances if not readable(instance)]
+    return f"Azure sent no state for {_some(dark)}" if dark else ""
+
+
+def _up_to_date(instance: Instance, desired: ScaleSet) -> bool:
+    """Judged by the image it runs. `latestModelApplied` also turns false for other people's changes."""
+    on_image = instance.image is not None and same(instance.image, desired.image)
+    return on_image and (instance.latest_model or desired.rollout.converge is Converge.IMAGE)
+
+
+def _unsettled(stands: State, outdated: bool) -> bool:
+    """Whether a rollout must wait for it: it was upgraded and is not back, or Azure is at work on it."""
+    return stands is State.RETURNING or (stands is State.BROKEN and not outdated)
+
+
+def _waiting(
+    unsettled: Sequence[Instance], domain_of: Grouping, timeout: timedelta, at: datetime, counts: Survey
+) -> Decision:
+    domains = _listed(sorted({domain_of(each) for each in unsettled}))
+    overdue = [each for each in unsettled if each.since is not None and at - each.since > timeout]
+    if overdue:
+        held = "" if counts.up_to_date == counts.total else "; no other instance is touched until then"
+        return Decision(
+            Reason.HEALTH_CHECK_FAILED,
+            f"{domains}: {_ailing(overdue)}, not healthy within {written(timeout)} of the last change{held}",
+            survey=counts,
+        )
+    return Decision(
+        Reason.WAITING_FOR_INSTANCES,
+        f"{domains}: waiting for {_ailing(unsettled)}; {_done(counts)}",
+        soon=True,
+        survey=counts,
+    )
+
+
+def _next_batch(
+    desired: ScaleSet, candidates: Sequence[Instance], domain_of: Grouping, counts: Survey
+) -> Decision:
+    domain = min(domain_of(each) for each in candidates)
+    members = sorted(
+        (each for each in candidates if domain_of(each) == domain), key=lambda each: int(each.id)
+    )
+    batch = members[: desired.rollout.max_batch.of(counts.total)]
+    named = _some(each.name for each in batch)
+    return Decision(
+        Reason.UPGRADING,
+        f"{domain}: upgrading {_counted(batch)} to {short(desired.image)} ({named}); {_done(counts)}",
+        step=Upgrade(tuple(each.id for each in batch), desired.image),
+        soon=True,
+        survey=counts.taking(domain, len(batch)),
+    )
+
+
+def _settled(desired: ScaleSet, outdated: Sequence[Instance], pending: int, counts: Survey) -> Decision:
+    """Nothing is left to do. `pending` counts instances that lack another change of the model."""
+    image = short(desired.image)
+    others = (
+        f"; {pending} lack another change of the model (latestModelApplied is false): "
+        "rollout.converge: model would roll it"
+        if pending
+        else ""
+    )
+    if outdated:
+        left_out = _some(f"{each.name} ({_obstacle(each)})" for each in outdated)
+        return Decision(
+            Reason.INSTANCES_LEFT_OUT,
+            f"{counts.up_to_date} of {counts.total} run {image}; left out: {left_out}{others}",
+            survey=counts,
+        )
+    what = f"all {counts.total} instances run" if counts.total else "no instances; the model is on"
+    return Decision(Reason.UP_TO_DATE, f"{what} {image}{others}", survey=counts)
+
+
+def _obstacle(instance: Instance) -> str:
+    return "protected from scale set actions" if instance.protected else ailment(instance)
+
+
+def _done(counts: Survey) -> str:
+    return f"{counts.up_to_date} of {counts.total} up to date"
+
+
+def _counted(batch: Sequence[Instance]) -> str:
+    return "1 instance" if len(batch) == 1 else f"{len(batch)} instances"
+
+
+def _ailing(instances: Sequence[Instance]) -> str:
+    return _some(f"{each.name} ({ailment(each)})" for each in instances)
+
+
+def _listed(domains: Sequence[Domain]) -> str:
+    return _some(str(domain) for domain in domains)
+
+
+def _some(names: Iterable[str], most: int = 4) -> str:
+    """The first few names, and how many more there are: a line stays a line on a set of 1,000.
+
+    >>> _some(["a", "b", "c", "d", "e", "f"])
+    'a, b, c, d and 2 more'
+    """
+    listed = list(names)
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more

@@ -1,0 +1,89 @@
+"""Which domain an instance belongs to: the unit that a rollout takes down one at a time.
+
+Equal numbers do not mean equal domains: an update domain is one only within its placement group, and
+within its zone on a zonal scale set. To add an ordering: a value of `By`, a branch here, the schema.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from reconciler.rollout.observed import Instance
+from reconciler.spec.scale_set import By
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Domain:
+    """A domain, in the order of a rollout: zone, placement group, number. -1 stands for no number.
+
+    `noun` names what the number counts: "update domain", "fault domain", or "" where zone alone or
+    nothing divides the set.
+    """
+
+    zone: str
+    placement_group: str
+    number: int
+    noun: str
+
+    def __str__(self) -> str:
+        """
+        >>> print(Domain("2", "", 3, "update domain"))
+        zone 2, update domain 3
+        >>> print(Domain("", "", -1, ""))
+        the scale set
+        """
+        parts = [f"zone {self.zone}"] if self.zone else []
+        if self.number >= 0:
+            parts.append(f"{self.noun} {self.number}")
+        if self.placement_group:
+            parts.append(f"placement group {self.placement_group[:8]}")
+        return ", ".join(parts) or "the scale set"
+
+
+Grouping = Callable[[Instance], Domain]
+
+
+class DomainsUnknown(Exception):
+    """The spec goes by a domain that Azure does not report for this scale set."""
+
+
+def grouping(by: By, instances: Sequence[Instance]) -> Grouping:
+    """The function that puts each instance of this scale set into its domain.
+
+    One instance that reports a domain is enough to go by it: Azure numbers instances late, and a straggler
+    without a number must not turn the whole set to another ordering in the middle of a rollout.
+    Raises DomainsUnknown where an ordering was asked for by name and no instance reports such a domain.
+    """
+    numbered = any(instance.update_domain is not None for instance in instances)
+    zonal = any(instance.zone for instance in instances)
+    racked = any(instance.fault_domain is not None for instance in instances)
+    many_groups = len({instance.placement_group for instance in instances} - {""}) > 1
+
+    def update_domain(instance: Instance) -> Domain:
+        return _domain(instance, instance.update_domain, "update domain", many_groups)
+
+    def fault_domain(instance: Instance) -> Domain:
+        return _domain(instance, instance.fault_domain, "fault domain", many_groups)
+
+    def zone(instance: Instance) -> Domain:
+        return update_domain(instance) if numbered else Domain(instance.zone, "", -1, "")
+
+    reported = {By.UPDATE_DOMAIN: numbered, By.ZONE: zonal, By.FAULT_DOMAIN: racked, By.BATCH: True}
+    groupings = {
+        By.UPDATE_DOMAIN: update_domain,
+        By.ZONE: zone,
+        By.FAULT_DOMAIN: fault_domain,
+        By.BATCH: _whole,
+    }
+    for choice in groupings if by is By.AUTO else (by,):
+        if reported[choice]:
+            return groupings[choice]
+    raise DomainsUnknown(f"spec.rollout.by is {by}, but Azure reports none here; use by: auto or by: batch")
+
+
+def _whole(_: Instance) -> Domain:
+    return Domain("", "", -1, "")
+
+
+def _domain(instance: Instance, number: int | None, noun: str, many_groups: bool) -> Domain:
+    group = instance.placement_group if many_groups else ""
+    return Domain(instance.zone, group, -1 if number is None else number, noun)

@@ -1,0 +1,77 @@
+"""What state an instance is in, seen as the rollout must see it: can it be left, is it coming, is it lost?"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from reconciler.rollout.observed import HealthSource, Instance
+
+# What a load balancer's probe finds is not told per instance, so it is given time to find out: twice the
+# default of two answers, 15 seconds apart.
+_PROBING = timedelta(minutes=1)
+
+_IN_TRANSITION = frozenset({"creating", "updating", "migrating"})
+
+
+class State(StrEnum):
+    """How an instance stands with respect to serving its users."""
+
+    BACK = "healthy"  # running, and healthy where its health is known
+    RETURNING = "returning"  # Azure is at work on it, or it has not reported its health yet
+    BROKEN = "unhealthy"  # at rest, and not serving
+    DEALLOCATED = "deallocated"  # given back to Azure, by a person or a Spot eviction
+    LEAVING = "leaving"  # being deleted
+
+
+def state(instance: Instance, source: HealthSource, at: datetime) -> State:
+    """How `instance` stands at the moment `at`.
+
+    "Unknown" health counts as unhealthy, as in Azure's rolling upgrades.
+
+    "PowerState/stopped" is broken and not set aside like a deallocated one: a guest can power itself off,
+    so a bad image can, and the rollout must stop at it.
+    """
+    if instance.provisioning == "deleting":
+        return State.LEAVING
+    if instance.provisioning in _IN_TRANSITION:
+        return State.RETURNING
+    if instance.power in {"deallocated", "deallocating"}:
+        return State.DEALLOCATED
+    if instance.provisioning == "failed":
+        return State.BROKEN
+    if instance.power == "starting":
+        return State.RETURNING
+    if instance.power != "running":
+        return State.BROKEN
+    return _health(instance, source, at)
+
+
+def _health(instance: Instance, source: HealthSource, at: datetime) -> State:
+    match instance.health:
+        case "healthy":
+            return State.BACK
+        case "initializing":
+            return State.RETURNING
+        case "" if source is HealthSource.EXTENSION and instance.latest_model:
+            return State.RETURNING  # the extension is on it and has not spoken yet
+        case "" if source is HealthSource.PROBE and instance.since and at - instance.since < _PROBING:
+            return State.RETURNING
+        case "":
+            return State.BACK  # nothing that could report health is on this instance
+        case _:
+            return State.BROKEN
+
+
+def readable(instance: Instance) -> bool:
+    """Whether the row says enough to judge it: a provisioning state, and a power state once it is at rest."""
+    if not instance.provisioning:
+        return False
+    return bool(instance.power) or instance.provisioning != "succeeded"
+
+
+def ailment(instance: Instance) -> str:
+    """What is wrong with it, in Azure's words, for a message: "unhealthy", "stopped", "failed (code)"."""
+    if instance.provisioning != "succeeded":
+        return f"{instance.provisioning} ({instance.error})" if instance.error else instance.provisioning
+    if instance.power != "running":
+        return instance.power
+    return instance.health or "no health reported yet"

@@ -1,0 +1,92 @@
+"""What was seen of one scale set at one moment, in our words and frozen.
+
+Every fact costs a request and is looked at only when the decision asks for it (`Look`): the scale set, its
+instances, and whether Azure runs a rolling upgrade of its own. None always means not looked at, which is not
+the same as empty.
+Azure's state words ("Succeeded", "PowerState/running") are kept, folded to lower case.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, StrEnum
+
+from reconciler.rollout.step import Tried
+from reconciler.spec.image import Image
+
+
+class HealthSource(StrEnum):
+    """Where the health of an instance comes from; Azure allows one."""
+
+    EXTENSION = "Application Health extension"
+    PROBE = "load balancer probe"
+    NONE = "none"
+
+
+class Absent(Enum):
+    """Azure says that there is no such scale set."""
+
+    ABSENT = "absent"
+
+
+ABSENT = Absent.ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The scale set itself: "GET virtualMachineScaleSets/N", or a row of a list of them."""
+
+    id: str
+    etag: str
+    location: str
+    image: Image | None  # None: Azure sent no image, or one of a kind that we do not know
+    capacity: int
+    provisioning: str
+    mode: str  # upgradePolicy.mode; "" where Azure sent none
+    orchestration: str
+    automatic_os_upgrade: bool
+    service_fabric: bool
+    health_source: HealthSource
+    zones: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One row of "GET virtualMachineScaleSets/N/virtualMachines?$expand=instanceView"."""
+
+    id: str
+    name: str
+    image: Image | None  # what it runs: with its exactVersion, where Azure gives one
+    latest_model: bool
+    provisioning: str  # "" where the row carries no such status
+    power: str
+    health: str
+    since: datetime | None  # when the provisioning state last changed
+    error: str  # what Azure says of a failed provisioning
+    protected: bool  # protectFromScaleSetActions
+    zone: str
+    placement_group: str
+    update_domain: int | None
+    fault_domain: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RollingUpgrade:
+    """Azure's own rolling upgrade: "GET rollingUpgrades/latest"; `code` is "" when none ever ran."""
+
+    code: str = ""
+
+    @property
+    def running(self) -> bool:
+        """Whether Azure is moving instances by itself right now."""
+        return self.code in {"RollingForward", "RollingBack"}
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One look at one scale set; `tried` is None where nothing was, or by another process."""
+
+    at: datetime
+    model: Model | Absent | None = None
+    instances: tuple[Instance, ...] | None = None
+    rolling_upgrade: RollingUpgrade | None = None
+    tried: Tried | None = None

@@ -1,0 +1,54 @@
+"""Scale sets that the reconciler does not touch, and why: a second writer, or a change Azure never allows.
+
+Each refusal stands until a person changes the spec or the scale set; none is worked around. To add one: a
+branch here, a `Reason`, a row in the README's table, a row in the test's table.
+"""
+
+from reconciler.rollout.decision import Decision, Reason
+from reconciler.rollout.observed import Model, RollingUpgrade
+from reconciler.spec.image import Image
+
+
+def refusal(image: Image, model: Model, rolling_upgrade: RollingUpgrade | None) -> Decision | None:
+    """Why `model` must not be brought to `image`, or None. Most lasting reason first."""
+    if model.orchestration.casefold() == "flexible":
+        return Decision(
+            Reason.FLEXIBLE_ORCHESTRATION,
+            "the scale set is in Flexible orchestration, which has no update domains; only Uniform is rolled",
+        )
+    if model.service_fabric:
+        return Decision(
+            Reason.SERVICE_FABRIC,
+            "the Service Fabric extension is installed: its infrastructure service upgrades these nodes; "
+            "remove the spec",
+        )
+    if model.automatic_os_upgrade:
+        return Decision(
+            Reason.AUTOMATIC_OS_UPGRADE,
+            "automatic OS image upgrade is on, so Azure changes images too; "
+            "set upgradePolicy.automaticOSUpgradePolicy.enableAutomaticOSUpgrade to false",
+        )
+    if model.mode != "Manual":
+        return Decision(
+            Reason.NOT_MANUAL_MODE,
+            f"the upgrade mode is {model.mode or 'not set'}: Azure itself would upgrade instances as soon as "
+            "the model changes; set upgradePolicy.mode to Manual",
+        )
+    if rolling_upgrade and rolling_upgrade.running:
+        return Decision(
+            Reason.NATIVE_UPGRADE_IN_PROGRESS,
+            f"a rolling upgrade of Azure's own is running ({rolling_upgrade.code}); "
+            "wait for it or cancel it (az vmss rolling-upgrade cancel)",
+        )
+    if model.image is None:
+        return Decision(
+            Reason.IMAGE_UNREADABLE,
+            "the model has no image reference of a kind that is known here; nothing is changed",
+        )
+    if model.image.kind != image.kind:
+        return Decision(
+            Reason.IMAGE_TYPE_IMMUTABLE,
+            f"the scale set runs a {model.image.kind} image and the spec names a {image.kind} one: Azure "
+            f"never changes the type; name a {model.image.kind} image, or make a new scale set",
+        )
+    return None

@@ -1,0 +1,44 @@
+"""The steps there are: what a decision may have done to Azure, one at a time."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.spec.image import Image
+
+
+@dataclass(frozen=True, slots=True)
+class PatchModel:
+    """Set the image of the model, if the model is still the one that was seen (`etag`)."""
+
+    image: Image
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """Bring these instances, and no others, to the model ("manualupgrade"), which is on `image`.
+
+    The one place where a list of instance ids is checked: Azure reads an empty list or "*" as all of them.
+    """
+
+    instance_ids: tuple[str, ...]
+    image: Image
+
+    def __post_init__(self) -> None:
+        if not self.instance_ids or not all(id_.isdigit() for id_ in self.instance_ids):
+            raise ValueError(f"an upgrade names its instances by number, one at least: {self.instance_ids!r}")
+
+
+Step = PatchModel | Upgrade
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """The last step that Azure accepted, and when.
+
+    Known only to the process that took it. It spares Azure the same request twice and is never needed to
+    be safe: a new process may repeat a step, which changes nothing.
+    """
+
+    step: Step
+    at: datetime

@@ -1,0 +1,1 @@
+"""What git declares: the types of a spec, and how files become them."""

@@ -1,0 +1,96 @@
+"""Amounts of instances: a count, or a percentage of the scale set, as Azure and Kubernetes write them."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from reconciler.spec.scalar import Atom, Misread
+from reconciler.spec.wording import quoted
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """So many instances, at least one."""
+
+    instances: int
+
+    def of(self, total: int) -> int:  # noqa: ARG002 - the same question as Percent.of
+        """How many instances of `total` this is: always the count itself."""
+        return self.instances
+
+    def __str__(self) -> str:
+        return str(self.instances)
+
+
+@dataclass(frozen=True, slots=True)
+class Percent:
+    """A share of the scale set, 1 to 100."""
+
+    percent: int
+
+    def of(self, total: int) -> int:
+        """How many instances of `total` this is, rounded up and never less than one.
+
+        Rounded up because instances are spread over five update domains: no domain of an evenly filled set
+        is larger than a fifth of it rounded up, so the default 20% always fits one whole domain.
+
+        >>> Percent(20).of(100), Percent(20).of(18), Percent(20).of(2)
+        (20, 4, 1)
+        """
+        return max(1, math.ceil(total * self.percent / 100))
+
+    def __str__(self) -> str:
+        return f"{self.percent}%"
+
+
+Amount = Count | Percent
+
+_PERCENT = re.compile(r"([0-9]{1,6})\s*%")
+
+
+def amount(value: int | str) -> Amount:
+    """The amount that a spec says, once `mistake` finds none in it.
+
+    >>> amount(5), amount("20%")
+    (Count(instances=5), Percent(percent=20))
+    """
+    return Count(value) if isinstance(value, int) else Percent(int(value.removesuffix("%")))
+
+
+def mistake(value: Atom) -> str | None:
+    """What is wrong with the value as an amount of at least one instance, and the mend."""
+    match value:
+        case bool() | None:
+            return None  # the shape says what is wrong
+        case Misread():
+            return f"is read as {value.meaning}: write a plain number such as 5, or a percentage such as 20%"
+        case float():
+            return f"is {value}: write a whole number such as 5, or a percentage such as 20%"
+        case int():
+            return None if value > 0 else _never(value)
+    if match_ := _PERCENT.fullmatch(value):
+        return _mistaken_percent(int(match_[1]), value)
+    if value.isdecimal() and value.isascii() and len(value) < 7:
+        number = int(value)
+        return (
+            f"{quoted(value)} is text: write {number} without quotes for a count, or {number}%"
+            if number
+            else _never(0)
+        )
+    return f"{quoted(value)} is neither a count nor a percentage: write a number such as 5, or 20%"
+
+
+def _mistaken_percent(percent: int, text: str) -> str | None:
+    if percent == 0:
+        return _never(text)
+    if percent > 100:
+        return f"{quoted(text)} is more than the whole scale set: write 100% or less"
+    return (
+        None
+        if text == f"{percent}%"
+        else f"{quoted(text)} is written with more than it needs: write {percent}%"
+    )
+
+
+def _never(value: int | str) -> str:
+    return f"{value} would never upgrade anything: write 1 or more, or a percentage such as 20%"

@@ -1,0 +1,108 @@
+"""The images a scale set can run, as closed kinds.
+
+Every kind knows how Azure tells two of its images apart: names and resource ids without regard to case.
+A scale set can never change kind ("The Image type for a Virtual Machine Scale Set may not be changed"),
+so `kind` is what the refusal compares. To add a kind: a class here, its place in `Image`, the schema, an
+example spec, and both directions in `reconciler.azure.arm`.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformImage:
+    """A Marketplace image; `version` is exact, such as "24.04.202601010"."""
+
+    kind: ClassVar[str] = "platform"
+    publisher: str
+    offer: str
+    sku: str
+    version: str
+
+    def __str__(self) -> str:
+        """Azure's own URN: publisher:offer:sku:version."""
+        return f"{self.publisher}:{self.offer}:{self.sku}:{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class _ById:
+    id: str
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class GalleryImage(_ById):
+    """A version in an Azure Compute Gallery: ".../galleries/G/images/I/versions/V"."""
+
+    kind: ClassVar[str] = "gallery"
+    __slots__ = ()
+
+
+class CommunityGalleryImage(_ById):
+    """A version in a community gallery: "/CommunityGalleries/G/Images/I/Versions/V"."""
+
+    kind: ClassVar[str] = "communityGallery"
+    __slots__ = ()
+
+
+class SharedGalleryImage(_ById):
+    """A version in a directly shared gallery: "/SharedGalleries/G/Images/I/Versions/V"."""
+
+    kind: ClassVar[str] = "sharedGallery"
+    __slots__ = ()
+
+
+class ManagedImage(_ById):
+    """A managed image resource: ".../providers/Microsoft.Compute/images/I"."""
+
+    kind: ClassVar[str] = "managed"
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VhdImage:
+    """The legacy custom image: the blob URI of a generalized VHD, for scale sets on unmanaged disks."""
+
+    kind: ClassVar[str] = "vhd"
+    uri: str
+
+    def __str__(self) -> str:
+        return self.uri
+
+
+Image = PlatformImage | GalleryImage | CommunityGalleryImage | SharedGalleryImage | ManagedImage | VhdImage
+
+
+def same(one: Image, other: Image) -> bool:
+    """Whether Azure means one and the same image by both.
+
+    >>> same(ManagedImage("/subscriptions/S/images/a"), ManagedImage("/SUBSCRIPTIONS/s/images/A"))
+    True
+    >>> same(ManagedImage("/x"), GalleryImage("/x"))
+    False
+    """
+    return one.kind == other.kind and str(one).casefold() == str(other).casefold()
+
+
+def short(image: Image) -> str:
+    """What tells this image from its neighbours, for tables and one-line messages.
+
+    >>> short(PlatformImage("Canonical", "ubuntu", "server", "24.04.1"))
+    '24.04.1'
+    >>> short(GalleryImage("/subscriptions/S/.../galleries/g/images/web/versions/1.4.0"))
+    'web/1.4.0'
+    >>> short(VhdImage("https://a.blob.core.windows.net/vhds/base-7.vhd"))
+    'base-7.vhd'
+    """
+    match image:
+        case PlatformImage(version=version):
+            return version
+        case VhdImage(uri=uri):
+            return uri.rsplit("/", 1)[-1]
+        case ManagedImage(id=id_):
+            return id_.rsplit("/", 1)[-1]
+        case _:
+            parts = image.id.rstrip("/").split("/")
+            return f"{parts[-3]}/{parts[-1]}" if len(parts) > 3 else image.id

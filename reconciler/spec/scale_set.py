@@ -1,0 +1,84 @@
+"""What one spec declares about one scale set, typed and with every default filled in.
+
+`ScaleSet` holds nothing that would still have to be looked up in another document: an image `ref` is
+resolved when the files are read. Defaults live in the JSON Schema alone; this module has none.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from reconciler.spec.amount import Amount
+from reconciler.spec.image import Image
+from reconciler.spec.problem import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The scale set in Azure that a spec is about. Azure compares all three without regard to case."""
+
+    subscription: str
+    resource_group: str
+    name: str
+
+    @property
+    def id(self) -> str:
+        """The ARM resource id, in the casing of the spec."""
+        return (
+            f"/subscriptions/{self.subscription}/resourceGroups/{self.resource_group}"
+            f"/providers/Microsoft.Compute/virtualMachineScaleSets/{self.name}"
+        )
+
+    @property
+    def key(self) -> str:
+        """The id folded, equal for two ways of writing the same scale set."""
+        return self.id.casefold()
+
+
+class By(StrEnum):
+    """What a rollout goes by: the instances of one such domain at a time."""
+
+    AUTO = "auto"
+    UPDATE_DOMAIN = "updateDomain"
+    ZONE = "zone"
+    FAULT_DOMAIN = "faultDomain"
+    BATCH = "batch"
+
+
+class Converge(StrEnum):
+    """What makes an instance up to date: its image, or also every other pending change of the model."""
+
+    IMAGE = "image"
+    MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """How instances are brought to the image. `max_batch` is of the whole scale set."""
+
+    by: By
+    max_batch: Amount
+    converge: Converge
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """When an upgraded instance counts as lost: not back and healthy within `timeout`."""
+
+    timeout: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleSet:
+    """One document of kind ScaleSet. `interval` is how long its instances may go unlooked at when settled."""
+
+    name: str
+    labels: Mapping[str, str]
+    target: Target
+    image: Image
+    rollout: Rollout
+    health: Health
+    interval: timedelta
+    suspend: bool
+    place: Place

@@ -1,0 +1,97 @@
+"""Values for tests, each with sensible defaults: name only what the case is about."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from reconciler.rollout.observed import HealthSource, Instance, Model, Observed, RollingUpgrade
+from reconciler.spec.amount import Percent
+from reconciler.spec.image import PlatformImage
+from reconciler.spec.problem import Place
+from reconciler.spec.scale_set import By, Converge, Health, Rollout, ScaleSet, Target
+
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
+OLD = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202601010")
+NEW = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202601140")
+NONE_RUNNING = RollingUpgrade("Completed")
+
+
+def spec(name: str = "web", **changes: Any) -> ScaleSet:
+    """The spec of a scale set that is to run NEW."""
+    rollout = {"by": By.AUTO, "max_batch": Percent(20), "converge": Converge.IMAGE}
+    rollout |= {key: changes.pop(key) for key in tuple(changes) if key in rollout}
+    values: dict[str, Any] = {
+        "name": name,
+        "labels": {},
+        "target": Target(SUBSCRIPTION, "shop", name),
+        "image": NEW,
+        "rollout": Rollout(**rollout),  # type: ignore[arg-type]
+        "health": Health(timedelta(minutes=10)),
+        "interval": timedelta(hours=1),
+        "suspend": False,
+        "place": Place(f"specs/{name}.yaml"),
+    }
+    return ScaleSet(**(values | changes))
+
+
+def model(**changes: Any) -> Model:
+    """A scale set of 10 in Manual mode whose model is on NEW already."""
+    values: dict[str, Any] = {
+        "id": spec().target.id,
+        "etag": '"4"',
+        "location": "westeurope",
+        "image": NEW,
+        "capacity": 10,
+        "provisioning": "succeeded",
+        "mode": "Manual",
+        "orchestration": "Uniform",
+        "automatic_os_upgrade": False,
+        "service_fabric": False,
+        "health_source": HealthSource.EXTENSION,
+        "zones": (),
+    }
+    return Model(**(values | changes))
+
+
+def instance(number: int, **changes: Any) -> Instance:
+    """A healthy instance on NEW, in update domain `number` modulo 5."""
+    values: dict[str, Any] = {
+        "id": str(number),
+        "name": f"web_{number}",
+        "image": NEW,
+        "latest_model": True,
+        "provisioning": "succeeded",
+        "power": "running",
+        "health": "healthy",
+        "since": NOW - timedelta(minutes=1),
+        "error": "",
+        "protected": False,
+        "zone": "",
+        "placement_group": "a0000000-0000-0000-0000-000000000000",
+        "update_domain": number % 5,
+        "fault_domain": number % 3,
+    }
+    return Instance(**(values | changes))
+
+
+def outdated(number: int, **changes: Any) -> Instance:
+    """A healthy instance that still runs OLD."""
+    return instance(number, **({"image": OLD, "latest_model": False} | changes))
+
+
+def fleet(*special: Instance, of: int = 10, rest: str = "outdated") -> tuple[Instance, ...]:
+    """Instances 0 to `of` - 1: the special ones as given, the rest "outdated" or "upgraded"."""
+    given = {each.id: each for each in special}
+    make = outdated if rest == "outdated" else instance
+    return tuple(given.get(str(number)) or make(number) for number in range(of))
+
+
+def observed(**changes: Any) -> Observed:
+    """A look at that scale set: the instances are all outdated, and Azure rolls nothing by itself."""
+    values: dict[str, Any] = {
+        "at": NOW,
+        "model": model(),
+        "instances": fleet(),
+        "rolling_upgrade": NONE_RUNNING,
+    }
+    return Observed(**(values | changes))

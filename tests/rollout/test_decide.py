@@ -1,0 +1,414 @@
+"""The ladder, rung by rung: what is seen, and the one line that is decided."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.rollout.decide import decide
+from reconciler.rollout.decision import Decision, Look
+from reconciler.rollout.observed import ABSENT, HealthSource, Observed, RollingUpgrade
+from reconciler.rollout.step import PatchModel, Tried, Upgrade
+from reconciler.spec.amount import Count, Percent
+from reconciler.spec.image import ManagedImage, VhdImage
+from reconciler.spec.scale_set import By, Converge
+from tests.build import NEW, NOW, OLD, fleet, instance, model, observed, outdated, spec
+
+
+def decided(desired: Any, seen: Any) -> Decision:
+    decision = decide(desired, seen)
+    assert isinstance(decision, Decision), f"still to be looked at: {decision}"
+    return decision
+
+
+@pytest.mark.parametrize(
+    ("desired", "seen", "line"),
+    [
+        pytest.param(
+            spec(suspend=True),
+            observed(model=ABSENT),
+            "Suspended: spec.suspend is true; nothing is changed until it is false",
+            id="a suspended spec is left alone, whatever is there",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=ABSENT),
+            "NotFound: there is no scale set /subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/"
+            "shop/providers/Microsoft.Compute/virtualMachineScaleSets/web",
+            id="an absent scale set is named in full",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(orchestration="Flexible", mode="")),
+            "FlexibleOrchestration: the scale set is in Flexible orchestration, which has no update domains; "
+            "only Uniform is rolled",
+            id="Flexible orchestration is refused",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(service_fabric=True, mode="Automatic")),
+            "ServiceFabric: the Service Fabric extension is installed: its infrastructure service upgrades these "
+            "nodes; remove the spec",
+            id="Service Fabric is refused, before its mode is complained about",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(mode="Automatic")),
+            "NotManualMode: the upgrade mode is Automatic: Azure itself would upgrade instances as soon as the model "
+            "changes; set upgradePolicy.mode to Manual",
+            id="Automatic mode is refused",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(mode="Rolling", image=OLD)),
+            "NotManualMode: the upgrade mode is Rolling: Azure itself would upgrade instances as soon as the model "
+            "changes; set upgradePolicy.mode to Manual",
+            id="Rolling mode is refused before the model is touched",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(automatic_os_upgrade=True)),
+            "AutomaticOSUpgrade: automatic OS image upgrade is on, so Azure changes images too; set "
+            "upgradePolicy.automaticOSUpgradePolicy.enableAutomaticOSUpgrade to false",
+            id="automatic OS image upgrade is refused",
+        ),
+        pytest.param(
+            spec(),
+            observed(rolling_upgrade=RollingUpgrade("RollingForward")),
+            "NativeUpgradeInProgress: a rolling upgrade of Azure's own is running (RollingForward); wait for it or "
+            "cancel it (az vmss rolling-upgrade cancel)",
+            id="a rolling upgrade that somebody started natively is waited for",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(image=None)),
+            "ImageUnreadable: the model has no image reference of a kind that is known here; nothing is changed",
+            id="a model without a readable image is not touched",
+        ),
+        pytest.param(
+            spec(image=VhdImage("https://a.blob.core.windows.net/vhds/b.vhd")),
+            observed(model=model(image=ManagedImage("/subscriptions/s/images/a"))),
+            "ImageTypeImmutable: the scale set runs a managed image and the spec names a vhd one: Azure never changes "
+            "the type; name a managed image, or make a new scale set",
+            id="a change of the image's kind is refused",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(provisioning="updating", image=OLD)),
+            "AzureBusy: Azure is at work on the scale set (updating)",
+            id="nothing is started while Azure is still at work",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(image=OLD)),
+            "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140",
+            id="a model on another image is patched",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(image=OLD, provisioning="failed")),
+            "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140",
+            id="a failed scale set is not barred from its cure",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(of=9)),
+            "PartialRead: Azure listed 9 instances of 10; nothing is done on a partial read",
+            id="fewer rows than the capacity are a partial read",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(outdated(3, provisioning="", power=""))),
+            "PartialRead: Azure sent no state for web_3; nothing is done on a partial read",
+            id="a row without a state is a partial read",
+        ),
+        pytest.param(
+            spec(by=By.ZONE),
+            observed(),
+            "DomainsUnknown: spec.rollout.by is zone, but Azure reports none here; use by: auto or by: batch",
+            id="an ordering by zones that are not there is refused",
+        ),
+        pytest.param(
+            spec(),
+            observed(),
+            "Upgrading: update domain 0: upgrading 2 instances to 24.04.202601140 (web_0, web_5); "
+            "0 of 10 up to date",
+            id="the first domain goes first",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(instance(0), instance(5))),
+            "Upgrading: update domain 1: upgrading 2 instances to 24.04.202601140 (web_1, web_6); "
+            "2 of 10 up to date",
+            id="the second goes once the first is back",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(instance(0), instance(5, health="initializing"))),
+            "WaitingForInstances: update domain 0: waiting for web_5 (initializing); 2 of 10 up to date",
+            id="an upgraded instance that is still initializing is waited for",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(instance(0), instance(5, health=""))),
+            "WaitingForInstances: update domain 0: waiting for web_5 (no health reported yet); 2 of 10 up to date",
+            id="an upgraded instance whose extension has not spoken yet is waited for",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(instance(0), outdated(5, provisioning="updating", power="stopping"))),
+            "WaitingForInstances: update domain 0: waiting for web_5 (updating); 1 of 10 up to date",
+            id="an instance under upgrade is waited for, though it still shows the old image",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(instance(0), instance(5, health="unhealthy"))),
+            "WaitingForInstances: update domain 0: waiting for web_5 (unhealthy); 2 of 10 up to date",
+            id="an upgraded instance that is unhealthy stops everything",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(instance(0), instance(5, health="unknown"))),
+            "WaitingForInstances: update domain 0: waiting for web_5 (unknown); 2 of 10 up to date",
+            id="unknown health counts as unhealthy",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(instance(0), instance(5, power="stopped"))),
+            "WaitingForInstances: update domain 0: waiting for web_5 (stopped); 2 of 10 up to date",
+            id="an upgraded instance whose guest powered itself off stops everything",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(instance(5, health="unhealthy", since=NOW - timedelta(minutes=11)))),
+            "HealthCheckFailed: update domain 0: web_5 (unhealthy), not healthy within 10m of the last change; "
+            "no other instance is touched until then",
+            id="past the timeout the wait is called what it is",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(instance(5, health="unhealthy", since=NOW - timedelta(minutes=10)))),
+            "WaitingForInstances: update domain 0: waiting for web_5 (unhealthy); 1 of 10 up to date",
+            id="at the timeout to the second it is still a wait",
+        ),
+        pytest.param(
+            spec(),
+            observed(
+                instances=fleet(
+                    instance(5, provisioning="failed", error="OSProvisioningTimedOut", power="running")
+                )
+            ),
+            "WaitingForInstances: update domain 0: waiting for web_5 (failed (OSProvisioningTimedOut)); "
+            "1 of 10 up to date",
+            id="an upgrade that failed on the new image stops everything and is quoted",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(outdated(3, health="unhealthy"), outdated(9, health="unhealthy"))),
+            "Upgrading: update domain 3: upgrading 1 instance to 24.04.202601140 (web_3); 0 of 10 up to date",
+            id="instances broken before the rollout go first, alone and one domain at a time",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(outdated(0, protected=True), outdated(5, protected=True))),
+            "Upgrading: update domain 1: upgrading 2 instances to 24.04.202601140 (web_1, web_6); "
+            "0 of 10 up to date",
+            id="protected instances are passed over",
+        ),
+        pytest.param(
+            spec(),
+            observed(
+                instances=fleet(
+                    outdated(0, protected=True), outdated(5, power="deallocated", health=""), rest="upgraded"
+                )
+            ),
+            "InstancesLeftOut: 8 of 10 run 24.04.202601140; left out: web_0 (protected from scale set actions), "
+            "web_5 (deallocated)",
+            id="what cannot be upgraded is named with its reason and does not block",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(instance(4, power="deallocated", health=""))),
+            "Upgrading: update domain 0: upgrading 2 instances to 24.04.202601140 (web_0, web_5); "
+            "1 of 10 up to date",
+            id="an upgraded instance that was deallocated since does not block",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(outdated(3, provisioning="deleting"), of=10)),
+            "Upgrading: update domain 0: upgrading 2 instances to 24.04.202601140 (web_0, web_5); 0 of 9 up to date",
+            id="an instance that is being deleted is not counted",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=(*fleet(), instance(10, provisioning="creating", power="", health=""))),
+            "WaitingForInstances: update domain 0: waiting for web_10 (creating); 1 of 11 up to date",
+            id="an instance that scales out meanwhile is waited for",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(rest="upgraded")),
+            "UpToDate: all 10 instances run 24.04.202601140",
+            id="all on the image and healthy is up to date",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(capacity=0), instances=()),
+            "UpToDate: no instances; the model is on 24.04.202601140",
+            id="a scale set of none is up to date by its model",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=tuple(replace(each, latest_model=False) for each in fleet(rest="upgraded"))),
+            "UpToDate: all 10 instances run 24.04.202601140; 10 lack another change of the model "
+            "(latestModelApplied is false): rollout.converge: model would roll it",
+            id="somebody else's pending change is told and not rolled",
+        ),
+        pytest.param(
+            spec(converge=Converge.MODEL),
+            observed(instances=tuple(replace(each, latest_model=False) for each in fleet(rest="upgraded"))),
+            "Upgrading: update domain 0: upgrading 2 instances to 24.04.202601140 (web_0, web_5); "
+            "0 of 10 up to date",
+            id="it is rolled where the spec says converge: model",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(outdated(0, latest_model=True), rest="upgraded")),
+            "Upgrading: update domain 0: upgrading 1 instance to 24.04.202601140 (web_0); 9 of 10 up to date",
+            id="latestModelApplied true beside a wrong image counts as outdated",
+        ),
+        pytest.param(
+            spec(max_batch=Count(1)),
+            observed(),
+            "Upgrading: update domain 0: upgrading 1 instance to 24.04.202601140 (web_0); 0 of 10 up to date",
+            id="a domain larger than the batch is taken in batches",
+        ),
+        pytest.param(
+            spec(max_batch=Count(1)),
+            observed(instances=fleet(instance(0, health="initializing"))),
+            "WaitingForInstances: update domain 0: waiting for web_0 (initializing); 1 of 10 up to date",
+            id="the second batch of a domain waits for the first",
+        ),
+        pytest.param(
+            spec(by=By.BATCH, max_batch=Percent(30)),
+            observed(),
+            "Upgrading: the scale set: upgrading 3 instances to 24.04.202601140 (web_0, web_1, web_2); "
+            "0 of 10 up to date",
+            id="fixed batches go by number",
+        ),
+        pytest.param(
+            spec(by=By.FAULT_DOMAIN, max_batch=Percent(100)),
+            observed(),
+            "Upgrading: fault domain 0: upgrading 4 instances to 24.04.202601140 (web_0, web_3, web_6, web_9); "
+            "0 of 10 up to date",
+            id="fault domains go by their number",
+        ),
+        pytest.param(
+            spec(),
+            observed(
+                model=model(health_source=HealthSource.NONE),
+                instances=fleet(*(instance(number, health="") for number in (0, 5))),
+            ),
+            "Upgrading: update domain 1: upgrading 2 instances to 24.04.202601140 (web_1, web_6); "
+            "2 of 10 up to date",
+            id="without a health source a running instance is back",
+        ),
+    ],
+)
+def test_the_line(desired: Any, seen: Any, line: str) -> None:
+    assert decided(desired, seen).line == line
+
+
+def test_a_suspended_scale_set_is_not_even_looked_at() -> None:
+    assert decided(spec(suspend=True), Observed(NOW)).step is None
+
+
+def test_a_patch_carries_the_image_and_the_etag_that_was_seen() -> None:
+    decision = decided(spec(), observed(model=model(image=OLD, etag='"7"')))
+    assert decision.step == PatchModel(NEW, '"7"')
+
+
+def test_an_upgrade_names_the_instances_of_one_domain() -> None:
+    assert decided(spec(), observed()).step == Upgrade(("0", "5"), NEW)
+
+
+@pytest.mark.parametrize(
+    ("seen", "look"),
+    [
+        pytest.param(Observed(NOW), Look.MODEL, id="the scale set itself comes first"),
+        pytest.param(
+            observed(instances=None, rolling_upgrade=None),
+            Look.INSTANCES,
+            id="instances are looked at only once the model is right",
+        ),
+        pytest.param(
+            observed(model=model(image=OLD), instances=None, rolling_upgrade=None),
+            Look.ROLLING_UPGRADE,
+            id="a patch needs no instances, but the word that Azure rolls nothing itself",
+        ),
+        pytest.param(
+            observed(rolling_upgrade=None),
+            Look.ROLLING_UPGRADE,
+            id="an upgrade needs the word that Azure rolls nothing itself",
+        ),
+    ],
+)
+def test_a_fact_that_costs_a_request_is_asked_for_on_its_rung(seen: Any, look: Look) -> None:
+    assert decide(spec(), seen) is look
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param(observed(model=ABSENT, instances=None, rolling_upgrade=None), id="absent"),
+        pytest.param(
+            observed(model=model(mode="Automatic"), instances=None, rolling_upgrade=None), id="refused"
+        ),
+        pytest.param(
+            observed(model=model(provisioning="updating"), instances=None, rolling_upgrade=None), id="busy"
+        ),
+        pytest.param(observed(instances=fleet(rest="upgraded"), rolling_upgrade=None), id="settled"),
+    ],
+)
+def test_nothing_more_is_looked_at_where_nothing_is_to_be_done(seen: Any) -> None:
+    assert decided(spec(), seen).step is None
+
+
+@pytest.mark.parametrize(
+    ("since", "step"),
+    [
+        pytest.param(timedelta(minutes=4, seconds=59), None, id="not again within five minutes"),
+        pytest.param(timedelta(minutes=5), Upgrade(("0", "5"), NEW), id="again after five minutes"),
+    ],
+)
+def test_a_step_that_azure_accepted_and_that_shows_no_effect_is_not_repeated_at_once(
+    since: timedelta, step: Upgrade | None
+) -> None:
+    tried = Tried(Upgrade(("0", "5"), NEW), NOW - since)
+    assert decided(spec(), observed(tried=tried)).step == step
+
+
+def test_a_withheld_step_says_when_it_was_asked_for_and_when_it_will_be_again() -> None:
+    tried = Tried(Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=1))
+    assert decided(spec(), observed(tried=tried)).line.endswith(
+        "; asked at 08:59:00 and nothing has changed yet, asking again at 09:04:00"
+    )
+
+
+def test_another_image_is_another_step_and_is_not_withheld() -> None:
+    tried = Tried(Upgrade(("0", "5"), OLD), NOW)
+    assert decided(spec(), observed(tried=tried)).step == Upgrade(("0", "5"), NEW)
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        pytest.param((), id="none at all, which Azure reads as all"),
+        pytest.param(("*",), id="the star, which is all"),
+        pytest.param(("0", ""), id="an empty one"),
+    ],
+)
+def test_an_upgrade_without_named_instances_cannot_be_made(ids: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="names its instances by number"):
+        Upgrade(ids, NEW)

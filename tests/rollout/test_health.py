@@ -1,0 +1,66 @@
+"""How an instance stands, from what Azure says of it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.rollout.health import State, state
+from reconciler.rollout.observed import HealthSource
+from tests.build import NOW, instance
+
+
+@pytest.mark.parametrize(
+    ("facts", "stands"),
+    [
+        pytest.param({}, State.BACK, id="running and healthy"),
+        pytest.param({"health": "initializing"}, State.RETURNING, id="within its grace period"),
+        pytest.param({"health": "unhealthy"}, State.BROKEN, id="unhealthy"),
+        pytest.param({"health": "unknown"}, State.BROKEN, id="unknown health is unhealthy"),
+        pytest.param({"health": ""}, State.RETURNING, id="its extension has not spoken yet"),
+        pytest.param(
+            {"health": "", "latest_model": False},
+            State.BACK,
+            id="not on the model that brought the extension",
+        ),
+        pytest.param({"provisioning": "creating", "power": ""}, State.RETURNING, id="being created"),
+        pytest.param({"provisioning": "updating", "power": "stopped"}, State.RETURNING, id="being upgraded"),
+        pytest.param(
+            {"provisioning": "updating", "power": "deallocated"}, State.RETURNING, id="moved while off"
+        ),
+        pytest.param({"provisioning": "deleting"}, State.LEAVING, id="being deleted"),
+        pytest.param({"provisioning": "failed"}, State.BROKEN, id="failed, though it runs"),
+        pytest.param({"power": "starting"}, State.RETURNING, id="starting"),
+        pytest.param({"power": "stopping"}, State.BROKEN, id="stopping"),
+        pytest.param({"power": "stopped"}, State.BROKEN, id="powered off"),
+        pytest.param({"power": "deallocated", "health": ""}, State.DEALLOCATED, id="deallocated"),
+        pytest.param({"power": "deallocating", "health": ""}, State.DEALLOCATED, id="being deallocated"),
+        pytest.param(
+            {"power": "deallocated", "provisioning": "failed"},
+            State.DEALLOCATED,
+            id="evicted for good, so failed",
+        ),
+    ],
+)
+def test_with_the_health_extension(facts: dict[str, Any], stands: State) -> None:
+    assert state(instance(0, **facts), HealthSource.EXTENSION, NOW) is stands
+
+
+@pytest.mark.parametrize("source", [HealthSource.PROBE, HealthSource.NONE])
+def test_without_the_extension_running_is_enough(source: HealthSource) -> None:
+    assert state(instance(0, health=""), source, NOW) is State.BACK
+
+
+def test_a_probe_that_does_report_is_believed() -> None:
+    assert state(instance(0, health="unhealthy"), HealthSource.PROBE, NOW) is State.BROKEN
+
+
+@pytest.mark.parametrize(
+    ("age", "stands"),
+    [
+        pytest.param(timedelta(seconds=59), State.RETURNING, id="changed less than a minute ago"),
+        pytest.param(timedelta(minutes=1), State.BACK, id="changed a minute ago"),
+    ],
+)
+def test_a_probe_that_does_not_report_is_given_a_minute(age: timedelta, stands: State) -> None:
+    assert state(instance(0, health="", since=NOW - age), HealthSource.PROBE, NOW) is stands

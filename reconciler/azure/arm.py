@@ -1,0 +1,208 @@
+"""Azure's JSON in our words and back. Pure; takes the SDK's models or plain JSON, both being mappings.
+
+Written against recorded traffic, and forgiving about it: whatever Azure leaves out is "", None or False
+here, and the decision refuses to act on what it cannot read. Only what no answer of Azure's ever lacks is
+insisted on; without it the answer is garbled (`Garbled`).
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from reconciler.rollout.observed import HealthSource, Instance, Model, RollingUpgrade
+from reconciler.spec.image import (
+    CommunityGalleryImage,
+    GalleryImage,
+    Image,
+    ManagedImage,
+    PlatformImage,
+    SharedGalleryImage,
+    VhdImage,
+)
+
+Json = Mapping[str, Any]
+
+_SERVICE_FABRIC = ("microsoft.azure.servicefabric", ("servicefabricnode", "servicefabriclinuxnode"))
+_APPLICATION_HEALTH = (
+    "microsoft.managedservices",
+    ("applicationhealthlinux", "applicationhealthwindows"),
+)
+
+
+class Garbled(Exception):
+    """An answer without what every such answer has."""
+
+
+def model(body: Json) -> Model:
+    """A scale set, from GET or from a row of a list. Raises Garbled."""
+    try:
+        id_, properties = str(body["id"]), body["properties"]
+        # A Flexible scale set may have no sku of its own, and so no capacity.
+        capacity = int(body["sku"]["capacity"]) if body.get("sku") else 0
+    except (KeyError, TypeError, ValueError) as error:
+        raise Garbled(f"Azure sent a scale set without {error}") from error
+    profile = _mapping(properties, "virtualMachineProfile")
+    policy = _mapping(properties, "upgradePolicy")
+    extensions = _extensions(profile)
+    return Model(
+        id=id_,
+        etag=_text(body, "etag"),
+        location=_text(body, "location"),
+        image=_image(_mapping(profile, "storageProfile")),
+        capacity=capacity,
+        provisioning=_text(properties, "provisioningState").lower(),
+        mode=_text(policy, "mode"),
+        orchestration=_text(properties, "orchestrationMode"),
+        automatic_os_upgrade=bool(
+            _mapping(policy, "automaticOSUpgradePolicy").get("enableAutomaticOSUpgrade", False)
+        ),
+        service_fabric=_has(extensions, _SERVICE_FABRIC),
+        health_source=_health_source(profile, extensions),
+        zones=tuple(body.get("zones") or ()),
+    )
+
+
+def instance(row: Json) -> Instance:
+    """A row of the list of instances, with its instance view expanded. Raises Garbled."""
+    try:
+        id_, properties = str(row["instanceId"]), row["properties"]
+    except (KeyError, TypeError) as error:
+        raise Garbled(f"Azure sent an instance without {error}") from error
+    view = _mapping(properties, "instanceView")
+    provisioned = _status(view.get("statuses"), "ProvisioningState/")
+    # An instance that is being created has no view yet: its own state must do.
+    stands = _words(provisioned) or _text(properties, "provisioningState").lower()
+    return Instance(
+        id=id_,
+        name=_text(row, "name") or id_,
+        image=_image(_mapping(properties, "storageProfile")),
+        latest_model=bool(properties.get("latestModelApplied", False)),
+        provisioning=stands if view or stands != "succeeded" else "",
+        power=_words(_status(view.get("statuses"), "PowerState/")),
+        health=_words(_status([_mapping(view, "vmHealth").get("status")], "HealthState/")),
+        since=_time(provisioned.get("time")),
+        error=_error(provisioned),
+        protected=bool(_mapping(properties, "protectionPolicy").get("protectFromScaleSetActions", False)),
+        zone=next(iter(row.get("zones") or ()), ""),
+        placement_group=_text(view, "placementGroupId"),
+        update_domain=view.get("platformUpdateDomain"),
+        fault_domain=view.get("platformFaultDomain"),
+    )
+
+
+def rolling_upgrade(body: Json) -> RollingUpgrade:
+    """Azure's own rolling upgrade, from "rollingUpgrades/latest"."""
+    return RollingUpgrade(_text(_mapping(_mapping(body, "properties"), "runningStatus"), "code"))
+
+
+def image_patch(image: Image) -> dict[str, Any]:
+    """The body of the PATCH that sets the image of the model, and nothing else of it.
+
+    Azure merges: what the new kind of reference leaves out keeps its stored value, so the whole reference is
+    sent.
+    """
+    match image:
+        case VhdImage(uri=uri):
+            storage: dict[str, Any] = {"osDisk": {"image": {"uri": uri}}}
+        case PlatformImage():
+            storage = {
+                "imageReference": {
+                    "publisher": image.publisher,
+                    "offer": image.offer,
+                    "sku": image.sku,
+                    "version": image.version,
+                }
+            }
+        case CommunityGalleryImage(id=id_):
+            storage = {"imageReference": {"communityGalleryImageId": id_}}
+        case SharedGalleryImage(id=id_):
+            storage = {"imageReference": {"sharedGalleryImageId": id_}}
+        case GalleryImage(id=id_) | ManagedImage(id=id_):
+            storage = {"imageReference": {"id": id_}}
+    return {"properties": {"virtualMachineProfile": {"storageProfile": storage}}}
+
+
+def _image(storage: Json) -> Image | None:
+    """The image of a model or an instance; an instance's `exactVersion` says more than its `version`."""
+    reference = _mapping(storage, "imageReference")
+    exact = _text(reference, "exactVersion")
+    if id_ := _text(reference, "communityGalleryImageId"):
+        return CommunityGalleryImage(_versioned(id_, exact))
+    if id_ := _text(reference, "sharedGalleryImageId"):
+        return SharedGalleryImage(_versioned(id_, exact))
+    if id_ := _text(reference, "id"):
+        return GalleryImage(_versioned(id_, exact)) if "/galleries/" in id_.lower() else ManagedImage(id_)
+    if _text(reference, "publisher"):
+        return PlatformImage(
+            publisher=_text(reference, "publisher"),
+            offer=_text(reference, "offer"),
+            sku=_text(reference, "sku"),
+            version=exact or _text(reference, "version"),
+        )
+    uri = _text(_mapping(_mapping(storage, "osDisk"), "image"), "uri")
+    return VhdImage(uri) if uri else None
+
+
+def _versioned(id_: str, exact: str) -> str:
+    """An id of an image definition, completed by the version that the instance really has."""
+    return id_ if "/versions/" in id_.lower() or not exact else f"{id_}/versions/{exact}"
+
+
+def _health_source(profile: Json, extensions: Iterable[Json]) -> HealthSource:
+    if _has(extensions, _APPLICATION_HEALTH):
+        return HealthSource.EXTENSION
+    probe = _mapping(_mapping(profile, "networkProfile"), "healthProbe")
+    return HealthSource.PROBE if probe else HealthSource.NONE
+
+
+def _extensions(profile: Json) -> list[Json]:
+    listed = _mapping(profile, "extensionProfile").get("extensions") or ()
+    return [_mapping(extension, "properties") for extension in listed]
+
+
+def _has(extensions: Iterable[Json], wanted: tuple[str, tuple[str, ...]]) -> bool:
+    publisher, types = wanted
+    return any(
+        _text(each, "publisher").lower() == publisher and _text(each, "type").lower() in types
+        for each in extensions
+    )
+
+
+def _status(statuses: Iterable[Json | None] | None, prefix: str) -> Json:
+    """The status of one family. Selected by its code: the order of a list of statuses is not promised."""
+    for status in statuses or ():
+        if status and _text(status, "code").lower().startswith(prefix.lower()):
+            return status
+    return {}
+
+
+def _words(status: Json) -> str:
+    """The state in a status code, folded: "running" of "PowerState/running"."""
+    parts = _text(status, "code").lower().split("/")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def _error(provisioned: Json) -> str:
+    """The error code of "ProvisioningState/failed/VMExtensionProvisioningError", or Azure's message."""
+    parts = _text(provisioned, "code").split("/")
+    if len(parts) < 2 or parts[1].lower() != "failed":
+        return ""
+    return parts[2] if len(parts) > 2 else _text(provisioned, "message")
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
+
+
+def _mapping(body: Json, key: str) -> Json:
+    value = body.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(body: Json, key: str) -> str:
+    value = body.get(key)
+    return value if isinstance(value, str) else ""

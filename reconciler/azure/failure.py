@@ -1,0 +1,105 @@
+"""What can go wrong with a call to Azure, typed by what to do next.
+
+    AzureFailure
+     ├── Refused       Azure says never: a person must change the spec or the scale set
+     ├── Conflict      somebody else was faster: look again, then decide anew
+     ├── Throttled     too many requests: come back at a time
+     └── Unreachable   no answer, or none that makes sense: back off
+
+Classified by status first and Azure's code second: throttling and permanent denial share the code
+"OperationNotAllowed", and a failed precondition is told only by its status.
+"""
+
+from datetime import timedelta
+
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+
+
+class AzureFailure(Exception):
+    """A call failed. `str()` is one line in Azure's own words."""
+
+    reason = "AzureFailure"
+
+
+class Refused(AzureFailure):
+    """Azure will give the same answer until a person changes something."""
+
+    reason = "Refused"
+
+
+class Conflict(AzureFailure):
+    """The scale set is no longer what was looked at, or something else is at work on it."""
+
+    reason = "Conflict"
+
+
+class Throttled(AzureFailure):
+    """Azure asks to be left alone for `retry_after`."""
+
+    reason = "Throttled"
+
+    def __init__(self, message: str, retry_after: timedelta) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unreachable(AzureFailure):
+    """Whether the call had an effect is not known; the next look tells."""
+
+    reason = "Unreachable"
+
+
+# Codes that say never, whatever their status (Azure sends some as 400, 404 or 409).
+_NEVER = frozenset(
+    {
+        "AuthorizationFailed",
+        "GalleryImageNotFound",
+        "ImageNotFound",
+        "LinkedAuthorizationFailed",
+        "OperationNotAllowed",
+        "PlatformImageNotFound",
+        "PropertyChangeNotAllowed",
+        "SubscriptionNotFound",
+    }
+)
+_DEFAULT_REST = timedelta(minutes=1)  # every Compute bucket refills within a minute
+_LONGEST = 300  # characters of Azure's message that fit a log line
+
+
+def failure(error: AzureError) -> AzureFailure:
+    """`error` as one of ours."""
+    message = _line(error)
+    if not isinstance(error, HttpResponseError) or error.response is None:
+        return Unreachable(message)
+    status = error.response.status_code or 0
+    if status == 429:
+        return Throttled(message, _retry_after(error))
+    if status >= 500 or status in {0, 200, 401, 408} or isinstance(error, ClientAuthenticationError):
+        return Unreachable(message)
+    if status == 412 or "instanceIds" in _target(error):
+        return Conflict(message)  # an instance that scaled in meanwhile is named in "target"
+    if _code(error) in _NEVER or status not in {404, 409}:
+        return Refused(message)
+    return Conflict(message)
+
+
+def _retry_after(error: HttpResponseError) -> timedelta:
+    seconds = str(getattr(error.response, "headers", {}).get("Retry-After", ""))
+    return timedelta(seconds=int(seconds)) if seconds.isdigit() else _DEFAULT_REST
+
+
+def _code(error: HttpResponseError) -> str:
+    return str(getattr(error.error, "code", None) or "")
+
+
+def _target(error: HttpResponseError) -> str:
+    return str(getattr(error.error, "target", None) or "")
+
+
+def _line(error: AzureError) -> str:
+    if isinstance(error, HttpResponseError) and error.error is not None:
+        text = f"{error.error.code}: {error.error.message}"
+    else:
+        text = str(error.message or error)
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _LONGEST else flat[: _LONGEST - 1] + "…"

@@ -1,0 +1,273 @@
+"""Azure's JSON in our words, on bodies of the shapes that Azure sends."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from reconciler.azure import arm
+from reconciler.rollout.observed import HealthSource
+from reconciler.spec.image import (
+    CommunityGalleryImage,
+    GalleryImage,
+    Image,
+    ManagedImage,
+    PlatformImage,
+    SharedGalleryImage,
+    VhdImage,
+)
+
+UBUNTU = {"publisher": "Canonical", "offer": "UbuntuServer", "sku": "18.04-LTS", "version": "18.04.202401161"}
+VERSION = (
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/G/images/web/versions/1.4.0"
+)
+
+
+def scale_set(**properties: Any) -> dict[str, Any]:
+    return {
+        "id": "/subscriptions/S/resourceGroups/RG/providers/Microsoft.Compute/virtualMachineScaleSets/vmss1",
+        "location": "westus",
+        "sku": {"name": "Standard_DS1_v2", "tier": "Standard", "capacity": 2},
+        "etag": '"4"',
+        "properties": {
+            "orchestrationMode": "Uniform",
+            "upgradePolicy": {"mode": "Manual"},
+            "virtualMachineProfile": {"storageProfile": {"imageReference": UBUNTU}},
+            "provisioningState": "Succeeded",
+        }
+        | properties,
+    }
+
+
+def extensions(*listed: tuple[str, str]) -> dict[str, Any]:
+    return {
+        "virtualMachineProfile": {
+            "extensionProfile": {
+                "extensions": [{"name": "x", "properties": {"publisher": p, "type": t}} for p, t in listed]
+            }
+        }
+    }
+
+
+def row(**properties: Any) -> dict[str, Any]:
+    return {
+        "name": "vmss1_3",
+        "instanceId": "3",
+        "zones": ["2"],
+        "properties": {
+            "latestModelApplied": True,
+            "provisioningState": "Succeeded",
+            "storageProfile": {"imageReference": {**UBUNTU, "version": "latest", "exactVersion": "18.04.7"}},
+            "instanceView": view(),
+        }
+        | properties,
+    }
+
+
+def view(*codes: str, **more: Any) -> dict[str, Any]:
+    listed = codes or ("ProvisioningState/succeeded", "PowerState/running")
+    return {
+        "placementGroupId": "11111111-2222-3333-4444-555555555555",
+        "platformUpdateDomain": 0,
+        "platformFaultDomain": 4,
+        "statuses": [{"code": code, "time": "2024-08-26T09:01:11.1234567+00:00"} for code in listed],
+    } | more
+
+
+def test_a_scale_set_in_our_words() -> None:
+    model = arm.model(scale_set())
+    assert (model.etag, model.capacity, model.provisioning, model.mode) == ('"4"', 2, "succeeded", "Manual")
+    assert model.image == PlatformImage(**UBUNTU)
+    assert (model.automatic_os_upgrade, model.service_fabric, model.health_source) == (
+        False,
+        False,
+        HealthSource.NONE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("properties", "field", "value"),
+    [
+        pytest.param(
+            {
+                "upgradePolicy": {
+                    "mode": "Manual",
+                    "automaticOSUpgradePolicy": {"enableAutomaticOSUpgrade": True},
+                }
+            },
+            "automatic_os_upgrade",
+            True,
+            id="automatic OS upgrade",
+        ),
+        pytest.param({"upgradePolicy": None}, "mode", "", id="no upgrade policy, as on some Flexible sets"),
+        pytest.param(
+            extensions(("Microsoft.Azure.ServiceFabric", "ServiceFabricLinuxNode")),
+            "service_fabric",
+            True,
+            id="the Service Fabric extension",
+        ),
+        pytest.param(
+            extensions(("Microsoft.ManagedServices", "ApplicationHealthLinux")),
+            "health_source",
+            HealthSource.EXTENSION,
+            id="the health extension for Linux",
+        ),
+        pytest.param(
+            extensions(("microsoft.managedservices", "applicationhealthwindows")),
+            "health_source",
+            HealthSource.EXTENSION,
+            id="the health extension in other casing",
+        ),
+        pytest.param(
+            {"virtualMachineProfile": {"networkProfile": {"healthProbe": {"id": "/probes/p"}}}},
+            "health_source",
+            HealthSource.PROBE,
+            id="a load balancer probe",
+        ),
+        pytest.param({"virtualMachineProfile": {}}, "image", None, id="a model without an image"),
+    ],
+)
+def test_a_fact_of_the_model(properties: dict[str, Any], field: str, value: object) -> None:
+    assert getattr(arm.model(scale_set(**properties)), field) == value
+
+
+@pytest.mark.parametrize(
+    ("storage", "image"),
+    [
+        pytest.param({"imageReference": {"id": VERSION}}, GalleryImage(VERSION), id="gallery"),
+        pytest.param(
+            {"imageReference": {"id": "/x/images/i"}}, ManagedImage("/x/images/i"), id="managed image"
+        ),
+        pytest.param(
+            {"imageReference": {"communityGalleryImageId": "/CommunityGalleries/c/Images/i/Versions/1.0.0"}},
+            CommunityGalleryImage("/CommunityGalleries/c/Images/i/Versions/1.0.0"),
+            id="community gallery",
+        ),
+        pytest.param(
+            {
+                "imageReference": {
+                    "sharedGalleryImageId": "/SharedGalleries/s/Images/i",
+                    "exactVersion": "1.0.0",
+                }
+            },
+            SharedGalleryImage("/SharedGalleries/s/Images/i/versions/1.0.0"),
+            id="an instance of a shared gallery definition, by its exact version",
+        ),
+        pytest.param(
+            {"imageReference": {"id": VERSION.removesuffix("/versions/1.4.0"), "exactVersion": "1.4.0"}},
+            GalleryImage(VERSION),
+            id="an instance of a gallery definition, by its exact version",
+        ),
+        pytest.param(
+            {"imageReference": {**UBUNTU, "version": "latest", "exactVersion": "18.04.9"}},
+            PlatformImage(**{**UBUNTU, "version": "18.04.9"}),
+            id="an instance of latest, by its exact version",
+        ),
+        pytest.param(
+            {"osDisk": {"image": {"uri": "https://a/b.vhd"}}}, VhdImage("https://a/b.vhd"), id="VHD"
+        ),
+        pytest.param({"imageReference": None, "osDisk": {}}, None, id="neither"),
+    ],
+)
+def test_an_image_reference_in_our_words(storage: dict[str, Any], image: Image | None) -> None:
+    assert arm.instance(row(storageProfile=storage)).image == image
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        PlatformImage(**UBUNTU),
+        GalleryImage(VERSION),
+        ManagedImage("/x/images/i"),
+        CommunityGalleryImage("/CommunityGalleries/c/Images/i/Versions/1.0.0"),
+        SharedGalleryImage("/SharedGalleries/s/Images/i/Versions/1.0.0"),
+        VhdImage("https://a/b.vhd"),
+    ],
+    ids=lambda image: image.kind,
+)
+def test_what_a_patch_says_is_what_a_model_then_reads(image: Image) -> None:
+    assert arm.model(scale_set(**arm.image_patch(image)["properties"])).image == image
+
+
+def test_a_patch_says_nothing_but_the_image() -> None:
+    assert arm.image_patch(PlatformImage(**UBUNTU)) == {
+        "properties": {"virtualMachineProfile": {"storageProfile": {"imageReference": UBUNTU}}}
+    }
+
+
+def test_an_instance_in_our_words() -> None:
+    seen = arm.instance(row(instanceView=view(vmHealth={"status": {"code": "HealthState/healthy"}})))
+    assert (seen.id, seen.name, seen.zone) == ("3", "vmss1_3", "2")
+    assert (seen.provisioning, seen.power, seen.health) == ("succeeded", "running", "healthy")
+    assert (seen.update_domain, seen.fault_domain, seen.placement_group[:8]) == (0, 4, "11111111")
+    assert seen.since == datetime(2024, 8, 26, 9, 1, 11, 123456, UTC)
+    assert (seen.latest_model, seen.protected, seen.error) == (True, False, "")
+
+
+@pytest.mark.parametrize(
+    ("properties", "field", "value"),
+    [
+        pytest.param(
+            {"instanceView": view("PowerState/running", "ProvisioningState/updating")},
+            "provisioning",
+            "updating",
+            id="statuses in another order",
+        ),
+        pytest.param(
+            {"instanceView": view("ProvisioningState/failed/OSProvisioningTimedOut")},
+            "error",
+            "OSProvisioningTimedOut",
+            id="the code of a failure",
+        ),
+        pytest.param(
+            {"instanceView": None},
+            "provisioning",
+            "",
+            id="a row without its view: nothing is known of it",
+        ),
+        pytest.param(
+            {"instanceView": None, "provisioningState": "Creating"},
+            "provisioning",
+            "creating",
+            id="an instance that is being created has no view yet",
+        ),
+        pytest.param(
+            {"protectionPolicy": {"protectFromScaleIn": True, "protectFromScaleSetActions": True}},
+            "protected",
+            True,
+            id="protection from scale set actions",
+        ),
+        pytest.param(
+            {"protectionPolicy": {"protectFromScaleIn": True}}, "protected", False, id="from scale-in"
+        ),
+        pytest.param(
+            {"instanceView": view("ProvisioningState/succeeded") | {"platformUpdateDomain": None}},
+            "update_domain",
+            None,
+            id="not numbered yet",
+        ),
+    ],
+)
+def test_a_fact_of_an_instance(properties: dict[str, Any], field: str, value: object) -> None:
+    assert getattr(arm.instance(row(**properties)), field) == value
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({}, id="nothing"),
+        pytest.param({"id": "x", "properties": {}, "sku": {"name": "s"}}, id="no capacity"),
+        pytest.param({"id": "x", "sku": {"capacity": 1}}, id="no properties"),
+        pytest.param(
+            {"id": "x", "properties": {}, "sku": {"capacity": "many"}}, id="a capacity that is no number"
+        ),
+    ],
+)
+def test_a_scale_set_without_what_every_one_has_is_garbled(body: dict[str, Any]) -> None:
+    with pytest.raises(arm.Garbled):
+        arm.model(body)
+
+
+def test_an_instance_without_an_id_is_garbled() -> None:
+    with pytest.raises(arm.Garbled):
+        arm.instance({"properties": {}})

@@ -37,7 +37,7 @@ def spec(name: str = "web", **changes: Any) -> ScaleSet:
 def model(**changes: Any) -> Model:
     """A scale set of 10 in Manual mode whose model is on NEW already."""
     values: dict[str, Any] = {
-        "id": spec().target.id,
+        "id": spec().target.key,
         "etag": '"4"',
         "location": "westeurope",
         "image": NEW,

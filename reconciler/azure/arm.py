@@ -36,7 +36,7 @@ class Garbled(Exception):
 def model(body: Json) -> Model:
     """A scale set, from GET or from a row of a list. Raises Garbled."""
     try:
-        id_, properties = str(body["id"]), body["properties"]
+        id_, properties = str(body["id"]).casefold(), body["properties"]
         # A Flexible scale set may have no sku of its own, and so no capacity.
         capacity = int(body["sku"]["capacity"]) if body.get("sku") else 0
     except (KeyError, TypeError, ValueError) as error:

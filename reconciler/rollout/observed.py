@@ -35,7 +35,7 @@ ABSENT = Absent.ABSENT
 class Model:
     """The scale set itself: "GET virtualMachineScaleSets/N", or a row of a list of them."""
 
-    id: str
+    id: str  # folded: lists of a subscription give the resource group in capitals
     etag: str
     location: str
     image: Image | None  # None: Azure sent no image, or one of a kind that we do not know

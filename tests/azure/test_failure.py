@@ -1,18 +1,84 @@
-"""Every way in which Azure says no, and what is to be done next."""
+"""Every way in which Azure says no, through the real SDK, and what is to be done next."""
 
-import json
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
-from azure.core.rest import HttpRequest
-from azure.mgmt.core.exceptions import ARMErrorFormat
-from reconciler.azure.failure import (
-    AzureFailure,
-    Conflict,
-    Refused,
-    Throttled,
-    Unreachable,
-    failure,
+
+from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled, Unreachable
+from reconciler.rollout.step import Upgrade
+from reconciler.simulator import Reset, Simulator, Status, Timeout, Truncated
+from reconciler.simulator import Throttled as TooMany
+from tests.azure.conftest import IMAGE, TARGET, Door
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        pytest.param(400, "InvalidParameter", Refused, id="a parameter that is wrong"),
+        pytest.param(400, "PropertyChangeNotAllowed", Refused, id="a property that cannot be changed"),
+        pytest.param(401, "ExpiredAuthenticationToken", Unreachable, id="a token that has expired"),
+        pytest.param(403, "AuthorizationFailed", Refused, id="a role that is missing"),
+        pytest.param(403, "LinkedAuthorizationFailed", Refused, id="a role on the gallery that is missing"),
+        pytest.param(404, "ParentResourceNotFound", Conflict, id="a scale set that has gone meanwhile"),
+        pytest.param(404, "PlatformImageNotFound", Refused, id="an image that is not there"),
+        pytest.param(404, "GalleryImageNotFound", Refused, id="an image that is not replicated here"),
+        pytest.param(408, "RequestTimeout", Unreachable, id="Azure waited in vain"),
+        pytest.param(409, "Conflict", Conflict, id="a concurrent request"),
+        pytest.param(409, "OperationNotAllowed", Refused, id="a permanent denial"),
+        pytest.param(409, "SomethingNew", Conflict, id="a conflict of a code that is not known here"),
+        pytest.param(412, "PreconditionFailed", Conflict, id="another etag"),
+        pytest.param(500, "InternalServerError", Unreachable, id="an error of Azure's"),
+        pytest.param(503, "ServerTimeout", Unreachable, id="Azure is overloaded"),
+    ],
 )
+def test_an_answer_is_typed_by_what_to_do_next(
+    door: Door, azure: Simulator, status: int, code: str, kind: type[AzureFailure]
+) -> None:
+    azure.faults.arm("scaleSets.manualUpgrade", Status(status, code, "Azure's\r\n  own words."))
+    with pytest.raises(AzureFailure) as caught:
+        door.take(TARGET, Upgrade(("0",), IMAGE))
+    assert type(caught.value) is kind
+    assert str(caught.value) == f"{code}: Azure's own words."
+
+
+def test_throttling_says_when_to_come_back_though_its_code_is_that_of_a_denial(
+    door: Door, azure: Simulator
+) -> None:
+    azure.faults.arm("scaleSets.get", TooMany(timedelta(seconds=77)))
+    with pytest.raises(Throttled, match="OperationNotAllowed: ") as caught:
+        door.model(TARGET)
+    assert caught.value.retry_after == timedelta(seconds=77)
+
+
+@pytest.mark.parametrize(
+    "fault", [Timeout(), Reset(), Timeout(lost_answer=True), Reset(lost_answer=True)], ids=str
+)
+def test_no_answer_is_unreachable(door: Door, azure: Simulator, fault: Timeout | Reset) -> None:
+    azure.faults.arm("scaleSets.instances", fault)
+    with pytest.raises(Unreachable):
+        door.instances(TARGET)
+
+
+@pytest.mark.parametrize("operation", ["scaleSets.get", "scaleSets.instances", "rollingUpgrades.latest"])
+def test_an_answer_cut_short_is_unreachable(door: Door, azure: Simulator, operation: str) -> None:
+    azure.faults.arm(operation, Truncated())
+    azure.scale_set("web").start_rolling_upgrade()
+    read = {
+        "scaleSets.get": door.model,
+        "scaleSets.instances": door.instances,
+        "rollingUpgrades.latest": door.rolling_upgrade,
+    }[operation]
+    with pytest.raises(Unreachable):
+        read(TARGET)
+
+
+def test_an_instance_that_scaled_in_meanwhile_is_a_conflict(door: Door) -> None:
+    with pytest.raises(Conflict, match="instanceId 999 is not an active"):
+        door.take(TARGET, Upgrade(("0", "999"), IMAGE))
+
+
+def test_a_long_message_is_cut_to_one_log_line(door: Door, azure: Simulator) -> None:
+    azure.faults.arm("scaleSets.get", Status(400, "BadRequest", "very " * 500))
+    with pytest.raises(Refused) as caught:
+        door.model(TARGET)
+    assert len(str(caught.value)) == 300

@@ -1,0 +1,5 @@
+"""`python -m reconciler.cli`, for where the console command is not on the PATH."""
+
+from reconciler.cli import main
+
+main(prog_name="reconciler")

@@ -1,0 +1,145 @@
+"""Options that several verbs share: where specs come from, which Azure is talked to, the form of the output.
+
+Each of the first two kinds can be given as a RECONCILER_ variable too, which is how a Deployment sets them.
+"""
+
+import functools
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler.azure.compute import PUBLIC_CLOUD, Compute
+from reconciler.daemon.reconciliation import Reconciliation
+from reconciler.daemon.settings import Settings
+from reconciler.daemon.specs import Directory, Git, Specs
+from reconciler.git.repository import Repository
+from reconciler.spec.duration import duration
+
+output_option = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="The form.",
+)
+
+
+class Duration(click.ParamType[timedelta]):
+    """A time as specs write it: 15s, 5m, 1h30m, PT5M."""
+
+    name = "duration"
+
+    def convert(
+        self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        length = duration(value)
+        if not length:
+            self.fail(
+                f"{value!r} is not a duration of a second or more; write it like 15s, 5m or 1h30m", param, ctx
+            )
+        return length
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The specs and the Azure that a command line names."""
+
+    specs: Specs
+    azure: Compute
+    list_by_resource_group: bool
+
+    def reconciliation(self, settings: Settings | None = None) -> Reconciliation:
+        """The work on this fleet."""
+        return Reconciliation(
+            self.specs,
+            self.azure,
+            settings or Settings(),
+            list_by_resource_group=self.list_by_resource_group,
+        )
+
+
+def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command its `fleet`, from --specs or --git, and --arm-endpoint."""
+
+    @click.option(
+        "--specs",
+        type=click.Path(path_type=Path),
+        envvar="RECONCILER_SPECS",
+        help="A directory of specs.  [default: specs]",
+    )
+    @click.option(
+        "--git",
+        metavar="URL",
+        envvar="RECONCILER_GIT",
+        help="A git repository of specs, fetched at every sweep, instead of --specs.",
+    )
+    @click.option(
+        "--branch", default="main", show_default=True, envvar="RECONCILER_BRANCH", help="Its branch."
+    )
+    @click.option(
+        "--path",
+        default="specs",
+        show_default=True,
+        envvar="RECONCILER_PATH",
+        help="The directory of specs in the repository.",
+    )
+    @click.option(
+        "--clone",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar="RECONCILER_CLONE",
+        help="Where to keep the clone; may be lost at any time.  [default: a temporary directory]",
+    )
+    @click.option(
+        "--arm-endpoint",
+        metavar="URL",
+        default=PUBLIC_CLOUD,
+        show_default=True,
+        envvar="RECONCILER_ARM_ENDPOINT",
+        help="Azure Resource Manager: of another cloud, or of `reconciler simulate`.",
+    )
+    @click.option(
+        "--list-by",
+        type=click.Choice(["subscription", "resourceGroup"]),
+        default="subscription",
+        show_default=True,
+        envvar="RECONCILER_LIST_BY",
+        help="What one list of scale sets covers; resourceGroup needs no role on the subscription.",
+    )
+    @functools.wraps(command)
+    def with_fleet(
+        *,
+        specs: Path | None,
+        git: str | None,
+        branch: str,
+        path: str,
+        clone: Path | None,
+        arm_endpoint: str,
+        list_by: str,
+        **others: Any,
+    ) -> None:
+        if specs and git:
+            raise click.UsageError("--specs and --git exclude each other: name one place the specs come from")
+        if not arm_endpoint.startswith("https://"):
+            raise click.BadParameter(
+                f"{arm_endpoint!r} is not an https:// address; tokens are sent over TLS only",
+                param_hint="--arm-endpoint",
+            )
+        source = _git(git, branch, path, clone) if git else Directory(specs or Path("specs"))
+        command(fleet=Fleet(Specs(source), Compute(arm_endpoint), list_by == "resourceGroup"), **others)
+
+    return with_fleet
+
+
+def _git(url: str, branch: str, path: str, clone: Path | None) -> Git:
+    try:
+        return Git(Repository(url, branch, path, clone or Path(tempfile.mkdtemp(prefix="reconciler-clone-"))))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error

@@ -1,0 +1,83 @@
+"""What is known of every scale set right now, for the loop, the status page, the metrics and the table.
+
+In memory only: nothing here is needed in order to act. Entries are frozen and replaced whole, so a reader
+needs no lock to read one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from threading import Lock
+
+from reconciler.daemon.outcome import Outcome
+from reconciler.rollout.observed import Model
+from reconciler.rollout.step import Tried
+from reconciler.rollout.survey import Survey
+from reconciler.spec.scale_set import ScaleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One scale set: what is declared of it, and what the last looks at it gave.
+
+    `model` and `survey` are of the last close look, at `looked_at`; `listed` is what a sweep saw since.
+    """
+
+    desired: ScaleSet
+    commit: str
+    outcome: Outcome | None = None
+    model: Model | None = None
+    survey: Survey | None = None
+    looked_at: datetime | None = None
+    listed: Model | None = None
+    listed_at: datetime | None = None
+    tried: Tried | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """The last sweep: when, what specs were in force, and what went wrong outside any one scale set."""
+
+    at: datetime
+    commit: str
+    subject: str
+    trouble: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Board:
+    """Every entry by name, and the last sweep."""
+
+    last_sweep: Sweep | None = None
+    _entries: dict[str, Entry] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def entries(self) -> tuple[Entry, ...]:
+        """All of them, by name."""
+        with self._lock:
+            return tuple(entry for _, entry in sorted(self._entries.items()))
+
+    def get(self, name: str) -> Entry | None:
+        with self._lock:
+            return self._entries.get(name)
+
+    def declare(self, scale_sets: Iterable[ScaleSet], commit: str) -> tuple[str, ...]:
+        """Take over what is declared now. Returns the names that no longer are."""
+        wanted = {each.name: each for each in scale_sets}
+        with self._lock:
+            gone = tuple(sorted(self._entries.keys() - wanted.keys()))
+            for name in gone:
+                del self._entries[name]
+            for name, desired in wanted.items():
+                known = self._entries.get(name)
+                if known is None or known.desired.target.key != desired.target.key:
+                    self._entries[name] = Entry(desired, commit)
+                else:
+                    self._entries[name] = replace(known, desired=desired, commit=commit)
+            return gone
+
+    def update(self, name: str, **changes: object) -> None:
+        """Replace fields of an entry, if the scale set is still declared."""
+        with self._lock:
+            if name in self._entries:
+                self._entries[name] = replace(self._entries[name], **changes)  # type: ignore[arg-type]

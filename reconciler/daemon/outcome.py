@@ -1,0 +1,121 @@
+"""What came of one tick of one scale set: a decision, or a failure on the way to one or of its step."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled
+from reconciler.rollout.decision import Decision, Reason
+from reconciler.rollout.step import Step
+from reconciler.rollout.survey import Survey
+
+
+class Standing(StrEnum):
+    """How a scale set stands, in one word: what a person scans a table for."""
+
+    READY = "Ready"  # it is as declared
+    RECONCILING = "Reconciling"  # on its way; nothing to do for a person
+    FAILING = "Failing"  # held, and looked at again at every sweep: it goes on once the cause is gone
+    STALLED = "Stalled"  # nothing will happen until a person changes the spec or the scale set
+    SUSPENDED = "Suspended"
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self in {Standing.READY, Standing.STALLED, Standing.SUSPENDED}
+
+
+_STANDINGS: dict[str, Standing] = {
+    Reason.UP_TO_DATE: Standing.READY,
+    Reason.SUSPENDED: Standing.SUSPENDED,
+    Reason.PARTIAL_READ: Standing.RECONCILING,
+    Reason.AZURE_BUSY: Standing.RECONCILING,
+    Reason.MODEL_DRIFT: Standing.RECONCILING,
+    Reason.UPGRADING: Standing.RECONCILING,
+    Reason.WAITING_FOR_INSTANCES: Standing.RECONCILING,
+    Reason.HEALTH_CHECK_FAILED: Standing.FAILING,
+    Reason.NATIVE_UPGRADE_IN_PROGRESS: Standing.FAILING,
+    Reason.NOT_FOUND: Standing.STALLED,
+    Reason.FLEXIBLE_ORCHESTRATION: Standing.STALLED,
+    Reason.SERVICE_FABRIC: Standing.STALLED,
+    Reason.NOT_MANUAL_MODE: Standing.STALLED,
+    Reason.AUTOMATIC_OS_UPGRADE: Standing.STALLED,
+    Reason.IMAGE_UNREADABLE: Standing.STALLED,
+    Reason.IMAGE_TYPE_IMMUTABLE: Standing.STALLED,
+    Reason.DOMAINS_UNKNOWN: Standing.STALLED,
+    Reason.INSTANCES_LEFT_OUT: Standing.STALLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One tick of one scale set. `commit` is the id the spec was read at, "" for a plain directory.
+
+    `step` is the one that was decided on and, where steps are taken at all, that Azure accepted. `again` is
+    when to look next, None for the next sweep.
+    """
+
+    name: str
+    commit: str
+    at: datetime
+    reason: str
+    message: str
+    standing: Standing
+    step: Step | None = None
+    survey: Survey | None = None
+    again: timedelta | None = None
+
+    @property
+    def line(self) -> str:
+        """The whole outcome in one line, as it is logged, shown and answered everywhere."""
+        return f"{self.reason}: {self.message}"
+
+    @property
+    def is_error(self) -> bool:
+        """Whether nothing could be decided or done: a call failed, or we did."""
+        return self.reason not in _STANDINGS
+
+
+def decided(name: str, commit: str, at: datetime, decision: Decision, follow_up: timedelta) -> Outcome:
+    """A decision was reached."""
+    return Outcome(
+        name=name,
+        commit=commit,
+        at=at,
+        reason=decision.reason,
+        message=decision.message,
+        standing=_STANDINGS[decision.reason],
+        step=decision.step,
+        survey=decision.survey,
+        again=follow_up if decision.soon else None,
+    )
+
+
+def failed(
+    name: str,
+    commit: str,
+    at: datetime,
+    failure: AzureFailure,
+    *,
+    follow_up: timedelta,
+    doing: str = "",
+) -> Outcome:
+    """A call failed: on the way to a decision, or taking its step, which `doing` then words."""
+    again: timedelta | None = None
+    match failure:
+        case Throttled(retry_after=rest):
+            standing, again = Standing.RECONCILING, rest
+        case Conflict():
+            standing, again = Standing.RECONCILING, follow_up
+        case Refused():
+            standing = Standing.STALLED
+        case _:
+            standing = Standing.FAILING
+    message = f"{failure} (while {doing})" if doing else str(failure)
+    return Outcome(name, commit, at, failure.reason, message, standing, again=again)
+
+
+def bug(name: str, commit: str, at: datetime, error: Exception) -> Outcome:
+    """An error of our own: it costs this scale set its tick and nothing else."""
+    message = f"a bug in the reconciler, please report it: {type(error).__name__}: {error}"
+    return Outcome(name, commit, at, "Bug", message, Standing.FAILING)

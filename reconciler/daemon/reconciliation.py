@@ -1,0 +1,182 @@
+"""The work of the daemon, without its clockwork: a sweep over the fleet, and a tick of one scale set.
+
+The loop runs these on threads and by the clock; `--once` and the stories of the tests call them directly.
+A tick looks, decides, takes one step at most and returns; it never waits for Azure.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from reconciler.azure.compute import Compute, Scope
+from reconciler.azure.failure import AzureFailure
+from reconciler.daemon.attention import due
+from reconciler.daemon.board import Board, Entry, Sweep
+from reconciler.daemon.outcome import Outcome, bug, decided, failed
+from reconciler.daemon.settings import Settings
+from reconciler.daemon.specs import Specs
+from reconciler.rollout.decide import decide
+from reconciler.rollout.decision import Decision, Look
+from reconciler.rollout.observed import Absent, Model, Observed
+from reconciler.rollout.step import Tried
+from reconciler.spec.scale_set import ScaleSet
+
+_log = logging.getLogger("reconciler")
+
+# A model that a sweep listed stands for a look of its own while it is this young.
+_FRESH = timedelta(seconds=10)
+
+
+class Reconciliation:
+    """Brings a fleet to its specs, one call of `sweep` or `tick` at a time.
+
+    Ticks of different scale sets may run at once; the caller sees to it that two of the same one never do.
+    """
+
+    def __init__(
+        self,
+        specs: Specs,
+        azure: Compute,
+        settings: Settings,
+        *,
+        list_by_resource_group: bool = False,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.board = Board()
+        self._by_group = list_by_resource_group
+        self._specs = specs
+        self._azure = azure
+        self._settings = settings
+        self._now = now
+
+    def sweep(self) -> tuple[str, ...]:
+        """Read the specs, list the fleet, and name the scale sets that are due for a tick."""
+        before = {entry.desired.name: entry.desired for entry in self.board.entries()}
+        self._specs.refresh()
+        gone = self.board.declare(self._specs.scale_sets, self._specs.commit)
+        for name in gone:
+            _log.info("%s: no spec names it any more; it is left as it is", name)
+        at = self._now()
+        models, failures = self._list(self._specs.scale_sets)
+        trouble = (*self._specs.trouble, *(f"{scope}: {failure}" for scope, failure in failures.items()))
+        self._tell(trouble)
+        self.board.last_sweep = Sweep(at, self._specs.commit, self._specs.subject, trouble)
+        return tuple(
+            entry.desired.name
+            for entry in self.board.entries()
+            if self._attend(entry, before.get(entry.desired.name), models, failures, at)
+        )
+
+    def tick(self, name: str) -> Outcome | None:
+        """Look at one scale set, decide, take one step at most. None if it is no longer declared.
+
+        Whatever goes wrong becomes its outcome and touches no other scale set.
+        """
+        return self._attempt(name, act=True)
+
+    def once(self, *, act: bool) -> Board:
+        """Sweep, and tick every scale set that is due; without `act` only decide. Returns the board."""
+        due_now = self.sweep()
+        with ThreadPoolExecutor(self._settings.workers) as pool:
+            list(pool.map(lambda name: self._attempt(name, act=act), due_now))
+        return self.board
+
+    def _attempt(self, name: str, *, act: bool) -> Outcome | None:
+        entry = self.board.get(name)
+        if entry is None:
+            return None
+        try:
+            outcome = self._tick(entry, act)
+        except Exception as error:
+            _log.exception("%s: tick failed", name)
+            outcome = bug(name, entry.commit, self._now(), error)
+        if entry.outcome is None or entry.outcome.line != outcome.line:
+            _log.info("%s: %s", name, outcome.line)
+        tried = Tried(outcome.step, outcome.at) if outcome.step and act else entry.tried
+        self.board.update(name, outcome=outcome, survey=outcome.survey or entry.survey, tried=tried)
+        return outcome
+
+    def _tick(self, entry: Entry, act: bool) -> Outcome:
+        desired, commit, follow_up = entry.desired, entry.commit, self._settings.follow_up
+        decision: Decision | None = None
+        try:
+            decision = self._decide(entry)
+            if act and decision.step:
+                self._azure.take(desired.target, decision.step)
+        except AzureFailure as failure:
+            doing = decision.message if decision else ""
+            return failed(desired.name, commit, self._now(), failure, follow_up=follow_up, doing=doing)
+        return decided(desired.name, commit, self._now(), decision, follow_up)
+
+    def _decide(self, entry: Entry) -> Decision:
+        """Look and decide, fetching each fact only when the decision asks for it."""
+        target = entry.desired.target
+        observed = Observed(self._now(), tried=entry.tried)
+        while isinstance(verdict := decide(entry.desired, observed), Look):
+            match verdict:
+                case Look.MODEL:
+                    observed = replace(observed, model=self._model(entry))
+                case Look.INSTANCES:
+                    instances = self._azure.instances(target)
+                    observed = replace(observed, at=self._now(), instances=instances)
+                    self.board.update(entry.desired.name, model=observed.model, looked_at=observed.at)
+                case Look.ROLLING_UPGRADE:
+                    observed = replace(observed, rolling_upgrade=self._azure.rolling_upgrade(target))
+        return verdict
+
+    def _model(self, entry: Entry) -> Model | Absent:
+        if entry.listed and entry.listed_at and self._now() - entry.listed_at <= _FRESH:
+            self.board.update(entry.desired.name, listed_at=None)  # good for one look
+            return entry.listed
+        return self._azure.model(entry.desired.target)
+
+    def _list(self, scale_sets: Iterable[ScaleSet]) -> tuple[dict[str, Model], dict[Scope, AzureFailure]]:
+        """The models of the declared scale sets by folded id, and the scopes that could not be listed."""
+        wanted = {each.target.key for each in scale_sets if not each.suspend}
+        models: dict[str, Model] = {}
+        failures: dict[Scope, AzureFailure] = {}
+        for scope in sorted({self._scope(each) for each in scale_sets if not each.suspend}, key=str):
+            try:
+                for model in self._azure.models(scope):
+                    if model.id in wanted:
+                        models[model.id] = model
+            except AzureFailure as failure:
+                failures[scope] = failure
+        return models, failures
+
+    def _attend(
+        self,
+        entry: Entry,
+        before: ScaleSet | None,
+        models: dict[str, Model],
+        failures: dict[Scope, AzureFailure],
+        at: datetime,
+    ) -> bool:
+        """Whether this entry is due, once what the sweep saw of it is on the board."""
+        desired = entry.desired
+        failure = failures.get(self._scope(desired))
+        if failure and not desired.suspend:
+            if entry.outcome is None:
+                outcome = failed(desired.name, entry.commit, at, failure, follow_up=self._settings.follow_up)
+                self.board.update(desired.name, outcome=replace(outcome, again=None))
+            return False
+        listed = models.get(desired.target.key)
+        self.board.update(desired.name, listed=listed, listed_at=at if listed else None)
+        return due(entry, before, listed, at)
+
+    def _scope(self, desired: ScaleSet) -> Scope:
+        target = desired.target
+        return Scope(
+            target.subscription.casefold(), target.resource_group.casefold() if self._by_group else None
+        )
+
+    def _tell(self, trouble: tuple[str, ...]) -> None:
+        """Log what is wrong outside any one scale set, once when it begins and once when it ends."""
+        known = self.board.last_sweep.trouble if self.board.last_sweep else ()
+        for line in trouble:
+            if line not in known:
+                _log.error("%s", line)
+        if known and not trouble:
+            _log.info("the trouble with the specs or the list of scale sets is over")

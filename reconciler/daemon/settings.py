@@ -1,0 +1,13 @@
+"""How the daemon is set up. Every setting is an option of `reconciler run` and a RECONCILER_ variable."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The times and limits of the loop."""
+
+    sweep: timedelta = timedelta(minutes=1)
+    follow_up: timedelta = timedelta(seconds=15)
+    workers: int = 16  # ticks wait on the network; a few slow scale sets must not fill them all

@@ -1,0 +1,107 @@
+"""The declared scale sets in force: those of the last commit that could be read and held no mistake.
+
+A remote out of reach or a broken commit changes nothing and is told (`trouble`): whoever merged a mistake
+finds it in the log and the status, and the fleet stays on what was last declared well.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from reconciler.git.repository import Commit, Repository, SourceUnreachable
+from reconciler.spec.declared import declare
+from reconciler.spec.files import File, read_paths
+from reconciler.spec.problem import Problem
+from reconciler.spec.scale_set import ScaleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The spec files as the source has them now. `commit` is "" for a plain directory."""
+
+    commit: str
+    subject: str
+    files: tuple[File, ...]
+    problems: tuple[Problem, ...]
+
+
+class Source(Protocol):
+    """Where specs come from. Raises SourceUnreachable."""
+
+    def read(self) -> Reading:
+        """Everything declared at this moment."""
+        ...
+
+    def last(self) -> Reading | None:
+        """What was read last, perhaps by a process before this one; asks nobody. None if unknown."""
+        ...
+
+
+class Directory:
+    """Specs from a directory of this machine."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> Reading:
+        files, problems = read_paths([self._path])
+        return Reading("", str(self._path), files, problems)
+
+    def last(self) -> None:
+        return None
+
+
+class Git:
+    """Specs from one branch of a git repository, fetched at every reading."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+
+    def read(self) -> Reading:
+        return _reading(self._repository.commit())
+
+    def last(self) -> Reading | None:
+        commit = self._repository.last()
+        return _reading(commit) if commit else None
+
+
+class Specs:
+    """What is declared, refreshed at every sweep."""
+
+    def __init__(self, source: Source, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._source = source
+        self._now = now
+        self._reading: Reading | None = None
+        self._mistakes: tuple[str, ...] = ()
+        self.scale_sets: tuple[ScaleSet, ...] = ()
+        self.commit = ""
+        self.subject = ""
+        self.trouble: tuple[str, ...] = ()
+        self.in_force_since: datetime | None = None  # None: nothing could be read yet
+
+    def refresh(self) -> None:
+        """Read the source again; keep what is in force where that fails."""
+        try:
+            self._take(self._source.read())
+        except SourceUnreachable as error:
+            if self.in_force_since is None and (reading := self._source.last()):
+                self._take(reading)
+            self.trouble = (str(error), *self._mistakes)
+
+    def _take(self, reading: Reading) -> None:
+        if reading != self._reading:
+            self._reading = reading
+            declared = declare(reading.files)
+            problems = sorted({*reading.problems, *declared.problems})
+            self._mistakes = tuple(map(str, problems))
+            if not problems:
+                self.scale_sets = declared.scale_sets
+                self.commit, self.subject = reading.commit, reading.subject
+                self.in_force_since = self._now()
+        self.trouble = self._mistakes
+
+
+def _reading(commit: Commit) -> Reading:
+    return Reading(commit.sha, commit.subject, commit.files, commit.problems)

@@ -1,0 +1,114 @@
+"""The daemon over HTTP: probes for the cluster, metrics, and the board for `reconciler status`.
+
+Read only, and served from what is on the board: no request to it ever causes one to Azure.
+
+    /livez    200 while sweeps come; 503 when the last is long overdue (restart me)
+    /readyz   200 once specs are in force and the fleet was listed (I know what I am doing)
+    /metrics  Prometheus
+    /status   the board as JSON
+"""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import NamedTuple
+
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from reconciler.daemon import report
+from reconciler.daemon.board import Board
+from reconciler.web import metrics
+
+_TEXT = "text/plain; charset=utf-8"
+
+
+class Answer(NamedTuple):
+    """An HTTP response."""
+
+    status: HTTPStatus
+    body: bytes
+    kind: str = _TEXT
+
+
+class Pages:
+    """What each path answers. `overdue` is the age at which a missing sweep means that the daemon hangs."""
+
+    def __init__(
+        self, board: Board, overdue: timedelta, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._board = board
+        self._overdue = overdue
+        self._now = now
+        self._started = now()
+        self._paths = {
+            "/livez": self._livez,
+            "/readyz": self._readyz,
+            "/metrics": self._metrics,
+            "/status": self._status,
+        }
+
+    def get(self, path: str) -> Answer:
+        page = self._paths.get(path.split("?", 1)[0])
+        if page is None:
+            return Answer(
+                HTTPStatus.NOT_FOUND, f"no such page; there are {', '.join(self._paths)}\n".encode()
+            )
+        return page()
+
+    def _livez(self) -> Answer:
+        sweep = self._board.last_sweep
+        age = self._now() - (sweep.at if sweep else self._started)
+        if age > self._overdue:
+            late = f"no sweep for {age.total_seconds():.0f} s\n".encode()
+            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, late)
+        return Answer(HTTPStatus.OK, b"ok\n")
+
+    def _readyz(self) -> Answer:
+        sweep = self._board.last_sweep
+        if sweep is None:
+            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, b"the first sweep has not finished\n")
+        if not self._board.entries() and sweep.trouble:
+            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, "\n".join((*sweep.trouble, "")).encode())
+        return Answer(HTTPStatus.OK, b"ok\n")
+
+    def _metrics(self) -> Answer:
+        return Answer(HTTPStatus.OK, metrics.exposition(self._board), CONTENT_TYPE_LATEST)
+
+    def _status(self) -> Answer:
+        text = json.dumps(report.board(self._board), indent=2)
+        return Answer(HTTPStatus.OK, f"{text}\n".encode(), "application/json")
+
+
+class Server:
+    """Serves Pages on an address until closed. Port 0 takes any free one; `url` says which."""
+
+    def __init__(self, pages: Pages, host: str, port: int) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                answer = pages.get(self.path)
+                self.send_response(answer.status)
+                self.send_header("Content-Type", answer.kind)
+                self.send_header("Content-Length", str(len(answer.body)))
+                self.end_headers()
+                self.wfile.write(answer.body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+                """Probes come every few seconds; the log is for the fleet."""
+
+        self._server = ThreadingHTTPServer((host, port), Handler)
+        self._server.daemon_threads = True
+        self._thread = Thread(target=self._server.serve_forever, name="web", daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

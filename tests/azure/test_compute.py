@@ -1,0 +1,113 @@
+"""The calls: what exactly goes to Azure, and how often."""
+
+from datetime import timedelta
+
+import pytest
+
+from reconciler.azure.compute import Compute, Scope
+from reconciler.azure.failure import AzureFailure, Conflict, Throttled
+from reconciler.rollout.observed import ABSENT, RollingUpgrade
+from reconciler.rollout.step import PatchModel, Upgrade
+from reconciler.simulator import Simulator, Status, VirtualClock
+from reconciler.simulator import Throttled as TooMany
+from reconciler.spec.scale_set import Target
+from tests.azure.conftest import IMAGE, TARGET, Token
+from tests.stories.world import SUBSCRIPTION
+
+SCOPE = Scope(SUBSCRIPTION)
+
+
+def test_a_list_follows_every_page(door: Compute, azure: Simulator) -> None:
+    models = list(door.models(SCOPE))
+    assert len({model.id.casefold() for model in models}) == 120
+    assert [exchange.operation for exchange in azure.record.requests] == ["scaleSets.list"] * 3
+
+
+def test_a_list_of_a_resource_group_asks_for_no_more(door: Compute, azure: Simulator) -> None:
+    assert len(list(door.models(Scope(SUBSCRIPTION, "shop")))) == 120
+    assert all("/resourceGroups/shop/" in exchange.path for exchange in azure.record.requests)
+
+
+def test_a_scale_set_that_is_not_there_is_absent(door: Compute) -> None:
+    assert door.model(Target(SUBSCRIPTION, "shop", "nobody")) is ABSENT
+    assert door.model(Target(SUBSCRIPTION, "nowhere", "web")) is ABSENT
+
+
+def test_no_rolling_upgrade_ever_is_none_running(door: Compute) -> None:
+    assert door.rolling_upgrade(TARGET) == RollingUpgrade("")
+
+
+def test_a_rolling_upgrade_of_azures_own_is_seen(door: Compute, azure: Simulator) -> None:
+    door.take(TARGET, PatchModel(IMAGE, '"1"'))
+    azure.scale_set("web").start_rolling_upgrade()
+    assert door.rolling_upgrade(TARGET).running
+
+
+def test_instances_come_with_their_views_and_never_under_select(door: Compute, azure: Simulator) -> None:
+    instances = door.instances(TARGET)
+    assert [(each.id, each.power, each.health) for each in instances][:2] == [
+        ("0", "running", "healthy"),
+        ("1", "running", "healthy"),
+    ]
+    (exchange,) = azure.record.requests
+    assert exchange.query["$expand"] == "instanceView"
+    assert "$select" not in exchange.query
+
+
+def test_a_patch_says_the_image_alone_and_returns_at_once(door: Compute, azure: Simulator) -> None:
+    door.take(TARGET, PatchModel(IMAGE, '"1"'))
+    (exchange,) = azure.record.requests
+    reference = {
+        "publisher": IMAGE.publisher,
+        "offer": IMAGE.offer,
+        "sku": IMAGE.sku,
+        "version": IMAGE.version,
+    }
+    assert exchange.operation == "scaleSets.patch"
+    assert exchange.body == {
+        "properties": {"virtualMachineProfile": {"storageProfile": {"imageReference": reference}}}
+    }
+
+
+def test_a_patch_on_a_model_that_has_moved_is_a_conflict_and_changes_nothing(
+    door: Compute, azure: Simulator
+) -> None:
+    azure.scale_set("web").bump_etag()
+    with pytest.raises(Conflict, match="PreconditionFailed"):
+        door.take(TARGET, PatchModel(IMAGE, '"1"'))
+    model = door.model(TARGET)
+    assert model is not ABSENT
+    assert str(model.image) != str(IMAGE)
+
+
+def test_an_upgrade_names_its_instances(door: Compute, azure: Simulator) -> None:
+    door.take(TARGET, Upgrade(("2", "7"), IMAGE))
+    (exchange,) = azure.record.requests
+    assert (exchange.operation, exchange.body) == ("scaleSets.manualUpgrade", {"instanceIds": ["2", "7"]})
+
+
+def test_a_call_that_fails_is_not_repeated(door: Compute, azure: Simulator) -> None:
+    azure.faults.arm("*", Status(503, "ServerTimeout", "Try later."), times=None)
+    with pytest.raises(AzureFailure):
+        door.model(TARGET)
+    assert len(azure.record.requests) == 1
+
+
+def test_after_a_429_nothing_is_asked_of_the_subscription_before_its_time(
+    door: Compute, azure: Simulator, clock: VirtualClock
+) -> None:
+    azure.faults.arm("scaleSets.get", TooMany(timedelta(seconds=60)))
+    for _ in range(3):
+        with pytest.raises(Throttled):
+            door.model(TARGET)
+        with pytest.raises(Throttled):
+            door.instances(TARGET)
+    assert len(azure.record.requests) == 1
+    clock.advance(timedelta(seconds=60))
+    assert door.model(TARGET) is not ABSENT
+
+
+def test_every_call_is_bounded_in_time() -> None:
+    client = Compute(credential=Token())._client(SUBSCRIPTION)
+    bounds = client._client._pipeline._transport.connection_config  # type: ignore[attr-defined]
+    assert (bounds.timeout, bounds.read_timeout) == (10, 60)

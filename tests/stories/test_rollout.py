@@ -1,0 +1,193 @@
+"""Whole rollouts through the real SDK, judged by the simulator's own record."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.stories.world import BAD, FIX, NEW, OLD, SUBSCRIPTION, World, fleet, platform, scale_set, spec
+
+
+def images(world: World, name: str = "web") -> set[str]:
+    """The versions that the instances run in the end."""
+    return {image.rsplit(":", 1)[-1] for image in world.azure.record.images(name).values()}
+
+
+def test_a_hundred_instances_follow_a_merge_with_never_two_domains_away() -> None:
+    world = World(fleet(scale_set(capacity=100)), spec()).run()
+    assert world.lines() == {"web": f"UpToDate: all 100 instances run {NEW}"}
+    assert images(world) == {NEW}
+    assert world.azure.record.most_domains_away("web") == 1
+    assert world.requests().count("scaleSets.patch") == 1
+    assert world.requests().count("scaleSets.manualUpgrade") == 5
+
+
+@pytest.mark.parametrize(
+    ("declared", "batches"),
+    [
+        pytest.param(scale_set(capacity=20), 5, id="five update domains"),
+        pytest.param(scale_set(capacity=18), 5, id="domains of uneven size still go whole"),
+        pytest.param(
+            scale_set(capacity=15, zones=["1", "2", "3"]), 15, id="zones with five update domains each"
+        ),
+        pytest.param(
+            scale_set(capacity=15, zones=["1", "2", "3"], zonalUpdateDomains=False),
+            6,
+            id="zones without update domains, each of five instances in batches of three",
+        ),
+        pytest.param(scale_set(capacity=20, placementGroupSize=10), 10, id="two placement groups"),
+        pytest.param(scale_set(capacity=1), 1, id="a set of one"),
+        pytest.param(scale_set(capacity=2), 2, id="a set of two"),
+        pytest.param(scale_set(capacity=10, health="none"), 5, id="no health source"),
+        pytest.param(scale_set(capacity=10, health="probe"), 5, id="a load balancer probe"),
+    ],
+)
+def test_every_topology_is_rolled_one_domain_at_a_time(declared: dict[str, object], batches: int) -> None:
+    world = World(fleet(declared), spec()).run()
+    assert world.lines()["web"].startswith("UpToDate: all ")
+    assert images(world) == {NEW}
+    assert world.azure.record.most_domains_away("web") == 1
+    assert world.requests().count("scaleSets.manualUpgrade") == batches
+
+
+def test_a_rollout_says_at_each_stage_what_it_does() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec()).run()
+    one_domain = ["Upgrading", "AzureBusy", "WaitingForInstances"]
+    assert world.reasons() == ["ModelDrift", *one_domain * 5, "UpToDate"]
+
+
+def test_a_bad_image_stops_after_its_first_domain() -> None:
+    world = World(fleet(scale_set()), spec(version=BAD))
+    world.run(lambda: world.lines()["web"].startswith("HealthCheckFailed"))
+    world.rest(timedelta(hours=2))
+    assert world.lines()["web"] == (
+        "HealthCheckFailed: update domain 0: web_0 (unhealthy), web_5 (unhealthy), web_10 (unhealthy), "
+        "web_15 (unhealthy), not healthy within 10m of the last change; no other instance is touched until then"
+    )
+    assert world.requests().count("scaleSets.manualUpgrade") == 1
+    assert sorted(world.azure.record.away("web", world.clock.now())) == ["0", "10", "15", "5"]
+
+
+def test_the_fix_merged_next_goes_through_and_cures_the_sick_first() -> None:
+    world = World(fleet(scale_set()), spec(version=BAD))
+    world.run(lambda: world.lines()["web"].startswith("HealthCheckFailed"))
+    world.merge(spec(version=FIX))
+    world.run()
+    upgrades = [
+        x.body["instanceIds"] for x in world.azure.record.requests if x.operation == "scaleSets.manualUpgrade"
+    ]
+    assert upgrades[1] == ["0", "5", "10", "15"]
+    assert images(world) == {FIX}
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+def test_a_new_commit_in_the_middle_of_a_rollout_goes_first() -> None:
+    world = World(fleet(scale_set()), spec())
+    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 2)
+    world.merge(spec(version=FIX))
+    world.run()
+    assert images(world) == {FIX}
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+@pytest.mark.parametrize("upgrades", range(6))
+def test_a_daemon_killed_in_the_middle_is_followed_by_one_that_goes_on(upgrades: int) -> None:
+    world = World(fleet(scale_set()), spec())
+    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == min(upgrades, 5))
+    world.restart()
+    world.run()
+    assert world.lines() == {"web": f"UpToDate: all 20 instances run {NEW}"}
+    assert images(world) == {NEW}
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+def test_one_line_moves_every_scale_set_that_points_to_an_image() -> None:
+    names = ["api", "cart", "web"]
+    image = {"apiVersion": "reconciler/v1alpha1", "kind": "Image", "metadata": {"name": "base"}}
+    documents = [spec(name, image={"ref": "base"}) for name in names]
+    world = World(
+        fleet(*(scale_set(name, capacity=5) for name in names)), *documents, image | {"spec": platform(OLD)}
+    )
+    world.run()
+    assert all(line.startswith("UpToDate") for line in world.lines().values())
+    assert "scaleSets.patch" not in world.requests()
+    world.merge(image | {"spec": platform(NEW)})
+    world.rest(timedelta(minutes=2))
+    world.run()
+    assert [images(world, name) for name in names] == [{NEW}] * 3
+
+
+def test_a_scale_set_in_automatic_mode_is_refused_and_the_others_go_on() -> None:
+    world = World(fleet(scale_set("auto", mode="Automatic"), scale_set()), spec("auto"), spec()).run()
+    assert world.lines()["auto"].startswith("NotManualMode: the upgrade mode is Automatic")
+    assert world.lines()["web"] == f"UpToDate: all 20 instances run {NEW}"
+    assert images(world, "auto") == {OLD}
+
+
+def test_protected_and_deallocated_instances_neither_block_nor_loop() -> None:
+    states = [{"id": "3", "power": "deallocated"}]
+    world = World(fleet(scale_set(protected=["0"], instanceStates=states)), spec()).run()
+    assert world.lines()["web"] == (
+        f"InstancesLeftOut: 18 of 20 run {NEW}; left out: web_0 (protected from scale set actions), "
+        "web_3 (deallocated)"
+    )
+    asked = len(world.requests())
+    world.rest(timedelta(minutes=30))
+    assert set(world.requests()[asked:]) == {"scaleSets.list"}
+
+
+def test_scaling_out_in_the_middle_of_a_rollout_brings_instances_that_are_up_to_date_already() -> None:
+    world = World(fleet(scale_set()), spec())
+    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 2)
+    world.azure.scale_set("web").scale_to(30)
+    world.run()
+    assert world.lines()["web"] == f"UpToDate: all 30 instances run {NEW}"
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+def test_a_policy_that_adds_an_extension_is_told_and_rolled_only_where_asked() -> None:
+    world = World(
+        fleet(scale_set(image=platform(NEW)), scale_set("all", image=platform(NEW))),
+        spec(),
+        spec("all", rollout={"converge": "model"}),
+    )
+    world.run()
+    for name in ("web", "all"):
+        world.azure.scale_set(name).add_extension(
+            "Antimalware", "Microsoft.Azure.Security", "IaaSAntimalware"
+        )
+    world.rest(timedelta(minutes=5))
+    world.run()
+    assert world.lines()["web"] == (
+        f"UpToDate: all 20 instances run {NEW}; 20 lack another change of the model "
+        "(latestModelApplied is false): rollout.converge: model would roll it"
+    )
+    assert world.lines()["all"] == f"UpToDate: all 20 instances run {NEW}"
+    upgrades = [x for x in world.azure.record.requests if x.operation == "scaleSets.manualUpgrade"]
+    assert all("/all/" in upgrade.path for upgrade in upgrades)
+    assert [upgrade.body["instanceIds"][0] for upgrade in upgrades] == ["0", "1", "2", "3", "4"]
+
+
+def test_a_suspended_spec_is_left_alone_until_it_is_not() -> None:
+    world = World(fleet(scale_set()), spec(suspend=True)).run()
+    assert world.requests() == []
+    world.merge(spec(suspend=False))
+    world.rest(timedelta(minutes=2))
+    world.run()
+    assert images(world) == {NEW}
+
+
+def test_a_scale_set_that_is_not_there_is_said_and_followed_once_it_is() -> None:
+    world = World(fleet(scale_set("other")), spec()).run()
+    assert world.lines()["web"] == (
+        f"NotFound: there is no scale set /subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/"
+        "Microsoft.Compute/virtualMachineScaleSets/web"
+    )
+
+
+def test_a_native_rolling_upgrade_is_waited_for() -> None:
+    world = World(fleet(scale_set()), spec())
+    world.azure.scale_set("web").start_rolling_upgrade()
+    world.step()
+    assert world.lines()["web"].startswith(("NativeUpgradeInProgress", "AzureBusy"))
+    world.run()
+    assert images(world) == {NEW}

@@ -1,0 +1,179 @@
+"""A whole world on a virtual clock: the simulator, the real SDK on its transport, and the reconciler's work.
+
+The driver below is the loop's schedule without its threads: sweeps every minute, follow-ups when a tick asks
+for them, each at its exact time, so that a story of hours runs in a second and always the same.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import yaml
+from azure.core.credentials import AccessToken
+
+from reconciler.azure.compute import Compute
+from reconciler.daemon.outcome import Outcome
+from reconciler.daemon.reconciliation import Reconciliation
+from reconciler.daemon.settings import Settings
+from reconciler.daemon.specs import Reading, Specs
+from reconciler.simulator import Simulator, VirtualClock
+from reconciler.spec.files import File
+
+SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
+BASE = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server"}
+OLD, NEW, BAD, FIX = "24.04.202601010", "24.04.202601140", "24.04.202602010", "24.04.202602020"
+
+
+def platform(version: str) -> dict[str, Any]:
+    """An image as both fleets and specs write it."""
+    return {"platform": {**BASE, "version": version}}
+
+
+def scale_set(name: str = "web", **changes: Any) -> dict[str, Any]:
+    """A scale set of 20 on OLD, for a fleet."""
+    return {
+        "name": name,
+        "resourceGroup": "shop",
+        "capacity": 20,
+        "mode": "Manual",
+        "health": "extension",
+        "image": platform(OLD),
+    } | changes
+
+
+def fleet(*scale_sets: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    """A fleet whose image BAD never gets healthy."""
+    return {
+        "subscription": SUBSCRIPTION,
+        "location": "westeurope",
+        "images": {
+            "platform": [{**BASE, "versions": [OLD, NEW, BAD, FIX]}],
+            "bad": [{"image": f"{':'.join(BASE.values())}:{BAD}", "boots": "unhealthy"}],
+        },
+        "scaleSets": list(scale_sets),
+    } | changes
+
+
+def spec(name: str = "web", version: str = NEW, **changes: Any) -> dict[str, Any]:
+    """A document that declares `version` for the scale set of that name."""
+    return {
+        "apiVersion": "reconciler/v1alpha1",
+        "kind": "ScaleSet",
+        "metadata": {"name": name},
+        "spec": {
+            "target": {"subscription": SUBSCRIPTION, "resourceGroup": "shop", "name": name},
+            "image": platform(version),
+        }
+        | changes,
+    }
+
+
+class Merged:
+    """A source of specs that a story merges documents into."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.documents: dict[str, Mapping[str, Any]] = {}
+
+    def read(self) -> Reading:
+        text = yaml.safe_dump_all(self.documents.values()).encode()
+        return Reading(f"{self.number:040x}", f"merge {self.number}", (File("specs/all.yaml", text),), ())
+
+    def last(self) -> None:
+        return None
+
+
+class World:
+    """A fleet in Azure, specs in git, and one daemon at a time."""
+
+    def __init__(self, declared: Mapping[str, Any], *documents: Mapping[str, Any]) -> None:
+        self.clock = VirtualClock()
+        self.declared = declared
+        self.azure = Simulator.load(declared, self.clock)
+        self.source = Merged()
+        self.outcomes: list[Outcome] = []
+        self.merge(*documents)
+        self.restart()
+
+    def merge(self, *documents: Mapping[str, Any]) -> None:
+        """A commit: these documents replace those of the same name."""
+        self.source.number += 1
+        self.source.documents |= {document["metadata"]["name"]: document for document in documents}
+
+    def restart(self) -> None:
+        """Kill the daemon, with all that it had in memory, and start another."""
+        compute = Compute(credential=_Token(), transport=self.azure.transport(), now=self.clock.now)
+        specs = Specs(self.source, self.clock.now)
+        self.reconciliation = Reconciliation(specs, compute, Settings(), now=self.clock.now)
+        self._sweep_at = self.clock.now()
+        self._follow_ups: dict[str, datetime] = {}
+
+    def step(self) -> None:
+        """Go to the next sweep or follow-up, and run it."""
+        due = min(self._follow_ups, key=lambda name: self._follow_ups[name], default=None)
+        if due is None or self._sweep_at <= self._follow_ups[due]:
+            self._until(self._sweep_at)
+            self._sweep_at += timedelta(minutes=1)
+            for name in self.reconciliation.sweep():
+                self._tick(name)
+        else:
+            self._until(self._follow_ups[due])
+            self._tick(due)
+
+    def run(
+        self, until: Callable[[], bool] | None = None, *, limit: timedelta = timedelta(hours=12)
+    ) -> "World":
+        """Step until `until()`, by default until everything is settled. Fails past `limit`."""
+        end = self.clock.now() + limit
+        self.step()
+        while not (until or self._settled)():
+            self.step()
+            assert self.clock.now() < end, f"not there after {limit}: {self.lines()}"
+        return self
+
+    def rest(self, span: timedelta) -> None:
+        """Let the daemon work for `span`, whatever it finds to do."""
+        end = self.clock.now() + span
+        self.run(lambda: self.clock.now() >= end, limit=span * 2)
+
+    def lines(self) -> dict[str, str]:
+        """The last line about every scale set."""
+        entries = self.reconciliation.board.entries()
+        return {entry.desired.name: entry.outcome.line if entry.outcome else "" for entry in entries}
+
+    def reasons(self, name: str = "web") -> list[str]:
+        """Every reason there was about one scale set, repetitions told once."""
+        told = [outcome.reason for outcome in self.outcomes if outcome.name == name]
+        return [reason for before, reason in zip([None, *told], told, strict=False) if reason != before]
+
+    def requests(self) -> list[str]:
+        """The operations asked of Azure so far."""
+        return [exchange.operation for exchange in self.azure.record.requests]
+
+    def _tick(self, name: str) -> None:
+        self._follow_ups.pop(name, None)
+        outcome = self.reconciliation.tick(name)
+        if outcome is None:
+            return
+        self.outcomes.append(outcome)
+        if outcome.again is not None:
+            self._follow_ups[name] = self.clock.now() + outcome.again
+
+    def _until(self, moment: datetime) -> None:
+        if moment > self.clock.now():
+            self.clock.advance(moment - self.clock.now())
+
+    def _settled(self) -> bool:
+        entries = self.reconciliation.board.entries()
+        return (
+            bool(entries)
+            and not self._follow_ups
+            and all(entry.outcome and entry.outcome.standing.settled for entry in entries)
+        )
+
+
+class _Token:
+    """The in-process door asks for no identity; the SDK asks for a token all the same."""
+
+    def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
+        return AccessToken("story", 4_102_444_800)

@@ -1,0 +1,51 @@
+"""Azure Resource Manager for scale sets, in a process: one core, under the SDK or behind a real HTTPS server.
+
+    clock = VirtualClock()
+    sim = Simulator.load({"scaleSets": [{"name": "web", "image": "Canonical:ubuntu:server:1.0.0"}]}, clock)
+    client = ComputeManagementClient(credential, subscription, transport=sim.transport())
+    with sim.serve() as server:         # or over the wire, for any client: HTTPS at server.url
+        ...
+
+It speaks from recorded traffic, shares nothing with the code that it tests, and imports nothing of it.
+Reading order: clock, life, instance, scale_set, operations, routes, core; then the doors, `transport` and
+`server`.
+"""
+
+from __future__ import annotations
+
+from reconciler.simulator.clock import Clock, VirtualClock, WallClock
+from reconciler.simulator.core import Simulator
+from reconciler.simulator.declared import FleetError
+from reconciler.simulator.domains import Domain
+from reconciler.simulator.faults import Faults, OperationFails, Reset, Status, Throttled, Timeout, Truncated
+from reconciler.simulator.fleet import SUBSCRIPTION, read_fleet
+from reconciler.simulator.live import LiveInstance, LiveScaleSet
+from reconciler.simulator.message import Lost, Request, Response
+from reconciler.simulator.record import Absence, Event, Exchange, Record
+
+__all__ = [
+    "SUBSCRIPTION",
+    "Absence",
+    "Clock",
+    "Domain",
+    "Event",
+    "Exchange",
+    "Faults",
+    "FleetError",
+    "LiveInstance",
+    "LiveScaleSet",
+    "Lost",
+    "OperationFails",
+    "Record",
+    "Request",
+    "Reset",
+    "Response",
+    "Simulator",
+    "Status",
+    "Throttled",
+    "Timeout",
+    "Truncated",
+    "VirtualClock",
+    "WallClock",
+    "read_fleet",
+]

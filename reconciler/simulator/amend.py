@@ -1,0 +1,121 @@
+"""What a PATCH or PUT makes of a scale set, and what Azure refuses.
+
+`amended` is pure: the body as it would be, or an ArmError. `take` makes it so and starts the operation. The
+wire's merge is JSON merge patch (null removes, lists are replaced whole). A PUT is merged too: recorded
+PUTs that omit the image keep the stored one, and the Azure CLI relies on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.simulator import errors
+from reconciler.simulator.catalogue import kind_of
+from reconciler.simulator.merge import merged
+from reconciler.simulator.operations import Operation
+from reconciler.simulator.rolling import ROLLING_POLICY, RollingUpgrade
+from reconciler.simulator.scale_set import ScaleSet, health_source
+from reconciler.simulator.upgrades import bring, due
+
+WRITABLE = ("sku", "tags", "zones", "identity", "plan", "properties")
+READ_ONLY = ("provisioningState", "uniqueId", "timeCreated")
+
+
+def amended(scale_set: ScaleSet, change: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
+    """The scale set's body with `change` in it; `whole` for a PUT, where tags left out are tags removed."""
+    wanted = {name: change[name] for name in WRITABLE if name in change}
+    if whole:
+        wanted.setdefault("tags", {})
+    storage = _at(wanted, "properties", "virtualMachineProfile", "storageProfile")
+    _refuse_image(scale_set, storage)
+    body: dict[str, Any] = merged(scale_set.body, wanted)
+    if "tags" in wanted and whole:
+        body["tags"] = dict(wanted["tags"] or {})
+    properties = body["properties"]
+    for name in READ_ONLY:
+        properties.pop(name, None)
+    properties.get("virtualMachineProfile", {}).pop("timeCreated", None)
+    _refuse_policy(properties)
+    return body
+
+
+def take(scale_set: ScaleSet, body: Mapping[str, Any], *, kind: str) -> Operation:
+    """Give the scale set this body, and do what follows from it: scale, upgrade, roll.
+
+    The 412 is the caller's to raise.
+    """
+    capacity = (
+        int(body["sku"].pop("capacity", scale_set.capacity))
+        if "capacity" in body["sku"]
+        else scale_set.capacity
+    )
+    is_changed = body != scale_set.body or capacity != scale_set.capacity
+    is_new_model = scale_set.change(body, cause=kind)
+    for earlier in [operation for operation in scale_set.running if operation.kind in ("patch", "put")]:
+        if is_changed:
+            earlier.fail(errors.preempted())
+    operation = scale_set.begin(kind)
+    if is_changed or is_new_model:
+        scale_set.bump()
+        operation.wait("model", scale_set.cloud.timings.model)
+    if capacity != scale_set.capacity:
+        scale_set.scale(capacity, operation)
+    if is_new_model or (is_changed and scale_set.mode != "Manual"):
+        follow_mode(scale_set, operation)
+    return operation
+
+
+def follow_mode(scale_set: ScaleSet, operation: Operation) -> None:
+    """What the platform does by itself once the model has changed."""
+    behind = due(scale_set.instances.values())
+    if not behind:
+        return
+    if scale_set.mode == "Automatic":
+        bring(scale_set, behind, operation, cause="automatic")
+    elif scale_set.mode == "Rolling" and not (scale_set.rolling and scale_set.rolling.is_running):
+        scale_set.rolling = RollingUpgrade(scale_set, operation, by="User")
+        scale_set.rolling.proceed()
+
+
+def _refuse_image(scale_set: ScaleSet, wanted: Mapping[str, Any]) -> None:
+    """Kind and publisher of the image are fixed for life."""
+    if "imageReference" in wanted and wanted["imageReference"] is None:
+        raise errors.missing_parameter("imageReference")
+    current = scale_set.profile.get("storageProfile") or {}
+    kind = kind_of(wanted)
+    if kind is not None and kind != kind_of(current):
+        raise errors.not_allowed("The Image type for a Virtual Machine Scale Set may not be changed.")
+    publisher = (wanted.get("imageReference") or {}).get("publisher")
+    fixed = (current.get("imageReference") or {}).get("publisher")
+    if publisher and str(publisher).lower() != str(fixed).lower():
+        raise errors.property_fixed("imageReference.publisher")
+
+
+def _refuse_policy(properties: dict[str, Any]) -> None:
+    policy = properties.get("upgradePolicy") or {}
+    profile = properties.get("virtualMachineProfile") or {}
+    if policy.get("mode") == "Rolling":
+        if health_source(profile) == "none":
+            # Azure's own text was not found recorded.
+            message = (
+                "Rolling Upgrade mode is not supported for this Virtual Machine Scale Set because a "
+                "health probe or health extension was not provided."
+            )
+            raise errors.ArmError(400, "BadRequest", message)
+        own = policy.get("rollingUpgradePolicy") or {}
+        properties["upgradePolicy"] = {**policy, "rollingUpgradePolicy": {**ROLLING_POLICY, **own}}
+    automatic = (policy.get("automaticOSUpgradePolicy") or {}).get("enableAutomaticOSUpgrade")
+    version = str(_at(profile, "storageProfile", "imageReference").get("version", "latest"))
+    if automatic and version.lower() != "latest":
+        raise errors.invalid(
+            "virtualMachineScaleSets with Automatic OS Upgrade enabled must use Platform or Gallery Image "
+            "with version set to 'latest'.",
+            "imageReference.version",
+        )
+
+
+def _at(body: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
+    for name in names:
+        body = body.get(name) or {}
+    return body

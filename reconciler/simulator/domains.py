@@ -1,0 +1,73 @@
+"""Where an instance lands: zone, placement group, update domain, fault domain.
+
+The numbering is that of recorded scale sets: instance 3 is in update domain 3 and fault domain 3, and both
+start again at each placement group. In a zonal set instances go round the zones and each zone numbers its
+own update domains, as Service Fabric's hierarchical upgrades imply; Azure may also report none there, so a
+fleet can say so (`zonalUpdateDomains: false`). Flexible sets have no update domains.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from functools import cache
+
+UPDATE_DOMAINS = 5
+NAMESPACE = uuid.UUID("6f1d5f0e-2b54-5c5e-9d0c-7a3b1e0c9a11")
+
+
+def guid(*names: object) -> str:
+    """A GUID that is the same in every run for the same names."""
+    return str(uuid.uuid5(NAMESPACE, "/".join(str(name).lower() for name in names)))
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """`zone` None in a regional set; the domain numbers are None where Azure reports none."""
+
+    zone: str | None
+    placement_group: str
+    update_domain: int | None
+    fault_domain: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How one scale set spreads its instances."""
+
+    scale_set: str
+    zones: tuple[str, ...] = ()
+    fault_domains: int = 5
+    group_size: int = 100
+    zonal_update_domains: bool = True
+    flexible: bool = False
+
+    def fits_one_group(self, capacity: int) -> bool:
+        """Whether the scale set can be a single placement group (one per zone, where it has zones)."""
+        return not self.flexible and capacity <= self.group_size * max(1, len(self.zones))
+
+    def of(self, number: int) -> Domain:
+        """The domain of the instance with this number, counted from 0 in order of creation.
+
+        >>> [Placement("web").of(n).update_domain for n in (0, 3, 4, 5)]
+        [0, 3, 4, 0]
+        >>> zonal = Placement("web", zones=("1", "2", "3"), fault_domains=1)
+        >>> [(d.zone, d.update_domain) for d in map(zonal.of, (0, 1, 3, 16))]
+        [('1', 0), ('2', 0), ('1', 1), ('2', 0)]
+        """
+        zone = self.zones[number % len(self.zones)] if self.zones else None
+        position = number // len(self.zones) if self.zones else number
+        group, slot = divmod(position, self.group_size)
+        return Domain(
+            zone,
+            _placement_group(self.scale_set, zone, group),
+            None
+            if self.flexible or (self.zones and not self.zonal_update_domains)
+            else slot % UPDATE_DOMAINS,
+            None if self.flexible and self.fault_domains == 1 else slot % self.fault_domains,
+        )
+
+
+@cache
+def _placement_group(scale_set: str, zone: str | None, group: int) -> str:
+    return guid("placementGroup", scale_set, zone, group)

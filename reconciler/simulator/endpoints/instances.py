@@ -1,0 +1,102 @@
+"""Instances of a scale set: list, get, their instance views, protection, deletion."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from reconciler.simulator import errors
+from reconciler.simulator.endpoints.call import (
+    Call,
+    Reply,
+    accepted,
+    etag_header,
+    next_link,
+    page,
+    require_match,
+    under_way,
+)
+from reconciler.simulator.instance import Instance
+from reconciler.simulator.scale_set import ScaleSet
+from reconciler.simulator.views import instance_view, row, selected
+
+LATEST_FILTER = re.compile(r"\s*properties/latestModelApplied\s+eq\s+(true|false)\s*", re.I)
+
+
+def listed(call: Call) -> Reply:
+    """A page of rows, charged for each."""
+    scale_set = _parent(call)
+    query = call.request.query
+    found = list(scale_set.instances.values())
+    if match := LATEST_FILTER.fullmatch(query.get("$filter", "")):
+        found = [instance for instance in found if instance.is_current == (match.group(1).lower() == "true")]
+    rows = page(call)
+    part = found[rows]
+    expanded = "instanceview" in query.get("$expand", "").lower() and not scale_set.is_flexible
+    if "instanceview" in query.get("$select", "").lower():
+        value = [selected(instance) for instance in part]
+    else:
+        value = [row(instance, call.request.version, expanded=expanded) for instance in part]
+    body: dict[str, Any] = {"value": value}
+    if rows.stop < len(found):
+        body["nextLink"] = next_link(call, rows.stop)
+    return Reply(200, body, charge=len(part), pretty=False)
+
+
+def get(call: Call) -> Reply:
+    instance = _instance(call)
+    expanded = "instanceview" in call.request.query.get("$expand", "").lower()
+    body = row(instance, call.request.version, expanded=expanded)
+    return Reply(200, body, etag_header(call, instance.etag), charge=1)
+
+
+def view(call: Call) -> Reply:
+    return Reply(200, instance_view(_instance(call)), charge=1)
+
+
+def put(call: Call) -> Reply:
+    """Protection and tags; nothing else of the instance is taken."""
+    instance = _instance(call)
+    require_match(call, instance.etag)
+    body = call.request.json()
+    policy = (body.get("properties") or {}).get("protectionPolicy") or {}
+    whole = bool(policy.get("protectFromScaleSetActions", instance.protected))
+    scale_in = bool(policy.get("protectFromScaleIn", instance.protected_from_scale_in or whole))
+    if whole and not scale_in:
+        # The rule is documented; the text is not recorded.
+        raise errors.invalid("protectFromScaleSetActions requires protectFromScaleIn.", "protectionPolicy")
+    instance.protected, instance.protected_from_scale_in = whole, scale_in
+    if "tags" in body:
+        instance.tags = dict(body["tags"] or {})
+    instance.etag += 1
+    operation = instance.owner.begin("instance")
+    answer = row(instance, call.request.version, expanded=False)
+    answer["properties"] = {**answer["properties"], "provisioningState": "Updating"}
+    return under_way(call, operation, answer, number=instance.etag, charge=1)
+
+
+def delete(call: Call) -> Reply:
+    instance = _instance(call)
+    owner = instance.owner
+    operation = owner.begin("delete")
+    owner.capacity = max(0, owner.capacity - 1)
+    instance.send("delete", cause="delete", operation=operation)
+    return accepted(call, operation, charge=1)
+
+
+def _parent(call: Call) -> ScaleSet:
+    try:
+        return call.scale_set()
+    except errors.ArmError as problem:
+        if problem.code == "ResourceNotFound":
+            raise errors.no_parent(call.request.path.rpartition("/")[0]) from None
+        raise
+
+
+def _instance(call: Call) -> Instance:
+    owner, wanted = _parent(call), call.names["instance"]
+    if not wanted.isdigit() and not owner.is_flexible:
+        raise errors.bad_instance_id()
+    if (instance := owner.instances.get(wanted)) is None:
+        raise errors.no_entity()
+    return instance

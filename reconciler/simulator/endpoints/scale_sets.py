@@ -1,0 +1,140 @@
+"""Scale sets: list, get, patch, put, delete, and what is done to their instances in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+from reconciler.simulator import errors
+from reconciler.simulator.amend import amended, take
+from reconciler.simulator.domains import Placement
+from reconciler.simulator.endpoints.call import (
+    Call,
+    Reply,
+    accepted,
+    etag_header,
+    next_link,
+    page,
+    require_match,
+    under_way,
+)
+from reconciler.simulator.scale_set import ScaleSet
+from reconciler.simulator.views import scale_set_instance_view, scale_set_view
+
+
+def in_subscription(call: Call) -> Reply:
+    """Spread over regions and put together by the gateway, which spells resource groups in upper case."""
+    return _listed(call, call.cloud.scale_sets(call.subscription), shouts_group=True)
+
+
+def in_group(call: Call) -> Reply:
+    group = call.cloud.group(call.subscription, call.names["group"])
+    return _listed(call, group.scale_sets.values(), shouts_group=False)
+
+
+def get(call: Call) -> Reply:
+    scale_set = call.scale_set()
+    return Reply(200, scale_set_view(scale_set, call.request.version), etag_header(call, scale_set.etag))
+
+
+def instance_view(call: Call) -> Reply:
+    scale_set = call.scale_set()
+    if scale_set.is_flexible:
+        where = f"Virtual Machine Scale Set '{scale_set.name}' in Flexible orchestration mode"
+        raise errors.not_allowed(f"Instance view is not supported for {where}.")
+    return Reply(200, scale_set_instance_view(scale_set))
+
+
+def patch(call: Call) -> Reply:
+    scale_set = call.scale_set()
+    _refuse_deleted(scale_set)
+    require_match(call, scale_set.etag)
+    body = amended(scale_set, call.request.json(), whole=False)
+    before = scale_set.capacity
+    operation = take(scale_set, body, kind="patch")
+    view = scale_set_view(scale_set, call.request.version)
+    return under_way(call, operation, view, number=scale_set.etag, charge=abs(scale_set.capacity - before))
+
+
+def put(call: Call) -> Reply:
+    group = call.cloud.group(call.subscription, call.names["group"])
+    scale_set = group.scale_sets.get(call.names["name"].lower())
+    if scale_set is None:
+        return _created(call)
+    _refuse_deleted(scale_set)
+    if call.request.header("If-None-Match") == "*":
+        raise errors.etag_mismatch("*", f'"{scale_set.etag}"')
+    require_match(call, scale_set.etag)
+    before = scale_set.capacity
+    operation = take(scale_set, amended(scale_set, call.request.json(), whole=True), kind="put")
+    view = scale_set_view(scale_set, call.request.version)
+    return under_way(call, operation, view, number=scale_set.etag, charge=abs(scale_set.capacity - before))
+
+
+def delete(call: Call) -> Reply:
+    group = call.cloud.group(call.subscription, call.names["group"])
+    scale_set = group.scale_sets.get(call.names["name"].lower())
+    if scale_set is None:
+        return Reply(204, gateway=True)
+    charge = len(scale_set.instances)
+    operation = scale_set.remove()
+    return accepted(call, operation, charge=charge)
+
+
+def os_upgrade_history(call: Call) -> Reply:
+    call.scale_set()
+    return Reply(200, {"value": []})
+
+
+def _created(call: Call) -> Reply:
+    change = call.request.json()
+    properties: dict[str, Any] = dict(change.get("properties") or {})
+    if "virtualMachineProfile" not in properties:
+        raise errors.missing_parameter("virtualMachineProfile")
+    sku = dict(change.get("sku") or {"name": "Standard_D2s_v5", "tier": "Standard"})
+    capacity = int(sku.pop("capacity", 0))
+    zones = tuple(str(zone) for zone in change.get("zones") or ())
+    flexible = properties.get("orchestrationMode") == "Flexible"
+    faults = int(properties.setdefault("platformFaultDomainCount", 1 if zones or flexible else 5))
+    body: dict[str, Any] = {
+        "tags": {},
+        **{name: change[name] for name in ("tags", "zones", "identity", "plan") if name in change},
+    }
+    properties.setdefault("upgradePolicy", {"mode": "Manual"})
+    properties.setdefault("singlePlacementGroup", not flexible)
+    scale_set = ScaleSet(
+        call.cloud,
+        subscription=call.subscription,
+        group=call.names["group"],
+        name=call.names["name"],
+        location=str(change.get("location", call.cloud.catalogue.location)),
+        body={**body, "sku": sku, "properties": {"orchestrationMode": "Uniform", **properties}},
+        placement=Placement(call.names["name"], zones, fault_domains=faults, flexible=flexible),
+    )
+    call.cloud.add(scale_set)
+    operation = scale_set.begin("create")
+    scale_set.scale(capacity, operation)
+    view = scale_set_view(scale_set, call.request.version)
+    return under_way(call, operation, view, number=scale_set.etag, charge=capacity, status=201)
+
+
+def _listed(call: Call, scale_sets: Iterable[ScaleSet], *, shouts_group: bool) -> Reply:
+    rows = page(call)
+    found = list(islice(scale_sets, rows.start, rows.stop + 1))
+    size = rows.stop - rows.start
+    value = [scale_set_view(each, call.request.version, shouts_group=shouts_group) for each in found[:size]]
+    body: dict[str, Any] = {"value": value}
+    if len(found) > size:
+        body["nextLink"] = next_link(call, rows.stop)
+    return Reply(200, body, pretty=False)
+
+
+def _refuse_deleted(scale_set: ScaleSet) -> None:
+    if scale_set.is_deleting:
+        message = (
+            f"The requested operation is not allowed on Virtual Machine Scale Set '{scale_set.name}' since "
+            "it is marked for deletion. You can only retry the Delete operation (or wait for an ongoing "
+            "one to complete)."
+        )
+        raise errors.not_allowed(message)

@@ -1,0 +1,221 @@
+"""One instance: what it is, what it runs, and the journey it is on.
+
+An instance changes only by taking a `Stage` (`take`), which also keeps the record: the instant it goes
+away, the instant it is back. A `Journey` carries it through a course of `life.py`; setting out on a new
+one, or misfortune, ends the old one, and the operation that sent it is told so. Fleets are large, so an
+instance is slots and shared values only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from reconciler.simulator import errors
+from reconciler.simulator.catalogue import Image
+from reconciler.simulator.domains import Domain
+from reconciler.simulator.errors import ArmError
+from reconciler.simulator.life import COURSES, Course, Health, Power, Provisioning, Stage, Verb
+from reconciler.simulator.merge import merged
+from reconciler.simulator.record import Event, Happened
+
+if TYPE_CHECKING:
+    from reconciler.simulator.operations import Operation
+    from reconciler.simulator.scale_set import ScaleSet
+
+HealthSource = Literal["extension", "probe", "none"]
+# What a guest that never reports looks like; both codes were seen in failed operations.
+NO_REPORT = "VMAgentStatusCommunicationError"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The model as one or more instances run it; shared by all that got it at once."""
+
+    revision: int
+    profile: Mapping[str, Any]
+    image: Image
+    health: HealthSource
+
+
+class Instance:
+    """Read anything; change it through `take`, `send` or `strike` only."""
+
+    __slots__ = (
+        "applied", "cause", "changed", "created", "domain", "etag", "failure", "health", "health_changed",
+        "id", "is_away", "journey", "number", "owner", "power", "protected",
+        "protected_from_scale_in", "provisioning", "tags",
+    )  # fmt: skip
+
+    def __init__(
+        self, owner: ScaleSet, number: int, instance_id: str, applied: Applied, at: datetime
+    ) -> None:
+        self.owner = owner
+        self.number = number
+        self.id = instance_id
+        self.domain: Domain = owner.placement.of(number)
+        self.applied = applied
+        self.provisioning: Provisioning = "succeeded"
+        self.power: Power = "running"
+        self.health: Health = "healthy"
+        self.created = self.changed = self.health_changed = at
+        self.etag = 1
+        self.protected = False
+        self.protected_from_scale_in = False
+        self.tags: Mapping[str, str] | None = None
+        self.failure = ""
+        self.cause = ""
+        self.is_away = False
+        self.journey: Journey | None = None
+
+    @property
+    def is_current(self) -> bool:
+        """What Azure reports as `latestModelApplied`."""
+        return self.applied.revision == self.owner.applied.revision
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an operation is getting on with this instance.
+
+        One that waits for what never comes can be preempted.
+        """
+        return self.journey is not None and self.journey.operation is not None and not self.journey.is_over
+
+    @property
+    def serves(self) -> bool:
+        """Whether it does its work: it runs, has not failed, and is healthy where anything can tell."""
+        is_healthy = self.applied.health == "none" or self.health == "healthy"
+        return is_healthy and self.power == "running" and self.provisioning in ("succeeded", "updating")
+
+    def send(
+        self, verb: Verb, *, cause: str, operation: Operation | None, target: Applied | None = None
+    ) -> None:
+        """Set out on the course of `verb`; `operation` is told when it ends.
+
+        `target` is what a swap makes it run.
+        """
+        destination = target or self.applied
+        course = COURSES[verb, self.owner.cloud.catalogue.boots(destination.image)]
+        self._end_journey(errors.preempted())
+        if operation is not None:
+            operation.expect(self.id)
+        self.journey = Journey(self, course, destination, cause, operation)
+        self.journey.proceed()
+
+    def strike(self, stage: Stage, cause: str) -> None:
+        """Misfortune, or relief: `stage` at once, and whatever was under way is over.
+
+        Bad health alone stops no operation.
+        """
+        if not (stage.is_of_health_only and self.is_busy):
+            self._end_journey(_no_report(self))
+        self.take(stage, cause=cause, target=self.applied)
+
+    def take(self, stage: Stage, *, cause: str, target: Applied) -> None:
+        """Become what `stage` says, and record what that meant."""
+        now = self.owner.cloud.clock.now()
+        if stage.provisioning is not None:
+            self.provisioning, self.changed = stage.provisioning, now
+            self.failure = NO_REPORT if stage.provisioning == "failed" else ""
+            self.etag += 1
+        if stage.power is not None:
+            self.power = stage.power
+        if stage.swap:
+            swapped = self.applied.image != target.image
+            self.applied = target
+            if swapped or cause == "reimage":
+                self._note("upgraded", cause)
+        if stage.health is not None and stage.health != self.health:
+            self.health, self.health_changed = stage.health, now
+        self._note_presence(cause)
+        if stage.gone:
+            self.owner.instances.pop(self.id, None)
+            self._note("deleted", cause)
+
+    def note_creation(self) -> None:
+        self._note("created", "create")
+
+    def put_on(self, storage: Mapping[str, Any], *, is_current: bool) -> None:
+        """Run the image that a `storageProfile` fragment names, at once, whatever the model says."""
+        model = self.owner.applied
+        profile = merged(model.profile, {"storageProfile": storage})
+        image = self.owner.cloud.catalogue.resolve(profile["storageProfile"])
+        revision = model.revision if is_current else model.revision - 1
+        self.applied = Applied(revision, profile, image, model.health)
+
+    def put_behind(self) -> None:
+        """Be on the model before the latest, which was the same to look at."""
+        self.applied = replace(self.applied, revision=self.owner.applied.revision - 1)
+
+    def settle(self, *, cause: str) -> None:
+        """Note whether it serves, after a seed or a change made from outside the tables."""
+        self._note_presence(cause)
+
+    def _end_journey(self, error: ArmError) -> None:
+        journey, self.journey = self.journey, None
+        if journey is not None and journey.operation is not None:
+            journey.operation.done(self.id, error)
+
+    def _note_presence(self, cause: str) -> None:
+        if self.is_away != self.serves:
+            return
+        self.is_away = not self.serves
+        if self.is_away:
+            self.cause = cause
+        self._note("away" if self.is_away else "back", self.cause)
+
+    def _note(self, kind: Happened, cause: str) -> None:
+        owner = self.owner
+        now = owner.cloud.clock.now()
+        owner.cloud.record.add(Event(now, kind, owner.name, self.id, self.domain, cause, owner.group))
+
+
+class Journey:
+    """One instance on one course."""
+
+    __slots__ = ("cause", "course", "instance", "operation", "position", "target")
+
+    def __init__(
+        self, instance: Instance, course: Course, target: Applied, cause: str, operation: Operation | None
+    ) -> None:
+        self.instance = instance
+        self.course = course
+        self.target = target
+        self.cause = cause
+        self.operation = operation
+        self.position = 0
+
+    @property
+    def is_over(self) -> bool:
+        return self.position == len(self.course)
+
+    def proceed(self) -> None:
+        """Take the stage that is due and write the next one in the agenda.
+
+        Nothing, if the instance has moved on.
+        """
+        instance = self.instance
+        if instance.journey is not self:
+            return
+        stage = self.course[self.position]
+        self.position += 1
+        instance.take(stage, cause=self.cause, target=self.target)
+        if not self.is_over:
+            cloud = instance.owner.cloud
+            cloud.clock.after(cloud.timings.of(self.course[self.position].after), self.proceed)
+        if stage.ends and self.operation is not None:
+            operation, self.operation = self.operation, None
+            operation.done(instance.id, None if stage.ends == "succeeded" else _no_report(instance))
+        if self.is_over and self.operation is None and instance.journey is self:
+            instance.journey = None
+
+
+def _no_report(instance: Instance) -> ArmError:
+    message = (
+        f"VM '{instance.owner.name}_{instance.id}' has not reported status for VM agent or extensions. "
+        "Verify that the OS is up and healthy, the VM has a running VM agent, and that it can establish "
+        "outbound connections to Azure storage."
+    )
+    return ArmError(409, NO_REPORT, message)

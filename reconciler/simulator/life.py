@@ -1,0 +1,126 @@
+"""The life of an instance, as tables: what each operation does to it, stage by stage.
+
+A *course* is what one operation does to one instance: stages in order, each waiting a named time and then
+setting the words that Azure reports. Nothing else changes an instance's provisioning, power and health,
+except misfortune (`MISFORTUNES`), which strikes at once. To teach the simulator an operation: a row in
+`COURSES` for each way an image can boot, and a route.
+
+The words are the suffixes of Azure's status codes: `ProvisioningState/updating`, `PowerState/stopping`,
+`HealthState/healthy`. Health is kept in the table for every instance and shows only where the instance's
+model has a health source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from reconciler.simulator.catalogue import Boots
+
+Provisioning = Literal["creating", "updating", "succeeded", "failed", "deleting"]
+Power = Literal["starting", "running", "stopping", "stopped", "deallocating", "deallocated"]
+Health = Literal["initializing", "healthy", "unhealthy", "unknown"]
+Verb = Literal[
+    "create",
+    "replace",
+    "configure",
+    "offline",
+    "restart",
+    "start",
+    "poweroff",
+    "deallocate",
+    "delete",
+    "refuse",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Wait the timing called `after` ("": none), then set what is not None.
+
+    `swap`: from here on the instance runs the image and model it was sent to. `ends`: the operation has
+    what it wanted from this instance ("succeeded"), or not. `gone`: the instance is no more.
+    """
+
+    after: str
+    provisioning: Provisioning | None = None
+    power: Power | None = None
+    health: Health | None = None
+    swap: bool = False
+    ends: Literal["succeeded", "failed"] | None = None
+    gone: bool = False
+
+    @property
+    def is_of_health_only(self) -> bool:
+        return self.provisioning is None and self.power is None and not self.gone
+
+
+Course = tuple[Stage, ...]
+
+STOP = Stage("", "updating", "stopping")
+DISK = Stage("upgrade", power="starting")
+UP = Stage("boot", "succeeded", "running", "initializing", swap=True, ends="succeeded")
+DOWN = Stage("boot", "failed", "running", "unknown", swap=True, ends="failed")
+WELL = Stage("health", health="healthy")
+ILL = Stage("health", health="unhealthy")
+
+RESTARTING = Stage("", "updating", "stopping")
+STARTING = Stage("", "updating", "starting")
+AGAIN = Stage("boot", "succeeded", "running", "initializing", ends="succeeded")
+NOT_AGAIN = Stage("boot", "failed", "running", "unknown", ends="failed")
+
+BORN = Stage("", "creating", "starting")
+ALIVE = Stage("create", "succeeded", "running", "initializing", ends="succeeded")
+STILLBORN = Stage("create", "failed", "running", "unknown", ends="failed")
+
+_ALIKE: Mapping[Verb, Course] = {
+    # A model change without a new image (an extension, an identity): the instance keeps running.
+    "configure": (Stage("", "updating"), Stage("model", "succeeded", swap=True, ends="succeeded")),
+    # An upgrade or reimage of an instance that is not running: it gets its disk and stays down.
+    "offline": (Stage("", "updating"), Stage("upgrade", "succeeded", swap=True, ends="succeeded")),
+    "poweroff": (
+        Stage("", "updating", "stopping"),
+        Stage("boot", "succeeded", "stopped", "unknown", ends="succeeded"),
+    ),
+    "deallocate": (
+        Stage("", "updating", "deallocating"),
+        Stage("boot", "succeeded", "deallocated", "unknown", ends="succeeded"),
+    ),
+    "delete": (Stage("", "deleting", "stopping"), Stage("boot", ends="succeeded", gone=True)),
+    # The operation fails on the platform's side before it touches the disk.
+    "refuse": (Stage("", "updating"), Stage("model", "failed", ends="failed")),
+}
+
+COURSES: Mapping[tuple[Verb, Boots], Course] = {
+    ("replace", "well"): (STOP, DISK, UP, WELL),
+    ("replace", "unhealthy"): (STOP, DISK, UP, ILL),
+    ("replace", "fails"): (STOP, DISK, DOWN),
+    ("replace", "never"): (STOP, DISK),
+    ("create", "well"): (BORN, ALIVE, WELL),
+    ("create", "unhealthy"): (BORN, ALIVE, ILL),
+    ("create", "fails"): (BORN, STILLBORN),
+    ("create", "never"): (BORN,),
+    ("restart", "well"): (RESTARTING, AGAIN, WELL),
+    ("restart", "unhealthy"): (RESTARTING, AGAIN, ILL),
+    ("restart", "fails"): (RESTARTING, NOT_AGAIN),
+    ("restart", "never"): (RESTARTING,),
+    ("start", "well"): (STARTING, AGAIN, WELL),
+    ("start", "unhealthy"): (STARTING, AGAIN, ILL),
+    ("start", "fails"): (STARTING, NOT_AGAIN),
+    ("start", "never"): (STARTING,),
+    **{
+        (verb, boots): course
+        for verb, course in _ALIKE.items()
+        for boots in ("well", "unhealthy", "fails", "never")
+    },
+}
+
+# What strikes an instance from outside, at once and without an operation.
+MISFORTUNES: Mapping[str, Stage] = {
+    "fail": Stage("", "failed", "running", "unknown"),
+    "unhealthy": Stage("", health="unhealthy"),
+    "heal": Stage("", "succeeded", "running", "healthy"),
+    "evict": Stage("", "succeeded", "deallocated", "unknown"),
+    "lost": Stage("", gone=True),
+}

@@ -1,0 +1,185 @@
+"""The rest of the world's hands: what people, Azure Policy, the platform and bad luck do to a scale set.
+
+For tests and demos. Everything goes through the same tables and owners as what clients ask for, so it
+leaves the same record and the same traces on the wire. Each verb holds the clock, so it may be called while
+servers and clients are at work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.simulator.amend import amended, take
+from reconciler.simulator.catalogue import storage_of
+from reconciler.simulator.domains import Domain
+from reconciler.simulator.endpoints.actions import start_rolling_upgrade
+from reconciler.simulator.instance import Instance
+from reconciler.simulator.life import MISFORTUNES, Verb
+from reconciler.simulator.scale_set import ScaleSet
+
+
+class LiveScaleSet:
+    def __init__(self, scale_set: ScaleSet) -> None:
+        self._scale_set = scale_set
+        self._clock = scale_set.cloud.clock
+
+    @property
+    def name(self) -> str:
+        return self._scale_set.name
+
+    @property
+    def provisioning_state(self) -> str:
+        with self._clock.held():
+            return self._scale_set.provisioning
+
+    @property
+    def capacity(self) -> int:
+        with self._clock.held():
+            return self._scale_set.capacity
+
+    @property
+    def etag(self) -> str:
+        """As the wire has it, quotes included."""
+        with self._clock.held():
+            return f'"{self._scale_set.etag}"'
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        with self._clock.held():
+            return dict(self._scale_set.body.get("tags") or {})
+
+    @property
+    def image(self) -> str:
+        """The name of the image that the model resolves to."""
+        with self._clock.held():
+            return self._scale_set.applied.image.name
+
+    @property
+    def instances(self) -> tuple[LiveInstance, ...]:
+        with self._clock.held():
+            return tuple(LiveInstance(instance) for instance in self._scale_set.instances.values())
+
+    def instance(self, instance_id: str) -> LiveInstance:
+        with self._clock.held():
+            return LiveInstance(self._scale_set.instances[instance_id])
+
+    def scale_to(self, capacity: int) -> None:
+        """An autoscaler or a person sets the capacity."""
+        self._write({"sku": {**self._scale_set.body["sku"], "capacity": capacity}})
+
+    def add_extension(self, name: str, publisher: str, type: str) -> None:  # noqa: A002 - Azure's own word for it
+        """What Azure Policy does: the model changes, and no instance is on the latest one any more."""
+        with self._clock.held():
+            profile = self._scale_set.profile
+            present = list((profile.get("extensionProfile") or {}).get("extensions") or [])
+            properties = {
+                "publisher": publisher,
+                "type": type,
+                "typeHandlerVersion": "1.0",
+                "autoUpgradeMinorVersion": True,
+            }
+            extensions = [*present, {"name": name, "properties": properties}]
+            self._write(
+                {"properties": {"virtualMachineProfile": {"extensionProfile": {"extensions": extensions}}}}
+            )
+
+    def set_mode(self, mode: str) -> None:
+        self._write({"properties": {"upgradePolicy": {"mode": mode}}})
+
+    def set_image(self, image: str) -> None:
+        """Somebody patches the model by hand."""
+        self._write({"properties": {"virtualMachineProfile": {"storageProfile": storage_of(image)}}})
+
+    def set_tags(self, tags: Mapping[str, str | None]) -> None:
+        """Merge these tags in; None removes one."""
+        self._write({"tags": dict(tags)})
+
+    def start_rolling_upgrade(self) -> None:
+        with self._clock.held():
+            start_rolling_upgrade(self._scale_set)
+
+    def bump_etag(self) -> None:
+        """The platform touches the resource and nothing that shows."""
+        with self._clock.held():
+            self._scale_set.bump()
+
+    def delete(self) -> None:
+        with self._clock.held():
+            self._scale_set.remove()
+
+    def _write(self, change: Mapping[str, Any]) -> None:
+        with self._clock.held():
+            take(self._scale_set, amended(self._scale_set, change, whole=False), kind="patch")
+
+
+class LiveInstance:
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._clock = instance.owner.cloud.clock
+
+    @property
+    def id(self) -> str:
+        return self._instance.id
+
+    @property
+    def domain(self) -> Domain:
+        return self._instance.domain
+
+    @property
+    def image(self) -> str:
+        with self._clock.held():
+            return self._instance.applied.image.name
+
+    @property
+    def state(self) -> tuple[str, str, str]:
+        """Provisioning, power and health, in Azure's words."""
+        with self._clock.held():
+            return (self._instance.provisioning, self._instance.power, self._instance.health)
+
+    @property
+    def is_current(self) -> bool:
+        with self._clock.held():
+            return self._instance.is_current
+
+    def fail(self) -> None:
+        """Its provisioning state becomes failed."""
+        self._strike("fail")
+
+    def sicken(self) -> None:
+        """Its health turns unhealthy; where there is no health source nobody sees it."""
+        self._strike("unhealthy")
+
+    def heal(self) -> None:
+        self._strike("heal")
+
+    def deallocate(self) -> None:
+        self._send("deallocate")
+
+    def start(self) -> None:
+        self._send("start")
+
+    def protect(self, *, is_protected: bool = True) -> None:
+        """From scale set actions and from scale-in."""
+        with self._clock.held():
+            self._instance.protected = self._instance.protected_from_scale_in = is_protected
+            self._instance.etag += 1
+
+    def evict(self) -> None:
+        """Spot capacity is taken back: it is deallocated, or gone where its eviction policy is Delete."""
+        policy = str(self._instance.applied.profile.get("evictionPolicy", "Deallocate"))
+        self._strike("lost" if policy == "Delete" else "evict")
+
+    def apply_image(self, image: str) -> None:
+        """Put it on another image, at once, behind everybody's back; it is no longer on the latest model."""
+        with self._clock.held():
+            self._instance.put_on(storage_of(image), is_current=False)
+
+    def _strike(self, misfortune: str) -> None:
+        with self._clock.held():
+            self._instance.strike(MISFORTUNES[misfortune], misfortune)
+
+    def _send(self, verb: Verb) -> None:
+        with self._clock.held():
+            operation = self._instance.owner.begin(verb)
+            self._instance.send(verb, cause=verb, operation=operation)

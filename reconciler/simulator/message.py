@@ -1,0 +1,92 @@
+"""What goes through a door: one request in, one response out.
+
+The core sees nothing else, so a door is whatever can make the one and carry the other. A door that honours
+faults also expects `Lost`, raised instead of an answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from reconciler.simulator.errors import ArmError
+
+
+@dataclass(frozen=True)
+class Request:
+    """`url` is absolute: links in answers are built on its scheme and host.
+
+    Header names are looked up in any casing.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @cached_property
+    def path(self) -> str:
+        return unquote(urlsplit(self.url).path)
+
+    @cached_property
+    def host(self) -> str:
+        """Scheme and host, without a slash at the end."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @cached_property
+    def query(self) -> Mapping[str, str]:
+        """Parameters with lower-case names, as Azure matches them."""
+        return {
+            name.lower(): value for name, value in parse_qsl(urlsplit(self.url).query, keep_blank_values=True)
+        }
+
+    @property
+    def version(self) -> str:
+        return self.query.get("api-version", "")
+
+    def header(self, name: str) -> str:
+        wanted = name.lower()
+        return next((value for key, value in self.headers.items() if key.lower() == wanted), "")
+
+    def json(self) -> dict[str, Any]:
+        """The body as an object; {} when there is none."""
+        if not self.body.strip():
+            return {}
+        try:
+            parsed = json.loads(self.body)
+        except ValueError as problem:
+            message = f"The request content was invalid and could not be deserialized: '{problem}'."
+            raise ArmError(400, "InvalidRequestContent", message, gateway=True) from problem
+        if not isinstance(parsed, dict):
+            raise ArmError(
+                400, "InvalidRequestContent", "The request content is not a JSON object.", gateway=True
+            )
+        return parsed
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Lost(Exception):
+    """No answer will come: the door must behave as a broken connection does.
+
+    `carried_out` says whether the core did what was asked before the line broke; `timed_out` whether the
+    line went silent rather than being reset.
+    """
+
+    def __init__(self, *, carried_out: bool, timed_out: bool) -> None:
+        super().__init__("the answer is lost" if carried_out else "the request is lost")
+        self.carried_out = carried_out
+        self.timed_out = timed_out

@@ -1,0 +1,121 @@
+"""Long-running operations: what a 202, or a 200 that says "Updating", stands for.
+
+An operation waits for parts (the model, each instance) and ends when the last one is done: Succeeded, or
+Failed with the first error. A part that never comes (an image that never boots) keeps it InProgress for
+ever, as it would in Azure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from urllib.parse import quote
+
+from reconciler.simulator.clock import Clock
+from reconciler.simulator.domains import guid
+from reconciler.simulator.errors import ArmError
+
+Status = Literal["InProgress", "Succeeded", "Failed", "Canceled"]
+# Since 2024 Azure signs the addresses it hands out, which makes them some 3 kB long: follow them verbatim.
+SIGNED_SINCE = "2024-01-01"
+
+
+@dataclass(slots=True, eq=False)
+class Operation:
+    """`ended` and `error` are None while it runs.
+
+    `sabotage` is the error it will end with whatever happens.
+    """
+
+    id: str
+    kind: str
+    subscription: str
+    location: str
+    started: datetime
+    clock: Clock
+    status: Status = "InProgress"
+    ended: datetime | None = None
+    error: ArmError | None = None
+    sabotage: ArmError | None = None
+    when_ended: list[Callable[[Operation], None]] = field(default_factory=list)
+    _waiting: set[str] = field(default_factory=set)
+
+    @property
+    def is_running(self) -> bool:
+        return self.status == "InProgress"
+
+    def expect(self, part: str) -> None:
+        self._waiting.add(part)
+
+    def done(self, part: str, error: ArmError | None = None) -> None:
+        """`part` is over. The last one ends the operation."""
+        self._waiting.discard(part)
+        self.error = self.error or error
+        if not self._waiting and self.is_running:
+            self._end()
+
+    def wait(self, part: str, delay: timedelta) -> None:
+        """Expect a part that is simply over after `delay`."""
+        self.expect(part)
+        self.clock.after(delay, lambda: self.done(part))
+
+    def fail(self, error: ArmError, status: Status = "Failed") -> None:
+        """End it now, whatever it still waits for."""
+        if self.is_running:
+            self.error = error
+            self._end(status)
+
+    def body(self) -> dict[str, Any]:
+        """What `GET .../operations/{id}` says; a failed operation says so with HTTP 200."""
+        told: dict[str, Any] = {"startTime": self.started.isoformat()}
+        if self.ended is not None:
+            told["endTime"] = self.ended.isoformat()
+        told["status"] = self.status
+        if self.error is not None and self.status != "InProgress":
+            told |= self.error.envelope()
+        return told | {"name": self.id}
+
+    def address(self, host: str, version: str, *, monitor: bool = False) -> str:
+        """Where to ask for it: the `Azure-AsyncOperation` address, or with `monitor` the `Location`."""
+        place = f"/subscriptions/{self.subscription}/providers/Microsoft.Compute/locations/{self.location}"
+        end = f"{'&monitor=true' if monitor else ''}&api-version={version}"
+        signature = _signature(self.id, self.started) if version >= SIGNED_SINCE else ""
+        return f"{host}{place}/operations/{self.id}?p={guid('p', self.id)}{end}{signature}"
+
+    def _end(self, status: Status | None = None) -> None:
+        self.error = self.sabotage or self.error
+        self.status = status or ("Failed" if self.error else "Succeeded")
+        self.ended = self.clock.now()
+        for heard in self.when_ended:
+            heard(self)
+
+
+@dataclass(slots=True)
+class Operations:
+    """All of them, by id. Ids are counted, so the same story has the same ids.
+
+    While `sabotage` is set, operations start with it.
+    """
+
+    clock: Clock
+    sabotage: ArmError | None = None
+    _all: dict[str, Operation] = field(default_factory=dict)
+
+    def start(self, kind: str, subscription: str, location: str) -> Operation:
+        operation_id = guid("operation", len(self._all))
+        operation = Operation(operation_id, kind, subscription, location, self.clock.now(), self.clock)
+        operation.sabotage = self.sabotage
+        self._all[operation_id] = operation
+        return operation
+
+    def find(self, operation_id: str) -> Operation | None:
+        return self._all.get(operation_id.lower())
+
+
+def _signature(operation_id: str, started: datetime) -> str:
+    seal = hashlib.sha512(operation_id.encode()).hexdigest()
+    ticks = 621355968000000000 + int(started.timestamp() * 10_000_000)
+    return f"&t={ticks}&c={quote('MII' + seal * 6)}&s={seal * 2}&h={seal[:43]}"

@@ -1,0 +1,140 @@
+"""The model that a fleet file only hints at: a plausible one around the declared facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reconciler.simulator.merge import merged
+from reconciler.simulator.rolling import ROLLING_POLICY
+
+HEALTH_EXTENSION = {
+    "name": "AppHealth",
+    "properties": {
+        "autoUpgradeMinorVersion": True,
+        "publisher": "Microsoft.ManagedServices",
+        "type": "ApplicationHealthLinux",
+        "typeHandlerVersion": "1.0",
+        "settings": {"protocol": "http", "port": 80, "requestPath": "/"},
+    },
+}
+
+
+def scale_set_body(
+    declared: Mapping[str, Any],
+    *,
+    storage: Mapping[str, Any],
+    health: str,
+    extensions: Sequence[Mapping[str, Any]],
+    group_id: str,
+    is_single_group: bool,
+    fault_domains: int,
+) -> dict[str, Any]:
+    """What a client would have written to get this scale set, in the wire's words.
+
+    `storage` names the image.
+    """
+    name = str(declared["name"])
+    flexible = declared.get("orchestration") == "Flexible"
+    policy: dict[str, Any] = {"mode": declared["mode"]}
+    if declared["mode"] == "Rolling":
+        policy["rollingUpgradePolicy"] = dict(ROLLING_POLICY)
+    if declared.get("automaticOSUpgrade"):
+        automatic = {
+            "enableAutomaticOSUpgrade": True,
+            "useRollingUpgradePolicy": False,
+            "disableAutomaticRollback": False,
+        }
+        policy["automaticOSUpgradePolicy"] = automatic
+    properties: dict[str, Any] = {
+        "singlePlacementGroup": is_single_group,
+        "orchestrationMode": "Flexible" if flexible else "Uniform",
+        "upgradePolicy": policy,
+        "virtualMachineProfile": _profile(
+            name, declared, storage=storage, health=health, extensions=extensions, group_id=group_id
+        ),
+        "overprovision": False,
+        "doNotRunExtensionsOnOverprovisionedVMs": False,
+        "platformFaultDomainCount": fault_domains,
+    }
+    if flexible:
+        del properties["overprovision"]
+        properties["constrainedMaximumCapacity"] = False
+    zones = [str(zone) for zone in declared.get("zones") or ()]
+    return {
+        "tags": dict(declared.get("tags") or {}),
+        **({"zones": zones} if zones else {}),
+        "sku": {"name": str(declared.get("skuName", "Standard_D2s_v5")), "tier": "Standard"},
+        "properties": properties,
+    }
+
+
+def _profile(
+    name: str,
+    declared: Mapping[str, Any],
+    *,
+    storage: Mapping[str, Any],
+    health: str,
+    extensions: Sequence[Mapping[str, Any]],
+    group_id: str,
+) -> dict[str, Any]:
+    network = f"{group_id}/providers/Microsoft.Network"
+    installed = [_extension(each) for each in extensions]
+    if health == "extension":
+        installed.insert(0, dict(HEALTH_EXTENSION))
+    profile: dict[str, Any] = {
+        "osProfile": {
+            "computerNamePrefix": name[:9],
+            "adminUsername": "operator",
+            "linuxConfiguration": {"disablePasswordAuthentication": True, "provisionVMAgent": True},
+            "secrets": [],
+            "allowExtensionOperations": True,
+            "requireGuestProvisionSignal": True,
+        },
+        "storageProfile": merged(_disk(is_managed="imageReference" in storage), storage),
+        "networkProfile": {
+            **(
+                {"healthProbe": {"id": f"{network}/loadBalancers/{name}/probes/up"}}
+                if health == "probe"
+                else {}
+            ),
+            "networkInterfaceConfigurations": [_interface(name, network)],
+        },
+    }
+    if installed:
+        profile["extensionProfile"] = {"extensions": installed}
+    if declared.get("spot"):
+        profile |= {"priority": "Spot", "evictionPolicy": declared.get("evictionPolicy", "Deallocate")}
+        profile["billingProfile"] = {"maxPrice": -1}
+    return profile
+
+
+def _disk(*, is_managed: bool) -> dict[str, Any]:
+    disk: dict[str, Any] = {
+        "osType": "Linux",
+        "createOption": "FromImage",
+        "caching": "ReadWrite",
+        "diskSizeGB": 30,
+    }
+    if is_managed:
+        disk["managedDisk"] = {"storageAccountType": "Premium_LRS"}
+    return {"osDisk": disk}
+
+
+def _interface(name: str, network: str) -> dict[str, Any]:
+    subnet = {"id": f"{network}/virtualNetworks/{name}/subnets/default"}
+    address = {"name": name, "properties": {"subnet": subnet, "privateIPAddressVersion": "IPv4"}}
+    properties = {
+        "primary": True,
+        "enableAcceleratedNetworking": False,
+        "disableTcpStateTracking": False,
+        "dnsSettings": {"dnsServers": []},
+        "enableIPForwarding": False,
+        "ipConfigurations": [address],
+    }
+    return {"name": name, "properties": properties}
+
+
+def _extension(declared: Mapping[str, Any]) -> dict[str, Any]:
+    properties = {name: declared[name] for name in ("publisher", "type", "settings") if name in declared}
+    return {"name": declared["name"], "properties": {**properties, "typeHandlerVersion": "1.1"}}

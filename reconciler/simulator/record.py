@@ -1,0 +1,148 @@
+"""The simulator's own record of what was asked and what happened, for tests to judge by.
+
+It is append-only and owes nothing to any client: `requests` is every exchange in order, `events` is what
+became of scale sets and their instances. An instance is *away* from the instant something begins to take it
+down (or it crashes, turns unhealthy, is deallocated, or is being created) until it runs and, where it has a
+health source, is healthy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from reconciler.simulator.domains import Domain
+
+Happened = Literal["away", "back", "created", "deleted", "model", "upgraded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and what became of it.
+
+    `status` is 0 when the client got no answer; `body` is what a write said.
+    """
+
+    at: datetime
+    method: str
+    path: str
+    query: Mapping[str, str]
+    status: int
+    request_bytes: int
+    response_bytes: int
+    operation: str
+    body: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`instance_id` and `domain` are None for events of the whole scale set ("model")."""
+
+    at: datetime
+    kind: Happened
+    scale_set: str
+    instance_id: str | None
+    domain: Domain | None
+    cause: str
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """One stretch of one instance being away; `until` is None while it still is."""
+
+    scale_set: str
+    instance_id: str
+    domain: Domain
+    cause: str
+    since: datetime
+    until: datetime | None
+
+
+def by_update_domain(domain: Domain) -> Hashable:
+    """One domain, unless a test says otherwise: numbers start again in each zone and placement group."""
+    return (domain.zone, domain.placement_group, domain.update_domain)
+
+
+@dataclass(slots=True)
+class Record:
+    """`images_of` looks up the image each instance of a scale set runs now."""
+
+    images_of: Callable[[str], Mapping[str, str]]
+    _requests: list[Exchange] = field(default_factory=list)
+    _events: list[Event] = field(default_factory=list)
+
+    @property
+    def requests(self) -> tuple[Exchange, ...]:
+        return tuple(self._requests)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        return tuple(self._events)
+
+    def add(self, entry: Exchange | Event) -> None:
+        if isinstance(entry, Exchange):
+            self._requests.append(entry)
+        else:
+            self._events.append(entry)
+
+    def images(self, scale_set: str) -> Mapping[str, str]:
+        """Instance id to the name of the image it runs now."""
+        return self.images_of(scale_set)
+
+    def absences(self, scale_set: str) -> tuple[Absence, ...]:
+        """Every stretch of an instance being away, in order of beginning.
+
+        `scale_set` is a name or "group/name".
+        """
+        return tuple(sorted(_absences(self._events, scale_set), key=lambda absence: absence.since))
+
+    def away(self, scale_set: str, at: datetime) -> frozenset[str]:
+        """Ids of the instances away at a moment; one that came back at that very moment is back."""
+        return frozenset(absence.instance_id for absence in self.absences(scale_set) if _covers(absence, at))
+
+    def most_domains_away(
+        self,
+        scale_set: str,
+        cause: str | None = "manualupgrade",
+        key: Callable[[Domain], Hashable] = by_update_domain,
+    ) -> int:
+        """The most distinct domains that had an instance away for `cause` (None: any) at one moment.
+
+        A domain that comes back at the instant another goes does not overlap it.
+        """
+        wanted = [absence for absence in self.absences(scale_set) if cause is None or absence.cause == cause]
+        return max(
+            (
+                len({key(other.domain) for other in wanted if _covers(other, absence.since)})
+                for absence in wanted
+                if absence.until != absence.since
+            ),
+            default=0,
+        )
+
+
+def _covers(absence: Absence, at: datetime) -> bool:
+    return absence.since <= at and (absence.until is None or at < absence.until)
+
+
+def _absences(events: list[Event], scale_set: str) -> Iterator[Absence]:
+    open_ones: dict[tuple[str, str], Absence] = {}
+    for event in events:
+        if event.instance_id is None or event.domain is None or not _is_of(event, scale_set):
+            continue
+        key = (event.group.lower(), event.instance_id)
+        if event.kind == "away":
+            open_ones[key] = Absence(
+                event.scale_set, event.instance_id, event.domain, event.cause, event.at, None
+            )
+        elif event.kind in ("back", "deleted") and key in open_ones:
+            yield replace(open_ones.pop(key), until=event.at)
+    yield from open_ones.values()
+
+
+def _is_of(event: Event, scale_set: str) -> bool:
+    wanted = scale_set.lower()
+    return wanted in (event.scale_set.lower(), f"{event.group}/{event.scale_set}".lower())

@@ -1,0 +1,148 @@
+"""The platform's own rolling upgrade: batches, a look at health, the next batch.
+
+Started by a model change of a scale set in Rolling mode, or by an OS upgrade. It goes through the outdated
+instances in order of domain, `maxBatchInstancePercent` at a time, waits for each batch to be up and
+healthy, and stops when more than `maxUnhealthyUpgradedInstancePercent` of the upgraded ones are not. The
+operation that started it lasts as long as it does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from reconciler.simulator.errors import ArmError
+from reconciler.simulator.instance import Instance
+from reconciler.simulator.operations import Operation
+from reconciler.simulator.upgrades import bring, due
+
+if TYPE_CHECKING:
+    from reconciler.simulator.scale_set import ScaleSet
+
+# What the model echoes once the mode is Rolling, and the part of it that a rolling upgrade reports.
+ROLLING_POLICY: Mapping[str, Any] = {
+    "maxBatchInstancePercent": 20,
+    "maxUnhealthyInstancePercent": 20,
+    "maxUnhealthyUpgradedInstancePercent": 20,
+    "pauseTimeBetweenBatches": "PT0S",
+    "maxSurge": False,
+    "rollbackFailedInstancesOnPolicyBreach": False,
+}
+REPORTED = tuple(ROLLING_POLICY)[:4]
+PAUSE = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
+GATE = "rolling upgrade"
+
+
+class RollingUpgrade:
+    """One of them. `code` is one of RollingForward, Cancelled, Completed, Faulted."""
+
+    def __init__(self, scale_set: ScaleSet, operation: Operation, *, by: str) -> None:
+        self.scale_set = scale_set
+        self.operation = operation
+        self.by = by
+        self.code = "RollingForward"
+        self.last_action = "Start"
+        self.started = self.last_action_at = scale_set.cloud.clock.now()
+        self.ended: datetime | None = None
+        self.error: ArmError | None = None
+        self.waiting = sorted(due(scale_set.instances.values()), key=_order)
+        self.all = len(self.waiting)
+        self.batch: list[Instance] = []
+        self.upgraded: list[Instance] = []
+        operation.expect(GATE)
+
+    @property
+    def is_running(self) -> bool:
+        return self.ended is None
+
+    def proceed(self) -> None:
+        """Start the next batch, or end."""
+        if not self.is_running:
+            return
+        if not self.waiting:
+            self._end("Completed")
+            return
+        size = max(1, self.all * int(self._policy["maxBatchInstancePercent"]) // 100)
+        self.batch, self.waiting = self.waiting[:size], self.waiting[size:]
+        bring(self.scale_set, self.batch, self.operation, cause="rollingupgrade")
+        self._look_again()
+
+    def cancel(self) -> None:
+        """Stop after the batch that is under way."""
+        self.last_action, self.last_action_at = "Cancel", self.scale_set.cloud.clock.now()
+        self._end("Cancelled")
+
+    def body(self) -> dict[str, Any]:
+        """What `GET .../rollingUpgrades/latest` says."""
+        unhealthy = sum(not instance.serves for instance in self.upgraded)
+        properties: dict[str, Any] = {
+            "policy": dict(self._policy),
+            "runningStatus": {
+                "code": self.code,
+                "startTime": self.started.isoformat(),
+                "lastAction": self.last_action,
+                "lastActionTime": self.last_action_at.isoformat(),
+            },
+            "progress": {
+                "successfulInstanceCount": len(self.upgraded) - unhealthy,
+                "failedInstanceCount": unhealthy,
+                "inProgressInstanceCount": len(self.batch),
+                "pendingInstanceCount": len(self.waiting),
+            },
+        }
+        if self.error is not None:
+            properties["error"] = self.error.envelope()["error"] | {"details": []}
+        return {
+            "type": "Microsoft.Compute/virtualMachineScaleSets/rollingUpgrades",
+            "location": self.scale_set.location,
+            "properties": properties,
+        }
+
+    @property
+    def _policy(self) -> Mapping[str, Any]:
+        own = self.scale_set.policy.get("rollingUpgradePolicy") or {}
+        return {name: own.get(name, ROLLING_POLICY[name]) for name in REPORTED}
+
+    def _look_again(self) -> None:
+        cloud = self.scale_set.cloud
+        cloud.clock.after(max(cloud.timings.boot, timedelta(milliseconds=10)), self._judge)
+
+    def _judge(self) -> None:
+        if not self.is_running:
+            return
+        if any(instance.journey is not None for instance in self.batch):
+            self._look_again()
+            return
+        self.upgraded += self.batch
+        self.batch = []
+        unhealthy = sum(not instance.serves for instance in self.upgraded)
+        if unhealthy * 100 > len(self.upgraded) * int(self._policy["maxUnhealthyUpgradedInstancePercent"]):
+            code = "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"
+            limit = "the MaxUnhealthyUpgradedInstancePercent value defined in the RollingUpgradePolicy"
+            self.error = ArmError(409, code, f"Rolling Upgrade failed after exceeding {limit}.")
+            self._end("Faulted")
+            return
+        self.scale_set.cloud.clock.after(pause(str(self._policy["pauseTimeBetweenBatches"])), self.proceed)
+
+    def _end(self, code: str) -> None:
+        self.code = code
+        self.ended = self.scale_set.cloud.clock.now()
+        self.operation.done(GATE, self.error)
+
+
+def pause(text: str) -> timedelta:
+    """An ISO 8601 duration of hours, minutes and seconds.
+
+    >>> pause("PT1M30S")
+    datetime.timedelta(seconds=90)
+    """
+    match = PAUSE.fullmatch(text)
+    hours, minutes, seconds = match.groups() if match else (None, None, None)
+    return timedelta(hours=float(hours or 0), minutes=float(minutes or 0), seconds=float(seconds or 0))
+
+
+def _order(instance: Instance) -> tuple[str, str, int, int]:
+    domain = instance.domain
+    return (domain.zone or "", domain.placement_group, domain.update_domain or 0, instance.number)

@@ -1,0 +1,114 @@
+"""Which request leads to which endpoint: one table.
+
+The name of a route is what the record, the faults and the quotas know it by. Paths match in any casing;
+`{braces}` are the variable parts, and an endpoint finds them in `Call.names`. To add one: a row here and a
+function in `endpoints`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.simulator.endpoints import actions, images, instances, platform, scale_sets
+from reconciler.simulator.endpoints.call import Call, Reply
+
+SUBSCRIPTION = "/subscriptions/{subscription}"
+GROUP = SUBSCRIPTION + "/resourceGroups/{group}"
+SETS = "/providers/Microsoft.Compute/virtualMachineScaleSets"
+SET = GROUP + SETS + "/{name}"
+INSTANCE = SET + "/virtualMachines/{instance}"
+LOCATION = SUBSCRIPTION + "/providers/Microsoft.Compute/locations/{location}"
+VERSIONS = LOCATION + "/publishers/{publisher}/artifacttypes/vmimage/offers/{offer}/skus/{sku}/versions"
+GALLERY_VERSIONS = GROUP + "/providers/Microsoft.Compute/galleries/{gallery}/images/{image}/versions"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`is_open` needs neither a token nor an api-version."""
+
+    name: str
+    method: str
+    template: str
+    endpoint: Callable[[Call], Reply]
+    is_open: bool = False
+    pattern: re.Pattern[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.template)
+        object.__setattr__(self, "pattern", re.compile(pattern, re.I))
+
+
+def _action(name: str, word: str) -> Route:
+    """An action on many instances. Its word is part of the path, and the endpoint reads it there."""
+    return Route(name, "POST", f"{SET}/(?P<action>{word})", actions.act)
+
+
+ROUTES = (
+    Route("scaleSets.list", "GET", SUBSCRIPTION + SETS, scale_sets.in_subscription),
+    Route("scaleSets.list", "GET", GROUP + SETS, scale_sets.in_group),
+    Route("scaleSets.get", "GET", SET, scale_sets.get),
+    Route("scaleSets.patch", "PATCH", SET, scale_sets.patch),
+    Route("scaleSets.put", "PUT", SET, scale_sets.put),
+    Route("scaleSets.delete", "DELETE", SET, scale_sets.delete),
+    Route("scaleSets.instanceView", "GET", SET + "/instanceView", scale_sets.instance_view),
+    Route("scaleSets.osUpgradeHistory", "GET", SET + "/osUpgradeHistory", scale_sets.os_upgrade_history),
+    Route("scaleSets.manualUpgrade", "POST", SET + "/manualupgrade", actions.manual_upgrade),
+    Route("scaleSets.osRollingUpgrade", "POST", SET + "/osRollingUpgrade", actions.os_rolling_upgrade),
+    _action("scaleSets.reimage", "reimage"),
+    _action("scaleSets.reimageAll", "reimageall"),
+    _action("scaleSets.restart", "restart"),
+    _action("scaleSets.start", "start"),
+    _action("scaleSets.powerOff", "poweroff"),
+    _action("scaleSets.deallocate", "deallocate"),
+    _action("scaleSets.deleteInstances", "delete"),
+    Route("rollingUpgrades.latest", "GET", SET + "/rollingUpgrades/latest", actions.latest_rolling_upgrade),
+    Route("rollingUpgrades.cancel", "POST", SET + "/rollingUpgrades/cancel", actions.cancel_rolling_upgrade),
+    Route("scaleSets.instances", "GET", SET + "/virtualMachines", instances.listed),
+    Route("instances.get", "GET", INSTANCE, instances.get),
+    Route("instances.put", "PUT", INSTANCE, instances.put),
+    Route("instances.delete", "DELETE", INSTANCE, instances.delete),
+    Route("instances.instanceView", "GET", INSTANCE + "/instanceView", instances.view),
+    Route(
+        "instances.act",
+        "POST",
+        INSTANCE + "/(?P<action>reimage|reimageall|restart|start|poweroff|deallocate)",
+        actions.act_on_one,
+    ),
+    Route("operations.get", "GET", LOCATION + "/operations/{operation}", platform.operation),
+    Route("images.versions", "GET", VERSIONS, images.versions),
+    Route("images.version", "GET", VERSIONS + "/{version}", images.version),
+    Route("galleries.versions", "GET", GALLERY_VERSIONS, images.gallery_versions),
+    Route("galleries.version", "GET", GALLERY_VERSIONS + "/{version}", images.gallery_version),
+    Route("subscriptions.list", "GET", "/subscriptions", platform.subscriptions),
+    Route("subscriptions.get", "GET", SUBSCRIPTION, platform.subscription),
+    Route("resourceGroups.get", "GET", GROUP, platform.group),
+    Route("metadata.endpoints", "GET", "/metadata/endpoints", platform.endpoints, is_open=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """The table, sorted so that a request is held against few patterns: those of its method and length."""
+
+    by_shape: Mapping[tuple[str, int], tuple[Route, ...]]
+
+    @classmethod
+    def of(cls, routes: tuple[Route, ...]) -> Routes:
+        shapes: dict[tuple[str, int], tuple[Route, ...]] = {}
+        for route in routes:
+            shape = (route.method, route.template.count("/"))
+            shapes[shape] = (*shapes.get(shape, ()), route)
+        return cls(shapes)
+
+    def find(self, method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
+        """The route of a request and the variable parts of its path."""
+        bare = path.rstrip("/")
+        for route in self.by_shape.get((method.upper(), bare.count("/")), ()):
+            if (match := route.pattern.fullmatch(bare)) is not None:
+                return route, match.groupdict()
+        return None
+
+
+TABLE = Routes.of(ROUTES)

@@ -1,0 +1,161 @@
+"""The door for everybody else: the core behind a real HTTPS server, with a managed identity beside it.
+
+    with sim.serve() as server:
+        env = {**os.environ, **server.environment}       # any client that finds its identity and its CA there
+
+Two listeners: `url` speaks TLS, `plain_url` does not; both serve Resource Manager and the token endpoint.
+Connections are kept alive and each has a thread, but the core answers one request at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import struct
+import tempfile
+import threading
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconciler.simulator import certificates as authority
+from reconciler.simulator import identity
+from reconciler.simulator.domains import guid
+from reconciler.simulator.message import Lost, Request, Response
+
+if TYPE_CHECKING:
+    from reconciler.simulator.core import Simulator
+
+LOOPBACK = "127.0.0.1"
+# SO_LINGER on, zero seconds: closing sends a reset instead of a goodbye.
+ABRUPTLY = struct.pack("ii", 1, 0)
+
+
+class Server:
+    """Serves from construction until `close`."""
+
+    def __init__(self, simulator: Simulator, port: int = 0, certificates: Path | None = None) -> None:
+        self.identity_header = guid("identity header")
+        self._temporary = tempfile.TemporaryDirectory() if certificates is None else None
+        directory = Path(self._temporary.name) if self._temporary else Path(certificates or "")
+        files = authority.make(directory)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(files.chain, files.key)
+        self.ca_file = files.ca
+        self._secure = _Listener(simulator, port, self.identity_header, context)
+        self._plain = _Listener(simulator, 0, self.identity_header, None)
+
+    @property
+    def url(self) -> str:
+        return self._secure.url
+
+    @property
+    def plain_url(self) -> str:
+        return self._plain.url
+
+    @property
+    def identity_endpoint(self) -> str:
+        return self._plain.url + identity.PATH
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What a client needs in its environment to find its identity and trust the certificate."""
+        return {
+            "IDENTITY_ENDPOINT": self.identity_endpoint,
+            "IDENTITY_HEADER": self.identity_header,
+            "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+            "REQUESTS_CA_BUNDLE": str(self.ca_file),
+            "SSL_CERT_FILE": str(self.ca_file),
+            "NO_PROXY": f"{LOOPBACK},localhost",
+            "no_proxy": f"{LOOPBACK},localhost",
+        }
+
+    def close(self) -> None:
+        """Stop serving, drop the connections, and remove certificates that were only for this server."""
+        self._secure.stop()
+        self._plain.stop()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Listener(ThreadingHTTPServer):
+    request_queue_size = 128
+
+    def __init__(self, simulator: Simulator, port: int, secret: str, context: ssl.SSLContext | None) -> None:
+        super().__init__((LOOPBACK, port), _Handler)
+        self.simulator = simulator
+        self.secret = secret
+        self.scheme = "https" if context else "http"
+        self._connections: set[socket.socket] = set()
+        if context is not None:
+            # The handshake is left to the connection's own thread, so a silent client holds up nobody else.
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://{LOOPBACK}:{self.server_port}"
+
+    def stop(self) -> None:
+        self.shutdown()
+        self._thread.join()
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.server_close()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Listener
+
+    def answer(self) -> None:
+        host = self.headers.get("Host") or f"{LOOPBACK}:{self.server.server_port}"
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        request = Request(self.command, f"{self.server.scheme}://{host}{self.path}", dict(self.headers), body)
+        if request.path.lower() == identity.PATH:
+            self._send(identity.answer(request, self.server.secret))
+            return
+        try:
+            response = self.server.simulator.handle(request)
+        except Lost:
+            self._break()
+            return
+        self._send(response)
+
+    do_GET = do_PUT = do_PATCH = do_POST = do_DELETE = answer  # noqa: N815 - the names http.server looks for
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        """The simulator keeps its own record."""
+
+    def _send(self, response: Response) -> None:
+        self.send_response_only(response.status)
+        for name, value in response.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(response.body)
+
+    def _break(self) -> None:
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABRUPTLY)

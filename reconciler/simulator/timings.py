@@ -1,0 +1,51 @@
+"""How long things take: the named durations of a fleet file, and `8s`, `2m`, `0.5s` as it writes them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)")
+UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours"}
+# An operation that finds nothing to do still takes a moment: 0.6 s in recorded traffic.
+NOTHING_TO_DO = timedelta(seconds=0.6)
+
+
+def duration(text: str) -> timedelta:
+    """
+    >>> duration("1.5m")
+    datetime.timedelta(seconds=90)
+    """
+    match = DURATION.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration; write one like 8s, 2m or 0.5s")
+    return timedelta(**{UNITS[match.group(2)]: float(match.group(1))})
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """`model`: an update of the scale set's own model, or of an instance that needs no new disk.
+
+    `upgrade`: stopping an instance and replacing its OS disk. `boot`: starting one. `health`: from running
+    to the first health report. `create`: a new instance, until it runs.
+    """
+
+    model: timedelta = timedelta(seconds=8)
+    upgrade: timedelta = timedelta(seconds=60)
+    boot: timedelta = timedelta(seconds=20)
+    health: timedelta = timedelta(seconds=15)
+    create: timedelta = timedelta(seconds=40)
+
+    def of(self, name: str) -> timedelta:
+        """
+        >>> Timings().of("boot")
+        datetime.timedelta(seconds=20)
+        """
+        wait: timedelta = getattr(self, name) if name else timedelta(0)
+        return wait
+
+    @property
+    def retry_after(self) -> int:
+        """Whole seconds a client is told to wait between two looks at an operation."""
+        return max(1, min(10, round((self.upgrade + self.boot).total_seconds() / 4)))

@@ -1,0 +1,254 @@
+"""Scale sets and instances as JSON, in the shapes of recorded traffic.
+
+Pure: state in, JSON out. `version` is the caller's api-version, because etags exist only since 2023-09-01.
+Large values that instances share (the applied profile) are put in the tree as they are, so rendering a page
+stays cheap; nobody may change what a view returns.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from reconciler.simulator.domains import guid
+from reconciler.simulator.instance import Instance
+from reconciler.simulator.scale_set import ScaleSet
+
+ETAGS_SINCE = "2023-09-01"
+FLEXIBLE_NETWORK = "2020-11-01"
+DISPLAY = {
+    "ProvisioningState/creating": "Creating",
+    "ProvisioningState/updating": "Updating",
+    "ProvisioningState/succeeded": "Provisioning succeeded",
+    "ProvisioningState/failed": "Provisioning failed",
+    "ProvisioningState/deleting": "Deleting",
+    "HealthState/healthy": "The VM is reporting itself as healthy or is not reporting itself as unhealthy",
+    "HealthState/unhealthy": "The VM is reporting itself as unhealthy or is not reporting itself as healthy",
+    "HealthState/initializing": "The VM has not yet reported its health",
+    "HealthState/unknown": "The VM is not reporting its health",
+}
+
+
+def scale_set_view(scale_set: ScaleSet, version: str, *, shouts_group: bool = False) -> dict[str, Any]:
+    """The resource.
+
+    `shouts_group` spells the resource group in its id in upper case, as subscription lists do.
+    """
+    body = scale_set.body
+    view: dict[str, Any] = {
+        "name": scale_set.name,
+        "id": resource_id(scale_set, shouts_group=shouts_group),
+        "type": "Microsoft.Compute/virtualMachineScaleSets",
+        "location": scale_set.location,
+        "tags": body.get("tags") or {},
+    }
+    view |= {name: body[name] for name in ("zones", "identity", "plan") if body.get(name)}
+    view["sku"] = {**body["sku"], "capacity": scale_set.capacity}
+    if version >= ETAGS_SINCE:
+        view["etag"] = etag(scale_set.etag)
+    created = scale_set.created.isoformat()
+    properties = body["properties"]
+    view["properties"] = {
+        **properties,
+        "virtualMachineProfile": {**properties["virtualMachineProfile"], "timeCreated": created},
+        "provisioningState": scale_set.provisioning,
+        "uniqueId": scale_set.unique_id,
+        "timeCreated": created,
+    }
+    return view
+
+
+def scale_set_instance_view(scale_set: ScaleSet) -> dict[str, Any]:
+    """How many instances are in each state; nothing about any one of them."""
+    members = scale_set.instances.values()
+    count = Counter(f"ProvisioningState/{instance.provisioning}" for instance in members)
+    view: dict[str, Any] = {"virtualMachine": {"statusesSummary": _summary(count)}}
+    extensions = Counter(name for instance in members for name in _extensions(instance))
+    if extensions:
+        view["extensions"] = [
+            {"name": name, "statusesSummary": [{"code": "ProvisioningState/succeeded", "count": number}]}
+            for name, number in extensions.items()
+        ]
+    code = f"ProvisioningState/{scale_set.provisioning.lower()}"
+    return view | {"statuses": [_status(code, scale_set.settled_at)]}
+
+
+def instance_view(instance: Instance) -> dict[str, Any]:
+    """What the platform knows about one instance right now. A deallocated one has no guest to tell of."""
+    domain = instance.domain
+    places = {
+        "placementGroupId": domain.placement_group,
+        "platformUpdateDomain": domain.update_domain,
+        "platformFaultDomain": domain.fault_domain,
+    }
+    # Domains are not assigned yet while an instance is being created.
+    is_placed = instance.provisioning != "creating"
+    view: dict[str, Any] = {name: value for name, value in places.items() if value is not None and is_placed}
+    when = instance.changed.isoformat()
+    if instance.power == "running":
+        ready = _status("ProvisioningState/succeeded", instance.changed) | {
+            "displayStatus": "Ready",
+            "message": "Guest Agent is running",
+        }
+        view |= {
+            "computerName": computer_name(instance),
+            "osName": "ubuntu",
+            "osVersion": "24.04",
+            "vmAgent": {"vmAgentVersion": "2.11.1.4", "statuses": [ready], "extensionHandlers": []},
+        }
+    created = _status("ProvisioningState/succeeded", instance.created)
+    view["disks"] = [{"name": disk_name(instance), "statuses": [created]}]
+    names = _extensions(instance)
+    if names:
+        view["extensions"] = [{"name": name, "statuses": [created]} for name in names]
+    if instance.applied.health == "extension" and instance.power == "running":
+        view["vmHealth"] = {"status": _status(f"HealthState/{instance.health}", instance.health_changed)}
+    view["hyperVGeneration"] = "V2"
+    provisioning = f"ProvisioningState/{instance.provisioning}"
+    state = {
+        "code": f"{provisioning}/{instance.failure}" if instance.failure else provisioning,
+        "level": "Error" if instance.failure else "Info",
+        "displayStatus": DISPLAY[provisioning],
+        "time": when,
+    }
+    power = {"code": f"PowerState/{instance.power}", "level": "Info", "displayStatus": f"VM {instance.power}"}
+    return view | {"statuses": [state, power]}
+
+
+def row(instance: Instance, version: str, *, expanded: bool) -> dict[str, Any]:
+    """One instance, as a list or a GET gives it. `expanded` adds the instance view."""
+    owner, applied = instance.owner, instance.applied
+    view: dict[str, Any] = {
+        "name": instance.id if owner.is_flexible else f"{owner.name}_{instance.id}",
+        "id": instance_id(instance),
+        "type": "Microsoft.Compute/virtualMachineScaleSets/virtualMachines",
+        "location": owner.location,
+    }
+    if instance.tags is not None or owner.body.get("tags"):
+        view["tags"] = instance.tags if instance.tags is not None else owner.body["tags"]
+    view |= {"instanceId": instance.id, "sku": owner.body["sku"]}
+    network = applied.profile.get("networkProfile") or {}
+    properties: dict[str, Any] = {
+        "latestModelApplied": instance.is_current,
+        "modelDefinitionApplied": "VirtualMachineScaleSet",
+        "networkProfileConfiguration": {
+            "networkInterfaceConfigurations": network.get("networkInterfaceConfigurations") or []
+        },
+    }
+    if expanded:
+        properties["instanceView"] = instance_view(instance)
+    if instance.protected or instance.protected_from_scale_in:
+        properties["protectionPolicy"] = {
+            "protectFromScaleIn": instance.protected_from_scale_in,
+            "protectFromScaleSetActions": instance.protected,
+        }
+    properties |= {
+        name: applied.profile[name] for name in ("priority", "evictionPolicy") if name in applied.profile
+    }
+    properties |= {
+        "provisioningState": instance.provisioning.capitalize(),
+        "hardwareProfile": {"vmSize": owner.body["sku"]["name"]},
+        "resilientVMDeletionStatus": "Disabled",
+        "vmId": guid("vm", owner.id, instance.id),
+        "storageProfile": _storage(instance),
+        "osProfile": _os(instance),
+        "networkProfile": {
+            "networkInterfaces": [{"id": f"{instance_id(instance)}/networkInterfaces/{owner.name}"}]
+        },
+        "timeCreated": instance.created.isoformat(),
+    }
+    view["properties"] = properties
+    if version >= ETAGS_SINCE:
+        view["etag"] = etag(instance.etag)
+    if instance.domain.zone is not None:
+        view["zones"] = [instance.domain.zone]
+    return view
+
+
+def selected(instance: Instance) -> dict[str, Any]:
+    """What `$select=instanceView` leaves of a row: little, and `latestModelApplied` false in any case."""
+    return {
+        "id": instance_id(instance),
+        "instanceId": instance.id,
+        "properties": {"latestModelApplied": False, "instanceView": instance_view(instance)},
+    }
+
+
+def etag(number: int) -> str:
+    return f'"{number}"'
+
+
+def resource_id(scale_set: ScaleSet, *, shouts_group: bool = False) -> str:
+    if not shouts_group:
+        return scale_set.id
+    return scale_set.id.replace(
+        f"/resourceGroups/{scale_set.group}/", f"/resourceGroups/{scale_set.group.upper()}/"
+    )
+
+
+def instance_id(instance: Instance) -> str:
+    owner = instance.owner
+    if owner.is_flexible:
+        group = f"/subscriptions/{owner.subscription}/resourceGroups/{owner.group}"
+        return f"{group}/providers/Microsoft.Compute/virtualMachines/{instance.id}"
+    return f"{owner.id}/virtualMachines/{instance.id}"
+
+
+def computer_name(instance: Instance) -> str:
+    """Prefix and the instance's number in base 36, six digits."""
+    number, digits = instance.number, ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
+    return f"{_prefix(instance)}{digits.rjust(6, '0')}"
+
+
+def disk_name(instance: Instance) -> str:
+    """A disk is named anew when it is replaced."""
+    name = instance.owner.name
+    serial = guid("disk", instance.owner.id, instance.id, instance.applied.image.name).replace("-", "")
+    return f"{name}_{name}_{instance.id}_OS__1_{serial}"
+
+
+def _storage(instance: Instance) -> dict[str, Any]:
+    image, owner = instance.applied.image, instance.owner
+    model = instance.applied.profile.get("storageProfile") or {}
+    disk = {**(model.get("osDisk") or {}), "name": disk_name(instance)}
+    storage: dict[str, Any] = {}
+    if image.reference is not None:
+        exact = {} if image.exact_version is None else {"exactVersion": image.exact_version}
+        storage["imageReference"] = {**image.reference, **exact}
+    if "managedDisk" in disk:
+        group = f"/subscriptions/{owner.subscription}/resourceGroups/{owner.group}"
+        disk_id = f"{group}/providers/Microsoft.Compute/disks/{disk['name']}"
+        disk["managedDisk"] = {**disk["managedDisk"], "id": disk_id}
+    if image.uri is not None:
+        disk["image"] = {"uri": image.uri}
+    return storage | {"osDisk": disk, "dataDisks": []}
+
+
+def _os(instance: Instance) -> dict[str, Any]:
+    model = dict(instance.applied.profile.get("osProfile") or {})
+    model.pop("computerNamePrefix", None)
+    return {"computerName": computer_name(instance), **model}
+
+
+def _prefix(instance: Instance) -> str:
+    profile = instance.applied.profile.get("osProfile") or {}
+    return str(profile.get("computerNamePrefix", instance.owner.name[:9]))
+
+
+def _extensions(instance: Instance) -> list[str]:
+    profile = instance.applied.profile.get("extensionProfile") or {}
+    return [str(extension["name"]) for extension in profile.get("extensions") or []]
+
+
+def _summary(count: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{"code": code, "count": number} for code, number in count.items()]
+
+
+def _status(code: str, time: datetime) -> dict[str, Any]:
+    display = DISPLAY.get(code, code.rpartition("/")[2].capitalize())
+    return {"code": code, "level": "Info", "displayStatus": display, "time": time.isoformat()}

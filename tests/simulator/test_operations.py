@@ -1,0 +1,82 @@
+"""Long operations: polled, resumed, unknown."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from reconciler.simulator import SUBSCRIPTION
+from tests.simulator.azure import NEW, Azure
+
+
+def started(azure: Azure) -> tuple[str, str]:
+    """A manual upgrade's two addresses, below the host."""
+    azure.patch_image(NEW)
+    headers = azure.ask("POST", "manualupgrade", b'{"instanceIds":["0"]}').headers
+    addresses = [
+        headers[name].removeprefix("https://arm.test") for name in ("Azure-AsyncOperation", "Location")
+    ]
+    return addresses[0], addresses[1]
+
+
+def test_an_operation_is_in_progress_and_then_succeeded(azure: Azure) -> None:
+    status, _ = started(azure)
+    begun = azure.ask("GET", status)
+    assert set(begun.json()) == {"startTime", "status", "name"}
+    assert begun.json()["status"] == "InProgress"
+    assert int(begun.headers["Retry-After"]) > 0
+    azure.wait(80)
+    ended = azure.ask("GET", status).json()
+    assert (ended["status"], set(ended)) == ("Succeeded", {"startTime", "endTime", "status", "name"})
+    assert ended["endTime"] == azure.clock.now().isoformat()
+
+
+def test_the_monitor_is_202_and_then_an_empty_200(azure: Azure) -> None:
+    _, monitor = started(azure)
+    assert azure.ask("GET", monitor).status == 202
+    azure.wait(80)
+    answer = azure.ask("GET", monitor)
+    assert (answer.status, answer.body) == (200, b"")
+
+
+def test_addresses_are_signed_and_long_since_2024(azure: Azure) -> None:
+    status, _ = started(azure)
+    assert set(parse_qs(urlsplit(status).query)) == {"p", "api-version", "t", "c", "s", "h"}
+    old = azure.ask("POST", "manualupgrade", b'{"instanceIds":["1"]}', version="2023-09-01").headers
+    assert set(parse_qs(urlsplit(old["Azure-AsyncOperation"]).query)) == {"p", "api-version"}
+
+
+def test_an_unknown_operation_is_404(azure: Azure) -> None:
+    path = (
+        f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/locations/westeurope/operations/nothing"
+    )
+    assert azure.ask("GET", path).status == 404
+
+
+def test_an_upgrade_with_nothing_to_do_takes_a_moment(azure: Azure) -> None:
+    headers = azure.ask("POST", "manualupgrade", b'{"instanceIds":["0"]}').headers
+    azure.wait(60)
+    told = azure.ask("GET", headers["Azure-AsyncOperation"].removeprefix("https://arm.test")).json()
+    took = datetime.fromisoformat(told["endTime"]) - datetime.fromisoformat(told["startTime"])
+    assert took == timedelta(seconds=0.6)
+
+
+def test_another_process_can_take_up_the_polling(azure: Azure) -> None:
+    azure.patch_image(NEW)
+    token = azure.upgrade("0").continuation_token()
+    nothing: Any = None
+    resumed = azure.client.virtual_machine_scale_sets.begin_update_instances(
+        "shop", "web", nothing, continuation_token=token
+    )
+    resumed.result()
+    assert azure.sim.record.images("web")["0"] == NEW
+
+
+def test_polling_can_be_left_out(azure: Azure) -> None:
+    azure.patch_image(NEW)
+    before = len(azure.sim.record.requests)
+    azure.upgrade("0", polling=False)
+    assert [exchange.operation for exchange in azure.sim.record.requests[before:]] == [
+        "scaleSets.manualUpgrade"
+    ]

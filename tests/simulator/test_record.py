@@ -1,0 +1,96 @@
+"""The record counts who is away, to the instant."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from reconciler.simulator import Domain, Event, Record
+from reconciler.simulator.clock import MONDAY_MORNING
+from reconciler.simulator.record import Happened
+
+
+def domain(number: int, zone: str | None = None, group: str = "g") -> Domain:
+    return Domain(zone, group, number, number)
+
+
+def record(*events: tuple[float, Happened, str, Domain], cause: str = "manualupgrade") -> Record:
+    made = Record(lambda _: {})
+    for second, kind, instance_id, where in events:
+        made.add(
+            Event(MONDAY_MORNING + timedelta(seconds=second), kind, "web", instance_id, where, cause, "shop")
+        )
+    return made
+
+
+ZERO, ONE = domain(0), domain(1)
+
+
+@pytest.mark.parametrize(
+    "events, most",
+    [
+        pytest.param([], 0, id="nothing happened"),
+        pytest.param([(0, "away", "0", ZERO)], 1, id="one is away for good"),
+        pytest.param(
+            [(0, "away", "0", ZERO), (1, "away", "5", ZERO)], 1, id="two of one domain are one domain"
+        ),
+        pytest.param([(0, "away", "0", ZERO), (1, "away", "1", ONE)], 2, id="two domains overlap"),
+        pytest.param(
+            [(0, "away", "0", ZERO), (5, "back", "0", ZERO), (5, "away", "1", ONE)],
+            1,
+            id="one is back at the instant another goes",
+        ),
+        pytest.param(
+            [(0, "away", "0", ZERO), (5, "away", "1", ONE), (5, "back", "0", ZERO)],
+            1,
+            id="one is back at the instant another goes, written in the other order",
+        ),
+        pytest.param(
+            [(0, "away", "0", ZERO), (5.000001, "back", "0", ZERO), (5, "away", "1", ONE)],
+            2,
+            id="a microsecond of overlap is overlap",
+        ),
+        pytest.param(
+            [(0, "away", "0", ZERO), (1, "deleted", "0", ZERO), (2, "away", "1", ONE)],
+            1,
+            id="a deleted instance is not away",
+        ),
+        pytest.param(
+            [(0, "away", "0", domain(0, "1")), (0, "away", "1", domain(0, "2"))],
+            2,
+            id="the same number in two zones is two domains",
+        ),
+        pytest.param(
+            [(0, "away", "0", domain(0)), (0, "away", "100", domain(0, group="h"))],
+            2,
+            id="the same number in two placement groups is two domains",
+        ),
+    ],
+)
+def test_most_domains_away(events: list[tuple[float, Happened, str, Domain]], most: int) -> None:
+    assert record(*events).most_domains_away("web") == most
+
+
+def test_only_the_asked_cause_counts() -> None:
+    made = record((0, "away", "0", ZERO), cause="unhealthy")
+    assert made.most_domains_away("web") == 0
+    assert made.most_domains_away("web", cause="unhealthy") == 1
+    assert made.most_domains_away("web", cause=None) == 1
+
+
+def test_a_test_may_say_what_counts_as_one_domain() -> None:
+    made = record((0, "away", "0", domain(0, "1")), (0, "away", "1", domain(0, "2")))
+    assert made.most_domains_away("web", key=lambda where: where.update_domain) == 1
+
+
+def test_who_was_away_at_a_moment() -> None:
+    made = record((0, "away", "0", ZERO), (2, "away", "1", ONE), (4, "back", "0", ZERO))
+    away = [made.away("shop/web", MONDAY_MORNING + timedelta(seconds=second)) for second in (0, 3, 4)]
+    assert away == [{"0"}, {"0", "1"}, {"1"}]
+
+
+def test_scale_sets_of_one_name_are_told_apart_by_group() -> None:
+    made = record((0, "away", "0", ZERO))
+    assert made.most_domains_away("shop/web") == 1
+    assert made.most_domains_away("other/web") == 0

@@ -1,0 +1,81 @@
+"""The platform's own rolling upgrade."""
+
+from __future__ import annotations
+
+import pytest
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+
+from tests.simulator.azure import BAD, NEW, OLD, Azure, Start
+
+
+def status(azure: Azure) -> tuple[str, int]:
+    body = azure.ask("GET", "rollingUpgrades/latest").json()["properties"]
+    return body["runningStatus"]["code"], body["progress"]["successfulInstanceCount"]
+
+
+def test_there_is_none_until_one_ran(azure: Azure) -> None:
+    with pytest.raises(ResourceNotFoundError):
+        azure.client.virtual_machine_scale_set_rolling_upgrades.get_latest("shop", "web")
+
+
+def test_in_rolling_mode_a_patch_lasts_as_long_as_its_roll(start: Start) -> None:
+    azure = start(mode="Rolling")
+    azure.patch_image(NEW)
+    assert status(azure) == ("Completed", 20)
+    assert set(azure.sim.record.images("web").values()) == {NEW}
+    assert azure.sim.record.most_domains_away("web", cause="rollingupgrade") == 1
+
+
+def test_it_stops_at_an_unhealthy_batch(start: Start) -> None:
+    azure = start(mode="Rolling")
+    with pytest.raises(HttpResponseError) as caught:
+        azure.patch_image(BAD)
+    assert caught.value.error is not None
+    assert caught.value.error.code == "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"
+    assert status(azure) == ("Faulted", 0)
+    assert list(azure.sim.record.images("web").values()).count(BAD) == 4
+
+
+def test_while_it_runs_other_upgrades_are_refused_and_it_can_be_cancelled(start: Start) -> None:
+    azure = start(mode="Manual")
+    azure.patch_image(NEW)
+    azure.sim.scale_set("web").start_rolling_upgrade()
+    azure.wait(10)
+    assert status(azure)[0] == "RollingForward"
+    with pytest.raises(ResourceExistsError):
+        azure.upgrade("19", polling=False)
+    azure.client.virtual_machine_scale_set_rolling_upgrades.begin_cancel("shop", "web").result()
+    azure.wait(600)
+    assert status(azure)[0] == "Cancelled"
+    assert list(azure.sim.record.images("web").values()).count(NEW) == 4
+
+
+def test_nothing_to_cancel_is_a_conflict(azure: Azure) -> None:
+    with pytest.raises(ResourceExistsError, match="no ongoing Rolling Upgrade"):
+        azure.client.virtual_machine_scale_set_rolling_upgrades.begin_cancel("shop", "web")
+
+
+def test_an_os_upgrade_brings_everyone_to_the_newest_latest(start: Start) -> None:
+    sku = OLD.rpartition(":")[0]
+    azure = start(image=f"{sku}:latest")
+    azure.sim.publish(f"{sku}:24.04.202604010")
+    azure.client.virtual_machine_scale_set_rolling_upgrades.begin_start_os_upgrade("shop", "web").result()
+    assert set(azure.sim.record.images("web").values()) == {f"{sku}:24.04.202604010"}
+
+
+def test_an_os_upgrade_of_a_pinned_image_is_refused(azure: Azure) -> None:
+    with pytest.raises(ResourceExistsError, match="version set to latest"):
+        azure.client.virtual_machine_scale_set_rolling_upgrades.begin_start_os_upgrade("shop", "web")
+
+
+def test_rolling_mode_needs_a_health_source(start: Start) -> None:
+    azure = start(health="none")
+    answer = azure.ask("PATCH", "", b'{"properties":{"upgradePolicy":{"mode":"Rolling"}}}')
+    assert (answer.status, answer.json()["error"]["code"]) == (400, "BadRequest")
+
+
+def test_rolling_mode_echoes_its_policy(azure: Azure) -> None:
+    answer = azure.ask("PATCH", "", b'{"properties":{"upgradePolicy":{"mode":"Rolling"}}}')
+    assert (
+        answer.json()["properties"]["upgradePolicy"]["rollingUpgradePolicy"]["maxBatchInstancePercent"] == 20
+    )

@@ -18,7 +18,7 @@ from reconciler.daemon.outcome import Outcome, bug, decided, failed
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
 from reconciler.rollout.decide import decide
-from reconciler.rollout.decision import Decision, Look
+from reconciler.rollout.decision import Decision, Look, Reason
 from reconciler.rollout.observed import Absent, Model, Observed
 from reconciler.rollout.step import Tried
 from reconciler.spec.scale_set import ScaleSet
@@ -93,7 +93,9 @@ class Reconciliation:
             _log.exception("%s: tick failed", name)
             outcome = bug(name, entry.commit, self._now(), error)
         if entry.outcome is None or entry.outcome.line != outcome.line:
-            _log.info("%s: %s", name, outcome.line)
+            # That Azure is at work was to be expected after our own step, and says nothing new.
+            level = logging.DEBUG if outcome.reason == Reason.AZURE_BUSY else logging.INFO
+            _log.log(level, "%s: %s", name, outcome.line)
         tried = Tried(outcome.step, outcome.at) if outcome.step and act else entry.tried
         self.board.update(name, outcome=outcome, survey=outcome.survey or entry.survey, tried=tried)
         return outcome

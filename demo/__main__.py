@@ -1,0 +1,127 @@
+"""`make demo`: nothing here but real parts, wired as a user would.
+
+A simulated Azure Resource Manager on loopback, a git repository with specs/ committed to it, and
+`reconciler run` pointed at both by its options and the environment alone, as it would be at the real ones.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from reconciler.cli.table import console as wide_console
+from reconciler.simulator import Domain, Simulator, WallClock, read_fleet
+from reconciler.simulator.server import Server
+from reconciler.spec.declared import declare
+from reconciler.spec.files import read_paths
+
+ROOT = Path(__file__).parent.parent
+FLEET = ROOT / "demo" / "fleet.yaml"
+REFUSED = "batch"
+
+
+def main() -> int:
+    """Run the demo. Exit code 0 when the fleet ended as it should."""
+    console = wide_console()
+    simulator = Simulator.load(read_fleet(FLEET), WallClock())
+    with tempfile.TemporaryDirectory(prefix="reconciler-demo-") as scratch:
+        repository = commit_specs(Path(scratch))
+        with simulator.serve(certificates=Path(scratch)) as server:
+            console.print(f"A simulated Azure answers at {server.url}; {repository} holds specs/.\n")
+            run_daemon(server, repository)
+    console.print()
+    console.print(result(simulator))
+    return verdict(console, simulator)
+
+
+def commit_specs(scratch: Path) -> Path:
+    """A git repository with one commit: the specs of this project."""
+    repository = scratch / "fleet.git"
+    shutil.copytree(ROOT / "specs", repository / "specs")
+    person = ("-c", "user.name=Demo", "-c", "user.email=demo@example.com")
+    for command in (
+        ("init", "--quiet", "--initial-branch=main"),
+        ("add", "specs"),
+        (*person, "commit", "--quiet", "--no-gpg-sign", "--message=Move the fleet to the January image"),
+    ):
+        subprocess.run(("git", *command), cwd=repository, check=True)
+    return repository
+
+
+def run_daemon(server: Server, repository: Path) -> None:
+    """Run the daemon until nothing more will happen. It exits 1, because one scale set is refused."""
+    subprocess.run(
+        (
+            *(sys.executable, "-m", "reconciler.cli", "run"),
+            *("--git", f"file://{repository}", "--arm-endpoint", server.url),
+            *("--sweep", "5s", "--follow-up", "1s", "--until-settled", "--timeout", "55s"),
+        ),
+        env={**os.environ, **server.environment},
+        check=False,
+    )
+
+
+def result(simulator: Simulator) -> Table:
+    """What became of every scale set, by the simulator's own record and not by the daemon's word."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    for column in (
+        "BY AZURE'S RECORD",
+        "INSTANCES",
+        "IMAGES NOW",
+        "UPGRADE CALLS",
+        "MOST DOMAINS AWAY AT ONCE",
+    ):
+        table.add_column(column)
+    for name in names():
+        images = simulator.record.images(name)
+        table.add_row(
+            name,
+            str(len(images)),
+            ", ".join(sorted({short(image) for image in images.values()})),
+            str(sum(is_upgrade_of(name, each.path) for each in simulator.record.requests)),
+            str(simulator.record.most_domains_away(name, key=domain_key)),
+        )
+    return table
+
+
+def verdict(console: Console, simulator: Simulator) -> int:
+    """Judge by the record: each declared image where it should be, and never two domains away."""
+    declared = {each.name: str(each.image) for each in declare(read_paths([ROOT / "specs"])[0]).scale_sets}
+    followed = {
+        name for name, image in declared.items() if set(simulator.record.images(name).values()) == {image}
+    }
+    overlapped = [name for name in declared if simulator.record.most_domains_away(name, key=domain_key) > 1]
+    if followed != declared.keys() - {REFUSED} or overlapped:
+        wrong = sorted((declared.keys() - followed - {REFUSED}) | set(overlapped))
+        console.print(f"\nThis did not go as it should: {', '.join(wrong)}. Please report it.")
+        return 1
+    console.print(
+        f"\n{len(followed)} scale sets are on the images that specs/ declares, one domain at a time; "
+        f"{REFUSED} was refused, and why is said above."
+    )
+    return 0
+
+
+def names() -> list[str]:
+    return [scale_set["name"] for scale_set in read_fleet(FLEET)["scaleSets"]]
+
+
+def short(image: str) -> str:
+    return image.replace(":", "/").rsplit("/", 1)[-1]
+
+
+def is_upgrade_of(name: str, path: str) -> bool:
+    return path.lower().endswith(f"/{name}/manualupgrade")
+
+
+def domain_key(domain: Domain) -> tuple[object, ...]:
+    return (domain.zone, domain.placement_group, domain.update_domain)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Durations as Go and Kubernetes write them (5m, 1h30m, 90s), or as ISO 8601 does (PT5M)."""
+
+import re
+from datetime import timedelta
+
+from reconciler.spec.scalar import Atom, Misread, meaning
+from reconciler.spec.wording import quoted
+
+_SHORT = re.compile(r"(?=[0-9])(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?")
+_ISO = re.compile(r"PT(?=[0-9])(?:([0-9]{1,6})H)?(?:([0-9]{1,6})M)?(?:([0-9]{1,6})S)?")
+_LOOSE = re.compile(
+    r"\s*([0-9]{1,6})\s*(?:([dhms])(?:ays?|rs?|ours?|ins?|inutes?|ecs?|econds?)?)\s*", re.IGNORECASE
+)
+_HOW = "write it like 5m, 1h30m or 90s"
+
+
+def duration(text: str) -> timedelta | None:
+    """The duration that the text says, None where it says none.
+
+    >>> str(duration("1h30m")), str(duration("PT90S")), duration("1 hour")
+    ('1:30:00', '0:01:30', None)
+    """
+    match = _SHORT.fullmatch(text) or _ISO.fullmatch(text)
+    if not match:
+        return None
+    hours, minutes, seconds = (int(digits or 0) for digits in match.groups())
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+def written(length: timedelta) -> str:
+    """The duration as a spec says it, in whole seconds.
+
+    >>> written(timedelta(minutes=90)), written(timedelta(hours=24)), written(timedelta(0))
+    ('1h30m', '24h', '0s')
+    """
+    minutes, seconds = divmod(int(length.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "m"), (seconds, "s"))
+    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
+
+
+def mistake(value: Atom, *, least: timedelta, most: timedelta) -> str | None:
+    """What is wrong with the value as a duration between `least` and `most`, and the mend."""
+    if isinstance(value, bool | float | Misread):
+        return f"is read as {meaning(value)}: {_HOW}"
+    if isinstance(value, int):
+        fitting = [text for text in (f"{value}s", f"{value}m") if _fits(text, least, most)]
+        return f"is {value}, a number without a unit: " + (f"write {fitting[0]}" if fitting else _HOW)
+    if not isinstance(value, str):
+        return None  # the shape says what is wrong
+    if (length := duration(value)) is None:
+        meant = _meant(value)
+        mend = f"write {meant}" if meant and _fits(meant, least, most) else _HOW
+        return f"{quoted(value)} is not a duration: {mend}"
+    if length < least:
+        return f"{quoted(value)} is too short: write {written(least)} or more"
+    if length > most:
+        return f"{quoted(value)} is too long: write {written(most)} or less"
+    return None
+
+
+def _fits(text: str, least: timedelta, most: timedelta) -> bool:
+    length = duration(text)
+    return length is not None and least <= length <= most
+
+
+def _meant(text: str) -> str | None:
+    """The right way to write what people also write: "5 minutes", "10min", "1d", "300"."""
+    if text.isdecimal() and text.isascii() and len(text) < 7:
+        return f"{int(text)}s"
+    if not (match := _LOOSE.fullmatch(text)):
+        return None
+    number, unit = int(match[1]), match[2].lower()
+    return f"{number * 24}h" if unit == "d" else f"{number}{unit}"

@@ -1,0 +1,45 @@
+"""How a message shows what is there, and what could stand in its place."""
+
+from typing import Any
+
+from reconciler.spec.document import Document, Value
+from reconciler.spec.field import Field
+from reconciler.spec.scalar import atom, meaning
+from reconciler.spec.shape import fields
+from reconciler.spec.wording import one_of, quoted, shortened
+
+
+def shown(document: Document, at: Field) -> str:
+    """The value as the file writes it, if it is a single one; else what it is."""
+    return quoted(document.texts[at]) if at in document.texts else what(document.at(*at))
+
+
+def what(value: Value) -> str:
+    """What the value is: "text", "a list", "the number 5"."""
+    match value:
+        case dict():
+            return "a group of fields"
+        case list():
+            return "a list"
+        case _:
+            return meaning(value)
+
+
+def example(kind: str, at: Field) -> str:
+    """How to write the field of a document of this kind, on one line, from the examples in the schema."""
+    schema, name = fields(kind).get(at, {}), shortened(str(at[-1]))
+    if schema.get("required"):
+        return f"{name} with {one_of(schema['required'], last='and')} below it"
+    if "maxProperties" in schema:
+        return f"{name} with one of {one_of(schema['properties'])} below it"
+    return f"{name}: {_flow(schema['examples'][0])}" if schema else f'{name}: "text"'
+
+
+def _flow(value: Any) -> str:
+    """A value as YAML, quoted where it would be read as something else."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {_flow(below)}" for name, below in value.items()) + "}"
+    if isinstance(value, str):
+        sure = atom(value) == value and not value.replace(".", "").isdecimal()
+        return value if sure else f'"{value}"'
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,24 @@
+"""Fields: the way to a value inside a document, and how messages write it."""
+
+import re
+
+from reconciler.spec.wording import quoted, shortened
+
+Field = tuple[str | int, ...]
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def dotted(field: Field) -> str:
+    """The field as users write it.
+
+    >>> dotted(("metadata", "labels", "a.b")), dotted(("spec", "zones", 0))
+    ('metadata.labels."a.b"', 'spec.zones[0]')
+    """
+    written = ""
+    for step in field:
+        if isinstance(step, int):
+            written += f"[{step}]"
+        else:
+            written += "." * bool(written) + (shortened(step) if _PLAIN.fullmatch(step) else quoted(step))
+    return written

@@ -1,0 +1,173 @@
+"""Spec files on disk: which of the paths one is given hold specs, and their bytes.
+
+Nothing here looks into a file. Whatever cannot be read becomes a `Problem`: no path makes this module
+raise, and none makes it wait, which is why a file is opened without blocking and looked at before it is read.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.spec.problem import Place, Problem
+from reconciler.spec.wording import printable
+
+LIMIT = 1024 * 1024  # bytes; a spec takes about 500, so this is two thousand of them in one file
+_ENDINGS = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A spec file, wherever it came from. `path` is what messages print."""
+
+    path: str
+    content: bytes
+
+
+def is_spec(name: str) -> bool:
+    """Whether a file of this name is read as specs."""
+    return name.endswith(_ENDINGS)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether it is skipped unless named: .git, editors' lock files, the ..data of a mounted ConfigMap."""
+    return name.startswith(".")
+
+
+def too_large(path: str, size: int) -> Problem:
+    """The problem of a file over `LIMIT`; `size` in bytes."""
+    return problem_of(path, f"is {size:,} bytes, over the limit of {LIMIT:,}: split it into several files")
+
+
+def problem_of(path: str, message: str) -> Problem:
+    """A problem of a file or directory as a whole."""
+    return Problem(Place(printable(path)), "", message)
+
+
+def read_paths(paths: Sequence[Path]) -> tuple[tuple[File, ...], tuple[Problem, ...]]:
+    """The spec files among `paths`: files as named, directories searched through, sorted by name.
+
+    A file that is reached twice, through two paths or a symbolic link, is read once.
+    """
+    files: dict[str, File] = {}
+    problems: list[Problem] = []
+    for path in paths:
+        for found in _found(path):
+            if isinstance(found, Problem):
+                problems.append(found)
+            elif (real := os.path.realpath(found)) not in files:
+                read = _read(found)
+                if isinstance(read, Problem):
+                    problems.append(read)
+                else:
+                    files[real] = read
+    return tuple(files.values()), tuple(sorted(set(problems)))
+
+
+def _found(path: Path) -> Iterator[Path | Problem]:
+    """The spec files at a path that somebody named."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        yield _unreadable(path, error)
+        return
+    if not stat.S_ISDIR(mode):
+        yield (
+            path
+            if is_spec(path.name)
+            else problem_of(str(path), "is not read: its name must end in .yaml or .yml")
+        )
+    elif is_spec(path.name):
+        yield _misnamed(path)
+    else:
+        found = list(_search(path, above=()))
+        yield from found or [problem_of(str(path), "holds no spec: put a file ending in .yaml or .yml there")]
+
+
+def _search(directory: Path, *, above: tuple[tuple[int, int], ...]) -> Iterator[Path | Problem]:
+    """The spec files below a directory. `above` are the directories on the way here, to know a loop by."""
+    try:
+        status = directory.stat()
+        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+    except OSError as error:
+        yield _unreadable(directory, error)
+        return
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        yield problem_of(
+            str(directory), "is a symbolic link to a directory above it, a loop: remove the link"
+        )
+        return
+    for entry in entries:
+        if is_hidden(entry.name):
+            continue
+        path = directory / entry.name
+        if not _is_directory(entry):
+            if is_spec(entry.name):
+                yield path
+        elif is_spec(entry.name):
+            yield _misnamed(path)
+        else:
+            yield from _search(path, above=(*above, here))
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads round in a circle: reading it says so
+        return False
+
+
+def _read(path: Path) -> File | Problem:
+    """One file, or why not. Not blocking: to open a named pipe would otherwise wait for its writer."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        return _unreadable(path, error)
+    try:
+        with open(descriptor, "rb") as opened:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                return problem_of(
+                    str(path), f"is {_kind(status.st_mode)}, not a file: remove it or name a file"
+                )
+            content = opened.read(LIMIT + 1)
+    except OSError as error:
+        return _unreadable(path, error)
+    if len(content) > LIMIT:
+        return too_large(str(path), max(status.st_size, len(content)))
+    return File(printable(str(path)), content)
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISFIFO(mode):
+        return "a named pipe"
+    return "a directory" if stat.S_ISDIR(mode) else "a device"
+
+
+def _misnamed(directory: Path) -> Problem:
+    return problem_of(
+        str(directory), "is a directory named like a spec file: give it a name without the ending"
+    )
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> Problem:
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.ELOOP:
+        message = "is a symbolic link that leads back to itself: remove it or point it to a file"
+    elif number in (errno.ENOENT, errno.ENOTDIR) and path.is_symlink():
+        message = (
+            f"is a symbolic link to {printable(os.readlink(path))}, which is not there: mend or remove it"
+        )
+    elif number in (errno.ENOENT, errno.ENOTDIR) or number is None:
+        message = "there is no such file or directory: check the path"
+    elif number in (errno.EACCES, errno.EPERM):
+        message = "may not be read: give this user the right to read it"
+    elif number == errno.ENXIO:
+        message = "is a socket, not a file: remove it or name a file"
+    else:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "unknown reason"
+        message = f"cannot be read: {reason.lower()}"
+    return problem_of(str(path), message)

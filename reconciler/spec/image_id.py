@@ -1,0 +1,139 @@
+"""The ids of images: what each kind's looks like, and what is wrong with one that does not.
+
+Azure compares ids without regard to case, so do we. Every kind of image has to be named by its exact version:
+a model on "latest", or on an image definition without a version, never makes an instance follow a new one.
+"""
+
+import re
+from urllib.parse import urlsplit
+
+from reconciler.spec.wording import quoted, shortened
+
+_ARM = "/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft.Compute"
+_ARM_FORM = "/subscriptions/S/resourceGroups/R/providers/Microsoft.Compute"
+_ROOTS = {
+    "gallery": f"{_ARM}/galleries/[^/]+",
+    "communityGallery": "/CommunityGalleries/[^/]+",
+    "sharedGallery": "/SharedGalleries/[^/]+",
+    "managed": _ARM,
+}
+_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
+_PATTERNS = {
+    kind: re.compile(f"{root}/images/[^/]+(?P<versions>/versions(?:/(?P<version>[^/]*))?)?/?", re.IGNORECASE)
+    for kind, root in _ROOTS.items()
+}
+_FORMS = {
+    "gallery": f"{_ARM_FORM}/galleries/G/images/I/versions/1.2.3",
+    "communityGallery": "/CommunityGalleries/G/Images/I/Versions/1.2.3",
+    "sharedGallery": "/SharedGalleries/G/Images/I/Versions/1.2.3",
+    "managed": f"{_ARM_FORM}/images/I",
+    "vhd": "https://ACCOUNT.blob.core.windows.net/CONTAINER/NAME.vhd",
+}
+_NAMES = {
+    "platform": "a platform image",
+    "gallery": "a gallery image",
+    "communityGallery": "a community gallery image",
+    "sharedGallery": "a shared gallery image",
+    "managed": "a managed image",
+    "vhd": "a VHD",
+}
+_PORTAL = re.compile(
+    r"https://(?:management\.azure\.com|portal\.azure\.com/\S*?/resource)(?=/)", re.IGNORECASE
+)
+_LATEST = 'name an exact version; a model on "latest" never makes instances follow a new one'
+
+
+def kind_of(text: str) -> str | None:
+    """The kind of image that the text names by its form, whether or not the rest of it is right.
+
+    >>> kind_of("/communitygalleries/g/images/i"), kind_of("Canonical:ubuntu:server:1.2.3"), kind_of("web")
+    ('communityGallery', 'platform', None)
+    """
+    for kind, pattern in _PATTERNS.items():
+        if pattern.fullmatch(text):
+            return kind
+    if text.lower().split("?")[0].endswith(".vhd"):
+        return "vhd"
+    return "platform" if re.fullmatch(r"[^\s:/]+(?::[^\s:/]+){3}", text) else None
+
+
+def mistake(kind: str, text: str) -> str | None:
+    """What is wrong with the text as the id (or uri) of an image of this kind, and the mend."""
+    found = kind_of(text)
+    if found and found != kind:
+        return f"is the id of {_NAMES[found]}: write {_entry(found, text)} instead of {kind}"
+    if kind == "vhd":
+        return _mistaken_uri(text)
+    if found is None:
+        return _misformed(kind, text)
+    version = _PATTERNS[kind].fullmatch(text)
+    assert version  # noqa: S101 - kind_of has just matched it
+    if kind == "managed":
+        return _managed(version["versions"], text)
+    return _mistaken_version(version["version"], text)
+
+
+def misplaced(text: str) -> str | None:
+    """How to write an id that stands where the mapping of its kind should."""
+    found = kind_of(text)
+    return f"is the id of {_NAMES[found]}: write {_entry(found, text)} below it" if found else None
+
+
+def version_mistake(text: str) -> str | None:
+    """What is wrong with the text as the version of a platform image."""
+    if text.casefold() == "latest":
+        return _LATEST
+    if not _VERSION.fullmatch(text):
+        return f'{quoted(text)} is not an exact version, which is three numbers such as "24.04.202601140"'
+    return None
+
+
+def _mistaken_version(version: str | None, text: str) -> str | None:
+    if not version:
+        return "names an image but not its version: name an exact version: add /versions/1.2.3"
+    if version.casefold() == "latest":
+        return _LATEST
+    if not _VERSION.fullmatch(version):
+        return f"{quoted(version)} is not an exact version: write three numbers such as /versions/1.2.3"
+    return "ends in a slash: remove it" if text.endswith("/") else None
+
+
+def _managed(versions: str | None, text: str) -> str | None:
+    if versions:
+        return "names a version, and a managed image has none: remove /versions and what follows"
+    return "ends in a slash: remove it" if text.endswith("/") else None
+
+
+def _mistaken_uri(text: str) -> str | None:
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+    except ValueError:
+        return _misformed("vhd", text)
+    if parts.query or parts.fragment or "@" in parts.netloc:  # never repeat it: it may hold a token
+        return "holds a token or query, which does not belong in git: end it with .vhd"
+    if parts.scheme == "http":
+        return "begins with http://: write https://"
+    if parts.scheme != "https" or ".blob." not in host or parts.path.count("/") < 2:
+        return _misformed("vhd", text)
+    return (
+        None
+        if parts.path.endswith(".vhd")
+        else f"{quoted(text)} does not end in .vhd: name the blob of a VHD"
+    )
+
+
+def _misformed(kind: str, text: str) -> str:
+    if portal := _PORTAL.match(text):
+        return f"is a web address: leave out {quoted(portal[0])[1:-1]}"
+    if kind != "vhd" and kind_of(f"/{text}") == kind:
+        return "lacks the slash that it begins with: put it there"
+    return f"{quoted(text)} is not the id of {_NAMES[kind]}: write {_FORMS[kind]}"
+
+
+def _entry(kind: str, text: str) -> str:
+    """How a spec names an image by this text."""
+    if kind != "platform":
+        return f"{kind}: {{{'uri' if kind == 'vhd' else 'id'}: ...}}"
+    publisher, offer, sku, version = (shortened(part) for part in text.split(":"))
+    return f'platform: {{publisher: {publisher}, offer: {offer}, sku: {sku}, version: "{version}"}}'

@@ -1,0 +1,38 @@
+"""Which kind of spec a document is, or was probably meant to be, so that its other mistakes are found too."""
+
+from reconciler.spec.document import Document
+from reconciler.spec.example import shown, what
+from reconciler.spec.problem import Problem
+from reconciler.spec.shape import API_VERSION, KINDS, fields
+from reconciler.spec.wording import nearest
+
+
+def kind_of(document: Document) -> tuple[str | None, tuple[Problem, ...]]:
+    """The kind, None where it cannot be told, and what is wrong with how the document says it."""
+    if not isinstance(document.value, dict):
+        mend = f"begin it with apiVersion: {API_VERSION} and kind: ScaleSet"
+        message = f"is {what(document.value)}, where a spec is expected: {mend}"
+        return None, (Problem(document.place, "", message),)
+    if "kind" not in document.value:
+        guess = _guess(document)
+        message = (
+            f"is missing: add kind: {guess or 'ScaleSet, or kind: Image for an image that scale sets share'}"
+        )
+        return guess, (Problem(document.place, "kind", message),)
+    said = document.value["kind"]
+    if isinstance(said, str) and said in KINDS:
+        return said, ()
+    guess = nearest(said, KINDS) if isinstance(said, str) else None
+    mend = f"did you mean {guess}?" if guess else "write ScaleSet or Image, or keep this file elsewhere"
+    message = f"{shown(document, ('kind',))} is not a kind of spec: {mend}"
+    return guess, (Problem(document.values["kind",], "kind", message),)
+
+
+def _guess(document: Document) -> str | None:
+    """By what only one of the kinds has."""
+    spec = document.at("spec")
+    if not isinstance(spec, dict):
+        return None
+    if "target" in spec or "image" in spec:
+        return "ScaleSet"
+    return "Image" if any(("spec", name) in fields("Image") for name in spec) else None

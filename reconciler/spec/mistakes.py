@@ -1,0 +1,185 @@
+"""What is wrong with one document: the schema's findings and the rules', in our words and at their place.
+
+jsonschema finds, we say. Of several findings about one value the one is printed that helps most: a rule's
+words, then a wrong type, then the rest. A new keyword in the schema wants a `case` here.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from jsonschema.exceptions import ValidationError
+
+from reconciler.spec.document import Document
+from reconciler.spec.example import example, shown, what
+from reconciler.spec.field import Field, dotted
+from reconciler.spec.problem import Place, Problem
+from reconciler.spec.rules import broken_rule, broken_rules
+from reconciler.spec.scalar import Misread, meaning
+from reconciler.spec.shape import fields, validator
+from reconciler.spec.wording import letters, nearest, one_of, quoted, shortened
+
+_MANY = 20  # unknown fields of one mapping that are reported one by one: more are another kind of file
+_RULE, _TYPE, _OTHER = range(3)  # ranks: whose words are printed
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    field: Field
+    place: Place
+    message: str
+    rank: int = _OTHER
+    meant: Field | None = None  # the field that an unknown one probably is
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """What jsonschema found: `value` at a field fails `keyword`, which the schema gives as `wanted`."""
+
+    keyword: str
+    wanted: Any
+    value: Any
+    schema: dict[str, Any]
+    at: Field
+
+
+def mistakes(document: Document, kind: str) -> tuple[Problem, ...]:
+    """Everything that is wrong with a document of this kind, seen by itself."""
+    findings = [_Finding(at, document.values[at], said, _RULE) for at, said in broken_rules(document, kind)]
+    for error in validator(kind).iter_errors(document.value):
+        findings.extend(_findings(_fault(error), document, kind))
+    meant = {finding.meant for finding in findings}
+    found: dict[Field, _Finding] = {}
+    for finding in sorted(findings, key=lambda finding: finding.rank):
+        misspelt = finding.field in meant and finding.field not in document.values  # said where it stands
+        if finding.field != ("kind",) and not misspelt:
+            found.setdefault(finding.field, finding)
+    return tuple(Problem(each.place, dotted(each.field), each.message) for each in found.values())
+
+
+def _fault(error: ValidationError) -> _Fault:
+    assert isinstance(error.schema, dict)  # noqa: S101 - our schema has no true or false for a schema
+    at: Field = tuple(error.absolute_path)
+    if "propertyNames" in error.absolute_schema_path:
+        return _Fault("name", error.validator_value, error.instance, error.schema, (*at, str(error.instance)))
+    return _Fault(str(error.validator), error.validator_value, error.instance, error.schema, at)
+
+
+def _findings(fault: _Fault, document: Document, kind: str) -> Iterator[_Finding]:
+    at = fault.at
+    match fault.keyword:
+        case "additionalProperties":
+            yield from _unknown(fault, document, kind)
+        case "required":
+            for name in fault.wanted:
+                if name not in fault.value:
+                    message = f"is missing: add {example(kind, (*at, name))}"
+                    yield _Finding((*at, name), document.key(at), message)
+        case "minProperties":
+            message = f"names no image: give it exactly one of {one_of(fault.schema['properties'])}"
+            yield _Finding(at, document.key(at), message)
+        case "maxProperties":
+            yield from _too_many(fault, document)
+        case "type":
+            yield _Finding(at, document.values[at], _wrong_type(fault, document, kind), _TYPE)
+        case "name":
+            yield _Finding(at, document.key(at), f"{quoted(fault.value)} {_label_name(fault)}")
+        case _:
+            yield _Finding(at, document.values[at], _wrong_value(fault, document, kind))
+
+
+def _unknown(fault: _Fault, document: Document, kind: str) -> Iterator[_Finding]:
+    """The fields of a mapping that its schema does not know."""
+    allowed = list(fault.schema["properties"])
+    unknown = [name for name in fault.value if name not in allowed]
+    for name in unknown[:_MANY]:
+        near = nearest(name, allowed)
+        field, meant = (*fault.at, name), (*fault.at, near) if near else None
+        home = None if near and letters(near) == letters(name) else _home(name, kind)
+        if home:
+            message, meant = f"does not belong here: move it to {dotted(home)}", home
+        elif near:
+            message = f"is no field: did you mean {near}?"
+        else:
+            message = f"is no field: here can stand {one_of(allowed)}"
+        yield _Finding(field, document.key(field), message, meant=meant)
+    if more := unknown[_MANY:]:
+        field = (*fault.at, more[0])
+        message = f"is no field, nor are {len(more) - 1} more after it: here can stand {one_of(allowed)}"
+        yield _Finding(field, document.key(field), message)
+
+
+def _too_many(fault: _Fault, document: Document) -> Iterator[_Finding]:
+    """Of image kinds, where exactly one must stand. Unknown ones are told apart, and may be misspelt ones."""
+    given = [name for name in fault.value if name in fault.schema["properties"]]
+    if len(given) > 1:
+        where = [f"{name} (line {document.key((*fault.at, name)).line})" for name in given]
+        message = f"names {len(given)} images, {one_of(where, last='and')}: keep exactly one of them"
+        yield _Finding(fault.at, document.key(fault.at), message)
+
+
+def _wrong_type(fault: _Fault, document: Document, kind: str) -> str:
+    at, value, name = fault.at, fault.value, shortened(str(fault.at[-1]))
+    text = document.texts.get(at, "")
+    write = f"write {example(kind, at)}"
+    if value is None and not text:
+        optional = "default" in fields(kind).get(at, ())
+        return f"is empty: {write}" + (", or remove the line" if optional else "")
+    if fault.wanted == "object":
+        return f"is {what(value)}, where fields are expected: {write}"
+    if isinstance(value, dict | list):
+        return f"is {what(value)}, where a single value is expected: {write}"
+    if fault.wanted == "string":
+        return f"is read as {meaning(value)}: {_to_text(fault, text, kind)}"
+    if fault.wanted != "boolean":
+        return f"is {meaning(value)}: {write}"
+    if isinstance(value, Misread) and "boolean" in value.meaning:
+        return f"{quoted(text)} is text to some YAML readers: write {name}: {value.meaning.split()[-1]}"
+    if text.lower() in ("true", "false"):
+        return f"{quoted(text)} is text here: write {name}: {text.lower()}, without quotes"
+    return f"{quoted(text)} is neither true nor false: write one of the two"
+
+
+def _to_text(fault: _Fault, text: str, kind: str) -> str:
+    """How to mend a value that YAML does not read as the text it should be."""
+    if "enum" in fault.schema:
+        return f"write {one_of(fault.schema['enum'])}"
+    still = broken_rule(kind, fault.at, text) or _unfit(fault.schema, text)
+    if still and "number" not in meaning(fault.value):
+        return f"write {example(kind, fault.at)}"
+    name = shortened(str(fault.at[-1]))
+    return f'quote it: {name}: "{shortened(text)}"' + (f"; but {still}" if still else "")
+
+
+def _unfit(schema: dict[str, Any], text: str) -> str | None:
+    fits = re.search(schema.get("pattern", ""), text)
+    return None if fits else f"{quoted(text)} {schema['patternErrorMessage']}"
+
+
+def _wrong_value(fault: _Fault, document: Document, kind: str) -> str:
+    match fault.keyword:
+        case "pattern":
+            return f"{quoted(fault.value)} {fault.schema['patternErrorMessage']}"
+        case "maxLength":
+            return f"{quoted(fault.value)} is longer than {fault.wanted} characters: shorten it"
+        case "enum" if len(fault.wanted) == 1:
+            return f"{shown(document, fault.at)} is unknown: write {fault.wanted[0]}"
+        case "enum":
+            near = nearest(fault.value, fault.wanted) if isinstance(fault.value, str) else None
+            mend = f"did you mean {near}?" if near else f"write {one_of(fault.wanted)}"
+            return f"{shown(document, fault.at)} is unknown: {mend}"
+        case _:
+            return f"{shown(document, fault.at)} is not allowed: write {example(kind, fault.at)}"
+
+
+def _label_name(fault: _Fault) -> str:
+    if len(fault.value) > fault.schema["maxLength"]:
+        return f"is longer than {fault.schema['maxLength']} characters: shorten it"
+    return str(fault.schema["patternErrorMessage"])
+
+
+def _home(name: str, kind: str) -> Field | None:
+    """Where a field of this name belongs, if it does in one place only."""
+    homes = [field for field in fields(kind) if letters(str(field[-1])) == letters(name)]
+    return homes[0] if len(homes) == 1 else None

@@ -1,0 +1,106 @@
+"""What a plain YAML scalar is read as.
+
+YAML 1.1 (PyYAML, Ansible) and YAML 1.2 (editors) read unquoted text differently: `yes`, `0123`, `1:30` and
+`2024-01-01` are text to the one and something else to the other. A spec must mean one thing to every reader,
+so such text becomes a `Misread`, which is of no JSON type: wherever it stands, it is a mistake, and the mend
+is to quote it or to write it plainly.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+
+_LONGEST = 64  # characters; whatever is longer is text, and no regex below meets a hostile megabyte
+_DIGITS = 18  # of an integer: whatever has more is no count of anything
+
+_NOTHING = frozenset(("", "~", "null", "Null", "NULL"))
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_SOMETIMES_BOOLEANS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt \t].*)?")
+_SEXAGESIMAL = re.compile(r"[-+]?[0-9]+(?::[0-5]?[0-9])+")
+_OTHER_BASE = re.compile(r"(?P<sign>[-+]?)0(?:x(?P<hex>[0-9a-fA-F_]+)|b(?P<bin>[01_]+)|o?(?P<oct>[0-7_]+))")
+_SOME_NUMBER = re.compile(
+    r"[-+]?(?:\.(?:inf|Inf|INF)|[0-9][0-9_]*(?::[0-5]?[0-9])*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?)|\.(?:nan|NaN|NAN)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Misread:
+    """Unquoted text that not all YAML readers take for the same, and `meaning`: what some take it for."""
+
+    text: str
+    meaning: str
+
+
+Atom = str | int | float | bool | Misread | None
+
+
+def atom(text: str) -> Atom:
+    """The value of a plain (unquoted, untagged) scalar.
+
+    >>> atom("web"), atom("5"), atom("24.10"), atom("true"), atom("~")
+    ('web', 5, 24.1, True, None)
+    >>> atom("off"), atom("0123")
+    (Misread(text='off', meaning='the boolean false'), Misread(text='0123', meaning='the number 83'))
+    """
+    if text in _NOTHING:
+        return None
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    if len(text) > _LONGEST:
+        return text
+    if _INTEGER.fullmatch(text):
+        return int(text) if len(text) <= _DIGITS else Misread(text, "a number")
+    if _FLOAT.fullmatch(text) and not _leading_zero(text):
+        number = float(text)
+        return number if math.isfinite(number) else Misread(text, "a number")
+    return _misread(text)
+
+
+def meaning(value: Atom) -> str:
+    """What the value is to a YAML reader, in words: "the number 24.04", "the boolean true", "nothing"."""
+    match value:
+        case Misread():
+            return value.meaning
+        case bool():
+            return f"the boolean {str(value).lower()}"
+        case None:
+            return "nothing"
+        case str():
+            return "text"
+    return f"the number {value:.15g}" if isinstance(value, float) else f"the number {value}"
+
+
+def _misread(text: str) -> Misread | str:
+    if text.lower() in _SOMETIMES_BOOLEANS and text in (text.lower(), text.upper(), text.capitalize()):
+        return Misread(text, f"the boolean {_SOMETIMES_BOOLEANS[text.lower()]}")
+    if _DATE.fullmatch(text):
+        return Misread(text, "a date")
+    if _SEXAGESIMAL.fullmatch(text):
+        return Misread(text, f"the number {_sexagesimal(text)}")
+    if other := _OTHER_BASE.fullmatch(text):
+        return Misread(text, _in_other_base(other))
+    return Misread(text, "a number") if _SOME_NUMBER.fullmatch(text) else text
+
+
+def _sexagesimal(text: str) -> int:
+    """What YAML 1.1 makes of 1:30, meant for angles and times: 90."""
+    value = 0
+    for digits in text.lstrip("+-").split(":"):
+        value = value * 60 + int(digits)
+    return -value if text.startswith("-") else value
+
+
+def _in_other_base(match: re.Match[str]) -> str:
+    for name, base in (("hex", 16), ("bin", 2), ("oct", 8)):
+        if digits := (match[name] or "").replace("_", ""):
+            return f"the number {match['sign'].strip('+')}{int(digits, base)}"
+    return "a number"
+
+
+def _leading_zero(text: str) -> bool:
+    """089 is a number to YAML 1.2 and text to YAML 1.1; 0.5 is the same number to both."""
+    digits = text.lstrip("+-")
+    return digits.isdigit() and digits != "0" and digits.startswith("0")

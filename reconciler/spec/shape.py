@@ -1,0 +1,78 @@
+"""The shape of a spec, which is the JSON Schema: where it lies, what it demands, the defaults it fills in.
+
+The schema is the only place that knows a field's name, type and default. Editors complete from the same file.
+"""
+
+import functools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from reconciler.spec.document import Value
+from reconciler.spec.field import Field
+
+Schema = dict[str, Any]
+
+KINDS = ("ScaleSet", "Image")
+API_VERSION = "reconciler/v1alpha1"
+
+_NAME = "scale-set.schema.json"
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def schema_path() -> Path:
+    """The schema file: inside the package where it is installed, beside it in a checkout."""
+    installed = _PACKAGE / "schemas" / _NAME
+    return installed if installed.is_file() else _PACKAGE.parent / "schemas" / _NAME
+
+
+@functools.cache
+def schema() -> Schema:
+    """The whole schema. Shared: read it, never write to it."""
+    loaded: Schema = json.loads(schema_path().read_text(encoding="utf-8"))
+    return loaded
+
+
+@functools.cache
+def validator(kind: str) -> Draft202012Validator:
+    """What checks a document of this kind."""
+    return Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": schema()["$defs"]})
+
+
+@functools.cache
+def fields(kind: str) -> dict[Field, Schema]:
+    """Every field that a document of this kind can have, in the schema's order, with its own schema."""
+    return dict(_fields(schema()["$defs"][kind], ()))
+
+
+def filled(kind: str, value: dict[str, Value]) -> dict[str, Any]:
+    """The document with the schema's default wherever it says nothing itself."""
+    return _filled(schema()["$defs"][kind], value)
+
+
+def _fields(part: Schema, at: Field) -> Iterator[tuple[Field, Schema]]:
+    for name, inner in part.get("properties", {}).items():
+        resolved = _resolved(inner)
+        yield (*at, name), resolved
+        yield from _fields(resolved, (*at, name))
+
+
+def _filled(part: Schema, value: dict[str, Any]) -> dict[str, Any]:
+    result = dict(value)
+    for name, inner in part.get("properties", {}).items():
+        resolved = _resolved(inner)
+        if name not in result and "default" in resolved:
+            result[name] = resolved["default"]
+        if isinstance(result.get(name), dict):
+            result[name] = _filled(resolved, result[name])
+    return result
+
+
+def _resolved(part: Schema) -> Schema:
+    """The schema with its reference put in; what stands beside the reference wins, such as a default."""
+    if "$ref" not in part:
+        return part
+    return {**schema()["$defs"][part["$ref"].removeprefix("#/$defs/")], **part}

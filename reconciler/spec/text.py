@@ -1,0 +1,48 @@
+"""The text in a file: UTF-8 without control characters, or the place where it is not."""
+
+import re
+
+from reconciler.spec.files import LIMIT, File, too_large
+from reconciler.spec.problem import Place, Problem
+
+# What YAML 1.1 and 1.2 leave out of a stream: control characters other than tab and line ends, surrogates.
+_NOT_ALLOWED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # as YAML counts lines
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+def text_of(file: File) -> str | Problem:
+    """The text of a file, its byte order mark taken off."""
+    if len(file.content) > LIMIT:
+        return too_large(file.path, len(file.content))
+    if _is_wide(file.content):
+        return Problem(Place(file.path), "", "is not UTF-8 but looks like UTF-16 or UTF-32: save it as UTF-8")
+    try:
+        text = file.content.decode().removeprefix(_BYTE_ORDER_MARK)
+    except UnicodeDecodeError as error:
+        before = file.content[: error.start].decode().removeprefix(_BYTE_ORDER_MARK)
+        byte = file.content[error.start]
+        message = f"byte 0x{byte:02x} (at offset {error.start}) is not UTF-8: save the file as UTF-8"
+        return Problem(_end_of(before, file.path), "", message)
+    if strange := _NOT_ALLOWED.search(text):
+        place = _end_of(text[: strange.start()], file.path)
+        return Problem(
+            place, "", f"the invisible character U+{ord(strange[0]):04X} is not allowed here: remove it"
+        )
+    return text
+
+
+def lines(text: str) -> list[str]:
+    """The lines of a text, as YAML counts them."""
+    return _LINE_END.split(text)
+
+
+def _is_wide(content: bytes) -> bool:
+    """UTF-16 and UTF-32 begin with a mark, or have a NUL among the first two characters."""
+    return content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:4]
+
+
+def _end_of(before: str, path: str) -> Place:
+    """The place of the character after `before`."""
+    rows = lines(before)
+    return Place(path, len(rows), len(rows[-1]) + 1)

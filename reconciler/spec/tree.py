@@ -1,0 +1,207 @@
+"""YAML text as trees whose every node knows its line and column.
+
+We compose the trees ourselves, from PyYAML's parser events, because its own composer recurses without a
+limit (in C, too), takes the last of two equal keys without a word, and expands what an attacker nests. The
+events come from libyaml where PyYAML has it, several times faster, and from PyYAML's own parser elsewhere.
+
+Refused on purpose: merge keys (`<<`), which YAML 1.2 does not know and which make a value stand where no line
+says so (a shared image is a document of kind Image here); and every tag but those that say `this is text`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Never
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+from reconciler.spec.field import Field, dotted
+from reconciler.spec.node import Mapping, Node, Scalar, Sequence, extent
+from reconciler.spec.problem import Place, Problem
+from reconciler.spec.scalar import atom, meaning
+from reconciler.spec.syntax import syntax_problem
+from reconciler.spec.wording import quoted, shortened
+
+NODES = 100_000  # in one file, aliases expanded: twice what the size limit allows in sensible specs
+DEPTH = 40  # levels; a spec has five
+
+LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_TEXT_TAGS = ("!", "tag:yaml.org,2002:str")
+_COLLECTION_TAGS = {MappingStartEvent: "tag:yaml.org,2002:map", SequenceStartEvent: "tag:yaml.org,2002:seq"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """One document. `sound` is whether its YAML was without a mistake."""
+
+    root: Node
+    sound: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """The documents of a file but empty ones. `whole` is False where a mistake ended the reading early."""
+
+    documents: tuple[Tree, ...]
+    problems: tuple[Problem, ...]
+    whole: bool
+
+
+def trees(text: str, path: str, *, loader: type | None = None) -> Trees:
+    """The documents in the text of the file at `path`, as far as it can be read."""
+    composer = _Composer(path, yaml.parse(text, Loader=loader or LOADER))
+    documents: list[Tree] = []
+    whole = True
+    try:
+        for each in composer.documents():
+            documents.append(each)
+    except _Stop as stop:
+        composer.problems.append(stop.problem)
+        whole = False
+    except yaml.YAMLError as error:
+        composer.problems.append(syntax_problem(error, text, path))
+        whole = False
+    if whole and not documents:
+        message = "holds no document: write a spec there, beginning with apiVersion and kind, or remove it"
+        composer.problems.append(Problem(Place(path), "", message))
+    return Trees(tuple(documents), tuple(composer.problems), whole)
+
+
+class _Stop(Exception):
+    """The rest of the file cannot or must not be read."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+
+@dataclass(slots=True)
+class _Composer:
+    """Trees from events. Mistakes that leave the rest readable are collected; the others raise `_Stop`."""
+
+    path: str
+    events: Iterator[Event]
+    problems: list[Problem] = field(default_factory=list)
+    anchors: dict[str, Node | None] = field(default_factory=dict)  # None while the node is still open
+    nodes: int = 0
+
+    def documents(self) -> Iterator[Tree]:
+        for event in self.events:
+            if isinstance(event, DocumentStartEvent):
+                self.anchors.clear()
+                known = len(self.problems)
+                root = self.node(next(self.events), ())
+                if not (isinstance(root, Scalar) and root.value is None):
+                    yield Tree(root, sound=len(self.problems) == known)
+
+    def node(self, event: Event, at: Field) -> Node:
+        """The tree that begins with the event."""
+        if len(at) >= DEPTH:
+            self.stop(event, at[:5], f"is nested more than {DEPTH} levels deep: write it flatter")
+        if isinstance(event, AliasEvent):
+            return self.alias(event, at)
+        assert isinstance(event, ScalarEvent | CollectionStartEvent)  # noqa: S101 - the grammar of events
+        if event.anchor:
+            self.anchors[event.anchor] = None
+        if isinstance(event, ScalarEvent):
+            node: Node = self.scalar(event, at)
+        elif isinstance(event, MappingStartEvent):
+            node = self.mapping(event, at)
+        else:
+            node = self.sequence(event, at)
+        if event.anchor:
+            self.anchors[event.anchor] = node
+        return node
+
+    def scalar(self, event: ScalarEvent, at: Field) -> Scalar:
+        self.count(1, event, at)
+        place = self.place(event)
+        if event.tag and event.tag not in _TEXT_TAGS:
+            self.refuse_tag(event.tag, place, at)
+        plain = event.implicit[0]
+        return Scalar(place, event.value, atom(event.value) if plain else event.value)
+
+    def mapping(self, event: MappingStartEvent, at: Field) -> Mapping:
+        self.collection(event, at)
+        entries: dict[str, tuple[Scalar, Node]] = {}
+        while not isinstance(start := next(self.events), MappingEndEvent):
+            key = self.key(start, at)
+            value = self.node(next(self.events), (*at, key.text))
+            if key.text == "<<":
+                message = "merge keys (<<) are not read: write the fields out; kind: Image shares an image"
+                self.problems.append(Problem(key.place, dotted(at), message))
+            elif key.text in entries:
+                first = entries[key.text][0].place
+                message = f"is given twice: it already stands in line {first.line}; remove one of the two"
+                self.problems.append(Problem(key.place, dotted((*at, key.text)), message))
+            else:
+                entries[key.text] = (key, value)
+        below = [node for entry in entries.values() for node in entry]
+        return Mapping(self.place(event), tuple(entries.values()), *extent(below))
+
+    def sequence(self, event: CollectionStartEvent, at: Field) -> Sequence:
+        self.collection(event, at)
+        items: list[Node] = []
+        while not isinstance(start := next(self.events), SequenceEndEvent):
+            items.append(self.node(start, (*at, len(items))))
+        return Sequence(self.place(event), tuple(items), *extent(items))
+
+    def key(self, event: Event, at: Field) -> Scalar:
+        """The key of an entry: text, and nothing that YAML would read as something else."""
+        if not isinstance(event, ScalarEvent):
+            message = "a field name must be plain text; {{ templates }}, aliases and lists cannot be one"
+            self.stop(event, at, message)
+        key = self.scalar(event, at)
+        if not isinstance(key.value, str) and key.text:
+            message = f"the name of this field is read as {meaning(key.value)}: quote it: {quoted(key.text)}"
+            self.problems.append(Problem(key.place, dotted((*at, key.text)), message))
+        elif not key.text:
+            message = "a field without a name: write one before the colon"
+            self.problems.append(Problem(key.place, dotted(at), message))
+        return key
+
+    def alias(self, event: AliasEvent, at: Field) -> Node:
+        """What the alias stands for, counted as often as it is used."""
+        name = event.anchor or ""
+        if name not in self.anchors:
+            message = f"no &{shortened(name)} stands above this alias: quote the value if the * is part of it"
+            self.stop(event, at, message)
+        node = self.anchors[name]
+        if node is None:
+            self.stop(event, at, f"the alias *{shortened(name)} contains itself: write the value out")
+        if len(at) + node.height > DEPTH:
+            self.stop(event, at[:5], f"is nested more than {DEPTH} levels deep: write it flatter")
+        self.count(node.size, event, at)
+        return node
+
+    def collection(self, event: CollectionStartEvent, at: Field) -> None:
+        self.count(1, event, at)
+        if event.tag and event.tag not in ("!", _COLLECTION_TAGS[type(event)]):
+            self.refuse_tag(event.tag, self.place(event), at)
+
+    def count(self, nodes: int, event: Event, at: Field) -> None:
+        self.nodes += nodes
+        if self.nodes > NODES:
+            message = f"the file comes to more than {NODES:,} values, aliases written out: make it smaller"
+            self.stop(event, at, message)
+
+    def refuse_tag(self, tag: str, place: Place, at: Field) -> None:
+        shown = shortened(tag.replace("tag:yaml.org,2002:", "!!"))
+        self.problems.append(Problem(place, dotted(at), f"the tag {shown} is not read: remove it"))
+
+    def place(self, event: Event) -> Place:
+        mark = event.start_mark
+        return Place(self.path, mark.line + 1, mark.column + 1) if mark else Place(self.path)
+
+    def stop(self, event: Event, at: Field, message: str) -> Never:
+        raise _Stop(Problem(self.place(event), dotted(at), message))

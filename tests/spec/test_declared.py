@@ -1,0 +1,204 @@
+"""Files that belong together: what they declare, and the rules between their documents."""
+
+import itertools
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.spec.amount import Count, Percent
+from reconciler.spec.declared import declare
+from reconciler.spec.files import File, read_paths
+from reconciler.spec.image import GalleryImage, PlatformImage, VhdImage
+from reconciler.spec.problem import Place
+from reconciler.spec.scale_set import By, Converge, Health, Rollout, ScaleSet, Target
+
+SPECS = Path(__file__).parents[2] / "specs"
+UBUNTU = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202601140")
+BASE = """\
+apiVersion: reconciler/v1alpha1
+kind: Image
+metadata: {name: base}
+spec: {platform: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: "24.04.202601140"}}
+"""
+REFERRING = """\
+apiVersion: reconciler/v1alpha1
+kind: ScaleSet
+metadata: {name: NAME}
+spec:
+  target: {subscription: 11111111-1111-1111-1111-111111111111, resourceGroup: shop, name: NAME}
+  image: {ref: base}
+"""
+Lines = Callable[..., list[str]]
+
+
+def referring(name: str) -> str:
+    return REFERRING.replace("NAME", name)
+
+
+def test_a_spec_becomes_a_scale_set_with_every_field(web: str) -> None:
+    text = (
+        web.replace("20%", "3").replace("auto", "zone").replace("image}", "model}").replace("false", "true")
+    )
+    declared = declare([File("web.yaml", text.encode())])
+    assert declared.problems == ()
+    assert declared.scale_sets == (
+        ScaleSet(
+            name="web",
+            labels={"env": "prod"},
+            target=Target("11111111-1111-1111-1111-111111111111", "shop", "web"),
+            image=UBUNTU,
+            rollout=Rollout(By.ZONE, Count(3), Converge.MODEL),
+            health=Health(timedelta(minutes=10)),
+            interval=timedelta(hours=1),
+            suspend=True,
+            place=Place("web.yaml", 1, 1),
+        ),
+    )
+
+
+def test_what_a_spec_leaves_out_has_the_schemas_defaults() -> None:
+    declared = declare([File("a.yaml", f"# first\n{BASE}---\n{referring('api')}".encode())])
+    (api,) = declared.scale_sets
+    assert (api.labels, api.image, api.suspend, api.place) == ({}, UBUNTU, False, Place("a.yaml", 7, 1))
+    assert (api.rollout, api.health, api.interval) == (
+        Rollout(By.AUTO, Percent(20), Converge.IMAGE),
+        Health(timedelta(minutes=10)),
+        timedelta(hours=1),
+    )
+
+
+def test_the_examples_declare_the_shop() -> None:
+    files, problems = read_paths([SPECS])
+    declared = declare(files)
+    assert problems + declared.problems == ()
+    images = {each.name: each.image for each in declared.scale_sets}
+    gallery = (
+        "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/images/providers/Microsoft.Compute"
+        "/galleries/shop/images/cart/versions/1.4.0"
+    )
+    assert images == {
+        **dict.fromkeys(("web", "api", "workers", "search", "batch"), UBUNTU),
+        "cart": GalleryImage(gallery),
+        "legacy": VhdImage("https://shopimages.blob.core.windows.net/vhds/base-7.vhd"),
+    }
+
+
+def test_the_order_of_the_files_changes_nothing_that_is_found(web: str) -> None:
+    texts = {"a": BASE, "b": referring("api"), "c": web.replace("24.04.202601140", "24"), "d": "\t"}
+    files = [File(f"{name}.yaml", text.encode()) for name, text in texts.items()]
+    found = {
+        (frozenset(each.name for each in declared.scale_sets), declared.problems)
+        for declared in map(declare, itertools.permutations(files))
+    }
+    assert len(found) == 1
+
+
+def test_two_specs_for_one_scale_set_name_each_other(web: str, lines: Lines) -> None:
+    other = web.replace("name: web\n  labels", "name: web2\n  labels").replace("shop", "SHOP")
+    assert lines(web, web2=other) == [
+        "web2.yaml:7:3: spec.target: is the scale set of another spec, in web.yaml:7:3: keep one"
+    ]
+
+
+def test_of_two_specs_for_one_scale_set_neither_is_declared(web: str) -> None:
+    other = web.replace("name: web\n  labels", "name: web2\n  labels")
+    assert declare([File("a", web.encode()), File("b", other.encode())]).scale_sets == ()
+
+
+@pytest.mark.parametrize("extra", ["  suspend: true\n", "  <<: {}\n", "  ? !!int suspend\n"])
+def test_a_spec_with_a_mistake_in_its_yaml_is_not_declared(web: str, extra: str) -> None:
+    declared = declare([File("web.yaml", f"{web}{extra}".encode())])
+    assert (declared.scale_sets, len(declared.problems)) == ((), 1 + ("!!" in extra))
+
+
+def test_two_specs_of_one_name_name_each_other(web: str, lines: Lines) -> None:
+    assert lines(web, web2=web.replace("name: web\n  image", "name: web2\n  image")) == [
+        "web2.yaml:4:3: metadata.name: is the name of another ScaleSet, in web.yaml:4:3: rename one"
+    ]
+
+
+def test_a_scale_set_and_an_image_may_have_one_name(web: str, lines: Lines) -> None:
+    assert lines(web, images=BASE.replace("base", "web")) == []
+
+
+LOST = "6:16: spec.image.ref: there is no Image named"
+
+
+@pytest.mark.parametrize(
+    "images, expected",
+    [
+        pytest.param(
+            BASE.replace("base", "bass"),
+            [f'api.yaml:{LOST} "base": did you mean bass (images.yaml:1:1)?'],
+            id="the nearest is suggested",
+        ),
+        pytest.param(
+            BASE.replace("base", "windows"),
+            [f'api.yaml:{LOST} "base": there is windows'],
+            id="those that there are, are listed",
+        ),
+        pytest.param(
+            REFERRING.replace("NAME", "web").replace("base", "other")
+            + "---\n"
+            + BASE.replace("base", "other"),
+            [f'api.yaml:{LOST} "base": there is other'],
+            id="one that others refer to",
+        ),
+        pytest.param(
+            BASE.replace('"24.04.202601140"', "24"),
+            [
+                'images.yaml:4:88: spec.platform.version: is read as the number 24: quote it: version: "24"; but "24"'
+                ' is not an exact version, which is three numbers such as "24.04.202601140"'
+            ],
+            id="an Image with a mistake is one mistake, not one for each that refers to it",
+        ),
+        pytest.param(
+            BASE + "---\n\ta: 1\n",
+            ["images.yaml:6:1: a tab cannot be used for indentation; use spaces"],
+            id="an Image before a mistake in its file",
+        ),
+        pytest.param(
+            "\ta: 1\n---\n" + BASE,
+            ["images.yaml:1:1: a tab cannot be used for indentation; use spaces"],
+            id="an Image that may stand where the file could not be read",
+        ),
+    ],
+)
+def test_a_reference_to_an_image_that_is_not_there(lines: Lines, images: str, expected: list[str]) -> None:
+    assert lines(api=referring("api"), images=images) == expected
+
+
+def test_a_reference_where_no_image_was_read_at_all(lines: Lines) -> None:
+    assert lines(api=referring("api")) == [
+        f'api.yaml:{LOST} "base" in api.yaml: add it, or read the file that holds it as well'
+    ]
+
+
+def test_a_spec_that_refers_to_a_mistaken_image_is_not_declared() -> None:
+    files = [
+        File("a", referring("api").encode()),
+        File("b", BASE.replace('"24.04.202601140"', "24").encode()),
+    ]
+    assert declare(files).scale_sets == ()
+
+
+def test_an_image_that_nobody_uses_is_no_mistake(lines: Lines) -> None:
+    assert lines(images=BASE) == []
+
+
+def test_several_documents_of_one_file_are_all_checked(lines: Lines) -> None:
+    text = f"{BASE}---\n---\n{referring('api')}---\n{referring('Web')}---\n- a list\n"
+    assert lines(text) == [
+        'web.yaml:16:18: metadata.name: "Web" is not a name: use lower-case letters, digits and hyphens between'
+        " them, such as web-2",
+        "web.yaml:21:1: is a list, where a spec is expected: begin it with apiVersion: reconciler/v1alpha1 and"
+        " kind: ScaleSet",
+    ]
+
+
+def test_many_unknown_fields_are_not_told_one_by_one(web: str, lines: Lines) -> None:
+    printed = lines(web + "".join(f"  field{number}: 1\n" for number in range(1000)))
+    assert len(printed) == 21
+    assert printed[-1].startswith("web.yaml:41:3: spec.field20: is no field, nor are 979 more after it:")

@@ -1,0 +1,150 @@
+"""Paths of every sort: what is read, and the line for what cannot be."""
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.spec.files import LIMIT, read_paths
+
+
+@pytest.fixture
+def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty directory that we are in, so that messages show the names alone."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def read(*names: str) -> tuple[list[str], list[str]]:
+    files, problems = read_paths([Path(name) for name in names])
+    return [file.path for file in files], [str(problem) for problem in problems]
+
+
+def test_directories_are_searched_through_in_order(there: Path) -> None:
+    for name in ("b.yaml", "a.yml", "x/c.yaml", "x/y/d.yaml", "README.md", ".hidden/e.yaml", ".f.yaml"):
+        (there / name).parent.mkdir(parents=True, exist_ok=True)
+        (there / name).write_bytes(name.encode())
+    assert read(".") == (["a.yml", "b.yaml", "x/c.yaml", "x/y/d.yaml"], [])
+
+
+def test_what_is_hidden_is_read_where_it_is_named(there: Path) -> None:
+    (there / ".f.yaml").touch()
+    assert read(".f.yaml") == ([".f.yaml"], [])
+
+
+def test_a_file_reached_twice_is_read_once(there: Path) -> None:
+    (there / "specs").mkdir()
+    (there / "specs" / "a.yaml").touch()
+    (there / "specs" / "b.yaml").symlink_to("a.yaml")
+    assert read("specs/a.yaml", "specs", "specs/../specs") == (["specs/a.yaml"], [])
+
+
+def test_a_mounted_configmap_is_read_through_its_links(there: Path) -> None:
+    (there / "..2026_01").mkdir()
+    (there / "..2026_01" / "web.yaml").touch()
+    (there / "..data").symlink_to("..2026_01")
+    (there / "web.yaml").symlink_to("..data/web.yaml")
+    assert read(".") == (["web.yaml"], [])
+
+
+def test_a_file_of_exactly_the_limit_is_read(there: Path) -> None:
+    (there / "a.yaml").write_bytes(b"#" * LIMIT)
+    assert read("a.yaml") == (["a.yaml"], [])
+
+
+def test_every_path_that_cannot_be_read_has_its_line(there: Path) -> None:
+    (there / "empty").mkdir()
+    (there / "dir.yaml").mkdir()
+    (there / "spec.json").touch()
+    (there / "large.yaml").write_bytes(b"#" * (LIMIT + 1))
+    (there / "lost.yaml").symlink_to("nowhere")
+    (there / "round.yaml").symlink_to("round.yaml")
+    os.mkfifo(there / "pipe.yaml")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind("socket.yaml")
+    names = (
+        "missing.yaml",
+        "empty",
+        "dir.yaml",
+        "spec.json",
+        "large.yaml",
+        "lost.yaml",
+        "round.yaml",
+        "pipe.yaml",
+    )
+    assert read(*names, "socket.yaml", "large.yaml/a.yaml", "/dev/zero", "nul\0.yaml") == (
+        [],
+        [
+            "/dev/zero:1:1: is not read: its name must end in .yaml or .yml",
+            "dir.yaml:1:1: is a directory named like a spec file: give it a name without the ending",
+            "empty:1:1: holds no spec: put a file ending in .yaml or .yml there",
+            "large.yaml:1:1: is 1,048,577 bytes, over the limit of 1,048,576: split it into several files",
+            "large.yaml/a.yaml:1:1: there is no such file or directory: check the path",
+            "lost.yaml:1:1: is a symbolic link to nowhere, which is not there: mend or remove it",
+            "missing.yaml:1:1: there is no such file or directory: check the path",
+            "nul\\x00.yaml:1:1: there is no such file or directory: check the path",
+            "pipe.yaml:1:1: is a named pipe, not a file: remove it or name a file",
+            "round.yaml:1:1: is a symbolic link that leads back to itself: remove it or point it to a file",
+            "socket.yaml:1:1: is a socket, not a file: remove it or name a file",
+            "spec.json:1:1: is not read: its name must end in .yaml or .yml",
+        ],
+    )
+    listener.close()
+
+
+def test_within_a_directory_they_have_their_lines_too(there: Path) -> None:
+    specs = there / "specs"
+    (specs / "dir.yaml").mkdir(parents=True)
+    (specs / "lost.yaml").symlink_to("nowhere")
+    (specs / "up").symlink_to("..")
+    os.mkfifo(specs / "pipe.yaml")
+    (specs / "a.yaml").touch()
+    assert read("specs") == (
+        ["specs/a.yaml"],
+        [
+            "specs/dir.yaml:1:1: is a directory named like a spec file: give it a name without the ending",
+            "specs/lost.yaml:1:1: is a symbolic link to nowhere, which is not there: mend or remove it",
+            "specs/pipe.yaml:1:1: is a named pipe, not a file: remove it or name a file",
+            "specs/up/specs:1:1: is a symbolic link to a directory above it, a loop: remove the link",
+        ],
+    )
+
+
+def test_a_name_that_is_not_utf_8_is_read_and_printable(there: Path) -> None:
+    (there / os.fsdecode(b"caf\xe9.yaml")).touch()
+    assert read(".") == (["caf\\udce9.yaml"], [])
+
+
+@pytest.fixture
+def ordinary_user() -> Iterator[None]:
+    """Root may read everything, and the tests run as root in containers."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(user)
+
+
+@pytest.fixture
+def locked_away() -> Iterator[Path]:
+    """A directory that others may enter, with a file and a directory that they may not read."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name)
+        path.chmod(0o755)
+        (path / "secret.yaml").touch(mode=0)
+        (path / "vault").mkdir(mode=0)
+        yield path
+
+
+@pytest.mark.usefixtures("ordinary_user")
+def test_what_may_not_be_read_has_its_line(locked_away: Path) -> None:
+    assert read(str(locked_away)) == (
+        [],
+        [
+            f"{locked_away}/secret.yaml:1:1: may not be read: give this user the right to read it",
+            f"{locked_away}/vault:1:1: may not be read: give this user the right to read it",
+        ],
+    )

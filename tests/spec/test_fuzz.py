@@ -1,0 +1,96 @@
+"""Whatever the bytes: no exception, and every problem is one printable line with a place in its file."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import reconciler.spec
+from reconciler.spec.declared import Declared, declare
+from reconciler.spec.files import File
+
+WEB = """\
+apiVersion: reconciler/v1alpha1
+kind: ScaleSet
+metadata: {name: web, labels: {env: prod}}
+spec:
+  target: {subscription: 11111111-1111-1111-1111-111111111111, resourceGroup: shop, name: web}
+  image:
+    platform: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: "24.04.202601140"}
+  rollout: {by: auto, maxBatch: 20%, converge: image}
+  health: {timeout: 10m}
+  interval: &i 1h
+  suspend: false
+---
+apiVersion: reconciler/v1alpha1
+kind: Image
+metadata: {name: base}
+spec: {gallery: {id: /SharedGalleries/g/Images/i/Versions/1.2.3}}
+"""
+NASTY = [
+    "\t", "- ", "? ", ": ", "&a ", "*a", "*i", "<<: ", "!!str ", "!x ", "| ", "> ", "'", '"', "{", "}", "[", "]", ",", "#",
+    "%", "@", "\0", "\ufeff", "\u2028", "\x85", "\r", "\ud800", "~", "yes", "0x1F", "1:30", ".nan", "-.inf", "1e400", "9" * 5000,
+    "2024-01-01", "---\n", "...\n", "\\e", "null", "0", "-1", "é", "💥", " ", "\n", "latest", "/versions/", "https://", "ref: base\n",
+]  # fmt: skip
+
+
+def check(content: bytes) -> None:
+    declared = declare([File("web.yaml", content), File("other.yaml", WEB.encode())])
+    assert isinstance(declared, Declared)
+    assert list(declared.problems) == sorted(set(declared.problems))
+    for problem in declared.problems:
+        assert str(problem).isprintable()
+        assert len(str(problem)) < 4000
+        text = content if problem.place.file == "web.yaml" else WEB.encode()
+        assert 1 <= problem.place.line <= 1 + len(text)
+
+
+@given(st.binary(max_size=200))
+def test_random_bytes(content: bytes) -> None:
+    check(content)
+
+
+@given(st.lists(st.sampled_from(NASTY) | st.sampled_from(WEB.splitlines(keepends=True)), max_size=30))
+def test_random_pieces_of_yaml(pieces: list[str]) -> None:
+    check("".join(pieces).encode("utf-8", "surrogatepass"))
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_a_right_spec_with_a_few_changes(data: st.DataObject) -> None:
+    text = WEB
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(text)))
+        end = start + data.draw(st.integers(0, 12))
+        text = text[:start] + data.draw(st.sampled_from(NASTY)) + text[end:]
+    check(text.encode("utf-8", "surrogatepass"))
+
+
+VALUES = st.recursive(
+    st.sampled_from([each for each in NASTY if each.isprintable()]) | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "id", "ref", "x"]), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@given(
+    VALUES,
+    st.sampled_from(
+        ["web", "prod", "shop", "image:", "auto", "20%", "10m", "&i 1h", "false", "Canonical", "ScaleSet"]
+    ),
+)
+def test_any_value_in_any_place(value: object, place: str) -> None:
+    check(WEB.replace(place, repr(value), 1).encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize(
+    "name", [f"reconciler.spec.{each.name}" for each in pkgutil.iter_modules(reconciler.spec.__path__)]
+)
+def test_the_examples_in_docstrings_are_true(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(name)).failed == 0

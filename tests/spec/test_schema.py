@@ -1,0 +1,103 @@
+"""The schema as others see it: complete for editors, and of one mind with the code."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from reconciler.spec.duration import duration
+from reconciler.spec.rules import LONGEST, SHORTEST
+from reconciler.spec.scale_set import By, Converge
+from reconciler.spec.shape import API_VERSION, KINDS, fields, schema, schema_path
+
+ROOT = Path(__file__).parents[2]
+
+
+def parts(part: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every schema in the schema that describes a value, by the way to it."""
+    yield name, part
+    for key in ("properties", "$defs"):
+        for inner, below in part.get(key, {}).items():
+            yield from parts(below, f"{name}.{inner}")
+    if isinstance(part.get("additionalProperties"), dict):
+        yield from parts(part["additionalProperties"], f"{name}.*")
+
+
+PARTS = [pytest.param(part, id=name) for name, part in parts(schema(), "schema") if set(part) != {"$ref"}]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_field_has_a_title_a_description_and_examples_that_fit(part: dict[str, Any]) -> None:
+    assert part["title"]
+    assert part["description"].endswith((".", "/versions/1.2.3", "/Versions/1.2.3", "/images/I", "PT5M."))
+    validator = Draft202012Validator({**part, "$defs": schema()["$defs"]})
+    for example in part["examples"]:
+        validator.validate(example)
+    if "default" in part:
+        validator.validate(part["default"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_optional_field_has_a_default(kind: str) -> None:
+    required = {
+        (*field, name)
+        for field, part in {(): schema()["$defs"][kind], **fields(kind)}.items()
+        for name in part.get("required", ())
+    }
+    one_of = {field for field in fields(kind) if "maxProperties" in fields(kind).get(field[:-1], {})}
+    for field, part in fields(kind).items():
+        assert ("default" in part) == (field not in required | one_of), field
+
+
+def test_every_pattern_has_words_for_who_breaks_it() -> None:
+    text = schema_path().read_text()
+    assert text.count('"pattern":') == text.count('"patternErrorMessage":')
+
+
+def test_the_words_of_the_code_are_the_words_of_the_schema() -> None:
+    shape = fields("ScaleSet")
+    assert shape["spec", "rollout", "by"]["enum"] == list(By)
+    assert shape["spec", "rollout", "converge"]["enum"] == list(Converge)
+    assert schema()["properties"]["kind"]["enum"] == list(KINDS)
+    assert shape["apiVersion",]["enum"] == [API_VERSION]
+
+
+@pytest.mark.parametrize("field", [("spec", "interval"), ("spec", "health", "timeout")])
+def test_the_bounds_of_durations_are_those_the_description_tells(field: tuple[str, ...]) -> None:
+    part = fields("ScaleSet")[field]
+    assert part["description"].endswith("1m to 24h.")
+    assert (timedelta(minutes=1), timedelta(hours=24)) == (SHORTEST, LONGEST)
+    assert SHORTEST <= (duration(part["default"]) or timedelta()) <= LONGEST
+
+
+@pytest.mark.parametrize("text", ["5m", "1h30m", "90s", "PT5M", "", "PT", "h", "1.5h", "5M", "PT5m", "1m1h"])
+def test_schema_and_code_agree_on_what_a_duration_is(text: str) -> None:
+    assert bool(re.search(schema()["$defs"]["duration"]["pattern"], text)) == (
+        bool(text) and duration(text) is not None
+    )
+
+
+def test_one_modeline_serves_both_kinds() -> None:
+    whole = Draft202012Validator(json.loads(schema_path().read_text()))
+    examples = sorted((ROOT / "specs").glob("*.yaml"))
+    assert len(examples) == 8
+    for example in examples:
+        text = example.read_text()
+        assert text.startswith("# yaml-language-server: $schema=../schemas/scale-set.schema.json\n")
+        whole.validate(yaml.safe_load(text))
+    assert not whole.is_valid(
+        {"apiVersion": API_VERSION, "kind": "Image", "metadata": {"name": "a"}, "spec": {}}
+    )
+    assert not whole.is_valid(
+        {"apiVersion": API_VERSION, "kind": "ScaleSet", "metadata": {"name": "a"}, "spec": {}}
+    )
+
+
+def test_the_schema_is_a_schema() -> None:
+    Draft202012Validator.check_schema(schema())

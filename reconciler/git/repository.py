@@ -1,0 +1,176 @@
+"""One branch of one repository, as the commit it is at and the spec files in it.
+
+`Repository.commit` fetches; `Repository.last` reads again what was fetched last, for when the remote cannot
+be reached. Both give a whole commit or raise: there is no state between two commits. A fetch that fails
+leaves what was fetched before as it is, and a clone that turns out to be broken is thrown away and made anew.
+"""
+
+import difflib
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePosixPath
+
+from reconciler.git import address
+from reconciler.git.clone import Clone, CloneBusy, locked
+from reconciler.git.program import GitFailed
+from reconciler.git.tree import Corrupt, spec_files
+from reconciler.spec.files import File
+from reconciler.spec.problem import Problem
+from reconciler.spec.wording import printable
+
+_FACTS = "--format=%H%x00%an%x00%ct%x00%s"
+_NAMED = 5  # branches that a message lists
+_MENDS = tuple(
+    (re.compile(pattern), mend)
+    for pattern, mend in (
+        (
+            "could not read (Username|Password)|Authentication failed",
+            "give git the credentials, by a credential helper or an ssh key",
+        ),
+        (r"Permission denied \(", "give ssh a key that this repository accepts"),
+        ("Host key verification failed", "add the host's key to known_hosts"),
+    )
+)
+
+
+class SourceUnreachable(Exception):
+    """No commit could be had. The message is one line for people, without credentials."""
+
+
+class _Broken(Exception):
+    """What the clone holds cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit and the spec files in it. `at` is when it was committed; `author` is a name."""
+
+    sha: str
+    author: str
+    at: datetime
+    subject: str
+    files: tuple[File, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A branch to follow. `path` is the directory in it that holds the specs ("" for all of it), `clone` the
+    directory that we fetch into, for this use alone. `timeout` is for each call of git.
+
+    Raises ValueError for an address, branch or path that can never work, or must not.
+    """
+
+    url: str = field(repr=False)  # may hold credentials
+    branch: str
+    path: str
+    clone: Path
+    timeout: timedelta = timedelta(minutes=2)
+
+    def __post_init__(self) -> None:
+        mistake = address.mistake_in_url(self.url) or address.mistake_in_branch(self.branch)
+        steps = PurePosixPath(self.path)
+        if not mistake and (steps.is_absolute() or ".." in steps.parts or "\0" in self.path):
+            mistake = f"{self.path!r} is not a path inside the repository"
+        if mistake:
+            raise ValueError(mistake)
+
+    def __str__(self) -> str:
+        """For people: where the specs come from."""
+        return f"{address.shown(self.url)} ({self.branch})"
+
+    def commit(self) -> Commit:
+        """Fetch the branch and read the commit that it is at now. Raises SourceUnreachable."""
+        with self._opened() as clone:
+            try:
+                self._fetch(clone)
+                return self._read(clone)
+            except _Broken:
+                clone.remake(self.timeout)
+                self._fetch(clone)
+                return self._read(clone)
+
+    def last(self) -> Commit | None:
+        """The commit that was fetched last, from the clone alone; None if there is none to be read."""
+        with self._opened() as clone:
+            try:
+                return self._read(clone)
+            except _Broken:
+                return None
+
+    @property
+    def _ref(self) -> str:
+        """Where the clone keeps the branch: a name of its own for each source, so that a clone which served
+        another one before never passes off its commit as ours."""
+        source = hashlib.sha256(f"{self.url}\0{self.branch}".encode()).hexdigest()
+        return f"refs/reconciler/{source[:20]}"
+
+    @contextmanager
+    def _opened(self) -> Iterator[Clone]:
+        try:
+            with locked(self.clone, self.timeout) as clone:
+                clone.prepare(self.timeout)
+                yield clone
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise SourceUnreachable(f"the clone in {self.clone} cannot be used: {reason}") from error
+        except (CloneBusy, GitFailed, _Broken) as error:
+            raise SourceUnreachable(f"the clone in {self.clone} cannot be used: {error}") from error
+
+    def _fetch(self, clone: Clone) -> None:
+        """Bring the clone to where the branch is now, wherever it was before."""
+        wanted = f"+refs/heads/{self.branch}:{self._ref}"
+        options = ("--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
+        try:
+            clone.git(["fetch", *options, "--", self.url, wanted], timeout=self.timeout, url=self.url)
+        except GitFailed as error:
+            if not clone.is_sound(self._ref, self.timeout):
+                raise _Broken(str(error)) from error
+            raise SourceUnreachable(self._reason(clone, str(error))) from error
+
+    def _read(self, clone: Clone) -> Commit:
+        """The commit that the clone holds. Nothing here is far away: whatever fails is the clone's fault."""
+
+        def git(arguments: Sequence[str], stdin: bytes) -> bytes:
+            return clone.git(list(arguments), timeout=self.timeout, stdin=stdin)
+
+        try:
+            facts = git(
+                ["log", "-1", "--no-show-signature", "--encoding=UTF-8", _FACTS, self._ref, "--"], b""
+            )
+            sha, author, seconds, subject = facts.decode(errors="replace").rstrip("\n").split("\0")
+            files, problems = spec_files(git, sha, "/".join(PurePosixPath(self.path).parts))
+        except (GitFailed, Corrupt, ValueError) as error:
+            raise _Broken(str(error)) from error
+        return Commit(sha, printable(author), _moment(seconds), printable(subject), files, problems)
+
+    def _reason(self, clone: Clone, complaint: str) -> str:
+        """Why the branch could not be fetched, with the mend where we know it."""
+        if "find remote ref" in complaint:
+            return self._no_branch(clone)
+        hint = next((f"; {mend}" for pattern, mend in _MENDS if pattern.search(complaint)), "")
+        return f"branch {self.branch} of {address.shown(self.url)} cannot be fetched: {complaint}{hint}"
+
+    def _no_branch(self, clone: Clone) -> str:
+        shown = address.shown(self.url)
+        try:
+            heads = clone.git(["ls-remote", "--heads", "--", self.url], timeout=self.timeout, url=self.url)
+        except GitFailed:
+            return f"{shown} has no branch {self.branch}"
+        branches = [line.split("refs/heads/", 1)[-1] for line in heads.decode(errors="replace").splitlines()]
+        if not branches:
+            return f"{shown} is empty: push the specs to its branch {self.branch}"
+        near = difflib.get_close_matches(self.branch, branches, n=1) or branches[:_NAMED]
+        return f"{shown} has no branch {self.branch}: there is {printable(', '.join(near))}"
+
+
+def _moment(seconds: str) -> datetime:
+    """A commit can claim any time; one that no calendar holds counts as the epoch."""
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.fromtimestamp(0, UTC)

@@ -1,0 +1,110 @@
+"""The spec files in the tree of one commit, read from git's objects: no working tree, so nothing to clean up,
+no symbolic link to follow out of it, and no moment at which half of a commit is checked out."""
+
+import difflib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from reconciler.spec.files import LIMIT, File, is_hidden, is_spec, problem_of, too_large
+from reconciler.spec.problem import Problem
+from reconciler.spec.wording import printable
+
+Git = Callable[[Sequence[str], bytes], bytes]
+"""Calls git with arguments and standard input, and returns its standard output."""
+
+_TREE, _LINK, _SUBMODULE = "040000", "120000", "160000"
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A line of ls-tree. `path` is below the tree that was listed; `size` in bytes, 0 but for files."""
+
+    mode: str
+    object: str
+    size: int
+    path: str
+
+
+class Corrupt(Exception):
+    """An object that the commit needs is not there or not whole."""
+
+
+def spec_files(git: Git, sha: str, path: str) -> tuple[tuple[File, ...], tuple[Problem, ...]]:
+    """The spec files below `path` ("" for the whole tree) at a commit, and what there cannot be read."""
+    if problem := _not_a_directory(git, sha, path):
+        return (), (problem,)
+    prefix = f"{path}/" if path else ""
+    wanted: list[tuple[str, _Entry]] = []
+    problems: list[Problem] = []
+    for entry in _entries(git(["ls-tree", "-r", "-l", "-z", f"{sha}:{path}"], b"")):
+        if any(is_hidden(part) for part in entry.path.split("/")):
+            continue
+        shown = printable(prefix + entry.path)
+        if message := _not_a_file(entry):
+            problems.append(problem_of(shown, message))
+        elif is_spec(entry.path) and entry.mode not in (_LINK, _SUBMODULE):
+            if entry.size > LIMIT:
+                problems.append(too_large(shown, entry.size))
+            else:
+                wanted.append((shown, entry))
+    if not wanted and not problems:
+        where = f"in commit {sha[:8]}"
+        problems.append(
+            problem_of(path or ".", f"holds no spec {where}: put a file ending in .yaml or .yml there")
+        )
+    contents = _contents(git, [entry for _, entry in wanted])
+    files = tuple(File(shown, content) for (shown, _), content in zip(wanted, contents, strict=True))
+    return files, tuple(sorted(problems))
+
+
+def _not_a_directory(git: Git, sha: str, path: str) -> Problem | None:
+    """What is wrong with the path that should hold the specs. It is looked up from the top, name by name: so
+    a message can say what is there instead, and no name is taken for a pattern."""
+    above = ""
+    for name in path.split("/") if path else ():
+        here = {entry.path: entry for entry in _entries(git(["ls-tree", "-l", "-z", f"{sha}:{above}"], b""))}
+        above = f"{above}/{name}" if above else name
+        if name not in here:
+            near = difflib.get_close_matches(name, here, n=1)
+            hint = f"did you mean {printable(near[0])}?" if near else "check the path"
+            return problem_of(above, f"there is no such directory in commit {sha[:8]}: {hint}")
+        if here[name].mode != _TREE:
+            message = _not_a_file(here[name]) or "is a file: name the directory that holds the specs"
+            return problem_of(above, message)
+    return None
+
+
+def _not_a_file(entry: _Entry) -> str | None:
+    """Why specs may be missing that this entry leads to. A link without an ending may lead to a directory."""
+    name = entry.path.rsplit("/", 1)[-1]
+    if entry.mode == _LINK and (is_spec(name) or "." not in name):
+        return "is a symbolic link, which is not followed: put the file itself there"
+    if entry.mode == _SUBMODULE:
+        return "is a submodule, which is not fetched: put the specs into this repository"
+    return None
+
+
+def _entries(listing: bytes) -> Iterator[_Entry]:
+    for line in listing.split(b"\0"):
+        if line:
+            facts, path = line.split(b"\t", 1)
+            mode, kind, name, size = facts.decode().split()
+            # Not every file name is UTF-8; one that is not can be printed and, through its object, read.
+            yield _Entry(
+                mode, name, int(size) if kind == "blob" else 0, path.decode(errors="backslashreplace")
+            )
+
+
+def _contents(git: Git, entries: Sequence[_Entry]) -> Iterator[bytes]:
+    """The files' bytes, in order, from one call."""
+    if not entries:
+        return
+    answer = git(["cat-file", "--batch"], b"".join(f"{entry.object}\n".encode() for entry in entries))
+    start = 0
+    for entry in entries:
+        header = f"{entry.object} blob {entry.size}\n".encode()
+        end = start + len(header) + entry.size
+        if not answer.startswith(header, start) or answer[end : end + 1] != b"\n":
+            raise Corrupt(f"object {entry.object} is not whole")
+        yield answer[start + len(header) : end]
+        start = end + 1

@@ -1,0 +1,341 @@
+"""A branch that is followed, with the real git program: through all that happens to a remote, and to a clone."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.git.repository import Commit, Repository, SourceUnreachable
+from reconciler.spec.files import LIMIT, File
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A bare repository, a work tree to push to it from, and where we clone it to."""
+
+    bare: Path
+    tree: Path
+    clone: Path
+
+    @property
+    def url(self) -> str:
+        return f"file://{self.bare}"
+
+    def git(self, *arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], cwd=self.tree, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def write(self, name: str, content: str | bytes = "a: 1\n") -> None:
+        path = self.tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    def push(self, message: str = "a change", *, branch: str = "main") -> str:
+        """Commit all there is and push it by force; the commit's id."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "-m", message)
+        self.git("push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{branch}")
+        return self.git("rev-parse", "HEAD")
+
+    def followed(self, *, branch: str = "main", path: str = "specs") -> Repository:
+        return Repository(self.url, branch, path, self.clone)
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Remote:
+    """A remote without any commit."""
+    remote = Remote(tmp_path / "remote.git", tmp_path / "tree", tmp_path / "clone")
+    remote.tree.mkdir()
+    remote.git("init", "--quiet", "--bare", "-b", "main", str(remote.bare))
+    remote.git("init", "--quiet", "-b", "main")
+    remote.git("remote", "add", "origin", str(remote.bare))
+    return remote
+
+
+@pytest.fixture
+def remote(empty: Remote) -> Remote:
+    """A remote with one spec in its branch main."""
+    empty.write("specs/web.yaml", "a: 1\n")
+    empty.write("README.md", "not a spec\n")
+    empty.push("Roll out 24.04 äöü\n\nThe body is not the subject.")
+    return empty
+
+
+def paths(commit: Commit) -> list[str]:
+    return [file.path for file in commit.files]
+
+
+def problems(commit: Commit) -> list[str]:
+    return [str(problem) for problem in commit.problems]
+
+
+def reason(repository: Repository) -> str:
+    with pytest.raises(SourceUnreachable) as raised:
+        repository.commit()
+    return str(raised.value)
+
+
+# What is in a commit
+
+
+def test_a_commit_says_who_when_and_what(remote: Remote) -> None:
+    assert remote.followed().commit() == Commit(
+        sha=remote.git("rev-parse", "HEAD"),
+        author="Ada Löwe",
+        at=datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC),
+        subject="Roll out 24.04 äöü",
+        files=(File("specs/web.yaml", b"a: 1\n"),),
+        problems=(),
+    )
+
+
+def test_only_spec_files_below_the_path_are_read(remote: Remote) -> None:
+    for name in ("specs/b/c.yml", "specs/notes.md", "specs/.hidden/d.yaml", "specs/.e.yaml", "other/f.yaml"):
+        remote.write(name)
+    remote.push()
+    assert paths(remote.followed().commit()) == ["specs/b/c.yml", "specs/web.yaml"]
+    assert paths(remote.followed(path="specs/b/").commit()) == ["specs/b/c.yml"]
+    assert paths(remote.followed(path="").commit()) == ["other/f.yaml", "specs/b/c.yml", "specs/web.yaml"]
+    assert paths(remote.followed(path=".").commit()) == paths(remote.followed(path="").commit())
+
+
+def test_what_cannot_be_read_as_a_file_is_a_problem(remote: Remote) -> None:
+    remote.write("specs/large.yaml", b"#" * (LIMIT + 1))
+    remote.write("specs/limit.yaml", b"#" * LIMIT)
+    (remote.tree / "specs" / "link.yaml").symlink_to("/etc/passwd")
+    (remote.tree / "specs" / "directory").symlink_to("../other")
+    (remote.tree / "specs" / "NOTES.md").symlink_to("../README.md")
+    head = remote.git("rev-parse", "HEAD")
+    remote.git("update-index", "--add", "--cacheinfo", f"160000,{head},specs/module")
+    (remote.tree / "specs" / "module").mkdir()
+    remote.push()
+    commit = remote.followed().commit()
+    assert paths(commit) == ["specs/limit.yaml", "specs/web.yaml"]
+    assert problems(commit) == [
+        "specs/directory:1:1: is a symbolic link, which is not followed: put the file itself there",
+        "specs/large.yaml:1:1: is 1,048,577 bytes, over the limit of 1,048,576: split it into several files",
+        "specs/link.yaml:1:1: is a symbolic link, which is not followed: put the file itself there",
+        "specs/module:1:1: is a submodule, which is not fetched: put the specs into this repository",
+    ]
+
+
+def test_names_of_every_sort_are_read_and_printable(remote: Remote) -> None:
+    remote.write(os.fsdecode(b"specs/caf\xe9.yaml"), "latin: 1\n")
+    remote.write("specs/ü \x1b\n\t.yaml", "strange: 1\n")
+    remote.push()
+    assert remote.followed().commit().files == (
+        File("specs/caf\\xe9.yaml", b"latin: 1\n"),
+        File("specs/web.yaml", b"a: 1\n"),
+        File("specs/ü \\x1b\\n\\t.yaml", b"strange: 1\n"),
+    )
+
+
+def test_a_terminal_escape_in_a_subject_is_not_passed_on(remote: Remote) -> None:
+    remote.push("bell \x1b[2J")
+    assert remote.followed().commit().subject == "bell \\x1b[2J"
+
+
+@pytest.mark.parametrize(
+    "path, expected",
+    [
+        pytest.param("spec", "spec:1:1: there is no such directory in commit {}: did you mean specs?", id="near"),
+        pytest.param("a/b", "a:1:1: there is no such directory in commit {}: check the path", id="nothing near"),
+        pytest.param("specs/web.yaml", "specs/web.yaml:1:1: is a file: name the directory that holds the specs", id="a file"),
+        pytest.param("link", "link:1:1: is a symbolic link, which is not followed: put the file itself there", id="a link"),
+        pytest.param("docs", "docs:1:1: holds no spec in commit {}: put a file ending in .yaml or .yml there", id="no spec"),
+        pytest.param("sp*", "sp*:1:1: there is no such directory in commit {}: check the path", id="a pattern is a name"),
+    ],
+)  # fmt: skip
+def test_a_path_without_specs_is_a_problem_and_not_an_empty_fleet(
+    remote: Remote, path: str, expected: str
+) -> None:
+    (remote.tree / "link").symlink_to("specs")
+    remote.write("docs/index.md")
+    sha = remote.push()
+    commit = remote.followed(path=path).commit()
+    assert (commit.files, problems(commit)) == ((), [expected.format(sha[:8])])
+
+
+# What happens to a remote
+
+
+def test_the_branch_is_followed_forward_and_through_a_forced_push(remote: Remote) -> None:
+    repository = remote.followed()
+    first = repository.commit()
+    remote.write("specs/api.yaml")
+    second = remote.push()
+    assert (repository.commit().sha, paths(repository.commit())) == (
+        second,
+        ["specs/api.yaml", "specs/web.yaml"],
+    )
+    remote.git("checkout", "--quiet", "--orphan", "rewritten")
+    remote.git("rm", "-r", "--quiet", "--cached", ".")
+    shutil.rmtree(remote.tree / "specs")
+    remote.write("specs/other.yaml")
+    third = remote.push()
+    assert (repository.commit().sha, paths(repository.commit())) == (third, ["specs/other.yaml"])
+    remote.git("push", "--quiet", "--force", "origin", f"{first.sha}:refs/heads/main")
+    assert repository.commit() == first
+
+
+def test_only_the_newest_commit_of_the_one_branch_is_fetched(remote: Remote) -> None:
+    for _ in range(3):
+        remote.push()
+    remote.git("tag", "v1")
+    remote.push(branch="other")
+    remote.git("push", "--quiet", "--tags", "origin")
+    remote.followed().commit()
+    clone = f"--git-dir={remote.clone / 'repository.git'}"
+    assert remote.git(clone, "rev-list", "--all", "--count") == "1"
+    assert len(remote.git(clone, "for-each-ref").splitlines()) == 1
+
+
+def test_a_branch_that_is_gone_leaves_the_last_commit_readable(remote: Remote) -> None:
+    repository = remote.followed()
+    commit = repository.commit()
+    remote.git(f"--git-dir={remote.bare}", "branch", "-m", "main", "mein")
+    assert reason(repository) == f"{remote.url} has no branch main: there is mein"
+    assert repository.last() == commit
+
+
+def test_an_empty_repository_says_so(empty: Remote) -> None:
+    assert reason(empty.followed()) == f"{empty.url} is empty: push the specs to its branch main"
+    assert empty.followed().last() is None
+
+
+def test_a_remote_that_goes_away_and_comes_back(remote: Remote) -> None:
+    repository = remote.followed()
+    commit = repository.commit()
+    away = remote.bare.rename(remote.bare.with_name("away"))
+    assert reason(repository) == (
+        f"branch main of {remote.url} cannot be fetched: '{remote.bare}' does not appear to be a git repository"
+    )
+    assert repository.last() == commit
+    away.rename(remote.bare)
+    assert repository.commit() == commit
+
+
+def test_a_clone_that_served_another_source_has_no_last_commit_for_this_one(remote: Remote) -> None:
+    remote.followed().commit()
+    remote.push(branch="trunk")
+    assert remote.followed(branch="trunk").last() is None
+    assert remote.followed().last() is not None
+
+
+def test_a_plain_path_is_a_source_too(remote: Remote) -> None:
+    assert paths(Repository(str(remote.bare), "main", "specs", remote.clone).commit()) == ["specs/web.yaml"]
+
+
+# What happens to a clone
+
+
+def bare(remote: Remote) -> Path:
+    return remote.clone / "repository.git"
+
+
+def ref(remote: Remote) -> Path:
+    (found,) = (bare(remote) / "refs" / "reconciler").iterdir()
+    return found
+
+
+def objects(remote: Remote) -> list[Path]:
+    return [path for path in (bare(remote) / "objects").rglob("*") if path.is_file()]
+
+
+def cut_objects(remote: Remote) -> None:
+    for path in objects(remote):
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def lose_objects(remote: Remote) -> None:
+    for path in objects(remote):
+        path.unlink()
+
+
+def leave_a_file(remote: Remote) -> None:
+    shutil.rmtree(bare(remote))
+    bare(remote).touch()
+
+
+DAMAGE: list[tuple[str, Callable[[Remote], object]]] = [
+    ("HEAD is gone", lambda remote: (bare(remote) / "HEAD").unlink()),
+    ("HEAD is garbage", lambda remote: (bare(remote) / "HEAD").write_bytes(b"\0\0")),
+    ("the configuration is garbage", lambda remote: (bare(remote) / "config").write_text("[[[")),
+    ("the branch is empty, as after a loss of power", lambda remote: ref(remote).write_text("")),
+    ("the branch names nothing", lambda remote: ref(remote).write_text("1" * 40 + "\n")),
+    ("the list of shallow commits is garbage", lambda remote: (bare(remote) / "shallow").write_text("x\n")),
+    ("every object is cut short", cut_objects),
+    ("every object is gone", lose_objects),
+    ("the objects' directory is gone", lambda remote: shutil.rmtree(bare(remote) / "objects")),
+    ("the repository is gone", lambda remote: shutil.rmtree(bare(remote))),
+    ("the repository is a file", leave_a_file),
+]
+
+
+@pytest.mark.parametrize("damage", [pytest.param(damage, id=sentence) for sentence, damage in DAMAGE])
+def test_a_clone_that_is_broken_is_made_anew(remote: Remote, damage: Callable[[Remote], object]) -> None:
+    commit = remote.followed().commit()
+    damage(remote)
+    assert remote.followed().last() in (None, commit)
+    assert remote.followed().commit() == commit
+    assert remote.followed().last() == commit
+
+
+def test_a_clone_that_is_broken_while_the_remote_is_away_is_mended_later(remote: Remote) -> None:
+    commit = remote.followed().commit()
+    away = remote.bare.rename(remote.bare.with_name("away"))
+    ref(remote).write_text("")
+    assert "does not appear to be a git repository" in reason(remote.followed())
+    away.rename(remote.bare)
+    assert remote.followed().commit() == commit
+
+
+def test_what_a_killed_git_left_behind_is_removed(remote: Remote) -> None:
+    remote.followed().commit()
+    sha = remote.push()
+    left = [
+        bare(remote) / "shallow.lock",
+        bare(remote) / "index.lock",
+        bare(remote) / "HEAD.lock",
+        bare(remote) / "config.lock",
+        bare(remote) / "packed-refs.lock",
+        ref(remote).with_suffix(".lock"),
+        bare(remote) / "objects" / "pack" / "tmp_pack_1a2b3c",
+        bare(remote) / "objects" / "tmp_objdir-incoming-1a2b3c" / "tmp_obj",
+    ]
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert remote.followed().commit().sha == sha
+    assert [path for path in left if path.exists()] == []
+
+
+def test_a_directory_with_other_things_in_it_loses_none(remote: Remote) -> None:
+    remote.clone.mkdir()
+    (remote.clone / "thesis.txt").write_text("all of it")
+    remote.followed().commit()
+    shutil.rmtree(bare(remote) / "objects")
+    remote.followed().commit()
+    assert (remote.clone / "thesis.txt").read_text() == "all of it"
+
+
+def test_a_clone_directory_that_cannot_be_made_says_so(remote: Remote) -> None:
+    remote.clone.write_text("")
+    assert reason(remote.followed()) == f"the clone in {remote.clone} cannot be used: file exists"
+
+
+def test_two_at_once_wait_for_each_other(remote: Remote) -> None:
+    from reconciler.git.clone import locked
+
+    short = Repository(remote.url, "main", "specs", remote.clone, timeout=timedelta(seconds=0.2))
+    with locked(remote.clone, timedelta(seconds=1)):
+        assert reason(short) == (
+            f"the clone in {remote.clone} cannot be used: another reconciler has been using {remote.clone} all the time"
+        )
+    assert remote.followed().commit().problems == ()

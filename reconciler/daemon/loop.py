@@ -3,14 +3,17 @@
 Facts about APScheduler 3.11 that shape this module: a late run is dropped unless `misfire_grace_time` is
 None; a run that finds `max_instances` of its job at work is dropped, so ticks are kept apart here and a wake
 that arrives during one is remembered (`_again`); an interval's jitter only adds, so follow-ups are spread
-here.
+here; `shutdown(wait=True)` holds the lock of the job store while it waits, so a job that then asks for a
+wake would wait for ever, and `stop` lets the jobs under way finish first.
 """
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from threading import Condition, Event
+from typing import Protocol
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -18,7 +21,6 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from reconciler.daemon.outcome import Outcome
-from reconciler.daemon.reconciliation import Reconciliation
 from reconciler.daemon.settings import Settings
 
 _log = logging.getLogger("reconciler")
@@ -30,13 +32,26 @@ _NO_LIMIT = 1_000_000
 _JITTER = 0.1  # a follow-up comes up to a tenth of its delay sooner or later
 
 
+class Work(Protocol):
+    """What the loop runs: `Reconciliation`."""
+
+    def sweep(self) -> tuple[str, ...]:
+        """The names of the scale sets that are due for a tick."""
+        ...
+
+    def tick(self, name: str) -> Outcome | None:
+        """One tick of one scale set."""
+        ...
+
+
 class Loop:
     """Never two ticks of one scale set at once, never a wake lost, never one set waiting for another."""
 
-    def __init__(self, reconciliation: Reconciliation, settings: Settings) -> None:
-        self._reconciliation = reconciliation
+    def __init__(self, work: Work, settings: Settings) -> None:
+        self._work = work
         self._settings = settings
         self._running: set[str] = set()
+        self._under_way = 0
         self._again: set[str] = set()
         self._changed = Condition()
         self._stopping = Event()
@@ -64,10 +79,10 @@ class Loop:
 
     def stop(self) -> None:
         """Start nothing more, and return when the ticks under way have finished."""
-        self._stopping.set()
-        self._scheduler.shutdown(wait=True)
         with self._changed:
-            self._changed.notify_all()
+            self._stopping.set()
+            self._changed.wait_for(lambda: not self._under_way)
+        self._scheduler.shutdown(wait=True)
 
     def wait(self, until: Callable[[], bool], timeout: timedelta | None) -> bool:
         """Block until `until()` holds, asked after every tick and sweep; False if `timeout` passes first."""
@@ -83,51 +98,80 @@ class Loop:
             return not (jobs or self._running or self._again)
 
     def wake(self, name: str, after: timedelta = timedelta()) -> None:
-        """Tick one scale set `after` this long. While its tick is running: once more when it has finished."""
+        """Tick one scale set within `after`. While its tick is running: once more when it has finished."""
         with self._changed:
             if name in self._running:
                 self._again.add(name)
                 return
-        if not self._stopping.is_set():
-            self._scheduler.add_job(
-                self._tick,
-                DateTrigger(datetime.now(UTC) + after, timezone=UTC),
-                args=[name],
-                id=f"tick {name}",
-                replace_existing=True,
-                max_instances=_NO_LIMIT,
-            )
+        if self._stopping.is_set():
+            return
+        at = datetime.now(UTC) + after
+        pending = self._scheduler.get_job(_tick_of(name))
+        if pending and pending.next_run_time <= at:
+            return  # sweeps that come faster than ticks can be spread must not put one off for ever
+        self._scheduler.add_job(
+            self._tick,
+            DateTrigger(at, timezone=UTC),
+            args=[name],
+            id=_tick_of(name),
+            replace_existing=True,
+            max_instances=_NO_LIMIT,
+        )
 
     def _sweep(self) -> None:
-        try:
-            for number, name in enumerate(self._reconciliation.sweep()):
-                self.wake(name, number * _APART)
-        except Exception:
-            _log.exception("a bug in the reconciler, please report it: the sweep failed")
-        self._notify()
+        with self._job() as may:
+            if not may:
+                return
+            try:
+                for number, name in enumerate(self._work.sweep()):
+                    self.wake(name, number * _APART)
+            except Exception:
+                _log.exception("a bug in the reconciler, please report it: the sweep failed")
 
     def _tick(self, name: str) -> None:
-        with self._changed:
-            if self._stopping.is_set():
+        with self._job() as may:
+            if not may or not self._enter(name):
                 return
-            if name in self._running:
-                self._again.add(name)
-                return
-            self._running.add(name)
-        outcome: Outcome | None = None
-        try:
-            outcome = self._reconciliation.tick(name)
-        finally:
-            with self._changed:
-                self._running.discard(name)
-                woken = name in self._again
-                self._again.discard(name)
-            if woken:
+            outcome: Outcome | None = None
+            try:
+                outcome = self._work.tick(name)
+            except Exception:
+                _log.exception("a bug in the reconciler, please report it: the tick of %s failed", name)
+            if self._leave(name):
                 self.wake(name)
             elif outcome and outcome.again is not None:
                 self.wake(name, outcome.again * (1 + self._random.uniform(-_JITTER, _JITTER)))
-            self._notify()
 
-    def _notify(self) -> None:
+    @contextmanager
+    def _job(self) -> Iterator[bool]:
+        """Around everything the scheduler runs; False when it may not any more. Tells those who wait."""
         with self._changed:
-            self._changed.notify_all()
+            may = not self._stopping.is_set()
+            self._under_way += may
+        try:
+            yield may
+        finally:
+            with self._changed:
+                self._under_way -= may
+                self._changed.notify_all()
+
+    def _enter(self, name: str) -> bool:
+        """Begin a tick, unless one of the same scale set is running: then remember to run it again."""
+        with self._changed:
+            if name in self._running:
+                self._again.add(name)
+                return False
+            self._running.add(name)
+            return True
+
+    def _leave(self, name: str) -> bool:
+        """End a tick. True if it was asked for again meanwhile."""
+        with self._changed:
+            self._running.discard(name)
+            woken = name in self._again
+            self._again.discard(name)
+            return woken
+
+
+def _tick_of(name: str) -> str:
+    return f"tick {name}"

@@ -1,0 +1,204 @@
+"""The clockwork, on real threads: what is asked of it, it neither loses nor doubles."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from threading import Event, Lock
+
+import pytest
+
+from reconciler.daemon.loop import Loop
+from reconciler.daemon.outcome import Outcome, Standing
+from reconciler.daemon.settings import Settings
+from tests.build import NOW
+
+DEADLINE = timedelta(seconds=20)  # far more than any of these takes; a lost wake is what reaches it
+SOON = timedelta(milliseconds=20)
+
+
+class Work:
+    """Sweeps that name what they are told to, and ticks that do what they are told to."""
+
+    def __init__(self, due: tuple[str, ...] = ()) -> None:
+        self.due = due
+        self.sweeps = 0
+        self.ticks: Counter[str] = Counter()
+        self.at_once: Counter[str] = Counter()
+        self.most_at_once: Counter[str] = Counter()
+        self.during: Callable[[str], timedelta | None] = lambda _: None
+        self._lock = Lock()
+
+    def sweep(self) -> tuple[str, ...]:
+        self.sweeps += 1
+        return self.due
+
+    def tick(self, name: str) -> Outcome | None:
+        with self._lock:
+            self.ticks[name] += 1
+            self.at_once[name] += 1
+            self.most_at_once[name] = max(self.most_at_once[name], self.at_once[name])
+        try:
+            again = self.during(name)
+        finally:
+            with self._lock:
+                self.at_once[name] -= 1
+        return Outcome(name, "", NOW, "UpToDate", "", Standing.READY, again=again)
+
+
+@pytest.fixture
+def running() -> Iterator[Callable[..., Loop]]:
+    loops: list[Loop] = []
+
+    def run(work: Work, **settings: timedelta | int) -> Loop:
+        loop = Loop(work, Settings(**({"sweep": timedelta(hours=1)} | settings)))  # type: ignore[arg-type]
+        loops.append(loop)
+        loop.start()
+        return loop
+
+    yield run
+    for loop in loops:
+        loop.stop()
+
+
+Running = Callable[..., Loop]
+
+
+def test_it_begins_with_a_sweep_and_ticks_what_is_due(running: Running) -> None:
+    work = Work(("a", "b"))
+    assert running(work).wait(lambda: work.ticks == {"a": 1, "b": 1}, DEADLINE)
+    assert work.sweeps == 1
+
+
+def test_sweeps_come_at_their_interval(running: Running) -> None:
+    work = Work()
+    assert running(work, sweep=SOON).wait(lambda: work.sweeps >= 3, DEADLINE)
+
+
+def test_sweeps_that_come_faster_than_ticks_are_spread_put_none_off(running: Running) -> None:
+    work = Work(("a", "b", "c"))
+    assert running(work, sweep=SOON).wait(lambda: len(work.ticks) == 3, DEADLINE), work.ticks
+
+
+def test_a_tick_that_asks_to_come_again_does(running: Running) -> None:
+    work = Work(("a",))
+    work.during = lambda _: SOON if work.ticks["a"] < 4 else None
+    loop = running(work)
+    assert loop.wait(lambda: work.ticks["a"] == 4 and loop.idle, DEADLINE)
+
+
+def test_two_ticks_of_one_scale_set_never_run_at_once(running: Running) -> None:
+    work = Work(("a", "b"))
+    gate = Event()
+
+    def during(name: str) -> timedelta | None:
+        gate.wait(0.002)
+        return SOON / 20 if work.ticks[name] < 50 else None
+
+    work.during = during
+    loop = running(work, sweep=SOON)
+    for _ in range(200):
+        loop.wake("a")
+    assert loop.wait(lambda: work.ticks["a"] >= 50 and work.ticks["b"] >= 50, DEADLINE)
+    assert work.most_at_once == {"a": 1, "b": 1}
+
+
+def test_a_wake_during_a_tick_is_not_lost(running: Running) -> None:
+    work = Work(("a",))
+    inside, leave = Event(), Event()
+
+    def during(_: str) -> None:
+        inside.set()
+        leave.wait(20)
+
+    work.during = during
+    loop = running(work)
+    assert inside.wait(20)
+    loop.wake("a")
+    loop.wake("a")
+    leave.set()
+    assert loop.wait(lambda: work.ticks["a"] == 2 and loop.idle, DEADLINE), work.ticks
+
+
+def test_a_wake_while_every_worker_is_busy_is_not_lost(running: Running) -> None:
+    work = Work(("slow",))
+    inside, leave = Event(), Event()
+
+    def during(name: str) -> None:
+        if name == "slow":
+            inside.set()
+            leave.wait(20)
+
+    work.during = during
+    loop = running(work, workers=1)
+    assert inside.wait(20)
+    loop.wake("a")
+    loop.wake("a")
+    leave.set()
+    assert loop.wait(lambda: work.ticks["a"] >= 1 and loop.idle, DEADLINE), work.ticks
+
+
+def test_a_slow_scale_set_holds_up_no_other_and_no_sweep(running: Running) -> None:
+    work = Work(("slow", "quick"))
+    leave = Event()
+
+    def during(name: str) -> timedelta | None:
+        if name == "slow":
+            leave.wait(20)
+            return None
+        return SOON
+
+    work.during = during
+    loop = running(work, sweep=SOON)
+    done = loop.wait(lambda: work.ticks["quick"] >= 5 and work.sweeps >= 5, DEADLINE)
+    assert (done, work.ticks["slow"]) == (True, 1)
+    leave.set()
+
+
+def test_a_tick_that_raises_stops_neither_itself_nor_the_others(running: Running) -> None:
+    work = Work(("bad", "good"))
+
+    def during(name: str) -> timedelta | None:
+        if name == "bad":
+            raise RuntimeError("a bug")
+        return SOON
+
+    work.during = during
+    loop = running(work, sweep=SOON)
+    assert loop.wait(lambda: work.ticks["good"] >= 3 and work.ticks["bad"] >= 2, DEADLINE)
+
+
+def test_a_sweep_that_raises_is_followed_by_the_next(
+    running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(Work):
+        def sweep(self) -> tuple[str, ...]:
+            super().sweep()
+            raise RuntimeError("a bug")
+
+    work = Failing()
+    assert running(work, sweep=SOON).wait(lambda: work.sweeps >= 3, DEADLINE)
+    assert "a bug in the reconciler, please report it: the sweep failed" in caplog.text
+
+
+def test_stopping_finishes_the_ticks_under_way_and_starts_no_more() -> None:
+    work = Work(("a", "b", "c"))
+    inside, leave, finished = Event(), Event(), Event()
+
+    def during(_: str) -> timedelta:
+        inside.set()
+        leave.wait(0.2)
+        finished.set()
+        return timedelta()
+
+    work.during = during
+    loop = Loop(work, Settings(sweep=timedelta(hours=1), workers=1))
+    loop.start()
+    assert inside.wait(20)
+    loop.stop()
+    ticks = sum(work.ticks.values())
+    assert (finished.is_set(), sum(work.at_once.values())) == (True, 0)
+    assert not loop.wait(lambda: sum(work.ticks.values()) > ticks, timedelta(milliseconds=300))
+
+
+def test_waiting_gives_up_at_its_timeout(running: Running) -> None:
+    assert not running(Work()).wait(lambda: False, timedelta(milliseconds=50))

@@ -1,0 +1,79 @@
+"""Which scale sets a sweep looks at closely."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.daemon.attention import due
+from reconciler.daemon.board import Entry
+from reconciler.daemon.outcome import Outcome, Standing
+from reconciler.rollout.decision import Reason
+from reconciler.rollout.observed import Model
+from reconciler.spec.problem import Place
+from reconciler.spec.scale_set import ScaleSet
+from tests.build import NOW, OLD, model, spec
+
+
+def entry(reason: str = Reason.UP_TO_DATE, standing: Standing = Standing.READY, **changes: Any) -> Entry:
+    again = changes.pop("again", None)
+    outcome = Outcome("web", "a1", NOW, reason, "", standing, again=again)
+    values: dict[str, Any] = {
+        "outcome": outcome,
+        "model": model(),
+        "looked_at": NOW - timedelta(minutes=1),
+    } | changes
+    return Entry(spec(), "a1", **values)
+
+
+LEFT_OUT = entry(Reason.INSTANCES_LEFT_OUT, Standing.STALLED)
+REFUSED = entry(Reason.NOT_MANUAL_MODE, Standing.STALLED, looked_at=None)
+SICK = entry(Reason.HEALTH_CHECK_FAILED, Standing.FAILING)
+ROLLING = entry(Reason.UPGRADING, Standing.RECONCILING, again=timedelta(seconds=15))
+
+
+@pytest.mark.parametrize(
+    ("known", "before", "listed", "is_due"),
+    [
+        pytest.param(Entry(spec(), "a1"), None, model(), True, id="never looked at"),
+        pytest.param(entry(), spec(), model(), False, id="settled, and nothing has moved"),
+        pytest.param(entry(), spec(image=OLD), model(), True, id="its spec names another image"),
+        pytest.param(entry(), spec(suspend=True), model(), True, id="its spec is no longer suspended"),
+        pytest.param(
+            entry(), spec(place=Place("other.yaml", 7)), model(), False, id="its spec moved to another line"
+        ),
+        pytest.param(entry(), spec(labels={"env": "dev"}), model(), False, id="its labels changed"),
+        pytest.param(entry(), spec(), model(etag='"5"'), True, id="its etag moved"),
+        pytest.param(entry(), spec(), model(image=OLD), True, id="its model moved under the same etag"),
+        pytest.param(entry(), spec(), None, True, id="the list does not have it any more"),
+        pytest.param(
+            entry(looked_at=NOW - timedelta(hours=1)), spec(), model(), True, id="its interval has passed"
+        ),
+        pytest.param(
+            entry(looked_at=NOW - timedelta(minutes=53)),
+            spec(),
+            model(),
+            False,
+            id="its interval has nearly passed",
+        ),
+        pytest.param(LEFT_OUT, spec(), model(), False, id="instances were left out, and nothing has moved"),
+        pytest.param(REFUSED, spec(), model(), True, id="refused: the list alone may show that it is mended"),
+        pytest.param(SICK, spec(), model(), True, id="held by its health: it may have come back"),
+        pytest.param(ROLLING, spec(), model(etag='"9"'), False, id="rolling: its follow-up is on its way"),
+        pytest.param(ROLLING, spec(image=OLD), model(), True, id="rolling, but a new commit goes first"),
+    ],
+)
+def test_due(known: Entry, before: ScaleSet | None, listed: Model | None, is_due: bool) -> None:
+    assert due(known, before, listed, NOW) is is_due
+
+
+def test_a_fleet_first_seen_at_one_moment_is_not_looked_at_again_at_one_moment() -> None:
+    entries = [replace(entry(looked_at=NOW), desired=spec(f"web-{number}")) for number in range(100)]
+    moments = [
+        next(m for m in range(61) if due(each, each.desired, model(), NOW + timedelta(minutes=m)))
+        for each in entries
+    ]
+    assert min(moments) >= 54
+    assert max(moments) <= 60
+    assert len(set(moments)) > 4

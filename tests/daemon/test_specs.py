@@ -1,0 +1,129 @@
+"""Which specs are in force: those of the last commit that could be read and held no mistake."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from reconciler.daemon.specs import Directory, Reading, Specs
+from reconciler.git.repository import SourceUnreachable
+from reconciler.spec.files import File
+from tests.stories.world import FIX, NEW, spec
+
+
+class Remote:
+    """A source that answers as it is told to."""
+
+    def __init__(self, *answers: Reading | str, last: Reading | None = None) -> None:
+        self._answers = list(answers)
+        self._last = last
+        self.asked = 0
+
+    def read(self) -> Reading:
+        self.asked += 1
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, str):
+            raise SourceUnreachable(answer)
+        return answer
+
+    def last(self) -> Reading | None:
+        return self._last
+
+
+def reading(commit: str, version: str = NEW, *, broken: bool = False) -> Reading:
+    text = "kind: [" if broken else yaml.safe_dump(spec(version=version))
+    return Reading(commit, f"merge {commit}", (File("specs/web.yaml", text.encode()),), ())
+
+
+def versions(specs: Specs) -> list[str]:
+    return [str(each.image).rsplit(":", 1)[-1] for each in specs.scale_sets]
+
+
+def test_a_commit_without_mistakes_is_in_force() -> None:
+    specs = Specs(Remote(reading("a1")))
+    specs.refresh()
+    assert (specs.commit, specs.subject, versions(specs), specs.trouble) == ("a1", "merge a1", [NEW], ())
+
+
+def test_a_broken_commit_keeps_the_last_good_one_in_force_and_is_told() -> None:
+    specs = Specs(Remote(reading("a1"), reading("b2", broken=True)))
+    specs.refresh()
+    specs.refresh()
+    assert (specs.commit, versions(specs)) == ("a1", [NEW])
+    assert len(specs.trouble) == 1
+    assert specs.trouble[0].startswith("specs/web.yaml:2:1: ")
+
+
+def test_the_mend_of_a_broken_commit_takes_over() -> None:
+    specs = Specs(Remote(reading("a1"), reading("b2", broken=True), reading("c3", FIX)))
+    for _ in range(3):
+        specs.refresh()
+    assert (specs.commit, versions(specs), specs.trouble) == ("c3", [FIX], ())
+
+
+def test_an_unreachable_remote_keeps_what_is_in_force_and_is_told() -> None:
+    specs = Specs(Remote(reading("a1"), "no answer"))
+    specs.refresh()
+    specs.refresh()
+    assert (specs.commit, versions(specs), specs.trouble) == ("a1", [NEW], ("no answer",))
+
+
+def test_a_remote_that_is_back_is_no_trouble_any_more() -> None:
+    specs = Specs(Remote(reading("a1"), "no answer", reading("a1")))
+    for _ in range(3):
+        specs.refresh()
+    assert specs.trouble == ()
+
+
+def test_an_unreachable_remote_does_not_hide_the_mistakes_of_the_last_commit() -> None:
+    specs = Specs(Remote(reading("a1"), reading("b2", broken=True), "no answer"))
+    for _ in range(3):
+        specs.refresh()
+    assert [line.split(":")[0] for line in specs.trouble] == ["no answer", "specs/web.yaml"]
+
+
+def test_a_start_without_the_remote_goes_on_with_what_was_fetched_last() -> None:
+    specs = Specs(Remote("no answer", last=reading("a1")))
+    specs.refresh()
+    assert (specs.commit, versions(specs), specs.trouble) == ("a1", [NEW], ("no answer",))
+
+
+def test_a_start_with_nothing_to_read_has_nothing_in_force() -> None:
+    specs = Specs(Remote("no answer"))
+    specs.refresh()
+    assert (specs.scale_sets, specs.in_force_since, specs.trouble) == ((), None, ("no answer",))
+
+
+def test_a_plain_directory_is_read_anew_each_time(tmp_path: Path) -> None:
+    specs = Specs(Directory(tmp_path))
+    (tmp_path / "web.yaml").write_text(yaml.safe_dump(spec()))
+    specs.refresh()
+    assert (specs.commit, versions(specs)) == ("", [NEW])
+    (tmp_path / "web.yaml").write_text(yaml.safe_dump(spec(version=FIX)))
+    specs.refresh()
+    assert versions(specs) == [FIX]
+
+
+def test_a_directory_that_vanishes_changes_nothing(tmp_path: Path) -> None:
+    place = tmp_path / "specs"
+    place.mkdir()
+    (place / "web.yaml").write_text(yaml.safe_dump(spec()))
+    specs = Specs(Directory(place))
+    specs.refresh()
+    (place / "web.yaml").unlink()
+    specs.refresh()
+    assert versions(specs) == [NEW]
+    assert len(specs.trouble) == 1
+    assert specs.trouble[0].startswith(f"{place}:1:1: ")
+
+
+@pytest.mark.parametrize(
+    "change", [pytest.param(True, id="new bytes"), pytest.param(False, id="the same bytes")]
+)
+def test_files_are_parsed_only_when_they_have_changed(change: bool) -> None:
+    first = reading("a1")
+    specs = Specs(Remote(first, reading("a1", FIX) if change else first))
+    specs.refresh()
+    before = specs.scale_sets
+    specs.refresh()
+    assert (specs.scale_sets is before) is not change

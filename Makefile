@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+LOCK   := --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
+          --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench lock image clean
@@ -30,11 +32,11 @@ format: $(READY) ## rewrite the sources in the house style
 bench: $(READY) ## figures: a sweep over 1,000 sets, and a rollout beside a sequential SDK script
 	@$(BIN)/python -m benchmarks
 
-lock: $(READY) ## resolve requirements.lock anew, hashes and all
+lock: $(READY) ## resolve the locks anew, hashes and all: what runs, and what builds and tests it
 	@$(BIN)/pip install -q uv
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
-	    --custom-compile-command 'make lock' --group dev --python-version 3.11 --upgrade \
-	    --output-file requirements.lock pyproject.toml
+	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements.lock pyproject.toml
+	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-dev.lock --group dev \
+	    --constraint requirements.lock pyproject.toml
 
 image: ## the container image
 	docker build -f deploy/Containerfile -t vmss-reconciler .
@@ -43,6 +45,6 @@ clean: ## remove what make made
 	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 
 # The environment: made once, and again when the lock or the metadata changes.
-$(READY): requirements.lock pyproject.toml .ci/environment
+$(READY): requirements-dev.lock pyproject.toml .ci/environment
 	@.ci/environment $(PYTHON) $(VENV)
 	@touch $@

@@ -13,13 +13,14 @@ from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
-from azure.core import MatchConditions
+from azure.core import AzureClouds, MatchConditions
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.core.pipeline.transport import HttpTransport
 from azure.identity import CredentialUnavailableError, DefaultAzureCredential
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.compute.models import VirtualMachineScaleSetUpdate
+from azure.mgmt.core.tools import get_arm_endpoints
 
 from reconciler import __version__
 from reconciler.azure import arm
@@ -159,7 +160,7 @@ class Compute:
                     self._credential,
                     subscription,
                     self._endpoint,
-                    credential_scopes=[f"{_origin(self._endpoint)}/.default"],
+                    credential_scopes=_scopes(self._endpoint),
                     retry_total=0,
                     connection_timeout=_CONNECT_SECONDS,
                     read_timeout=_READ_SECONDS,
@@ -176,6 +177,11 @@ class Compute:
             self._clients.clear()
 
 
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+def _scopes(endpoint: str) -> list[str]:
+    """What a token for this Azure Resource Manager is asked for; one cloud's is not simply its address."""
+    for cloud in AzureClouds:
+        known = get_arm_endpoints(cloud)
+        if known["resource_manager"].rstrip("/") == endpoint:
+            return list(known["credential_scopes"])
+    parts = urlsplit(endpoint)
+    return [f"{parts.scheme}://{parts.netloc}/.default"]

@@ -111,9 +111,15 @@ def _roll(desired: ScaleSet, model: Model, instances: Sequence[Instance], at: da
 
 
 def _unread(model: Model, instances: Sequence[Instance]) -> str:
-    """What is missing from the list of instances, or "". More rows than capacity is overprovisioning."""
-    if len(instances) < model.capacity:
-        return f"Azure listed {len(instances)} instances of {model.capacity}"
+    """What is missing from the list of instances, or "". More rows than capacity is overprovisioning.
+
+    A set that changes while its pages are read may show one instance twice, and another never.
+    """
+    seen = len({instance.id for instance in instances})
+    if seen < len(instances):
+        return "Azure listed an instance twice"
+    if seen < model.capacity:
+        return f"Azure listed {seen} instances of {model.capacity}"
     dark = [instance.name for instance in instances if not readable(instance)]
     return f"Azure sent no state for {_some(dark)}" if dark else ""
 

@@ -111,3 +111,20 @@ def test_every_call_is_bounded_in_time() -> None:
     client = Compute(credential=Token())._client(SUBSCRIPTION)
     bounds = client._client._pipeline._transport.connection_config  # type: ignore[attr-defined]
     assert (bounds.timeout, bounds.read_timeout) == (10, 60)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "scope"),
+    [
+        pytest.param("https://management.azure.com/", "https://management.azure.com/.default", id="public"),
+        pytest.param(
+            "https://management.usgovcloudapi.net",
+            "https://management.core.usgovcloudapi.net/.default",
+            id="US government, whose scope has another name",
+        ),
+        pytest.param("https://127.0.0.1:8443", "https://127.0.0.1:8443/.default", id="a simulator"),
+    ],
+)
+def test_a_token_is_asked_for_the_cloud_that_is_talked_to(endpoint: str, scope: str) -> None:
+    client = Compute(endpoint, credential=Token())._client(SUBSCRIPTION)
+    assert client._config.credential_scopes == [scope]

@@ -119,6 +119,12 @@ def decided(desired: Any, seen: Any) -> Decision:
         ),
         pytest.param(
             spec(),
+            observed(instances=(*fleet(of=9), outdated(3))),
+            "PartialRead: Azure listed an instance twice; nothing is done on a partial read",
+            id="an instance that stands on two pages hides one that stands on none",
+        ),
+        pytest.param(
+            spec(),
             observed(instances=fleet(outdated(3, provisioning="", power=""))),
             "PartialRead: Azure sent no state for web_3; nothing is done on a partial read",
             id="a row without a state is a partial read",

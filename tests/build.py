@@ -91,6 +91,7 @@ def observed(**changes: Any) -> Observed:
     values: dict[str, Any] = {
         "at": NOW,
         "model": model(),
+        "model_at": NOW,
         "instances": fleet(),
         "rolling_upgrade": NONE_RUNNING,
     }

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from reconciler.azure.compute import Compute, Scope
 from reconciler.azure.failure import AzureFailure
@@ -19,14 +19,11 @@ from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision, Look, Reason
-from reconciler.rollout.observed import Absent, Model, Observed
+from reconciler.rollout.observed import Model, Observed
 from reconciler.rollout.step import Tried
 from reconciler.spec.scale_set import ScaleSet
 
 _log = logging.getLogger("reconciler")
-
-# A model that a sweep listed stands for a look of its own while it is this young.
-_FRESH = timedelta(seconds=10)
 
 
 class Reconciliation:
@@ -118,8 +115,13 @@ class Reconciliation:
         observed = Observed(self._now(), tried=entry.tried)
         while isinstance(verdict := decide(entry.desired, observed), Look):
             match verdict:
+                case Look.MODEL if observed.model is None and entry.listed and entry.listed_at:
+                    # Good for one look: a later tick wants to see what has become of the model.
+                    self.board.update(entry.desired.name, listed_at=None)
+                    observed = replace(observed, model=entry.listed, model_at=entry.listed_at)
                 case Look.MODEL:
-                    observed = replace(observed, model=self._model(entry))
+                    model = self._azure.model(target)
+                    observed = replace(observed, at=self._now(), model=model, model_at=self._now())
                 case Look.INSTANCES:
                     instances = self._azure.instances(target)
                     observed = replace(observed, at=self._now(), instances=instances)
@@ -127,12 +129,6 @@ class Reconciliation:
                 case Look.ROLLING_UPGRADE:
                     observed = replace(observed, rolling_upgrade=self._azure.rolling_upgrade(target))
         return verdict
-
-    def _model(self, entry: Entry) -> Model | Absent:
-        if entry.listed and entry.listed_at and self._now() - entry.listed_at <= _FRESH:
-            self.board.update(entry.desired.name, listed_at=None)  # good for one look
-            return entry.listed
-        return self._azure.model(entry.desired.target)
 
     def _list(self, scale_sets: Iterable[ScaleSet]) -> tuple[dict[str, Model], dict[Scope, AzureFailure]]:
         """The models of the declared scale sets by folded id, and the scopes that could not be listed."""
@@ -165,8 +161,9 @@ class Reconciliation:
                 self.board.update(desired.name, outcome=replace(outcome, again=None))
             return False
         listed = models.get(desired.target.key)
-        self.board.update(desired.name, listed=listed, listed_at=at if listed else None)
-        return due(entry, before, listed, at)
+        is_due = due(entry, before, listed, at)
+        self.board.update(desired.name, listed=listed, listed_at=at if is_due else None)
+        return is_due
 
     def _scope(self, desired: ScaleSet) -> Scope:
         target = desired.target

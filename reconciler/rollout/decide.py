@@ -30,13 +30,17 @@ from reconciler.spec.scale_set import Converge, ScaleSet
 # upgrade that failed is not helped by haste.
 _RETRY = timedelta(minutes=5)
 
+# A row of a list may wait for its turn among a thousand; what it says is good enough to do nothing on.
+_FRESH = timedelta(seconds=10)
+
 _BUSY = frozenset({"creating", "updating", "deleting", "migrating"})
 
 
 def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
     """At most one step towards `desired`, or the fact that is still to be looked at.
 
-    A step is never decided without having seen that Azure runs no rolling upgrade of its own.
+    A step is never decided on a model that is not fresh, nor without having seen that Azure runs no rolling
+    upgrade of its own.
     """
     decision = _ladder(desired, observed)
     if isinstance(decision, Look) or decision.step is None:
@@ -50,6 +54,8 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
                 message=f"{decision.message}; asked at {observed.tried.at:%H:%M:%S} and nothing has changed "
                 f"yet, asking again at {again:%H:%M:%S}",
             )
+    if observed.model_at is None or observed.at - observed.model_at > _FRESH:
+        return Look.MODEL
     if observed.rolling_upgrade is None:
         return Look.ROLLING_UPGRADE
     return decision

@@ -83,10 +83,14 @@ class RollingUpgrade:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One look at one scale set; `tried` is None where nothing was, or by another process."""
+    """One look at one scale set; `tried` is None where nothing was, or by another process.
+
+    `model_at` is when Azure said what `model` says, which may be a while before `at`: in a list.
+    """
 
     at: datetime
     model: Model | Absent | None = None
+    model_at: datetime | None = None
     instances: tuple[Instance, ...] | None = None
     rolling_upgrade: RollingUpgrade | None = None
     tried: Tried | None = None

@@ -344,6 +344,11 @@ def test_an_upgrade_names_the_instances_of_one_domain() -> None:
     [
         pytest.param(Observed(NOW), Look.MODEL, id="the scale set itself comes first"),
         pytest.param(
+            observed(model_at=NOW - timedelta(seconds=11)),
+            Look.MODEL,
+            id="a model that was listed a while ago is looked at again before a step",
+        ),
+        pytest.param(
             observed(instances=None, rolling_upgrade=None),
             Look.INSTANCES,
             id="instances are looked at only once the model is right",
@@ -375,6 +380,12 @@ def test_a_fact_that_costs_a_request_is_asked_for_on_its_rung(seen: Any, look: L
             observed(model=model(provisioning="updating"), instances=None, rolling_upgrade=None), id="busy"
         ),
         pytest.param(observed(instances=fleet(rest="upgraded"), rolling_upgrade=None), id="settled"),
+        pytest.param(
+            observed(
+                instances=fleet(rest="upgraded"), model_at=NOW - timedelta(minutes=3), rolling_upgrade=None
+            ),
+            id="settled by a row of a list that waited for its turn",
+        ),
     ],
 )
 def test_nothing_more_is_looked_at_where_nothing_is_to_be_done(seen: Any) -> None:

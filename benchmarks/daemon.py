@@ -1,0 +1,151 @@
+"""The reconciler's own figures.
+
+    python -m benchmarks.daemon sweep 1000 20 90
+    python -m benchmarks.daemon rollout 1 100 90
+
+The daemon is real but for its threads: `Daemon` keeps the loop's schedule on Azure's virtual clock.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.azure import GROUP, NEW, OLD, Azure, Token, image, imports, name
+from benchmarks.figures import Figures, tell
+from reconciler.azure.compute import Compute
+from reconciler.daemon.reconciliation import Reconciliation
+from reconciler.daemon.settings import Settings
+from reconciler.daemon.specs import Directory, Git, Reading, Source, Specs
+from reconciler.git.repository import Repository
+from reconciler.simulator import SUBSCRIPTION
+
+_SWEEPS = 5  # their mean is told
+_APART = timedelta(milliseconds=200)  # the loop's, between ticks that one sweep asks for
+
+
+class Daemon:
+    """A sweep every minute, what it asks for 200 ms apart, follow-ups at their time."""
+
+    def __init__(self, azure: Azure, source: Source) -> None:
+        compute = Compute(credential=Token(), transport=azure.transport, now=azure.clock.now)
+        specs = Specs(source, azure.clock.now)
+        self._settings = Settings()
+        self.reconciliation = Reconciliation(specs, compute, self._settings, now=azure.clock.now)
+        self._azure = azure
+        self._sweep_at = azure.clock.now()
+        self._due: dict[str, datetime] = {}
+
+    def run(self, until: Callable[[], bool] | None = None) -> None:
+        """Work until `until()`, by default until every scale set is up to date."""
+        self.step()
+        while not (until or self._settled)():
+            self.step()
+
+    def step(self) -> None:
+        """Go to the next sweep or tick, and do it."""
+        following = min(self._due, key=lambda each: self._due[each], default=None)
+        if following is None or self._sweep_at <= self._due[following]:
+            self._wait_until(self._sweep_at)
+            self._sweep_at += self._settings.sweep
+            for number, each in enumerate(self.reconciliation.sweep()):
+                self._due[each] = self._azure.clock.now() + number * _APART
+        else:
+            self._wait_until(self._due.pop(following))
+            outcome = self.reconciliation.tick(following)
+            if outcome and outcome.again is not None:
+                self._due[following] = self._azure.clock.now() + outcome.again
+
+    def _wait_until(self, moment: datetime) -> None:
+        self._azure.sleep(max(moment - self._azure.clock.now(), timedelta()))
+
+    def _settled(self) -> bool:
+        entries = self.reconciliation.board.entries()
+        return not self._due and all(each.outcome and each.outcome.reason == "UpToDate" for each in entries)
+
+
+class Declared:
+    """A source of specs that can be moved: from a directory into a repository."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def read(self) -> Reading:
+        return self.source.read()
+
+    def last(self) -> Reading | None:
+        return self.source.last()
+
+
+def write_specs(directory: Path, sets: int, version: str) -> None:
+    """A file for each scale set."""
+    directory.mkdir()
+    for number in range(sets):
+        target = {"subscription": SUBSCRIPTION, "resourceGroup": GROUP, "name": name(number)}
+        document: dict[str, Any] = {
+            "apiVersion": "reconciler/v1alpha1",
+            "kind": "ScaleSet",
+            "metadata": {"name": name(number)},
+            "spec": {"target": target, "image": {"platform": image(version)}},
+        }
+        (directory / f"{name(number)}.yaml").write_text(yaml.safe_dump(document))
+
+
+def committed(directory: Path, clone: Path) -> Git:
+    """The specs in `directory`, from a git repository."""
+    person = ("-c", "user.name=Benchmark", "-c", "user.email=benchmark@example.com")
+    for command in (
+        ("init", "--quiet", "--initial-branch=main"),
+        ("add", "."),
+        (*person, "commit", "--quiet", "--no-gpg-sign", "--message=Declare the fleet"),
+    ):
+        subprocess.run(("git", *command), cwd=directory, check=True)
+    return Git(Repository(f"file://{directory}", "main", "", clone))
+
+
+def sweep(azure: Azure, scratch: Path, sets: int) -> dict[str, Figures]:
+    """The first look at a fleet that is up to date, then sweeps over it, with specs from either source."""
+    write_specs(scratch / "specs", sets, OLD)
+    declared = Declared(Directory(scratch / "specs"))
+    daemon = Daemon(azure, declared)
+    before = azure.account()
+    daemon.run()
+    told = {"before": before, "first look": azure.account() - before, "sweep": _mean(azure, daemon)}
+    declared.source = committed(scratch / "specs", scratch / "clone")
+    daemon.step()  # reads the new commit
+    return told | {"sweep, git": _mean(azure, daemon)}
+
+
+def rollout(azure: Azure, scratch: Path, sets: int) -> dict[str, Figures]:
+    """A new image for every scale set, merged at one moment, at which the daemon sweeps."""
+    write_specs(scratch / "specs", sets, NEW)
+    daemon = Daemon(azure, Directory(scratch / "specs"))
+    before = azure.account()
+    daemon.run()
+    assert azure.images() == {NEW}
+    return {"before": before, "rollout": azure.account() - before}
+
+
+def _mean(azure: Azure, daemon: Daemon) -> Figures:
+    """One sweep; a settled fleet asks for no tick after it."""
+    before = azure.account()
+    for _ in range(_SWEEPS):
+        daemon.step()
+    return (azure.account() - before) / _SWEEPS
+
+
+def main(job: str, sets: int, instances: int, upgrade: timedelta) -> None:
+    """Do the job, and tell its figures."""
+    told = {"imports": imports()}
+    azure = Azure(sets, instances, upgrade)
+    with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as scratch:
+        tell(told | {"sweep": sweep, "rollout": rollout}[job](azure, Path(scratch), sets))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), timedelta(seconds=float(sys.argv[4])))

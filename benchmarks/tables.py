@@ -1,0 +1,101 @@
+"""The figures as tables, each beside the script's, and in words where the reconciler costs more."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from benchmarks.figures import Figures
+
+_MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one side did. `beside` is what the script did for the same end, None for the script itself."""
+
+    what: str
+    cost: Figures
+    beside: Figures | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A column. `digits` after the point; shares of `noise` apart is the same."""
+
+    title: str
+    of: Callable[[Figures], float]
+    digits: int = 0
+    noise: float = 0.005
+
+
+REQUESTS = Measure("REQUESTS", lambda cost: cost.requests)
+WRITES = Measure("WRITES", lambda cost: cost.writes)
+MEGABYTES = Measure("MB", lambda cost: cost.bytes / _MEGABYTE, 1)
+CPU = Measure("CPU s", lambda cost: cost.cpu.total_seconds(), 2, noise=0.1)
+AZURE = Measure("AZURE'S s", lambda cost: cost.azure.total_seconds())
+PEAK = Measure("PEAK MB", lambda cost: cost.peak / _MEGABYTE)
+
+SWEEP = (REQUESTS, MEGABYTES, CPU, PEAK)
+ROLLOUT = (REQUESTS, WRITES, MEGABYTES, AZURE, CPU, PEAK)
+
+
+def costs(title: str, rows: Sequence[Row], measures: Sequence[Measure]) -> Table:
+    """A row for each side, each figure with its ratio to the script's."""
+    table = _table(title)
+    for measure in measures:
+        table.add_column(measure.title, justify="right")
+        table.add_column("", style="dim", no_wrap=True)
+    for row in rows:
+        cells: list[str] = []
+        for measure in measures:
+            cells.append(f"{measure.of(row.cost):,.{measure.digits}f}")
+            cells.append(_compared(_ratio(row.cost, row.beside, measure)) if row.beside else "")
+        table.add_row(row.what, *cells)
+    return table
+
+
+def memory(processes: Mapping[str, Sequence[Figures]]) -> Table:
+    """What was resident at most: after the imports, with the simulated fleet, and in the end."""
+    table = _table("Peak memory of the processes of the sweep")
+    for title in ("IMPORTS MB", "+ SIMULATED FLEET", "AT THE END"):
+        table.add_column(title, justify="right")
+    for what, moments in processes.items():
+        table.add_row(what, *(f"{PEAK.of(each):,.0f}" for each in moments))
+    return table
+
+
+def dearer(rows: Sequence[Row], measures: Sequence[Measure]) -> Iterator[str]:
+    """Each figure in which the reconciler costs more than the script, as a sentence."""
+    for row in rows:
+        if row.beside is None:
+            continue
+        ratios = {measure.title: _ratio(row.cost, row.beside, measure) for measure in measures}
+        more = [f"{title} {ratio:.2f}x" for title, ratio in ratios.items() if ratio > 1]
+        if more:
+            yield f"{row.what}: {', '.join(more)}"
+
+
+def _ratio(ours: Figures, script: Figures, measure: Measure) -> float:
+    """1.0 where nothing but noise is between them."""
+    ratio = measure.of(ours) / measure.of(script)
+    return 1.0 if abs(ratio - 1) <= measure.noise else ratio
+
+
+def _compared(ratio: float) -> str:
+    """
+    >>> _compared(20 / 1020), _compared(1.3), _compared(1.0)
+    ('51x less', '1.30x more', 'same')
+    """
+    if ratio == 1:
+        return "same"
+    times, word = (ratio, "more") if ratio > 1 else (1 / ratio, "less")
+    return f"{times:.0f}x {word}" if times >= 10 else f"{times:.2f}x {word}"
+
+
+def _table(title: str) -> Table:
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    table.add_column("", no_wrap=True)
+    return table

@@ -1,0 +1,153 @@
+"""A sweep over a settled fleet costs the list pages and nothing else, counted in the simulator's record."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from reconciler.simulator import Exchange
+from tests.stories.world import NEW, OLD, World, fleet, scale_set, spec
+
+SETS, PAGE = 50, 20
+PAGES = Counter({"scaleSets.list": 3})  # of 20, 20 and 10
+
+
+def settled(sets: int, instances: int, page: int) -> World:
+    """That many scale sets, each on the image of its spec and looked at once; `page` is rows in a list."""
+    declared = fleet(scale_set(count=sets, capacity=instances), page=page)
+    return World(declared, *(spec(f"web-{number:04}", OLD) for number in range(sets))).run()
+
+
+def asked(world: World) -> list[Exchange]:
+    """What the next sweep, and the ticks that it asks for, ask of Azure."""
+    before = len(world.azure.record.requests)
+    world.step()
+    return list(world.azure.record.requests[before:])
+
+
+def operations(exchanges: list[Exchange]) -> Counter[str]:
+    return Counter(exchange.operation for exchange in exchanges)
+
+
+def looked_at(exchanges: list[Exchange]) -> Counter[str]:
+    """The scale sets whose instances were listed, each as often as it was."""
+    return Counter(
+        exchange.path.split("/")[-2] for exchange in exchanges if exchange.operation == "scaleSets.instances"
+    )
+
+
+@pytest.fixture
+def world() -> World:
+    return settled(SETS, 5, PAGE)
+
+
+# Every look at 1,000 sets of 20 builds 20,000 models of the SDK: some 20 seconds, so it is done once.
+@pytest.mark.timeout(300)
+def test_a_thousand_settled_scale_sets_of_twenty_cost_their_twenty_list_pages() -> None:
+    world = settled(1000, 20, 50)
+    first = operations(list(world.azure.record.requests))
+    assert first == {"scaleSets.list": 20, "scaleSets.instances": 1000}
+    for _ in range(3):
+        assert operations(asked(world)) == {"scaleSets.list": 20}
+
+    world.azure.scale_set("web-0617").bump_etag()
+    moved = asked(world)
+    assert operations(moved) == {"scaleSets.list": 20, "scaleSets.instances": 1}
+    assert looked_at(moved) == {"web-0617": 1}
+    assert operations(asked(world)) == {"scaleSets.list": 20}
+
+
+def test_the_sweeps_of_half_an_hour_cost_their_list_pages(world: World) -> None:
+    for _ in range(30):
+        assert operations(asked(world)) == PAGES
+
+
+def test_an_etag_that_moves_by_itself_costs_one_list_of_instances_of_that_set(world: World) -> None:
+    world.azure.scale_set("web-0017").bump_etag()
+    exchanges = asked(world)
+    assert operations(exchanges) == PAGES + Counter({"scaleSets.instances": 1})
+    assert looked_at(exchanges) == {"web-0017": 1}
+    assert operations(asked(world)) == PAGES
+
+
+def test_a_commit_that_says_the_same_costs_nothing(world: World) -> None:
+    world.merge()
+    assert operations(asked(world)) == PAGES
+
+
+def test_labels_cost_nothing(world: World) -> None:
+    labelled = spec("web-0017", OLD)
+    labelled["metadata"]["labels"] = {"team": "shop"}
+    world.merge(labelled)
+    assert operations(asked(world)) == PAGES
+    entry = world.reconciliation.board.get("web-0017")
+    assert entry
+    assert entry.desired.labels == {"team": "shop"}
+
+
+def test_specs_that_stand_elsewhere_in_their_file_cost_nothing(world: World) -> None:
+    def places() -> list[object]:
+        return [entry.desired.place for entry in world.reconciliation.board.entries()]
+
+    before = places()
+    world.source.documents = dict(reversed(world.source.documents.items()))
+    world.merge()
+    assert operations(asked(world)) == PAGES
+    assert places() != before
+
+
+def test_an_image_that_moves_in_a_spec_costs_requests_for_that_set_alone(world: World) -> None:
+    world.merge(spec("web-0017", NEW))
+    before = len(world.azure.record.requests)
+    assert operations(asked(world)) == PAGES + Counter({"rollingUpgrades.latest": 1, "scaleSets.patch": 1})
+    world.run()
+    paths = {
+        exchange.path
+        for exchange in world.azure.record.requests[before:]
+        if exchange.operation != "scaleSets.list"
+    }
+    assert paths
+    assert all("/virtualMachineScaleSets/web-0017" in path for path in paths)
+    assert world.lines()["web-0017"] == f"UpToDate: all 5 instances run {NEW}"
+    world.rest(timedelta(minutes=1))
+    assert operations(asked(world)) == PAGES
+
+
+def test_a_spec_that_is_suspended_or_goes_costs_nothing(world: World) -> None:
+    world.merge(spec("web-0017", OLD, suspend=True))
+    del world.source.documents["web-0018"]
+    assert operations(asked(world)) == PAGES
+
+
+def test_a_set_whose_interval_has_passed_is_looked_at_and_no_other(world: World) -> None:
+    world.merge(spec("web-0017", OLD, interval="10m"))
+    world.step()
+    looks = looked_at([exchange for _ in range(30) for exchange in asked(world)])
+    assert looks == {"web-0017": 3}
+
+
+def test_a_fleet_first_seen_at_one_moment_is_looked_at_again_at_several(world: World) -> None:
+    sweeps = [looked_at(asked(world)) for _ in range(60)]
+    assert sum(sweeps, Counter()) == {f"web-{number:04}": 1 for number in range(SETS)}
+    assert sweeps[:53] == [Counter()] * 53, "before nine tenths of the interval"
+    busy = [sweep.total() for sweep in sweeps if sweep]
+    assert len(busy) >= 5
+    assert max(busy) <= SETS // 3
+
+
+def test_a_first_look_that_waits_for_its_turn_goes_by_the_list() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec(version=OLD))
+    (due,) = world.reconciliation.sweep()
+    world.clock.advance(timedelta(minutes=3))
+    world.reconciliation.tick(due)
+    assert operations(list(world.azure.record.requests)) == {"scaleSets.list": 1, "scaleSets.instances": 1}
+
+
+def test_a_step_is_never_taken_on_a_list_that_is_minutes_old() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec(version=NEW))
+    (due,) = world.reconciliation.sweep()
+    world.azure.scale_set("web").set_mode("Automatic")
+    world.clock.advance(timedelta(minutes=3))
+    world.reconciliation.tick(due)
+    assert world.lines()["web"].startswith("NotManualMode: ")
+    assert operations(list(world.azure.record.requests)) == {"scaleSets.list": 1, "scaleSets.get": 1}

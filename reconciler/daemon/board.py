@@ -20,8 +20,8 @@ from reconciler.spec.scale_set import ScaleSet
 class Entry:
     """One scale set: what is declared of it, and what the last looks at it gave.
 
-    `model` and `survey` are of the last close look, at `looked_at`. `listed` is what the last sweep saw, and
-    `listed_at` is None where the next tick is to ask again.
+    `model` and `survey` are of the last close look, at `looked_at`. `listed` is what the last sweep saw;
+    `listed_at` is None once a tick has looked at it.
     """
 
     desired: ScaleSet

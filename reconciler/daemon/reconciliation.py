@@ -19,7 +19,7 @@ from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision, Look, Reason
-from reconciler.rollout.observed import Model, Observed
+from reconciler.rollout.observed import FRESH, Model, Observed
 from reconciler.rollout.step import Tried
 from reconciler.spec.scale_set import ScaleSet
 
@@ -115,7 +115,7 @@ class Reconciliation:
         observed = Observed(self._now(), tried=entry.tried)
         while isinstance(verdict := decide(entry.desired, observed), Look):
             match verdict:
-                case Look.MODEL if observed.model is None and entry.listed and entry.listed_at:
+                case Look.MODEL if observed.model is None and self._listed_will_do(entry):
                     # Good for one look: a later tick wants to see what has become of the model.
                     self.board.update(entry.desired.name, listed_at=None)
                     observed = replace(observed, model=entry.listed, model_at=entry.listed_at)
@@ -129,6 +129,16 @@ class Reconciliation:
                 case Look.ROLLING_UPGRADE:
                     observed = replace(observed, rolling_upgrade=self._azure.rolling_upgrade(target))
         return verdict
+
+    def _listed_will_do(self, entry: Entry) -> bool:
+        """Whether the row of the last sweep stands for a look: to a tick that the sweep asked for, it does.
+
+        A follow-up asks what has become of the model since, and the row must be fresh.
+        """
+        if entry.listed is None or entry.listed_at is None:
+            return False
+        is_follow_up = entry.outcome is not None and entry.outcome.again is not None
+        return not is_follow_up or self._now() - entry.listed_at <= FRESH
 
     def _list(self, scale_sets: Iterable[ScaleSet]) -> tuple[dict[str, Model], dict[Scope, AzureFailure]]:
         """The models of the declared scale sets by folded id, and the scopes that could not be listed."""
@@ -161,9 +171,8 @@ class Reconciliation:
                 self.board.update(desired.name, outcome=replace(outcome, again=None))
             return False
         listed = models.get(desired.target.key)
-        is_due = due(entry, before, listed, at)
-        self.board.update(desired.name, listed=listed, listed_at=at if is_due else None)
-        return is_due
+        self.board.update(desired.name, listed=listed, listed_at=at)
+        return due(entry, before, listed, at)
 
     def _scope(self, desired: ScaleSet) -> Scope:
         target = desired.target

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from reconciler.rollout.decision import Decision, Look, Reason
 from reconciler.rollout.domains import Domain, DomainsUnknown, Grouping, grouping
 from reconciler.rollout.health import State, ailment, readable, state
-from reconciler.rollout.observed import Absent, Instance, Model, Observed
+from reconciler.rollout.observed import FRESH, Absent, Instance, Model, Observed
 from reconciler.rollout.refusal import refusal
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.rollout.survey import Survey, survey
@@ -29,9 +29,6 @@ from reconciler.spec.scale_set import Converge, ScaleSet
 # A step that Azure accepted and that shows no effect is not repeated sooner: the list may be behind, and an
 # upgrade that failed is not helped by haste.
 _RETRY = timedelta(minutes=5)
-
-# A row of a list may wait for its turn among a thousand; what it says is good enough to do nothing on.
-_FRESH = timedelta(seconds=10)
 
 _BUSY = frozenset({"creating", "updating", "deleting", "migrating"})
 
@@ -54,7 +51,7 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
                 message=f"{decision.message}; asked at {observed.tried.at:%H:%M:%S} and nothing has changed "
                 f"yet, asking again at {again:%H:%M:%S}",
             )
-    if observed.model_at is None or observed.at - observed.model_at > _FRESH:
+    if observed.model_at is None or observed.at - observed.model_at > FRESH:
         return Look.MODEL
     if observed.rolling_upgrade is None:
         return Look.ROLLING_UPGRADE

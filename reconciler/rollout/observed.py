@@ -7,11 +7,15 @@ Azure's state words ("Succeeded", "PowerState/running") are kept, folded to lowe
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 
 from reconciler.rollout.step import Tried
 from reconciler.spec.image import Image
+
+# How long a model that was seen stands for what is. A row of a list may wait for its turn among a thousand:
+# older than this it is good enough to do nothing on, and not to act on.
+FRESH = timedelta(seconds=10)
 
 
 class HealthSource(StrEnum):

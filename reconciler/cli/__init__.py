@@ -4,6 +4,8 @@ Exit codes: 0 all is well, 1 something is wrong (and was said), 2 the command wa
 has others, its help names them.
 """
 
+import logging
+
 import click
 
 from reconciler import __version__
@@ -21,6 +23,8 @@ def main() -> None:
 
     One update domain at a time, gated on health, or it stops and says why.
     """
+    # What goes wrong is said once, by the verb: without a handler Python would print each warning besides.
+    logging.getLogger().addHandler(logging.NullHandler())
 
 
 for _verb in (validate, plan, run, status, simulate):

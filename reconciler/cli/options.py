@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -46,6 +47,44 @@ class Duration(click.ParamType[timedelta]):
                 f"{value!r} is not a duration of a second or more; write it like 15s, 5m or 1h30m", param, ctx
             )
         return length
+
+
+class Address(click.ParamType[tuple[str, int]]):
+    """A host and a port to listen at; the host of IPv6 in brackets or without."""
+
+    name = "address"
+
+    def convert(
+        self, value: str | tuple[str, int], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        if isinstance(value, tuple):
+            return value
+        host, _, port = value.rpartition(":")
+        if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+            self.fail(f"{value!r} is not of the form HOST:PORT, such as 127.0.0.1:8080", param, ctx)
+        return host.strip("[]"), int(port)
+
+
+class Url(click.ParamType[str]):
+    """An address with one of these schemes and a host; without the slash it may end in."""
+
+    name = "url"
+
+    def __init__(self, *schemes: str) -> None:
+        self._schemes = schemes
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not self._is_one(value):
+            wanted = " or ".join(f"{scheme}://" for scheme in self._schemes)
+            self.fail(f"{value!r} is not an {wanted} address, such as {self._schemes[-1]}://HOST", param, ctx)
+        return value.rstrip("/")
+
+    def _is_one(self, value: str) -> bool:
+        try:
+            parts = urlsplit(value)
+            return parts.scheme in self._schemes and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # a port that is no number, or half an IPv6 address
+            return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +138,7 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
     )
     @click.option(
         "--arm-endpoint",
+        type=Url("https"),  # a token is sent there
         metavar="URL",
         default=PUBLIC_CLOUD,
         show_default=True,
@@ -127,19 +167,27 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         if specs and git:
             raise click.UsageError("--specs and --git exclude each other: name one place the specs come from")
-        if not arm_endpoint.startswith("https://"):
-            raise click.BadParameter(
-                f"{arm_endpoint!r} is not an https:// address; tokens are sent over TLS only",
-                param_hint="--arm-endpoint",
-            )
-        source = _git(git, branch, path, clone) if git else Directory(specs or Path("specs"))
-        command(fleet=Fleet(Specs(source), Compute(arm_endpoint), list_by == "resourceGroup"), **others)
+        ctx = click.get_current_context()
+        source = _git(ctx, git, branch, path, clone) if git else Directory(specs or Path("specs"))
+        azure = _azure(ctx, arm_endpoint)
+        command(fleet=Fleet(Specs(source), azure, list_by == "resourceGroup"), **others)
 
     return with_fleet
 
 
-def _git(url: str, branch: str, path: str, clone: Path | None) -> Git:
+def _git(ctx: click.Context, url: str, branch: str, path: str, clone: Path | None) -> Git:
+    if clone is None:
+        clone = Path(ctx.with_resource(tempfile.TemporaryDirectory(prefix="reconciler-clone-")))
     try:
-        return Git(Repository(url, branch, path, clone or Path(tempfile.mkdtemp(prefix="reconciler-clone-"))))
+        return Git(Repository(url, branch, path, clone))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+
+
+def _azure(ctx: click.Context, endpoint: str) -> Compute:
+    try:
+        azure = Compute(endpoint)
+    except ValueError as error:  # the identity library does not know what AZURE_TOKEN_CREDENTIALS says
+        raise click.UsageError(str(error)) from error
+    ctx.call_on_close(azure.close)
+    return azure

@@ -3,13 +3,14 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import click
+from rich.console import Group
 
+from reconciler.cli import table
 from reconciler.cli.options import Fleet, fleet_options, output_option
-from reconciler.cli.table import console, plan_table
 from reconciler.daemon import report
 
 
@@ -27,30 +28,29 @@ def plan(*, fleet: Fleet, output: str, detailed_exitcode: bool) -> None:
     Reads the specs and Azure, and writes to neither. Exit 0 when every scale set could be planned, else 1.
     """
     board = fleet.reconciliation().once(act=False)
-    rows = report.board(board)["scaleSets"]
-    changes = sum(row["step"] is not None for row in rows)
-    _print(rows, changes, output)
-
     trouble = board.last_sweep.trouble if board.last_sweep else ()
     for line in trouble:
         click.echo(f"error: {line}", err=True)
+
+    rows = report.board(board)["scaleSets"]
+    if output == "json":
+        click.echo(json.dumps(rows, indent=2))
+    elif rows:
+        table.show(Group(table.plan(rows), _summary(rows)))
+    elif not trouble:
+        click.echo("no scale set is declared")
+
     if trouble or any(entry.outcome is None or entry.outcome.is_error for entry in board.entries()):
         sys.exit(1)
-    if detailed_exitcode and changes:
+    if detailed_exitcode and any(row["step"] for row in rows):
         sys.exit(2)
 
 
-def _print(rows: list[dict[str, Any]], changes: int, output: str) -> None:
-    if output == "json":
-        click.echo(json.dumps(rows, indent=2))
-        return
-    if rows:
-        console().print(plan_table(rows))
-        click.echo(f"{changes} to change, {len(rows) - changes} not ({_reasons(rows)})")
-    else:
-        click.echo("no scale set is declared")
-
-
-def _reasons(rows: Iterable[dict[str, Any]]) -> str:
-    counts = Counter(row["reason"] for row in rows if row["step"] is None)
-    return ", ".join(f"{number} {reason}" for reason, number in sorted(counts.items())) or "none"
+def _summary(rows: Sequence[dict[str, Any]]) -> str:
+    """
+    >>> _summary([{"step": {}, "reason": "Upgrading"}, {"step": None, "reason": "UpToDate"}])
+    '1 to change, 1 not (1 UpToDate)'
+    """
+    left = Counter(row["reason"] for row in rows if row["step"] is None)
+    why = ", ".join(f"{number} {reason}" for reason, number in sorted(left.items()))
+    return f"{len(rows) - left.total()} to change" + (f", {left.total()} not ({why})" if left else "")

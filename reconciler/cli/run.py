@@ -1,24 +1,38 @@
 """`reconciler run`: the daemon, or one round of it."""
 
+import logging
+import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from types import FrameType
 
 import click
 
-from reconciler.cli.options import Duration, Fleet, fleet_options
+from reconciler.cli import table
+from reconciler.cli.options import Address, Duration, Fleet, fleet_options
 from reconciler.cli.screen import Screen
+from reconciler.daemon import report
 from reconciler.daemon.board import Board
 from reconciler.daemon.loop import Loop
 from reconciler.daemon.outcome import Standing
 from reconciler.daemon.reconciliation import Reconciliation
 from reconciler.daemon.settings import Settings
+from reconciler.spec.duration import written
 from reconciler.web.server import Pages, Server
+
+_log = logging.getLogger("reconciler")
+
+_LISTEN = ("127.0.0.1", 8080)
 
 
 class _Stopped(BaseException):
     """SIGTERM or SIGINT asked the process to end."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
 
 
 @click.command()
@@ -41,6 +55,7 @@ class _Stopped(BaseException):
 )
 @click.option(
     "--listen",
+    type=Address(),
     metavar="HOST:PORT",
     envvar="RECONCILER_LISTEN",
     help="Where /livez, /readyz, /metrics and /status are served.  [default: 127.0.0.1:8080; "
@@ -56,7 +71,7 @@ def run(
     fleet: Fleet,
     sweep: timedelta,
     follow_up: timedelta,
-    listen: str | None,
+    listen: tuple[str, int] | None,
     once: bool,
     until_settled: bool,
     timeout: timedelta | None,
@@ -73,45 +88,74 @@ def run(
         raise click.UsageError("--timeout goes with --until-settled")
     settings = Settings(sweep=sweep, follow_up=follow_up)
     reconciliation = fleet.reconciliation(settings)
-    address = _address(listen) if listen else None if once or until_settled else ("127.0.0.1", 8080)
-    with Screen(reconciliation.board):
-        if once:
-            reconciliation.once(act=True)
-            finished = True
-        else:
-            finished = _loop(reconciliation, settings, address, until_settled, timeout)
-    fleet.azure.close()
-    if (once or until_settled) and not (finished and _as_declared(reconciliation.board)):
+    board = reconciliation.board
+    ends = once or until_settled
+    address = listen or (None if ends else _LISTEN)
+    try:
+        with _stoppable(), _served(board, settings, address) as url, Screen(board) as screen:
+            if url:
+                _log.info("listening at %s", url)
+            if once:
+                reconciliation.once(act=True)
+            else:
+                _loop(reconciliation, settings, until_settled, timeout)
+    except _Stopped as stopped:  # outside the loop, or again while it was ending: waits for no thread
+        os._exit(128 + stopped.number)
+    if ends and not screen.is_live:
+        table.show(table.status(report.board(board)))
+    if ends and not _as_declared(board):
         sys.exit(1)
 
 
-def _loop(
-    reconciliation: Reconciliation,
-    settings: Settings,
-    address: tuple[str, int] | None,
-    until_settled: bool,
-    timeout: timedelta | None,
-) -> bool:
-    """Run until told to stop, or settled. False if the time ran out first."""
-    board = reconciliation.board
+@contextmanager
+def _served(board: Board, settings: Settings, address: tuple[str, int] | None) -> Iterator[str]:
+    """Show the board over HTTP for as long as this lasts. Gives the URL, "" where there is no address."""
+    if address is None:
+        yield ""
+        return
     pages = Pages(board, overdue=max(10 * settings.sweep, timedelta(minutes=10)))
-    server = Server(pages, *address) if address else None
+    try:
+        server = Server(pages, *address)
+    except OSError as error:
+        host, port = address
+        raise click.ClickException(
+            f"cannot listen at {host}:{port}: {error.strerror}; choose another address with --listen"
+        ) from error
+    try:
+        yield server.url
+    finally:
+        server.close()
+
+
+def _loop(
+    reconciliation: Reconciliation, settings: Settings, until_settled: bool, timeout: timedelta | None
+) -> None:
+    """Run until told to stop, or settled, or the time is over."""
+    board = reconciliation.board
     loop = Loop(reconciliation, settings)
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
     loop.start()
     try:
-        return loop.wait(lambda: until_settled and loop.idle and _settled(board), timeout)
+        if not loop.wait(lambda: until_settled and loop.idle and _settled(board), timeout) and timeout:
+            _log.error("not settled within %s, giving up", written(timeout))
     except _Stopped:
-        return False
+        _log.info("stopping: the ticks under way are finished first; another signal ends at once")
     finally:
         loop.stop()
-        if server:
-            server.close()
 
 
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise _Stopped
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """For as long as this lasts, SIGTERM and SIGINT raise _Stopped in the main thread."""
+    before = {number: signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    raise _Stopped(number)
 
 
 def _settled(board: Board) -> bool:
@@ -127,12 +171,3 @@ def _as_declared(board: Board) -> bool:
         return False
     outcomes = [entry.outcome for entry in board.entries()]
     return all(each and each.standing in {Standing.READY, Standing.SUSPENDED} for each in outcomes)
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise click.BadParameter(
-            f"{text!r} is not of the form HOST:PORT, such as 127.0.0.1:8080", param_hint="--listen"
-        )
-    return host.strip("[]"), int(port)

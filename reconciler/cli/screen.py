@@ -2,14 +2,15 @@
 
 import logging
 import sys
+from datetime import datetime
 from types import TracebackType
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from reconciler.cli.table import status_table
+from reconciler.cli.table import status
 from reconciler.daemon import report
 from reconciler.daemon.board import Board
 
@@ -20,42 +21,55 @@ class Screen:
     def __init__(self, board: Board) -> None:
         self._board = board
         self._console = Console(stderr=True, highlight=False)
-        self._live: Live | None = None
-        self._handler: logging.Handler = logging.StreamHandler(sys.stderr)
+        self._is_over = False
+        # FORCE_COLOR makes rich take a pipe for a terminal; colours suit a pipe, a moving table does not.
+        self.is_live = sys.stderr.isatty() and not self._console.is_dumb_terminal
+        self._live = Live(
+            console=self._console,
+            get_renderable=self._status,
+            refresh_per_second=4,
+            vertical_overflow="crop",
+        )
+        self._handler = _Above(self._console) if self.is_live else _lines()
 
-    def __enter__(self) -> None:
-        if self._console.is_terminal:
-            self._handler = _Above(self._console)
-            self._live = Live(
-                console=self._console,
-                get_renderable=self._table,
-                refresh_per_second=4,
-                vertical_overflow="visible",
-            )
+    def __enter__(self) -> "Screen":
+        if self.is_live:
             self._live.start()
-        formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
-        self._handler.setFormatter(formatter)
         log = logging.getLogger("reconciler")
         log.setLevel(logging.INFO)
         log.addHandler(self._handler)
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._live:
+        self._is_over = True
+        if self.is_live:
             self._live.stop()
         logging.getLogger("reconciler").removeHandler(self._handler)
 
-    def _table(self) -> Table:
-        return status_table(report.entry(entry) for entry in self._board.entries())
+    def _status(self) -> RenderableType:
+        """Within the window while it moves, or every refresh would leave lines behind; whole at the end."""
+        return status(report.board(self._board), height=None if self._is_over else self._console.height - 1)
 
 
 class _Above(logging.Handler):
-    """Prints log lines above the live table."""
+    """Prints log lines above the live table, the message beside its time."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._console.print(Text(self.format(record), "dim"))
+        line = Table.grid(padding=(0, 1, 0, 0))
+        line.add_row(
+            Text(f"{datetime.fromtimestamp(record.created):%H:%M:%S}", "dim"),
+            Text(self.format(record), "red" if record.levelno >= logging.ERROR else ""),
+        )
+        self._console.print(line)
+
+
+def _lines() -> logging.Handler:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z"))
+    return handler

@@ -1,7 +1,8 @@
 """`reconciler simulate`: a simulated Azure Resource Manager on this machine, for trying things out."""
 
+import shlex
+import signal
 import sys
-import tempfile
 import threading
 from pathlib import Path
 
@@ -17,27 +18,32 @@ from reconciler.simulator import FleetError, Simulator, WallClock, read_fleet
 )
 @click.option(
     "--certificates",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
     help="Where the certificate authority's file is put.  [default: a temporary directory]",
 )
 def simulate(fleet: Path, port: int, certificates: Path | None) -> None:
-    """Serve the scale sets of FLEET (YAML) as Azure would, until interrupted.
+    """Serve a fleet file as Azure would, until interrupted.
 
-    Prints the environment that a client needs: eval it in another shell, and point the client at
-    $RECONCILER_ARM_ENDPOINT.
+    FLEET is YAML. Prints the environment that a client needs: eval it in another shell, and every verb there
+    talks to this Azure.
     """
     try:
-        simulator = Simulator.load(read_fleet(fleet), WallClock())
+        server = Simulator.load(read_fleet(fleet), WallClock()).serve(port=port, certificates=certificates)
     except FleetError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
-    directory = certificates or Path(tempfile.mkdtemp(prefix="reconciler-simulate-"))
-    with simulator.serve(port=port, certificates=directory) as server:
-        click.echo(f"export RECONCILER_ARM_ENDPOINT={server.url}")
-        for name, value in server.environment.items():
-            click.echo(f"export {name}={value}")
-        click.echo(f"# {fleet} is served at {server.url}; Ctrl-C ends it", err=True)
+    except OSError as error:
+        where = error.filename or f"port {port}"
+        click.echo(
+            f"error: {where}: {error.strerror}; choose another with --port or --certificates", err=True
+        )
+        sys.exit(1)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end it the same way
+    with server:
         try:
+            for name, value in {"RECONCILER_ARM_ENDPOINT": server.url, **server.environment}.items():
+                click.echo(f"export {name}={shlex.quote(value)}")
+            click.echo(f"# {fleet} is served at {server.url}; Ctrl-C ends it", err=True)
             threading.Event().wait()
         except KeyboardInterrupt:
             click.echo("# ended", err=True)

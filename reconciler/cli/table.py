@@ -3,10 +3,14 @@
 On a terminal a table fits the window; into a pipe or a file every row is one line, whole, for grep.
 """
 
-from collections.abc import Iterable, Mapping
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
+import click
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -19,37 +23,84 @@ STYLES = {
     "Stalled": "red",
     "Suspended": "magenta",
 }
-_MOST_DOMAINS = 40
+_MOST_DOMAINS = 12
+_AROUND = 3  # lines of a status besides its rows: what specs are in force, the header, the summary
 
 
 def console() -> Console:
     """Standard output, as wide as the terminal, or without end where there is none."""
-    out = Console(highlight=False, soft_wrap=False)
-    return out if out.is_terminal else Console(highlight=False, width=10_000)
+    # Asked here because rich takes a terminal without abilities (TERM=dumb) for 80 columns wide.
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+    return Console(highlight=False, width=width)
 
 
-def status_table(rows: Iterable[Json]) -> Table:
-    """One row per scale set, of the shape of `reconciler.daemon.report.entry`."""
-    table = _table("SCALE SET", "STANDING", "UP TO DATE", "DOMAINS", "WHY")
-    for row in rows:
-        standing = row["standing"] or "…"
-        why = f"{row['reason']}: {row['message']}" if row["reason"] else "not looked at yet"
-        table.add_row(
-            row["name"],
-            Text(standing, STYLES.get(standing, "dim")),
-            share(row["instances"]),
-            domains(row["instances"]),
-            Text(why),
-        )
-    return table
+def show(shown: RenderableType) -> None:
+    """Print to standard output; into a pipe without the spaces that fill up a table's last column."""
+    out = console()
+    if out.is_terminal:
+        out.print(shown)
+        return
+    with out.capture() as captured:
+        out.print(shown)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
-def plan_table(rows: Iterable[Json]) -> Table:
-    """One row per scale set, with its next step; of the same shape."""
+def status(board: Json, *, height: int | None = None) -> RenderableType:
+    """A board, of the shape of `reconciler.daemon.report.board`.
+
+    `height` is how many lines there are for one that moves: each row then takes one line, whatever it has to
+    say, and where not all fit, those that need nothing more are left out first.
+    """
+    sweep, rows = board["sweep"], board["scaleSets"]
+    if sweep is None:
+        return Text("looking for the first time …", "dim")
+    if not rows:
+        return Text(heading(sweep) if sweep["trouble"] else f"{heading(sweep)}: no scale set is declared")
+    kept = rows if height is None else _most_telling(rows, max(1, height - _AROUND))
+    left_out = f" ({len(rows) - len(kept)} of them not shown)" if len(kept) < len(rows) else ""
+    one_line = height is not None
+    return Group(
+        _line(heading(sweep), "dim", one_line=one_line),
+        _status_table(kept, one_line=one_line),
+        _line(summary(rows) + left_out, "dim", one_line=one_line),
+    )
+
+
+def heading(sweep: Json) -> str:
+    """When the specs were last read, and which are in force."""
+    specs = f"commit {sweep['commit'][:10]} ({sweep['subject']})" if sweep["commit"] else sweep["subject"]
+    return f"{sweep['at'][:19].replace('T', ' ')} UTC, {specs or 'no specs in force'}"
+
+
+def summary(rows: Sequence[Json]) -> str:
+    """
+    >>> summary([{"standing": "Ready", "instances": {"upToDate": 3, "total": 3}}])
+    '1 scale set: 1 Ready; of 3 instances looked at 3 are up to date'
+    """
+    standings = Counter(row["standing"] or "not looked at yet" for row in rows)
+    counts = [row["instances"] for row in rows if row["instances"]]
+    current, total = (sum(count[name] for count in counts) for name in ("upToDate", "total"))
+    return (
+        f"{count(len(rows), 'scale set')}: "
+        f"{', '.join(f'{number} {standing}' for standing, number in sorted(standings.items()))}"
+        f"{f'; of {total} instances looked at {current} are up to date' if counts else ''}"
+    )
+
+
+def count(number: int, noun: str) -> str:
+    """
+    >>> count(1, "file"), count(2, "file")
+    ('1 file', '2 files')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def plan(rows: Iterable[Json]) -> Table:
+    """One row per scale set, with its next step, of the shape of `reconciler.daemon.report.entry`."""
     table = _table("SCALE SET", "STEP", "UP TO DATE", "WHY")
     for row in rows:
         step = Text(row["step"]["kind"], "bold cyan") if row["step"] else Text("-", "dim")
-        table.add_row(row["name"], step, share(row["instances"]), Text(f"{row['reason']}: {row['message']}"))
+        table.add_row(Text(row["name"]), step, share(row["instances"]), Text(_why(row)))
     return table
 
 
@@ -73,9 +124,43 @@ def domains(instances: Json | None) -> Text:
     return drawn
 
 
-def _table(*columns: str) -> Table:
+def _status_table(rows: Iterable[Json], *, one_line: bool) -> Table:
+    table = _table("SCALE SET", "STANDING", "UP TO DATE", "DOMAINS", "WHY")
+    for row in rows:
+        standing = row["standing"] or "…"
+        table.add_row(
+            _line(row["name"], one_line=one_line),
+            Text(standing, STYLES.get(standing, "dim")),
+            share(row["instances"]),
+            domains(row["instances"]),
+            _line(_why(row), one_line=one_line),
+        )
+    return table
+
+
+def _line(text: str, style: str = "", *, one_line: bool) -> Text:
+    """Text that folds where it does not fit, or is cut."""
+    return Text(text, style, no_wrap=one_line, overflow="ellipsis" if one_line else "fold")
+
+
+def _why(row: Json) -> str:
+    return f"{row['reason']}: {row['message']}" if row["reason"] else "not looked at yet"
+
+
+def _most_telling(rows: Sequence[Json], number: int) -> Sequence[Json]:
+    """As many rows, in their order; of more, those that are as declared go first."""
+    if len(rows) <= number:
+        return rows
+    ranked = sorted(rows, key=lambda row: row["standing"] in {"Ready", "Suspended"})
+    return sorted(ranked[:number], key=lambda row: str(row["name"]))
+
+
+def _table(name: str, *others: str) -> Table:
+    """Its first and last columns share what the others leave; they fold where that is not enough."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns[:-1]:
+    *narrow, why = others
+    table.add_column(name, overflow="fold")
+    for column in narrow:
         table.add_column(column, no_wrap=True)
-    table.add_column(columns[-1], overflow="fold")
+    table.add_column(why, overflow="fold")
     return table

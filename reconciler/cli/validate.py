@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.table import count
 from reconciler.spec.declared import declare
 from reconciler.spec.files import read_paths
 
@@ -22,12 +23,6 @@ def validate(paths: tuple[Path, ...]) -> None:
     for problem in problems:
         click.echo(str(problem))
     if problems:
-        click.echo(f"{_count(len(problems), 'mistake')} in {_count(len(files), 'file')}", err=True)
+        click.echo(count(len(problems), "mistake"), err=True)
         sys.exit(1)
-    click.echo(
-        f"{_count(len(declared.scale_sets), 'scale set')} in {_count(len(files), 'file')}: no mistakes"
-    )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    click.echo(f"{count(len(declared.scale_sets), 'scale set')} in {count(len(files), 'file')}: no mistakes")

@@ -9,12 +9,16 @@ Read only, and served from what is on the board: no request to it ever causes on
 """
 
 import json
+import logging
+import socket
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from threading import Thread
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
@@ -22,6 +26,9 @@ from reconciler.daemon import report
 from reconciler.daemon.board import Board
 from reconciler.web import metrics
 
+_log = logging.getLogger("reconciler")
+
+_CLOSES_WITHIN = 0.1  # seconds between looks at whether to go on
 _TEXT = "text/plain; charset=utf-8"
 
 
@@ -83,32 +90,58 @@ class Pages:
 
 
 class Server:
-    """Serves Pages on an address until closed. Port 0 takes any free one; `url` says which."""
+    """Serves Pages on an address until closed. Port 0 takes any free one; `url` says which.
+
+    Raises OSError where it cannot listen.
+    """
 
     def __init__(self, pages: Pages, host: str, port: int) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                answer = pages.get(self.path)
-                self.send_response(answer.status)
-                self.send_header("Content-Type", answer.kind)
-                self.send_header("Content-Length", str(len(answer.body)))
-                self.end_headers()
-                self.wfile.write(answer.body)
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-                """Probes come every few seconds; the log is for the fleet."""
-
-        self._server = ThreadingHTTPServer((host, port), Handler)
-        self._server.daemon_threads = True
-        self._thread = Thread(target=self._server.serve_forever, name="web", daemon=True)
+        self._listener = _Listener(pages, host, port)
+        self._thread = Thread(
+            target=self._listener.serve_forever, args=(_CLOSES_WITHIN,), name="web", daemon=True
+        )
         self._thread.start()
 
     @property
     def url(self) -> str:
-        host, port = self._server.server_address[:2]
-        return f"http://{host!s}:{port}"
+        host, port = self._listener.server_address[:2]
+        return f"http://[{host!s}]:{port}" if ":" in str(host) else f"http://{host!s}:{port}"
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._listener.shutdown()
+        self._listener.server_close()
         self._thread.join()
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, pages: Pages, host: str, port: int) -> None:
+        self.pages = pages
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, port), _Handler)
+
+    def server_bind(self) -> None:
+        """Without HTTPServer's search of the DNS for our name, which may take long and serves nobody."""
+        TCPServer.server_bind(self)
+
+    def handle_error(self, *_: Any) -> None:
+        """A client that hangs up is no news."""
+        if not isinstance(sys.exception(), OSError):
+            _log.exception("a bug in the reconciler, please report it: a page could not be shown")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Listener
+    timeout = 10  # seconds; a client that says nothing holds a thread for no longer
+
+    def do_GET(self) -> None:
+        answer = self.server.pages.get(self.path)
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.kind)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Probes come every few seconds; the log is for the fleet."""

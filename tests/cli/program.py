@@ -1,0 +1,174 @@
+"""The real program, as processes of its own, against a simulated Azure that lives in the test's process.
+
+What the program did is judged by the simulator's own record; what it said, by its output and its pages.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from reconciler.simulator import Simulator, WallClock
+from reconciler.simulator.server import Server
+from tests.stories.world import fleet, scale_set
+
+T = TypeVar("T")
+ROOT = Path(__file__).parent.parent.parent
+SWIFT = {"model": "0.2s", "upgrade": "0.3s", "boot": "0.1s", "health": "0.1s"}
+_PATIENCE = 60.0  # seconds; for a loaded machine, no test waits for it when all is well
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Azure:
+    """A simulated Azure, and the environment of a program that is to talk to it."""
+
+    simulator: Simulator
+    server: Server
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**bare(), **self.server.environment, "RECONCILER_ARM_ENDPOINT": self.server.url}
+
+    def images(self, name: str) -> set[str]:
+        """The versions that instances of a scale set run now."""
+        return {image.rpartition(":")[2] for image in self.simulator.record.images(name).values()}
+
+    def upgrades(self) -> int:
+        """How many batches Azure was asked to upgrade."""
+        return sum(
+            exchange.path.lower().endswith("/manualupgrade") for exchange in self.simulator.record.requests
+        )
+
+    def writes(self) -> int:
+        return sum(exchange.method != "GET" for exchange in self.simulator.record.requests)
+
+
+@contextmanager
+def azure(*scale_sets: Mapping[str, Any]) -> Iterator[Azure]:
+    """A swift Azure with these scale sets; by default "web", of 3 in as many update domains."""
+    declared = fleet(*(scale_sets or (scale_set(capacity=3),)), timings=SWIFT)
+    simulator = Simulator.load(declared, WallClock())
+    with simulator.serve() as server:
+        yield Azure(simulator, server)
+
+
+def bare() -> dict[str, str]:
+    """The environment of the tests, with nothing in it that the program goes by."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("RECONCILER_", "AZURE_", "GIT_")) and name not in {"FORCE_COLOR", "COLUMNS"}
+    }
+    return {**kept, "PYTHONPATH": str(ROOT), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+
+
+def write_specs(directory: Path, *documents: Mapping[str, Any]) -> Path:
+    """One file for each document, named after it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for document in documents:
+        (directory / f"{document['metadata']['name']}.yaml").write_text(yaml.safe_dump(document))
+    return directory
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What came of a run of the program: exit code, and the lines of its output and error output."""
+
+    code: int
+    out: list[str]
+    err: list[str]
+
+
+def reconciler(*arguments: object, env: Mapping[str, str], cwd: Path) -> Ended:
+    """Run the program to its end."""
+    done = subprocess.run(
+        command(*arguments), env=env, cwd=cwd, capture_output=True, text=True, timeout=_PATIENCE, check=False
+    )
+    return Ended(done.returncode, done.stdout.splitlines(), done.stderr.splitlines())
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "reconciler.cli", *map(str, arguments)]
+
+
+class Daemon:
+    """`reconciler run` in the background, every second, listening on a port of its own."""
+
+    def __init__(self, *arguments: object, env: Mapping[str, str], cwd: Path) -> None:
+        self._log = (cwd / "daemon.log").open("wb")
+        self._path = cwd / "daemon.log"
+        options = ("--sweep", "1s", "--follow-up", "1s", "--listen", "127.0.0.1:0")
+        self._process = subprocess.Popen(
+            command("run", *options, *arguments),
+            env=env,
+            cwd=cwd,
+            stdout=subprocess.DEVNULL,
+            stderr=self._log,
+        )
+        self.url = ""
+
+    def __enter__(self) -> "Daemon":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._log.close()
+
+    def started(self) -> "Daemon":
+        """Wait until its pages are there."""
+        found = re.compile(r"listening at (\S+)")
+        match = until(lambda: found.search("\n".join(self.log())), self.log)
+        self.url = match[1]
+        return self
+
+    def log(self) -> list[str]:
+        """Its log lines so far, without their times."""
+        return [line.partition(" ")[2] for line in self._path.read_text().splitlines()]
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and body of one of its pages."""
+        try:
+            with _DIRECT.open(self.url + path, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def status(self) -> dict[str, Any]:
+        shown: dict[str, Any] = json.loads(self.get("/status")[1])
+        return shown
+
+    def standing(self, name: str) -> str | None:
+        """How a scale set stands, None while it was not looked at."""
+        return next((row["standing"] for row in self.status()["scaleSets"] if row["name"] == name), None)
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def ended(self) -> int:
+        """Wait for its exit code; a negative one is the signal that killed it."""
+        return self._process.wait(_PATIENCE)
+
+
+def until(sign: Callable[[], T | None], story: Callable[[], object] = lambda: "") -> T:
+    """Wait for a sign that is not false, and return it. `story` is told where it never comes."""
+    end = time.monotonic() + _PATIENCE
+    while not (seen := sign()):
+        assert time.monotonic() < end, f"still not after {_PATIENCE:g} s: {story()}"
+        time.sleep(0.05)
+    return seen

@@ -1,0 +1,84 @@
+"""`reconciler run` as a daemon: its pages, its signals, and its death in the middle of a rollout."""
+
+import signal
+import socket
+from pathlib import Path
+
+from tests.cli.program import Azure, Daemon, bare, reconciler, until, write_specs
+from tests.stories.world import NEW, OLD, spec
+
+
+def test_its_pages_answer_and_sigterm_ends_it_well(world: Azure, tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("web", version=OLD))
+    with Daemon(env=world.environment, cwd=tmp_path) as daemon:
+        daemon.started()
+        until(lambda: daemon.standing("web") == "Ready", daemon.log)
+        assert daemon.get("/livez") == (200, "ok\n")
+        assert daemon.get("/readyz") == (200, "ok\n")
+        assert (
+            'reconciler_standing{name="web",standing="Ready"} 1.0' in daemon.get("/metrics")[1].splitlines()
+        )
+        (row,) = daemon.status()["scaleSets"]
+        assert row["message"] == f"all 3 instances run {OLD}"
+
+        # With no Azure and no specs of its own: what it shows is the daemon's.
+        asked = reconciler("status", "--server", daemon.url, env=bare(), cwd=tmp_path.parent)
+        assert (asked.code, asked.err) == (0, [])
+        assert asked.out[1:] == [
+            "SCALE SET  STANDING  UP TO DATE  DOMAINS  WHY",
+            f"web        Ready     3/3         ●●●      UpToDate: all 3 instances run {OLD}",
+            "1 scale set: 1 Ready; of 3 instances looked at 3 are up to date",
+        ]
+
+        daemon.signal(signal.SIGTERM)
+        assert daemon.ended() == 0
+        assert daemon.log() == [
+            f"INFO listening at {daemon.url}",
+            f"INFO web: UpToDate: all 3 instances run {OLD}",
+            "INFO stopping: the ticks under way are finished first; another signal ends at once",
+        ]
+
+
+def test_sigterm_in_the_middle_of_a_rollout_ends_it_well_too(world: Azure, tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("web"))
+    with Daemon(env=world.environment, cwd=tmp_path) as daemon:
+        until(lambda: world.upgrades() > 0, daemon.log)
+        daemon.signal(signal.SIGTERM)
+        assert daemon.ended() == 0
+    assert OLD in world.images("web"), "it waits for the tick, not for Azure"
+
+
+def test_a_second_signal_does_not_wait_for_an_azure_that_hangs(world: Azure, tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("web"))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        endpoint = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        with Daemon("--arm-endpoint", endpoint, env=world.environment, cwd=tmp_path) as daemon:
+            connection, _ = silent.accept()
+            with connection:
+                daemon.started()
+                daemon.signal(signal.SIGTERM)
+                until(lambda: "stopping" in daemon.log()[-1], daemon.log)
+                daemon.signal(signal.SIGTERM)
+                assert daemon.ended() == 128 + signal.SIGTERM
+
+
+def test_kill_9_in_the_middle_of_a_rollout_changes_nothing_of_how_it_ends(
+    world: Azure, tmp_path: Path
+) -> None:
+    write_specs(tmp_path / "specs", spec("web"))
+    with Daemon(env=world.environment, cwd=tmp_path) as first:
+        until(lambda: world.images("web") == {OLD, NEW}, first.log)
+        first.signal(signal.SIGKILL)
+        assert first.ended() == -signal.SIGKILL
+    assert world.images("web") == {OLD, NEW}
+    with Daemon(env=world.environment, cwd=tmp_path) as second:
+        second.started()
+        until(lambda: second.standing("web") == "Ready", second.log)
+        (row,) = second.status()["scaleSets"]
+    assert row["message"] == f"all 3 instances run {NEW}"
+    assert world.images("web") == {NEW}
+    assert world.simulator.scale_set("web").image.endswith(f":{NEW}")
+    assert world.simulator.record.most_domains_away("web") == 1
+    states = {instance.state for instance in world.simulator.scale_set("web").instances}
+    assert states == {("succeeded", "running", "healthy")}

@@ -1,0 +1,132 @@
+"""`reconciler plan`, as it is typed: what it prints, how it ends, and that it changes nothing."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.program import Azure, Ended, azure, reconciler, write_specs
+from tests.stories.world import NEW, OLD, SUBSCRIPTION, platform, scale_set, spec
+
+BATCH = (
+    "NotManualMode: the upgrade mode is Automatic: Azure itself would upgrade instances as soon as the model "
+    "changes; set upgradePolicy.mode to Manual"
+)
+TARGET = (
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets"
+)
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Azure]:
+    """One of each: behind, half way, refused, and as declared."""
+    with azure(
+        scale_set("web", capacity=5),
+        scale_set("api", capacity=5, image=platform(NEW), instanceStates=behind("1", "2", "3", "4")),
+        scale_set("batch", capacity=5, mode="Automatic"),
+        scale_set("search", capacity=5, image=platform(NEW)),
+    ) as served:
+        yield served
+
+
+def behind(*ids: str) -> list[dict[str, Any]]:
+    return [{"id": each, "image": platform(OLD)} for each in ids]
+
+
+@pytest.mark.parametrize(
+    "names, options, expected",
+    [
+        pytest.param(
+            ["web", "api", "batch", "search"],
+            [],
+            Ended(
+                0,
+                [
+                    "SCALE SET  STEP        UP TO DATE  WHY",
+                    f"api        Upgrade     1/5         Upgrading: update domain 1: upgrading 1 instance to {NEW} (api_1); 1 of 5 up to date",
+                    f"batch      -           -           {BATCH}",
+                    f"search     -           5/5         UpToDate: all 5 instances run {NEW}",
+                    f"web        PatchModel  -           ModelDrift: the model is on {OLD}; setting its image to {NEW}",
+                    "2 to change, 2 not (1 NotManualMode, 1 UpToDate)",
+                ],
+                err=[],
+            ),
+            id="what would be done next about each, and why",
+        ),
+        pytest.param(
+            ["search", "nowhere"],
+            ["--detailed-exitcode"],
+            Ended(
+                0,
+                [
+                    "SCALE SET  STEP  UP TO DATE  WHY",
+                    f"nowhere    -     -           NotFound: there is no scale set {TARGET}/nowhere",
+                    f"search     -     5/5         UpToDate: all 5 instances run {NEW}",
+                    "0 to change, 2 not (1 NotFound, 1 UpToDate)",
+                ],
+                err=[],
+            ),
+            id="nothing to change, though one set is not there",
+        ),
+    ],
+)
+def test_a_plan_says(
+    names: list[str], options: list[str], expected: Ended, fleet: Azure, tmp_path: Path
+) -> None:
+    write_specs(tmp_path / "specs", *map(spec, names))
+    assert reconciler("plan", *options, env=fleet.environment, cwd=tmp_path) == expected
+    assert fleet.writes() == 0
+
+
+def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
+    specs = write_specs(tmp_path / "elsewhere", spec("api"))
+    options = ("-o", "json", "--detailed-exitcode", "--specs", specs)
+    done = reconciler("plan", *options, env=fleet.environment, cwd=tmp_path)
+    (row,) = json.loads("\n".join(done.out))
+    assert (done.code, done.err) == (2, []), "there is something to change"
+    assert row | {"at": "", "instances": {}} == {
+        "name": "api",
+        "target": f"{TARGET}/api",
+        "image": f"Canonical:ubuntu-24_04-lts:server:{NEW}",
+        "commit": "",
+        "standing": "Reconciling",
+        "reason": "Upgrading",
+        "message": f"update domain 1: upgrading 1 instance to {NEW} (api_1); 1 of 5 up to date",
+        "at": "",
+        "step": {
+            "kind": "Upgrade",
+            "image": f"Canonical:ubuntu-24_04-lts:server:{NEW}",
+            "instanceIds": ["1"],
+        },
+        "instances": {},
+    }
+    assert [domain["upToDate"] for domain in row["instances"]["domains"]] == [1, 0, 0, 0, 0]
+
+
+def test_mistakes_in_the_specs_end_a_plan(fleet: Azure, tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("web", interval="soon"), spec("api", suspend="maybe"))
+    done = reconciler("plan", "--detailed-exitcode", env=fleet.environment, cwd=tmp_path)
+    assert (done.code, done.out, done.err) == (
+        1,
+        [],
+        [
+            'error: specs/api.yaml:12:12: spec.suspend: "maybe" is neither true nor false: write one of the two',
+            'error: specs/web.yaml:12:13: spec.interval: "soon" is not a duration: write it like 5m, 1h30m or 90s',
+        ],
+    )
+
+
+def test_an_azure_that_does_not_answer_ends_a_plan(fleet: Azure, tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("web"))
+    done = reconciler(
+        *("plan", "--detailed-exitcode", "--arm-endpoint", "https://127.0.0.1:1"),
+        env=fleet.environment,
+        cwd=tmp_path,
+    )
+    assert done.code == 1
+    (error,) = done.err
+    assert error.startswith(f"error: subscription {SUBSCRIPTION}: ")
+    assert "Connection refused" in error
+    assert done.out[-1] == "0 to change, 1 not (1 Unreachable)"

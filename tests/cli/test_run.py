@@ -1,0 +1,105 @@
+"""`reconciler run` that ends by itself: --once and --until-settled."""
+
+from pathlib import Path
+
+from tests.cli.program import Azure, Ended, azure, reconciler, write_specs
+from tests.stories.world import BAD, NEW, OLD, platform, scale_set, spec
+
+SECONDS = ("--sweep", "1s", "--follow-up", "1s")
+REFUSED = (
+    "NotManualMode: the upgrade mode is Automatic: Azure itself would upgrade instances as soon as the model "
+    "changes; set upgradePolicy.mode to Manual"
+)
+
+
+def run(world: Azure, where: Path, *options: str) -> Ended:
+    return reconciler("run", *SECONDS, *options, env=world.environment, cwd=where)
+
+
+def events(done: Ended) -> list[str]:
+    """The log without its times."""
+    return [line.partition(" ")[2] for line in done.err]
+
+
+def test_until_settled_rolls_one_domain_at_a_time_and_leaves_the_suspended_be(tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("web"), spec("later", suspend=True))
+    with azure() as world:
+        done = run(world, tmp_path, "--until-settled", "--timeout", "50s")
+        assert world.images("web") == {NEW}
+        assert world.simulator.record.most_domains_away("web") == 1
+        assert world.upgrades() == 3
+    upgrades = [
+        f"INFO web: Upgrading: update domain {each}: upgrading 1 instance to {NEW} (web_{each}); {each} of 3 up to date"
+        for each in range(3)
+    ]
+    assert [line for line in events(done) if "web" in line and "Waiting" not in line] == [
+        f"INFO web: ModelDrift: the model is on {OLD}; setting its image to {NEW}",
+        *upgrades,
+        f"INFO web: UpToDate: all 3 instances run {NEW}",
+    ]
+    assert done.code == 0
+    assert done.out[1:] == [
+        "SCALE SET  STANDING   UP TO DATE  DOMAINS  WHY",
+        "later      Suspended  -                    Suspended: spec.suspend is true; nothing is changed until it is false",
+        f"web        Ready      3/3         ●●●      UpToDate: all 3 instances run {NEW}",
+        "2 scale sets: 1 Ready, 1 Suspended; of 3 instances looked at 3 are up to date",
+    ]
+
+
+def test_once_takes_one_step_of_each_set(tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("web"), spec("search"), spec("batch"))
+    with azure(
+        scale_set("web", capacity=5),
+        scale_set("search", capacity=5, image=platform(NEW)),
+        scale_set("batch", capacity=5, mode="Automatic"),
+    ) as world:
+        done = run(world, tmp_path, "--once")
+        assert world.writes() == 1
+        assert (world.simulator.scale_set("web").image, world.upgrades()) == (
+            f"Canonical:ubuntu-24_04-lts:server:{NEW}",
+            0,
+        )
+    assert done.code == 1, "not every set is as declared yet"
+    assert sorted(events(done)) == [
+        f"INFO batch: {REFUSED}",
+        f"INFO search: UpToDate: all 5 instances run {NEW}",
+        f"INFO web: ModelDrift: the model is on {OLD}; setting its image to {NEW}",
+    ]
+    assert done.out[1:] == [
+        "SCALE SET  STANDING     UP TO DATE  DOMAINS  WHY",
+        f"batch      Stalled      -                    {REFUSED}",
+        f"search     Ready        5/5         ●●●●●    UpToDate: all 5 instances run {NEW}",
+        f"web        Reconciling  -                    ModelDrift: the model is on {OLD}; setting its image to {NEW}",
+        "3 scale sets: 1 Ready, 1 Reconciling, 1 Stalled; of 5 instances looked at 5 are up to date",
+    ]
+
+
+def test_a_refused_set_is_settled_but_not_well(tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("batch"))
+    with azure(scale_set("batch", capacity=5, mode="Automatic")) as world:
+        done = run(world, tmp_path, "--until-settled")
+        assert world.writes() == 0
+    assert (done.code, done.out[-1]) == (1, "1 scale set: 1 Stalled")
+
+
+def test_it_gives_up_when_its_time_is_over(tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("web", version=BAD))
+    with azure() as world:
+        done = run(world, tmp_path, "--until-settled", "--timeout", "2s")
+        assert world.upgrades() <= 1, "no second domain is touched while the first is ill"
+    assert done.code == 1
+    assert "ERROR not settled within 2s, giving up" in events(done)
+
+
+def test_mistakes_in_the_first_specs_are_logged_and_end_it(tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("web", interval="soon"))
+    with azure() as world:
+        done = run(world, tmp_path, "--until-settled")
+        assert world.simulator.record.requests == ()
+    assert (done.code, events(done)) == (
+        1,
+        [
+            'ERROR specs/web.yaml:12:13: spec.interval: "soon" is not a duration: write it like 5m, 1h30m or 90s'
+        ],
+    )
+    assert [line.partition(" UTC, ")[2] for line in done.out] == ["no specs in force"]

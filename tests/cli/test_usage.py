@@ -1,0 +1,137 @@
+"""The program used wrongly: one line that names place, cause and mend, before anything is done."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from reconciler.cli import main
+
+AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
+
+
+@pytest.mark.parametrize(
+    "line, error",
+    [
+        pytest.param(
+            "plan --specs specs --git file:///fleet.git",
+            "--specs and --git exclude each other: name one place the specs come from",
+            id="specs come from one place",
+        ),
+        pytest.param(
+            "plan --git ext::sh",
+            "'ext::sh' names a helper program, which is not run: use https, ssh or a path",
+            id="git runs no helper",
+        ),
+        pytest.param(
+            "run --git file:///fleet.git --branch a..b",
+            "'a..b' is not the name of a branch",
+            id="a branch that cannot be",
+        ),
+        pytest.param(
+            "status --git file:///fleet.git --path ../specs",
+            "'../specs' is not a path inside the repository",
+            id="a path out of the repository",
+        ),
+        pytest.param(
+            "plan --git file:///fleet.git --clone fleet.yaml",
+            "Invalid value for '--clone': Directory 'fleet.yaml' is a file.",
+            id="a clone where a file is",
+        ),
+        pytest.param(
+            "plan --arm-endpoint http://127.0.0.1:8443",
+            "Invalid value for '--arm-endpoint': 'http://127.0.0.1:8443' is not an https:// address, such as https://HOST",
+            id="a token is not sent in the clear",
+        ),
+        pytest.param(
+            "plan --arm-endpoint https://",
+            "Invalid value for '--arm-endpoint': 'https://' is not an https:// address, such as https://HOST",
+            id="an address without a host",
+        ),
+        pytest.param(
+            "plan --arm-endpoint https://[::1",
+            "Invalid value for '--arm-endpoint': 'https://[::1' is not an https:// address, such as https://HOST",
+            id="half an address",
+        ),
+        pytest.param(
+            "run --arm-endpoint https://azure:port",
+            "Invalid value for '--arm-endpoint': 'https://azure:port' is not an https:// address, such as https://HOST",
+            id="a port that is no number",
+        ),
+        pytest.param(
+            "status --server daemon:8080",
+            "Invalid value for '--server': 'daemon:8080' is not an http:// or https:// address, such as https://HOST",
+            id="a daemon without a scheme",
+        ),
+        pytest.param(
+            "run --listen 8080",
+            "Invalid value for '--listen': '8080' is not of the form HOST:PORT, such as 127.0.0.1:8080",
+            id="a port alone",
+        ),
+        pytest.param(
+            "run --listen 127.0.0.1:99999",
+            "Invalid value for '--listen': '127.0.0.1:99999' is not of the form HOST:PORT, such as 127.0.0.1:8080",
+            id="a port out of range",
+        ),
+        pytest.param(
+            "run --sweep 0s",
+            "Invalid value for '--sweep': '0s' is not a duration of a second or more; write it like 15s, 5m or 1h30m",
+            id="a sweep without a pause",
+        ),
+        pytest.param(
+            "run --until-settled --timeout soon",
+            "Invalid value for '--timeout': 'soon' is not a duration of a second or more; write it like 15s, 5m or 1h30m",
+            id="a word for a duration",
+        ),
+        pytest.param("run --timeout 5m", "--timeout goes with --until-settled", id="a daemon has no end"),
+        pytest.param(
+            "run --once --until-settled",
+            "--once and --until-settled exclude each other",
+            id="two ends at once",
+        ),
+        pytest.param("plan web", "Got unexpected extra argument (web)", id="a plan is of the whole fleet"),
+        pytest.param("simulate", "Missing argument 'FLEET'.", id="a simulation of nothing"),
+        pytest.param(
+            "simulate fleet.yaml --port 99999",
+            "Invalid value for '--port': 99999 is not in the range 0<=x<=65535.",
+            id="a simulation at no port",
+        ),
+        pytest.param("apply", "No such command 'apply'.", id="a verb of another tool"),
+    ],
+)
+def test_a_wrong_use_is_said_in_one_line(
+    line: str, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("fleet.yaml").touch()
+    done = CliRunner(env=AZURE).invoke(main, line.split())
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == f"Error: {error}"
+
+
+def test_a_credential_that_there_is_not_is_said_with_those_there_are() -> None:
+    done = CliRunner(env={"AZURE_TOKEN_CREDENTIALS": "guess"}).invoke(main, ["plan"])
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1].startswith(
+        "Error: Invalid value for AZURE_TOKEN_CREDENTIALS: guess. Valid values are: dev, prod, "
+    )
+
+
+def test_a_port_in_use_is_said_with_the_mend() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = CliRunner(env=AZURE).invoke(main, ["run", "--listen", address])
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        f"Error: cannot listen at {address}: Address already in use; choose another address with --listen"
+    ]
+
+
+@pytest.mark.parametrize("verb", ["plan", "run", "simulate", "status", "validate"])
+def test_every_verb_has_help_that_begins_with_a_sentence(verb: str) -> None:
+    done = CliRunner().invoke(main, [verb, "--help"])
+    listed = CliRunner().invoke(main, ["--help"], terminal_width=100)
+    sentence = done.stdout.splitlines()[2].strip()
+    assert done.exit_code == 0
+    assert f"  {verb:<10}{sentence}" in listed.stdout.splitlines()

@@ -1,0 +1,112 @@
+"""`reconciler validate`: what it prints and how it ends. What is a mistake, tests/spec knows."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from reconciler.cli import main
+from tests.cli.program import write_specs
+from tests.stories.world import spec
+
+MISSPELT = """\
+apiVersion: reconciler/v1alpha1
+kind: ScaleSet
+metadata: {name: cart}
+spec:
+  target: {subscription: 11111111-1111-1111-1111-111111111111, resourceGroup: shop, name: cart}
+  imag: {ref: base}
+  interval: soon
+"""
+IN_MISSPELT = [
+    "{file}:6:3: spec.imag: is no field: did you mean image?",
+    '{file}:7:13: spec.interval: "soon" is not a duration: write it like 5m, 1h30m or 90s',
+]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with good specs in specs/, and bad ones, bad in several ways, in mixed/."""
+    monkeypatch.chdir(tmp_path)
+    write_specs(tmp_path / "specs", spec("web"), spec("api"))
+    write_specs(tmp_path / "mixed", spec("web"))
+    (tmp_path / "mixed" / "misspelt.yaml").write_text(MISSPELT)
+    (tmp_path / "mixed" / "empty.yml").touch()
+    (tmp_path / "none").mkdir()
+    return tmp_path
+
+
+def mistakes(file: str) -> list[str]:
+    return [line.format(file=file) for line in IN_MISSPELT]
+
+
+EMPTY = "mixed/empty.yml:1:1: holds no document: write a spec there, beginning with apiVersion and kind, or remove it"
+ABSENT = "{}:1:1: there is no such file or directory: check the path"
+BARREN = "none:1:1: holds no spec: put a file ending in .yaml or .yml there"
+
+
+@pytest.mark.parametrize(
+    "paths, code, out, err",
+    [
+        pytest.param([], 0, ["2 scale sets in 2 files: no mistakes"], [], id="without paths it checks specs"),
+        pytest.param(
+            ["specs/web.yaml"], 0, ["1 scale set in 1 file: no mistakes"], [], id="a file by its name"
+        ),
+        pytest.param(
+            ["specs", "specs/web.yaml"],
+            0,
+            ["2 scale sets in 2 files: no mistakes"],
+            [],
+            id="a file that is named twice counts once",
+        ),
+        pytest.param(
+            ["mixed"],
+            1,
+            [EMPTY, *mistakes("mixed/misspelt.yaml")],
+            ["3 mistakes"],
+            id="every mistake of every file",
+        ),
+        pytest.param(
+            ["mixed/misspelt.yaml", "nowhere", "none", "specs"],
+            1,
+            [*mistakes("mixed/misspelt.yaml"), BARREN, ABSENT.format("nowhere")],
+            ["4 mistakes"],
+            id="a path that leads nowhere does not hide the rest",
+        ),
+        pytest.param(["none"], 1, [BARREN], ["1 mistake"], id="a directory without specs is a mistake"),
+        pytest.param(
+            ["specs/web.yaml", "mixed/web.yaml"],
+            1,
+            [
+                "mixed/web.yaml:4:3: metadata.name: is the name of another ScaleSet, in specs/web.yaml:4:3: rename one",
+                "mixed/web.yaml:12:3: spec.target: is the scale set of another spec, in specs/web.yaml:12:3: keep one",
+            ],
+            ["2 mistakes"],
+            id="two files that are good by themselves may contradict each other",
+        ),
+        pytest.param(
+            ["/dev/null"],
+            1,
+            ["/dev/null:1:1: is not read: its name must end in .yaml or .yml"],
+            ["1 mistake"],
+            id="a device is not read",
+        ),
+    ],
+)
+def test_validate_says(paths: list[str], code: int, out: list[str], err: list[str]) -> None:
+    done = CliRunner().invoke(main, ["validate", *paths])
+    assert (done.exit_code, done.stdout.splitlines(), done.stderr.splitlines()) == (code, out, err)
+
+
+def test_without_a_directory_of_specs_it_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path / "none")
+    done = CliRunner().invoke(main, ["validate"])
+    assert (done.exit_code, done.stdout.splitlines()) == (1, [ABSENT.format("specs")])
+
+
+def test_the_help_says_what_a_line_looks_like() -> None:
+    done = CliRunner().invoke(main, ["validate", "--help"], terminal_width=120)
+    assert done.exit_code == 0
+    assert "file:line:column: field: what is wrong and how to mend it" in " ".join(done.stdout.split())

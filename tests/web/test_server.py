@@ -1,0 +1,305 @@
+"""The pages, as a real server shows them to a real client."""
+
+import json
+import socket
+import struct
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler import __version__
+from reconciler.daemon.board import Board, Sweep
+from reconciler.daemon.outcome import Outcome, Standing
+from reconciler.rollout.domains import Domain
+from reconciler.rollout.step import Upgrade
+from reconciler.rollout.survey import Survey, Tally
+from reconciler.web.server import Pages, Server
+from tests.build import NEW, NOW, SUBSCRIPTION, spec
+from tests.cli.program import until
+
+COMMIT = "5d41402abc4b2a76b9719d911017c592e0d7a2f6"
+OVERDUE = timedelta(minutes=10)
+Get = Callable[[str], tuple[int, str, str]]
+
+
+def unread() -> Board:
+    """What there is before the first sweep has finished."""
+    return Board()
+
+
+def unreadable() -> Board:
+    """A first sweep that found nothing it could use."""
+    trouble = ("specs/web.yaml:3:1: metadata: is missing", "specs/api.yaml:1:1: holds no document")
+    return Board(Sweep(NOW, "", "", trouble))
+
+
+def rolling() -> Board:
+    """One scale set whose second domain is being upgraded, and one that waits for its first tick."""
+    board = Board(Sweep(NOW, COMMIT, "Move web", ()))
+    board.declare((spec("web"), spec("api")), COMMIT)
+    first, second = (Domain("", "", number, "update domain") for number in (0, 1))
+    survey = Survey((Tally(first, 2, 2, 0), Tally(second, 2, 0, 1)))
+    step = Upgrade(("1",), NEW)
+    outcome = Outcome("web", COMMIT, NOW, "Upgrading", "update domain 1", Standing.RECONCILING, step)
+    board.update("web", outcome=outcome, survey=survey)
+    return board
+
+
+def held() -> Board:
+    """The specs of an earlier commit are in force, because the last one holds a mistake."""
+    board = rolling()
+    board.last_sweep = Sweep(NOW, COMMIT, "Move web", ("specs/web.yaml:3:1: metadata: is missing",))
+    return board
+
+
+def empty() -> Board:
+    """Specs without mistakes that declare nothing."""
+    return Board(Sweep(NOW, COMMIT, "Remove all", ()))
+
+
+@contextmanager
+def served(board: Board, after: timedelta = timedelta(0)) -> Iterator[Get]:
+    """A way to get the pages of a daemon that started at NOW and has reached `after`."""
+    times = iter((NOW,))
+    server = Server(Pages(board, OVERDUE, lambda: next(times, NOW + after)), "127.0.0.1", 0)
+    try:
+        yield lambda path: get(f"{server.url}{path}")
+    finally:
+        server.close()
+
+
+def get(url: str) -> tuple[int, str, str]:
+    """Status, content type and body."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=10) as answer:
+            return answer.status, answer.headers["Content-Type"], answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers["Content-Type"], error.read().decode()
+
+
+SECOND = timedelta(seconds=1)
+ABRUPTLY = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing resets the connection
+
+
+@pytest.mark.parametrize(
+    "board, after, path, status, body",
+    [
+        pytest.param(rolling, SECOND, "/livez", 200, "ok\n", id="it lives while sweeps come"),
+        pytest.param(rolling, SECOND, "/livez?verbose", 200, "ok\n", id="a query changes nothing"),
+        pytest.param(rolling, OVERDUE, "/livez", 200, "ok\n", id="a late sweep may still come"),
+        pytest.param(
+            rolling,
+            OVERDUE + SECOND,
+            "/livez",
+            503,
+            "no sweep for 601 s\n",
+            id="an overdue sweep means it hangs",
+        ),
+        pytest.param(unread, SECOND, "/livez", 200, "ok\n", id="the first sweep may take its time"),
+        pytest.param(
+            unread,
+            OVERDUE + SECOND,
+            "/livez",
+            503,
+            "no sweep for 601 s\n",
+            id="the first sweep may hang as well",
+        ),
+        pytest.param(unreadable, SECOND, "/livez", 200, "ok\n", id="a restart mends no spec"),
+        pytest.param(rolling, SECOND, "/readyz", 200, "ok\n", id="it is ready once it knows the fleet"),
+        pytest.param(empty, SECOND, "/readyz", 200, "ok\n", id="nothing declared is as good as anything"),
+        pytest.param(held, SECOND, "/readyz", 200, "ok\n", id="an earlier commit in force is enough"),
+        pytest.param(
+            unread,
+            SECOND,
+            "/readyz",
+            503,
+            "the first sweep has not finished\n",
+            id="before it knows anything, it is not",
+        ),
+        pytest.param(
+            unreadable,
+            SECOND,
+            "/readyz",
+            503,
+            "specs/web.yaml:3:1: metadata: is missing\nspecs/api.yaml:1:1: holds no document\n",
+            id="with nothing in force it is not, and says why",
+        ),
+        pytest.param(
+            rolling,
+            SECOND,
+            "/healthz",
+            404,
+            "no such page; there are /livez, /readyz, /metrics, /status\n",
+            id="an unknown page names those there are",
+        ),
+        pytest.param(
+            unread,
+            SECOND,
+            "/",
+            404,
+            "no such page; there are /livez, /readyz, /metrics, /status\n",
+            id="so does the root",
+        ),
+    ],
+)
+def test_a_probe_says(
+    board: Callable[[], Board], after: timedelta, path: str, status: int, body: str
+) -> None:
+    with served(board(), after) as get:
+        assert get(path) == (status, "text/plain; charset=utf-8", body)
+
+
+@pytest.mark.parametrize(
+    "board, expected",
+    [
+        pytest.param(unread, {"sweep": None, "scaleSets": []}, id="nothing read yet"),
+        pytest.param(
+            empty,
+            {
+                "sweep": {"at": NOW.isoformat(), "commit": COMMIT, "subject": "Remove all", "trouble": []},
+                "scaleSets": [],
+            },
+            id="nothing declared",
+        ),
+        pytest.param(
+            held,
+            {
+                "sweep": {
+                    "at": NOW.isoformat(),
+                    "commit": COMMIT,
+                    "subject": "Move web",
+                    "trouble": ["specs/web.yaml:3:1: metadata: is missing"],
+                },
+                "scaleSets": [
+                    {
+                        "name": "api",
+                        "target": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/api",
+                        "image": str(NEW),
+                        "commit": COMMIT,
+                        "standing": None,
+                        "reason": None,
+                        "message": None,
+                        "at": None,
+                        "step": None,
+                        "instances": None,
+                    },
+                    {
+                        "name": "web",
+                        "target": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web",
+                        "image": str(NEW),
+                        "commit": COMMIT,
+                        "standing": "Reconciling",
+                        "reason": "Upgrading",
+                        "message": "update domain 1",
+                        "at": NOW.isoformat(),
+                        "step": {"kind": "Upgrade", "image": str(NEW), "instanceIds": ["1"]},
+                        "instances": {
+                            "total": 4,
+                            "upToDate": 2,
+                            "away": 1,
+                            "domains": [
+                                {"domain": "update domain 0", "total": 2, "upToDate": 2, "away": 0},
+                                {"domain": "update domain 1", "total": 2, "upToDate": 0, "away": 1},
+                            ],
+                        },
+                    },
+                ],
+            },
+            id="one set rolling, one not looked at yet, and a mistake in the last commit",
+        ),
+    ],
+)
+def test_status_is_the_board(board: Callable[[], Board], expected: dict[str, Any]) -> None:
+    with served(board()) as get:
+        status, kind, body = get("/status")
+    assert (status, kind, json.loads(body)) == (200, "application/json", expected)
+
+
+BUILD = f'reconciler_build_info{{version="{__version__}"}} 1.0'
+SWEPT = f"reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
+
+
+@pytest.mark.parametrize(
+    "board, lines",
+    [
+        pytest.param(unread, [BUILD], id="nothing read yet"),
+        pytest.param(
+            unreadable,
+            [BUILD, SWEPT, "reconciler_trouble 2.0", 'reconciler_commit_info{commit=""} 1.0'],
+            id="mistakes in the specs are counted",
+        ),
+        pytest.param(
+            rolling,
+            [
+                BUILD,
+                SWEPT,
+                "reconciler_trouble 0.0",
+                f'reconciler_commit_info{{commit="{COMMIT}"}} 1.0',
+                'reconciler_standing{name="web",standing="Ready"} 0.0',
+                'reconciler_standing{name="web",standing="Reconciling"} 1.0',
+                'reconciler_standing{name="web",standing="Failing"} 0.0',
+                'reconciler_standing{name="web",standing="Stalled"} 0.0',
+                'reconciler_standing{name="web",standing="Suspended"} 0.0',
+                'reconciler_reason{name="web",reason="Upgrading"} 1.0',
+                'reconciler_instances{name="web",state="total"} 4.0',
+                'reconciler_instances{name="web",state="up_to_date"} 2.0',
+                'reconciler_instances{name="web",state="away"} 1.0',
+            ],
+            id="a set that was looked at is measured",
+        ),
+    ],
+)
+def test_metrics_are_the_board_in_numbers(board: Callable[[], Board], lines: list[str]) -> None:
+    with served(board()) as get:
+        status, kind, body = get("/metrics")
+    assert (status, kind.split(";")[0]) == (200, "text/plain")
+    assert [float_at(line) for line in body.splitlines() if not line.startswith("#")] == [
+        float_at(line) for line in lines
+    ]
+
+
+def float_at(line: str) -> tuple[str, float]:
+    """A sample by name and value; large values have several spellings."""
+    name, _, value = line.rpartition(" ")
+    return name, float(value)
+
+
+def test_a_client_that_hangs_up_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    server = Server(Pages(rolling(), OVERDUE), "127.0.0.1", 0)
+    host, port = server.url.removeprefix("http://").split(":")
+    others = set(threading.enumerate())
+    with closing(server):
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(b"GET /status")
+            serving = until(lambda: set(threading.enumerate()) - others).pop()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABRUPTLY)
+        serving.join(timeout=60)
+        assert get(f"{server.url}/readyz")[0] == 200
+    assert caplog.messages == []
+
+
+def test_ipv6_is_served_too() -> None:
+    try:
+        server = Server(Pages(rolling(), OVERDUE), "::1", 0)
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
+    with closing(server):
+        assert server.url.startswith("http://[::1]:")
+        assert get(f"{server.url}/readyz")[0] == 200
+
+
+def test_an_address_is_free_again_after_close() -> None:
+    first = Server(Pages(rolling(), OVERDUE), "127.0.0.1", 0)
+    port = int(first.url.rpartition(":")[2])
+    with pytest.raises(OSError, match="Address already in use"):
+        Server(Pages(rolling(), OVERDUE), "127.0.0.1", port)
+    first.close()
+    Server(Pages(rolling(), OVERDUE), "127.0.0.1", port).close()

@@ -17,7 +17,7 @@ from azure.core import AzureClouds, MatchConditions
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.core.pipeline.transport import HttpTransport
-from azure.identity import CredentialUnavailableError, DefaultAzureCredential
+from azure.identity import DefaultAzureCredential
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.compute.models import VirtualMachineScaleSetUpdate
 from azure.mgmt.core.tools import get_arm_endpoints
@@ -137,14 +137,14 @@ class Compute:
             yield self._client(subscription)
         except arm.Garbled as error:
             raise Unreachable(str(error)) from error
-        except CredentialUnavailableError as error:
-            raise Unreachable(f"no Azure identity: {' '.join(str(error.message).split())[:300]}") from error
         except AzureError as error:
             ours = failure(error)
             if isinstance(ours, Throttled):
                 with self._lock:
                     self._resting[subscription] = self._now() + ours.retry_after
             raise ours from error
+        except OSError as error:  # such as a REQUESTS_CA_BUNDLE that is not there
+            raise Unreachable(str(error)) from error
 
     def _let_rest(self, subscription: str) -> None:
         """A throttled request counts against the budget too: none is made before its time."""

@@ -12,7 +12,12 @@ Classified by status first and Azure's code second: throttling and permanent den
 
 from datetime import timedelta
 
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestError,
+)
 
 
 class AzureFailure(Exception):
@@ -62,6 +67,10 @@ _NEVER = frozenset(
         "SubscriptionNotFound",
     }
 )
+_NO_IDENTITY = (
+    "no Azure identity: none of the sources of DefaultAzureCredential gave a token; run az login, or set "
+    "AZURE_TOKEN_CREDENTIALS and the variables of the identity that it names"
+)
 _DEFAULT_REST = timedelta(minutes=1)  # every Compute bucket refills within a minute
 _LONGEST = 300  # characters of Azure's message that fit a log line
 
@@ -69,6 +78,10 @@ _LONGEST = 300  # characters of Azure's message that fit a log line
 def failure(error: AzureError) -> AzureFailure:
     """`error` as one of ours."""
     message = _line(error)
+    if isinstance(error, ClientAuthenticationError) and error.response is None:
+        return Unreachable(_NO_IDENTITY)
+    if isinstance(error, ServiceRequestError):
+        return Unreachable(f"Azure cannot be reached: {message}")
     if not isinstance(error, HttpResponseError) or error.response is None:
         return Unreachable(message)
     status = error.response.status_code or 0

@@ -92,10 +92,10 @@ class Loop:
 
     @property
     def idle(self) -> bool:
-        """Whether no tick is running or asked for."""
+        """Whether no sweep or tick is running, and no tick asked for."""
         jobs = {job.id for job in self._scheduler.get_jobs()} - {"sweep"}
         with self._changed:
-            return not (jobs or self._running or self._again)
+            return not (jobs or self._under_way)
 
     def wake(self, name: str, after: timedelta = timedelta()) -> None:
         """Tick one scale set within `after`. While its tick is running: once more when it has finished."""

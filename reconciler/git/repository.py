@@ -96,11 +96,11 @@ class Repository:
 
     def last(self) -> Commit | None:
         """The commit that was fetched last, from the clone alone; None if there is none to be read."""
-        with self._opened() as clone:
-            try:
+        try:
+            with self._opened() as clone:
                 return self._read(clone)
-            except _Broken:
-                return None
+        except SourceUnreachable:
+            return None
 
     @property
     def _ref(self) -> str:

@@ -76,8 +76,10 @@ def read_fleet(path: str | Path) -> Mapping[str, Any]:
         parsed = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as problem:
         raise FleetError(f"{path}: {problem.strerror}; name a fleet file that can be read") from problem
+    except UnicodeDecodeError as problem:
+        raise FleetError(f"{path}: not UTF-8; save it as UTF-8") from problem
     except yaml.YAMLError as problem:
-        raise FleetError(f"{path}: not YAML: {problem}") from problem
+        raise FleetError(f"{path}: not YAML: {' '.join(str(problem).split())}") from problem
     return mapping(parsed if parsed is not None else {}, str(path))
 
 
@@ -95,7 +97,10 @@ def build(fleet: Mapping[str, Any], cloud: Cloud) -> None:
         declared = known(entry, "scaleSet", place)
         if "name" not in declared:
             raise FleetError(f"{place}: has no name; add `name: web`")
+        if not isinstance(declared["name"], str):
+            raise FleetError(f"{place}.name: {declared['name']!r} is not a name; write it as text")
         place = f"scaleSets[{number}] ({declared['name']})"
+        mapping(declared.get("tags", {}), f"{place}.tags")
         for name in _names(declared, place):
             try:
                 _scale_set(fleet, {**declared, "name": name}, cloud, place)
@@ -111,7 +116,7 @@ def _publish(images: Mapping[str, Any], cloud: Cloud) -> None:
             raise FleetError(
                 f"{place}: has no {missing[0]}; a platform image needs publisher, offer, sku and versions"
             )
-        for version in sku["versions"]:
+        for version in rows(sku["versions"], f"{place}.versions"):
             cloud.catalogue.publish(f"{sku['publisher']}:{sku['offer']}:{sku['sku']}:{version}")
     for kind in ("ids", "vhds"):
         for name in rows(images.get(kind), f"images.{kind}"):
@@ -127,7 +132,7 @@ def _scale_set(fleet: Mapping[str, Any], declared: Mapping[str, Any], cloud: Clo
     image = _image(declared.get("image"), f"{place}.image")
     if not _is_open(image):
         cloud.catalogue.publish(image)
-    ids = [str(each) for each in declared.get("instances") or ()]
+    ids = [str(each) for each in rows(declared.get("instances"), f"{place}.instances")]
     capacity = len(ids) or whole(declared.get("capacity", 1), f"{place}.capacity", at_least=0)
     placement = _placement(declared, place)
     subscription = str(declared.get("subscription", fleet.get("subscription", SUBSCRIPTION)))
@@ -153,7 +158,7 @@ def _scale_set(fleet: Mapping[str, Any], declared: Mapping[str, Any], cloud: Clo
     )
     scale_set.seed(capacity, ids)
     cloud.add(scale_set)
-    for each in declared.get("protected") or ():
+    for each in rows(declared.get("protected"), f"{place}.protected"):
         member = _member(scale_set, each, f"{place}.protected")
         member.protected = member.protected_from_scale_in = True
     for number, state in enumerate(rows(declared.get("instanceStates"), f"{place}.instanceStates")):
@@ -161,7 +166,7 @@ def _scale_set(fleet: Mapping[str, Any], declared: Mapping[str, Any], cloud: Clo
 
 
 def _placement(declared: Mapping[str, Any], place: str) -> Placement:
-    zones = tuple(str(zone) for zone in declared.get("zones") or ())
+    zones = tuple(str(zone) for zone in rows(declared.get("zones"), f"{place}.zones"))
     flexible = choice(declared, "orchestration", "Uniform", place) == "Flexible"
     usual = 1 if zones or flexible else 5
     return Placement(

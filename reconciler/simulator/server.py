@@ -38,14 +38,17 @@ class Server:
 
     def __init__(self, simulator: Simulator, port: int = 0, certificates: Path | None = None) -> None:
         self.identity_header = guid("identity header")
-        self._temporary = tempfile.TemporaryDirectory() if certificates is None else None
-        directory = Path(self._temporary.name) if self._temporary else Path(certificates or "")
-        files = authority.make(directory)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(files.chain, files.key)
-        self.ca_file = files.ca
-        self._secure = _Listener(simulator, port, self.identity_header, context)
-        self._plain = _Listener(simulator, 0, self.identity_header, None)
+        with contextlib.ExitStack() as opened:  # a port that is taken leaves nothing behind
+            directory = certificates or Path(opened.enter_context(tempfile.TemporaryDirectory()))
+            files = authority.make(directory)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(files.chain, files.key)
+            self.ca_file = files.ca
+            self._secure = _Listener(simulator, port, self.identity_header, context)
+            opened.callback(self._secure.stop)
+            self._plain = _Listener(simulator, 0, self.identity_header, None)
+            opened.callback(self._plain.stop)
+            self._opened = opened.pop_all()
 
     @property
     def url(self) -> str:
@@ -74,10 +77,7 @@ class Server:
 
     def close(self) -> None:
         """Stop serving, drop the connections, and remove certificates that were only for this server."""
-        self._secure.stop()
-        self._plain.stop()
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        self._opened.close()
 
     def __enter__(self) -> Server:
         return self

@@ -3,12 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import ClientAuthenticationError
 
+from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled, Unreachable
 from reconciler.rollout.step import Upgrade
 from reconciler.simulator import Reset, Simulator, Status, Timeout, Truncated
 from reconciler.simulator import Throttled as TooMany
-from tests.azure.conftest import IMAGE, TARGET, Door
+from tests.azure.conftest import IMAGE, TARGET, Door, Token
 
 
 @pytest.mark.parametrize(
@@ -82,3 +85,27 @@ def test_a_long_message_is_cut_to_one_log_line(door: Door, azure: Simulator) -> 
     with pytest.raises(Refused) as caught:
         door.model(TARGET)
     assert len(str(caught.value)) == 300
+
+
+def test_no_identity_at_all_is_said_with_its_mend(azure: Simulator) -> None:
+    class Nobody:
+        def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
+            raise ClientAuthenticationError("DefaultAzureCredential failed.\nAttempted credentials: ...")
+
+    with pytest.raises(Unreachable) as caught:
+        Compute(credential=Nobody(), transport=azure.transport()).model(TARGET)
+    assert str(caught.value) == (
+        "no Azure identity: none of the sources of DefaultAzureCredential gave a token; run az login, or set "
+        "AZURE_TOKEN_CREDENTIALS and the variables of the identity that it names"
+    )
+
+
+def test_a_certificate_file_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nothere.pem")
+    with pytest.raises(Unreachable, match=r"/nothere\.pem"):
+        Compute("https://127.0.0.1:9", credential=Token()).model(TARGET)
+
+
+def test_an_address_where_nobody_listens_is_said() -> None:
+    with pytest.raises(Unreachable, match=r"Azure cannot be reached: .*127\.0\.0\.1.*refused"):
+        Compute("https://127.0.0.1:9", credential=Token()).model(TARGET)

@@ -66,6 +66,29 @@ def load(description: Any) -> Simulator:
             "images.bad[0].boots: 'slowly' is not a choice; choose one of well, unhealthy, fails, never",
             id="boots",
         ),
+        pytest.param(
+            {"images": {"platform": [{"publisher": "C", "offer": "o", "sku": "s", "versions": 5}]}},
+            "images.platform[0].versions: 5 is not a list; begin each entry with `- `",
+            id="versions that are no list",
+        ),
+        *(
+            pytest.param(
+                {"scaleSets": [{"name": "web", "image": OLD, name: 5}]},
+                f"scaleSets[0] (web).{name}: 5 is not a list; begin each entry with `- `",
+                id=f"{name} that are no list",
+            )
+            for name in ("zones", "instances", "protected")
+        ),
+        pytest.param(
+            {"scaleSets": [{"name": ["a"], "image": OLD}]},
+            "scaleSets[0].name: ['a'] is not a name; write it as text",
+            id="a name that is no text",
+        ),
+        pytest.param(
+            {"scaleSets": [{"name": "web", "image": OLD, "tags": 5}]},
+            "scaleSets[0] (web).tags: 5 is not a mapping",
+            id="tags that are no mapping",
+        ),
     ],
 )
 def test_a_mistake_names_place_cause_and_mend(mistake: Any, message: str) -> None:
@@ -77,6 +100,21 @@ def test_a_mistake_names_place_cause_and_mend(mistake: Any, message: str) -> Non
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FleetError, match="No such file"):
         read_fleet(tmp_path / "fleet.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(b"a: \xff", ": not UTF-8; save it as UTF-8", id="not UTF-8"),
+        pytest.param(b"a: [", ": not YAML: while parsing a flow node", id="not YAML"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_said_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "fleet.yaml").write_bytes(content)
+    with pytest.raises(FleetError) as caught:
+        read_fleet(tmp_path / "fleet.yaml")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:

@@ -227,6 +227,13 @@ def test_a_clone_that_served_another_source_has_no_last_commit_for_this_one(remo
     assert remote.followed().last() is not None
 
 
+def test_a_clone_that_cannot_be_used_has_no_last_commit(remote: Remote) -> None:
+    remote.clone.write_text("a file where the directory should be")
+    with pytest.raises(SourceUnreachable, match="cannot be used"):
+        remote.followed().commit()
+    assert remote.followed().last() is None
+
+
 def test_a_plain_path_is_a_source_too(remote: Remote) -> None:
     assert paths(Repository(str(remote.bare), "main", "specs", remote.clone).commit()) == ["specs/web.yaml"]
 

@@ -39,7 +39,7 @@ lock: $(READY) ## resolve the locks anew, hashes and all: what runs, and what bu
 	    --constraint requirements.lock pyproject.toml
 
 image: ## the container image
-	docker build -f deploy/Containerfile -t vmss-reconciler .
+	docker build -f deploy/Containerfile -t vmss-reconciler:$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' reconciler/__init__.py) .
 
 clean: ## remove what make made
 	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis dist

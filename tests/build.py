@@ -13,6 +13,7 @@ NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 OLD = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202601010")
 NEW = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202601140")
+FIX = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202602020")
 NONE_RUNNING = RollingUpgrade("Completed")
 
 
@@ -39,7 +40,6 @@ def model(**changes: Any) -> Model:
     values: dict[str, Any] = {
         "id": spec().target.key,
         "etag": '"4"',
-        "location": "westeurope",
         "image": NEW,
         "capacity": 10,
         "provisioning": "succeeded",
@@ -48,7 +48,6 @@ def model(**changes: Any) -> Model:
         "automatic_os_upgrade": False,
         "service_fabric": False,
         "health_source": HealthSource.EXTENSION,
-        "zones": (),
     }
     return Model(**(values | changes))
 
@@ -63,6 +62,7 @@ def instance(number: int, **changes: Any) -> Instance:
         "provisioning": "succeeded",
         "power": "running",
         "health": "healthy",
+        "has_health_extension": True,
         "since": NOW - timedelta(minutes=1),
         "error": "",
         "protected": False,

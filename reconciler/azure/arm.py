@@ -47,7 +47,6 @@ def model(body: Json) -> Model:
     return Model(
         id=id_,
         etag=_text(body, "etag"),
-        location=_text(body, "location"),
         image=_image(_mapping(profile, "storageProfile")),
         capacity=capacity,
         provisioning=_text(properties, "provisioningState").lower(),
@@ -58,7 +57,6 @@ def model(body: Json) -> Model:
         ),
         service_fabric=_has(extensions, _SERVICE_FABRIC),
         health_source=_health_source(profile, extensions),
-        zones=tuple(body.get("zones") or ()),
     )
 
 
@@ -80,6 +78,7 @@ def instance(row: Json) -> Instance:
         provisioning=stands if view or stands != "succeeded" else "",
         power=_words(_status(view.get("statuses"), "PowerState/")),
         health=_words(_status([_mapping(view, "vmHealth").get("status")], "HealthState/")),
+        has_health_extension=_carries_health(view),
         since=_time(provisioned.get("time")),
         error=_error(provisioned),
         protected=bool(_mapping(properties, "protectionPolicy").get("protectFromScaleSetActions", False)),
@@ -146,6 +145,14 @@ def _image(storage: Json) -> Image | None:
 def _versioned(id_: str, exact: str) -> str:
     """An id of an image definition, completed by the version that the instance really has."""
     return id_ if "/versions/" in id_.lower() or not exact else f"{id_}/versions/{exact}"
+
+
+def _carries_health(view: Json) -> bool:
+    """Whether "Microsoft.ManagedServices.ApplicationHealthLinux", or Windows', is among those installed."""
+    handlers = _mapping(view, "vmAgent").get("extensionHandlers") or ()
+    installed = [_text(each, "type").lower() for each in (*(view.get("extensions") or ()), *handlers)]
+    publisher, types = _APPLICATION_HEALTH
+    return any(each in installed for each in (f"{publisher}.{name}" for name in types))
 
 
 def _health_source(profile: Json, extensions: Iterable[Json]) -> HealthSource:

@@ -46,6 +46,14 @@ class Scope:
         return f"subscription {self.subscription}{group}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Class:
+    """Requests that Azure counts together: one operation, of a subscription or of one scale set."""
+
+    operation: str
+    of: str
+
+
 class Compute:
     """Azure Compute as one identity sees it. Safe to share between threads."""
 
@@ -64,23 +72,27 @@ class Compute:
         self._transport: dict[str, Any] = {"transport": transport} if transport else {}
         self._now = now
         self._clients: dict[str, ComputeManagementClient] = {}
-        self._resting: dict[str, datetime] = {}  # by subscription: no request before this moment
+        self._resting: dict[_Class, datetime] = {}  # no such request before this moment
         self._lock = Lock()
 
     def models(self, scope: Scope) -> Iterator[Model]:
         """Every scale set of `scope`, page by page. A row that makes no sense is left out."""
-        with self._call(scope.subscription) as client:
+        with self._call("list", scope.subscription) as client:
             sets = client.virtual_machine_scale_sets
             rows = sets.list(scope.resource_group) if scope.resource_group else sets.list_all()
-            for row in rows:
-                try:
-                    yield arm.model(row)
-                except arm.Garbled:
-                    continue
+            try:
+                for row in rows:
+                    try:
+                        yield arm.model(row)
+                    except arm.Garbled:
+                        continue
+            except ResourceNotFoundError:
+                if scope.resource_group is None:
+                    raise  # the subscription itself; a resource group that is gone holds no scale sets
 
     def model(self, target: Target) -> Model | Absent:
         """One scale set as it is now."""
-        with self._call(target.subscription) as client:
+        with self._call("get", target.subscription, target) as client:
             try:
                 return arm.model(client.virtual_machine_scale_sets.get(target.resource_group, target.name))
             except ResourceNotFoundError:
@@ -91,7 +103,7 @@ class Compute:
 
         Never with `$select`: under it Azure reports `latestModelApplied: false` of every instance.
         """
-        with self._call(target.subscription) as client:
+        with self._call("instances", target.subscription, target) as client:
             rows = client.virtual_machine_scale_set_vms.list(
                 target.resource_group, target.name, expand="instanceView"
             )
@@ -99,7 +111,7 @@ class Compute:
 
     def rolling_upgrade(self, target: Target) -> RollingUpgrade:
         """The latest rolling upgrade of Azure's own, running or not."""
-        with self._call(target.subscription) as client:
+        with self._call("rolling upgrade", target.subscription, target) as client:
             upgrades = client.virtual_machine_scale_set_rolling_upgrades
             try:
                 return arm.rolling_upgrade(upgrades.get_latest(target.resource_group, target.name))
@@ -108,7 +120,7 @@ class Compute:
 
     def take(self, target: Target, step: Step) -> None:
         """Ask Azure for `step`. Returns when it is accepted, long before it is done."""
-        with self._call(target.subscription) as client:
+        with self._call(type(step).__name__, target.subscription, target) as client:
             sets = client.virtual_machine_scale_sets
             match step:
                 case PatchModel(image=image, etag=etag):
@@ -130,9 +142,13 @@ class Compute:
                     )
 
     @contextmanager
-    def _call(self, subscription: str) -> Iterator[ComputeManagementClient]:
+    def _call(
+        self, operation: str, subscription: str, target: Target | None = None
+    ) -> Iterator[ComputeManagementClient]:
         """A client to call with; whatever goes wrong comes out as an AzureFailure."""
-        self._let_rest(subscription)
+        of_all = _Class(operation, subscription)
+        of_one = _Class(operation, target.key) if target else of_all
+        self._let_rest(of_all, of_one)
         try:
             yield self._client(subscription)
         except arm.Garbled as error:
@@ -141,17 +157,19 @@ class Compute:
             ours = failure(error)
             if isinstance(ours, Throttled):
                 with self._lock:
-                    self._resting[subscription] = self._now() + ours.retry_after
+                    self._resting[of_one if ours.is_of_resource else of_all] = self._now() + ours.retry_after
             raise ours from error
         except OSError as error:  # such as a REQUESTS_CA_BUNDLE that is not there
             raise Unreachable(str(error)) from error
 
-    def _let_rest(self, subscription: str) -> None:
-        """A throttled request counts against the budget too: none is made before its time."""
+    def _let_rest(self, *classes: _Class) -> None:
+        """A throttled request counts against the budget too: none of its class is made before its time."""
+        now = self._now()
         with self._lock:
-            until = self._resting.get(subscription)
-        if until and (left := until - self._now()).total_seconds() > 0:
-            raise Throttled(f"Azure asked for no requests before {until:%H:%M:%S}", left)
+            self._resting = {each: until for each, until in self._resting.items() if until > now}
+            until = max((self._resting[each] for each in classes if each in self._resting), default=None)
+        if until:
+            raise Throttled(f"Azure asked for no such requests before {until:%H:%M:%S}", until - now)
 
     def _client(self, subscription: str) -> ComputeManagementClient:
         with self._lock:

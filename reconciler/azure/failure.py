@@ -39,13 +39,14 @@ class Conflict(AzureFailure):
 
 
 class Throttled(AzureFailure):
-    """Azure asks to be left alone for `retry_after`."""
+    """Azure asks to be left alone for `retry_after`: by this scale set, or by the whole subscription."""
 
     reason = "Throttled"
 
-    def __init__(self, message: str, retry_after: timedelta) -> None:
+    def __init__(self, message: str, retry_after: timedelta, *, is_of_resource: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.is_of_resource = is_of_resource
 
 
 class Unreachable(AzureFailure):
@@ -54,19 +55,10 @@ class Unreachable(AzureFailure):
     reason = "Unreachable"
 
 
-# Codes that say never, whatever their status (Azure sends some as 400, 404 or 409).
-_NEVER = frozenset(
-    {
-        "AuthorizationFailed",
-        "GalleryImageNotFound",
-        "ImageNotFound",
-        "LinkedAuthorizationFailed",
-        "OperationNotAllowed",
-        "PlatformImageNotFound",
-        "PropertyChangeNotAllowed",
-        "SubscriptionNotFound",
-    }
-)
+# Of what is not found, what is missing for good: Azure sends these as 404 or as 400.
+_NEVER = frozenset({"GalleryImageNotFound", "ImageNotFound", "PlatformImageNotFound", "SubscriptionNotFound"})
+# Conflicts that pass. Any other one ("OperationNotAllowed", "ScopeLocked", ...) is a denial in other words.
+_PASSING = frozenset({"AnotherOperationInProgress", "Conflict", "OperationPreempted", "RetryableError"})
 _NO_IDENTITY = (
     "no Azure identity: none of the sources of DefaultAzureCredential gave a token; run az login, or set "
     "AZURE_TOKEN_CREDENTIALS and the variables of the identity that it names"
@@ -86,19 +78,25 @@ def failure(error: AzureError) -> AzureFailure:
         return Unreachable(message)
     status = error.response.status_code or 0
     if status == 429:
-        return Throttled(message, _retry_after(error))
+        return Throttled(message, _retry_after(error), is_of_resource=_policy(error).endswith("Resource"))
     if status >= 500 or status in {0, 200, 401, 408} or isinstance(error, ClientAuthenticationError):
         return Unreachable(message)
     if status == 412 or "instanceIds" in _target(error):
         return Conflict(message)  # an instance that scaled in meanwhile is named in "target"
-    if _code(error) in _NEVER or status not in {404, 409}:
-        return Refused(message)
-    return Conflict(message)
+    if status == 404 and _code(error) not in _NEVER:
+        return Conflict(message)  # it went between the look and the step
+    return Conflict(message) if status == 409 and _code(error) in _PASSING else Refused(message)
 
 
 def _retry_after(error: HttpResponseError) -> timedelta:
     seconds = str(getattr(error.response, "headers", {}).get("Retry-After", ""))
     return timedelta(seconds=int(seconds)) if seconds.isdigit() else _DEFAULT_REST
+
+
+def _policy(error: HttpResponseError) -> str:
+    """The name of the budget that is used up, such as "VMScaleSetActionsResource"."""
+    details = getattr(error.error, "details", None) or ()
+    return next((str(each.target) for each in details if each.target), "")
 
 
 def _code(error: HttpResponseError) -> str:

@@ -14,13 +14,10 @@ from reconciler.rollout.observed import Model
 from reconciler.spec.scale_set import ScaleSet
 
 
-def due(entry: Entry, declared_before: ScaleSet | None, listed: Model | None, at: datetime) -> bool:
-    """Whether the sweep at `at` looks closely at this scale set.
-
-    `declared_before` is its spec at the last sweep, None if it had none; `listed` is its row in the list.
-    """
+def due(entry: Entry, listed: Model | None, at: datetime) -> bool:
+    """Whether the sweep at `at` looks closely at this scale set; `listed` is its row in the list."""
     outcome = entry.outcome
-    if outcome is None or declared_before is None or _moved(declared_before, entry.desired):
+    if outcome is None or entry.decided is None or moved(entry.decided, entry.desired):
         return True
     if outcome.again is not None:
         return False  # a follow-up is on its way
@@ -31,12 +28,12 @@ def due(entry: Entry, declared_before: ScaleSet | None, listed: Model | None, at
     return at - entry.looked_at >= _spread(entry.desired)
 
 
-def _moved(before: ScaleSet, now: ScaleSet) -> bool:
-    """Whether the spec says something else; where in the file it stands does not count."""
+def moved(before: ScaleSet, now: ScaleSet) -> bool:
+    """Whether the spec says something else; its name, and where in which file it stands, do not count."""
     return any(
         getattr(before, name) != getattr(now, name)
         for name in ScaleSet.__slots__
-        if name not in {"place", "labels"}
+        if name not in {"place", "labels", "name"}
     )
 
 

@@ -20,6 +20,7 @@ from reconciler.spec.scale_set import ScaleSet
 class Entry:
     """One scale set: what is declared of it, and what the last looks at it gave.
 
+    `decided` is the spec that `outcome` is about, None where nothing could be decided yet.
     `model` and `survey` are of the last close look, at `looked_at`. `listed` is what the last sweep saw;
     `listed_at` is None once a tick has looked at it.
     """
@@ -27,6 +28,7 @@ class Entry:
     desired: ScaleSet
     commit: str
     outcome: Outcome | None = None
+    decided: ScaleSet | None = None
     model: Model | None = None
     survey: Survey | None = None
     looked_at: datetime | None = None
@@ -47,7 +49,10 @@ class Sweep:
 
 @dataclass(slots=True)
 class Board:
-    """Every entry by name, and the last sweep."""
+    """Every entry by the key of its target, and the last sweep.
+
+    By target and not by name: a spec that is renamed is about the same scale set, and goes on where it was.
+    """
 
     last_sweep: Sweep | None = None
     _entries: dict[str, Entry] = field(default_factory=dict)
@@ -56,29 +61,26 @@ class Board:
     def entries(self) -> tuple[Entry, ...]:
         """All of them, by name."""
         with self._lock:
-            return tuple(entry for _, entry in sorted(self._entries.items()))
+            return tuple(sorted(self._entries.values(), key=lambda entry: entry.desired.name))
 
-    def get(self, name: str) -> Entry | None:
+    def get(self, key: str) -> Entry | None:
         with self._lock:
-            return self._entries.get(name)
+            return self._entries.get(key)
 
     def declare(self, scale_sets: Iterable[ScaleSet], commit: str) -> tuple[str, ...]:
-        """Take over what is declared now. Returns the names that no longer are."""
-        wanted = {each.name: each for each in scale_sets}
+        """Take over what is declared now. Returns the names of those whose scale sets no longer are."""
+        wanted = {each.target.key: each for each in scale_sets}
         with self._lock:
-            gone = tuple(sorted(self._entries.keys() - wanted.keys()))
-            for name in gone:
-                del self._entries[name]
-            for name, desired in wanted.items():
-                known = self._entries.get(name)
-                if known is None or known.desired.target.key != desired.target.key:
-                    self._entries[name] = Entry(desired, commit)
-                else:
-                    self._entries[name] = replace(known, desired=desired, commit=commit)
-            return gone
+            gone = [self._entries.pop(key) for key in self._entries.keys() - wanted.keys()]
+            for key, desired in wanted.items():
+                known = self._entries.get(key)
+                self._entries[key] = (
+                    replace(known, desired=desired, commit=commit) if known else Entry(desired, commit)
+                )
+            return tuple(sorted(entry.desired.name for entry in gone))
 
-    def update(self, name: str, **changes: object) -> None:
+    def update(self, key: str, **changes: object) -> None:
         """Replace fields of an entry, if the scale set is still declared."""
         with self._lock:
-            if name in self._entries:
-                self._entries[name] = replace(self._entries[name], **changes)  # type: ignore[arg-type]
+            if key in self._entries:
+                self._entries[key] = replace(self._entries[key], **changes)  # type: ignore[arg-type]

@@ -29,17 +29,17 @@ _log = logging.getLogger("reconciler")
 # a minute for a subscription and region.
 _APART = timedelta(milliseconds=200)
 _NO_LIMIT = 1_000_000
-_JITTER = 0.1  # a follow-up comes up to a tenth of its delay sooner or later
+_JITTER = 0.1  # a follow-up comes up to a tenth of its delay later, and never before Azure's time
 
 
 class Work(Protocol):
     """What the loop runs: `Reconciliation`."""
 
     def sweep(self) -> tuple[str, ...]:
-        """The names of the scale sets that are due for a tick."""
+        """The keys of the scale sets that are due for a tick."""
         ...
 
-    def tick(self, name: str) -> Outcome | None:
+    def tick(self, key: str) -> Outcome | None:
         """One tick of one scale set."""
         ...
 
@@ -50,6 +50,7 @@ class Loop:
     def __init__(self, work: Work, settings: Settings) -> None:
         self._work = work
         self._settings = settings
+        self._due: dict[str, datetime] = {}  # asked for and not begun
         self._running: set[str] = set()
         self._under_way = 0
         self._again: set[str] = set()
@@ -93,27 +94,26 @@ class Loop:
     @property
     def idle(self) -> bool:
         """Whether no sweep or tick is running, and no tick asked for."""
-        jobs = {job.id for job in self._scheduler.get_jobs()} - {"sweep"}
         with self._changed:
-            return not (jobs or self._under_way)
+            return not (self._due or self._under_way)
 
-    def wake(self, name: str, after: timedelta = timedelta()) -> None:
+    def wake(self, key: str, after: timedelta = timedelta()) -> None:
         """Tick one scale set within `after`. While its tick is running: once more when it has finished."""
-        with self._changed:
-            if name in self._running:
-                self._again.add(name)
-                return
-        if self._stopping.is_set():
-            return
         at = datetime.now(UTC) + after
-        pending = self._scheduler.get_job(_tick_of(name))
-        if pending and pending.next_run_time <= at:
-            return  # sweeps that come faster than ticks can be spread must not put one off for ever
+        with self._changed:
+            if key in self._running:
+                self._again.add(key)
+                return
+            # Sweeps that come faster than ticks are spread, or than workers are free, put none off for ever
+            # and pile none up.
+            if self._stopping.is_set() or (key in self._due and self._due[key] <= at):
+                return
+            self._due[key] = at
         self._scheduler.add_job(
             self._tick,
             DateTrigger(at, timezone=UTC),
-            args=[name],
-            id=_tick_of(name),
+            args=[key],
+            id=f"tick {key}",
             replace_existing=True,
             max_instances=_NO_LIMIT,
         )
@@ -123,24 +123,24 @@ class Loop:
             if not may:
                 return
             try:
-                for number, name in enumerate(self._work.sweep()):
-                    self.wake(name, number * _APART)
+                for number, key in enumerate(self._work.sweep()):
+                    self.wake(key, number * _APART)
             except Exception:
                 _log.exception("a bug in the reconciler, please report it: the sweep failed")
 
-    def _tick(self, name: str) -> None:
+    def _tick(self, key: str) -> None:
         with self._job() as may:
-            if not may or not self._enter(name):
+            if not may or not self._enter(key):
                 return
             outcome: Outcome | None = None
             try:
-                outcome = self._work.tick(name)
+                outcome = self._work.tick(key)
             except Exception:
-                _log.exception("a bug in the reconciler, please report it: the tick of %s failed", name)
-            if self._leave(name):
-                self.wake(name)
+                _log.exception("a bug in the reconciler, please report it: the tick of %s failed", key)
+            if self._leave(key):
+                self.wake(key)
             elif outcome and outcome.again is not None:
-                self.wake(name, outcome.again * (1 + self._random.uniform(-_JITTER, _JITTER)))
+                self.wake(key, outcome.again * (1 + self._random.uniform(0, _JITTER)))
 
     @contextmanager
     def _job(self) -> Iterator[bool]:
@@ -155,23 +155,20 @@ class Loop:
                 self._under_way -= may
                 self._changed.notify_all()
 
-    def _enter(self, name: str) -> bool:
+    def _enter(self, key: str) -> bool:
         """Begin a tick, unless one of the same scale set is running: then remember to run it again."""
         with self._changed:
-            if name in self._running:
-                self._again.add(name)
+            self._due.pop(key, None)
+            if key in self._running:
+                self._again.add(key)
                 return False
-            self._running.add(name)
+            self._running.add(key)
             return True
 
-    def _leave(self, name: str) -> bool:
+    def _leave(self, key: str) -> bool:
         """End a tick. True if it was asked for again meanwhile."""
         with self._changed:
-            self._running.discard(name)
-            woken = name in self._again
-            self._again.discard(name)
+            self._running.discard(key)
+            woken = key in self._again
+            self._again.discard(key)
             return woken
-
-
-def _tick_of(name: str) -> str:
-    return f"tick {name}"

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled
+from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled, Unreachable
+from reconciler.daemon.settings import Settings
 from reconciler.rollout.decision import Decision, Reason
 from reconciler.rollout.step import Step
 from reconciler.rollout.survey import Survey
@@ -28,7 +29,8 @@ class Standing(StrEnum):
 _STANDINGS: dict[str, Standing] = {
     Reason.UP_TO_DATE: Standing.READY,
     Reason.SUSPENDED: Standing.SUSPENDED,
-    Reason.PARTIAL_READ: Standing.RECONCILING,
+    Reason.PARTIAL_READ: Standing.FAILING,
+    Reason.NO_EFFECT: Standing.FAILING,
     Reason.AZURE_BUSY: Standing.RECONCILING,
     Reason.MODEL_DRIFT: Standing.RECONCILING,
     Reason.UPGRADING: Standing.RECONCILING,
@@ -97,22 +99,35 @@ def failed(
     at: datetime,
     failure: AzureFailure,
     *,
-    follow_up: timedelta,
+    again: timedelta | None = None,
     doing: str = "",
 ) -> Outcome:
     """A call failed: on the way to a decision, or taking its step, which `doing` then words."""
-    again: timedelta | None = None
     match failure:
-        case Throttled(retry_after=rest):
-            standing, again = Standing.RECONCILING, rest
-        case Conflict():
-            standing, again = Standing.RECONCILING, follow_up
+        case Throttled() | Conflict():
+            standing = Standing.RECONCILING
         case Refused():
             standing = Standing.STALLED
         case _:
             standing = Standing.FAILING
     message = f"{failure} (while {doing})" if doing else str(failure)
     return Outcome(name, commit, at, failure.reason, message, standing, again=again)
+
+
+def rest_after(failure: AzureFailure, settings: Settings) -> timedelta | None:
+    """When to look again after a failure; None for the next sweep.
+
+    Not the next sweep where the list itself may be what fails: what is rolling goes on without it.
+    """
+    match failure:
+        case Throttled(retry_after=asked_for):
+            return max(asked_for, settings.follow_up)
+        case Conflict():
+            return settings.follow_up
+        case Unreachable():
+            return settings.sweep
+        case _:
+            return None
 
 
 def bug(name: str, commit: str, at: datetime, error: Exception) -> Outcome:

@@ -11,10 +11,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from reconciler.azure.compute import Compute, Scope
-from reconciler.azure.failure import AzureFailure
-from reconciler.daemon.attention import due
+from reconciler.azure.failure import AzureFailure, Conflict
+from reconciler.daemon.attention import due, moved
 from reconciler.daemon.board import Board, Entry, Sweep
-from reconciler.daemon.outcome import Outcome, bug, decided, failed
+from reconciler.daemon.outcome import Outcome, bug, decided, failed, rest_after
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
 from reconciler.rollout.decide import decide
@@ -49,8 +49,7 @@ class Reconciliation:
         self._now = now
 
     def sweep(self) -> tuple[str, ...]:
-        """Read the specs, list the fleet, and name the scale sets that are due for a tick."""
-        before = {entry.desired.name: entry.desired for entry in self.board.entries()}
+        """Read the specs, list the fleet, and give the keys of the scale sets that are due for a tick."""
         self._specs.refresh()
         gone = self.board.declare(self._specs.scale_sets, self._specs.commit)
         for name in gone:
@@ -61,29 +60,30 @@ class Reconciliation:
         self._tell(trouble)
         self.board.last_sweep = Sweep(at, self._specs.commit, self._specs.subject, trouble)
         return tuple(
-            entry.desired.name
+            entry.desired.target.key
             for entry in self.board.entries()
-            if self._attend(entry, before.get(entry.desired.name), models, failures, at)
+            if self._attend(entry, models, failures, at)
         )
 
-    def tick(self, name: str) -> Outcome | None:
+    def tick(self, key: str) -> Outcome | None:
         """Look at one scale set, decide, take one step at most. None if it is no longer declared.
 
         Whatever goes wrong becomes its outcome and touches no other scale set.
         """
-        return self._attempt(name, act=True)
+        return self._attempt(key, act=True)
 
     def once(self, *, act: bool) -> Board:
         """Sweep, and tick every scale set that is due; without `act` only decide. Returns the board."""
         due_now = self.sweep()
         with ThreadPoolExecutor(self._settings.workers) as pool:
-            list(pool.map(lambda name: self._attempt(name, act=act), due_now))
+            list(pool.map(lambda key: self._attempt(key, act=act), due_now))
         return self.board
 
-    def _attempt(self, name: str, *, act: bool) -> Outcome | None:
-        entry = self.board.get(name)
+    def _attempt(self, key: str, *, act: bool) -> Outcome | None:
+        entry = self.board.get(key)
         if entry is None:
             return None
+        name = entry.desired.name
         try:
             outcome = self._tick(entry, act)
         except Exception as error:
@@ -93,21 +93,34 @@ class Reconciliation:
             # That Azure is at work was to be expected after our own step, and says nothing new.
             level = logging.DEBUG if outcome.reason == Reason.AZURE_BUSY else logging.INFO
             _log.log(level, "%s: %s", name, outcome.line)
-        tried = Tried(outcome.step, outcome.at) if outcome.step and act else entry.tried
-        self.board.update(name, outcome=outcome, survey=outcome.survey or entry.survey, tried=tried)
+        self.board.update(
+            key,
+            outcome=outcome,
+            decided=entry.desired,
+            survey=outcome.survey or entry.survey,
+            tried=Tried(outcome.step, outcome.at) if outcome.step and act else entry.tried,
+        )
         return outcome
 
     def _tick(self, entry: Entry, act: bool) -> Outcome:
-        desired, commit, follow_up = entry.desired, entry.commit, self._settings.follow_up
+        desired, commit = entry.desired, entry.commit
         decision: Decision | None = None
         try:
             decision = self._decide(entry)
             if act and decision.step:
+                self._insist_on(desired)
                 self._azure.take(desired.target, decision.step)
         except AzureFailure as failure:
             doing = decision.message if decision else ""
-            return failed(desired.name, commit, self._now(), failure, follow_up=follow_up, doing=doing)
-        return decided(desired.name, commit, self._now(), decision, follow_up)
+            again = rest_after(failure, self._settings)
+            return failed(desired.name, commit, self._now(), failure, again=again, doing=doing)
+        return decided(desired.name, commit, self._now(), decision, self._settings.follow_up)
+
+    def _insist_on(self, desired: ScaleSet) -> None:
+        """Raises Conflict where a sweep has meanwhile taken over a spec that says something else, or none."""
+        latest = self.board.get(desired.target.key)
+        if latest is None or moved(desired, latest.desired):
+            raise Conflict("the spec has changed since the look; deciding anew")
 
     def _decide(self, entry: Entry) -> Decision:
         """Look and decide, fetching each fact only when the decision asks for it."""
@@ -117,7 +130,7 @@ class Reconciliation:
             match verdict:
                 case Look.MODEL if observed.model is None and self._listed_will_do(entry):
                     # Good for one look: a later tick wants to see what has become of the model.
-                    self.board.update(entry.desired.name, listed_at=None)
+                    self.board.update(target.key, listed_at=None)
                     observed = replace(observed, model=entry.listed, model_at=entry.listed_at)
                 case Look.MODEL:
                     model = self._azure.model(target)
@@ -125,7 +138,7 @@ class Reconciliation:
                 case Look.INSTANCES:
                     instances = self._azure.instances(target)
                     observed = replace(observed, at=self._now(), instances=instances)
-                    self.board.update(entry.desired.name, model=observed.model, looked_at=observed.at)
+                    self.board.update(target.key, model=observed.model, looked_at=observed.at)
                 case Look.ROLLING_UPGRADE:
                     observed = replace(observed, rolling_upgrade=self._azure.rolling_upgrade(target))
         return verdict
@@ -152,12 +165,16 @@ class Reconciliation:
                         models[model.id] = model
             except AzureFailure as failure:
                 failures[scope] = failure
+            except Exception as error:
+                _log.exception("%s: list failed", scope)
+                failures[scope] = AzureFailure(
+                    f"a bug in the reconciler, please report it: {type(error).__name__}: {error}"
+                )
         return models, failures
 
     def _attend(
         self,
         entry: Entry,
-        before: ScaleSet | None,
         models: dict[str, Model],
         failures: dict[Scope, AzureFailure],
         at: datetime,
@@ -167,12 +184,12 @@ class Reconciliation:
         failure = failures.get(self._scope(desired))
         if failure and not desired.suspend:
             if entry.outcome is None:
-                outcome = failed(desired.name, entry.commit, at, failure, follow_up=self._settings.follow_up)
-                self.board.update(desired.name, outcome=replace(outcome, again=None))
+                outcome = failed(desired.name, entry.commit, at, failure)
+                self.board.update(desired.target.key, outcome=outcome)
             return False
         listed = models.get(desired.target.key)
-        self.board.update(desired.name, listed=listed, listed_at=at)
-        return due(entry, before, listed, at)
+        self.board.update(desired.target.key, listed=listed, listed_at=at)
+        return due(entry, listed, at)
 
     def _scope(self, desired: ScaleSet) -> Scope:
         target = desired.target

@@ -11,24 +11,21 @@ date is not back, or any is in transition, nothing is started. Instances that we
 reached them cost nothing and go first, one domain at a time; they are being cured.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
 from reconciler.rollout.decision import Decision, Look, Reason
 from reconciler.rollout.domains import Domain, DomainsUnknown, Grouping, grouping
-from reconciler.rollout.health import State, ailment, readable, state
+from reconciler.rollout.health import State, ailment, readable, serves, state
 from reconciler.rollout.observed import FRESH, Absent, Instance, Model, Observed
 from reconciler.rollout.refusal import refusal
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.rollout.survey import Survey, survey
+from reconciler.rollout.tried import effect_awaited
+from reconciler.rollout.wording import ailing, listed
 from reconciler.spec.duration import written
 from reconciler.spec.image import same, short
 from reconciler.spec.scale_set import Converge, ScaleSet
-
-# A step that Azure accepted and that shows no effect is not repeated sooner: the list may be behind, and an
-# upgrade that failed is not helped by haste.
-_RETRY = timedelta(minutes=5)
 
 _BUSY = frozenset({"creating", "updating", "deleting", "migrating"})
 
@@ -42,15 +39,8 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
     decision = _ladder(desired, observed)
     if isinstance(decision, Look) or decision.step is None:
         return decision
-    if observed.tried and observed.tried.step == decision.step:
-        again = observed.tried.at + _RETRY
-        if observed.at < again:
-            return replace(
-                decision,
-                step=None,
-                message=f"{decision.message}; asked at {observed.tried.at:%H:%M:%S} and nothing has changed "
-                f"yet, asking again at {again:%H:%M:%S}",
-            )
+    if awaited := effect_awaited(decision.step, observed):
+        return Decision(Reason.NO_EFFECT, awaited, survey=decision.survey)
     if observed.model_at is None or observed.at - observed.model_at > FRESH:
         return Look.MODEL
     if observed.rolling_upgrade is None:
@@ -68,10 +58,8 @@ def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
         return Decision(Reason.NOT_FOUND, f"there is no scale set {desired.target.id}")
     if refused := refusal(desired.image, model, observed.rolling_upgrade):
         return refused
-    if model.provisioning in _BUSY:
-        return Decision(
-            Reason.AZURE_BUSY, f"Azure is at work on the scale set ({model.provisioning})", soon=True
-        )
+    if model.provisioning in _BUSY and (waits := _busy(desired, model, observed)):
+        return waits
     if model.image is None or not same(model.image, desired.image):
         was = short(model.image) if model.image else "none"
         return Decision(
@@ -82,35 +70,64 @@ def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
         )
     if observed.instances is None:
         return Look.INSTANCES
-    return _roll(desired, model, observed.instances, observed.at)
+    return _roll(desired, model, observed, observed.instances)
 
 
-def _roll(desired: ScaleSet, model: Model, instances: Sequence[Instance], at: datetime) -> Decision:
+def _busy(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Look | None:
+    """Wait for Azure, unless it has been at it for too long: then what is stuck is dealt with.
+
+    While our own step is young there is no need to list the instances to know that it is not overdue.
+    """
+    busy = Decision(Reason.AZURE_BUSY, f"Azure is at work on the scale set ({model.provisioning})", soon=True)
+    if model.provisioning != "updating":
+        return busy
+    if observed.tried and observed.at - observed.tried.at <= desired.health.timeout:
+        return busy
+    if observed.instances is None:
+        return Look.INSTANCES
+    stuck = any(_overdue(each, desired, observed.at) for each in observed.instances if _moving(each))
+    return None if stuck else busy
+
+
+def _roll(desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance]) -> Decision:
     """The rungs that need the instances; the model is right by now."""
     if unread := _unread(model, instances):
-        return Decision(Reason.PARTIAL_READ, f"{unread}; nothing is done on a partial read", soon=True)
+        return Decision(Reason.PARTIAL_READ, f"{unread}; nothing is done on a partial read")
     try:
         domain_of = grouping(desired.rollout.by, instances)
     except DomainsUnknown as error:
         return Decision(Reason.DOMAINS_UNKNOWN, str(error))
 
-    standing = {each.id: state(each, model.health_source, at) for each in instances}
+    standing = {each.id: state(each, model.health_source, observed.at) for each in instances}
     staying = [each for each in instances if standing[each.id] is not State.LEAVING]
     outdated = [each for each in staying if not _up_to_date(each, desired)]
     behind = frozenset(each.id for each in outdated)
     counts = survey(staying, domain_of, standing, behind)
 
-    if unsettled := [each for each in staying if _unsettled(standing[each.id], each.id in behind)]:
-        return _waiting(unsettled, domain_of, desired.health.timeout, at, counts)
+    # Stuck on its way to another image than the desired one: to be cured, not to be waited for.
+    stuck = {each.id for each in outdated if _moving(each) and _is_stuck(each, desired, observed)}
+    awaited = [
+        each
+        for each in staying
+        if each.id not in stuck and _awaited(standing[each.id], outdated=each.id in behind)
+    ]
+    if awaited:
+        return _waiting(awaited, domain_of, desired, observed.at, counts)
 
     movable = [
-        each for each in outdated if not each.protected and standing[each.id] in {State.BACK, State.BROKEN}
+        each
+        for each in outdated
+        if not each.protected and (each.id in stuck or standing[each.id] in {State.BACK, State.BROKEN})
     ]
     if not movable:
         pending = sum(not each.latest_model for each in staying if each.id not in behind)
         return _settled(desired, outdated, pending, counts)
-    broken = [each for each in movable if standing[each.id] is State.BROKEN]
-    return _next_batch(desired, broken or movable, domain_of, counts)
+    lost = [
+        each
+        for each in movable
+        if each.id in stuck or (standing[each.id] is State.BROKEN and not serves(each))
+    ]
+    return _next_batch(desired, lost or movable, domain_of, counts)
 
 
 def _unread(model: Model, instances: Sequence[Instance]) -> str:
@@ -124,7 +141,7 @@ def _unread(model: Model, instances: Sequence[Instance]) -> str:
     if seen < model.capacity:
         return f"Azure listed {seen} instances of {model.capacity}"
     dark = [instance.name for instance in instances if not readable(instance)]
-    return f"Azure sent no state for {_some(dark)}" if dark else ""
+    return f"Azure sent no state for {listed(dark)}" if dark else ""
 
 
 def _up_to_date(instance: Instance, desired: ScaleSet) -> bool:
@@ -133,26 +150,43 @@ def _up_to_date(instance: Instance, desired: ScaleSet) -> bool:
     return on_image and (instance.latest_model or desired.rollout.converge is Converge.IMAGE)
 
 
-def _unsettled(stands: State, outdated: bool) -> bool:
+def _awaited(stands: State, *, outdated: bool) -> bool:
     """Whether a rollout must wait for it: it was upgraded and is not back, or Azure is at work on it."""
     return stands is State.RETURNING or (stands is State.BROKEN and not outdated)
 
 
+def _moving(instance: Instance) -> bool:
+    return instance.provisioning == "updating"
+
+
+def _overdue(instance: Instance, desired: ScaleSet, at: datetime) -> bool:
+    return instance.since is not None and at - instance.since > desired.health.timeout
+
+
+def _is_stuck(instance: Instance, desired: ScaleSet, observed: Observed) -> bool:
+    """Whether it has been moving for too long, and not on our own word to the image that is desired now."""
+    tried = observed.tried.step if observed.tried else None
+    on_its_way = (
+        isinstance(tried, Upgrade) and instance.id in tried.instance_ids and same(tried.image, desired.image)
+    )
+    return _overdue(instance, desired, observed.at) and not on_its_way
+
+
 def _waiting(
-    unsettled: Sequence[Instance], domain_of: Grouping, timeout: timedelta, at: datetime, counts: Survey
+    awaited: Sequence[Instance], domain_of: Grouping, desired: ScaleSet, at: datetime, counts: Survey
 ) -> Decision:
-    domains = _listed(sorted({domain_of(each) for each in unsettled}))
-    overdue = [each for each in unsettled if each.since is not None and at - each.since > timeout]
-    if overdue:
+    domains = _named(sorted({domain_of(each) for each in awaited}))
+    if overdue := [each for each in awaited if _overdue(each, desired, at)]:
         held = "" if counts.up_to_date == counts.total else "; no other instance is touched until then"
         return Decision(
             Reason.HEALTH_CHECK_FAILED,
-            f"{domains}: {_ailing(overdue)}, not healthy within {written(timeout)} of the last change{held}",
+            f"{domains}: {ailing(overdue)}, not healthy within {written(desired.health.timeout)} of the last "
+            f"change{held}",
             survey=counts,
         )
     return Decision(
         Reason.WAITING_FOR_INSTANCES,
-        f"{domains}: waiting for {_ailing(unsettled)}; {_done(counts)}",
+        f"{domains}: waiting for {ailing(awaited)}; {_done(counts)}",
         soon=True,
         survey=counts,
     )
@@ -166,7 +200,7 @@ def _next_batch(
         (each for each in candidates if domain_of(each) == domain), key=lambda each: int(each.id)
     )
     batch = members[: desired.rollout.max_batch.of(counts.total)]
-    named = _some(each.name for each in batch)
+    named = listed(each.name for each in batch)
     return Decision(
         Reason.UPGRADING,
         f"{domain}: upgrading {_counted(batch)} to {short(desired.image)} ({named}); {_done(counts)}",
@@ -186,7 +220,7 @@ def _settled(desired: ScaleSet, outdated: Sequence[Instance], pending: int, coun
         else ""
     )
     if outdated:
-        left_out = _some(f"{each.name} ({_obstacle(each)})" for each in outdated)
+        left_out = listed(f"{each.name} ({_obstacle(each)})" for each in outdated)
         return Decision(
             Reason.INSTANCES_LEFT_OUT,
             f"{counts.up_to_date} of {counts.total} run {image}; left out: {left_out}{others}",
@@ -208,20 +242,5 @@ def _counted(batch: Sequence[Instance]) -> str:
     return "1 instance" if len(batch) == 1 else f"{len(batch)} instances"
 
 
-def _ailing(instances: Sequence[Instance]) -> str:
-    return _some(f"{each.name} ({ailment(each)})" for each in instances)
-
-
-def _listed(domains: Sequence[Domain]) -> str:
-    return _some(str(domain) for domain in domains)
-
-
-def _some(names: Iterable[str], most: int = 4) -> str:
-    """The first few names, and how many more there are: a line stays a line on a set of 1,000.
-
-    >>> _some(["a", "b", "c", "d", "e", "f"])
-    'a, b, c, d and 2 more'
-    """
-    listed = list(names)
-    more = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more
+def _named(domains: Sequence[Domain]) -> str:
+    return listed(str(domain) for domain in domains)

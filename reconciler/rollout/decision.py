@@ -29,6 +29,7 @@ class Reason(StrEnum):
     AZURE_BUSY = "AzureBusy"
     MODEL_DRIFT = "ModelDrift"
     UPGRADING = "Upgrading"
+    NO_EFFECT = "NoEffect"
     WAITING_FOR_INSTANCES = "WaitingForInstances"
     HEALTH_CHECK_FAILED = "HealthCheckFailed"
     INSTANCES_LEFT_OUT = "InstancesLeftOut"

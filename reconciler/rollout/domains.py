@@ -1,7 +1,8 @@
 """Which domain an instance belongs to: the unit that a rollout takes down one at a time.
 
 Equal numbers do not mean equal domains: an update domain is one only within its placement group, and
-within its zone on a zonal scale set. To add an ordering: a value of `By`, a branch here, the schema.
+within its zone on a zonal scale set. To add an ordering: a value of `By`, an entry below, the schema, a
+topology in the property tests.
 """
 
 from collections.abc import Callable, Sequence
@@ -53,6 +54,8 @@ def grouping(by: By, instances: Sequence[Instance]) -> Grouping:
     without a number must not turn the whole set to another ordering in the middle of a rollout.
     Raises DomainsUnknown where an ordering was asked for by name and no instance reports such a domain.
     """
+    if not instances:
+        return _whole
     numbered = any(instance.update_domain is not None for instance in instances)
     zonal = any(instance.zone for instance in instances)
     racked = any(instance.fault_domain is not None for instance in instances)

@@ -9,6 +9,8 @@ from reconciler.rollout.observed import HealthSource, Instance
 # default of two answers, 15 seconds apart.
 _PROBING = timedelta(minutes=1)
 
+_STARTING = timedelta(minutes=5)
+
 _IN_TRANSITION = frozenset({"creating", "updating", "migrating"})
 
 
@@ -34,10 +36,10 @@ def state(instance: Instance, source: HealthSource, at: datetime) -> State:
         return State.LEAVING
     if instance.provisioning in _IN_TRANSITION:
         return State.RETURNING
-    if instance.power in {"deallocated", "deallocating"}:
-        return State.DEALLOCATED
     if instance.provisioning == "failed":
         return State.BROKEN
+    if instance.power in {"deallocated", "deallocating"}:
+        return State.DEALLOCATED
     if instance.power == "starting":
         return State.RETURNING
     if instance.power != "running":
@@ -51,9 +53,9 @@ def _health(instance: Instance, source: HealthSource, at: datetime) -> State:
             return State.BACK
         case "initializing":
             return State.RETURNING
-        case "" if source is HealthSource.EXTENSION and instance.latest_model:
-            return State.RETURNING  # the extension is on it and has not spoken yet
-        case "" if source is HealthSource.PROBE and instance.since and at - instance.since < _PROBING:
+        case "" if source is HealthSource.EXTENSION and _awaits_word(instance, at):
+            return State.RETURNING
+        case "" if source is HealthSource.PROBE and _changed_within(_PROBING, instance, at):
             return State.RETURNING
         case "":
             return State.BACK  # nothing that could report health is on this instance
@@ -61,11 +63,29 @@ def _health(instance: Instance, source: HealthSource, at: datetime) -> State:
             return State.BROKEN
 
 
+def _awaits_word(instance: Instance, at: datetime) -> bool:
+    """Whether its health extension has yet to speak, and not merely to be installed by a later upgrade.
+
+    `latest_model` alone does not tell: any change of the model turns it false on instances that carry the
+    extension. One that started moments ago may not show yet what it carries.
+    """
+    return instance.latest_model or instance.has_health_extension or _changed_within(_STARTING, instance, at)
+
+
+def _changed_within(span: timedelta, instance: Instance, at: datetime) -> bool:
+    return instance.since is None or at - instance.since < span
+
+
 def readable(instance: Instance) -> bool:
-    """Whether the row says enough to judge it: a provisioning state, and a power state once it is at rest."""
+    """Whether the row says enough to judge it: a state, and once it is at rest its power and its time."""
     if not instance.provisioning:
         return False
-    return bool(instance.power) or instance.provisioning != "succeeded"
+    return instance.provisioning != "succeeded" or (bool(instance.power) and instance.since is not None)
+
+
+def serves(instance: Instance) -> bool:
+    """Whether it is known to do its work, even if Azure calls its provisioning failed."""
+    return instance.power == "running" and instance.health == "healthy"
 
 
 def ailment(instance: Instance) -> str:

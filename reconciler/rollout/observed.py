@@ -41,7 +41,6 @@ class Model:
 
     id: str  # folded: lists of a subscription give the resource group in capitals
     etag: str
-    location: str
     image: Image | None  # None: Azure sent no image, or one of a kind that we do not know
     capacity: int
     provisioning: str
@@ -50,7 +49,6 @@ class Model:
     automatic_os_upgrade: bool
     service_fabric: bool
     health_source: HealthSource
-    zones: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,7 @@ class Instance:
     provisioning: str  # "" where the row carries no such status
     power: str
     health: str
+    has_health_extension: bool  # installed on this very instance, whatever the model says by now
     since: datetime | None  # when the provisioning state last changed
     error: str  # what Azure says of a failed provisioning
     protected: bool  # protectFromScaleSetActions

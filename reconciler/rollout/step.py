@@ -1,6 +1,6 @@
 """The steps there are: what a decision may have done to Azure, one at a time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.spec.image import Image
@@ -8,10 +8,17 @@ from reconciler.spec.image import Image
 
 @dataclass(frozen=True, slots=True)
 class PatchModel:
-    """Set the image of the model, if the model is still the one that was seen (`etag`)."""
+    """Set the image of the model, if the model is still the one that was seen.
+
+    Two patches to one image are the same step, whatever the etag: the patch itself moves it.
+    """
 
     image: Image
-    etag: str
+    etag: str = field(compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.etag:
+            raise ValueError("a patch names the etag that was seen: without one it would overwrite anything")
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "mode": ("Manual", "Automatic", "Rolling"),
     "orchestration": ("Uniform", "Flexible"),
-    "health": ("extension", "probe", "none"),
+    "health": ("extension", "binaryExtension", "probe", "none"),
     "evictionPolicy": ("Deallocate", "Delete"),
     "boots": get_args(Boots),
 }

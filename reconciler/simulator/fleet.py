@@ -24,7 +24,7 @@
         zonalUpdateDomains: true       # whether a zonal set reports update domains
         faultDomains: 5                # 1 in a zonal or a Flexible set
         placementGroupSize: 100        # instances in one placement group
-        health: none                   # or extension, probe
+        health: none                   # or extension, binaryExtension (silent at first), probe
         extensions: [{name, publisher, type}]
         skuName: Standard_D2s_v5
         tags: {team: web}

@@ -8,16 +8,9 @@ from typing import Any
 from reconciler.simulator.merge import merged
 from reconciler.simulator.rolling import ROLLING_POLICY
 
-HEALTH_EXTENSION = {
-    "name": "AppHealth",
-    "properties": {
-        "autoUpgradeMinorVersion": True,
-        "publisher": "Microsoft.ManagedServices",
-        "type": "ApplicationHealthLinux",
-        "typeHandlerVersion": "1.0",
-        "settings": {"protocol": "http", "port": 80, "requestPath": "/"},
-    },
-}
+# The Application Health extension by the `health` that a fleet names. Version 2 knows rich states and says
+# "initializing"; version 1 says nothing until it has an answer.
+HEALTH_VERSIONS = {"extension": "2.0", "binaryExtension": "1.0"}
 
 
 def scale_set_body(
@@ -80,8 +73,8 @@ def _profile(
 ) -> dict[str, Any]:
     network = f"{group_id}/providers/Microsoft.Network"
     installed = [_extension(each) for each in extensions]
-    if health == "extension":
-        installed.insert(0, dict(HEALTH_EXTENSION))
+    if health in HEALTH_VERSIONS:
+        installed.insert(0, _health_extension(HEALTH_VERSIONS[health]))
     profile: dict[str, Any] = {
         "osProfile": {
             "computerNamePrefix": name[:9],
@@ -133,6 +126,19 @@ def _interface(name: str, network: str) -> dict[str, Any]:
         "ipConfigurations": [address],
     }
     return {"name": name, "properties": properties}
+
+
+def _health_extension(version: str) -> dict[str, Any]:
+    return {
+        "name": "AppHealth",
+        "properties": {
+            "autoUpgradeMinorVersion": True,
+            "publisher": "Microsoft.ManagedServices",
+            "type": "ApplicationHealthLinux",
+            "typeHandlerVersion": version,
+            "settings": {"protocol": "http", "port": 80, "requestPath": "/"},
+        },
+    }
 
 
 def _extension(declared: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from reconciler.simulator.domains import guid
 from reconciler.simulator.instance import Instance
-from reconciler.simulator.scale_set import ScaleSet
+from reconciler.simulator.scale_set import HEALTH_EXTENSIONS, ScaleSet
 
 ETAGS_SINCE = "2023-09-01"
 FLEXIBLE_NETWORK = "2020-11-01"
@@ -65,7 +65,7 @@ def scale_set_instance_view(scale_set: ScaleSet) -> dict[str, Any]:
     members = scale_set.instances.values()
     count = Counter(f"ProvisioningState/{instance.provisioning}" for instance in members)
     view: dict[str, Any] = {"virtualMachine": {"statusesSummary": _summary(count)}}
-    extensions = Counter(name for instance in members for name in _extensions(instance))
+    extensions = Counter(name for instance in members for name in _installed(instance))
     if extensions:
         view["extensions"] = [
             {"name": name, "statusesSummary": [{"code": "ProvisioningState/succeeded", "count": number}]}
@@ -100,10 +100,18 @@ def instance_view(instance: Instance) -> dict[str, Any]:
         }
     created = _status("ProvisioningState/succeeded", instance.created)
     view["disks"] = [{"name": disk_name(instance), "statuses": [created]}]
-    names = _extensions(instance)
-    if names:
-        view["extensions"] = [{"name": name, "statuses": [created]} for name in names]
-    if instance.applied.health == "extension" and instance.power == "running":
+    installed = _installed(instance)
+    if installed:
+        view["extensions"] = [
+            {
+                "name": name,
+                "type": f"{each['publisher']}.{each['type']}",
+                "typeHandlerVersion": each["typeHandlerVersion"],
+                "statuses": [created],
+            }
+            for name, each in installed.items()
+        ]
+    if instance.applied.health == "extension" and instance.power == "running" and _speaks(instance):
         view["vmHealth"] = {"status": _status(f"HealthState/{instance.health}", instance.health_changed)}
     view["hyperVGeneration"] = "V2"
     provisioning = f"ProvisioningState/{instance.provisioning}"
@@ -240,9 +248,20 @@ def _prefix(instance: Instance) -> str:
     return str(profile.get("computerNamePrefix", instance.owner.name[:9]))
 
 
-def _extensions(instance: Instance) -> list[str]:
+def _installed(instance: Instance) -> Mapping[str, Mapping[str, Any]]:
+    """The properties of its extensions by name."""
     profile = instance.applied.profile.get("extensionProfile") or {}
-    return [str(extension["name"]) for extension in profile.get("extensions") or []]
+    return {str(each["name"]): each["properties"] for each in profile.get("extensions") or []}
+
+
+def _speaks(instance: Instance) -> bool:
+    """Whether its health extension says anything yet: the binary one is silent until it has an answer."""
+    versions = [
+        str(each.get("typeHandlerVersion", ""))
+        for each in _installed(instance).values()
+        if str(each.get("type", "")).lower() in HEALTH_EXTENSIONS
+    ]
+    return instance.health != "initializing" or any(version.startswith("2") for version in versions)
 
 
 def _summary(count: Mapping[str, int]) -> list[dict[str, Any]]:

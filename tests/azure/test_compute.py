@@ -1,5 +1,6 @@
 """The calls: what exactly goes to Azure, and how often."""
 
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
@@ -93,18 +94,42 @@ def test_a_call_that_fails_is_not_repeated(door: Compute, azure: Simulator) -> N
     assert len(azure.record.requests) == 1
 
 
-def test_after_a_429_nothing_is_asked_of_the_subscription_before_its_time(
-    door: Compute, azure: Simulator, clock: VirtualClock
+MANY = Target(SUBSCRIPTION, "shop", "many-0000")
+
+
+@pytest.mark.parametrize(
+    ("policy", "others"),
+    [
+        pytest.param(
+            "GetVMScaleSetSubscriptionMaximum", 0, id="of the subscription: no scale set is asked for"
+        ),
+        pytest.param("GetVMScaleSetResource", 1, id="of the scale set: the others are asked for as before"),
+    ],
+)
+def test_after_a_429_no_request_of_its_class_is_made_before_its_time(
+    door: Compute, azure: Simulator, clock: VirtualClock, policy: str, others: int
 ) -> None:
-    azure.faults.arm("scaleSets.get", TooMany(timedelta(seconds=60)))
+    azure.faults.arm("scaleSets.get", TooMany(timedelta(seconds=60), group=policy))
     for _ in range(3):
         with pytest.raises(Throttled):
             door.model(TARGET)
-        with pytest.raises(Throttled):
-            door.instances(TARGET)
-    assert len(azure.record.requests) == 1
+    with nullcontext() if others else pytest.raises(Throttled):
+        door.model(MANY)
+    assert len(azure.record.requests) == 1 + others
     clock.advance(timedelta(seconds=60))
     assert door.model(TARGET) is not ABSENT
+
+
+def test_a_class_that_rests_holds_up_no_other(door: Compute, azure: Simulator) -> None:
+    azure.faults.arm("scaleSets.get", TooMany(timedelta(seconds=60)))
+    with pytest.raises(Throttled):
+        door.model(TARGET)
+    assert len(door.instances(TARGET)) == 10
+    assert len(list(door.models(SCOPE))) == 120
+
+
+def test_a_resource_group_that_is_gone_holds_no_scale_sets(door: Compute) -> None:
+    assert list(door.models(Scope(SUBSCRIPTION, "gone"))) == []
 
 
 def test_every_call_is_bounded_in_time() -> None:

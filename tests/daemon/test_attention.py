@@ -44,6 +44,13 @@ ROLLING = entry(Reason.UPGRADING, Standing.RECONCILING, again=timedelta(seconds=
             entry(), spec(place=Place("other.yaml", 7)), model(), False, id="its spec moved to another line"
         ),
         pytest.param(entry(), spec(labels={"env": "dev"}), model(), False, id="its labels changed"),
+        pytest.param(
+            entry(),
+            spec("other", target=spec().target),
+            model(),
+            False,
+            id="it was renamed, and is about the same scale set",
+        ),
         pytest.param(entry(), spec(), model(etag='"5"'), True, id="its etag moved"),
         pytest.param(entry(), spec(), model(image=OLD), True, id="its model moved under the same etag"),
         pytest.param(entry(), spec(), None, True, id="the list does not have it any more"),
@@ -65,13 +72,17 @@ ROLLING = entry(Reason.UPGRADING, Standing.RECONCILING, again=timedelta(seconds=
     ],
 )
 def test_due(known: Entry, before: ScaleSet | None, listed: Model | None, is_due: bool) -> None:
-    assert due(known, before, listed, NOW) is is_due
+    assert due(replace(known, decided=before), listed, NOW) is is_due
 
 
 def test_a_fleet_first_seen_at_one_moment_is_not_looked_at_again_at_one_moment() -> None:
     entries = [replace(entry(looked_at=NOW), desired=spec(f"web-{number}")) for number in range(100)]
     moments = [
-        next(m for m in range(61) if due(each, each.desired, model(), NOW + timedelta(minutes=m)))
+        next(
+            m
+            for m in range(61)
+            if due(replace(each, decided=each.desired), model(), NOW + timedelta(minutes=m))
+        )
         for each in entries
     ]
     assert min(moments) >= 54

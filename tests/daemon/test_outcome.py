@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled, Unreachable
-from reconciler.daemon.outcome import Standing, bug, decided, failed
+from reconciler.daemon.outcome import Standing, bug, decided, failed, rest_after
+from reconciler.daemon.settings import Settings
 from reconciler.rollout.decision import Decision, Reason
 from tests.build import NOW
 
@@ -26,13 +27,20 @@ def test_what_is_moving_is_never_called_settled() -> None:
         Reason.UPGRADING,
         Reason.WAITING_FOR_INSTANCES,
         Reason.AZURE_BUSY,
+    }
+    held = {
+        Reason.HEALTH_CHECK_FAILED,
+        Reason.NATIVE_UPGRADE_IN_PROGRESS,
+        Reason.NO_EFFECT,
         Reason.PARTIAL_READ,
     }
-    held = {Reason.HEALTH_CHECK_FAILED, Reason.NATIVE_UPGRADE_IN_PROGRESS}
     unsettled = {
         r for r in Reason if not decided("web", "", NOW, Decision(r, ""), FOLLOW_UP).standing.settled
     }
     assert unsettled == moving | held
+
+
+SETTINGS = Settings(sweep=timedelta(minutes=1), follow_up=FOLLOW_UP)
 
 
 @pytest.mark.parametrize(
@@ -46,13 +54,24 @@ def test_what_is_moving_is_never_called_settled() -> None:
             timedelta(seconds=77),
             id="throttled: at the time that Azure named",
         ),
-        pytest.param(Unreachable("no"), Standing.FAILING, None, id="unreachable: at the next sweep"),
+        pytest.param(
+            Throttled("no", timedelta()),
+            Standing.RECONCILING,
+            FOLLOW_UP,
+            id="throttled for no time at all: not at once all the same",
+        ),
+        pytest.param(
+            Unreachable("no"),
+            Standing.FAILING,
+            SETTINGS.sweep,
+            id="unreachable: at the pace of sweeps, with or without",
+        ),
     ],
 )
-def test_a_failure_says_what_was_being_done(
+def test_a_failure_says_what_was_being_done_and_when_it_is_tried_again(
     failure: AzureFailure, standing: Standing, again: timedelta | None
 ) -> None:
-    outcome = failed("web", "a1", NOW, failure, follow_up=FOLLOW_UP, doing="upgrading")
+    outcome = failed("web", "a1", NOW, failure, again=rest_after(failure, SETTINGS), doing="upgrading")
     assert outcome.line == f"{failure.reason}: no (while upgrading)"
     assert (outcome.standing, outcome.again, outcome.is_error) == (standing, again, True)
 

@@ -80,7 +80,7 @@ def test_labels_cost_nothing(world: World) -> None:
     labelled["metadata"]["labels"] = {"team": "shop"}
     world.merge(labelled)
     assert operations(asked(world)) == PAGES
-    entry = world.reconciliation.board.get("web-0017")
+    entry = world.entry("web-0017")
     assert entry
     assert entry.desired.labels == {"team": "shop"}
 

@@ -13,7 +13,7 @@ from reconciler.rollout.step import PatchModel, Tried, Upgrade
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.image import ManagedImage, VhdImage
 from reconciler.spec.scale_set import By, Converge
-from tests.build import NEW, NOW, OLD, fleet, instance, model, observed, outdated, spec
+from tests.build import FIX, NEW, NOW, OLD, fleet, instance, model, observed, outdated, spec
 
 
 def decided(desired: Any, seen: Any) -> Decision:
@@ -97,7 +97,7 @@ def decided(desired: Any, seen: Any) -> Decision:
             spec(),
             observed(model=model(provisioning="updating", image=OLD)),
             "AzureBusy: Azure is at work on the scale set (updating)",
-            id="nothing is started while Azure is still at work",
+            id="nothing is started while Azure is still at work, not even a patch",
         ),
         pytest.param(
             spec(),
@@ -332,7 +332,8 @@ def test_a_suspended_scale_set_is_not_even_looked_at() -> None:
 
 def test_a_patch_carries_the_image_and_the_etag_that_was_seen() -> None:
     decision = decided(spec(), observed(model=model(image=OLD, etag='"7"')))
-    assert decision.step == PatchModel(NEW, '"7"')
+    assert isinstance(decision.step, PatchModel)
+    assert (decision.step.image, decision.step.etag) == (NEW, '"7"')
 
 
 def test_an_upgrade_names_the_instances_of_one_domain() -> None:
@@ -377,7 +378,17 @@ def test_a_fact_that_costs_a_request_is_asked_for_on_its_rung(seen: Any, look: L
             observed(model=model(mode="Automatic"), instances=None, rolling_upgrade=None), id="refused"
         ),
         pytest.param(
-            observed(model=model(provisioning="updating"), instances=None, rolling_upgrade=None), id="busy"
+            observed(model=model(provisioning="creating"), instances=None, rolling_upgrade=None),
+            id="being made",
+        ),
+        pytest.param(
+            observed(
+                model=model(provisioning="updating"),
+                instances=None,
+                rolling_upgrade=None,
+                tried=Tried(Upgrade(("0",), NEW), NOW - timedelta(minutes=10)),
+            ),
+            id="busy with our own step",
         ),
         pytest.param(observed(instances=fleet(rest="upgraded"), rolling_upgrade=None), id="settled"),
         pytest.param(
@@ -408,9 +419,107 @@ def test_a_step_that_azure_accepted_and_that_shows_no_effect_is_not_repeated_at_
 
 def test_a_withheld_step_says_when_it_was_asked_for_and_when_it_will_be_again() -> None:
     tried = Tried(Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=1))
-    assert decided(spec(), observed(tried=tried)).line.endswith(
-        "; asked at 08:59:00 and nothing has changed yet, asking again at 09:04:00"
+    assert decided(spec(), observed(tried=tried)).line == (
+        "NoEffect: Azure was asked at 08:59:00 for 24.04.202601140 on instances 0, 5, which is not so yet; "
+        "it is asked again after 09:04:00"
     )
+
+
+@pytest.mark.parametrize(
+    ("desired", "instances", "is_withheld"),
+    [
+        pytest.param(spec(by=By.BATCH), fleet(), True, id="the ordering was edited meanwhile"),
+        pytest.param(spec(), fleet(outdated(3, health="unhealthy")), True, id="another instance fell sick"),
+        pytest.param(
+            spec(),
+            fleet(instance(0), instance(5)),
+            False,
+            id="the list shows that they are done",
+        ),
+        pytest.param(
+            spec(),
+            fleet(
+                *(outdated(n, provisioning="failed", health="unknown", since=NOW) for n in (0, 5)),
+                outdated(3, health="unhealthy"),
+            ),
+            True,
+            id="they failed, and are the next again",
+        ),
+        pytest.param(
+            spec(image=FIX),
+            fleet(*(instance(n, latest_model=False) for n in (0, 5))),
+            False,
+            id="they are done, and a new commit wants another image",
+        ),
+    ],
+)
+def test_while_a_list_is_behind_no_other_upgrade_is_started(
+    desired: Any, instances: Any, is_withheld: bool
+) -> None:
+    tried = Tried(Upgrade(("0", "5"), NEW), NOW - timedelta(seconds=30))
+    seen = observed(model=model(image=desired.image), instances=instances, tried=tried)
+    assert (decided(desired, seen).reason == "NoEffect") is is_withheld
+
+
+@pytest.mark.parametrize(
+    ("image", "tried", "instances", "line"),
+    [
+        pytest.param(
+            OLD,
+            None,
+            fleet(outdated(0, provisioning="updating", since=NOW - timedelta(minutes=11))),
+            "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140",
+            id="a fix goes into the model",
+        ),
+        pytest.param(
+            NEW,
+            None,
+            fleet(outdated(0, provisioning="updating", since=NOW - timedelta(minutes=11))),
+            "Upgrading: update domain 0: upgrading 1 instance to 24.04.202601140 (web_0); 0 of 10 up to date",
+            id="then the stuck instance goes first",
+        ),
+        pytest.param(
+            NEW,
+            Tried(Upgrade(("0",), NEW), NOW - timedelta(minutes=11)),
+            fleet(outdated(0, provisioning="updating", since=NOW - timedelta(minutes=11))),
+            "HealthCheckFailed: update domain 0: web_0 (updating), not healthy within 10m of the last change; "
+            "no other instance is touched until then",
+            id="stuck on our own word to this image, it is waited for and told",
+        ),
+        pytest.param(
+            NEW,
+            None,
+            fleet(outdated(0, provisioning="updating", since=NOW - timedelta(minutes=9))),
+            "AzureBusy: Azure is at work on the scale set (updating)",
+            id="nothing is stuck: Azure is waited for",
+        ),
+    ],
+)
+def test_azure_at_work_for_too_long_does_not_bar_the_cure(
+    image: Any, tried: Any, instances: Any, line: str
+) -> None:
+    seen = observed(model=model(image=image, provisioning="updating"), instances=instances, tried=tried)
+    assert decided(spec(), seen).line == line
+
+
+def test_a_failed_instance_that_serves_costs_something_and_does_not_go_first() -> None:
+    instances = fleet(outdated(1, provisioning="failed"), outdated(3, health="unhealthy"))
+    assert decided(spec(), observed(instances=instances)).step == Upgrade(("3",), NEW)
+
+
+@pytest.mark.parametrize("by", By)
+def test_a_scale_set_of_none_is_up_to_date_whatever_it_goes_by(by: By) -> None:
+    assert decided(spec(by=by), observed(model=model(capacity=0), instances=())).reason == "UpToDate"
+
+
+def test_a_patch_without_an_etag_cannot_be_made() -> None:
+    with pytest.raises(ValueError, match="names the etag that was seen"):
+        PatchModel(NEW, "")
+
+
+def test_a_patch_to_the_same_image_is_the_same_step_whatever_the_etag() -> None:
+    tried = Tried(PatchModel(NEW, '"3"'), NOW - timedelta(minutes=1))
+    assert decided(spec(), observed(model=model(image=OLD), tried=tried)).reason == "NoEffect"
 
 
 def test_another_image_is_another_step_and_is_not_withheld() -> None:

@@ -19,9 +19,24 @@ from tests.build import NOW, instance
         pytest.param({"health": "unknown"}, State.BROKEN, id="unknown health is unhealthy"),
         pytest.param({"health": ""}, State.RETURNING, id="its extension has not spoken yet"),
         pytest.param(
-            {"health": "", "latest_model": False},
+            {
+                "health": "",
+                "latest_model": False,
+                "has_health_extension": False,
+                "since": NOW - timedelta(minutes=5),
+            },
             State.BACK,
             id="not on the model that brought the extension",
+        ),
+        pytest.param(
+            {"health": "", "latest_model": False, "since": NOW - timedelta(hours=1)},
+            State.RETURNING,
+            id="its extension has not spoken, and the model has moved on since",
+        ),
+        pytest.param(
+            {"health": "", "latest_model": False, "has_health_extension": False},
+            State.RETURNING,
+            id="started moments ago, and does not show yet what it carries",
         ),
         pytest.param({"provisioning": "creating", "power": ""}, State.RETURNING, id="being created"),
         pytest.param({"provisioning": "updating", "power": "stopped"}, State.RETURNING, id="being upgraded"),
@@ -36,9 +51,7 @@ from tests.build import NOW, instance
         pytest.param({"power": "deallocated", "health": ""}, State.DEALLOCATED, id="deallocated"),
         pytest.param({"power": "deallocating", "health": ""}, State.DEALLOCATED, id="being deallocated"),
         pytest.param(
-            {"power": "deallocated", "provisioning": "failed"},
-            State.DEALLOCATED,
-            id="evicted for good, so failed",
+            {"power": "deallocated", "provisioning": "failed"}, State.BROKEN, id="failed to be allocated"
         ),
     ],
 )

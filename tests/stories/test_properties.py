@@ -1,14 +1,15 @@
 """Safety and liveness, from any state that an interruption, people and bad luck can leave a scale set in."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from reconciler.simulator import Domain
-from tests.stories.world import BASE, NEW, OLD, World, fleet, platform, scale_set, spec
+from reconciler.simulator import Domain, Reset, Status, Throttled
+from tests.stories.world import BASE, FIX, NEW, OLD, World, fleet, platform, scale_set, spec
 
 OLD_URN = f"{':'.join(BASE.values())}:{OLD}"
 NEW_URN = f"{':'.join(BASE.values())}:{NEW}"
@@ -36,9 +37,40 @@ TOPOLOGIES: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+# What may come between: to the daemon, to the specs, to the scale set and to the calls.
+EVENTS: dict[str, Callable[[World], None]] = {
+    "killed": World.restart,
+    "a commit": lambda world: world.merge(_edited(world, image=platform(FIX))),
+    "a revert": lambda world: world.merge(_edited(world, image=platform(NEW))),
+    "smaller batches": lambda world: world.merge(_edited(world, rollout=_rollout(world) | {"maxBatch": 2})),
+    "an extension by policy": lambda world: world.azure.scale_set("web").add_extension(
+        "x", "Contoso", "Agent"
+    ),
+    "an etag that moves": lambda world: world.azure.scale_set("web").bump_etag(),
+    "scaling out": lambda world: world.azure.scale_set("web").scale_to(18),
+    "no list": lambda world: world.azure.faults.arm(
+        "scaleSets.list", Status(503, "ServerTimeout", ""), times=2
+    ),
+    "a lost answer": lambda world: world.azure.faults.arm("*", Reset(lost_answer=True)),
+    "throttling": lambda world: world.azure.faults.arm("*", Throttled(timedelta(seconds=45))),
+    "a conflict": lambda world: world.azure.faults.arm(
+        "scaleSets.manualUpgrade", Status(409, "Conflict", "")
+    ),
+}
+
+
+def _rollout(world: World) -> dict[str, Any]:
+    return dict(world.source.documents["web"]["spec"]["rollout"])
+
+
+def _edited(world: World, **changes: Any) -> dict[str, Any]:
+    document = world.source.documents["web"]
+    return {**document, "spec": {**document["spec"], **changes}}
+
+
 @st.composite
-def interrupted(draw: st.DrawFn) -> tuple[World, str, int]:
-    """A world in any state, the ordering its spec goes by, and after how many steps the daemon is killed."""
+def interrupted(draw: st.DrawFn) -> tuple[World, str, list[tuple[int, str]]]:
+    """A world in any state, the ordering its spec goes by, and what happens after how many steps each."""
     topology, by = draw(st.sampled_from(TOPOLOGIES))
     capacity = draw(st.integers(1, 16))
     states = [
@@ -49,14 +81,18 @@ def interrupted(draw: st.DrawFn) -> tuple[World, str, int]:
     found = scale_set(
         capacity=capacity,
         image=platform(draw(st.sampled_from([OLD, NEW]))),
-        health=draw(st.sampled_from(["extension", "probe", "none"])),
+        health=draw(st.sampled_from(["extension", "binaryExtension", "probe", "none"])),
         instanceStates=[state for state in states if len(state) > 1],
         protected=[str(number) for number in draw(st.sets(st.integers(0, capacity - 1), max_size=2))],
         **topology,
     )
     batch = draw(st.sampled_from(["20%", "100%", 1, 3]))
-    world = World(fleet(found), spec(rollout={"by": by, "maxBatch": batch}))
-    return world, by, draw(st.integers(0, 40))
+    world = World(fleet(found), spec(rollout={"by": by, "maxBatch": batch}, interval="24h"))
+    return (
+        world,
+        by,
+        draw(st.lists(st.tuples(st.integers(1, 15), st.sampled_from(sorted(EVENTS))), max_size=5)),
+    )
 
 
 def key(by: str) -> Any:
@@ -73,36 +109,42 @@ def key(by: str) -> Any:
 
 
 @settings(
-    max_examples=60,
+    max_examples=100,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
 )
+@pytest.mark.timeout(600)  # a hundred rollouts, each through a few hundred calls of the SDK
 @given(interrupted())
 def test_from_any_state_a_rollout_finishes_and_never_has_two_domains_away(
-    found: tuple[World, str, int],
+    found: tuple[World, str, list[tuple[int, str]]],
 ) -> None:
-    world, by, steps = found
-    for _ in range(steps):
-        world.step()
-    world.restart()
+    world, by, events = found
+    for steps, event in events:
+        for _ in range(steps):
+            world.step()
+        EVENTS[event](world)
+    world.rest(timedelta(minutes=3))
     world.run(limit=timedelta(hours=24))
 
     assert world.azure.record.most_domains_away("web", key=key(by)) <= 1
+    wanted = world.source.documents["web"]["spec"]["image"]["platform"]["version"]
+    assert wanted in world.lines()["web"]
+    assert world.lines()["web"].startswith(("UpToDate: ", "InstancesLeftOut: "))
     stays = {
         each.id
         for each in world.azure.scale_set("web").instances
         if each.state[1] == "deallocated" or each.id in world.declared["scaleSets"][0]["protected"]
     }
     images = world.azure.record.images("web")
-    assert {id_ for id_, image in images.items() if image != NEW_URN} <= stays
-    assert world.lines()["web"].startswith(("UpToDate: ", "InstancesLeftOut: "))
+    assert {id_ for id_, image in images.items() if not image.endswith(wanted)} <= stays
 
     upgrades = [
         x.body["instanceIds"] for x in world.azure.record.requests if x.operation == "scaleSets.manualUpgrade"
     ]
     assert all(upgrades), "an empty list of instance ids reached Azure"
+    world.azure.faults.disarm()
     asked = len(world.requests())
     world.rest(timedelta(minutes=30))
     assert set(world.requests()[asked:]) <= {"scaleSets.list"}, "a settled fleet was not left in peace"

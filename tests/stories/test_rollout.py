@@ -1,9 +1,14 @@
 """Whole rollouts through the real SDK, judged by the simulator's own record."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
 
+from reconciler.azure.compute import Compute
+from reconciler.rollout.observed import RollingUpgrade
+from reconciler.spec.scale_set import Target
 from tests.stories.world import BAD, FIX, NEW, OLD, SUBSCRIPTION, World, fleet, platform, scale_set, spec
 
 
@@ -176,7 +181,7 @@ def test_a_suspended_spec_is_left_alone_until_it_is_not() -> None:
     assert images(world) == {NEW}
 
 
-def test_a_scale_set_that_is_not_there_is_said_and_followed_once_it_is() -> None:
+def test_a_scale_set_that_is_not_there_is_said() -> None:
     world = World(fleet(scale_set("other")), spec()).run()
     assert world.lines()["web"] == (
         f"NotFound: there is no scale set /subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/"
@@ -191,3 +196,65 @@ def test_a_native_rolling_upgrade_is_waited_for() -> None:
     assert world.lines()["web"].startswith(("NativeUpgradeInProgress", "AzureBusy"))
     world.run()
     assert images(world) == {NEW}
+
+
+def test_a_health_extension_that_has_not_spoken_yet_is_waited_for_whatever_becomes_of_the_model() -> None:
+    silent = scale_set(health="binaryExtension")
+    world = World(fleet(silent, timings={"health": "8m"}), spec())
+    world.run(lambda: world.azure.scale_set("web").instance("0").state[0::2] == ("succeeded", "initializing"))
+    world.azure.scale_set("web").add_extension("Antimalware", "Microsoft.Azure.Security", "IaaSAntimalware")
+    world.rest(timedelta(minutes=2))
+    world.merge(spec(version=FIX))
+    world.run()
+    assert images(world) == {FIX}
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+def test_a_spec_that_is_renamed_in_the_middle_goes_on_with_the_same_scale_set() -> None:
+    world = World(fleet(scale_set()), spec())
+    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 2)
+    renamed = spec("front", target=spec()["spec"]["target"])
+    world.unmerge("web")
+    world.merge(renamed)
+    world.run()
+    assert world.lines() == {"front": f"UpToDate: all 20 instances run {NEW}"}
+    assert world.requests().count("scaleSets.manualUpgrade") == 5
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+def test_two_specs_that_swap_their_scale_sets_are_each_about_the_other_one() -> None:
+    world = World(fleet(scale_set("a"), scale_set("b")), spec("a", NEW), spec("b", FIX))
+    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 3)
+    world.merge(
+        spec("a", NEW, target=spec("b")["spec"]["target"]), spec("b", FIX, target=spec("a")["spec"]["target"])
+    )
+    world.run()
+    assert (images(world, "a"), images(world, "b")) == ({FIX}, {NEW})
+    assert world.azure.record.most_domains_away("a") == 1
+    assert world.azure.record.most_domains_away("b") == 1
+
+
+class Editing(Compute):
+    """A door behind which a commit lands between a look and its step."""
+
+    landing: ClassVar[list[Callable[[], None]]] = []
+
+    def rolling_upgrade(self, target: Target) -> RollingUpgrade:
+        for land in self.landing:
+            land()
+        return super().rolling_upgrade(target)
+
+
+def test_a_commit_that_lands_between_a_look_and_its_step_stops_the_step() -> None:
+    world = World(fleet(scale_set()), spec(), compute=Editing)
+
+    def land() -> None:
+        world.merge(spec(suspend=True))
+        world.reconciliation.sweep()
+
+    Editing.landing[:] = [land]
+    world.step()
+    assert world.lines()["web"].startswith("Conflict: the spec has changed since the look; deciding anew")
+    world.run()
+    assert world.lines()["web"].startswith("Suspended")
+    assert "scaleSets.patch" not in world.requests()

@@ -12,6 +12,7 @@ import yaml
 from azure.core.credentials import AccessToken
 
 from reconciler.azure.compute import Compute
+from reconciler.daemon.board import Entry
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.reconciliation import Reconciliation
 from reconciler.daemon.settings import Settings
@@ -86,7 +87,11 @@ class Merged:
 class World:
     """A fleet in Azure, specs in git, and one daemon at a time."""
 
-    def __init__(self, declared: Mapping[str, Any], *documents: Mapping[str, Any]) -> None:
+    def __init__(
+        self, declared: Mapping[str, Any], *documents: Mapping[str, Any], compute: type[Compute] = Compute
+    ) -> None:
+        """`compute` may be a door to Azure that gets into the way."""
+        self._compute = compute
         self.clock = VirtualClock()
         self.declared = declared
         self.azure = Simulator.load(declared, self.clock)
@@ -102,7 +107,7 @@ class World:
 
     def restart(self) -> None:
         """Kill the daemon, with all that it had in memory, and start another."""
-        compute = Compute(credential=_Token(), transport=self.azure.transport(), now=self.clock.now)
+        compute = self._compute(credential=_Token(), transport=self.azure.transport(), now=self.clock.now)
         specs = Specs(self.source, self.clock.now)
         self.reconciliation = Reconciliation(specs, compute, Settings(), now=self.clock.now)
         self._sweep_at = self.clock.now()
@@ -110,12 +115,12 @@ class World:
 
     def step(self) -> None:
         """Go to the next sweep or follow-up, and run it."""
-        due = min(self._follow_ups, key=lambda name: self._follow_ups[name], default=None)
+        due = min(self._follow_ups, key=lambda key: self._follow_ups[key], default=None)
         if due is None or self._sweep_at <= self._follow_ups[due]:
             self._until(self._sweep_at)
             self._sweep_at += timedelta(minutes=1)
-            for name in self.reconciliation.sweep():
-                self._tick(name)
+            for key in self.reconciliation.sweep():
+                self._tick(key)
         else:
             self._until(self._follow_ups[due])
             self._tick(due)
@@ -131,6 +136,12 @@ class World:
             assert self.clock.now() < end, f"not there after {limit}: {self.lines()}"
         return self
 
+    def unmerge(self, *names: str) -> None:
+        """A commit that removes these documents."""
+        self.source.number += 1
+        for name in names:
+            del self.source.documents[name]
+
     def rest(self, span: timedelta) -> None:
         """Let the daemon work for `span`, whatever it finds to do."""
         end = self.clock.now() + span
@@ -141,6 +152,10 @@ class World:
         entries = self.reconciliation.board.entries()
         return {entry.desired.name: entry.outcome.line if entry.outcome else "" for entry in entries}
 
+    def entry(self, name: str = "web") -> Entry:
+        """What the board knows of one scale set."""
+        return next(each for each in self.reconciliation.board.entries() if each.desired.name == name)
+
     def reasons(self, name: str = "web") -> list[str]:
         """Every reason there was about one scale set, repetitions told once."""
         told = [outcome.reason for outcome in self.outcomes if outcome.name == name]
@@ -150,14 +165,14 @@ class World:
         """The operations asked of Azure so far."""
         return [exchange.operation for exchange in self.azure.record.requests]
 
-    def _tick(self, name: str) -> None:
-        self._follow_ups.pop(name, None)
-        outcome = self.reconciliation.tick(name)
+    def _tick(self, key: str) -> None:
+        self._follow_ups.pop(key, None)
+        outcome = self.reconciliation.tick(key)
         if outcome is None:
             return
         self.outcomes.append(outcome)
         if outcome.again is not None:
-            self._follow_ups[name] = self.clock.now() + outcome.again
+            self._follow_ups[key] = self.clock.now() + outcome.again
 
     def _until(self, moment: datetime) -> None:
         if moment > self.clock.now():

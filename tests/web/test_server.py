@@ -47,7 +47,7 @@ def rolling() -> Board:
     survey = Survey((Tally(first, 2, 2, 0), Tally(second, 2, 0, 1)))
     step = Upgrade(("1",), NEW)
     outcome = Outcome("web", COMMIT, NOW, "Upgrading", "update domain 1", Standing.RECONCILING, step)
-    board.update("web", outcome=outcome, survey=survey)
+    board.update(spec("web").target.key, outcome=outcome, survey=survey)
     return board
 
 

@@ -1,0 +1,52 @@
+"""Whether a step must wait for the one before it, which Azure accepted and of which nothing shows yet.
+
+What Azure lists may be behind what it accepted. So the same step is not asked for again at once; and while
+the instances of an upgrade are listed as they were, they may well be away, and no other upgrade is started.
+"""
+
+from datetime import timedelta
+
+from reconciler.rollout.observed import Instance, Observed
+from reconciler.rollout.step import PatchModel, Step, Tried, Upgrade
+from reconciler.rollout.wording import ailing, listed
+from reconciler.spec.image import same, short
+
+# Far longer than a list is behind; and an upgrade that failed is not helped by haste.
+_PATIENCE = timedelta(minutes=5)
+
+
+def effect_awaited(step: Step, observed: Observed) -> str:
+    """Why `step` must wait, in words, or "" where it need not."""
+    tried = observed.tried
+    if tried is None or observed.at - tried.at >= _PATIENCE:
+        return ""
+    named = _named(tried, observed)
+    is_unseen = isinstance(step, Upgrade) and any(not _shows(tried, each) for each in named)
+    if step != tried.step and not is_unseen:
+        return ""
+    unlike = [each for each in named if each.provisioning != "succeeded"]
+    return (
+        f"Azure was asked at {tried.at:%H:%M:%S} for {_said(tried.step)}, which is not so yet"
+        f"{f': {ailing(unlike)}' if unlike else ''}; it is asked again after {tried.at + _PATIENCE:%H:%M:%S}"
+    )
+
+
+def _named(tried: Tried, observed: Observed) -> list[Instance]:
+    """The instances that an upgrade which was tried names, as they are listed now."""
+    ids = tried.step.instance_ids if isinstance(tried.step, Upgrade) else ()
+    return [each for each in observed.instances or () if each.id in ids]
+
+
+def _shows(tried: Tried, instance: Instance) -> bool:
+    """Whether the list shows that something has become of this instance since."""
+    if instance.image is not None and same(instance.image, tried.step.image):
+        return True
+    return instance.provisioning != "succeeded" or instance.since is None or instance.since > tried.at
+
+
+def _said(step: Step) -> str:
+    match step:
+        case PatchModel(image=image):
+            return f"{short(image)} in the model"
+        case Upgrade(instance_ids=ids, image=image):
+            return f"{short(image)} on instances {listed(ids)}"

@@ -1,0 +1,22 @@
+"""Lists of instances and domains for one line of text, however large the scale set."""
+
+from collections.abc import Iterable
+
+from reconciler.rollout.health import ailment
+from reconciler.rollout.observed import Instance
+
+
+def listed(names: Iterable[str], most: int = 4) -> str:
+    """The first few names, and how many more there are.
+
+    >>> listed(["a", "b", "c", "d", "e", "f"])
+    'a, b, c, d and 2 more'
+    """
+    every = list(names)
+    more = f" and {len(every) - most} more" if len(every) > most else ""
+    return ", ".join(every[:most]) + more
+
+
+def ailing(instances: Iterable[Instance]) -> str:
+    """Each by name, with what is wrong with it."""
+    return listed(f"{each.name} ({ailment(each)})" for each in instances)

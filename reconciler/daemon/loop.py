@@ -109,14 +109,14 @@ class Loop:
             if self._stopping.is_set() or (key in self._due and self._due[key] <= at):
                 return
             self._due[key] = at
-        self._scheduler.add_job(
-            self._tick,
-            DateTrigger(at, timezone=UTC),
-            args=[key],
-            id=f"tick {key}",
-            replace_existing=True,
-            max_instances=_NO_LIMIT,
-        )
+            self._scheduler.add_job(
+                self._tick,
+                DateTrigger(at, timezone=UTC),
+                args=[key],
+                id=f"tick {key}",
+                replace_existing=True,
+                max_instances=_NO_LIMIT,
+            )
 
     def _sweep(self) -> None:
         with self._job() as may:

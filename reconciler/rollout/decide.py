@@ -81,11 +81,12 @@ def _busy(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Loo
     busy = Decision(Reason.AZURE_BUSY, f"Azure is at work on the scale set ({model.provisioning})", soon=True)
     if model.provisioning != "updating":
         return busy
-    if observed.tried and observed.at - observed.tried.at <= desired.health.timeout:
+    tried = observed.tried
+    if tried and isinstance(tried.step, Upgrade) and observed.at - tried.at <= desired.health.timeout:
         return busy
     if observed.instances is None:
         return Look.INSTANCES
-    stuck = any(_overdue(each, desired, observed.at) for each in observed.instances if _moving(each))
+    stuck = any(_overdue(each, desired, observed.at) for each in observed.instances if _in_transition(each))
     return None if stuck else busy
 
 
@@ -100,12 +101,16 @@ def _roll(desired: ScaleSet, model: Model, observed: Observed, instances: Sequen
 
     standing = {each.id: state(each, model.health_source, observed.at) for each in instances}
     staying = [each for each in instances if standing[each.id] is not State.LEAVING]
-    outdated = [each for each in staying if not _up_to_date(each, desired)]
+    # Stuck on its way to another image than the desired one: to be cured, not to be waited for.
+    stuck = {
+        each.id
+        for each in staying
+        if standing[each.id] is State.RETURNING and not each.protected and _is_stuck(each, desired, observed)
+    }
+    outdated = [each for each in staying if each.id in stuck or not _up_to_date(each, desired)]
     behind = frozenset(each.id for each in outdated)
     counts = survey(staying, domain_of, standing, behind)
 
-    # Stuck on its way to another image than the desired one: to be cured, not to be waited for.
-    stuck = {each.id for each in outdated if _moving(each) and _is_stuck(each, desired, observed)}
     awaited = [
         each
         for each in staying
@@ -146,8 +151,12 @@ def _unread(model: Model, instances: Sequence[Instance]) -> str:
 
 def _up_to_date(instance: Instance, desired: ScaleSet) -> bool:
     """Judged by the image it runs. `latestModelApplied` also turns false for other people's changes."""
-    on_image = instance.image is not None and same(instance.image, desired.image)
-    return on_image and (instance.latest_model or desired.rollout.converge is Converge.IMAGE)
+    if instance.image is None or not same(instance.image, desired.image):
+        return False
+    if instance.latest_model:
+        return True
+    # One that failed on its way to an image that has been reverted since shows the old one still.
+    return desired.rollout.converge is Converge.IMAGE and instance.provisioning != "failed"
 
 
 def _awaited(stands: State, *, outdated: bool) -> bool:
@@ -155,8 +164,8 @@ def _awaited(stands: State, *, outdated: bool) -> bool:
     return stands is State.RETURNING or (stands is State.BROKEN and not outdated)
 
 
-def _moving(instance: Instance) -> bool:
-    return instance.provisioning == "updating"
+def _in_transition(instance: Instance) -> bool:
+    return instance.provisioning not in {"succeeded", "failed"}
 
 
 def _overdue(instance: Instance, desired: ScaleSet, at: datetime) -> bool:
@@ -164,12 +173,16 @@ def _overdue(instance: Instance, desired: ScaleSet, at: datetime) -> bool:
 
 
 def _is_stuck(instance: Instance, desired: ScaleSet, observed: Observed) -> bool:
-    """Whether it has been moving for too long, and not on our own word to the image that is desired now."""
+    """Whether it has been returning for too long, and not to the image that is desired now.
+
+    It returns to that one if we sent it there, or if it is up to date and nothing takes it elsewhere.
+    """
     tried = observed.tried.step if observed.tried else None
     on_its_way = (
         isinstance(tried, Upgrade) and instance.id in tried.instance_ids and same(tried.image, desired.image)
     )
-    return _overdue(instance, desired, observed.at) and not on_its_way
+    stays = _up_to_date(instance, desired) and (instance.latest_model or not _in_transition(instance))
+    return _overdue(instance, desired, observed.at) and not on_its_way and not stays
 
 
 def _waiting(

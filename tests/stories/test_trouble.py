@@ -11,7 +11,7 @@ from reconciler.rollout.observed import Instance, Model
 from reconciler.simulator import OperationFails, Request, Reset, Status, Throttled, Timeout, Truncated
 from reconciler.simulator.faults import Fault
 from reconciler.spec.scale_set import Target
-from tests.stories.world import BAD, FIX, NEW, OLD, SUBSCRIPTION, World, fleet, scale_set, spec
+from tests.stories.world import NEW, OLD, SUBSCRIPTION, World, fleet, scale_set, spec
 
 FAULTS: list[Fault] = [
     Status(500, "InternalServerError", "Oops."),
@@ -163,20 +163,6 @@ def test_throttling_of_one_scale_set_holds_up_no_other() -> None:
     assert world.clock.now() - start < timedelta(minutes=20)
     world.run()
     assert world.lines()["a"] == f"UpToDate: all 5 instances run {NEW}"
-
-
-def test_an_image_that_never_boots_is_told_and_does_not_bar_its_fix() -> None:
-    never = f"Canonical:ubuntu-24_04-lts:server:{BAD}"
-    declared = fleet(scale_set(capacity=10))
-    declared["images"]["bad"] = [{"image": never, "boots": "never"}]
-    world = World(declared, spec(version=BAD))
-    world.run(lambda: world.lines()["web"].startswith("HealthCheckFailed"), limit=timedelta(hours=1))
-    world.rest(timedelta(hours=1))
-    assert world.requests().count("scaleSets.manualUpgrade") == 1
-    world.merge(spec(version=FIX))
-    world.run(limit=timedelta(hours=1))
-    assert world.lines() == {"web": f"UpToDate: all 10 instances run {FIX}"}
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 def test_a_scale_set_that_is_deleted_is_not_found() -> None:

@@ -1,0 +1,115 @@
+"""Instances that do not come back, and how a fix gets to them all the same."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.simulator import OperationFails
+from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, scale_set, spec
+
+HOUR = timedelta(hours=1)
+
+
+def never(*scale_sets: dict[str, Any]) -> dict[str, Any]:
+    """A fleet in which an instance on BAD never boots: Azure is at work on it for ever."""
+    declared = fleet(*scale_sets)
+    declared["images"]["bad"] = [{"image": f"Canonical:ubuntu-24_04-lts:server:{BAD}", "boots": "never"}]
+    return declared
+
+
+def failing(declared: dict[str, Any], *, timeout: str = "10m") -> World:
+    """A world in which the rollout of BAD has come to its end."""
+    world = World(declared, spec(version=BAD, health={"timeout": timeout}))
+    return world.run(lambda: world.lines()["web"].startswith("HealthCheckFailed"))
+
+
+def upgrades(world: World) -> list[list[str]]:
+    return [
+        exchange.body["instanceIds"]
+        for exchange in world.azure.record.requests
+        if exchange.operation == "scaleSets.manualUpgrade" and exchange.status == 202
+    ]
+
+
+def is_on(world: World, version: str) -> bool:
+    images = world.azure.record.images("web").values()
+    return all(image.endswith(version) for image in images) and world.lines()["web"].startswith("UpToDate")
+
+
+def test_an_image_that_never_boots_is_told_and_does_not_bar_its_fix() -> None:
+    world = failing(never(scale_set(capacity=10)))
+    world.rest(HOUR)
+    assert upgrades(world) == [["0", "5"]]
+    world.merge(spec(version=FIX))
+    world.run(limit=HOUR)
+    assert is_on(world, FIX)
+    assert upgrades(world)[:2] == [["0", "5"], ["0", "5"]]
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+def test_nor_does_it_bar_a_revert() -> None:
+    world = failing(never(scale_set(capacity=10)))
+    world.merge(spec(version=OLD))
+    world.run(limit=HOUR)
+    assert is_on(world, OLD)
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+def test_a_fix_does_not_wait_for_the_timeout_a_second_time() -> None:
+    world = failing(never(scale_set(capacity=10)), timeout="2h")
+    merged = world.clock.now()
+    world.merge(spec(version=FIX, health={"timeout": "2h"}))
+    world.run(lambda: len(upgrades(world)) == 2)
+    assert world.clock.now() - merged < timedelta(minutes=10)
+
+
+def test_an_instance_that_scales_out_on_an_image_that_never_boots_does_not_bar_the_fix() -> None:
+    world = World(never(scale_set(capacity=10)), spec(version=BAD))
+    world.run(lambda: "scaleSets.patch" in world.requests())
+    world.azure.scale_set("web").scale_to(11)
+    world.rest(timedelta(minutes=30))
+    world.merge(spec(version=FIX))
+    world.run(limit=2 * HOUR)
+    assert is_on(world, FIX)
+
+
+def test_a_health_extension_that_never_speaks_does_not_bar_the_fix() -> None:
+    world = failing(fleet(scale_set(capacity=10), timings={"health": "30h"}))
+    world.merge(spec(version=FIX))
+    world.rest(2 * HOUR)
+    assert upgrades(world) == [["0", "5"], ["0", "5"]]
+
+
+@pytest.mark.parametrize("health", ["extension", "none"])
+def test_an_upgrade_that_failed_does_not_bar_a_revert(health: str) -> None:
+    world = World(fleet(scale_set(capacity=10, health=health)), spec())
+    failure = OperationFails("VMExtensionProvisioningError", "VM has reported a failure.")
+    world.azure.faults.arm("scaleSets.manualUpgrade", failure)
+    world.run(lambda: world.lines()["web"].startswith("NoEffect"))
+    world.merge(spec(version=OLD))
+    world.run(limit=HOUR)
+    assert is_on(world, OLD)
+
+
+def test_a_fix_merged_into_an_upgrade_that_is_slow_and_not_stuck_waits_for_it() -> None:
+    world = World(fleet(scale_set(capacity=10), timings={"upgrade": "12m"}), spec(health={"timeout": "5m"}))
+    world.run(lambda: world.lines()["web"].startswith("HealthCheckFailed"))
+    world.merge(spec(version=FIX, health={"timeout": "5m"}))
+    world.run()
+    assert is_on(world, FIX)
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+@pytest.mark.parametrize("every", [0, 2, 5], ids="killed every {} steps".format)
+def test_a_timeout_shorter_than_an_upgrade_neither_stops_a_rollout_nor_doubles_a_step(every: int) -> None:
+    slow = fleet(scale_set(capacity=10), timings={"upgrade": "90s"})
+    world = World(slow, spec(health={"timeout": "1m"}))
+    for _ in range(20 if every else 0):
+        for _ in range(every):
+            world.step()
+        world.restart()
+    world.run()
+    assert is_on(world, NEW)
+    assert upgrades(world) == [["0", "5"], ["1", "6"], ["2", "7"], ["3", "8"], ["4", "9"]]
+    assert world.azure.record.most_domains_away("web") == 1

@@ -124,4 +124,7 @@ def domain_key(domain: Domain) -> tuple[object, ...]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("\ninterrupted")

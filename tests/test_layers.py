@@ -70,7 +70,7 @@ def test_every_room_is_known_here() -> None:
     assert {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()} == set(ROOMS)
 
 
-def test_the_decision_and_the_specs_read_no_clock_and_no_environment() -> None:
+def test_the_decision_reads_no_clock_and_no_environment() -> None:
     impure = {"time", "os", "socket", "logging", "threading", "random", "subprocess"}
     found = {
         f"{file.name}: {name}"

@@ -112,28 +112,37 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
         "--specs",
         type=click.Path(path_type=Path),
         envvar="RECONCILER_SPECS",
+        show_envvar=True,
         help="A directory of specs.  [default: specs]",
     )
     @click.option(
         "--git",
         metavar="URL",
         envvar="RECONCILER_GIT",
+        show_envvar=True,
         help="A git repository of specs, fetched at every sweep, instead of --specs.",
     )
     @click.option(
-        "--branch", default="main", show_default=True, envvar="RECONCILER_BRANCH", help="Its branch."
+        "--branch",
+        default="main",
+        show_default=True,
+        envvar="RECONCILER_BRANCH",
+        show_envvar=True,
+        help="Its branch.",
     )
     @click.option(
         "--path",
         default="specs",
         show_default=True,
         envvar="RECONCILER_PATH",
+        show_envvar=True,
         help="The directory of specs in the repository.",
     )
     @click.option(
         "--clone",
         type=click.Path(path_type=Path, file_okay=False),
         envvar="RECONCILER_CLONE",
+        show_envvar=True,
         help="Where to keep the clone; may be lost at any time.  [default: a temporary directory]",
     )
     @click.option(
@@ -143,6 +152,7 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
         default=PUBLIC_CLOUD,
         show_default=True,
         envvar="RECONCILER_ARM_ENDPOINT",
+        show_envvar=True,
         help="Azure Resource Manager: of another cloud, or of `reconciler simulate`.",
     )
     @click.option(
@@ -151,6 +161,7 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
         default="subscription",
         show_default=True,
         envvar="RECONCILER_LIST_BY",
+        show_envvar=True,
         help="What one list of scale sets covers; resourceGroup needs no role on the subscription.",
     )
     @functools.wraps(command)

@@ -20,10 +20,10 @@ from reconciler.daemon import report
 @click.option(
     "--detailed-exitcode",
     is_flag=True,
-    help="Exit 0: nothing to change, 1: error, 2: something to change. As Terraform does.",
+    help="Exit 0: all as declared or suspended, 1: error, 2: not (yet) as declared. As Terraform does.",
 )
 def plan(*, fleet: Fleet, output: str, detailed_exitcode: bool) -> None:
-    """Show what would be done next about each scale set, and why.
+    """Show what a daemon would do next about each scale set, and why.
 
     Reads the specs and Azure, and writes to neither. Exit 0 when every scale set could be planned, else 1.
     """
@@ -42,7 +42,7 @@ def plan(*, fleet: Fleet, output: str, detailed_exitcode: bool) -> None:
 
     if trouble or any(entry.outcome is None or entry.outcome.is_error for entry in board.entries()):
         sys.exit(1)
-    if detailed_exitcode and any(row["step"] for row in rows):
+    if detailed_exitcode and not board.is_as_declared:
         sys.exit(2)
 
 

@@ -17,7 +17,6 @@ from reconciler.cli.screen import Screen
 from reconciler.daemon import report
 from reconciler.daemon.board import Board
 from reconciler.daemon.loop import Loop
-from reconciler.daemon.outcome import Standing
 from reconciler.daemon.reconciliation import Reconciliation
 from reconciler.daemon.settings import Settings
 from reconciler.spec.duration import written
@@ -43,6 +42,7 @@ class _Stopped(BaseException):
     default="1m",
     show_default=True,
     envvar="RECONCILER_SWEEP",
+    show_envvar=True,
     help="How often the specs are read and the whole fleet is listed.",
 )
 @click.option(
@@ -51,6 +51,7 @@ class _Stopped(BaseException):
     default="15s",
     show_default=True,
     envvar="RECONCILER_FOLLOW_UP",
+    show_envvar=True,
     help="How soon a scale set that is rolling is looked at again.",
 )
 @click.option(
@@ -58,6 +59,7 @@ class _Stopped(BaseException):
     type=Address(),
     metavar="HOST:PORT",
     envvar="RECONCILER_LISTEN",
+    show_envvar=True,
     help="Where /livez, /readyz, /metrics and /status are served.  [default: 127.0.0.1:8080; "
     "nowhere with --once or --until-settled]",
 )
@@ -169,5 +171,4 @@ def _as_declared(board: Board) -> bool:
     """Whether all is well: specs without mistakes, at least read once, and every scale set as they say."""
     if board.last_sweep is None or board.last_sweep.trouble:
         return False
-    outcomes = [entry.outcome for entry in board.entries()]
-    return all(each and each.standing in {Standing.READY, Standing.SUSPENDED} for each in outcomes)
+    return board.is_as_declared

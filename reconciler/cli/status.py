@@ -21,6 +21,7 @@ from reconciler.daemon import report
     default="http://127.0.0.1:8080",
     show_default=True,
     envvar="RECONCILER_SERVER",
+    show_envvar=True,
     help="Where the daemon listens.",
 )
 @fleet_options
@@ -33,7 +34,7 @@ def status(*, fleet: Fleet, server: str, output: str) -> None:
     """
     shown = _asked(server)
     if shown is None:
-        click.echo(f"no daemon answers at {server}; looking myself", err=True)
+        click.echo(f"no daemon answers at {server}: looking myself; each step is what one would do", err=True)
         shown = report.board(fleet.reconciliation().once(act=False))
     trouble = (shown["sweep"] or {}).get("trouble") or ()
     for line in trouble:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
 
-from reconciler.daemon.outcome import Outcome
+from reconciler.daemon.outcome import Outcome, Standing
 from reconciler.rollout.observed import Model
 from reconciler.rollout.step import Tried
 from reconciler.rollout.survey import Survey
@@ -63,6 +63,12 @@ class Board:
         with self._lock:
             return tuple(sorted(self._entries.values(), key=lambda entry: entry.desired.name))
 
+    @property
+    def is_as_declared(self) -> bool:
+        """Whether every scale set is as its spec says, or suspended."""
+        outcomes = [entry.outcome for entry in self.entries()]
+        return all(each and each.standing in {Standing.READY, Standing.SUSPENDED} for each in outcomes)
+
     def get(self, key: str) -> Entry | None:
         with self._lock:
             return self._entries.get(key)
@@ -74,9 +80,12 @@ class Board:
             gone = [self._entries.pop(key) for key in self._entries.keys() - wanted.keys()]
             for key, desired in wanted.items():
                 known = self._entries.get(key)
-                self._entries[key] = (
-                    replace(known, desired=desired, commit=commit) if known else Entry(desired, commit)
-                )
+                if known is None:
+                    self._entries[key] = Entry(desired, commit)
+                    continue
+                # What was counted against another image says nothing about this one.
+                survey = known.survey if known.desired.image == desired.image else None
+                self._entries[key] = replace(known, desired=desired, commit=commit, survey=survey)
             return tuple(sorted(entry.desired.name for entry in gone))
 
     def update(self, key: str, **changes: object) -> None:

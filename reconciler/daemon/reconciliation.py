@@ -14,7 +14,7 @@ from reconciler.azure.compute import Compute, Scope
 from reconciler.azure.failure import AzureFailure, Conflict
 from reconciler.daemon.attention import due, moved
 from reconciler.daemon.board import Board, Entry, Sweep
-from reconciler.daemon.outcome import Outcome, bug, decided, failed, rest_after
+from reconciler.daemon.outcome import Outcome, Standing, bug, decided, failed, rest_after
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
 from reconciler.rollout.decide import decide
@@ -24,6 +24,14 @@ from reconciler.rollout.step import Tried
 from reconciler.spec.scale_set import ScaleSet
 
 _log = logging.getLogger("reconciler")
+
+_LEVELS = {
+    Standing.READY: logging.INFO,
+    Standing.RECONCILING: logging.INFO,
+    Standing.SUSPENDED: logging.INFO,
+    Standing.FAILING: logging.WARNING,
+    Standing.STALLED: logging.WARNING,
+}
 
 
 class Reconciliation:
@@ -52,6 +60,7 @@ class Reconciliation:
         """Read the specs, list the fleet, and give the keys of the scale sets that are due for a tick."""
         self._specs.refresh()
         gone = self.board.declare(self._specs.scale_sets, self._specs.commit)
+        self._tell_commit()
         for name in gone:
             _log.info("%s: no spec names it any more; it is left as it is", name)
         at = self._now()
@@ -91,13 +100,13 @@ class Reconciliation:
             outcome = bug(name, entry.commit, self._now(), error)
         if entry.outcome is None or entry.outcome.line != outcome.line:
             # That Azure is at work was to be expected after our own step, and says nothing new.
-            level = logging.DEBUG if outcome.reason == Reason.AZURE_BUSY else logging.INFO
+            level = logging.DEBUG if outcome.reason == Reason.AZURE_BUSY else _LEVELS[outcome.standing]
             _log.log(level, "%s: %s", name, outcome.line)
         self.board.update(
             key,
             outcome=outcome,
             decided=entry.desired,
-            survey=outcome.survey or entry.survey,
+            survey=(outcome.survey or entry.survey) if _is_about(entry, self.board.get(key)) else None,
             tried=Tried(outcome.step, outcome.at) if outcome.step and act else entry.tried,
         )
         return outcome
@@ -197,11 +206,29 @@ class Reconciliation:
             target.subscription.casefold(), target.resource_group.casefold() if self._by_group else None
         )
 
+    def _tell_commit(self) -> None:
+        """Log once what specs are in force: the answer to "did it see my merge?"."""
+        known = self.board.last_sweep
+        since = self._specs.in_force_since
+        if since is None or (
+            known and (known.commit, known.subject) == (self._specs.commit, self._specs.subject)
+        ):
+            return
+        number = len(self._specs.scale_sets)
+        _log.info("%s in force: %d scale set%s", self._specs, number, "" if number == 1 else "s")
+
     def _tell(self, trouble: tuple[str, ...]) -> None:
         """Log what is wrong outside any one scale set, once when it begins and once when it ends."""
         known = self.board.last_sweep.trouble if self.board.last_sweep else ()
         for line in trouble:
             if line not in known:
                 _log.error("%s", line)
+        if self._specs.trouble and set(trouble) - set(known) and self._specs.in_force_since:
+            _log.error("%s stays in force", self._specs)
         if known and not trouble:
             _log.info("the trouble with the specs or the list of scale sets is over")
+
+
+def _is_about(entry: Entry, latest: Entry | None) -> bool:
+    """Whether what was counted for `entry` still says something, after a sweep may have changed the spec."""
+    return latest is not None and latest.desired.image == entry.desired.image

@@ -81,6 +81,10 @@ class Specs:
         self.trouble: tuple[str, ...] = ()
         self.in_force_since: datetime | None = None  # None: nothing could be read yet
 
+    def __str__(self) -> str:
+        """What is in force, for a log line."""
+        return f"commit {self.commit[:10]} ({self.subject})" if self.commit else self.subject
+
     def refresh(self) -> None:
         """Read the source again; keep what is in force where that fails."""
         try:

@@ -92,6 +92,7 @@ def build(fleet: Mapping[str, Any], cloud: Cloud) -> None:
     cloud.is_throttling = bool(fleet.get("throttling", False))
     cloud.catalogue.location = str(fleet.get("location", cloud.catalogue.location))
     _publish(known(fleet.get("images") or {}, "images", "images"), cloud)
+    seen: set[tuple[str, str]] = set()
     for number, entry in enumerate(rows(fleet.get("scaleSets"), "scaleSets")):
         place = f"scaleSets[{number}]"
         declared = known(entry, "scaleSet", place)
@@ -102,6 +103,10 @@ def build(fleet: Mapping[str, Any], cloud: Cloud) -> None:
         place = f"scaleSets[{number}] ({declared['name']})"
         mapping(declared.get("tags", {}), f"{place}.tags")
         for name in _names(declared, place):
+            group = str(declared.get("resourceGroup", "rg"))
+            if (group.lower(), name.lower()) in seen:
+                raise FleetError(f"{place}: {group}/{name} is there twice; rename one")
+            seen.add((group.lower(), name.lower()))
             try:
                 _scale_set(fleet, {**declared, "name": name}, cloud, place)
             except ArmError as problem:

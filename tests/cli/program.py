@@ -110,6 +110,7 @@ class Daemon:
     def __init__(self, *arguments: object, env: Mapping[str, str], cwd: Path) -> None:
         self._log = (cwd / "daemon.log").open("wb")
         self._path = cwd / "daemon.log"
+        env = {**env, "RECONCILER_CLONE": str(cwd / "clone of the daemon")}  # it may be killed
         options = ("--sweep", "1s", "--follow-up", "1s", "--listen", "127.0.0.1:0")
         self._process = subprocess.Popen(
             command("run", *options, *arguments),

@@ -34,6 +34,7 @@ def test_its_pages_answer_and_sigterm_ends_it_well(world: Azure, tmp_path: Path)
         assert daemon.ended() == 0
         assert daemon.log() == [
             f"INFO listening at {daemon.url}",
+            "INFO specs in force: 1 scale set",
             f"INFO web: UpToDate: all 3 instances run {OLD}",
             "INFO stopping: the ticks under way are finished first; another signal ends at once",
         ]

@@ -59,7 +59,7 @@ def behind(*ids: str) -> list[dict[str, Any]]:
             ["search", "nowhere"],
             ["--detailed-exitcode"],
             Ended(
-                0,
+                2,
                 [
                     "SCALE SET  STEP  UP TO DATE  WHY",
                     f"nowhere    -     -           NotFound: there is no scale set {TARGET}/nowhere",
@@ -68,7 +68,7 @@ def behind(*ids: str) -> list[dict[str, Any]]:
                 ],
                 err=[],
             ),
-            id="nothing to change, though one set is not there",
+            id="a set that is not there is not as declared, though nothing can be done about it",
         ),
     ],
 )

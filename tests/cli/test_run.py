@@ -61,9 +61,10 @@ def test_once_takes_one_step_of_each_set(tmp_path: Path) -> None:
         )
     assert done.code == 1, "not every set is as declared yet"
     assert sorted(events(done)) == [
-        f"INFO batch: {REFUSED}",
         f"INFO search: UpToDate: all 5 instances run {NEW}",
+        "INFO specs in force: 3 scale sets",
         f"INFO web: ModelDrift: the model is on {OLD}; setting its image to {NEW}",
+        f"WARNING batch: {REFUSED}",
     ]
     assert done.out[1:] == [
         "SCALE SET  STANDING     UP TO DATE  DOMAINS  WHY",

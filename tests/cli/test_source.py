@@ -84,7 +84,10 @@ def test_a_broken_commit_changes_nothing_and_is_told(world: Azure, remote: Remot
         }
         assert [(row["commit"], row["standing"]) for row in shown["scaleSets"]] == [(good, "Ready")]
         assert daemon.get("/readyz") == (200, "ok\n")
-        assert daemon.log()[-1] == f"ERROR {mistake}"
+        assert daemon.log()[-2:] == [
+            f"ERROR {mistake}",
+            f"ERROR commit {good[:10]} (Begin where we are) stays in force",
+        ]
         assert world.writes() == 0
 
         mended = remote.merge("Mend the slip", spec("web", version=OLD))
@@ -106,7 +109,10 @@ def test_a_remote_out_of_reach_changes_nothing_and_is_told(
         shown = daemon.status()
         assert shown["sweep"]["commit"] == good
         assert [(row["commit"], row["standing"]) for row in shown["scaleSets"]] == [(good, "Ready")]
-        assert daemon.log()[-1] == f"ERROR {lost}"
+        assert daemon.log()[-2:] == [
+            f"ERROR {lost}",
+            f"ERROR commit {good[:10]} (Begin where we are) stays in force",
+        ]
         assert daemon.get("/readyz") == (200, "ok\n")
 
         away.rename(remote.tree)

@@ -10,7 +10,7 @@ from tests.cli.program import Azure, azure, reconciler, write_specs
 from tests.stories.world import NEW, OLD, platform, scale_set, spec
 
 NOBODY = ("--server", "http://127.0.0.1:1")
-ALONE = "no daemon answers at http://127.0.0.1:1; looking myself"
+ALONE = "no daemon answers at http://127.0.0.1:1: looking myself; each step is what one would do"
 
 
 @pytest.fixture(scope="module")

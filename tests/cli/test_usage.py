@@ -36,47 +36,47 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         ),
         pytest.param(
             "plan --git file:///fleet.git --clone fleet.yaml",
-            "Invalid value for '--clone': Directory 'fleet.yaml' is a file.",
+            "Invalid value for '--clone' (env var: 'RECONCILER_CLONE'): Directory 'fleet.yaml' is a file.",
             id="a clone where a file is",
         ),
         pytest.param(
             "plan --arm-endpoint http://127.0.0.1:8443",
-            "Invalid value for '--arm-endpoint': 'http://127.0.0.1:8443' is not an https:// address, such as https://HOST",
+            "Invalid value for '--arm-endpoint' (env var: 'RECONCILER_ARM_ENDPOINT'): 'http://127.0.0.1:8443' is not an https:// address, such as https://HOST",
             id="a token is not sent in the clear",
         ),
         pytest.param(
             "plan --arm-endpoint https://",
-            "Invalid value for '--arm-endpoint': 'https://' is not an https:// address, such as https://HOST",
+            "Invalid value for '--arm-endpoint' (env var: 'RECONCILER_ARM_ENDPOINT'): 'https://' is not an https:// address, such as https://HOST",
             id="an address without a host",
         ),
         pytest.param(
             "plan --arm-endpoint https://[::1",
-            "Invalid value for '--arm-endpoint': 'https://[::1' is not an https:// address, such as https://HOST",
+            "Invalid value for '--arm-endpoint' (env var: 'RECONCILER_ARM_ENDPOINT'): 'https://[::1' is not an https:// address, such as https://HOST",
             id="half an address",
         ),
         pytest.param(
             "run --arm-endpoint https://azure:port",
-            "Invalid value for '--arm-endpoint': 'https://azure:port' is not an https:// address, such as https://HOST",
+            "Invalid value for '--arm-endpoint' (env var: 'RECONCILER_ARM_ENDPOINT'): 'https://azure:port' is not an https:// address, such as https://HOST",
             id="a port that is no number",
         ),
         pytest.param(
             "status --server daemon:8080",
-            "Invalid value for '--server': 'daemon:8080' is not an http:// or https:// address, such as https://HOST",
+            "Invalid value for '--server' (env var: 'RECONCILER_SERVER'): 'daemon:8080' is not an http:// or https:// address, such as https://HOST",
             id="a daemon without a scheme",
         ),
         pytest.param(
             "run --listen 8080",
-            "Invalid value for '--listen': '8080' is not of the form HOST:PORT, such as 127.0.0.1:8080",
+            "Invalid value for '--listen' (env var: 'RECONCILER_LISTEN'): '8080' is not of the form HOST:PORT, such as 127.0.0.1:8080",
             id="a port alone",
         ),
         pytest.param(
             "run --listen 127.0.0.1:99999",
-            "Invalid value for '--listen': '127.0.0.1:99999' is not of the form HOST:PORT, such as 127.0.0.1:8080",
+            "Invalid value for '--listen' (env var: 'RECONCILER_LISTEN'): '127.0.0.1:99999' is not of the form HOST:PORT, such as 127.0.0.1:8080",
             id="a port out of range",
         ),
         pytest.param(
             "run --sweep 0s",
-            "Invalid value for '--sweep': '0s' is not a duration of a second or more; write it like 15s, 5m or 1h30m",
+            "Invalid value for '--sweep' (env var: 'RECONCILER_SWEEP'): '0s' is not a duration of a second or more; write it like 15s, 5m or 1h30m",
             id="a sweep without a pause",
         ),
         pytest.param(

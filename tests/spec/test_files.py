@@ -129,9 +129,10 @@ def ordinary_user() -> Iterator[None]:
 
 
 @pytest.fixture
-def locked_away() -> Iterator[Path]:
+def locked_away(request: pytest.FixtureRequest) -> Iterator[Path]:
     """A directory that others may enter, with a file and a directory that they may not read."""
     with tempfile.TemporaryDirectory() as name:
+        request.getfixturevalue("ordinary_user")  # who may not be allowed to make a directory there
         path = Path(name)
         path.chmod(0o755)
         (path / "secret.yaml").touch(mode=0)

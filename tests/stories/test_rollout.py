@@ -258,3 +258,16 @@ def test_a_commit_that_lands_between_a_look_and_its_step_stops_the_step() -> Non
     world.run()
     assert world.lines()["web"].startswith("Suspended")
     assert "scaleSets.patch" not in world.requests()
+
+
+def test_what_was_counted_against_another_image_is_not_shown_for_this_one() -> None:
+    world = World(fleet(scale_set()), spec())
+    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 3)
+    counts = world.entry().survey
+    assert counts is not None
+    assert counts.up_to_date == 8
+    world.merge(spec(version=FIX))
+    world.run(lambda: world.lines()["web"].startswith("ModelDrift"))
+    assert world.entry().survey is None
+    world.run()
+    assert world.lines() == {"web": f"UpToDate: all 20 instances run {FIX}"}

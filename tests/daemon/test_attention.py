@@ -37,6 +37,9 @@ ROLLING = entry(Reason.UPGRADING, Standing.RECONCILING, again=timedelta(seconds=
     ("known", "before", "listed", "is_due"),
     [
         pytest.param(Entry(spec(), "a1"), None, model(), True, id="never looked at"),
+        pytest.param(
+            entry(), None, model(), True, id="its outcome is not about any spec: the list had failed"
+        ),
         pytest.param(entry(), spec(), model(), False, id="settled, and nothing has moved"),
         pytest.param(entry(), spec(image=OLD), model(), True, id="its spec names another image"),
         pytest.param(entry(), spec(suspend=True), model(), True, id="its spec is no longer suspended"),

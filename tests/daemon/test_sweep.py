@@ -151,3 +151,11 @@ def test_a_step_is_never_taken_on_a_list_that_is_minutes_old() -> None:
     world.reconciliation.tick(due)
     assert world.lines()["web"].startswith("NotManualMode: ")
     assert operations(list(world.azure.record.requests)) == {"scaleSets.list": 1, "scaleSets.get": 1}
+
+
+def test_a_listed_model_is_good_for_one_look() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec(version=OLD))
+    (due,) = world.reconciliation.sweep()
+    world.reconciliation.tick(due)
+    world.reconciliation.tick(due)
+    assert operations(list(world.azure.record.requests))["scaleSets.get"] == 1

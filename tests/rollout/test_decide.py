@@ -15,6 +15,8 @@ from reconciler.spec.image import ManagedImage, VhdImage
 from reconciler.spec.scale_set import By, Converge
 from tests.build import FIX, NEW, NOW, OLD, fleet, instance, model, observed, outdated, spec
 
+HOUR = timedelta(hours=1)
+
 
 def decided(desired: Any, seen: Any) -> Decision:
     decision = decide(desired, seen)
@@ -65,6 +67,32 @@ def decided(desired: Any, seen: Any) -> Decision:
             "NotManualMode: the upgrade mode is Rolling: Azure itself would upgrade instances as soon as the model "
             "changes; set upgradePolicy.mode to Manual",
             id="Rolling mode is refused before the model is touched",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(mode="")),
+            "NotManualMode: the upgrade mode is not set: Azure itself would upgrade instances as soon as the model "
+            "changes; set upgradePolicy.mode to Manual",
+            id="a mode that Azure does not tell is not taken for Manual",
+        ),
+        pytest.param(
+            spec(),
+            observed(rolling_upgrade=RollingUpgrade("RollingBack")),
+            "NativeUpgradeInProgress: a rolling upgrade of Azure's own is running (RollingBack); wait for it or "
+            "cancel it (az vmss rolling-upgrade cancel)",
+            id="so is one that rolls back",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(outdated(3, power=""))),
+            "PartialRead: Azure sent no state for web_3; nothing is done on a partial read",
+            id="a row without a power state is a partial read",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(outdated(3, since=None))),
+            "PartialRead: Azure sent no state for web_3; nothing is done on a partial read",
+            id="a row that does not say since when is a partial read",
         ),
         pytest.param(
             spec(),
@@ -446,6 +474,24 @@ def test_a_withheld_step_says_when_it_was_asked_for_and_when_it_will_be_again() 
             id="they failed, and are the next again",
         ),
         pytest.param(
+            spec(by=By.BATCH, max_batch=Count(1)),
+            fleet(*(outdated(n, provisioning="failed", health="unknown", since=NOW - HOUR) for n in (0, 5))),
+            False,
+            id="they failed, and a smaller batch takes one of them",
+        ),
+        pytest.param(
+            spec(by=By.BATCH),
+            fleet(*(outdated(n, since=NOW - timedelta(seconds=29)) for n in (0, 5))),
+            False,
+            id="something became of them since, though they are not on the image",
+        ),
+        pytest.param(
+            spec(by=By.BATCH),
+            fleet(*(outdated(n, since=NOW - timedelta(seconds=30)) for n in (0, 5))),
+            True,
+            id="what became of them was no later than the request",
+        ),
+        pytest.param(
             spec(image=FIX),
             fleet(*(instance(n, latest_model=False) for n in (0, 5))),
             False,
@@ -459,6 +505,34 @@ def test_while_a_list_is_behind_no_other_upgrade_is_started(
     tried = Tried(Upgrade(("0", "5"), NEW), NOW - timedelta(seconds=30))
     seen = observed(model=model(image=desired.image), instances=instances, tried=tried)
     assert (decided(desired, seen).reason == "NoEffect") is is_withheld
+
+
+def test_a_withheld_step_says_what_ails_the_instances() -> None:
+    tried = Tried(Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=1))
+    failed = [
+        outdated(n, provisioning="failed", health="unknown", error="OSProvisioningTimedOut") for n in (0, 5)
+    ]
+    assert decided(spec(), observed(instances=fleet(*failed), tried=tried)).line == (
+        "NoEffect: Azure was asked at 08:59:00 for 24.04.202601140 on instances 0, 5, which is not so yet: "
+        "web_0 (failed (OSProvisioningTimedOut)), web_5 (failed (OSProvisioningTimedOut)); it is asked again "
+        "after 09:04:00"
+    )
+
+
+def test_an_upgrade_that_does_not_show_yet_bars_no_new_image_from_the_model() -> None:
+    tried = Tried(Upgrade(("0", "5"), NEW), NOW - timedelta(seconds=30))
+    assert decided(spec(image=FIX), observed(tried=tried)).reason == "ModelDrift"
+
+
+def test_an_instance_that_is_off_does_not_serve_whatever_it_last_said_of_its_health() -> None:
+    off = outdated(1, provisioning="failed", power="stopped", health="healthy")
+    assert decided(spec(), observed(instances=fleet(off))).step == Upgrade(("1",), NEW)
+
+
+def test_the_batch_that_is_about_to_leave_counts_as_away() -> None:
+    counts = decided(spec(), observed()).survey
+    assert counts is not None
+    assert [tally.away for tally in counts.tallies] == [2, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,12 @@ ONE_LATE = [instance(0), instance(1, update_domain=None, provisioning="creating"
             id="one instance without a number does not change how the rest is ordered",
         ),
         pytest.param(
+            By.AUTO,
+            [ZONAL_WITHOUT_UPDATE_DOMAINS[0], instance(1, update_domain=None, fault_domain=None)],
+            ["zone 1", "the scale set"],
+            id="one instance without a zone does not either",
+        ),
+        pytest.param(
             By.UPDATE_DOMAIN,
             ZONAL,
             ["zone 1, update domain 0", "zone 2, update domain 1"],

@@ -38,6 +38,12 @@ from tests.build import NOW, instance
             State.RETURNING,
             id="started moments ago, and does not show yet what it carries",
         ),
+        pytest.param(
+            {"health": "", "has_health_extension": False, "since": NOW - timedelta(hours=1)},
+            State.RETURNING,
+            id="on the latest model, whose extension has not spoken",
+        ),
+        pytest.param({"provisioning": "migrating"}, State.RETURNING, id="being migrated"),
         pytest.param({"provisioning": "creating", "power": ""}, State.RETURNING, id="being created"),
         pytest.param({"provisioning": "updating", "power": "stopped"}, State.RETURNING, id="being upgraded"),
         pytest.param(
@@ -62,6 +68,10 @@ def test_with_the_health_extension(facts: dict[str, Any], stands: State) -> None
 @pytest.mark.parametrize("source", [HealthSource.PROBE, HealthSource.NONE])
 def test_without_the_extension_running_is_enough(source: HealthSource) -> None:
     assert state(instance(0, health=""), source, NOW) is State.BACK
+
+
+def test_without_any_source_there_is_nothing_to_wait_for() -> None:
+    assert state(instance(0, health="", since=NOW), HealthSource.NONE, NOW) is State.BACK
 
 
 def test_a_probe_that_does_report_is_believed() -> None:

@@ -24,6 +24,13 @@ def test_a_survey_counts_each_domain_in_rollout_order() -> None:
     assert (counts.total, counts.up_to_date, counts.away) == (10, 2, 2)
 
 
+def test_domains_come_in_rollout_order_whatever_the_order_of_the_instances() -> None:
+    instances = fleet()[::-1]
+    standing = {each.id: State.BACK for each in instances}
+    counts = survey(instances, grouping(By.AUTO, instances), standing, frozenset())
+    assert [tally.domain.number for tally in counts.tallies] == [0, 1, 2, 3, 4]
+
+
 def test_a_batch_about_to_leave_counts_as_away_in_its_domain_only() -> None:
     instances = fleet()
     counts = survey(

@@ -245,18 +245,30 @@ class Editing(Compute):
         return super().rolling_upgrade(target)
 
 
-def test_a_commit_that_lands_between_a_look_and_its_step_stops_the_step() -> None:
-    world = World(fleet(scale_set()), spec(), compute=Editing)
+@pytest.mark.parametrize(
+    ("commit", "line"),
+    [
+        pytest.param(lambda world: world.merge(spec(suspend=True)), "Suspended", id="that suspends"),
+        pytest.param(lambda world: world.unmerge("web"), "", id="that removes the spec"),
+    ],
+)
+def test_a_commit_that_lands_between_a_look_and_its_step_stops_the_step(
+    commit: Callable[[World], None], line: str
+) -> None:
+    world = World(
+        fleet(scale_set(), scale_set("other", image=platform(NEW))), spec(), spec("other"), compute=Editing
+    )
 
     def land() -> None:
-        world.merge(spec(suspend=True))
+        Editing.landing.clear()
+        commit(world)
         world.reconciliation.sweep()
 
     Editing.landing[:] = [land]
     world.step()
-    assert world.lines()["web"].startswith("Conflict: the spec has changed since the look; deciding anew")
+    assert [each.reason for each in world.outcomes if each.name == "web"] == ["Conflict"]
     world.run()
-    assert world.lines()["web"].startswith("Suspended")
+    assert world.lines().get("web", "").startswith(line)
     assert "scaleSets.patch" not in world.requests()
 
 

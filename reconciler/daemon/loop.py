@@ -83,6 +83,10 @@ class Loop:
         with self._changed:
             self._stopping.set()
             self._changed.wait_for(lambda: not self._under_way)
+        # Shut down in the middle of a round, the scheduler's own thread would die of a job that it no longer
+        # finds. Removing all jobs takes the lock of the round, so it has ended by then.
+        self._scheduler.pause()
+        self._scheduler.remove_all_jobs()
         self._scheduler.shutdown(wait=True)
 
     def wait(self, until: Callable[[], bool], timeout: timedelta | None) -> bool:

@@ -1,5 +1,6 @@
 """The clockwork, on real threads: what is asked of it, it neither loses nor doubles."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -198,6 +199,18 @@ def test_stopping_finishes_the_ticks_under_way_and_starts_no_more() -> None:
     ticks = sum(work.ticks.values())
     assert (finished.is_set(), sum(work.at_once.values())) == (True, 0)
     assert not loop.wait(lambda: sum(work.ticks.values()) > ticks, timedelta(milliseconds=300))
+
+
+def test_stopping_right_after_a_tick_leaves_no_thread_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    errors: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", errors.append)
+    for _ in range(20):
+        work = Work(("a",))
+        loop = Loop(work, Settings(sweep=timedelta(hours=1)))
+        loop.start()
+        assert loop.wait(lambda work=work, loop=loop: work.ticks["a"] == 1 and loop.idle, DEADLINE)  # type: ignore[misc]
+        loop.stop()
+    assert errors == []
 
 
 def test_waiting_gives_up_at_its_timeout(running: Running) -> None:

@@ -17,7 +17,18 @@ from reconciler.simulator.clock import Clock, VirtualClock, WallClock
 from reconciler.simulator.core import Simulator
 from reconciler.simulator.declared import FleetError
 from reconciler.simulator.domains import Domain
-from reconciler.simulator.faults import Faults, OperationFails, Reset, Status, Throttled, Timeout, Truncated
+from reconciler.simulator.faults import (
+    Faults,
+    OperationFails,
+    Page,
+    Refused,
+    Reset,
+    Stale,
+    Status,
+    Throttled,
+    Timeout,
+    Truncated,
+)
 from reconciler.simulator.fleet import SUBSCRIPTION, read_fleet
 from reconciler.simulator.live import LiveInstance, LiveScaleSet
 from reconciler.simulator.message import Lost, Request, Response
@@ -36,11 +47,14 @@ __all__ = [
     "LiveScaleSet",
     "Lost",
     "OperationFails",
+    "Page",
     "Record",
+    "Refused",
     "Request",
     "Reset",
     "Response",
     "Simulator",
+    "Stale",
     "Status",
     "Throttled",
     "Timeout",

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.simulator import errors
+from reconciler.simulator import errors, repairs
 from reconciler.simulator.catalogue import kind_of
+from reconciler.simulator.defaults import completed
 from reconciler.simulator.merge import merged
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.rolling import ROLLING_POLICY, RollingUpgrade
@@ -25,11 +26,12 @@ READ_ONLY = ("provisioningState", "uniqueId", "timeCreated")
 def amended(scale_set: ScaleSet, change: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
     """The scale set's body with `change` in it; `whole` for a PUT, where tags left out are tags removed."""
     wanted = {name: change[name] for name in WRITABLE if name in change}
-    if whole:
+    if whole and "tags" in scale_set.body:
         wanted.setdefault("tags", {})
     storage = _at(wanted, "properties", "virtualMachineProfile", "storageProfile")
+    body = completed(merged(scale_set.body, wanted))
+    _refuse_security(body["properties"]["virtualMachineProfile"])
     _refuse_image(scale_set, storage)
-    body: dict[str, Any] = merged(scale_set.body, wanted)
     if "tags" in wanted and whole:
         body["tags"] = dict(wanted["tags"] or {})
     properties = body["properties"]
@@ -37,6 +39,7 @@ def amended(scale_set: ScaleSet, change: Mapping[str, Any], *, whole: bool) -> d
         properties.pop(name, None)
     properties.get("virtualMachineProfile", {}).pop("timeCreated", None)
     _refuse_policy(properties)
+    _refuse_capacity(body["sku"])
     return body
 
 
@@ -45,11 +48,9 @@ def take(scale_set: ScaleSet, body: Mapping[str, Any], *, kind: str) -> Operatio
 
     The 412 is the caller's to raise.
     """
-    capacity = (
-        int(body["sku"].pop("capacity", scale_set.capacity))
-        if "capacity" in body["sku"]
-        else scale_set.capacity
-    )
+    capacity = body["sku"].pop("capacity", scale_set.capacity)
+    if capacity > scale_set.capacity:
+        scale_set.admit(body, capacity)
     is_changed = body != scale_set.body or capacity != scale_set.capacity
     is_new_model = scale_set.change(body, cause=kind)
     for earlier in [operation for operation in scale_set.running if operation.kind in ("patch", "put")]:
@@ -63,6 +64,8 @@ def take(scale_set: ScaleSet, body: Mapping[str, Any], *, kind: str) -> Operatio
         scale_set.scale(capacity, operation)
     if is_new_model or (is_changed and scale_set.mode != "Manual"):
         follow_mode(scale_set, operation)
+    if is_changed:
+        repairs.survey(scale_set)
     return operation
 
 
@@ -79,17 +82,31 @@ def follow_mode(scale_set: ScaleSet, operation: Operation) -> None:
 
 
 def _refuse_image(scale_set: ScaleSet, wanted: Mapping[str, Any]) -> None:
-    """Kind and publisher of the image are fixed for life."""
+    """Kind and publisher of the image are fixed for life; in some services its offer and SKU are too."""
     if "imageReference" in wanted and wanted["imageReference"] is None:
         raise errors.missing_parameter("imageReference")
     current = scale_set.profile.get("storageProfile") or {}
     kind = kind_of(wanted)
     if kind is not None and kind != kind_of(current):
-        raise errors.not_allowed("The Image type for a Virtual Machine Scale Set may not be changed.")
-    publisher = (wanted.get("imageReference") or {}).get("publisher")
-    fixed = (current.get("imageReference") or {}).get("publisher")
-    if publisher and str(publisher).lower() != str(fixed).lower():
-        raise errors.property_fixed("imageReference.publisher")
+        raise errors.image_type_fixed()
+    for name in scale_set.cloud.fixed_image_fields:
+        value = (wanted.get("imageReference") or {}).get(name)
+        fixed = (current.get("imageReference") or {}).get(name)
+        if value and str(value).lower() != str(fixed).lower():
+            raise errors.property_fixed(f"imageReference.{name}")
+
+
+def _refuse_security(profile: Mapping[str, Any]) -> None:
+    is_trusted = (profile.get("securityProfile") or {}).get("securityType") == "TrustedLaunch"
+    if is_trusted and kind_of(profile.get("storageProfile") or {}) == "managed":
+        raise errors.no_managed_image_with_trusted_launch()
+
+
+def _refuse_capacity(sku: Mapping[str, Any]) -> None:
+    """Azure's own text was not found."""
+    capacity = sku.get("capacity", 0)
+    if not isinstance(capacity, int) or capacity < 0:
+        raise errors.invalid("The value of parameter sku.capacity is invalid.", "sku.capacity")
 
 
 def _refuse_policy(properties: dict[str, Any]) -> None:
@@ -108,11 +125,7 @@ def _refuse_policy(properties: dict[str, Any]) -> None:
     automatic = (policy.get("automaticOSUpgradePolicy") or {}).get("enableAutomaticOSUpgrade")
     version = str(_at(profile, "storageProfile", "imageReference").get("version", "latest"))
     if automatic and version.lower() != "latest":
-        raise errors.invalid(
-            "virtualMachineScaleSets with Automatic OS Upgrade enabled must use Platform or Gallery Image "
-            "with version set to 'latest'.",
-            "imageReference.version",
-        )
+        raise errors.automatic_upgrade_needs_latest()
 
 
 def _at(body: Mapping[str, Any], *names: str) -> Mapping[str, Any]:

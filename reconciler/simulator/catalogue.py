@@ -1,25 +1,30 @@
-"""The images there are, and how instances on them behave.
+"""The images there are, where they are, and how instances on them behave.
 
 A scale set names an image in its storage profile in one of five ways: the four fields of a platform image,
 the id of a managed image, of a gallery image (definition or version), of a shared or of a community gallery
-image, or the address of a VHD. `Catalogue.resolve` turns any of them into an `Image`: what the instance
-will say it runs, `latest` and bare definitions resolved to the newest version there is. `name` is how a
-fleet file writes it: `publisher:offer:sku:version`, an id, or an address.
+image, or the address of a VHD. `Catalogue.find` turns any of them into an `Image`: what the instance
+will say it runs, `latest` and bare definitions resolved to the newest version there is for its region.
+`admit` then says whether new instances may have it. `name` is how a fleet file writes an image:
+`publisher:offer:sku:version`, an id, or an address.
 
-To add a kind: a row in `KINDS`, and a branch in `resolve` if it has versions.
+To add a kind: a row in `KINDS`, and a branch in `find` if it has versions.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Literal
 
+from reconciler.simulator.clock import Clock
 from reconciler.simulator.errors import ArmError
+from reconciler.simulator.regions import region
 
 Kind = Literal["platform", "gallery", "managed", "shared", "community", "vhd"]
-Boots = Literal["well", "unhealthy", "fails", "never"]
+Boots = Literal["well", "unhealthy", "fails", "never", "extensionFails"]
+Deprecation = Literal["Active", "ScheduledForDeprecation", "Deprecated"]
 Key = tuple[str, str, str]
 
 KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
@@ -57,7 +62,23 @@ class Image:
             return False
         if self.kind == "platform":
             return self.reference.get("version", "").lower() == "latest"
-        return VERSION.search(self.reference[ID_FIELDS[self.kind]]) is None
+        return _parts(self.reference[ID_FIELDS[self.kind]])[1] == "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What is said of one image. `regions` None: wherever it is asked for."""
+
+    published: datetime
+    boots: Boots = "well"
+    regions: tuple[str, ...] | None = None
+    deprecation: Deprecation = "Active"
+    exclude_from_latest: bool = False
+    replicating: tuple[str, ...] = ()
+
+    def is_in(self, place: str) -> bool:
+        """Whether it can be used in the region: a copy that is still under way cannot."""
+        return (self.regions is None or place in self.regions) and place not in self.replicating
 
 
 @dataclass(slots=True)
@@ -67,16 +88,27 @@ class Catalogue:
     Names are compared without regard to case, as Azure does.
     """
 
+    clock: Clock
     location: str = "westeurope"
     platform: dict[Key, list[str]] = field(default_factory=dict)
     spelling: dict[Key, Key] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
-    behaviour: dict[str, Boots] = field(default_factory=dict)
+    told: dict[str, Details] = field(default_factory=dict)
 
-    def publish(self, name: str, *, boots: Boots | None = None) -> None:
+    def publish(
+        self,
+        name: str,
+        *,
+        boots: Boots | None = None,
+        regions: Iterable[str] | None = None,
+        deprecation: Deprecation | None = None,
+        exclude_from_latest: bool | None = None,
+        replicating: Iterable[str] | None = None,
+    ) -> None:
         """Add an image under the name a fleet file would give it.
 
-        Publishing twice is publishing once; `boots` None leaves what was said of it, "well" at first.
+        Publishing twice is publishing once; what is None stays as it was said before: at first an image is
+        in every region, active, and boots well.
         """
         if kind_of_name(name) == "platform":
             publisher, offer, sku, version = name.split(":")
@@ -87,17 +119,31 @@ class Catalogue:
                 versions.append(version)
         else:
             self.ids.setdefault(name.lower(), name)
-        if boots is not None:
-            self.behaviour[name.lower()] = boots
+        said: dict[str, Any] = {
+            "boots": boots,
+            "regions": None if regions is None else tuple(map(region, regions)),
+            "deprecation": deprecation,
+            "exclude_from_latest": exclude_from_latest,
+            "replicating": None if replicating is None else tuple(map(region, replicating)),
+        }
+        before = self.told.get(name.lower()) or Details(self.clock.now())
+        self.told[name.lower()] = replace(
+            before, **{part: value for part, value in said.items() if value is not None}
+        )
+
+    def details(self, name: str) -> Details:
+        """What is said of a published image."""
+        return self.told[name.lower()]
 
     def boots(self, image: Image) -> Boots:
         """How an instance comes up on `image`."""
-        return self.behaviour.get(image.name.lower(), "well")
+        return self.told[image.name.lower()].boots
 
-    def resolve(self, storage: Mapping[str, Any]) -> Image:
-        """The image a `storageProfile` asks for.
+    def find(self, storage: Mapping[str, Any], place: str) -> Image:
+        """The image that a `storageProfile` asks for in a region.
 
-        Raises ArmError, in Azure's words, when there is no such image.
+        Raises ArmError, in Azure's words, when there is no such image; that a version which was named may
+        not be had there is for `admit` to say.
         """
         uri = _vhd(storage)
         if uri is not None:
@@ -108,7 +154,7 @@ class Catalogue:
         reference.pop("exactVersion", None)
         kind = kind_of(storage)
         if kind == "platform":
-            return self._platform_image(reference)
+            return self._platform_image(reference, place)
         if kind is None:
             raise ArmError(
                 400,
@@ -116,52 +162,74 @@ class Catalogue:
                 "Required parameter 'imageReference' is missing (null).",
                 target="imageReference",
             )
-        return self._image_by_id(kind, reference[ID_FIELDS[kind]])
+        return self._image_by_id(kind, reference[ID_FIELDS[kind]], place)
 
-    def versions(self, publisher: str, offer: str, sku: str) -> list[str]:
-        return self.platform.get(_key(publisher, offer, sku), [])
+    def admit(self, image: Image, place: str) -> None:
+        """Raise Azure's refusal when new instances in the region cannot have the image.
+
+        It stays usable for the instances that have it.
+        """
+        details = self.details(image.name)
+        if not details.is_in(region(place)):
+            raise _not_here(image, place)
+        if details.deprecation == "Deprecated":
+            raise _no_image("ImageVersionDeprecated", f"The platform image '{image.name}' is deprecated.")
+
+    def exactly(self, image: Image, version: str, place: str) -> Image:
+        """The same image in this very version, under the reference it had."""
+        if image.reference is None or image.exact_version is None:
+            return image
+        separator = ":" if image.kind == "platform" else "/"
+        name = f"{image.name.rpartition(separator)[0]}{separator}{version}"
+        exact = replace(image, name=name, exact_version=version)
+        if name.lower() not in self.told:
+            raise _not_here(exact, place)
+        self.admit(exact, place)
+        return exact
+
+    def versions(self, publisher: str, offer: str, sku: str, place: str) -> list[str]:
+        """Those that are to be had in the region: a deprecated version is not listed any more."""
+        name = f"{publisher}:{offer}:{sku}".lower()
+        return [
+            version
+            for version in self.platform.get(_key(publisher, offer, sku), [])
+            if _is_offered(self.told[f"{name}:{version.lower()}"], region(place))
+        ]
 
     def gallery_versions(self, definition: str) -> list[str]:
-        """Ids of the versions of a gallery image definition, oldest first."""
+        """Ids of the versions of a gallery image definition, oldest first, wherever they are."""
         prefix = definition.lower() + "/versions/"
         found = [name for key, name in self.ids.items() if key.startswith(prefix)]
         return sorted(found, key=lambda name: _order(name.rsplit("/", 1)[1]))
 
-    def _platform_image(self, reference: Mapping[str, str]) -> Image:
+    def _platform_image(self, reference: Mapping[str, str], place: str) -> Image:
         publisher, offer, sku, version = (reference.get(name, "") for name in PLATFORM_FIELDS)
-        versions = self.versions(publisher, offer, sku)
-        exact = newest(versions) if version.lower() == "latest" else version
-        if exact not in versions:
-            raise ArmError(
-                404,
-                "PlatformImageNotFound",
-                f"The platform image '{publisher}:{offer}:{sku}:{version}' is not available. Verify that "
-                "all fields in the storage profile are correct. For more details about storage profile "
-                "information, please refer to https://aka.ms/storageprofile",
-                target="imageReference",
-            )
-        return Image("platform", f"{publisher}:{offer}:{sku}:{exact}", exact, dict(reference))
+        offered = self.versions(publisher, offer, sku, place)
+        exact = newest(offered) if version.lower() == "latest" else version
+        name = f"{publisher}:{offer}:{sku}:{exact}"
+        if name.lower() not in self.told:
+            raise _no_platform_image(f"{publisher}:{offer}:{sku}:{version}")
+        return Image("platform", name, exact, dict(reference))
 
-    def _image_by_id(self, kind: Kind, resource_id: str) -> Image:
+    def _image_by_id(self, kind: Kind, resource_id: str, place: str) -> Image:
         wire = {ID_FIELDS[kind]: resource_id}
         if kind == "managed":
+            found = Image(kind, resource_id, None, wire)
             if resource_id.lower() not in self.ids:
-                raise _no_image(
-                    "ImageNotFound", f"The Image '{resource_id}' cannot be found in '{self.location}' region."
-                )
-            return Image(kind, resource_id, None, wire)
-        match = VERSION.search(resource_id)
-        definition = resource_id[: match.start()] if match else resource_id
-        wanted = match.group(1) if match else "latest"
-        found = self.gallery_versions(definition)
-        if wanted.lower() == "latest" and found:
-            exact = found[-1]
-        elif (exact := self.ids.get(resource_id.lower(), "")) == "":
-            raise _no_image(
-                "GalleryImageNotFound",
-                f"The gallery image {resource_id} is not available in {self.location} region. Please "
-                "contact image owner to replicate to this region, or change your requested region.",
-            )
+                raise _not_here(found, place)
+            return found
+        definition, wanted = _parts(resource_id)
+        name = f"{definition}/versions/{wanted}"
+        if wanted == "latest":
+            offered = [
+                name
+                for name in self.gallery_versions(definition)
+                if _is_offered(self.details(name), region(place))
+            ]
+            name = offered[-1] if offered else resource_id
+        exact = self.ids.get(name.lower())
+        if exact is None:
+            raise _not_here(Image(kind, resource_id), place)
         return Image(kind, exact, exact.rsplit("/", 1)[1], wire)
 
     def _vhd_image(self, uri: str) -> Image:
@@ -224,6 +292,42 @@ def _vhd(storage: Mapping[str, Any]) -> str | None:
 
 def _key(publisher: str, offer: str, sku: str) -> Key:
     return (publisher.lower(), offer.lower(), sku.lower())
+
+
+def _parts(resource_id: str) -> tuple[str, str]:
+    """The definition and the version in the id of a gallery image; a bare definition means `latest`."""
+    match = VERSION.search(resource_id)
+    if match is None:
+        return resource_id, "latest"
+    wanted = match.group(1)
+    return resource_id[: match.start()], "latest" if wanted.lower() == "latest" else wanted
+
+
+def _is_offered(details: Details, place: str) -> bool:
+    """Whether `latest` may come to it in the region."""
+    return details.is_in(place) and details.deprecation != "Deprecated" and not details.exclude_from_latest
+
+
+def _not_here(image: Image, place: str) -> ArmError:
+    """That an image is not in the region. The quotes around a gallery's message are part of it."""
+    if image.kind == "platform":
+        return _no_platform_image(image.name)
+    if image.kind == "managed":
+        return _no_image("ImageNotFound", f"The Image '{image.name}' cannot be found in '{place}' region.")
+    return _no_image(
+        "GalleryImageNotFound",
+        f'"The gallery image {image.name} is not available in {region(place)} region. Please contact image '
+        'owner to replicate to this region, or change your requested region."',
+    )
+
+
+def _no_platform_image(name: str) -> ArmError:
+    return _no_image(
+        "PlatformImageNotFound",
+        f"The platform image '{name}' is not available. Verify that all fields in the storage profile are "
+        "correct. For more details about storage profile information, please refer to "
+        "https://aka.ms/storageprofile",
+    )
 
 
 def _no_image(code: str, message: str) -> ArmError:

@@ -16,12 +16,14 @@ from reconciler.simulator.catalogue import Catalogue
 from reconciler.simulator.clock import Clock
 from reconciler.simulator.domains import guid
 from reconciler.simulator.operations import Operations
+from reconciler.simulator.permissions import Permissions
 from reconciler.simulator.quota import Quotas
-from reconciler.simulator.record import Record
+from reconciler.simulator.record import Record, is_called
+from reconciler.simulator.regions import region
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.timings import Timings
+from reconciler.simulator.tokens import TENANT
 
-TENANT = guid("tenant")
 PAGE = 50
 
 
@@ -38,16 +40,19 @@ class Cloud:
 
     clock: Clock
     timings: Timings = field(default_factory=Timings)
-    catalogue: Catalogue = field(default_factory=Catalogue)
     page: int = PAGE
     is_throttling: bool = False
+    fixed_image_fields: tuple[str, ...] = ("publisher",)
+    permissions: Permissions = field(default_factory=Permissions)
     groups: dict[str, dict[str, Group]] = field(default_factory=dict)
+    catalogue: Catalogue = field(init=False)
     record: Record = field(init=False)
     operations: Operations = field(init=False)
     quotas: Quotas = field(init=False)
     serial: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
+        self.catalogue = Catalogue(self.clock)
         self.record = Record(self.images)
         self.operations = Operations(self.clock)
         self.quotas = Quotas(self.clock)
@@ -88,21 +93,34 @@ class Cloud:
         group = self.group(scale_set.subscription, scale_set.group)
         group.scale_sets.pop(scale_set.name.lower(), None)
 
-    def named(self, name: str) -> ScaleSet:
-        """By name, or by "group/name" where the name alone is ambiguous. KeyError says which there are."""
-        group, _, plain = name.lower().rpartition("/")
-        found = [
-            scale_set
+    def regions(self) -> list[str]:
+        """Where its scale sets are, the catalogue's own region first."""
+        found = (
+            each.location
             for groups in self.groups.values()
-            for key, members in groups.items()
-            if group in ("", key) and (scale_set := members.scale_sets.get(plain)) is not None
-        ]
+            for group in groups.values()
+            for each in group.scale_sets.values()
+        )
+        return list(dict.fromkeys(map(region, (self.catalogue.location, *found))))
+
+    def named(self, name: str) -> ScaleSet:
+        """By name; by "group/name" or "subscription/group/name" where there are several of that name.
+
+        KeyError says which there are.
+        """
+        found = [each for each in self._called(name.rpartition("/")[2]) if is_called(name, *_path(each))]
         if len(found) == 1:
             return found[0]
         if found:
-            several = ", ".join(f"{scale_set.group}/{scale_set.name}" for scale_set in found)
+            several = ", ".join("/".join(_path(each)) for each in found)
             raise KeyError(f"{name!r} could be any of {several}")
         raise KeyError(f"there is no scale set {name!r}")
+
+    def _called(self, plain: str) -> Iterator[ScaleSet]:
+        for groups in self.groups.values():
+            for group in groups.values():
+                if (scale_set := group.scale_sets.get(plain.lower())) is not None:
+                    yield scale_set
 
     def images(self, name: str) -> dict[str, str]:
         return {instance.id: instance.applied.image.name for instance in self.named(name).instances.values()}
@@ -122,3 +140,7 @@ class Cloud:
                 "authorizationSource": "RoleBased",
                 "managedByTenants": [],
             }
+
+
+def _path(scale_set: ScaleSet) -> tuple[str, str, str]:
+    return scale_set.subscription, scale_set.group, scale_set.name

@@ -11,23 +11,28 @@ exchange. The doors, `transport.py` and `server.py`, add nothing to this but wir
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
 from reconciler.simulator import errors, fleet
-from reconciler.simulator.catalogue import Boots
+from reconciler.simulator.catalogue import Boots, Deprecation
 from reconciler.simulator.clock import Clock
-from reconciler.simulator.cloud import TENANT, Cloud
+from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.endpoints.call import Call, Reply
+from reconciler.simulator.errand import Errand
 from reconciler.simulator.faults import (
     Fault,
     Faults,
     OperationFails,
+    Page,
+    Refused,
     Reset,
+    Stale,
     Status,
     Throttled,
     Timeout,
@@ -36,36 +41,22 @@ from reconciler.simulator.faults import (
 from reconciler.simulator.live import LiveScaleSet
 from reconciler.simulator.message import Lost, Request, Response
 from reconciler.simulator.record import Exchange, Record
-from reconciler.simulator.routes import TABLE, Route
+from reconciler.simulator.routes import TABLE
+from reconciler.simulator.tokens import TENANT
 
 if TYPE_CHECKING:
     from reconciler.simulator.server import Server
     from reconciler.simulator.transport import InProcessTransport
 
 JSON = "application/json; charset=utf-8"
-ALLOWANCE = {"GET": "reads;3749", "DELETE": "deletes;2999"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Errand:
-    """One request on its way through the core."""
-
-    request: Request
-    route: Route | None
-    names: Mapping[str, str]
-    at: datetime
-
-    @property
-    def operation(self) -> str:
-        return self.route.name if self.route else "unknown"
-
-    @property
-    def subjects(self) -> dict[Any, str]:
-        parts = [
-            self.names.get(part, "").lower()
-            for part in ("subscription", "group", "name", "instance", "operation")
-        ]
-        return {"subscription": parts[0], "resource": "/".join(parts)}
+OF_THE_BODY = ("Content-Type", "Content-Length", "ETag")
+ALWAYS = {
+    "Cache-Control": "no-cache",
+    "Pragma": "no-cache",
+    "Expires": "-1",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 class Simulator:
@@ -94,14 +85,37 @@ class Simulator:
         return self.cloud.record
 
     def scale_set(self, name: str) -> LiveScaleSet:
-        """The live scale set, by name or "group/name". KeyError when there is none, or more than one."""
+        """The live scale set, by name, "group/name" or "subscription/group/name".
+
+        KeyError when there is none, or more than one.
+        """
         with self.clock.held():
             return LiveScaleSet(self.cloud.named(name))
 
-    def publish(self, image: str, *, boots: Boots | None = None) -> None:
-        """Add an image to the catalogue: `publisher:offer:sku:version`, an id or the address of a VHD."""
+    def publish(
+        self,
+        image: str,
+        *,
+        boots: Boots | None = None,
+        regions: Iterable[str] | None = None,
+        deprecation: Deprecation | None = None,
+        exclude_from_latest: bool | None = None,
+        replicating: Iterable[str] | None = None,
+    ) -> None:
+        """Add an image to the catalogue: `publisher:offer:sku:version`, an id or the address of a VHD.
+
+        Said of one that is there already, what is not None replaces what was said before. `regions` are
+        those it is in, `replicating` those its copy has not reached yet.
+        """
         with self.clock.held():
-            self.cloud.catalogue.publish(image, boots=boots)
+            self.cloud.catalogue.publish(
+                image,
+                boots=boots,
+                regions=regions,
+                deprecation=deprecation,
+                exclude_from_latest=exclude_from_latest,
+                replicating=replicating,
+            )
 
     def transport(self) -> InProcessTransport:
         """The door for the sync SDK: `ComputeManagementClient(..., transport=sim.transport())`."""
@@ -124,7 +138,7 @@ class Simulator:
         """Answer one request. Raises Lost when the client is to get no answer."""
         with self.clock.held() as now:
             route, names = TABLE.find(request.method, request.path) or (None, {})
-            errand = _Errand(request, route, names, now)
+            errand = Errand(request, route, names, now)
             fault = self.faults.strike(errand.operation, request)
             try:
                 response = self._struck(errand, fault)
@@ -134,7 +148,7 @@ class Simulator:
             self._record(errand, response)
             return response
 
-    def _struck(self, errand: _Errand, fault: Fault | None) -> Response:
+    def _struck(self, errand: Errand, fault: Fault | None) -> Response:
         match fault:
             case None:
                 return self._answered(errand)
@@ -151,40 +165,59 @@ class Simulator:
                 if lost_answer:
                     self._answered(errand)
                 raise Lost(carried_out=lost_answer, timed_out=isinstance(fault, Timeout))
+            case Stale(age):
+                fresh = self._answered(errand)
+                return _aged(self.faults.recall(errand.request, errand.at - age), fresh)
+            case Page(code, body):
+                reply = replace(self._refused(errand, errors.server_timeout()), status=code)
+                return _page(reply, body.encode())
+            case Refused(error):
+                return self._refused(errand, error)
             case Status() | Throttled():
                 return self._refused(errand, _refusal(fault, errand.at))
         assert_never(fault)
 
-    def _answered(self, errand: _Errand) -> Response:
+    def _answered(self, errand: Errand) -> Response:
         try:
-            return self._finished(errand, self._reply(errand))
+            response = self._finished(errand, self._reply(errand))
         except errors.ArmError as problem:
-            return self._refused(errand, problem)
+            response = self._refused(errand, problem)
+        self.faults.note(errand.operation, errand.request, errand.at, response)
+        return response
 
-    def _reply(self, errand: _Errand) -> Reply:
+    def _reply(self, errand: Errand) -> Reply:
         request, route = errand.request, errand.route
-        is_open = route is not None and route.is_open
-        if not is_open and not request.header("Authorization").lower().startswith("bearer "):
-            raise errors.unauthenticated(TENANT)
-        if not is_open and not request.version:
-            raise errors.no_api_version()
+        if not errand.is_open:
+            self._let_in(errand)
         if route is None:
             raise errors.no_route(request.path)
+        self.cloud.permissions.require(
+            route.name, errand.names, request.path, request.header("Authorization")
+        )
         if self.cloud.is_throttling:
-            self.cloud.quotas.admit(route.name, errand.subjects)
+            self.cloud.quotas.admit(route.name, errand.payer(self.cloud))
         return route.endpoint(Call(self.cloud, request, errand.names))
 
-    def _refused(self, errand: _Errand, problem: errors.ArmError) -> Response:
-        reply = Reply(problem.status, problem.envelope(), problem.headers, gateway=problem.gateway)
+    def _let_in(self, errand: Errand) -> None:
+        if not errand.is_authenticated:
+            raise errors.unauthenticated(TENANT)
+        if not errand.request.version:
+            raise errors.no_api_version()
+        if self.cloud.is_throttling:
+            self.cloud.quotas.admit_to_gateway(errand.verbs, errand.subscription, errand.caller)
+
+    def _refused(self, errand: Errand, problem: errors.ArmError) -> Response:
+        reply = Reply(
+            problem.status, problem.envelope(), problem.headers, problem.charge, gateway=problem.gateway
+        )
         cause = {"x-ms-failure-cause": "gateway"} if problem.gateway else {}
         return self._finished(errand, replace(reply, headers={**problem.headers, **cause}))
 
-    def _finished(self, errand: _Errand, reply: Reply) -> Response:
+    def _finished(self, errand: Errand, reply: Reply) -> Response:
         body = _body(reply)
         trace = self.cloud.next_guid("request")
         headers = {
-            "Cache-Control": "no-cache",
-            "Pragma": "no-cache",
+            **ALWAYS,
             "Content-Length": str(len(body)),
             "x-ms-request-id": trace,
             "x-ms-correlation-request-id": trace,
@@ -194,15 +227,23 @@ class Simulator:
         }
         if body:
             headers["Content-Type"] = JSON
+        # Who is refused for asking too often has not had anything.
+        calls = 0 if reply.status == HTTPStatus.TOO_MANY_REQUESTS else 1
+        if errand.is_authenticated and not errand.is_open:
+            headers |= self.cloud.quotas.charge_gateway(
+                errand.verbs, errand.subscription, errand.caller, calls=calls
+            )
         if not reply.gateway:
-            headers |= self._compute_headers(errand, reply)
+            headers |= self._compute_headers(errand, reply, calls)
         return Response(reply.status, headers, body)
 
-    def _compute_headers(self, errand: _Errand, reply: Reply) -> dict[str, str]:
-        allowance, _, left = ALLOWANCE.get(errand.request.method, "writes;2999").partition(";")
-        headers = {f"x-ms-ratelimit-remaining-subscription-global-{allowance}": left}
-        remaining = self.cloud.quotas.charge(errand.operation, errand.subjects, reply.charge or 0)
-        if remaining:
+    def _compute_headers(self, errand: Errand, reply: Reply, calls: int) -> dict[str, str]:
+        payer = errand.payer(self.cloud)
+        where = payer.regions[0] if payer.regions else self.cloud.catalogue.location
+        who = f"tenantId={TENANT},objectId={errand.caller}"
+        headers = {"x-ms-operation-identifier": f"{who}/{where}/{self.cloud.next_guid('identifier')}"}
+        remaining = self.cloud.quotas.charge(errand.operation, payer, calls=calls, vms=reply.charge)
+        if remaining and not reply.gathered:
             headers["x-ms-ratelimit-remaining-resource"] = remaining
         if reply.charge is not None:
             headers["x-ms-request-charge"] = str(reply.charge)
@@ -216,7 +257,7 @@ class Simulator:
         finally:
             self.cloud.operations.sabotage = None
 
-    def _record(self, errand: _Errand, response: Response) -> None:
+    def _record(self, errand: Errand, response: Response) -> None:
         request = errand.request
         self.record.add(
             Exchange(
@@ -240,6 +281,20 @@ def _body(reply: Reply) -> bytes:
     if reply.gateway or not reply.pretty:
         return json.dumps(reply.body, separators=(",", ":")).encode()
     return json.dumps(reply.body, indent=2).replace("\n", "\r\n").encode()
+
+
+def _aged(old: Response, fresh: Response) -> Response:
+    """The old answer as it would be sent now: only what belongs to the body is old."""
+    kept = {name: value for name, value in fresh.headers.items() if name not in OF_THE_BODY}
+    aged = {name: value for name, value in old.headers.items() if name in OF_THE_BODY}
+    return Response(old.status, kept | aged, old.body)
+
+
+def _page(response: Response, body: bytes) -> Response:
+    """Another body in this answer, which is not JSON."""
+    kept = {name: value for name, value in response.headers.items() if name not in OF_THE_BODY}
+    kind = {"Content-Type": "text/html; charset=us-ascii"} if body else {}
+    return Response(response.status, {**kept, **kind, "Content-Length": str(len(body))}, body)
 
 
 def _told(request: Request) -> Any:

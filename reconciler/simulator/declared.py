@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, get_args
 
-from reconciler.simulator.catalogue import Boots
+from reconciler.simulator.catalogue import Boots, Deprecation
 from reconciler.simulator.life import Health, Power, Provisioning
+from reconciler.simulator.repairs import ACTIONS
 from reconciler.simulator.timings import duration
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
-    "fleet": ("location", "subscription", "timings", "page", "throttling", "images", "scaleSets"),
-    "timings": ("model", "upgrade", "boot", "health", "create"),
-    "images": ("platform", "ids", "vhds", "bad"),
+    "fleet": (
+        "location", "subscription", "timings", "page", "throttling", "permissions",
+        "fixedImageFields", "images", "scaleSets",
+    ),
+    "permissions": ("actions", "notActions"),
+    "timings": ("model", "upgrade", "boot", "health", "create", "conflict"),
+    "images": ("platform", "ids", "vhds", "bad", "details"),
     "platform": ("publisher", "offer", "sku", "versions"),
     "bad": ("image", "boots"),
+    "details": ("image", "regions", "deprecation", "excludeFromLatest", "replicating"),
     "scaleSet": (
         "name", "resourceGroup", "location", "subscription", "count", "capacity", "instances", "image",
         "mode", "automaticOSUpgrade", "orchestration", "zones", "zonalUpdateDomains", "faultDomains",
         "placementGroupSize", "health", "extensions", "skuName", "tags", "spot", "evictionPolicy",
-        "protected", "instanceStates",
+        "spotRestore", "securityType", "overprovision", "autoscale", "automaticRepairs", "protected",
+        "instanceStates",
     ),
+    "autoscale": ("minimum", "maximum", "every"),
+    "automaticRepairs": ("grace", "action"),
     "instanceState": ("id", "image", "power", "health", "provisioning", "latestModelApplied"),
     "extension": ("name", "publisher", "type", "settings"),
     "image": ("platform", "id", "vhd"),
@@ -34,8 +44,17 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "orchestration": ("Uniform", "Flexible"),
     "health": ("extension", "binaryExtension", "probe", "none"),
     "evictionPolicy": ("Deallocate", "Delete"),
+    "securityType": ("Standard", "TrustedLaunch"),
+    "action": tuple(ACTIONS),
     "boots": get_args(Boots),
+    "deprecation": get_args(Deprecation),
 }
+# Fields of a scale set that are all of one sort.
+CHOSEN = ("mode", "orchestration", "health", "evictionPolicy", "securityType")
+YES_OR_NO = ("automaticOSUpgrade", "zonalUpdateDomains", "spot", "overprovision")
+TEXTS = ("resourceGroup", "location", "skuName")
+GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
+
 STATES: Mapping[str, tuple[str, ...]] = {
     "power": get_args(Power),
     "health": get_args(Health),
@@ -81,10 +100,40 @@ def one_of(value: Any, choices: tuple[str, ...], place: str) -> str:
     return str(value)
 
 
-def whole(value: Any, place: str, *, at_least: int) -> int:
+def yes(value: Any, place: str) -> bool:
+    if not isinstance(value, bool):
+        raise FleetError(f"{place}: {value!r} is neither true nor false; write one of them")
+    return value
+
+
+def whole(value: Any, place: str, *, at_least: int, at_most: int | None = None, limit: str = "") -> int:
+    """`limit` says whose limit `at_most` is, and of what."""
     if not isinstance(value, int) or isinstance(value, bool) or value < at_least:
         raise FleetError(f"{place}: {value!r} is not a whole number of at least {at_least}")
+    if at_most is not None and value > at_most:
+        raise FleetError(f"{place}: {value} is more than {limit}; write at most {at_most}")
     return value
+
+
+def text(value: Any, place: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise FleetError(f"{place}: {value!r} is not a name; write it as text")
+    return value
+
+
+def subscription_id(value: Any, place: str) -> str:
+    if GUID.fullmatch(str(value)) is None:
+        example = "11111111-1111-1111-1111-111111111111"
+        raise FleetError(f"{place}: {value!r} is not a subscription id; write its GUID, like {example}")
+    return str(value)
+
+
+def once(values: list[Any], place: str) -> list[str]:
+    """The entries of a list as text, once none of them is there twice."""
+    found = [str(value) for value in values]
+    if twice := next((each for each in found if found.count(each) > 1), None):
+        raise FleetError(f"{place}: {twice!r} is there twice; leave one out")
+    return found
 
 
 def time(value: Any, place: str) -> timedelta:

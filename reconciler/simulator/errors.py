@@ -9,11 +9,15 @@ was found the function says so.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 
 class ArmError(Exception):
-    """One refusal: HTTP status, code and message, and who speaks."""
+    """One refusal: HTTP status, code and message, and who speaks.
+
+    `charge` is what Azure charges for it all the same, None where it says nothing of that.
+    """
 
     def __init__(
         self,
@@ -26,6 +30,7 @@ class ArmError(Exception):
         inner: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         gateway: bool = False,
+        charge: int | None = None,
     ) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status = status
@@ -36,6 +41,7 @@ class ArmError(Exception):
         self.inner = inner
         self.headers = headers or {}
         self.gateway = gateway
+        self.charge = charge
 
     def envelope(self) -> dict[str, Any]:
         error: dict[str, Any] = {"code": self.code, "message": self.message}
@@ -60,6 +66,87 @@ def unauthenticated(tenant: str) -> ArmError:
     )
 
 
+def unauthorized(client: str, principal: str, action: str, scope: str) -> ArmError:
+    message = (
+        f"The client '{client}' with object id '{principal}' does not have authorization to perform action "
+        f"'{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please "
+        "refresh your credentials."
+    )
+    return ArmError(403, "AuthorizationFailed", message, gateway=True)
+
+
+def linked_unauthorized(
+    client: str, principal: str, action: str, scope: str, *, linked_action: str, linked_scope: str
+) -> ArmError:
+    """What one is told who may write the scale set and not read the image it is to have."""
+    message = (
+        f"The client '{client}' with object id '{principal}' has permission to perform action '{action}' on "
+        f"scope '{scope}'; however, it does not have permission to perform action '{linked_action}' on the "
+        f"linked scope(s) '{linked_scope}' or the linked scope(s) are invalid."
+    )
+    return ArmError(403, "LinkedAuthorizationFailed", message, gateway=True)
+
+
+def token_expired(expiry: datetime, now: datetime) -> ArmError:
+    moments = (f"{each:%m/%d/%Y %I:%M:%S %p}" for each in (expiry, now))
+    message = "The access token expiry UTC time '{}' is earlier than current UTC time '{}'.".format(*moments)
+    return ArmError(401, "ExpiredAuthenticationToken", message, gateway=True)
+
+
+def wrong_tenant(issuer: str, tenant: str) -> ArmError:
+    message = (
+        f"The access token is from the wrong issuer 'https://sts.windows.net/{issuer}/'. It must match the "
+        f"tenant 'https://sts.windows.net/{tenant}/' associated with this subscription. Please use the "
+        f"authority (URL) 'https://login.windows.net/{tenant}' to get the token. Note, if the subscription "
+        "is transferred to another tenant there is no impact to the services, but information about new "
+        "tenant could take time to propagate (up to an hour)."
+    )
+    return ArmError(401, "InvalidAuthenticationTokenTenant", message, gateway=True)
+
+
+def invalid_token(tenant: str) -> ArmError:
+    """For a token that cannot be read. The text is of issue threads, the challenge by analogy."""
+    challenge = (
+        f'Bearer authorization_uri="https://login.microsoftonline.com/{tenant}", error="invalid_token", '
+        'error_description="The access token is invalid."'
+    )
+    message = "The access token is invalid."
+    return ArmError(
+        401, "InvalidAuthenticationToken", message, headers={"WWW-Authenticate": challenge}, gateway=True
+    )
+
+
+def scope_locked(scope: str, lock: str, verb: str = "write") -> ArmError:
+    """`lock` is the scope that somebody has put a management lock on."""
+    message = (
+        f"The scope '{scope}' cannot perform {verb} operation because following scope(s) are locked: "
+        f"'{lock}'. Please remove the lock and try again."
+    )
+    return ArmError(409, "ScopeLocked", message, gateway=True)
+
+
+def disallowed_by_policy(name: str, policy: str) -> ArmError:
+    message = f"Resource '{name}' was disallowed by policy. Policy identifiers: '{policy}'."
+    return ArmError(403, "RequestDisallowedByPolicy", message, target=name, gateway=True)
+
+
+def not_registered(namespace: str = "Microsoft.Compute") -> ArmError:
+    """The SDK answers this one by registering the provider."""
+    code = "MissingSubscriptionRegistration"
+    message = (
+        f"The subscription is not registered to use namespace '{namespace}'. See "
+        "https://aka.ms/rps-not-found for how to register subscriptions."
+    )
+    details = [{"code": code, "target": namespace, "message": message}]
+    return ArmError(409, code, message, details=details, gateway=True)
+
+
+def server_timeout() -> ArmError:
+    """The code is from issue threads, the text a plausible one."""
+    message = "The request timed out. Diagnostic information: see the correlation id."
+    return ArmError(503, "ServerTimeout", message, gateway=True)
+
+
 def no_api_version() -> ArmError:
     message = "The api-version query parameter (?api-version=) is required for all requests."
     return ArmError(400, "MissingApiVersionParameter", message, gateway=True)
@@ -82,9 +169,18 @@ def no_group(group: str) -> ArmError:
 
 
 def no_scale_set(group: str, name: str) -> ArmError:
+    return no_resource(group, f"virtualMachineScaleSets/{name}")
+
+
+def no_virtual_machine(group: str, name: str) -> ArmError:
+    return no_resource(group, f"virtualMachines/{name}")
+
+
+def no_resource(group: str, name: str) -> ArmError:
+    """`name` is that of a compute resource, after its type."""
     message = (
-        f"The Resource 'Microsoft.Compute/virtualMachineScaleSets/{name}' under resource group '{group}' "
-        "was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix"
+        f"The Resource 'Microsoft.Compute/{name}' under resource group '{group}' was not found. For more "
+        "details please go to https://aka.ms/ARMResourceNotFoundFix"
     )
     return ArmError(404, "ResourceNotFound", message, gateway=True)
 
@@ -109,7 +205,7 @@ def etag_mismatch(given: str, current: str) -> ArmError:
 
 def bad_instance_id() -> ArmError:
     message = "Virtual Machine Scale Set VM instanceId must be a number."
-    return ArmError(400, "InvalidParameter", message, target="instanceId")
+    return ArmError(400, "InvalidParameter", message, target="instanceId", charge=1)
 
 
 def inactive_instance(instance_id: str) -> ArmError:
@@ -123,12 +219,30 @@ def missing_parameter(name: str) -> ArmError:
     return ArmError(400, "InvalidParameter", f"Required parameter '{name}' is missing (null).", target=name)
 
 
-def conflict() -> ArmError:
+def conflict(*, charge: int | None = None) -> ArmError:
     message = (
         "The request failed due to conflict with a concurrent request. To resolve it, please refer to "
         "https://aka.ms/activitylog to get more details on the conflicting requests."
     )
-    return ArmError(409, "Conflict", message)
+    return ArmError(409, "Conflict", message, charge=charge)
+
+
+def too_many_models(name: str, limit: int) -> ArmError:
+    """The text is from issue threads; the code that comes with it was not found."""
+    message = (
+        f"Virtual Machine Scale Set '{name}' has reached its limit of {limit} models that may be referenced "
+        "by one or more VMs belonging to the Virtual Machine Scale Set. Upgrade the VMs to the latest model "
+        "of the Virtual Machine Scale Set before trying again."
+    )
+    return not_allowed(message)
+
+
+def too_many_instances(name: str, limit: int) -> ArmError:
+    subject = f"Virtual Machine Scale Set '{name}'"
+    return not_allowed(
+        f"Unable to create or update {subject} as it exceeds the total limit of '{limit}' Virtual Machine "
+        "instances."
+    )
 
 
 def preempted() -> ArmError:
@@ -141,6 +255,70 @@ def not_allowed(message: str) -> ArmError:
     return ArmError(409, "OperationNotAllowed", message)
 
 
+def no_rolling_upgrade() -> ArmError:
+    return not_allowed("There is no ongoing Rolling Upgrade to cancel.")
+
+
+def marked_for_deletion(name: str) -> ArmError:
+    return not_allowed(
+        f"The requested operation is not allowed on Virtual Machine Scale Set '{name}' since it is marked "
+        "for deletion. You can only retry the Delete operation (or wait for an ongoing one to complete)."
+    )
+
+
+def image_type_fixed() -> ArmError:
+    return not_allowed("The Image type for a Virtual Machine Scale Set may not be changed.")
+
+
+def only_for_spot() -> ArmError:
+    return not_allowed("Operation 'simulateEviction' is allowed only for Spot Virtual Machines")
+
+
+def needs_latest() -> ArmError:
+    return not_allowed(
+        "The OS Rolling Upgrade API cannot be used on a Virtual Machine Scale Set unless the Virtual Machine "
+        "Scale Set has some unprotected instances which have imageReference.version set to latest."
+    )
+
+
+def quota_exceeded(location: str, *, limit: int, usage: int, required: int) -> ArmError:
+    return not_allowed(
+        "Operation could not be completed as it results in exceeding approved Total Regional Cores quota. "
+        f"Additional details - Deployment Model: Resource Manager, Location: {location}, Current Limit: "
+        f"{limit}, Current Usage: {usage}, Additional Required: {required}, (Minimum) New Limit Required: "
+        f"{usage + required}."
+    )
+
+
+def automatic_upgrade_needs_latest() -> ArmError:
+    return invalid(
+        "virtualMachineScaleSets with Automatic OS Upgrade enabled must use Platform or Gallery Image with "
+        "version set to 'latest'.",
+        "imageReference.version",
+    )
+
+
+def no_managed_image_with_trusted_launch() -> ArmError:
+    message = "Managed Images are not supported for virtual machines with security type TrustedLaunch."
+    return ArmError(400, "BadRequest", message)
+
+
+def extension_failed(name: str) -> ArmError:
+    """Not an answer to a request: how an operation ends whose instances cannot run an extension."""
+    message = (
+        f"VM has reported a failure when processing extension '{name}'. Error message: \"Enable failed: "
+        'failed to execute command".'
+    )
+    return ArmError(409, "VMExtensionProvisioningError", message)
+
+
+def unhealthy_upgrade() -> ArmError:
+    """Not an answer to a request: how an operation ends that rolled onto instances that are not well."""
+    code = "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"
+    limit = "the MaxUnhealthyUpgradedInstancePercent value defined in the RollingUpgradePolicy"
+    return ArmError(409, code, f"Rolling Upgrade failed after exceeding {limit}.")
+
+
 def property_fixed(name: str) -> ArmError:
     return ArmError(
         409, "PropertyChangeNotAllowed", f"Changing property '{name}' is not allowed.", target=name
@@ -149,6 +327,22 @@ def property_fixed(name: str) -> ArmError:
 
 def invalid(message: str, target: str) -> ArmError:
     return ArmError(400, "InvalidParameter", message, target=target)
+
+
+def too_many_for_gateway(verb: str, subscription: str, caller: str, *, retry_after: int) -> ArmError:
+    """Resource Manager's own 429. For a tenant's bucket the text is a guess."""
+    place = f"subscription '{subscription}'" if subscription else "the tenant"
+    message = (
+        f"Number of '{verb}' requests for {place} actor '{caller}' exceeded. Please try again after "
+        f"'{retry_after}' seconds."
+    )
+    return ArmError(
+        429,
+        "SubscriptionRequestsThrottled" if subscription else "TenantRequestsThrottled",
+        message,
+        headers={"Retry-After": str(retry_after)},
+        gateway=True,
+    )
 
 
 def too_many_requests(

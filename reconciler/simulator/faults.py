@@ -1,7 +1,9 @@
 """What goes wrong on the way, on order: armed for the next calls of an operation, honoured by both doors.
 
     sim.faults.arm("scaleSets.patch", Throttled(retry_after=timedelta(seconds=30)), times=2)
+    sim.faults.arm("scaleSets.patch", Refused(errors.scope_locked(scope, lock)))
     sim.faults.arm("*", Reset(lost_answer=True), after=3)
+    sim.faults.arm("scaleSets.list", Stale(age=timedelta(minutes=1)), times=None)
     sim.faults.arm("scaleSets.manualUpgrade", OperationFails("VMExtensionProvisioningError", "..."))
 
 Operations go by their names in `routes.py`. `OperationFails` is the second half of a long operation: the
@@ -13,9 +15,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from reconciler.simulator.message import Request
+from reconciler.simulator.errors import ArmError
+from reconciler.simulator.message import Request, Response
+
+UNAVAILABLE = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN""http://www.w3.org/TR/html4/strict.dtd">\r
+<HTML><HEAD><TITLE>Service Unavailable</TITLE>\r
+<META HTTP-EQUIV="Content-Type" Content="text/html; charset=us-ascii"></HEAD>\r
+<BODY><h2>Service Unavailable</h2>\r
+<hr><p>HTTP Error 503. The service is unavailable.</p>\r
+</BODY></HTML>\r
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,32 @@ class Status:
     error_code: str
     message: str
     retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One of Azure's refusals in `errors`; the request never reaches the core."""
+
+    error: ArmError
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer that is no JSON, as a front end gives it that is out of breath. `body` may be empty."""
+
+    code: int = 503
+    body: str = UNAVAILABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A read answers with what was true so long ago, as a cache or a replica does that lags behind.
+
+    Only what was read since the fault was armed is remembered: of a time before that, the oldest answer to
+    the same question stands for what was true, and the first read is true.
+    """
+
+    age: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +100,8 @@ class OperationFails:
     message: str
 
 
-Fault = Throttled | Status | Timeout | Reset | Truncated | OperationFails
+Fault = Throttled | Status | Refused | Page | Stale | Timeout | Reset | Truncated | OperationFails
+Question = tuple[str, tuple[tuple[str, str], ...]]
 
 
 @dataclass(slots=True)
@@ -80,6 +118,7 @@ class Faults:
     """The first armed fault that fits a call is the one that strikes."""
 
     _armed: list[_Armed] = field(default_factory=list)
+    _answers: dict[Question, list[tuple[datetime, Response]]] = field(default_factory=dict)
 
     def arm(
         self,
@@ -99,6 +138,7 @@ class Faults:
     def disarm(self) -> None:
         """Nothing goes wrong any more."""
         self._armed.clear()
+        self._answers.clear()
 
     def strike(self, operation: str, request: Request) -> Fault | None:
         """The fault for this call, if there is one; it is used up by being asked for."""
@@ -116,3 +156,21 @@ class Faults:
                     self._armed.remove(armed)
             return armed.fault
         return None
+
+    def note(self, operation: str, request: Request, at: datetime, response: Response) -> None:
+        """Remember a true answer, if one that is out of date may be wanted later."""
+        if request.method == "GET" and any(
+            isinstance(armed.fault, Stale) and armed.operation in ("*", operation) for armed in self._armed
+        ):
+            self._answers.setdefault(_question(request), []).append((at, response))
+
+    def recall(self, request: Request, when: datetime) -> Response:
+        """The last answer to this question that is as old as `when`, or the oldest there is."""
+        answers = self._answers[_question(request)]
+        while len(answers) > 1 and answers[1][0] <= when:
+            del answers[0]
+        return answers[0][1]
+
+
+def _question(request: Request) -> Question:
+    return request.path.lower(), tuple(sorted(request.query.items()))

@@ -4,13 +4,22 @@
     subscription: <guid>               # which subscription they are in
     page: 50                           # rows in a page of a list
     throttling: false                  # whether quotas refuse
-    timings: {model: 8s, upgrade: 60s, boot: 20s, health: 15s, create: 40s}      # see `timings.py`
+    permissions: {actions: ["*"], notActions: []}    # what the caller may do; see `permissions.py`
+    timings: {model: 8s, upgrade: 60s, boot: 20s, health: 15s, create: 40s, conflict: 0s}  # see `timings.py`
+    fixedImageFields: [publisher]      # of an image, which a PATCH may not change: publisher, offer, sku
     images:
       platform: [{publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, versions: ["24.04.202601010"]}]
       ids: ["/subscriptions/.../galleries/g/images/i/versions/1.0.0"]    # gallery, shared, community, managed
       vhds: ["https://acct.blob.core.windows.net/vhds/base-1.vhd"]
       bad:                             # images that do not do well
-        - {image: "Canonical:ubuntu-24_04-lts:server:24.04.202602020", boots: unhealthy}  # or fails, or never
+        - {image: "Canonical:ubuntu-24_04-lts:server:24.04.202602020", boots: unhealthy}
+          # or fails, never, extensionFails
+      details:                         # of images that are not simply in every region and active
+        - image: ...                   # one of the above
+          regions: [westeurope]        # where it is; everywhere unless said
+          replicating: [northeurope]   # where its copy has not arrived yet
+          deprecation: Active          # or ScheduledForDeprecation, Deprecated
+          excludeFromLatest: false     # versions of galleries only
     scaleSets:
       - name: web                      # with `count: 1000`, web-0000 to web-0999
         resourceGroup: shop
@@ -29,6 +38,11 @@
         skuName: Standard_D2s_v5
         tags: {team: web}
         spot: false                    # priority Spot; `evictionPolicy: Deallocate | Delete`
+        spotRestore: 1h                # how long evicted instances are tried to be started again
+        securityType: Standard         # or TrustedLaunch
+        overprovision: false           # whether a scale-out creates some more, for a while
+        autoscale: {minimum: 2, maximum: 10, every: 10m}    # somebody keeps changing the capacity
+        automaticRepairs: {grace: 10m, action: replace}     # or restart, reimage; see `repairs.py`
         protected: ["3"]               # protected from scale set actions
         instanceStates:                # what an interruption, or life, has left
           - {id: "3", image: ..., latestModelApplied: true}
@@ -46,28 +60,40 @@ from typing import Any
 
 import yaml
 
-from reconciler.simulator.catalogue import kind_of_name, storage_of
+from reconciler.simulator.autoscale import Autoscale
+from reconciler.simulator.catalogue import storage_of
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.declared import (
+    CHOSEN,
     FIELDS,
     STATES,
+    TEXTS,
+    YES_OR_NO,
     FleetError,
     choice,
     known,
     mapping,
+    once,
     one_of,
     rows,
+    subscription_id,
+    text,
     time,
     whole,
+    yes,
 )
 from reconciler.simulator.domains import Placement, guid
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.instance import Instance
+from reconciler.simulator.permissions import Permissions
 from reconciler.simulator.profile import scale_set_body
-from reconciler.simulator.scale_set import ScaleSet
+from reconciler.simulator.scale_set import GROUP, LARGEST, ScaleSet
+from reconciler.simulator.stock import image_name, is_open, publish
 from reconciler.simulator.timings import Timings
 
 SUBSCRIPTION = guid("subscription")
+# What of an image's name a service may refuse to change.
+FIXABLE = ("publisher", "offer", "sku")
 
 
 def read_fleet(path: str | Path) -> Mapping[str, Any]:
@@ -86,13 +112,9 @@ def read_fleet(path: str | Path) -> Mapping[str, Any]:
 def build(fleet: Mapping[str, Any], cloud: Cloud) -> None:
     """Put the fleet in the cloud, settled, as if it had always been there. Raises FleetError."""
     fleet = known(fleet, "fleet", "fleet")
-    times = known(fleet.get("timings") or {}, "timings", "timings")
-    cloud.timings = Timings(**{name: time(text, f"timings.{name}") for name, text in times.items()})
-    cloud.page = whole(fleet.get("page", cloud.page), "page", at_least=1)
-    cloud.is_throttling = bool(fleet.get("throttling", False))
-    cloud.catalogue.location = str(fleet.get("location", cloud.catalogue.location))
-    _publish(known(fleet.get("images") or {}, "images", "images"), cloud)
-    seen: set[tuple[str, str]] = set()
+    _set_up(fleet, cloud)
+    usual = subscription_id(fleet.get("subscription", SUBSCRIPTION), "subscription")
+    seen: set[tuple[str, str, str]] = set()
     for number, entry in enumerate(rows(fleet.get("scaleSets"), "scaleSets")):
         place = f"scaleSets[{number}]"
         declared = known(entry, "scaleSet", place)
@@ -101,53 +123,94 @@ def build(fleet: Mapping[str, Any], cloud: Cloud) -> None:
         if not isinstance(declared["name"], str):
             raise FleetError(f"{place}.name: {declared['name']!r} is not a name; write it as text")
         place = f"scaleSets[{number}] ({declared['name']})"
-        mapping(declared.get("tags", {}), f"{place}.tags")
+        _refuse_mistakes(declared, place)
         for name in _names(declared, place):
             group = str(declared.get("resourceGroup", "rg"))
-            if (group.lower(), name.lower()) in seen:
+            subscription = subscription_id(declared.get("subscription", usual), f"{place}.subscription")
+            key = (subscription.lower(), group.lower(), name.lower())
+            if key in seen:
                 raise FleetError(f"{place}: {group}/{name} is there twice; rename one")
-            seen.add((group.lower(), name.lower()))
+            seen.add(key)
             try:
-                _scale_set(fleet, {**declared, "name": name}, cloud, place)
+                _scale_set({**declared, "name": name, "subscription": subscription}, cloud, place)
             except ArmError as problem:
                 raise FleetError(f"{place}: {problem.message}") from problem
 
 
-def _publish(images: Mapping[str, Any], cloud: Cloud) -> None:
-    for number, entry in enumerate(rows(images.get("platform"), "images.platform")):
-        place = f"images.platform[{number}]"
-        sku = known(entry, "platform", place)
-        if missing := [name for name in FIELDS["platform"] if name not in sku]:
-            raise FleetError(
-                f"{place}: has no {missing[0]}; a platform image needs publisher, offer, sku and versions"
-            )
-        for version in rows(sku["versions"], f"{place}.versions"):
-            cloud.catalogue.publish(f"{sku['publisher']}:{sku['offer']}:{sku['sku']}:{version}")
-    for kind in ("ids", "vhds"):
-        for name in rows(images.get(kind), f"images.{kind}"):
-            cloud.catalogue.publish(str(name))
-    for number, entry in enumerate(rows(images.get("bad"), "images.bad")):
-        place = f"images.bad[{number}]"
-        bad = known(entry, "bad", place)
-        name = _image(bad.get("image"), f"{place}.image")
-        cloud.catalogue.publish(name, boots=choice(bad, "boots", "unhealthy", place))  # type: ignore[arg-type]
+def _set_up(fleet: Mapping[str, Any], cloud: Cloud) -> None:
+    """What holds for every scale set."""
+    times = known(fleet.get("timings") or {}, "timings", "timings")
+    cloud.timings = Timings(**{name: time(value, f"timings.{name}") for name, value in times.items()})
+    cloud.page = whole(fleet.get("page", cloud.page), "page", at_least=1)
+    cloud.is_throttling = yes(fleet.get("throttling", False), "throttling")
+    fixed = rows(fleet.get("fixedImageFields", list(cloud.fixed_image_fields)), "fixedImageFields")
+    cloud.fixed_image_fields = tuple(one_of(each, FIXABLE, "fixedImageFields") for each in fixed)
+    granted = known(fleet.get("permissions") or {}, "permissions", "permissions")
+    cloud.permissions = Permissions(
+        _actions(granted.get("actions", ["*"]), "permissions.actions"),
+        _actions(granted.get("notActions"), "permissions.notActions"),
+    )
+    cloud.catalogue.location = text(fleet.get("location", cloud.catalogue.location), "location")
+    publish(known(fleet.get("images") or {}, "images", "images"), cloud)
 
 
-def _scale_set(fleet: Mapping[str, Any], declared: Mapping[str, Any], cloud: Cloud, place: str) -> None:
-    image = _image(declared.get("image"), f"{place}.image")
-    if not _is_open(image):
+def _actions(value: Any, place: str) -> tuple[str, ...]:
+    found = rows(value, place)
+    for number, action in enumerate(found):
+        if not isinstance(action, str) or not ("/" in action or "*" in action):
+            mend = "write it as Microsoft.Compute/virtualMachineScaleSets/read, with * for any part"
+            raise FleetError(f"{place}[{number}]: {action!r} is not an action; {mend}")
+    return tuple(found)
+
+
+def _refuse_mistakes(declared: Mapping[str, Any], place: str) -> None:
+    """What is wrong with fields each by itself."""
+    mapping(declared.get("tags", {}), f"{place}.tags")
+    for sort, names in ((yes, YES_OR_NO), (text, TEXTS)):
+        for name in names:
+            if name in declared:
+                sort(declared[name], f"{place}.{name}")
+    for name in CHOSEN:
+        if name in declared:
+            choice(declared, name, "", place)
+    if "spotRestore" in declared:
+        time(declared["spotRestore"], f"{place}.spotRestore")
+    if "automaticRepairs" in declared:
+        _refuse_repairs(declared, f"{place}.automaticRepairs")
+
+
+def _refuse_repairs(declared: Mapping[str, Any], place: str) -> None:
+    repairs = known(declared["automaticRepairs"], "automaticRepairs", place)
+    time(repairs.get("grace", "10m"), f"{place}.grace")
+    choice(repairs, "action", "replace", place)
+    if declared.get("health", "none") == "none":
+        raise FleetError(f"{place}: nothing says which instances are ill; add `health: extension`, or probe")
+
+
+def _extensions(declared: Mapping[str, Any], place: str) -> list[Mapping[str, Any]]:
+    found = []
+    for number, entry in enumerate(rows(declared.get("extensions"), place)):
+        extension = known(entry, "extension", f"{place}[{number}]")
+        if missing := [name for name in ("name", "publisher", "type") if name not in extension]:
+            raise FleetError(f"{place}[{number}]: has no {missing[0]}; it needs name, publisher and type")
+        found.append(extension)
+    return found
+
+
+def _scale_set(declared: Mapping[str, Any], cloud: Cloud, place: str) -> None:
+    image = image_name(declared.get("image"), f"{place}.image")
+    if not is_open(image):
         cloud.catalogue.publish(image)
-    ids = [str(each) for each in rows(declared.get("instances"), f"{place}.instances")]
-    capacity = len(ids) or whole(declared.get("capacity", 1), f"{place}.capacity", at_least=0)
+    ids = _ids(declared, place)
+    capacity = _instances(len(ids) or declared.get("capacity", 1), f"{place}.capacity")
     placement = _placement(declared, place)
-    subscription = str(declared.get("subscription", fleet.get("subscription", SUBSCRIPTION)))
+    subscription = str(declared["subscription"])
     group = str(declared.get("resourceGroup", "rg"))
-    extensions = rows(declared.get("extensions"), f"{place}.extensions")
     body = scale_set_body(
         {**declared, "mode": choice(declared, "mode", "Manual", place)},
         storage=storage_of(image),
         health=choice(declared, "health", "none", place),
-        extensions=[known(each, "extension", f"{place}.extensions") for each in extensions],
+        extensions=_extensions(declared, f"{place}.extensions"),
         group_id=f"/subscriptions/{subscription}/resourceGroups/{group}",
         is_single_group=placement.fits_one_group(capacity),
         fault_domains=placement.fault_domains,
@@ -163,22 +226,63 @@ def _scale_set(fleet: Mapping[str, Any], declared: Mapping[str, Any], cloud: Clo
     )
     scale_set.seed(capacity, ids)
     cloud.add(scale_set)
-    for each in rows(declared.get("protected"), f"{place}.protected"):
+    for each in once(rows(declared.get("protected"), f"{place}.protected"), f"{place}.protected"):
         member = _member(scale_set, each, f"{place}.protected")
-        member.protected = member.protected_from_scale_in = True
+        member.protect(from_actions=True, from_scale_in=True)
+    if "autoscale" in declared:
+        _autoscale(scale_set, declared["autoscale"], f"{place}.autoscale").begin()
     for number, state in enumerate(rows(declared.get("instanceStates"), f"{place}.instanceStates")):
         _seed(scale_set, state, f"{place}.instanceStates[{number}]")
 
 
+def _ids(declared: Mapping[str, Any], place: str) -> list[str]:
+    place = f"{place}.instances"
+    ids = once(rows(declared.get("instances"), place), place)
+    if wrong := next((each for each in ids if not (each.isascii() and each.isdigit())), None):
+        raise FleetError(f'{place}: {wrong!r} is not the id of an instance; write a number, like "3"')
+    return ids
+
+
+def _instances(value: Any, place: str) -> int:
+    return whole(
+        value, place, at_least=0, at_most=LARGEST, limit="Azure's limit of 1,000 instances in a scale set"
+    )
+
+
+def _autoscale(scale_set: ScaleSet, entry: Any, place: str) -> Autoscale:
+    declared = known(entry, "autoscale", place)
+    if missing := [name for name in FIELDS["autoscale"] if name not in declared]:
+        raise FleetError(f"{place}: has no {missing[0]}; it needs minimum, maximum and every")
+    minimum, maximum = (_instances(declared[name], f"{place}.{name}") for name in ("minimum", "maximum"))
+    if minimum > maximum:
+        raise FleetError(f"{place}.minimum: {minimum} is more than the maximum; write at most {maximum}")
+    every = time(declared["every"], f"{place}.every")
+    if not every:
+        raise FleetError(f"{place}.every: no time at all; write one like 10m")
+    return Autoscale(scale_set, minimum, maximum, every)
+
+
 def _placement(declared: Mapping[str, Any], place: str) -> Placement:
-    zones = tuple(str(zone) for zone in rows(declared.get("zones"), f"{place}.zones"))
+    zones = tuple(once(rows(declared.get("zones"), f"{place}.zones"), f"{place}.zones"))
     flexible = choice(declared, "orchestration", "Uniform", place) == "Flexible"
     usual = 1 if zones or flexible else 5
     return Placement(
         str(declared["name"]),
         zones,
-        whole(declared.get("faultDomains", usual), f"{place}.faultDomains", at_least=1),
-        whole(declared.get("placementGroupSize", 100), f"{place}.placementGroupSize", at_least=1),
+        whole(
+            declared.get("faultDomains", usual),
+            f"{place}.faultDomains",
+            at_least=1,
+            at_most=5,
+            limit="Azure's limit of 5 fault domains",
+        ),
+        whole(
+            declared.get("placementGroupSize", GROUP),
+            f"{place}.placementGroupSize",
+            at_least=1,
+            at_most=GROUP,
+            limit="Azure's limit of 100 instances in a placement group",
+        ),
         bool(declared.get("zonalUpdateDomains", True)),
         flexible=flexible,
     )
@@ -187,9 +291,9 @@ def _placement(declared: Mapping[str, Any], place: str) -> Placement:
 def _seed(scale_set: ScaleSet, entry: Any, place: str) -> None:
     state = known(entry, "instanceState", place)
     member = _member(scale_set, state.get("id"), place)
-    is_current = bool(state.get("latestModelApplied", "image" not in state))
+    is_current = yes(state.get("latestModelApplied", "image" not in state), f"{place}.latestModelApplied")
     if "image" in state:
-        image = _image(state["image"], f"{place}.image")
+        image = image_name(state["image"], f"{place}.image")
         scale_set.cloud.catalogue.publish(image)
         member.put_on(storage_of(image), is_current=is_current)
     elif not is_current:
@@ -223,33 +327,8 @@ def _member(scale_set: ScaleSet, instance_id: Any, place: str) -> Instance:
 def _names(declared: Mapping[str, Any], place: str) -> Iterable[str]:
     if "count" not in declared:
         return [str(declared["name"])]
-    count = whole(declared["count"], f"{place}.count", at_least=1)
+    count = whole(
+        declared["count"], f"{place}.count", at_least=1, at_most=10_000, limit="a fleet can take of one kind"
+    )
     digits = max(4, len(str(count - 1)))
     return [f"{declared['name']}-{number:0{digits}}" for number in range(count)]
-
-
-def _image(value: Any, place: str) -> str:
-    """The name of an image, from any of the ways to write one."""
-    if isinstance(value, str):
-        if kind_of_name(value) == "platform" and value.count(":") != 3:
-            raise FleetError(f"{place}: {value!r} is not an image; write publisher:offer:sku:version")
-        return value
-    if not isinstance(value, Mapping):
-        raise FleetError(
-            f"{place}: no image; write {{platform: ...}}, {{id: ...}}, {{vhd: ...}} or the image's name"
-        )
-    chosen = known(value, "image", place)
-    if "platform" in chosen:
-        fields = known(chosen["platform"], "platformImage", f"{place}.platform")
-        if missing := [name for name in FIELDS["platformImage"] if name not in fields]:
-            raise FleetError(
-                f"{place}.platform: has no {missing[0]}; it needs publisher, offer, sku and version"
-            )
-        return ":".join(str(fields[name]) for name in FIELDS["platformImage"])
-    return str(chosen.get("id", chosen.get("vhd")))
-
-
-def _is_open(image: str) -> bool:
-    """Whether the name leaves the version to be found, so that it publishes nothing by itself."""
-    is_definition = "/galleries/" in image.lower() and "/versions/" not in image.lower()
-    return is_definition or image.lower().endswith(":latest")

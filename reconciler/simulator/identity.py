@@ -1,69 +1,96 @@
-"""The managed identity of whoever runs against the simulator, in the App Service form.
+"""The managed identity of whoever runs against the simulator, in the three forms that clients look for.
 
-    GET {IDENTITY_ENDPOINT}?api-version=2019-08-01&resource=https://management.azure.com
-    X-IDENTITY-HEADER: {IDENTITY_HEADER}
+    GET  IDENTITY_ENDPOINT?api-version=2019-08-01&resource=    App Service; X-IDENTITY-HEADER: IDENTITY_HEADER
+    POST IDENTITY_ENDPOINT, resource=                          Cloud Shell's MSI_ENDPOINT; Metadata: true
+    GET  /metadata/identity/oauth2/token?api-version=...       a virtual machine's own; Metadata: true
 
-The token is a JWT that clients can take apart (`az` reads `tid`); nobody checks its signature. It lives by
-the computer's clock, not the simulator's: the credential that keeps it does too.
+The refusals of Cloud Shell are not recorded.
 """
 
 from __future__ import annotations
 
-import base64
 import json
-from datetime import UTC, datetime, timedelta
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
-from reconciler.simulator.cloud import TENANT
-from reconciler.simulator.domains import guid
 from reconciler.simulator.message import Request, Response
+from reconciler.simulator.tokens import CLIENT, LIFE, token
 
 PATH = "/msi/token"
-LIFE = timedelta(hours=24)
-CLIENT = guid("client")
-PRINCIPAL = guid("principal")
+VIRTUAL_MACHINE_PATH = "/metadata/identity/oauth2/token"
 
 
-def answer(request: Request, secret: str) -> Response:
-    """What the identity endpoint says to this request; `secret` is the IDENTITY_HEADER it must bring."""
-    resource = request.query.get("resource", "")
-    if request.header("X-IDENTITY-HEADER") != secret:
-        return _response(401, {"statusCode": 401, "message": "The X-IDENTITY-HEADER does not match."})
-    if not resource or "api-version" not in request.query:
-        return _response(400, {"statusCode": 400, "message": "Both api-version and resource are needed."})
-    now = datetime.now(UTC)
-    expires = str(int((now + LIFE).timestamp()))
-    body = {
-        "access_token": token(resource, now),
-        "expires_on": expires,
-        "resource": resource,
-        "token_type": "Bearer",
-        "client_id": CLIENT,
-    }
-    return _response(200, body)
+def answer(request: Request, secret: str) -> Response | None:
+    """What an identity endpoint says; `secret` is the IDENTITY_HEADER. None when it is not one for it."""
+    endpoint = ENDPOINTS.get((request.method, request.path.lower()))
+    if endpoint is None:
+        return None
+    status, body = endpoint(request, secret)
+    return json_response(status, body)
 
 
-def token(resource: str, now: datetime) -> str:
-    """An access token for `resource`."""
-    issued = int(now.timestamp())
-    claims = {
-        "aud": resource,
-        "iss": f"https://sts.windows.net/{TENANT}/",
-        "iat": issued,
-        "nbf": issued,
-        "exp": int((now + LIFE).timestamp()),
-        "appid": CLIENT,
-        "oid": PRINCIPAL,
-        "sub": PRINCIPAL,
-        "tid": TENANT,
-        "idtyp": "app",
-        "ver": "1.0",
-    }
-    parts = (json.dumps({"typ": "JWT", "alg": "RS256", "kid": "simulator"}), json.dumps(claims), "unsigned")
-    return ".".join(base64.urlsafe_b64encode(part.encode()).rstrip(b"=").decode() for part in parts)
-
-
-def _response(status: int, body: dict[str, Any]) -> Response:
+def json_response(status: int, body: Mapping[str, Any]) -> Response:
     content = json.dumps(body).encode()
     headers = {"Content-Type": "application/json; charset=utf-8", "Content-Length": str(len(content))}
     return Response(status, headers, content)
+
+
+def form(request: Request) -> Mapping[str, str]:
+    """The fields of a body that is a form."""
+    return dict(parse_qsl(request.body.decode("utf-8", "replace")))
+
+
+def _app_service(request: Request, secret: str) -> tuple[int, dict[str, Any]]:
+    if request.header("X-IDENTITY-HEADER") != secret:
+        return 401, {"statusCode": 401, "message": "The X-IDENTITY-HEADER does not match."}
+    if not request.query.get("resource") or not request.version:
+        return 400, {"statusCode": 400, "message": "Both api-version and resource are needed."}
+    return 200, _granted(request.query)
+
+
+def _cloud_shell(request: Request, _: str) -> tuple[int, dict[str, Any]]:
+    fields = form(request)
+    if request.header("Metadata").lower() != "true" or not fields.get("resource"):
+        message = "Both the header Metadata: true and a resource are needed."
+        return 400, {"error": {"code": "invalid_request", "message": message}}
+    return 200, _timed(_granted(fields))
+
+
+def _virtual_machine(request: Request, _: str) -> tuple[int, dict[str, Any]]:
+    if request.header("Metadata").lower() != "true":
+        missing = "metadata header not specified"
+    elif not request.version:
+        missing = "query variable 'api-version' is missing"
+    elif not request.query.get("resource"):
+        missing = "query variable 'resource' is missing"
+    else:
+        return 200, _timed(_granted(request.query))
+    return 400, {"error": "invalid_request", "error_description": f"Required {missing}"}
+
+
+def _granted(asked: Mapping[str, str]) -> dict[str, Any]:
+    """A token for the system's identity, or for the user's identity that was asked for by its client id."""
+    issued = int(time.time())
+    client = asked.get("client_id") or CLIENT
+    return {
+        "access_token": token(asked["resource"], issued, client),
+        "expires_on": str(issued + LIFE),
+        "resource": asked["resource"],
+        "token_type": "Bearer",
+        "client_id": client,
+    }
+
+
+def _timed(granted: dict[str, Any]) -> dict[str, Any]:
+    """The two that say in more than one way how long a token lives."""
+    not_before = str(int(granted["expires_on"]) - LIFE)
+    return {**granted, "expires_in": str(LIFE), "ext_expires_in": str(LIFE), "not_before": not_before}
+
+
+ENDPOINTS: Mapping[tuple[str, str], Callable[[Request, str], tuple[int, dict[str, Any]]]] = {
+    ("GET", PATH): _app_service,
+    ("POST", PATH): _cloud_shell,
+    ("GET", VIRTUAL_MACHINE_PATH): _virtual_machine,
+}

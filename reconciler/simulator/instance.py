@@ -13,11 +13,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from reconciler.simulator import errors
+from reconciler.simulator import errors, repairs
 from reconciler.simulator.catalogue import Image
 from reconciler.simulator.domains import Domain
 from reconciler.simulator.errors import ArmError
-from reconciler.simulator.life import COURSES, Course, Health, Power, Provisioning, Stage, Verb
+from reconciler.simulator.life import (
+    COURSES,
+    NO_EXTENSION,
+    NO_REPORT,
+    Course,
+    Health,
+    Power,
+    Provisioning,
+    Stage,
+    Verb,
+)
 from reconciler.simulator.merge import merged
 from reconciler.simulator.record import Event, Happened
 
@@ -26,8 +36,6 @@ if TYPE_CHECKING:
     from reconciler.simulator.scale_set import ScaleSet
 
 HealthSource = Literal["extension", "probe", "none"]
-# What a guest that never reports looks like; both codes were seen in failed operations.
-NO_REPORT = "VMAgentStatusCommunicationError"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +52,9 @@ class Instance:
     """Read anything; change it through `take`, `send` or `strike` only."""
 
     __slots__ = (
-        "applied", "cause", "changed", "created", "domain", "etag", "failure", "health", "health_changed",
-        "id", "is_away", "journey", "number", "owner", "power", "protected",
-        "protected_from_scale_in", "provisioning", "tags",
+        "applied", "cause", "changed", "created", "domain", "etag", "failure", "has_protection_policy",
+        "health", "health_changed", "id", "is_away", "journey", "number", "owner", "power", "protected",
+        "protected_from_scale_in", "provisioning",
     )  # fmt: skip
 
     def __init__(
@@ -64,7 +72,7 @@ class Instance:
         self.etag = 1
         self.protected = False
         self.protected_from_scale_in = False
-        self.tags: Mapping[str, str] | None = None
+        self.has_protection_policy = False
         self.failure = ""
         self.cause = ""
         self.is_away = False
@@ -116,23 +124,29 @@ class Instance:
     def take(self, stage: Stage, *, cause: str, target: Applied) -> None:
         """Become what `stage` says, and record what that meant."""
         now = self.owner.cloud.clock.now()
-        if stage.provisioning is not None:
-            self.provisioning, self.changed = stage.provisioning, now
-            self.failure = NO_REPORT if stage.provisioning == "failed" else ""
-            self.etag += 1
-        if stage.power is not None:
-            self.power = stage.power
         if stage.swap:
             swapped = self.applied.image != target.image
             self.applied = target
             if swapped or cause == "reimage":
                 self._note("upgraded", cause)
+        if stage.provisioning is not None:
+            self.provisioning, self.changed = stage.provisioning, now
+            self.failure = self._code_of_failure() if stage.provisioning == "failed" else ""
+            self.etag += 1
+        if stage.power is not None:
+            self.power = stage.power
         if stage.health is not None and stage.health != self.health:
             self.health, self.health_changed = stage.health, now
         self._note_presence(cause)
+        repairs.notice(self)
         if stage.gone:
             self.owner.instances.pop(self.id, None)
             self._note("deleted", cause)
+
+    def protect(self, *, from_actions: bool, from_scale_in: bool) -> None:
+        """A protection policy that was ever set stays to be seen, even when it protects from nothing."""
+        self.protected, self.protected_from_scale_in = from_actions, from_scale_in
+        self.has_protection_policy = True
 
     def note_creation(self) -> None:
         self._note("created", "create")
@@ -141,7 +155,7 @@ class Instance:
         """Run the image that a `storageProfile` fragment names, at once, whatever the model says."""
         model = self.owner.applied
         profile = merged(model.profile, {"storageProfile": storage})
-        image = self.owner.cloud.catalogue.resolve(profile["storageProfile"])
+        image = self.owner.cloud.catalogue.find(profile["storageProfile"], self.owner.location)
         revision = model.revision if is_current else model.revision - 1
         self.applied = Applied(revision, profile, image, model.health)
 
@@ -152,6 +166,11 @@ class Instance:
     def settle(self, *, cause: str) -> None:
         """Note whether it serves, after a seed or a change made from outside the tables."""
         self._note_presence(cause)
+        repairs.notice(self)
+
+    def _code_of_failure(self) -> str:
+        boots = self.owner.cloud.catalogue.boots(self.applied.image)
+        return NO_EXTENSION if boots == "extensionFails" else NO_REPORT
 
     def _end_journey(self, error: ArmError) -> None:
         journey, self.journey = self.journey, None
@@ -169,7 +188,9 @@ class Instance:
     def _note(self, kind: Happened, cause: str) -> None:
         owner = self.owner
         now = owner.cloud.clock.now()
-        owner.cloud.record.add(Event(now, kind, owner.name, self.id, self.domain, cause, owner.group))
+        owner.cloud.record.add(
+            Event(now, kind, owner.name, self.id, self.domain, cause, owner.group, owner.subscription)
+        )
 
 
 class Journey:
@@ -207,9 +228,17 @@ class Journey:
             cloud.clock.after(cloud.timings.of(self.course[self.position].after), self.proceed)
         if stage.ends and self.operation is not None:
             operation, self.operation = self.operation, None
-            operation.done(instance.id, None if stage.ends == "succeeded" else _no_report(instance))
+            operation.done(instance.id, None if stage.ends == "succeeded" else _failure(instance))
         if self.is_over and self.operation is None and instance.journey is self:
             instance.journey = None
+
+
+def _failure(instance: Instance) -> ArmError:
+    if instance.failure != NO_EXTENSION:
+        return _no_report(instance)
+    extensions = (instance.applied.profile.get("extensionProfile") or {}).get("extensions") or [{}]
+    name = extensions[-1].get("name", "config-app")
+    return errors.extension_failed(name)
 
 
 def _no_report(instance: Instance) -> ArmError:

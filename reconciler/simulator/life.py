@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from reconciler.simulator.catalogue import Boots
 
@@ -33,6 +33,9 @@ Verb = Literal[
     "delete",
     "refuse",
 ]
+# What an instance fails with, where Azure says it after `ProvisioningState/failed/`; both codes were seen.
+NO_REPORT = "VMAgentStatusCommunicationError"
+NO_EXTENSION = "VMExtensionProvisioningError"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ STOP = Stage("", "updating", "stopping")
 DISK = Stage("upgrade", power="starting")
 UP = Stage("boot", "succeeded", "running", "initializing", swap=True, ends="succeeded")
 DOWN = Stage("boot", "failed", "running", "unknown", swap=True, ends="failed")
+HALF = Stage("boot", "failed", "running", "initializing", swap=True, ends="failed")
 WELL = Stage("health", health="healthy")
 ILL = Stage("health", health="unhealthy")
 
@@ -70,8 +74,11 @@ STARTING = Stage("", "updating", "starting")
 AGAIN = Stage("boot", "succeeded", "running", "initializing", ends="succeeded")
 NOT_AGAIN = Stage("boot", "failed", "running", "unknown", ends="failed")
 
+HALF_AGAIN = Stage("boot", "failed", "running", "initializing", ends="failed")
+
 BORN = Stage("", "creating", "starting")
 ALIVE = Stage("create", "succeeded", "running", "initializing", ends="succeeded")
+HALF_ALIVE = Stage("create", "failed", "running", "initializing", ends="failed")
 STILLBORN = Stage("create", "failed", "running", "unknown", ends="failed")
 
 _ALIKE: Mapping[Verb, Course] = {
@@ -97,23 +104,28 @@ COURSES: Mapping[tuple[Verb, Boots], Course] = {
     ("replace", "unhealthy"): (STOP, DISK, UP, ILL),
     ("replace", "fails"): (STOP, DISK, DOWN),
     ("replace", "never"): (STOP, DISK),
+    ("replace", "extensionFails"): (STOP, DISK, HALF, WELL),
     ("create", "well"): (BORN, ALIVE, WELL),
     ("create", "unhealthy"): (BORN, ALIVE, ILL),
     ("create", "fails"): (BORN, STILLBORN),
     ("create", "never"): (BORN,),
+    ("create", "extensionFails"): (BORN, HALF_ALIVE, WELL),
     ("restart", "well"): (RESTARTING, AGAIN, WELL),
     ("restart", "unhealthy"): (RESTARTING, AGAIN, ILL),
     ("restart", "fails"): (RESTARTING, NOT_AGAIN),
     ("restart", "never"): (RESTARTING,),
+    ("restart", "extensionFails"): (RESTARTING, HALF_AGAIN, WELL),
     ("start", "well"): (STARTING, AGAIN, WELL),
     ("start", "unhealthy"): (STARTING, AGAIN, ILL),
     ("start", "fails"): (STARTING, NOT_AGAIN),
     ("start", "never"): (STARTING,),
-    **{
-        (verb, boots): course
-        for verb, course in _ALIKE.items()
-        for boots in ("well", "unhealthy", "fails", "never")
-    },
+    ("start", "extensionFails"): (STARTING, HALF_AGAIN, WELL),
+    **{(verb, boots): course for verb, course in _ALIKE.items() for boots in get_args(Boots)},
+    # The extension is run again, and fails again.
+    ("configure", "extensionFails"): (
+        Stage("", "updating"),
+        Stage("model", "failed", swap=True, ends="failed"),
+    ),
 }
 
 # What strikes an instance from outside, at once and without an operation.

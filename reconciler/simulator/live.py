@@ -17,6 +17,7 @@ from reconciler.simulator.endpoints.actions import start_rolling_upgrade
 from reconciler.simulator.instance import Instance
 from reconciler.simulator.life import MISFORTUNES, Verb
 from reconciler.simulator.scale_set import ScaleSet
+from reconciler.simulator.spot import evict
 
 
 class LiveScaleSet:
@@ -162,13 +163,13 @@ class LiveInstance:
     def protect(self, *, is_protected: bool = True) -> None:
         """From scale set actions and from scale-in."""
         with self._clock.held():
-            self._instance.protected = self._instance.protected_from_scale_in = is_protected
+            self._instance.protect(from_actions=is_protected, from_scale_in=is_protected)
             self._instance.etag += 1
 
     def evict(self) -> None:
         """Spot capacity is taken back: it is deallocated, or gone where its eviction policy is Delete."""
-        policy = str(self._instance.applied.profile.get("evictionPolicy", "Deallocate"))
-        self._strike("lost" if policy == "Delete" else "evict")
+        with self._clock.held():
+            evict(self._instance)
 
     def apply_image(self, image: str) -> None:
         """Put it on another image, at once, behind everybody's back; it is no longer on the latest model."""

@@ -8,7 +8,7 @@ ever, as it would in Azure.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -49,6 +49,10 @@ class Operation:
 
     def expect(self, part: str) -> None:
         self._waiting.add(part)
+
+    def waits_for(self, parts: Collection[str]) -> int:
+        """How many of these it is waiting for: of instances, what Azure charges."""
+        return len(self._waiting.intersection(parts))
 
     def done(self, part: str, error: ArmError | None = None) -> None:
         """`part` is over. The last one ends the operation."""

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reconciler.simulator.merge import merged
+from reconciler.simulator.repairs import ACTIONS
 from reconciler.simulator.rolling import ROLLING_POLICY
+from reconciler.simulator.timings import duration, iso_text
 
 # The Application Health extension by the `health` that a fleet names. Version 2 knows rich states and says
 # "initializing"; version 1 says nothing until it has an answer.
@@ -46,10 +48,15 @@ def scale_set_body(
         "virtualMachineProfile": _profile(
             name, declared, storage=storage, health=health, extensions=extensions, group_id=group_id
         ),
-        "overprovision": False,
+        "overprovision": bool(declared.get("overprovision", False)),
         "doNotRunExtensionsOnOverprovisionedVMs": False,
         "platformFaultDomainCount": fault_domains,
     }
+    if "automaticRepairs" in declared:
+        properties["automaticRepairsPolicy"] = _repairs(declared["automaticRepairs"])
+    if "spotRestore" in declared:
+        timeout = iso_text(duration(str(declared["spotRestore"])))
+        properties["spotRestorePolicy"] = {"enabled": True, "restoreTimeout": timeout}
     if flexible:
         del properties["overprovision"]
         properties["constrainedMaximumCapacity"] = False
@@ -60,6 +67,12 @@ def scale_set_body(
         "sku": {"name": str(declared.get("skuName", "Standard_D2s_v5")), "tier": "Standard"},
         "properties": properties,
     }
+
+
+def _repairs(declared: Mapping[str, Any]) -> dict[str, Any]:
+    grace = duration(str(declared.get("grace", "10m")))
+    action = ACTIONS[declared.get("action", "replace")]
+    return {"enabled": True, "gracePeriod": iso_text(grace), "repairAction": action}
 
 
 def _profile(
@@ -96,6 +109,11 @@ def _profile(
     }
     if installed:
         profile["extensionProfile"] = {"extensions": installed}
+    if declared.get("securityType") == "TrustedLaunch":
+        profile["securityProfile"] = {
+            "uefiSettings": {"secureBootEnabled": True, "vTpmEnabled": True},
+            "securityType": "TrustedLaunch",
+        }
     if declared.get("spot"):
         profile |= {"priority": "Spot", "evictionPolicy": declared.get("evictionPolicy", "Deallocate")}
         profile["billingProfile"] = {"maxPrice": -1}

@@ -1,15 +1,15 @@
-"""How often Azure may be asked: the compute provider's token buckets, one per policy and subject.
+"""How often Azure may be asked: token buckets, of the compute provider and of Resource Manager before it.
 
-Names, sizes and refills are those of the documented limits and of the `x-ms-ratelimit-remaining-resource`
-headers of recorded traffic. A call takes a token from each policy of its operation (one per instance where
-the policy is charged per instance) and reports what is left. Buckets run dry only in a simulator that
-throttles; otherwise they stay at zero.
+Names, sizes and refills are those of the documented limits and of the `x-ms-ratelimit-remaining-*` headers of
+recorded traffic. The provider has a bucket for each policy, per subscription and region or per resource; a
+call takes a token from each policy of its operation (one per instance where the policy is charged per
+instance) and reports what is left. Only a simulator that throttles refuses; in another, buckets stay at zero.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -18,6 +18,7 @@ from reconciler.simulator import errors
 from reconciler.simulator.clock import Clock
 
 Subject = Literal["subscription", "resource"]
+Verbs = Literal["reads", "writes", "deletes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,17 @@ INSTANCE_ACTIONS = (
     Policy("VMScaleSetVMActionsResource", 12, 4, "resource"),
     BATCHED,
 )
+# Not recorded but for a deallocation of all.
+INSTANCE_DELETES = (
+    Policy("DeleteVMScaleSetVMSubscriptionMaximum", 2000, 500),
+    Policy("DeleteVMScaleSetVMResource", 12, 4, "resource"),
+    BATCHED,
+)
+# Sizes are documented; the names are by analogy with those of scale sets.
+GET_MACHINE = (
+    Policy("LowCostGetSubscriptionMaximum", 24000, 8000),
+    Policy("LowCostGetResource", 36, 12, "resource"),
+)
 BULK = (ACTIONS, BATCHED)
 
 POLICIES: Mapping[str, tuple[Policy, ...]] = {
@@ -60,6 +72,7 @@ POLICIES: Mapping[str, tuple[Policy, ...]] = {
     "scaleSets.instanceView": (HIGH_COST, HIGH_COST_RESOURCE),
     "scaleSets.instances": (HIGH_COST, HIGH_COST_RESOURCE, VIEWS),
     "scaleSets.osUpgradeHistory": GET_SET,
+    "scaleSets.skus": GET_SET,
     "rollingUpgrades.latest": GET_SET,
     "scaleSets.put": (
         Policy("CreateVMScaleSetSubscriptionMaximum", 375, 125),
@@ -75,14 +88,22 @@ POLICIES: Mapping[str, tuple[Policy, ...]] = {
     "scaleSets.start": BULK,
     "scaleSets.deleteInstances": BULK,
     "scaleSets.osRollingUpgrade": (ACTIONS,),
+    "scaleSets.extensionRollingUpgrade": (ACTIONS,),
+    "scaleSets.setOrchestrationServiceState": (ACTIONS,),
     "rollingUpgrades.cancel": (ACTIONS,),
     "scaleSets.deallocate": (DELETES, BATCHED),
     "scaleSets.powerOff": (DELETES, BATCHED),
     "instances.get": GET_INSTANCE,
     "instances.instanceView": GET_INSTANCE,
     "instances.put": INSTANCE_ACTIONS,
-    "instances.delete": INSTANCE_ACTIONS,
+    "instances.delete": INSTANCE_DELETES,
     "instances.act": INSTANCE_ACTIONS,
+    "instances.act deallocate": INSTANCE_DELETES,
+    "instances.act poweroff": INSTANCE_DELETES,
+    "instances.simulateEviction": INSTANCE_ACTIONS,
+    "virtualMachines.list": (Policy("HighCostGetSubscriptionMaximum", 900, 300),),
+    "virtualMachines.get": GET_MACHINE,
+    "virtualMachines.instanceView": GET_MACHINE,
     "operations.get": (
         Policy("GetOperationResource", 45, 15, "resource"),
         Policy("GetOperationSubscriptionMaximum", 15000, 5000),
@@ -98,54 +119,133 @@ POLICIES: Mapping[str, tuple[Policy, ...]] = {
 }
 
 
+# Resource Manager's own, whichever provider answers: a bucket for the caller, and one
+# fifteen times that size that all callers of a subscription share.
+GATEWAY: Mapping[Verbs, Policy] = {
+    "reads": Policy("reads", 250, 25 * 60),
+    "writes": Policy("writes", 200, 10 * 60),
+    "deletes": Policy("deletes", 200, 10 * 60),
+}
+CALLERS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """Whom a call is charged to: its subscription in every region it covers, and its resource.
+
+    `action` is the last word of the path of an action on one instance, "" for others.
+    """
+
+    subscription: str
+    regions: tuple[str, ...]
+    resource: str
+    action: str = ""
+
+    def keys(self, policy: Policy) -> Iterator[tuple[str, ...]]:
+        if policy.subject == "resource":
+            yield (policy.name, self.resource)
+        else:
+            yield from ((policy.name, self.subscription, region) for region in self.regions)
+
+
 @dataclass(slots=True)
 class _Bucket:
-    tokens: float
-    filled: datetime
+    """What was left when something was last taken from it."""
 
-    def fill(self, policy: Policy, now: datetime) -> None:
-        minutes = (now - self.filled) / timedelta(minutes=1)
-        self.tokens = min(policy.size, self.tokens + minutes * policy.refill)
-        self.filled = now
+    tokens: float
+    taken: datetime
+
+    def level(self, policy: Policy, now: datetime) -> float:
+        minutes = (now - self.taken) / timedelta(minutes=1)
+        # Rounded, so that who comes back when told to finds a whole token.
+        return round(min(policy.size, self.tokens + minutes * policy.refill), 9)
+
+    def take(self, policy: Policy, now: datetime, tokens: int) -> int:
+        """What is left, in whole tokens."""
+        level = self.level(policy, now)
+        if tokens:
+            level = max(0.0, level - tokens)
+            self.tokens, self.taken = level, now
+        return math.floor(level)
 
 
 @dataclass(slots=True)
 class Quotas:
     clock: Clock
-    _buckets: dict[tuple[str, str], _Bucket] = field(default_factory=dict)
+    _buckets: dict[tuple[str, ...], _Bucket] = field(default_factory=dict)
 
-    def admit(self, operation: str, subjects: Mapping[Subject, str]) -> None:
-        """Raise Azure's 429 when a policy of `operation` has no token left."""
-        for policy in POLICIES.get(operation, ()):
-            bucket = self._bucket(policy, subjects)
-            if bucket.tokens < 1 and not policy.per_vm:
-                raise self._refusal(policy, bucket)
+    def admit(self, operation: str, payer: Payer) -> None:
+        """Raise the compute provider's 429 when a policy of `operation` has no token left.
 
-    def charge(self, operation: str, subjects: Mapping[Subject, str], vms: int) -> str:
-        """Take the tokens.
+        A call that is charged for more instances than there are tokens goes through; whether Azure's does
+        is not known.
+        """
+        for policy in _policies(operation, payer):
+            for key in payer.keys(policy):
+                if wait := self._wait(key, policy):
+                    raise self._refusal(policy, wait)
 
-        Returns `x-ms-ratelimit-remaining-resource`, "" for an operation without policies.
+    def charge(self, operation: str, payer: Payer, *, calls: int, vms: int | None) -> str:
+        """Take the tokens of so many calls, and of the instances they are charged for.
+
+        Returns `x-ms-ratelimit-remaining-resource`, "" for an operation without policies. Where Azure tells
+        no charge, it does not tell of the policies of instances either.
         """
         left = []
-        for policy in POLICIES.get(operation, ()):
-            bucket = self._bucket(policy, subjects)
-            bucket.tokens = max(0.0, bucket.tokens - (vms if policy.per_vm else 1))
-            left.append(f"Microsoft.Compute/{policy.name};{math.floor(bucket.tokens)}")
+        for policy in _policies(operation, payer):
+            if policy is BATCHED and vms is None:
+                continue
+            tokens = calls * (vms or 0) if policy.per_vm else calls
+            remaining = [self._take(key, policy, tokens) for key in payer.keys(policy)]
+            if remaining:
+                left.append(f"Microsoft.Compute/{policy.name};{min(remaining)}")
             if policy is BATCHED:
                 left.append("Microsoft.Compute/VmssQueuedVMOperations;0")
         return ",".join(left)
 
-    def _bucket(self, policy: Policy, subjects: Mapping[Subject, str]) -> _Bucket:
-        now = self.clock.now()
-        key = (policy.name, subjects[policy.subject])
-        bucket = self._buckets.setdefault(key, _Bucket(policy.size, now))
-        bucket.fill(policy, now)
-        return bucket
+    def admit_to_gateway(self, verbs: Verbs, subscription: str, caller: str) -> None:
+        """Raise Resource Manager's 429 when `caller`, or all the subscription, has asked too often."""
+        for policy, key in _gateway(verbs, subscription, caller):
+            if wait := self._wait(key, policy):
+                raise errors.too_many_for_gateway(verbs.rstrip("s"), subscription, caller, retry_after=wait)
 
-    def _refusal(self, policy: Policy, bucket: _Bucket) -> errors.ArmError:
+    def charge_gateway(self, verbs: Verbs, subscription: str, caller: str, *, calls: int) -> dict[str, str]:
+        """Take the tokens; returns the headers that say what is left."""
+        own, everybody = (
+            self._take(key, policy, calls) for policy, key in _gateway(verbs, subscription, caller)
+        )
+        scope = "subscription" if subscription else "tenant"
+        return {
+            f"x-ms-ratelimit-remaining-{scope}-{verbs}": str(own),
+            f"x-ms-ratelimit-remaining-{scope}-global-{verbs}": str(everybody),
+        }
+
+    def _wait(self, key: tuple[str, ...], policy: Policy) -> int:
+        """Seconds until there is a token; 0 when there is one."""
+        bucket = self._buckets.get(key)
+        missing = 0.0 if bucket is None else 1 - bucket.level(policy, self.clock.now())
+        return math.ceil(missing * 60 / policy.refill) if missing > 0 else 0
+
+    def _take(self, key: tuple[str, ...], policy: Policy, tokens: int) -> int:
         now = self.clock.now()
-        wait = math.ceil((1 - bucket.tokens) * 60 / policy.refill)
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = _Bucket(policy.size, now)
+        return bucket.take(policy, now, tokens)
+
+    def _refusal(self, policy: Policy, wait: int) -> errors.ArmError:
+        now = self.clock.now()
         window = (now.isoformat(), (now + timedelta(minutes=1)).isoformat())
         return errors.too_many_requests(
             policy.name, window=window, allowed=policy.size, measured=policy.size + 1, retry_after=wait
         )
+
+
+def _gateway(verbs: Verbs, subscription: str, caller: str) -> Iterator[tuple[Policy, tuple[str, ...]]]:
+    own = GATEWAY[verbs]
+    yield own, (verbs, subscription, caller)
+    yield Policy(own.name, own.size * CALLERS, own.refill * CALLERS), (verbs, subscription)
+
+
+def _policies(operation: str, payer: Payer) -> tuple[Policy, ...]:
+    return POLICIES.get(f"{operation} {payer.action}") or POLICIES.get(operation, ())

@@ -47,6 +47,7 @@ class Event:
     domain: Domain | None
     cause: str
     group: str = ""
+    subscription: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Record:
     def absences(self, scale_set: str) -> tuple[Absence, ...]:
         """Every stretch of an instance being away, in order of beginning.
 
-        `scale_set` is a name or "group/name".
+        `scale_set` is a name, "group/name" or "subscription/group/name".
         """
         return tuple(sorted(_absences(self._events, scale_set), key=lambda absence: absence.since))
 
@@ -133,7 +134,7 @@ def _absences(events: list[Event], scale_set: str) -> Iterator[Absence]:
     for event in events:
         if event.instance_id is None or event.domain is None or not _is_of(event, scale_set):
             continue
-        key = (event.group.lower(), event.instance_id)
+        key = (f"{event.subscription}/{event.group}".lower(), event.instance_id)
         if event.kind == "away":
             open_ones[key] = Absence(
                 event.scale_set, event.instance_id, event.domain, event.cause, event.at, None
@@ -144,5 +145,14 @@ def _absences(events: list[Event], scale_set: str) -> Iterator[Absence]:
 
 
 def _is_of(event: Event, scale_set: str) -> bool:
-    wanted = scale_set.lower()
-    return wanted in (event.scale_set.lower(), f"{event.group}/{event.scale_set}".lower())
+    return is_called(scale_set, event.subscription, event.group, event.scale_set)
+
+
+def is_called(name: str, *path: str) -> bool:
+    """Whether `name` is the end of the path of a scale set: subscription, group, name.
+
+    >>> [is_called(name, "s", "shop", "web") for name in ("web", "Shop/web", "s/shop/web", "other/web")]
+    [True, True, True, False]
+    """
+    wanted = name.lower().split("/")
+    return [part.lower() for part in path][-len(wanted) :] == wanted

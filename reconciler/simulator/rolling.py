@@ -8,14 +8,14 @@ operation that started it lasts as long as it does.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from reconciler.simulator.errors import ArmError
+from reconciler.simulator.errors import ArmError, unhealthy_upgrade
 from reconciler.simulator.instance import Instance
 from reconciler.simulator.operations import Operation
+from reconciler.simulator.timings import iso_duration
 from reconciler.simulator.upgrades import bring, due
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ ROLLING_POLICY: Mapping[str, Any] = {
     "rollbackFailedInstancesOnPolicyBreach": False,
 }
 REPORTED = tuple(ROLLING_POLICY)[:4]
-PAUSE = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
 GATE = "rolling upgrade"
 
 
@@ -76,7 +75,6 @@ class RollingUpgrade:
 
     def body(self) -> dict[str, Any]:
         """What `GET .../rollingUpgrades/latest` says."""
-        unhealthy = sum(not instance.serves for instance in self.upgraded)
         properties: dict[str, Any] = {
             "policy": dict(self._policy),
             "runningStatus": {
@@ -85,12 +83,7 @@ class RollingUpgrade:
                 "lastAction": self.last_action,
                 "lastActionTime": self.last_action_at.isoformat(),
             },
-            "progress": {
-                "successfulInstanceCount": len(self.upgraded) - unhealthy,
-                "failedInstanceCount": unhealthy,
-                "inProgressInstanceCount": len(self.batch),
-                "pendingInstanceCount": len(self.waiting),
-            },
+            "progress": self._progress(),
         }
         if self.error is not None:
             properties["error"] = self.error.envelope()["error"] | {"details": []}
@@ -98,6 +91,35 @@ class RollingUpgrade:
             "type": "Microsoft.Compute/virtualMachineScaleSets/rollingUpgrades",
             "location": self.scale_set.location,
             "properties": properties,
+        }
+
+    def history(self) -> dict[str, Any]:
+        """What `GET .../osUpgradeHistory` says of it; the shape is that of the SDK's model."""
+        ended = {} if self.ended is None else {"endTime": self.ended.isoformat()}
+        target = self.scale_set.applied.image
+        version = {} if target.exact_version is None else {"exactVersion": target.exact_version}
+        properties: dict[str, Any] = {
+            "runningStatus": {"code": self.code, "startTime": self.started.isoformat(), **ended},
+            "progress": self._progress(),
+            "startedBy": self.by,
+            "targetImageReference": {**(target.reference or {}), **version},
+            "rollbackInfo": {"successfullyRolledbackInstanceCount": 0, "failedRolledbackInstanceCount": 0},
+        }
+        if self.error is not None:
+            properties["error"] = self.error.envelope()["error"] | {"details": []}
+        return {
+            "type": "Microsoft.Compute/virtualMachineScaleSets/rollingUpgrades",
+            "location": self.scale_set.location,
+            "properties": properties,
+        }
+
+    def _progress(self) -> dict[str, int]:
+        unhealthy = sum(not instance.serves for instance in self.upgraded)
+        return {
+            "successfulInstanceCount": len(self.upgraded) - unhealthy,
+            "failedInstanceCount": unhealthy,
+            "inProgressInstanceCount": len(self.batch),
+            "pendingInstanceCount": len(self.waiting),
         }
 
     @property
@@ -119,28 +141,17 @@ class RollingUpgrade:
         self.batch = []
         unhealthy = sum(not instance.serves for instance in self.upgraded)
         if unhealthy * 100 > len(self.upgraded) * int(self._policy["maxUnhealthyUpgradedInstancePercent"]):
-            code = "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"
-            limit = "the MaxUnhealthyUpgradedInstancePercent value defined in the RollingUpgradePolicy"
-            self.error = ArmError(409, code, f"Rolling Upgrade failed after exceeding {limit}.")
+            self.error = unhealthy_upgrade()
             self._end("Faulted")
             return
-        self.scale_set.cloud.clock.after(pause(str(self._policy["pauseTimeBetweenBatches"])), self.proceed)
+        self.scale_set.cloud.clock.after(
+            iso_duration(str(self._policy["pauseTimeBetweenBatches"])), self.proceed
+        )
 
     def _end(self, code: str) -> None:
         self.code = code
         self.ended = self.scale_set.cloud.clock.now()
         self.operation.done(GATE, self.error)
-
-
-def pause(text: str) -> timedelta:
-    """An ISO 8601 duration of hours, minutes and seconds.
-
-    >>> pause("PT1M30S")
-    datetime.timedelta(seconds=90)
-    """
-    match = PAUSE.fullmatch(text)
-    hours, minutes, seconds = match.groups() if match else (None, None, None)
-    return timedelta(hours=float(hours or 0), minutes=float(minutes or 0), seconds=float(seconds or 0))
 
 
 def _order(instance: Instance) -> tuple[str, str, int, int]:

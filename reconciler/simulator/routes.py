@@ -11,7 +11,19 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from reconciler.simulator.endpoints import actions, images, instances, platform, scale_sets
+from reconciler.simulator.endpoints import (
+    actions,
+    authorization,
+    directory,
+    galleries,
+    images,
+    instances,
+    platform,
+    providers,
+    publishers,
+    scale_sets,
+    virtual_machines,
+)
 from reconciler.simulator.endpoints.call import Call, Reply
 
 SUBSCRIPTION = "/subscriptions/{subscription}"
@@ -19,9 +31,18 @@ GROUP = SUBSCRIPTION + "/resourceGroups/{group}"
 SETS = "/providers/Microsoft.Compute/virtualMachineScaleSets"
 SET = GROUP + SETS + "/{name}"
 INSTANCE = SET + "/virtualMachines/{instance}"
+MACHINES = "/providers/Microsoft.Compute/virtualMachines"
 LOCATION = SUBSCRIPTION + "/providers/Microsoft.Compute/locations/{location}"
-VERSIONS = LOCATION + "/publishers/{publisher}/artifacttypes/vmimage/offers/{offer}/skus/{sku}/versions"
+PUBLISHERS = LOCATION + "/publishers"
+OFFERS = PUBLISHERS + "/{publisher}/artifacttypes/vmimage/offers"
+SKUS = OFFERS + "/{offer}/skus"
+VERSIONS = SKUS + "/{sku}/versions"
+PROVIDERS = SUBSCRIPTION + "/providers"
+PERMISSIONS = "/providers/Microsoft.Authorization/permissions"
 GALLERY_VERSIONS = GROUP + "/providers/Microsoft.Compute/galleries/{gallery}/images/{image}/versions"
+SHARED_VERSIONS = LOCATION + "/sharedGalleries/{gallery}/images/{image}/versions"
+COMMUNITY_VERSIONS = LOCATION + "/communityGalleries/{gallery}/images/{image}/versions"
+MANAGED_IMAGE = GROUP + "/providers/Microsoft.Compute/images/{image}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +74,22 @@ ROUTES = (
     Route("scaleSets.put", "PUT", SET, scale_sets.put),
     Route("scaleSets.delete", "DELETE", SET, scale_sets.delete),
     Route("scaleSets.instanceView", "GET", SET + "/instanceView", scale_sets.instance_view),
+    Route("scaleSets.skus", "GET", SET + "/skus", providers.scale_set_skus),
     Route("scaleSets.osUpgradeHistory", "GET", SET + "/osUpgradeHistory", scale_sets.os_upgrade_history),
     Route("scaleSets.manualUpgrade", "POST", SET + "/manualupgrade", actions.manual_upgrade),
+    Route(
+        "scaleSets.setOrchestrationServiceState",
+        "POST",
+        SET + "/setOrchestrationServiceState",
+        actions.set_orchestration_service_state,
+    ),
     Route("scaleSets.osRollingUpgrade", "POST", SET + "/osRollingUpgrade", actions.os_rolling_upgrade),
+    Route(
+        "scaleSets.extensionRollingUpgrade",
+        "POST",
+        SET + "/extensionRollingUpgrade",
+        actions.extension_rolling_upgrade,
+    ),
     _action("scaleSets.reimage", "reimage"),
     _action("scaleSets.reimageAll", "reimageall"),
     _action("scaleSets.restart", "restart"),
@@ -69,6 +103,7 @@ ROUTES = (
     Route("instances.get", "GET", INSTANCE, instances.get),
     Route("instances.put", "PUT", INSTANCE, instances.put),
     Route("instances.delete", "DELETE", INSTANCE, instances.delete),
+    Route("instances.simulateEviction", "POST", INSTANCE + "/simulateEviction", instances.simulate_eviction),
     Route("instances.instanceView", "GET", INSTANCE + "/instanceView", instances.view),
     Route(
         "instances.act",
@@ -76,14 +111,41 @@ ROUTES = (
         INSTANCE + "/(?P<action>reimage|reimageall|restart|start|poweroff|deallocate)",
         actions.act_on_one,
     ),
+    Route("virtualMachines.list", "GET", SUBSCRIPTION + MACHINES, virtual_machines.in_subscription),
+    Route("virtualMachines.list", "GET", GROUP + MACHINES, virtual_machines.in_group),
+    Route("virtualMachines.get", "GET", GROUP + MACHINES + "/{name}", virtual_machines.get),
+    Route(
+        "virtualMachines.instanceView",
+        "GET",
+        GROUP + MACHINES + "/{name}/instanceView",
+        virtual_machines.view,
+    ),
     Route("operations.get", "GET", LOCATION + "/operations/{operation}", platform.operation),
+    Route("vmSizes.list", "GET", LOCATION + "/vmSizes", providers.sizes),
+    Route("images.publishers", "GET", PUBLISHERS, publishers.publishers),
+    Route("images.offers", "GET", OFFERS, publishers.offers),
+    Route("images.skus", "GET", SKUS, publishers.skus),
     Route("images.versions", "GET", VERSIONS, images.versions),
     Route("images.version", "GET", VERSIONS + "/{version}", images.version),
-    Route("galleries.versions", "GET", GALLERY_VERSIONS, images.gallery_versions),
-    Route("galleries.version", "GET", GALLERY_VERSIONS + "/{version}", images.gallery_version),
-    Route("subscriptions.list", "GET", "/subscriptions", platform.subscriptions),
-    Route("subscriptions.get", "GET", SUBSCRIPTION, platform.subscription),
-    Route("resourceGroups.get", "GET", GROUP, platform.group),
+    Route("galleries.versions", "GET", GALLERY_VERSIONS, galleries.versions),
+    Route("galleries.version", "GET", GALLERY_VERSIONS + "/{version}", galleries.version),
+    Route("sharedGalleries.versions", "GET", SHARED_VERSIONS, galleries.regional_versions),
+    Route("sharedGalleries.version", "GET", SHARED_VERSIONS + "/{version}", galleries.regional_version),
+    Route("communityGalleries.versions", "GET", COMMUNITY_VERSIONS, galleries.regional_versions),
+    Route("communityGalleries.version", "GET", COMMUNITY_VERSIONS + "/{version}", galleries.regional_version),
+    Route("managedImages.get", "GET", MANAGED_IMAGE, galleries.managed),
+    Route("tenants.list", "GET", "/tenants", directory.tenants),
+    Route("subscriptions.list", "GET", "/subscriptions", directory.subscriptions),
+    Route("subscriptions.get", "GET", SUBSCRIPTION, directory.subscription),
+    Route("locations.list", "GET", SUBSCRIPTION + "/locations", directory.locations),
+    Route("resourceGroups.list", "GET", SUBSCRIPTION + "/resourceGroups", directory.groups),
+    Route("resourceGroups.get", "GET", GROUP, directory.group),
+    Route("providers.list", "GET", PROVIDERS, providers.providers),
+    Route("providers.get", "GET", PROVIDERS + "/{namespace}", providers.provider),
+    Route("providers.register", "POST", PROVIDERS + "/{namespace}/register", providers.provider),
+    Route("permissions.list", "GET", SUBSCRIPTION + PERMISSIONS, authorization.in_subscription),
+    Route("permissions.list", "GET", GROUP + PERMISSIONS, authorization.in_group),
+    Route("permissions.list", "GET", SET + PERMISSIONS, authorization.on_scale_set),
     Route("metadata.endpoints", "GET", "/metadata/endpoints", platform.endpoints, is_open=True),
 )
 

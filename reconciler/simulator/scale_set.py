@@ -13,25 +13,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from reconciler.simulator import errors
+from reconciler.simulator.catalogue import Image
 from reconciler.simulator.domains import Placement, guid
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.instance import Applied, HealthSource, Instance
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.record import Event
+from reconciler.simulator.scaling import grow, leaving
 from reconciler.simulator.timings import NOTHING_TO_DO
 
 if TYPE_CHECKING:
     from reconciler.simulator.cloud import Cloud
     from reconciler.simulator.rolling import RollingUpgrade
 
+# How many instances a scale set may have, and a placement group; each zone has its own.
+LARGEST = 1000
+GROUP = 100
+# How many models instances of one scale set may be on at once.
+MODELS = 10
 HEALTH_EXTENSIONS = ("applicationhealthlinux", "applicationhealthwindows")
 
 
 class ScaleSet:
     __slots__ = (
-        "applied", "body", "capacity", "cloud", "created", "etag", "failed", "group", "instances",
-        "is_deleting", "location", "name", "next_number", "placement", "rolling", "running",
-        "settled_at", "subscription",
+        "applied", "body", "capacity", "cloud", "created", "etag", "failed", "group", "history", "instances",
+        "is_deleting", "location", "name", "next_number", "placement", "repairs_suspended", "rolling",
+        "running", "settled_at", "subscription", "surplus",
     )  # fmt: skip
 
     def __init__(
@@ -59,8 +67,11 @@ class ScaleSet:
         self.next_number = 0
         self.running: list[Operation] = []
         self.rolling: RollingUpgrade | None = None
+        self.history: list[RollingUpgrade] = []
         self.failed = False
         self.is_deleting = False
+        self.repairs_suspended = False
+        self.surplus: set[str] = set()
         self.applied = self.model_of(body, revision=1)
 
     @property
@@ -92,6 +103,10 @@ class ScaleSet:
         return self.placement.flexible
 
     @property
+    def overprovisions(self) -> bool:
+        return bool(self.body["properties"].get("overprovision")) and not self.is_flexible
+
+    @property
     def provisioning(self) -> str:
         if self.is_deleting:
             return "Deleting"
@@ -103,26 +118,65 @@ class ScaleSet:
     def outdated(self) -> list[Instance]:
         return [instance for instance in self.instances.values() if not instance.is_current]
 
-    def model_of(self, body: Mapping[str, Any], *, revision: int) -> Applied:
-        """The model that `body` describes. Raises ArmError when its image is not there."""
+    def model_of(self, body: Mapping[str, Any], *, revision: int, image: Image | None = None) -> Applied:
+        """The model that `body` describes, on `image` where that is known already.
+
+        Raises ArmError when there is no such image.
+        """
         profile = body["properties"]["virtualMachineProfile"]
-        image = self.cloud.catalogue.resolve(profile.get("storageProfile") or {})
-        return Applied(revision, profile, image, health_source(profile))
+        found = image or self.cloud.catalogue.find(_storage(body), self.location)
+        return Applied(revision, profile, found, health_source(profile))
+
+    def admit(self, body: Mapping[str, Any], capacity: int) -> None:
+        """Raise Azure's refusal of so many instances, or of new ones on the image that `body` names."""
+        is_single = body["properties"].get("singlePlacementGroup", False)
+        limit = GROUP * max(1, len(self.placement.zones)) if is_single else LARGEST
+        if capacity > limit:
+            raise errors.too_many_instances(self.name, limit)
+        image = self.model_of(body, revision=0).image
+        self.cloud.catalogue.admit(image, self.location)
+
+    def renew(self) -> bool:
+        """Let `latest` in the model be what is newest now; returns whether that is another image.
+
+        Nobody is behind because of it: Azure flips no flag when a version is published.
+        """
+        image = self._newest(self.applied)
+        if image == self.applied.image:
+            return False
+        self.applied = replace(self.applied, image=image)
+        return True
+
+    def outdate(self, cause: str) -> None:
+        """From now on every instance is behind the model."""
+        self.applied = replace(self.applied, revision=self.applied.revision + 1)
+        self.cloud.record.add(
+            Event(
+                self.cloud.clock.now(), "model", self.name, None, None, cause, self.group, self.subscription
+            )
+        )
 
     def change(self, body: Mapping[str, Any], *, cause: str) -> bool:
         """Take a new model.
 
         Returns whether instances are behind it now. Raises ArmError, and changes nothing, if it is not
-        valid.
+        valid. A bare gallery definition is taken anew by every write, and one that has come to a newer
+        version puts instances behind, as was seen in the field; `latest` of a platform image does not.
         """
-        model = self.model_of(body, revision=self.applied.revision + 1)
-        is_new = (model.profile, model.image) != (self.applied.profile, self.applied.image)
+        is_same_image = _storage(body) == (self.applied.profile.get("storageProfile") or {})
+        image = self._newest(self.applied) if is_same_image else None
+        model = self.model_of(body, revision=self.applied.revision, image=image)
+        if model.image != self.applied.image:
+            self.cloud.catalogue.admit(model.image, self.location)
+        is_new = model.profile != self.applied.profile or (
+            model.image != self.applied.image and model.image.kind != "platform"
+        )
+        if is_new and len({each.applied.revision for each in self.instances.values()}) >= MODELS:
+            raise errors.too_many_models(self.name, MODELS)
         self.body = body
+        self.applied = model
         if is_new:
-            self.applied = model
-            self.cloud.record.add(
-                Event(self.cloud.clock.now(), "model", self.name, None, None, cause, self.group)
-            )
+            self.outdate(cause)
         return is_new
 
     def begin(self, kind: str) -> Operation:
@@ -132,6 +186,12 @@ class ScaleSet:
         self.running.append(operation)
         operation.wait("itself", NOTHING_TO_DO)
         return operation
+
+    def refuse_haste(self) -> None:
+        """Raise the 409 that a write gets which comes too soon after another."""
+        since = self.cloud.clock.now() - self.settled_at
+        if self.settled_at > self.created and since < self.cloud.timings.conflict:
+            raise errors.conflict()
 
     def bump(self) -> None:
         self.etag += 1
@@ -143,26 +203,28 @@ class ScaleSet:
         """
         for number in range(capacity):
             self.next_number = int(ids[number]) if ids else number
-            self._new_instance()
+            self.add_instance()
         self.capacity = capacity
 
-    def scale(self, capacity: int, operation: Operation | None) -> None:
-        """Create or delete instances until there are `capacity`.
+    def scale(self, capacity: int, operation: Operation) -> None:
+        """Create or delete instances until there are `capacity`, or as near as protection allows.
 
-        Scaling in takes the highest ids, protected ones never.
+        Where more are created than are wanted the etag moves once more when it is over, and only there: so it
+        was recorded.
         """
-        staying = [instance for instance in self.instances.values() if instance.provisioning != "deleting"]
-        for _ in range(len(staying), capacity):
-            instance = self._new_instance()
-            instance.note_creation()
-            instance.send("create", cause="create", operation=operation)
-        free = [
-            instance for instance in staying if not (instance.protected or instance.protected_from_scale_in)
+        staying = [
+            each
+            for each in self.instances.values()
+            if each.provisioning != "deleting" and each.id not in self.surplus
         ]
-        surplus = max(0, len(staying) - capacity)
-        for instance in free[len(free) - surplus :] if surplus else ():
+        self.renew()
+        if capacity > len(staying):
+            grow(self, capacity - len(staying), operation)
+        for instance in leaving(self, staying, len(staying) - capacity):
             instance.send("delete", cause="delete", operation=operation)
         self.capacity = capacity
+        if self.surplus:
+            operation.when_ended.append(lambda _: self.bump())
 
     def remove(self) -> Operation:
         """Delete it, instances and all. Deleting it again returns the operation that is deleting it."""
@@ -175,16 +237,18 @@ class ScaleSet:
         operation.when_ended.append(lambda _: self.cloud.remove(self))
         return operation
 
-    def reimaged(self, instance: Instance) -> Applied:
+    def reimaged(self, instance: Instance, exact_version: str | None = None) -> Applied:
         """What a reimage makes of an instance: its own model, with `latest` the newest there is now.
 
-        Field reports say so; the SDK's documentation says the version stays.
+        Field reports say so; the SDK's documentation says the version stays, unless `exact_version` names
+        another.
         """
         applied = instance.applied
-        if not applied.image.follows_latest:
-            return applied
-        image = self.cloud.catalogue.resolve(applied.profile.get("storageProfile") or {})
-        return replace(applied, image=image)
+        if exact_version is None:
+            return replace(applied, image=self._newest(applied))
+        return replace(
+            applied, image=self.cloud.catalogue.exactly(applied.image, exact_version, self.location)
+        )
 
     def find(self, ids: Iterable[str]) -> list[Instance] | str:
         """The instances with these ids, all for "*"; or the first id that is not an instance."""
@@ -194,13 +258,22 @@ class ScaleSet:
         missing = next((each for each in wanted if each not in self.instances), None)
         return missing if missing is not None else [self.instances[each] for each in dict.fromkeys(wanted)]
 
-    def _new_instance(self) -> Instance:
+    def add_instance(self) -> Instance:
         number = self.next_number
         self.next_number += 1
         instance_id = f"{self.name}_{guid(self.id, number)[:8]}" if self.is_flexible else str(number)
         instance = Instance(self, number, instance_id, self.applied, self.cloud.clock.now())
         self.instances[instance_id] = instance
         return instance
+
+    def _newest(self, applied: Applied) -> Image:
+        """Its image, with `latest` as of now; what it was before where there is none any more."""
+        if not applied.image.follows_latest:
+            return applied.image
+        try:
+            return self.cloud.catalogue.find(applied.profile.get("storageProfile") or {}, self.location)
+        except ArmError:
+            return applied.image
 
     def _settle(self, operation: Operation) -> None:
         self.running.remove(operation)
@@ -215,6 +288,10 @@ def health_source(profile: Mapping[str, Any]) -> HealthSource:
     if types.intersection(HEALTH_EXTENSIONS):
         return "extension"
     return "probe" if (profile.get("networkProfile") or {}).get("healthProbe") else "none"
+
+
+def _storage(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    return body["properties"]["virtualMachineProfile"].get("storageProfile") or {}
 
 
 def _was_preempted(error: ArmError | None) -> bool:

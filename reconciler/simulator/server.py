@@ -1,9 +1,9 @@
-"""The door for everybody else: the core behind a real HTTPS server, with a managed identity beside it.
+"""The door for everybody else: the core behind a real HTTPS server, with what clients sign in to beside it.
 
     with sim.serve() as server:
         env = {**os.environ, **server.environment}       # any client that finds its identity and its CA there
 
-Two listeners: `url` speaks TLS, `plain_url` does not; both serve Resource Manager and the token endpoint.
+Two listeners: `url` speaks TLS, `plain_url` does not; both serve Resource Manager and the token endpoints.
 Connections are kept alive and each has a thread, but the core answers one request at a time.
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.simulator import certificates as authority
-from reconciler.simulator import identity
+from reconciler.simulator import entra, identity
 from reconciler.simulator.domains import guid
 from reconciler.simulator.message import Lost, Request, Response
 
@@ -134,8 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
         host = self.headers.get("Host") or f"{LOOPBACK}:{self.server.server_port}"
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         request = Request(self.command, f"{self.server.scheme}://{host}{self.path}", dict(self.headers), body)
-        if request.path.lower() == identity.PATH:
-            self._send(identity.answer(request, self.server.secret))
+        if aside := identity.answer(request, self.server.secret) or entra.answer(request):
+            self._send(aside)
             return
         try:
             response = self.server.simulator.handle(request)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 
+ISO = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)")
 UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours"}
 # An operation that finds nothing to do still takes a moment: 0.6 s in recorded traffic.
@@ -23,12 +24,33 @@ def duration(text: str) -> timedelta:
     return timedelta(**{UNITS[match.group(2)]: float(match.group(1))})
 
 
+def iso_duration(text: str) -> timedelta:
+    """The hours, minutes and seconds of an ISO 8601 duration, as the wire writes them.
+
+    >>> iso_duration("PT1M30S")
+    datetime.timedelta(seconds=90)
+    """
+    match = ISO.fullmatch(text)
+    hours, minutes, seconds = match.groups() if match else (None, None, None)
+    return timedelta(hours=float(hours or 0), minutes=float(minutes or 0), seconds=float(seconds or 0))
+
+
+def iso_text(wait: timedelta) -> str:
+    """
+    >>> iso_text(timedelta(minutes=30)), iso_text(timedelta(seconds=0.5))
+    ('PT30M', 'PT0.5S')
+    """
+    minutes = wait / timedelta(minutes=1)
+    return f"PT{int(minutes)}M" if minutes.is_integer() else f"PT{wait.total_seconds():g}S"
+
+
 @dataclass(frozen=True, slots=True)
 class Timings:
     """`model`: an update of the scale set's own model, or of an instance that needs no new disk.
 
     `upgrade`: stopping an instance and replacing its OS disk. `boot`: starting one. `health`: from running
-    to the first health report. `create`: a new instance, until it runs.
+    to the first health report. `create`: a new instance, until it runs. `conflict`: after a write has ended,
+    how long another one is refused with a 409, which Azure was seen to do for some seconds.
     """
 
     model: timedelta = timedelta(seconds=8)
@@ -36,6 +58,7 @@ class Timings:
     boot: timedelta = timedelta(seconds=20)
     health: timedelta = timedelta(seconds=15)
     create: timedelta = timedelta(seconds=40)
+    conflict: timedelta = timedelta(0)
 
     def of(self, name: str) -> timedelta:
         """

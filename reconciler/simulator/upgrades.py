@@ -24,13 +24,15 @@ def due(instances: Iterable[Instance]) -> list[Instance]:
 
 
 def bring(scale_set: ScaleSet, instances: Iterable[Instance], operation: Operation, *, cause: str) -> None:
-    """Send each instance to the current model, on behalf of `operation`."""
+    """Send each instance to the current model, on behalf of `operation`; `latest` is what is newest now."""
+    scale_set.renew()
     for instance in list(instances):
         verb = "refuse" if operation.sabotage else _way(instance, scale_set)
         instance.send(verb, cause=cause, operation=operation, target=scale_set.applied)
 
 
 def _way(instance: Instance, scale_set: ScaleSet) -> Verb:
+    """How one gets there. That one which does not run gets its disk and stays down is an assumption."""
     if instance.applied.image == scale_set.applied.image and instance.provisioning == "succeeded":
         return "configure"
     return "replace" if instance.power in ("running", "starting", "stopping") else "offline"

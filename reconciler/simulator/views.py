@@ -12,12 +12,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from reconciler.simulator import repairs
 from reconciler.simulator.domains import guid
 from reconciler.simulator.instance import Instance
 from reconciler.simulator.scale_set import HEALTH_EXTENSIONS, ScaleSet
 
 ETAGS_SINCE = "2023-09-01"
-FLEXIBLE_NETWORK = "2020-11-01"
+VIRTUAL_MACHINE_ETAGS_SINCE = "2024-03-01"
+RESILIENCE_SINCE = "2024-07-01"
+GUEST_KNOWN = ("running", "stopping", "stopped")
+SPOT = ("priority", "evictionPolicy", "billingProfile")
 DISPLAY = {
     "ProvisioningState/creating": "Creating",
     "ProvisioningState/updating": "Updating",
@@ -42,8 +46,10 @@ def scale_set_view(scale_set: ScaleSet, version: str, *, shouts_group: bool = Fa
         "id": resource_id(scale_set, shouts_group=shouts_group),
         "type": "Microsoft.Compute/virtualMachineScaleSets",
         "location": scale_set.location,
-        "tags": body.get("tags") or {},
     }
+    # Tags never written are left out; tags emptied are not.
+    if body.get("tags") is not None:
+        view["tags"] = body["tags"]
     view |= {name: body[name] for name in ("zones", "identity", "plan") if body.get(name)}
     view["sku"] = {**body["sku"], "capacity": scale_set.capacity}
     if version >= ETAGS_SINCE:
@@ -71,15 +77,20 @@ def scale_set_instance_view(scale_set: ScaleSet) -> dict[str, Any]:
             {"name": name, "statusesSummary": [{"code": "ProvisioningState/succeeded", "count": number}]}
             for name, number in extensions.items()
         ]
+    if services := repairs.services(scale_set):
+        view["orchestrationServices"] = services
     code = f"ProvisioningState/{scale_set.provisioning.lower()}"
     return view | {"statuses": [_status(code, scale_set.settled_at)]}
 
 
 def instance_view(instance: Instance) -> dict[str, Any]:
-    """What the platform knows about one instance right now. A deallocated one has no guest to tell of."""
+    """What the platform knows about one instance right now.
+
+    A stopped one still has its guest told of, as it was last seen; a deallocated one has none.
+    """
     domain = instance.domain
     places = {
-        "placementGroupId": domain.placement_group,
+        "placementGroupId": None if instance.owner.is_flexible else domain.placement_group,
         "platformUpdateDomain": domain.update_domain,
         "platformFaultDomain": domain.fault_domain,
     }
@@ -87,7 +98,7 @@ def instance_view(instance: Instance) -> dict[str, Any]:
     is_placed = instance.provisioning != "creating"
     view: dict[str, Any] = {name: value for name, value in places.items() if value is not None and is_placed}
     when = instance.changed.isoformat()
-    if instance.power == "running":
+    if is_placed and instance.power in GUEST_KNOWN:
         ready = _status("ProvisioningState/succeeded", instance.changed) | {
             "displayStatus": "Ready",
             "message": "Guest Agent is running",
@@ -134,8 +145,9 @@ def row(instance: Instance, version: str, *, expanded: bool) -> dict[str, Any]:
         "type": "Microsoft.Compute/virtualMachineScaleSets/virtualMachines",
         "location": owner.location,
     }
-    if instance.tags is not None or owner.body.get("tags"):
-        view["tags"] = instance.tags if instance.tags is not None else owner.body["tags"]
+    # Rows of a Flexible set come without tags.
+    if owner.body.get("tags") is not None and not owner.is_flexible:
+        view["tags"] = owner.body["tags"]
     view |= {"instanceId": instance.id, "sku": owner.body["sku"]}
     network = applied.profile.get("networkProfile") or {}
     properties: dict[str, Any] = {
@@ -147,18 +159,19 @@ def row(instance: Instance, version: str, *, expanded: bool) -> dict[str, Any]:
     }
     if expanded:
         properties["instanceView"] = instance_view(instance)
-    if instance.protected or instance.protected_from_scale_in:
+    if instance.has_protection_policy:
         properties["protectionPolicy"] = {
             "protectFromScaleIn": instance.protected_from_scale_in,
             "protectFromScaleSetActions": instance.protected,
         }
-    properties |= {
-        name: applied.profile[name] for name in ("priority", "evictionPolicy") if name in applied.profile
-    }
+    properties |= _spot(applied.profile)
     properties |= {
         "provisioningState": instance.provisioning.capitalize(),
         "hardwareProfile": {"vmSize": owner.body["sku"]["name"]},
-        "resilientVMDeletionStatus": "Disabled",
+    }
+    if version >= RESILIENCE_SINCE:
+        properties["resilientVMDeletionStatus"] = "Disabled"
+    properties |= {
         "vmId": guid("vm", owner.id, instance.id),
         "storageProfile": _storage(instance),
         "osProfile": _os(instance),
@@ -184,6 +197,42 @@ def selected(instance: Instance) -> dict[str, Any]:
     }
 
 
+def virtual_machine(
+    instance: Instance, version: str, *, expanded: bool, shouts_group: bool = False
+) -> dict[str, Any]:
+    """An instance of a Flexible set as the virtual machine that it is. `expanded` adds the instance view.
+
+    Put together from documented answers and the SDK's model: none is recorded.
+    """
+    owner, applied = instance.owner, instance.applied
+    view: dict[str, Any] = {
+        "name": instance.id,
+        "id": instance_id(instance, shouts_group=shouts_group),
+        "type": "Microsoft.Compute/virtualMachines",
+        "location": owner.location,
+    }
+    if owner.body.get("tags") is not None:
+        view["tags"] = owner.body["tags"]
+    if instance.domain.zone is not None:
+        view["zones"] = [instance.domain.zone]
+    if version >= VIRTUAL_MACHINE_ETAGS_SINCE:
+        view["etag"] = etag(instance.etag)
+    card = f"{_group_id(owner)}/providers/Microsoft.Network/networkInterfaces/{instance.id}"
+    view["properties"] = {
+        "hardwareProfile": {"vmSize": owner.body["sku"]["name"]},
+        "provisioningState": instance.provisioning.capitalize(),
+        "vmId": guid("vm", owner.id, instance.id),
+        **_spot(applied.profile),
+        "storageProfile": _storage(instance),
+        "osProfile": _os(instance),
+        "networkProfile": {"networkInterfaces": [{"id": card, "properties": {"primary": True}}]},
+        "virtualMachineScaleSet": {"id": resource_id(owner, shouts_group=shouts_group)},
+        "timeCreated": instance.created.isoformat(),
+        **({"instanceView": instance_view(instance)} if expanded else {}),
+    }
+    return view
+
+
 def etag(number: int) -> str:
     return f'"{number}"'
 
@@ -191,15 +240,14 @@ def etag(number: int) -> str:
 def resource_id(scale_set: ScaleSet, *, shouts_group: bool = False) -> str:
     if not shouts_group:
         return scale_set.id
-    return scale_set.id.replace(
-        f"/resourceGroups/{scale_set.group}/", f"/resourceGroups/{scale_set.group.upper()}/"
-    )
+    group = _group_id(scale_set, shouts_group=True)
+    return f"{group}/providers/Microsoft.Compute/virtualMachineScaleSets/{scale_set.name}"
 
 
-def instance_id(instance: Instance) -> str:
+def instance_id(instance: Instance, *, shouts_group: bool = False) -> str:
     owner = instance.owner
     if owner.is_flexible:
-        group = f"/subscriptions/{owner.subscription}/resourceGroups/{owner.group}"
+        group = _group_id(owner, shouts_group=shouts_group)
         return f"{group}/providers/Microsoft.Compute/virtualMachines/{instance.id}"
     return f"{owner.id}/virtualMachines/{instance.id}"
 
@@ -229,12 +277,20 @@ def _storage(instance: Instance) -> dict[str, Any]:
         exact = {} if image.exact_version is None else {"exactVersion": image.exact_version}
         storage["imageReference"] = {**image.reference, **exact}
     if "managedDisk" in disk:
-        group = f"/subscriptions/{owner.subscription}/resourceGroups/{owner.group}"
-        disk_id = f"{group}/providers/Microsoft.Compute/disks/{disk['name']}"
+        disk_id = f"{_group_id(owner)}/providers/Microsoft.Compute/disks/{disk['name']}"
         disk["managedDisk"] = {**disk["managedDisk"], "id": disk_id}
     if image.uri is not None:
         disk["image"] = {"uri": image.uri}
     return storage | {"osDisk": disk, "dataDisks": []}
+
+
+def _group_id(scale_set: ScaleSet, *, shouts_group: bool = False) -> str:
+    group = scale_set.group.upper() if shouts_group else scale_set.group
+    return f"/subscriptions/{scale_set.subscription}/resourceGroups/{group}"
+
+
+def _spot(profile: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: profile[name] for name in SPOT if name in profile}
 
 
 def _os(instance: Instance) -> dict[str, Any]:
@@ -261,7 +317,8 @@ def _speaks(instance: Instance) -> bool:
         for each in _installed(instance).values()
         if str(each.get("type", "")).lower() in HEALTH_EXTENSIONS
     ]
-    return instance.health != "initializing" or any(version.startswith("2") for version in versions)
+    knows_more = any(version.startswith("2") for version in versions)
+    return knows_more or instance.health in ("healthy", "unhealthy")
 
 
 def _summary(count: Mapping[str, int]) -> list[dict[str, Any]]:

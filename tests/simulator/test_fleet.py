@@ -9,13 +9,71 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.simulator import FleetError, Simulator, VirtualClock, read_fleet
+from reconciler.simulator import SUBSCRIPTION, FleetError, Simulator, VirtualClock, read_fleet
 from reconciler.simulator import fleet as fleet_module
 from tests.simulator.azure import NEW, OLD, Azure, Start, fleet
 
 
 def load(description: Any) -> Simulator:
     return Simulator.load(description, VirtualClock())
+
+
+LIMIT = "is more than Azure's limit of 1,000 instances in a scale set; write at most 1000"
+# What a scale set may not say of itself.
+MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
+    ({"capacity": 100000000}, f"capacity: 100000000 {LIMIT}", "a capacity beyond the limit"),
+    ({"capacity": -1}, "capacity: -1 is not a whole number of at least 0", "a capacity below nothing"),
+    (
+        {"count": 10**9},
+        "count: 1000000000 is more than a fleet can take of one kind",
+        "a count of a milliard",
+    ),
+    (
+        {"faultDomains": 6},
+        "faultDomains: 6 is more than Azure's limit of 5 fault domains",
+        "six fault domains",
+    ),
+    ({"placementGroupSize": 101}, "placementGroupSize: 101 is more than Azure's", "a large placement group"),
+    ({"instances": ["0", "0"]}, "instances: '0' is there twice; leave one out", "an instance twice"),
+    ({"instances": ["a"]}, "instances: 'a' is not the id of an instance; write a number", "a name for an id"),
+    ({"zones": ["1", 1]}, "zones: '1' is there twice; leave one out", "a zone twice"),
+    ({"protected": ["0", "0"]}, "protected: '0' is there twice; leave one out", "protected twice"),
+    ({"spot": "no"}, "spot: 'no' is neither true nor false; write one of them", "neither true nor false"),
+    ({"location": 5}, "location: 5 is not a name; write it as text", "a location that is no text"),
+    ({"securityType": "trusted"}, "securityType: 'trusted' is not a choice", "a security type that is none"),
+    ({"subscription": "banana"}, "subscription: 'banana' is not a subscription id; write its", "no GUID"),
+    ({"extensions": [{"name": "a"}]}, "extensions[0]: has no publisher; it needs name,", "half an extension"),
+    ({"image": {"id": "base"}}, "image: 'base' is not an image; write the id of one", "an id that is none"),
+    ({"image": {}}, "image: None is not an image; write the id of one, or the address", "an empty image"),
+    ({"image": "a::c:1"}, "image: 'a::c:1' is not an image; write publisher:offer:sku:version", "no offer"),
+    (
+        {"autoscale": {"minimum": 5, "maximum": 2, "every": "1m"}},
+        "autoscale.minimum: 5 is more than the maximum; write at most 2",
+        "an autoscaler upside down",
+    ),
+    ({"autoscale": {"minimum": 5}}, "autoscale: has no maximum; it needs minimum,", "half an autoscaler"),
+    (
+        {"autoscale": {"minimum": 1, "maximum": 2, "every": "0s"}},
+        "autoscale.every: no time at all; write one like 10m",
+        "an autoscaler without end",
+    ),
+    (
+        {"autoscale": {"minimum": 0, "maximum": 1001, "every": "1m"}},
+        f"autoscale.maximum: 1001 {LIMIT}",
+        "too much",
+    ),
+    (
+        {"automaticRepairs": {"grace": "10m"}},
+        "automaticRepairs: nothing says which instances are ill; add `health: extension`, or probe",
+        "repairs without health",
+    ),
+    (
+        {"health": "probe", "automaticRepairs": {"action": "Replace"}},
+        "automaticRepairs.action: 'Replace' is not a choice; did you mean replace?",
+        "a repair that is none",
+    ),
+    ({"spotRestore": "soon"}, "spotRestore: 'soon' is not a duration; write one like 8s", "no duration"),
+)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +141,39 @@ def load(description: Any) -> Simulator:
             {"scaleSets": [{"name": ["a"], "image": OLD}]},
             "scaleSets[0].name: ['a'] is not a name; write it as text",
             id="a name that is no text",
+        ),
+        *(
+            pytest.param(
+                {"scaleSets": [{"name": "web", "image": OLD, **web}]},
+                f"scaleSets[0] (web).{message}",
+                id=case,
+            )
+            for web, message, case in MISTAKES
+        ),
+        pytest.param(
+            {"subscription": "banana", "scaleSets": [{"name": "web", "image": OLD}]},
+            "subscription: 'banana' is not a subscription id; write its GUID, like 1111",
+            id="a subscription that is none",
+        ),
+        pytest.param(
+            {"throttling": "no"},
+            "throttling: 'no' is neither true nor false; write one of them",
+            id="neither true nor false",
+        ),
+        pytest.param(
+            {"fixedImageFields": ["version"]},
+            "fixedImageFields: 'version' is not a choice; choose one of publisher, offer, sku",
+            id="a version that is fixed",
+        ),
+        pytest.param(
+            {"images": {"ids": [5]}},
+            "images.ids[0]: no image; write {platform: ...}, {id: ...}, {vhd: ...} or the image's name",
+            id="an id that is none",
+        ),
+        pytest.param(
+            {"scaleSets": [{"name": "web", "image": OLD}, {"name": "WEB", "image": OLD}]},
+            "scaleSets[1] (WEB): rg/WEB is there twice; rename one",
+            id="one twice",
         ),
         pytest.param(
             {"scaleSets": [{"name": "web", "image": OLD, "tags": 5}]},
@@ -161,9 +252,59 @@ def test_instances_may_have_gaps(start: Start) -> None:
 
 def test_names_are_found_by_group_when_they_must_be(start: Start) -> None:
     azure = start({"name": "web", "resourceGroup": "other", "image": OLD})
-    with pytest.raises(KeyError, match="shop/web, other/web"):
+    with pytest.raises(KeyError, match=f"{SUBSCRIPTION}/shop/web, {SUBSCRIPTION}/other/web"):
         azure.sim.scale_set("web")
     assert azure.sim.scale_set("other/web").capacity == 1
+
+
+OTHER = "22222222-2222-2222-2222-222222222222"
+
+
+def test_a_fleet_may_have_several_subscriptions_and_regions(start: Start) -> None:
+    twin = {
+        "name": "web",
+        "resourceGroup": "shop",
+        "subscription": OTHER,
+        "location": "northeurope",
+        "image": NEW,
+    }
+    azure = start(twin)
+    assert azure.sim.scale_set(f"{OTHER}/shop/web").image == NEW
+    path = f"/subscriptions/{OTHER}/providers/Microsoft.Compute/virtualMachineScaleSets"
+    (row,) = azure.ask("GET", path).json()["value"]
+    assert row["location"] == "northeurope"
+    azure.sim.scale_set(f"{OTHER}/shop/web").instance("0").sicken()
+    mine, theirs = (azure.sim.record.absences(f"{each}/shop/web") for each in (SUBSCRIPTION, OTHER))
+    assert (len(mine), len(theirs)) == (0, 0), "no health source, so nobody is away"
+    azure.sim.scale_set(f"{OTHER}/shop/web").instance("0").fail()
+    mine, theirs = (azure.sim.record.absences(f"{each}/shop/web") for each in (SUBSCRIPTION, OTHER))
+    assert (len(mine), len(theirs)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "web, groups, domains",
+    [
+        pytest.param({}, 10, 50, id="regional: ten placement groups of five update domains"),
+        pytest.param({"zones": ["1", "2", "3"]}, 12, 60, id="zonal: four placement groups in each zone"),
+        pytest.param({"orchestration": "Flexible", "faultDomains": 3}, 10, 30, id="Flexible: fault domains"),
+    ],
+)
+def test_a_thousand_instances_are_spread(
+    start: Start, web: dict[str, Any], groups: int, domains: int
+) -> None:
+    azure = start(capacity=1000, **web)
+    found = [instance.domain for instance in azure.sim.scale_set("web").instances]
+    assert len(found) == 1000
+    assert len({each.placement_group for each in found}) == groups
+    spread = {(each.placement_group, each.update_domain, each.fault_domain) for each in found}
+    assert len(spread) == domains
+    assert azure.ask("GET", "").json()["properties"]["singlePlacementGroup"] is False
+
+
+def test_a_hundred_sets_of_a_thousand_load_in_seconds(start: Start) -> None:
+    begun = time.perf_counter()
+    start({"name": "big", "count": 100, "capacity": 1000, "image": OLD, "health": "extension"})
+    assert time.perf_counter() - begun < 5
 
 
 def test_ids_are_the_same_in_every_run(azure: Azure) -> None:

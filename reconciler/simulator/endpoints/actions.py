@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reconciler.simulator import errors
+from reconciler.simulator import errors, repairs
 from reconciler.simulator.endpoints.call import Call, Reply, accepted
 from reconciler.simulator.instance import Instance
 from reconciler.simulator.life import Verb
+from reconciler.simulator.operations import Operation
 from reconciler.simulator.rolling import RollingUpgrade
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.upgrades import bring, due
@@ -78,25 +79,37 @@ def os_rolling_upgrade(call: Call) -> Reply:
     """Start the platform's own upgrade to the newest version of the image."""
     scale_set = call.scale_set()
     if not scale_set.applied.image.follows_latest:
-        message = (
-            "The OS Rolling Upgrade API cannot be used on a Virtual Machine Scale Set unless the Virtual "
-            "Machine Scale Set has some unprotected instances which have imageReference.version set to "
-            "latest."
-        )
-        raise errors.not_allowed(message)
-    start_rolling_upgrade(scale_set)
-    assert scale_set.rolling is not None  # noqa: S101 - just started
-    return accepted(call, scale_set.rolling.operation, charge=0)
+        raise errors.needs_latest()
+    return accepted(call, start_rolling_upgrade(scale_set), charge=0)
 
 
-def start_rolling_upgrade(scale_set: ScaleSet) -> None:
+def extension_rolling_upgrade(call: Call) -> Reply:
+    """Roll what is behind the model, as an OS upgrade does, and look for no newer image. Not recorded."""
+    scale_set = call.scale_set()
+    return accepted(call, _roll(scale_set, "extensionrollingupgrade"), charge=0)
+
+
+def start_rolling_upgrade(scale_set: ScaleSet) -> Operation:
     """Roll whatever is behind the model, taken anew so that `latest` is the newest there is now."""
-    if scale_set.rolling is not None and scale_set.rolling.is_running:
-        raise errors.conflict()
-    scale_set.change(scale_set.body, cause="osrollingupgrade")
-    operation = scale_set.begin("osrollingupgrade")
-    scale_set.rolling = RollingUpgrade(scale_set, operation, by="User")
-    scale_set.rolling.proceed()
+    _refuse_rolling(scale_set)
+    scale_set.renew()
+    if any(each.applied.image != scale_set.applied.image for each in scale_set.instances.values()):
+        scale_set.outdate("osrollingupgrade")
+    operation = _roll(scale_set, "osrollingupgrade")
+    if scale_set.rolling is not None:
+        scale_set.history.append(scale_set.rolling)
+    return operation
+
+
+def set_orchestration_service_state(call: Call) -> Reply:
+    """Suspend or resume automatic repairs."""
+    scale_set = call.scale_set()
+    wanted = call.request.json()
+    if str(wanted.get("serviceName")) != repairs.SERVICE or wanted.get("action") not in ("Suspend", "Resume"):
+        raise errors.missing_parameter("serviceName" if "serviceName" not in wanted else "action")
+    scale_set.repairs_suspended = wanted["action"] == "Suspend"
+    repairs.survey(scale_set)
+    return accepted(call, scale_set.begin("setorchestrationservicestate"), charge=0)
 
 
 def latest_rolling_upgrade(call: Call) -> Reply:
@@ -109,7 +122,7 @@ def latest_rolling_upgrade(call: Call) -> Reply:
 def cancel_rolling_upgrade(call: Call) -> Reply:
     scale_set = call.scale_set()
     if scale_set.rolling is None or not scale_set.rolling.is_running:
-        raise errors.not_allowed("There is no ongoing Rolling Upgrade to cancel.")
+        raise errors.no_rolling_upgrade()
     operation = scale_set.begin("cancel")
     scale_set.rolling.cancel()
     return accepted(call, operation, charge=0)
@@ -117,17 +130,31 @@ def cancel_rolling_upgrade(call: Call) -> Reply:
 
 def _carried_out(call: Call, scale_set: ScaleSet, action: Action, found: list[Instance], name: str) -> Reply:
     chosen = [instance for instance in found if not (action.spares_protected and instance.protected)]
+    exact = call.request.json().get("exactVersion") if action.verb == "replace" else None
+    targets = [scale_set.reimaged(each, exact) if action.verb == "replace" else None for each in chosen]
     _refuse_busy(scale_set, chosen)
     operation = scale_set.begin(name)
     scale_set.bump()
     if name == "delete":
         scale_set.capacity = max(0, scale_set.capacity - len(chosen))
-    for instance in chosen:
+    for instance, target in zip(chosen, targets, strict=True):
         verb: Verb = "refuse" if operation.sabotage else action.verb
-        target = scale_set.reimaged(instance) if action.verb == "replace" else None
         cause = "reimage" if name.startswith("reimage") else name
         instance.send(verb, cause=cause, operation=operation, target=target)
     return accepted(call, operation, charge=len(chosen))
+
+
+def _roll(scale_set: ScaleSet, kind: str) -> Operation:
+    _refuse_rolling(scale_set)
+    operation = scale_set.begin(kind)
+    scale_set.rolling = RollingUpgrade(scale_set, operation, by="User")
+    scale_set.rolling.proceed()
+    return operation
+
+
+def _refuse_rolling(scale_set: ScaleSet) -> None:
+    if scale_set.rolling is not None and scale_set.rolling.is_running:
+        raise errors.conflict()
 
 
 def _named(scale_set: ScaleSet, ids: list[str]) -> list[Instance]:
@@ -138,6 +165,8 @@ def _named(scale_set: ScaleSet, ids: list[str]) -> list[Instance]:
 
 
 def _refuse_busy(scale_set: ScaleSet, chosen: list[Instance]) -> None:
-    is_rolling = scale_set.rolling is not None and scale_set.rolling.is_running
-    if is_rolling or scale_set.is_deleting or any(instance.is_busy for instance in chosen):
-        raise errors.conflict()
+    scale_set.refuse_haste()
+    _refuse_rolling(scale_set)
+    if scale_set.is_deleting or any(instance.is_busy for instance in chosen):
+        # It is charged all the same, as was seen.
+        raise errors.conflict(charge=len(chosen))

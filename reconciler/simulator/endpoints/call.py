@@ -43,7 +43,8 @@ class Call:
 class Reply:
     """`charge` is the `x-ms-request-charge`, None where Azure sends none.
 
-    `gateway` for what compute never sees.
+    `gateway` for what compute never sees; `gathered` for what the gateway puts together from several of
+    compute's answers, so that no one quota stands for it.
     """
 
     status: int = 200
@@ -52,6 +53,7 @@ class Reply:
     charge: int | None = None
     gateway: bool = False
     pretty: bool = True
+    gathered: bool = False
 
 
 def accepted(call: Call, operation: Operation, *, charge: int) -> Reply:
@@ -60,7 +62,13 @@ def accepted(call: Call, operation: Operation, *, charge: int) -> Reply:
 
 
 def under_way(
-    call: Call, operation: Operation, body: Mapping[str, Any], *, number: int, charge: int, status: int = 200
+    call: Call,
+    operation: Operation,
+    body: Mapping[str, Any],
+    *,
+    number: int,
+    charge: int | None,
+    status: int = 200,
 ) -> Reply:
     """The 200 or 201 that answers a PATCH or PUT: the resource as it will be, and where to ask."""
     headers = _links(call, operation, location=False)

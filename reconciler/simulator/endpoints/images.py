@@ -1,82 +1,79 @@
-"""The image catalogue: versions of platform images, versions of gallery images.
+"""Versions of platform images.
 
-Platform lists are bare arrays and are ordered as strings, as Azure orders them: 9 comes after 10.
+Lists are bare arrays of what the region has, and are ordered as strings, as Azure orders them: 9 comes after
+10. A deprecated version is in no list, and asking for it is refused.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from reconciler.simulator import errors
+from reconciler.simulator.catalogue import Details
 from reconciler.simulator.endpoints.call import Call, Reply
+from reconciler.simulator.regions import region
 
 
 def versions(call: Call) -> Reply:
-    """`$top` and `$orderby=name [desc]` are honoured."""
-    found = sorted(call.cloud.catalogue.versions(*_sku(call)), reverse=_is_descending(call))
+    """`$top` and `$orderby=name [desc]` are honoured.
+
+    So is `$expand=properties`, also of one of them: how much Azure then tells is not recorded.
+    """
+    found = sorted(
+        call.cloud.catalogue.versions(*_sku(call), call.names["location"]), reverse=_is_descending(call)
+    )
     top = call.request.query.get("$top", "")
-    return Reply(200, [_version(call, name) for name in found[: int(top) if top.isdigit() else None]])
+    expanded = call.request.query.get("$expand", "").lower().startswith("properties")
+    return Reply(
+        200,
+        [
+            _version(call, name) | ({"properties": _properties(_details(call, name))} if expanded else {})
+            for name in found[: int(top) if top.isdigit() else None]
+        ],
+    )
 
 
 def version(call: Call) -> Reply:
     name = call.names["version"]
-    if name not in call.cloud.catalogue.versions(*_sku(call)):
-        publisher, offer, sku = _sku(call)
+    publisher, offer, sku = _sku(call)
+    details = call.cloud.catalogue.told.get(f"{publisher}:{offer}:{sku}:{name}".lower())
+    if details is None or not details.is_in(region(call.names["location"])):
         wanted = f"Publisher: {publisher}, Offer: {offer}, Sku: {sku}, Version: {name}"
         raise errors.ArmError(404, "NotFound", f"Artifact: VMImage was not found. {wanted}.")
-    properties: dict[str, Any] = {
+    if details.deprecation == "Deprecated":
+        message = (
+            f"VM Image from publisher: {publisher} with - Offer: {offer}, Sku: {sku}, Version: {name} is "
+            "deprecated."
+        )
+        raise errors.ArmError(404, "ImageVersionDeprecated", message)
+    return Reply(200, {"properties": _properties(details), **_version(call, name)})
+
+
+def _details(call: Call, name: str) -> Details:
+    return call.cloud.catalogue.details(":".join((*_sku(call), name)))
+
+
+def _deprecation(details: Details) -> dict[str, str]:
+    """A version that is to go says when: here 90 days after it was published."""
+    if details.deprecation != "ScheduledForDeprecation":
+        return {"imageState": details.deprecation}
+    when = details.published + timedelta(days=90)
+    return {"imageState": details.deprecation, "scheduledDeprecationTime": when.isoformat()}
+
+
+def _properties(details: Details) -> dict[str, Any]:
+    return {
         "hyperVGeneration": "V2",
         "architecture": "x64",
         "replicaType": "Managed",
         "replicaCount": 10,
         "disallowed": {"vmDiskType": "Unmanaged"},
         "automaticOSUpgradeProperties": {"automaticOSUpgradeSupported": True},
-        "imageDeprecationStatus": {"imageState": "Active"},
+        "imageDeprecationStatus": _deprecation(details),
         "features": [{"name": "SecurityType", "value": "TrustedLaunchSupported"}],
         "osDiskImage": {"operatingSystem": "Linux", "sizeInGb": 30},
         "dataDiskImages": [],
-    }
-    return Reply(200, {"properties": properties, **_version(call, name)})
-
-
-def gallery_versions(call: Call) -> Reply:
-    definition = _definition(call)
-    found = call.cloud.catalogue.gallery_versions(definition)
-    if not found:
-        raise _no_resource(call, definition)
-    return Reply(200, {"value": [_gallery_version(call, name) for name in found]})
-
-
-def gallery_version(call: Call) -> Reply:
-    """Also `latest`-free: a gallery has no version of that name, only the newest."""
-    wanted = f"{_definition(call)}/versions/{call.names['version']}"
-    found = call.cloud.catalogue.ids.get(wanted.lower())
-    if found is None:
-        raise _no_resource(call, wanted)
-    return Reply(200, _gallery_version(call, found))
-
-
-def _gallery_version(call: Call, resource_id: str) -> dict[str, Any]:
-    location = call.cloud.catalogue.location
-    region = {"name": location, "regionalReplicaCount": 1, "storageAccountType": "Standard_LRS"}
-    publishing = {"targetRegions": [region], "replicaCount": 1, "excludeFromLatest": False}
-    status = {
-        "aggregatedState": "Completed",
-        "summary": [{"region": location, "state": "Completed", "details": "", "progress": 100}],
-    }
-    expanded = "replicationstatus" in call.request.query.get("$expand", "").lower()
-    return {
-        "name": resource_id.rpartition("/")[2],
-        "id": resource_id,
-        "type": "Microsoft.Compute/galleries/images/versions",
-        "location": location,
-        "tags": {},
-        "properties": {
-            "publishingProfile": publishing,
-            "provisioningState": "Succeeded",
-            "storageProfile": {"osDiskImage": {"sizeInGB": 30, "hostCaching": "ReadWrite"}},
-            **({"replicationStatus": status} if expanded else {}),
-        },
     }
 
 
@@ -92,18 +89,5 @@ def _sku(call: Call) -> tuple[str, str, str]:
     return call.names["publisher"], call.names["offer"], call.names["sku"]
 
 
-def _definition(call: Call) -> str:
-    return call.request.path.split("/versions")[0]
-
-
 def _is_descending(call: Call) -> bool:
     return call.request.query.get("$orderby", "").lower().endswith("desc")
-
-
-def _no_resource(call: Call, resource_id: str) -> errors.ArmError:
-    name = resource_id.partition("/providers/")[2]
-    message = (
-        f"The Resource '{name}' under resource group '{call.names['group']}' was not found. For more "
-        "details please go to https://aka.ms/ARMResourceNotFoundFix"
-    )
-    return errors.ArmError(404, "ResourceNotFound", message, gateway=True)

@@ -1,38 +1,14 @@
-"""What clients ask of Resource Manager itself: subscriptions, groups, operations, where everything is."""
+"""What clients ask of Resource Manager itself: how an operation stands, and where everything is."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from reconciler.simulator import errors
-from reconciler.simulator.cloud import TENANT
 from reconciler.simulator.endpoints.call import Call, Reply
+from reconciler.simulator.tokens import TENANT
 
 AUDIENCE = "https://management.azure.com/"
-
-
-def subscriptions(call: Call) -> Reply:
-    found = list(call.cloud.subscriptions())
-    return Reply(200, {"value": found, "count": {"type": "Total", "value": len(found)}}, gateway=True)
-
-
-def subscription(call: Call) -> Reply:
-    call.cloud.subscription(call.subscription)
-    wanted = call.subscription.lower()
-    found = next(each for each in call.cloud.subscriptions() if each["subscriptionId"] == wanted)
-    return Reply(200, found, gateway=True)
-
-
-def group(call: Call) -> Reply:
-    found = call.cloud.group(call.subscription, call.names["group"])
-    body = {
-        "id": f"/subscriptions/{call.subscription}/resourceGroups/{found.name}",
-        "name": found.name,
-        "type": "Microsoft.Resources/resourceGroups",
-        "location": found.location,
-        "properties": {"provisioningState": "Succeeded"},
-    }
-    return Reply(200, body, gateway=True)
 
 
 def operation(call: Call) -> Reply:

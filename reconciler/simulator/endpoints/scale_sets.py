@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.simulator import errors
 from reconciler.simulator.amend import amended, take
+from reconciler.simulator.defaults import completed
 from reconciler.simulator.domains import Placement
 from reconciler.simulator.endpoints.call import (
     Call,
@@ -19,6 +20,7 @@ from reconciler.simulator.endpoints.call import (
     require_match,
     under_way,
 )
+from reconciler.simulator.operations import Operation
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.views import scale_set_instance_view, scale_set_view
 
@@ -50,11 +52,9 @@ def patch(call: Call) -> Reply:
     scale_set = call.scale_set()
     _refuse_deleted(scale_set)
     require_match(call, scale_set.etag)
+    scale_set.refuse_haste()
     body = amended(scale_set, call.request.json(), whole=False)
-    before = scale_set.capacity
-    operation = take(scale_set, body, kind="patch")
-    view = scale_set_view(scale_set, call.request.version)
-    return under_way(call, operation, view, number=scale_set.etag, charge=abs(scale_set.capacity - before))
+    return _begun(call, scale_set, take(scale_set, body, kind="patch"))
 
 
 def put(call: Call) -> Reply:
@@ -66,10 +66,9 @@ def put(call: Call) -> Reply:
     if call.request.header("If-None-Match") == "*":
         raise errors.etag_mismatch("*", f'"{scale_set.etag}"')
     require_match(call, scale_set.etag)
-    before = scale_set.capacity
-    operation = take(scale_set, amended(scale_set, call.request.json(), whole=True), kind="put")
-    view = scale_set_view(scale_set, call.request.version)
-    return under_way(call, operation, view, number=scale_set.etag, charge=abs(scale_set.capacity - before))
+    scale_set.refuse_haste()
+    body = amended(scale_set, call.request.json(), whole=True)
+    return _begun(call, scale_set, take(scale_set, body, kind="put"))
 
 
 def delete(call: Call) -> Reply:
@@ -83,8 +82,8 @@ def delete(call: Call) -> Reply:
 
 
 def os_upgrade_history(call: Call) -> Reply:
-    call.scale_set()
-    return Reply(200, {"value": []})
+    """The platform's upgrades to a newer image, the latest first."""
+    return Reply(200, {"value": [each.history() for each in reversed(call.scale_set().history)]})
 
 
 def _created(call: Call) -> Reply:
@@ -92,31 +91,38 @@ def _created(call: Call) -> Reply:
     properties: dict[str, Any] = dict(change.get("properties") or {})
     if "virtualMachineProfile" not in properties:
         raise errors.missing_parameter("virtualMachineProfile")
-    sku = dict(change.get("sku") or {"name": "Standard_D2s_v5", "tier": "Standard"})
+    sku = dict(change.get("sku") or {"name": "Standard_D2s_v5"})
     capacity = int(sku.pop("capacity", 0))
     zones = tuple(str(zone) for zone in change.get("zones") or ())
     flexible = properties.get("orchestrationMode") == "Flexible"
     faults = int(properties.setdefault("platformFaultDomainCount", 1 if zones or flexible else 5))
     body: dict[str, Any] = {
-        "tags": {},
-        **{name: change[name] for name in ("tags", "zones", "identity", "plan") if name in change},
+        name: change[name] for name in ("tags", "zones", "identity", "plan") if change.get(name) is not None
     }
-    properties.setdefault("upgradePolicy", {"mode": "Manual"})
     properties.setdefault("singlePlacementGroup", not flexible)
+    if not flexible:
+        properties.setdefault("doNotRunExtensionsOnOverprovisionedVMs", False)
     scale_set = ScaleSet(
         call.cloud,
         subscription=call.subscription,
         group=call.names["group"],
         name=call.names["name"],
         location=str(change.get("location", call.cloud.catalogue.location)),
-        body={**body, "sku": sku, "properties": {"orchestrationMode": "Uniform", **properties}},
+        body=completed({**body, "sku": sku, "properties": {"orchestrationMode": "Uniform", **properties}}),
         placement=Placement(call.names["name"], zones, fault_domains=faults, flexible=flexible),
     )
+    scale_set.admit(scale_set.body, capacity)
     call.cloud.add(scale_set)
     operation = scale_set.begin("create")
     scale_set.scale(capacity, operation)
+    return _begun(call, scale_set, operation, status=201)
+
+
+def _begun(call: Call, scale_set: ScaleSet, operation: Operation, *, status: int = 200) -> Reply:
+    """The resource as it will be, charged for the instances seen to; a Flexible set tells no charge."""
     view = scale_set_view(scale_set, call.request.version)
-    return under_way(call, operation, view, number=scale_set.etag, charge=capacity, status=201)
+    charge = None if scale_set.is_flexible else operation.waits_for(scale_set.instances.keys())
+    return under_way(call, operation, view, number=scale_set.etag, charge=charge, status=status)
 
 
 def _listed(call: Call, scale_sets: Iterable[ScaleSet], *, shouts_group: bool) -> Reply:
@@ -127,14 +133,9 @@ def _listed(call: Call, scale_sets: Iterable[ScaleSet], *, shouts_group: bool) -
     body: dict[str, Any] = {"value": value}
     if len(found) > size:
         body["nextLink"] = next_link(call, rows.stop)
-    return Reply(200, body, pretty=False)
+    return Reply(200, body, pretty=False, gathered=shouts_group)
 
 
 def _refuse_deleted(scale_set: ScaleSet) -> None:
     if scale_set.is_deleting:
-        message = (
-            f"The requested operation is not allowed on Virtual Machine Scale Set '{scale_set.name}' since "
-            "it is marked for deletion. You can only retry the Delete operation (or wait for an ongoing "
-            "one to complete)."
-        )
-        raise errors.not_allowed(message)
+        raise errors.marked_for_deletion(scale_set.name)

@@ -1,0 +1,44 @@
+"""An autoscaler: whoever keeps changing a scale set's capacity, on the clock.
+
+It goes out one instance at a time up to its maximum, and in again down to its minimum, so that a run has both
+and every run is the same. What Azure refuses it lets be until its next turn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from reconciler.simulator.amend import amended, take
+from reconciler.simulator.errors import ArmError
+from reconciler.simulator.scale_set import ScaleSet
+
+
+@dataclass(slots=True)
+class Autoscale:
+    scale_set: ScaleSet
+    minimum: int
+    maximum: int
+    every: timedelta
+    is_growing: bool = True
+
+    def begin(self) -> None:
+        """Take the first turn after `every`, and one after another from then on."""
+        self.scale_set.cloud.clock.after(self.every, self._act)
+
+    def _act(self) -> None:
+        if self.scale_set.is_deleting:
+            return
+        capacity = self.scale_set.capacity
+        if not self.minimum < capacity < self.maximum:
+            self.is_growing = capacity <= self.minimum
+        self._scale(capacity + (1 if self.is_growing else -1))
+        self.begin()
+
+    def _scale(self, capacity: int) -> None:
+        wanted = min(self.maximum, max(self.minimum, capacity))
+        change = {"sku": {"capacity": wanted}}
+        try:
+            take(self.scale_set, amended(self.scale_set, change, whole=False), kind="autoscale")
+        except ArmError:
+            return

@@ -1,0 +1,26 @@
+"""What the caller may do, as it can ask: the same at every scope, for a fleet says it once."""
+
+from __future__ import annotations
+
+from reconciler.simulator.endpoints.call import Call, Reply
+
+
+def in_subscription(call: Call) -> Reply:
+    call.cloud.subscription(call.subscription)
+    return _granted(call)
+
+
+def in_group(call: Call) -> Reply:
+    call.cloud.group(call.subscription, call.names["group"])
+    return _granted(call)
+
+
+def on_scale_set(call: Call) -> Reply:
+    call.scale_set()
+    return _granted(call)
+
+
+def _granted(call: Call) -> Reply:
+    granted = call.cloud.permissions
+    row = {"actions": list(granted.actions), "notActions": list(granted.not_actions)}
+    return Reply(200, {"value": [row]}, gateway=True)

@@ -1,0 +1,165 @@
+"""Images that somebody made: managed ones, and versions in galleries of one's own, shared, and public.
+
+A gallery of one's own is the same everywhere, and tells where its copies are. Shared and community galleries
+are asked region by region, and show what is there. What these answer when there is nothing was not found
+recorded; it is told as Resource Manager tells it of any resource.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from reconciler.simulator import errors
+from reconciler.simulator.catalogue import Details
+from reconciler.simulator.endpoints.call import Call, Reply
+from reconciler.simulator.regions import display, region
+
+# The names of the gallery kinds that are asked by region, as unique ids spell them.
+BY_REGION: Mapping[str, str] = {
+    "sharedgalleries": "SharedGalleries",
+    "communitygalleries": "CommunityGalleries",
+}
+
+
+def versions(call: Call) -> Reply:
+    definition = call.request.path.split("/versions")[0]
+    found = call.cloud.catalogue.gallery_versions(definition)
+    if not found:
+        raise _no_resource(call, definition)
+    return Reply(200, {"value": [_version(call, name) for name in found]})
+
+
+def version(call: Call) -> Reply:
+    """Also `latest`-free: a gallery has no version of that name, only the newest."""
+    return Reply(200, _version(call, _published(call, call.request.path)))
+
+
+def regional_versions(call: Call) -> Reply:
+    catalogue = call.cloud.catalogue
+    found = _here(call, catalogue.gallery_versions(_regional_definition(call)))
+    return Reply(200, {"value": [_regional_version(call, name) for name in found]})
+
+
+def regional_version(call: Call) -> Reply:
+    name = _published(call, f"{_regional_definition(call)}/versions/{call.names['version']}")
+    if not _here(call, [name]):
+        raise _no_resource(call, call.request.path)
+    return Reply(200, _regional_version(call, name))
+
+
+def managed(call: Call) -> Reply:
+    """A managed image, which lives in one region: the first it was said to be in."""
+    name = _published(call, call.request.path)
+    regions = call.cloud.catalogue.details(name).regions
+    body = {
+        "name": name.rpartition("/")[2],
+        "id": name,
+        "type": "Microsoft.Compute/images",
+        "location": regions[0] if regions else call.cloud.catalogue.location,
+        "tags": {},
+        "properties": {
+            "storageProfile": {
+                "osDisk": {"osType": "Linux", "osState": "Generalized", "diskSizeGB": 30},
+                "dataDisks": [],
+                "zoneResilient": False,
+            },
+            "provisioningState": "Succeeded",
+            "hyperVGeneration": "V2",
+        },
+    }
+    return Reply(200, body)
+
+
+def _version(call: Call, name: str) -> dict[str, Any]:
+    details = call.cloud.catalogue.details(name)
+    targets = _targets(call, details)
+    publishing = {
+        "targetRegions": [
+            {"name": display(each), "regionalReplicaCount": 1, "storageAccountType": "Standard_LRS"}
+            for each in targets
+        ],
+        "replicaCount": 1,
+        "excludeFromLatest": details.exclude_from_latest,
+        "publishedDate": details.published.isoformat(),
+        "storageAccountType": "Standard_LRS",
+    }
+    properties: dict[str, Any] = {
+        "publishingProfile": publishing,
+        "provisioningState": "Updating" if details.replicating else "Succeeded",
+        "storageProfile": {"osDiskImage": {"sizeInGB": 30, "hostCaching": "ReadWrite"}},
+        "safetyProfile": {"allowDeletionOfReplicatedLocations": True, "reportedForPolicyViolation": False},
+    }
+    if "replicationstatus" in call.request.query.get("$expand", "").lower():
+        properties["replicationStatus"] = {
+            "aggregatedState": "InProgress" if details.replicating else "Completed",
+            "summary": [_copy(each, details) for each in targets],
+        }
+    return {
+        "name": name.rpartition("/")[2],
+        "id": name,
+        "type": "Microsoft.Compute/galleries/images/versions",
+        "location": targets[0],
+        "tags": {},
+        "properties": properties,
+    }
+
+
+def _targets(call: Call, details: Details) -> list[str]:
+    """Where it is or will be; one that is said to be everywhere names the regions the fleet is in."""
+    regions = call.cloud.regions() if details.regions is None else details.regions
+    return list(dict.fromkeys((*regions, *details.replicating))) or [call.cloud.catalogue.location]
+
+
+def _copy(place: str, details: Details) -> dict[str, Any]:
+    """How far the copy in a region is. Progress moves in Azure; here it is half way until it is there."""
+    is_there = details.is_in(place)
+    return {
+        "region": display(place),
+        "state": "Completed" if is_there else "Replicating",
+        "details": "",
+        "progress": 100 if is_there else 50,
+    }
+
+
+def _regional_version(call: Call, name: str) -> dict[str, Any]:
+    details = call.cloud.catalogue.details(name)
+    _, kind, gallery, _, image, _, found = name.split("/")
+    return {
+        "name": found,
+        "location": region(call.names["location"]),
+        "identifier": {"uniqueId": f"/{BY_REGION[kind.lower()]}/{gallery}/Images/{image}/Versions/{found}"},
+        "properties": {
+            "publishedDate": details.published.isoformat(),
+            "excludeFromLatest": details.exclude_from_latest,
+            "storageProfile": {"osDiskImage": {"diskSizeGB": 30, "hostCaching": "ReadWrite"}},
+        },
+    }
+
+
+def _regional_definition(call: Call) -> str:
+    kind = call.request.path.split("/")[7]
+    return f"/{kind}/{call.names['gallery']}/images/{call.names['image']}"
+
+
+def _here(call: Call, names: Iterable[str]) -> list[str]:
+    place = region(call.names["location"])
+    return [name for name in names if call.cloud.catalogue.details(name).is_in(place)]
+
+
+def _published(call: Call, name: str) -> str:
+    """The image of this name as it was first spelt, or Azure's 404."""
+    found = call.cloud.catalogue.ids.get(name.rstrip("/").lower())
+    if found is None:
+        raise _no_resource(call, name)
+    return found
+
+
+def _no_resource(call: Call, resource_id: str) -> errors.ArmError:
+    name = resource_id.rpartition("/providers/")[2]
+    group = call.names.get("group", "")
+    message = (
+        f"The Resource '{name}' under resource group '{group}' was not found. For more "
+        "details please go to https://aka.ms/ARMResourceNotFoundFix"
+    )
+    return errors.ArmError(404, "ResourceNotFound", message, gateway=True)

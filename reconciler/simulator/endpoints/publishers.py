@@ -1,0 +1,42 @@
+"""The way to a platform image: who publishes in a region, what they offer, and in which SKUs.
+
+Bare arrays, as Azure's are. The refusal of a publisher or an offer that there is not is not recorded.
+"""
+
+from __future__ import annotations
+
+from reconciler.simulator import errors
+from reconciler.simulator.endpoints.call import Call, Reply
+
+LEVELS = ("publisher", "offer", "sku")
+IN_IDS = ("Publishers", "ArtifactTypes/VMImage/Offers", "Skus")
+
+
+def publishers(call: Call) -> Reply:
+    return _listed(call, 0)
+
+
+def offers(call: Call) -> Reply:
+    return _listed(call, 1)
+
+
+def skus(call: Call) -> Reply:
+    return _listed(call, 2)
+
+
+def _listed(call: Call, level: int) -> Reply:
+    """The names at one level, below those that the path has for the levels above."""
+    above = [call.names[name] for name in LEVELS[:level]]
+    wanted = [name.lower() for name in above]
+    known = call.cloud.catalogue.spelling.values()
+    found = sorted({each[level] for each in known if [name.lower() for name in each[:level]] == wanted})
+    if not found and above:
+        raise errors.ArmError(404, "NotFound", "Artifact: VMImage was not found.")
+    location = call.names["location"]
+    place = f"/Subscriptions/{call.subscription}/Providers/Microsoft.Compute/Locations/{location}"
+    for word, name in zip(IN_IDS, above, strict=False):
+        place += f"/{word}/{name}"
+    word = IN_IDS[level]
+    return Reply(
+        200, [{"location": location, "name": name, "id": f"{place}/{word}/{name}"} for name in found]
+    )

@@ -1,0 +1,142 @@
+"""The tenant that service principals sign in to: discovery, and tokens by both versions of the protocol.
+
+    POST /{tenant}/oauth2/v2.0/token      client_id, client_secret, scope=https://management.azure.com/.default
+    POST /{tenant}/oauth2/token           client_id, client_secret, resource=https://management.azure.com/
+
+Any application is known and any secret is right, but there must be one, or an assertion in its place. Codes
+and texts of refusals are those of issue threads; their HTTP statuses follow OAuth.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from reconciler.simulator.domains import guid
+from reconciler.simulator.identity import form, json_response
+from reconciler.simulator.message import Request, Response
+from reconciler.simulator.tokens import LIFE, TENANT, token
+
+DISCOVERY = re.compile(r"/(?P<tenant>[^/]+)(?P<version>/v2\.0)?/\.well-known/openid-configuration", re.I)
+INSTANCES = re.compile(r"/common/discovery/instance", re.I)
+TOKEN = re.compile(r"/(?P<tenant>[^/]+)/oauth2(?P<version>/v2\.0)?/token", re.I)
+# Names that stand for whichever tenant it is; `adfs` is how clients of Azure Stack write it.
+ALIASES = ("common", "organizations", "adfs")
+SCOPE_SUFFIX = "/.default"
+
+
+class _Refusal(NamedTuple):
+    status: int
+    error: str
+    code: int
+    message: str
+
+
+def answer(request: Request) -> Response | None:
+    """None when the request is not one for a tenant."""
+    if (found := TOKEN.fullmatch(request.path)) and request.method == "POST":
+        return _signed_in(request, found["tenant"], is_v2=found["version"] is not None)
+    if INSTANCES.fullmatch(request.path):
+        return json_response(200, _instances(request.host))
+    if found := DISCOVERY.fullmatch(request.path):
+        if refusal := _unknown(found["tenant"]):
+            return _refused(refusal)
+        return json_response(200, _configuration(request.host, found["tenant"], found["version"] or ""))
+    return None
+
+
+def _signed_in(request: Request, tenant: str, *, is_v2: bool) -> Response:
+    asked = form(request)
+    if refusal := _unknown(tenant) or _mistake(asked, is_v2=is_v2):
+        return _refused(refusal)
+    issued = int(time.time())
+    resource = asked["scope"].removesuffix(SCOPE_SUFFIX) if is_v2 else asked["resource"]
+    granted = {"token_type": "Bearer", "access_token": token(resource, issued, asked["client_id"])}
+    if is_v2:
+        return json_response(200, {**granted, "expires_in": LIFE, "ext_expires_in": LIFE})
+    times = {"expires_in": LIFE, "ext_expires_in": LIFE, "expires_on": issued + LIFE, "not_before": issued}
+    told = {name: str(value) for name, value in times.items()}
+    return json_response(200, {**granted, **told, "resource": resource})
+
+
+def _unknown(tenant: str) -> _Refusal | None:
+    if tenant.lower() in (TENANT, *ALIASES):
+        return None
+    message = (
+        f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing "
+        "into the correct cloud. Check with your subscription administrator, this may happen if there are no "
+        "active subscriptions for the tenant."
+    )
+    return _Refusal(400, "invalid_request", 90002, message)
+
+
+def _mistake(asked: Mapping[str, str], *, is_v2: bool) -> _Refusal | None:
+    """The first thing that is wrong with a request for a token."""
+    for name in ("grant_type", "client_id", "scope" if is_v2 else "resource"):
+        if not asked.get(name):
+            message = f"The request body must contain the following parameter: '{name}'."
+            return _Refusal(400, "invalid_request", 900144, message)
+    if (grant := asked["grant_type"]) != "client_credentials":
+        message = f"The app requested an unsupported grant type '{grant}'."
+        return _Refusal(400, "unsupported_grant_type", 70003, message)
+    if not asked.get("client_secret") and not asked.get("client_assertion"):
+        message = (
+            "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' "
+            "grant type."
+        )
+        return _Refusal(401, "invalid_client", 7000216, message)
+    if is_v2 and not asked["scope"].endswith(SCOPE_SUFFIX):
+        message = (
+            f"The provided value for scope {asked['scope']} is not valid. Client credential flows must have "
+            "a scope value with /.default suffixed to the resource identifier (application ID URI)."
+        )
+        return _Refusal(400, "invalid_scope", 1002012, message)
+    return None
+
+
+def _refused(refusal: _Refusal) -> Response:
+    moment = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"
+    trace, correlation = guid("trace", moment), guid("correlation", moment)
+    said = f"AADSTS{refusal.code}: {refusal.message} Trace ID: {trace} Correlation ID: {correlation}"
+    return json_response(
+        refusal.status,
+        {
+            "error": refusal.error,
+            "error_description": f"{said} Timestamp: {moment}",
+            "error_codes": [refusal.code],
+            "timestamp": moment,
+            "trace_id": trace,
+            "correlation_id": correlation,
+            "error_uri": f"https://login.microsoftonline.com/error?code={refusal.code}",
+        },
+    )
+
+
+def _configuration(host: str, tenant: str, version: str) -> dict[str, Any]:
+    base = f"{host}/{tenant}"
+    return {
+        "token_endpoint": f"{base}/oauth2{version}/token",
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+        "jwks_uri": f"{base}/discovery{version}/keys",
+        "response_modes_supported": ["query", "fragment", "form_post"],
+        "subject_types_supported": ["pairwise"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
+        "issuer": f"{host}/{TENANT}{version}",
+        "authorization_endpoint": f"{base}/oauth2{version}/authorize",
+        "device_authorization_endpoint": f"{base}/oauth2{version}/devicecode",
+        "tenant_region_scope": None,
+        "cloud_instance_name": host.partition("://")[2],
+    }
+
+
+def _instances(host: str) -> dict[str, Any]:
+    name = host.partition("://")[2]
+    return {
+        "tenant_discovery_endpoint": f"{host}/{TENANT}/v2.0/.well-known/openid-configuration",
+        "api-version": "1.1",
+        "metadata": [{"preferred_network": name, "preferred_cache": name, "aliases": [name]}],
+    }

@@ -1,0 +1,71 @@
+"""One request on its way through the core: who asks, for what, and at whose expense."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.simulator.cloud import Cloud
+from reconciler.simulator.message import Request
+from reconciler.simulator.quota import Payer, Verbs
+from reconciler.simulator.regions import region
+from reconciler.simulator.routes import Route
+from reconciler.simulator.tokens import CLIENT, claims, principal
+
+VERBS: Mapping[str, Verbs] = {"GET": "reads", "HEAD": "reads", "DELETE": "deletes"}
+PARTS = ("subscription", "group", "name", "instance", "operation")
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    request: Request
+    route: Route | None
+    names: Mapping[str, str]
+    at: datetime
+
+    @property
+    def operation(self) -> str:
+        return self.route.name if self.route else "unknown"
+
+    @property
+    def is_open(self) -> bool:
+        return self.route is not None and self.route.is_open
+
+    @property
+    def is_authenticated(self) -> bool:
+        return self.request.header("Authorization").lower().startswith("bearer ")
+
+    @property
+    def caller(self) -> str:
+        """The object id of who asks."""
+        return str(claims(self.request.header("Authorization")).get("oid") or principal(CLIENT))
+
+    @property
+    def subscription(self) -> str:
+        return self.names.get("subscription", "").lower()
+
+    @property
+    def verbs(self) -> Verbs:
+        return VERBS.get(self.request.method, "writes")
+
+    def payer(self, cloud: Cloud) -> Payer:
+        parts = [self.names.get(part, "").lower() for part in PARTS]
+        regions = _regions(cloud, self.names) if self.subscription else ()
+        return Payer(self.subscription, regions, "/".join(parts), self.names.get("action", "").lower())
+
+
+def _regions(cloud: Cloud, names: Mapping[str, str]) -> tuple[str, ...]:
+    """The regions a request covers: those of the resources it is about, as far as they are there."""
+    if "location" in names:
+        return (region(names["location"]),)
+    groups = cloud.groups.get(names["subscription"].lower(), {})
+    if "group" not in names:
+        scale_sets = [each for group in groups.values() for each in group.scale_sets.values()]
+        return tuple(dict.fromkeys(each.location for each in scale_sets))
+    group = groups.get(names["group"].lower())
+    if group is None:
+        return ()
+    found = group.scale_sets.get(names.get("name", "").lower())
+    scale_sets = list(group.scale_sets.values()) if found is None else [found]
+    return tuple(dict.fromkeys(each.location for each in scale_sets)) or (group.location,)

@@ -1,0 +1,35 @@
+"""Regions, by the two names Azure has for each: `westeurope` in addresses, `West Europe` for people.
+
+Clients write either; galleries answer with the second.
+"""
+
+from __future__ import annotations
+
+_PEOPLE = (
+    "Australia East", "Austria East", "Brazil South", "Canada Central", "Canada East", "Central India",
+    "Central US", "East Asia", "East US", "East US 2", "France Central", "Germany North",
+    "Germany West Central", "Italy North", "Japan East", "Japan West", "Korea Central", "North Central US",
+    "North Europe", "Norway East", "Poland Central", "South Africa North", "South Central US",
+    "Southeast Asia", "Spain Central", "Sweden Central", "Switzerland North", "UAE North", "UK South",
+    "UK West", "West Central US", "West Europe", "West US", "West US 2", "West US 3",
+)  # fmt: skip
+
+
+def region(name: str) -> str:
+    """
+    >>> region("West Europe")
+    'westeurope'
+    """
+    return name.replace(" ", "").lower()
+
+
+DISPLAY = {region(name): name for name in _PEOPLE}
+
+
+def display(name: str) -> str:
+    """The name for people; a region that is not in the list keeps the name it was given.
+
+    >>> display("westeurope"), display("moonbase")
+    ('West Europe', 'moonbase')
+    """
+    return DISPLAY.get(region(name), name)

@@ -1,0 +1,100 @@
+"""Automatic repairs: an instance that stays unhealthy is replaced, reimaged or restarted.
+
+As documented: only where there is a health source, never an instance that is protected from scale set
+actions, at most a twentieth of the scale set at a time (one at least), and only after a grace period, which
+begins anew with every change of state. Clients suspend and resume them with `setOrchestrationServiceState`.
+How soon Azure looks again when too many are under repair is not known; here after the time of a boot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from reconciler.simulator.timings import iso_duration
+
+if TYPE_CHECKING:
+    from reconciler.simulator.instance import Instance
+    from reconciler.simulator.scale_set import ScaleSet
+
+CAUSE = "repair"
+SERVICE = "AutomaticRepairs"
+# What the wire calls them, by the words of a fleet file.
+ACTIONS: Mapping[str, str] = {"replace": "Replace", "restart": "Restart", "reimage": "Reimage"}
+
+
+def notice(instance: Instance) -> None:
+    """An instance has changed: if it is ill now, look again when the grace period is over."""
+    policy = _policy(instance.owner)
+    if policy is not None and _is_ill(instance):
+        grace = iso_duration(str(policy.get("gracePeriod", "PT10M")))
+        instance.owner.cloud.clock.after(grace, lambda: _look(instance, grace))
+
+
+def survey(scale_set: ScaleSet) -> None:
+    """The policy has changed, or its service: see who is ill already."""
+    if _policy(scale_set) is not None:
+        for instance in scale_set.instances.values():
+            notice(instance)
+
+
+def services(scale_set: ScaleSet) -> list[dict[str, str]]:
+    """What the instance view of the scale set says of them; nothing where there is no policy."""
+    if (scale_set.body["properties"].get("automaticRepairsPolicy") or {}).get("enabled"):
+        state = "Suspended" if scale_set.repairs_suspended else "Running"
+        return [{"serviceName": SERVICE, "serviceState": state}]
+    return []
+
+
+def _policy(scale_set: ScaleSet) -> Mapping[str, Any] | None:
+    """None where nobody is to be repaired."""
+    policy: Mapping[str, Any] = scale_set.body["properties"].get("automaticRepairsPolicy") or {}
+    return policy if policy.get("enabled") and not scale_set.repairs_suspended else None
+
+
+def _is_ill(instance: Instance) -> bool:
+    return (
+        instance.applied.health != "none"
+        and instance.health in ("unhealthy", "unknown")
+        and instance.power == "running"
+        and instance.provisioning in ("succeeded", "failed")
+    )
+
+
+def _look(instance: Instance, grace: timedelta) -> None:
+    """Repair it, if it is as ill as it was a grace period ago."""
+    owner = instance.owner
+    policy, clock = _policy(owner), owner.cloud.clock
+    is_there = owner.instances.get(instance.id) is instance and not owner.is_deleting
+    since = max(instance.changed, instance.health_changed)
+    if policy is None or not is_there or not _is_ill(instance) or clock.now() - since < grace:
+        return
+    if instance.protected:
+        return
+    if _under_repair(owner) >= max(1, len(owner.instances) // 20):
+        clock.after(max(owner.cloud.timings.boot, timedelta(seconds=1)), lambda: _look(instance, grace))
+        return
+    _repair(instance, str(policy.get("repairAction", "Replace")).lower())
+
+
+def _under_repair(scale_set: ScaleSet) -> int:
+    return sum(
+        each.journey is not None and each.journey.cause == CAUSE for each in scale_set.instances.values()
+    )
+
+
+def _repair(instance: Instance, action: str) -> None:
+    owner = instance.owner
+    operation = owner.begin(CAUSE)
+    if action == "restart":
+        instance.send("restart", cause=CAUSE, operation=operation)
+    elif action == "reimage":
+        instance.send("replace", cause=CAUSE, operation=operation, target=owner.reimaged(instance))
+    else:
+        owner.renew()
+        instance.send("delete", cause=CAUSE, operation=operation)
+        successor = owner.add_instance()
+        successor.note_creation()
+        successor.send("create", cause=CAUSE, operation=operation)
+    operation.when_ended.append(lambda _: owner.bump())

@@ -1,0 +1,81 @@
+"""Overprovisioning: some more instances come than were asked for, and go again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.simulator.azure import BAD, NEW, Azure, Start
+
+
+def rows(azure: Azure) -> list[str]:
+    return [row["instanceId"] for row in azure.ask("GET", "virtualMachines").json()["value"]]
+
+
+def test_more_come_than_were_asked_for_and_vanish_before_it_is_over(start: Start) -> None:
+    azure = start(capacity=4, overprovision=True)
+    answer = azure.ask("PATCH", "", json.dumps({"sku": {"capacity": 6}}).encode())
+    assert len(rows(azure)) == 8
+    assert azure.sim.scale_set("web").capacity == 6
+    azure.wait(50)
+    live = azure.sim.scale_set("web")
+    assert live.provisioning_state == "Updating", "the surplus is on its way out"
+    azure.wait(30)
+    assert (len(rows(azure)), live.provisioning_state) == (6, "Succeeded")
+    told = azure.ask("GET", answer.headers["Azure-AsyncOperation"].removeprefix("https://arm.test")).json()
+    assert told["status"] == "Succeeded"
+
+
+def test_ids_have_gaps_and_are_never_given_again(start: Start) -> None:
+    azure = start(capacity=2, overprovision=True)
+    live = azure.sim.scale_set("web")
+    for capacity in (4, 6):
+        live.scale_to(capacity)
+        azure.wait(200)
+    ids = [int(each) for each in rows(azure)]
+    assert len(ids) == 6
+    assert max(ids) > 5
+    assert len(azure.sim.record.absences("web")) == 8, "four came to stay, and four for a while"
+
+
+def test_the_etag_moves_once_more_when_the_surplus_is_gone(start: Start) -> None:
+    azure = start(capacity=2, overprovision=True)
+    live = azure.sim.scale_set("web")
+    live.scale_to(4)
+    before = live.etag
+    azure.wait(200)
+    assert live.etag != before
+
+
+@pytest.mark.parametrize(
+    "web",
+    [
+        pytest.param({"overprovision": False}, id="a set that does not"),
+        pytest.param({"overprovision": True, "orchestration": "Flexible"}, id="a Flexible set"),
+    ],
+)
+def test_who_does_not_overprovision(start: Start, web: dict[str, object]) -> None:
+    azure = start(capacity=2, **web)
+    azure.sim.scale_set("web").scale_to(4)
+    assert len(azure.sim.scale_set("web").instances) == 4
+
+
+def test_instances_that_fail_fail_the_operation_all_the_same(start: Start) -> None:
+    azure = start(capacity=2, overprovision=True)
+    azure.sim.publish(BAD, boots="fails")
+    azure.sim.scale_set("web").set_image(BAD)
+    azure.wait(30)
+    azure.sim.scale_set("web").scale_to(4)
+    azure.wait(200)
+    live = azure.sim.scale_set("web")
+    assert (live.provisioning_state, len(live.instances)) == ("Failed", 4)
+
+
+def test_scaling_in_again_while_the_surplus_is_there(start: Start) -> None:
+    azure = start(capacity=4, overprovision=True, image=NEW)
+    live = azure.sim.scale_set("web")
+    live.scale_to(6)
+    live.scale_to(3)
+    azure.wait(300)
+    assert (len(live.instances), live.capacity, live.provisioning_state) == (3, 3, "Succeeded")

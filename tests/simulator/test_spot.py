@@ -1,0 +1,54 @@
+"""Spot instances: evicted, gone, and given back."""
+
+from __future__ import annotations
+
+from tests.simulator.azure import NEW, Start
+
+
+def test_an_evicted_instance_stays_and_counts(start: Start) -> None:
+    azure = start(capacity=4, spot=True)
+    live = azure.sim.scale_set("web")
+    before = live.etag
+    live.instance("1").evict()
+    azure.wait(3600)
+    assert live.instance("1").state == ("succeeded", "deallocated", "unknown")
+    assert (live.capacity, len(live.instances), live.etag != before) == (4, 4, True)
+
+
+def test_an_evicted_instance_may_be_deleted_and_lowers_capacity(start: Start) -> None:
+    azure = start(capacity=4, spot=True, evictionPolicy="Delete")
+    live = azure.sim.scale_set("web")
+    live.instance("1").evict()
+    answer = azure.ask("GET", "virtualMachines/1")
+    assert (answer.status, answer.json()["error"]["code"]) == (404, "NotFound")
+    assert (live.capacity, len(live.instances)) == (3, 3)
+
+
+def test_a_restore_policy_brings_it_back_on_the_image_it_had(start: Start) -> None:
+    azure = start(capacity=4, spot=True, spotRestore="1h")
+    policy = azure.ask("GET", "").json()["properties"]["spotRestorePolicy"]
+    assert policy == {"enabled": True, "restoreTimeout": "PT60M"}
+    one = azure.sim.scale_set("web").instance("1")
+    azure.patch_image(NEW)
+    image = one.image
+    one.evict()
+    azure.wait(120)
+    assert (one.state, one.image) == (("succeeded", "running", "healthy"), image)
+
+
+def test_after_the_timeout_nobody_tries(start: Start) -> None:
+    azure = start(capacity=4, spot=True, spotRestore="10s")
+    one = azure.sim.scale_set("web").instance("1")
+    one.evict()
+    azure.wait(3600)
+    assert one.state[1] == "deallocated"
+
+
+def test_one_that_was_moved_on_meanwhile_is_not_restored(start: Start) -> None:
+    azure = start(capacity=4, spot=True, spotRestore="1h")
+    one = azure.sim.scale_set("web").instance("1")
+    one.evict()
+    azure.patch_image(NEW)
+    azure.upgrade("1").result()
+    azure.wait(3600)
+    assert (one.state[1], one.image) == ("deallocated", NEW)

@@ -1,0 +1,166 @@
+"""Instances of Flexible scale sets, seen as virtual machines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from reconciler.simulator import SUBSCRIPTION
+from tests.simulator.azure import GROUP, NEW, OLD, SET, Azure, Start
+
+MACHINES = "/providers/Microsoft.Compute/virtualMachines"
+THE_SET = f"'virtualMachineScaleSet/id' eq '{SET}'"
+OF_WEB = f"$filter={quote(THE_SET)}"
+
+
+@pytest.fixture
+def flexible(start: Start) -> Azure:
+    """The set `web` with 5 machines, beside another Flexible one and a Uniform one."""
+    return start(
+        {"name": "api", "resourceGroup": "shop", "capacity": 2, "image": OLD, "orchestration": "Flexible"},
+        {"name": "old", "resourceGroup": "shop", "capacity": 3, "image": OLD},
+        orchestration="Flexible",
+        capacity=5,
+    )
+
+
+def names(azure: Azure) -> list[str]:
+    return [instance.id for instance in azure.sim.scale_set("web").instances]
+
+
+def listed(azure: Azure, path: str) -> list[dict[str, Any]]:
+    answer = azure.ask("GET", path)
+    assert answer.status == 200, answer.body
+    rows: list[dict[str, Any]] = answer.json()["value"]
+    return rows
+
+
+def test_a_machine_reads_as_a_resource_of_its_own(flexible: Azure) -> None:
+    name = names(flexible)[0]
+    machine = flexible.ask("GET", f"{GROUP}{MACHINES}/{name}").json()
+    assert (machine["name"], machine["id"]) == (name, f"{GROUP}{MACHINES}/{name}")
+    assert machine["type"] == "Microsoft.Compute/virtualMachines"
+    properties = machine["properties"]
+    assert properties["virtualMachineScaleSet"] == {"id": SET}
+    assert properties["storageProfile"]["imageReference"]["exactVersion"] == OLD.rpartition(":")[2]
+    assert properties["hardwareProfile"] == {"vmSize": "Standard_D2s_v5"}
+    assert properties["provisioningState"] == "Succeeded"
+    assert not {"latestModelApplied", "instanceView"} & set(properties)
+
+
+@pytest.mark.parametrize(
+    "path, found",
+    [
+        pytest.param(f"{GROUP}{MACHINES}?{OF_WEB}", 5, id="by scale set"),
+        pytest.param(f"{GROUP}{MACHINES}?{OF_WEB.upper().replace('$FILTER', '$filter')}", 5, id="in any case"),
+        pytest.param(f"{GROUP}{MACHINES}?{OF_WEB.replace(quote(' eq ') + '%27', quote(' eq '))}", 5, id="half quoted"),
+        pytest.param(f"/subscriptions/{SUBSCRIPTION}{MACHINES}?{OF_WEB}", 5, id="from the subscription"),
+        pytest.param(f"{GROUP}{MACHINES}", 7, id="of the group, none of the Uniform set"),
+        pytest.param(f"{GROUP}{MACHINES}?{OF_WEB.replace('web', 'old')}", 0, id="of a Uniform set"),
+    ],
+)  # fmt: skip
+def test_machines_are_found_by_their_scale_set(flexible: Azure, path: str, found: int) -> None:
+    assert len(listed(flexible, path)) == found
+
+
+def test_the_subscriptions_list_shouts_the_group(flexible: Azure) -> None:
+    row = listed(flexible, f"/subscriptions/{SUBSCRIPTION}{MACHINES}?{OF_WEB}")[0]
+    assert "/resourceGroups/SHOP/" in row["id"]
+    assert "/resourceGroups/SHOP/" in row["properties"]["virtualMachineScaleSet"]["id"]
+
+
+def test_the_sdk_reads_all_pages_with_their_instance_views(start: Start) -> None:
+    azure = start(orchestration="Flexible", capacity=20, top={"page": 6})
+    machines = list(azure.client.virtual_machines.list("shop", filter=THE_SET, expand="instanceView"))
+    assert [machine.name for machine in machines] == names(azure)
+    codes = {
+        tuple(s.code for s in machine.instance_view.statuses or ())
+        for machine in machines
+        if machine.instance_view
+    }
+    assert codes == {("ProvisioningState/succeeded", "PowerState/running")}
+    assert [each.operation for each in azure.sim.record.requests] == ["virtualMachines.list"] * 4
+
+
+@pytest.mark.parametrize(
+    "domains, shown",
+    [
+        pytest.param({}, [None] * 4, id="one fault domain is not told"),
+        pytest.param({"faultDomains": 3}, [0, 1, 2, 0], id="three are"),
+    ],
+)
+def test_the_view_has_no_update_domain(
+    start: Start, domains: dict[str, int], shown: list[int | None]
+) -> None:
+    azure = start(orchestration="Flexible", capacity=4, **domains)
+    views = [azure.ask("GET", f"{GROUP}{MACHINES}/{name}/instanceView").json() for name in names(azure)]
+    assert [view.get("platformFaultDomain") for view in views] == shown
+    assert not {"platformUpdateDomain", "placementGroupId"} & set(views[0])
+    assert views[0]["vmHealth"]["status"]["code"] == "HealthState/healthy"
+    assert {"computerName", "osName", "vmAgent"} <= set(views[0])
+    expanded = azure.ask("GET", f"{GROUP}{MACHINES}/{names(azure)[0]}?$expand=instanceView").json()
+    assert expanded["properties"]["instanceView"] == views[0]
+
+
+def test_a_zonal_machine_tells_its_zone(start: Start) -> None:
+    azure = start(orchestration="Flexible", capacity=3, zones=["1", "2", "3"])
+    assert [row["zones"] for row in listed(azure, f"{GROUP}{MACHINES}")] == [["1"], ["2"], ["3"]]
+
+
+@pytest.mark.parametrize(
+    "path, status, code, words",
+    [
+        pytest.param(f"{GROUP}{MACHINES}/nobody", 404, "ResourceNotFound", "'Microsoft.Compute/virtualMachines/nobody'", id="no such machine"),
+        pytest.param(f"{GROUP.replace('shop', 'void')}{MACHINES}", 404, "ResourceGroupNotFound", "'void'", id="no such group"),
+        pytest.param(f"{GROUP}{MACHINES}?$filter=name%20eq%20%27x%27", 400, "InvalidParameter", "not supported", id="another filter"),
+        pytest.param(f"{GROUP}{MACHINES}?$expand=instanceView", 400, "InvalidParameter", "$filter", id="views of everything"),
+    ],
+)  # fmt: skip
+def test_what_is_not_there_or_not_allowed(
+    flexible: Azure, path: str, status: int, code: str, words: str
+) -> None:
+    answer = flexible.ask("GET", path)
+    assert (answer.status, answer.json()["error"]["code"]) == (status, code)
+    assert words in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("end", ["", "/instanceView"])
+def test_the_scale_set_does_not_know_its_machines_by_name(flexible: Azure, end: str) -> None:
+    answer = flexible.ask("GET", f"virtualMachines/{names(flexible)[0]}{end}")
+    assert (answer.status, answer.json()["error"]["target"]) == (400, "instanceId")
+
+
+def test_the_scale_sets_own_list_has_names_for_ids_and_no_views(start: Start) -> None:
+    azure = start(orchestration="Flexible", capacity=2, tags={"team": "web"})
+    azure.patch_image(NEW)
+    rows = listed(azure, f"{SET}/virtualMachines?$expand=instanceView")
+    assert [(row["instanceId"], row["id"]) for row in rows] == [
+        (name, f"{GROUP}{MACHINES}/{name}") for name in names(azure)
+    ]
+    assert {row["properties"]["latestModelApplied"] for row in rows} == {False}
+    assert not any("instanceView" in row["properties"] or "tags" in row for row in rows)
+
+
+def test_machines_are_upgraded_by_name(flexible: Azure) -> None:
+    flexible.patch_image(NEW)
+    first, *others = names(flexible)
+    answer = flexible.ask("POST", "manualupgrade", json.dumps({"instanceIds": [first]}).encode())
+    assert (answer.status, answer.headers["x-ms-request-charge"]) == (202, "1")
+    machine = flexible.ask("GET", f"{GROUP}{MACHINES}/{first}?$expand=instanceView").json()
+    assert machine["properties"]["provisioningState"] == "Updating"
+    flexible.wait(100)
+    images = flexible.sim.record.images("web")
+    assert images == {first: NEW, **dict.fromkeys(others, OLD)}
+    unknown = flexible.ask("POST", "manualupgrade", b'{"instanceIds":["web_0"]}')
+    assert unknown.json()["error"]["target"] == "upgradePolicies.instanceIds"
+
+
+def test_a_deallocated_machine_has_no_guest(flexible: Azure) -> None:
+    flexible.sim.scale_set("web").instances[0].deallocate()
+    flexible.wait(60)
+    view = flexible.ask("GET", f"{GROUP}{MACHINES}/{names(flexible)[0]}/instanceView").json()
+    assert view["statuses"][1]["code"] == "PowerState/deallocated"
+    assert not {"computerName", "osName", "vmAgent", "vmHealth"} & set(view)

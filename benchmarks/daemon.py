@@ -19,6 +19,7 @@ import yaml
 from benchmarks.azure import GROUP, NEW, OLD, Azure, Token, image, imports, name
 from benchmarks.figures import Figures, tell
 from reconciler.azure.compute import Compute
+from reconciler.azure.session import Session
 from reconciler.daemon.reconciliation import Reconciliation
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Directory, Git, Reading, Source, Specs
@@ -33,7 +34,8 @@ class Daemon:
     """A sweep every minute, what it asks for 200 ms apart, follow-ups at their time."""
 
     def __init__(self, azure: Azure, source: Source) -> None:
-        compute = Compute(credential=Token(), transport=azure.transport, now=azure.clock.now)
+        session = Session(credential=Token(), transport=azure.transport, now=azure.clock.now)
+        compute = Compute(session)
         specs = Specs(source, azure.clock.now)
         self._settings = Settings()
         self.reconciliation = Reconciliation(specs, compute, self._settings, now=azure.clock.now)

@@ -3,7 +3,15 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reconciler.rollout.observed import HealthSource, Instance, Model, Observed, RollingUpgrade
+from reconciler.rollout.observed import (
+    Availability,
+    HealthSource,
+    Instance,
+    Model,
+    Observed,
+    RollingUpgrade,
+    Verdict,
+)
 from reconciler.spec.amount import Percent
 from reconciler.spec.image import PlatformImage
 from reconciler.spec.problem import Place
@@ -39,6 +47,7 @@ def model(**changes: Any) -> Model:
     """A scale set of 10 in Manual mode whose model is on NEW already."""
     values: dict[str, Any] = {
         "id": spec().target.key,
+        "location": "westeurope",
         "etag": '"4"',
         "image": NEW,
         "capacity": 10,
@@ -87,12 +96,13 @@ def fleet(*special: Instance, of: int = 10, rest: str = "outdated") -> tuple[Ins
 
 
 def observed(**changes: Any) -> Observed:
-    """A look at that scale set: the instances are all outdated, and Azure rolls nothing by itself."""
+    """A look at that scale set: all instances are outdated, Azure rolls nothing by itself and offers NEW."""
     values: dict[str, Any] = {
         "at": NOW,
         "model": model(),
         "model_at": NOW,
         "instances": fleet(),
         "rolling_upgrade": NONE_RUNNING,
+        "availability": Availability(NEW, Verdict.AVAILABLE),
     }
     return Observed(**(values | changes))

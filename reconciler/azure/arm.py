@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.rollout.observed import HealthSource, Instance, Model, RollingUpgrade
+from reconciler.rollout.observed import HealthSource, Instance, Model, Operation, RollingUpgrade
 from reconciler.spec.image import (
     CommunityGalleryImage,
     GalleryImage,
@@ -46,6 +46,7 @@ def model(body: Json) -> Model:
     extensions = _extensions(profile)
     return Model(
         id=id_,
+        location=region(_text(body, "location")),
         etag=_text(body, "etag"),
         image=_image(_mapping(profile, "storageProfile")),
         capacity=capacity,
@@ -94,6 +95,31 @@ def rolling_upgrade(body: Json) -> RollingUpgrade:
     return RollingUpgrade(_text(_mapping(_mapping(body, "properties"), "runningStatus"), "code"))
 
 
+def operation(body: Json) -> Operation:
+    """What became of a long operation. It may fail though the answer itself is a 200."""
+    error = _mapping(body, "error")
+    said = ": ".join(text for text in (_text(error, "code"), _text(error, "message")) if text)
+    return Operation(_text(body, "status"), " ".join(said.split()))
+
+
+def joined(rows: Iterable[Json], machines: Iterable[Json]) -> list[Json]:
+    """The instances of a Flexible scale set, each with what its virtual machine says of itself.
+
+    Only the scale set's own rows know `latestModelApplied`; only the machines know how they are.
+    """
+    by_id = {_text(machine, "id").casefold(): machine for machine in machines}
+    return [_joined(row, by_id.get(_text(row, "id").casefold(), {})) for row in rows]
+
+
+def region(name: str) -> str:
+    """A region as the API names it; galleries spell it as people do.
+
+    >>> region("West Europe")
+    'westeurope'
+    """
+    return "".join(name.split()).casefold()
+
+
 def image_patch(image: Image) -> dict[str, Any]:
     """The body of the PATCH that sets the image of the model, and nothing else of it.
 
@@ -119,6 +145,16 @@ def image_patch(image: Image) -> dict[str, Any]:
         case GalleryImage(id=id_) | ManagedImage(id=id_):
             storage = {"imageReference": {"id": id_}}
     return {"properties": {"virtualMachineProfile": {"storageProfile": storage}}}
+
+
+def _joined(row: Json, machine: Json) -> Json:
+    properties = {**_mapping(machine, "properties"), **_mapping(row, "properties")}
+    view = _mapping(_mapping(machine, "properties"), "instanceView")
+    return {
+        **row,
+        "zones": machine.get("zones") or row.get("zones"),
+        "properties": {**properties, "instanceView": view},
+    }
 
 
 def _image(storage: Json) -> Image | None:

@@ -39,14 +39,17 @@ class Conflict(AzureFailure):
 
 
 class Throttled(AzureFailure):
-    """Azure asks to be left alone for `retry_after`: by this scale set, or by the whole subscription."""
+    """Azure asks to be left alone for `retry_after`, or its budget leaves nothing to us before then.
+
+    `policy` is the budget that Azure named, "" where the gateway refused all requests of a kind.
+    """
 
     reason = "Throttled"
 
-    def __init__(self, message: str, retry_after: timedelta, *, is_of_resource: bool = False) -> None:
+    def __init__(self, message: str, retry_after: timedelta, *, policy: str = "") -> None:
         super().__init__(message)
         self.retry_after = retry_after
-        self.is_of_resource = is_of_resource
+        self.policy = policy
 
 
 class Unreachable(AzureFailure):
@@ -78,7 +81,7 @@ def failure(error: AzureError) -> AzureFailure:
         return Unreachable(message)
     status = error.response.status_code or 0
     if status == 429:
-        return Throttled(message, _retry_after(error), is_of_resource=_policy(error).endswith("Resource"))
+        return Throttled(message, _retry_after(error), policy=_policy(error))
     if status >= 500 or status in {0, 200, 401, 408} or isinstance(error, ClientAuthenticationError):
         return Unreachable(message)
     if status == 412 or "instanceIds" in _target(error):

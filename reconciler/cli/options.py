@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from reconciler.azure.compute import PUBLIC_CLOUD, Compute
+from reconciler.azure.compute import Compute
+from reconciler.azure.session import PUBLIC_CLOUD, Session
 from reconciler.daemon.reconciliation import Reconciliation
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Directory, Git, Specs
@@ -87,19 +88,31 @@ class Url(click.ParamType[str]):
             return False
 
 
+arm_endpoint_option = click.option(
+    "--arm-endpoint",
+    type=Url("https"),  # a token is sent there
+    metavar="URL",
+    default=PUBLIC_CLOUD,
+    show_default=True,
+    envvar="RECONCILER_ARM_ENDPOINT",
+    show_envvar=True,
+    help="Azure Resource Manager: of another cloud, or of `reconciler simulate`.",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Fleet:
     """The specs and the Azure that a command line names."""
 
     specs: Specs
-    azure: Compute
+    session: Session
     list_by_resource_group: bool
 
     def reconciliation(self, settings: Settings | None = None) -> Reconciliation:
         """The work on this fleet."""
         return Reconciliation(
             self.specs,
-            self.azure,
+            Compute(self.session),
             settings or Settings(),
             list_by_resource_group=self.list_by_resource_group,
         )
@@ -145,16 +158,7 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
         show_envvar=True,
         help="Where to keep the clone; may be lost at any time.  [default: a temporary directory]",
     )
-    @click.option(
-        "--arm-endpoint",
-        type=Url("https"),  # a token is sent there
-        metavar="URL",
-        default=PUBLIC_CLOUD,
-        show_default=True,
-        envvar="RECONCILER_ARM_ENDPOINT",
-        show_envvar=True,
-        help="Azure Resource Manager: of another cloud, or of `reconciler simulate`.",
-    )
+    @arm_endpoint_option
     @click.option(
         "--list-by",
         type=click.Choice(["subscription", "resourceGroup"]),
@@ -180,8 +184,8 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
             raise click.UsageError("--specs and --git exclude each other: name one place the specs come from")
         ctx = click.get_current_context()
         source = _git(ctx, git, branch, path, clone) if git else Directory(specs or Path("specs"))
-        azure = _azure(ctx, arm_endpoint)
-        command(fleet=Fleet(Specs(source), azure, list_by == "resourceGroup"), **others)
+        session = session_at(ctx, arm_endpoint)
+        command(fleet=Fleet(Specs(source), session, list_by == "resourceGroup"), **others)
 
     return with_fleet
 
@@ -195,10 +199,11 @@ def _git(ctx: click.Context, url: str, branch: str, path: str, clone: Path | Non
         raise click.UsageError(str(error)) from error
 
 
-def _azure(ctx: click.Context, endpoint: str) -> Compute:
+def session_at(ctx: click.Context, endpoint: str) -> Session:
+    """Requests to the Azure at `endpoint`, until the command ends."""
     try:
-        azure = Compute(endpoint)
+        session = Session(endpoint)
     except ValueError as error:  # the identity library does not know what AZURE_TOKEN_CREDENTIALS says
         raise click.UsageError(str(error)) from error
-    ctx.call_on_close(azure.close)
-    return azure
+    ctx.call_on_close(session.close)
+    return session

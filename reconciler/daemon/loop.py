@@ -27,7 +27,7 @@ _log = logging.getLogger("reconciler")
 
 # Ticks that one sweep asks for start this far apart: 300 a minute, where Azure refills 360 lists of instances
 # a minute for a subscription and region.
-_APART = timedelta(milliseconds=200)
+APART = timedelta(milliseconds=200)
 _NO_LIMIT = 1_000_000
 _JITTER = 0.1  # a follow-up comes up to a tenth of its delay later, and never before Azure's time
 
@@ -128,7 +128,7 @@ class Loop:
                 return
             try:
                 for number, key in enumerate(self._work.sweep()):
-                    self.wake(key, number * _APART)
+                    self.wake(key, number * APART)
             except Exception:
                 _log.exception("a bug in the reconciler, please report it: the sweep failed")
 

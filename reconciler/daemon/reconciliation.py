@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute, Scope
 from reconciler.azure.failure import AzureFailure, Conflict
 from reconciler.daemon.attention import due, moved
@@ -92,9 +93,9 @@ class Reconciliation:
         entry = self.board.get(key)
         if entry is None:
             return None
-        name = entry.desired.name
+        name, tried = entry.desired.name, entry.tried
         try:
-            outcome = self._tick(entry, act)
+            outcome, tried = self._tick(entry, act)
         except Exception as error:
             _log.exception("%s: tick failed", name)
             outcome = bug(name, entry.commit, self._now(), error)
@@ -107,23 +108,25 @@ class Reconciliation:
             outcome=outcome,
             decided=entry.desired,
             survey=(outcome.survey or entry.survey) if _is_about(entry, self.board.get(key)) else None,
-            tried=Tried(outcome.step, outcome.at) if outcome.step and act else entry.tried,
+            tried=tried,
         )
         return outcome
 
-    def _tick(self, entry: Entry, act: bool) -> Outcome:
-        desired, commit = entry.desired, entry.commit
+    def _tick(self, entry: Entry, act: bool) -> tuple[Outcome, Tried | None]:
+        """What came of it, and the last step that Azure accepted."""
+        desired, commit, tried = entry.desired, entry.commit, entry.tried
         decision: Decision | None = None
         try:
             decision = self._decide(entry)
             if act and decision.step:
                 self._insist_on(desired)
-                self._azure.take(desired.target, decision.step)
+                operation = self._azure.take(desired.target, decision.step)
+                tried = Tried(decision.step, self._now(), operation)
         except AzureFailure as failure:
             doing = decision.message if decision else ""
             again = rest_after(failure, self._settings)
-            return failed(desired.name, commit, self._now(), failure, again=again, doing=doing)
-        return decided(desired.name, commit, self._now(), decision, self._settings.follow_up)
+            return failed(desired.name, commit, self._now(), failure, again=again, doing=doing), tried
+        return decided(desired.name, commit, self._now(), decision, self._settings.follow_up), tried
 
     def _insist_on(self, desired: ScaleSet) -> None:
         """Raises Conflict where a sweep has meanwhile taken over a spec that says something else, or none."""
@@ -133,24 +136,34 @@ class Reconciliation:
 
     def _decide(self, entry: Entry) -> Decision:
         """Look and decide, fetching each fact only when the decision asks for it."""
-        target = entry.desired.target
         observed = Observed(self._now(), tried=entry.tried)
         while isinstance(verdict := decide(entry.desired, observed), Look):
-            match verdict:
-                case Look.MODEL if observed.model is None and self._listed_will_do(entry):
-                    # Good for one look: a later tick wants to see what has become of the model.
-                    self.board.update(target.key, listed_at=None)
-                    observed = replace(observed, model=entry.listed, model_at=entry.listed_at)
-                case Look.MODEL:
-                    model = self._azure.model(target)
-                    observed = replace(observed, at=self._now(), model=model, model_at=self._now())
-                case Look.INSTANCES:
-                    instances = self._azure.instances(target)
-                    observed = replace(observed, at=self._now(), instances=instances)
-                    self.board.update(target.key, model=observed.model, looked_at=observed.at)
-                case Look.ROLLING_UPGRADE:
-                    observed = replace(observed, rolling_upgrade=self._azure.rolling_upgrade(target))
+            observed = self._looked(verdict, entry, observed)
         return verdict
+
+    def _looked(self, at: Look, entry: Entry, observed: Observed) -> Observed:
+        """What was observed and, beside it, the fact that was asked for."""
+        target, share, model = entry.desired.target, _share(entry), observed.model
+        if at is Look.MODEL and model is None and self._listed_will_do(entry):
+            # Good for one look: a later tick wants to see what has become of the model.
+            self.board.update(target.key, listed_at=None)
+            return replace(observed, model=entry.listed, model_at=entry.listed_at)
+        if at is Look.MODEL:
+            model = self._azure.model(target, share)
+            return replace(observed, at=self._now(), model=model, model_at=self._now())
+        assert isinstance(model, Model), "the decision asks for the model first"  # noqa: S101
+        match at:
+            case Look.INSTANCES:
+                instances = self._azure.instances(target, share, flexible=model.is_flexible)
+                self.board.update(target.key, model=model, looked_at=self._now())
+                return replace(observed, at=self._now(), instances=instances)
+            case Look.ROLLING_UPGRADE:
+                return replace(observed, rolling_upgrade=self._azure.rolling_upgrade(target, share))
+            case Look.IMAGE:
+                return replace(observed, availability=self._azure.availability(entry.desired.image, model))
+            case Look.OPERATION:
+                assert observed.tried, "there is an operation where a step was tried"  # noqa: S101
+                return replace(observed, operation=self._azure.operation(observed.tried.operation, target))
 
     def _listed_will_do(self, entry: Entry) -> bool:
         """Whether the row of the last sweep stands for a look: to a tick that the sweep asked for, it does.
@@ -227,6 +240,13 @@ class Reconciliation:
             _log.error("%s stays in force", self._specs)
         if known and not trouble:
             _log.info("the trouble with the specs or the list of scale sets is over")
+
+
+def _share(entry: Entry) -> Share:
+    """A rollout under way outranks a look at what was settled when it was last seen."""
+    if entry.outcome and entry.outcome.standing in {Standing.RECONCILING, Standing.FAILING}:
+        return Share.ROLLOUT
+    return Share.ROUTINE
 
 
 def _is_about(entry: Entry, latest: Entry | None) -> bool:

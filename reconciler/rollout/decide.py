@@ -7,27 +7,30 @@ there is a Decision.
 
 The safety rule: no instance of a second domain is touched while one of the first is not back and healthy.
 It holds without memory because it asks only about instances as they are: while any instance that is up to
-date is not back, or any is in transition, nothing is started. Instances that were broken before the rollout
-reached them cost nothing and go first, one domain at a time; they are being cured.
+date is not back, or any is in transition, nothing is started. What was broken before the rollout reached
+it costs nothing and goes first, one domain at a time: it is being cured. So is what Azure has been taking
+for longer than `health.timeout` to another image than the desired one. An instance that a person protects
+is out of the rollout's hands.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from reconciler.rollout.decision import Decision, Look, Reason
 from reconciler.rollout.domains import Domain, DomainsUnknown, Grouping, grouping
-from reconciler.rollout.health import State, ailment, readable, serves, state
+from reconciler.rollout.health import ailment, at_work, readable
+from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import FRESH, Absent, Instance, Model, Observed
+from reconciler.rollout.preflight import crowd, held, newest
 from reconciler.rollout.refusal import refusal
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.rollout.survey import Survey, survey
-from reconciler.rollout.tried import effect_awaited
+from reconciler.rollout.tried import withheld
 from reconciler.rollout.wording import ailing, listed
 from reconciler.spec.duration import written
-from reconciler.spec.image import same, short
-from reconciler.spec.scale_set import Converge, ScaleSet
-
-_BUSY = frozenset({"creating", "updating", "deleting", "migrating"})
+from reconciler.spec.image import follows_latest, same, short
+from reconciler.spec.scale_set import ScaleSet
 
 
 def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
@@ -39,8 +42,8 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
     decision = _ladder(desired, observed)
     if isinstance(decision, Look) or decision.step is None:
         return decision
-    if awaited := effect_awaited(decision.step, observed):
-        return Decision(Reason.NO_EFFECT, awaited, survey=decision.survey)
+    if waits := withheld(decision.step, observed, decision.survey):
+        return waits
     if observed.model_at is None or observed.at - observed.model_at > FRESH:
         return Look.MODEL
     if observed.rolling_upgrade is None:
@@ -58,16 +61,20 @@ def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
         return Decision(Reason.NOT_FOUND, f"there is no scale set {desired.target.id}")
     if refused := refusal(desired.image, model, observed.rolling_upgrade):
         return refused
-    if model.provisioning in _BUSY and (waits := _busy(desired, model, observed)):
+    if not follows_latest(desired.image):
+        return _towards(desired, model, observed)
+    if observed.availability is None:
+        return Look.IMAGE
+    exact = newest(desired.image, model, observed.availability)
+    return exact if isinstance(exact, Decision) else _towards(replace(desired, image=exact), model, observed)
+
+
+def _towards(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Look:
+    """The rungs that know the exact image."""
+    if at_work(model.provisioning) and (waits := _busy(desired, model, observed)):
         return waits
     if model.image is None or not same(model.image, desired.image):
-        was = short(model.image) if model.image else "none"
-        return Decision(
-            Reason.MODEL_DRIFT,
-            f"the model is on {was}; setting its image to {short(desired.image)}",
-            step=PatchModel(desired.image, model.etag),
-            soon=True,
-        )
+        return _drift(desired, model, observed)
     if observed.instances is None:
         return Look.INSTANCES
     return _roll(desired, model, observed, observed.instances)
@@ -86,8 +93,44 @@ def _busy(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Loo
         return busy
     if observed.instances is None:
         return Look.INSTANCES
-    stuck = any(_overdue(each, desired, observed.at) for each in observed.instances if _in_transition(each))
-    return None if stuck else busy
+    moving = [each for each in observed.instances if at_work(each.provisioning)]
+    return None if any(is_overdue(each, desired, observed.at) for each in moving) else busy
+
+
+def _drift(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Look:
+    """The model is on another image. The instances tell what else their upgrade will bring."""
+    if observed.instances is None:
+        return Look.INSTANCES
+    if observed.availability is None:
+        return Look.IMAGE
+    if refused := held(desired.image, observed.availability) or crowd(desired.image, observed.instances):
+        return refused
+    was = short(model.image) if model.image else "none"
+    also = _others(model, observed.instances)
+    return Decision(
+        Reason.MODEL_DRIFT,
+        f"the model is on {was}; setting its image to {short(desired.image)}"
+        f"{f' ({note})' if (note := observed.availability.evidence) else ''}"
+        f"{f'; {also}' if also else ''}",
+        step=PatchModel(desired.image, model.etag),
+        soon=True,
+    )
+
+
+def _others(model: Model, instances: Sequence[Instance]) -> str:
+    """Somebody else's change of the model that instances still lack, in words, or ""."""
+    image = model.image
+    behind = [
+        each
+        for each in instances
+        if image and each.image and same(each.image, image) and not each.latest_model
+    ]
+    if not behind:
+        return ""
+    return (
+        f"{len(behind)} of {len(instances)} instances lack another change of the model too, which their "
+        "upgrade will bring along"
+    )
 
 
 def _roll(desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance]) -> Decision:
@@ -98,41 +141,15 @@ def _roll(desired: ScaleSet, model: Model, observed: Observed, instances: Sequen
         domain_of = grouping(desired.rollout.by, instances)
     except DomainsUnknown as error:
         return Decision(Reason.DOMAINS_UNKNOWN, str(error))
-
-    standing = {each.id: state(each, model.health_source, observed.at) for each in instances}
-    staying = [each for each in instances if standing[each.id] is not State.LEAVING]
-    # Stuck on its way to another image than the desired one: to be cured, not to be waited for.
-    stuck = {
-        each.id
-        for each in staying
-        if standing[each.id] is State.RETURNING and not each.protected and _is_stuck(each, desired, observed)
-    }
-    outdated = [each for each in staying if each.id in stuck or not _up_to_date(each, desired)]
-    behind = frozenset(each.id for each in outdated)
-    counts = survey(staying, domain_of, standing, behind)
-
-    awaited = [
-        each
-        for each in staying
-        if each.id not in stuck and _awaited(standing[each.id], outdated=each.id in behind)
-    ]
-    if awaited:
+    staying = members(desired, model, observed, instances)
+    counts = survey(staying, domain_of)
+    if awaited := [each.instance for each in staying if each.is_awaited]:
         return _waiting(awaited, domain_of, desired, observed.at, counts)
-
-    movable = [
-        each
-        for each in outdated
-        if not each.protected and (each.id in stuck or standing[each.id] in {State.BACK, State.BROKEN})
-    ]
+    movable = [each for each in staying if each.is_movable]
     if not movable:
-        pending = sum(not each.latest_model for each in staying if each.id not in behind)
-        return _settled(desired, outdated, pending, counts)
-    lost = [
-        each
-        for each in movable
-        if each.id in stuck or (standing[each.id] is State.BROKEN and not serves(each))
-    ]
-    return _next_batch(desired, lost or movable, domain_of, counts)
+        return _settled(desired, staying, counts)
+    lost = [each for each in movable if each.is_lost]
+    return _next_batch(desired, [each.instance for each in lost or movable], domain_of, counts)
 
 
 def _unread(model: Model, instances: Sequence[Instance]) -> str:
@@ -149,52 +166,18 @@ def _unread(model: Model, instances: Sequence[Instance]) -> str:
     return f"Azure sent no state for {listed(dark)}" if dark else ""
 
 
-def _up_to_date(instance: Instance, desired: ScaleSet) -> bool:
-    """Judged by the image it runs. `latestModelApplied` also turns false for other people's changes."""
-    if instance.image is None or not same(instance.image, desired.image):
-        return False
-    if instance.latest_model:
-        return True
-    # One that failed on its way to an image that has been reverted since shows the old one still.
-    return desired.rollout.converge is Converge.IMAGE and instance.provisioning != "failed"
-
-
-def _awaited(stands: State, *, outdated: bool) -> bool:
-    """Whether a rollout must wait for it: it was upgraded and is not back, or Azure is at work on it."""
-    return stands is State.RETURNING or (stands is State.BROKEN and not outdated)
-
-
-def _in_transition(instance: Instance) -> bool:
-    return instance.provisioning not in {"succeeded", "failed"}
-
-
-def _overdue(instance: Instance, desired: ScaleSet, at: datetime) -> bool:
-    return instance.since is not None and at - instance.since > desired.health.timeout
-
-
-def _is_stuck(instance: Instance, desired: ScaleSet, observed: Observed) -> bool:
-    """Whether it has been returning for too long, and not to the image that is desired now.
-
-    It returns to that one if we sent it there, or if it is up to date and nothing takes it elsewhere.
-    """
-    tried = observed.tried.step if observed.tried else None
-    on_its_way = (
-        isinstance(tried, Upgrade) and instance.id in tried.instance_ids and same(tried.image, desired.image)
-    )
-    stays = _up_to_date(instance, desired) and (instance.latest_model or not _in_transition(instance))
-    return _overdue(instance, desired, observed.at) and not on_its_way and not stays
-
-
 def _waiting(
     awaited: Sequence[Instance], domain_of: Grouping, desired: ScaleSet, at: datetime, counts: Survey
 ) -> Decision:
     domains = _named(sorted({domain_of(each) for each in awaited}))
-    if overdue := [each for each in awaited if _overdue(each, desired, at)]:
-        held = "" if counts.up_to_date == counts.total else "; no other instance is touched until then"
+    if overdue := [each for each in awaited if is_overdue(each, desired, at)]:
+        holds = "" if counts.up_to_date == counts.total else "; no other instance is touched until then"
+        stopped = any(each.power == "stopped" for each in overdue)
+        mend = " (start, deallocate or protect what is stopped)" if stopped else ""
         return Decision(
             Reason.HEALTH_CHECK_FAILED,
             f"{domains}: {ailing(overdue)}, not healthy within {written(desired.health.timeout)} of the last "
-            f"change{held}",
+            f"change{mend}{holds}",
             survey=counts,
         )
     return Decision(
@@ -209,10 +192,8 @@ def _next_batch(
     desired: ScaleSet, candidates: Sequence[Instance], domain_of: Grouping, counts: Survey
 ) -> Decision:
     domain = min(domain_of(each) for each in candidates)
-    members = sorted(
-        (each for each in candidates if domain_of(each) == domain), key=lambda each: int(each.id)
-    )
-    batch = members[: desired.rollout.max_batch.of(counts.total)]
+    inside = sorted((each for each in candidates if domain_of(each) == domain), key=_by_id)
+    batch = inside[: desired.rollout.max_batch.of(counts.total)]
     named = listed(each.name for each in batch)
     return Decision(
         Reason.UPGRADING,
@@ -223,16 +204,17 @@ def _next_batch(
     )
 
 
-def _settled(desired: ScaleSet, outdated: Sequence[Instance], pending: int, counts: Survey) -> Decision:
-    """Nothing is left to do. `pending` counts instances that lack another change of the model."""
+def _settled(desired: ScaleSet, staying: Sequence[Member], counts: Survey) -> Decision:
+    """Nothing is left to do."""
     image = short(desired.image)
+    pending = sum(not each.instance.latest_model for each in staying if not each.is_outdated)
     others = (
         f"; {pending} lack another change of the model (latestModelApplied is false): "
         "rollout.converge: model would roll it"
         if pending
         else ""
     )
-    if outdated:
+    if outdated := [each.instance for each in staying if each.is_outdated]:
         left_out = listed(f"{each.name} ({_obstacle(each)})" for each in outdated)
         return Decision(
             Reason.INSTANCES_LEFT_OUT,
@@ -241,6 +223,11 @@ def _settled(desired: ScaleSet, outdated: Sequence[Instance], pending: int, coun
         )
     what = f"all {counts.total} instances run" if counts.total else "no instances; the model is on"
     return Decision(Reason.UP_TO_DATE, f"{what} {image}{others}", survey=counts)
+
+
+def _by_id(instance: Instance) -> tuple[int, str]:
+    """The order of ids, of which most are numbers without leading zeros."""
+    return len(instance.id), instance.id
 
 
 def _obstacle(instance: Instance) -> str:

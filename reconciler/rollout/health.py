@@ -9,9 +9,11 @@ from reconciler.rollout.observed import HealthSource, Instance
 # default of two answers, 15 seconds apart.
 _PROBING = timedelta(minutes=1)
 
+# How long after its last change an instance's view may not name the extensions that it carries: its agent
+# reports them once it runs, which takes a boot.
 _STARTING = timedelta(minutes=5)
 
-_IN_TRANSITION = frozenset({"creating", "updating", "migrating"})
+_AT_WORK = frozenset({"creating", "updating", "deleting", "migrating"})
 
 
 class State(StrEnum):
@@ -34,7 +36,7 @@ def state(instance: Instance, source: HealthSource, at: datetime) -> State:
     """
     if instance.provisioning == "deleting":
         return State.LEAVING
-    if instance.provisioning in _IN_TRANSITION:
+    if at_work(instance.provisioning):
         return State.RETURNING
     if instance.provisioning == "failed":
         return State.BROKEN
@@ -74,6 +76,11 @@ def _awaits_word(instance: Instance, at: datetime) -> bool:
 
 def _changed_within(span: timedelta, instance: Instance, at: datetime) -> bool:
     return instance.since is None or at - instance.since < span
+
+
+def at_work(provisioning: str) -> bool:
+    """Whether Azure is changing what has this provisioning state: an instance, or a whole scale set."""
+    return provisioning in _AT_WORK
 
 
 def readable(instance: Instance) -> bool:

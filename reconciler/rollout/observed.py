@@ -1,7 +1,8 @@
 """What was seen of one scale set at one moment, in our words and frozen.
 
 Every fact costs a request and is looked at only when the decision asks for it (`Look`): the scale set, its
-instances, and whether Azure runs a rolling upgrade of its own. None always means not looked at, which is not
+instances, whether Azure runs a rolling upgrade of its own, what the catalogue says of the image, and what
+became of the last operation that was asked for. None always means not looked at, which is not
 the same as empty.
 Azure's state words ("Succeeded", "PowerState/running") are kept, folded to lower case.
 """
@@ -40,6 +41,7 @@ class Model:
     """The scale set itself: "GET virtualMachineScaleSets/N", or a row of a list of them."""
 
     id: str  # folded: lists of a subscription give the resource group in capitals
+    location: str  # "westeurope"
     etag: str
     image: Image | None  # None: Azure sent no image, or one of a kind that we do not know
     capacity: int
@@ -50,12 +52,17 @@ class Model:
     service_fabric: bool
     health_source: HealthSource
 
+    @property
+    def is_flexible(self) -> bool:
+        """Whether its instances are virtual machines of their own."""
+        return self.orchestration.casefold() == "flexible"
+
 
 @dataclass(frozen=True, slots=True)
 class Instance:
     """One row of "GET virtualMachineScaleSets/N/virtualMachines?$expand=instanceView"."""
 
-    id: str
+    id: str  # a number; in Flexible orchestration the name of the virtual machine
     name: str
     image: Image | None  # what it runs: with its exactVersion, where Azure gives one
     latest_model: bool
@@ -84,6 +91,39 @@ class RollingUpgrade:
         return self.code in {"RollingForward", "RollingBack"}
 
 
+class Verdict(StrEnum):
+    """Whether instances can be made from an image in a region."""
+
+    AVAILABLE = "available"
+    NOT_FOUND = "not found"
+    NOT_REPLICATED = "not replicated"
+    REPLICATING = "replicating"
+    DEPRECATED = "deprecated"
+    NO_LATEST = "no version for latest"
+    UNCHECKED = "unchecked"  # the role does not let us read the catalogue; Azure checks again by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """What the catalogue says of the desired image, in the region of the scale set.
+
+    `image` is the exact one that is meant: of `latest` the newest, if there is one.
+    `evidence` is what the verdict rests on, for people; "" where there is nothing to add.
+    """
+
+    image: Image
+    verdict: Verdict
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What became of a long operation: Azure's status, and its code and message where it failed."""
+
+    status: str  # "InProgress", "Succeeded", "Failed", "Canceled"; "" where Azure no longer knows it
+    error: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Observed:
     """One look at one scale set; `tried` is None where nothing was, or by another process.
@@ -96,4 +136,6 @@ class Observed:
     model_at: datetime | None = None
     instances: tuple[Instance, ...] | None = None
     rolling_upgrade: RollingUpgrade | None = None
+    availability: Availability | None = None
+    operation: Operation | None = None
     tried: Tried | None = None

@@ -11,11 +11,6 @@ from reconciler.spec.image import Image
 
 def refusal(image: Image, model: Model, rolling_upgrade: RollingUpgrade | None) -> Decision | None:
     """Why `model` must not be brought to `image`, or None. Most lasting reason first."""
-    if model.orchestration.casefold() == "flexible":
-        return Decision(
-            Reason.FLEXIBLE_ORCHESTRATION,
-            "the scale set is in Flexible orchestration, which has no update domains; only Uniform is rolled",
-        )
     if model.service_fabric:
         return Decision(
             Reason.SERVICE_FABRIC,

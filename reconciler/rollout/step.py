@@ -1,9 +1,12 @@
 """The steps there are: what a decision may have done to Azure, one at a time."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.spec.image import Image
+
+_ID = re.compile(r"\w[\w.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +28,16 @@ class PatchModel:
 class Upgrade:
     """Bring these instances, and no others, to the model ("manualupgrade"), which is on `image`.
 
-    The one place where a list of instance ids is checked: Azure reads an empty list or "*" as all of them.
+    Their ids are numbers, or in Flexible orchestration the names of virtual machines. The one place where a
+    list of instance ids is checked: Azure reads an empty list or "*" as all of them.
     """
 
     instance_ids: tuple[str, ...]
     image: Image
 
     def __post_init__(self) -> None:
-        if not self.instance_ids or not all(id_.isdigit() for id_ in self.instance_ids):
-            raise ValueError(f"an upgrade names its instances by number, one at least: {self.instance_ids!r}")
+        if not self.instance_ids or not all(map(_ID.fullmatch, self.instance_ids)):
+            raise ValueError(f"an upgrade names its instances, one at least: {self.instance_ids!r}")
 
 
 Step = PatchModel | Upgrade
@@ -43,9 +47,11 @@ Step = PatchModel | Upgrade
 class Tried:
     """The last step that Azure accepted, and when.
 
-    Known only to the process that took it. It spares Azure the same request twice and is never needed to
-    be safe: a new process may repeat a step, which changes nothing.
+    Known only to the process that took it. It spares Azure the same request twice; a new process may repeat a
+    step, which is safe: it is the same one, or an upgrade within the same domain. `operation` is where Azure
+    tells what becomes of it, "" where it named no such place.
     """
 
     step: Step
     at: datetime
+    operation: str = ""

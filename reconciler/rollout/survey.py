@@ -1,11 +1,11 @@
 """A count of the instances of a scale set by domain: where a rollout stands, for tables and messages."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from reconciler.rollout.domains import Domain, Grouping
 from reconciler.rollout.health import State
-from reconciler.rollout.observed import Instance
+from reconciler.rollout.member import Member
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +46,19 @@ class Survey:
         return sum(tally.away for tally in self.tallies)
 
 
-def survey(
-    instances: Iterable[Instance], grouping: Grouping, standing: Mapping[str, State], outdated: frozenset[str]
-) -> Survey:
-    """Count `instances` by domain; `standing` and `outdated` go by instance id."""
-    by_domain: dict[Domain, list[Instance]] = {}
-    for instance in instances:
-        by_domain.setdefault(grouping(instance), []).append(instance)
+def survey(members: Iterable[Member], grouping: Grouping) -> Survey:
+    """Count `members` by domain."""
+    by_domain: dict[Domain, list[Member]] = {}
+    for member in members:
+        by_domain.setdefault(grouping(member.instance), []).append(member)
     return Survey(
         tuple(
             Tally(
                 domain=domain,
-                total=len(members),
-                up_to_date=sum(member.id not in outdated for member in members),
-                away=sum(standing[member.id] is not State.BACK for member in members),
+                total=len(inside),
+                up_to_date=sum(not member.is_outdated for member in inside),
+                away=sum(member.state is not State.BACK for member in inside),
             )
-            for domain, members in sorted(by_domain.items())
+            for domain, inside in sorted(by_domain.items())
         )
     )

@@ -2,12 +2,15 @@
 
 What Azure lists may be behind what it accepted. So the same step is not asked for again at once; and while
 the instances of an upgrade are listed as they were, they may well be away, and no other upgrade is started.
+What became of the operation is asked only then, when nothing else tells.
 """
 
 from datetime import timedelta
 
+from reconciler.rollout.decision import Decision, Look, Reason
 from reconciler.rollout.observed import Instance, Observed
 from reconciler.rollout.step import PatchModel, Step, Tried, Upgrade
+from reconciler.rollout.survey import Survey
 from reconciler.rollout.wording import ailing, listed
 from reconciler.spec.image import same, short
 
@@ -15,20 +18,28 @@ from reconciler.spec.image import same, short
 _PATIENCE = timedelta(minutes=5)
 
 
-def effect_awaited(step: Step, observed: Observed) -> str:
-    """Why `step` must wait, in words, or "" where it need not."""
+def withheld(step: Step, observed: Observed, counts: Survey | None) -> Decision | Look | None:
+    """Why `step` must wait, or None where it need not."""
     tried = observed.tried
     if tried is None or observed.at - tried.at >= _PATIENCE:
-        return ""
+        return None
     named = _named(tried, observed)
     is_unseen = isinstance(step, Upgrade) and any(not _shows(tried, each) for each in named)
     if step != tried.step and not is_unseen:
-        return ""
+        return None
+    operation = observed.operation
+    if operation is None and tried.operation:
+        return Look.OPERATION
+    asked = f"Azure was asked at {tried.at:%H:%M:%S} for {_said(tried.step)}"
+    if operation and operation.status == "InProgress":
+        return Decision(Reason.AZURE_BUSY, f"{asked} and is at work on it", soon=True, survey=counts)
+    again = f"it is asked again after {tried.at + _PATIENCE:%H:%M:%S}"
+    if operation and operation.error:
+        failed = f"{asked}, and failed: {operation.error}; {again}"
+        return Decision(Reason.OPERATION_FAILED, failed, survey=counts)
     unlike = [each for each in named if each.provisioning != "succeeded"]
-    return (
-        f"Azure was asked at {tried.at:%H:%M:%S} for {_said(tried.step)}, which is not so yet"
-        f"{f': {ailing(unlike)}' if unlike else ''}; it is asked again after {tried.at + _PATIENCE:%H:%M:%S}"
-    )
+    how = f": {ailing(unlike)}" if unlike else ""
+    return Decision(Reason.NO_EFFECT, f"{asked}, which is not so yet{how}; {again}", survey=counts)
 
 
 def _named(tried: Tried, observed: Observed) -> list[Instance]:
@@ -41,7 +52,7 @@ def _shows(tried: Tried, instance: Instance) -> bool:
     """Whether the list shows that something has become of this instance since."""
     if instance.image is not None and same(instance.image, tried.step.image):
         return True
-    return instance.provisioning != "succeeded" or instance.since is None or instance.since > tried.at
+    return instance.since is None or instance.since > tried.at
 
 
 def _said(step: Step) -> str:

@@ -6,13 +6,14 @@ so `kind` is what the refusal compares. To add a kind: a class here, its place i
 example spec, and both directions in `reconciler.azure.arm`.
 """
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformImage:
-    """A Marketplace image; `version` is exact, such as "24.04.202601010"."""
+    """A Marketplace image; `version` is "24.04.202601010" or the like, or "latest"."""
 
     kind: ClassVar[str] = "platform"
     publisher: str
@@ -34,7 +35,7 @@ class _ById:
 
 
 class GalleryImage(_ById):
-    """A version in an Azure Compute Gallery: ".../galleries/G/images/I/versions/V"."""
+    """A version in an Azure Compute Gallery: ".../galleries/G/images/I/versions/V"; V may be latest."""
 
     kind: ClassVar[str] = "gallery"
     __slots__ = ()
@@ -75,6 +76,59 @@ class VhdImage:
 Image = PlatformImage | GalleryImage | CommunityGalleryImage | SharedGalleryImage | ManagedImage | VhdImage
 
 
+def version(image: Image) -> str:
+    """The version that is named, or "" where the kind has none or the newest is meant.
+
+    >>> version(GalleryImage("/subscriptions/S/.../galleries/g/images/web/versions/1.4.0"))
+    '1.4.0'
+    """
+    match image:
+        case PlatformImage(version=named):
+            return "" if named.casefold() == "latest" else named
+        case GalleryImage(id=id_) | CommunityGalleryImage(id=id_) | SharedGalleryImage(id=id_):
+            named = _split(id_)[1]
+            return "" if named.casefold() == "latest" else named
+        case _:
+            return ""
+
+
+def follows_latest(image: Image) -> bool:
+    """Whether it names no version where it could: the newest one is meant, which the catalogue tells."""
+    return not version(image) and not isinstance(image, ManagedImage | VhdImage)
+
+
+def at_version(image: Image, exact: str) -> Image:
+    """The same image at the version `exact`.
+
+    >>> print(at_version(PlatformImage("Canonical", "ubuntu", "server", "latest"), "24.04.10"))
+    Canonical:ubuntu:server:24.04.10
+    """
+    match image:
+        case PlatformImage():
+            return replace(image, version=exact)
+        case GalleryImage(id=id_) | CommunityGalleryImage(id=id_) | SharedGalleryImage(id=id_):
+            return type(image)(f"{_split(id_)[0]}/versions/{exact}")
+        case _:
+            raise ValueError(f"a {image.kind} image has no versions")
+
+
+def order(named: str) -> tuple[int, ...]:
+    """What versions are ordered by: their numbers, as numbers. Empty, and so lowest, for what is no version.
+
+    >>> order("24.04.9") < order("24.04.10"), order("latest")
+    (True, ())
+    """
+    parts = named.split(".")
+    return tuple(map(int, parts)) if all(part.isascii() and part.isdigit() for part in parts) else ()
+
+
+def _split(id_: str) -> tuple[str, str]:
+    """The id of an image definition, and the version that follows it or ""."""
+    match = re.fullmatch(r"(.*?)(?:/versions/([^/]*))?", id_.rstrip("/"), re.IGNORECASE | re.DOTALL)
+    assert match  # noqa: S101 - the first group takes anything
+    return match[1], match[2] or ""
+
+
 def same(one: Image, other: Image) -> bool:
     """Whether Azure means one and the same image by both.
 
@@ -104,5 +158,5 @@ def short(image: Image) -> str:
         case ManagedImage(id=id_):
             return id_.rsplit("/", 1)[-1]
         case _:
-            parts = image.id.rstrip("/").split("/")
-            return f"{parts[-3]}/{parts[-1]}" if len(parts) > 3 else image.id
+            definition, named = _split(image.id)
+            return f"{definition.rsplit('/', 1)[-1]}/{named or 'latest'}"

@@ -1,7 +1,7 @@
 """The ids of images: what each kind's looks like, and what is wrong with one that does not.
 
-Azure compares ids without regard to case, so do we. Every kind of image has to be named by its exact version:
-a model on "latest", or on an image definition without a version, never makes an instance follow a new one.
+Azure compares ids without regard to case, so do we. A kind that has versions is named by one: exact, or
+"latest". To Azure an image definition without a version means the latest too; here it is taken for a slip.
 """
 
 import re
@@ -17,7 +17,7 @@ _ROOTS = {
     "sharedGallery": "/SharedGalleries/[^/]+",
     "managed": _ARM,
 }
-_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
+_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+|latest", re.IGNORECASE)
 _PATTERNS = {
     kind: re.compile(f"{root}/images/[^/]+(?P<versions>/versions(?:/(?P<version>[^/]*))?)?/?", re.IGNORECASE)
     for kind, root in _ROOTS.items()
@@ -40,7 +40,6 @@ _NAMES = {
 _PORTAL = re.compile(
     r"https://(?:management\.azure\.com|portal\.azure\.com/\S*?/resource)(?=/)", re.IGNORECASE
 )
-_LATEST = 'name an exact version; a model on "latest" never makes instances follow a new one'
 
 
 def kind_of(text: str) -> str | None:
@@ -81,20 +80,17 @@ def misplaced(text: str) -> str | None:
 
 def version_mistake(text: str) -> str | None:
     """What is wrong with the text as the version of a platform image."""
-    if text.casefold() == "latest":
-        return _LATEST
-    if not _VERSION.fullmatch(text):
-        return f'{quoted(text)} is not an exact version, which is three numbers such as "24.04.202601140"'
-    return None
+    if _VERSION.fullmatch(text):
+        return None
+    return f'{quoted(text)} is no version, which is three numbers such as "24.04.202601140", or latest'
 
 
 def _mistaken_version(version: str | None, text: str) -> str | None:
     if not version:
-        return "names an image but not its version: name an exact version: add /versions/1.2.3"
-    if version.casefold() == "latest":
-        return _LATEST
+        return "names an image but not its version: add /versions/1.2.3, or /versions/latest for the newest"
     if not _VERSION.fullmatch(version):
-        return f"{quoted(version)} is not an exact version: write three numbers such as /versions/1.2.3"
+        written = "write three numbers such as /versions/1.2.3, or /versions/latest"
+        return f"{quoted(version)} is no version: {written}"
     return "ends in a slash: remove it" if text.endswith("/") else None
 
 

@@ -7,13 +7,15 @@ import pytest
 
 from reconciler.azure.compute import Compute, Scope
 from reconciler.azure.failure import AzureFailure, Conflict, Throttled
+from reconciler.azure.session import Session
 from reconciler.rollout.observed import ABSENT, RollingUpgrade
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.simulator import Simulator, Status, VirtualClock
 from reconciler.simulator import Throttled as TooMany
 from reconciler.spec.scale_set import Target
-from tests.azure.conftest import IMAGE, TARGET, Token
+from tests.azure.conftest import IMAGE, TARGET
 from tests.stories.world import SUBSCRIPTION
+from tests.token import Token
 
 SCOPE = Scope(SUBSCRIPTION)
 
@@ -133,7 +135,7 @@ def test_a_resource_group_that_is_gone_holds_no_scale_sets(door: Compute) -> Non
 
 
 def test_every_call_is_bounded_in_time() -> None:
-    client = Compute(credential=Token())._client(SUBSCRIPTION)
+    client = Session(credential=Token())._client(SUBSCRIPTION)
     bounds = client._client._pipeline._transport.connection_config  # type: ignore[attr-defined]
     assert (bounds.timeout, bounds.read_timeout) == (10, 60)
 
@@ -151,5 +153,5 @@ def test_every_call_is_bounded_in_time() -> None:
     ],
 )
 def test_a_token_is_asked_for_the_cloud_that_is_talked_to(endpoint: str, scope: str) -> None:
-    client = Compute(endpoint, credential=Token())._client(SUBSCRIPTION)
+    client = Session(endpoint, credential=Token())._client(SUBSCRIPTION)
     assert client._config.credential_scopes == [scope]

@@ -1,5 +1,6 @@
 """Every way in which Azure says no, through the real SDK, and what is to be done next."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -8,10 +9,13 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled, Unreachable
+from reconciler.azure.session import Session
 from reconciler.rollout.step import Upgrade
 from reconciler.simulator import Reset, Simulator, Status, Timeout, Truncated
 from reconciler.simulator import Throttled as TooMany
-from tests.azure.conftest import IMAGE, TARGET, Door, Token
+from reconciler.spec.scale_set import Target
+from tests.azure.conftest import IMAGE, TARGET, Door
+from tests.token import Token
 
 
 @pytest.mark.parametrize(
@@ -68,13 +72,13 @@ def test_no_answer_is_unreachable(door: Door, azure: Simulator, fault: Timeout |
 def test_an_answer_cut_short_is_unreachable(door: Door, azure: Simulator, operation: str) -> None:
     azure.faults.arm(operation, Truncated())
     azure.scale_set("web").start_rolling_upgrade()
-    read = {
+    reads: dict[str, Callable[[Target], object]] = {
         "scaleSets.get": door.model,
         "scaleSets.instances": door.instances,
         "rollingUpgrades.latest": door.rolling_upgrade,
-    }[operation]
+    }
     with pytest.raises(Unreachable):
-        read(TARGET)
+        reads[operation](TARGET)
 
 
 def test_an_instance_that_scaled_in_meanwhile_is_a_conflict(door: Door) -> None:
@@ -95,7 +99,7 @@ def test_no_identity_at_all_is_said_with_its_mend(azure: Simulator) -> None:
             raise ClientAuthenticationError("DefaultAzureCredential failed.\nAttempted credentials: ...")
 
     with pytest.raises(Unreachable) as caught:
-        Compute(credential=Nobody(), transport=azure.transport()).model(TARGET)
+        Compute(Session(credential=Nobody(), transport=azure.transport())).model(TARGET)
     assert str(caught.value) == (
         "no Azure identity: none of the sources of DefaultAzureCredential gave a token; run az login, or set "
         "AZURE_TOKEN_CREDENTIALS and the variables of the identity that it names"
@@ -105,9 +109,9 @@ def test_no_identity_at_all_is_said_with_its_mend(azure: Simulator) -> None:
 def test_a_certificate_file_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nothere.pem")
     with pytest.raises(Unreachable, match=r"/nothere\.pem"):
-        Compute("https://127.0.0.1:9", credential=Token()).model(TARGET)
+        Compute(Session("https://127.0.0.1:9", credential=Token())).model(TARGET)
 
 
 def test_an_address_where_nobody_listens_is_said() -> None:
     with pytest.raises(Unreachable, match=r"Azure cannot be reached: .*127\.0\.0\.1.*refused"):
-        Compute("https://127.0.0.1:9", credential=Token()).model(TARGET)
+        Compute(Session("https://127.0.0.1:9", credential=Token())).model(TARGET)

@@ -27,11 +27,13 @@ def test_what_is_moving_is_never_called_settled() -> None:
         Reason.UPGRADING,
         Reason.WAITING_FOR_INSTANCES,
         Reason.AZURE_BUSY,
+        Reason.IMAGE_REPLICATING,
     }
     held = {
         Reason.HEALTH_CHECK_FAILED,
         Reason.NATIVE_UPGRADE_IN_PROGRESS,
         Reason.NO_EFFECT,
+        Reason.OPERATION_FAILED,
         Reason.PARTIAL_READ,
     }
     unsettled = {

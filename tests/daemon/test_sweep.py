@@ -99,12 +99,14 @@ def test_specs_that_stand_elsewhere_in_their_file_cost_nothing(world: World) -> 
 def test_an_image_that_moves_in_a_spec_costs_requests_for_that_set_alone(world: World) -> None:
     world.merge(spec("web-0017", NEW))
     before = len(world.azure.record.requests)
-    assert operations(asked(world)) == PAGES + Counter({"rollingUpgrades.latest": 1, "scaleSets.patch": 1})
+    assert operations(asked(world)) == PAGES + Counter(
+        {"scaleSets.instances": 1, "images.version": 1, "rollingUpgrades.latest": 1, "scaleSets.patch": 1}
+    )
     world.run()
     paths = {
         exchange.path
         for exchange in world.azure.record.requests[before:]
-        if exchange.operation != "scaleSets.list"
+        if exchange.operation not in {"scaleSets.list", "images.version"}
     }
     assert paths
     assert all("/virtualMachineScaleSets/web-0017" in path for path in paths)
@@ -150,7 +152,8 @@ def test_a_step_is_never_taken_on_a_list_that_is_minutes_old() -> None:
     world.clock.advance(timedelta(minutes=3))
     world.reconciliation.tick(due)
     assert world.lines()["web"].startswith("NotManualMode: ")
-    assert operations(list(world.azure.record.requests)) == {"scaleSets.list": 1, "scaleSets.get": 1}
+    assert "scaleSets.patch" not in world.requests()
+    assert world.requests().count("scaleSets.get") == 1
 
 
 def test_a_listed_model_is_good_for_one_look() -> None:

@@ -16,6 +16,8 @@ from reconciler.spec.scale_set import By, Converge
 from tests.build import FIX, NEW, NOW, OLD, fleet, instance, model, observed, outdated, spec
 
 HOUR = timedelta(hours=1)
+# All on OLD while the model still is: nothing else is pending.
+CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
 
 
 def decided(desired: Any, seen: Any) -> Decision:
@@ -42,10 +44,15 @@ def decided(desired: Any, seen: Any) -> Decision:
         ),
         pytest.param(
             spec(),
-            observed(model=model(orchestration="Flexible", mode="")),
-            "FlexibleOrchestration: the scale set is in Flexible orchestration, which has no update domains; "
-            "only Uniform is rolled",
-            id="Flexible orchestration is refused",
+            observed(
+                model=model(orchestration="Flexible", capacity=3),
+                instances=tuple(
+                    outdated(n, id=f"web_{n}f3", zone=f"{n % 2 + 1}", update_domain=None, fault_domain=None)
+                    for n in range(3)
+                ),
+            ),
+            "Upgrading: zone 1: upgrading 1 instance to 24.04.202601140 (web_0); 0 of 3 up to date",
+            id="Flexible orchestration has no update domains and goes by zone",
         ),
         pytest.param(
             spec(),
@@ -129,13 +136,20 @@ def decided(desired: Any, seen: Any) -> Decision:
         ),
         pytest.param(
             spec(),
-            observed(model=model(image=OLD)),
+            observed(model=model(image=OLD), instances=fleet(outdated(0), of=1)),
+            "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140; 1 of 1 instances "
+            "lack another change of the model too, which their upgrade will bring along",
+            id="what else an upgrade will bring along is said before it happens",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(image=OLD), instances=CURRENT),
             "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140",
             id="a model on another image is patched",
         ),
         pytest.param(
             spec(),
-            observed(model=model(image=OLD, provisioning="failed")),
+            observed(model=model(image=OLD, provisioning="failed"), instances=CURRENT),
             "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140",
             id="a failed scale set is not barred from its cure",
         ),
@@ -383,9 +397,19 @@ def test_an_upgrade_names_the_instances_of_one_domain() -> None:
             id="instances are looked at only once the model is right",
         ),
         pytest.param(
-            observed(model=model(image=OLD), instances=None, rolling_upgrade=None),
+            observed(model=model(image=OLD), instances=None, availability=None, rolling_upgrade=None),
+            Look.INSTANCES,
+            id="a patch wants to say what else the instances lack",
+        ),
+        pytest.param(
+            observed(model=model(image=OLD), availability=None, rolling_upgrade=None),
+            Look.IMAGE,
+            id="a patch needs the image to be there",
+        ),
+        pytest.param(
+            observed(model=model(image=OLD), rolling_upgrade=None),
             Look.ROLLING_UPGRADE,
-            id="a patch needs no instances, but the word that Azure rolls nothing itself",
+            id="a patch needs the word that Azure rolls nothing itself",
         ),
         pytest.param(
             observed(rolling_upgrade=None),
@@ -475,9 +499,15 @@ def test_a_withheld_step_says_when_it_was_asked_for_and_when_it_will_be_again() 
         ),
         pytest.param(
             spec(by=By.BATCH, max_batch=Count(1)),
-            fleet(*(outdated(n, provisioning="failed", health="unknown", since=NOW - HOUR) for n in (0, 5))),
+            fleet(*(outdated(n, provisioning="failed", health="unknown", since=NOW) for n in (0, 5))),
             False,
             id="they failed, and a smaller batch takes one of them",
+        ),
+        pytest.param(
+            spec(by=By.BATCH, max_batch=Count(1)),
+            fleet(*(outdated(n, provisioning="failed", health="unknown", since=NOW - HOUR) for n in (0, 5))),
+            True,
+            id="they had failed before the request",
         ),
         pytest.param(
             spec(by=By.BATCH),
@@ -541,7 +571,10 @@ def test_the_batch_that_is_about_to_leave_counts_as_away() -> None:
         pytest.param(
             OLD,
             None,
-            fleet(outdated(0, provisioning="updating", since=NOW - timedelta(minutes=11))),
+            (
+                *CURRENT[1:],
+                outdated(0, provisioning="updating", since=NOW - timedelta(minutes=11), latest_model=True),
+            ),
             "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140",
             id="a fix goes into the model",
         ),
@@ -610,5 +643,5 @@ def test_another_image_is_another_step_and_is_not_withheld() -> None:
     ],
 )
 def test_an_upgrade_without_named_instances_cannot_be_made(ids: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match="names its instances by number"):
+    with pytest.raises(ValueError, match="names its instances, one at least"):
         Upgrade(ids, NEW)

@@ -1,21 +1,17 @@
 """Counts by domain."""
 
 from reconciler.rollout.domains import Domain, grouping
-from reconciler.rollout.health import State, state
-from reconciler.rollout.observed import HealthSource
+from reconciler.rollout.member import members
 from reconciler.rollout.survey import Tally, survey
 from reconciler.spec.scale_set import By
-from tests.build import NOW, fleet, instance, outdated
+from tests.build import fleet, instance, model, observed, outdated, spec
+
+GROUPING = grouping(By.AUTO, fleet())
 
 
 def test_a_survey_counts_each_domain_in_rollout_order() -> None:
     instances = fleet(instance(0), instance(5, health="unhealthy"), outdated(1, power="deallocated"))
-    counts = survey(
-        instances,
-        grouping(By.AUTO, instances),
-        {each.id: state(each, HealthSource.EXTENSION, NOW) for each in instances},
-        frozenset(each.id for each in instances if not each.latest_model),
-    )
+    counts = survey(members(spec(), model(), observed(), instances), GROUPING)
     assert counts.tallies[:3] == (
         Tally(Domain("", "", 0, "update domain"), total=2, up_to_date=2, away=1),
         Tally(Domain("", "", 1, "update domain"), total=2, up_to_date=0, away=1),
@@ -25,16 +21,11 @@ def test_a_survey_counts_each_domain_in_rollout_order() -> None:
 
 
 def test_domains_come_in_rollout_order_whatever_the_order_of_the_instances() -> None:
-    instances = fleet()[::-1]
-    standing = {each.id: State.BACK for each in instances}
-    counts = survey(instances, grouping(By.AUTO, instances), standing, frozenset())
+    counts = survey(members(spec(), model(), observed(), fleet()[::-1]), GROUPING)
     assert [tally.domain.number for tally in counts.tallies] == [0, 1, 2, 3, 4]
 
 
 def test_a_batch_about_to_leave_counts_as_away_in_its_domain_only() -> None:
-    instances = fleet()
-    counts = survey(
-        instances, grouping(By.AUTO, instances), {each.id: State.BACK for each in instances}, frozenset()
-    )
+    counts = survey(members(spec(), model(), observed(), fleet()), GROUPING)
     taking = counts.taking(Domain("", "", 3, "update domain"), 2)
     assert [tally.away for tally in taking.tallies] == [0, 0, 0, 2, 0]

@@ -150,7 +150,7 @@ LOST = "6:16: spec.image.ref: there is no Image named"
             BASE.replace('"24.04.202601140"', "24"),
             [
                 'images.yaml:4:88: spec.platform.version: is read as the number 24: quote it: version: "24"; but "24"'
-                ' is not an exact version, which is three numbers such as "24.04.202601140"'
+                ' is no version, which is three numbers such as "24.04.202601140", or latest'
             ],
             id="an Image with a mistake is one mistake, not one for each that refers to it",
         ),

@@ -15,7 +15,7 @@ VERSION = 'version: "24.04.202601140"'
 ARM = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/r/providers/Microsoft.Compute"
 LONG = f"{'a' * 50}…{'a' * 30}"
 DURATION = "write it like 5m, 1h30m or 90s"
-EXACT = 'is not an exact version, which is three numbers such as "24.04.202601140"'
+EXACT = 'is no version, which is three numbers such as "24.04.202601140", or latest'
 
 
 def row(sentence: str, old: str, new: str, *expected: str) -> object:
@@ -311,11 +311,6 @@ AMOUNTS = [
 ]  # fmt: skip
 
 IMAGES = [
-    version(
-        "latest",
-        'name an exact version; a model on "latest" never makes instances follow a new one',
-        "latest",
-    ),
     version('"24.04"', f'"24.04" {EXACT}', "a version with two numbers"),
     image(
         "{}",
@@ -343,19 +338,13 @@ IMAGES = [
     by_id(
         "gallery",
         f"{ARM}/galleries/g/images/i",
-        "names an image but not its version: name an exact version: add /versions/1.2.3",
+        "names an image but not its version: add /versions/1.2.3, or /versions/latest for the newest",
         "an image definition",
     ),
     by_id(
         "gallery",
-        f"{ARM}/galleries/g/images/i/versions/latest",
-        'name an exact version; a model on "latest" never makes instances follow a new one',
-        "the latest version of a gallery image",
-    ),
-    by_id(
-        "gallery",
         f"{ARM}/galleries/g/images/i/versions/1.2",
-        '"1.2" is not an exact version: write three numbers such as /versions/1.2.3',
+        '"1.2" is no version: write three numbers such as /versions/1.2.3, or /versions/latest',
         "a gallery version with two numbers",
     ),
     by_id(

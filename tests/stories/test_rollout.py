@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import pytest
 
+from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
 from reconciler.rollout.observed import RollingUpgrade
 from reconciler.spec.scale_set import Target
@@ -239,10 +240,10 @@ class Editing(Compute):
 
     landing: ClassVar[list[Callable[[], None]]] = []
 
-    def rolling_upgrade(self, target: Target) -> RollingUpgrade:
+    def rolling_upgrade(self, target: Target, share: Share = Share.ROUTINE) -> RollingUpgrade:
         for land in self.landing:
             land()
-        return super().rolling_upgrade(target)
+        return super().rolling_upgrade(target, share)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_an_upgrade_that_failed_does_not_bar_a_revert(health: str) -> None:
     world = World(fleet(scale_set(capacity=10, health=health)), spec())
     failure = OperationFails("VMExtensionProvisioningError", "VM has reported a failure.")
     world.azure.faults.arm("scaleSets.manualUpgrade", failure)
-    world.run(lambda: world.lines()["web"].startswith("NoEffect"))
+    world.run(lambda: world.lines()["web"].startswith("OperationFailed"))
     world.merge(spec(version=OLD))
     world.run(limit=HOUR)
     assert is_on(world, OLD)

@@ -4,24 +4,29 @@ The driver below is the loop's schedule without its threads: sweeps every minute
 for them, each at its exact time, so that a story of hours runs in a second and always the same.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import yaml
-from azure.core.credentials import AccessToken
 
 from reconciler.azure.compute import Compute
+from reconciler.azure.session import Session
 from reconciler.daemon.board import Entry
+from reconciler.daemon.loop import APART
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.reconciliation import Reconciliation
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Reading, Specs
 from reconciler.simulator import Simulator, VirtualClock
 from reconciler.spec.files import File
+from tests.token import Token
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 BASE = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server"}
+ROLE: list[str] = json.loads((Path(__file__).parents[2] / "deploy" / "role.json").read_text())["Actions"]
 OLD, NEW, BAD, FIX = "24.04.202601010", "24.04.202601140", "24.04.202602010", "24.04.202602020"
 
 
@@ -43,9 +48,10 @@ def scale_set(name: str = "web", **changes: Any) -> dict[str, Any]:
 
 
 def fleet(*scale_sets: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
-    """A fleet whose image BAD never gets healthy."""
+    """A fleet whose image BAD never gets healthy, and where the daemon may do what deploy/role.json says."""
     return {
         "subscription": SUBSCRIPTION,
+        "permissions": {"actions": ROLE},
         "location": "westeurope",
         "images": {
             "platform": [{**BASE, "versions": [OLD, NEW, BAD, FIX]}],
@@ -107,7 +113,8 @@ class World:
 
     def restart(self) -> None:
         """Kill the daemon, with all that it had in memory, and start another."""
-        compute = self._compute(credential=_Token(), transport=self.azure.transport(), now=self.clock.now)
+        session = Session(credential=Token(), transport=self.azure.transport(), now=self.clock.now)
+        compute = self._compute(session)
         specs = Specs(self.source, self.clock.now)
         self.reconciliation = Reconciliation(specs, compute, Settings(), now=self.clock.now)
         self._sweep_at = self.clock.now()
@@ -118,8 +125,9 @@ class World:
         due = min(self._follow_ups, key=lambda key: self._follow_ups[key], default=None)
         if due is None or self._sweep_at <= self._follow_ups[due]:
             self._until(self._sweep_at)
-            self._sweep_at += timedelta(minutes=1)
-            for key in self.reconciliation.sweep():
+            at, self._sweep_at = self._sweep_at, self._sweep_at + timedelta(minutes=1)
+            for number, key in enumerate(self.reconciliation.sweep()):
+                self._until(at + number * APART)
                 self._tick(key)
         else:
             self._until(self._follow_ups[due])
@@ -142,10 +150,10 @@ class World:
         for name in names:
             del self.source.documents[name]
 
-    def rest(self, span: timedelta) -> None:
+    def rest(self, span: timedelta) -> "World":
         """Let the daemon work for `span`, whatever it finds to do."""
         end = self.clock.now() + span
-        self.run(lambda: self.clock.now() >= end, limit=span * 2)
+        return self.run(lambda: self.clock.now() >= end, limit=span * 2)
 
     def lines(self) -> dict[str, str]:
         """The last line about every scale set."""
@@ -185,10 +193,3 @@ class World:
             and not self._follow_ups
             and all(entry.outcome and entry.outcome.standing.settled for entry in entries)
         )
-
-
-class _Token:
-    """The in-process door asks for no identity; the SDK asks for a token all the same."""
-
-    def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
-        return AccessToken("story", 4_102_444_800)

@@ -1,0 +1,181 @@
+"""What the image catalogues say: whether an image is there, in which region, and which version is the newest.
+
+Azure keeps one catalogue for each kind of image. Versions are ordered as numbers; Azure's own ordering, by
+name, takes "9" for later than "10". To add a kind: a function, and its row in `_CATALOGUES`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from azure.core.exceptions import ResourceNotFoundError
+from azure.mgmt.compute import ComputeManagementClient
+from azure.mgmt.core.tools import parse_resource_id
+
+from reconciler.azure.arm import Json, region
+from reconciler.azure.budget import Charge
+from reconciler.azure.failure import Refused
+from reconciler.azure.session import Session
+from reconciler.rollout.observed import Availability, Model, Verdict
+from reconciler.spec.image import (
+    CommunityGalleryImage,
+    GalleryImage,
+    Image,
+    ManagedImage,
+    PlatformImage,
+    SharedGalleryImage,
+    at_version,
+    follows_latest,
+    order,
+    version,
+)
+
+Check = Callable[[Image], Availability]
+
+
+def availability(session: Session, image: Image, model: Model) -> Availability:
+    """Whether instances of `model` can be made from `image`. Raises AzureFailure.
+
+    Not being let read a catalogue is no obstacle to an exact version, for Azure looks again by itself. But
+    what `latest` is nobody else can say: then it raises Refused.
+    """
+    find = _CATALOGUES.get(type(image))
+    if find is None:
+        return Availability(image, Verdict.UNCHECKED)
+    # A gallery or a managed image may be in another subscription than the scale set.
+    home = str(image) if isinstance(image, GalleryImage | ManagedImage) else model.id
+    try:
+        with session.call(Charge.IMAGES, home) as client:
+            try:
+                return find(client, image, model.location)
+            except ResourceNotFoundError as error:
+                return _missing(image, model.location, error)
+    except Refused:
+        if follows_latest(image):
+            raise
+        return Availability(image, Verdict.UNCHECKED)
+
+
+def _platform(client: ComputeManagementClient, image: PlatformImage, location: str) -> Availability:
+    images = client.virtual_machine_images
+
+    def check(exact: Image) -> Availability:
+        found = images.get(location, image.publisher, image.offer, image.sku, version(exact))
+        return _lasting(exact, found["properties"].get("imageDeprecationStatus") or {})
+
+    if not follows_latest(image):
+        return check(image)
+    return _newest(image, images.list(location, image.publisher, image.offer, image.sku), check)
+
+
+def _gallery(client: ComputeManagementClient, image: GalleryImage, location: str) -> Availability:
+    parts = parse_resource_id(image.id)
+    home = (str(parts["resource_group"]), str(parts["name"]), str(parts["child_name_1"]))
+
+    def check(exact: Image) -> Availability:
+        found = client.gallery_image_versions.get(*home, version(exact), expand="ReplicationStatus")
+        return _replicated(exact, found["properties"], location)
+
+    if not follows_latest(image):
+        return check(image)
+    offered = client.gallery_image_versions.list_by_gallery_image(*home)
+    return _newest(image, (each for each in offered if location in _regions(each["properties"])), check)
+
+
+def _community(client: ComputeManagementClient, image: CommunityGalleryImage, location: str) -> Availability:
+    return _public(client.community_gallery_image_versions, image, location)
+
+
+def _shared(client: ComputeManagementClient, image: SharedGalleryImage, location: str) -> Availability:
+    return _public(client.shared_gallery_image_versions, image, location)
+
+
+def _public(versions: Any, image: CommunityGalleryImage | SharedGalleryImage, location: str) -> Availability:
+    """Such a gallery is asked in a region, and shows what is replicated to that region only."""
+    _, _, gallery, _, name, *_ = image.id.split("/")
+
+    def check(exact: Image) -> Availability:
+        versions.get(location, gallery, name, version(exact))
+        return Availability(exact, Verdict.AVAILABLE)
+
+    if not follows_latest(image):
+        return check(image)
+    return _newest(image, versions.list(location, gallery, name), check)
+
+
+def _managed(client: ComputeManagementClient, image: ManagedImage, location: str) -> Availability:
+    parts = parse_resource_id(image.id)
+    found = client.images.get(str(parts["resource_group"]), str(parts["name"]))
+    home = region(found["location"])
+    if home != location:
+        return Availability(image, Verdict.NOT_REPLICATED, f"it is in {home}")
+    return Availability(image, Verdict.AVAILABLE)
+
+
+_CATALOGUES: Mapping[type[Image], Callable[[ComputeManagementClient, Any, str], Availability]] = {
+    PlatformImage: _platform,
+    GalleryImage: _gallery,
+    CommunityGalleryImage: _community,
+    SharedGalleryImage: _shared,
+    ManagedImage: _managed,
+}
+
+
+def _newest(image: Image, rows: Iterable[Json], check: Check) -> Availability:
+    """The highest version that may be the latest; one that is deprecated may not."""
+    names = [str(row["name"]) for row in rows if not _is_excluded(row)]
+    for name in sorted(filter(order, names), key=order, reverse=True):
+        try:
+            found = check(at_version(image, name))
+        except ResourceNotFoundError:
+            continue
+        if found.verdict is not Verdict.DEPRECATED:
+            return found
+    return Availability(image, Verdict.NO_LATEST)
+
+
+def _missing(image: Image, location: str, error: ResourceNotFoundError) -> Availability:
+    """By the 404: a platform version that is past its deprecation is gone too, and Azure says so."""
+    code, message = (error.error.code, error.error.message) if error.error else ("", "")
+    if code == "ImageVersionDeprecated":
+        return Availability(image, Verdict.DEPRECATED, str(message))
+    return Availability(image, Verdict.NOT_FOUND, f"{location}: {message}" if message else location)
+
+
+def _is_excluded(row: Json) -> bool:
+    properties = row.get("properties") or {}
+    publishing = properties.get("publishingProfile") or properties
+    is_made = properties.get("provisioningState", "Succeeded") == "Succeeded"
+    return bool(publishing.get("excludeFromLatest")) or not is_made
+
+
+def _lasting(image: Image, deprecation: Json) -> Availability:
+    """By "imageDeprecationStatus" of a platform image."""
+    match str(deprecation.get("imageState", "")):
+        case "Deprecated":
+            alternative = (deprecation.get("alternativeOption") or {}).get("value")
+            return Availability(image, Verdict.DEPRECATED, f"use {alternative}" if alternative else "")
+        case "ScheduledForDeprecation":
+            when = str(deprecation.get("scheduledDeprecationTime") or "")[:10]
+            return Availability(
+                image, Verdict.AVAILABLE, f"its deprecation is scheduled{f' for {when}' if when else ''}"
+            )
+        case _:
+            return Availability(image, Verdict.AVAILABLE)
+
+
+def _replicated(image: Image, properties: Json, location: str) -> Availability:
+    """By "targetRegions" and "replicationStatus" of a gallery image."""
+    regions = _regions(properties)
+    if location not in regions:
+        return Availability(image, Verdict.NOT_REPLICATED, f"it is in {', '.join(sorted(regions)) or 'none'}")
+    summary = (properties.get("replicationStatus") or {}).get("summary") or ()
+    for each in summary:
+        if region(str(each.get("region", ""))) == location and each.get("state") != "Completed":
+            state, progress = each.get("state"), each.get("progress")
+            return Availability(image, Verdict.REPLICATING, f"{location}: {state}, {progress or 0} %")
+    return Availability(image, Verdict.AVAILABLE)
+
+
+def _regions(properties: Json) -> set[str]:
+    targets = (properties.get("publishingProfile") or {}).get("targetRegions") or ()
+    return {region(str(each["name"])) for each in targets}

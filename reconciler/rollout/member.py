@@ -1,0 +1,88 @@
+"""An instance as the rollout of its scale set sees it: up to date or not, back or not, movable or not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.rollout.health import State, at_work, serves, state
+from reconciler.rollout.observed import Instance, Model, Observed
+from reconciler.rollout.step import Upgrade
+from reconciler.spec.image import same
+from reconciler.spec.scale_set import Converge, ScaleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One instance that stays; one that is being deleted is none.
+
+    `is_stuck`: Azure has been taking it for too long to another image than the desired one, so that it is to
+    be cured and not to be waited for.
+    """
+
+    instance: Instance
+    state: State
+    is_outdated: bool
+    is_stuck: bool = False
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a rollout must wait for it: it was upgraded and is not back, or Azure is at work on it."""
+        if self.is_stuck:
+            return False
+        return self.state is State.RETURNING or (self.state is State.BROKEN and not self.is_outdated)
+
+    @property
+    def is_movable(self) -> bool:
+        """Whether an upgrade would reach it."""
+        if self.instance.protected or not self.is_outdated:
+            return False
+        return self.is_stuck or self.state in {State.BACK, State.BROKEN}
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it does no work anyway, so that taking it down costs nothing."""
+        return self.is_stuck or (self.state is State.BROKEN and not serves(self.instance))
+
+
+def members(
+    desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance]
+) -> tuple[Member, ...]:
+    """The instances that stay, in Azure's order."""
+    found = []
+    for instance in instances:
+        stands = state(instance, model.health_source, observed.at)
+        if stands is State.LEAVING:
+            continue
+        is_stuck = (
+            stands is State.RETURNING and not instance.protected and _is_stuck(instance, desired, observed)
+        )
+        found.append(Member(instance, stands, is_stuck or not is_up_to_date(instance, desired), is_stuck))
+    return tuple(found)
+
+
+def is_up_to_date(instance: Instance, desired: ScaleSet) -> bool:
+    """Judged by the image it runs. `latestModelApplied` also turns false for other people's changes."""
+    if instance.image is None or not same(instance.image, desired.image):
+        return False
+    if instance.latest_model:
+        return True
+    # One that failed on its way to an image that has been reverted since shows the old one still.
+    return desired.rollout.converge is Converge.IMAGE and instance.provisioning != "failed"
+
+
+def is_overdue(instance: Instance, desired: ScaleSet, at: datetime) -> bool:
+    """Whether it has been as it is for longer than `health.timeout`."""
+    return instance.since is not None and at - instance.since > desired.health.timeout
+
+
+def _is_stuck(instance: Instance, desired: ScaleSet, observed: Observed) -> bool:
+    """Whether it has been returning for too long, and not to the image that is desired now.
+
+    It returns to that one if we sent it there, or if it is up to date and nothing takes it elsewhere.
+    """
+    tried = observed.tried.step if observed.tried else None
+    on_its_way = (
+        isinstance(tried, Upgrade) and instance.id in tried.instance_ids and same(tried.image, desired.image)
+    )
+    stays = is_up_to_date(instance, desired) and (instance.latest_model or not at_work(instance.provisioning))
+    return is_overdue(instance, desired, observed.at) and not on_its_way and not stays

@@ -1,0 +1,79 @@
+"""What stands between a scale set and the desired image before Azure is asked for it.
+
+Azure would refuse most of it too, but some of it only when the first instance is made: checked first, it
+costs neither an instance nor a model. To add a check: a `Verdict` that `reconciler.azure.catalogue` finds, a
+row below, a `Reason`, its standing, a row in the test's table.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from reconciler.rollout.decision import Decision, Reason
+from reconciler.rollout.observed import Availability, Instance, Model, Verdict
+from reconciler.spec.image import Image, at_version, follows_latest, order, same, short, version
+
+# "... has reached its limit of 10 models that may be referenced by one or more VMs belonging to the Virtual
+# Machine Scale Set".
+_MOST_MODELS = 10
+
+_HELD: Mapping[Verdict, tuple[Reason, str]] = {
+    Verdict.NOT_FOUND: (
+        Reason.IMAGE_NOT_FOUND,
+        "there is no such image; correct spec.image, or publish it",
+    ),
+    Verdict.NOT_REPLICATED: (
+        Reason.IMAGE_NOT_REPLICATED,
+        "it is not replicated to the region of the scale set; add the region to the image's target regions",
+    ),
+    Verdict.REPLICATING: (
+        Reason.IMAGE_REPLICATING,
+        "it is still being replicated to the region of the scale set; the model is set once it is there",
+    ),
+    Verdict.DEPRECATED: (
+        Reason.IMAGE_DEPRECATED,
+        "it is deprecated, so Azure makes no instance from it; name a newer one",
+    ),
+    Verdict.NO_LATEST: (
+        Reason.NO_LATEST_VERSION,
+        "no version of it can be the latest; publish one to this region that is not excluded from latest",
+    ),
+}
+
+
+def held(image: Image, availability: Availability) -> Decision | None:
+    """Why the model cannot be set to `image`, or None."""
+    if availability.verdict not in _HELD:
+        return None
+    reason, words = _HELD[availability.verdict]
+    evidence = f" ({availability.evidence})" if availability.evidence else ""
+    return Decision(reason, f"{image}: {words}{evidence}")
+
+
+def newest(image: Image, model: Model, availability: Availability) -> Image | Decision:
+    """What an `image` that follows latest means for this scale set now, or why it can mean nothing.
+
+    It never moves a scale set back: a version that is withdrawn, or a catalogue that is behind, is no order
+    to downgrade a fleet.
+    """
+    if refused := held(image, availability):
+        return refused
+    found, current = availability.image, model.image
+    if current is None or follows_latest(current) or found.kind != current.kind:
+        return found
+    is_one_image = same(at_version(current, "0"), at_version(found, "0"))
+    return current if is_one_image and order(version(current)) > order(version(found)) else found
+
+
+def crowd(desired: Image, instances: Iterable[Instance]) -> Decision | None:
+    """Why Azure's limit on models in use leaves no room for one more, or None.
+
+    Counted by image: there may be more models than that, and then Azure itself refuses.
+    """
+    in_use = {str(each.image).casefold(): each.image for each in instances if each.image is not None}
+    others = [image for image in in_use.values() if not same(image, desired)]
+    if len(others) < _MOST_MODELS:
+        return None
+    return Decision(
+        Reason.TOO_MANY_MODELS,
+        f"the instances run {len(others)} different images, and Azure allows {_MOST_MODELS} models in use at "
+        f"once; bring the oldest ({min(map(short, others))}) to the model by hand (az vmss update-instances)",
+    )

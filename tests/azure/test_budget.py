@@ -1,0 +1,174 @@
+"""Azure's request budgets: what is left, what is kept for others, and what rests after a 429."""
+
+from datetime import timedelta
+
+import pytest
+
+from reconciler.azure.budget import Budget, Charge, Share, Subject
+from reconciler.simulator.quota import POLICIES
+from tests.build import NOW
+
+WEB = Subject("s", "westeurope", "web")
+API = Subject("s", "westeurope", "api")
+NORTH = Subject("s", "northeurope", "north")
+OTHER = Subject("t", "westeurope", "web")
+HIGH, RESOURCE = "HighCostGetVMScaleSetSubscriptionMaximum", "HighCostGetVMScaleSetResource"
+MINUTE = timedelta(minutes=1)
+
+
+def told(**left: int) -> dict[str, str]:
+    """The header of an answer, as Azure sends it."""
+    value = ",".join(f"Microsoft.Compute/{name};{count}" for name, count in left.items())
+    return {"x-ms-ratelimit-remaining-resource": value}
+
+
+def may(
+    budget: Budget,
+    subject: Subject = WEB,
+    charge: Charge = Charge.HIGH_COST_GET,
+    share: Share = Share.ROLLOUT,
+) -> bool:
+    return budget.ask(charge, subject, share, NOW) is None
+
+
+def test_what_was_never_heard_of_may_be_asked() -> None:
+    assert may(Budget())
+
+
+@pytest.mark.parametrize(
+    ("left", "share", "goes"),
+    [
+        pytest.param(541, Share.ROUTINE, True, id="a routine look while more than half is left"),
+        pytest.param(540, Share.ROUTINE, False, id="and not of the half that is left to others"),
+        pytest.param(540, Share.ROLLOUT, True, id="which a rollout may"),
+        pytest.param(217, Share.ROLLOUT, True, id="down to a fifth"),
+        pytest.param(216, Share.ROLLOUT, False, id="and no further"),
+    ],
+)
+def test_a_share_stays_for_others_and_rollouts_outrank_sweeps(left: int, share: Share, goes: bool) -> None:
+    budget = Budget()
+    budget.note(WEB, told(**{HIGH: left}), NOW)
+    assert may(budget, share=share) is goes
+
+
+def test_a_wait_says_how_long_and_why() -> None:
+    budget = Budget()
+    budget.note(WEB, told(**{HIGH: 37}), NOW)
+    wait = budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW)
+    assert wait is not None
+    assert wait.length == timedelta(minutes=(217 - 37) / 360)
+    assert wait.why == f"37 of 1080 requests of {HIGH} are left, and kept for others"
+    assert budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW + wait.length) is None
+
+
+def test_what_is_on_its_way_is_counted_before_its_answer_is_there() -> None:
+    budget = Budget()
+    budget.note(WEB, told(**{HIGH: 219}), NOW)
+    assert [may(budget) for _ in range(4)] == [True, True, True, False]
+
+
+def test_a_bucket_fills_again_and_not_beyond_its_size() -> None:
+    budget = Budget()
+    budget.note(WEB, told(**{RESOURCE: 0}), NOW)
+    assert not may(budget)
+    assert budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW + MINUTE) is None
+    budget.note(WEB, told(**{RESOURCE: 30}), NOW)
+    at = NOW + 60 * MINUTE
+    assert [budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, at) is None for _ in range(25)].count(
+        True
+    ) == 24
+
+
+@pytest.mark.parametrize(
+    ("policy", "free"),
+    [
+        pytest.param(HIGH, [NORTH, OTHER], id="of a region: other regions and subscriptions are free"),
+        pytest.param(RESOURCE, [API, NORTH, OTHER], id="of a scale set: all others are free"),
+    ],
+)
+def test_a_budget_is_of_its_subject(policy: str, free: list[Subject]) -> None:
+    budget = Budget()
+    budget.note(WEB, told(**{policy: 0}), NOW)
+    assert [subject for subject in (WEB, API, NORTH, OTHER) if may(budget, subject)] == free
+    assert may(budget, charge=Charge.GET)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param(told(VmssQueuedVMOperations=0), id="the queue counts up"),
+        pytest.param(told(HighCostGetVMScaleSet3Min=0), id="a budget that is not known is left to Azure"),
+        pytest.param({"x-ms-ratelimit-remaining-resource": "nonsense"}, id="nonsense"),
+        pytest.param({"x-ms-ratelimit-remaining-resource": f"Microsoft.Compute/{HIGH};many"}, id="no number"),
+        pytest.param({}, id="no header"),
+    ],
+)
+def test_what_is_no_budget_holds_nothing_up(headers: dict[str, str]) -> None:
+    budget = Budget()
+    budget.note(WEB, headers, NOW)
+    assert may(budget)
+
+
+def test_the_gateway_counts_reads_and_writes() -> None:
+    budget = Budget()
+    budget.note(WEB, {"x-ms-ratelimit-remaining-subscription-reads": "3"}, NOW)
+    assert not may(budget, charge=Charge.GET)
+    assert not may(budget, API)
+    assert may(budget, charge=Charge.ACTIONS)
+    budget.note(WEB, {"X-Ms-Ratelimit-Remaining-Subscription-Writes": "3"}, NOW)
+    assert not may(budget, charge=Charge.ACTIONS)
+
+
+@pytest.mark.parametrize(
+    ("policy", "free"),
+    [
+        pytest.param("HighCostGetVMScaleSet3Min", [NORTH, OTHER], id="of a region"),
+        pytest.param(RESOURCE, [API, NORTH, OTHER], id="of a scale set"),
+    ],
+)
+def test_after_a_429_its_class_rests_until_the_time_that_azure_named(
+    policy: str, free: list[Subject]
+) -> None:
+    budget = Budget()
+    budget.rest(Charge.HIGH_COST_GET, WEB, policy, NOW + MINUTE)
+    assert [subject for subject in (WEB, API, NORTH, OTHER) if may(budget, subject)] == free
+    assert may(budget, charge=Charge.GET)
+    wait = budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW)
+    assert wait is not None
+    assert (wait.length, wait.why) == (MINUTE, "Azure asked for no such requests before 09:01:00")
+    assert budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW + MINUTE) is None
+
+
+def test_after_a_429_of_the_gateway_all_reads_rest_and_no_write() -> None:
+    budget = Budget()
+    budget.rest(Charge.GET, WEB, "", NOW + MINUTE)
+    assert not any(may(budget, API, charge) for charge in Charge if charge is not Charge.ACTIONS)
+    assert may(budget, API, Charge.ACTIONS)
+
+
+def test_a_shorter_rest_does_not_end_a_longer_one() -> None:
+    budget = Budget()
+    budget.rest(Charge.GET, WEB, "GetVMScaleSet3Min", NOW + 5 * MINUTE)
+    budget.rest(Charge.GET, API, "GetVMScaleSet3Min", NOW + MINUTE)
+    assert budget.ask(Charge.GET, WEB, Share.ROLLOUT, NOW + 2 * MINUTE) is not None
+
+
+@pytest.mark.parametrize(
+    ("operation", "charge"),
+    [
+        pytest.param("scaleSets.get", Charge.GET, id="get"),
+        pytest.param("rollingUpgrades.latest", Charge.GET, id="latest rolling upgrade"),
+        pytest.param("scaleSets.instances", Charge.HIGH_COST_GET, id="list of instances"),
+        pytest.param("scaleSets.patch", Charge.ACTIONS, id="patch"),
+        pytest.param("scaleSets.manualUpgrade", Charge.ACTIONS, id="manual upgrade"),
+        pytest.param("operations.get", Charge.OPERATION, id="operation"),
+    ],
+)
+def test_every_budget_of_the_simulator_is_known_with_its_size(operation: str, charge: Charge) -> None:
+    """What Azure charges an operation to is what we watch for it: each is used up, and holds it up."""
+    for policy in POLICIES[operation]:
+        budget = Budget()
+        budget.note(WEB, told(**{policy.name: policy.size // 5}), NOW)
+        wait = budget.ask(charge, WEB, Share.ROLLOUT, NOW)
+        assert wait is not None, policy.name
+        assert f" of {policy.size} requests of {policy.name} " in wait.why

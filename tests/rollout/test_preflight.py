@@ -1,0 +1,178 @@
+"""Before the model is set: whether the image is there, which version is meant, and whether there is room."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reconciler.rollout.decide import decide
+from reconciler.rollout.decision import Decision, Look
+from reconciler.rollout.observed import Availability, Verdict
+from reconciler.rollout.step import PatchModel
+from reconciler.spec.image import GalleryImage, Image, PlatformImage, at_version
+from tests.build import NEW, OLD, fleet, instance, model, observed, outdated, spec
+
+LATEST = replace(NEW, version="latest")
+DRIFTED = model(image=OLD)
+CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
+GALLERY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/G/images/web/versions/"
+
+
+def decided(desired: Any, seen: Any) -> Decision:
+    decision = decide(desired, seen)
+    assert isinstance(decision, Decision), f"still to be looked at: {decision}"
+    return decision
+
+
+@pytest.mark.parametrize(
+    ("verdict", "evidence", "line"),
+    [
+        pytest.param(
+            Verdict.NOT_FOUND,
+            "westeurope: Artifact: VMImage was not found.",
+            f"ImageNotFound: {NEW}: there is no such image; correct spec.image, or publish it "
+            "(westeurope: Artifact: VMImage was not found.)",
+            id="an image that is not there",
+        ),
+        pytest.param(
+            Verdict.NOT_REPLICATED,
+            "it is in northeurope",
+            f"ImageNotReplicated: {NEW}: it is not replicated to the region of the scale set; add the region to the "
+            "image's target regions (it is in northeurope)",
+            id="an image that is elsewhere",
+        ),
+        pytest.param(
+            Verdict.REPLICATING,
+            "westeurope: Replicating, 40 %",
+            f"ImageReplicating: {NEW}: it is still being replicated to the region of the scale set; the model is set "
+            "once it is there (westeurope: Replicating, 40 %)",
+            id="an image that is on its way",
+        ),
+        pytest.param(
+            Verdict.DEPRECATED,
+            "",
+            f"ImageDeprecated: {NEW}: it is deprecated, so Azure makes no instance from it; name a newer one",
+            id="an image that is deprecated",
+        ),
+    ],
+)
+def test_an_image_that_cannot_be_had_is_not_put_into_the_model(
+    verdict: Verdict, evidence: str, line: str
+) -> None:
+    seen = observed(model=DRIFTED, instances=CURRENT, availability=Availability(NEW, verdict, evidence))
+    decision = decided(spec(), seen)
+    assert (decision.line, decision.step) == (line, None)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.AVAILABLE, Verdict.UNCHECKED])
+def test_an_image_that_is_there_or_cannot_be_looked_up_is_put_into_the_model(verdict: Verdict) -> None:
+    seen = observed(model=DRIFTED, instances=CURRENT, availability=Availability(NEW, verdict))
+    assert decided(spec(), seen).step == PatchModel(NEW, '"4"')
+
+
+def test_what_the_catalogue_warns_of_is_passed_on() -> None:
+    warning = "its deprecation is scheduled for 2026-12-01"
+    seen = observed(
+        model=DRIFTED, instances=CURRENT, availability=Availability(NEW, Verdict.AVAILABLE, warning)
+    )
+    assert decided(spec(), seen).message == (
+        f"the model is on {OLD.version}; setting its image to {NEW.version} ({warning})"
+    )
+
+
+def test_a_rollout_under_way_does_not_ask_the_catalogue() -> None:
+    assert decided(spec(), observed(availability=None)).reason == "Upgrading"
+
+
+def test_latest_is_looked_up_before_anything_is_compared_with_it() -> None:
+    assert decide(spec(image=LATEST), observed(instances=None, availability=None)) is Look.IMAGE
+
+
+def test_latest_is_not_looked_up_for_what_is_refused_anyway() -> None:
+    seen = observed(model=model(mode="Automatic"), instances=None, availability=None)
+    assert decided(spec(image=LATEST), seen).reason == "NotManualMode"
+
+
+@pytest.mark.parametrize(
+    ("current", "found", "goal"),
+    [
+        pytest.param("24.04.9", "24.04.10", "24.04.10", id="a higher number"),
+        pytest.param("24.04.10", "24.04.9", "24.04.10", id="never back, though 9 sorts after 10 as text"),
+        pytest.param("24.04.9", "24.04.9", "24.04.9", id="the same"),
+        pytest.param("latest", "24.04.9", "24.04.9", id="a model on latest itself is pinned"),
+    ],
+)
+def test_latest_is_the_highest_version_and_never_moves_back(current: str, found: str, goal: str) -> None:
+    seen = observed(
+        model=model(image=at_version(NEW, current)),
+        instances=CURRENT,
+        availability=Availability(at_version(NEW, found), Verdict.AVAILABLE),
+    )
+    decision = decided(spec(image=LATEST), seen)
+    if current == goal:
+        assert not isinstance(decision.step, PatchModel)
+    else:
+        assert decision.step == PatchModel(at_version(NEW, goal), '"4"')
+
+
+@pytest.mark.parametrize(
+    ("current", "found"),
+    [
+        pytest.param(
+            PlatformImage("Canonical", "ubuntu-22_04-lts", "server", "99.0.0"),
+            PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.4.1"),
+            id="of another offer",
+        ),
+        pytest.param(
+            GalleryImage(f"{GALLERY.replace('web', 'api')}9.0.0"),
+            GalleryImage(f"{GALLERY}1.0.0"),
+            id="of another gallery image",
+        ),
+    ],
+)
+def test_a_higher_version_of_another_image_is_no_reason_to_stay(current: Image, found: Image) -> None:
+    seen = observed(
+        model=model(image=current),
+        instances=CURRENT,
+        availability=Availability(found, Verdict.AVAILABLE),
+    )
+    assert decided(spec(image=at_version(found, "latest")), seen).step == PatchModel(found, '"4"')
+
+
+def test_latest_without_any_version_says_so() -> None:
+    seen = observed(availability=Availability(LATEST, Verdict.NO_LATEST))
+    assert decided(spec(image=LATEST), seen).line == (
+        f"NoLatestVersion: {LATEST}: no version of it can be the latest; publish one to this region that is not "
+        "excluded from latest"
+    )
+
+
+def test_instances_are_judged_by_the_exact_version_that_latest_means() -> None:
+    seen = observed(
+        instances=fleet(*(instance(n) for n in range(9))),
+        availability=Availability(NEW, Verdict.AVAILABLE),
+    )
+    assert decided(spec(image=LATEST), seen).step is not None
+    seen = replace(seen, instances=fleet(rest="upgraded"))
+    assert decided(spec(image=LATEST), seen).line == f"UpToDate: all 10 instances run {NEW.version}"
+
+
+@pytest.mark.parametrize(
+    ("images", "reason"),
+    [
+        pytest.param(10, "TooManyModels", id="ten others in use leave no room"),
+        pytest.param(9, "ModelDrift", id="nine others leave room for one"),
+    ],
+)
+def test_azure_allows_ten_models_in_use(images: int, reason: str) -> None:
+    old = tuple(
+        outdated(n, image=at_version(OLD, f"24.4.{n % images}"), latest_model=n == 0) for n in range(12)
+    )
+    seen = observed(model=model(image=at_version(OLD, "24.4.0"), capacity=12), instances=old)
+    assert decided(spec(), seen).reason == reason
+
+
+def test_the_image_that_is_wanted_takes_no_room() -> None:
+    old = tuple(outdated(n, image=at_version(OLD, f"24.4.{n}")) for n in range(9))
+    seen = observed(model=DRIFTED, instances=(*old, instance(9)))
+    assert decided(spec(), seen).reason == "ModelDrift"

@@ -1,0 +1,203 @@
+"""Every error that Azure is known to answer with, by status and code, and what becomes of a rollout that meets it.
+
+One error strikes once, in the middle of a rollout; what is said of it then is in the table. Whatever it was,
+the rollout finishes by itself once it is gone, with one domain away at a time.
+"""
+
+from datetime import timedelta
+
+import pytest
+from _pytest.mark import ParameterSet
+
+from reconciler.simulator import OperationFails, Reset, Status, Throttled, Timeout, Truncated
+from reconciler.simulator.faults import Fault
+from tests.stories.world import NEW, World, fleet, scale_set, spec
+
+GET, LIST, INSTANCES = "scaleSets.get", "scaleSets.list", "scaleSets.instances"
+PATCH, UPGRADE, ROLLING = "scaleSets.patch", "scaleSets.manualUpgrade", "rollingUpgrades.latest"
+VERSION = "images.version"
+SECOND = timedelta(seconds=1)
+
+
+def told(
+    error: str, message: str, operation: str, outcome: str, standing: str, *, name: str = ""
+) -> ParameterSet:
+    """An error (status and code) that Azure answers `operation` with, and the outcome of the tick that meets it."""
+    status, code = error.split()
+    fault = Status(int(status), code, message)
+    return pytest.param(operation, fault, outcome, standing, id=name or f"{error} at {operation}")
+
+
+NEVER, WAITS, FAILS = "Stalled", "Reconciling", "Failing"
+
+TABLE = [
+    told("404 ResourceNotFound", "The Resource was not found.", GET, "NotFound", NEVER),
+    told("404 ResourceGroupNotFound", "Resource group 'shop' could not be found.", GET, "NotFound", NEVER),
+    told("404 ParentResourceNotFound", "The parent resource could not be found.", INSTANCES, "Conflict", WAITS),
+    told("404 NotFound", "The entity was not found in this Azure location.", UPGRADE, "Conflict", WAITS),
+    told("404 ResourceNotFound", "The Resource was not found.", PATCH, "Conflict", WAITS),
+    told("404 SubscriptionNotFound", "The subscription could not be found.", INSTANCES, "Refused", NEVER),
+    told("409 Conflict", "The request failed due to conflict with a concurrent request.", UPGRADE, "Conflict", WAITS),
+    told("409 Conflict", "The request failed due to conflict with a concurrent request.", PATCH, "Conflict", WAITS),
+    told(
+        "409 OperationNotAllowed",
+        "There is no ongoing Rolling Upgrade to cancel.",
+        ROLLING,
+        "Refused",
+        NEVER,
+        name="409 OperationNotAllowed: no rolling upgrade to cancel (which is never asked for)",
+    ),
+    told(
+        "409 OperationNotAllowed",
+        "The requested operation is not allowed on Virtual Machine Scale Set 'web' since it is marked for deletion.",
+        PATCH,
+        "Refused",
+        NEVER,
+        name="409 OperationNotAllowed: marked for deletion",
+    ),
+    told(
+        "409 OperationNotAllowed",
+        "The Image type for a Virtual Machine Scale Set may not be changed.",
+        PATCH,
+        "Refused",
+        NEVER,
+        name="409 OperationNotAllowed: the kind of image",
+    ),
+    told(
+        "409 OperationNotAllowed",
+        "Operation could not be completed as it results in exceeding approved Total Regional Cores quota.",
+        UPGRADE,
+        "Refused",
+        NEVER,
+        name="409 OperationNotAllowed: quota",
+    ),
+    told(
+        "409 OperationNotAllowed",
+        "Operation 'simulateEviction' is allowed only for Spot Virtual Machines.",
+        UPGRADE,
+        "Refused",
+        NEVER,
+        name="409 OperationNotAllowed: for Spot only",
+    ),
+    told(
+        "409 OperationNotAllowed",
+        "Virtual Machine Scale Set 'web' has reached its limit of 10 models that may be referenced by one or more VMs "
+        "belonging to the Virtual Machine Scale Set.",
+        PATCH,
+        "Refused",
+        NEVER,
+        name="409 OperationNotAllowed: ten models",
+    ),
+    told(
+        "409 MissingSubscriptionRegistration",
+        "The subscription is not registered to use namespace 'Microsoft.Compute'.",
+        PATCH,
+        "Refused",
+        NEVER,
+    ),
+    told("409 ScopeLocked", "The scope is locked. Please remove the lock and try again.", PATCH, "Refused", NEVER),
+    told("400 InvalidParameter", "Required parameter 'imageReference' is missing (null).", PATCH, "Refused", NEVER),
+    told(
+        "400 InvalidParameter",
+        "virtualMachineScaleSets with Automatic OS Upgrade enabled must use Platform or Gallery Image with version "
+        "set to 'latest'.",
+        PATCH,
+        "Refused",
+        NEVER,
+        name="400 InvalidParameter: automatic OS upgrade wants latest",
+    ),
+    told(
+        "400 BadRequest",
+        "Managed Images are not supported for virtual machines with security type TrustedLaunch.",
+        PATCH,
+        "Refused",
+        NEVER,
+    ),
+    told(
+        "400 PropertyChangeNotAllowed", "Changing property 'imageReference.offer' is not allowed.", PATCH, "Refused", NEVER
+    ),
+    told(
+        "409 PropertyChangeNotAllowed", "Changing property 'imageReference.sku' is not allowed.", PATCH, "Refused", NEVER
+    ),
+    told("400 PlatformImageNotFound", "The platform image is not available.", PATCH, "Refused", NEVER),
+    told("404 PlatformImageNotFound", "The platform image is not available.", PATCH, "Refused", NEVER),
+    told("404 NotFound", "Artifact: VMImage was not found.", VERSION, "ImageNotFound", NEVER),
+    told("404 GalleryImageNotFound", "The gallery image is not available in region.", PATCH, "Refused", NEVER),
+    told("400 ImageNotFound", "The Image cannot be found in region.", PATCH, "Refused", NEVER),
+    told(
+        "409 OperationNotAllowed",
+        "The OS Rolling Upgrade API cannot be used on a Virtual Machine Scale Set unless the Virtual Machine Scale Set "
+        "has some unprotected instances which have imageReference.version set to latest.",
+        ROLLING,
+        "Refused",
+        NEVER,
+        name="409 OperationNotAllowed: OS rolling upgrade without latest (which is never asked for)",
+    ),
+    told("403 AuthorizationFailed", "The client does not have authorization to perform action.", PATCH, "Refused", NEVER),
+    told("403 AuthorizationFailed", "The client does not have authorization to perform action.", GET, "Refused", NEVER),
+    told(
+        "403 LinkedAuthorizationFailed", "The client has permission, however not on the linked scope(s).", PATCH, "Refused", NEVER
+    ),
+    told("412 PreconditionFailed", 'Etag provided in if-match header "1" does not match etag "2".', PATCH, "Conflict", WAITS),
+    told("503 ServerTimeout", "The request timed out. Please try again.", INSTANCES, "Unreachable", FAILS),
+    told("500 InternalServerError", "An error occurred.", UPGRADE, "Unreachable", FAILS),
+    told("504 GatewayTimeout", "The gateway did not receive a response.", PATCH, "Unreachable", FAILS),
+    told("401 ExpiredAuthenticationToken", "The access token expiry UTC time is earlier than now.", GET, "Unreachable", FAILS),
+    told("401 InvalidAuthenticationTokenTenant", "The access token is from the wrong issuer.", PATCH, "Unreachable", FAILS),
+    told("401 InvalidAuthenticationToken", "The access token is invalid.", INSTANCES, "Unreachable", FAILS),
+    told("401 AuthenticationFailed", "Authentication failed.", UPGRADE, "Unreachable", FAILS),
+    pytest.param(INSTANCES, Throttled(77 * SECOND), "Throttled", WAITS, id="429 OperationNotAllowed: Compute's bucket"),
+    pytest.param(
+        PATCH,
+        Status(429, "SubscriptionRequestsThrottled", "Please try again after '6' seconds.", 6 * SECOND),
+        "Throttled",
+        WAITS,
+        id="429 SubscriptionRequestsThrottled: the gateway's bucket",
+    ),
+    pytest.param(GET, Timeout(), "Unreachable", FAILS, id="no answer to a read"),
+    pytest.param(UPGRADE, Timeout(), "Unreachable", FAILS, id="no answer to a write that never arrived"),
+    pytest.param(UPGRADE, Timeout(lost_answer=True), "Unreachable", FAILS, id="no answer to a write that did"),
+    pytest.param(PATCH, Reset(lost_answer=True), "Unreachable", FAILS, id="a connection reset after a write"),
+    pytest.param(INSTANCES, Truncated(), "Unreachable", FAILS, id="a body cut short"),
+    *(
+        pytest.param(
+            UPGRADE, OperationFails(code, message), "OperationFailed", FAILS, id=f"200 {code}: a long operation that failed"
+        )
+        for code, message in (
+            ("VMExtensionProvisioningError", "VM has reported a failure when processing extension 'AppHealth'."),
+            ("VMAgentStatusCommunicationError", "VM has not reported status for VM agent or extensions."),
+            ("OperationPreempted", "Operation execution has been preempted by a more recent operation."),
+            ("MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade", "Rolling Upgrade failed."),
+        )
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("operation", "fault", "outcome", "standing"), TABLE)
+def test_an_error_in_the_middle_of_a_rollout(
+    operation: str, fault: Fault, outcome: str, standing: str
+) -> None:
+    world = World(fleet(scale_set(capacity=5)), spec())
+    if operation not in {PATCH, VERSION, ROLLING}:
+        world.run(lambda: world.requests().count(UPGRADE) == 1)
+    world.azure.faults.arm(operation, fault)
+    world.run(lambda: world.entry().outcome is not None and world.reasons()[-1] == outcome)
+    said = world.entry().outcome
+    assert said is not None
+    assert (said.reason, str(said.standing)) == (outcome, standing)
+    if isinstance(fault, Status) and outcome not in {"NotFound", "ImageNotFound"}:
+        assert f"{fault.error_code}: {fault.message}" in said.message
+    world.rest(timedelta(minutes=25)).run()
+    assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+def test_an_error_of_the_list_leaves_what_is_known_in_force() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec())
+    world.azure.faults.arm(
+        LIST, Status(403, "AuthorizationFailed", "The client does not have authorization.")
+    )
+    world.run(lambda: bool(world.lines()["web"]))
+    assert world.lines()["web"] == "Refused: AuthorizationFailed: The client does not have authorization."
+    world.rest(timedelta(minutes=10)).run()
+    assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}

@@ -1,0 +1,56 @@
+"""Flexible scale sets: virtual machines of their own, named and without update domains."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.simulator import Domain, Exchange
+from tests.stories.world import BAD, NEW, World, fleet, scale_set, spec
+
+
+def flexible(**changes: Any) -> dict[str, Any]:
+    return scale_set(orchestration="Flexible", capacity=9, **changes)
+
+
+def by_zone(domain: Domain) -> str:
+    return str(domain.zone)
+
+
+def upgrades(world: World) -> list[Exchange]:
+    return [each for each in world.azure.record.requests if each.operation == "scaleSets.manualUpgrade"]
+
+
+@pytest.mark.parametrize("health", ["extension", "none"])
+def test_a_zonal_one_follows_a_merge_zone_by_zone(health: str) -> None:
+    world = World(fleet(flexible(zones=["1", "2", "3"], health=health)), spec()).run()
+    assert world.lines() == {"web": f"UpToDate: all 9 instances run {NEW}"}
+    assert world.azure.record.most_domains_away("web", key=by_zone) == 1
+    assert all(set(each.body["instanceIds"]) <= names(world) for each in upgrades(world))
+
+
+def test_a_regional_one_follows_in_batches() -> None:
+    world = World(fleet(flexible()), spec(rollout={"maxBatch": 2})).run()
+    assert world.lines() == {"web": f"UpToDate: all 9 instances run {NEW}"}
+    assert [len(each.body["instanceIds"]) for each in upgrades(world)] == [2, 2, 2, 2, 1]
+    moments = [absence.since for absence in world.azure.record.absences("web")]
+    assert max(len(world.azure.record.away("web", moment)) for moment in moments) == 2
+
+
+def test_a_bad_image_stops_after_its_first_batch() -> None:
+    world = World(fleet(flexible()), spec(version=BAD))
+    world.rest(timedelta(hours=1))
+    assert world.lines()["web"].startswith("HealthCheckFailed: the scale set: ")
+    assert len(upgrades(world)) == 1
+
+
+def test_a_settled_one_costs_the_list_pages_and_nothing_else() -> None:
+    world = World(fleet(flexible()), spec()).run()
+    world.rest(timedelta(minutes=3))
+    before = len(world.azure.record.requests)
+    world.rest(timedelta(minutes=10))
+    assert {each.operation for each in world.azure.record.requests[before:]} == {"scaleSets.list"}
+
+
+def names(world: World) -> set[str]:
+    return {each.id for each in world.azure.scale_set("web").instances}

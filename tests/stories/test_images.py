@@ -1,0 +1,228 @@
+"""Images as they come and go in Azure's catalogues: latest of every kind, and what is not there yet."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.stories.world import BASE, NEW, OLD, ROLE, SUBSCRIPTION, World, fleet, platform, scale_set, spec
+
+ARM = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute"
+URN = ":".join(BASE.values())
+
+
+def named(kind: str, version: str) -> str:
+    """An image of each kind, as a fleet file names it."""
+    return {
+        "platform": f"{URN}:{version}",
+        "gallery": f"{ARM}/galleries/g/images/web/versions/{version}",
+        "communityGallery": f"/CommunityGalleries/pub/Images/web/Versions/{version}",
+        "sharedGallery": f"/SharedGalleries/uni/Images/web/Versions/{version}",
+        "managed": f"{ARM}/images/web-{version}",
+    }[kind]
+
+
+def declared(kind: str, version: str) -> dict[str, Any]:
+    """The same, as a spec does."""
+    return platform(version) if kind == "platform" else {kind: {"id": named(kind, version)}}
+
+
+def world_of(kind: str, version: str, *others: dict[str, Any]) -> World:
+    """A set of 5 on 1.0.9 of that kind, of which 1.0.10 is there too; `others` are details of images."""
+    images = {
+        "platform": [{**BASE, "versions": ["1.0.9", "1.0.10"]}],
+        "ids": [named(each, number) for each in KINDS for number in ("1.0.9", "1.0.10")],
+        "details": list(others),
+    }
+    own = {"platform": {**BASE, "version": "1.0.9"}} if kind == "platform" else {"id": named(kind, "1.0.9")}
+    sets = fleet(scale_set(capacity=5, image=own), images=images)
+    return World(sets, spec(image=declared(kind, version)))
+
+
+KINDS = ("gallery", "communityGallery", "sharedGallery", "managed")
+VERSIONED = ("platform", "gallery", "communityGallery", "sharedGallery")
+
+
+def on(world: World) -> set[str]:
+    return {
+        image.rpartition("/")[2].rpartition(":")[2] for image in world.azure.record.images("web").values()
+    }
+
+
+@pytest.mark.parametrize("kind", ["platform", *KINDS])
+def test_every_kind_follows_an_exact_version(kind: str) -> None:
+    world = world_of(kind, "1.0.10").run()
+    assert world.entry().outcome is not None
+    assert world.lines()["web"].startswith("UpToDate: all 5 instances run ")
+    assert {image.endswith("1.0.10") for image in world.azure.record.images("web").values()} == {True}
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+@pytest.mark.parametrize("kind", VERSIONED)
+def test_latest_of_every_kind_is_the_highest_number_and_is_pinned_in_the_model(kind: str) -> None:
+    world = world_of(kind, "latest").run()
+    assert on(world) == {"1.0.10"}
+    assert world.azure.scale_set("web").image == named(kind, "1.0.10")
+    assert world.requests().count("scaleSets.patch") == 1
+
+
+def test_a_newer_version_is_noticed_within_the_interval_and_rolled_domain_by_domain() -> None:
+    world = world_of("platform", "latest").run()
+    world.azure.publish(named("platform", "1.0.11"))
+    world.rest(timedelta(minutes=50))
+    assert on(world) == {"1.0.10"}
+    world.rest(timedelta(minutes=15)).run()
+    assert on(world) == {"1.0.11"}
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+def test_a_settled_set_on_latest_costs_one_look_at_the_catalogue_an_interval() -> None:
+    world = world_of("platform", "latest").run()
+    before = world.requests().count("images.versions")
+    world.rest(timedelta(hours=3))
+    assert world.requests().count("images.versions") - before == 3
+
+
+def test_a_version_that_is_withdrawn_moves_nothing_back() -> None:
+    world = world_of("platform", "latest").run()
+    written = len([each for each in world.azure.record.requests if each.method != "GET"])
+    world.azure.publish(named("platform", "1.0.10"), deprecation="Deprecated")
+    world.rest(timedelta(hours=3))
+    assert on(world) == {"1.0.10"}
+    assert len([each for each in world.azure.record.requests if each.method != "GET"]) == written
+
+
+def test_a_version_excluded_from_latest_is_passed_over() -> None:
+    world = world_of(
+        "gallery", "latest", {"image": named("gallery", "1.0.10"), "excludeFromLatest": True}
+    ).run()
+    assert on(world) == {"1.0.9"}
+    world.azure.publish(named("gallery", "1.0.10"), exclude_from_latest=False)
+    world.rest(timedelta(minutes=70)).run()
+    assert on(world) == {"1.0.10"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "details", "reason", "mend"),
+    [
+        pytest.param(
+            "platform",
+            "1.0.11",
+            {},
+            "ImageNotFound",
+            lambda world: world.azure.publish(named("platform", "1.0.11")),
+            id="a platform version that is not there",
+        ),
+        pytest.param(
+            "gallery",
+            "1.0.11",
+            {},
+            "ImageNotFound",
+            lambda world: world.azure.publish(named("gallery", "1.0.11")),
+            id="a gallery version that is not there",
+        ),
+        pytest.param(
+            "communityGallery",
+            "1.0.11",
+            {},
+            "ImageNotFound",
+            lambda world: world.azure.publish(named("communityGallery", "1.0.11")),
+            id="a community gallery version that is not there",
+        ),
+        pytest.param(
+            "gallery",
+            "1.0.10",
+            {"regions": ["northeurope"]},
+            "ImageNotReplicated",
+            lambda world: world.azure.publish(
+                named("gallery", "1.0.10"), regions=["northeurope", "westeurope"]
+            ),
+            id="a gallery version in another region",
+        ),
+        pytest.param(
+            "gallery",
+            "1.0.10",
+            {"regions": ["northeurope", "westeurope"], "replicating": ["westeurope"]},
+            "ImageReplicating",
+            lambda world: world.azure.publish(named("gallery", "1.0.10"), replicating=[]),
+            id="a gallery version on its way",
+        ),
+        pytest.param(
+            "managed",
+            "1.0.10",
+            {"regions": ["northeurope"]},
+            "ImageNotReplicated",
+            lambda world: world.azure.publish(named("managed", "1.0.10"), regions=["westeurope"]),
+            id="a managed image of another region",
+        ),
+        pytest.param(
+            "platform",
+            "1.0.10",
+            {"deprecation": "Deprecated"},
+            "ImageDeprecated",
+            lambda world: world.azure.publish(named("platform", "1.0.10"), deprecation="Active"),
+            id="a platform version that is deprecated",
+        ),
+        pytest.param(
+            "gallery",
+            "latest",
+            {"image": named("gallery", "1.0.9"), "excludeFromLatest": True},
+            "",
+            lambda _: None,
+            id="no obstacle: an older version excluded from latest",
+        ),
+    ],
+)
+def test_what_cannot_be_had_yet_is_waited_for_and_nothing_is_written(
+    kind: str, version: str, details: dict[str, Any], reason: str, mend: Callable[[World], None]
+) -> None:
+    world = world_of(kind, version, *([{"image": named(kind, version), **details}] if details else []))
+    world.rest(timedelta(minutes=10))
+    if reason:
+        assert world.lines()["web"].startswith(f"{reason}: ")
+        assert [each for each in world.azure.record.requests if each.method != "GET"] == []
+    mend(world)
+    world.rest(timedelta(minutes=2)).run()
+    assert world.lines()["web"].startswith("UpToDate: ")
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+def test_a_scheduled_deprecation_is_told_and_holds_nothing() -> None:
+    world = world_of(
+        "platform", "1.0.10", {"image": named("platform", "1.0.10"), "deprecation": "ScheduledForDeprecation"}
+    )
+    world.run()
+    drift = next(each for each in world.outcomes if each.reason == "ModelDrift")
+    assert "its deprecation is scheduled" in drift.message
+    assert on(world) == {"1.0.10"}
+
+
+@pytest.mark.parametrize(
+    ("version", "line"),
+    [
+        pytest.param(
+            "1.0.10", "UpToDate: all 5 instances run 1.0.10", id="an exact version needs no catalogue"
+        ),
+        pytest.param(
+            "latest", "Refused: AuthorizationFailed: The client ", id="what latest is cannot be known"
+        ),
+    ],
+)
+def test_a_role_that_may_not_read_the_catalogue(version: str, line: str) -> None:
+    world = world_of("platform", version)
+    may_not = ["Microsoft.Compute/locations/publishers/*"]
+    sets = {**world.declared, "permissions": {"actions": ROLE, "notActions": may_not}}
+    world = World(sets, spec(image=declared("platform", version)))
+    world.run()
+    assert world.lines()["web"].startswith(line)
+
+
+def test_one_merge_for_many_scale_sets_asks_the_catalogue_once_a_minute() -> None:
+    sets = fleet(scale_set(count=50, capacity=3))
+    names = [f"web-{number:04}" for number in range(50)]
+    world = World(sets, *(spec(name, OLD) for name in names)).run()
+    world.merge(*(spec(name, NEW) for name in names))
+    world.run()
+    assert set(world.lines().values()) == {f"UpToDate: all 3 instances run {NEW}"}
+    assert world.requests().count("images.version") <= 2

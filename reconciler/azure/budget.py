@@ -79,7 +79,7 @@ _POLICIES: Mapping[Charge, tuple[Policy, ...]] = {
     Charge.ACTIONS: (
         Policy("VMScaleSetActionsSubscriptionMaximum", 1500, 500),
         Policy("VMScaleSetActionsResource", 12, 4),
-        Policy("VMScaleSetBatchedVMRequestsSubscriptionMaximum", 6000, 2000),
+        Policy("VMScaleSetBatchedVMRequestsSubscriptionMaximum", 6000, 1200),
     ),
     Charge.OPERATION: (
         Policy("GetOperationSubscriptionMaximum", 15_000, 5000),

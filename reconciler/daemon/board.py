@@ -22,7 +22,8 @@ class Entry:
 
     `decided` is the spec that `outcome` is about, None where nothing could be decided yet.
     `model` and `survey` are of the last close look, at `looked_at`. `listed` is what the last sweep saw;
-    `listed_at` is None once a tick has looked at it.
+    `listed_at` is None once a tick has looked at it. `is_rolling` says whether the last decision found it
+    under way; a call that fails says nothing about that.
     """
 
     desired: ScaleSet
@@ -35,6 +36,7 @@ class Entry:
     listed: Model | None = None
     listed_at: datetime | None = None
     tried: Tried | None = None
+    is_rolling: bool = False
 
 
 @dataclass(frozen=True, slots=True)

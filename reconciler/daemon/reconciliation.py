@@ -26,6 +26,7 @@ from reconciler.spec.scale_set import ScaleSet
 
 _log = logging.getLogger("reconciler")
 
+_ROLLING = {Standing.RECONCILING, Standing.FAILING}
 _LEVELS = {
     Standing.READY: logging.INFO,
     Standing.RECONCILING: logging.INFO,
@@ -109,6 +110,7 @@ class Reconciliation:
             decided=entry.desired,
             survey=(outcome.survey or entry.survey) if _is_about(entry, self.board.get(key)) else None,
             tried=tried,
+            is_rolling=entry.is_rolling if outcome.is_error else outcome.standing in _ROLLING,
         )
         return outcome
 
@@ -143,7 +145,8 @@ class Reconciliation:
 
     def _looked(self, at: Look, entry: Entry, observed: Observed) -> Observed:
         """What was observed and, beside it, the fact that was asked for."""
-        target, share, model = entry.desired.target, _share(entry), observed.model
+        target, model = entry.desired.target, observed.model
+        share = Share.ROLLOUT if entry.is_rolling else Share.ROUTINE
         if at is Look.MODEL and model is None and self._listed_will_do(entry):
             # Good for one look: a later tick wants to see what has become of the model.
             self.board.update(target.key, listed_at=None)
@@ -240,13 +243,6 @@ class Reconciliation:
             _log.error("%s stays in force", self._specs)
         if known and not trouble:
             _log.info("the trouble with the specs or the list of scale sets is over")
-
-
-def _share(entry: Entry) -> Share:
-    """A rollout under way outranks a look at what was settled when it was last seen."""
-    if entry.outcome and entry.outcome.standing in {Standing.RECONCILING, Standing.FAILING}:
-        return Share.ROLLOUT
-    return Share.ROUTINE
 
 
 def _is_about(entry: Entry, latest: Entry | None) -> bool:

@@ -143,6 +143,12 @@ class LiveInstance:
         with self._clock.held():
             return self._instance.is_current
 
+    @property
+    def is_protected(self) -> bool:
+        """From scale set actions."""
+        with self._clock.held():
+            return self._instance.protected
+
     def fail(self) -> None:
         """Its provisioning state becomes failed."""
         self._strike("fail")

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from reconciler.rollout.observed import FRESH
 from reconciler.simulator import Exchange
 from tests.stories.world import NEW, OLD, World, fleet, scale_set, spec
 
@@ -162,3 +163,20 @@ def test_a_listed_model_is_good_for_one_look() -> None:
     world.reconciliation.tick(due)
     world.reconciliation.tick(due)
     assert operations(list(world.azure.record.requests))["scaleSets.get"] == 1
+
+
+def test_no_look_asks_again_what_a_list_has_just_said() -> None:
+    names = ["a", "b", "c"]
+    world = World(fleet(*(scale_set(name, capacity=10) for name in names)), *map(spec, names)).run()
+    lists = [each.at for each in world.azure.record.requests if each.operation == "scaleSets.list"]
+    gets = [each.at for each in world.azure.record.requests if each.operation == "scaleSets.get"]
+    assert gets
+    assert all(at - max(listed for listed in lists if listed <= at) > FRESH for at in gets)
+
+
+def test_no_page_is_asked_for_twice() -> None:
+    world = World(fleet(scale_set(capacity=120), page=20), spec(version=OLD)).run()
+    pages = [
+        str(each.query) for each in world.azure.record.requests if each.operation == "scaleSets.instances"
+    ]
+    assert len(pages) == len(set(pages)) == 6

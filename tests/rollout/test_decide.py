@@ -11,11 +11,12 @@ from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.observed import ABSENT, HealthSource, Observed, RollingUpgrade
 from reconciler.rollout.step import PatchModel, Tried, Upgrade
 from reconciler.spec.amount import Count, Percent
-from reconciler.spec.image import ManagedImage, VhdImage
+from reconciler.spec.image import ManagedImage, PlatformImage, VhdImage
 from reconciler.spec.scale_set import By, Converge
 from tests.build import FIX, NEW, NOW, OLD, fleet, instance, model, observed, outdated, spec
 
 HOUR = timedelta(hours=1)
+SHOUTED = PlatformImage(NEW.publisher.upper(), NEW.offer.upper(), NEW.sku.upper(), NEW.version)
 # All on OLD while the model still is: nothing else is pending.
 CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
 
@@ -127,6 +128,78 @@ def decided(desired: Any, seen: Any) -> Decision:
             "ImageTypeImmutable: the scale set runs a managed image and the spec names a vhd one: Azure never changes "
             "the type; name a managed image, or make a new scale set",
             id="a change of the image's kind is refused",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(provisioning="deleting", image=OLD)),
+            "AzureBusy: Azure is at work on the scale set (deleting)",
+            id="a scale set that is being deleted is not patched",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(provisioning="migrating", image=OLD)),
+            "AzureBusy: Azure is at work on the scale set (migrating)",
+            id="nor is one that is being migrated",
+        ),
+        pytest.param(
+            spec(),
+            observed(
+                model=model(provisioning="updating"),
+                instances=fleet(*(outdated(n, since=NOW - HOUR) for n in range(10))),
+            ),
+            "AzureBusy: Azure is at work on the scale set (updating)",
+            id="instances that have been at rest for long are not stuck",
+        ),
+        pytest.param(
+            spec(),
+            observed(
+                model=model(image=SHOUTED), instances=fleet(*(instance(n, image=SHOUTED) for n in range(10)))
+            ),
+            "UpToDate: all 10 instances run 24.04.202601140",
+            id="an image in other capitals is the same image",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(outdated(0, provisioning="deleting"), rest="upgraded")),
+            "UpToDate: all 9 instances run 24.04.202601140",
+            id="an outdated instance that is being deleted is not left out",
+        ),
+        pytest.param(
+            spec(),
+            observed(
+                model=model(health_source=HealthSource.NONE),
+                instances=fleet(
+                    *(outdated(n, health="", has_health_extension=False) for n in (0, 5)),
+                    outdated(3, health="", has_health_extension=False, power="stopped"),
+                ),
+            ),
+            "Upgrading: update domain 3: upgrading 1 instance to 24.04.202601140 (web_3); 0 of 10 up to date",
+            id="without a health source, what does not run goes first",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(outdated(0, provisioning="updating", since=None))),
+            "WaitingForInstances: update domain 0: waiting for web_0 (updating); 0 of 10 up to date",
+            id="an instance that Azure is at work on, nobody knows since when, is waited for",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(instance(0, power="stopped", since=NOW - HOUR))),
+            "HealthCheckFailed: update domain 0: web_0 (stopped), not healthy within 10m of the last change (start, "
+            "deallocate or protect what is stopped); no other instance is touched until then",
+            id="what a person must do about one that is stopped is said",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(outdated(3, fault_domain=None), outdated(7, placement_group=""))),
+            "Upgrading: update domain 0: upgrading 2 instances to 24.04.202601140 (web_0, web_5); 0 of 10 up to date",
+            id="one instance that is not placed yet does not change the ordering",
+        ),
+        pytest.param(
+            spec(),
+            observed(model_at=NOW - timedelta(seconds=10)),
+            "Upgrading: update domain 0: upgrading 2 instances to 24.04.202601140 (web_0, web_5); 0 of 10 up to date",
+            id="a model seen ten seconds ago will do",
         ),
         pytest.param(
             spec(),
@@ -584,6 +657,20 @@ def test_the_batch_that_is_about_to_leave_counts_as_away() -> None:
             fleet(outdated(0, provisioning="updating", since=NOW - timedelta(minutes=11))),
             "Upgrading: update domain 0: upgrading 1 instance to 24.04.202601140 (web_0); 0 of 10 up to date",
             id="then the stuck instance goes first",
+        ),
+        pytest.param(
+            NEW,
+            Tried(Upgrade(("0",), OLD), NOW - timedelta(minutes=11)),
+            fleet(outdated(0, provisioning="updating", since=NOW - timedelta(minutes=11))),
+            "Upgrading: update domain 0: upgrading 1 instance to 24.04.202601140 (web_0); 0 of 10 up to date",
+            id="stuck on our own word to another image, it is cured",
+        ),
+        pytest.param(
+            NEW,
+            Tried(Upgrade(("1",), NEW), NOW - timedelta(minutes=11)),
+            fleet(outdated(0, provisioning="updating", since=NOW - timedelta(minutes=11))),
+            "Upgrading: update domain 0: upgrading 1 instance to 24.04.202601140 (web_0); 0 of 10 up to date",
+            id="stuck on somebody else's word, it is cured",
         ),
         pytest.param(
             NEW,

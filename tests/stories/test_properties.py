@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from reconciler.simulator import Domain, Reset, Status, Throttled
+from reconciler.simulator import Domain, OperationFails, Reset, Status, Throttled
 from tests.stories.world import BASE, FIX, NEW, OLD, World, fleet, platform, scale_set, spec
 
 OLD_URN = f"{':'.join(BASE.values())}:{OLD}"
@@ -48,6 +48,12 @@ EVENTS: dict[str, Callable[[World], None]] = {
     ),
     "an etag that moves": lambda world: world.azure.scale_set("web").bump_etag(),
     "scaling out": lambda world: world.azure.scale_set("web").scale_to(18),
+    "scaling in": lambda world: world.azure.scale_set("web").scale_to(1),
+    "an eviction": lambda world: world.azure.scale_set("web").instances[-1].evict(),
+    "a protection": lambda world: world.azure.scale_set("web").instances[-1].protect(),
+    "a failed operation": lambda world: world.azure.faults.arm(
+        "scaleSets.manualUpgrade", OperationFails("VMExtensionProvisioningError", "")
+    ),
     "no list": lambda world: world.azure.faults.arm(
         "scaleSets.list", Status(503, "ServerTimeout", ""), times=2
     ),
@@ -135,7 +141,7 @@ def test_from_any_state_a_rollout_finishes_and_never_has_two_domains_away(
     stays = {
         each.id
         for each in world.azure.scale_set("web").instances
-        if each.state[1] == "deallocated" or each.id in world.declared["scaleSets"][0]["protected"]
+        if each.state[1] == "deallocated" or each.is_protected
     }
     images = world.azure.record.images("web")
     assert {id_ for id_, image in images.items() if not image.endswith(wanted)} <= stays
@@ -144,6 +150,7 @@ def test_from_any_state_a_rollout_finishes_and_never_has_two_domains_away(
         x.body["instanceIds"] for x in world.azure.record.requests if x.operation == "scaleSets.manualUpgrade"
     ]
     assert all(upgrades), "an empty list of instance ids reached Azure"
+    assert not any("$select" in x.query for x in world.azure.record.requests), "it lies about the model flag"
     world.azure.faults.disarm()
     asked = len(world.requests())
     world.rest(timedelta(minutes=30))

@@ -153,7 +153,7 @@ class World:
     def rest(self, span: timedelta) -> "World":
         """Let the daemon work for `span`, whatever it finds to do."""
         end = self.clock.now() + span
-        return self.run(lambda: self.clock.now() >= end, limit=span * 2)
+        return self.run(lambda: self.clock.now() >= end, limit=span * 2 + timedelta(minutes=2))
 
     def lines(self) -> dict[str, str]:
         """The last line about every scale set."""

@@ -1,0 +1,70 @@
+"""What became of the last step, where nothing else tells: the operation itself is asked."""
+
+from datetime import timedelta
+
+import pytest
+
+from reconciler.rollout.decide import decide
+from reconciler.rollout.decision import Decision, Look
+from reconciler.rollout.observed import Operation
+from reconciler.rollout.step import PatchModel, Tried, Upgrade
+from tests.build import NEW, NOW, OLD, fleet, instance, model, observed, outdated, spec
+
+TRIED = Tried(
+    Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=1), "https://management.azure.com/operations/1"
+)
+ASKED = "Azure was asked at 08:59:00 for 24.04.202601140 on instances 0, 5"
+
+
+def test_the_operation_is_asked_for_only_where_its_effect_does_not_show() -> None:
+    assert decide(spec(), observed(tried=TRIED)) is Look.OPERATION
+    done = fleet(instance(0), instance(5))
+    assert isinstance(decide(spec(), observed(tried=TRIED, instances=done)), Decision)
+
+
+@pytest.mark.parametrize(
+    ("operation", "line"),
+    [
+        pytest.param(
+            Operation("InProgress"), f"AzureBusy: {ASKED} and is at work on it", id="it is under way: wait"
+        ),
+        pytest.param(
+            Operation("Failed", "VMExtensionProvisioningError: VM has reported a failure."),
+            f"OperationFailed: {ASKED}, and failed: VMExtensionProvisioningError: VM has reported a failure.; it is "
+            "asked again after 09:04:00",
+            id="it failed: in Azure's words",
+        ),
+        pytest.param(
+            Operation("Succeeded"),
+            f"NoEffect: {ASKED}, which is not so yet; it is asked again after 09:04:00",
+            id="it succeeded and nothing shows: the list may be behind",
+        ),
+        pytest.param(
+            Operation(""),
+            f"NoEffect: {ASKED}, which is not so yet; it is asked again after 09:04:00",
+            id="Azure does not know it any more",
+        ),
+    ],
+)
+def test_what_became_of_it_is_said(operation: Operation, line: str) -> None:
+    decision = decide(spec(), observed(tried=TRIED, operation=operation))
+    assert isinstance(decision, Decision)
+    assert (decision.line, decision.step) == (line, None)
+    assert decision.survey is not None
+    assert decision.survey.total == 10
+
+
+def test_a_patch_that_failed_is_told_too() -> None:
+    tried = Tried(PatchModel(NEW, '"3"'), NOW - timedelta(minutes=1), "https://...")
+    seen = observed(
+        model=model(image=OLD),
+        instances=fleet(outdated(0, latest_model=True), of=1),
+        tried=tried,
+        operation=Operation("Failed", "Conflict: no"),
+    )
+    decision = decide(spec(), seen)
+    assert isinstance(decision, Decision)
+    assert decision.line == (
+        "OperationFailed: Azure was asked at 08:59:00 for 24.04.202601140 in the model, and failed: Conflict: no; it "
+        "is asked again after 09:04:00"
+    )

@@ -1,0 +1,157 @@
+"""Others at work on the same scale set: an autoscaler, automatic repairs, evictions, people, Azure itself."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.stories.world import BAD, NEW, OLD, World, fleet, platform, scale_set, spec
+
+HOUR = timedelta(hours=1)
+
+
+def upgraded(world: World) -> list[str]:
+    """The ids that upgrades named, in order."""
+    return [
+        id_
+        for each in world.azure.record.requests
+        if each.operation == "scaleSets.manualUpgrade"
+        for id_ in each.body["instanceIds"]
+    ]
+
+
+def at_work(**changes: Any) -> World:
+    """A rollout of ten instances whose second domain has just left."""
+    world = World(fleet(scale_set(**{"capacity": 10} | changes)), spec())
+    return world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 2)
+
+
+@pytest.mark.parametrize("every", ["1m", "4m", "9m"])
+def test_an_autoscaler_that_never_rests(every: str) -> None:
+    changing = scale_set(capacity=8, autoscale={"minimum": 5, "maximum": 14, "every": every})
+    world = World(fleet(changing), spec())
+    world.run(
+        lambda: set(world.azure.record.images("web").values()) == {f"Canonical:ubuntu-24_04-lts:server:{NEW}"}
+    )
+    assert world.azure.record.most_domains_away("web") == 1
+    assert len(upgraded(world)) == len(set(upgraded(world))), "an instance was upgraded twice"
+
+
+def test_what_scales_in_while_its_upgrade_is_asked_for_costs_one_look_more() -> None:
+    world = at_work()
+    world.azure.scale_set("web").scale_to(7)
+    world.run()
+    assert world.lines() == {"web": f"UpToDate: all 7 instances run {NEW}"}
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+def test_repairs_of_a_bad_image_do_not_carry_the_rollout_on() -> None:
+    """Azure replaces the sick ones by new ones on the same bad image, again and again."""
+    declared = scale_set(capacity=10, automaticRepairs={"grace": "10m", "action": "replace"})
+    world = World(fleet(declared), spec(version=BAD))
+    world.rest(3 * HOUR)
+    assert len(upgraded(world)) == 2
+    assert sum(BAD in image for image in world.azure.record.images("web").values()) == 2
+    world.merge(spec(version=NEW))
+    world.rest(HOUR).run()
+    assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}
+
+
+def test_repairs_of_an_instance_that_was_sick_before_bring_one_that_is_up_to_date() -> None:
+    declared = scale_set(
+        capacity=10,
+        automaticRepairs={"grace": "10m", "action": "replace"},
+        instanceStates=[{"id": "7", "health": "unhealthy"}],
+    )
+    world = World(fleet(declared), spec()).run()
+    assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "line"),
+    [
+        pytest.param("Delete", f"UpToDate: all 9 instances run {NEW}", id="one that is deleted is gone"),
+        pytest.param(
+            "Deallocate",
+            f"InstancesLeftOut: 9 of 10 run {NEW}; left out: web_9 (deallocated)",
+            id="one that is deallocated is left out and named",
+        ),
+    ],
+)
+def test_an_eviction_in_the_middle(policy: str, line: str) -> None:
+    world = at_work(spot=True, evictionPolicy=policy)
+    world.azure.scale_set("web").instance("9").evict()
+    world.run()
+    assert world.lines() == {"web": line}
+
+
+def test_an_evicted_instance_that_is_started_again_is_brought_along() -> None:
+    world = at_work(spot=True, evictionPolicy="Deallocate")
+    world.azure.scale_set("web").instance("9").evict()
+    world.run()
+    world.azure.scale_set("web").instance("9").start()
+    world.rest(2 * HOUR)
+    assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}
+
+
+def test_an_upgraded_instance_that_is_evicted_holds_nothing_up() -> None:
+    world = at_work(spot=True, evictionPolicy="Deallocate")
+    world.azure.scale_set("web").instance("0").evict()
+    world.run()
+    assert set(upgraded(world)) == set("0123456789")
+
+
+def test_an_instance_that_is_protected_in_the_middle_is_left_out_and_named() -> None:
+    world = at_work()
+    world.azure.scale_set("web").instance("9").protect()
+    world.run()
+    assert world.lines() == {
+        "web": f"InstancesLeftOut: 9 of 10 run {NEW}; left out: web_9 (protected from scale set actions)"
+    }
+    assert "9" not in upgraded(world)
+
+
+def test_somebody_elses_model_is_put_right_and_rolled_on() -> None:
+    world = at_work()
+    world.azure.scale_set("web").set_image(f"Canonical:ubuntu-24_04-lts:server:{OLD}")
+    world.run()
+    assert world.lines()["web"].startswith(f"UpToDate: all 10 instances run {NEW}")
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+def test_a_pending_change_of_somebody_else_is_said_before_an_upgrade_carries_it_along() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec(version=OLD)).run()
+    world.azure.scale_set("web").add_extension("agent", "Contoso", "Agent")
+    world.merge(spec(version=NEW))
+    world.run()
+    drift = next(each for each in world.outcomes if each.reason == "ModelDrift")
+    assert drift.message == (
+        f"the model is on {OLD}; setting its image to {NEW}; 5 of 5 instances lack another change of the model too, "
+        "which their upgrade will bring along"
+    )
+
+
+def test_a_mode_that_is_changed_in_the_middle_stops_the_rollout_before_its_next_step() -> None:
+    world = at_work()
+    world.azure.scale_set("web").set_mode("Rolling")
+    world.rest(HOUR)
+    assert world.lines()["web"].startswith("NotManualMode: the upgrade mode is Rolling")
+    assert world.requests().count("scaleSets.manualUpgrade") == 2
+    world.azure.scale_set("web").set_mode("Manual")
+    world.rest(timedelta(minutes=2)).run()
+    assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}
+
+
+def test_ten_models_in_use_leave_no_room_until_some_are_brought_along() -> None:
+    old = [platform(f"24.04.{number}") for number in range(10)]
+    urns = [f"Canonical:ubuntu-24_04-lts:server:24.04.{number}" for number in range(10)]
+    states = [{"id": str(number), "image": urns[number]} for number in range(10)]
+    world = World(fleet(scale_set(capacity=10, image=old[0], instanceStates=states[1:])), spec())
+    world.run()
+    assert world.lines()["web"].startswith("TooManyModels: the instances run 10 different images, ")
+    assert "scaleSets.patch" not in world.requests()
+    for each in world.azure.scale_set("web").instances[1:3]:
+        each.apply_image(urns[0])
+    world.rest(timedelta(minutes=2)).run()
+    assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}

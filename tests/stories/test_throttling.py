@@ -1,0 +1,46 @@
+"""Azure's request budgets over a whole fleet: they are never exceeded, and rollouts go first."""
+
+from datetime import timedelta
+
+from reconciler.simulator.quota import Payer
+from tests.stories.world import NEW, OLD, SUBSCRIPTION, World, fleet, scale_set, spec
+
+
+def refused(world: World) -> list[str]:
+    return [each.operation for each in world.azure.record.requests if each.status == 429]
+
+
+def drain(world: World, operation: str, *, to: int) -> None:
+    """Another tool takes from a bucket of the region until so much is left, and again as soon as it refills."""
+    quotas, payer = world.azure.cloud.quotas, Payer(SUBSCRIPTION, ("westeurope",), "another")
+    left = int(quotas.charge(operation, payer, calls=0, vms=0).partition(";")[2].partition(",")[0])
+    quotas.charge(operation, payer, calls=max(0, left - to), vms=0)
+    world.clock.after(timedelta(seconds=1), lambda: drain(world, operation, to=to))
+
+
+def test_one_merge_for_hundreds_of_scale_sets_exceeds_no_budget() -> None:
+    """Their follow-ups would list instances 20 times a second, where Azure refills 6."""
+    names = [f"web-{number:04}" for number in range(300)]
+    world = World(fleet(scale_set(count=300, capacity=1), throttling=True), *(spec(name) for name in names))
+    world.run()
+    assert set(world.lines().values()) == {f"UpToDate: all 1 instances run {NEW}"}
+    assert refused(world) == []
+
+
+def test_a_rollout_goes_on_while_looks_at_what_is_settled_wait() -> None:
+    sets = fleet(scale_set("web", capacity=10), scale_set("still", capacity=5), throttling=True)
+    world = World(sets, spec("web", OLD), spec("still", OLD, interval="10m")).run()
+    world.rest(timedelta(minutes=5))
+    drain(world, "scaleSets.instances", to=400)  # less than half, more than a fifth
+    world.merge(spec("web", NEW, interval="10m"))
+    world.rest(timedelta(minutes=2))  # the answers to its first looks tell how little is left
+    world.azure.scale_set("still").bump_etag()
+    world.rest(timedelta(minutes=13))
+    assert world.lines()["web"] == f"UpToDate: all 10 instances run {NEW}"
+    waited = next(each for each in world.outcomes if each.name == "still" and each.reason == "Throttled")
+    assert (
+        "of 1080 requests of HighCostGetVMScaleSetSubscriptionMaximum are left, and kept for others"
+        in waited.message
+    )
+    assert "Throttled" not in world.reasons("web")
+    assert refused(world) == []

@@ -144,8 +144,9 @@ def _missing(image: Image, location: str, error: ResourceNotFoundError) -> Avail
 def _is_excluded(row: Json) -> bool:
     properties = row.get("properties") or {}
     publishing = properties.get("publishingProfile") or properties
-    is_made = properties.get("provisioningState", "Succeeded") == "Succeeded"
-    return bool(publishing.get("excludeFromLatest")) or not is_made
+    # One that is "Updating" is being copied to other regions and is whole where it is.
+    is_half_made = properties.get("provisioningState") in {"Creating", "Failed", "Deleting"}
+    return bool(publishing.get("excludeFromLatest")) or is_half_made
 
 
 def _lasting(image: Image, deprecation: Json) -> Availability:

@@ -113,6 +113,8 @@ def _target(error: HttpResponseError) -> str:
 def _line(error: AzureError) -> str:
     if isinstance(error, HttpResponseError) and error.error is not None:
         text = f"{error.error.code}: {error.error.message}"
+    elif isinstance(error, HttpResponseError) and error.response is not None:
+        text = f"HTTP {error.response.status_code} {error.reason}"  # a page of HTML, or nothing, came with it
     else:
         text = str(error.message or error)
     flat = " ".join(text.split())

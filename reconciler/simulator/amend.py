@@ -11,25 +11,38 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.simulator import errors, repairs
+from reconciler.simulator.assigned import identified
 from reconciler.simulator.catalogue import kind_of
 from reconciler.simulator.defaults import completed
 from reconciler.simulator.merge import merged
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.rolling import ROLLING_POLICY, RollingUpgrade
 from reconciler.simulator.scale_set import ScaleSet, health_source
+from reconciler.simulator.shape import require_shape
 from reconciler.simulator.upgrades import bring, due
 
 WRITABLE = ("sku", "tags", "zones", "identity", "plan", "properties")
+# What is never empty: null is as good as not said.
+FILLED = ("sku", "properties")
 READ_ONLY = ("provisioningState", "uniqueId", "timeCreated")
 
 
 def amended(scale_set: ScaleSet, change: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
     """The scale set's body with `change` in it; `whole` for a PUT, where tags left out are tags removed."""
-    wanted = {name: change[name] for name in WRITABLE if name in change}
+    wanted = {
+        name: change[name]
+        for name in WRITABLE
+        if name in change and not (change[name] is None and name in FILLED)
+    }
     if whole and "tags" in scale_set.body:
         wanted.setdefault("tags", {})
+    body = merged(scale_set.body, wanted)
+    require_shape(body)
+    body = completed(body)
+    if "identity" in wanted:
+        had = scale_set.body.get("identity") or {}
+        body["identity"] = identified(scale_set.id, had, wanted["identity"] or {"type": "None"})
     storage = _at(wanted, "properties", "virtualMachineProfile", "storageProfile")
-    body = completed(merged(scale_set.body, wanted))
     _refuse_security(body["properties"]["virtualMachineProfile"])
     _refuse_image(scale_set, storage)
     if "tags" in wanted and whole:
@@ -39,7 +52,7 @@ def amended(scale_set: ScaleSet, change: Mapping[str, Any], *, whole: bool) -> d
         properties.pop(name, None)
     properties.get("virtualMachineProfile", {}).pop("timeCreated", None)
     _refuse_policy(properties)
-    _refuse_capacity(body["sku"])
+    refuse_capacity(body["sku"])
     return body
 
 
@@ -102,11 +115,10 @@ def _refuse_security(profile: Mapping[str, Any]) -> None:
         raise errors.no_managed_image_with_trusted_launch()
 
 
-def _refuse_capacity(sku: Mapping[str, Any]) -> None:
-    """Azure's own text was not found."""
-    capacity = sku.get("capacity", 0)
-    if not isinstance(capacity, int) or capacity < 0:
-        raise errors.invalid("The value of parameter sku.capacity is invalid.", "sku.capacity")
+def refuse_capacity(sku: Mapping[str, Any]) -> None:
+    """Less than nothing cannot be."""
+    if (sku.get("capacity") or 0) < 0:
+        raise errors.bad_value("sku.capacity")
 
 
 def _refuse_policy(properties: dict[str, Any]) -> None:

@@ -56,6 +56,7 @@ ALWAYS = {
     "Expires": "-1",
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
     "X-Content-Type-Options": "nosniff",
+    "X-Cache": "CONFIG_NOCACHE",
 }
 
 
@@ -167,7 +168,7 @@ class Simulator:
                 raise Lost(carried_out=lost_answer, timed_out=isinstance(fault, Timeout))
             case Stale(age):
                 fresh = self._answered(errand)
-                return _aged(self.faults.recall(errand.request, errand.at - age), fresh)
+                return _aged(self.faults.recall(errand.request, errand.at - age, fresh), fresh)
             case Page(code, body):
                 reply = replace(self._refused(errand, errors.server_timeout()), status=code)
                 return _page(reply, body.encode())
@@ -241,7 +242,10 @@ class Simulator:
         payer = errand.payer(self.cloud)
         where = payer.regions[0] if payer.regions else self.cloud.catalogue.location
         who = f"tenantId={TENANT},objectId={errand.caller}"
-        headers = {"x-ms-operation-identifier": f"{who}/{where}/{self.cloud.next_guid('identifier')}"}
+        headers = {
+            "x-ms-operation-identifier": f"{who}/{where}/{self.cloud.next_guid('identifier')}",
+            "x-ms-need-to-refresh-epl-cache": "False",
+        }
         remaining = self.cloud.quotas.charge(errand.operation, payer, calls=calls, vms=reply.charge)
         if remaining and not reply.gathered:
             headers["x-ms-ratelimit-remaining-resource"] = remaining

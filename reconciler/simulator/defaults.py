@@ -24,6 +24,10 @@ INTERFACE = {
     "enableIPForwarding": False,
 }
 ADDRESS = {"privateIPAddressVersion": "IPv4"}
+FLEXIBLE = {
+    "storageProfile": {"osDisk": {"deleteOption": "Delete"}},
+    "networkProfile": {"networkApiVersion": "2020-11-01"},
+}
 AUTOMATIC_UPGRADE = {
     "enableAutomaticOSUpgrade": False,
     "useRollingUpgradePolicy": False,
@@ -35,7 +39,11 @@ def completed(body: Mapping[str, Any]) -> dict[str, Any]:
     """The body as Azure stores it. Completing twice is completing once."""
     properties = dict(body["properties"])
     properties["upgradePolicy"] = _policy(properties.get("upgradePolicy") or {"mode": "Manual"})
-    properties["virtualMachineProfile"] = _profile(properties.get("virtualMachineProfile") or {})
+    is_flexible = properties.get("orchestrationMode") == "Flexible"
+    profile = _profile(properties.get("virtualMachineProfile") or {})
+    properties["virtualMachineProfile"] = merged(FLEXIBLE, profile) if is_flexible else profile
+    if is_flexible:
+        properties.setdefault("constrainedMaximumCapacity", False)
     if (properties.get("automaticRepairsPolicy") or {}).get("enabled"):
         properties["automaticRepairsPolicy"] = {
             "repairAction": "Replace",

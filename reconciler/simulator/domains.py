@@ -1,24 +1,34 @@
 """Where an instance lands: zone, placement group, update domain, fault domain.
 
 The numbering is that of recorded scale sets: instance 3 is in update domain 3 and fault domain 3, and both
-start again at each placement group. In a zonal set instances go round the zones and each zone numbers its
-own update domains, as Service Fabric's hierarchical upgrades imply; Azure may also report none there, so a
-fleet can say so (`zonalUpdateDomains: false`). Flexible sets have no update domains.
+start again at each placement group; an instance that comes later takes the first place that is free. In a
+zonal set instances go round the zones and each zone numbers its own update domains, as Service Fabric's
+hierarchical upgrades imply; Azure may also report none there, so a fleet can say so
+(`zonalUpdateDomains: false`). Flexible sets have no update domains.
 """
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from dataclasses import dataclass
 from functools import cache
 
 UPDATE_DOMAINS = 5
+MOST_FAULT_DOMAINS = 5
 NAMESPACE = uuid.UUID("6f1d5f0e-2b54-5c5e-9d0c-7a3b1e0c9a11")
 
 
 def guid(*names: object) -> str:
-    """A GUID that is the same in every run for the same names."""
-    return str(uuid.uuid5(NAMESPACE, "/".join(str(name).lower() for name in names)))
+    """A GUID that is the same in every run for the same names: `uuid.uuid5`, at a third of its cost.
+
+    >>> guid("Web", 3) == str(uuid.uuid5(NAMESPACE, "web/3"))
+    True
+    """
+    name = "/".join(map(str, names)).lower()
+    digits = hashlib.sha1(NAMESPACE.bytes + name.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,7 @@ class Placement:
         return not self.flexible and capacity <= self.group_size * max(1, len(self.zones))
 
     def of(self, number: int) -> Domain:
-        """The domain of the instance with this number, counted from 0 in order of creation.
+        """The domain of the place with this number, counted from 0.
 
         >>> [Placement("web").of(n).update_domain for n in (0, 3, 4, 5)]
         [0, 3, 4, 0]

@@ -42,7 +42,7 @@ def answer(request: Request) -> Response | None:
     if INSTANCES.fullmatch(request.path):
         return json_response(200, _instances(request.host))
     if found := DISCOVERY.fullmatch(request.path):
-        if refusal := _unknown(found["tenant"]):
+        if refusal := _unknown(found["tenant"], "invalid_tenant"):
             return _refused(refusal)
         return json_response(200, _configuration(request.host, found["tenant"], found["version"] or ""))
     return None
@@ -62,7 +62,7 @@ def _signed_in(request: Request, tenant: str, *, is_v2: bool) -> Response:
     return json_response(200, {**granted, **told, "resource": resource})
 
 
-def _unknown(tenant: str) -> _Refusal | None:
+def _unknown(tenant: str, error: str = "invalid_request") -> _Refusal | None:
     if tenant.lower() in (TENANT, *ALIASES):
         return None
     message = (
@@ -70,7 +70,7 @@ def _unknown(tenant: str) -> _Refusal | None:
         "into the correct cloud. Check with your subscription administrator, this may happen if there are no "
         "active subscriptions for the tenant."
     )
-    return _Refusal(400, "invalid_request", 90002, message)
+    return _Refusal(400, error, 90002, message)
 
 
 def _mistake(asked: Mapping[str, str], *, is_v2: bool) -> _Refusal | None:

@@ -62,10 +62,10 @@ def _regions(cloud: Cloud, names: Mapping[str, str]) -> tuple[str, ...]:
     groups = cloud.groups.get(names["subscription"].lower(), {})
     if "group" not in names:
         scale_sets = [each for group in groups.values() for each in group.scale_sets.values()]
-        return tuple(dict.fromkeys(each.location for each in scale_sets))
+        return tuple(dict.fromkeys(region(each.location) for each in scale_sets))
     group = groups.get(names["group"].lower())
     if group is None:
         return ()
     found = group.scale_sets.get(names.get("name", "").lower())
     scale_sets = list(group.scale_sets.values()) if found is None else [found]
-    return tuple(dict.fromkeys(each.location for each in scale_sets)) or (group.location,)
+    return tuple(dict.fromkeys(region(each.location) for each in scale_sets)) or (region(group.location),)

@@ -325,6 +325,11 @@ def property_fixed(name: str) -> ArmError:
     )
 
 
+def bad_value(name: str) -> ArmError:
+    """As Azure was seen to say it of other parameters."""
+    return ArmError(400, "InvalidParameter", f"The value of parameter {name} is invalid.", target=name)
+
+
 def invalid(message: str, target: str) -> ArmError:
     return ArmError(400, "InvalidParameter", message, target=target)
 

@@ -82,7 +82,7 @@ from reconciler.simulator.declared import (
     whole,
     yes,
 )
-from reconciler.simulator.domains import Placement, guid
+from reconciler.simulator.domains import MOST_FAULT_DOMAINS, Placement, guid
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.instance import Instance
 from reconciler.simulator.permissions import Permissions
@@ -273,7 +273,7 @@ def _placement(declared: Mapping[str, Any], place: str) -> Placement:
             declared.get("faultDomains", usual),
             f"{place}.faultDomains",
             at_least=1,
-            at_most=5,
+            at_most=MOST_FAULT_DOMAINS,
             limit="Azure's limit of 5 fault domains",
         ),
         whole(

@@ -54,16 +54,17 @@ class Instance:
     __slots__ = (
         "applied", "cause", "changed", "created", "domain", "etag", "failure", "has_protection_policy",
         "health", "health_changed", "id", "is_away", "journey", "number", "owner", "power", "protected",
-        "protected_from_scale_in", "provisioning",
+        "protected_from_scale_in", "provisioning", "slot",
     )  # fmt: skip
 
     def __init__(
-        self, owner: ScaleSet, number: int, instance_id: str, applied: Applied, at: datetime
+        self, owner: ScaleSet, number: int, instance_id: str, *, slot: int, applied: Applied, at: datetime
     ) -> None:
         self.owner = owner
         self.number = number
         self.id = instance_id
-        self.domain: Domain = owner.placement.of(number)
+        self.slot = slot
+        self.domain: Domain = owner.placement.of(slot)
         self.applied = applied
         self.provisioning: Provisioning = "succeeded"
         self.power: Power = "running"

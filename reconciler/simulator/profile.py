@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reconciler.simulator.defaults import completed
 from reconciler.simulator.merge import merged
 from reconciler.simulator.repairs import ACTIONS
 from reconciler.simulator.rolling import ROLLING_POLICY
@@ -61,12 +62,14 @@ def scale_set_body(
         del properties["overprovision"]
         properties["constrainedMaximumCapacity"] = False
     zones = [str(zone) for zone in declared.get("zones") or ()]
-    return {
-        "tags": dict(declared.get("tags") or {}),
-        **({"zones": zones} if zones else {}),
-        "sku": {"name": str(declared.get("skuName", "Standard_D2s_v5")), "tier": "Standard"},
-        "properties": properties,
-    }
+    return completed(
+        {
+            "tags": dict(declared.get("tags") or {}),
+            **({"zones": zones} if zones else {}),
+            "sku": {"name": str(declared.get("skuName", "Standard_D2s_v5"))},
+            "properties": properties,
+        }
+    )
 
 
 def _repairs(declared: Mapping[str, Any]) -> dict[str, Any]:

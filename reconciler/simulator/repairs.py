@@ -28,7 +28,8 @@ def notice(instance: Instance) -> None:
     """An instance has changed: if it is ill now, look again when the grace period is over."""
     policy = _policy(instance.owner)
     if policy is not None and _is_ill(instance):
-        grace = iso_duration(str(policy.get("gracePeriod", "PT10M")))
+        # Azure takes no less than ten minutes; a fleet in a hurry may, but time has to pass.
+        grace = max(iso_duration(str(policy.get("gracePeriod", "PT10M"))), timedelta(seconds=1))
         instance.owner.cloud.clock.after(grace, lambda: _look(instance, grace))
 
 
@@ -94,7 +95,7 @@ def _repair(instance: Instance, action: str) -> None:
     else:
         owner.renew()
         instance.send("delete", cause=CAUSE, operation=operation)
-        successor = owner.add_instance()
+        successor = owner.add_instance(next(owner.free_slots()))
         successor.note_creation()
         successor.send("create", cause=CAUSE, operation=operation)
     operation.when_ended.append(lambda _: owner.bump())

@@ -9,8 +9,9 @@ change too: whether Azure then calls untouched instances current again is not kn
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from reconciler.simulator import errors
@@ -201,9 +202,10 @@ class ScaleSet:
 
         `ids` in order, where not 0 to capacity - 1.
         """
-        for number in range(capacity):
-            self.next_number = int(ids[number]) if ids else number
-            self.add_instance()
+        for number in map(int, ids) if ids else range(capacity):
+            self.next_number = number
+            self.add_instance(number)
+        self.next_number = max((each.number for each in self.instances.values()), default=-1) + 1
         self.capacity = capacity
 
     def scale(self, capacity: int, operation: Operation) -> None:
@@ -217,7 +219,6 @@ class ScaleSet:
             for each in self.instances.values()
             if each.provisioning != "deleting" and each.id not in self.surplus
         ]
-        self.renew()
         if capacity > len(staying):
             grow(self, capacity - len(staying), operation)
         for instance in leaving(self, staying, len(staying) - capacity):
@@ -258,11 +259,19 @@ class ScaleSet:
         missing = next((each for each in wanted if each not in self.instances), None)
         return missing if missing is not None else [self.instances[each] for each in dict.fromkeys(wanted)]
 
-    def add_instance(self) -> Instance:
+    def free_slots(self) -> Iterator[int]:
+        """Where new instances go: the first places that nobody has, which evens out zones and domains."""
+        taken = {each.slot for each in self.instances.values()}
+        return (slot for slot in count() if slot not in taken)
+
+    def add_instance(self, slot: int) -> Instance:
+        """Another one, with an id that was never given before."""
         number = self.next_number
         self.next_number += 1
         instance_id = f"{self.name}_{guid(self.id, number)[:8]}" if self.is_flexible else str(number)
-        instance = Instance(self, number, instance_id, self.applied, self.cloud.clock.now())
+        instance = Instance(
+            self, number, instance_id, slot=slot, applied=self.applied, at=self.cloud.clock.now()
+        )
         self.instances[instance_id] = instance
         return instance
 

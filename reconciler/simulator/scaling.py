@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -26,32 +27,40 @@ SURPLUS = "overprovisioned instances"
 def grow(scale_set: ScaleSet, count: int, operation: Operation) -> None:
     """Create `count` instances that stay, on the model of this moment."""
     extra = surplus_of(count) if scale_set.overprovisions else 0
-    born = [scale_set.add_instance() for _ in range(count + extra)]
+    born = [scale_set.add_instance(slot) for slot in islice(scale_set.free_slots(), count + extra)]
     for instance in born:
         instance.note_creation()
-    if not extra:
-        for instance in born:
-            instance.send("create", cause="create", operation=operation)
-        return
-    order = sorted(born, key=lambda each: guid("surplus", scale_set.id, each.number))
-    scale_set.surplus.update(each.id for each in order[:extra])
-    operation.expect(SURPLUS)
-    arrivals = _apart(operation)
-    departures = _apart(operation)
+    spare = set(sorted(born, key=lambda each: guid("surplus", scale_set.id, each.number))[:extra])
+    arrivals = _parted(scale_set, spare, operation) if spare else operation
+    for instance in born:
+        instance.send("create", cause="create", operation=None if instance in spare else arrivals)
 
-    def let_go(_: Operation) -> None:
-        for instance in order[:extra]:
-            instance.send("delete", cause="overprovision", operation=departures)
+
+def _parted(scale_set: ScaleSet, spare: set[Instance], operation: Operation) -> Operation:
+    """Let the spare ones go once the others have arrived, and be over once they are gone.
+
+    Returns what waits for those others.
+    """
+    arrivals, departures = _apart(operation), _apart(operation)
+    ids = {each.id for each in spare}
+    scale_set.surplus |= ids
+    operation.expect(SURPLUS)
 
     def end(_: Operation) -> None:
-        scale_set.surplus.difference_update(each.id for each in order[:extra])
+        scale_set.surplus -= ids
         operation.done(SURPLUS, arrivals.error)
+
+    def let_go(_: Operation) -> None:
+        present = [each for each in spare if each.id in scale_set.instances]
+        left = [each for each in present if each.provisioning != "deleting"]
+        for instance in sorted(left, key=lambda each: each.number):
+            instance.send("delete", cause="overprovision", operation=departures)
+        if not left:
+            end(departures)
 
     arrivals.when_ended.append(let_go)
     departures.when_ended.append(end)
-    kept = set(order[extra:])
-    for instance in born:
-        instance.send("create", cause="create", operation=arrivals if instance in kept else None)
+    return arrivals
 
 
 def surplus_of(count: int) -> int:

@@ -19,7 +19,7 @@ def publish(images: Mapping[str, Any], cloud: Cloud) -> None:
                 f"{place}: has no {missing[0]}; a platform image needs publisher, offer, sku and versions"
             )
         for version in rows(sku["versions"], f"{place}.versions"):
-            cloud.catalogue.publish(f"{sku['publisher']}:{sku['offer']}:{sku['sku']}:{version}")
+            cloud.catalogue.publish(_platform({**sku, "version": version}, place))
     for kind in ("ids", "vhds"):
         for number, name in enumerate(rows(images.get(kind), f"images.{kind}")):
             cloud.catalogue.publish(image_name(name, f"images.{kind}[{number}]"))
@@ -71,11 +71,23 @@ def image_name(value: Any, place: str) -> str:
             raise FleetError(
                 f"{place}.platform: has no {missing[0]}; it needs publisher, offer, sku and version"
             )
-        return ":".join(str(fields[name]) for name in FIELDS["platformImage"])
+        return _platform(fields, f"{place}.platform")
     name = chosen.get("id", chosen.get("vhd"))
     if not isinstance(name, str) or kind_of_name(name) == "platform":
         raise FleetError(f"{place}: {name!r} is not an image; write the id of one, or the address of a VHD")
     return name
+
+
+def _platform(fields: Mapping[str, Any], place: str) -> str:
+    for name in FIELDS["platformImage"]:
+        value = fields[name]
+        if not isinstance(value, str) or not value or ":" in value:
+            # 1.10 without quotes is the number 1.1.
+            mend = (
+                "write it in quotes" if isinstance(value, int | float) else "write it as text without colons"
+            )
+            raise FleetError(f"{place}: {value!r} is not the {name} of an image; {mend}")
+    return ":".join(fields[name] for name in FIELDS["platformImage"])
 
 
 def is_open(image: str) -> bool:

@@ -20,8 +20,10 @@ from reconciler.simulator.scale_set import HEALTH_EXTENSIONS, ScaleSet
 ETAGS_SINCE = "2023-09-01"
 VIRTUAL_MACHINE_ETAGS_SINCE = "2024-03-01"
 RESILIENCE_SINCE = "2024-07-01"
+HANDLED = {"code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Ready"}
 GUEST_KNOWN = ("running", "stopping", "stopped")
 SPOT = ("priority", "evictionPolicy", "billingProfile")
+INHERITED = ("securityProfile", "licenseType")
 DISPLAY = {
     "ProvisioningState/creating": "Creating",
     "ProvisioningState/updating": "Updating",
@@ -98,6 +100,7 @@ def instance_view(instance: Instance) -> dict[str, Any]:
     is_placed = instance.provisioning != "creating"
     view: dict[str, Any] = {name: value for name, value in places.items() if value is not None and is_placed}
     when = instance.changed.isoformat()
+    installed = _installed(instance)
     if is_placed and instance.power in GUEST_KNOWN:
         ready = _status("ProvisioningState/succeeded", instance.changed) | {
             "displayStatus": "Ready",
@@ -107,11 +110,14 @@ def instance_view(instance: Instance) -> dict[str, Any]:
             "computerName": computer_name(instance),
             "osName": "ubuntu",
             "osVersion": "24.04",
-            "vmAgent": {"vmAgentVersion": "2.11.1.4", "statuses": [ready], "extensionHandlers": []},
+            "vmAgent": {
+                "vmAgentVersion": "2.11.1.4",
+                "statuses": [ready],
+                "extensionHandlers": [_handler(each) for each in installed.values()],
+            },
         }
     created = _status("ProvisioningState/succeeded", instance.created)
     view["disks"] = [{"name": disk_name(instance), "statuses": [created]}]
-    installed = _installed(instance)
     if installed:
         view["extensions"] = [
             {
@@ -164,7 +170,7 @@ def row(instance: Instance, version: str, *, expanded: bool) -> dict[str, Any]:
             "protectFromScaleIn": instance.protected_from_scale_in,
             "protectFromScaleSetActions": instance.protected,
         }
-    properties |= _spot(applied.profile)
+    properties |= _taken(applied.profile, SPOT)
     properties |= {
         "provisioningState": instance.provisioning.capitalize(),
         "hardwareProfile": {"vmSize": owner.body["sku"]["name"]},
@@ -178,6 +184,7 @@ def row(instance: Instance, version: str, *, expanded: bool) -> dict[str, Any]:
         "networkProfile": {
             "networkInterfaces": [{"id": f"{instance_id(instance)}/networkInterfaces/{owner.name}"}]
         },
+        **_taken(applied.profile, INHERITED),
         "timeCreated": instance.created.isoformat(),
     }
     view["properties"] = properties
@@ -222,7 +229,7 @@ def virtual_machine(
         "hardwareProfile": {"vmSize": owner.body["sku"]["name"]},
         "provisioningState": instance.provisioning.capitalize(),
         "vmId": guid("vm", owner.id, instance.id),
-        **_spot(applied.profile),
+        **_taken(applied.profile, (*SPOT, *INHERITED)),
         "storageProfile": _storage(instance),
         "osProfile": _os(instance),
         "networkProfile": {"networkInterfaces": [{"id": card, "properties": {"primary": True}}]},
@@ -281,7 +288,7 @@ def _storage(instance: Instance) -> dict[str, Any]:
         disk["managedDisk"] = {**disk["managedDisk"], "id": disk_id}
     if image.uri is not None:
         disk["image"] = {"uri": image.uri}
-    return storage | {"osDisk": disk, "dataDisks": []}
+    return storage | {"osDisk": disk, "dataDisks": [], **_taken(model, ("diskControllerType",))}
 
 
 def _group_id(scale_set: ScaleSet, *, shouts_group: bool = False) -> str:
@@ -289,8 +296,9 @@ def _group_id(scale_set: ScaleSet, *, shouts_group: bool = False) -> str:
     return f"/subscriptions/{scale_set.subscription}/resourceGroups/{group}"
 
 
-def _spot(profile: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: profile[name] for name in SPOT if name in profile}
+def _taken(fields: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """What of the model an instance shows as it is, if it is there."""
+    return {name: fields[name] for name in names if name in fields}
 
 
 def _os(instance: Instance) -> dict[str, Any]:
@@ -308,6 +316,14 @@ def _installed(instance: Instance) -> Mapping[str, Mapping[str, Any]]:
     """The properties of its extensions by name."""
     profile = instance.applied.profile.get("extensionProfile") or {}
     return {str(each["name"]): each["properties"] for each in profile.get("extensions") or []}
+
+
+def _handler(extension: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": f"{extension['publisher']}.{extension['type']}",
+        "typeHandlerVersion": extension["typeHandlerVersion"],
+        "status": HANDLED,
+    }
 
 
 def _speaks(instance: Instance) -> bool:

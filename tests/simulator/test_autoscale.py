@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.simulator.azure import NEW, OLD, Azure, Start
@@ -92,6 +94,25 @@ def test_who_has_to_go(start: Start, web: dict[str, object], capacity: int, left
     azure.sim.scale_set("web").scale_to(capacity)
     azure.wait(120)
     assert ids(azure) == left
+
+
+def test_what_comes_takes_the_place_of_what_went(start: Start) -> None:
+    azure = start(capacity=9, zones=["1", "2", "3"], placementGroupSize=3)
+    live = azure.sim.scale_set("web")
+    before = sorted(str(instance.domain) for instance in live.instances)
+    for gone in (["1", "4", "7"], ["0"], ["9", "10"]):
+        azure.ask("POST", "delete", json.dumps({"instanceIds": gone}).encode())
+        azure.wait(60)
+        live.scale_to(9)
+        azure.wait(120)
+    assert sorted(str(instance.domain) for instance in live.instances) == before
+    assert ids(azure) == ["2", "3", "5", "6", "8", "11", "12", "13", "14"]
+
+
+def test_an_id_is_never_given_twice(start: Start) -> None:
+    azure = start(instances=["5", "3"])
+    azure.sim.scale_set("web").scale_to(5)
+    assert ids(azure) == ["5", "3", "6", "7", "8"]
 
 
 def test_of_a_flexible_set_the_oldest_goes(start: Start) -> None:

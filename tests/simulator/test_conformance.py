@@ -15,7 +15,7 @@ import pytest
 
 from reconciler.simulator import SUBSCRIPTION, Response
 from tests.simulator.azure import GROUP, NEW, OLD, SET, VERSION, Azure, Start
-from tests.simulator.shape import ETAG, GUID, TIME, differences
+from tests.simulator.likeness import ETAG, GUID, TIME, differences
 
 Style = Literal["pretty", "compact", "empty"]
 
@@ -239,7 +239,13 @@ SEEN = {
     "vmAgent": {
         "vmAgentVersion": str,
         "statuses": [status("ProvisioningState/succeeded", "Ready", message=str, time=TIME)],
-        "extensionHandlers": [],
+        "extensionHandlers": [
+            {
+                "type": "Microsoft.ManagedServices.ApplicationHealthLinux",
+                "typeHandlerVersion": str,
+                "status": status("ProvisioningState/succeeded", "Ready"),
+            }
+        ],
     },
 }
 INSTALLED = {
@@ -838,6 +844,7 @@ EVERY = {
     "date": re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"),
     "strict-transport-security": "max-age=31536000; includeSubDomains",
     "x-content-type-options": "nosniff",
+    "x-cache": "CONFIG_NOCACHE",
     "x-ms-request-id": GUID,
     "x-ms-correlation-request-id": GUID,
     "x-ms-routing-request-id": re.compile(rf"[A-Z]+:\d{{8}}T\d{{6}}Z:{GUID.pattern}"),
@@ -968,11 +975,42 @@ def test_a_short_put_is_filled_in_and_the_same_put_again_changes_nothing(azure: 
     assert row["properties"]["osProfile"]["computerName"] == "vmss000000"
 
 
-def test_what_a_fleet_declares_is_as_azure_would_have_filled_it_in(start: Start) -> None:
-    for web in ({}, {"spot": True}, {"health": "probe"}, {"zones": ["1", "2"]}, {"automaticOSUpgrade": True}):
-        azure = start(**web, **(FROM_LATEST if "automaticOSUpgrade" in web else {}))
-        answer = azure.ask("PATCH", "", b"{}")
-        assert (answer.status, answer.headers["ETag"]) == (200, '"1"'), web
+@pytest.mark.parametrize(
+    "web",
+    [
+        pytest.param({}, id="plain"),
+        pytest.param({"spot": True}, id="spot"),
+        pytest.param({"health": "probe"}, id="with a probe"),
+        pytest.param({"zones": ["1", "2"]}, id="zonal"),
+        pytest.param({"automaticOSUpgrade": True, **FROM_LATEST}, id="upgraded automatically"),
+        pytest.param({"orchestration": "Flexible"}, id="Flexible"),
+        pytest.param({"securityType": "TrustedLaunch"}, id="trusted"),
+        pytest.param({"automaticRepairs": {"action": "restart"}}, id="repaired"),
+        pytest.param({"image": "https://acct.blob.core.windows.net/vhds/a.vhd"}, id="from a VHD"),
+    ],
+)
+def test_what_a_fleet_declares_is_as_azure_would_have_filled_it_in(start: Start, web: dict[str, Any]) -> None:
+    azure = start(**web)
+    answer = azure.ask("PATCH", "", b"{}")
+    assert (answer.status, answer.headers["ETag"]) == (200, '"1"')
+
+
+def test_a_flexible_set_says_what_a_uniform_one_does_not(start: Start) -> None:
+    azure = start(orchestration="Flexible")
+    properties = azure.ask("GET", "").json()["properties"]
+    assert properties["constrainedMaximumCapacity"] is False
+    assert (properties["singlePlacementGroup"], properties["platformFaultDomainCount"]) == (False, 1)
+    assert properties["virtualMachineProfile"]["networkProfile"]["networkApiVersion"] == "2020-11-01"
+    assert properties["virtualMachineProfile"]["storageProfile"]["osDisk"]["deleteOption"] == "Delete"
+    assert "overprovision" not in properties
+
+
+def test_an_instance_shows_how_it_is_secured(start: Start) -> None:
+    row = start(securityType="TrustedLaunch").ask("GET", "virtualMachines/0").json()["properties"]
+    assert row["securityProfile"] == {
+        "securityType": "TrustedLaunch",
+        "uefiSettings": {"secureBootEnabled": True, "vTpmEnabled": True},
+    }
 
 
 def test_an_operation_is_polled_to_its_end_and_its_monitor_is_empty(azure: Azure) -> None:

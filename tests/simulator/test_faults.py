@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,9 +16,21 @@ from azure.core.exceptions import (
     ServiceResponseTimeoutError,
 )
 
-from reconciler.simulator import Reset, Status, Throttled, Timeout, Truncated
+from reconciler.simulator import (
+    OperationFails,
+    Page,
+    Refused,
+    Reset,
+    Stale,
+    Status,
+    Throttled,
+    Timeout,
+    Truncated,
+    errors,
+)
+from reconciler.simulator.errors import ArmError
 from reconciler.simulator.faults import Fault
-from tests.simulator.azure import Azure, Start
+from tests.simulator.azure import GROUP, NEW, SET, Azure
 
 
 def read(azure: Azure) -> None:
@@ -89,19 +102,193 @@ def test_a_fault_is_for_its_operation_only(azure: Azure) -> None:
     list(azure.client.virtual_machine_scale_sets.list_all())
 
 
-def test_quotas_run_dry_and_fill_again_where_the_fleet_says_so(start: Start) -> None:
-    azure = start(top={"throttling": True})
-    answers = [azure.ask("PATCH", "", b'{"tags":{}}') for _ in range(13)]
-    assert [answer.status for answer in answers] == [200] * 12 + [429]
-    assert answers[0].headers["x-ms-ratelimit-remaining-resource"].split(",")[1] == (
-        "Microsoft.Compute/VMScaleSetActionsResource;11"
+# Azure's refusals, each armed by its name: what a client of the SDK is told.
+NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
+REFUSALS: dict[str, tuple[ArmError, int, str, str]] = {
+    "no such scale set": (errors.no_scale_set("shop", "web"), 404, "ResourceNotFound", "'shop' was not found"),
+    "no such group": (errors.no_group("shop"), 404, "ResourceGroupNotFound", "'shop' could not be found"),
+    "no parent": (errors.no_parent(SET), 404, "ParentResourceNotFound", "parent resource"),
+    "no such instance": (errors.no_entity(), 404, "NotFound", "not found in this Azure location"),
+    "no such subscription": (errors.no_subscription("s"), 404, "SubscriptionNotFound", "'s' could not be found"),
+    "a conflict": (errors.conflict(), 409, "Conflict", "conflict with a concurrent request"),
+    "nothing to cancel": (errors.no_rolling_upgrade(), 409, "OperationNotAllowed", "no ongoing Rolling Upgrade"),
+    "marked for deletion": (errors.marked_for_deletion("web"), 409, "OperationNotAllowed", "marked for deletion"),
+    "another image type": (errors.image_type_fixed(), 409, "OperationNotAllowed", "may not be changed"),
+    "no spot instance": (errors.only_for_spot(), 409, "OperationNotAllowed", "only for Spot"),
+    "no quota": (
+        errors.quota_exceeded("westeurope", limit=10, usage=8, required=4),
+        409,
+        "OperationNotAllowed",
+        "New Limit Required: 12",
+    ),
+    "a lock": (errors.scope_locked(SET, GROUP), 409, "ScopeLocked", "cannot perform write operation"),
+    "a bad id": (errors.bad_instance_id(), 400, "InvalidParameter", "must be a number"),
+    "trusted launch": (errors.no_managed_image_with_trusted_launch(), 400, "BadRequest", "TrustedLaunch"),
+    "a fixed property": (errors.property_fixed("x"), 409, "PropertyChangeNotAllowed", "'x' is not allowed"),
+    "automatic upgrades": (errors.automatic_upgrade_needs_latest(), 400, "InvalidParameter", "set to 'latest'"),
+    "not on latest": (errors.needs_latest(), 409, "OperationNotAllowed", "set to latest"),
+    "no permission": (
+        errors.unauthorized("c", "p", "a/write", SET),
+        403,
+        "AuthorizationFailed",
+        "does not have authorization to perform action 'a/write'",
+    ),
+    "no permission on the image": (
+        errors.linked_unauthorized("c", "p", "a/write", SET, linked_action="i/read", linked_scope="/image"),
+        403,
+        "LinkedAuthorizationFailed",
+        "the linked scope(s) '/image'",
+    ),
+    "a policy": (errors.disallowed_by_policy("web", "tags"), 403, "RequestDisallowedByPolicy", "by policy"),
+    "another etag": (errors.etag_mismatch("1", '"2"'), 412, "PreconditionFailed", "does not match"),
+    "a timeout of theirs": (errors.server_timeout(), 503, "ServerTimeout", "timed out"),
+    "a token out of date": (
+        errors.token_expired(NOW, NOW + timedelta(hours=5)),
+        401,
+        "ExpiredAuthenticationToken",
+        "'01/05/2026 09:00:00 AM' is earlier than current UTC time '01/05/2026 02:00:00 PM'",
+    ),
+    "a token of another tenant": (
+        errors.wrong_tenant("a", "b"),
+        401,
+        "InvalidAuthenticationTokenTenant",
+        "must match the tenant 'https://sts.windows.net/b/'",
+    ),
+    "a token that is none": (errors.invalid_token("t"), 401, "InvalidAuthenticationToken", "token is invalid"),
+    "no token": (errors.unauthenticated("t"), 401, "AuthenticationFailed", "header is missing"),
+    "too many requests": (
+        errors.too_many_for_gateway("read", "s", "a", retry_after=6),
+        429,
+        "SubscriptionRequestsThrottled",
+        "try again after '6' seconds",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "error, status, code, words", [pytest.param(*row, id=name) for name, row in REFUSALS.items()]
+)
+def test_any_refusal_can_be_armed_by_its_name(
+    azure: Azure, error: ArmError, status: int, code: str, words: str
+) -> None:
+    azure.sim.faults.arm("scaleSets.get", Refused(error))
+    with pytest.raises(HttpResponseError) as caught:
+        read(azure)
+    told = caught.value.error
+    assert told is not None
+    assert (caught.value.status_code, told.code) == (status, code)
+    assert words in str(told.message)
+    response: Any = caught.value.response
+    assert ("x-ms-failure-cause" in response.headers) == error.gateway
+    read(azure)
+
+
+def test_a_missing_registration_is_told_as_the_sdk_expects_it(azure: Azure) -> None:
+    # Not through the SDK, which would register the provider and wait for ten real seconds.
+    azure.sim.faults.arm("scaleSets.get", Refused(errors.not_registered()))
+    error = azure.ask("GET", "").json()["error"]
+    assert error["code"] == error["details"][0]["code"] == "MissingSubscriptionRegistration"
+    assert error["details"][0]["target"] == "Microsoft.Compute"
+
+
+@pytest.mark.parametrize(
+    "error, code",
+    [
+        (errors.preempted(), "OperationPreempted"),
+        (errors.extension_failed("agent"), "VMExtensionProvisioningError"),
+        (errors.unhealthy_upgrade(), "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"),
+    ],
+)
+def test_an_operation_can_end_in_any_of_azures_ways(azure: Azure, error: ArmError, code: str) -> None:
+    azure.patch_image(NEW)
+    azure.sim.faults.arm("scaleSets.manualUpgrade", OperationFails(error.code, error.message))
+    with pytest.raises(HttpResponseError) as caught:
+        azure.upgrade("0").result()
+    assert caught.value.error is not None
+    assert (caught.value.status_code, caught.value.error.code) == (200, code)
+
+
+@pytest.mark.parametrize(
+    "page, kind",
+    [
+        pytest.param(Page(), "text/html; charset=us-ascii", id="HTML"),
+        pytest.param(Page(502, ""), None, id="nothing"),
+    ],
+)
+def test_a_front_end_may_answer_in_no_json(azure: Azure, page: Page, kind: str | None) -> None:
+    azure.sim.faults.arm("scaleSets.get", page, times=2)
+    answer = azure.ask("GET", "")
+    assert (answer.status, answer.body, answer.headers.get("Content-Type")) == (
+        page.code,
+        page.body.encode(),
+        kind,
     )
-    refused = answers[-1]
-    assert refused.json()["error"]["details"][0]["target"] == "VMScaleSetActionsResource"
-    assert refused.headers["Retry-After"] == "15"
-    azure.wait(15)
-    assert azure.ask("PATCH", "", b'{"tags":{}}').status == 200
+    assert answer.headers["Content-Length"] == str(len(page.body))
+    with pytest.raises(HttpResponseError) as caught:
+        read(azure)
+    assert caught.value.status_code == page.code
 
 
-def test_quotas_never_refuse_otherwise(azure: Azure) -> None:
-    assert {azure.ask("GET", "").status for _ in range(60)} == {200}
+def test_a_write_may_be_refused_though_the_one_before_has_succeeded(azure: Azure) -> None:
+    azure.patch_image(NEW)
+    azure.sim.faults.arm("scaleSets.manualUpgrade", Refused(errors.conflict(charge=20)))
+    body = b'{"instanceIds":["*"]}'
+    assert [azure.ask("POST", "manualupgrade", body).status for _ in range(2)] == [409, 202]
+
+
+@pytest.mark.parametrize(
+    "operation, path",
+    [
+        ("scaleSets.get", ""),
+        ("scaleSets.list", f"{GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets"),
+    ],
+)
+def test_a_stale_read_says_what_was_true(azure: Azure, operation: str, path: str) -> None:
+    azure.sim.faults.arm(operation, Stale(timedelta(seconds=60)), times=None)
+
+    def seen() -> str:
+        found = azure.ask("GET", path).json()
+        return str(found.get("value", [found])[0]["tags"].get("at", "start"))
+
+    answers = [seen()]
+    for wait in (10, 40, 20, 60):
+        azure.ask("PATCH", "", b'{"tags":{"at":"+%d"}}' % wait)
+        azure.wait(wait)
+        answers.append(seen())
+    azure.wait(60)
+    answers.append(seen())
+    assert answers == ["start", "start", "start", "+10", "+20", "+60"]
+
+
+def test_what_is_written_after_a_stale_read_meets_the_truth(azure: Azure) -> None:
+    azure.sim.faults.arm("scaleSets.get", Stale(timedelta(minutes=5)), after=1)
+    azure.ask("GET", "")
+    azure.ask("PATCH", "", b'{"tags":{"a":"b"}}')
+    stale = azure.ask("GET", "")
+    assert stale.headers["ETag"] == stale.json()["etag"] == '"1"'
+    refused = azure.ask("PATCH", "", b'{"tags":{}}', headers={"If-Match": stale.headers["ETag"]})
+    assert refused.status == 412
+    assert azure.ask("GET", "").headers["ETag"] == '"2"', "the fault is used up"
+
+
+def test_a_stale_read_does_not_see_what_is_new(azure: Azure) -> None:
+    azure.sim.faults.arm("scaleSets.get", Stale(timedelta(minutes=5)), times=None)
+    new = SET.replace("/web", "/new")
+    assert azure.ask("GET", new).status == 404
+    profile = {
+        "storageProfile": azure.ask("GET", "").json()["properties"]["virtualMachineProfile"]["storageProfile"]
+    }
+    created = azure.ask("PUT", new, json.dumps({"properties": {"virtualMachineProfile": profile}}).encode())
+    assert created.status == 201
+    answer = azure.ask("GET", new)
+    assert (answer.status, answer.headers.get("ETag")) == (404, None)
+    azure.wait(299)
+    assert azure.ask("GET", new).status == 404
+    azure.wait(1)
+    assert azure.ask("GET", new).headers["ETag"] == '"1"'
+
+
+def test_a_stale_read_of_what_was_never_read_is_true(azure: Azure) -> None:
+    azure.patch({"tags": {"a": "b"}})
+    azure.sim.faults.arm("scaleSets.get", Stale(timedelta(minutes=5)))
+    assert azure.ask("GET", "").json()["tags"] == {"a": "b"}

@@ -166,6 +166,16 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
             id="a version that is fixed",
         ),
         pytest.param(
+            {"images": {"platform": [{"publisher": "C", "offer": "o", "sku": "s", "versions": [1.10]}]}},
+            "images.platform[0]: 1.1 is not the version of an image; write it in quotes",
+            id="a version that is a number",
+        ),
+        pytest.param(
+            {"images": {"platform": [{"publisher": "C:o", "offer": "o", "sku": "s", "versions": ["1"]}]}},
+            "images.platform[0]: 'C:o' is not the publisher of an image; write it as text without colons",
+            id="a publisher with a colon",
+        ),
+        pytest.param(
             {"images": {"ids": [5]}},
             "images.ids[0]: no image; write {platform: ...}, {id: ...}, {vhd: ...} or the image's name",
             id="an id that is none",
@@ -279,6 +289,8 @@ def test_a_fleet_may_have_several_subscriptions_and_regions(start: Start) -> Non
     azure.sim.scale_set(f"{OTHER}/shop/web").instance("0").fail()
     mine, theirs = (azure.sim.record.absences(f"{each}/shop/web") for each in (SUBSCRIPTION, OTHER))
     assert (len(mine), len(theirs)) == (0, 1)
+    azure.sim.scale_set(f"{SUBSCRIPTION}/shop/web").instance("0").fail()
+    assert len(azure.sim.record.absences("shop/web")) == 2, "of both, when both are asked for"
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,8 @@ def test_discovery_leads_back_to_the_door_it_was_asked_at() -> None:
         assert found["issuer"] == f"{HOST}/{TENANT}{version}"
     status, instances = got("/common/discovery/instance?api-version=1.1&authorization_endpoint=x")
     assert instances["tenant_discovery_endpoint"].startswith(HOST)
-    assert got("/contoso.test/v2.0/.well-known/openid-configuration")[0] == 400
+    status, refused = got("/contoso.test/v2.0/.well-known/openid-configuration")
+    assert (status, refused["error"], refused["error_codes"]) == (400, "invalid_tenant", [90002])
 
 
 @pytest.mark.parametrize(

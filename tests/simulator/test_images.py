@@ -157,6 +157,9 @@ def test_a_gallery_version_says_where_its_copies_are(start: Start) -> None:
             {"region": "North Europe", "state": "Replicating", "details": "", "progress": 50},
         ],
     }
+    assert plain["provisioningState"] == "Updating"
+    azure.sim.publish(name, replicating=["westeurope", "northeurope"])
+    assert azure.ask("GET", name).json()["properties"]["provisioningState"] == "Creating"
     azure.sim.publish(name, regions=["westeurope", "northeurope"], replicating=[])
     status = azure.ask("GET", f"{name}?$expand=ReplicationStatus").json()["properties"]["replicationStatus"]
     assert status["aggregatedState"] == "Completed"
@@ -320,6 +323,9 @@ def test_a_new_version_is_what_new_reimaged_and_upgraded_instances_get(start: St
     azure.upgrade("5").result()
     newer = {name for name, image in azure.sim.record.images("web").items() if image == LATER}
     assert newer == {"20", "3", "5"}
+    azure.sim.publish(f"{SKU}:24.04.202605010")
+    azure.upgrade("7").result()
+    assert azure.sim.record.images("web")["7"].endswith("24.04.202605010")
     assert [live.instance(name).is_current for name in ("20", "3", "5", "6")] == [False, False, True, False]
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
 
 from reconciler.simulator import SUBSCRIPTION
-from tests.simulator.azure import NEW, Azure
+from tests.simulator.azure import GROUP, NEW, SET, Azure
+
+MACHINES = "/providers/Microsoft.Compute/virtualMachines"
 
 
 def started(azure: Azure) -> tuple[str, str]:
@@ -80,3 +84,36 @@ def test_polling_can_be_left_out(azure: Azure) -> None:
     assert [exchange.operation for exchange in azure.sim.record.requests[before:]] == [
         "scaleSets.manualUpgrade"
     ]
+
+
+NONSENSE = (
+    b"5",
+    b"[]",
+    b"null",
+    b"\xff",
+    b'{"instanceIds":5}',
+    b'{"instanceIds":"*"}',
+    b'{"instanceIds":[{}]}',
+)
+
+
+@pytest.mark.parametrize("body", NONSENSE)
+@pytest.mark.parametrize(
+    "action",
+    ["manualupgrade", "delete", "restart", "setOrchestrationServiceState", "virtualMachines/x/restart"],
+)
+def test_an_action_with_nonsense_in_it_is_refused(azure: Azure, action: str, body: bytes) -> None:
+    assert azure.ask("POST", action, body).status == 400
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"properties":5}', b'{"properties":{"protectionPolicy":[]}}', b'{"properties":{"protectionPolicy":{"protectFromScaleIn":1}}}']
+)  # fmt: skip
+def test_an_instance_put_with_nonsense_in_it_is_refused(azure: Azure, body: bytes) -> None:
+    assert azure.ask("PUT", "virtualMachines/0", body).status == 400
+
+
+@pytest.mark.parametrize("token", ["-1", "x", "²", "99999999999999999999"])
+@pytest.mark.parametrize("path", [f"{SET}/virtualMachines", SET.rpartition("/")[0], f"{GROUP}{MACHINES}"])
+def test_any_page_can_be_asked_for(azure: Azure, path: str, token: str) -> None:
+    assert azure.ask("GET", f"{path}?$skiptoken={quote(token)}").status == 200

@@ -79,3 +79,25 @@ def test_scaling_in_again_while_the_surplus_is_there(start: Start) -> None:
     live.scale_to(3)
     azure.wait(300)
     assert (len(live.instances), live.capacity, live.provisioning_state) == (3, 3, "Succeeded")
+
+
+def test_deleting_the_scale_set_meanwhile(start: Start) -> None:
+    azure = start({"name": "api", "resourceGroup": "shop", "image": NEW}, capacity=4, overprovision=True)
+    patch = azure.ask("PATCH", "", json.dumps({"sku": {"capacity": 6}}).encode())
+    answer = azure.ask("DELETE", "")
+    azure.wait(300)
+    for each in (answer, patch):
+        address = each.headers["Azure-AsyncOperation"].removeprefix("https://arm.test")
+        assert azure.ask("GET", address).json()["status"] == ("Succeeded" if each is answer else "Failed")
+    assert azure.ask("GET", "").status == 404
+
+
+def test_deleting_the_surplus_meanwhile(start: Start) -> None:
+    azure = start(capacity=2, overprovision=True)
+    live = azure.sim.scale_set("web")
+    live.scale_to(3)
+    bodies = [json.dumps({"instanceIds": [each]}).encode() for each in ("2", "3", "4")]
+    statuses = [azure.ask("POST", "delete", body).status for body in bodies]
+    assert sorted(statuses) == [202, 202, 409], "only the one that stays is busy"
+    azure.wait(300)
+    assert (len(live.instances), live.capacity, live.provisioning_state) == (3, 3, "Succeeded")

@@ -135,10 +135,10 @@ def test_asking_on_while_refused_does_not_keep_a_bucket_empty(start: Start) -> N
     azure = start(top=THROTTLING)
     while azure.ask("PATCH", "", b'{"tags":{}}').status == 200:
         pass
-    for _ in range(14):
-        azure.wait(1)
+    for _ in range(29):
+        azure.wait(0.5)
         assert azure.ask("PATCH", "", b'{"tags":{}}').status == 429
-    azure.wait(1)
+    azure.wait(0.5)
     assert azure.ask("PATCH", "", b'{"tags":{}}').status == 200
 
 

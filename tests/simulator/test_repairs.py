@@ -149,3 +149,17 @@ def test_a_fleet_may_start_with_somebody_ill(start: Start) -> None:
     azure = repaired(start, instanceStates=[{"id": "2", "health": "unhealthy"}])
     azure.wait(700)
     assert "2" not in ids(azure)
+
+
+def test_repairs_that_never_help_and_take_no_time_end_the_day_all_the_same(start: Start) -> None:
+    hurry = dict.fromkeys(("model", "upgrade", "boot", "health", "create"), "0s")
+    azure = start(
+        top={"timings": hurry},
+        capacity=2,
+        automaticRepairs={"grace": "0s", "action": "restart"},
+        health="probe",
+    )
+    azure.sim.publish(OLD, boots="unhealthy")
+    azure.sim.scale_set("web").instance("1").sicken()
+    azure.wait(10)
+    assert azure.sim.scale_set("web").instance("1").state[2] == "unhealthy"

@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 from azure.core.exceptions import HttpResponseError
-from azure.identity import DefaultAzureCredential
+from azure.identity import ClientSecretCredential, DefaultAzureCredential
 from azure.mgmt.compute import ComputeManagementClient
 
 from reconciler.simulator import SUBSCRIPTION, Reset, Simulator, Throttled, VirtualClock, WallClock
 from reconciler.simulator.server import Server
+from reconciler.simulator.tokens import TENANT, claims
 from tests.simulator.azure import NEW, SET, VERSION, fleet
 
 QUICK = {"model": "0.05s", "upgrade": "0.05s", "boot": "0.05s", "health": "0.05s"}
@@ -85,6 +86,26 @@ def test_the_identity_is_for_those_who_know_the_header(server: Server, header: d
     with pytest.raises(urllib.error.HTTPError, match="401") as caught:
         fetch(f"{server.identity_endpoint}?api-version=2019-08-01&resource=x", server, **header)
     caught.value.close()
+
+
+def test_a_service_principal_signs_in_at_the_same_door(server: Server) -> None:
+    with ClientSecretCredential(
+        TENANT, "app", "hush", authority=server.url, disable_instance_discovery=True
+    ) as credential:
+        token = claims(f"Bearer {credential.get_token(*SCOPES).token}")
+    assert (token["appid"], token["aud"]) == ("app", "https://management.azure.com")
+
+
+def test_a_virtual_machine_finds_its_identity_there_too(server: Server) -> None:
+    url = f"{server.plain_url}/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://x"
+    assert (
+        claims(f"Bearer {json.loads(fetch(url, server, Metadata='true'))['access_token']}")["tid"] == TENANT
+    )
+
+
+def test_signing_in_is_not_in_the_record_of_resource_manager(sim: Simulator, server: Server) -> None:
+    fetch(f"{server.url}/{TENANT}/v2.0/.well-known/openid-configuration", server)
+    assert sim.record.requests == ()
 
 
 def test_resource_manager_wants_a_token_on_both_doors(server: Server) -> None:

@@ -10,7 +10,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from reconciler.simulator import OperationFails, Reset, Status, Throttled, Timeout, Truncated
-from reconciler.simulator.faults import Fault
+from reconciler.simulator.faults import Fault, Page
 from tests.stories.world import NEW, World, fleet, scale_set, spec
 
 GET, LIST, INSTANCES = "scaleSets.get", "scaleSets.list", "scaleSets.instances"
@@ -154,6 +154,8 @@ TABLE = [
         WAITS,
         id="429 SubscriptionRequestsThrottled: the gateway's bucket",
     ),
+    pytest.param(INSTANCES, Page(), "Unreachable", FAILS, id="503 with a page of HTML"),
+    pytest.param(UPGRADE, Page(body=""), "Unreachable", FAILS, id="503 with nothing"),
     pytest.param(GET, Timeout(), "Unreachable", FAILS, id="no answer to a read"),
     pytest.param(UPGRADE, Timeout(), "Unreachable", FAILS, id="no answer to a write that never arrived"),
     pytest.param(UPGRADE, Timeout(lost_answer=True), "Unreachable", FAILS, id="no answer to a write that did"),
@@ -187,6 +189,9 @@ def test_an_error_in_the_middle_of_a_rollout(
     assert (said.reason, str(said.standing)) == (outcome, standing)
     if isinstance(fault, Status) and outcome not in {"NotFound", "ImageNotFound"}:
         assert f"{fault.error_code}: {fault.message}" in said.message
+    if isinstance(fault, Page):
+        assert said.message.startswith("HTTP 503 Service Unavailable")
+        assert "<" not in said.message
     world.rest(timedelta(minutes=25)).run()
     assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
     assert world.azure.record.most_domains_away("web") == 1

@@ -10,7 +10,7 @@ from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute, Scope
 from reconciler.rollout.observed import Instance, Model
 from reconciler.simulator import OperationFails, Request, Reset, Status, Throttled, Timeout, Truncated
-from reconciler.simulator.faults import Fault
+from reconciler.simulator.faults import Fault, Stale
 from reconciler.spec.scale_set import Target
 from tests.stories.world import NEW, OLD, SUBSCRIPTION, World, fleet, scale_set, spec
 
@@ -44,6 +44,22 @@ def test_a_fault_at_any_call_delays_a_rollout_and_no_more(operation: str, fault:
     assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
     assert world.azure.record.most_domains_away("web") == 1
     assert world.azure.faults.strike(operation, Request("GET", "/")) is None, "the fault never struck"
+
+
+@pytest.mark.parametrize("seconds", [20, 60, 240])
+@pytest.mark.parametrize("operation", ["scaleSets.list", "scaleSets.get", "scaleSets.instances"])
+@pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed after each step"])
+def test_reads_that_lag_behind_take_no_second_domain(operation: str, seconds: int, *, killed: bool) -> None:
+    world = World(fleet(scale_set(capacity=10)), spec())
+    world.azure.faults.arm(operation, Stale(timedelta(seconds=seconds)), times=None)
+    for upgrades in range(1, 4):
+        world.run(lambda wanted=upgrades: world.requests().count("scaleSets.manualUpgrade") >= wanted)  # type: ignore[misc]
+        if killed:
+            world.restart()
+    world.azure.faults.disarm()
+    world.rest(timedelta(minutes=10)).run()
+    assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}
+    assert world.azure.record.most_domains_away("web") == 1
 
 
 def test_one_scale_set_in_trouble_holds_up_no_other() -> None:

@@ -42,7 +42,7 @@ ACTIONS: Mapping[str, Action] = {
 def manual_upgrade(call: Call) -> Reply:
     """Bring the named instances to the model. Charged for those that were behind it."""
     scale_set = call.scale_set()
-    ids = call.request.json().get("instanceIds")
+    ids = _ids(call)
     if not ids:
         # What Azure says to an empty list is not known; it certainly upgrades nothing.
         raise errors.missing_parameter("instanceIds")
@@ -61,7 +61,7 @@ def act(call: Call) -> Reply:
     scale_set = call.scale_set()
     name = call.names["action"].lower()
     action = ACTIONS[name]
-    ids = call.request.json().get("instanceIds") or (["*"] if action.everyone_by_default else [])
+    ids = _ids(call) or (["*"] if action.everyone_by_default else [])
     if not ids:
         raise errors.missing_parameter("instanceIds")
     return _carried_out(call, scale_set, action, _named(scale_set, ids), name)
@@ -113,6 +113,7 @@ def set_orchestration_service_state(call: Call) -> Reply:
 
 
 def latest_rolling_upgrade(call: Call) -> Reply:
+    """The one that runs, or ran last. What Azure says when none ever did is not recorded."""
     scale_set = call.scale_set()
     if scale_set.rolling is None:
         raise errors.no_entity()
@@ -136,7 +137,8 @@ def _carried_out(call: Call, scale_set: ScaleSet, action: Action, found: list[In
     operation = scale_set.begin(name)
     scale_set.bump()
     if name == "delete":
-        scale_set.capacity = max(0, scale_set.capacity - len(chosen))
+        counted = [each for each in chosen if each.id not in scale_set.surplus]
+        scale_set.capacity = max(0, scale_set.capacity - len(counted))
     for instance, target in zip(chosen, targets, strict=True):
         verb: Verb = "refuse" if operation.sabotage else action.verb
         cause = "reimage" if name.startswith("reimage") else name
@@ -155,6 +157,14 @@ def _roll(scale_set: ScaleSet, kind: str) -> Operation:
 def _refuse_rolling(scale_set: ScaleSet) -> None:
     if scale_set.rolling is not None and scale_set.rolling.is_running:
         raise errors.conflict()
+
+
+def _ids(call: Call) -> list[str]:
+    """The instances that the body names; none when it names none."""
+    named = call.request.json().get("instanceIds")
+    if named is not None and not isinstance(named, list):
+        raise errors.bad_value("instanceIds")
+    return named or []
 
 
 def _named(scale_set: ScaleSet, ids: list[str]) -> list[Instance]:

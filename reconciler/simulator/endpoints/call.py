@@ -18,6 +18,9 @@ from reconciler.simulator.operations import Operation
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.views import ETAGS_SINCE, etag
 
+# A row that no list has.
+BEYOND = 10**9
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -96,7 +99,7 @@ def next_link(call: Call, start: int) -> str:
 def page(call: Call) -> slice:
     """The rows that this request is for."""
     token = call.request.query.get("$skiptoken", "0")
-    start = int(token) if token.isdigit() else 0
+    start = min(int(token), BEYOND) if token.isdecimal() else 0
     return slice(start, start + call.cloud.page)
 
 

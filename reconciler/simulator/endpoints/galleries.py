@@ -86,7 +86,7 @@ def _version(call: Call, name: str) -> dict[str, Any]:
     }
     properties: dict[str, Any] = {
         "publishingProfile": publishing,
-        "provisioningState": "Updating" if details.replicating else "Succeeded",
+        "provisioningState": _provisioning(details, targets),
         "storageProfile": {"osDiskImage": {"sizeInGB": 30, "hostCaching": "ReadWrite"}},
         "safetyProfile": {"allowDeletionOfReplicatedLocations": True, "reportedForPolicyViolation": False},
     }
@@ -109,6 +109,13 @@ def _targets(call: Call, details: Details) -> list[str]:
     """Where it is or will be; one that is said to be everywhere names the regions the fleet is in."""
     regions = call.cloud.regions() if details.regions is None else details.regions
     return list(dict.fromkeys((*regions, *details.replicating))) or [call.cloud.catalogue.location]
+
+
+def _provisioning(details: Details, targets: Iterable[str]) -> str:
+    """Creating until the first copy is there, Updating while others are under way; neither is recorded."""
+    if not details.replicating:
+        return "Succeeded"
+    return "Updating" if any(details.is_in(each) for each in targets) else "Creating"
 
 
 def _copy(place: str, details: Details) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def versions(call: Call) -> Reply:
         200,
         [
             _version(call, name) | ({"properties": _properties(_details(call, name))} if expanded else {})
-            for name in found[: int(top) if top.isdigit() else None]
+            for name in found[: int(top) if top.isdecimal() else None]
         ],
     )
 

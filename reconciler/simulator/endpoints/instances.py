@@ -18,9 +18,11 @@ from reconciler.simulator.endpoints.call import (
 )
 from reconciler.simulator.instance import Instance
 from reconciler.simulator.scale_set import ScaleSet
+from reconciler.simulator.shape import require_shape
 from reconciler.simulator.spot import evict
 from reconciler.simulator.views import instance_view, row, selected
 
+BODY = {"properties": {"protectionPolicy": {"protectFromScaleIn": bool, "protectFromScaleSetActions": bool}}}
 LATEST_FILTER = re.compile(r"\s*properties/latestModelApplied\s+eq\s+(true|false)\s*", re.I)
 
 
@@ -62,7 +64,9 @@ def put(call: Call) -> Reply:
     """Protection; nothing else of the instance is taken, as was seen with tags."""
     instance = _instance(call)
     require_match(call, instance.etag)
-    policy = (call.request.json().get("properties") or {}).get("protectionPolicy") or {}
+    body = call.request.json()
+    require_shape(body, BODY)
+    policy = (body.get("properties") or {}).get("protectionPolicy") or {}
     before = (instance.protected, instance.protected_from_scale_in)
     whole = bool(policy.get("protectFromScaleSetActions", instance.protected))
     scale_in = bool(policy.get("protectFromScaleIn", instance.protected_from_scale_in or whole))
@@ -109,7 +113,7 @@ def _parent(call: Call) -> ScaleSet:
 def _instance(call: Call) -> Instance:
     owner, wanted = _parent(call), call.names["instance"]
     # Instances of a Flexible set have no numbers: they are looked at as the virtual machines they are.
-    if not wanted.isdigit():
+    if not (wanted.isascii() and wanted.isdigit()):
         raise errors.bad_instance_id()
     if (instance := owner.instances.get(wanted)) is None:
         raise errors.no_entity()

@@ -7,9 +7,10 @@ from itertools import islice
 from typing import Any
 
 from reconciler.simulator import errors
-from reconciler.simulator.amend import amended, take
+from reconciler.simulator.amend import amended, refuse_capacity, take
+from reconciler.simulator.assigned import identified
 from reconciler.simulator.defaults import completed
-from reconciler.simulator.domains import Placement
+from reconciler.simulator.domains import MOST_FAULT_DOMAINS, Placement
 from reconciler.simulator.endpoints.call import (
     Call,
     Reply,
@@ -20,8 +21,10 @@ from reconciler.simulator.endpoints.call import (
     require_match,
     under_way,
 )
+from reconciler.simulator.merge import merged
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.scale_set import ScaleSet
+from reconciler.simulator.shape import require_shape
 from reconciler.simulator.views import scale_set_instance_view, scale_set_view
 
 
@@ -87,15 +90,19 @@ def os_upgrade_history(call: Call) -> Reply:
 
 
 def _created(call: Call) -> Reply:
-    change = call.request.json()
+    change = merged({}, call.request.json())
+    require_shape(change)
+    refuse_capacity(change.get("sku") or {})
     properties: dict[str, Any] = dict(change.get("properties") or {})
     if "virtualMachineProfile" not in properties:
         raise errors.missing_parameter("virtualMachineProfile")
     sku = dict(change.get("sku") or {"name": "Standard_D2s_v5"})
-    capacity = int(sku.pop("capacity", 0))
+    capacity = sku.pop("capacity", None) or 0
     zones = tuple(str(zone) for zone in change.get("zones") or ())
     flexible = properties.get("orchestrationMode") == "Flexible"
-    faults = int(properties.setdefault("platformFaultDomainCount", 1 if zones or flexible else 5))
+    faults = properties.setdefault("platformFaultDomainCount", 1 if zones or flexible else 5)
+    if not 1 <= faults <= MOST_FAULT_DOMAINS:
+        raise errors.bad_value("platformFaultDomainCount")
     body: dict[str, Any] = {
         name: change[name] for name in ("tags", "zones", "identity", "plan") if change.get(name) is not None
     }
@@ -112,6 +119,9 @@ def _created(call: Call) -> Reply:
         placement=Placement(call.names["name"], zones, fault_domains=faults, flexible=flexible),
     )
     scale_set.admit(scale_set.body, capacity)
+    if "identity" in body:
+        identity = identified(scale_set.id, {}, body["identity"])
+        scale_set.body = {**scale_set.body, "identity": identity}
     call.cloud.add(scale_set)
     operation = scale_set.begin("create")
     scale_set.scale(capacity, operation)

@@ -1,4 +1,4 @@
-"""The shape of an answer: a small language for saying what JSON looks like, and what differs from it.
+"""The likeness of an answer: a small language for saying what JSON looks like, and what differs from it.
 
 A type stands for its values, a pattern for the texts it matches, `...` for anything; a mapping names every
 field there is ("name?" for one that may be missing), `[shape]` is a list of one or more such, other lists are

@@ -1,22 +1,29 @@
 # Everything a contributor types. `make` alone lists it.
 PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
-READY  := $(VENV)/.ready
-LOCK   := --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
-          --custom-compile-command 'make lock'
+VENV    := .venv
+BIN     := $(VENV)/bin
+READY   := $(VENV)/.ready
+CLIENTS := .venv-clients
+LOCK    := --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
+           --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench lock image clean
+.PHONY: help demo test test-clients soak lint format bench lock image clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: $(READY) ## a simulated Azure fleet follows specs/ to the declared images, in under a minute
 	@$(BIN)/python -m demo
 
 test: $(READY) lint ## lint, types, and the whole suite
 	@$(BIN)/pytest -n auto
+
+test-clients: $(READY) $(CLIENTS)/.ready ## az, its SDK and azurerm, unmodified, on the simulator (slow)
+	@$(BIN)/pytest tests/clients
+
+soak: $(READY) ## a week of noise on the virtual clock, and a rollout of 1,000 instances (slow)
+	@SOAK_CYCLES=10000 $(BIN)/pytest tests/stories/test_soak.py
 
 lint: $(READY) ## ruff, mypy --strict, the schema and the example specs
 	@$(BIN)/ruff check .
@@ -37,14 +44,19 @@ lock: $(READY) ## resolve the locks anew, hashes and all: what runs, and what bu
 	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements.lock pyproject.toml
 	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-dev.lock --group dev \
 	    --constraint requirements.lock pyproject.toml
+	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-clients.lock tests/clients/requirements.in
 
 image: ## the container image
 	docker build -f deploy/Containerfile -t vmss-reconciler:$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' reconciler/__init__.py) .
 
 clean: ## remove what make made
-	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) $(CLIENTS) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 
 # The environment: made once, and again when the lock or the metadata changes.
 $(READY): requirements-dev.lock pyproject.toml .ci/environment
-	@.ci/environment $(PYTHON) $(VENV)
+	@.ci/environment $(PYTHON) $(VENV) requirements-dev.lock .
+	@touch $@
+
+$(CLIENTS)/.ready: requirements-clients.lock .ci/environment
+	@.ci/environment $(PYTHON) $(CLIENTS) requirements-clients.lock
 	@touch $@

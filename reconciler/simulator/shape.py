@@ -79,7 +79,7 @@ def require_shape(value: Any, shape: Any = SHAPE, path: str = "") -> None:
 def _require_part(value: dict[str, Any], name: str, shape: Any, path: str) -> None:
     plain = name.removesuffix("!")
     if shape is int and str(value.get(plain)).isdecimal():
-        value[plain] = int(value[plain])  # as text it is a number to Azure too: azurerm scales with "11"
+        value[plain] = int(value[plain])  # azurerm writes "11", and is said to work
     if value.get(plain) is not None:
         require_shape(value[plain], shape, f"{path}.{plain}" if path else plain)
     elif plain != name:

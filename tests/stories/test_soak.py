@@ -1,6 +1,7 @@
 """A long time of noise: autoscale, evictions, policies, sick instances, commits and other tools, for days on end.
 
-`make soak` runs 10,000 cycles (a week of sweeps); the suite a few hundred. Every run is the same for its seed.
+`make soak` runs 10,000 cycles (a week of sweeps) and a rollout of 1,000 instances; the suite a few hundred of each.
+Every run is the same for its seed.
 """
 
 import os
@@ -17,6 +18,7 @@ from reconciler.simulator.quota import Payer
 from tests.stories.world import BASE, NEW, OLD, SUBSCRIPTION, World, fleet, scale_set, spec
 
 CYCLES = int(os.environ.get("SOAK_CYCLES", "400"))
+LARGE = 1000 if CYCLES >= 10_000 else 200
 URN = ":".join(BASE.values())
 MINUTE = timedelta(minutes=1)
 
@@ -180,3 +182,12 @@ def test_days_of_noise() -> None:
     before = len(record.requests)
     world.rest(30 * MINUTE)
     assert {each.method for each in record.requests[before:]} == {"GET"}, "a settled fleet was written to"
+
+
+@pytest.mark.timeout(3600)
+def test_a_large_scale_set_is_rolled_placement_group_by_placement_group() -> None:
+    world = World(fleet(scale_set(capacity=LARGE), throttling=True), spec()).run(limit=timedelta(days=2))
+    assert world.lines() == {"web": f"UpToDate: all {LARGE} instances run {NEW}"}
+    assert world.azure.record.most_domains_away("web") == 1
+    assert world.requests().count("scaleSets.manualUpgrade") == LARGE // 100 * 5
+    assert all(each.status != 429 for each in world.azure.record.requests)

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from reconciler.rollout.decide import decide
+from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import (
     Availability,
     HealthSource,
@@ -106,3 +108,10 @@ def observed(**changes: Any) -> Observed:
         "availability": Availability(NEW, Verdict.AVAILABLE),
     }
     return Observed(**(values | changes))
+
+
+def decided(desired: ScaleSet, seen: Observed) -> Decision:
+    """What is decided, where nothing is left to be looked at."""
+    decision = decide(desired, seen)
+    assert isinstance(decision, Decision), f"still to be looked at: {decision}"
+    return decision

@@ -7,24 +7,18 @@ from typing import Any
 import pytest
 
 from reconciler.rollout.decide import decide
-from reconciler.rollout.decision import Decision, Look
+from reconciler.rollout.decision import Look
 from reconciler.rollout.observed import ABSENT, HealthSource, Observed, RollingUpgrade
 from reconciler.rollout.step import PatchModel, Tried, Upgrade
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.image import ManagedImage, PlatformImage, VhdImage
 from reconciler.spec.scale_set import By, Converge
-from tests.build import FIX, NEW, NOW, OLD, fleet, instance, model, observed, outdated, spec
+from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
 HOUR = timedelta(hours=1)
 SHOUTED = PlatformImage(NEW.publisher.upper(), NEW.offer.upper(), NEW.sku.upper(), NEW.version)
 # All on OLD while the model still is: nothing else is pending.
 CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
-
-
-def decided(desired: Any, seen: Any) -> Decision:
-    decision = decide(desired, seen)
-    assert isinstance(decision, Decision), f"still to be looked at: {decision}"
-    return decision
 
 
 @pytest.mark.parametrize(

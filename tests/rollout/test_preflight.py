@@ -1,27 +1,20 @@
 """Before the model is set: whether the image is there, which version is meant, and whether there is room."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from reconciler.rollout.decide import decide
-from reconciler.rollout.decision import Decision, Look
+from reconciler.rollout.decision import Look
 from reconciler.rollout.observed import Availability, Verdict
 from reconciler.rollout.step import PatchModel
 from reconciler.spec.image import GalleryImage, Image, PlatformImage, at_version
-from tests.build import NEW, OLD, fleet, instance, model, observed, outdated, spec
+from tests.build import NEW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
 LATEST = replace(NEW, version="latest")
 DRIFTED = model(image=OLD)
 CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
 GALLERY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/G/images/web/versions/"
-
-
-def decided(desired: Any, seen: Any) -> Decision:
-    decision = decide(desired, seen)
-    assert isinstance(decision, Decision), f"still to be looked at: {decision}"
-    return decision
 
 
 @pytest.mark.parametrize(

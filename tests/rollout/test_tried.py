@@ -8,7 +8,7 @@ from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.observed import Operation
 from reconciler.rollout.step import PatchModel, Tried, Upgrade
-from tests.build import NEW, NOW, OLD, fleet, instance, model, observed, outdated, spec
+from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
 TRIED = Tried(
     Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=1), "https://management.azure.com/operations/1"
@@ -47,8 +47,7 @@ def test_the_operation_is_asked_for_only_where_its_effect_does_not_show() -> Non
     ],
 )
 def test_what_became_of_it_is_said(operation: Operation, line: str) -> None:
-    decision = decide(spec(), observed(tried=TRIED, operation=operation))
-    assert isinstance(decision, Decision)
+    decision = decided(spec(), observed(tried=TRIED, operation=operation))
     assert (decision.line, decision.step) == (line, None)
     assert decision.survey is not None
     assert decision.survey.total == 10
@@ -62,9 +61,7 @@ def test_a_patch_that_failed_is_told_too() -> None:
         tried=tried,
         operation=Operation("Failed", "Conflict: no"),
     )
-    decision = decide(spec(), seen)
-    assert isinstance(decision, Decision)
-    assert decision.line == (
+    assert decided(spec(), seen).line == (
         "OperationFailed: Azure was asked at 08:59:00 for 24.04.202601140 in the model, and failed: Conflict: no; it "
         "is asked again after 09:04:00"
     )

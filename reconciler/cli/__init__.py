@@ -9,6 +9,8 @@ import logging
 import click
 
 from reconciler import __version__
+from reconciler.cli.adopt import adopt
+from reconciler.cli.check import check
 from reconciler.cli.plan import plan
 from reconciler.cli.run import run
 from reconciler.cli.simulate import simulate
@@ -27,5 +29,5 @@ def main() -> None:
     logging.getLogger().addHandler(logging.NullHandler())
 
 
-for _verb in (validate, plan, run, status, simulate):
+for _verb in (adopt, check, validate, plan, run, status, simulate):
     main.add_command(_verb)

@@ -5,14 +5,15 @@ A tick looks, decides, takes one step at most and returns; it never waits for Az
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute, Scope
-from reconciler.azure.failure import AzureFailure, Conflict
+from reconciler.azure.failure import AzureFailure, Conflict, Throttled
 from reconciler.daemon.attention import due, moved
 from reconciler.daemon.board import Board, Entry, Sweep
 from reconciler.daemon.outcome import Outcome, Standing, bug, decided, failed, rest_after
@@ -26,6 +27,7 @@ from reconciler.spec.scale_set import ScaleSet
 
 _log = logging.getLogger("reconciler")
 
+_PATIENCE = timedelta(minutes=1)  # for which a single pass waits where Azure asks to be left alone
 _ROLLING = {Standing.RECONCILING, Standing.FAILING}
 _LEVELS = {
     Standing.READY: logging.INFO,
@@ -50,6 +52,7 @@ class Reconciliation:
         *,
         list_by_resource_group: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.board = Board()
         self._by_group = list_by_resource_group
@@ -57,6 +60,7 @@ class Reconciliation:
         self._azure = azure
         self._settings = settings
         self._now = now
+        self._sleep = sleep
 
     def sweep(self) -> tuple[str, ...]:
         """Read the specs, list the fleet, and give the keys of the scale sets that are due for a tick."""
@@ -84,10 +88,24 @@ class Reconciliation:
         return self._attempt(key, act=True)
 
     def once(self, *, act: bool) -> Board:
-        """Sweep, and tick every scale set that is due; without `act` only decide. Returns the board."""
-        due_now = self.sweep()
-        with ThreadPoolExecutor(self._settings.workers) as pool:
-            list(pool.map(lambda key: self._attempt(key, act=act), due_now))
+        """Sweep, and tick every scale set that is due; without `act` only decide. Returns the board.
+
+        Azure lets us ask for a hundred or so at once; the others wait, as long as that is not for long.
+        """
+        left = self.sweep()
+        while left:
+            with ThreadPoolExecutor(self._settings.workers) as pool:
+                outcomes = list(pool.map(lambda key: self._attempt(key, act=act), left))
+            throttled = {
+                key: outcome.again or timedelta()
+                for key, outcome in zip(left, outcomes, strict=True)
+                if outcome and outcome.reason == Throttled.reason
+            }
+            rest = max(throttled.values(), default=timedelta())
+            if not throttled or len(throttled) == len(left) or rest > _PATIENCE:
+                break
+            self._sleep(rest.total_seconds())
+            left = tuple(throttled)
         return self.board
 
     def _attempt(self, key: str, *, act: bool) -> Outcome | None:

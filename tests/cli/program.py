@@ -57,9 +57,9 @@ class Azure:
 
 
 @contextmanager
-def azure(*scale_sets: Mapping[str, Any]) -> Iterator[Azure]:
+def azure(*scale_sets: Mapping[str, Any], **changes: Any) -> Iterator[Azure]:
     """A swift Azure with these scale sets; by default "web", of 3 in as many update domains."""
-    declared = fleet(*(scale_sets or (scale_set(capacity=3),)), timings=SWIFT)
+    declared = fleet(*(scale_sets or (scale_set(capacity=3),)), timings=SWIFT, **changes)
     simulator = Simulator.load(declared, WallClock())
     with simulator.serve() as server:
         yield Azure(simulator, server)

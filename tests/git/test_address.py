@@ -1,6 +1,5 @@
 """Which addresses, branches and paths are let at git, and how an address is shown."""
 
-import doctest
 from pathlib import Path
 
 import pytest
@@ -81,7 +80,3 @@ def test_a_message_loses_the_credentials_in_every_spelling(text: str) -> None:
 
 def test_a_token_that_stands_for_the_user_is_scrubbed_too() -> None:
     assert address.scrubbed("bad ghp_abc", "https://ghp_abc@h/r.git") == "bad ***"
-
-
-def test_the_examples_in_docstrings_are_true() -> None:
-    assert doctest.testmod(address).failed == 0

@@ -11,7 +11,23 @@ import pytest
 from reconciler.simulator.shape import SHAPE
 from tests.simulator.azure import SET, Azure
 
-NONSENSE: tuple[Any, ...] = (None, 0, 5, -1, 1.5, "x", "", True, [], {}, [None], [5], [{}], {"a": 1}, {"id": 5})
+NONSENSE: tuple[Any, ...] = (
+    None,
+    0,
+    5,
+    -1,
+    1.5,
+    "x",
+    "",
+    True,
+    [],
+    {},
+    [None],
+    [5],
+    [{}],
+    {"a": 1},
+    {"id": 5},
+)
 NEW_SET: Mapping[str, Any] = {
     "sku": {"name": "Standard_D2s_v5", "capacity": 1},
     "properties": {

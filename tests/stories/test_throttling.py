@@ -2,6 +2,10 @@
 
 from datetime import timedelta
 
+import pytest
+
+from reconciler.simulator import Throttled
+from reconciler.simulator.clock import MONDAY_MORNING
 from reconciler.simulator.quota import Payer
 from tests.stories.world import NEW, OLD, SUBSCRIPTION, World, fleet, scale_set, spec
 
@@ -44,3 +48,33 @@ def test_a_rollout_goes_on_while_looks_at_what_is_settled_wait() -> None:
     )
     assert "Throttled" not in world.reasons("web")
     assert refused(world) == []
+
+
+def test_a_single_pass_waits_for_what_azure_has_no_request_left_for() -> None:
+    names = [f"web-{number:04}" for number in range(400)]
+    sets = fleet(scale_set(count=400, capacity=1), throttling=True)
+    world = World(sets, *(spec(name, OLD) for name in names))
+    world.reconciliation.once(act=False)
+    assert set(world.lines().values()) == {f"UpToDate: all 1 instances run {OLD}"}
+    assert world.clock.now() - MONDAY_MORNING < timedelta(minutes=2)
+    assert refused(world) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "times"),
+    [
+        pytest.param(Throttled(timedelta(minutes=5)), 1, id="that Azure wants left alone for long"),
+        pytest.param(Throttled(timedelta(seconds=20)), None, id="of which nothing gets through"),
+    ],
+)
+def test_a_single_pass_gives_up_on_what(fault: Throttled, times: int | None) -> None:
+    world = World(
+        fleet(scale_set("a", capacity=1), scale_set("b", capacity=1)), spec("a", OLD), spec("b", OLD)
+    )
+    world.azure.faults.arm(
+        "scaleSets.instances", fault, times=times, when=lambda request: "/b/" in request.path
+    )
+    world.reconciliation.once(act=False)
+    assert world.lines()["a"].startswith("UpToDate")
+    assert world.lines()["b"].startswith("Throttled")
+    assert world.clock.now() - MONDAY_MORNING < timedelta(minutes=2)

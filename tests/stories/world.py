@@ -116,7 +116,13 @@ class World:
         session = Session(credential=Token(), transport=self.azure.transport(), now=self.clock.now)
         compute = self._compute(session)
         specs = Specs(self.source, self.clock.now)
-        self.reconciliation = Reconciliation(specs, compute, Settings(), now=self.clock.now)
+        self.reconciliation = Reconciliation(
+            specs,
+            compute,
+            Settings(),
+            now=self.clock.now,
+            sleep=lambda seconds: self.clock.advance(timedelta(seconds=seconds)),
+        )
         self._sweep_at = self.clock.now()
         self._follow_ups: dict[str, datetime] = {}
 

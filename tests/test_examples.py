@@ -1,6 +1,4 @@
-"""The examples in the simulator's docstrings are true."""
-
-from __future__ import annotations
+"""The examples in docstrings are true."""
 
 import doctest
 import importlib
@@ -8,10 +6,12 @@ import pkgutil
 
 import pytest
 
-import reconciler.simulator
+import reconciler
 
 MODULES = [
-    module.name for module in pkgutil.walk_packages(reconciler.simulator.__path__, "reconciler.simulator.")
+    module.name
+    for module in pkgutil.walk_packages(reconciler.__path__, "reconciler.")
+    if not module.name.endswith("__main__")
 ]
 
 

@@ -1,0 +1,51 @@
+"""Which scale sets there are: for whoever has no spec of them yet.
+
+Beside what a look gives, this keeps the names as Azure spells them, and leaves no row out without a word.
+"""
+
+from dataclasses import dataclass
+
+from azure.mgmt.core.tools import parse_resource_id
+
+from reconciler.azure import arm
+from reconciler.azure.budget import Charge
+from reconciler.azure.compute import Scope
+from reconciler.azure.session import Session, rows
+from reconciler.rollout.observed import Model
+from reconciler.spec.scale_set import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A scale set in Azure. `trouble` is why its row makes no sense, where there is no `model`."""
+
+    target: Target
+    model: Model | None
+    trouble: str = ""
+
+
+def inventory(session: Session, scope: Scope) -> tuple[Live, ...]:
+    """Every scale set of `scope`. Raises AzureFailure."""
+    path = f"{scope.path}/providers/Microsoft.Compute/virtualMachineScaleSets"
+    with session.call(Charge.HIGH_COST_GET, path) as client:
+        return tuple(map(live, rows(client, path)))
+
+
+def live(row: arm.Json) -> Live:
+    """A row of the list. Raises Garbled where it does not even name a scale set."""
+    target = _target(row)
+    try:
+        model = arm.model(row)
+    except arm.Garbled as error:
+        return Live(target, None, str(error))
+    return Live(target, model)
+
+
+def _target(row: arm.Json) -> Target:
+    """As Azure spells it; but lists of a subscription shout the resource group, which nobody else does."""
+    parts = parse_resource_id(str(row.get("id")))
+    if not {"subscription", "resource_group", "name"} <= parts.keys():
+        raise arm.Garbled("Azure sent a scale set without its id")
+    group = str(parts["resource_group"])
+    name = str(parts["name"])
+    return Target(str(parts["subscription"]), group.lower() if group.isupper() else group, name)

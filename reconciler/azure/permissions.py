@@ -1,0 +1,72 @@
+"""What the caller may do at a scope, as Azure puts it together from all role assignments there and above.
+
+    GET <scope>/providers/Microsoft.Authorization/permissions
+
+The form is that of the published api-version; no such answer is among the recorded traffic.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from azure.core.rest import HttpRequest
+
+from reconciler.azure.arm import Garbled, Json
+from reconciler.azure.budget import Charge
+from reconciler.azure.session import Session, got
+
+_VERSION = "2022-04-01"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One role's part: patterns of actions, `*` for any part of a name."""
+
+    actions: tuple[str, ...]
+    not_actions: tuple[str, ...] = ()
+
+    def covers(self, action: str) -> bool:
+        return _fits(action, self.actions) and not _fits(action, self.not_actions)
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """All grants together. What one role leaves out another may still give: NotActions deny nothing."""
+
+    grants: tuple[Grant, ...]
+
+    def allow(self, action: str) -> bool:
+        return any(grant.covers(action) for grant in self.grants)
+
+
+def permissions(session: Session, scope: str) -> Permissions:
+    """What the caller may do with the resource `scope`. Raises AzureFailure."""
+    path = f"{scope}/providers/Microsoft.Authorization/permissions"
+    with session.call(Charge.PERMISSIONS, scope) as client:
+        grants: list[Grant] = []
+        request = HttpRequest("GET", path, params={"api-version": _VERSION})
+        while True:
+            body = got(client, request)
+            grants += _grants(body)
+            if not body.get("nextLink"):
+                return Permissions(tuple(grants))
+            request = HttpRequest("GET", str(body["nextLink"]))
+
+
+def _grants(body: Json) -> list[Grant]:
+    rows = body.get("value")
+    if not isinstance(rows, list):
+        raise Garbled("Azure sent permissions without their rows")
+    return [Grant(_texts(row.get("actions")), _texts(row.get("notActions"))) for row in rows]
+
+
+def _texts(listed: Iterable[str] | None) -> tuple[str, ...]:
+    return tuple(map(str, listed or ()))
+
+
+def _fits(action: str, patterns: Iterable[str]) -> bool:
+    return any(re.fullmatch(_pattern(each), action, re.IGNORECASE) for each in patterns)
+
+
+def _pattern(text: str) -> str:
+    return ".*".join(map(re.escape, text.split("*")))

@@ -1,0 +1,63 @@
+"""The actions that the reconciler's role grants, by Azure's names: what it asks for, and for what.
+
+`deploy/role.json` is this list for Azure.
+"""
+
+import re
+from collections.abc import Mapping
+
+from reconciler.spec.image import (
+    CommunityGalleryImage,
+    GalleryImage,
+    Image,
+    ManagedImage,
+    PlatformImage,
+    SharedGalleryImage,
+    VhdImage,
+)
+
+_COMPUTE = "Microsoft.Compute"
+_SETS = f"{_COMPUTE}/virtualMachineScaleSets"
+
+# Of every scale set.
+ALWAYS = (
+    f"{_SETS}/read",
+    f"{_SETS}/write",
+    f"{_SETS}/manualUpgrade/action",
+    f"{_SETS}/rollingUpgrades/read",
+    f"{_SETS}/virtualMachines/read",
+    f"{_SETS}/virtualMachines/instanceView/read",
+    f"{_COMPUTE}/locations/operations/read",
+)
+# Of a Flexible one, whose instances are virtual machines of their own.
+FLEXIBLE = (
+    f"{_COMPUTE}/virtualMachines/read",
+    f"{_COMPUTE}/virtualMachines/instanceView/read",
+)
+# To look an image up before the model is set to it. Those of galleries and managed images Azure itself checks
+# too, when a PATCH refers to one.
+BY_IMAGE: Mapping[type[Image], tuple[str, ...]] = {
+    PlatformImage: (f"{_COMPUTE}/locations/publishers/artifacttypes/offers/skus/versions/read",),
+    CommunityGalleryImage: (f"{_COMPUTE}/locations/communityGalleries/images/versions/read",),
+    SharedGalleryImage: (f"{_COMPUTE}/locations/sharedGalleries/images/versions/read",),
+    GalleryImage: (f"{_COMPUTE}/galleries/images/read", f"{_COMPUTE}/galleries/images/versions/read"),
+    ManagedImage: (f"{_COMPUTE}/images/read",),
+    VhdImage: (),
+}
+ACTIONS = (*ALWAYS, *FLEXIBLE, *(action for actions in BY_IMAGE.values() for action in actions))
+
+
+def needed(image: Image, *, flexible: bool) -> tuple[str, ...]:
+    """What a rollout of `image` asks for, in the order of `ACTIONS`."""
+    return (*ALWAYS, *(FLEXIBLE if flexible else ()), *BY_IMAGE[type(image)])
+
+
+def home(image: Image) -> str:
+    """The resource that the image is to Azure: a role may be assigned there. "" for those of other people.
+
+    >>> home(GalleryImage("/subscriptions/S/.../galleries/g/images/web/versions/1.4.0"))
+    '/subscriptions/S/.../galleries/g/images/web'
+    """
+    if isinstance(image, GalleryImage | ManagedImage):
+        return re.split("/versions/", image.id, maxsplit=1, flags=re.IGNORECASE)[0]
+    return ""

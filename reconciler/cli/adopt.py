@@ -1,0 +1,164 @@
+"""`reconciler adopt`: a spec for each live scale set that has none, declaring the image it is on now."""
+
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import click
+
+from reconciler.azure.compute import Scope
+from reconciler.azure.failure import AzureFailure
+from reconciler.azure.inventory import Live, inventory
+from reconciler.azure.session import Session
+from reconciler.cli import adoption
+from reconciler.cli.adoption import Adopted, Result
+from reconciler.cli.options import arm_endpoint_option, session_at
+from reconciler.cli.table import count
+from reconciler.spec.declared import declare
+from reconciler.spec.files import is_hidden, is_spec, read_paths
+from reconciler.spec.scale_set import ScaleSet, Target
+from reconciler.spec.shape import fields
+
+
+class Part(click.ParamType[str]):
+    """A part of a target, of the form that specs demand."""
+
+    def __init__(self, field: str) -> None:
+        self.name = field
+        self._schema = fields("ScaleSet")["spec", "target", field]
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        is_one = re.search(self._schema["pattern"], value)
+        if not is_one or len(value) > self._schema.get("maxLength", len(value)):
+            self.fail(f"{value!r} {self._schema['patternErrorMessage']}", param, ctx)
+        return value
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option(
+    "--subscription",
+    "subscriptions",
+    type=Part("subscription"),
+    metavar="ID",
+    multiple=True,
+    required=True,
+    help="Where the scale sets are; may be given more than once.",
+)
+@click.option(
+    "--resource-group",
+    type=Part("resourceGroup"),
+    metavar="NAME",
+    help="Those of this resource group only; needs no role on the subscription.",
+)
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("specs"),
+    show_default=True,
+    help="The directory of specs.",
+)
+@arm_endpoint_option
+@click.pass_context
+def adopt(
+    ctx: click.Context,
+    *,
+    names: tuple[str, ...],
+    subscriptions: tuple[str, ...],
+    resource_group: str | None,
+    to: Path,
+    arm_endpoint: str,
+) -> None:
+    """Write a spec for each live scale set that has none.
+
+    NAMES are those of scale sets and may hold * and ?; by default all. Each spec declares the image that its
+    scale set is on now, so that nothing changes. Where a daemon would do anything all the same, or refuse,
+    the spec is suspended and says why. No file that is there is touched. Exit 0 when every scale set has a
+    spec, else 1.
+    """
+    existing = _existing(to)
+    session = session_at(ctx, arm_endpoint)
+    scopes = [Scope(each, resource_group) for each in dict.fromkeys(map(str.casefold, subscriptions))]
+    live, trouble = _listed(session, scopes)
+    if not trouble:
+        trouble = _missed(live, names)
+    chosen = [each for each in live if not names or _is_named(each.target, names)]
+    found = adoption.adopt(chosen, existing, to, session, by_group=resource_group is not None)
+    came = sorted(found, key=lambda each: each.target.key)
+    for each in came:
+        click.echo(f"{_label(each.target, several=len(scopes) > 1)}: {each.line}")
+    for line in trouble:
+        click.echo(f"error: {line}", err=True)
+    if came or not trouble:
+        click.echo(_summary(came))
+    if trouble or any(each.result is Result.LEFT_OUT for each in came):
+        sys.exit(1)
+
+
+def _existing(to: Path) -> tuple[ScaleSet, ...]:
+    """What is declared there. Mistakes end the command: what cannot be read may name any scale set."""
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(
+            f"{to} cannot be made: {error.strerror}; name another directory with --to"
+        ) from error
+    if not os.access(to, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
+        raise click.ClickException(f"{to} may not be written to; name another directory with --to")
+    if not any(_is_read(path.relative_to(to)) for path in to.rglob("*")):
+        return ()
+    files, unread = read_paths([to])
+    declared = declare(files)
+    problems = sorted({*unread, *declared.problems})
+    for problem in problems:
+        click.echo(f"error: {problem}", err=True)
+    if problems:
+        raise click.ClickException(f"nothing is adopted until the specs in {to} hold no mistake")
+    return declared.scale_sets
+
+
+def _is_read(path: Path) -> bool:
+    return is_spec(path.name) and not any(map(is_hidden, path.parts))
+
+
+def _listed(session: Session, scopes: Iterable[Scope]) -> tuple[list[Live], list[str]]:
+    """The scale sets of all scopes, and which of these could not be listed."""
+    live: dict[str, Live] = {}  # a list that changes while it is read may show one on two pages
+    trouble: list[str] = []
+    for scope in scopes:
+        try:
+            live |= {each.target.key: each for each in inventory(session, scope)}
+        except AzureFailure as failure:
+            trouble.append(f"{scope}: {failure}")
+    return list(live.values()), trouble
+
+
+def _missed(live: Sequence[Live], names: Iterable[str]) -> list[str]:
+    return [
+        f"no scale set is called {name}; correct it, or leave it out for all"
+        for name in names
+        if not any(_is_named(each.target, (name,)) for each in live)
+    ]
+
+
+def _is_named(target: Target, names: Iterable[str]) -> bool:
+    return any(fnmatchcase(target.name.casefold(), name.casefold()) for name in names)
+
+
+def _label(target: Target, *, several: bool) -> str:
+    within = f"{target.subscription}/" if several else ""
+    return f"{within}{target.resource_group}/{target.name}"
+
+
+def _summary(came: Sequence[Adopted]) -> str:
+    """
+    >>> _summary([Adopted(Target("S", "shop", "web"), Result.ADOPTED, "")])
+    '1 scale set: 1 adopted'
+    """
+    numbers = Counter(each.result for each in came)
+    counts = ", ".join(f"{numbers[each]} {each}" for each in Result if numbers[each])
+    return f"{count(len(came), 'scale set')}{f': {counts}' if counts else ''}"

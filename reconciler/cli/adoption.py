@@ -1,0 +1,113 @@
+"""What `reconciler adopt` writes: a spec for each scale set as it is, held against the daemon's own decision.
+
+A spec is proposed, looked at as the daemon would, and only then written: whole, or not at all.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from reconciler.azure.inventory import Live
+from reconciler.azure.session import Session
+from reconciler.cli.looks import look
+from reconciler.daemon.outcome import Outcome
+from reconciler.rollout.decision import Reason
+from reconciler.spec.declaration import plain, text
+from reconciler.spec.declared import declare
+from reconciler.spec.files import File, is_spec
+from reconciler.spec.image import at_version, follows_latest
+from reconciler.spec.naming import names
+from reconciler.spec.problem import Place
+from reconciler.spec.scale_set import ScaleSet, Target
+
+
+class Result(StrEnum):
+    """What came of a scale set."""
+
+    ADOPTED = "adopted"
+    SUSPENDED = "adopted suspended"
+    KNOWN = "there already"
+    LEFT_OUT = "not adopted"
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """One scale set, what came of it, and the line that says where or why."""
+
+    target: Target
+    result: Result
+    line: str
+
+
+def adopt(
+    live: Sequence[Live], existing: Iterable[ScaleSet], to: Path, session: Session, *, by_group: bool
+) -> Iterator[Adopted]:
+    """Write the specs of those scale sets that `existing` does not name. Yields what came of each."""
+    known = {each.target.key: each for each in existing}
+    for each in live:
+        if spec := known.get(each.target.key):
+            yield Adopted(each.target, Result.KNOWN, f"is in {spec.place.file} already")
+    new = [each for each in live if each.target.key not in known]
+    # Also what only a file is called, whatever it declares: none is written over.
+    taken = {spec.name for spec in known.values()}
+    taken |= {path.stem.casefold() for path in to.iterdir() if is_spec(path.name)}
+    called = names((each.target for each in new), taken)
+    proposed: list[ScaleSet] = []
+    for each in new:
+        spec_or_why = _proposed(each, called[each.target])
+        if isinstance(spec_or_why, ScaleSet):
+            proposed.append(spec_or_why)
+        else:
+            yield _left_out(each.target, spec_or_why)
+    for entry in look(proposed, session, by_group=by_group).entries:
+        if entry.outcome:
+            yield _written(entry.desired, entry.outcome, to)
+
+
+def _proposed(live: Live, name: str) -> ScaleSet | str:
+    """A spec of the scale set as it is, in which `validate` finds no mistake; or why there can be none."""
+    if live.model is None:
+        return live.trouble
+    if live.model.image is None:
+        return "its model has no image of a kind that is known here"
+    image = live.model.image
+    declared = at_version(image, "latest") if follows_latest(image) else image
+    spec = plain(name, live.target, declared, Place(""))
+    problems = declare([File("", text(spec).encode())]).problems
+    return "; ".join(f"{each.field} {each.message}" for each in problems) or spec
+
+
+def _written(spec: ScaleSet, outcome: Outcome, to: Path) -> Adopted:
+    """Write the file, suspended where the daemon would find anything to do or to say."""
+    if outcome.is_error or outcome.reason == Reason.NOT_FOUND:
+        return _left_out(spec.target, outcome.line)
+    path = to / f"{spec.name}.yaml"
+    settled = outcome.reason == Reason.UP_TO_DATE
+    why = f"adopted suspended: {outcome.line}"
+    try:
+        _write(path, text(spec) if settled else text(replace(spec, suspend=True), why))
+    except OSError as error:
+        return _left_out(spec.target, f"{path} cannot be written: {error.strerror}")
+    line = f"{path} declares {spec.image}"
+    if settled:
+        return Adopted(spec.target, Result.ADOPTED, line)
+    return Adopted(spec.target, Result.SUSPENDED, f"{line}, suspended: {outcome.line}")
+
+
+def _write(path: Path, content: str) -> None:
+    """All of the file or none of it, and never over another one."""
+    if os.path.lexists(path):
+        raise FileExistsError(0, "it is there already")
+    half = path.with_name(f".{path.name}.part")
+    try:
+        half.write_text(content, encoding="utf-8")
+        half.rename(path)
+    except OSError:
+        half.unlink(missing_ok=True)
+        raise
+
+
+def _left_out(target: Target, why: str) -> Adopted:
+    return Adopted(target, Result.LEFT_OUT, f"not adopted: {why}")

@@ -1,0 +1,31 @@
+"""`reconciler check`: whether the first rollout will work, before there is one. Changes nothing."""
+
+import dataclasses
+import json
+import sys
+
+import click
+
+from reconciler.cli.finding import Result
+from reconciler.cli.options import Fleet, fleet_options, output_option
+from reconciler.cli.readiness import readiness
+
+
+@click.command()
+@fleet_options
+@output_option
+def check(*, fleet: Fleet, output: str) -> None:
+    """Check whether the first rollout will work.
+
+    The specs, the identity, the network, the clock, and what the specs name: subscriptions, scale sets, and
+    the actions that the role must grant. Writes to nothing. Exit 1 when any of it fails.
+    """
+    found = []
+    for finding in readiness(fleet):
+        found.append(finding)
+        if output == "table":
+            click.echo(str(finding))
+    if output == "json":
+        click.echo(json.dumps([dataclasses.asdict(each) for each in found], indent=2))
+    if any(each.result is Result.FAIL for each in found):
+        sys.exit(1)

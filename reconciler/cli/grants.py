@@ -1,0 +1,84 @@
+"""What `reconciler check` finds out about the role: where each action that the specs need is granted."""
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from reconciler.azure.failure import AzureFailure, Refused, Throttled
+from reconciler.azure.permissions import Permissions, permissions
+from reconciler.azure.role import ACTIONS, BY_IMAGE, home, needed
+from reconciler.azure.session import Session
+from reconciler.cli.finding import Finding, Result, alike
+from reconciler.cli.table import count
+from reconciler.daemon.board import Entry
+from reconciler.rollout.wording import listed
+
+_WORKERS = 16
+# Azure lets a caller read some 25 times a second: so many workers keep within it, resting a second each time.
+_REST = timedelta(seconds=1)
+_PATIENCE = timedelta(minutes=1)
+_TRIES = 60
+
+
+def grants(entries: Sequence[Entry], session: Session) -> Iterator[Finding]:
+    """A finding for each action, and for what Azure does not tell."""
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        looks = tuple(zip(entries, pool.map(lambda each: _missing(each, session), entries), strict=True))
+    read = [(entry, missing) for entry, missing in looks if not isinstance(missing, AzureFailure)]
+    for action in ACTIONS:
+        asked = [
+            (entry.desired.name, action in missing) for entry, missing in read if action in _needed(entry)
+        ]
+        if lacking := [name for name, lacks in asked if lacks]:
+            found = f"not granted on {listed(lacking)}; assign a role that has it, as deploy/role.json does"
+            yield Finding("role", Result.FAIL, action, found)
+        elif asked:
+            yield Finding("role", Result.OK, action, f"granted on {count(len(asked), 'scale set')}")
+    yield from alike(
+        "role",
+        (
+            (entry.desired.name, *_untold(failure))
+            for entry, failure in looks
+            if isinstance(failure, AzureFailure)
+        ),
+    )
+
+
+def _untold(failure: AzureFailure) -> tuple[Result, str]:
+    """Not being let see one's permissions is no proof of having none."""
+    result = Result.SKIPPED if isinstance(failure, Refused | Throttled) else Result.FAIL
+    return result, f"what is granted cannot be read: {failure}"
+
+
+def _needed(entry: Entry) -> tuple[str, ...]:
+    return needed(entry.desired.image, flexible=entry.listed is not None and entry.listed.is_flexible)
+
+
+def _missing(entry: Entry, session: Session) -> frozenset[str] | AzureFailure:
+    """The actions that are granted neither on the scale set nor, where they are about its image, on that."""
+    image = entry.desired.image
+    try:
+        allowed = _asked(session, entry.desired.target.id)
+    except AzureFailure as failure:
+        return failure
+    missing = frozenset(each for each in _needed(entry) if not allowed.allow(each))
+    if not home(image) or missing.isdisjoint(BY_IMAGE[type(image)]):
+        return missing
+    try:
+        allowed = _asked(session, home(image))
+    except AzureFailure:
+        return missing
+    return missing - {each for each in BY_IMAGE[type(image)] if allowed.allow(each)}
+
+
+def _asked(session: Session, scope: str) -> Permissions:
+    """The permissions at `scope`, as soon as the budget of requests lets us ask."""
+    for _ in range(_TRIES):
+        try:
+            return permissions(session, scope)
+        except Throttled as throttled:
+            if throttled.retry_after > _PATIENCE:
+                raise
+            time.sleep(max(throttled.retry_after, _REST).total_seconds())
+    return permissions(session, scope)

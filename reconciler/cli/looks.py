@@ -1,0 +1,40 @@
+"""A look at declared scale sets, such as a daemon takes before each step, without the step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reconciler.azure.session import Session
+from reconciler.cli.options import Fleet
+from reconciler.daemon.board import Entry
+from reconciler.daemon.specs import Reading, Specs
+from reconciler.spec.declaration import text
+from reconciler.spec.files import File
+from reconciler.spec.scale_set import ScaleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What a daemon knows of each scale set then, and which lists it could not read."""
+
+    entries: tuple[Entry, ...]
+    trouble: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """A source of scale sets that need stand in no directory."""
+
+    scale_sets: Sequence[ScaleSet]
+
+    def read(self) -> Reading:
+        files = (File(f"{each.name}.yaml", text(each).encode()) for each in self.scale_sets)
+        return Reading("", "", tuple(files), ())
+
+    def last(self) -> None:
+        return None
+
+
+def look(scale_sets: Sequence[ScaleSet], session: Session, *, by_group: bool) -> Looks:
+    """Look at all of them, by name. Names and targets must be unique, as `validate` has it."""
+    board = Fleet(Specs(_Declared(scale_sets)), session, by_group).reconciliation().once(act=False)
+    return Looks(board.entries(), board.last_sweep.trouble if board.last_sweep else ())

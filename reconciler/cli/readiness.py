@@ -1,0 +1,124 @@
+"""What `reconciler check` finds out: whether the first rollout will work, one thing after the other.
+
+Each check goes on where it can. What a rollout of a scale set would meet is not asked in a second way: it is
+the daemon's own look and decision, without the step.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from reconciler.azure import network
+from reconciler.azure.compute import Scope
+from reconciler.azure.failure import AzureFailure
+from reconciler.azure.identity import identity
+from reconciler.azure.session import Session
+from reconciler.cli.finding import Finding, Result, alike
+from reconciler.cli.grants import grants
+from reconciler.cli.looks import look
+from reconciler.cli.options import Fleet
+from reconciler.cli.table import count
+from reconciler.daemon.board import Entry
+from reconciler.daemon.outcome import Outcome, Standing
+from reconciler.daemon.specs import Specs
+from reconciler.rollout.decision import Reason
+from reconciler.spec.duration import written
+
+_MOST_SKEW = timedelta(minutes=5)  # beyond it a token is taken for one of the past or of the future
+
+
+def readiness(fleet: Fleet) -> Iterator[Finding]:
+    """Every check, in the order in which one rests on the other."""
+    fleet.specs.refresh()
+    yield from _specs(fleet.specs)
+    who = _identity(fleet.session)
+    yield who
+    reached, clock = _network(fleet.session)
+    yield from (reached, clock)
+    missing = [] if fleet.specs.scale_sets else ["specs"]
+    missing += [each.check for each in (who, reached) if each.result is Result.FAIL]
+    if missing:
+        for check in ("subscription", "scale set", "role"):
+            yield _skipped(check, *missing)
+        return
+    looks = look(fleet.specs.scale_sets, fleet.session, by_group=fleet.list_by_resource_group)
+    active = [each for each in looks.entries if not each.desired.suspend]
+    yield from _subscriptions(active, fleet, looks.trouble)
+    outcomes = [(each.desired.name, each.outcome) for each in looks.entries]
+    yield from alike("scale set", ((name, *_standing(outcome)) for name, outcome in outcomes if outcome))
+    yield from grants([each for each in active if _is_there(each)], fleet.session)
+
+
+def clock(ahead: timedelta) -> Finding:
+    """`ahead` is how far this machine is before Azure."""
+    skew = f"this machine is {written(abs(ahead))} {'ahead of' if ahead > timedelta(0) else 'behind'} Azure"
+    if abs(ahead) <= _MOST_SKEW:
+        return Finding("clock", Result.OK, "", skew)
+    return Finding("clock", Result.FAIL, "", f"{skew}, which then refuses its tokens; let NTP set the clock")
+
+
+def _skipped(check: str, *missing: str) -> Finding:
+    return Finding(check, Result.SKIPPED, "", f"needs {' and '.join(missing)}: mend that first")
+
+
+def _specs(specs: Specs) -> Iterator[Finding]:
+    for line in specs.trouble:
+        yield Finding("specs", Result.FAIL, "", line)
+    if specs.scale_sets:
+        yield Finding("specs", Result.OK, "", f"{count(len(specs.scale_sets), 'scale set')} in {specs}")
+    elif not specs.trouble:
+        found = "no scale set is declared; write a spec, or let `reconciler adopt` write what is there"
+        yield Finding("specs", Result.FAIL, "", found)
+
+
+def _identity(session: Session) -> Finding:
+    try:
+        return Finding("identity", Result.OK, "", str(identity(session)))
+    except AzureFailure as failure:
+        return Finding("identity", Result.FAIL, "", str(failure))
+
+
+def _network(session: Session) -> tuple[Finding, Finding]:
+    """Whether Azure Resource Manager answers, and whether it has the same time as this machine."""
+    try:
+        answer = network.answer(session.endpoint)
+    except AzureFailure as failure:
+        return Finding("network", Result.FAIL, session.endpoint, str(failure)), _skipped("clock", "network")
+    reached = Finding("network", Result.OK, session.endpoint, "Azure Resource Manager answers over TLS")
+    if answer.date is None:
+        return reached, Finding("clock", Result.SKIPPED, "", "the answer does not say what time it is")
+    return reached, clock(session.now() - answer.date)
+
+
+def _subscriptions(entries: Sequence[Entry], fleet: Fleet, trouble: Sequence[str]) -> Iterator[Finding]:
+    """Whether each list that a sweep begins with can be read."""
+    for scope in sorted({_scope(each, fleet) for each in entries}, key=str):
+        about = str(scope).removeprefix("subscription ")
+        said = [line.removeprefix(f"{scope}: ") for line in trouble if line.startswith(f"{scope}: ")]
+        if said:
+            yield Finding("subscription", Result.FAIL, about, *said)
+        else:
+            yield Finding("subscription", Result.OK, about, "its scale sets can be listed")
+
+
+def _scope(entry: Entry, fleet: Fleet) -> Scope:
+    """The list that a sweep finds this scale set in."""
+    target = entry.desired.target
+    group = target.resource_group.casefold() if fleet.list_by_resource_group else None
+    return Scope(target.subscription.casefold(), group)
+
+
+def _standing(outcome: Outcome) -> tuple[Result, str]:
+    """Whether anything holds a rollout up, and what."""
+    match outcome.standing:
+        case Standing.SUSPENDED:
+            return Result.SKIPPED, outcome.line
+        case Standing.STALLED | Standing.FAILING:
+            return Result.FAIL, outcome.line
+        case _ if outcome.is_error:  # throttled, or changed under the look
+            return Result.SKIPPED, outcome.line
+        case _:
+            return Result.OK, f"{outcome.reason}: nothing holds a rollout up"
+
+
+def _is_there(entry: Entry) -> bool:
+    return entry.outcome is not None and entry.outcome.reason != Reason.NOT_FOUND

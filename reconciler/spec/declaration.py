@@ -1,0 +1,118 @@
+"""A scale set as the text of a spec file: what `declare` reads, the other way round.
+
+Written like the examples, and only what differs from the defaults of the schema.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reconciler.spec import conversion
+from reconciler.spec.amount import Amount, Count
+from reconciler.spec.document import Document
+from reconciler.spec.duration import written
+from reconciler.spec.field import Field
+from reconciler.spec.image import Image, PlatformImage, VhdImage
+from reconciler.spec.problem import Place
+from reconciler.spec.scalar import atom
+from reconciler.spec.scale_set import ScaleSet, Target
+from reconciler.spec.shape import API_VERSION, fields
+from reconciler.spec.wording import printable
+
+_EDITORS = "# yaml-language-server: $schema=../schemas/scale-set.schema.json"
+_PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./()%-]*(?:://[A-Za-z0-9_./()%-]+)?")
+
+
+def plain(name: str, target: Target, image: Image, place: Place) -> ScaleSet:
+    """The scale set that a spec declares which says no more than this."""
+    value: Any = {"metadata": {"name": name}, "spec": {"target": _target(target), "image": {}}}
+    return conversion.scale_set(Document(value, {}, {(): place}, {}), image)
+
+
+def text(scale_set: ScaleSet, why_suspended: str = "") -> str:
+    """The file that declares `scale_set`. `why_suspended` becomes a comment above `suspend: true`."""
+    lines = list(_lines(_without_defaults(_document(scale_set), ())))
+    if why_suspended:
+        lines.insert(-1, f"  # {printable(' '.join(why_suspended.split()))}")
+    return "\n".join((_EDITORS, *lines, ""))
+
+
+def _document(scale_set: ScaleSet) -> dict[str, Any]:
+    """Every field, in the order of the examples; `suspend` is the last."""
+    rollout = scale_set.rollout
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ScaleSet",
+        "metadata": {"name": scale_set.name, "labels": dict(scale_set.labels)},
+        "spec": {
+            "target": _target(scale_set.target),
+            "image": {scale_set.image.kind: _image(scale_set.image)},
+            "rollout": {
+                "by": str(rollout.by),
+                "maxBatch": _amount(rollout.max_batch),
+                "converge": str(rollout.converge),
+            },
+            "health": {"timeout": written(scale_set.health.timeout)},
+            "interval": written(scale_set.interval),
+            "suspend": scale_set.suspend,
+        },
+    }
+
+
+def _target(target: Target) -> dict[str, str]:
+    return {
+        "subscription": target.subscription,
+        "resourceGroup": target.resource_group,
+        "name": target.name,
+    }
+
+
+def _image(image: Image) -> dict[str, str]:
+    match image:
+        case PlatformImage():
+            return {
+                "publisher": image.publisher,
+                "offer": image.offer,
+                "sku": image.sku,
+                "version": image.version,
+            }
+        case VhdImage(uri=uri):
+            return {"uri": uri}
+        case _:
+            return {"id": image.id}
+
+
+def _amount(amount: Amount) -> int | str:
+    return amount.instances if isinstance(amount, Count) else str(amount)
+
+
+def _without_defaults(value: dict[str, Any], at: Field) -> dict[str, Any]:
+    known = fields("ScaleSet")
+    kept: dict[str, Any] = {}
+    for name, below in value.items():
+        field = (*at, name)
+        bare = _without_defaults(below, field) if isinstance(below, dict) else below
+        schema = known.get(field, {})
+        if "default" not in schema or bare != schema["default"]:
+            kept[name] = bare
+    return kept
+
+
+def _lines(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    for name, below in value.items():
+        if isinstance(below, dict):
+            yield f"{indent}{_scalar(name)}:"
+            yield from _lines(below, f"{indent}  ")
+        else:
+            yield f"{indent}{_scalar(name)}: {_scalar(below)}"
+
+
+def _scalar(value: str | int) -> str:
+    """A value as YAML, quoted wherever some reader might take it for anything else than this text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    sure = _PLAIN.fullmatch(value) and atom(value) == value and not value.replace(".", "").isdecimal()
+    return value if sure else json.dumps(value, ensure_ascii=not value.isprintable())

@@ -1,0 +1,60 @@
+"""Names for new specs: the scale set's own, and as much more of where it is as keeps it from clashing."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from reconciler.spec.scale_set import Target
+from reconciler.spec.shape import fields
+
+_LONGEST = int(fields("ScaleSet")["metadata", "name"]["maxLength"])
+
+
+def names(targets: Iterable[Target], taken: Collection[str]) -> dict[Target, str]:
+    """A name for each of the targets, no two alike and none of `taken`; as short as will do.
+
+    >>> names([Target("S", "shop", "web"), Target("S", "Blog", "web"), Target("S", "shop", "API_1")], ["a"])
+    {Target(subscription='S', resource_group='shop', name='API_1'): 'api-1',\
+ Target(subscription='S', resource_group='shop', name='web'): 'shop-web',\
+ Target(subscription='S', resource_group='Blog', name='web'): 'blog-web'}
+    """
+    found: dict[Target, str] = {}
+    used = set(taken)
+    left: Sequence[Target] = tuple(targets)
+    for form in _FORMS:
+        wanted = Counter(map(form, left))
+        fitting = [each for each in left if wanted[form(each)] == 1 and form(each) not in used | {""}]
+        found |= {each: form(each) for each in fitting}
+        used |= {form(each) for each in fitting}
+        left = [each for each in left if each not in found]
+    return found
+
+
+def _joined(*parts: str) -> str:
+    """The parts as one name; "" where nothing is left of them, or it is too long."""
+    words = _words(*parts)
+    return words if len(words) <= _LONGEST else ""
+
+
+def _marked(target: Target) -> str:
+    """A name that is unique whatever else there is, for what is too long or too odd for any other."""
+    digest = hashlib.sha256(target.key.encode()).hexdigest()[:12]
+    return _words(_words(target.name)[: _LONGEST - len(digest) - 1], digest)
+
+
+def _words(*parts: str) -> str:
+    """What a name may hold of the parts.
+
+    >>> _words("Shop", "api_1.(x)")
+    'shop-api-1-x'
+    """
+    return "-".join(word for part in parts for word in re.findall("[a-z0-9]+", part.casefold()))
+
+
+_FORMS: tuple[Callable[[Target], str], ...] = (
+    lambda target: _joined(target.name),
+    lambda target: _joined(target.resource_group, target.name),
+    lambda target: _joined(target.subscription[:8], target.resource_group, target.name),
+    _marked,
+)

@@ -1,0 +1,111 @@
+"""What may be done, and by which action; the rules are those of Azure's role definitions."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reconciler.azure.failure import Conflict
+from reconciler.azure.permissions import Grant, Permissions, permissions
+from reconciler.azure.role import ACTIONS, ALWAYS, FLEXIBLE, home, needed
+from reconciler.azure.session import Session
+from reconciler.simulator import Simulator, VirtualClock
+from reconciler.spec.image import GalleryImage, Image, ManagedImage, PlatformImage, VhdImage
+from tests.azure.conftest import TARGET
+from tests.build import NEW, SUBSCRIPTION
+from tests.stories.world import fleet, scale_set
+from tests.token import Token
+
+READ, WRITE = (
+    "Microsoft.Compute/virtualMachineScaleSets/read",
+    "Microsoft.Compute/virtualMachineScaleSets/write",
+)
+OWN = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute"
+CART = f"{OWN}/galleries/shop/images/cart"
+
+
+@pytest.mark.parametrize(
+    "grants, action, allowed",
+    [
+        pytest.param([Grant(("*",))], WRITE, True, id="everything"),
+        pytest.param([Grant((WRITE,))], WRITE, True, id="by name"),
+        pytest.param([Grant((WRITE.upper(),))], WRITE, True, id="case does not count"),
+        pytest.param([Grant((READ,))], WRITE, False, id="another one"),
+        pytest.param([], READ, False, id="no role at all"),
+        pytest.param([Grant(("*/read",))], READ, True, id="a star across slashes"),
+        pytest.param([Grant(("*/read",))], WRITE, False, id="a star with another end"),
+        pytest.param([Grant(("Microsoft.Compute/*/write",))], WRITE, True, id="a star in the middle"),
+        pytest.param(
+            [Grant(("MicrosoftXCompute/*",))], WRITE, False, id="other signs than the star mean themselves"
+        ),
+        pytest.param([Grant(("Microsoft.Compute/virtualMachineScaleSets",))], WRITE, False, id="a beginning"),
+        pytest.param([Grant(("*",), (WRITE,))], WRITE, False, id="one that a role leaves out"),
+        pytest.param([Grant(("*",), ("*/write",))], READ, True, id="one that it does not leave out"),
+        pytest.param(
+            [Grant(("*",), ("*/write",)), Grant((WRITE,))],
+            WRITE,
+            True,
+            id="what one role leaves out another may give",
+        ),
+    ],
+)
+def test_an_action_is_granted(grants: list[Grant], action: str, allowed: bool) -> None:
+    assert Permissions(tuple(grants)).allow(action) is allowed
+
+
+def test_the_permissions_of_a_scale_set_are_those_that_azure_tells() -> None:
+    declared = fleet(scale_set(), permissions={"actions": ["*/read"], "notActions": ["Microsoft.Network/*"]})
+    clock = VirtualClock()
+    azure = Simulator.load(declared, clock)
+    session = Session(credential=Token(), transport=azure.transport(), now=clock.now)
+    assert permissions(session, TARGET.id) == Permissions((Grant(("*/read",), ("Microsoft.Network/*",)),))
+    (exchange,) = azure.record.requests
+    assert exchange.path == f"{TARGET.id}/providers/Microsoft.Authorization/permissions"
+    assert exchange.query == {"api-version": "2022-04-01"}
+    with pytest.raises(Conflict, match="ResourceNotFound"):
+        permissions(session, TARGET.id + "-2")
+
+
+@pytest.mark.parametrize(
+    "image, flexible, more",
+    [
+        pytest.param(
+            NEW,
+            False,
+            ["Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read"],
+            id="the catalogue of the Marketplace",
+        ),
+        pytest.param(
+            GalleryImage(f"{CART}/versions/1.4.0"),
+            False,
+            ["Microsoft.Compute/galleries/images/read", "Microsoft.Compute/galleries/images/versions/read"],
+            id="a gallery and its versions",
+        ),
+        pytest.param(VhdImage("https://a.blob.core.windows.net/b/c.vhd"), False, [], id="nothing for a VHD"),
+        pytest.param(
+            VhdImage("https://a.blob.core.windows.net/b/c.vhd"),
+            True,
+            list(FLEXIBLE),
+            id="machines where flexible",
+        ),
+    ],
+)
+def test_a_rollout_needs(image: Image, flexible: bool, more: list[str]) -> None:
+    assert needed(image, flexible=flexible) == (*ALWAYS, *more)
+
+
+def test_the_role_that_is_deployed_grants_every_action_and_no_other() -> None:
+    role = json.loads((Path(__file__).parents[2] / "deploy" / "role.json").read_text())
+    assert sorted(role["Actions"]) == sorted(ACTIONS)
+
+
+@pytest.mark.parametrize(
+    "image, scope",
+    [
+        pytest.param(GalleryImage(f"{CART}/Versions/latest"), CART, id="a gallery's by its definition"),
+        pytest.param(ManagedImage(f"{OWN}/images/base"), f"{OWN}/images/base", id="a managed one itself"),
+        pytest.param(PlatformImage("a", "b", "c", "1.2.3"), "", id="none of the Marketplace's"),
+    ],
+)
+def test_a_role_may_be_assigned_at_the_image(image: Image, scope: str) -> None:
+    assert home(image) == scope

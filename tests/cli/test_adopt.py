@@ -1,0 +1,298 @@
+"""`reconciler adopt`: what it writes, what it leaves alone, and that nothing changes by it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from reconciler.cli import main
+from tests.cli.program import Azure, Ended, azure, reconciler, until, write_specs
+from tests.stories.world import BASE, NEW, OLD, SUBSCRIPTION, platform, scale_set, spec
+
+OTHER = "22222222-2222-2222-2222-222222222222"
+URN = ":".join(BASE.values())
+CART = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute/galleries/shop/images/cart"
+AUTOMATIC = (
+    "NotManualMode: the upgrade mode is Automatic: Azure itself would upgrade instances as soon as the model "
+    "changes; set upgradePolicy.mode to Manual"
+)
+MIXED = f"Upgrading: update domain 1: upgrading 1 instance to {OLD} (mixed_1); 1 of 2 up to date"
+LATEST = f"ModelDrift: the model is on latest; setting its image to {NEW}"
+WEB = f"""\
+# yaml-language-server: $schema=../schemas/scale-set.schema.json
+apiVersion: reconciler/v1alpha1
+kind: ScaleSet
+metadata:
+  name: shop-web
+spec:
+  target:
+    subscription: {SUBSCRIPTION}
+    resourceGroup: shop
+    name: web
+  image:
+    platform:
+      publisher: Canonical
+      offer: ubuntu-24_04-lts
+      sku: server
+      version: "{OLD}"
+"""
+ALL = [
+    f"blog/web: specs/blog-web.yaml declares {URN}:{OLD}",
+    f"shop/Batch_1: specs/batch-1.yaml declares {URN}:{OLD}, suspended: {AUTOMATIC}",
+    f"shop/cart: specs/cart.yaml declares {CART}/versions/latest, suspended: ModelDrift: the model is on "
+    "cart/latest; setting its image to cart/1.4.0",
+    f"shop/mixed: specs/mixed.yaml declares {URN}:{OLD}, suspended: {MIXED}",
+    f"shop/newest: specs/newest.yaml declares {URN}:latest, suspended: {LATEST}",
+    f"shop/web: specs/shop-web.yaml declares {URN}:{OLD}",
+]
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Azure]:
+    """One of each: as it should be, of a name that another has, and all that a daemon would not leave alone."""
+    with azure(
+        scale_set("web", capacity=2),
+        scale_set("web", capacity=2, resourceGroup="blog"),
+        scale_set("Batch_1", capacity=2, mode="Automatic"),
+        scale_set("newest", capacity=2, image=platform("latest")),
+        scale_set("mixed", capacity=2, instanceStates=[{"id": "1", "image": platform(NEW)}]),
+        scale_set("cart", capacity=1, image={"id": CART}),
+        images={
+            "platform": [{**BASE, "versions": [OLD, NEW]}],
+            "ids": [f"{CART}/versions/{version}" for version in ("1.3.0", "1.4.0")],
+        },
+    ) as served:
+        yield served
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def adopt(served: Azure, *options: object, subscription: str = SUBSCRIPTION) -> Ended:
+    line = ["adopt", "--subscription", subscription, *map(str, options)]
+    done = CliRunner(env=served.environment).invoke(main, line, catch_exceptions=False)
+    return Ended(done.exit_code, done.stdout.splitlines(), done.stderr.splitlines())
+
+
+def test_every_scale_set_gets_a_spec_under_which_nothing_changes(fleet: Azure, tmp_path: Path) -> None:
+    env = fleet.environment
+    done = reconciler("adopt", "--subscription", SUBSCRIPTION, env=env, cwd=tmp_path)
+    assert done == Ended(0, [*ALL, "6 scale sets: 2 adopted, 4 adopted suspended"], [])
+    assert (tmp_path / "specs" / "shop-web.yaml").read_text() == WEB
+    assert (tmp_path / "specs" / "newest.yaml").read_text().splitlines()[-4:] == [
+        "      sku: server",
+        "      version: latest",
+        f"  # adopted suspended: {LATEST}",
+        "  suspend: true",
+    ]
+    assert reconciler("validate", env=env, cwd=tmp_path).out == ["6 scale sets in 6 files: no mistakes"]
+    planned = reconciler("plan", "--detailed-exitcode", env=env, cwd=tmp_path)
+    assert (planned.code, planned.out[-1]) == (0, "0 to change, 6 not (4 Suspended, 2 UpToDate)")
+    assert fleet.writes() == 0
+
+
+@pytest.mark.usefixtures("here")
+def test_a_second_time_there_is_nothing_left_to_do(fleet: Azure) -> None:
+    adopt(fleet)
+    before = {path: path.read_bytes() for path in Path("specs").iterdir()}
+    done = adopt(fleet)
+    assert (done.code, done.err) == (0, [])
+    assert done.out[0] == "blog/web: is in specs/blog-web.yaml already"
+    assert done.out[-1] == "6 scale sets: 6 there already"
+    assert {path: path.read_bytes() for path in Path("specs").iterdir()} == before
+
+
+def test_what_another_spec_names_is_left_out_however_it_is_written(fleet: Azure, here: Path) -> None:
+    target = {"subscription": SUBSCRIPTION.upper(), "resourceGroup": "SHOP", "name": "WEB"}
+    write_specs(here / "specs" / "front", spec("mine", target=target))
+    assert adopt(fleet, "web") == Ended(
+        0,
+        [
+            f"blog/web: specs/web.yaml declares {URN}:{OLD}",
+            "shop/web: is in specs/front/mine.yaml already",
+            "2 scale sets: 1 adopted, 1 there already",
+        ],
+        [],
+    )
+
+
+@pytest.mark.parametrize(
+    "options, expected",
+    [
+        pytest.param(["MI*", "?artx"], ["shop/mixed"], id="names by pattern, without regard to case"),
+        pytest.param(["--resource-group", "BLOG"], ["blog/web"], id="a resource group"),
+        pytest.param(["--to", "a/b", "cart"], ["shop/cart"], id="a directory that is made"),
+    ],
+)
+@pytest.mark.usefixtures("here")
+def test_only_what_is_asked_for_is_adopted(fleet: Azure, options: list[str], expected: list[str]) -> None:
+    done = adopt(fleet, *options)
+    assert [line.partition(": ")[0].casefold() for line in done.out[:-1]] == expected
+
+
+def test_a_file_that_is_there_is_never_written_over(fleet: Azure, here: Path) -> None:
+    specs = write_specs(here / "specs", spec("cart", target=spec("elsewhere")["spec"]["target"]))
+    image = {"apiVersion": "reconciler/v1alpha1", "kind": "Image", "spec": platform(OLD)}
+    write_specs(specs, image | {"metadata": {"name": "mixed"}})
+    before = {path: path.read_text() for path in specs.iterdir()}
+    done = adopt(fleet, "cart", "mixed", "newest")
+    assert [line.split()[1] for line in done.out[:-1]] == [
+        "specs/shop-cart.yaml",
+        "specs/shop-mixed.yaml",
+        "specs/newest.yaml",
+    ]
+    assert before == {path: path.read_text() for path in before}
+
+
+@pytest.mark.usefixtures("here")
+def test_scale_sets_of_one_name_in_two_subscriptions_are_told_apart() -> None:
+    with azure(scale_set(capacity=1), scale_set(capacity=1, subscription=OTHER)) as served:
+        done = adopt(served, "--subscription", OTHER, "--subscription", SUBSCRIPTION)
+    assert done.out == [
+        f"{SUBSCRIPTION}/shop/web: specs/11111111-shop-web.yaml declares {URN}:{OLD}",
+        f"{OTHER}/shop/web: specs/22222222-shop-web.yaml declares {URN}:{OLD}",
+        "2 scale sets: 2 adopted",
+    ]
+
+
+@pytest.mark.parametrize(
+    "subscription, options, expected",
+    [
+        pytest.param(
+            OTHER,
+            ["--subscription", SUBSCRIPTION, "--resource-group", "blog"],
+            Ended(
+                1,
+                [
+                    f"{SUBSCRIPTION}/blog/web: specs/web.yaml declares {URN}:{OLD}",
+                    "1 scale set: 1 adopted",
+                ],
+                [
+                    f"error: subscription {OTHER}, resource group blog: SubscriptionNotFound: The subscription "
+                    f"'{OTHER}' could not be found."
+                ],
+            ),
+            id="a list that fails, and the others all the same",
+        ),
+        pytest.param(
+            SUBSCRIPTION,
+            ["cat", "blog*"],
+            Ended(
+                1,
+                [],
+                [
+                    "error: no scale set is called cat; correct it, or leave it out for all",
+                    "error: no scale set is called blog*; correct it, or leave it out for all",
+                ],
+            ),
+            id="names of nothing",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("here")
+def test_what_is_not_there_is_said(
+    fleet: Azure, subscription: str, options: list[str], expected: Ended
+) -> None:
+    assert adopt(fleet, *options, subscription=subscription) == expected
+
+
+@pytest.mark.usefixtures("here")
+def test_an_empty_subscription_is_no_mistake() -> None:
+    with azure() as served:
+        served.simulator.scale_set("web").delete()
+        until(lambda: adopt(served) == Ended(0, ["0 scale sets"], []))
+
+
+def test_one_that_cannot_be_looked_at_does_not_keep_the_others_from_it(here: Path) -> None:
+    odd = scale_set("odd", capacity=1, image=platform("2026-preview"))
+    with azure(scale_set(capacity=1), odd) as served:
+        done = adopt(served)
+    assert (done.code, done.err) == (1, [])
+    assert done.out[0].startswith("shop/odd: not adopted: spec.image.platform.version ")
+    assert done.out[1:] == [
+        f"shop/web: specs/web.yaml declares {URN}:{OLD}",
+        "2 scale sets: 1 adopted, 1 not adopted",
+    ]
+    assert os.listdir(here / "specs") == ["web.yaml"]
+
+
+def test_without_the_right_to_see_instances_nothing_is_written(here: Path) -> None:
+    sees = {"actions": ["Microsoft.Compute/virtualMachineScaleSets/read"]}
+    with azure(scale_set(capacity=1), permissions=sees) as served:
+        done = adopt(served)
+    assert done.code == 1
+    assert done.out[0].startswith("shop/web: not adopted: Refused: AuthorizationFailed: ")
+    assert os.listdir(here / "specs") == []
+
+
+@pytest.mark.usefixtures("here")
+def test_a_disk_that_fails_leaves_no_half_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> Path:
+        raise OSError(28, "No space left on device")
+
+    with azure(scale_set(capacity=1)) as served:
+        monkeypatch.setattr(Path, "rename", full)
+        done = adopt(served)
+    assert done.out[0] == "shop/web: not adopted: specs/web.yaml cannot be written: No space left on device"
+    assert (done.code, os.listdir("specs")) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "options, error",
+    [
+        pytest.param(
+            ["--to", "file"], "Error: Invalid value for '--to': Directory 'file' is a file.", id="a file"
+        ),
+        pytest.param(
+            ["--to", "file/specs"],
+            "Error: file/specs cannot be made: Not a directory; name another directory with --to",
+            id="a directory that cannot be",
+        ),
+        pytest.param(
+            ["--to", "mistaken"],
+            "Error: nothing is adopted until the specs in mistaken hold no mistake",
+            id="specs with mistakes",
+        ),
+        pytest.param(
+            ["--subscription", "Production"],
+            "Error: Invalid value for '--subscription': 'Production' is not a subscription id: write its GUID, as "
+            '"az account show --query id" prints it',
+            id="a subscription by name",
+        ),
+        pytest.param(
+            ["--resource-group", "a/b"],
+            "Error: Invalid value for '--resource-group': 'a/b' is not a resource group name: use letters, digits, "
+            "_ - . ( ) and no . at the end",
+            id="a resource group that cannot be",
+        ),
+    ],
+)
+def test_a_wrong_use_is_said_before_azure_is_asked(here: Path, options: list[str], error: str) -> None:
+    (here / "file").touch()
+    write_specs(here / "mistaken", spec("web", interval="soon"))
+    line = ["adopt", "--subscription", SUBSCRIPTION, "--arm-endpoint", "https://127.0.0.1:1", *options]
+    done = CliRunner().invoke(main, line)
+    assert (done.exit_code in {1, 2}, done.stdout) == (True, "")
+    assert done.stderr.splitlines()[-1] == error
+
+
+def test_a_directory_that_is_read_only_is_said_before_azure_is_asked(here: Path) -> None:
+    (here / "specs").mkdir(mode=0o555)
+    here.chmod(0o755)
+    line = ["adopt", "--subscription", SUBSCRIPTION, "--arm-endpoint", "https://127.0.0.1:1"]
+    user = os.geteuid()
+    if user == 0:  # who may write everywhere, and the tests run as root in containers
+        os.seteuid(65534)
+    try:
+        done = CliRunner().invoke(main, line)
+    finally:
+        os.seteuid(user)
+    assert (done.exit_code, done.stderr) == (
+        1,
+        "Error: specs may not be written to; name another directory with --to\n",
+    )

@@ -1,0 +1,322 @@
+"""`reconciler check`: each thing that can be wrong before the first rollout, in its own line with the mend."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.core.rest import HttpRequest, HttpResponse
+from click.testing import CliRunner
+
+from reconciler.azure.role import ALWAYS, FLEXIBLE
+from reconciler.azure.session import Session
+from reconciler.cli import main
+from reconciler.cli.finding import Result
+from reconciler.cli.grants import grants
+from reconciler.cli.readiness import clock
+from reconciler.daemon.board import Entry
+from reconciler.simulator import Response, Simulator, WallClock
+from reconciler.simulator.faults import Page
+from reconciler.simulator.tokens import CLIENT, TENANT, principal
+from reconciler.simulator.transport import InProcessResponse, InProcessTransport
+from reconciler.spec.image import GalleryImage
+from tests import build
+from tests.cli.program import Azure, Ended, azure, bare, reconciler, write_specs
+from tests.stories.world import NEW, OLD, SUBSCRIPTION, platform, scale_set, spec
+from tests.stories.world import fleet as fleet_of
+from tests.token import Token
+
+OTHER = "22222222-2222-2222-2222-222222222222"
+CATALOGUE = "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read"
+WRITE = "Microsoft.Compute/virtualMachineScaleSets/write"
+IDENTITY = f"ok      identity     application {CLIENT}, object {principal(CLIENT)} of tenant {TENANT}"
+MEND = "assign a role that has it, as deploy/role.json does"
+NO_IDENTITY = (
+    "FAIL    identity     no Azure identity: none of the sources of DefaultAzureCredential gave a token; run az "
+    "login, or set AZURE_TOKEN_CREDENTIALS and the variables of the identity that it names"
+)
+CART = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute/galleries/shop/images/cart"
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Azure]:
+    with azure(
+        scale_set("web", capacity=1),
+        scale_set("api", capacity=1, image=platform(NEW)),
+        scale_set("flex", capacity=1, orchestration="Flexible"),
+        scale_set("batch", capacity=1, mode="Automatic"),
+    ) as served:
+        yield served
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def check(env: Mapping[str, str], *options: str) -> Ended:
+    done = CliRunner(env=env).invoke(main, ["check", *options], catch_exceptions=False)
+    return Ended(done.exit_code, done.stdout.splitlines(), done.stderr.splitlines())
+
+
+def of(check_: str, done: Ended) -> list[str]:
+    """The lines of one check, without its name."""
+    return [f"{line[:8]}{line[21:]}" for line in done.out if line[8:21].strip() == check_]
+
+
+def test_all_is_well(fleet: Azure, here: Path) -> None:
+    write_specs(here / "specs", spec("web"), spec("api"))
+    done = reconciler("check", env=fleet.environment, cwd=here)
+    assert (done.code, done.err) == (0, [])
+    assert [line for line in done.out if "clock" not in line] == [
+        "ok      specs        2 scale sets in specs",
+        IDENTITY,
+        f"ok      network      {fleet.server.url}: Azure Resource Manager answers over TLS",
+        f"ok      subscription {SUBSCRIPTION}: its scale sets can be listed",
+        "ok      scale set    api: UpToDate: nothing holds a rollout up",
+        "ok      scale set    web: ModelDrift: nothing holds a rollout up",
+        *(f"ok      role         {action}: granted on 2 scale sets" for action in (*ALWAYS, CATALOGUE)),
+    ]
+    assert of("clock", done)[0].endswith(" Azure")
+    assert fleet.writes() == 0
+
+
+def test_for_programs_it_is_json(fleet: Azure, here: Path) -> None:
+    write_specs(here / "specs", spec("batch"))
+    done = check(fleet.environment, "-o", "json")
+    found = json.loads("\n".join(done.out))
+    assert done.code == 1
+    assert found[0] == {"check": "specs", "result": "ok", "about": "", "found": "1 scale set in specs"}
+    assert [each["about"] for each in found if each["result"] == "FAIL"] == ["batch"]
+
+
+def test_each_scale_set_is_held_against_the_decision(fleet: Azure, here: Path) -> None:
+    vhd = {"vhd": {"uri": "https://shop.blob.core.windows.net/vhds/base.vhd"}}
+    write_specs(
+        here / "specs", spec("batch"), spec("nowhere"), spec("web", image=vhd), spec("api", suspend=True)
+    )
+    done = check(fleet.environment)
+    assert done.code == 1
+    assert [line.partition(": ")[0] + ": " + line.split(": ")[1] for line in of("scale set", done)] == [
+        "skipped api: Suspended",
+        "FAIL    batch: NotManualMode",
+        "FAIL    nowhere: NotFound",
+        "FAIL    web: ImageTypeImmutable",
+    ]
+    assert {line.split(": ")[1] for line in of("role", done)} == {
+        "granted on 2 scale sets",
+        "granted on 1 scale set",
+    }
+
+
+def test_only_the_actions_that_are_needed_are_asked_for(fleet: Azure, here: Path) -> None:
+    write_specs(here / "specs", spec("flex"))
+    asked = [line.split(": ")[0].removeprefix("ok      ") for line in of("role", check(fleet.environment))]
+    assert asked == [*ALWAYS, *FLEXIBLE, CATALOGUE]
+
+
+def test_all_that_lack_one_action_are_one_line(here: Path) -> None:
+    grants = {"actions": ["Microsoft.Compute/*"], "notActions": [WRITE, "*/locations/operations/read"]}
+    with azure(scale_set("many", count=30, capacity=0), permissions=grants) as served:
+        write_specs(here / "specs", *(spec(f"many-{number:04}") for number in range(30)))
+        done = check(served.environment)
+    named = "many-0000, many-0001, many-0002, many-0003 and 26 more"
+    assert [line for line in of("role", done) if not line.startswith("ok")] == [
+        f"FAIL    {WRITE}: not granted on {named}; {MEND}",
+        f"FAIL    Microsoft.Compute/locations/operations/read: not granted on {named}; {MEND}",
+    ]
+    assert of("scale set", done) == [f"ok      {named}: ModelDrift: nothing holds a rollout up"]
+    assert done.code == 1
+
+
+def test_an_image_of_ones_own_needs_its_gallery(here: Path) -> None:
+    image = {"gallery": {"id": f"{CART}/versions/1.4.0"}}
+    held = scale_set("cart", capacity=1, image={"id": f"{CART}/versions/1.4.0"})
+    with azure(held, permissions={"actions": list(ALWAYS)}) as served:
+        write_specs(here / "specs", spec("cart", image=image))
+        done = check(served.environment)
+    assert [line for line in of("role", done) if "FAIL" in line] == [
+        f"FAIL    Microsoft.Compute/galleries/images/read: not granted on cart; {MEND}",
+        f"FAIL    Microsoft.Compute/galleries/images/versions/read: not granted on cart; {MEND}",
+    ]
+
+
+def test_without_any_role_each_check_still_says_what_it_lacks(here: Path) -> None:
+    write_specs(here / "specs", spec("web"))
+    with azure(permissions={"actions": []}) as served:
+        done = check(served.environment)
+    (subscription,) = of("subscription", done)
+    assert subscription.startswith(f"FAIL    {SUBSCRIPTION}: AuthorizationFailed: The client ")
+    assert of("scale set", done)[0].startswith("FAIL    web: Refused: AuthorizationFailed: ")
+    assert len(of("role", done)) == len(ALWAYS) + 1
+    assert all(line.startswith("FAIL") for line in of("role", done))
+
+
+def test_a_subscription_that_is_not_there_leaves_the_others(fleet: Azure, here: Path) -> None:
+    elsewhere = {"subscription": OTHER, "resourceGroup": "shop", "name": "web"}
+    write_specs(here / "specs", spec("web"), spec("lost", target=elsewhere))
+    done = check(fleet.environment)
+    assert of("subscription", done) == [
+        f"ok      {SUBSCRIPTION}: its scale sets can be listed",
+        f"FAIL    {OTHER}: SubscriptionNotFound: The subscription '{OTHER}' could not be found.",
+    ]
+    assert "ok      web: ModelDrift: nothing holds a rollout up" in of("scale set", done)
+    assert len([line for line in of("role", done) if "granted on 1 scale set" in line]) == len(ALWAYS) + 1
+
+
+def test_by_resource_group_the_groups_are_what_is_read(fleet: Azure, here: Path) -> None:
+    write_specs(here / "specs", spec("web"))
+    assert of("subscription", check(fleet.environment, "--list-by", "resourceGroup")) == [
+        f"ok      {SUBSCRIPTION}, resource group shop: its scale sets can be listed"
+    ]
+
+
+@pytest.mark.parametrize(
+    "documents, lines",
+    [
+        pytest.param(
+            [spec("web", interval="soon")],
+            [
+                'FAIL    specs/web.yaml:12:13: spec.interval: "soon" is not a duration: write it like 5m, 1h30m or 90s'
+            ],
+            id="mistakes",
+        ),
+        pytest.param(
+            [
+                {
+                    "apiVersion": "reconciler/v1alpha1",
+                    "kind": "Image",
+                    "metadata": {"name": "base"},
+                    "spec": platform(OLD),
+                }
+            ],
+            [
+                "FAIL    no scale set is declared; write a spec, or let `reconciler adopt` write what is there",
+            ],
+            id="nothing declared",
+        ),
+    ],
+)
+def test_without_specs_the_rest_is_looked_at(
+    documents: list[dict[str, object]], lines: list[str], fleet: Azure, here: Path
+) -> None:
+    write_specs(here / "specs", *documents)
+    done = check(fleet.environment)
+    assert of("specs", done) == lines
+    assert (done.code, IDENTITY in done.out) == (1, True)
+    assert of("role", done) == ["skipped needs specs: mend that first"]
+
+
+@pytest.mark.parametrize(
+    "changes, found",
+    [
+        pytest.param(
+            {"REQUESTS_CA_BUNDLE": "/nowhere.pem"},
+            "Could not find a suitable TLS CA certificate bundle, invalid path: /nowhere.pem; correct "
+            "REQUESTS_CA_BUNDLE, or unset it",
+            id="a bundle that is not there",
+        ),
+        pytest.param(
+            {"REQUESTS_CA_BUNDLE": ""},
+            "; name the file of the certificate authority, with all others, in REQUESTS_CA_BUNDLE",
+            id="an authority that is not known",
+        ),
+        pytest.param(
+            {"RECONCILER_ARM_ENDPOINT": "https://127.0.0.1:1"},
+            "Connection refused; let this machine reach it, or set HTTPS_PROXY",
+            id="nobody there",
+        ),
+        pytest.param(
+            {"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "", "no_proxy": ""},
+            "; correct HTTPS_PROXY, or name this host in NO_PROXY",
+            id="a proxy that is down",
+        ),
+    ],
+)
+def test_a_network_that_fails_is_named_with_the_mend(
+    changes: dict[str, str], found: str, fleet: Azure, here: Path
+) -> None:
+    write_specs(here / "specs", spec("web"))
+    env = fleet.environment | changes
+    done = check(env)
+    (line,) = of("network", done)
+    assert line.startswith(f"FAIL    {env['RECONCILER_ARM_ENDPOINT']}: ")
+    assert found in line
+    assert of("clock", done) == ["skipped needs network: mend that first"]
+    assert done.code == 1
+
+
+def test_what_is_no_azure_is_not_taken_for_one(here: Path) -> None:
+    write_specs(here / "specs", spec("web"))
+    with azure() as served:
+        served.simulator.faults.arm("metadata.endpoints", Page(404, "<html>"))
+        (line,) = of("network", check(served.environment))
+    assert line == (
+        f"FAIL    {served.server.url}: what answers (HTTP 404) is not Azure Resource Manager; correct "
+        "--arm-endpoint, or try again where it was right before"
+    )
+
+
+def test_a_role_at_the_image_itself_is_as_good() -> None:
+    """The simulator has one role for all scopes, so this one is told by the answers on the way."""
+    held = scale_set("cart", capacity=1, image={"id": f"{CART}/versions/1.4.0"})
+    simulator = Simulator.load(fleet_of(held, permissions={"actions": list(ALWAYS)}), WallClock())
+
+    class AtTheImage(InProcessTransport):
+        def send(self, request: HttpRequest, **options: Any) -> HttpResponse:
+            if request.url.startswith(f"https://management.azure.com{CART}/providers/"):
+                body = json.dumps({"value": [{"actions": ["*/versions/read", "*/write"]}]}).encode()
+                return InProcessResponse(request, Response(200, {"Content-Type": "application/json"}, body))
+            return super().send(request, **options)
+
+    session = Session(credential=Token(), transport=AtTheImage(simulator))
+    desired = build.spec("cart", image=GalleryImage(f"{CART}/versions/1.4.0"))
+    lacking = [each.about for each in grants([Entry(desired, "")], session) if each.result is Result.FAIL]
+    assert lacking == ["Microsoft.Compute/galleries/images/read"]
+
+
+def test_on_a_machine_without_any_azure_it_says_what_is_missing(here: Path) -> None:
+    write_specs(here / "specs", spec("web"))
+    env = bare() | {"AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential", "HTTPS_PROXY": "http://127.0.0.1:1"}
+    done = reconciler("check", env=env, cwd=here)
+    assert (done.code, done.err) == (1, [])
+    assert done.out[:2] == ["ok      specs        1 scale set in specs", NO_IDENTITY]
+    assert done.out[2].startswith(
+        "FAIL    network      https://management.azure.com: Azure cannot be reached: "
+    )
+    assert done.out[3:] == [
+        "skipped clock        needs network: mend that first",
+        "skipped subscription needs identity and network: mend that first",
+        "skipped scale set    needs identity and network: mend that first",
+        "skipped role         needs identity and network: mend that first",
+    ]
+
+
+@pytest.mark.parametrize(
+    "ahead, line",
+    [
+        pytest.param(
+            timedelta(seconds=0.4), "ok      clock        this machine is 0s ahead of Azure", id="none"
+        ),
+        pytest.param(
+            timedelta(minutes=-5), "ok      clock        this machine is 5m behind Azure", id="some"
+        ),
+        pytest.param(
+            timedelta(minutes=5, seconds=1),
+            "FAIL    clock        this machine is 5m1s ahead of Azure, which then refuses its tokens; let NTP set "
+            "the clock",
+            id="too far ahead",
+        ),
+        pytest.param(
+            timedelta(hours=-2),
+            "FAIL    clock        this machine is 2h behind Azure, which then refuses its tokens; let NTP set the "
+            "clock",
+            id="too far behind",
+        ),
+    ],
+)
+def test_a_clock(ahead: timedelta, line: str) -> None:
+    assert str(clock(ahead)) == line

@@ -1,0 +1,25 @@
+"""A look at scale sets that no file declares yet."""
+
+from reconciler.azure.session import Session
+from reconciler.cli.looks import look
+from reconciler.simulator import Simulator, VirtualClock
+from tests.build import spec
+from tests.stories.world import NEW, fleet, platform, scale_set
+from tests.token import Token
+
+
+def test_each_is_looked_at_as_a_daemon_would_and_nothing_is_written() -> None:
+    sets = (scale_set("api", capacity=1), scale_set("web", capacity=1, image=platform(NEW)))
+    azure = Simulator.load(fleet(*sets), VirtualClock())
+    session = Session(credential=Token(), transport=azure.transport(), now=azure.clock.now)
+    looks = look([spec("web"), spec("api")], session, by_group=False)
+    assert [entry.outcome and entry.outcome.reason for entry in looks.entries] == ["ModelDrift", "UpToDate"]
+    assert {exchange.method for exchange in azure.record.requests} == {"GET"}
+
+
+def test_specs_that_are_all_suspended_cost_nothing() -> None:
+    azure = Simulator.load(fleet(scale_set("web", capacity=1)), VirtualClock())
+    session = Session(credential=Token(), transport=azure.transport(), now=azure.clock.now)
+    looks = look([spec("web", suspend=True)], session, by_group=False)
+    assert [entry.outcome and entry.outcome.reason for entry in looks.entries] == ["Suspended"]
+    assert azure.record.requests == ()

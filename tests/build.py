@@ -39,7 +39,7 @@ def spec(name: str = "web", **changes: Any) -> ScaleSet:
         "rollout": Rollout(**rollout),  # type: ignore[arg-type]
         "health": Health(timedelta(minutes=10)),
         "interval": timedelta(hours=1),
-        "suspend": False,
+        "suspend": None,
         "place": Place(f"specs/{name}.yaml"),
     }
     return ScaleSet(**(values | changes))

@@ -20,7 +20,11 @@ from reconciler.spec.files import File, is_spec
 from reconciler.spec.image import at_version, follows_latest
 from reconciler.spec.naming import names
 from reconciler.spec.problem import Place
-from reconciler.spec.scale_set import ScaleSet, Target
+from reconciler.spec.scale_set import ScaleSet, Suspension, Target
+from reconciler.spec.shape import fields
+from reconciler.spec.wording import printable
+
+_LONGEST = int(fields("ScaleSet")["spec", "suspend", "reason"]["maxLength"])
 
 
 class Result(StrEnum):
@@ -85,15 +89,21 @@ def _written(spec: ScaleSet, outcome: Outcome, to: Path) -> Adopted:
         return _left_out(spec.target, outcome.line)
     path = to / f"{spec.name}.yaml"
     settled = outcome.reason == Reason.UP_TO_DATE
-    why = f"adopted suspended: {outcome.line}"
+    why = Suspension(_reason(outcome.line), by="reconciler adopt")
     try:
-        _write(path, text(spec) if settled else text(replace(spec, suspend=True), why))
+        _write(path, text(spec if settled else replace(spec, suspend=why)))
     except OSError as error:
         return _left_out(spec.target, f"{path} cannot be written: {error.strerror}")
     line = f"{path} declares {spec.image}"
     if settled:
         return Adopted(spec.target, Result.ADOPTED, line)
     return Adopted(spec.target, Result.SUSPENDED, f"{line}, suspended: {outcome.line}")
+
+
+def _reason(line: str) -> str:
+    """As much of a line as a spec holds for a reason."""
+    flat = printable(" ".join(line.split()))
+    return flat if len(flat) <= _LONGEST else f"{flat[: _LONGEST - 1]}…"
 
 
 def _write(path: Path, content: str) -> None:

@@ -29,6 +29,7 @@ class Standing(StrEnum):
 _STANDINGS: dict[str, Standing] = {
     Reason.UP_TO_DATE: Standing.READY,
     Reason.SUSPENDED: Standing.SUSPENDED,
+    Reason.SUSPENSION_EXPIRED: Standing.STALLED,
     Reason.PARTIAL_READ: Standing.FAILING,
     Reason.NO_EFFECT: Standing.FAILING,
     Reason.OPERATION_FAILED: Standing.FAILING,

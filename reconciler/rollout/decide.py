@@ -23,7 +23,7 @@ from reconciler.rollout.health import ailment, at_work, readable
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import FRESH, Absent, Instance, Model, Observed
 from reconciler.rollout.preflight import crowd, held, newest
-from reconciler.rollout.refusal import refusal
+from reconciler.rollout.refusal import refusal, suspended
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.rollout.survey import Survey, survey
 from reconciler.rollout.tried import withheld
@@ -53,7 +53,7 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
 
 def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
     if desired.suspend:
-        return Decision(Reason.SUSPENDED, "spec.suspend is true; nothing is changed until it is false")
+        return suspended(desired.suspend, observed.at)
     model = observed.model
     if model is None:
         return Look.MODEL

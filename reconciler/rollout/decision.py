@@ -16,6 +16,7 @@ class Reason(StrEnum):
 
     UP_TO_DATE = "UpToDate"
     SUSPENDED = "Suspended"
+    SUSPENSION_EXPIRED = "SuspensionExpired"
     NOT_FOUND = "NotFound"
     PARTIAL_READ = "PartialRead"
     SERVICE_FABRIC = "ServiceFabric"

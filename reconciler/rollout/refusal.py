@@ -4,9 +4,28 @@ Each refusal stands until a person changes the spec or the scale set; none is wo
 branch here, a `Reason`, a row in the README's table, a row in the test's table.
 """
 
+from datetime import UTC, datetime
+
 from reconciler.rollout.decision import Decision, Reason
 from reconciler.rollout.observed import Model, RollingUpgrade
 from reconciler.spec.image import Image
+from reconciler.spec.scale_set import Suspension
+
+
+def suspended(suspension: Suspension, at: datetime) -> Decision:
+    """Who left the scale set alone, why and until when; and that it was forgotten, past that time."""
+    by = f" by {suspension.by}" if suspension.by else ""
+    said = f"suspended{by}: {suspension.reason}" if suspension.reason else "spec.suspend is true"
+    if suspension.until is None:
+        return Decision(Reason.SUSPENDED, f"{said}; nothing is changed until it is false")
+    until = f"{suspension.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if at < suspension.until:
+        return Decision(Reason.SUSPENDED, f"{said}; until {until}")
+    return Decision(
+        Reason.SUSPENSION_EXPIRED,
+        f"{said}; that was until {until}, and nothing is changed until somebody removes spec.suspend or "
+        "extends it",
+    )
 
 
 def refusal(image: Image, model: Model, rolling_upgrade: RollingUpgrade | None) -> Decision | None:

@@ -1,5 +1,6 @@
 """A document without mistakes as the typed value that the rest of the project knows."""
 
+from datetime import datetime
 from typing import Any
 
 from reconciler.spec.amount import amount
@@ -14,7 +15,7 @@ from reconciler.spec.image import (
     SharedGalleryImage,
     VhdImage,
 )
-from reconciler.spec.scale_set import By, Converge, Health, Rollout, ScaleSet, Target
+from reconciler.spec.scale_set import By, Converge, Health, Rollout, ScaleSet, Suspension, Target
 from reconciler.spec.shape import filled
 
 _KINDS = {
@@ -53,6 +54,13 @@ def scale_set(document: Document, image: Image) -> ScaleSet:
         rollout=Rollout(By(rollout["by"]), amount(rollout["maxBatch"]), Converge(rollout["converge"])),
         health=Health(timeout),
         interval=interval,
-        suspend=spec["suspend"],
+        suspend=_suspension(spec["suspend"]),
         place=document.place,
     )
+
+
+def _suspension(spec: bool | dict[str, Any]) -> Suspension | None:
+    if isinstance(spec, bool):
+        return Suspension() if spec else None
+    until = spec.get("until")
+    return Suspension(spec["reason"], spec.get("by", ""), datetime.fromisoformat(until) if until else None)

@@ -16,9 +16,8 @@ from reconciler.spec.field import Field
 from reconciler.spec.image import Image, PlatformImage, VhdImage
 from reconciler.spec.problem import Place
 from reconciler.spec.scalar import atom
-from reconciler.spec.scale_set import ScaleSet, Target
+from reconciler.spec.scale_set import ScaleSet, Suspension, Target
 from reconciler.spec.shape import API_VERSION, fields
-from reconciler.spec.wording import printable
 
 _EDITORS = "# yaml-language-server: $schema=../schemas/scale-set.schema.json"
 _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./()%-]*(?:://[A-Za-z0-9_./()%-]+)?")
@@ -30,16 +29,14 @@ def plain(name: str, target: Target, image: Image, place: Place) -> ScaleSet:
     return conversion.scale_set(Document(value, {}, {(): place}, {}), image)
 
 
-def text(scale_set: ScaleSet, why_suspended: str = "") -> str:
-    """The file that declares `scale_set`. `why_suspended` becomes a comment above `suspend: true`."""
+def text(scale_set: ScaleSet) -> str:
+    """The file that declares `scale_set`."""
     lines = list(_lines(_without_defaults(_document(scale_set), ())))
-    if why_suspended:
-        lines.insert(-1, f"  # {printable(' '.join(why_suspended.split()))}")
     return "\n".join((_EDITORS, *lines, ""))
 
 
 def _document(scale_set: ScaleSet) -> dict[str, Any]:
-    """Every field, in the order of the examples; `suspend` is the last."""
+    """Every field, in the order of the examples."""
     rollout = scale_set.rollout
     return {
         "apiVersion": API_VERSION,
@@ -55,9 +52,16 @@ def _document(scale_set: ScaleSet) -> dict[str, Any]:
             },
             "health": {"timeout": written(scale_set.health.timeout)},
             "interval": written(scale_set.interval),
-            "suspend": scale_set.suspend,
+            "suspend": _suspension(scale_set.suspend),
         },
     }
+
+
+def _suspension(suspension: Suspension | None) -> bool | dict[str, str]:
+    if suspension is None or not suspension.reason:
+        return suspension is not None
+    until = {"until": suspension.until.isoformat()} if suspension.until else {}
+    return {"reason": suspension.reason, **({"by": suspension.by} if suspension.by else {}), **until}
 
 
 def _target(target: Target) -> dict[str, str]:

@@ -28,7 +28,7 @@ def what(value: Value) -> str:
 def example(kind: str, at: Field) -> str:
     """How to write the field of a document of this kind, on one line, from the examples in the schema."""
     schema, name = fields(kind).get(at, {}), shortened(str(at[-1]))
-    if schema.get("required"):
+    if schema.get("type") == "object" and schema.get("required"):
         return f"{name} with {one_of(schema['required'], last='and')} below it"
     if "maxProperties" in schema:
         return f"{name} with one of {one_of(schema['properties'])} below it"

@@ -132,7 +132,7 @@ def _wrong_type(fault: _Fault, document: Document, kind: str) -> str:
         return f"is {what(value)}, where a single value is expected: {write}"
     if fault.wanted == "string":
         return f"is read as {meaning(value)}: {_to_text(fault, text, kind)}"
-    if fault.wanted != "boolean":
+    if "boolean" not in fault.wanted:
         return f"is {meaning(value)}: {write}"
     if isinstance(value, Misread) and "boolean" in value.meaning:
         return f"{quoted(text)} is text to some YAML readers: write {name}: {value.meaning.split()[-1]}"

@@ -5,13 +5,14 @@ from the schema alone; the rule has the better words, and where both find fault 
 """
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from reconciler.spec import amount, duration, image_id
 from reconciler.spec.document import Document, Value
 from reconciler.spec.field import Field
 from reconciler.spec.scalar import Atom
+from reconciler.spec.wording import quoted
 
 Rule = Callable[[Atom], str | None]
 
@@ -56,6 +57,15 @@ def _of_text(rule: Callable[[str], str | None], value: Atom) -> str | None:
     return rule(value) if isinstance(value, str) else None  # of other types the shape says what is wrong
 
 
+def _moment_mistake(text: str) -> str | None:
+    """Of what looks like a time, for the pattern says the rest: whether a calendar and a clock have it."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return f'{quoted(text)} is no time: write one such as "2026-01-31T18:00Z"'
+    return None
+
+
 def _of_image(*at: str) -> dict[Field, Rule]:
     rules: dict[Field, Rule] = {
         at: partial(_of_text, image_id.misplaced),
@@ -73,6 +83,7 @@ _RULES: dict[str, dict[Field, Rule]] = {
         ("spec", "rollout", "maxBatch"): amount.mistake,
         ("spec", "health", "timeout"): _duration_rule,
         ("spec", "interval"): _duration_rule,
+        ("spec", "suspend", "until"): partial(_of_text, _moment_mistake),
         **_of_image("spec", "image"),
     },
     "Image": _of_image("spec"),

@@ -6,7 +6,7 @@ resolved when the files are read. Defaults live in the JSON Schema alone; this m
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler.spec.amount import Amount
@@ -70,6 +70,18 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspension:
+    """Why a scale set is left alone; `reason` and `by` are "" and `until` None where the spec does not say.
+
+    Past `until` it stays suspended, and is reported as forgotten.
+    """
+
+    reason: str = ""
+    by: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ScaleSet:
     """One document of kind ScaleSet. `interval` is how long its instances may go unlooked at when settled."""
 
@@ -80,5 +92,5 @@ class ScaleSet:
     rollout: Rollout
     health: Health
     interval: timedelta
-    suspend: bool
+    suspend: Suspension | None
     place: Place

@@ -84,11 +84,12 @@ def test_every_scale_set_gets_a_spec_under_which_nothing_changes(fleet: Azure, t
     done = reconciler("adopt", "--subscription", SUBSCRIPTION, env=env, cwd=tmp_path)
     assert done == Ended(0, [*ALL, "6 scale sets: 2 adopted, 4 adopted suspended"], [])
     assert (tmp_path / "specs" / "shop-web.yaml").read_text() == WEB
-    assert (tmp_path / "specs" / "newest.yaml").read_text().splitlines()[-4:] == [
+    assert (tmp_path / "specs" / "newest.yaml").read_text().splitlines()[-5:] == [
         "      sku: server",
         "      version: latest",
-        f"  # adopted suspended: {LATEST}",
-        "  suspend: true",
+        "  suspend:",
+        f'    reason: "{LATEST}"',
+        '    by: "reconciler adopt"',
     ]
     assert reconciler("validate", env=env, cwd=tmp_path).out == ["6 scale sets in 6 files: no mistakes"]
     planned = reconciler("plan", "--detailed-exitcode", env=env, cwd=tmp_path)

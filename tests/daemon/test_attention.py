@@ -12,7 +12,7 @@ from reconciler.daemon.outcome import Outcome, Standing
 from reconciler.rollout.decision import Reason
 from reconciler.rollout.observed import Model
 from reconciler.spec.problem import Place
-from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.scale_set import ScaleSet, Suspension
 from tests.build import NOW, OLD, model, spec
 
 
@@ -42,7 +42,9 @@ ROLLING = entry(Reason.UPGRADING, Standing.RECONCILING, again=timedelta(seconds=
         ),
         pytest.param(entry(), spec(), model(), False, id="settled, and nothing has moved"),
         pytest.param(entry(), spec(image=OLD), model(), True, id="its spec names another image"),
-        pytest.param(entry(), spec(suspend=True), model(), True, id="its spec is no longer suspended"),
+        pytest.param(
+            entry(), spec(suspend=Suspension()), model(), True, id="its spec is no longer suspended"
+        ),
         pytest.param(
             entry(), spec(place=Place("other.yaml", 7)), model(), False, id="its spec moved to another line"
         ),

@@ -12,7 +12,7 @@ from reconciler.rollout.observed import ABSENT, HealthSource, Observed, RollingU
 from reconciler.rollout.step import PatchModel, Tried, Upgrade
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.image import ManagedImage, PlatformImage, VhdImage
-from reconciler.spec.scale_set import By, Converge
+from reconciler.spec.scale_set import By, Converge, Suspension
 from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
 HOUR = timedelta(hours=1)
@@ -25,10 +25,29 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
     ("desired", "seen", "line"),
     [
         pytest.param(
-            spec(suspend=True),
+            spec(suspend=Suspension()),
             observed(model=ABSENT),
             "Suspended: spec.suspend is true; nothing is changed until it is false",
             id="a suspended spec is left alone, whatever is there",
+        ),
+        pytest.param(
+            spec(suspend=Suspension("load test", "ada", NOW + HOUR)),
+            observed(),
+            "Suspended: suspended by ada: load test; until 2026-01-05 10:00 UTC",
+            id="who suspended it, why and until when is said",
+        ),
+        pytest.param(
+            spec(suspend=Suspension("load test")),
+            observed(),
+            "Suspended: suspended: load test; nothing is changed until it is false",
+            id="a suspension without an end",
+        ),
+        pytest.param(
+            spec(suspend=Suspension("load test", "ada", NOW)),
+            observed(),
+            "SuspensionExpired: suspended by ada: load test; that was until 2026-01-05 09:00 UTC, and nothing is "
+            "changed until somebody removes spec.suspend or extends it",
+            id="a suspension that was forgotten is loud and still holds",
         ),
         pytest.param(
             spec(),
@@ -436,7 +455,7 @@ def test_the_line(desired: Any, seen: Any, line: str) -> None:
 
 
 def test_a_suspended_scale_set_is_not_even_looked_at() -> None:
-    assert decided(spec(suspend=True), Observed(NOW)).step is None
+    assert decided(spec(suspend=Suspension()), Observed(NOW)).step is None
 
 
 def test_a_patch_carries_the_image_and_the_etag_that_was_seen() -> None:

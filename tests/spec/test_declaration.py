@@ -1,8 +1,7 @@
 """Declarations are written so that they are read as what they were, and look like the examples."""
 
-import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from reconciler.spec.image import (
     VhdImage,
 )
 from reconciler.spec.problem import Place
-from reconciler.spec.scale_set import By, Converge, Health, Rollout, ScaleSet, Target
+from reconciler.spec.scale_set import By, Converge, Health, Rollout, ScaleSet, Suspension, Target
 from tests.build import SUBSCRIPTION
 
 FILE = "specs/web.yaml"
@@ -77,7 +76,17 @@ SCALE_SET = st.builds(
     ),
     health=st.builds(Health, WHOLE),
     interval=WHOLE,
-    suspend=st.booleans(),
+    suspend=st.one_of(
+        st.sampled_from([None, Suspension()]),
+        st.builds(
+            Suspension,
+            st.text(min_size=1, max_size=200).filter(lambda text: text.isprintable() and bool(text.strip())),
+            st.one_of(st.just(""), WORD),
+            st.one_of(
+                st.none(), st.datetimes(timezones=st.just(UTC)).map(lambda at: at.replace(microsecond=0))
+            ),
+        ),
+    ),
     place=st.just(Place(FILE, 2)),
 )
 
@@ -106,15 +115,6 @@ def test_another_reader_of_yaml_takes_every_text_for_text(scale_set: ScaleSet) -
         target.resource_group,
         target.name,
     )
-
-
-@settings(max_examples=60, deadline=None)
-@given(SCALE_SET, st.text())
-def test_a_reason_to_suspend_stays_one_line_of_comment(scale_set: ScaleSet, why: str) -> None:
-    suspended = replace(scale_set, suspend=True)
-    content = text(suspended, f"adopted suspended: {why}")
-    assert read(content) == ((suspended,), []), content
-    assert re.search(r"\n  # adopted suspended:.*\n  suspend: true\n$", content)
 
 
 def test_a_plain_one_looks_like_the_examples() -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from reconciler.spec.declared import declare
 from reconciler.spec.files import File, read_paths
 from reconciler.spec.image import GalleryImage, PlatformImage, VhdImage
 from reconciler.spec.problem import Place
-from reconciler.spec.scale_set import By, Converge, Health, Rollout, ScaleSet, Target
+from reconciler.spec.scale_set import By, Converge, Health, Rollout, ScaleSet, Suspension, Target
 
 SPECS = Path(__file__).parents[2] / "specs"
 UBUNTU = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202601140")
@@ -52,16 +52,35 @@ def test_a_spec_becomes_a_scale_set_with_every_field(web: str) -> None:
             rollout=Rollout(By.ZONE, Count(3), Converge.MODEL),
             health=Health(timedelta(minutes=10)),
             interval=timedelta(hours=1),
-            suspend=True,
+            suspend=Suspension(),
             place=Place("web.yaml", 1, 1),
         ),
     )
 
 
+@pytest.mark.parametrize(
+    ("suspend", "expected"),
+    [
+        pytest.param("false", None, id="not"),
+        pytest.param("true", Suspension(), id="without a word"),
+        pytest.param("{reason: load test}", Suspension("load test"), id="with a reason"),
+        pytest.param(
+            '{reason: load test, by: ada, until: "2026-01-31T18:00+02:00"}',
+            Suspension("load test", "ada", datetime(2026, 1, 31, 16, tzinfo=UTC)),
+            id="by somebody, until a time",
+        ),
+    ],
+)
+def test_who_suspended_it_why_and_until_when(web: str, suspend: str, expected: Suspension | None) -> None:
+    declared = declare([File("web.yaml", web.replace("suspend: false", f"suspend: {suspend}").encode())])
+    assert declared.problems == ()
+    assert [each.suspend for each in declared.scale_sets] == [expected]
+
+
 def test_what_a_spec_leaves_out_has_the_schemas_defaults() -> None:
     declared = declare([File("a.yaml", f"# first\n{BASE}---\n{referring('api')}".encode())])
     (api,) = declared.scale_sets
-    assert (api.labels, api.image, api.suspend, api.place) == ({}, UBUNTU, False, Place("a.yaml", 7, 1))
+    assert (api.labels, api.image, api.suspend, api.place) == ({}, UBUNTU, None, Place("a.yaml", 7, 1))
     assert (api.rollout, api.health, api.interval) == (
         Rollout(By.AUTO, Percent(20), Converge.IMAGE),
         Health(timedelta(minutes=10)),

@@ -29,14 +29,14 @@ NONE_RUNNING = RollingUpgrade("Completed")
 
 def spec(name: str = "web", **changes: Any) -> ScaleSet:
     """The spec of a scale set that is to run NEW."""
-    rollout = {"by": By.AUTO, "max_batch": Percent(20), "converge": Converge.IMAGE}
-    rollout |= {key: changes.pop(key) for key in tuple(changes) if key in rollout}
+    rollout: dict[str, Any] = {"by": By.AUTO, "max_batch": Percent(20), "converge": Converge.IMAGE}
+    rollout |= {key: changes.pop(key) for key in tuple(changes) if key in Rollout.__slots__}
     values: dict[str, Any] = {
         "name": name,
         "labels": {},
         "target": Target(SUBSCRIPTION, "shop", name),
         "image": NEW,
-        "rollout": Rollout(**rollout),  # type: ignore[arg-type]
+        "rollout": Rollout(**rollout),
         "health": Health(timedelta(minutes=10)),
         "interval": timedelta(hours=1),
         "suspend": None,
@@ -75,6 +75,7 @@ def instance(number: int, **changes: Any) -> Instance:
         "health": "healthy",
         "has_health_extension": True,
         "since": NOW - timedelta(minutes=1),
+        "created": NOW - timedelta(days=1),
         "error": "",
         "protected": False,
         "zone": "",

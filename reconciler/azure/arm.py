@@ -81,6 +81,7 @@ def instance(row: Json) -> Instance:
         health=_words(_status([_mapping(view, "vmHealth").get("status")], "HealthState/")),
         has_health_extension=_carries_health(view),
         since=_time(provisioned.get("time")),
+        created=_time(properties.get("timeCreated")),
         error=_error(provisioned),
         protected=bool(_mapping(properties, "protectionPolicy").get("protectFromScaleSetActions", False)),
         zone=next(iter(row.get("zones") or ()), ""),

@@ -26,6 +26,9 @@ class Standing(StrEnum):
         return self in {Standing.READY, Standing.STALLED, Standing.SUSPENDED}
 
 
+# A canary that falls sick while it soaks is told within this time.
+_WATCH = timedelta(minutes=5)
+
 _STANDINGS: dict[str, Standing] = {
     Reason.UP_TO_DATE: Standing.READY,
     Reason.SUSPENDED: Standing.SUSPENDED,
@@ -38,6 +41,8 @@ _STANDINGS: dict[str, Standing] = {
     Reason.UPGRADING: Standing.RECONCILING,
     Reason.WAITING_FOR_INSTANCES: Standing.RECONCILING,
     Reason.HEALTH_CHECK_FAILED: Standing.FAILING,
+    Reason.SOAKING: Standing.RECONCILING,
+    Reason.CANARY_MISSING: Standing.STALLED,
     Reason.NATIVE_UPGRADE_IN_PROGRESS: Standing.FAILING,
     Reason.NOT_FOUND: Standing.STALLED,
     Reason.SERVICE_FABRIC: Standing.STALLED,
@@ -96,8 +101,15 @@ def decided(name: str, commit: str, at: datetime, decision: Decision, follow_up:
         standing=_STANDINGS[decision.reason],
         step=decision.step,
         survey=decision.survey,
-        again=follow_up if decision.soon else None,
+        again=_again(decision, at, follow_up),
     )
+
+
+def _again(decision: Decision, at: datetime, follow_up: timedelta) -> timedelta | None:
+    """When to look next: what must not go wrong meanwhile is looked at meanwhile."""
+    if decision.until is None:
+        return follow_up if decision.soon else None
+    return min(max(decision.until - at, follow_up), _WATCH)
 
 
 def failed(

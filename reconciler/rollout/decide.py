@@ -22,6 +22,7 @@ from reconciler.rollout.domains import Domain, DomainsUnknown, Grouping, groupin
 from reconciler.rollout.health import ailment, at_work, readable
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import FRESH, Absent, Instance, Model, Observed
+from reconciler.rollout.pace import first, soaking
 from reconciler.rollout.preflight import crowd, held, newest
 from reconciler.rollout.refusal import refusal, suspended
 from reconciler.rollout.step import PatchModel, Upgrade
@@ -148,8 +149,15 @@ def _roll(desired: ScaleSet, model: Model, observed: Observed, instances: Sequen
     movable = [each for each in staying if each.is_movable]
     if not movable:
         return _settled(desired, staying, counts)
-    lost = [each for each in movable if each.is_lost]
-    return _next_batch(desired, [each.instance for each in lost or movable], domain_of, counts)
+    if lost := [each.instance for each in movable if each.is_lost]:
+        return _next_batch(desired, lost, len(lost), domain_of, counts)
+    if waits := soaking(desired.rollout, staying, observed.at, counts):
+        return waits
+    going = first(desired.rollout.canary, staying)
+    if isinstance(going, Decision):
+        return going
+    candidates, most = going
+    return _next_batch(desired, [each.instance for each in candidates], most, domain_of, counts)
 
 
 def _unread(model: Model, instances: Sequence[Instance]) -> str:
@@ -189,11 +197,11 @@ def _waiting(
 
 
 def _next_batch(
-    desired: ScaleSet, candidates: Sequence[Instance], domain_of: Grouping, counts: Survey
+    desired: ScaleSet, candidates: Sequence[Instance], most: int, domain_of: Grouping, counts: Survey
 ) -> Decision:
     domain = min(domain_of(each) for each in candidates)
     inside = sorted((each for each in candidates if domain_of(each) == domain), key=_by_id)
-    batch = inside[: desired.rollout.max_batch.of(counts.total)]
+    batch = inside[: min(most, desired.rollout.max_batch.of(counts.total))]
     named = listed(each.name for each in batch)
     return Decision(
         Reason.UPGRADING,

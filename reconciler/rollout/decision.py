@@ -5,6 +5,7 @@ nobody words it a second time.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from reconciler.rollout.step import Step
@@ -39,6 +40,8 @@ class Reason(StrEnum):
     NO_EFFECT = "NoEffect"
     WAITING_FOR_INSTANCES = "WaitingForInstances"
     HEALTH_CHECK_FAILED = "HealthCheckFailed"
+    SOAKING = "Soaking"
+    CANARY_MISSING = "CanaryMissing"
     INSTANCES_LEFT_OUT = "InstancesLeftOut"
 
 
@@ -56,7 +59,8 @@ class Look(StrEnum):
 class Decision:
     """One reason, one message for people, and at most one step.
 
-    `soon` asks for the next look in seconds instead of at the next sweep: something is moving.
+    `soon` asks for the next look in seconds instead of at the next sweep: something is moving. `until` is
+    when the next step may be taken, where that is known.
     `survey` counts the instances by domain where they were looked at.
     """
 
@@ -64,6 +68,7 @@ class Decision:
     message: str
     step: Step | None = None
     soon: bool = False
+    until: datetime | None = None
     survey: Survey | None = None
 
     @property

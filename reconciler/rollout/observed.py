@@ -71,6 +71,7 @@ class Instance:
     health: str
     has_health_extension: bool  # installed on this very instance, whatever the model says by now
     since: datetime | None  # when the provisioning state last changed
+    created: datetime | None
     error: str  # what Azure says of a failed provisioning
     protected: bool  # protectFromScaleSetActions
     zone: str

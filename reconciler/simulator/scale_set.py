@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 # How many instances a scale set may have, and a placement group; each zone has its own.
 LARGEST = 1000
 GROUP = 100
+# How long what a fleet starts with has been there.
+AGE = timedelta(days=30)
 # How many models instances of one scale set may be on at once.
 MODELS = 10
 HEALTH_EXTENSIONS = ("applicationhealthlinux", "applicationhealthwindows")
@@ -204,7 +207,7 @@ class ScaleSet:
         """
         for number in map(int, ids) if ids else range(capacity):
             self.next_number = number
-            self.add_instance(number)
+            self.add_instance(number).created -= AGE
         self.next_number = max((each.number for each in self.instances.values()), default=-1) + 1
         self.capacity = capacity
 

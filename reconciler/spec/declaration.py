@@ -16,7 +16,7 @@ from reconciler.spec.field import Field
 from reconciler.spec.image import Image, PlatformImage, VhdImage
 from reconciler.spec.problem import Place
 from reconciler.spec.scalar import atom
-from reconciler.spec.scale_set import ScaleSet, Suspension, Target
+from reconciler.spec.scale_set import Canary, ScaleSet, Suspension, Target
 from reconciler.spec.shape import API_VERSION, fields
 
 _EDITORS = "# yaml-language-server: $schema=../schemas/scale-set.schema.json"
@@ -26,7 +26,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./()%-]*(?:://[A-Za-z0-9_./()%-]+)?
 def plain(name: str, target: Target, image: Image, place: Place) -> ScaleSet:
     """The scale set that a spec declares which says no more than this."""
     value: Any = {"metadata": {"name": name}, "spec": {"target": _target(target), "image": {}}}
-    return conversion.scale_set(Document(value, {}, {(): place}, {}), image)
+    return conversion.scale_set(Document(value, {}, {(): place}, {}), image, {})
 
 
 def text(scale_set: ScaleSet) -> str:
@@ -47,7 +47,9 @@ def _document(scale_set: ScaleSet) -> dict[str, Any]:
             "image": {scale_set.image.kind: _image(scale_set.image)},
             "rollout": {
                 "by": str(rollout.by),
+                **({"canary": _canary(rollout.canary)} if rollout.canary else {}),
                 "maxBatch": _amount(rollout.max_batch),
+                "soak": written(rollout.soak),
                 "converge": str(rollout.converge),
             },
             "health": {"timeout": written(scale_set.health.timeout)},
@@ -87,6 +89,14 @@ def _image(image: Image) -> dict[str, str]:
             return {"id": image.id}
 
 
+def _canary(canary: Canary) -> dict[str, Any]:
+    which = canary.instances
+    return {
+        "instances": list(which) if isinstance(which, tuple) else _amount(which),
+        "soak": written(canary.soak),
+    }
+
+
 def _amount(amount: Amount) -> int | str:
     return amount.instances if isinstance(amount, Count) else str(amount)
 
@@ -108,6 +118,8 @@ def _lines(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
         if isinstance(below, dict):
             yield f"{indent}{_scalar(name)}:"
             yield from _lines(below, f"{indent}  ")
+        elif isinstance(below, list):
+            yield f"{indent}{_scalar(name)}: [{', '.join(map(_scalar, below))}]"
         else:
             yield f"{indent}{_scalar(name)}: {_scalar(below)}"
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from reconciler.spec import conversion
 from reconciler.spec.document import document
 from reconciler.spec.files import File
-from reconciler.spec.image import Image
 from reconciler.spec.kind import kind_of
 from reconciler.spec.mistakes import mistakes
 from reconciler.spec.problem import Problem
@@ -68,15 +67,15 @@ def _read(file: File) -> tuple[list[Entry], list[Problem], bool]:
 
 
 def _scale_sets(entries: Sequence[Entry]) -> tuple[ScaleSet, ...]:
-    shared: dict[str, Image] = {}
-    for entry in entries:
-        if entry.kind == "Image" and entry.name:
-            shared[entry.name] = conversion.image(entry.spec)
+    """Those of which all that they refer to is there."""
+    images = {entry.name: conversion.image(entry.spec) for entry in entries if entry.kind == "Image"}
+    policies = {entry.name: entry.spec for entry in entries if entry.kind == "RolloutPolicy"}
     found: list[ScaleSet] = []
     for entry in entries:
         if entry.kind == "ScaleSet":
-            name = reference(entry)
-            image = shared.get(name) if name else conversion.image(entry.spec["image"])
-            if image:
-                found.append(conversion.scale_set(entry.document, image))
+            ref, name = reference(entry, "Image"), reference(entry, "RolloutPolicy")
+            image = images.get(ref) if ref else conversion.image(entry.spec["image"])
+            policy = policies.get(name) if name else {}
+            if image is not None and policy is not None:
+                found.append(conversion.scale_set(entry.document, image, policy))
     return tuple(found)

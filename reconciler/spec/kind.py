@@ -4,7 +4,7 @@ from reconciler.spec.document import Document
 from reconciler.spec.example import shown, what
 from reconciler.spec.problem import Problem
 from reconciler.spec.shape import API_VERSION, KINDS, fields
-from reconciler.spec.wording import nearest
+from reconciler.spec.wording import nearest, one_of
 
 
 def kind_of(document: Document) -> tuple[str | None, tuple[Problem, ...]]:
@@ -23,7 +23,7 @@ def kind_of(document: Document) -> tuple[str | None, tuple[Problem, ...]]:
     if isinstance(said, str) and said in KINDS:
         return said, ()
     guess = nearest(said, KINDS) if isinstance(said, str) else None
-    mend = f"did you mean {guess}?" if guess else "write ScaleSet or Image, or keep this file elsewhere"
+    mend = f"did you mean {guess}?" if guess else f"write {one_of(KINDS)}, or keep this file elsewhere"
     message = f"{shown(document, ('kind',))} is not a kind of spec: {mend}"
     return guess, (Problem(document.values["kind",], "kind", message),)
 
@@ -35,4 +35,5 @@ def _guess(document: Document) -> str | None:
         return None
     if "target" in spec or "image" in spec:
         return "ScaleSet"
-    return "Image" if any(("spec", name) in fields("Image") for name in spec) else None
+    shared = (kind for kind in KINDS if kind != "ScaleSet")
+    return next((kind for kind in shared if any(("spec", name) in fields(kind) for name in spec)), None)

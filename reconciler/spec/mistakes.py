@@ -148,8 +148,8 @@ def _to_text(fault: _Fault, text: str, kind: str) -> str:
     still = broken_rule(kind, fault.at, text) or _unfit(fault.schema, text)
     if still and "number" not in meaning(fault.value):
         return f"write {example(kind, fault.at)}"
-    name = shortened(str(fault.at[-1]))
-    return f'quote it: {name}: "{shortened(text)}"' + (f"; but {still}" if still else "")
+    name = "" if isinstance(fault.at[-1], int) else f"{shortened(fault.at[-1])}: "
+    return f'quote it: {name}"{shortened(text)}"' + (f"; but {still}" if still else "")
 
 
 def _unfit(schema: dict[str, Any], text: str) -> str | None:

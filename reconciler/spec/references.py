@@ -1,6 +1,6 @@
-"""Rules between documents: names and targets that stand twice, and images that are referred to."""
+"""Rules between documents: names and targets that stand twice, and what is referred to by name."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,12 @@ from reconciler.spec.problem import Problem
 from reconciler.spec.scale_set import Target
 from reconciler.spec.wording import nearest, one_of, quoted
 
-_REF: Field = ("spec", "image", "ref")
-_NAMED = 5  # images that a message lists; more are no help
+# Where a scale set refers to a document of another kind.
+REFERENCES: Mapping[str, Field] = {
+    "Image": ("spec", "image", "ref"),
+    "RolloutPolicy": ("spec", "rollout", "policy"),
+}
+_NAMED = 5  # names that a message lists; more are no help
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,9 +39,9 @@ class Entry:
         return spec if isinstance(spec, dict) else {}
 
 
-def reference(entry: Entry) -> str | None:
-    """The name of the Image that a scale set refers to, None where it has an image of its own."""
-    name = entry.document.at("spec", "image", "ref")
+def reference(entry: Entry, kind: str) -> str | None:
+    """The name of the document of this kind that a scale set refers to, None where it refers to none."""
+    name = entry.document.at(*REFERENCES[kind])
     return name if isinstance(name, str) else None
 
 
@@ -54,27 +58,27 @@ def clashes(entries: Sequence[Entry]) -> tuple[frozenset[Entry], list[Problem]]:
 
 
 def lost_references(entries: Sequence[Entry], paths: Sequence[str]) -> Iterator[Problem]:
-    """The references to an Image that none of the files at `paths` holds."""
-    images = {entry.name: entry for entry in entries if entry.kind == "Image" and entry.name}
-    if any(entry.kind == "Image" and not entry.name for entry in entries):
-        return  # it may be that one; its own problem says what to do
-    for entry in entries:
-        name = reference(entry) if entry.kind == "ScaleSet" else None
-        if name and name not in images:
-            message = _lost(name, {str(known): found for known, found in images.items()}, paths)
-            yield Problem(entry.document.values[_REF], dotted(_REF), message)
+    """The references to documents that none of the files at `paths` holds."""
+    for kind, field in REFERENCES.items():
+        named = {entry.name: entry for entry in entries if entry.kind == kind and entry.name}
+        if any(entry.kind == kind and not entry.name for entry in entries):
+            continue  # it may be that one; its own problem says what to do
+        for entry in entries:
+            name = reference(entry, kind) if entry.kind == "ScaleSet" else None
+            if name and name not in named:
+                message = _lost(kind, name, {str(known): found for known, found in named.items()}, paths)
+                yield Problem(entry.document.values[field], dotted(field), message)
 
 
-def _lost(name: str, images: dict[str, Entry], paths: Sequence[str]) -> str:
-    if near := nearest(name, list(images)):
-        return f"there is no Image named {quoted(name)}: did you mean {near} ({images[near].document.place})?"
-    if images:
-        known = sorted(images)[:_NAMED] + ["others"] * (len(images) > _NAMED)
-        return f"there is no Image named {quoted(name)}: there is {one_of(known, last='and')}"
+def _lost(kind: str, name: str, named: dict[str, Entry], paths: Sequence[str]) -> str:
+    lost = f"there is no {kind} named {quoted(name)}"
+    if near := nearest(name, list(named)):
+        return f"{lost}: did you mean {near} ({named[near].document.place})?"
+    if named:
+        known = sorted(named)[:_NAMED] + ["others"] * (len(named) > _NAMED)
+        return f"{lost}: there is {one_of(known, last='and')}"
     looked = paths[0] if len(paths) == 1 else f"the {len(paths)} files read"
-    return (
-        f"there is no Image named {quoted(name)} in {looked}: add it, or read the file that holds it as well"
-    )
+    return f"{lost} in {looked}: add it, or read the file that holds it as well"
 
 
 def _twice(

@@ -77,14 +77,26 @@ def _of_image(*at: str) -> dict[Field, Rule]:
 
 
 _duration_rule = partial(duration.mistake, least=SHORTEST, most=LONGEST)
+_soak_rule = partial(duration.mistake, least=timedelta(), most=LONGEST)
+
+
+def _of_rollout(*at: str) -> dict[Field, Rule]:
+    return {
+        (*at, "maxBatch"): amount.mistake,
+        (*at, "soak"): _soak_rule,
+        (*at, "canary", "instances"): amount.mistake,
+        (*at, "canary", "soak"): _soak_rule,
+    }
+
 
 _RULES: dict[str, dict[Field, Rule]] = {
     "ScaleSet": {
-        ("spec", "rollout", "maxBatch"): amount.mistake,
+        **_of_rollout("spec", "rollout"),
         ("spec", "health", "timeout"): _duration_rule,
         ("spec", "interval"): _duration_rule,
         ("spec", "suspend", "until"): partial(_of_text, _moment_mistake),
         **_of_image("spec", "image"),
     },
     "Image": _of_image("spec"),
+    "RolloutPolicy": _of_rollout("spec"),
 }

@@ -54,12 +54,28 @@ class Converge(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """The instances that go first: so many of the scale set, or those with these ids.
+
+    No other is upgraded before they have been back for as long as `soak`.
+    """
+
+    instances: Amount | tuple[str, ...]
+    soak: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Rollout:
-    """How instances are brought to the image. `max_batch` is of the whole scale set."""
+    """How instances are brought to the image. `max_batch` is of the whole scale set.
+
+    `soak` is how long the instances of a batch must have been back before the next one goes.
+    """
 
     by: By
     max_batch: Amount
     converge: Converge
+    canary: Canary | None = None
+    soak: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)

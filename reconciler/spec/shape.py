@@ -11,12 +11,11 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from reconciler.spec.document import Value
 from reconciler.spec.field import Field
 
 Schema = dict[str, Any]
 
-KINDS = ("ScaleSet", "Image")
+KINDS = ("ScaleSet", "Image", "RolloutPolicy")
 API_VERSION = "reconciler/v1alpha1"
 
 _NAME = "scale-set.schema.json"
@@ -48,7 +47,7 @@ def fields(kind: str) -> dict[Field, Schema]:
     return dict(_fields(schema()["$defs"][kind], ()))
 
 
-def filled(kind: str, value: dict[str, Value]) -> dict[str, Any]:
+def filled(kind: str, value: dict[str, Any]) -> dict[str, Any]:
     """The document with the schema's default wherever it says nothing itself."""
     return _filled(schema()["$defs"][kind], value)
 

@@ -28,6 +28,7 @@ def test_what_is_moving_is_never_called_settled() -> None:
         Reason.WAITING_FOR_INSTANCES,
         Reason.AZURE_BUSY,
         Reason.IMAGE_REPLICATING,
+        Reason.SOAKING,
     }
     held = {
         Reason.HEALTH_CHECK_FAILED,

@@ -24,7 +24,7 @@ from reconciler.spec.image import (
     VhdImage,
 )
 from reconciler.spec.problem import Place
-from reconciler.spec.scale_set import By, Converge, Health, Rollout, ScaleSet, Suspension, Target
+from reconciler.spec.scale_set import By, Canary, Converge, Health, Rollout, ScaleSet, Suspension, Target
 from tests.build import SUBSCRIPTION
 
 FILE = "specs/web.yaml"
@@ -73,6 +73,19 @@ SCALE_SET = st.builds(
         st.sampled_from(By),
         st.one_of(st.builds(Count, st.integers(1, 999)), st.builds(Percent, st.integers(1, 100))),
         st.sampled_from(Converge),
+        st.one_of(
+            st.none(),
+            st.builds(
+                Canary,
+                st.one_of(
+                    st.builds(Count, st.integers(1, 999)),
+                    st.builds(Percent, st.integers(1, 100)),
+                    st.lists(WORD, min_size=1, max_size=3).map(tuple),
+                ),
+                WHOLE,
+            ),
+        ),
+        WHOLE,
     ),
     health=st.builds(Health, WHOLE),
     interval=WHOLE,

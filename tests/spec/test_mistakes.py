@@ -269,7 +269,7 @@ FIELDS = [
         "a manifest of something else",
         "kind: ScaleSet",
         "kind: Deployment",
-        '2:7: kind: "Deployment" is not a kind of spec: write ScaleSet or Image, or keep this file elsewhere',
+        '2:7: kind: "Deployment" is not a kind of spec: write ScaleSet, Image or RolloutPolicy, or keep this file elsewhere',
     ),
     row("no kind, but it can be told", "kind: ScaleSet\n", "", "1:1: kind: is missing: add kind: ScaleSet"),
     row(

@@ -51,8 +51,14 @@ def test_every_optional_field_has_a_default(kind: str) -> None:
         for name in part.get("required", ())
     }
     one_of = {field for field in fields(kind) if "maxProperties" in fields(kind).get(field[:-1], {})}
-    # Who suspended it and until when: nobody says that of what is not suspended.
-    unsaid = {("spec", "suspend", "by"), ("spec", "suspend", "until")}
+    # What is not there unless it is said.
+    unsaid = {
+        ("spec", "suspend", "by"),
+        ("spec", "suspend", "until"),
+        ("spec", "rollout", "policy"),
+        ("spec", "rollout", "canary"),
+        ("spec", "canary"),
+    }
     for field, part in fields(kind).items():
         assert ("default" in part) == (field not in required | one_of | unsaid), field
 
@@ -85,10 +91,10 @@ def test_schema_and_code_agree_on_what_a_duration_is(text: str) -> None:
     )
 
 
-def test_one_modeline_serves_both_kinds() -> None:
+def test_one_modeline_serves_all_kinds() -> None:
     whole = Draft202012Validator(json.loads(schema_path().read_text()))
     examples = sorted((ROOT / "specs").glob("*.yaml"))
-    assert len(examples) == 8
+    assert len(examples) == 9
     for example in examples:
         text = example.read_text()
         assert text.startswith("# yaml-language-server: $schema=../schemas/scale-set.schema.json\n")

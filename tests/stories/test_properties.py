@@ -92,8 +92,9 @@ def interrupted(draw: st.DrawFn) -> tuple[World, str, list[tuple[int, str]]]:
         protected=[str(number) for number in draw(st.sets(st.integers(0, capacity - 1), max_size=2))],
         **topology,
     )
-    batch = draw(st.sampled_from(["20%", "100%", 1, 3]))
-    world = World(fleet(found), spec(rollout={"by": by, "maxBatch": batch}, interval="24h"))
+    rollout = {"by": by, "maxBatch": draw(st.sampled_from(["20%", "100%", 1, 3]))}
+    rollout |= draw(st.sampled_from([{}, {"canary": {"instances": 1, "soak": "7m"}}, {"soak": "3m"}]))
+    world = World(fleet(found), spec(rollout=rollout, interval="24h"))
     return (
         world,
         by,

@@ -1,0 +1,147 @@
+"""How fast a rollout goes: canaries first, and soaking between batches, by Azure's own times."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.rollout.step import Upgrade
+from reconciler.spec.amount import Count, Percent
+from reconciler.spec.scale_set import By, Canary
+from tests.build import NEW, NOW, decided, fleet, instance, observed, outdated, spec
+
+MINUTE = timedelta(minutes=1)
+ONE = Canary(Count(1), timedelta())
+SLOW = Canary(Count(1), 30 * MINUTE)
+NAMED = Canary(("3", "7"), timedelta())
+
+
+def back(number: int, minutes: float, **changes: Any) -> Any:
+    """An upgraded instance that has been back for so many minutes."""
+    return instance(number, since=NOW - minutes * MINUTE, **changes)
+
+
+@pytest.mark.parametrize(
+    ("rollout", "instances", "ids"),
+    [
+        pytest.param({"canary": ONE}, fleet(), ["0"], id="a canary of one goes first, alone"),
+        pytest.param(
+            {"canary": ONE}, fleet(back(0, 1)), ["5"], id="once it is back the rest of its domain follows"
+        ),
+        pytest.param(
+            {"canary": Canary(Percent(30), timedelta())}, fleet(), ["0", "5"], id="never more than a domain"
+        ),
+        pytest.param(
+            {"canary": Canary(Percent(30), timedelta())},
+            fleet(back(0, 1), back(5, 1)),
+            ["1"],
+            id="nor than what is missing of the canary",
+        ),
+        pytest.param(
+            {"canary": Canary(Count(5), timedelta()), "max_batch": Count(1)},
+            fleet(),
+            ["0"],
+            id="nor than a batch",
+        ),
+        pytest.param({"canary": NAMED}, fleet(), ["7"], id="named canaries go first, domain by domain"),
+        pytest.param({"canary": NAMED}, fleet(back(7, 1)), ["3"], id="the other one follows"),
+        pytest.param({"canary": NAMED}, fleet(back(7, 1), back(3, 1)), ["0", "5"], id="then everybody"),
+        pytest.param(
+            {"canary": NAMED},
+            fleet(outdated(7, protected=True), back(3, 1)),
+            ["0", "5"],
+            id="one of them that cannot go holds nothing up once another is back",
+        ),
+        pytest.param(
+            {"canary": SLOW},
+            fleet(outdated(4, health="unhealthy")),
+            ["4"],
+            id="what is sick anyway is cured before",
+        ),
+        pytest.param(
+            {"soak": 5 * MINUTE},
+            fleet(back(0, 5), back(5, 6)),
+            ["1", "6"],
+            id="after the soak the next batch goes",
+        ),
+        pytest.param(
+            {"soak": 5 * MINUTE},
+            fleet(back(0, 6), back(5, 6), back(2, 1, created=NOW - 2 * MINUTE)),
+            ["1", "6"],
+            id="one that scaled out meanwhile is not waited for",
+        ),
+        pytest.param(
+            {"soak": 5 * MINUTE},
+            fleet(back(0, 1), outdated(4, health="unhealthy")),
+            ["4"],
+            id="a soak does not bar the cure of what is sick",
+        ),
+        pytest.param(
+            {"canary": SLOW, "soak": 5 * MINUTE},
+            fleet(back(0, 40), back(5, 6)),
+            ["1", "6"],
+            id="behind the canary the soak of batches holds",
+        ),
+    ],
+)
+def test_who_goes_next(rollout: dict[str, Any], instances: Any, ids: list[str]) -> None:
+    assert decided(spec(**rollout), observed(instances=instances)).step == Upgrade(tuple(ids), NEW)
+
+
+@pytest.mark.parametrize(
+    ("rollout", "instances", "line"),
+    [
+        pytest.param(
+            {"soak": 5 * MINUTE},
+            fleet(back(0, 4), back(5, 6)),
+            "Soaking: web_0: back since 08:56:00; the next batch goes at 09:01:00 (soak 5m); 2 of 10 up to date",
+            id="the last one of a batch counts",
+        ),
+        pytest.param(
+            {"canary": SLOW, "soak": 5 * MINUTE},
+            fleet(back(0, 6)),
+            "Soaking: canary web_0: back since 08:54:00; the next batch goes at 09:24:00 (soak 30m); 1 of 10 up to date",
+            id="a canary has a soak of its own",
+        ),
+        pytest.param(
+            {"canary": Canary(Count(1), MINUTE), "soak": 5 * MINUTE},
+            fleet(back(0, 4)),
+            "Soaking: canary web_0: back since 08:56:00; the next batch goes at 09:01:00 (soak 5m); 1 of 10 up to date",
+            id="which is never shorter than that of batches",
+        ),
+        pytest.param(
+            {"canary": Canary(("3", "7"), 30 * MINUTE)},
+            fleet(back(3, 10), back(7, 20)),
+            "Soaking: canary web_3, web_7: back since 08:50:00; the next batch goes at 09:20:00 (soak 30m); 2 of 10 up "
+            "to date",
+            id="named canaries soak too",
+        ),
+        pytest.param(
+            {"canary": Canary(("77",), timedelta())},
+            fleet(),
+            "CanaryMissing: spec.rollout.canary names the instances 77, of which none is there that could be upgraded; "
+            "name others, or a number of them",
+            id="canaries that are not there prove nothing",
+        ),
+        pytest.param(
+            {"canary": NAMED},
+            fleet(outdated(3, power="deallocated"), outdated(7, protected=True)),
+            "CanaryMissing: spec.rollout.canary names the instances 3, 7, of which none is there that could be upgraded; "
+            "name others, or a number of them",
+            id="nor do those that cannot be upgraded",
+        ),
+    ],
+)
+def test_what_is_waited_for_is_said(rollout: dict[str, Any], instances: Any, line: str) -> None:
+    decision = decided(spec(**rollout), observed(instances=instances))
+    assert (decision.line, decision.step) == (line, None)
+
+
+def test_a_soak_says_when_it_is_over() -> None:
+    decision = decided(spec(soak=5 * MINUTE), observed(instances=fleet(back(0, 4))))
+    assert decision.until == NOW + MINUTE
+
+
+def test_without_a_soak_nothing_waits() -> None:
+    instances = fleet(back(0, 0), back(5, 0))
+    assert decided(spec(by=By.AUTO), observed(instances=instances)).step == Upgrade(("1", "6"), NEW)

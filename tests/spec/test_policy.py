@@ -1,0 +1,144 @@
+"""Policies that scale sets share: what is inherited, what goes before it, and mistakes in either."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from reconciler.spec.amount import Amount, Count, Percent
+from reconciler.spec.declared import declare
+from reconciler.spec.files import File
+from reconciler.spec.scale_set import By, Canary, Converge, Rollout
+
+Lines = Callable[..., list[str]]
+POLICY = """\
+apiVersion: reconciler/v1alpha1
+kind: RolloutPolicy
+metadata: {name: careful}
+spec: {by: zone, canary: {instances: 1, soak: 30m}, maxBatch: 10%, soak: 5m}
+"""
+MINUTE = timedelta(minutes=1)
+
+
+def rollout(web: str, said: str, policy: str = POLICY) -> Rollout:
+    text = web.replace("{by: auto, maxBatch: 20%, converge: image}", said)
+    declared = declare([File("web.yaml", text.encode()), File("policies.yaml", policy.encode())])
+    assert declared.problems == ()
+    return declared.scale_sets[0].rollout
+
+
+def test_a_spec_that_names_a_policy_need_say_nothing_else(web: str) -> None:
+    assert rollout(web, "{policy: careful}") == Rollout(
+        by=By.ZONE,
+        max_batch=Percent(10),
+        converge=Converge.IMAGE,
+        canary=Canary(Count(1), 30 * MINUTE),
+        soak=5 * MINUTE,
+    )
+
+
+def test_what_a_spec_says_goes_before_its_policy(web: str) -> None:
+    said = "{policy: careful, by: auto, maxBatch: 3, canary: {instances: 5%}}"
+    assert rollout(web, said) == Rollout(
+        by=By.AUTO,
+        max_batch=Count(3),
+        converge=Converge.IMAGE,
+        canary=Canary(Percent(5), timedelta()),
+        soak=5 * MINUTE,
+    )
+
+
+def test_a_spec_that_names_no_policy_gets_nothing_of_one(web: str) -> None:
+    assert rollout(web, "{}") == Rollout(By.AUTO, Percent(20), Converge.IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("instances", "expected"),
+    [
+        pytest.param("1", Count(1), id="a count"),
+        pytest.param("5%", Percent(5), id="a percentage"),
+        pytest.param('["3", "web_7f"]', ("3", "web_7f"), id="ids"),
+    ],
+)
+def test_canaries_are_a_number_or_ids(web: str, instances: str, expected: Amount | tuple[str, ...]) -> None:
+    canary = rollout(web, f"{{canary: {{instances: {instances}}}}}").canary
+    assert canary == Canary(expected, timedelta())
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        pytest.param(
+            "{policy: carefull}",
+            '17:21: spec.rollout.policy: there is no RolloutPolicy named "carefull": did you mean careful '
+            "(policies.yaml:1:1)?",
+            id="a policy that is not there",
+        ),
+        pytest.param(
+            "{canary: 1}",
+            "17:21: spec.rollout.canary: is the number 1, where fields are expected: write canary with instances below it",
+            id="a number for a canary",
+        ),
+        pytest.param(
+            "{canary: {soak: 5m}}",
+            "17:13: spec.rollout.canary.instances: is missing: add instances: 1",
+            id="a canary without instances",
+        ),
+        pytest.param(
+            "{canary: {instances: 0}}",
+            "17:33: spec.rollout.canary.instances: 0 would never upgrade anything: write 1 or more, or a percentage such "
+            "as 20%",
+            id="a canary of none",
+        ),
+        pytest.param(
+            "{canary: {instances: [3]}}",
+            '17:34: spec.rollout.canary.instances[0]: is read as the number 3: quote it: "3"',
+            id="an id without quotes",
+        ),
+        pytest.param(
+            '{canary: {instances: ["3", "*"]}}',
+            '17:39: spec.rollout.canary.instances[1]: "*" is not the id of an instance: write one as "az vmss '
+            'list-instances" prints it',
+            id="the star for an id",
+        ),
+        pytest.param(
+            "{canary: {instances: []}}",
+            "17:33: spec.rollout.canary.instances: a list is not allowed: write instances: 1",
+            id="a list of none",
+        ),
+        pytest.param(
+            "{soak: 25h}", '17:19: spec.rollout.soak: "25h" is too long: write 24h or less', id="a long soak"
+        ),
+        pytest.param(
+            "{soak: 5}", "17:19: spec.rollout.soak: is 5, a number without a unit: write 5s", id="no unit"
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_its_place_and_its_mend(web: str, lines: Lines, said: str, line: str) -> None:
+    text = web.replace("{by: auto, maxBatch: 20%, converge: image}", said)
+    assert lines(web=text, policies=POLICY) == [f"web.yaml:{line}"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        pytest.param(
+            "maxBatch: 10%",
+            "maxBatch: 120%",
+            '4:63: spec.maxBatch: "120%" is more than the whole scale set: write 100% or less',
+            id="a mistaken amount",
+        ),
+        pytest.param(
+            "by: zone",
+            "policy: other",
+            "4:8: spec.policy: is no field: here can stand by, canary, maxBatch, soak or converge",
+            id="a policy of a policy",
+        ),
+        pytest.param(
+            "kind: RolloutPolicy\n", "", "1:1: kind: is missing: add kind: RolloutPolicy", id="no kind"
+        ),
+    ],
+)
+def test_a_mistake_in_a_policy_is_told_once(web: str, lines: Lines, old: str, new: str, line: str) -> None:
+    text = web.replace("{by: auto, maxBatch: 20%, converge: image}", "{policy: careful}")
+    assert lines(web=text, policies=POLICY.replace(old, new)) == [f"policies.yaml:{line}"]

@@ -1,0 +1,77 @@
+"""Canaries and soaks over time: what a bad image costs, and what a restart changes, which is nothing."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from tests.stories.world import BAD, NEW, World, fleet, scale_set, spec
+
+MINUTE = timedelta(minutes=1)
+POLICY = {
+    "apiVersion": "reconciler/v1alpha1",
+    "kind": "RolloutPolicy",
+    "metadata": {"name": "careful"},
+    "spec": {"canary": {"instances": 1, "soak": "30m"}, "soak": "10m"},
+}
+
+
+def upgrades(world: World) -> list[tuple[int, timedelta]]:
+    """How many instances each upgrade named, and how long after the one before."""
+    asked = [each for each in world.azure.record.requests if each.operation == "scaleSets.manualUpgrade"]
+    times = [asked[0].at, *(each.at for each in asked)]
+    return [
+        (len(each.body["instanceIds"]), after - before)
+        for each, (before, after) in zip(asked, pairwise(times), strict=True)
+    ]
+
+
+def test_a_bad_image_stops_after_the_canary() -> None:
+    world = World(fleet(scale_set()), spec(version=BAD, rollout={"canary": {"instances": 1}}))
+    world.rest(timedelta(hours=3))
+    assert sum(image.endswith(BAD) for image in world.azure.record.images("web").values()) == 1
+    assert world.lines()["web"].startswith("HealthCheckFailed: update domain 0: web_0 (unhealthy)")
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed at every stage"])
+def test_a_policy_of_canary_and_soaks_is_kept_by_azures_own_times(*, killed: bool) -> None:
+    world = World(fleet(scale_set(capacity=10)), POLICY, spec(rollout={"policy": "careful"}))
+    for number in range(1, 7):
+        world.run(lambda wanted=number: world.requests().count("scaleSets.manualUpgrade") >= wanted)  # type: ignore[misc]
+        if killed:
+            world.restart()
+    world.run()
+    assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}
+    sizes, gaps = zip(*upgrades(world), strict=True)
+    assert sizes == (1, 1, 2, 2, 2, 2)
+    assert gaps[1] >= 30 * MINUTE
+    assert all(10 * MINUTE <= gap <= 14 * MINUTE for gap in gaps[2:])
+    assert "Soaking" in world.reasons()
+
+
+def test_what_differs_in_a_spec_goes_before_the_policy() -> None:
+    world = World(
+        fleet(scale_set(capacity=10)), POLICY, spec(rollout={"policy": "careful", "soak": "0s"})
+    ).run()
+    sizes, gaps = zip(*upgrades(world), strict=True)
+    assert sizes == (1, 1, 2, 2, 2, 2)
+    assert gaps[1] >= 30 * MINUTE
+    assert all(gap < 4 * MINUTE for gap in gaps[2:])
+
+
+def test_a_canary_that_falls_sick_while_it_soaks_stops_the_rollout() -> None:
+    world = World(fleet(scale_set(capacity=10)), POLICY, spec(rollout={"policy": "careful"}))
+    world.run(lambda: world.reasons()[-1:] == ["Soaking"])
+    world.azure.scale_set("web").instance("0").sicken()
+    world.rest(timedelta(hours=2))
+    assert world.lines()["web"].startswith("HealthCheckFailed: ")
+    assert len(upgrades(world)) == 1
+
+
+def test_an_autoscaler_that_never_rests_does_not_keep_a_soak_from_ending() -> None:
+    changing = scale_set(capacity=8, autoscale={"minimum": 5, "maximum": 14, "every": "4m"})
+    world = World(fleet(changing), spec(rollout={"soak": "10m"}))
+    world.run(
+        lambda: {image.rpartition(":")[2] for image in world.azure.record.images("web").values()} == {NEW}
+    )
+    assert world.azure.record.most_domains_away("web") == 1

@@ -18,6 +18,8 @@ from reconciler.spec.image import (
     PlatformImage,
     SharedGalleryImage,
     VhdImage,
+    at_version,
+    follows_latest,
 )
 
 Json = Mapping[str, Any]
@@ -36,7 +38,7 @@ class Garbled(Exception):
 def model(body: Json) -> Model:
     """A scale set, from GET or from a row of a list. Raises Garbled."""
     try:
-        id_, properties = str(body["id"]).casefold(), body["properties"]
+        id_, properties = str(body["id"]).casefold(), dict(body["properties"])
         # A Flexible scale set may have no sku of its own, and so no capacity.
         capacity = int(body["sku"]["capacity"]) if body.get("sku") else 0
     except (KeyError, TypeError, ValueError) as error:
@@ -64,8 +66,8 @@ def model(body: Json) -> Model:
 def instance(row: Json) -> Instance:
     """A row of the list of instances, with its instance view expanded. Raises Garbled."""
     try:
-        id_, properties = str(row["instanceId"]), row["properties"]
-    except (KeyError, TypeError) as error:
+        id_, properties = str(row["instanceId"]), dict(row["properties"])
+    except (KeyError, TypeError, ValueError) as error:
         raise Garbled(f"Azure sent an instance without {error}") from error
     view = _mapping(properties, "instanceView")
     provisioned = _status(view.get("statuses"), "ProvisioningState/")
@@ -74,7 +76,7 @@ def instance(row: Json) -> Instance:
     return Instance(
         id=id_,
         name=_text(row, "name") or id_,
-        image=_image(_mapping(properties, "storageProfile")),
+        image=_running(_mapping(properties, "storageProfile")),
         latest_model=bool(properties.get("latestModelApplied", False)),
         provisioning=stands if view or stands != "succeeded" else "",
         power=_words(_status(view.get("statuses"), "PowerState/")),
@@ -149,7 +151,8 @@ def image_patch(image: Image) -> dict[str, Any]:
 
 
 def _joined(row: Json, machine: Json) -> Json:
-    properties = {**_mapping(machine, "properties"), **_mapping(row, "properties")}
+    # The machine says what it runs and how it is in one breath: of two lists read apart one may lag behind.
+    properties = {**_mapping(row, "properties"), **_mapping(machine, "properties")}
     view = _mapping(_mapping(machine, "properties"), "instanceView")
     return {
         **row,
@@ -158,30 +161,31 @@ def _joined(row: Json, machine: Json) -> Json:
     }
 
 
+def _running(storage: Json) -> Image | None:
+    """The image of an instance, whose `exactVersion` says more than its `version`."""
+    image = _image(storage)
+    exact = _text(_mapping(storage, "imageReference"), "exactVersion")
+    return at_version(image, exact) if image and exact and follows_latest(image) else image
+
+
 def _image(storage: Json) -> Image | None:
-    """The image of a model or an instance; an instance's `exactVersion` says more than its `version`."""
+    """The image that a model or an instance refers to."""
     reference = _mapping(storage, "imageReference")
-    exact = _text(reference, "exactVersion")
     if id_ := _text(reference, "communityGalleryImageId"):
-        return CommunityGalleryImage(_versioned(id_, exact))
+        return CommunityGalleryImage(id_)
     if id_ := _text(reference, "sharedGalleryImageId"):
-        return SharedGalleryImage(_versioned(id_, exact))
+        return SharedGalleryImage(id_)
     if id_ := _text(reference, "id"):
-        return GalleryImage(_versioned(id_, exact)) if "/galleries/" in id_.lower() else ManagedImage(id_)
+        return GalleryImage(id_) if "/galleries/" in id_.lower() else ManagedImage(id_)
     if _text(reference, "publisher"):
         return PlatformImage(
             publisher=_text(reference, "publisher"),
             offer=_text(reference, "offer"),
             sku=_text(reference, "sku"),
-            version=exact or _text(reference, "version"),
+            version=_text(reference, "version"),
         )
     uri = _text(_mapping(_mapping(storage, "osDisk"), "image"), "uri")
     return VhdImage(uri) if uri else None
-
-
-def _versioned(id_: str, exact: str) -> str:
-    """An id of an image definition, completed by the version that the instance really has."""
-    return id_ if "/versions/" in id_.lower() or not exact else f"{id_}/versions/{exact}"
 
 
 def _carries_health(view: Json) -> bool:

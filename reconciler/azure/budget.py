@@ -1,38 +1,28 @@
 """What Azure still lets us ask: its request budgets, as its own answers last told them.
 
-Azure counts requests by kind (`Charge`), in a bucket for each subscription and region and in another for each
-scale set, which fill again evenly. Every answer names what is left ("x-ms-ratelimit-remaining-resource"), and
-everybody who works on the subscription draws on the same. So a part of each bucket stays for others: the
-smaller one against rollouts, which must not stand still half-way, the larger one against routine looks. After
-a 429 nothing of its kind is asked before the time that Azure named.
+The compute provider counts requests by kind (`Charge`), in a bucket for each subscription and region and in
+another for each scale set; before it the gateway counts all that we ourselves read and write. Buckets fill
+again evenly, and every answer names what is left ("x-ms-ratelimit-remaining-resource"). Everybody who works
+on the subscription draws on the provider's buckets: so a part of each stays for others, the smaller one
+against rollouts, which must not stand still half-way, the larger one against routine looks. After a 429
+nothing of its kind is asked before the time that Azure named.
 
 Sizes: Azure's "Throttling limits for Compute". A budget that is not in the table is left to Azure's own 429.
 """
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import Enum, StrEnum
+from enum import Enum
 from threading import Lock
 
 # "VmssQueuedVMOperations;0" stands in the same header and is no budget: it counts up.
 _REMAINING = "x-ms-ratelimit-remaining-resource"
-_OF_ARM = re.compile(r"x-ms-ratelimit-remaining-(subscription-(?:reads|writes))", re.IGNORECASE)
-_RESOURCE = "Resource"
-
-
-class Charge(StrEnum):
-    """What a request is counted as: the stem of Azure's names."""
-
-    GET = "GetVMScaleSet"
-    HIGH_COST_GET = "HighCostGetVMScaleSet"
-    ACTIONS = "VMScaleSetActions"
-    OPERATION = "GetOperation"
-    IMAGES = "VMImages"
-    VIRTUAL_MACHINES = "VirtualMachines"
-    PERMISSIONS = "Permissions"
+_MOMENT = timedelta(seconds=1)
+_OF_GATEWAY = re.compile(r"x-ms-ratelimit-remaining-(subscription-(?:reads|writes))", re.IGNORECASE)
 
 
 class Share(Enum):
@@ -42,6 +32,14 @@ class Share(Enum):
     ROUTINE = 0.5
 
 
+class Of(Enum):
+    """Whose bucket it is."""
+
+    CALLER = "what we alone draw on, in all of a subscription"
+    REGION = "of everybody in one region of a subscription"
+    RESOURCE = "of everybody, for one scale set"
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """One of Azure's buckets: so many requests at most, and so many more a minute."""
@@ -49,46 +47,84 @@ class Policy:
     name: str
     size: int
     refill: int
+    of: Of = Of.REGION
+
+
+_READS = Policy("subscription-reads", 250, 1500, Of.CALLER)
+_WRITES = Policy("subscription-writes", 200, 600, Of.CALLER)
+_ACTIONS = (
+    Policy("VMScaleSetActionsSubscriptionMaximum", 1500, 500),
+    Policy("VMScaleSetBatchedVMRequestsSubscriptionMaximum", 6000, 1200),
+)
+
+
+class Charge(Enum):
+    """What a request is counted as: the stem of Azure's names for it, and the buckets that it draws on."""
+
+    GET = (
+        "GetVMScaleSet",
+        Policy("GetVMScaleSetSubscriptionMaximum", 2400, 800),
+        Policy("GetVMScaleSetResource", 36, 12, Of.RESOURCE),
+        _READS,
+    )
+    HIGH_COST_GET = (
+        "HighCostGetVMScaleSet",
+        Policy("HighCostGetVMScaleSetSubscriptionMaximum", 1080, 360),
+        Policy("HighCostGetVMScaleSetResource", 30, 10, Of.RESOURCE),
+        Policy("VMScaleSetVMViewsSubscriptionMaximum", 30_000, 10_000),
+        _READS,
+    )
+    PATCH = ("VMScaleSetActions", *_ACTIONS, Policy("VMScaleSetActionsResource", 12, 4, Of.RESOURCE), _WRITES)
+    UPGRADE = ("VMScaleSetActions", *_ACTIONS, _WRITES)
+    OPERATION = (
+        "GetOperation",
+        Policy("GetOperationSubscriptionMaximum", 15_000, 5000),
+        Policy("GetOperationResource", 45, 15, Of.RESOURCE),
+        _READS,
+    )
+    IMAGES = ("VMImages", _READS)
+    VIRTUAL_MACHINES = ("VirtualMachines", _READS)
+    PERMISSIONS = ("Permissions", _READS)
+
+    def __init__(self, stem: str, *policies: Policy) -> None:
+        self.stem = stem
+        self.policies = policies
+
+    @property
+    def gateway(self) -> Policy:
+        """The gateway's bucket, which all that we read, or write, draws on."""
+        return self.policies[-1]
+
+
+_BY_NAME = {policy.name: policy for charge in Charge for policy in charge.policies}
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who is counted: all in one region of a subscription and, in a bucket of its own, one scale set.
+    """What a request is about: a scale set, its region and subscription. Folded.
 
-    Folded. `location` is "" while it is not known and of what lists every region, `resource` of what is not
-    about one scale set.
+    `location` is "" while it is not known and of what covers every region, `resource` of what is not about
+    one scale set.
     """
 
     subscription: str
     location: str = ""
     resource: str = ""
 
+    def of(self, whose: Of) -> "Subject":
+        """Whose bucket a request about this is counted in."""
+        match whose:
+            case Of.CALLER:
+                return Subject(self.subscription)
+            case Of.REGION:
+                return Subject(self.subscription, self.location)
+            case Of.RESOURCE:
+                return self
 
-_READS = Policy("subscription-reads", 250, 1500)
-_WRITES = Policy("subscription-writes", 200, 600)
-_POLICIES: Mapping[Charge, tuple[Policy, ...]] = {
-    Charge.GET: (
-        Policy("GetVMScaleSetSubscriptionMaximum", 2400, 800),
-        Policy("GetVMScaleSetResource", 36, 12),
-    ),
-    Charge.HIGH_COST_GET: (
-        Policy("HighCostGetVMScaleSetSubscriptionMaximum", 1080, 360),
-        Policy("HighCostGetVMScaleSetResource", 30, 10),
-        Policy("VMScaleSetVMViewsSubscriptionMaximum", 30_000, 10_000),
-    ),
-    Charge.ACTIONS: (
-        Policy("VMScaleSetActionsSubscriptionMaximum", 1500, 500),
-        Policy("VMScaleSetActionsResource", 12, 4),
-        Policy("VMScaleSetBatchedVMRequestsSubscriptionMaximum", 6000, 1200),
-    ),
-    Charge.OPERATION: (
-        Policy("GetOperationSubscriptionMaximum", 15_000, 5000),
-        Policy("GetOperationResource", 45, 15),
-    ),
-}
-_BY_NAME = {
-    policy.name: policy for policies in (*_POLICIES.values(), (_READS, _WRITES)) for policy in policies
-}
+    def covers(self, other: "Subject") -> bool:
+        """Whether a bucket counts here: what covers every region draws on that of each."""
+        is_wide = not self.location and not self.resource and not other.resource
+        return self == other or (is_wide and self.subscription == other.subscription)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,67 +141,108 @@ class _Left:
     at: datetime
 
     def by(self, now: datetime, policy: Policy) -> float:
-        return min(policy.size, self.requests + policy.refill * ((now - self.at) / timedelta(minutes=1)))
+        filled = self.requests + policy.refill * ((now - self.at) / timedelta(minutes=1))
+        # Rounded, so that who waits as long as was said finds a whole request.
+        return round(min(policy.size, filled), 6)
+
+
+_Key = tuple[str, Subject]
 
 
 @dataclass(slots=True)
 class Budget:
     """Safe to share between threads."""
 
-    _left: dict[tuple[str, Subject], _Left] = field(default_factory=dict)
-    _resting: dict[tuple[str, Subject], datetime] = field(default_factory=dict)
+    _left: dict[_Key, _Left] = field(default_factory=dict)
+    _under_way: Counter[_Key] = field(default_factory=Counter)
+    _resting: dict[_Key, datetime] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def note(self, subject: Subject, headers: Mapping[str, str], at: datetime) -> None:
-        """Take over what an answer about `subject` says is left."""
+        """Take over what an answer about `subject` says is left.
+
+        It knows nothing of others under way, and may be overtaken by later ones: what we reckon with it may
+        raise only once nothing was asked for a moment.
+        """
         with self._lock:
             for name, requests in _told(headers):
-                if name in _BY_NAME:
-                    self._left[name, _counted(name, subject)] = _Left(requests, at)
+                if policy := _BY_NAME.get(name):
+                    key = (name, subject.of(policy.of))
+                    told = _Left(requests - max(0, self._under_way[key] - 1), at)
+                    known = self._left.get(key)
+                    is_busy = known is not None and at - known.at < _MOMENT
+                    if not known or not is_busy or told.requests < known.by(at, policy):
+                        self._left[key] = told
 
     def rest(self, charge: Charge, subject: Subject, policy: str, until: datetime) -> None:
         """Remember a 429. `policy` is the budget that Azure named, "" where the gateway itself refused."""
-        key = (charge if policy else _verb(charge).name, _counted(policy, subject))
+        if not policy:
+            key = (charge.gateway.name, subject.of(Of.CALLER))
+        else:
+            whose = Of.RESOURCE if policy.endswith("Resource") else Of.REGION
+            key = (charge.stem, subject.of(whose))
         with self._lock:
             self._resting[key] = max(until, self._resting.get(key, until))
 
     def ask(self, charge: Charge, subject: Subject, share: Share, at: datetime) -> Wait | None:
         """Why and how long a request must wait; None: it may go, and is counted."""
-        policies = (*_POLICIES.get(charge, ()), _verb(charge))
         with self._lock:
             waits = [self._rest(charge, subject, at)]
-            waits += [self._kept(policy, subject, share, at) for policy in policies]
+            waits += [
+                _kept(policy, left, share, at)
+                for policy in charge.policies
+                for left in self._known(policy, subject)
+            ]
             if longest := max((wait for wait in waits if wait), key=lambda wait: wait.length, default=None):
                 return longest
-            for policy in policies:
-                key = (policy.name, _counted(policy.name, subject))
+            for policy in charge.policies:
+                key = (policy.name, subject.of(policy.of))
+                self._under_way[key] += 1
                 if left := self._left.get(key):
-                    self._left[key] = _Left(left.by(at, policy) - 1, at)
+                    self._left[key] = replace(left, requests=left.by(at, policy) - 1, at=at)
         return None
 
-    def _kept(self, policy: Policy, subject: Subject, share: Share, at: datetime) -> Wait | None:
-        """The wait until one request more is left than what is kept for others."""
-        left = self._left.get((policy.name, _counted(policy.name, subject)))
-        kept = math.ceil(policy.size * share.value)
-        if left is None or (now := left.by(at, policy)) >= kept + 1:
-            return None
-        return Wait(
-            timedelta(minutes=(kept + 1 - now) / policy.refill),
-            f"{now:.0f} of {policy.size} requests of {policy.name} are left, and kept for others",
-        )
+    def end(self, charge: Charge, subject: Subject) -> None:
+        """A request that could go has come to its end, whichever."""
+        with self._lock:
+            self._under_way -= Counter((policy.name, subject.of(policy.of)) for policy in charge.policies)
+
+    def _known(self, policy: Policy, subject: Subject) -> Iterator[_Left]:
+        wanted = subject.of(policy.of)
+        for (name, counted), left in self._left.items():
+            if name == policy.name and wanted.covers(counted):
+                yield left
 
     def _rest(self, charge: Charge, subject: Subject, at: datetime) -> Wait | None:
         """The longest of the rests that `subject` is under."""
         self._resting = {key: until for key, until in self._resting.items() if until > at}
-        keys = [
-            (what, _counted(suffix, subject))
-            for what in (charge, _verb(charge).name)
-            for suffix in ("", _RESOURCE)
-        ]
-        until = max((self._resting[key] for key in keys if key in self._resting), default=None)
-        if until is None:
+        mine = [until for key, until in self._resting.items() if _is_under(key, charge, subject)]
+        if not mine:
             return None
+        until = max(mine)
         return Wait(until - at, f"Azure asked for no such requests before {until:%H:%M:%S}")
+
+
+def _is_under(key: _Key, charge: Charge, subject: Subject) -> bool:
+    """Whether a rest holds up such requests about `subject`."""
+    name, counted = key
+    if name == charge.gateway.name:
+        return counted == subject.of(Of.CALLER)
+    return name == charge.stem and (counted == subject or subject.of(Of.REGION).covers(counted))
+
+
+def _kept(policy: Policy, left: _Left, share: Share, at: datetime) -> Wait | None:
+    """The wait until one request more is left than what is kept for others, if anybody else draws on it."""
+    kept = 0 if policy.of is Of.CALLER else math.ceil(policy.size * share.value)
+    now = left.by(at, policy)
+    if now >= kept + 1:
+        return None
+    seconds = math.ceil((kept + 1 - now) / policy.refill * 60_000) / 1000
+    for_others = ", and kept for others" if kept else ""
+    return Wait(
+        timedelta(seconds=seconds),
+        f"{now:.0f} of {policy.size} requests of {policy.name} are left{for_others}",
+    )
 
 
 def _told(headers: Mapping[str, str]) -> Iterator[tuple[str, int]]:
@@ -176,19 +253,8 @@ def _told(headers: Mapping[str, str]) -> Iterator[tuple[str, int]]:
     """
     for part in headers.get(_REMAINING, "").split(","):
         name, _, count = part.strip().rpartition("/")[2].partition(";")
-        if count.isdigit():
+        if count.isdecimal():
             yield name, int(count)
     for header, count in headers.items():
-        if (match := _OF_ARM.fullmatch(header)) and count.isdigit():
+        if (match := _OF_GATEWAY.fullmatch(header)) and count.isdecimal():
             yield match[1].lower(), int(count)
-
-
-def _counted(policy: str, subject: Subject) -> Subject:
-    """Whose bucket it is: the scale set's own, or everybody's in its region."""
-    if policy.endswith(_RESOURCE):
-        return Subject(subject.subscription, subject.location, subject.resource)
-    return Subject(subject.subscription, subject.location)
-
-
-def _verb(charge: Charge) -> Policy:
-    return _WRITES if charge is Charge.ACTIONS else _READS

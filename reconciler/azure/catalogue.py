@@ -11,9 +11,9 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.core.tools import parse_resource_id
 
-from reconciler.azure.arm import Json, region
-from reconciler.azure.budget import Charge
-from reconciler.azure.failure import Refused
+from reconciler.azure.arm import Garbled, Json, region
+from reconciler.azure.budget import Charge, Share
+from reconciler.azure.failure import AzureFailure
 from reconciler.azure.session import Session
 from reconciler.rollout.observed import Availability, Model, Verdict
 from reconciler.spec.image import (
@@ -32,11 +32,11 @@ from reconciler.spec.image import (
 Check = Callable[[Image], Availability]
 
 
-def availability(session: Session, image: Image, model: Model) -> Availability:
-    """Whether instances of `model` can be made from `image`. Raises AzureFailure.
+def availability(session: Session, image: Image, model: Model, share: Share) -> Availability:
+    """Whether instances of `model` can be made from `image`. Never raises.
 
-    Not being let read a catalogue is no obstacle to an exact version, for Azure looks again by itself. But
-    what `latest` is nobody else can say: then it raises Refused.
+    A catalogue that cannot be read is no obstacle to an exact version, for Azure looks again by itself; but
+    what `latest` is nobody else can say.
     """
     find = _CATALOGUES.get(type(image))
     if find is None:
@@ -44,15 +44,16 @@ def availability(session: Session, image: Image, model: Model) -> Availability:
     # A gallery or a managed image may be in another subscription than the scale set.
     home = str(image) if isinstance(image, GalleryImage | ManagedImage) else model.id
     try:
-        with session.call(Charge.IMAGES, home) as client:
+        with session.call(Charge.IMAGES, home, share) as call:
             try:
-                return find(client, image, model.location)
+                return find(call.client, image, model.location)
             except ResourceNotFoundError as error:
                 return _missing(image, model.location, error)
-    except Refused:
-        if follows_latest(image):
-            raise
-        return Availability(image, Verdict.UNCHECKED)
+            except (AttributeError, KeyError, TypeError) as error:
+                raise Garbled(f"Azure sent an image without {error}") from error
+    except AzureFailure as failure:
+        verdict = Verdict.UNREADABLE if follows_latest(image) else Verdict.UNCHECKED
+        return Availability(image, verdict, str(failure))
 
 
 def _platform(client: ComputeManagementClient, image: PlatformImage, location: str) -> Availability:
@@ -78,7 +79,7 @@ def _gallery(client: ComputeManagementClient, image: GalleryImage, location: str
     if not follows_latest(image):
         return check(image)
     offered = client.gallery_image_versions.list_by_gallery_image(*home)
-    return _newest(image, (each for each in offered if location in _regions(each["properties"])), check)
+    return _newest(image, (each for each in offered if _is_offered(each["properties"], location)), check)
 
 
 def _community(client: ComputeManagementClient, image: CommunityGalleryImage, location: str) -> Availability:
@@ -121,14 +122,14 @@ _CATALOGUES: Mapping[type[Image], Callable[[ComputeManagementClient, Any, str], 
 
 
 def _newest(image: Image, rows: Iterable[Json], check: Check) -> Availability:
-    """The highest version that may be the latest; one that is deprecated may not."""
+    """The highest version that instances can be made from, and that may be the latest."""
     names = [str(row["name"]) for row in rows if not _is_excluded(row)]
     for name in sorted(filter(order, names), key=order, reverse=True):
         try:
             found = check(at_version(image, name))
         except ResourceNotFoundError:
             continue
-        if found.verdict is not Verdict.DEPRECATED:
+        if found.verdict is Verdict.AVAILABLE:
             return found
     return Availability(image, Verdict.NO_LATEST)
 
@@ -136,6 +137,8 @@ def _newest(image: Image, rows: Iterable[Json], check: Check) -> Availability:
 def _missing(image: Image, location: str, error: ResourceNotFoundError) -> Availability:
     """By the 404: a platform version that is past its deprecation is gone too, and Azure says so."""
     code, message = (error.error.code, error.error.message) if error.error else ("", "")
+    if code == "SubscriptionNotFound":  # perhaps of another tenant, where Azure can look and we cannot
+        raise error
     if code == "ImageVersionDeprecated":
         return Availability(image, Verdict.DEPRECATED, str(message))
     return Availability(image, Verdict.NOT_FOUND, f"{location}: {message}" if message else location)
@@ -171,10 +174,21 @@ def _replicated(image: Image, properties: Json, location: str) -> Availability:
         return Availability(image, Verdict.NOT_REPLICATED, f"it is in {', '.join(sorted(regions)) or 'none'}")
     summary = (properties.get("replicationStatus") or {}).get("summary") or ()
     for each in summary:
-        if region(str(each.get("region", ""))) == location and each.get("state") != "Completed":
-            state, progress = each.get("state"), each.get("progress")
-            return Availability(image, Verdict.REPLICATING, f"{location}: {state}, {progress or 0} %")
+        state = each.get("state")
+        if region(str(each.get("region", ""))) != location or state == "Completed":
+            continue
+        verdict = Verdict.NOT_REPLICATED if state == "Failed" else Verdict.REPLICATING
+        said = each.get("details") or f"{each.get('progress') or 0} %"
+        return Availability(image, verdict, f"{location}: {state}, {said}")
     return Availability(image, Verdict.AVAILABLE)
+
+
+def _is_offered(properties: Json, location: str) -> bool:
+    """Whether a version may be the latest in this region; one can be excluded from latest in some."""
+    return any(
+        region(str(each["name"])) == location and not each.get("excludeFromLatest")
+        for each in (properties.get("publishingProfile") or {}).get("targetRegions") or ()
+    )
 
 
 def _regions(properties: Json) -> set[str]:

@@ -4,7 +4,7 @@ Reads give our own frozen values; writes return as soon as Azure has accepted th
 became of them is seen by the next look. Every failure is an AzureFailure.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,8 +17,8 @@ from azure.mgmt.compute.models import VirtualMachineScaleSetUpdate
 
 from reconciler.azure import arm, catalogue
 from reconciler.azure.budget import Charge, Share
-from reconciler.azure.failure import Conflict, Refused
-from reconciler.azure.session import Session, got, rows
+from reconciler.azure.failure import AzureFailure
+from reconciler.azure.session import Session
 from reconciler.rollout.observed import (
     ABSENT,
     Absent,
@@ -59,14 +59,15 @@ class Compute:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._availabilities: dict[tuple[str, str], tuple[datetime, Availability]] = {}
+        self._availabilities: dict[tuple[str, str, str], tuple[datetime, Availability]] = {}
 
     def models(self, scope: Scope) -> Iterator[Model]:
         """Every scale set of `scope`, page by page. A row that makes no sense is left out."""
         path = f"{scope.path}/providers/Microsoft.Compute/virtualMachineScaleSets"
-        with self._session.call(Charge.HIGH_COST_GET, path) as client:
+        # It finds what is merged: without it no rollout begins.
+        with self._session.call(Charge.HIGH_COST_GET, path, Share.ROLLOUT) as call:
             try:
-                for row in rows(client, path):
+                for row in call.rows(path):
                     try:
                         yield self._located(arm.model(row))
                     except arm.Garbled:
@@ -75,48 +76,47 @@ class Compute:
                 if scope.resource_group is None:
                     raise  # the subscription itself; a resource group that is gone holds no scale sets
 
-    def model(self, target: Target, share: Share = Share.ROUTINE) -> Model | Absent:
+    def model(self, target: Target, share: Share) -> Model | Absent:
         """One scale set as it is now."""
-        with self._session.call(Charge.GET, target.id, share) as client:
+        with self._session.call(Charge.GET, target.id, share) as call:
             try:
-                found = client.virtual_machine_scale_sets.get(target.resource_group, target.name)
+                found = call.client.virtual_machine_scale_sets.get(target.resource_group, target.name)
             except ResourceNotFoundError:
                 return ABSENT
             return self._located(arm.model(found))
 
-    def instances(
-        self, target: Target, share: Share = Share.ROUTINE, *, flexible: bool = False
-    ) -> tuple[Instance, ...]:
+    def instances(self, target: Target, share: Share, *, flexible: bool = False) -> tuple[Instance, ...]:
         """Every instance with its instance view, in Azure's order.
 
         Never with `$select`: under it Azure reports `latestModelApplied: false` of every instance.
         """
         path = f"{target.id}/virtualMachines"
-        with self._session.call(Charge.HIGH_COST_GET, path, share) as client:
-            found = list(rows(client, path, **({} if flexible else {"$expand": "instanceView"})))
-        if flexible:
-            found = arm.joined(found, self._virtual_machines(target, share))
-        return tuple(map(arm.instance, found))
+        query = {} if flexible else {"$expand": "instanceView"}
+        with self._session.call(Charge.HIGH_COST_GET, path, share) as call:
+            found: Iterable[arm.Json] = list(call.rows(path, **query))
+            if flexible:
+                found = arm.joined(found, self._virtual_machines(target, share))
+            return tuple(map(arm.instance, found))
 
-    def rolling_upgrade(self, target: Target, share: Share = Share.ROUTINE) -> RollingUpgrade:
+    def rolling_upgrade(self, target: Target, share: Share) -> RollingUpgrade:
         """The latest rolling upgrade of Azure's own, running or not."""
-        with self._session.call(Charge.GET, target.id, share) as client:
-            upgrades = client.virtual_machine_scale_set_rolling_upgrades
+        with self._session.call(Charge.GET, target.id, share) as call:
+            upgrades = call.client.virtual_machine_scale_set_rolling_upgrades
             try:
                 return arm.rolling_upgrade(upgrades.get_latest(target.resource_group, target.name))
             except ResourceNotFoundError:
                 return RollingUpgrade()
 
-    def availability(self, image: Image, model: Model) -> Availability:
+    def availability(self, image: Image, model: Model, share: Share) -> Availability:
         """Whether instances of that scale set can be made from `image`, by the catalogue of its region.
 
-        One answer serves all scale sets of a region for a minute.
+        One answer serves all scale sets of a subscription and region for a minute.
         """
-        key = (str(image).casefold(), model.location)
+        key = (str(image).casefold(), model.subscription, model.location)
         known = self._availabilities.get(key)
         if known and self._session.now() - known[0] < _CATALOGUE_KEPT:
             return known[1]
-        found = catalogue.availability(self._session, image, model)
+        found = catalogue.availability(self._session, image, model, share)
         self._availabilities[key] = (self._session.now(), found)
         return found
 
@@ -126,9 +126,9 @@ class Compute:
         It only explains: where Azure does not tell, the instances must do.
         """
         try:
-            with self._session.call(Charge.OPERATION, target.id) as client:
-                return arm.operation(got(client, HttpRequest("GET", url)))
-        except (Refused, Conflict):
+            with self._session.call(Charge.OPERATION, target.id, Share.ROUTINE) as call:
+                return arm.operation(call.got(HttpRequest("GET", url)))
+        except AzureFailure:
             return Operation("")
 
     def take(self, target: Target, step: Step) -> str:
@@ -136,8 +136,9 @@ class Compute:
 
         The answer is where Azure tells what becomes of it (`operation`), "" where it names no such place.
         """
-        with self._session.call(Charge.ACTIONS, target.id) as client:
-            sets = client.virtual_machine_scale_sets
+        charge = Charge.PATCH if isinstance(step, PatchModel) else Charge.UPGRADE
+        with self._session.call(charge, target.id, Share.ROLLOUT) as call:
+            sets = call.client.virtual_machine_scale_sets
             accepted: LROPoller[Any]
             match step:
                 case PatchModel(image=image, etag=etag):
@@ -166,8 +167,8 @@ class Compute:
         group = f"/subscriptions/{target.subscription}/resourceGroups/{target.resource_group}"
         path = f"{group}/providers/Microsoft.Compute/virtualMachines"
         query = {"$filter": f"'virtualMachineScaleSet/id' eq '{target.id}'", "$expand": "instanceView"}
-        with self._session.call(Charge.VIRTUAL_MACHINES, path, share) as client:
-            yield from rows(client, path, **query)
+        with self._session.call(Charge.VIRTUAL_MACHINES, path, share) as call:
+            yield from call.rows(path, **query)
 
     def _located(self, model: Model) -> Model:
         self._session.locate(model.id, model.location)

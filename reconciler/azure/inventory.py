@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from azure.mgmt.core.tools import parse_resource_id
 
 from reconciler.azure import arm
-from reconciler.azure.budget import Charge
+from reconciler.azure.budget import Charge, Share
 from reconciler.azure.compute import Scope
-from reconciler.azure.session import Session, rows
+from reconciler.azure.session import Session
 from reconciler.rollout.observed import Model
 from reconciler.spec.scale_set import Target
 
@@ -27,8 +27,8 @@ class Live:
 def inventory(session: Session, scope: Scope) -> tuple[Live, ...]:
     """Every scale set of `scope`. Raises AzureFailure."""
     path = f"{scope.path}/providers/Microsoft.Compute/virtualMachineScaleSets"
-    with session.call(Charge.HIGH_COST_GET, path) as client:
-        return tuple(map(live, rows(client, path)))
+    with session.call(Charge.HIGH_COST_GET, path, Share.ROUTINE) as call:
+        return tuple(map(live, call.rows(path)))
 
 
 def live(row: arm.Json) -> Live:

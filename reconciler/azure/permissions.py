@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from azure.core.rest import HttpRequest
 
 from reconciler.azure.arm import Garbled, Json
-from reconciler.azure.budget import Charge
-from reconciler.azure.session import Session, got
+from reconciler.azure.budget import Charge, Share
+from reconciler.azure.session import Session
 
 _VERSION = "2022-04-01"
 
@@ -42,11 +42,11 @@ class Permissions:
 def permissions(session: Session, scope: str) -> Permissions:
     """What the caller may do with the resource `scope`. Raises AzureFailure."""
     path = f"{scope}/providers/Microsoft.Authorization/permissions"
-    with session.call(Charge.PERMISSIONS, scope) as client:
+    with session.call(Charge.PERMISSIONS, scope, Share.ROUTINE) as call:
         grants: list[Grant] = []
         request = HttpRequest("GET", path, params={"api-version": _VERSION})
         while True:
-            body = got(client, request)
+            body = call.got(request)
             grants += _grants(body)
             if not body.get("nextLink"):
                 return Permissions(tuple(grants))

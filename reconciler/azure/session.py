@@ -7,8 +7,9 @@ scale set waits.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,10 +40,9 @@ _CONNECT_SECONDS = 10
 _READ_SECONDS = 60  # a list page of a large subscription takes seconds, never a minute
 _ERRORS = {401: ClientAuthenticationError, 404: ResourceNotFoundError}  # as of the SDK's typed operations
 _SCALE_SET = re.compile(
-    r"(?P<resource>/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft\.compute/"
-    r"virtualmachinescalesets/[^/]+)"
+    r"/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft\.compute/virtualmachinescalesets/[^/]+"
 )
-_PARTS = re.compile(r"/subscriptions/(?P<subscription>[^/]+)(?:.*?/locations/(?P<location>[^/]+))?")
+_SUBSCRIPTION = re.compile(r"/subscriptions/([^/]+)")
 
 
 class Session:
@@ -64,8 +64,9 @@ class Session:
         # The SDK takes "no transport" only as an absent argument.
         self._transport: dict[str, Any] = {"transport": transport} if transport else {}
         self._clients: dict[str, ComputeManagementClient] = {}
-        self._budget = Budget()
+        self.budget = Budget()
         self._locations: dict[str, str] = {}
+        self._thread = local()  # what the call under way in a thread is about
         self._lock = Lock()
 
     def locate(self, resource: str, location: str) -> None:
@@ -73,27 +74,29 @@ class Session:
         self._locations[resource] = location
 
     @contextmanager
-    def call(
-        self, charge: Charge, path: str, share: Share = Share.ROLLOUT
-    ) -> Iterator[ComputeManagementClient]:
-        """A client to ask about `path` with; whatever goes wrong comes out as an AzureFailure.
+    def call(self, charge: Charge, path: str, share: Share) -> Iterator["Call"]:
+        """Requests about `path` that are counted as `charge`; whatever goes wrong becomes an AzureFailure.
 
         Raises Throttled without asking where the budget has no request left for this share.
         """
-        subject = self._subject(path)
-        if wait := self._budget.ask(charge, subject, share, self.now()):
-            raise Throttled(wait.why, wait.length)
+        call = Call(self, charge, self._subject(path), share)
+        call.ask()
+        before = getattr(self._thread, "subject", None)
+        self._thread.subject = call.subject
         try:
-            yield self._client(subject.subscription)
+            yield call
         except Garbled as error:
             raise Unreachable(str(error)) from error
         except AzureError as error:
             ours = failure(error)
             if isinstance(ours, Throttled):
-                self._budget.rest(charge, subject, ours.policy, self.now() + ours.retry_after)
+                self.budget.rest(charge, call.subject, ours.policy, self.now() + ours.retry_after)
             raise ours from error
         except OSError as error:  # such as a REQUESTS_CA_BUNDLE that is not there
             raise Unreachable(str(error)) from error
+        finally:
+            call.end()
+            self._thread.subject = before
 
     def close(self) -> None:
         """Close the connections."""
@@ -102,16 +105,8 @@ class Session:
                 client.close()
             self._clients.clear()
 
-    def _subject(self, path: str) -> Subject:
-        folded = path.casefold()
-        scale_set = _SCALE_SET.match(folded)
-        parts = _PARTS.match(folded)
-        assert parts, f"a path of Azure Resource Manager: {path}"  # noqa: S101
-        resource = scale_set["resource"] if scale_set else ""
-        location = parts["location"] or self._locations.get(resource, "")
-        return Subject(parts["subscription"], location, resource)
-
-    def _client(self, subscription: str) -> ComputeManagementClient:
+    def client(self, subscription: str) -> ComputeManagementClient:
+        """The SDK's client of a subscription."""
         with self._lock:
             if subscription not in self._clients:
                 self._clients[subscription] = ComputeManagementClient(
@@ -128,51 +123,81 @@ class Session:
                 )
             return self._clients[subscription]
 
-    def _noted(self, url: str, headers: Mapping[str, str]) -> None:
-        path = urlsplit(url).path
-        if _PARTS.match(path.casefold()):
-            self._budget.note(self._subject(path), headers, self.now())
+    def _subject(self, path: str) -> Subject:
+        folded = path.casefold()
+        subscription, scale_set = _SUBSCRIPTION.match(folded), _SCALE_SET.match(folded)
+        assert subscription, f"a path of Azure Resource Manager: {path}"  # noqa: S101
+        resource = scale_set[0] if scale_set else ""
+        return Subject(subscription[1], self._locations.get(resource, ""), resource)
+
+    def _noted(self, headers: Mapping[str, str]) -> None:
+        if subject := getattr(self._thread, "subject", None):
+            self.budget.note(subject, headers, self.now())
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What one call may ask: with the SDK's typed operations (`client`), or for plain JSON."""
+
+    session: Session
+    charge: Charge
+    subject: Subject
+    share: Share
+
+    @property
+    def client(self) -> ComputeManagementClient:
+        """Of the subscription that the call is about."""
+        return self.session.client(self.subject.subscription)
+
+    def ask(self) -> None:
+        """Count one request more. Raises Throttled where the budget has none left."""
+        if wait := self.session.budget.ask(self.charge, self.subject, self.share, self.session.now()):
+            raise Throttled(wait.why, wait.length)
+
+    def end(self) -> None:
+        """It is counted no longer as under way."""
+        self.session.budget.end(self.charge, self.subject)
+
+    def rows(self, path: str, **query: str) -> Iterator[Json]:
+        """The rows of a list, page by page, as the JSON they come in.
+
+        The SDK would make a model of every row, which takes seven times as long as all the rest of a list.
+        """
+        request = HttpRequest("GET", path, params={**query, "api-version": COMPUTE})
+        while True:
+            body = self.got(request)
+            found = body.get("value")
+            if not isinstance(found, list):
+                raise Garbled("Azure sent a list without its rows")
+            yield from found
+            if not body.get("nextLink"):
+                return
+            self.end()
+            self.ask()
+            request = HttpRequest("GET", str(body["nextLink"]))
+
+    def got(self, request: HttpRequest) -> Json:
+        """What a request is answered with. Raises AzureError; Garbled where it is no JSON object."""
+        response = self.client.send_request(request)
+        map_error(response.status_code, response, _ERRORS)
+        response.raise_for_status()
+        try:
+            body = response.json()
+        except ValueError as error:
+            raise Garbled("Azure sent an answer that is not JSON") from error
+        if not isinstance(body, Mapping):
+            raise Garbled("Azure sent an answer that is no JSON object")
+        return body
 
 
 class _Meter(SansIOHTTPPolicy[Any, Any]):
     """Shows every answer's headers to the budget."""
 
-    def __init__(self, noted: Callable[[str, Mapping[str, str]], None]) -> None:
+    def __init__(self, noted: Callable[[Mapping[str, str]], None]) -> None:
         self._noted = noted
 
-    def on_response(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:
-        self._noted(request.http_request.url, response.http_response.headers)
-
-
-def rows(client: ComputeManagementClient, path: str, **query: str) -> Iterator[Json]:
-    """The rows of a list, page by page, as the JSON they come in.
-
-    The SDK would make a model of every row, which takes seven times as long as all the rest of a list.
-    """
-    request = HttpRequest("GET", path, params={**query, "api-version": COMPUTE})
-    while True:
-        body = got(client, request)
-        found = body.get("value")
-        if not isinstance(found, list):
-            raise Garbled("Azure sent a list without its rows")
-        yield from found
-        if not body.get("nextLink"):
-            return
-        request = HttpRequest("GET", str(body["nextLink"]))
-
-
-def got(client: ComputeManagementClient, request: HttpRequest) -> Json:
-    """What a request is answered with, as JSON. Raises AzureError; Garbled where it is no JSON object."""
-    response = client.send_request(request)
-    map_error(response.status_code, response, _ERRORS)
-    response.raise_for_status()
-    try:
-        body = response.json()
-    except ValueError as error:
-        raise Garbled("Azure sent an answer that is not JSON") from error
-    if not isinstance(body, Mapping):
-        raise Garbled("Azure sent an answer that is no JSON object")
-    return body
+    def on_response(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:  # noqa: ARG002
+        self._noted(response.http_response.headers)
 
 
 def _scopes(endpoint: str) -> list[str]:

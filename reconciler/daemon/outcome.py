@@ -55,6 +55,7 @@ _STANDINGS: dict[str, Standing] = {
     Reason.IMAGE_REPLICATING: Standing.RECONCILING,
     Reason.IMAGE_DEPRECATED: Standing.STALLED,
     Reason.NO_LATEST_VERSION: Standing.STALLED,
+    Reason.CATALOGUE_UNREADABLE: Standing.FAILING,
     Reason.TOO_MANY_MODELS: Standing.STALLED,
     Reason.DOMAINS_UNKNOWN: Standing.STALLED,
     Reason.INSTANCES_LEFT_OUT: Standing.STALLED,

@@ -23,12 +23,12 @@ from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision, Look, Reason
 from reconciler.rollout.observed import FRESH, Model, Observed
 from reconciler.rollout.step import Tried
+from reconciler.spec.image import follows_latest, same
 from reconciler.spec.scale_set import ScaleSet
 
 _log = logging.getLogger("reconciler")
 
 _PATIENCE = timedelta(minutes=1)  # for which a single pass waits where Azure asks to be left alone
-_ROLLING = {Standing.RECONCILING, Standing.FAILING}
 _LEVELS = {
     Standing.READY: logging.INFO,
     Standing.RECONCILING: logging.INFO,
@@ -128,7 +128,7 @@ class Reconciliation:
             decided=entry.desired,
             survey=(outcome.survey or entry.survey) if _is_about(entry, self.board.get(key)) else None,
             tried=tried,
-            is_rolling=entry.is_rolling if outcome.is_error else outcome.standing in _ROLLING,
+            is_rolling=entry.is_rolling if outcome.is_error else outcome.standing is Standing.RECONCILING,
         )
         return outcome
 
@@ -164,7 +164,7 @@ class Reconciliation:
     def _looked(self, at: Look, entry: Entry, observed: Observed) -> Observed:
         """What was observed and, beside it, the fact that was asked for."""
         target, model = entry.desired.target, observed.model
-        share = Share.ROLLOUT if entry.is_rolling else Share.ROUTINE
+        share = Share.ROLLOUT if entry.is_rolling or _is_new(entry) else Share.ROUTINE
         if at is Look.MODEL and model is None and self._listed_will_do(entry):
             # Good for one look: a later tick wants to see what has become of the model.
             self.board.update(target.key, listed_at=None)
@@ -181,7 +181,8 @@ class Reconciliation:
             case Look.ROLLING_UPGRADE:
                 return replace(observed, rolling_upgrade=self._azure.rolling_upgrade(target, share))
             case Look.IMAGE:
-                return replace(observed, availability=self._azure.availability(entry.desired.image, model))
+                availability = self._azure.availability(entry.desired.image, model, share)
+                return replace(observed, availability=availability)
             case Look.OPERATION:
                 assert observed.tried, "there is an operation where a step was tried"  # noqa: S101
                 return replace(observed, operation=self._azure.operation(observed.tried.operation, target))
@@ -261,6 +262,16 @@ class Reconciliation:
             _log.error("%s stays in force", self._specs)
         if known and not trouble:
             _log.info("the trouble with the specs or the list of scale sets is over")
+
+
+def _is_new(entry: Entry) -> bool:
+    """Whether a rollout is to begin: the spec has moved, or the model is on another image."""
+    if entry.decided is not None and moved(entry.decided, entry.desired):
+        return True
+    listed, image = entry.listed, entry.desired.image
+    if listed is None or listed.image is None or follows_latest(image):
+        return False
+    return not same(listed.image, image)
 
 
 def _is_about(entry: Entry, latest: Entry | None) -> bool:

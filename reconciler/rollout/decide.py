@@ -30,7 +30,7 @@ from reconciler.rollout.survey import Survey, survey
 from reconciler.rollout.tried import withheld
 from reconciler.rollout.wording import ailing, listed
 from reconciler.spec.duration import written
-from reconciler.spec.image import follows_latest, same, short
+from reconciler.spec.image import Image, follows_latest, is_version_of, same, short
 from reconciler.spec.scale_set import ScaleSet
 
 
@@ -67,7 +67,14 @@ def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
     if observed.availability is None:
         return Look.IMAGE
     exact = newest(desired.image, model, observed.availability)
-    return exact if isinstance(exact, Decision) else _towards(replace(desired, image=exact), model, observed)
+    if isinstance(exact, Decision):
+        return exact
+    decision = _towards(replace(desired, image=exact), model, observed)
+    # Up to date with the version it is on; but nobody can say whether that is the latest.
+    unsaid = held(desired.image, observed.availability)
+    if unsaid and isinstance(decision, Decision) and decision.reason is Reason.UP_TO_DATE:
+        return replace(unsaid, survey=decision.survey)
+    return decision
 
 
 def _towards(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Look:
@@ -100,11 +107,13 @@ def _busy(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Loo
 
 def _drift(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Look:
     """The model is on another image. The instances tell what else their upgrade will bring."""
-    if observed.instances is None:
-        return Look.INSTANCES
     if observed.availability is None:
         return Look.IMAGE
-    if refused := held(desired.image, observed.availability) or crowd(desired.image, observed.instances):
+    if refused := held(desired.image, observed.availability):
+        return refused
+    if observed.instances is None:
+        return Look.INSTANCES
+    if refused := crowd(desired.image, observed.instances):
         return refused
     was = short(model.image) if model.image else "none"
     also = _others(model, observed.instances)
@@ -120,18 +129,20 @@ def _drift(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Lo
 
 def _others(model: Model, instances: Sequence[Instance]) -> str:
     """Somebody else's change of the model that instances still lack, in words, or ""."""
-    image = model.image
-    behind = [
-        each
-        for each in instances
-        if image and each.image and same(each.image, image) and not each.latest_model
-    ]
+    behind = [each for each in instances if _is_on(model.image, each.image) and not each.latest_model]
     if not behind:
         return ""
     return (
         f"{len(behind)} of {len(instances)} instances lack another change of the model too, which their "
         "upgrade will bring along"
     )
+
+
+def _is_on(model: Image | None, instance: Image | None) -> bool:
+    """Whether an instance runs what the model says; one on latest says no more than which image."""
+    if model is None or instance is None:
+        return False
+    return same(model, instance) or is_version_of(instance, model)
 
 
 def _roll(desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance]) -> Decision:
@@ -239,7 +250,9 @@ def _by_id(instance: Instance) -> tuple[int, str]:
 
 
 def _obstacle(instance: Instance) -> str:
-    return "protected from scale set actions" if instance.protected else ailment(instance)
+    if instance.protected:
+        return "protected from scale set actions"
+    return ailment(instance) if instance.image else "Azure tells no image of it"
 
 
 def _done(counts: Survey) -> str:

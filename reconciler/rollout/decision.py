@@ -31,6 +31,7 @@ class Reason(StrEnum):
     IMAGE_REPLICATING = "ImageReplicating"
     IMAGE_DEPRECATED = "ImageDeprecated"
     NO_LATEST_VERSION = "NoLatestVersion"
+    CATALOGUE_UNREADABLE = "CatalogueUnreadable"
     TOO_MANY_MODELS = "TooManyModels"
     DOMAINS_UNKNOWN = "DomainsUnknown"
     AZURE_BUSY = "AzureBusy"

@@ -34,7 +34,7 @@ class Member:
     @property
     def is_movable(self) -> bool:
         """Whether an upgrade would reach it."""
-        if self.instance.protected or not self.is_outdated:
+        if self.instance.protected or self.instance.image is None or not self.is_outdated:
             return False
         return self.is_stuck or self.state in {State.BACK, State.BROKEN}
 

@@ -53,6 +53,11 @@ class Model:
     health_source: HealthSource
 
     @property
+    def subscription(self) -> str:
+        """The id of its subscription, folded."""
+        return self.id.split("/")[2]
+
+    @property
     def is_flexible(self) -> bool:
         """Whether its instances are virtual machines of their own."""
         return self.orchestration.casefold() == "flexible"
@@ -101,7 +106,8 @@ class Verdict(StrEnum):
     REPLICATING = "replicating"
     DEPRECATED = "deprecated"
     NO_LATEST = "no version for latest"
-    UNCHECKED = "unchecked"  # the role does not let us read the catalogue; Azure checks again by itself
+    UNCHECKED = "unchecked"  # it has no catalogue, or none that we can read; Azure checks by itself
+    UNREADABLE = "unreadable"  # what `latest` is cannot be looked up
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from reconciler.rollout.decision import Decision, Reason
 from reconciler.rollout.observed import Availability, Instance, Model, Verdict
-from reconciler.spec.image import Image, at_version, follows_latest, order, same, short, version
+from reconciler.spec.image import Image, is_version_of, order, same, short, version
 
 # "... has reached its limit of 10 models that may be referenced by one or more VMs belonging to the Virtual
 # Machine Scale Set".
@@ -36,6 +36,10 @@ _HELD: Mapping[Verdict, tuple[Reason, str]] = {
         Reason.NO_LATEST_VERSION,
         "no version of it can be the latest; publish one to this region that is not excluded from latest",
     ),
+    Verdict.UNREADABLE: (
+        Reason.CATALOGUE_UNREADABLE,
+        "what the latest version is cannot be looked up",
+    ),
 }
 
 
@@ -51,16 +55,14 @@ def held(image: Image, availability: Availability) -> Decision | None:
 def newest(image: Image, model: Model, availability: Availability) -> Image | Decision:
     """What an `image` that follows latest means for this scale set now, or why it can mean nothing.
 
-    It never moves a scale set back: a version that is withdrawn, or a catalogue that is behind, is no order
-    to downgrade a fleet.
+    It never moves a scale set back, nor stops one half-way: a version that is withdrawn, or a catalogue that
+    is behind or cannot be read, is no order to downgrade a fleet.
     """
+    current = model.image if model.image and is_version_of(model.image, image) else None
     if refused := held(image, availability):
-        return refused
-    found, current = availability.image, model.image
-    if current is None or follows_latest(current) or found.kind != current.kind:
-        return found
-    is_one_image = same(at_version(current, "0"), at_version(found, "0"))
-    return current if is_one_image and order(version(current)) > order(version(found)) else found
+        return current or refused
+    found = availability.image
+    return current if current and order(version(current)) > order(version(found)) else found
 
 
 def crowd(desired: Image, instances: Iterable[Instance]) -> Decision | None:
@@ -72,8 +74,9 @@ def crowd(desired: Image, instances: Iterable[Instance]) -> Decision | None:
     others = [image for image in in_use.values() if not same(image, desired)]
     if len(others) < _MOST_MODELS:
         return None
+    oldest = min(others, key=lambda image: (order(version(image)), str(image)))
     return Decision(
         Reason.TOO_MANY_MODELS,
         f"the instances run {len(others)} different images, and Azure allows {_MOST_MODELS} models in use at "
-        f"once; bring the oldest ({min(map(short, others))}) to the model by hand (az vmss update-instances)",
+        f"once; bring the oldest ({short(oldest)}) to the model by hand (az vmss update-instances)",
     )

@@ -112,6 +112,16 @@ def at_version(image: Image, exact: str) -> Image:
             raise ValueError(f"a {image.kind} image has no versions")
 
 
+def is_version_of(image: Image, latest: Image) -> bool:
+    """Whether `image` names a version of what `latest` names without one.
+
+    >>> ubuntu = PlatformImage("Canonical", "ubuntu", "server", "latest")
+    >>> is_version_of(at_version(ubuntu, "24.04.10"), ubuntu), is_version_of(ubuntu, ubuntu)
+    (True, False)
+    """
+    return bool(version(image)) and follows_latest(latest) and same(at_version(latest, version(image)), image)
+
+
 def order(named: str) -> tuple[int, ...]:
     """What versions are ordered by: their numbers, as numbers. Empty, and so lowest, for what is no version.
 

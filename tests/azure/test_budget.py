@@ -12,8 +12,10 @@ WEB = Subject("s", "westeurope", "web")
 API = Subject("s", "westeurope", "api")
 NORTH = Subject("s", "northeurope", "north")
 OTHER = Subject("t", "westeurope", "web")
+WHOLE = Subject("s")  # a list of the subscription
 HIGH, RESOURCE = "HighCostGetVMScaleSetSubscriptionMaximum", "HighCostGetVMScaleSetResource"
 MINUTE = timedelta(minutes=1)
+WRITES = {Charge.PATCH, Charge.UPGRADE}
 
 
 def told(**left: int) -> dict[str, str]:
@@ -56,7 +58,7 @@ def test_a_wait_says_how_long_and_why() -> None:
     budget.note(WEB, told(**{HIGH: 37}), NOW)
     wait = budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW)
     assert wait is not None
-    assert wait.length == timedelta(minutes=(217 - 37) / 360)
+    assert wait.length == timedelta(seconds=30)  # for 180 requests at 360 a minute
     assert wait.why == f"37 of 1080 requests of {HIGH} are left, and kept for others"
     assert budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW + wait.length) is None
 
@@ -65,6 +67,16 @@ def test_what_is_on_its_way_is_counted_before_its_answer_is_there() -> None:
     budget = Budget()
     budget.note(WEB, told(**{HIGH: 219}), NOW)
     assert [may(budget) for _ in range(4)] == [True, True, True, False]
+
+
+def test_an_answer_does_not_make_up_for_what_else_is_on_its_way() -> None:
+    budget = Budget()
+    budget.note(WEB, told(**{HIGH: 219}), NOW)
+    assert may(budget)
+    assert may(budget)
+    budget.note(WEB, told(**{HIGH: 218}), NOW)  # the answer to the first one; the second is not counted yet
+    budget.end(Charge.HIGH_COST_GET, WEB)
+    assert [may(budget) for _ in range(2)] == [True, False]
 
 
 def test_a_bucket_fills_again_and_not_beyond_its_size() -> None:
@@ -109,14 +121,15 @@ def test_what_is_no_budget_holds_nothing_up(headers: dict[str, str]) -> None:
     assert may(budget)
 
 
-def test_the_gateway_counts_reads_and_writes() -> None:
+def test_the_gateway_counts_what_we_ourselves_read_and_write_to_the_last_and_in_all_regions() -> None:
     budget = Budget()
     budget.note(WEB, {"x-ms-ratelimit-remaining-subscription-reads": "3"}, NOW)
-    assert not may(budget, charge=Charge.GET)
-    assert not may(budget, API)
-    assert may(budget, charge=Charge.ACTIONS)
-    budget.note(WEB, {"X-Ms-Ratelimit-Remaining-Subscription-Writes": "3"}, NOW)
-    assert not may(budget, charge=Charge.ACTIONS)
+    assert [may(budget, NORTH, charge=Charge.GET) for _ in range(4)] == [True, True, True, False]
+    assert not may(budget, WHOLE)
+    assert may(budget, OTHER)
+    assert may(budget, charge=Charge.PATCH)
+    budget.note(WEB, {"X-Ms-Ratelimit-Remaining-Subscription-Writes": "0"}, NOW)
+    assert not may(budget, charge=Charge.UPGRADE)
 
 
 @pytest.mark.parametrize(
@@ -139,11 +152,41 @@ def test_after_a_429_its_class_rests_until_the_time_that_azure_named(
     assert budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW + MINUTE) is None
 
 
-def test_after_a_429_of_the_gateway_all_reads_rest_and_no_write() -> None:
+def test_what_covers_every_region_draws_on_the_bucket_of_each() -> None:
+    budget = Budget()
+    budget.note(NORTH, told(**{HIGH: 0}), NOW)
+    assert not may(budget, WHOLE)
+    assert may(budget, WEB)
+    budget = Budget()
+    budget.rest(Charge.HIGH_COST_GET, NORTH, HIGH, NOW + MINUTE)
+    assert not may(budget, WHOLE)
+    assert may(budget, WEB)
+
+
+def test_patches_of_one_scale_set_are_counted_apart_from_its_upgrades() -> None:
+    budget = Budget()
+    budget.note(WEB, told(VMScaleSetActionsResource=0), NOW)
+    assert not may(budget, charge=Charge.PATCH)
+    assert may(budget, charge=Charge.UPGRADE)
+    budget.rest(Charge.UPGRADE, WEB, "VMScaleSetActionsSubscriptionMaximum", NOW + MINUTE)
+    assert not may(budget, API, charge=Charge.PATCH)
+
+
+def test_who_waits_as_long_as_was_said_finds_a_request() -> None:
+    for left in range(217):
+        budget = Budget()
+        budget.note(WEB, told(**{HIGH: left}), NOW)
+        wait = budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW)
+        if wait is not None:
+            assert budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW + wait.length) is None, left
+
+
+def test_after_a_429_of_the_gateway_all_reads_rest_in_every_region_and_no_write() -> None:
     budget = Budget()
     budget.rest(Charge.GET, WEB, "", NOW + MINUTE)
-    assert not any(may(budget, API, charge) for charge in Charge if charge is not Charge.ACTIONS)
-    assert may(budget, API, Charge.ACTIONS)
+    assert not may(budget, NORTH)
+    assert not any(may(budget, API, charge) for charge in Charge if charge not in WRITES)
+    assert may(budget, API, Charge.PATCH)
 
 
 def test_a_shorter_rest_does_not_end_a_longer_one() -> None:
@@ -159,8 +202,8 @@ def test_a_shorter_rest_does_not_end_a_longer_one() -> None:
         pytest.param("scaleSets.get", Charge.GET, id="get"),
         pytest.param("rollingUpgrades.latest", Charge.GET, id="latest rolling upgrade"),
         pytest.param("scaleSets.instances", Charge.HIGH_COST_GET, id="list of instances"),
-        pytest.param("scaleSets.patch", Charge.ACTIONS, id="patch"),
-        pytest.param("scaleSets.manualUpgrade", Charge.ACTIONS, id="manual upgrade"),
+        pytest.param("scaleSets.patch", Charge.PATCH, id="patch"),
+        pytest.param("scaleSets.manualUpgrade", Charge.UPGRADE, id="manual upgrade"),
         pytest.param("operations.get", Charge.OPERATION, id="operation"),
     ],
 )

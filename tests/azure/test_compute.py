@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute, Scope
 from reconciler.azure.failure import AzureFailure, Conflict, Throttled
 from reconciler.azure.session import Session
@@ -32,22 +33,22 @@ def test_a_list_of_a_resource_group_asks_for_no_more(door: Compute, azure: Simul
 
 
 def test_a_scale_set_that_is_not_there_is_absent(door: Compute) -> None:
-    assert door.model(Target(SUBSCRIPTION, "shop", "nobody")) is ABSENT
-    assert door.model(Target(SUBSCRIPTION, "nowhere", "web")) is ABSENT
+    assert door.model(Target(SUBSCRIPTION, "shop", "nobody"), Share.ROLLOUT) is ABSENT
+    assert door.model(Target(SUBSCRIPTION, "nowhere", "web"), Share.ROLLOUT) is ABSENT
 
 
 def test_no_rolling_upgrade_ever_is_none_running(door: Compute) -> None:
-    assert door.rolling_upgrade(TARGET) == RollingUpgrade("")
+    assert door.rolling_upgrade(TARGET, Share.ROLLOUT) == RollingUpgrade("")
 
 
 def test_a_rolling_upgrade_of_azures_own_is_seen(door: Compute, azure: Simulator) -> None:
     door.take(TARGET, PatchModel(IMAGE, '"1"'))
     azure.scale_set("web").start_rolling_upgrade()
-    assert door.rolling_upgrade(TARGET).running
+    assert door.rolling_upgrade(TARGET, Share.ROLLOUT).running
 
 
 def test_instances_come_with_their_views_and_never_under_select(door: Compute, azure: Simulator) -> None:
-    instances = door.instances(TARGET)
+    instances = door.instances(TARGET, Share.ROLLOUT)
     assert [(each.id, each.power, each.health) for each in instances][:2] == [
         ("0", "running", "healthy"),
         ("1", "running", "healthy"),
@@ -78,7 +79,7 @@ def test_a_patch_on_a_model_that_has_moved_is_a_conflict_and_changes_nothing(
     azure.scale_set("web").bump_etag()
     with pytest.raises(Conflict, match="PreconditionFailed"):
         door.take(TARGET, PatchModel(IMAGE, '"1"'))
-    model = door.model(TARGET)
+    model = door.model(TARGET, Share.ROLLOUT)
     assert model is not ABSENT
     assert str(model.image) != str(IMAGE)
 
@@ -92,7 +93,7 @@ def test_an_upgrade_names_its_instances(door: Compute, azure: Simulator) -> None
 def test_a_call_that_fails_is_not_repeated(door: Compute, azure: Simulator) -> None:
     azure.faults.arm("*", Status(503, "ServerTimeout", "Try later."), times=None)
     with pytest.raises(AzureFailure):
-        door.model(TARGET)
+        door.model(TARGET, Share.ROLLOUT)
     assert len(azure.record.requests) == 1
 
 
@@ -114,19 +115,19 @@ def test_after_a_429_no_request_of_its_class_is_made_before_its_time(
     azure.faults.arm("scaleSets.get", TooMany(timedelta(seconds=60), group=policy))
     for _ in range(3):
         with pytest.raises(Throttled):
-            door.model(TARGET)
+            door.model(TARGET, Share.ROLLOUT)
     with nullcontext() if others else pytest.raises(Throttled):
-        door.model(MANY)
+        door.model(MANY, Share.ROLLOUT)
     assert len(azure.record.requests) == 1 + others
     clock.advance(timedelta(seconds=60))
-    assert door.model(TARGET) is not ABSENT
+    assert door.model(TARGET, Share.ROLLOUT) is not ABSENT
 
 
 def test_a_class_that_rests_holds_up_no_other(door: Compute, azure: Simulator) -> None:
     azure.faults.arm("scaleSets.get", TooMany(timedelta(seconds=60)))
     with pytest.raises(Throttled):
-        door.model(TARGET)
-    assert len(door.instances(TARGET)) == 10
+        door.model(TARGET, Share.ROLLOUT)
+    assert len(door.instances(TARGET, Share.ROLLOUT)) == 10
     assert len(list(door.models(SCOPE))) == 120
 
 
@@ -135,7 +136,7 @@ def test_a_resource_group_that_is_gone_holds_no_scale_sets(door: Compute) -> Non
 
 
 def test_every_call_is_bounded_in_time() -> None:
-    client = Session(credential=Token())._client(SUBSCRIPTION)
+    client = Session(credential=Token()).client(SUBSCRIPTION)
     bounds = client._client._pipeline._transport.connection_config  # type: ignore[attr-defined]
     assert (bounds.timeout, bounds.read_timeout) == (10, 60)
 
@@ -153,5 +154,5 @@ def test_every_call_is_bounded_in_time() -> None:
     ],
 )
 def test_a_token_is_asked_for_the_cloud_that_is_talked_to(endpoint: str, scope: str) -> None:
-    client = Session(endpoint, credential=Token())._client(SUBSCRIPTION)
+    client = Session(endpoint, credential=Token()).client(SUBSCRIPTION)
     assert client._config.credential_scopes == [scope]

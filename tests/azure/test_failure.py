@@ -7,6 +7,7 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
+from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled, Unreachable
 from reconciler.azure.session import Session
@@ -55,7 +56,7 @@ def test_throttling_says_when_to_come_back_though_its_code_is_that_of_a_denial(
 ) -> None:
     azure.faults.arm("scaleSets.get", TooMany(timedelta(seconds=77)))
     with pytest.raises(Throttled, match="OperationNotAllowed: ") as caught:
-        door.model(TARGET)
+        door.model(TARGET, Share.ROLLOUT)
     assert caught.value.retry_after == timedelta(seconds=77)
 
 
@@ -65,20 +66,20 @@ def test_throttling_says_when_to_come_back_though_its_code_is_that_of_a_denial(
 def test_no_answer_is_unreachable(door: Door, azure: Simulator, fault: Timeout | Reset) -> None:
     azure.faults.arm("scaleSets.instances", fault)
     with pytest.raises(Unreachable):
-        door.instances(TARGET)
+        door.instances(TARGET, Share.ROLLOUT)
 
 
 @pytest.mark.parametrize("operation", ["scaleSets.get", "scaleSets.instances", "rollingUpgrades.latest"])
 def test_an_answer_cut_short_is_unreachable(door: Door, azure: Simulator, operation: str) -> None:
     azure.faults.arm(operation, Truncated())
     azure.scale_set("web").start_rolling_upgrade()
-    reads: dict[str, Callable[[Target], object]] = {
+    reads: dict[str, Callable[[Target, Share], object]] = {
         "scaleSets.get": door.model,
         "scaleSets.instances": door.instances,
         "rollingUpgrades.latest": door.rolling_upgrade,
     }
     with pytest.raises(Unreachable):
-        reads[operation](TARGET)
+        reads[operation](TARGET, Share.ROLLOUT)
 
 
 def test_an_instance_that_scaled_in_meanwhile_is_a_conflict(door: Door) -> None:
@@ -89,7 +90,7 @@ def test_an_instance_that_scaled_in_meanwhile_is_a_conflict(door: Door) -> None:
 def test_a_long_message_is_cut_to_one_log_line(door: Door, azure: Simulator) -> None:
     azure.faults.arm("scaleSets.get", Status(400, "BadRequest", "very " * 500))
     with pytest.raises(Refused) as caught:
-        door.model(TARGET)
+        door.model(TARGET, Share.ROLLOUT)
     assert len(str(caught.value)) == 300
 
 
@@ -99,7 +100,7 @@ def test_no_identity_at_all_is_said_with_its_mend(azure: Simulator) -> None:
             raise ClientAuthenticationError("DefaultAzureCredential failed.\nAttempted credentials: ...")
 
     with pytest.raises(Unreachable) as caught:
-        Compute(Session(credential=Nobody(), transport=azure.transport())).model(TARGET)
+        Compute(Session(credential=Nobody(), transport=azure.transport())).model(TARGET, Share.ROLLOUT)
     assert str(caught.value) == (
         "no Azure identity: none of the sources of DefaultAzureCredential gave a token; run az login, or set "
         "AZURE_TOKEN_CREDENTIALS and the variables of the identity that it names"
@@ -109,9 +110,9 @@ def test_no_identity_at_all_is_said_with_its_mend(azure: Simulator) -> None:
 def test_a_certificate_file_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nothere.pem")
     with pytest.raises(Unreachable, match=r"/nothere\.pem"):
-        Compute(Session("https://127.0.0.1:9", credential=Token())).model(TARGET)
+        Compute(Session("https://127.0.0.1:9", credential=Token())).model(TARGET, Share.ROLLOUT)
 
 
 def test_an_address_where_nobody_listens_is_said() -> None:
     with pytest.raises(Unreachable, match=r"Azure cannot be reached: .*127\.0\.0\.1.*refused"):
-        Compute(Session("https://127.0.0.1:9", credential=Token())).model(TARGET)
+        Compute(Session("https://127.0.0.1:9", credential=Token())).model(TARGET, Share.ROLLOUT)

@@ -3,6 +3,7 @@
 from reconciler.azure.session import Session
 from reconciler.cli.looks import look
 from reconciler.simulator import Simulator, VirtualClock
+from reconciler.spec.scale_set import Suspension
 from tests.build import spec
 from tests.stories.world import NEW, fleet, platform, scale_set
 from tests.token import Token
@@ -20,6 +21,6 @@ def test_each_is_looked_at_as_a_daemon_would_and_nothing_is_written() -> None:
 def test_specs_that_are_all_suspended_cost_nothing() -> None:
     azure = Simulator.load(fleet(scale_set("web", capacity=1)), VirtualClock())
     session = Session(credential=Token(), transport=azure.transport(), now=azure.clock.now)
-    looks = look([spec("web", suspend=True)], session, by_group=False)
+    looks = look([spec("web", suspend=Suspension())], session, by_group=False)
     assert [entry.outcome and entry.outcome.reason for entry in looks.entries] == ["Suspended"]
     assert azure.record.requests == ()

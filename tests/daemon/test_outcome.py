@@ -35,6 +35,7 @@ def test_what_is_moving_is_never_called_settled() -> None:
         Reason.NATIVE_UPGRADE_IN_PROGRESS,
         Reason.NO_EFFECT,
         Reason.OPERATION_FAILED,
+        Reason.CATALOGUE_UNREADABLE,
         Reason.PARTIAL_READ,
     }
     unsettled = {

@@ -144,6 +144,12 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         ),
         pytest.param(
             spec(),
+            observed(instances=fleet(outdated(3, image=None), rest="upgraded")),
+            "InstancesLeftOut: 9 of 10 run 24.04.202601140; left out: web_3 (Azure tells no image of it)",
+            id="an instance of which Azure tells no image is not upgraded again and again",
+        ),
+        pytest.param(
+            spec(),
             observed(model=model(provisioning="deleting", image=OLD)),
             "AzureBusy: Azure is at work on the scale set (deleting)",
             id="a scale set that is being deleted is not patched",
@@ -484,13 +490,13 @@ def test_an_upgrade_names_the_instances_of_one_domain() -> None:
         ),
         pytest.param(
             observed(model=model(image=OLD), instances=None, availability=None, rolling_upgrade=None),
-            Look.INSTANCES,
-            id="a patch wants to say what else the instances lack",
-        ),
-        pytest.param(
-            observed(model=model(image=OLD), availability=None, rolling_upgrade=None),
             Look.IMAGE,
             id="a patch needs the image to be there",
+        ),
+        pytest.param(
+            observed(model=model(image=OLD), instances=None, rolling_upgrade=None),
+            Look.INSTANCES,
+            id="then it wants to say what else the instances lack",
         ),
         pytest.param(
             observed(model=model(image=OLD), rolling_upgrade=None),

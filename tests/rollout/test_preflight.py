@@ -132,12 +132,30 @@ def test_a_higher_version_of_another_image_is_no_reason_to_stay(current: Image, 
     assert decided(spec(image=at_version(found, "latest")), seen).step == PatchModel(found, '"4"')
 
 
-def test_latest_without_any_version_says_so() -> None:
-    seen = observed(availability=Availability(LATEST, Verdict.NO_LATEST))
-    assert decided(spec(image=LATEST), seen).line == (
-        f"NoLatestVersion: {LATEST}: no version of it can be the latest; publish one to this region that is not "
-        "excluded from latest"
-    )
+@pytest.mark.parametrize(
+    ("verdict", "line"),
+    [
+        pytest.param(
+            Verdict.NO_LATEST,
+            f"NoLatestVersion: {LATEST}: no version of it can be the latest; publish one to this region that is not "
+            "excluded from latest",
+            id="there is none",
+        ),
+        pytest.param(
+            Verdict.UNREADABLE,
+            f"CatalogueUnreadable: {LATEST}: what the latest version is cannot be looked up",
+            id="nobody can say",
+        ),
+    ],
+)
+def test_latest_that_cannot_be_told_is_said_and_stops_no_rollout_under_way(
+    verdict: Verdict, line: str
+) -> None:
+    held = Availability(LATEST, verdict)
+    other = replace(OLD, offer="ubuntu-22_04-lts")
+    assert decided(spec(image=LATEST), observed(model=model(image=other), availability=held)).line == line
+    assert decided(spec(image=LATEST), observed(model=model(image=LATEST), availability=held)).line == line
+    assert decided(spec(image=LATEST), observed(availability=held)).reason == "Upgrading"
 
 
 def test_instances_are_judged_by_the_exact_version_that_latest_means() -> None:
@@ -169,3 +187,27 @@ def test_the_image_that_is_wanted_takes_no_room() -> None:
     old = tuple(outdated(n, image=at_version(OLD, f"24.4.{n}")) for n in range(9))
     seen = observed(model=DRIFTED, instances=(*old, instance(9)))
     assert decided(spec(), seen).reason == "ModelDrift"
+
+
+def test_the_oldest_of_too_many_is_so_by_its_number() -> None:
+    old = tuple(outdated(n, image=at_version(OLD, f"24.4.{n + 5}")) for n in range(10))
+    seen = observed(model=model(image=at_version(OLD, "24.4.5")), instances=old)
+    assert "the oldest (24.4.5) " in decided(spec(), seen).message
+    old = tuple(outdated(n, image=at_version(OLD, f"24.4.{n + 9}")) for n in range(10))
+    assert "the oldest (24.4.9) " in decided(spec(), replace(seen, instances=old)).message
+
+
+@pytest.mark.parametrize(
+    ("on", "lack"),
+    [
+        pytest.param(OLD, "1 of 1", id="on a version"),
+        pytest.param(LATEST, "1 of 1", id="on latest, whichever version that was"),
+        pytest.param(
+            replace(OLD, offer="ubuntu-22_04-lts"), "", id="on another image, which is the change itself"
+        ),
+    ],
+)
+def test_what_else_instances_lack_is_told_of_a_model(on: Image, lack: str) -> None:
+    seen = observed(model=model(image=on, capacity=1), instances=fleet(outdated(0), of=1))
+    message = decided(spec(), seen).message
+    assert (f"{lack} instances lack another change of the model too" in message) is bool(lack)

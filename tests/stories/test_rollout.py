@@ -240,7 +240,7 @@ class Editing(Compute):
 
     landing: ClassVar[list[Callable[[], None]]] = []
 
-    def rolling_upgrade(self, target: Target, share: Share = Share.ROUTINE) -> RollingUpgrade:
+    def rolling_upgrade(self, target: Target, share: Share) -> RollingUpgrade:
         for land in self.landing:
             land()
         return super().rolling_upgrade(target, share)

@@ -112,9 +112,7 @@ def test_an_upgrade_that_fails_is_tried_again_without_haste_and_no_other_domain_
 class Odd(Compute):
     """A door that breaks on one scale set in a way that nobody thought of."""
 
-    def instances(
-        self, target: Target, share: Share = Share.ROUTINE, *, flexible: bool = False
-    ) -> tuple[Instance, ...]:
+    def instances(self, target: Target, share: Share, *, flexible: bool = False) -> tuple[Instance, ...]:
         if target.name == "odd":
             raise KeyError("something nobody thought of")
         return super().instances(target, share, flexible=flexible)

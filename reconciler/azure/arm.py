@@ -185,7 +185,7 @@ def _image(storage: Json) -> Image | None:
             version=_text(reference, "version"),
         )
     uri = _text(_mapping(_mapping(storage, "osDisk"), "image"), "uri")
-    return VhdImage(uri) if uri else None
+    return VhdImage(uri.split("?")[0]) if uri else None  # what follows may be a token
 
 
 def _carries_health(view: Json) -> bool:

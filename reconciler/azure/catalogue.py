@@ -123,7 +123,10 @@ _CATALOGUES: Mapping[type[Image], Callable[[ComputeManagementClient, Any, str], 
 
 def _newest(image: Image, rows: Iterable[Json], check: Check) -> Availability:
     """The highest version that instances can be made from, and that may be the latest."""
-    names = [str(row["name"]) for row in rows if not _is_excluded(row)]
+    offered = list(rows)
+    if not offered:
+        return Availability(image, Verdict.NOT_FOUND, "it has no versions in this region")
+    names = [str(row["name"]) for row in offered if not _is_excluded(row)]
     for name in sorted(filter(order, names), key=order, reverse=True):
         try:
             found = check(at_version(image, name))

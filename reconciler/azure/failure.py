@@ -67,14 +67,14 @@ _NO_IDENTITY = (
     "AZURE_TOKEN_CREDENTIALS and the variables of the identity that it names"
 )
 _DEFAULT_REST = timedelta(minutes=1)  # every Compute bucket refills within a minute
-_LONGEST = 300  # characters of Azure's message that fit a log line
+_LONGEST = 600  # characters of Azure's message that fit a log line
 
 
 def failure(error: AzureError) -> AzureFailure:
     """`error` as one of ours."""
     message = _line(error)
     if isinstance(error, ClientAuthenticationError) and error.response is None:
-        return Unreachable(_NO_IDENTITY)
+        return Unreachable(_cut(f"{_NO_IDENTITY}{_attempts(str(error.message or error))}"))
     if isinstance(error, ServiceRequestError):
         return Unreachable(f"Azure cannot be reached: {message}")
     if not isinstance(error, HttpResponseError) or error.response is None:
@@ -117,5 +117,14 @@ def _line(error: AzureError) -> str:
         text = f"HTTP {error.response.status_code} {error.reason}"  # a page of HTML, or nothing, came with it
     else:
         text = str(error.message or error)
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _LONGEST else flat[: _LONGEST - 1] + "…"
+    return _cut(" ".join(text.split()))
+
+
+def _attempts(message: str) -> str:
+    """What each source of an identity said, one to a line in the library's message."""
+    said = [" ".join(line.split()) for line in message.splitlines() if line.startswith("\t")]
+    return f" ({'; '.join(said)})" if said else ""
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

@@ -51,9 +51,11 @@ class Part(click.ParamType[str]):
 )
 @click.option(
     "--resource-group",
+    "resource_groups",
     type=Part("resourceGroup"),
     metavar="NAME",
-    help="Those of this resource group only; needs no role on the subscription.",
+    multiple=True,
+    help="Those of this resource group only, or of several; needs no role on the subscription.",
 )
 @click.option(
     "--to",
@@ -69,7 +71,7 @@ def adopt(
     *,
     names: tuple[str, ...],
     subscriptions: tuple[str, ...],
-    resource_group: str | None,
+    resource_groups: tuple[str, ...],
     to: Path,
     arm_endpoint: str,
 ) -> None:
@@ -82,15 +84,17 @@ def adopt(
     """
     existing = _existing(to)
     session = session_at(ctx, arm_endpoint)
-    scopes = [Scope(each, resource_group) for each in dict.fromkeys(map(str.casefold, subscriptions))]
+    groups = tuple(dict.fromkeys(map(str.casefold, resource_groups))) or (None,)
+    within = dict.fromkeys(map(str.casefold, subscriptions))
+    scopes = [Scope(subscription, group) for subscription in within for group in groups]
     live, trouble = _listed(session, scopes)
     if not trouble:
         trouble = _missed(live, names)
     chosen = [each for each in live if not names or _is_named(each.target, names)]
-    found = adoption.adopt(chosen, existing, to, session, by_group=resource_group is not None)
+    found = adoption.adopt(chosen, existing, to, session, by_group=bool(resource_groups))
     came = sorted(found, key=lambda each: each.target.key)
     for each in came:
-        click.echo(f"{_label(each.target, several=len(scopes) > 1)}: {each.line}")
+        click.echo(f"{_label(each.target, several=len(within) > 1)}: {each.line}")
     for line in trouble:
         click.echo(f"error: {line}", err=True)
     if came or not trouble:

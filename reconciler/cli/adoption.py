@@ -87,6 +87,8 @@ def _written(spec: ScaleSet, outcome: Outcome, to: Path) -> Adopted:
     """Write the file, suspended where the daemon would find anything to do or to say."""
     if outcome.is_error or outcome.reason == Reason.NOT_FOUND:
         return _left_out(spec.target, outcome.line)
+    if outcome.reason == Reason.AZURE_BUSY:
+        return _left_out(spec.target, f"{outcome.line}; run adopt again when it has finished")
     path = to / f"{spec.name}.yaml"
     settled = outcome.reason == Reason.UP_TO_DATE
     why = Suspension(_reason(outcome.line), by="reconciler adopt")

@@ -23,8 +23,13 @@ _TRIES = 60
 
 def grants(entries: Sequence[Entry], session: Session) -> Iterator[Finding]:
     """A finding for each action, and for what Azure does not tell."""
+    # What is asked of a region is asked of the subscription: a role on the scale set does not reach there.
+    regional = {
+        each: _allowed(session, f"/subscriptions/{each}") for each in set(map(_subscription, entries))
+    }
     with ThreadPoolExecutor(_WORKERS) as pool:
-        looks = tuple(zip(entries, pool.map(lambda each: _missing(each, session), entries), strict=True))
+        missed = pool.map(lambda each: _missing(each, regional[_subscription(each)], session), entries)
+        looks = tuple(zip(entries, missed, strict=True))
     read = [(entry, missing) for entry, missing in looks if not isinstance(missing, AzureFailure)]
     for action in ACTIONS:
         asked = [
@@ -55,21 +60,35 @@ def _needed(entry: Entry) -> tuple[str, ...]:
     return needed(entry.desired.image, flexible=entry.listed is not None and entry.listed.is_flexible)
 
 
-def _missing(entry: Entry, session: Session) -> frozenset[str] | AzureFailure:
+def _missing(
+    entry: Entry, regional: Permissions | AzureFailure, session: Session
+) -> frozenset[str] | AzureFailure:
     """The actions that are granted neither on the scale set nor, where they are about its image, on that."""
-    image = entry.desired.image
-    try:
-        allowed = _asked(session, entry.desired.target.id)
-    except AzureFailure as failure:
-        return failure
-    missing = frozenset(each for each in _needed(entry) if not allowed.allow(each))
+    image, allowed = entry.desired.image, _allowed(session, entry.desired.target.id)
+    if isinstance(allowed, AzureFailure):
+        return allowed
+    if isinstance(regional, AzureFailure):
+        return regional
+    missing = frozenset(
+        each for each in _needed(entry) if not (regional if "/locations/" in each else allowed).allow(each)
+    )
     if not home(image) or missing.isdisjoint(BY_IMAGE[type(image)]):
         return missing
-    try:
-        allowed = _asked(session, home(image))
-    except AzureFailure:
+    allowed = _allowed(session, home(image))
+    if isinstance(allowed, AzureFailure):
         return missing
     return missing - {each for each in BY_IMAGE[type(image)] if allowed.allow(each)}
+
+
+def _subscription(entry: Entry) -> str:
+    return entry.desired.target.subscription.casefold()
+
+
+def _allowed(session: Session, scope: str) -> Permissions | AzureFailure:
+    try:
+        return _asked(session, scope)
+    except AzureFailure as failure:
+        return failure
 
 
 def _asked(session: Session, scope: str) -> Permissions:

@@ -83,7 +83,8 @@ class Url(click.ParamType[str]):
     def _is_one(self, value: str) -> bool:
         try:
             parts = urlsplit(value)
-            return parts.scheme in self._schemes and bool(parts.hostname) and parts.port != 0
+            is_bare = parts.path in {"", "/"} and not parts.query and not parts.fragment
+            return parts.scheme in self._schemes and bool(parts.hostname) and parts.port != 0 and is_bare
         except ValueError:  # a port that is no number, or half an IPv6 address
             return False
 

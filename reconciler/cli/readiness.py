@@ -5,6 +5,7 @@ the daemon's own look and decision, without the step.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from reconciler.azure import network
@@ -40,12 +41,20 @@ def readiness(fleet: Fleet) -> Iterator[Finding]:
         for check in ("subscription", "scale set", "role"):
             yield _skipped(check, *missing)
         return
-    looks = look(fleet.specs.scale_sets, fleet.session, by_group=fleet.list_by_resource_group)
-    active = [each for each in looks.entries if not each.desired.suspend]
-    yield from _subscriptions(active, fleet, looks.trouble)
+    suspended = {each.name for each in fleet.specs.scale_sets if each.suspend}
+    resumed = [replace(each, suspend=None) for each in fleet.specs.scale_sets]
+    looks = look(resumed, fleet.session, by_group=fleet.list_by_resource_group)
+    yield from _subscriptions(looks.entries, fleet, looks.trouble)
     outcomes = [(each.desired.name, each.outcome) for each in looks.entries]
-    yield from alike("scale set", ((name, *_standing(outcome)) for name, outcome in outcomes if outcome))
-    yield from grants([each for each in active if _is_there(each)], fleet.session)
+    yield from alike(
+        "scale set",
+        (
+            (name, *_standing(outcome, is_suspended=name in suspended))
+            for name, outcome in outcomes
+            if outcome
+        ),
+    )
+    yield from grants([each for each in looks.entries if _is_there(each)], fleet.session)
 
 
 def clock(ahead: timedelta) -> Finding:
@@ -107,17 +116,15 @@ def _scope(entry: Entry, fleet: Fleet) -> Scope:
     return Scope(target.subscription.casefold(), group)
 
 
-def _standing(outcome: Outcome) -> tuple[Result, str]:
-    """Whether anything holds a rollout up, and what."""
-    match outcome.standing:
-        case Standing.SUSPENDED:
-            return Result.SKIPPED, outcome.line
-        case Standing.STALLED | Standing.FAILING:
-            return Result.FAIL, outcome.line
-        case _ if outcome.is_error:  # throttled, or changed under the look
-            return Result.SKIPPED, outcome.line
-        case _:
-            return Result.OK, f"{outcome.reason}: nothing holds a rollout up"
+def _standing(outcome: Outcome, *, is_suspended: bool) -> tuple[Result, str]:
+    """Whether anything holds a rollout up, and what; of one that is suspended, what will once it is not."""
+    if is_suspended and outcome.reason != Reason.NOT_FOUND:
+        return Result.SKIPPED, f"suspended; without that: {outcome.line}"
+    if outcome.standing in {Standing.STALLED, Standing.FAILING}:
+        return Result.FAIL, outcome.line
+    if outcome.standing is Standing.READY or outcome.step:
+        return Result.OK, f"{outcome.reason}: nothing holds a rollout up"
+    return Result.SKIPPED, outcome.line  # throttled, or something is under way
 
 
 def _is_there(entry: Entry) -> bool:

@@ -118,6 +118,9 @@ class Reconciliation:
         except Exception as error:
             _log.exception("%s: tick failed", name)
             outcome = bug(name, entry.commit, self._now(), error)
+        if outcome.reason == Throttled.reason and entry.outcome:
+            # That there is no request left for a look says nothing new of the scale set.
+            outcome = replace(outcome, standing=entry.outcome.standing)
         if entry.outcome is None or entry.outcome.line != outcome.line:
             # That Azure is at work was to be expected after our own step, and says nothing new.
             level = logging.DEBUG if outcome.reason == Reason.AZURE_BUSY else _LEVELS[outcome.standing]

@@ -3,7 +3,7 @@
 Every kind knows how Azure tells two of its images apart: names and resource ids without regard to case.
 A scale set can never change kind ("The Image type for a Virtual Machine Scale Set may not be changed"),
 so `kind` is what the refusal compares. To add a kind: a class here, its place in `Image`, the schema, an
-example spec, and both directions in `reconciler.azure.arm`.
+example spec, both directions in `reconciler.azure.arm`, and its catalogue in `reconciler.azure.catalogue`.
 """
 
 import re

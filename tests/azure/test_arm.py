@@ -39,6 +39,41 @@ def scale_set(**properties: Any) -> dict[str, Any]:
     }
 
 
+def test_a_token_in_the_address_of_a_vhd_is_not_kept() -> None:
+    uri = "https://acct.blob.core.windows.net/vhds/base-1.vhd"
+    profile = {"storageProfile": {"osDisk": {"image": {"uri": f"{uri}?sv=2020&sig=secret"}}}}
+    assert arm.model(scale_set(virtualMachineProfile=profile)).image == VhdImage(uri)
+
+
+@pytest.mark.parametrize(
+    ("version", "exact", "runs"),
+    [
+        pytest.param("/versions/latest", "1.0.10", "1.0.10", id="latest, of which it has this one"),
+        pytest.param("", "1.0.10", "1.0.10", id="a definition, of which it has this version"),
+        pytest.param("/versions/1.0.9", "1.0.9", "1.0.9", id="a version"),
+    ],
+)
+def test_an_instance_runs_the_exact_version_of_a_gallery_image(version: str, exact: str, runs: str) -> None:
+    definition = VERSION.rpartition("/versions/")[0]
+    reference = {"id": f"{definition}{version}", "exactVersion": exact}
+    found = arm.instance(row(storageProfile={"imageReference": reference})).image
+    assert found == GalleryImage(f"{definition}/versions/{runs}")
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"id": "x"}, {"id": "x", "properties": None}, {"id": "x", "properties": "y"}]
+)
+def test_a_scale_set_that_makes_no_sense_is_garbled(body: dict[str, Any]) -> None:
+    with pytest.raises(arm.Garbled):
+        arm.model(body)
+
+
+@pytest.mark.parametrize("body", [{}, {"instanceId": "0"}, {"instanceId": "0", "properties": None}])
+def test_an_instance_that_makes_no_sense_is_garbled(body: dict[str, Any]) -> None:
+    with pytest.raises(arm.Garbled):
+        arm.instance(body)
+
+
 def extensions(*listed: tuple[str, str]) -> dict[str, Any]:
     return {
         "virtualMachineProfile": {

@@ -91,7 +91,7 @@ def test_a_long_message_is_cut_to_one_log_line(door: Door, azure: Simulator) -> 
     azure.faults.arm("scaleSets.get", Status(400, "BadRequest", "very " * 500))
     with pytest.raises(Refused) as caught:
         door.model(TARGET, Share.ROLLOUT)
-    assert len(str(caught.value)) == 300
+    assert len(str(caught.value)) == 600
 
 
 def test_no_identity_at_all_is_said_with_its_mend(azure: Simulator) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from reconciler.simulator import Domain, Exchange
+from reconciler.simulator.faults import Stale
 from tests.stories.world import BAD, NEW, World, fleet, scale_set, spec
 
 
@@ -50,6 +51,18 @@ def test_a_settled_one_costs_the_list_pages_and_nothing_else() -> None:
     before = len(world.azure.record.requests)
     world.rest(timedelta(minutes=10))
     assert {each.operation for each in world.azure.record.requests[before:]} == {"scaleSets.list"}
+
+
+@pytest.mark.parametrize("operation", ["virtualMachines.list", "scaleSets.instances"])
+@pytest.mark.parametrize("seconds", [15, 60, 240])
+def test_of_two_lists_one_may_lag_behind_and_no_second_zone_goes(operation: str, seconds: int) -> None:
+    world = World(fleet(flexible(zones=["1", "2", "3"])), spec())
+    world.azure.faults.arm(operation, Stale(timedelta(seconds=seconds)), times=None)
+    world.rest(timedelta(hours=1))
+    world.azure.faults.disarm()
+    world.run()
+    assert world.lines()["web"].startswith(f"UpToDate: all 9 instances run {NEW}")
+    assert world.azure.record.most_domains_away("web", key=by_zone) == 1
 
 
 def names(world: World) -> set[str]:

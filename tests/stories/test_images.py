@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.simulator import Status
 from tests.stories.world import BASE, NEW, OLD, ROLE, SUBSCRIPTION, World, fleet, platform, scale_set, spec
 
 ARM = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute"
@@ -101,6 +102,28 @@ def test_a_version_excluded_from_latest_is_passed_over() -> None:
     world.azure.publish(named("gallery", "1.0.10"), exclude_from_latest=False)
     world.rest(timedelta(minutes=70)).run()
     assert on(world) == {"1.0.10"}
+
+
+def test_latest_passes_over_what_is_still_being_copied_and_takes_it_once_it_is_there() -> None:
+    newest = named("gallery", "1.0.10")
+    world = world_of("gallery", "latest", {"image": newest, "replicating": ["westeurope"]}).run()
+    assert on(world) == {"1.0.9"}
+    assert world.lines()["web"] == "UpToDate: all 5 instances run web/1.0.9"
+    world.azure.publish(newest, replicating=[])
+    world.rest(timedelta(minutes=70)).run()
+    assert on(world) == {"1.0.10"}
+
+
+def test_a_catalogue_that_fails_in_the_middle_stops_no_rollout_to_latest() -> None:
+    world = world_of("platform", "latest")
+    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 2)
+    world.azure.faults.arm("images.versions", Status(503, "ServerTimeout", "Try later."), times=None)
+    world.rest(timedelta(hours=1))
+    assert on(world) == {"1.0.10"}
+    assert world.lines()["web"].startswith("CatalogueUnreadable: "), "it is not called the latest either"
+    world.azure.faults.disarm()
+    world.rest(timedelta(minutes=2))
+    assert world.lines()["web"] == "UpToDate: all 5 instances run 1.0.10"
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,26 @@ def test_reads_that_lag_behind_take_no_second_domain(operation: str, seconds: in
     assert world.azure.record.most_domains_away("web") == 1
 
 
+def test_why_an_upgrade_failed_need_not_be_told_for_the_next_one_to_be_tried() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec())
+    world.azure.faults.arm(
+        "scaleSets.manualUpgrade", OperationFails("VMExtensionProvisioningError", "No."), times=2
+    )
+    world.azure.faults.arm("operations.get", Throttled(timedelta(hours=2)), times=None)
+    world.rest(timedelta(hours=1))
+    assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
+
+
+def test_a_look_that_is_throttled_does_not_hide_how_a_scale_set_stands() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec(version="24.04.202602010"))
+    world.run(lambda: world.reasons()[-1:] == ["HealthCheckFailed"])
+    world.azure.faults.arm("scaleSets.instances", Throttled(timedelta(minutes=5)))
+    world.run(lambda: world.reasons()[-1:] == ["Throttled"])
+    outcome = world.entry().outcome
+    assert outcome is not None
+    assert outcome.standing == "Failing"
+
+
 def test_one_scale_set_in_trouble_holds_up_no_other() -> None:
     world = World(fleet(scale_set("bad", capacity=5), scale_set(capacity=5)), spec("bad"), spec())
     world.azure.faults.arm(

@@ -15,7 +15,7 @@ from reconciler.simulator import Simulator, Status, VirtualClock
 from reconciler.simulator import Throttled as TooMany
 from reconciler.spec.scale_set import Target
 from tests.azure.conftest import IMAGE, TARGET
-from tests.stories.world import SUBSCRIPTION
+from tests.stories.world import SUBSCRIPTION, fleet, scale_set
 from tests.token import Token
 
 SCOPE = Scope(SUBSCRIPTION)
@@ -156,3 +156,38 @@ def test_every_call_is_bounded_in_time() -> None:
 def test_a_token_is_asked_for_the_cloud_that_is_talked_to(endpoint: str, scope: str) -> None:
     client = Session(endpoint, credential=Token()).client(SUBSCRIPTION)
     assert client._config.credential_scopes == [scope]
+
+
+def test_a_429_in_one_region_holds_up_no_other_that_is_known_to_be_another(clock: VirtualClock) -> None:
+    sets = (scale_set("web", capacity=1), scale_set("north", capacity=1, location="northeurope"))
+    azure = Simulator.load(fleet(*sets), clock)
+    door = Compute(Session(credential=Token(), transport=azure.transport(), now=clock.now))
+    assert len(list(door.models(SCOPE))) == 2
+    azure.faults.arm("scaleSets.instances", TooMany(timedelta(seconds=60)))
+    with pytest.raises(Throttled):
+        door.instances(TARGET, Share.ROLLOUT)
+    assert len(door.instances(Target(SUBSCRIPTION, "shop", "north"), Share.ROLLOUT)) == 1
+    with pytest.raises(Throttled):
+        door.instances(TARGET, Share.ROLLOUT)
+
+
+def test_the_machines_of_a_flexible_scale_set_come_by_a_list_of_their_own(clock: VirtualClock) -> None:
+    azure = Simulator.load(fleet(scale_set(orchestration="Flexible", capacity=3)), clock)
+    door = Compute(Session(credential=Token(), transport=azure.transport(), now=clock.now))
+    instances = door.instances(TARGET, Share.ROLLOUT, flexible=True)
+    assert {each.power for each in instances} == {"running"}
+    own, machines = azure.record.requests
+    assert (own.operation, machines.operation) == ("scaleSets.instances", "virtualMachines.list")
+    assert "$expand" not in own.query
+    assert machines.query["$expand"] == "instanceView"
+
+
+def test_a_row_that_makes_no_sense_costs_its_own_scale_set_only(door: Compute, azure: Simulator) -> None:
+    azure.cloud.scale_set(SUBSCRIPTION, "shop", "many-0007").body["sku"]["capacity"] = "many"
+    azure.cloud.scale_set(SUBSCRIPTION, "shop", "many-0007").capacity = "many"  # type: ignore[assignment]
+    assert len(list(door.models(SCOPE))) == 119
+
+
+def test_an_unknown_subscription_is_no_empty_list(door: Compute) -> None:
+    with pytest.raises(AzureFailure):
+        list(door.models(Scope("22222222-2222-2222-2222-222222222222")))

@@ -5,10 +5,11 @@ here, and the decision refuses to act on what it cannot read. Only what no answe
 insisted on; without it the answer is garbled (`Garbled`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from reconciler.rollout.marks import Marks
 from reconciler.rollout.observed import HealthSource, Instance, Model, Operation, RollingUpgrade
 from reconciler.spec.image import (
     CommunityGalleryImage,
@@ -21,6 +22,7 @@ from reconciler.spec.image import (
     at_version,
     follows_latest,
 )
+from reconciler.spec.image_id import kind_of
 
 Json = Mapping[str, Any]
 
@@ -29,6 +31,18 @@ _APPLICATION_HEALTH = (
     "microsoft.managedservices",
     ("applicationhealthlinux", "applicationhealthwindows"),
 )
+
+
+# Tags on the scale set. Azure keeps no more than 256 characters in one, and ids are longer.
+_LAST_GOOD, _FAILED = "reconciler-last-good", "reconciler-failed"
+_TAG = 256
+_BY_ID: Mapping[str, Callable[[str], Image]] = {
+    "gallery": GalleryImage,
+    "communityGallery": CommunityGalleryImage,
+    "sharedGallery": SharedGalleryImage,
+    "managed": ManagedImage,
+    "vhd": VhdImage,
+}
 
 
 class Garbled(Exception):
@@ -60,6 +74,8 @@ def model(body: Json) -> Model:
         ),
         service_fabric=_has(extensions, _SERVICE_FABRIC),
         health_source=_health_source(profile, extensions),
+        tags={str(name): str(value) for name, value in _mapping(body, "tags").items()},
+        marks=marks(_mapping(body, "tags")),
     )
 
 
@@ -123,6 +139,17 @@ def region(name: str) -> str:
     return "".join(name.split()).casefold()
 
 
+def model_patch(image: Image, marks: Marks | None, tags: Mapping[str, str]) -> dict[str, Any]:
+    """The body of the PATCH that sets the image of the model and, with it, what it is to remember.
+
+    Whether Azure merges tags or replaces them is not known for sure: all there are are sent, so that either
+    comes to the same.
+    """
+    if marks is None:
+        return image_patch(image)
+    return {**image_patch(image), "tags": {**tags, **mark_tags(marks)}}
+
+
 def image_patch(image: Image) -> dict[str, Any]:
     """The body of the PATCH that sets the image of the model, and nothing else of it.
 
@@ -159,6 +186,33 @@ def _joined(row: Json, machine: Json) -> Json:
         "zones": machine.get("zones") or row.get("zones"),
         "properties": {**properties, "instanceView": view},
     }
+
+
+def mark_tags(marks: Marks) -> dict[str, str]:
+    """The tags that marks are kept on. What is not known is "", for a tag that is left out may stay.
+
+    >>> list(mark_tags(Marks()).values())
+    ['', '', '', '']
+    """
+    kept: dict[str, str] = {}
+    for tag, image in ((_LAST_GOOD, marks.last_good), (_FAILED, marks.failed)):
+        text = str(image) if image else ""
+        kept |= {tag: text[:_TAG], f"{tag}-2": text[_TAG:]}
+    return kept
+
+
+def marks(tags: Json) -> Marks:
+    """The marks that the tags of a scale set hold; what is no image there counts for nothing."""
+    known = {str(name).casefold(): str(value) for name, value in tags.items()}
+    last_good, failed = (known.get(tag, "") + known.get(f"{tag}-2", "") for tag in (_LAST_GOOD, _FAILED))
+    return Marks(_named(last_good), _named(failed))
+
+
+def _named(text: str) -> Image | None:
+    kind = kind_of(text)
+    if kind == "platform":
+        return PlatformImage(*text.split(":"))
+    return _BY_ID[kind](text) if kind else None
 
 
 def _running(storage: Json) -> Image | None:

@@ -141,11 +141,11 @@ class Compute:
             sets = call.client.virtual_machine_scale_sets
             accepted: LROPoller[Any]
             match step:
-                case PatchModel(image=image, etag=etag):
+                case PatchModel(image=image, etag=etag, marks=marks, tags=tags):
                     accepted = sets.begin_update(
                         target.resource_group,
                         target.name,
-                        VirtualMachineScaleSetUpdate(arm.image_patch(image)),
+                        VirtualMachineScaleSetUpdate(arm.model_patch(image, marks, tags)),
                         etag=etag,
                         # Without it the SDK sends no If-Match at all.
                         match_condition=MatchConditions.IfNotModified,

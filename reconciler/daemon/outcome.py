@@ -41,6 +41,8 @@ _STANDINGS: dict[str, Standing] = {
     Reason.UPGRADING: Standing.RECONCILING,
     Reason.WAITING_FOR_INSTANCES: Standing.RECONCILING,
     Reason.HEALTH_CHECK_FAILED: Standing.FAILING,
+    Reason.GIVING_UP: Standing.RECONCILING,
+    Reason.ROLLOUT_FAILED: Standing.STALLED,
     Reason.SOAKING: Standing.RECONCILING,
     Reason.CANARY_MISSING: Standing.STALLED,
     Reason.NATIVE_UPGRADE_IN_PROGRESS: Standing.FAILING,

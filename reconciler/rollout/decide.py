@@ -19,6 +19,7 @@ from datetime import datetime
 
 from reconciler.rollout.decision import Decision, Look, Reason
 from reconciler.rollout.domains import Domain, DomainsUnknown, Grouping, grouping
+from reconciler.rollout.halt import back_on_model, failed, given_up, marked
 from reconciler.rollout.health import ailment, at_work, readable
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import FRESH, Absent, Instance, Model, Observed
@@ -31,7 +32,7 @@ from reconciler.rollout.tried import withheld
 from reconciler.rollout.wording import ailing, listed
 from reconciler.spec.duration import written
 from reconciler.spec.image import Image, follows_latest, is_version_of, same, short
-from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.scale_set import OnFailure, ScaleSet
 
 
 def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
@@ -78,7 +79,24 @@ def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
 
 
 def _towards(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Look:
-    """The rungs that know the exact image."""
+    """The rungs that know the exact image: towards it or, once it was given up, back from it."""
+    good = model.marks.stand_in(desired.image)
+    if good is None or desired.rollout.on_failure is OnFailure.HOLD:
+        return _approach(desired, model, observed)
+    if step := back_on_model(desired.image, model, good):
+        return step
+    if observed.instances is None:
+        return Look.INSTANCES
+    staying = members(desired, model, observed, observed.instances)
+    if desired.rollout.on_failure is OnFailure.REPIN:
+        return failed(desired.image, good, staying, None)
+    decision = _approach(replace(desired, image=good), model, observed)
+    if isinstance(decision, Look) or decision.reason not in {Reason.UP_TO_DATE, Reason.INSTANCES_LEFT_OUT}:
+        return decision
+    return failed(desired.image, good, staying, decision)
+
+
+def _approach(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Look:
     if at_work(model.provisioning) and (waits := _busy(desired, model, observed)):
         return waits
     if model.image is None or not same(model.image, desired.image):
@@ -122,7 +140,9 @@ def _drift(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Lo
         f"the model is on {was}; setting its image to {short(desired.image)}"
         f"{f' ({note})' if (note := observed.availability.evidence) else ''}"
         f"{f'; {also}' if also else ''}",
-        step=PatchModel(desired.image, model.etag),
+        step=PatchModel(
+            desired.image, model.etag, marked(desired, model, observed, observed.instances), model.tags
+        ),
         soon=True,
     )
 
@@ -156,7 +176,9 @@ def _roll(desired: ScaleSet, model: Model, observed: Observed, instances: Sequen
     staying = members(desired, model, observed, instances)
     counts = survey(staying, domain_of)
     if awaited := [each.instance for each in staying if each.is_awaited]:
-        return _waiting(awaited, domain_of, desired, observed.at, counts)
+        waiting = _waiting(awaited, domain_of, desired, observed.at, counts)
+        is_late = waiting.reason is Reason.HEALTH_CHECK_FAILED
+        return given_up(desired, model, staying, waiting) if is_late else waiting
     movable = [each for each in staying if each.is_movable]
     if not movable:
         return _settled(desired, staying, counts)

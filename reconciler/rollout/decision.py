@@ -41,6 +41,8 @@ class Reason(StrEnum):
     NO_EFFECT = "NoEffect"
     WAITING_FOR_INSTANCES = "WaitingForInstances"
     HEALTH_CHECK_FAILED = "HealthCheckFailed"
+    GIVING_UP = "GivingUp"
+    ROLLOUT_FAILED = "RolloutFailed"
     SOAKING = "Soaking"
     CANARY_MISSING = "CanaryMissing"
     INSTANCES_LEFT_OUT = "InstancesLeftOut"

@@ -7,10 +7,12 @@ the same as empty.
 Azure's state words ("Succeeded", "PowerState/running") are kept, folded to lower case.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 
+from reconciler.rollout.marks import Marks
 from reconciler.rollout.step import Tried
 from reconciler.spec.image import Image
 
@@ -51,6 +53,8 @@ class Model:
     automatic_os_upgrade: bool
     service_fabric: bool
     health_source: HealthSource
+    tags: Mapping[str, str] = field(default_factory=dict)  # everybody's, ours among them
+    marks: Marks = field(default_factory=Marks)
 
     @property
     def subscription(self) -> str:

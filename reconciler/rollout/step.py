@@ -1,9 +1,11 @@
 """The steps there are: what a decision may have done to Azure, one at a time."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from reconciler.rollout.marks import Marks
 from reconciler.spec.image import Image
 
 _ID = re.compile(r"\w[\w.-]*")
@@ -13,11 +15,14 @@ _ID = re.compile(r"\w[\w.-]*")
 class PatchModel:
     """Set the image of the model, if the model is still the one that was seen.
 
-    Two patches to one image are the same step, whatever the etag: the patch itself moves it.
+    Two patches to one image are the same step, whatever the etag: the patch itself moves it. `marks` are what
+    the scale set is to remember from then on, beside all the `tags` that it has; None leaves both alone.
     """
 
     image: Image
     etag: str = field(compare=False)
+    marks: Marks | None = field(default=None, compare=False)
+    tags: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if not self.etag:

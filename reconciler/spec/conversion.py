@@ -16,7 +16,17 @@ from reconciler.spec.image import (
     SharedGalleryImage,
     VhdImage,
 )
-from reconciler.spec.scale_set import By, Canary, Converge, Health, Rollout, ScaleSet, Suspension, Target
+from reconciler.spec.scale_set import (
+    By,
+    Canary,
+    Converge,
+    Health,
+    OnFailure,
+    Rollout,
+    ScaleSet,
+    Suspension,
+    Target,
+)
 from reconciler.spec.shape import filled
 
 _KINDS = {
@@ -69,6 +79,7 @@ def _rollout(spec: dict[str, Any]) -> Rollout:
         converge=Converge(spec["converge"]),
         canary=_canary(spec["canary"]) if "canary" in spec else None,
         soak=_length(spec["soak"]),
+        on_failure=OnFailure(spec["onFailure"]),
     )
 
 

@@ -51,6 +51,7 @@ def _document(scale_set: ScaleSet) -> dict[str, Any]:
                 "maxBatch": _amount(rollout.max_batch),
                 "soak": written(rollout.soak),
                 "converge": str(rollout.converge),
+                "onFailure": str(rollout.on_failure),
             },
             "health": {"timeout": written(scale_set.health.timeout)},
             "interval": written(scale_set.interval),

@@ -53,6 +53,14 @@ class Converge(StrEnum):
     MODEL = "model"
 
 
+class OnFailure(StrEnum):
+    """What becomes of a rollout whose upgraded instances do not come back in time."""
+
+    HOLD = "hold"
+    REPIN = "repin"
+    ROLLBACK = "rollback"
+
+
 @dataclass(frozen=True, slots=True)
 class Canary:
     """The instances that go first: so many of the scale set, or those with these ids.
@@ -76,6 +84,7 @@ class Rollout:
     converge: Converge
     canary: Canary | None = None
     soak: timedelta = timedelta()
+    on_failure: OnFailure = OnFailure.HOLD
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from reconciler.azure import arm
+from reconciler.rollout.marks import Marks
 from reconciler.rollout.observed import HealthSource
 from reconciler.spec.image import (
     CommunityGalleryImage,
@@ -37,6 +38,36 @@ def scale_set(**properties: Any) -> dict[str, Any]:
         }
         | properties,
     }
+
+
+LONG = f"/subscriptions/s/resourceGroups/{'g' * 90}/providers/Microsoft.Compute/galleries/{'G' * 80}/images/{'i' * 80}"
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        PlatformImage(**UBUNTU),
+        GalleryImage(VERSION),
+        GalleryImage(f"{LONG}/versions/1.4.0"),
+        CommunityGalleryImage("/CommunityGalleries/pub/Images/web/Versions/1.4.0"),
+        SharedGalleryImage("/SharedGalleries/uni/Images/web/Versions/1.4.0"),
+        ManagedImage("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/images/web"),
+        VhdImage("https://acct.blob.core.windows.net/vhds/base-1.vhd"),
+    ],
+    ids=lambda image: f"{image.kind}, {len(str(image))} characters",
+)
+def test_marks_are_read_as_they_were_written_in_tags_that_azure_keeps(image: Image) -> None:
+    for written in (Marks(image, None), Marks(None, image), Marks(image, image)):
+        tags = arm.mark_tags(written)
+        assert arm.marks(tags) == written
+        assert arm.marks({name.upper(): value for name, value in tags.items()}) == written
+        assert max(len(value) for value in tags.values()) <= 256
+        assert not any(letter in name for name in tags for letter in "<>%&\\?/")
+
+
+@pytest.mark.parametrize("text", ["", "web", "a:b:c", "/subscriptions/s", "a:b:c:d:e"])
+def test_a_mark_that_is_no_image_counts_for_nothing(text: str) -> None:
+    assert arm.marks({"reconciler-last-good": text, "reconciler-failed": text}) == Marks()
 
 
 def test_a_token_in_the_address_of_a_vhd_is_not_kept() -> None:

@@ -29,6 +29,7 @@ def test_what_is_moving_is_never_called_settled() -> None:
         Reason.AZURE_BUSY,
         Reason.IMAGE_REPLICATING,
         Reason.SOAKING,
+        Reason.GIVING_UP,
     }
     held = {
         Reason.HEALTH_CHECK_FAILED,

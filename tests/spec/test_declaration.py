@@ -24,7 +24,17 @@ from reconciler.spec.image import (
     VhdImage,
 )
 from reconciler.spec.problem import Place
-from reconciler.spec.scale_set import By, Canary, Converge, Health, Rollout, ScaleSet, Suspension, Target
+from reconciler.spec.scale_set import (
+    By,
+    Canary,
+    Converge,
+    Health,
+    OnFailure,
+    Rollout,
+    ScaleSet,
+    Suspension,
+    Target,
+)
 from tests.build import SUBSCRIPTION
 
 FILE = "specs/web.yaml"
@@ -86,6 +96,7 @@ SCALE_SET = st.builds(
             ),
         ),
         WHOLE,
+        st.sampled_from(OnFailure),
     ),
     health=st.builds(Health, WHOLE),
     interval=WHOLE,

@@ -131,7 +131,7 @@ def test_a_mistake_is_told_with_its_place_and_its_mend(web: str, lines: Lines, s
         pytest.param(
             "by: zone",
             "policy: other",
-            "4:8: spec.policy: is no field: here can stand by, canary, maxBatch, soak or converge",
+            "4:8: spec.policy: is no field: here can stand by, canary, maxBatch, soak, converge or onFailure",
             id="a policy of a policy",
         ),
         pytest.param(

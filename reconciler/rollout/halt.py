@@ -1,0 +1,77 @@
+"""Giving an image up: what is done when upgraded instances do not come back, where the spec asks for it.
+
+The model goes back to the last known good image, so that autoscaling and repairs make no more instances on
+the bad one; with `rollback` the instances follow it, under the same gates as any rollout. The image that
+failed is marked on the scale set and not tried again: only a spec that names another one goes on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from reconciler.rollout.decision import Decision, Reason
+from reconciler.rollout.health import State
+from reconciler.rollout.marks import Marks
+from reconciler.rollout.member import Member, members
+from reconciler.rollout.observed import Instance, Model, Observed
+from reconciler.rollout.step import PatchModel
+from reconciler.spec.image import Image, same, short
+from reconciler.spec.scale_set import OnFailure, ScaleSet
+
+
+def marked(
+    desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance]
+) -> Marks | None:
+    """The marks to write with a change of the model, None where the spec asks for none.
+
+    The image that the model leaves is good if every instance is on it and healthy.
+    """
+    if desired.rollout.on_failure is OnFailure.HOLD:
+        return None
+    if model.image is None:
+        return model.marks
+    staying = members(replace(desired, image=model.image), model, observed, instances)
+    is_good = bool(staying) and all(not each.is_outdated and each.state is State.BACK for each in staying)
+    return Marks(last_good=model.image if is_good else model.marks.last_good)
+
+
+def given_up(desired: ScaleSet, model: Model, staying: Sequence[Member], overdue: Decision) -> Decision:
+    """`overdue` says that upgraded instances are not back in time: hold, or set the model back."""
+    good = model.marks.last_good
+    is_over = not any(each.is_outdated for each in staying)
+    if desired.rollout.on_failure is OnFailure.HOLD or is_over or (good and same(good, desired.image)):
+        return overdue
+    if good is None:
+        return replace(
+            overdue, message=f"{overdue.message}; no last known good image is marked to go back to"
+        )
+    return Decision(
+        Reason.GIVING_UP,
+        f"{overdue.message}; setting the model back to {short(good)}",
+        step=PatchModel(good, model.etag, Marks(last_good=good, failed=desired.image), model.tags),
+        soon=True,
+        survey=overdue.survey,
+    )
+
+
+def back_on_model(failed: Image, model: Model, good: Image) -> Decision | None:
+    """The step that puts the model on the last good image once more, where somebody has changed it."""
+    if model.image and same(model.image, good):
+        return None
+    return Decision(
+        Reason.GIVING_UP,
+        f"{short(failed)} failed and the model is not on {short(good)}; setting it back",
+        step=PatchModel(good, model.etag, model.marks, model.tags),
+        soon=True,
+    )
+
+
+def failed(image: Image, good: Image, staying: Sequence[Member], reached: Decision | None) -> Decision:
+    """The end of a rollout that was given up; `reached` is where a rollback came to."""
+    still = sum(each.instance.image is not None and same(each.instance.image, image) for each in staying)
+    where = f"{still} of {len(staying)} instances still run it" if still else "no instance runs it"
+    return Decision(
+        Reason.ROLLOUT_FAILED,
+        f"{short(image)} failed and is not tried again; the model is back on {short(good)}, {where}; "
+        "name another image",
+        survey=reached.survey if reached else None,
+    )

@@ -1,0 +1,145 @@
+"""An image that is given up: the model goes back, and what fails is not tried again; a fix goes first, at once."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, scale_set, spec
+
+HOUR = timedelta(hours=1)
+TAGS = {"team": "web", "cost-center": "7"}
+
+
+def on(world: World) -> dict[str, int]:
+    """How many instances run each version."""
+    versions = [image.rpartition(":")[2] for image in world.azure.record.images("web").values()]
+    return {version: versions.count(version) for version in set(versions)}
+
+
+def model(world: World) -> str:
+    return world.azure.scale_set("web").image.rpartition(":")[2]
+
+
+def rolling(on_failure: str, version: str = BAD, **rollout: Any) -> dict[str, Any]:
+    return spec(version=version, rollout={"onFailure": on_failure, **rollout})
+
+
+def failed(on_failure: str, **rollout: Any) -> World:
+    world = World(fleet(scale_set(capacity=10, tags=TAGS)), rolling(on_failure, **rollout))
+    world.rest(2 * HOUR)
+    assert world.reasons()[-1] == "RolloutFailed"
+    return world
+
+
+def test_a_bad_image_stops_after_the_canary_and_scaling_out_afterwards_makes_good_instances() -> None:
+    world = failed("repin", canary={"instances": 1})
+    assert (model(world), on(world)) == (OLD, {OLD: 9, BAD: 1})
+    assert world.lines()["web"] == (
+        f"RolloutFailed: {BAD} failed and is not tried again; the model is back on {OLD}, 1 of 10 instances still run "
+        "it; name another image"
+    )
+    outcome = world.entry().outcome
+    assert outcome is not None
+    assert outcome.standing == "Stalled"
+    world.azure.scale_set("web").scale_to(13)
+    world.rest(HOUR)
+    assert on(world) == {OLD: 12, BAD: 1}
+    world.merge(rolling("repin", FIX))
+    world.run()
+    assert world.lines()["web"] == f"UpToDate: all 13 instances run {FIX}"
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+def test_rollback_returns_the_upgraded_instances_too() -> None:
+    world = failed("rollback")
+    assert (model(world), on(world)) == (OLD, {OLD: 10})
+    assert world.lines()["web"] == (
+        f"RolloutFailed: {BAD} failed and is not tried again; the model is back on {OLD}, no instance runs it; name "
+        "another image"
+    )
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+@pytest.mark.parametrize("on_failure", ["repin", "rollback"])
+def test_what_failed_is_not_tried_again_by_itself_whoever_asks(on_failure: str) -> None:
+    world = failed(on_failure)
+    written = [each for each in world.azure.record.requests if each.method != "GET"]
+    world.restart()
+    world.azure.scale_set("web").bump_etag()
+    world.rest(24 * HOUR)
+    assert [each for each in world.azure.record.requests if each.method != "GET"] == written
+    assert world.reasons()[-1] == "RolloutFailed"
+
+
+@pytest.mark.parametrize("on_failure", ["repin", "rollback"])
+@pytest.mark.parametrize("steps", range(1, 40, 3))
+def test_a_daemon_killed_anywhere_is_followed_by_one_that_ends_the_same(on_failure: str, steps: int) -> None:
+    world = World(fleet(scale_set(capacity=10)), rolling(on_failure, canary={"instances": 1}))
+    for _ in range(steps):
+        world.step()
+    world.restart()
+    world.rest(3 * HOUR)
+    assert (model(world), on(world).get(BAD, 0)) == (OLD, 1 if on_failure == "repin" else 0)
+    assert world.reasons()[-1] == "RolloutFailed"
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+def test_the_marks_are_tags_beside_those_of_others() -> None:
+    world = failed("repin")
+    urn = "Canonical:ubuntu-24_04-lts:server"
+    marks = {
+        "reconciler-last-good": f"{urn}:{OLD}",
+        "reconciler-last-good-2": "",
+        "reconciler-failed": f"{urn}:{BAD}",
+        "reconciler-failed-2": "",
+    }
+    assert world.azure.scale_set("web").tags == TAGS | marks
+    world.merge(rolling("repin", FIX))
+    world.run()
+    assert world.azure.scale_set("web").tags == TAGS | marks | {"reconciler-failed": ""}
+
+
+def test_without_it_nothing_is_marked_and_the_rollout_holds() -> None:
+    world = World(fleet(scale_set(capacity=10, tags=TAGS)), rolling("hold"))
+    world.rest(2 * HOUR)
+    assert world.reasons()[-1] == "HealthCheckFailed"
+    assert (model(world), world.azure.scale_set("web").tags) == (BAD, TAGS)
+
+
+def test_an_image_is_good_only_where_all_instances_were_healthy_on_it() -> None:
+    sick = scale_set(capacity=10, instanceStates=[{"id": "9", "health": "unhealthy"}])
+    world = World(fleet(sick), rolling("repin"))
+    world.rest(2 * HOUR)
+    assert world.lines()["web"].endswith("no last known good image is marked to go back to")
+    assert model(world) == BAD
+
+
+def test_the_last_good_image_is_the_one_before_the_last_that_was_completed() -> None:
+    world = World(fleet(scale_set(capacity=5)), rolling("repin", NEW)).run()
+    world.merge(rolling("repin", BAD))
+    world.rest(2 * HOUR)
+    assert model(world) == NEW
+
+
+def test_somebody_who_sets_the_model_to_what_failed_is_put_right() -> None:
+    world = failed("repin")
+    world.azure.scale_set("web").set_image(f"Canonical:ubuntu-24_04-lts:server:{BAD}")
+    world.rest(timedelta(minutes=10))
+    assert (model(world), world.reasons()[-1]) == (OLD, "RolloutFailed")
+
+
+def test_naming_the_last_good_image_again_brings_back_the_canary() -> None:
+    world = failed("repin", canary={"instances": 1})
+    world.merge(rolling("repin", OLD))
+    world.run()
+    assert world.lines()["web"].startswith(f"UpToDate: all 10 instances run {OLD}")
+
+
+def test_an_instance_that_falls_sick_after_the_rollout_sets_nothing_back() -> None:
+    world = World(fleet(scale_set(capacity=5)), rolling("rollback", NEW)).run()
+    world.azure.scale_set("web").instance("0").sicken()
+    world.azure.scale_set("web").bump_etag()
+    world.rest(HOUR)
+    assert world.reasons()[-1] == "HealthCheckFailed"
+    assert model(world) == NEW

@@ -184,12 +184,17 @@ class Budget:
         with self._lock:
             self._resting[key] = max(until, self._resting.get(key, until))
 
-    def ask(self, charge: Charge, subject: Subject, share: Share, at: datetime) -> Wait | None:
-        """Why and how long a request must wait; None: it may go, and is counted."""
+    def ask(
+        self, charge: Charge, subject: Subject, share: Share, at: datetime, requests: int = 1
+    ) -> Wait | None:
+        """Why and how long a request must wait; None: it may go, and is counted.
+
+        `requests` are as many as it takes in one go, such as the pages of a list: half of one helps nobody.
+        """
         with self._lock:
             waits = [self._rest(charge, subject, at)]
             waits += [
-                _kept(policy, left, share, at)
+                _kept(policy, left, share, at, requests)
                 for policy in charge.policies
                 for left in self._known(policy, subject)
             ]
@@ -199,11 +204,11 @@ class Budget:
                 key = (policy.name, subject.of(policy.of))
                 self._under_way[key] += 1
                 if left := self._left.get(key):
-                    self._left[key] = replace(left, requests=left.by(at, policy) - 1, at=at)
+                    self._left[key] = replace(left, requests=left.by(at, policy) - requests, at=at)
         return None
 
     def end(self, charge: Charge, subject: Subject) -> None:
-        """A request that could go has come to its end, whichever."""
+        """What could go has come to its end, whichever."""
         with self._lock:
             self._under_way -= Counter((policy.name, subject.of(policy.of)) for policy in charge.policies)
 
@@ -231,13 +236,18 @@ def _is_under(key: _Key, charge: Charge, subject: Subject) -> bool:
     return name == charge.stem and (counted == subject or subject.of(Of.REGION).covers(counted))
 
 
-def _kept(policy: Policy, left: _Left, share: Share, at: datetime) -> Wait | None:
-    """The wait until one request more is left than what is kept for others, if anybody else draws on it."""
-    kept = 0 if policy.of is Of.CALLER else math.ceil(policy.size * share.value)
+def _kept(policy: Policy, left: _Left, share: Share, at: datetime, requests: int) -> Wait | None:
+    """The wait until so many are left besides what is kept for others, if anybody else draws on it.
+
+    What takes nearly all of a bucket in one go can leave no more to others than the rest.
+    """
+    share_kept = 0 if policy.of is Of.CALLER else math.ceil(policy.size * share.value)
+    kept = max(0, min(share_kept, policy.size - requests))
+    needed = min(policy.size, kept + requests)
     now = left.by(at, policy)
-    if now >= kept + 1:
+    if now >= needed:
         return None
-    seconds = math.ceil((kept + 1 - now) / policy.refill * 60_000) / 1000
+    seconds = math.ceil((needed - now) / policy.refill * 60_000) / 1000
     for_others = ", and kept for others" if kept else ""
     return Wait(
         timedelta(seconds=seconds),

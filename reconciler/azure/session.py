@@ -66,12 +66,17 @@ class Session:
         self._clients: dict[str, ComputeManagementClient] = {}
         self.budget = Budget()
         self._locations: dict[str, str] = {}
+        self._pages: dict[str, int] = {}
         self._thread = local()  # what the call under way in a thread is about
         self._lock = Lock()
 
     def locate(self, resource: str, location: str) -> None:
         """Remember in which region a scale set is (its folded id): Azure counts requests by region."""
         self._locations[resource] = location
+
+    def paged(self, path: str, pages: int) -> None:
+        """Remember how many pages a list has."""
+        self._pages[path.casefold()] = pages
 
     @contextmanager
     def call(self, charge: Charge, path: str, share: Share) -> Iterator["Call"]:
@@ -80,7 +85,7 @@ class Session:
         Raises Throttled without asking where the budget has no request left for this share.
         """
         call = Call(self, charge, self._subject(path), share)
-        call.ask()
+        call.ask(self._pages.get(path.casefold(), 1))
         before = getattr(self._thread, "subject", None)
         self._thread.subject = call.subject
         try:
@@ -149,9 +154,10 @@ class Call:
         """Of the subscription that the call is about."""
         return self.session.client(self.subject.subscription)
 
-    def ask(self) -> None:
-        """Count one request more. Raises Throttled where the budget has none left."""
-        if wait := self.session.budget.ask(self.charge, self.subject, self.share, self.session.now()):
+    def ask(self, requests: int) -> None:
+        """Count so many. Raises Throttled where the budget has not as many left."""
+        now, budget = self.session.now(), self.session.budget
+        if wait := budget.ask(self.charge, self.subject, self.share, now, requests):
             raise Throttled(wait.why, wait.length)
 
     def end(self) -> None:
@@ -162,7 +168,9 @@ class Call:
         """The rows of a list, page by page, as the JSON they come in.
 
         The SDK would make a model of every row, which takes seven times as long as all the rest of a list.
+        How many pages there were is what the budget is asked for the next time: a list is read whole or not.
         """
+        pages = 1
         request = HttpRequest("GET", path, params={**query, "api-version": COMPUTE})
         while True:
             body = self.got(request)
@@ -171,9 +179,9 @@ class Call:
                 raise Garbled("Azure sent a list without its rows")
             yield from found
             if not body.get("nextLink"):
+                self.session.paged(path, pages)
                 return
-            self.end()
-            self.ask()
+            pages += 1
             request = HttpRequest("GET", str(body["nextLink"]))
 
     def got(self, request: HttpRequest) -> Json:

@@ -85,36 +85,39 @@ class Reconciliation:
 
         Whatever goes wrong becomes its outcome and touches no other scale set.
         """
-        return self._attempt(key, act=True)
+        return self._attempt(key, act=True, share=Share.ROUTINE)
 
     def once(self, *, act: bool) -> Board:
         """Sweep, and tick every scale set that is due; without `act` only decide. Returns the board.
 
-        Azure lets us ask for a hundred or so at once; the others wait, as long as that is not for long.
+        Somebody waits for it, so that no look is a routine one. Azure lets us ask for a hundred or so at once;
+        the others wait, as long as that is not for long.
         """
-        left = self.sweep()
+        left, idle = self.sweep(), timedelta()
         while left:
             with ThreadPoolExecutor(self._settings.workers) as pool:
-                outcomes = list(pool.map(lambda key: self._attempt(key, act=act), left))
+                outcomes = list(pool.map(lambda key: self._attempt(key, act=act, share=Share.ROLLOUT), left))
             throttled = {
                 key: outcome.again or timedelta()
                 for key, outcome in zip(left, outcomes, strict=True)
                 if outcome and outcome.reason == Throttled.reason
             }
             rest = max(throttled.values(), default=timedelta())
-            if not throttled or len(throttled) == len(left) or rest > _PATIENCE:
+            idle = idle + rest if len(throttled) == len(left) else rest
+            if not throttled or idle > _PATIENCE:
                 break
             self._sleep(rest.total_seconds())
             left = tuple(throttled)
         return self.board
 
-    def _attempt(self, key: str, *, act: bool) -> Outcome | None:
+    def _attempt(self, key: str, *, act: bool, share: Share) -> Outcome | None:
+        """`share` is that of a look at what is settled."""
         entry = self.board.get(key)
         if entry is None:
             return None
         name, tried = entry.desired.name, entry.tried
         try:
-            outcome, tried = self._tick(entry, act)
+            outcome, tried = self._tick(entry, act, share)
         except Exception as error:
             _log.exception("%s: tick failed", name)
             outcome = bug(name, entry.commit, self._now(), error)
@@ -135,12 +138,14 @@ class Reconciliation:
         )
         return outcome
 
-    def _tick(self, entry: Entry, act: bool) -> tuple[Outcome, Tried | None]:
+    def _tick(self, entry: Entry, act: bool, share: Share) -> tuple[Outcome, Tried | None]:
         """What came of it, and the last step that Azure accepted."""
         desired, commit, tried = entry.desired, entry.commit, entry.tried
         decision: Decision | None = None
         try:
-            decision = self._decide(entry)
+            if entry.is_rolling or _is_new(entry):
+                share = Share.ROLLOUT
+            decision = self._decide(entry, share)
             if act and decision.step:
                 self._insist_on(desired)
                 operation = self._azure.take(desired.target, decision.step)
@@ -157,17 +162,16 @@ class Reconciliation:
         if latest is None or moved(desired, latest.desired):
             raise Conflict("the spec has changed since the look; deciding anew")
 
-    def _decide(self, entry: Entry) -> Decision:
+    def _decide(self, entry: Entry, share: Share) -> Decision:
         """Look and decide, fetching each fact only when the decision asks for it."""
         observed = Observed(self._now(), tried=entry.tried)
         while isinstance(verdict := decide(entry.desired, observed), Look):
-            observed = self._looked(verdict, entry, observed)
+            observed = self._looked(verdict, entry, observed, share)
         return verdict
 
-    def _looked(self, at: Look, entry: Entry, observed: Observed) -> Observed:
+    def _looked(self, at: Look, entry: Entry, observed: Observed, share: Share) -> Observed:
         """What was observed and, beside it, the fact that was asked for."""
         target, model = entry.desired.target, observed.model
-        share = Share.ROLLOUT if entry.is_rolling or _is_new(entry) else Share.ROUTINE
         if at is Look.MODEL and model is None and self._listed_will_do(entry):
             # Good for one look: a later tick wants to see what has become of the model.
             self.board.update(target.key, listed_at=None)

@@ -79,6 +79,22 @@ def test_an_answer_does_not_make_up_for_what_else_is_on_its_way() -> None:
     assert [may(budget) for _ in range(2)] == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("left", "requests", "goes"),
+    [
+        pytest.param(26, 20, True, id="as many as it takes, and the share of others"),
+        pytest.param(25, 20, False, id="not half of a list"),
+        pytest.param(30, 28, True, id="of a list as long as the bucket is deep the others get the rest"),
+        pytest.param(29, 30, False, id="and it waits until the bucket is full"),
+        pytest.param(30, 40, True, id="one that is longer goes when it is"),
+    ],
+)
+def test_a_list_is_asked_for_whole(left: int, requests: int, *, goes: bool) -> None:
+    budget = Budget()
+    budget.note(WEB, told(**{RESOURCE: left}), NOW)
+    assert (budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW, requests) is None) is goes
+
+
 def test_a_bucket_fills_again_and_not_beyond_its_size() -> None:
     budget = Budget()
     budget.note(WEB, told(**{RESOURCE: 0}), NOW)

@@ -90,8 +90,8 @@ class Reconciliation:
     def once(self, *, act: bool) -> Board:
         """Sweep, and tick every scale set that is due; without `act` only decide. Returns the board.
 
-        Somebody waits for it, so that no look is a routine one. Azure lets us ask for a hundred or so at once;
-        the others wait, as long as that is not for long.
+        Somebody waits for it, so that no look is a routine one. Azure lets us ask for a hundred or so at
+        once; the others wait, as long as that is not for long.
         """
         left, idle = self.sweep(), timedelta()
         while left:

@@ -16,6 +16,7 @@ from reconciler.cli.run import run
 from reconciler.cli.simulate import simulate
 from reconciler.cli.status import status
 from reconciler.cli.validate import validate
+from reconciler.cli.why import why
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -29,5 +30,5 @@ def main() -> None:
     logging.getLogger().addHandler(logging.NullHandler())
 
 
-for _verb in (adopt, check, validate, plan, run, status, simulate):
+for _verb in (adopt, check, validate, plan, run, status, why, simulate):
     main.add_command(_verb)

@@ -12,9 +12,7 @@ from reconciler.cli import table
 from reconciler.cli.options import Fleet, Url, fleet_options, output_option
 from reconciler.daemon import report
 
-
-@click.command()
-@click.option(
+server_option = click.option(
     "--server",
     type=Url("http", "https"),
     metavar="URL",
@@ -24,6 +22,10 @@ from reconciler.daemon import report
     show_envvar=True,
     help="Where the daemon listens.",
 )
+
+
+@click.command()
+@server_option
 @fleet_options
 @output_option
 def status(*, fleet: Fleet, server: str, output: str) -> None:
@@ -32,7 +34,7 @@ def status(*, fleet: Fleet, server: str, output: str) -> None:
     Asks the daemon; where none answers, looks at the specs and at Azure itself, without changing anything.
     Exit 1 when the specs hold mistakes, or they or Azure cannot be read.
     """
-    shown = _asked(server)
+    shown = asked(server)
     if shown is None:
         click.echo(f"no daemon answers at {server}: looking myself; each step is what one would do", err=True)
         shown = report.board(fleet.reconciliation().once(act=False))
@@ -47,7 +49,7 @@ def status(*, fleet: Fleet, server: str, output: str) -> None:
         sys.exit(1)
 
 
-def _asked(server: str) -> dict[str, Any] | None:
+def asked(server: str) -> dict[str, Any] | None:
     """The board of the daemon at `server`, or None where none answers."""
     try:
         with urlopen(f"{server}/status", timeout=5) as answer:  # noqa: S310 - a Url

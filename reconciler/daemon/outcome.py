@@ -29,7 +29,7 @@ class Standing(StrEnum):
 # A canary that falls sick while it soaks is told within this time.
 _WATCH = timedelta(minutes=5)
 
-_STANDINGS: dict[str, Standing] = {
+STANDINGS: dict[str, Standing] = {
     Reason.UP_TO_DATE: Standing.READY,
     Reason.SUSPENDED: Standing.SUSPENDED,
     Reason.SUSPENSION_EXPIRED: Standing.STALLED,
@@ -64,6 +64,16 @@ _STANDINGS: dict[str, Standing] = {
 }
 
 
+# Of what nothing could be decided about. A throttled look leaves the standing as it was, where it was known.
+FAILED: dict[str, Standing] = {
+    Refused.reason: Standing.STALLED,
+    Conflict.reason: Standing.RECONCILING,
+    Throttled.reason: Standing.RECONCILING,
+    Unreachable.reason: Standing.FAILING,
+    "Bug": Standing.FAILING,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One tick of one scale set. `commit` is the id the spec was read at, "" for a plain directory.
@@ -90,7 +100,7 @@ class Outcome:
     @property
     def is_error(self) -> bool:
         """Whether nothing could be decided or done: a call failed, or we did."""
-        return self.reason not in _STANDINGS
+        return self.reason not in STANDINGS
 
 
 def decided(name: str, commit: str, at: datetime, decision: Decision, follow_up: timedelta) -> Outcome:
@@ -101,7 +111,7 @@ def decided(name: str, commit: str, at: datetime, decision: Decision, follow_up:
         at=at,
         reason=decision.reason,
         message=decision.message,
-        standing=_STANDINGS[decision.reason],
+        standing=STANDINGS[decision.reason],
         step=decision.step,
         survey=decision.survey,
         again=_again(decision, at, follow_up),
@@ -125,13 +135,7 @@ def failed(
     doing: str = "",
 ) -> Outcome:
     """A call failed: on the way to a decision, or taking its step, which `doing` then words."""
-    match failure:
-        case Throttled() | Conflict():
-            standing = Standing.RECONCILING
-        case Refused():
-            standing = Standing.STALLED
-        case _:
-            standing = Standing.FAILING
+    standing = FAILED.get(failure.reason, Standing.FAILING)
     message = f"{failure} (while {doing})" if doing else str(failure)
     return Outcome(name, commit, at, failure.reason, message, standing, again=again)
 

@@ -1,0 +1,150 @@
+"""What stands behind each reason, and what a person does about it: for `reconciler why` and docs/reasons.md.
+
+The line of an outcome says what is so here and now; this says what it means anywhere.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from reconciler.daemon.outcome import FAILED, STANDINGS
+from reconciler.rollout.decision import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """`cause` is what is the case, `onward` what has to be the case for it to go on."""
+
+    cause: str
+    onward: str
+
+
+_ITSELF = "by itself"
+
+ADVICE: Mapping[str, Advice] = {
+    Reason.UP_TO_DATE: Advice("every instance runs the declared image", "nothing is to be done"),
+    Reason.SUSPENDED: Advice("`spec.suspend` says so", "remove `spec.suspend`, or set it to false"),
+    Reason.SUSPENSION_EXPIRED: Advice(
+        "`spec.suspend.until` has passed, and nothing resumes by itself",
+        "remove `spec.suspend`, or extend it",
+    ),
+    Reason.NOT_FOUND: Advice(
+        "Azure knows no scale set of this subscription, resource group and name",
+        "correct `spec.target`, or remove the spec",
+    ),
+    Reason.PARTIAL_READ: Advice(
+        "Azure listed fewer instances than there are, one twice, or one without a state; nothing is done on "
+        "that",
+        f"{_ITSELF}, once a list is whole",
+    ),
+    Reason.SERVICE_FABRIC: Advice(
+        "the infrastructure service of Service Fabric upgrades these nodes", "remove the spec"
+    ),
+    Reason.NOT_MANUAL_MODE: Advice(
+        "in Automatic mode Azure takes all instances down at once as soon as the model changes; in Rolling "
+        "mode it rolls by itself",
+        "set `upgradePolicy.mode` to Manual",
+    ),
+    Reason.AUTOMATIC_OS_UPGRADE: Advice(
+        "Azure changes images too, and requires latest", "switch automatic OS image upgrade off"
+    ),
+    Reason.NATIVE_UPGRADE_IN_PROGRESS: Advice(
+        "somebody started a rolling upgrade of Azure's own", f"{_ITSELF}, once it has ended; or cancel it"
+    ),
+    Reason.IMAGE_UNREADABLE: Advice(
+        "the model has no image of a kind that is known here", "set the model to an image, or remove the spec"
+    ),
+    Reason.IMAGE_TYPE_IMMUTABLE: Advice(
+        "Azure never changes a scale set from one kind of image to another",
+        "name an image of the same kind, or make a new scale set",
+    ),
+    Reason.IMAGE_NOT_FOUND: Advice(
+        "the catalogue has no such image in this region", "correct `spec.image`, or publish it"
+    ),
+    Reason.IMAGE_NOT_REPLICATED: Advice(
+        "the image is not in the region of the scale set", "add the region to the image's target regions"
+    ),
+    Reason.IMAGE_REPLICATING: Advice(
+        "the image is being copied to the region of the scale set", f"{_ITSELF}, once the copy is there"
+    ),
+    Reason.IMAGE_DEPRECATED: Advice("Azure makes no instance from a deprecated image", "name a newer one"),
+    Reason.NO_LATEST_VERSION: Advice(
+        "no version of the image can be the latest in this region",
+        "publish one there that is not excluded from latest",
+    ),
+    Reason.CATALOGUE_UNREADABLE: Advice(
+        "what the latest version is cannot be looked up; a rollout under way goes on",
+        f"{_ITSELF}, once the catalogue answers; a role that is missing has to be granted",
+    ),
+    Reason.TOO_MANY_MODELS: Advice(
+        "Azure allows ten models in use in a scale set at once",
+        "bring the oldest instances to the model by hand: `az vmss update-instances`",
+    ),
+    Reason.DOMAINS_UNKNOWN: Advice(
+        "`rollout.by` names domains that Azure does not report for this scale set", "write `by: auto`"
+    ),
+    Reason.AZURE_BUSY: Advice("Azure is at work on the scale set", f"{_ITSELF}, once it has finished"),
+    Reason.MODEL_DRIFT: Advice("the model is on another image than the declared one", "it is being set"),
+    Reason.UPGRADING: Advice("instances of one domain are being upgraded", f"{_ITSELF}, once they are back"),
+    Reason.OPERATION_FAILED: Advice(
+        "the operation that an upgrade started has failed, for the reason that Azure gives",
+        "mend what it names, or merge a fix; the same step is tried again every five minutes",
+    ),
+    Reason.NO_EFFECT: Advice(
+        "Azure accepted a step of which nothing shows; its lists may be behind",
+        f"{_ITSELF}; the same step is tried again every five minutes",
+    ),
+    Reason.WAITING_FOR_INSTANCES: Advice(
+        "instances are not back and healthy yet, so no other is touched", f"{_ITSELF}, once they are"
+    ),
+    Reason.HEALTH_CHECK_FAILED: Advice(
+        "instances that were upgraded are not back and healthy within `health.timeout`, so no other is "
+        "touched",
+        f"{_ITSELF}, once they are healthy; or merge a fix, which goes to the sick first and at once",
+    ),
+    Reason.GIVING_UP: Advice(
+        "upgraded instances did not come back, and `rollout.onFailure` asks to give the image up",
+        "the model is being set back to the last known good image",
+    ),
+    Reason.ROLLOUT_FAILED: Advice(
+        "the declared image was given up, and is not tried again",
+        "name another image: it goes first, at once",
+    ),
+    Reason.SOAKING: Advice(
+        "the last batch has to have been back for as long as `soak` says",
+        f"{_ITSELF}, at the time that is named",
+    ),
+    Reason.CANARY_MISSING: Advice(
+        "`rollout.canary` names instances of which none can be upgraded", "name others, or a number of them"
+    ),
+    Reason.INSTANCES_LEFT_OUT: Advice(
+        "instances that are protected or deallocated cannot be upgraded now; all others are",
+        "nothing is held up; unprotect, start or delete them to have them follow",
+    ),
+    "Refused": Advice(
+        "Azure itself said no, in its own words: a role that is missing, a lock, a quota, a change that it "
+        "never allows",
+        "as they say; it is asked again at every sweep",
+    ),
+    "Conflict": Advice(
+        "somebody else was faster, or something else is at work on the scale set",
+        f"{_ITSELF}, within seconds",
+    ),
+    "Throttled": Advice(
+        "Azure's request budget leaves nothing to us just now; the scale set stands as it stood",
+        f"{_ITSELF}, as soon as it does",
+    ),
+    "Unreachable": Advice(
+        "Azure gave no answer, or none that makes sense, or no identity was found",
+        f"{_ITSELF}, once it answers; `reconciler check` tells what is missing",
+    ),
+    "Bug": Advice("the reconciler made a mistake of its own", "report it, with its log"),
+}
+
+
+def table() -> Iterator[str]:
+    """The lines of the table in docs/reasons.md."""
+    yield "| you see | it stands | because | it goes on |"
+    yield "|---|---|---|---|"
+    for reason, advice in ADVICE.items():
+        standing = STANDINGS.get(reason) or FAILED[reason]
+        yield f"| `{reason}` | {standing} | {advice.cause} | {advice.onward} |"

@@ -1,0 +1,136 @@
+"""A daemon that dies at any of its writes, and two that run at once: the end is the same, one domain at a time."""
+
+import functools
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import pytest
+
+from reconciler.azure.compute import Compute
+from reconciler.rollout.step import Step
+from reconciler.simulator import Reset
+from reconciler.simulator.faults import Stale
+from reconciler.spec.scale_set import Target
+from tests.stories.world import BAD, NEW, OLD, World, fleet, scale_set, spec
+
+HOUR = timedelta(hours=1)
+
+
+class Killed(BaseException):
+    """The process is no more: nothing of ours catches it."""
+
+
+class Mortal(Compute):
+    """A door at one of whose writes the process dies: just before it, or just after."""
+
+    write: ClassVar[int] = -1
+    before: ClassVar[bool] = True
+    written: ClassVar[int] = 0
+
+    def take(self, target: Target, step: Step) -> str:
+        number, Mortal.written = Mortal.written, Mortal.written + 1
+        if number == self.write and self.before:
+            raise Killed
+        operation = super().take(target, step)
+        if number == self.write:
+            raise Killed
+        return operation
+
+
+ROLLOUTS: dict[str, tuple[dict[str, Any], str]] = {
+    "a rollout": (spec(rollout={"canary": {"instances": 1}}), f"UpToDate: all 10 instances run {NEW}"),
+    "one that repins": (
+        spec(version=BAD, rollout={"onFailure": "repin", "canary": {"instances": 1}}),
+        f"RolloutFailed: {BAD} failed",
+    ),
+    "one that rolls back": (
+        spec(version=BAD, rollout={"onFailure": "rollback"}),
+        f"RolloutFailed: {BAD} failed",
+    ),
+}
+WRITES = {"a rollout": 7, "one that repins": 3, "one that rolls back": 4}
+
+
+def cases() -> Iterator[Any]:
+    for name, writes in WRITES.items():
+        for write in range(writes):
+            for moment in ("before", "after", "with the answer lost"):
+                yield pytest.param(name, write, moment, id=f"{name}: {moment} write {write}")
+
+
+def world_of(name: str, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(Mortal, "written", 0)
+    monkeypatch.setattr(Mortal, "write", -1)
+    return World(fleet(scale_set(capacity=10)), ROLLOUTS[name][0], compute=Mortal)
+
+
+End = tuple[str, dict[str, str]]
+
+
+def ended(world: World) -> End:
+    return world.azure.scale_set("web").image, dict(world.azure.record.images("web"))
+
+
+@functools.cache
+def undisturbed(name: str) -> tuple[End, list[str]]:
+    """How it ends where nobody dies, and the writes that it takes."""
+    world = World(fleet(scale_set(capacity=10)), ROLLOUTS[name][0])
+    world.rest(HOUR)
+    return ended(world), [each.operation for each in world.azure.record.requests if each.method != "GET"]
+
+
+def lived(world: World, span: timedelta) -> None:
+    """Let the daemon work for so long; whenever it dies, another one begins."""
+    end = world.clock.now() + span
+    while world.clock.now() < end:
+        try:
+            world.step()
+        except Killed:
+            world.restart()
+
+
+@pytest.mark.parametrize("name", ROLLOUTS)
+def test_every_write_is_among_those_that_a_daemon_dies_at(name: str) -> None:
+    assert len(undisturbed(name)[1]) == WRITES[name]
+
+
+@pytest.mark.parametrize(("name", "write", "moment"), list(cases()))
+def test_a_daemon_that_dies_at_a_write(
+    name: str, write: int, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end, writes = undisturbed(name)
+    world = world_of(name, monkeypatch)
+    monkeypatch.setattr(Mortal, "write", write)
+    monkeypatch.setattr(Mortal, "before", moment == "before")
+    if moment == "with the answer lost":
+        operation = writes[write]
+        world.azure.faults.arm(operation, Reset(lost_answer=True), after=writes[:write].count(operation))
+    lived(world, HOUR)
+    assert Mortal.written > write, "it never came to that write"
+    assert ended(world) == end
+    assert world.lines()["web"].startswith(ROLLOUTS[name][1])
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+@pytest.mark.parametrize("name", ROLLOUTS)
+@pytest.mark.parametrize("lag", [0, 20, 90])
+@pytest.mark.parametrize("apart", [0, 7])
+def test_two_daemons_at_once(name: str, lag: int, apart: int) -> None:
+    world = World(fleet(scale_set(capacity=10)), ROLLOUTS[name][0])
+    one = world.reconciliation
+    world.restart()
+    other = world.reconciliation
+    if lag:
+        world.azure.faults.arm("scaleSets.instances", Stale(timedelta(seconds=lag)), times=None)
+    for _ in range(240):
+        for daemon in (one, other):
+            daemon.sweep()
+            for entry in daemon.board.entries():
+                daemon.tick(entry.desired.target.key)
+            world.clock.advance(timedelta(seconds=apart))
+        world.clock.advance(timedelta(seconds=15))
+    assert world.azure.record.most_domains_away("web") == 1
+    assert world.lines()["web"].startswith(ROLLOUTS[name][1])
+    versions = {image.rpartition(":")[2] for image in world.azure.record.images("web").values()}
+    assert versions == {"a rollout": {NEW}, "one that repins": {OLD, BAD}, "one that rolls back": {OLD}}[name]

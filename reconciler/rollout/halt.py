@@ -14,7 +14,7 @@ from reconciler.rollout.marks import Marks
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Instance, Model, Observed
 from reconciler.rollout.step import PatchModel
-from reconciler.spec.image import Image, same, short
+from reconciler.spec.image import Image, follows_latest, same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
 
 
@@ -23,12 +23,13 @@ def marked(
 ) -> Marks | None:
     """The marks to write with a change of the model, None where the spec asks for none.
 
-    The image that the model leaves is good if every instance is on it and healthy.
+    The image that the model leaves is good if every instance is on it and healthy. Latest is never: it may
+    come to mean the very image that fails.
     """
     if desired.rollout.on_failure is OnFailure.HOLD:
         return None
-    if model.image is None:
-        return model.marks
+    if model.image is None or follows_latest(model.image):
+        return Marks(last_good=model.marks.last_good)
     staying = members(replace(desired, image=model.image), model, observed, instances)
     is_good = bool(staying) and all(not each.is_outdated and each.state is State.BACK for each in staying)
     return Marks(last_good=model.image if is_good else model.marks.last_good)

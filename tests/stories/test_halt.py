@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, scale_set, spec
+from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, scale_set, spec
 
 HOUR = timedelta(hours=1)
 TAGS = {"team": "web", "cost-center": "7"}
@@ -113,6 +113,15 @@ def test_an_image_is_good_only_where_all_instances_were_healthy_on_it() -> None:
     world.rest(2 * HOUR)
     assert world.lines()["web"].endswith("no last known good image is marked to go back to")
     assert model(world) == BAD
+
+
+def test_a_model_on_latest_is_nothing_to_go_back_to() -> None:
+    floating = scale_set(capacity=5, image={"platform": {**BASE, "version": "latest"}})
+    world = World(fleet(floating, images={"platform": [{**BASE, "versions": [OLD]}]}), rolling("repin"))
+    world.azure.publish(f"{':'.join(BASE.values())}:{BAD}", boots="unhealthy")
+    world.rest(2 * HOUR)
+    assert world.lines()["web"].endswith("no last known good image is marked to go back to")
+    assert world.azure.scale_set("web").tags["reconciler-last-good"] == ""
 
 
 def test_the_last_good_image_is_the_one_before_the_last_that_was_completed() -> None:

@@ -250,7 +250,7 @@ def _settled(desired: ScaleSet, staying: Sequence[Member], counts: Survey) -> De
     image = short(desired.image)
     pending = sum(not each.instance.latest_model for each in staying if not each.is_outdated)
     others = (
-        f"; {pending} lack another change of the model (latestModelApplied is false): "
+        f"; {pending} lack{'s' * (pending == 1)} another change of the model (latestModelApplied is false): "
         "rollout.converge: model would roll it"
         if pending
         else ""
@@ -262,7 +262,9 @@ def _settled(desired: ScaleSet, staying: Sequence[Member], counts: Survey) -> De
             f"{counts.up_to_date} of {counts.total} run {image}; left out: {left_out}{others}",
             survey=counts,
         )
-    what = f"all {counts.total} instances run" if counts.total else "no instances; the model is on"
+    what = {0: "no instances; the model is on", 1: "its one instance runs"}.get(
+        counts.total, f"all {counts.total} instances run"
+    )
     return Decision(Reason.UP_TO_DATE, f"{what} {image}{others}", survey=counts)
 
 

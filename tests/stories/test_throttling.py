@@ -27,7 +27,7 @@ def test_one_merge_for_hundreds_of_scale_sets_exceeds_no_budget() -> None:
     names = [f"web-{number:04}" for number in range(300)]
     world = World(fleet(scale_set(count=300, capacity=1), throttling=True), *(spec(name) for name in names))
     world.run()
-    assert set(world.lines().values()) == {f"UpToDate: all 1 instances run {NEW}"}
+    assert set(world.lines().values()) == {f"UpToDate: its one instance runs {NEW}"}
     assert refused(world) == []
 
 
@@ -55,7 +55,7 @@ def test_a_single_pass_waits_for_what_azure_has_no_request_left_for() -> None:
     sets = fleet(scale_set(count=400, capacity=1), throttling=True)
     world = World(sets, *(spec(name, OLD) for name in names))
     world.reconciliation.once(act=False)
-    assert set(world.lines().values()) == {f"UpToDate: all 1 instances run {OLD}"}
+    assert set(world.lines().values()) == {f"UpToDate: its one instance runs {OLD}"}
     assert world.clock.now() - MONDAY_MORNING < timedelta(minutes=2)
     assert refused(world) == []
 

@@ -17,7 +17,7 @@ from reconciler.rollout.observed import (
 from reconciler.spec.amount import Percent
 from reconciler.spec.image import PlatformImage
 from reconciler.spec.problem import Place
-from reconciler.spec.scale_set import By, Converge, Health, Rollout, ScaleSet, Target
+from reconciler.spec.scale_set import By, Converge, Health, OnFailure, Rollout, ScaleSet, Target
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
@@ -27,16 +27,29 @@ FIX = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202602020"
 NONE_RUNNING = RollingUpgrade("Completed")
 
 
+def rollout(**changes: Any) -> Rollout:
+    """As the schema has it where a spec says nothing."""
+    values: dict[str, Any] = {
+        "by": By.AUTO,
+        "max_batch": Percent(20),
+        "converge": Converge.IMAGE,
+        "canary": None,
+        "soak": timedelta(),
+        "on_failure": OnFailure.HOLD,
+        "max_unavailable": Percent(100),
+    }
+    return Rollout(**(values | changes))
+
+
 def spec(name: str = "web", **changes: Any) -> ScaleSet:
     """The spec of a scale set that is to run NEW."""
-    rollout: dict[str, Any] = {"by": By.AUTO, "max_batch": Percent(20), "converge": Converge.IMAGE}
-    rollout |= {key: changes.pop(key) for key in tuple(changes) if key in Rollout.__slots__}
+    said = {key: changes.pop(key) for key in tuple(changes) if key in Rollout.__slots__}
     values: dict[str, Any] = {
         "name": name,
         "labels": {},
         "target": Target(SUBSCRIPTION, "shop", name),
         "image": NEW,
-        "rollout": Rollout(**rollout),
+        "rollout": rollout(**said),
         "health": Health(timedelta(minutes=10)),
         "interval": timedelta(hours=1),
         "suspend": None,

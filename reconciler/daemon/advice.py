@@ -116,6 +116,10 @@ ADVICE: Mapping[str, Advice] = {
     Reason.CANARY_MISSING: Advice(
         "`rollout.canary` names instances of which none can be upgraded", "name others, or a number of them"
     ),
+    Reason.TOO_MANY_UNAVAILABLE: Advice(
+        "so many instances are away, whoever took them down, that `rollout.maxUnavailable` allows no other",
+        f"{_ITSELF}, once enough are back; heal, delete or deallocate those that are not",
+    ),
     Reason.INSTANCES_LEFT_OUT: Advice(
         "instances that are protected or deallocated cannot be upgraded now; all others are",
         "nothing is held up; unprotect, start or delete them to have them follow",

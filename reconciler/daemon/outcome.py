@@ -45,6 +45,7 @@ STANDINGS: dict[str, Standing] = {
     Reason.ROLLOUT_FAILED: Standing.STALLED,
     Reason.SOAKING: Standing.RECONCILING,
     Reason.CANARY_MISSING: Standing.STALLED,
+    Reason.TOO_MANY_UNAVAILABLE: Standing.FAILING,
     Reason.NATIVE_UPGRADE_IN_PROGRESS: Standing.FAILING,
     Reason.NOT_FOUND: Standing.STALLED,
     Reason.SERVICE_FABRIC: Standing.STALLED,

@@ -23,7 +23,7 @@ from reconciler.rollout.halt import back_on_model, failed, given_up, marked
 from reconciler.rollout.health import ailment, at_work, readable
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import FRESH, Absent, Instance, Model, Observed
-from reconciler.rollout.pace import first, soaking
+from reconciler.rollout.pace import first, room, soaking
 from reconciler.rollout.preflight import crowd, held, newest
 from reconciler.rollout.refusal import refusal, suspended
 from reconciler.rollout.step import PatchModel, Upgrade
@@ -189,8 +189,11 @@ def _roll(desired: ScaleSet, model: Model, observed: Observed, instances: Sequen
     going = first(desired.rollout.canary, staying)
     if isinstance(going, Decision):
         return going
+    free = room(desired.rollout, staying, counts)
+    if isinstance(free, Decision):
+        return free
     candidates, most = going
-    return _next_batch(desired, [each.instance for each in candidates], most, domain_of, counts)
+    return _next_batch(desired, [each.instance for each in candidates], min(most, free), domain_of, counts)
 
 
 def _unread(model: Model, instances: Sequence[Instance]) -> str:

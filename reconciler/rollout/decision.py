@@ -45,6 +45,7 @@ class Reason(StrEnum):
     ROLLOUT_FAILED = "RolloutFailed"
     SOAKING = "Soaking"
     CANARY_MISSING = "CanaryMissing"
+    TOO_MANY_UNAVAILABLE = "TooManyUnavailable"
     INSTANCES_LEFT_OUT = "InstancesLeftOut"
 
 

@@ -11,7 +11,7 @@ from reconciler.rollout.decision import Decision, Reason
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member
 from reconciler.rollout.survey import Survey
-from reconciler.rollout.wording import listed
+from reconciler.rollout.wording import ailing, listed
 from reconciler.spec.duration import written
 from reconciler.spec.scale_set import Canary, Rollout
 
@@ -39,6 +39,23 @@ def soaking(rollout: Rollout, members: Sequence[Member], at: datetime, counts: S
         f"{since + length:%H:%M:%S} (soak {written(length)}); {counts.up_to_date} of {counts.total} up to "
         "date",
         until=since + length,
+        survey=counts,
+    )
+
+
+def room(rollout: Rollout, members: Sequence[Member], counts: Survey) -> int | Decision:
+    """How many more may be taken down, or why none may.
+
+    What is deallocated was given back on purpose.
+    """
+    away = [each.instance for each in members if each.state not in {State.BACK, State.DEALLOCATED}]
+    most = rollout.max_unavailable.of(len(members))
+    if len(away) < most:
+        return most - len(away)
+    return Decision(
+        Reason.TOO_MANY_UNAVAILABLE,
+        f"{ailing(away)}: {len(away)} of {counts.total} are away already, and spec.rollout.maxUnavailable is "
+        f"{rollout.max_unavailable}; {counts.up_to_date} of {counts.total} up to date",
         survey=counts,
     )
 

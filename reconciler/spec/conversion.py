@@ -80,6 +80,7 @@ def _rollout(spec: dict[str, Any]) -> Rollout:
         canary=_canary(spec["canary"]) if "canary" in spec else None,
         soak=_length(spec["soak"]),
         on_failure=OnFailure(spec["onFailure"]),
+        max_unavailable=amount(spec["maxUnavailable"]),
     )
 
 

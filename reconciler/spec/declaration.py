@@ -49,6 +49,7 @@ def _document(scale_set: ScaleSet) -> dict[str, Any]:
                 "by": str(rollout.by),
                 **({"canary": _canary(rollout.canary)} if rollout.canary else {}),
                 "maxBatch": _amount(rollout.max_batch),
+                "maxUnavailable": _amount(rollout.max_unavailable),
                 "soak": written(rollout.soak),
                 "converge": str(rollout.converge),
                 "onFailure": str(rollout.on_failure),

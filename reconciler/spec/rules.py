@@ -83,6 +83,7 @@ _soak_rule = partial(duration.mistake, least=timedelta(), most=LONGEST)
 def _of_rollout(*at: str) -> dict[Field, Rule]:
     return {
         (*at, "maxBatch"): amount.mistake,
+        (*at, "maxUnavailable"): amount.mistake,
         (*at, "soak"): _soak_rule,
         (*at, "canary", "instances"): amount.mistake,
         (*at, "canary", "soak"): _soak_rule,

@@ -74,17 +74,19 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """How instances are brought to the image. `max_batch` is of the whole scale set.
+    """How instances are brought to the image. Amounts are of the whole scale set.
 
-    `soak` is how long the instances of a batch must have been back before the next one goes.
+    `soak` is how long the instances of a batch must have been back before the next one goes,
+    `max_unavailable` how many may be away at once, whoever took them down.
     """
 
     by: By
     max_batch: Amount
     converge: Converge
-    canary: Canary | None = None
-    soak: timedelta = timedelta()
-    on_failure: OnFailure = OnFailure.HOLD
+    canary: Canary | None
+    soak: timedelta
+    on_failure: OnFailure
+    max_unavailable: Amount
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ def test_what_is_moving_is_never_called_settled() -> None:
         Reason.NATIVE_UPGRADE_IN_PROGRESS,
         Reason.NO_EFFECT,
         Reason.OPERATION_FAILED,
+        Reason.TOO_MANY_UNAVAILABLE,
         Reason.CATALOGUE_UNREADABLE,
         Reason.PARTIAL_READ,
     }

@@ -76,6 +76,31 @@ def back(number: int, minutes: float, **changes: Any) -> Any:
             ["4"],
             id="a soak does not bar the cure of what is sick",
         ),
+        pytest.param({"max_unavailable": Count(1)}, fleet(), ["0"], id="never more than may be away at once"),
+        pytest.param(
+            {"max_unavailable": Percent(30), "max_batch": Percent(50)},
+            fleet(outdated(9, protected=True, health="unhealthy")),
+            ["0", "5"],
+            id="with those that somebody else took down",
+        ),
+        pytest.param(
+            {"max_unavailable": Count(2), "max_batch": Percent(50)},
+            fleet(outdated(9, protected=True, health="unhealthy")),
+            ["0"],
+            id="which leave room for fewer",
+        ),
+        pytest.param(
+            {"max_unavailable": Count(1)},
+            fleet(outdated(9, power="deallocated")),
+            ["0"],
+            id="what was given back does not count",
+        ),
+        pytest.param(
+            {"max_unavailable": Count(1)},
+            fleet(*(outdated(n, health="unhealthy") for n in (3, 8))),
+            ["3", "8"],
+            id="the cure of what is sick costs nothing",
+        ),
         pytest.param(
             {"canary": SLOW, "soak": 5 * MINUTE},
             fleet(back(0, 40), back(5, 6)),
@@ -115,6 +140,13 @@ def test_who_goes_next(rollout: dict[str, Any], instances: Any, ids: list[str]) 
             "Soaking: canary web_3, web_7: back since 08:50:00; the next batch goes at 09:20:00 (soak 30m); 2 of 10 up "
             "to date",
             id="named canaries soak too",
+        ),
+        pytest.param(
+            {"max_unavailable": Count(1)},
+            fleet(outdated(9, protected=True, health="unhealthy")),
+            "TooManyUnavailable: web_9 (unhealthy): 1 of 10 are away already, and spec.rollout.maxUnavailable is 1; 0 of "
+            "10 up to date",
+            id="no batch where too many are away already",
         ),
         pytest.param(
             {"canary": Canary(("77",), timedelta())},

@@ -97,6 +97,7 @@ SCALE_SET = st.builds(
         ),
         WHOLE,
         st.sampled_from(OnFailure),
+        st.one_of(st.builds(Count, st.integers(1, 999)), st.builds(Percent, st.integers(1, 100))),
     ),
     health=st.builds(Health, WHOLE),
     interval=WHOLE,

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.spec.amount import Count, Percent
+from reconciler.spec.amount import Count
 from reconciler.spec.declared import declare
 from reconciler.spec.files import File, read_paths
 from reconciler.spec.image import GalleryImage, PlatformImage, VhdImage
 from reconciler.spec.problem import Place
-from reconciler.spec.scale_set import By, Converge, Health, Rollout, ScaleSet, Suspension, Target
+from reconciler.spec.scale_set import By, Converge, Health, ScaleSet, Suspension, Target
+from tests.build import rollout
 
 SPECS = Path(__file__).parents[2] / "specs"
 UBUNTU = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202601140")
@@ -49,7 +50,7 @@ def test_a_spec_becomes_a_scale_set_with_every_field(web: str) -> None:
             labels={"env": "prod"},
             target=Target("11111111-1111-1111-1111-111111111111", "shop", "web"),
             image=UBUNTU,
-            rollout=Rollout(By.ZONE, Count(3), Converge.MODEL),
+            rollout=rollout(by=By.ZONE, max_batch=Count(3), converge=Converge.MODEL),
             health=Health(timedelta(minutes=10)),
             interval=timedelta(hours=1),
             suspend=Suspension(),
@@ -82,7 +83,7 @@ def test_what_a_spec_leaves_out_has_the_schemas_defaults() -> None:
     (api,) = declared.scale_sets
     assert (api.labels, api.image, api.suspend, api.place) == ({}, UBUNTU, None, Place("a.yaml", 7, 1))
     assert (api.rollout, api.health, api.interval) == (
-        Rollout(By.AUTO, Percent(20), Converge.IMAGE),
+        rollout(),
         Health(timedelta(minutes=10)),
         timedelta(hours=1),
     )

@@ -8,7 +8,8 @@ import pytest
 from reconciler.spec.amount import Amount, Count, Percent
 from reconciler.spec.declared import declare
 from reconciler.spec.files import File
-from reconciler.spec.scale_set import By, Canary, Converge, Rollout
+from reconciler.spec.scale_set import By, Canary, Rollout
+from tests.build import rollout
 
 Lines = Callable[..., list[str]]
 POLICY = """\
@@ -20,7 +21,7 @@ spec: {by: zone, canary: {instances: 1, soak: 30m}, maxBatch: 10%, soak: 5m}
 MINUTE = timedelta(minutes=1)
 
 
-def rollout(web: str, said: str, policy: str = POLICY) -> Rollout:
+def declared_rollout(web: str, said: str, policy: str = POLICY) -> Rollout:
     text = web.replace("{by: auto, maxBatch: 20%, converge: image}", said)
     declared = declare([File("web.yaml", text.encode()), File("policies.yaml", policy.encode())])
     assert declared.problems == ()
@@ -28,10 +29,9 @@ def rollout(web: str, said: str, policy: str = POLICY) -> Rollout:
 
 
 def test_a_spec_that_names_a_policy_need_say_nothing_else(web: str) -> None:
-    assert rollout(web, "{policy: careful}") == Rollout(
+    assert declared_rollout(web, "{policy: careful}") == rollout(
         by=By.ZONE,
         max_batch=Percent(10),
-        converge=Converge.IMAGE,
         canary=Canary(Count(1), 30 * MINUTE),
         soak=5 * MINUTE,
     )
@@ -39,17 +39,16 @@ def test_a_spec_that_names_a_policy_need_say_nothing_else(web: str) -> None:
 
 def test_what_a_spec_says_goes_before_its_policy(web: str) -> None:
     said = "{policy: careful, by: auto, maxBatch: 3, canary: {instances: 5%}}"
-    assert rollout(web, said) == Rollout(
+    assert declared_rollout(web, said) == rollout(
         by=By.AUTO,
         max_batch=Count(3),
-        converge=Converge.IMAGE,
         canary=Canary(Percent(5), timedelta()),
         soak=5 * MINUTE,
     )
 
 
 def test_a_spec_that_names_no_policy_gets_nothing_of_one(web: str) -> None:
-    assert rollout(web, "{}") == Rollout(By.AUTO, Percent(20), Converge.IMAGE)
+    assert declared_rollout(web, "{}") == rollout()
 
 
 @pytest.mark.parametrize(
@@ -61,7 +60,7 @@ def test_a_spec_that_names_no_policy_gets_nothing_of_one(web: str) -> None:
     ],
 )
 def test_canaries_are_a_number_or_ids(web: str, instances: str, expected: Amount | tuple[str, ...]) -> None:
-    canary = rollout(web, f"{{canary: {{instances: {instances}}}}}").canary
+    canary = declared_rollout(web, f"{{canary: {{instances: {instances}}}}}").canary
     assert canary == Canary(expected, timedelta())
 
 
@@ -131,7 +130,7 @@ def test_a_mistake_is_told_with_its_place_and_its_mend(web: str, lines: Lines, s
         pytest.param(
             "by: zone",
             "policy: other",
-            "4:8: spec.policy: is no field: here can stand by, canary, maxBatch, soak, converge or onFailure",
+            "4:8: spec.policy: is no field: here can stand by, canary, maxBatch, maxUnavailable, soak, converge or onFailure",
             id="a policy of a policy",
         ),
         pytest.param(

@@ -5,13 +5,14 @@ here, and the decision refuses to act on what it cannot read. Only what no answe
 insisted on; without it the answer is garbled (`Garbled`).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.rollout.marks import Marks
 from reconciler.rollout.observed import HealthSource, Instance, Model, Operation, RollingUpgrade
 from reconciler.spec.image import (
+    KINDS,
     CommunityGalleryImage,
     GalleryImage,
     Image,
@@ -32,17 +33,9 @@ _APPLICATION_HEALTH = (
     ("applicationhealthlinux", "applicationhealthwindows"),
 )
 
-
 # Tags on the scale set. Azure keeps no more than 256 characters in one, and ids are longer.
 _LAST_GOOD, _FAILED = "reconciler-last-good", "reconciler-failed"
 _TAG = 256
-_BY_ID: Mapping[str, Callable[[str], Image]] = {
-    "gallery": GalleryImage,
-    "communityGallery": CommunityGalleryImage,
-    "sharedGallery": SharedGalleryImage,
-    "managed": ManagedImage,
-    "vhd": VhdImage,
-}
 
 
 class Garbled(Exception):
@@ -212,7 +205,7 @@ def _named(text: str) -> Image | None:
     kind = kind_of(text)
     if kind == "platform":
         return PlatformImage(*text.split(":"))
-    return _BY_ID[kind](text) if kind else None
+    return KINDS[kind](text) if kind else None
 
 
 def _running(storage: Json) -> Image | None:

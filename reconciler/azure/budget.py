@@ -21,6 +21,7 @@ from threading import Lock
 
 # "VmssQueuedVMOperations;0" stands in the same header and is no budget: it counts up.
 _REMAINING = "x-ms-ratelimit-remaining-resource"
+# Answers to what was asked at once come within it, in any order.
 _MOMENT = timedelta(seconds=1)
 _OF_GATEWAY = re.compile(r"x-ms-ratelimit-remaining-(subscription-(?:reads|writes))", re.IGNORECASE)
 

@@ -34,10 +34,7 @@ def status(*, fleet: Fleet, server: str, output: str) -> None:
     Asks the daemon; where none answers, looks at the specs and at Azure itself, without changing anything.
     Exit 1 when the specs hold mistakes, or they or Azure cannot be read.
     """
-    shown = asked(server)
-    if shown is None:
-        click.echo(f"no daemon answers at {server}: looking myself; each step is what one would do", err=True)
-        shown = report.board(fleet.reconciliation().once(act=False))
+    shown = board(fleet, server, remark="; each step is what one would do")
     trouble = (shown["sweep"] or {}).get("trouble") or ()
     for line in trouble:
         click.echo(f"error: {line}", err=True)
@@ -49,7 +46,16 @@ def status(*, fleet: Fleet, server: str, output: str) -> None:
         sys.exit(1)
 
 
-def asked(server: str) -> dict[str, Any] | None:
+def board(fleet: Fleet, server: str, *, remark: str = "") -> dict[str, Any]:
+    """The board of the daemon at `server`; where none answers, our own, which is said with `remark`."""
+    shown = _asked(server)
+    if shown is None:
+        click.echo(f"no daemon answers at {server}: looking myself{remark}", err=True)
+        shown = report.board(fleet.reconciliation().once(act=False))
+    return shown
+
+
+def _asked(server: str) -> dict[str, Any] | None:
     """The board of the daemon at `server`, or None where none answers."""
     try:
         with urlopen(f"{server}/status", timeout=5) as answer:  # noqa: S310 - a Url

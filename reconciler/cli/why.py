@@ -7,8 +7,7 @@ from typing import Any
 import click
 
 from reconciler.cli.options import Fleet, fleet_options
-from reconciler.cli.status import asked, server_option
-from reconciler.daemon import report
+from reconciler.cli.status import board, server_option
 from reconciler.daemon.advice import ADVICE
 
 Json = dict[str, Any]
@@ -23,11 +22,7 @@ def why(*, name: str, fleet: Fleet, server: str) -> None:
 
     NAME is that of its spec. Asks the daemon; where none answers, looks itself, without changing anything.
     """
-    shown = asked(server)
-    if shown is None:
-        click.echo(f"no daemon answers at {server}: looking myself", err=True)
-        shown = report.board(fleet.reconciliation().once(act=False))
-    rows = {row["name"]: row for row in shown["scaleSets"]}
+    rows = {row["name"]: row for row in board(fleet, server)["scaleSets"]}
     if name not in rows:
         near = difflib.get_close_matches(name, rows, n=1)
         mend = f"did you mean {near[0]}?" if near else "`reconciler status` lists them"

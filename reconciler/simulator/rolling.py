@@ -85,13 +85,7 @@ class RollingUpgrade:
             },
             "progress": self._progress(),
         }
-        if self.error is not None:
-            properties["error"] = self.error.envelope()["error"] | {"details": []}
-        return {
-            "type": "Microsoft.Compute/virtualMachineScaleSets/rollingUpgrades",
-            "location": self.scale_set.location,
-            "properties": properties,
-        }
+        return self._resource(properties)
 
     def history(self) -> dict[str, Any]:
         """What `GET .../osUpgradeHistory` says of it; the shape is that of the SDK's model."""
@@ -105,12 +99,14 @@ class RollingUpgrade:
             "targetImageReference": {**(target.reference or {}), **version},
             "rollbackInfo": {"successfullyRolledbackInstanceCount": 0, "failedRolledbackInstanceCount": 0},
         }
-        if self.error is not None:
-            properties["error"] = self.error.envelope()["error"] | {"details": []}
+        return self._resource(properties)
+
+    def _resource(self, properties: dict[str, Any]) -> dict[str, Any]:
+        error = {} if self.error is None else {"error": self.error.envelope()["error"] | {"details": []}}
         return {
             "type": "Microsoft.Compute/virtualMachineScaleSets/rollingUpgrades",
             "location": self.scale_set.location,
-            "properties": properties,
+            "properties": {**properties, **error},
         }
 
     def _progress(self) -> dict[str, int]:

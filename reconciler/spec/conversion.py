@@ -7,15 +7,7 @@ from typing import Any
 from reconciler.spec.amount import amount
 from reconciler.spec.document import Document
 from reconciler.spec.duration import duration
-from reconciler.spec.image import (
-    CommunityGalleryImage,
-    GalleryImage,
-    Image,
-    ManagedImage,
-    PlatformImage,
-    SharedGalleryImage,
-    VhdImage,
-)
+from reconciler.spec.image import KINDS, Image
 from reconciler.spec.scale_set import (
     By,
     Canary,
@@ -29,23 +21,11 @@ from reconciler.spec.scale_set import (
 )
 from reconciler.spec.shape import filled
 
-_KINDS = {
-    kind.kind: kind
-    for kind in (
-        PlatformImage,
-        GalleryImage,
-        CommunityGalleryImage,
-        SharedGalleryImage,
-        ManagedImage,
-        VhdImage,
-    )
-}
-
 
 def image(spec: dict[str, Any]) -> Image:
     """The image of a mapping with its kind for the only key."""
     ((kind, fields),) = spec.items()
-    return _KINDS[kind](**fields)
+    return KINDS[kind](**fields)
 
 
 def scale_set(document: Document, image: Image, policy: Mapping[str, Any]) -> ScaleSet:

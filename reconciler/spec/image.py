@@ -2,11 +2,13 @@
 
 Every kind knows how Azure tells two of its images apart: names and resource ids without regard to case.
 A scale set can never change kind ("The Image type for a Virtual Machine Scale Set may not be changed"),
-so `kind` is what the refusal compares. To add a kind: a class here, its place in `Image`, the schema, an
-example spec, both directions in `reconciler.azure.arm`, and its catalogue in `reconciler.azure.catalogue`.
+so `kind` is what the refusal compares. To add a kind: a class here, its place in `Image` and `KINDS`, the
+schema, an example spec, both directions in `reconciler.azure.arm`, and its catalogue in
+`reconciler.azure.catalogue`.
 """
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -74,6 +76,18 @@ class VhdImage:
 
 
 Image = PlatformImage | GalleryImage | CommunityGalleryImage | SharedGalleryImage | ManagedImage | VhdImage
+
+KINDS: Mapping[str, Callable[..., Image]] = {
+    kind.kind: kind
+    for kind in (
+        PlatformImage,
+        GalleryImage,
+        CommunityGalleryImage,
+        SharedGalleryImage,
+        ManagedImage,
+        VhdImage,
+    )
+}
 
 
 def version(image: Image) -> str:

@@ -14,7 +14,8 @@ from reconciler.rollout.observed import (
     RollingUpgrade,
     Verdict,
 )
-from reconciler.spec.amount import Percent
+from reconciler.spec.amount import Count, Percent
+from reconciler.spec.fleet import Fleet
 from reconciler.spec.image import PlatformImage
 from reconciler.spec.problem import Place
 from reconciler.spec.scale_set import By, Converge, Health, OnFailure, Rollout, ScaleSet, Target
@@ -25,18 +26,28 @@ OLD = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202601010"
 NEW = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202601140")
 FIX = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202602020")
 NONE_RUNNING = RollingUpgrade("Completed")
+FLEET = Fleet(freeze=None, windows=(), max_concurrent=Percent(100), max_change=Percent(100))
 
 
 def rollout(**changes: Any) -> Rollout:
     """As the schema has it where a spec says nothing."""
     values: dict[str, Any] = {
         "by": By.AUTO,
-        "max_batch": Percent(20),
-        "converge": Converge.IMAGE,
+        "order": (),
         "canary": None,
-        "soak": timedelta(),
-        "on_failure": OnFailure.HOLD,
+        "max_batch": Percent(20),
         "max_unavailable": Percent(100),
+        "max_unhealthy": Percent(20),
+        "max_unhealthy_upgraded": Count(0),
+        "soak": timedelta(),
+        "bake_time": timedelta(),
+        "converge": Converge.IMAGE,
+        "on_failure": OnFailure.HOLD,
+        "progress_deadline": timedelta(hours=1),
+        "deadline": None,
+        "approval": None,
+        "windows": (),
+        "checks": (),
     }
     return Rollout(**(values | changes))
 
@@ -50,9 +61,12 @@ def spec(name: str = "web", **changes: Any) -> ScaleSet:
         "target": Target(SUBSCRIPTION, "shop", name),
         "image": NEW,
         "rollout": rollout(**said),
-        "health": Health(timedelta(minutes=10)),
+        "health": Health(timedelta(minutes=10), passes=1),
+        "depends_on": (),
+        "wave": 0,
         "interval": timedelta(hours=1),
         "suspend": None,
+        "fleet": FLEET,
         "place": Place(f"specs/{name}.yaml"),
     }
     return ScaleSet(**(values | changes))

@@ -26,6 +26,7 @@ OWNERS = {
     "jsonschema": {"spec"},
     "apscheduler": {"daemon"},
     "prometheus_client": {"web"},
+    "cronsim": {"spec"},
     "cryptography": {"simulator"},
     "click": {"cli"},
     "rich": {"cli"},

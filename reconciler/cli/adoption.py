@@ -20,8 +20,9 @@ from reconciler.spec.files import File, is_spec
 from reconciler.spec.image import at_version, follows_latest
 from reconciler.spec.naming import names
 from reconciler.spec.problem import Place
-from reconciler.spec.scale_set import ScaleSet, Suspension, Target
+from reconciler.spec.scale_set import ScaleSet, Target
 from reconciler.spec.shape import fields
+from reconciler.spec.suspension import Suspension
 from reconciler.spec.wording import printable
 
 _LONGEST = int(fields("ScaleSet")["spec", "suspend", "reason"]["maxLength"])

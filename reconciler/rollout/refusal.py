@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from reconciler.rollout.decision import Decision, Reason
 from reconciler.rollout.observed import Model, RollingUpgrade
 from reconciler.spec.image import Image
-from reconciler.spec.scale_set import Suspension
+from reconciler.spec.suspension import Suspension
 
 
 def suspended(suspension: Suspension, at: datetime) -> Decision:

@@ -5,10 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.spec.amount import amount
+from reconciler.spec.check import Check, HttpCheck, PrometheusCheck
 from reconciler.spec.document import Document
 from reconciler.spec.duration import duration
+from reconciler.spec.fleet import Fleet
 from reconciler.spec.image import KINDS, Image
 from reconciler.spec.scale_set import (
+    Approval,
     By,
     Canary,
     Converge,
@@ -16,10 +19,11 @@ from reconciler.spec.scale_set import (
     OnFailure,
     Rollout,
     ScaleSet,
-    Suspension,
     Target,
 )
 from reconciler.spec.shape import filled
+from reconciler.spec.suspension import Suspension
+from reconciler.spec.window import Kind, Window
 
 
 def image(spec: dict[str, Any]) -> Image:
@@ -28,7 +32,18 @@ def image(spec: dict[str, Any]) -> Image:
     return KINDS[kind](**fields)
 
 
-def scale_set(document: Document, image: Image, policy: Mapping[str, Any]) -> ScaleSet:
+def fleet(spec: Mapping[str, Any]) -> Fleet:
+    """What a document of kind Fleet declares; where there is none, as an empty one does."""
+    filled_in = filled("Fleet", {"spec": dict(spec)})["spec"]
+    return Fleet(
+        freeze=_suspension(filled_in["freeze"]),
+        windows=_windows(filled_in["windows"]),
+        max_concurrent=amount(filled_in["maxConcurrentRollouts"]),
+        max_change=amount(filled_in["maxChange"]),
+    )
+
+
+def scale_set(document: Document, image: Image, policy: Mapping[str, Any], fleet: Fleet) -> ScaleSet:
     """The scale set that a document declares, with `image` for what its spec.image says or refers to.
 
     What its spec.rollout does not say, `policy` says, and else the schema.
@@ -45,9 +60,12 @@ def scale_set(document: Document, image: Image, policy: Mapping[str, Any]) -> Sc
         target=Target(target["subscription"], target["resourceGroup"], target["name"]),
         image=image,
         rollout=_rollout(spec["rollout"]),
-        health=Health(_length(spec["health"]["timeout"])),
+        health=Health(_length(spec["health"]["timeout"]), spec["health"]["passes"]),
+        depends_on=tuple(spec["dependsOn"]),
+        wave=spec["wave"],
         interval=_length(spec["interval"]),
         suspend=_suspension(spec["suspend"]),
+        fleet=fleet,
         place=document.place,
     )
 
@@ -55,13 +73,35 @@ def scale_set(document: Document, image: Image, policy: Mapping[str, Any]) -> Sc
 def _rollout(spec: dict[str, Any]) -> Rollout:
     return Rollout(
         by=By(spec["by"]),
-        max_batch=amount(spec["maxBatch"]),
-        converge=Converge(spec["converge"]),
+        order=tuple(spec["order"]),
         canary=_canary(spec["canary"]) if "canary" in spec else None,
-        soak=_length(spec["soak"]),
-        on_failure=OnFailure(spec["onFailure"]),
+        max_batch=amount(spec["maxBatch"]),
         max_unavailable=amount(spec["maxUnavailable"]),
+        max_unhealthy=amount(spec["maxUnhealthy"]),
+        max_unhealthy_upgraded=amount(spec["maxUnhealthyUpgraded"]),
+        soak=_length(spec["soak"]),
+        bake_time=_length(spec["bakeTime"]),
+        converge=Converge(spec["converge"]),
+        on_failure=OnFailure(spec["onFailure"]),
+        progress_deadline=_length(spec["progressDeadline"]),
+        deadline=_length(spec["deadline"]) if "deadline" in spec else None,
+        approval=Approval(spec["approval"]) if "approval" in spec else None,
+        windows=_windows(spec["windows"]),
+        checks=tuple(map(_check, spec["checks"])),
     )
+
+
+def _windows(spec: list[dict[str, Any]]) -> tuple[Window, ...]:
+    return tuple(
+        Window(Kind(each["kind"]), each["schedule"], _length(each["duration"]), each["timeZone"])
+        for each in spec
+    )
+
+
+def _check(spec: dict[str, Any]) -> Check:
+    if "http" in spec:
+        return HttpCheck(spec["name"], spec["http"]["url"], spec["http"]["status"])
+    return PrometheusCheck(spec["name"], spec["prometheus"]["server"], spec["prometheus"]["query"])
 
 
 def _canary(spec: dict[str, Any]) -> Canary:

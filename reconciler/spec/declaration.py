@@ -16,8 +16,9 @@ from reconciler.spec.field import Field
 from reconciler.spec.image import Image, PlatformImage, VhdImage
 from reconciler.spec.problem import Place
 from reconciler.spec.scalar import atom
-from reconciler.spec.scale_set import Canary, ScaleSet, Suspension, Target
+from reconciler.spec.scale_set import Canary, ScaleSet, Target
 from reconciler.spec.shape import API_VERSION, fields
+from reconciler.spec.suspension import Suspension
 
 _EDITORS = "# yaml-language-server: $schema=../schemas/scale-set.schema.json"
 _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./()%-]*(?:://[A-Za-z0-9_./()%-]+)?")
@@ -26,7 +27,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./()%-]*(?:://[A-Za-z0-9_./()%-]+)?
 def plain(name: str, target: Target, image: Image, place: Place) -> ScaleSet:
     """The scale set that a spec declares which says no more than this."""
     value: Any = {"metadata": {"name": name}, "spec": {"target": _target(target), "image": {}}}
-    return conversion.scale_set(Document(value, {}, {(): place}, {}), image, {})
+    return conversion.scale_set(Document(value, {}, {(): place}, {}), image, {}, conversion.fleet({}))
 
 
 def text(scale_set: ScaleSet) -> str:

@@ -70,6 +70,7 @@ def _scale_sets(entries: Sequence[Entry]) -> tuple[ScaleSet, ...]:
     """Those of which all that they refer to is there."""
     images = {entry.name: conversion.image(entry.spec) for entry in entries if entry.kind == "Image"}
     policies = {entry.name: entry.spec for entry in entries if entry.kind == "RolloutPolicy"}
+    fleet = conversion.fleet(next((entry.spec for entry in entries if entry.kind == "Fleet"), {}))
     found: list[ScaleSet] = []
     for entry in entries:
         if entry.kind == "ScaleSet":
@@ -77,5 +78,5 @@ def _scale_sets(entries: Sequence[Entry]) -> tuple[ScaleSet, ...]:
             image = images.get(ref) if ref else conversion.image(entry.spec["image"])
             policy = policies.get(name) if name else {}
             if image is not None and policy is not None:
-                found.append(conversion.scale_set(entry.document, image, policy))
+                found.append(conversion.scale_set(entry.document, image, policy, fleet))
     return tuple(found)

@@ -6,12 +6,16 @@ resolved when the files are read. Defaults live in the JSON Schema alone; this m
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 from reconciler.spec.amount import Amount
+from reconciler.spec.check import Check
+from reconciler.spec.fleet import Fleet
 from reconciler.spec.image import Image
 from reconciler.spec.problem import Place
+from reconciler.spec.suspension import Suspension
+from reconciler.spec.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,45 +76,60 @@ class Canary:
     soak: timedelta
 
 
+class Approval(StrEnum):
+    """When a rollout waits for a person."""
+
+    START = "start"
+    CANARY = "canary"
+
+
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """How instances are brought to the image. Amounts are of the whole scale set.
+    """How instances are brought to the image. Amounts are of the whole scale set, unless it says otherwise.
 
-    `soak` is how long the instances of a batch must have been back before the next one goes,
-    `max_unavailable` how many may be away at once, whoever took them down.
+    `order` names domains that go before all others, each as messages name it, or a part of that. `soak` is
+    how long the instances of a batch must have been back before the next one goes, `bake_time` the same of
+    the last one before the rollout is over. `max_unavailable` is how many may be away at once, whoever took
+    them down; `max_unhealthy` how many may be sick when others are taken down, and `max_unhealthy_upgraded`
+    (of those that were upgraded) how many of them may have been lost. `progress_deadline` is how long a
+    batch may be waited for while nothing comes of it, `deadline` how long all of the rollout may take.
+    `windows` and `checks` hold batches of working instances, and none that is sick anyway.
     """
 
     by: By
-    max_batch: Amount
-    converge: Converge
+    order: tuple[str, ...]
     canary: Canary | None
-    soak: timedelta
-    on_failure: OnFailure
+    max_batch: Amount
     max_unavailable: Amount
+    max_unhealthy: Amount
+    max_unhealthy_upgraded: Amount
+    soak: timedelta
+    bake_time: timedelta
+    converge: Converge
+    on_failure: OnFailure
+    progress_deadline: timedelta
+    deadline: timedelta | None
+    approval: Approval | None
+    windows: tuple[Window, ...]
+    checks: tuple[Check, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """When an upgraded instance counts as lost: not back and healthy within `timeout`."""
+    """When an upgraded instance counts as lost: not back and healthy within `timeout`. So many `passes`,
+    looks in a row, must find all of them healthy before others are taken down."""
 
     timeout: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Suspension:
-    """Why a scale set is left alone; `reason` and `by` are "" and `until` None where the spec does not say.
-
-    Past `until` it stays suspended, and is reported as forgotten.
-    """
-
-    reason: str = ""
-    by: str = ""
-    until: datetime | None = None
+    passes: int
 
 
 @dataclass(frozen=True, slots=True)
 class ScaleSet:
-    """One document of kind ScaleSet. `interval` is how long its instances may go unlooked at when settled."""
+    """One document of kind ScaleSet. `interval` is how long its instances may go unlooked at when settled.
+
+    It waits for those that it `depends_on`, by name, and for those of a lower `wave` that are to run the same
+    image. `fleet` is what holds for all.
+    """
 
     name: str
     labels: Mapping[str, str]
@@ -118,6 +137,9 @@ class ScaleSet:
     image: Image
     rollout: Rollout
     health: Health
+    depends_on: tuple[str, ...]
+    wave: int
     interval: timedelta
     suspend: Suspension | None
+    fleet: Fleet
     place: Place

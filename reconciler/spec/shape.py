@@ -15,7 +15,7 @@ from reconciler.spec.field import Field
 
 Schema = dict[str, Any]
 
-KINDS = ("ScaleSet", "Image", "RolloutPolicy")
+KINDS = ("ScaleSet", "Image", "RolloutPolicy", "Fleet")
 API_VERSION = "reconciler/v1alpha1"
 
 _NAME = "scale-set.schema.json"
@@ -65,8 +65,12 @@ def _filled(part: Schema, value: dict[str, Any]) -> dict[str, Any]:
         resolved = _resolved(inner)
         if name not in result and "default" in resolved:
             result[name] = resolved["default"]
-        if isinstance(result.get(name), dict):
-            result[name] = _filled(resolved, result[name])
+        below = result.get(name)
+        if isinstance(below, dict):
+            result[name] = _filled(resolved, below)
+        elif isinstance(below, list):
+            items = _resolved(resolved["items"])
+            result[name] = [_filled(items, item) if isinstance(item, dict) else item for item in below]
     return result
 
 

@@ -3,7 +3,7 @@
 from reconciler.azure.session import Session
 from reconciler.cli.looks import look
 from reconciler.simulator import Simulator, VirtualClock
-from reconciler.spec.scale_set import Suspension
+from reconciler.spec.suspension import Suspension
 from tests.build import spec
 from tests.stories.world import NEW, fleet, platform, scale_set
 from tests.token import Token

@@ -12,7 +12,8 @@ from reconciler.daemon.outcome import Outcome, Standing
 from reconciler.rollout.decision import Reason
 from reconciler.rollout.observed import Model
 from reconciler.spec.problem import Place
-from reconciler.spec.scale_set import ScaleSet, Suspension
+from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.suspension import Suspension
 from tests.build import NOW, OLD, model, spec
 
 

@@ -12,7 +12,8 @@ from reconciler.rollout.observed import ABSENT, HealthSource, Observed, RollingU
 from reconciler.rollout.step import PatchModel, Tried, Upgrade
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.image import ManagedImage, PlatformImage, VhdImage
-from reconciler.spec.scale_set import By, Converge, Suspension
+from reconciler.spec.scale_set import By, Converge
+from reconciler.spec.suspension import Suspension
 from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
 HOUR = timedelta(hours=1)

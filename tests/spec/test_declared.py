@@ -12,7 +12,8 @@ from reconciler.spec.declared import declare
 from reconciler.spec.files import File, read_paths
 from reconciler.spec.image import GalleryImage, PlatformImage, VhdImage
 from reconciler.spec.problem import Place
-from reconciler.spec.scale_set import By, Converge, Health, ScaleSet, Suspension, Target
+from reconciler.spec.scale_set import By, Converge, Health, ScaleSet, Target
+from reconciler.spec.suspension import Suspension
 from tests.build import rollout
 
 SPECS = Path(__file__).parents[2] / "specs"

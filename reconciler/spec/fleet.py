@@ -1,0 +1,22 @@
+"""What is declared of all scale sets together, by the one document of kind Fleet, or by defaults."""
+
+from dataclasses import dataclass
+
+from reconciler.spec.amount import Amount
+from reconciler.spec.suspension import Suspension
+from reconciler.spec.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Amounts are of the declared scale sets.
+
+    While `freeze` is in force nothing is written to Azure at all. `windows` hold for every scale set beside
+    its own. `max_concurrent` is how many may roll at once, `max_change` how many the images of which one
+    commit may change.
+    """
+
+    freeze: Suspension | None
+    windows: tuple[Window, ...]
+    max_concurrent: Amount
+    max_change: Amount

@@ -134,6 +134,7 @@ def observed(**changes: Any) -> Observed:
         "instances": fleet(),
         "rolling_upgrade": NONE_RUNNING,
         "availability": Availability(NEW, Verdict.AVAILABLE),
+        "gates": (),
     }
     return Observed(**(values | changes))
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.rollout.marks import Marks
+from reconciler.rollout.marks import Began, Marks
 from reconciler.rollout.observed import HealthSource, Instance, Model, Operation, RollingUpgrade
 from reconciler.spec.image import (
     KINDS,
@@ -34,7 +34,8 @@ _APPLICATION_HEALTH = (
 )
 
 # Tags on the scale set. Azure keeps no more than 256 characters in one, and ids are longer.
-_LAST_GOOD, _FAILED = "reconciler-last-good", "reconciler-failed"
+_LAST_GOOD, _FAILED, _APPROVED = "reconciler-last-good", "reconciler-failed", "reconciler-approved"
+_BEGAN = "reconciler-began"
 _TAG = 256
 
 
@@ -182,23 +183,38 @@ def _joined(row: Json, machine: Json) -> Json:
 
 
 def mark_tags(marks: Marks) -> dict[str, str]:
-    """The tags that marks are kept on. What is not known is "", for a tag that is left out may stay.
+    """The tags that marks are kept on, but for the approval. What is not known is "", for a tag that is
+    left out may stay.
 
     >>> list(mark_tags(Marks()).values())
-    ['', '', '', '']
+    ['', '', '', '', '']
     """
-    kept: dict[str, str] = {}
-    for tag, image in ((_LAST_GOOD, marks.last_good), (_FAILED, marks.failed)):
-        text = str(image) if image else ""
-        kept |= {tag: text[:_TAG], f"{tag}-2": text[_TAG:]}
-    return kept
+    began = f"{marks.began.at.isoformat(timespec='seconds')} {marks.began.image}" if marks.began else ""
+    return {
+        **_image_tags(_LAST_GOOD, marks.last_good),
+        **_image_tags(_FAILED, marks.failed),
+        _BEGAN: began[:_TAG],
+    }
+
+
+def _image_tags(tag: str, image: Image | None) -> dict[str, str]:
+    text = str(image) if image else ""
+    return {tag: text[:_TAG], f"{tag}-2": text[_TAG:]}
 
 
 def marks(tags: Json) -> Marks:
     """The marks that the tags of a scale set hold; what is no image there counts for nothing."""
     known = {str(name).casefold(): str(value) for name, value in tags.items()}
-    last_good, failed = (known.get(tag, "") + known.get(f"{tag}-2", "") for tag in (_LAST_GOOD, _FAILED))
-    return Marks(_named(last_good), _named(failed))
+    last_good, failed, approved = (
+        _named(known.get(tag, "") + known.get(f"{tag}-2", "")) for tag in (_LAST_GOOD, _FAILED, _APPROVED)
+    )
+    return Marks(last_good, failed, _began(known.get(_BEGAN, "")), approved)
+
+
+def _began(text: str) -> Began | None:
+    at, _, image = text.partition(" ")
+    moment = _time(at)
+    return Began(moment, image) if moment and image else None
 
 
 def _named(text: str) -> Image | None:

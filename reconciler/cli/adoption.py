@@ -13,7 +13,7 @@ from reconciler.azure.inventory import Live
 from reconciler.azure.session import Session
 from reconciler.cli.looks import look
 from reconciler.daemon.outcome import Outcome
-from reconciler.rollout.decision import Reason
+from reconciler.rollout.reason import Reason
 from reconciler.spec.declaration import plain, text
 from reconciler.spec.declared import declare
 from reconciler.spec.files import File, is_spec

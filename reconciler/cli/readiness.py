@@ -21,7 +21,7 @@ from reconciler.cli.table import count
 from reconciler.daemon.board import Entry
 from reconciler.daemon.outcome import Outcome, Standing
 from reconciler.daemon.specs import Specs
-from reconciler.rollout.decision import Reason
+from reconciler.rollout.reason import Reason
 from reconciler.spec.duration import written
 
 _MOST_SKEW = timedelta(minutes=5)  # beyond it a token is taken for one of the past or of the future

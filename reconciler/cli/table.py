@@ -19,6 +19,7 @@ Json = Mapping[str, Any]
 STYLES = {
     "Ready": "green",
     "Reconciling": "cyan",
+    "Waiting": "blue",
     "Failing": "yellow",
     "Stalled": "red",
     "Suspended": "magenta",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from reconciler.daemon.outcome import FAILED, STANDINGS
-from reconciler.rollout.decision import Reason
+from reconciler.rollout.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,14 @@ ADVICE: Mapping[str, Advice] = {
     Reason.SUSPENSION_EXPIRED: Advice(
         "`spec.suspend.until` has passed, and nothing resumes by itself",
         "remove `spec.suspend`, or extend it",
+    ),
+    Reason.FROZEN: Advice(
+        "the document of kind Fleet says so of all scale sets: nothing at all is written",
+        "remove `spec.freeze` of the Fleet, or set it to false",
+    ),
+    Reason.FREEZE_EXPIRED: Advice(
+        "`spec.freeze.until` of the Fleet has passed, and nothing resumes by itself",
+        "remove `spec.freeze`, or extend it",
     ),
     Reason.NOT_FOUND: Advice(
         "Azure knows no scale set of this subscription, resource group and name",
@@ -101,24 +109,71 @@ ADVICE: Mapping[str, Advice] = {
         "touched",
         f"{_ITSELF}, once they are healthy; or merge a fix, which goes to the sick first and at once",
     ),
+    Reason.PROGRESS_DEADLINE_EXCEEDED: Advice(
+        "no further instance of the batch has come back within `rollout.progressDeadline`, however young "
+        "each one is: repairs may be replacing them again and again",
+        f"{_ITSELF}, once one comes back; or merge a fix, which goes to the sick first and at once",
+    ),
+    Reason.DEADLINE_EXCEEDED: Advice(
+        "all of the rollout has taken longer than `rollout.deadline`, so no further instance is touched",
+        "extend or remove the deadline, or name another image",
+    ),
     Reason.GIVING_UP: Advice(
-        "upgraded instances did not come back, and `rollout.onFailure` asks to give the image up",
+        "the rollout has failed, and `rollout.onFailure` asks to give the image up",
         "the model is being set back to the last known good image",
     ),
     Reason.ROLLOUT_FAILED: Advice(
         "the declared image was given up, and is not tried again",
-        "name another image: it goes first, at once",
+        "name another image: it goes first, at once; or empty the tag `reconciler-failed` to try it again",
+    ),
+    Reason.CONFIRMING_HEALTH: Advice(
+        "every upgraded instance has to be seen healthy as many times in a row as `health.passes` says",
+        f"{_ITSELF}, within seconds",
     ),
     Reason.SOAKING: Advice(
         "the last batch has to have been back for as long as `soak` says",
         f"{_ITSELF}, at the time that is named",
     ),
+    Reason.BAKING: Advice(
+        "all instances are on the image, and the last ones have to have been back for as long as "
+        "`rollout.bakeTime` says",
+        f"{_ITSELF}, at the time that is named",
+    ),
     Reason.CANARY_MISSING: Advice(
         "`rollout.canary` names instances of which none can be upgraded", "name others, or a number of them"
+    ),
+    Reason.TOO_MANY_UNHEALTHY: Advice(
+        "so many instances are sick, whatever made them so, that `rollout.maxUnhealthy` allows no working "
+        "one to be taken down",
+        f"{_ITSELF}, once enough are well; heal, unprotect or delete those that are not",
     ),
     Reason.TOO_MANY_UNAVAILABLE: Advice(
         "so many instances are away, whoever took them down, that `rollout.maxUnavailable` allows no other",
         f"{_ITSELF}, once enough are back; heal, delete or deallocate those that are not",
+    ),
+    Reason.OUTSIDE_WINDOW: Advice(
+        "no window of `rollout.windows`, or of the Fleet, allows working instances to be taken down now",
+        f"{_ITSELF}, when the next one opens; what is sick is cured all the same",
+    ),
+    Reason.AWAITING_APPROVAL: Advice(
+        "`rollout.approval` asks for a person's word on this very image", "run `reconciler approve`"
+    ),
+    Reason.TOO_MUCH_CHANGE: Advice(
+        "the commit changes the images of more scale sets than `spec.maxChange` of the Fleet allows, so it "
+        "changes none of them",
+        "split the commit, or raise `spec.maxChange`",
+    ),
+    Reason.DEPENDENCY_NOT_READY: Advice(
+        "a scale set that goes first, by `dependsOn` or by its `wave`, is not Ready",
+        f"{_ITSELF}, once it is",
+    ),
+    Reason.CHECK_FAILED: Advice(
+        "a check of `rollout.checks` does not pass, or gives no answer",
+        f"{_ITSELF}, once it passes",
+    ),
+    Reason.AWAITING_TURN: Advice(
+        "as many scale sets roll, or have failed to, as `spec.maxConcurrentRollouts` of the Fleet allows",
+        f"{_ITSELF}, once one of them is done",
     ),
     Reason.INSTANCES_LEFT_OUT: Advice(
         "instances that are protected or deallocated cannot be upgraded now; all others are",

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from reconciler.daemon.board import Entry
 from reconciler.daemon.outcome import Standing
-from reconciler.rollout.decision import Reason
 from reconciler.rollout.observed import Model
+from reconciler.rollout.reason import Reason
 from reconciler.spec.scale_set import ScaleSet
 
 

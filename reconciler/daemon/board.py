@@ -12,6 +12,7 @@ from threading import Lock
 from reconciler.daemon.outcome import Outcome, Standing
 from reconciler.rollout.observed import Model
 from reconciler.rollout.step import Tried
+from reconciler.rollout.streak import Streak
 from reconciler.rollout.survey import Survey
 from reconciler.spec.scale_set import ScaleSet
 
@@ -36,6 +37,7 @@ class Entry:
     listed: Model | None = None
     listed_at: datetime | None = None
     tried: Tried | None = None
+    streak: Streak = field(default_factory=Streak)
     is_rolling: bool = False
 
 

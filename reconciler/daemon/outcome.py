@@ -6,9 +6,12 @@ from enum import StrEnum
 
 from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled, Unreachable
 from reconciler.daemon.settings import Settings
-from reconciler.rollout.decision import Decision, Reason
+from reconciler.rollout.decision import Decision
+from reconciler.rollout.gate import Gate
+from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Step
 from reconciler.rollout.survey import Survey
+from reconciler.spec.scale_set import ScaleSet
 
 
 class Standing(StrEnum):
@@ -16,6 +19,7 @@ class Standing(StrEnum):
 
     READY = "Ready"  # it is as declared
     RECONCILING = "Reconciling"  # on its way; nothing to do for a person
+    WAITING = "Waiting"  # held on purpose by a gate of its spec: a window, an approval, its turn
     FAILING = "Failing"  # held, and looked at again at every sweep: it goes on once the cause is gone
     STALLED = "Stalled"  # nothing will happen until a person changes the spec or the scale set
     SUSPENDED = "Suspended"
@@ -33,6 +37,8 @@ STANDINGS: dict[str, Standing] = {
     Reason.UP_TO_DATE: Standing.READY,
     Reason.SUSPENDED: Standing.SUSPENDED,
     Reason.SUSPENSION_EXPIRED: Standing.STALLED,
+    Reason.FROZEN: Standing.SUSPENDED,
+    Reason.FREEZE_EXPIRED: Standing.STALLED,
     Reason.PARTIAL_READ: Standing.FAILING,
     Reason.NO_EFFECT: Standing.FAILING,
     Reason.OPERATION_FAILED: Standing.FAILING,
@@ -41,11 +47,22 @@ STANDINGS: dict[str, Standing] = {
     Reason.UPGRADING: Standing.RECONCILING,
     Reason.WAITING_FOR_INSTANCES: Standing.RECONCILING,
     Reason.HEALTH_CHECK_FAILED: Standing.FAILING,
+    Reason.PROGRESS_DEADLINE_EXCEEDED: Standing.FAILING,
+    Reason.DEADLINE_EXCEEDED: Standing.FAILING,
     Reason.GIVING_UP: Standing.RECONCILING,
     Reason.ROLLOUT_FAILED: Standing.STALLED,
+    Reason.CONFIRMING_HEALTH: Standing.RECONCILING,
     Reason.SOAKING: Standing.RECONCILING,
+    Reason.BAKING: Standing.RECONCILING,
     Reason.CANARY_MISSING: Standing.STALLED,
+    Reason.TOO_MANY_UNHEALTHY: Standing.FAILING,
     Reason.TOO_MANY_UNAVAILABLE: Standing.FAILING,
+    Reason.OUTSIDE_WINDOW: Standing.WAITING,
+    Reason.AWAITING_APPROVAL: Standing.WAITING,
+    Reason.TOO_MUCH_CHANGE: Standing.STALLED,
+    Reason.DEPENDENCY_NOT_READY: Standing.WAITING,
+    Reason.CHECK_FAILED: Standing.FAILING,
+    Reason.AWAITING_TURN: Standing.WAITING,
     Reason.NATIVE_UPGRADE_IN_PROGRESS: Standing.FAILING,
     Reason.NOT_FOUND: Standing.STALLED,
     Reason.SERVICE_FABRIC: Standing.STALLED,
@@ -91,6 +108,7 @@ class Outcome:
     standing: Standing
     step: Step | None = None
     survey: Survey | None = None
+    gates: tuple[Gate, ...] = ()
     again: timedelta | None = None
 
     @property
@@ -104,10 +122,12 @@ class Outcome:
         return self.reason not in STANDINGS
 
 
-def decided(name: str, commit: str, at: datetime, decision: Decision, follow_up: timedelta) -> Outcome:
+def decided(
+    desired: ScaleSet, commit: str, at: datetime, decision: Decision, follow_up: timedelta
+) -> Outcome:
     """A decision was reached."""
     return Outcome(
-        name=name,
+        name=desired.name,
         commit=commit,
         at=at,
         reason=decision.reason,
@@ -115,15 +135,20 @@ def decided(name: str, commit: str, at: datetime, decision: Decision, follow_up:
         standing=STANDINGS[decision.reason],
         step=decision.step,
         survey=decision.survey,
-        again=_again(decision, at, follow_up),
+        gates=decision.gates,
+        again=_again(decision, at, follow_up, desired.interval),
     )
 
 
-def _again(decision: Decision, at: datetime, follow_up: timedelta) -> timedelta | None:
-    """When to look next: what must not go wrong meanwhile is looked at meanwhile."""
-    if decision.until is None:
+def _again(decision: Decision, at: datetime, follow_up: timedelta, interval: timedelta) -> timedelta | None:
+    """When to look next: what must not go wrong meanwhile is looked at meanwhile.
+
+    Where nothing has been upgraded yet there is nothing to watch.
+    """
+    if decision.until is None and STANDINGS[decision.reason] is not Standing.WAITING:
         return follow_up if decision.soon else None
-    return min(max(decision.until - at, follow_up), _WATCH)
+    watch = _WATCH if decision.survey and decision.survey.up_to_date else max(interval, _WATCH)
+    return watch if decision.until is None else min(max(decision.until - at, follow_up), watch)
 
 
 def failed(

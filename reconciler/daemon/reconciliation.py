@@ -20,9 +20,11 @@ from reconciler.daemon.outcome import Outcome, Standing, bug, decided, failed, r
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
 from reconciler.rollout.decide import decide
-from reconciler.rollout.decision import Decision, Look, Reason
+from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.observed import FRESH, Model, Observed
+from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Tried
+from reconciler.rollout.streak import Streak, following
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.scale_set import ScaleSet
 
@@ -32,6 +34,7 @@ _PATIENCE = timedelta(minutes=1)  # for which a single pass waits where Azure as
 _LEVELS = {
     Standing.READY: logging.INFO,
     Standing.RECONCILING: logging.INFO,
+    Standing.WAITING: logging.INFO,
     Standing.SUSPENDED: logging.INFO,
     Standing.FAILING: logging.WARNING,
     Standing.STALLED: logging.WARNING,
@@ -116,6 +119,8 @@ class Reconciliation:
         if entry is None:
             return None
         name, tried = entry.desired.name, entry.tried
+        if entry.decided is not None and moved(entry.decided, entry.desired):
+            entry = replace(entry, streak=Streak())
         try:
             outcome, tried = self._tick(entry, act, share)
         except Exception as error:
@@ -134,6 +139,7 @@ class Reconciliation:
             decided=entry.desired,
             survey=(outcome.survey or entry.survey) if _is_about(entry, self.board.get(key)) else None,
             tried=tried,
+            streak=_streak(entry, outcome),
             is_rolling=entry.is_rolling if outcome.is_error else outcome.standing is Standing.RECONCILING,
         )
         return outcome
@@ -154,7 +160,7 @@ class Reconciliation:
             doing = decision.message if decision else ""
             again = rest_after(failure, self._settings)
             return failed(desired.name, commit, self._now(), failure, again=again, doing=doing), tried
-        return decided(desired.name, commit, self._now(), decision, self._settings.follow_up), tried
+        return decided(desired, commit, self._now(), decision, self._settings.follow_up), tried
 
     def _insist_on(self, desired: ScaleSet) -> None:
         """Raises Conflict where a sweep has meanwhile taken over a spec that says something else, or none."""
@@ -164,7 +170,7 @@ class Reconciliation:
 
     def _decide(self, entry: Entry, share: Share) -> Decision:
         """Look and decide, fetching each fact only when the decision asks for it."""
-        observed = Observed(self._now(), tried=entry.tried)
+        observed = Observed(self._now(), tried=entry.tried, streak=entry.streak)
         while isinstance(verdict := decide(entry.desired, observed), Look):
             observed = self._looked(verdict, entry, observed, share)
         return verdict
@@ -190,6 +196,8 @@ class Reconciliation:
             case Look.IMAGE:
                 availability = self._azure.availability(entry.desired.image, model, share)
                 return replace(observed, availability=availability)
+            case Look.GATES:
+                return replace(observed, gates=())
             case Look.OPERATION:
                 assert observed.tried, "there is an operation where a step was tried"  # noqa: S101
                 return replace(observed, operation=self._azure.operation(observed.tried.operation, target))
@@ -279,6 +287,14 @@ def _is_new(entry: Entry) -> bool:
     if listed is None or listed.image is None or follows_latest(image):
         return False
     return not same(listed.image, image)
+
+
+def _streak(entry: Entry, outcome: Outcome) -> Streak:
+    """What the looks up to this one have in common."""
+    if outcome.is_error:
+        return entry.streak
+    back = outcome.survey.back if outcome.survey else None
+    return following(entry.streak, Reason(outcome.reason), back, outcome.at)
 
 
 def _is_about(entry: Entry, latest: Entry | None) -> bool:

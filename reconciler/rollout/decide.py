@@ -1,36 +1,39 @@
 """The decision: what to do next about one scale set, from what is desired and what was seen.
 
-`decide` is pure and is the only place where anything is decided: the daemon, `plan` and the tests run it.
-It is a ladder of early returns; each rung assumes that those above it did not apply. It asks for a fact
-that costs a request (`Look`) only on the rung that needs it, so the caller loops: look, decide, until
-there is a Decision.
+`decide` is pure and is the only place where anything is decided: the daemon, `plan`, the forecast and the
+tests run it. It is a ladder of early returns; each rung assumes that those above it did not apply. It asks
+for a fact that costs a request (`Look`) only on the rung that needs it, so the caller loops: look, decide,
+until there is a Decision.
 
 The safety rule: no instance of a second domain is touched while one of the first is not back and healthy.
 It holds without memory because it asks only about instances as they are: while any instance that is up to
 date is not back, or any is in transition, nothing is started. What was broken before the rollout reached
-it costs nothing and goes first, one domain at a time: it is being cured. So is what Azure has been taking
-for longer than `health.timeout` to another image than the desired one. An instance that a person protects
-is out of the rollout's hands.
+it costs nothing and goes first, one domain at a time and through every gate: it is being cured. So is what
+Azure has been taking for longer than `health.timeout` to another image than the desired one. An instance
+that a person protects is out of the rollout's hands, and so is one that `maxUnhealthyUpgraded` gives up for
+lost.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
-from reconciler.rollout.decision import Decision, Look, Reason
-from reconciler.rollout.domains import Domain, DomainsUnknown, Grouping, grouping
+from reconciler.rollout.batch import batch
+from reconciler.rollout.decision import Decision, Look
+from reconciler.rollout.domains import DomainsUnknown, grouping
+from reconciler.rollout.gates import barred, barred_by_window, is_cure
 from reconciler.rollout.halt import back_on_model, failed, given_up, marked
 from reconciler.rollout.health import ailment, at_work, readable
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import FRESH, Absent, Instance, Model, Observed
-from reconciler.rollout.pace import first, room, soaking
+from reconciler.rollout.pace import baking, first, room, sick, soaking
 from reconciler.rollout.preflight import crowd, held, newest
-from reconciler.rollout.refusal import refusal, suspended
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.refusal import frozen, refusal, suspended
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.rollout.survey import Survey, survey
 from reconciler.rollout.tried import withheld
-from reconciler.rollout.wording import ailing, listed
-from reconciler.spec.duration import written
+from reconciler.rollout.waiting import FAILED, awaited, confirming, overrun, waiting
+from reconciler.rollout.wording import listed
 from reconciler.spec.image import Image, follows_latest, is_version_of, same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
 
@@ -54,6 +57,8 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
 
 
 def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
+    if desired.fleet.freeze:
+        return frozen(desired.fleet.freeze, observed.at)
     if desired.suspend:
         return suspended(desired.suspend, observed.at)
     model = observed.model
@@ -90,20 +95,22 @@ def _towards(desired: ScaleSet, model: Model, observed: Observed) -> Decision | 
     staying = members(desired, model, observed, observed.instances)
     if desired.rollout.on_failure is OnFailure.REPIN:
         return failed(desired.image, good, staying, None)
-    decision = _approach(replace(desired, image=good), model, observed)
+    decision = _approach(replace(desired, image=good), model, observed, is_return=True)
     if isinstance(decision, Look) or decision.reason not in {Reason.UP_TO_DATE, Reason.INSTANCES_LEFT_OUT}:
         return decision
     return failed(desired.image, good, staying, decision)
 
 
-def _approach(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Look:
+def _approach(
+    desired: ScaleSet, model: Model, observed: Observed, *, is_return: bool = False
+) -> Decision | Look:
     if at_work(model.provisioning) and (waits := _busy(desired, model, observed)):
         return waits
     if model.image is None or not same(model.image, desired.image):
         return _drift(desired, model, observed)
     if observed.instances is None:
         return Look.INSTANCES
-    return _roll(desired, model, observed, observed.instances)
+    return _roll(desired, model, observed, observed.instances, is_return=is_return)
 
 
 def _busy(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Look | None:
@@ -133,6 +140,10 @@ def _drift(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Lo
         return Look.INSTANCES
     if refused := crowd(desired.image, observed.instances):
         return refused
+    if not is_cure(model, members(desired, model, observed, observed.instances)):
+        doing = f"setting the image of the model to {short(desired.image)}"
+        if closed := barred(desired, model, observed, has_begun=False, doing=doing, counts=None):
+            return closed
     was = short(model.image) if model.image else "none"
     also = _others(model, observed.instances)
     return Decision(
@@ -165,35 +176,66 @@ def _is_on(model: Image | None, instance: Image | None) -> bool:
     return same(model, instance) or is_version_of(instance, model)
 
 
-def _roll(desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance]) -> Decision:
+def _roll(
+    desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance], *, is_return: bool
+) -> Decision | Look:
     """The rungs that need the instances; the model is right by now."""
     if unread := _unread(model, instances):
         return Decision(Reason.PARTIAL_READ, f"{unread}; nothing is done on a partial read")
     try:
-        domain_of = grouping(desired.rollout.by, instances)
+        domain_of = grouping(desired.rollout.by, desired.rollout.order, instances)
     except DomainsUnknown as error:
         return Decision(Reason.DOMAINS_UNKNOWN, str(error))
     staying = members(desired, model, observed, instances)
     counts = survey(staying, domain_of)
-    if awaited := [each.instance for each in staying if each.is_awaited]:
-        waiting = _waiting(awaited, domain_of, desired, observed.at, counts)
-        is_late = waiting.reason is Reason.HEALTH_CHECK_FAILED
-        return given_up(desired, model, staying, waiting) if is_late else waiting
     movable = [each for each in staying if each.is_movable]
+    if waits := awaited(desired, staying, observed.at, is_last=not movable):
+        found = waiting(waits, domain_of, desired, observed, counts)
+        return given_up(desired, model, observed, staying, found) if found.reason in FAILED else found
+    if movable and (late := overrun(desired, model, observed.at, counts)):
+        return given_up(desired, model, observed, staying, late)
     if not movable:
-        return _settled(desired, staying, counts)
-    if lost := [each.instance for each in movable if each.is_lost]:
-        return _next_batch(desired, lost, len(lost), domain_of, counts)
-    if waits := soaking(desired.rollout, staying, observed.at, counts):
+        return _settled(desired, staying, observed, counts, is_return=is_return)
+    if cured := [each.instance for each in movable if each.is_lost]:
+        return batch(desired, cured, len(cured), domain_of, counts, is_return=is_return)
+    going = _may(desired, model, observed, staying, counts, is_return=is_return)
+    if not isinstance(going, tuple):
+        return going
+    candidates, most = going
+    return batch(
+        desired, [each.instance for each in candidates], most, domain_of, counts, is_return=is_return
+    )
+
+
+def _may(
+    desired: ScaleSet,
+    model: Model,
+    observed: Observed,
+    staying: Sequence[Member],
+    counts: Survey,
+    *,
+    is_return: bool,
+) -> tuple[Sequence[Member], int] | Decision | Look:
+    """The working instances that may be taken down now, and how many of them at most; or why none may."""
+    rollout = desired.rollout
+    if waits := soaking(rollout, staying, observed.at, counts) or confirming(
+        desired, staying, observed, counts
+    ):
         return waits
-    going = first(desired.rollout.canary, staying)
+    if waits := sick(rollout, staying, counts):
+        return waits
+    going = first(rollout.canary, staying)
     if isinstance(going, Decision):
         return going
-    free = room(desired.rollout, staying, counts)
+    free = room(rollout, staying, counts)
     if isinstance(free, Decision):
         return free
-    candidates, most = going
-    return _next_batch(desired, [each.instance for each in candidates], min(most, free), domain_of, counts)
+    doing = "upgrading the next batch"
+    if is_return:
+        closed: Decision | Look | None = barred_by_window(desired, observed.at, doing, counts)
+    else:
+        closed = barred(desired, model, observed, has_begun=going.has_begun, doing=doing, counts=counts)
+    return closed or (going.members, min(going.most, free))
 
 
 def _unread(model: Model, instances: Sequence[Instance]) -> str:
@@ -210,46 +252,13 @@ def _unread(model: Model, instances: Sequence[Instance]) -> str:
     return f"Azure sent no state for {listed(dark)}" if dark else ""
 
 
-def _waiting(
-    awaited: Sequence[Instance], domain_of: Grouping, desired: ScaleSet, at: datetime, counts: Survey
+def _settled(
+    desired: ScaleSet, staying: Sequence[Member], observed: Observed, counts: Survey, *, is_return: bool
 ) -> Decision:
-    domains = _named(sorted({domain_of(each) for each in awaited}))
-    if overdue := [each for each in awaited if is_overdue(each, desired, at)]:
-        holds = "" if counts.up_to_date == counts.total else "; no other instance is touched until then"
-        stopped = any(each.power == "stopped" for each in overdue)
-        mend = " (start, deallocate or protect what is stopped)" if stopped else ""
-        return Decision(
-            Reason.HEALTH_CHECK_FAILED,
-            f"{domains}: {ailing(overdue)}, not healthy within {written(desired.health.timeout)} of the last "
-            f"change{mend}{holds}",
-            survey=counts,
-        )
-    return Decision(
-        Reason.WAITING_FOR_INSTANCES,
-        f"{domains}: waiting for {ailing(awaited)}; {_done(counts)}",
-        soon=True,
-        survey=counts,
-    )
-
-
-def _next_batch(
-    desired: ScaleSet, candidates: Sequence[Instance], most: int, domain_of: Grouping, counts: Survey
-) -> Decision:
-    domain = min(domain_of(each) for each in candidates)
-    inside = sorted((each for each in candidates if domain_of(each) == domain), key=_by_id)
-    batch = inside[: min(most, desired.rollout.max_batch.of(counts.total))]
-    named = listed(each.name for each in batch)
-    return Decision(
-        Reason.UPGRADING,
-        f"{domain}: upgrading {_counted(batch)} to {short(desired.image)} ({named}); {_done(counts)}",
-        step=Upgrade(tuple(each.id for each in batch), desired.image),
-        soon=True,
-        survey=counts.taking(domain, len(batch)),
-    )
-
-
-def _settled(desired: ScaleSet, staying: Sequence[Member], counts: Survey) -> Decision:
-    """Nothing is left to do."""
+    """Nothing is left to do, but perhaps to wait whether it lasts."""
+    is_over = is_return or observed.streak.is_under_way is False
+    if not is_over and (waits := baking(desired.rollout, staying, observed.at, counts)):
+        return waits
     image = short(desired.image)
     pending = sum(not each.instance.latest_model for each in staying if not each.is_outdated)
     others = (
@@ -271,24 +280,7 @@ def _settled(desired: ScaleSet, staying: Sequence[Member], counts: Survey) -> De
     return Decision(Reason.UP_TO_DATE, f"{what} {image}{others}", survey=counts)
 
 
-def _by_id(instance: Instance) -> tuple[int, str]:
-    """The order of ids, of which most are numbers without leading zeros."""
-    return len(instance.id), instance.id
-
-
 def _obstacle(instance: Instance) -> str:
     if instance.protected:
         return "protected from scale set actions"
     return ailment(instance) if instance.image else "Azure tells no image of it"
-
-
-def _done(counts: Survey) -> str:
-    return f"{counts.up_to_date} of {counts.total} up to date"
-
-
-def _counted(batch: Sequence[Instance]) -> str:
-    return "1 instance" if len(batch) == 1 else f"{len(batch)} instances"
-
-
-def _named(domains: Sequence[Domain]) -> str:
-    return listed(str(domain) for domain in domains)

@@ -8,45 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from reconciler.rollout.gate import Gate
+from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Step
 from reconciler.rollout.survey import Survey
-
-
-class Reason(StrEnum):
-    """Why a scale set is where it is. Stable: alerts and scripts match on these words."""
-
-    UP_TO_DATE = "UpToDate"
-    SUSPENDED = "Suspended"
-    SUSPENSION_EXPIRED = "SuspensionExpired"
-    NOT_FOUND = "NotFound"
-    PARTIAL_READ = "PartialRead"
-    SERVICE_FABRIC = "ServiceFabric"
-    NOT_MANUAL_MODE = "NotManualMode"
-    AUTOMATIC_OS_UPGRADE = "AutomaticOSUpgrade"
-    NATIVE_UPGRADE_IN_PROGRESS = "NativeUpgradeInProgress"
-    IMAGE_UNREADABLE = "ImageUnreadable"
-    IMAGE_TYPE_IMMUTABLE = "ImageTypeImmutable"
-    IMAGE_NOT_FOUND = "ImageNotFound"
-    IMAGE_NOT_REPLICATED = "ImageNotReplicated"
-    IMAGE_REPLICATING = "ImageReplicating"
-    IMAGE_DEPRECATED = "ImageDeprecated"
-    NO_LATEST_VERSION = "NoLatestVersion"
-    CATALOGUE_UNREADABLE = "CatalogueUnreadable"
-    TOO_MANY_MODELS = "TooManyModels"
-    DOMAINS_UNKNOWN = "DomainsUnknown"
-    AZURE_BUSY = "AzureBusy"
-    MODEL_DRIFT = "ModelDrift"
-    UPGRADING = "Upgrading"
-    OPERATION_FAILED = "OperationFailed"
-    NO_EFFECT = "NoEffect"
-    WAITING_FOR_INSTANCES = "WaitingForInstances"
-    HEALTH_CHECK_FAILED = "HealthCheckFailed"
-    GIVING_UP = "GivingUp"
-    ROLLOUT_FAILED = "RolloutFailed"
-    SOAKING = "Soaking"
-    CANARY_MISSING = "CanaryMissing"
-    TOO_MANY_UNAVAILABLE = "TooManyUnavailable"
-    INSTANCES_LEFT_OUT = "InstancesLeftOut"
 
 
 class Look(StrEnum):
@@ -57,6 +22,7 @@ class Look(StrEnum):
     ROLLING_UPGRADE = "rolling upgrade"
     IMAGE = "image"
     OPERATION = "operation"
+    GATES = "gates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +31,8 @@ class Decision:
 
     `soon` asks for the next look in seconds instead of at the next sweep: something is moving. `until` is
     when the next step may be taken, where that is known.
-    `survey` counts the instances by domain where they were looked at.
+    `survey` counts the instances by domain where they were looked at. `gates` are those that were asked
+    whether working instances may be taken down.
     """
 
     reason: Reason
@@ -74,6 +41,7 @@ class Decision:
     soon: bool = False
     until: datetime | None = None
     survey: Survey | None = None
+    gates: tuple[Gate, ...] = ()
 
     @property
     def line(self) -> str:

@@ -6,7 +6,7 @@ topology in the property tests.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from reconciler.rollout.observed import Instance
 from reconciler.spec.scale_set import By
@@ -14,12 +14,13 @@ from reconciler.spec.scale_set import By
 
 @dataclass(frozen=True, slots=True, order=True)
 class Domain:
-    """A domain, in the order of a rollout: zone, placement group, number. -1 stands for no number.
+    """A domain, in the order of a rollout: rank, zone, placement group, number. -1 stands for no number.
 
-    `noun` names what the number counts: "update domain", "fault domain", or "" where zone alone or
-    nothing divides the set.
+    `rank` is the place that the spec gives it. `noun` names what the number counts: "update domain",
+    "fault domain", or "" where zone alone or nothing divides the set.
     """
 
+    rank: int = field(default=0, kw_only=True)
     zone: str
     placement_group: str
     number: int
@@ -47,8 +48,21 @@ class DomainsUnknown(Exception):
     """The spec goes by a domain that Azure does not report for this scale set."""
 
 
-def grouping(by: By, instances: Sequence[Instance]) -> Grouping:
-    """The function that puts each instance of this scale set into its domain.
+def ranked(domain: Domain, order: Sequence[str]) -> Domain:
+    """`domain` with the place that `order` gives it: the first entry of which it has every part, else the
+    end.
+
+    >>> order = ["zone 2", "update domain 4"]
+    >>> [ranked(Domain(zone, "", 4, "update domain"), order).rank for zone in ("1", "2")]
+    [1, 0]
+    """
+    parts = set(str(domain).split(", "))
+    fitting = (number for number, entry in enumerate(order) if parts.issuperset(entry.split(", ")))
+    return replace(domain, rank=next(fitting, len(order)))
+
+
+def grouping(by: By, order: Sequence[str], instances: Sequence[Instance]) -> Grouping:
+    """The function that puts each instance of this scale set into its domain, ranked by `order`.
 
     One instance that reports a domain is enough to go by it: Azure numbers instances late, and a straggler
     without a number must not turn the whole set to another ordering in the middle of a rollout.
@@ -79,7 +93,8 @@ def grouping(by: By, instances: Sequence[Instance]) -> Grouping:
     }
     for choice in groupings if by is By.AUTO else (by,):
         if reported[choice]:
-            return groupings[choice]
+            unranked = groupings[choice]
+            return lambda instance: ranked(unranked(instance), order)
     raise DomainsUnknown(f"spec.rollout.by is {by}, but Azure reports none here; use by: auto or by: batch")
 
 

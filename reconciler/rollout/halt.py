@@ -1,18 +1,20 @@
-"""Giving an image up: what is done when upgraded instances do not come back, where the spec asks for it.
+"""Giving an image up: what is done when a rollout fails, where the spec asks for it.
 
 The model goes back to the last known good image, so that autoscaling and repairs make no more instances on
-the bad one; with `rollback` the instances follow it, under the same gates as any rollout. The image that
-failed is marked on the scale set and not tried again: only a spec that names another one goes on.
+the bad one; with `rollback` the instances follow it, last one first, gated on health and by the windows.
+The image that failed is marked on the scale set and not tried again: only a spec that names another one
+goes on.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reconciler.rollout.decision import Decision, Reason
+from reconciler.rollout.decision import Decision
 from reconciler.rollout.health import State
-from reconciler.rollout.marks import Marks
+from reconciler.rollout.marks import Began, Marks
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Instance, Model, Observed
+from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel
 from reconciler.spec.image import Image, follows_latest, same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
@@ -21,37 +23,55 @@ from reconciler.spec.scale_set import OnFailure, ScaleSet
 def marked(
     desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance]
 ) -> Marks | None:
-    """The marks to write with a change of the model, None where the spec asks for none.
+    """The marks to write with a change of the model, None where nothing in the spec needs them.
 
     The image that the model leaves is good if every instance is on it and healthy. Latest is never: it may
     come to mean the very image that fails.
     """
-    if desired.rollout.on_failure is OnFailure.HOLD:
+    if desired.rollout.on_failure is OnFailure.HOLD and desired.rollout.deadline is None:
         return None
+    began = Began.of(observed.at, desired.image)
     if model.image is None or follows_latest(model.image):
-        return Marks(last_good=model.marks.last_good)
+        return Marks(last_good=model.marks.last_good, began=began)
     staying = members(replace(desired, image=model.image), model, observed, instances)
     is_good = bool(staying) and all(not each.is_outdated and each.state is State.BACK for each in staying)
-    return Marks(last_good=model.image if is_good else model.marks.last_good)
+    return Marks(last_good=model.image if is_good else model.marks.last_good, began=began)
 
 
-def given_up(desired: ScaleSet, model: Model, staying: Sequence[Member], overdue: Decision) -> Decision:
-    """`overdue` says that upgraded instances are not back in time: hold, or set the model back."""
+def given_up(
+    desired: ScaleSet, model: Model, observed: Observed, staying: Sequence[Member], failing: Decision
+) -> Decision:
+    """`failing` says why the rollout has failed: hold, or set the model back.
+
+    Once it was over, an instance that falls sick is no reason to doubt the image.
+    """
     good = model.marks.last_good
-    is_over = not any(each.is_outdated for each in staying)
-    if desired.rollout.on_failure is OnFailure.HOLD or is_over or (good and same(good, desired.image)):
-        return overdue
+    if desired.rollout.on_failure is OnFailure.HOLD or (good and same(good, desired.image)):
+        return failing
+    if _is_over(desired, observed, staying):
+        return failing
     if good is None:
         return replace(
-            overdue, message=f"{overdue.message}; no last known good image is marked to go back to"
+            failing, message=f"{failing.message}; no last known good image is marked to go back to"
         )
     return Decision(
         Reason.GIVING_UP,
-        f"{overdue.message}; setting the model back to {short(good)}",
-        step=PatchModel(good, model.etag, Marks(last_good=good, failed=desired.image), model.tags),
+        f"{failing.message}; setting the model back to {short(good)}",
+        step=PatchModel(good, model.etag, replace(model.marks, failed=desired.image), model.tags),
         soon=True,
-        survey=overdue.survey,
+        survey=failing.survey,
     )
+
+
+def _is_over(desired: ScaleSet, observed: Observed, staying: Sequence[Member]) -> bool:
+    """Whether the rollout has ended: by what was seen of it, or else by how long the last batch has been
+    back."""
+    if any(each.is_outdated for each in staying):
+        return False
+    if observed.streak.is_under_way is not None:
+        return not observed.streak.is_under_way
+    latest = max((each.instance.since for each in staying if each.instance.since), default=observed.at)
+    return observed.at - latest >= desired.rollout.bake_time
 
 
 def back_on_model(failed: Image, model: Model, good: Image) -> Decision | None:

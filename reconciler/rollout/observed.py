@@ -1,9 +1,9 @@
 """What was seen of one scale set at one moment, in our words and frozen.
 
 Every fact costs a request and is looked at only when the decision asks for it (`Look`): the scale set, its
-instances, whether Azure runs a rolling upgrade of its own, what the catalogue says of the image, and what
-became of the last operation that was asked for. None always means not looked at, which is not
-the same as empty.
+instances, whether Azure runs a rolling upgrade of its own, what the catalogue says of the image, what
+became of the last operation that was asked for, and what the gates outside of this scale set say. None always
+means not looked at, which is not the same as empty.
 Azure's state words ("Succeeded", "PowerState/running") are kept, folded to lower case.
 """
 
@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 
+from reconciler.rollout.gate import Gate
 from reconciler.rollout.marks import Marks
 from reconciler.rollout.step import Tried
+from reconciler.rollout.streak import Streak
 from reconciler.spec.image import Image
 
 # How long a model that was seen stands for what is. A row of a list may wait for its turn among a thousand:
@@ -137,7 +139,8 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One look at one scale set; `tried` is None where nothing was, or by another process.
+    """One look at one scale set; `tried` is None where nothing was, or by another process. `streak` is what
+    the looks before this one have in common.
 
     `model_at` is when Azure said what `model` says, which may be a while before `at`: in a list.
     """
@@ -149,4 +152,6 @@ class Observed:
     rolling_upgrade: RollingUpgrade | None = None
     availability: Availability | None = None
     operation: Operation | None = None
+    gates: tuple[Gate, ...] | None = None
     tried: Tried | None = None
+    streak: Streak = field(default_factory=Streak)

@@ -1,15 +1,18 @@
-"""How fast a rollout goes: which instances go first, and how long the last ones must have been back.
+"""How fast a rollout goes: which instances go first, how long the last ones must have been back, how many may
+be away or sick at once.
 
 Both are read off the instances as they are, by Azure's own times, so that a restart changes nothing. What
 does no work anyway is cured without either: a gate never bars its own cure.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reconciler.rollout.decision import Decision, Reason
+from reconciler.rollout.decision import Decision
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member
+from reconciler.rollout.reason import Reason
 from reconciler.rollout.survey import Survey
 from reconciler.rollout.wording import ailing, listed
 from reconciler.spec.duration import written
@@ -25,20 +28,42 @@ def soaking(rollout: Rollout, members: Sequence[Member], at: datetime, counts: S
     canary = rollout.canary
     is_canary = canary is not None and _is_all(canary, members)
     length = max(rollout.soak, canary.soak) if canary and is_canary else rollout.soak
-    upgraded = [each.instance for each in members if not each.is_outdated and each.state is State.BACK]
-    since = max(
-        (each.since for each in upgraded if each.since and not _is_newborn(each.since, each.created)),
-        default=None,
-    )
+    since = _last_back(members)
     if since is None or since + length <= at:
         return None
-    young = listed(each.name for each in upgraded if each.since and each.since + length > at)
+    young = _younger(members, at - length)
     return Decision(
         Reason.SOAKING,
         f"{'canary ' if is_canary else ''}{young}: back since {since:%H:%M:%S}; the next batch goes at "
-        f"{since + length:%H:%M:%S} (soak {written(length)}); {counts.up_to_date} of {counts.total} up to "
-        "date",
+        f"{since + length:%H:%M:%S} (soak {written(length)}); {counts.done}",
         until=since + length,
+        survey=counts,
+    )
+
+
+def baking(rollout: Rollout, members: Sequence[Member], at: datetime, counts: Survey) -> Decision | None:
+    """The wait until the last batch of all has been back for long enough, or None."""
+    since = _last_back(members)
+    if since is None or since + rollout.bake_time <= at:
+        return None
+    return Decision(
+        Reason.BAKING,
+        f"{_younger(members, at - rollout.bake_time)}: back since {since:%H:%M:%S}; the rollout is over at "
+        f"{since + rollout.bake_time:%H:%M:%S} (bakeTime {written(rollout.bake_time)}); {counts.done}",
+        until=since + rollout.bake_time,
+        survey=counts,
+    )
+
+
+def sick(rollout: Rollout, members: Sequence[Member], counts: Survey) -> Decision | None:
+    """Why so many are sick that no working one may be taken down, or None."""
+    unhealthy = [each.instance for each in members if each.is_lost]
+    if len(unhealthy) <= rollout.max_unhealthy.of(len(members)):
+        return None
+    return Decision(
+        Reason.TOO_MANY_UNHEALTHY,
+        f"{ailing(unhealthy)}: {len(unhealthy)} of {counts.total} are unhealthy, and "
+        f"spec.rollout.maxUnhealthy is {rollout.max_unhealthy.said(len(members))}; {counts.done}",
         survey=counts,
     )
 
@@ -55,19 +80,30 @@ def room(rollout: Rollout, members: Sequence[Member], counts: Survey) -> int | D
     return Decision(
         Reason.TOO_MANY_UNAVAILABLE,
         f"{ailing(away)}: {len(away)} of {counts.total} are away already, and spec.rollout.maxUnavailable is "
-        f"{rollout.max_unavailable}; {counts.up_to_date} of {counts.total} up to date",
+        f"{rollout.max_unavailable.said(len(members))}; {counts.done}",
         survey=counts,
     )
 
 
-def first(canary: Canary | None, members: Sequence[Member]) -> tuple[list[Member], int] | Decision:
-    """Which of the movable members may go now, and how many of them at most.
+@dataclass(frozen=True, slots=True)
+class Going:
+    """The members that may go next, and how many of them at most. `has_begun`: what goes first is on the
+    image."""
+
+    members: Sequence[Member]
+    most: int
+    has_begun: bool
+
+
+def first(canary: Canary | None, members: Sequence[Member]) -> Going | Decision:
+    """Which of the movable members may go now.
 
     Where a canary is named by ids of which none can go or has gone, there is nothing to prove the image by.
     """
     movable = [each for each in members if each.is_movable]
+    proven = sum(not each.is_outdated for each in members)
     if canary is None:
-        return movable, len(movable)
+        return Going(movable, len(movable), proven > 0)
     if isinstance(canary.instances, tuple):
         named = [each for each in members if each.instance.id in canary.instances]
         going = [each for each in named if each.is_movable]
@@ -77,10 +113,9 @@ def first(canary: Canary | None, members: Sequence[Member]) -> tuple[list[Member
                 f"spec.rollout.canary names the instances {listed(canary.instances)}, of which none is there "
                 "that could be upgraded; name others, or a number of them",
             )
-        return (going, len(going)) if going else (movable, len(movable))
-    proven = sum(not each.is_outdated for each in members)
+        return Going(going, len(going), False) if going else Going(movable, len(movable), True)
     missing = canary.instances.of(len(members)) - proven
-    return movable, missing if missing > 0 else len(movable)
+    return Going(movable, missing if missing > 0 else len(movable), missing <= 0)
 
 
 def _is_all(canary: Canary, members: Sequence[Member]) -> bool:
@@ -89,6 +124,26 @@ def _is_all(canary: Canary, members: Sequence[Member]) -> bool:
     if isinstance(canary.instances, tuple):
         return all(each.instance.id in canary.instances for each in upgraded)
     return len(upgraded) <= canary.instances.of(len(members))
+
+
+def _last_back(members: Sequence[Member]) -> datetime | None:
+    """When the last instance that was upgraded came back, by Azure's own time."""
+    return max((since for each in members if (since := _upgraded_at(each))), default=None)
+
+
+def _younger(members: Sequence[Member], than: datetime) -> str:
+    """The upgraded instances that came back later than that, by name."""
+    return listed(
+        each.instance.name for each in members if (since := _upgraded_at(each)) is not None and since > than
+    )
+
+
+def _upgraded_at(member: Member) -> datetime | None:
+    """When it came back from an upgrade; None where it did not, or was made on the image."""
+    since = member.instance.since
+    if member.is_outdated or member.state is not State.BACK or since is None:
+        return None
+    return None if _is_newborn(since, member.instance.created) else since
 
 
 def _is_newborn(since: datetime, created: datetime | None) -> bool:

@@ -7,8 +7,9 @@ row below, a `Reason`, its standing, a row in the test's table.
 
 from collections.abc import Iterable, Mapping
 
-from reconciler.rollout.decision import Decision, Reason
+from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Availability, Instance, Model, Verdict
+from reconciler.rollout.reason import Reason
 from reconciler.spec.image import Image, is_version_of, order, same, short, version
 
 # "... has reached its limit of 10 models that may be referenced by one or more VMs belonging to the Virtual

@@ -4,26 +4,43 @@ Each refusal stands until a person changes the spec or the scale set; none is wo
 branch here, a `Reason`, a row in the README's table, a row in the test's table.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 
-from reconciler.rollout.decision import Decision, Reason
+from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Model, RollingUpgrade
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.wording import moment
 from reconciler.spec.image import Image
 from reconciler.spec.suspension import Suspension
+
+SUSPENDED = (Reason.SUSPENDED, Reason.SUSPENSION_EXPIRED)
+FROZEN = (Reason.FROZEN, Reason.FREEZE_EXPIRED)
 
 
 def suspended(suspension: Suspension, at: datetime) -> Decision:
     """Who left the scale set alone, why and until when; and that it was forgotten, past that time."""
+    return _left_alone(suspension, at, "suspended", "spec.suspend", SUSPENDED)
+
+
+def frozen(freeze: Suspension, at: datetime) -> Decision:
+    """The same of the whole fleet."""
+    return _left_alone(freeze, at, "the fleet is frozen", "spec.freeze of the Fleet", FROZEN)
+
+
+def _left_alone(
+    suspension: Suspension, at: datetime, what: str, field: str, reasons: tuple[Reason, Reason]
+) -> Decision:
+    in_force, forgotten = reasons
     by = f" by {suspension.by}" if suspension.by else ""
-    said = f"suspended{by}: {suspension.reason}" if suspension.reason else "spec.suspend is true"
+    said = f"{what}{by}: {suspension.reason}" if suspension.reason else f"{field} is true"
     if suspension.until is None:
-        return Decision(Reason.SUSPENDED, f"{said}; nothing is changed until it is false")
-    until = f"{suspension.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        return Decision(in_force, f"{said}; nothing is changed until it is false")
+    until = moment(suspension.until)
     if at < suspension.until:
-        return Decision(Reason.SUSPENDED, f"{said}; until {until}")
+        return Decision(in_force, f"{said}; until {until}")
     return Decision(
-        Reason.SUSPENSION_EXPIRED,
-        f"{said}; that was until {until}, and nothing is changed until somebody removes spec.suspend or "
+        forgotten,
+        f"{said}; that was until {until}, and nothing is changed until somebody removes {field} or "
         "extends it",
     )
 

@@ -10,11 +10,13 @@ from reconciler.rollout.member import Member
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The instances of one domain: all, those up to date, and those not serving just now."""
+    """The instances of one domain: all, those up to date, of these the ones that are back, and all that are
+    not serving just now."""
 
     domain: Domain
     total: int
     up_to_date: int
+    back: int
     away: int
 
 
@@ -42,6 +44,15 @@ class Survey:
         return sum(tally.up_to_date for tally in self.tallies)
 
     @property
+    def done(self) -> str:
+        """How far it is, in words."""
+        return f"{self.up_to_date} of {self.total} up to date"
+
+    @property
+    def back(self) -> int:
+        return sum(tally.back for tally in self.tallies)
+
+    @property
     def away(self) -> int:
         return sum(tally.away for tally in self.tallies)
 
@@ -57,6 +68,7 @@ def survey(members: Iterable[Member], grouping: Grouping) -> Survey:
                 domain=domain,
                 total=len(inside),
                 up_to_date=sum(not member.is_outdated for member in inside),
+                back=sum(not member.is_outdated and member.state is State.BACK for member in inside),
                 away=sum(member.state is not State.BACK for member in inside),
             )
             for domain, inside in sorted(by_domain.items())

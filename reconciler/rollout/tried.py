@@ -7,8 +7,9 @@ What became of the operation is asked only then, when nothing else tells.
 
 from datetime import timedelta
 
-from reconciler.rollout.decision import Decision, Look, Reason
+from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.observed import Instance, Observed
+from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Step, Tried, Upgrade
 from reconciler.rollout.survey import Survey
 from reconciler.rollout.wording import ailing, listed

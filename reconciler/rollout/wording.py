@@ -1,6 +1,7 @@
-"""Lists of instances and domains for one line of text, however large the scale set."""
+"""Lists of instances and domains for one line of text, however large the scale set; and moments."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from reconciler.rollout.health import ailment
 from reconciler.rollout.observed import Instance
@@ -20,3 +21,11 @@ def listed(names: Iterable[str], most: int = 4) -> str:
 def ailing(instances: Iterable[Instance]) -> str:
     """Each by name, with what is wrong with it."""
     return listed(f"{each.name} ({ailment(each)})" for each in instances)
+
+
+def moment(at: datetime) -> str:
+    """
+    >>> moment(datetime(2026, 1, 31, 18, 0, tzinfo=UTC))
+    '2026-01-31 18:00 UTC'
+    """
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -18,6 +18,14 @@ class Count:
         """How many instances of `total` this is: always the count itself."""
         return self.instances
 
+    def within(self, total: int) -> int:  # noqa: ARG002 - the same question as Percent.within
+        """How many of `total` may be lost: always the count itself."""
+        return self.instances
+
+    def said(self, total: int) -> str:  # noqa: ARG002 - the same question as Percent.said
+        """The amount, for a message."""
+        return str(self)
+
     def __str__(self) -> str:
         return str(self.instances)
 
@@ -38,6 +46,22 @@ class Percent:
         (20, 4, 1)
         """
         return max(1, math.ceil(total * self.percent / 100))
+
+    def within(self, total: int) -> int:
+        """How many of `total` may be lost, rounded down: a tolerance must never admit a canary that is bad.
+
+        >>> [Percent(20).within(total) for total in (1, 4, 5, 10)]
+        [0, 0, 1, 2]
+        """
+        return total * self.percent // 100
+
+    def said(self, total: int) -> str:
+        """The amount and what it comes to, for a message.
+
+        >>> Percent(20).said(3)
+        '20% (1 of 3)'
+        """
+        return f"{self} ({self.of(total)} of {total})"
 
     def __str__(self) -> str:
         return f"{self.percent}%"

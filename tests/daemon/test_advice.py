@@ -5,7 +5,7 @@ from pathlib import Path
 from reconciler.azure.failure import Conflict, Refused, Throttled, Unreachable
 from reconciler.daemon.advice import ADVICE, table
 from reconciler.daemon.outcome import FAILED
-from reconciler.rollout.decision import Reason
+from reconciler.rollout.reason import Reason
 
 DOCS = Path(__file__).parents[2] / "docs" / "reasons.md"
 

@@ -9,8 +9,8 @@ import pytest
 from reconciler.daemon.attention import due
 from reconciler.daemon.board import Entry
 from reconciler.daemon.outcome import Outcome, Standing
-from reconciler.rollout.decision import Reason
 from reconciler.rollout.observed import Model
+from reconciler.rollout.reason import Reason
 from reconciler.spec.problem import Place
 from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.suspension import Suspension

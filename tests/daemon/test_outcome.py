@@ -7,15 +7,16 @@ import pytest
 from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled, Unreachable
 from reconciler.daemon.outcome import Standing, bug, decided, failed, rest_after
 from reconciler.daemon.settings import Settings
-from reconciler.rollout.decision import Decision, Reason
-from tests.build import NOW
+from reconciler.rollout.decision import Decision
+from reconciler.rollout.reason import Reason
+from tests.build import NOW, spec
 
 FOLLOW_UP = timedelta(seconds=15)
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_has_its_standing(reason: Reason) -> None:
-    outcome = decided("web", "a1", NOW, Decision(reason, "why", soon=True), FOLLOW_UP)
+    outcome = decided(spec(), "a1", NOW, Decision(reason, "why", soon=True), FOLLOW_UP)
     assert outcome.line == f"{reason}: why"
     assert not outcome.is_error
     assert (outcome.standing is Standing.READY) is (reason is Reason.UP_TO_DATE)
@@ -30,6 +31,14 @@ def test_what_is_moving_is_never_called_settled() -> None:
         Reason.IMAGE_REPLICATING,
         Reason.SOAKING,
         Reason.GIVING_UP,
+        Reason.CONFIRMING_HEALTH,
+        Reason.BAKING,
+    }
+    waiting = {
+        Reason.OUTSIDE_WINDOW,
+        Reason.AWAITING_APPROVAL,
+        Reason.DEPENDENCY_NOT_READY,
+        Reason.AWAITING_TURN,
     }
     held = {
         Reason.HEALTH_CHECK_FAILED,
@@ -37,13 +46,17 @@ def test_what_is_moving_is_never_called_settled() -> None:
         Reason.NO_EFFECT,
         Reason.OPERATION_FAILED,
         Reason.TOO_MANY_UNAVAILABLE,
+        Reason.TOO_MANY_UNHEALTHY,
+        Reason.PROGRESS_DEADLINE_EXCEEDED,
+        Reason.DEADLINE_EXCEEDED,
+        Reason.CHECK_FAILED,
         Reason.CATALOGUE_UNREADABLE,
         Reason.PARTIAL_READ,
     }
     unsettled = {
-        r for r in Reason if not decided("web", "", NOW, Decision(r, ""), FOLLOW_UP).standing.settled
+        r for r in Reason if not decided(spec(), "", NOW, Decision(r, ""), FOLLOW_UP).standing.settled
     }
-    assert unsettled == moving | held
+    assert unsettled == moving | waiting | held
 
 
 SETTINGS = Settings(sweep=timedelta(minutes=1), follow_up=FOLLOW_UP)

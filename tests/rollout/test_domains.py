@@ -79,7 +79,7 @@ ONE_LATE = [instance(0), instance(1, update_domain=None, provisioning="creating"
     ],
 )
 def test_the_domain_of_each_instance(by: By, instances: Any, domains: list[str]) -> None:
-    domain_of = grouping(by, instances)
+    domain_of = grouping(by, (), instances)
     assert [str(domain_of(each)) for each in instances] == domains
 
 
@@ -95,7 +95,7 @@ def test_the_domain_of_each_instance(by: By, instances: Any, domains: list[str])
 )
 def test_an_ordering_that_azure_does_not_report_is_an_error(by: By, instances: Any) -> None:
     with pytest.raises(DomainsUnknown, match=f"spec.rollout.by is {by}"):
-        grouping(by, instances)
+        grouping(by, (), instances)
 
 
 def test_domains_are_ordered_by_zone_then_placement_group_then_number() -> None:
@@ -105,5 +105,5 @@ def test_domains_are_ordered_by_zone_then_placement_group_then_number() -> None:
         instance(12, zone="1", placement_group="a", update_domain=12),
         instance(2, zone="1", placement_group="a"),
     ]
-    domain_of = grouping(By.AUTO, instances)
+    domain_of = grouping(By.AUTO, (), instances)
     assert [each.id for each in sorted(instances, key=domain_of)] == ["2", "12", "1", "0"]

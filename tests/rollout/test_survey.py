@@ -6,18 +6,19 @@ from reconciler.rollout.survey import Tally, survey
 from reconciler.spec.scale_set import By
 from tests.build import fleet, instance, model, observed, outdated, spec
 
-GROUPING = grouping(By.AUTO, fleet())
+GROUPING = grouping(By.AUTO, (), fleet())
 
 
 def test_a_survey_counts_each_domain_in_rollout_order() -> None:
     instances = fleet(instance(0), instance(5, health="unhealthy"), outdated(1, power="deallocated"))
     counts = survey(members(spec(), model(), observed(), instances), GROUPING)
     assert counts.tallies[:3] == (
-        Tally(Domain("", "", 0, "update domain"), total=2, up_to_date=2, away=1),
-        Tally(Domain("", "", 1, "update domain"), total=2, up_to_date=0, away=1),
-        Tally(Domain("", "", 2, "update domain"), total=2, up_to_date=0, away=0),
+        Tally(Domain("", "", 0, "update domain"), total=2, up_to_date=2, back=1, away=1),
+        Tally(Domain("", "", 1, "update domain"), total=2, up_to_date=0, back=0, away=1),
+        Tally(Domain("", "", 2, "update domain"), total=2, up_to_date=0, back=0, away=0),
     )
-    assert (counts.total, counts.up_to_date, counts.away) == (10, 2, 2)
+    assert (counts.total, counts.up_to_date, counts.back, counts.away) == (10, 2, 1, 2)
+    assert counts.done == "2 of 10 up to date"
 
 
 def test_domains_come_in_rollout_order_whatever_the_order_of_the_instances() -> None:

@@ -44,7 +44,7 @@ def rolling() -> Board:
     board = Board(Sweep(NOW, COMMIT, "Move web", ()))
     board.declare((spec("web"), spec("api")), COMMIT)
     first, second = (Domain("", "", number, "update domain") for number in (0, 1))
-    survey = Survey((Tally(first, 2, 2, 0), Tally(second, 2, 0, 1)))
+    survey = Survey((Tally(first, 2, 2, 2, 0), Tally(second, 2, 0, 0, 1)))
     step = Upgrade(("1",), NEW)
     outcome = Outcome("web", COMMIT, NOW, "Upgrading", "update domain 1", Standing.RECONCILING, step)
     board.update(spec("web").target.key, outcome=outcome, survey=survey)

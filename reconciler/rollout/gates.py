@@ -1,0 +1,99 @@
+"""May it? What is asked before working instances are taken down, or the model is set for those to come.
+
+Windows and approval are known here; what other scale sets and the world say (a cap, a dependency, a check)
+comes from outside as `Gate` values, asked for with `Look.GATES` once those here are open, because it may
+cost something. What is sick anyway passes no gate: a gate never bars its own cure.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from reconciler.rollout.decision import Decision, Look
+from reconciler.rollout.gate import Gate
+from reconciler.rollout.member import Member
+from reconciler.rollout.observed import Model, Observed
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.survey import Survey
+from reconciler.rollout.wording import moment
+from reconciler.spec.image import same, short
+from reconciler.spec.scale_set import Approval, ScaleSet
+from reconciler.spec.window import opening
+
+
+def barred(
+    desired: ScaleSet, model: Model, observed: Observed, *, has_begun: bool, doing: str, counts: Survey | None
+) -> Decision | Look | None:
+    """Why what `doing` says may not be done now, or None; or that the gates outside are to be asked.
+
+    `has_begun`: the first instances are on the image and back.
+    """
+    here = _here(desired, model, observed.at, has_begun=has_begun)
+    if any(gate.closed for gate in here):
+        return _closed(here, doing, counts)
+    if observed.gates is None:
+        return Look.GATES
+    return _closed((*here, *observed.gates), doing, counts)
+
+
+def barred_by_window(desired: ScaleSet, at: datetime, doing: str, counts: Survey) -> Decision | None:
+    """The same of a rollout that goes back to the last good image: it waits for its window and for nothing
+    else."""
+    return _closed(_windows(desired, at), doing, counts)
+
+
+def is_cure(model: Model, staying: Sequence[Member]) -> bool:
+    """Whether setting the model mends a rollout that went wrong, and so waits for no gate.
+
+    That is so while instances are sick that run the image which is being left, or which was given up, and
+    others do not. `staying` as seen towards the desired image.
+    """
+    sick = [each.instance.image for each in staying if each.is_lost and each.instance.image]
+    if model.marks.failed and any(same(image, model.marks.failed) for image in sick):
+        return True
+    leaving = model.image
+    if leaving is None or not any(same(image, leaving) for image in sick):
+        return False
+    running = [each.instance.image for each in staying if each.instance.image]
+    return any(not same(image, leaving) for image in running)
+
+
+def _here(desired: ScaleSet, model: Model, at: datetime, *, has_begun: bool) -> tuple[Gate, ...]:
+    return (*_windows(desired, at), *_approval(desired, model, has_begun=has_begun))
+
+
+def _windows(desired: ScaleSet, at: datetime) -> tuple[Gate, ...]:
+    windows = (*desired.fleet.windows, *desired.rollout.windows)
+    if not windows:
+        return ()
+    found = opening(windows, at)
+    by = f" ({found.window})" if found.window else ""
+    if found.is_open:
+        return (Gate("windows", f"open until {moment(found.until)}{by}" if found.until else f"open{by}"),)
+    onward = f"the next one opens at {moment(found.until)}" if found.until else "none opens within a year"
+    return (Gate("windows", f"no window is open{by}; {onward}", Reason.OUTSIDE_WINDOW, found.until),)
+
+
+def _approval(desired: ScaleSet, model: Model, *, has_begun: bool) -> tuple[Gate, ...]:
+    asked = desired.rollout.approval
+    if asked is None:
+        return ()
+    image = short(desired.image)
+    if model.marks.is_approved(desired.image):
+        return (Gate("approval", f"{image} is approved"),)
+    if asked is Approval.CANARY and not has_begun:
+        return (Gate("approval", f"{image} is to be approved once its canary is back"),)
+    mend = f"run `reconciler approve {desired.name}`"
+    return (Gate("approval", f"{image} is not approved yet; {mend}", Reason.AWAITING_APPROVAL),)
+
+
+def _closed(gates: tuple[Gate, ...], doing: str, counts: Survey | None) -> Decision | None:
+    for gate in gates:
+        if gate.closed:
+            return Decision(
+                gate.closed,
+                f"{gate.evidence}; until then not {doing}",
+                until=gate.until,
+                survey=counts,
+                gates=gates,
+            )
+    return None

@@ -1,0 +1,45 @@
+"""What one process remembers of its looks at a scale set: how many in a row found it well, how long it waits.
+
+Nothing here is needed in order to act. A new process begins with an empty streak: it then waits for as many
+healthy looks once more, and gives a batch its whole time anew; what it starts is the same.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from reconciler.rollout.reason import Reason
+
+_WAITING = frozenset(
+    {Reason.WAITING_FOR_INSTANCES, Reason.HEALTH_CHECK_FAILED, Reason.PROGRESS_DEADLINE_EXCEEDED}
+)
+_STARTED = frozenset({Reason.MODEL_DRIFT, Reason.UPGRADING, Reason.GIVING_UP})
+_OVER = frozenset({Reason.UP_TO_DATE, Reason.INSTANCES_LEFT_OUT, Reason.ROLLOUT_FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """`passes` counts the looks in a row that found every upgraded instance back.
+
+    `waiting_since` is when it began to wait for instances, or when one more of them than ever was `back`,
+    None while it does not wait. `is_under_way` says whether a rollout was seen to begin and not to end;
+    None where neither was seen.
+    """
+
+    passes: int = 0
+    waiting_since: datetime | None = None
+    back: int = 0
+    is_under_way: bool | None = None
+
+
+def following(before: Streak, reason: Reason, back: int | None, at: datetime) -> Streak:
+    """The streak after a look at `at` that gave this reason; `back` as in Survey, None where none was
+    taken."""
+    if reason in _STARTED:
+        return Streak(is_under_way=True)
+    if back is None:
+        return before
+    if reason in _WAITING:
+        if before.waiting_since is None or back > before.back:
+            return Streak(0, at, back, before.is_under_way)
+        return replace(before, passes=0)
+    return Streak(before.passes + 1, is_under_way=False if reason in _OVER else before.is_under_way)

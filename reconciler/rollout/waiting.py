@@ -1,0 +1,99 @@
+"""Waiting for the instances of a batch: which of them, how long, and when the rollout has failed at it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from reconciler.rollout.decision import Decision
+from reconciler.rollout.domains import Domain, Grouping
+from reconciler.rollout.health import State
+from reconciler.rollout.member import Member, is_overdue
+from reconciler.rollout.observed import Instance, Model, Observed
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.survey import Survey
+from reconciler.rollout.wording import ailing, listed, moment
+from reconciler.spec.duration import written
+from reconciler.spec.image import short
+from reconciler.spec.scale_set import ScaleSet
+
+# What becomes of a rollout with one of these is for `rollout.onFailure` to say.
+FAILED = frozenset({Reason.HEALTH_CHECK_FAILED, Reason.PROGRESS_DEADLINE_EXCEEDED, Reason.DEADLINE_EXCEEDED})
+
+
+def awaited(desired: ScaleSet, staying: Sequence[Member], at: datetime, *, is_last: bool) -> list[Instance]:
+    """The instances that a rollout waits for before it goes on: none that `maxUnhealthyUpgraded` gives up
+    for lost.
+
+    Judged by those upgraded so far, so that a share never gives the canary up. Where nothing is left to go on
+    to (`is_last`), all are waited for.
+    """
+    waited_for = [each for each in staying if each.is_awaited]
+    lost = [each for each in waited_for if not each.is_outdated and is_overdue(each.instance, desired, at)]
+    upgraded = sum(not each.is_outdated for each in staying)
+    is_tolerated = not is_last and len(lost) <= desired.rollout.max_unhealthy_upgraded.within(upgraded)
+    given_up = lost if is_tolerated else []
+    return [each.instance for each in waited_for if each not in given_up]
+
+
+def waiting(
+    instances: Sequence[Instance], domain_of: Grouping, desired: ScaleSet, observed: Observed, counts: Survey
+) -> Decision:
+    """What is said while these are waited for, and of those that took too long."""
+    domains = _named(sorted({domain_of(each) for each in instances}))
+    holds = "" if counts.up_to_date == counts.total else "; no other instance is touched until then"
+    if overdue := [each for each in instances if is_overdue(each, desired, observed.at)]:
+        stopped = any(each.power == "stopped" for each in overdue)
+        mend = " (start, deallocate or protect what is stopped)" if stopped else ""
+        return Decision(
+            Reason.HEALTH_CHECK_FAILED,
+            f"{domains}: {ailing(overdue)}, not healthy within {written(desired.health.timeout)} of the last "
+            f"change{mend}{holds}",
+            survey=counts,
+        )
+    since, patience = observed.streak.waiting_since, desired.rollout.progress_deadline
+    if since is not None and observed.at - since > patience:
+        return Decision(
+            Reason.PROGRESS_DEADLINE_EXCEEDED,
+            f"{domains}: waiting for {ailing(instances)}, and no further instance has come back within "
+            f"{written(patience)} (spec.rollout.progressDeadline){holds}",
+            survey=counts,
+        )
+    return Decision(
+        Reason.WAITING_FOR_INSTANCES,
+        f"{domains}: waiting for {ailing(instances)}; {counts.done}",
+        soon=True,
+        survey=counts,
+    )
+
+
+def overrun(desired: ScaleSet, model: Model, at: datetime, counts: Survey) -> Decision | None:
+    """The rollout as a whole has taken too long, by the moment that is marked on the scale set."""
+    began, deadline = model.marks.began_at(desired.image), desired.rollout.deadline
+    if began is None or deadline is None or at - began <= deadline:
+        return None
+    return Decision(
+        Reason.DEADLINE_EXCEEDED,
+        f"the rollout to {short(desired.image)} began at {moment(began)} and is not done within "
+        f"{written(deadline)} (spec.rollout.deadline); {counts.done}; extend it, or name another image",
+        survey=counts,
+    )
+
+
+def confirming(
+    desired: ScaleSet, staying: Sequence[Member], observed: Observed, counts: Survey
+) -> Decision | None:
+    """The looks that are still to find every upgraded instance healthy, or None."""
+    seen = observed.streak.passes + 1
+    upgraded = [each for each in staying if not each.is_outdated and each.state is State.BACK]
+    if seen >= desired.health.passes or not upgraded:
+        return None
+    return Decision(
+        Reason.CONFIRMING_HEALTH,
+        f"every upgraded instance is healthy, seen {seen} of {desired.health.passes} times in a row "
+        f"(spec.health.passes); {counts.done}",
+        soon=True,
+        survey=counts,
+    )
+
+
+def _named(domains: Sequence[Domain]) -> str:
+    return listed(str(domain) for domain in domains)

@@ -1,4 +1,4 @@
-"""Amounts of instances: a count, or a percentage of the scale set, as Azure and Kubernetes write them."""
+"""Amounts of a whole: a count, or a percentage, as Azure and Kubernetes write them."""
 
 import math
 import re
@@ -10,21 +10,37 @@ from reconciler.spec.wording import quoted
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """So many instances, at least one."""
+    """So many; `instances`, or scale sets where the whole is the fleet."""
 
     instances: int
 
     def of(self, total: int) -> int:  # noqa: ARG002 - the same question as Percent.of
-        """How many instances of `total` this is: always the count itself."""
+        """How many of `total` this is: always the count itself.
+
+        >>> [Count(2).of(total) for total in (1, 2, 3, 10, 100)]
+        [2, 2, 2, 2, 2]
+        """
         return self.instances
 
     def within(self, total: int) -> int:  # noqa: ARG002 - the same question as Percent.within
-        """How many of `total` may be lost: always the count itself."""
+        """How many of `total` may be borne: always the count itself.
+
+        >>> Count(0).within(100), Count(2).within(100)
+        (0, 2)
+        """
         return self.instances
 
     def said(self, total: int) -> str:  # noqa: ARG002 - the same question as Percent.said
-        """The amount, for a message."""
-        return str(self)
+        """For messages: what it comes to.
+
+        >>> Count(5).said(3)
+        '5'
+        """
+        return str(self.instances)
+
+    def said_within(self, total: int) -> str:
+        """For messages, where it is something to be borne."""
+        return self.said(total)
 
     def __str__(self) -> str:
         return str(self.instances)
@@ -32,36 +48,52 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Percent:
-    """A share of the scale set, 1 to 100."""
+    """A share of the whole, 0 to 100."""
 
     percent: int
 
     def of(self, total: int) -> int:
-        """How many instances of `total` this is, rounded up and never less than one.
+        """How many of `total` this is, rounded up and never less than one.
 
         Rounded up because instances are spread over five update domains: no domain of an evenly filled set
         is larger than a fifth of it rounded up, so the default 20% always fits one whole domain.
 
-        >>> Percent(20).of(100), Percent(20).of(18), Percent(20).of(2)
-        (20, 4, 1)
+        >>> [Percent(20).of(total) for total in (1, 2, 3, 10, 18, 100)]
+        [1, 1, 1, 2, 4, 20]
+        >>> [Percent(50).of(total) for total in (1, 2, 3, 10, 100)]
+        [1, 1, 2, 5, 50]
         """
         return max(1, math.ceil(total * self.percent / 100))
 
     def within(self, total: int) -> int:
-        """How many of `total` may be lost, rounded down: a tolerance must never admit a canary that is bad.
+        """How many of `total` may be borne, rounded down: never one more than it says.
 
-        >>> [Percent(20).within(total) for total in (1, 4, 5, 10)]
-        [0, 0, 1, 2]
+        So a single canary that is lost is always too many, unless all may be.
+
+        >>> [Percent(20).within(total) for total in (1, 2, 3, 10, 18, 100)]
+        [0, 0, 0, 2, 3, 20]
+        >>> [Percent(50).within(total) for total in (1, 2, 3, 10, 100)]
+        [0, 1, 1, 5, 50]
+        >>> Percent(0).within(100), Percent(100).within(1)
+        (0, 1)
         """
         return total * self.percent // 100
 
     def said(self, total: int) -> str:
-        """The amount and what it comes to, for a message.
+        """For messages: what it is, and what it comes to.
 
-        >>> Percent(20).said(3)
-        '20% (1 of 3)'
+        >>> Percent(20).said(3), Percent(20).said(10)
+        ('20% (1 of 3)', '20% (2 of 10)')
         """
         return f"{self} ({self.of(total)} of {total})"
+
+    def said_within(self, total: int) -> str:
+        """For messages, where it is something to be borne.
+
+        >>> Percent(20).said_within(3), Percent(20).said_within(10)
+        ('20% (0 of 3)', '20% (2 of 10)')
+        """
+        return f"{self} ({self.within(total)} of {total})"
 
     def __str__(self) -> str:
         return f"{self.percent}%"

@@ -10,15 +10,17 @@ from typing import Any
 
 from reconciler.spec import conversion
 from reconciler.spec.amount import Amount, Count
+from reconciler.spec.check import Check, HttpCheck
 from reconciler.spec.document import Document
 from reconciler.spec.duration import written
-from reconciler.spec.field import Field
+from reconciler.spec.field import EACH, Field
 from reconciler.spec.image import Image, PlatformImage, VhdImage
 from reconciler.spec.problem import Place
 from reconciler.spec.scalar import atom
-from reconciler.spec.scale_set import Canary, ScaleSet, Target
+from reconciler.spec.scale_set import Canary, Health, Rollout, ScaleSet, Target
 from reconciler.spec.shape import API_VERSION, fields
 from reconciler.spec.suspension import Suspension
+from reconciler.spec.window import Window
 
 _EDITORS = "# yaml-language-server: $schema=../schemas/scale-set.schema.json"
 _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./()%-]*(?:://[A-Za-z0-9_./()%-]+)?")
@@ -31,14 +33,13 @@ def plain(name: str, target: Target, image: Image, place: Place) -> ScaleSet:
 
 
 def text(scale_set: ScaleSet) -> str:
-    """The file that declares `scale_set`."""
+    """The file that declares `scale_set`, without what its fleet says: that is a document of its own."""
     lines = list(_lines(_without_defaults(_document(scale_set), ())))
     return "\n".join((_EDITORS, *lines, ""))
 
 
 def _document(scale_set: ScaleSet) -> dict[str, Any]:
-    """Every field, in the order of the examples."""
-    rollout = scale_set.rollout
+    """Every field, in the order of the schema."""
     return {
         "apiVersion": API_VERSION,
         "kind": "ScaleSet",
@@ -46,16 +47,10 @@ def _document(scale_set: ScaleSet) -> dict[str, Any]:
         "spec": {
             "target": _target(scale_set.target),
             "image": {scale_set.image.kind: _image(scale_set.image)},
-            "rollout": {
-                "by": str(rollout.by),
-                **({"canary": _canary(rollout.canary)} if rollout.canary else {}),
-                "maxBatch": _amount(rollout.max_batch),
-                "maxUnavailable": _amount(rollout.max_unavailable),
-                "soak": written(rollout.soak),
-                "converge": str(rollout.converge),
-                "onFailure": str(rollout.on_failure),
-            },
-            "health": {"timeout": written(scale_set.health.timeout)},
+            "rollout": _rollout(scale_set.rollout),
+            "health": _health(scale_set.health),
+            "dependsOn": list(scale_set.depends_on),
+            "wave": scale_set.wave,
             "interval": written(scale_set.interval),
             "suspend": _suspension(scale_set.suspend),
         },
@@ -92,6 +87,46 @@ def _image(image: Image) -> dict[str, str]:
             return {"id": image.id}
 
 
+def _rollout(rollout: Rollout) -> dict[str, Any]:
+    return {
+        "by": str(rollout.by),
+        "order": list(rollout.order),
+        **({"canary": _canary(rollout.canary)} if rollout.canary else {}),
+        "maxBatch": _amount(rollout.max_batch),
+        "maxUnavailable": _amount(rollout.max_unavailable),
+        "maxUnhealthy": _amount(rollout.max_unhealthy),
+        "maxUnhealthyUpgraded": _amount(rollout.max_unhealthy_upgraded),
+        "soak": written(rollout.soak),
+        "bakeTime": written(rollout.bake_time),
+        "converge": str(rollout.converge),
+        "onFailure": str(rollout.on_failure),
+        "progressDeadline": written(rollout.progress_deadline),
+        **({"deadline": written(rollout.deadline)} if rollout.deadline else {}),
+        **({"approval": str(rollout.approval)} if rollout.approval else {}),
+        "windows": [_window(each) for each in rollout.windows],
+        "checks": [_check(each) for each in rollout.checks],
+    }
+
+
+def _health(health: Health) -> dict[str, Any]:
+    return {"timeout": written(health.timeout), "passes": health.passes}
+
+
+def _window(window: Window) -> dict[str, str]:
+    return {
+        "kind": str(window.kind),
+        "schedule": window.schedule,
+        "duration": written(window.duration),
+        "timeZone": window.zone,
+    }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    if isinstance(check, HttpCheck):
+        return {"name": check.name, "http": {"url": check.url, "status": check.status}}
+    return {"name": check.name, "prometheus": {"server": check.server, "query": check.query}}
+
+
 def _canary(canary: Canary) -> dict[str, Any]:
     which = canary.instances
     return {
@@ -104,12 +139,16 @@ def _amount(amount: Amount) -> int | str:
     return amount.instances if isinstance(amount, Count) else str(amount)
 
 
-def _without_defaults(value: dict[str, Any], at: Field) -> dict[str, Any]:
+def _without_defaults(value: Any, at: Field) -> Any:
+    if isinstance(value, list):
+        return [_without_defaults(item, (*at, EACH)) for item in value]
+    if not isinstance(value, dict):
+        return value
     known = fields("ScaleSet")
     kept: dict[str, Any] = {}
     for name, below in value.items():
         field = (*at, name)
-        bare = _without_defaults(below, field) if isinstance(below, dict) else below
+        bare = _without_defaults(below, field)
         schema = known.get(field, {})
         if "default" not in schema or bare != schema["default"]:
             kept[name] = bare
@@ -121,6 +160,12 @@ def _lines(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
         if isinstance(below, dict):
             yield f"{indent}{_scalar(name)}:"
             yield from _lines(below, f"{indent}  ")
+        elif isinstance(below, list) and isinstance(below[0], dict):
+            yield f"{indent}{_scalar(name)}:"
+            for item in below:
+                first, *rest = _lines(item, f"{indent}    ")
+                yield f"{indent}  - {first.lstrip()}"
+                yield from rest
         elif isinstance(below, list):
             yield f"{indent}{_scalar(name)}: [{', '.join(map(_scalar, below))}]"
         else:

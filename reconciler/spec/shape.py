@@ -11,7 +11,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from reconciler.spec.field import Field
+from reconciler.spec.field import EACH, Field
 
 Schema = dict[str, Any]
 
@@ -43,7 +43,10 @@ def validator(kind: str) -> Draft202012Validator:
 
 @functools.cache
 def fields(kind: str) -> dict[Field, Schema]:
-    """Every field that a document of this kind can have, in the schema's order, with its own schema."""
+    """Every field that a document of this kind can have, in the schema's order, with its own schema.
+
+    What the items of a list have stands at index `EACH`.
+    """
     return dict(_fields(schema()["$defs"][kind], ()))
 
 
@@ -57,6 +60,10 @@ def _fields(part: Schema, at: Field) -> Iterator[tuple[Field, Schema]]:
         resolved = _resolved(inner)
         yield (*at, name), resolved
         yield from _fields(resolved, (*at, name))
+    if "items" in part:
+        resolved = _resolved(part["items"])
+        yield (*at, EACH), resolved
+        yield from _fields(resolved, (*at, EACH))
 
 
 def _filled(part: Schema, value: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.spec.amount import Count, Percent
+from reconciler.spec.check import HttpCheck, PrometheusCheck
 from reconciler.spec.declaration import plain, text
 from reconciler.spec.declared import declare
 from reconciler.spec.files import File
@@ -25,6 +26,7 @@ from reconciler.spec.image import (
 )
 from reconciler.spec.problem import Place
 from reconciler.spec.scale_set import (
+    Approval,
     By,
     Canary,
     Converge,
@@ -32,13 +34,15 @@ from reconciler.spec.scale_set import (
     OnFailure,
     Rollout,
     ScaleSet,
-    Suspension,
     Target,
 )
-from tests.build import SUBSCRIPTION
+from reconciler.spec.suspension import Suspension
+from reconciler.spec.window import Kind, Window
+from tests.build import FIX, FLEET, SUBSCRIPTION, rollout, spec
 
 FILE = "specs/web.yaml"
 WEB = Target(SUBSCRIPTION, "shop", "web")
+OTHERS = ("db", "cache")  # that it may depend on
 PLATFORM = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202601140")
 IMAGES = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute"
 
@@ -65,12 +69,82 @@ IMAGE: st.SearchStrategy[Image] = st.one_of(
     st.builds("{}/images/{}".format, st.just(IMAGES), PART).map(ManagedImage),
     st.builds("https://{}.blob.core.windows.net/{}/b.vhd".format, st.just("shop"), PART).map(VhdImage),
 )
-WHOLE = st.timedeltas(timedelta(minutes=1), timedelta(hours=24)).map(
-    lambda length: timedelta(seconds=int(length.total_seconds()))
+
+
+def lengths(least: timedelta, most: timedelta) -> st.SearchStrategy[timedelta]:
+    seconds = st.integers(int(least.total_seconds()), int(most.total_seconds()))
+    return seconds.map(lambda each: timedelta(seconds=each))
+
+
+HOUR = timedelta(hours=1)
+WHOLE = lengths(timedelta(minutes=1), 24 * HOUR)
+AMOUNT = st.one_of(st.builds(Count, st.integers(1, 999)), st.builds(Percent, st.integers(1, 100)))
+TOLERANCE = st.one_of(st.builds(Count, st.integers(0, 999)), st.builds(Percent, st.integers(0, 100)))
+ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"])
+# What is allowed comes every week at least, what is denied once a year: so there is always an opening.
+ALLOW = st.builds(
+    Window,
+    st.just(Kind.ALLOW),
+    st.sampled_from(["0 2 * * 6", "*/5 * * * *", "30 1 * * mon-fri", "0,30 22-23 * * 0", "15 4 * * 1#1"]),
+    lengths(timedelta(minutes=1), 168 * HOUR),
+    ZONES,
+)
+DENY = st.builds(
+    Window,
+    st.just(Kind.DENY),
+    st.sampled_from(["0 0 24 12 *", "0 18 31 DEC *", "0 9 l 11 *"]),
+    lengths(timedelta(minutes=1), 24 * HOUR),
+    ZONES,
+)
+DOMAIN = {
+    By.AUTO: ["zone 2", "update domain 3", "zone az_1", "fault domain 0", "zone 2, update domain 3"],
+    By.UPDATE_DOMAIN: ["update domain 4", "zone 1, update domain 0", "zone 1"],
+    By.ZONE: ["zone 1", "zone 2", "zone az_3"],
+    By.FAULT_DOMAIN: ["fault domain 1", "zone 3, fault domain 2", "zone 3"],
+}
+NAME = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True)
+PRINTABLE = st.characters(exclude_categories=("C", "Z"), include_characters=" ")
+LINE = st.text(PRINTABLE, min_size=1, max_size=200).filter(lambda text: bool(text.strip()))
+CHECK = st.one_of(
+    st.builds(
+        HttpCheck,
+        NAME,
+        st.builds(
+            "http{}://{}/{}".format, st.sampled_from(["", "s"]), WORD, st.sampled_from(["", "a?b=c", "é"])
+        ),
+        st.integers(100, 599),
+    ),
+    st.builds(
+        PrometheusCheck, NAME, st.sampled_from(["http://prometheus:9090", "https://p.example.com/x"]), LINE
+    ),
+)
+ROLLOUT = st.sampled_from(By).flatmap(
+    lambda by: st.builds(
+        Rollout,
+        by=st.just(by),
+        order=st.lists(st.sampled_from(DOMAIN[by]), unique=True, max_size=3).map(tuple)
+        if by in DOMAIN
+        else st.just(()),
+        canary=st.none()
+        | st.builds(Canary, AMOUNT | st.lists(WORD, min_size=1, max_size=3).map(tuple), WHOLE),
+        max_batch=AMOUNT,
+        max_unavailable=AMOUNT,
+        max_unhealthy=AMOUNT,
+        max_unhealthy_upgraded=TOLERANCE,
+        soak=lengths(timedelta(), 24 * HOUR),
+        bake_time=lengths(timedelta(), 24 * HOUR),
+        converge=st.sampled_from(Converge),
+        on_failure=st.sampled_from(OnFailure),
+        progress_deadline=WHOLE,
+        deadline=st.none() | lengths(timedelta(minutes=1), 720 * HOUR),
+        approval=st.none() | st.sampled_from(Approval),
+        windows=st.lists(ALLOW | DENY, max_size=3).map(tuple),
+        checks=st.lists(CHECK, max_size=3, unique_by=lambda check: check.name).map(tuple),
+    )
 )
 SCALE_SET = st.builds(
     ScaleSet,
-    name=st.from_regex(r"[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True),
+    name=NAME.filter(lambda name: name not in OTHERS),
     labels=st.dictionaries(
         st.one_of(ODD.filter(str.isalnum), WORD), st.one_of(WORD, st.just("")), max_size=3
     ),
@@ -78,50 +152,39 @@ SCALE_SET = st.builds(
         Target, st.just(SUBSCRIPTION), st.one_of(ODD, GROUP), st.one_of(ODD.filter(str.isalnum), WORD)
     ),
     image=IMAGE,
-    rollout=st.builds(
-        Rollout,
-        st.sampled_from(By),
-        st.one_of(st.builds(Count, st.integers(1, 999)), st.builds(Percent, st.integers(1, 100))),
-        st.sampled_from(Converge),
-        st.one_of(
-            st.none(),
-            st.builds(
-                Canary,
-                st.one_of(
-                    st.builds(Count, st.integers(1, 999)),
-                    st.builds(Percent, st.integers(1, 100)),
-                    st.lists(WORD, min_size=1, max_size=3).map(tuple),
-                ),
-                WHOLE,
-            ),
-        ),
-        WHOLE,
-        st.sampled_from(OnFailure),
-        st.one_of(st.builds(Count, st.integers(1, 999)), st.builds(Percent, st.integers(1, 100))),
-    ),
-    health=st.builds(Health, WHOLE),
+    rollout=ROLLOUT,
+    health=st.builds(Health, WHOLE, st.integers(1, 100)),
+    depends_on=st.lists(st.sampled_from(OTHERS), unique=True).map(tuple),
+    wave=st.integers(0, 1000),
     interval=WHOLE,
     suspend=st.one_of(
         st.sampled_from([None, Suspension()]),
         st.builds(
             Suspension,
-            st.text(min_size=1, max_size=200).filter(lambda text: text.isprintable() and bool(text.strip())),
+            LINE,
             st.one_of(st.just(""), WORD),
             st.one_of(
                 st.none(), st.datetimes(timezones=st.just(UTC)).map(lambda at: at.replace(microsecond=0))
             ),
         ),
     ),
+    fleet=st.just(FLEET),
     place=st.just(Place(FILE, 2)),
 )
 
 
 def read(content: str) -> tuple[tuple[ScaleSet, ...], list[str]]:
-    declared = declare([File(FILE, content.encode())])
-    return declared.scale_sets, [str(problem) for problem in declared.problems]
+    """What the text declares beside the others, which lie in a resource group of their own."""
+    others = [
+        File(f"{name}.yaml", text(plain(name, Target(SUBSCRIPTION, "2", name), FIX, Place(""))).encode())
+        for name in OTHERS
+    ]
+    declared = declare([File(FILE, content.encode()), *others])
+    scale_sets = tuple(each for each in declared.scale_sets if each.name not in OTHERS)
+    return scale_sets, [str(problem) for problem in declared.problems]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(SCALE_SET)
 def test_what_is_written_is_read_as_it_was(scale_set: ScaleSet) -> None:
     content = text(scale_set)
@@ -165,3 +228,57 @@ def test_a_plain_one_looks_like_the_examples() -> None:
 )
 def test_a_value_is_written(image: Image, line: str) -> None:
     assert line in text(plain("web", WEB, image, Place(FILE))).splitlines()
+
+
+def test_a_full_one_is_laid_out_for_people() -> None:
+    full = spec(
+        rollout=rollout(
+            order=("update domain 4", "update domain 0"),
+            max_unhealthy_upgraded=Percent(5),
+            deadline=12 * HOUR,
+            approval=Approval.CANARY,
+            windows=(
+                Window(Kind.ALLOW, "0 2 * * 6", 4 * HOUR, "Europe/Berlin"),
+                Window(Kind.DENY, "0 0 24 12 *", 24 * HOUR, "UTC"),
+            ),
+            checks=(
+                HttpCheck("smoke", "https://shop.example.com/healthz", 204),
+                PrometheusCheck("errors", "http://prometheus:9090", "errors < 5"),
+            ),
+        ),
+        health=Health(timedelta(minutes=10), passes=3),
+        depends_on=("db",),
+        wave=2,
+    )
+    assert text(full).partition("  rollout:\n")[2].splitlines() == [
+        '    order: ["update domain 4", "update domain 0"]',
+        "    maxUnhealthyUpgraded: 5%",
+        "    deadline: 12h",
+        "    approval: canary",
+        "    windows:",
+        "      - kind: allow",
+        '        schedule: "0 2 * * 6"',
+        "        duration: 4h",
+        "        timeZone: Europe/Berlin",
+        "      - kind: deny",
+        '        schedule: "0 0 24 12 *"',
+        "        duration: 24h",
+        "    checks:",
+        "      - name: smoke",
+        "        http:",
+        "          url: https://shop.example.com/healthz",
+        "          status: 204",
+        "      - name: errors",
+        "        prometheus:",
+        '          server: "http://prometheus:9090"',
+        '          query: "errors < 5"',
+        "  health:",
+        "    passes: 3",
+        "  dependsOn: [db]",
+        "  wave: 2",
+    ]
+
+
+def test_what_the_fleet_says_is_not_said_of_one() -> None:
+    frozen = replace(FLEET, freeze=Suspension("year-end"), max_change=Count(1))
+    assert text(spec(fleet=frozen)) == text(spec())

@@ -14,7 +14,7 @@ from reconciler.spec.image import GalleryImage, PlatformImage, VhdImage
 from reconciler.spec.problem import Place
 from reconciler.spec.scale_set import By, Converge, Health, ScaleSet, Target
 from reconciler.spec.suspension import Suspension
-from tests.build import rollout
+from tests.build import FLEET, rollout
 
 SPECS = Path(__file__).parents[2] / "specs"
 UBUNTU = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202601140")
@@ -52,9 +52,12 @@ def test_a_spec_becomes_a_scale_set_with_every_field(web: str) -> None:
             target=Target("11111111-1111-1111-1111-111111111111", "shop", "web"),
             image=UBUNTU,
             rollout=rollout(by=By.ZONE, max_batch=Count(3), converge=Converge.MODEL),
-            health=Health(timedelta(minutes=10)),
+            health=Health(timedelta(minutes=10), passes=1),
+            depends_on=(),
+            wave=0,
             interval=timedelta(hours=1),
             suspend=Suspension(),
+            fleet=FLEET,
             place=Place("web.yaml", 1, 1),
         ),
     )
@@ -85,9 +88,10 @@ def test_what_a_spec_leaves_out_has_the_schemas_defaults() -> None:
     assert (api.labels, api.image, api.suspend, api.place) == ({}, UBUNTU, None, Place("a.yaml", 7, 1))
     assert (api.rollout, api.health, api.interval) == (
         rollout(),
-        Health(timedelta(minutes=10)),
+        Health(timedelta(minutes=10), passes=1),
         timedelta(hours=1),
     )
+    assert (api.depends_on, api.wave, api.fleet) == ((), 0, FLEET)
 
 
 def test_the_examples_declare_the_shop() -> None:

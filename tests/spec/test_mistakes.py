@@ -157,7 +157,7 @@ FIELDS = [
         "an unknown field without a near one",
         "  interval: 1h",
         "  colour: red",
-        "19:3: spec.colour: is no field: here can stand target, image, rollout, health, interval or suspend",
+        "19:3: spec.colour: is no field: here can stand target, image, rollout, health, dependsOn, wave, interval or suspend",
     ),
     row(
         "a field that belongs elsewhere",
@@ -269,7 +269,7 @@ FIELDS = [
         "a manifest of something else",
         "kind: ScaleSet",
         "kind: Deployment",
-        '2:7: kind: "Deployment" is not a kind of spec: write ScaleSet, Image or RolloutPolicy, or keep this file elsewhere',
+        '2:7: kind: "Deployment" is not a kind of spec: write ScaleSet, Image, RolloutPolicy or Fleet, or keep this file elsewhere',
     ),
     row("no kind, but it can be told", "kind: ScaleSet\n", "", "1:1: kind: is missing: add kind: ScaleSet"),
     row(

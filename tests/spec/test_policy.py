@@ -130,7 +130,9 @@ def test_a_mistake_is_told_with_its_place_and_its_mend(web: str, lines: Lines, s
         pytest.param(
             "by: zone",
             "policy: other",
-            "4:8: spec.policy: is no field: here can stand by, canary, maxBatch, maxUnavailable, soak, converge or onFailure",
+            "4:8: spec.policy: is no field: here can stand by, order, canary, maxBatch, maxUnavailable, maxUnhealthy, "
+            "maxUnhealthyUpgraded, soak, bakeTime, converge, onFailure, progressDeadline, deadline, approval, windows or "
+            "checks",
             id="a policy of a policy",
         ),
         pytest.param(

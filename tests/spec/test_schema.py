@@ -12,6 +12,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from reconciler.spec.duration import duration
+from reconciler.spec.field import EACH
 from reconciler.spec.rules import LONGEST, SHORTEST
 from reconciler.spec.scale_set import By, Converge
 from reconciler.spec.shape import API_VERSION, KINDS, fields, schema, schema_path
@@ -25,8 +26,9 @@ def parts(part: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]
     for key in ("properties", "$defs"):
         for inner, below in part.get(key, {}).items():
             yield from parts(below, f"{name}.{inner}")
-    if isinstance(part.get("additionalProperties"), dict):
-        yield from parts(part["additionalProperties"], f"{name}.*")
+    for key in ("additionalProperties", "items"):
+        if isinstance(part.get(key), dict):
+            yield from parts(part[key], f"{name}.*")
 
 
 PARTS = [pytest.param(part, id=name) for name, part in parts(schema(), "schema") if set(part) != {"$ref"}]
@@ -51,16 +53,27 @@ def test_every_optional_field_has_a_default(kind: str) -> None:
         for name in part.get("required", ())
     }
     one_of = {field for field in fields(kind) if "maxProperties" in fields(kind).get(field[:-1], {})}
+    items = {field for field in fields(kind) if field[-1] == EACH}
     # What is not there unless it is said.
     unsaid = {
         ("spec", "suspend", "by"),
         ("spec", "suspend", "until"),
+        ("spec", "freeze", "by"),
+        ("spec", "freeze", "until"),
         ("spec", "rollout", "policy"),
-        ("spec", "rollout", "canary"),
-        ("spec", "canary"),
+    } | {
+        (*rollout, *field)
+        for rollout in (("spec", "rollout"), ("spec",))
+        for field in (
+            ("canary",),
+            ("deadline",),
+            ("approval",),
+            ("checks", EACH, "http"),
+            ("checks", EACH, "prometheus"),
+        )
     }
     for field, part in fields(kind).items():
-        assert ("default" in part) == (field not in required | one_of | unsaid), field
+        assert ("default" in part) == (field not in required | one_of | items | unsaid), field
 
 
 def test_every_pattern_has_words_for_who_breaks_it() -> None:

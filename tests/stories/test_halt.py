@@ -93,11 +93,15 @@ def test_the_marks_are_tags_beside_those_of_others() -> None:
         "reconciler-last-good-2": "",
         "reconciler-failed": f"{urn}:{BAD}",
         "reconciler-failed-2": "",
+        "reconciler-began": f"2026-01-05T09:00:00+00:00 {BAD}",
     }
     assert world.azure.scale_set("web").tags == TAGS | marks
     world.merge(rolling("repin", FIX))
     world.run()
-    assert world.azure.scale_set("web").tags == TAGS | marks | {"reconciler-failed": ""}
+    tags = dict(world.azure.scale_set("web").tags)
+    assert tags.pop("reconciler-began").endswith(f"+00:00 {FIX}")
+    del marks["reconciler-began"]
+    assert tags == TAGS | marks | {"reconciler-failed": ""}
 
 
 def test_without_it_nothing_is_marked_and_the_rollout_holds() -> None:

@@ -245,6 +245,7 @@ SWEPT = f"reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
                 f'reconciler_commit_info{{commit="{COMMIT}"}} 1.0',
                 'reconciler_standing{name="web",standing="Ready"} 0.0',
                 'reconciler_standing{name="web",standing="Reconciling"} 1.0',
+                'reconciler_standing{name="web",standing="Waiting"} 0.0',
                 'reconciler_standing{name="web",standing="Failing"} 0.0',
                 'reconciler_standing{name="web",standing="Stalled"} 0.0',
                 'reconciler_standing{name="web",standing="Suspended"} 0.0',

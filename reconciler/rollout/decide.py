@@ -20,21 +20,23 @@ from dataclasses import replace
 from reconciler.rollout.batch import batch
 from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.domains import DomainsUnknown, grouping
-from reconciler.rollout.gates import barred, barred_by_window, is_cure
-from reconciler.rollout.halt import back_on_model, failed, given_up, marked
-from reconciler.rollout.health import ailment, at_work, readable
+from reconciler.rollout.drift import drift
+from reconciler.rollout.gates import barred, barred_by_window
+from reconciler.rollout.halt import back_on_model, failed, given_up
+from reconciler.rollout.health import at_work
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import FRESH, Absent, Instance, Model, Observed
-from reconciler.rollout.pace import baking, first, room, sick, soaking
-from reconciler.rollout.preflight import crowd, held, newest
+from reconciler.rollout.pace import first, room, sick, soaking
+from reconciler.rollout.preflight import held, newest
+from reconciler.rollout.reading import missing
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.refusal import frozen, refusal, suspended
-from reconciler.rollout.step import PatchModel, Upgrade
+from reconciler.rollout.settled import settled
+from reconciler.rollout.step import Upgrade
 from reconciler.rollout.survey import Survey, survey
 from reconciler.rollout.tried import withheld
 from reconciler.rollout.waiting import FAILED, awaited, confirming, overrun, waiting
-from reconciler.rollout.wording import listed
-from reconciler.spec.image import Image, follows_latest, is_version_of, same, short
+from reconciler.spec.image import follows_latest, same
 from reconciler.spec.scale_set import OnFailure, ScaleSet
 
 
@@ -95,7 +97,8 @@ def _towards(desired: ScaleSet, model: Model, observed: Observed) -> Decision | 
     staying = members(desired, model, observed, observed.instances)
     if desired.rollout.on_failure is OnFailure.REPIN:
         return failed(desired.image, good, staying, None)
-    decision = _approach(replace(desired, image=good), model, observed, is_return=True)
+    back = replace(desired, image=good, rollout=replace(desired.rollout, canary=None))
+    decision = _approach(back, model, observed, is_return=True)
     if isinstance(decision, Look) or decision.reason not in {Reason.UP_TO_DATE, Reason.INSTANCES_LEFT_OUT}:
         return decision
     return failed(desired.image, good, staying, decision)
@@ -107,7 +110,7 @@ def _approach(
     if at_work(model.provisioning) and (waits := _busy(desired, model, observed)):
         return waits
     if model.image is None or not same(model.image, desired.image):
-        return _drift(desired, model, observed)
+        return drift(desired, model, observed)
     if observed.instances is None:
         return Look.INSTANCES
     return _roll(desired, model, observed, observed.instances, is_return=is_return)
@@ -130,57 +133,11 @@ def _busy(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Loo
     return None if any(is_overdue(each, desired, observed.at) for each in moving) else busy
 
 
-def _drift(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Look:
-    """The model is on another image. The instances tell what else their upgrade will bring."""
-    if observed.availability is None:
-        return Look.IMAGE
-    if refused := held(desired.image, observed.availability):
-        return refused
-    if observed.instances is None:
-        return Look.INSTANCES
-    if refused := crowd(desired.image, observed.instances):
-        return refused
-    if not is_cure(model, members(desired, model, observed, observed.instances)):
-        doing = f"setting the image of the model to {short(desired.image)}"
-        if closed := barred(desired, model, observed, has_begun=False, doing=doing, counts=None):
-            return closed
-    was = short(model.image) if model.image else "none"
-    also = _others(model, observed.instances)
-    return Decision(
-        Reason.MODEL_DRIFT,
-        f"the model is on {was}; setting its image to {short(desired.image)}"
-        f"{f' ({note})' if (note := observed.availability.evidence) else ''}"
-        f"{f'; {also}' if also else ''}",
-        step=PatchModel(
-            desired.image, model.etag, marked(desired, model, observed, observed.instances), model.tags
-        ),
-        soon=True,
-    )
-
-
-def _others(model: Model, instances: Sequence[Instance]) -> str:
-    """Somebody else's change of the model that instances still lack, in words, or ""."""
-    behind = [each for each in instances if _is_on(model.image, each.image) and not each.latest_model]
-    if not behind:
-        return ""
-    return (
-        f"{len(behind)} of {len(instances)} instances lack another change of the model too, which their "
-        "upgrade will bring along"
-    )
-
-
-def _is_on(model: Image | None, instance: Image | None) -> bool:
-    """Whether an instance runs what the model says; one on latest says no more than which image."""
-    if model is None or instance is None:
-        return False
-    return same(model, instance) or is_version_of(instance, model)
-
-
 def _roll(
     desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance], *, is_return: bool
 ) -> Decision | Look:
     """The rungs that need the instances; the model is right by now."""
-    if unread := _unread(model, instances):
+    if unread := missing(model, instances):
         return Decision(Reason.PARTIAL_READ, f"{unread}; nothing is done on a partial read")
     try:
         domain_of = grouping(desired.rollout.by, desired.rollout.order, instances)
@@ -195,7 +152,7 @@ def _roll(
     if movable and (late := overrun(desired, model, observed.at, counts)):
         return given_up(desired, model, observed, staying, late)
     if not movable:
-        return _settled(desired, staying, observed, counts, is_return=is_return)
+        return settled(desired, staying, observed, counts, is_return=is_return)
     if cured := [each.instance for each in movable if each.is_lost]:
         return batch(desired, cured, len(cured), domain_of, counts, is_return=is_return)
     going = _may(desired, model, observed, staying, counts, is_return=is_return)
@@ -236,51 +193,3 @@ def _may(
     else:
         closed = barred(desired, model, observed, has_begun=going.has_begun, doing=doing, counts=counts)
     return closed or (going.members, min(going.most, free))
-
-
-def _unread(model: Model, instances: Sequence[Instance]) -> str:
-    """What is missing from the list of instances, or "". More rows than capacity is overprovisioning.
-
-    A set that changes while its pages are read may show one instance twice, and another never.
-    """
-    seen = len({instance.id for instance in instances})
-    if seen < len(instances):
-        return "Azure listed an instance twice"
-    if seen < model.capacity:
-        return f"Azure listed {seen} instances of {model.capacity}"
-    dark = [instance.name for instance in instances if not readable(instance)]
-    return f"Azure sent no state for {listed(dark)}" if dark else ""
-
-
-def _settled(
-    desired: ScaleSet, staying: Sequence[Member], observed: Observed, counts: Survey, *, is_return: bool
-) -> Decision:
-    """Nothing is left to do, but perhaps to wait whether it lasts."""
-    is_over = is_return or observed.streak.is_under_way is False
-    if not is_over and (waits := baking(desired.rollout, staying, observed.at, counts)):
-        return waits
-    image = short(desired.image)
-    pending = sum(not each.instance.latest_model for each in staying if not each.is_outdated)
-    others = (
-        f"; {pending} lack{'s' * (pending == 1)} another change of the model (latestModelApplied is false): "
-        "rollout.converge: model would roll it"
-        if pending
-        else ""
-    )
-    if outdated := [each.instance for each in staying if each.is_outdated]:
-        left_out = listed(f"{each.name} ({_obstacle(each)})" for each in outdated)
-        return Decision(
-            Reason.INSTANCES_LEFT_OUT,
-            f"{counts.up_to_date} of {counts.total} run {image}; left out: {left_out}{others}",
-            survey=counts,
-        )
-    what = {0: "no instances; the model is on", 1: "its one instance runs"}.get(
-        counts.total, f"all {counts.total} instances run"
-    )
-    return Decision(Reason.UP_TO_DATE, f"{what} {image}{others}", survey=counts)
-
-
-def _obstacle(instance: Instance) -> str:
-    if instance.protected:
-        return "protected from scale set actions"
-    return ailment(instance) if instance.image else "Azure tells no image of it"

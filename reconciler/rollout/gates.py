@@ -41,13 +41,17 @@ def barred_by_window(desired: ScaleSet, at: datetime, doing: str, counts: Survey
     return _closed(_windows(desired, at), doing, counts)
 
 
-def is_cure(model: Model, staying: Sequence[Member]) -> bool:
+def is_cure(desired: ScaleSet, model: Model, staying: Sequence[Member]) -> bool:
     """Whether setting the model mends a rollout that went wrong, and so waits for no gate.
 
-    That is so while instances are sick that run the image which is being left, or which was given up, and
-    others do not. `staying` as seen towards the desired image.
+    That is so while instances are sick that run the image which was given up, or the one which is being left
+    while others do not run it; or while more are sick than `maxUnhealthy`. `staying` as seen towards the
+    desired image.
     """
-    sick = [each.instance.image for each in staying if each.is_lost and each.instance.image]
+    lost = [each for each in staying if each.is_lost]
+    if len(lost) > desired.rollout.max_unhealthy.of(len(staying)):
+        return True
+    sick = [each.instance.image for each in lost if each.instance.image]
     if model.marks.failed and any(same(image, model.marks.failed) for image in sick):
         return True
     leaving = model.image
@@ -66,11 +70,12 @@ def _windows(desired: ScaleSet, at: datetime) -> tuple[Gate, ...]:
     if not windows:
         return ()
     found = opening(windows, at)
-    by = f" ({found.window})" if found.window else ""
     if found.is_open:
+        by = f" ({found.window})" if found.window else ""
         return (Gate("windows", f"open until {moment(found.until)}{by}" if found.until else f"open{by}"),)
-    onward = f"the next one opens at {moment(found.until)}" if found.until else "none opens within a year"
-    return (Gate("windows", f"no window is open{by}; {onward}", Reason.OUTSIDE_WINDOW, found.until),)
+    closed = f"the window {found.window} is in force" if found.window else "no window is open"
+    onward = f"open again at {moment(found.until)}" if found.until else "none opens within a year"
+    return (Gate("windows", f"{closed}, {onward}", Reason.OUTSIDE_WINDOW, found.until),)
 
 
 def _approval(desired: ScaleSet, model: Model, *, has_begun: bool) -> tuple[Gate, ...]:

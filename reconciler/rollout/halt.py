@@ -8,6 +8,7 @@ goes on.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.health import State
@@ -18,6 +19,10 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel
 from reconciler.spec.image import Image, follows_latest, same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
+
+# An instance that fell sick long after its upgrade may be well again at the next look: it is given no image
+# up for it before it was seen so for this long.
+_CONFIRMED = timedelta(minutes=1)
 
 
 def marked(
@@ -48,6 +53,9 @@ def given_up(
     good = model.marks.last_good
     if desired.rollout.on_failure is OnFailure.HOLD or (good and same(good, desired.image)):
         return failing
+    since = observed.streak.waiting_since
+    if failing.reason is Reason.HEALTH_CHECK_FAILED and (since is None or observed.at - since < _CONFIRMED):
+        return replace(failing, soon=True)
     if _is_over(desired, observed, staying):
         return failing
     if good is None:

@@ -1,0 +1,64 @@
+"""The model is on another image than the declared one: may it be set, and what else will come of it?"""
+
+from collections.abc import Sequence
+
+from reconciler.rollout.decision import Decision, Look
+from reconciler.rollout.gates import barred, is_cure
+from reconciler.rollout.halt import marked
+from reconciler.rollout.member import members
+from reconciler.rollout.observed import Instance, Model, Observed
+from reconciler.rollout.preflight import crowd, held
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.step import PatchModel
+from reconciler.spec.image import Image, is_version_of, same, short
+from reconciler.spec.scale_set import ScaleSet
+
+
+def drift(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Look:
+    """The step that sets the model, or why it is not taken, or what is still to be looked at.
+
+    The instances tell what else their upgrade will bring, and whether it is the cure of a rollout that
+    failed.
+    """
+    if observed.availability is None:
+        return Look.IMAGE
+    if refused := held(desired.image, observed.availability):
+        return refused
+    if observed.instances is None:
+        return Look.INSTANCES
+    if refused := crowd(desired.image, observed.instances):
+        return refused
+    if not is_cure(desired, model, members(desired, model, observed, observed.instances)):
+        doing = f"setting the image of the model to {short(desired.image)}"
+        if closed := barred(desired, model, observed, has_begun=False, doing=doing, counts=None):
+            return closed
+    was = short(model.image) if model.image else "none"
+    also = _others(model, observed.instances)
+    return Decision(
+        Reason.MODEL_DRIFT,
+        f"the model is on {was}; setting its image to {short(desired.image)}"
+        f"{f' ({note})' if (note := observed.availability.evidence) else ''}"
+        f"{f'; {also}' if also else ''}",
+        step=PatchModel(
+            desired.image, model.etag, marked(desired, model, observed, observed.instances), model.tags
+        ),
+        soon=True,
+    )
+
+
+def _others(model: Model, instances: Sequence[Instance]) -> str:
+    """Somebody else's change of the model that instances still lack, in words, or ""."""
+    behind = [each for each in instances if _is_on(model.image, each.image) and not each.latest_model]
+    if not behind:
+        return ""
+    return (
+        f"{len(behind)} of {len(instances)} instances lack another change of the model too, which their "
+        "upgrade will bring along"
+    )
+
+
+def _is_on(model: Image | None, instance: Image | None) -> bool:
+    """Whether an instance runs what the model says; one on latest says no more than which image."""
+    if model is None or instance is None:
+        return False
+    return same(model, instance) or is_version_of(instance, model)

@@ -1,0 +1,51 @@
+"""Nothing is left to do: whether it is over, and what is to be told of it."""
+
+from collections.abc import Sequence
+
+from reconciler.rollout.decision import Decision
+from reconciler.rollout.health import ailment
+from reconciler.rollout.member import Member
+from reconciler.rollout.observed import Instance, Observed
+from reconciler.rollout.pace import baking
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.survey import Survey
+from reconciler.rollout.wording import listed
+from reconciler.spec.image import short
+from reconciler.spec.scale_set import ScaleSet
+
+
+def settled(
+    desired: ScaleSet, staying: Sequence[Member], observed: Observed, counts: Survey, *, is_return: bool
+) -> Decision:
+    """All that can be is on the image; the wait whether that lasts, or what is left out.
+
+    What a process has seen to be over does not begin to bake anew because somebody restarts an instance.
+    """
+    is_over = is_return or observed.streak.is_under_way is False
+    if not is_over and (waits := baking(desired.rollout, staying, observed.at, counts)):
+        return waits
+    image = short(desired.image)
+    pending = sum(not each.instance.latest_model for each in staying if not each.is_outdated)
+    others = (
+        f"; {pending} lack{'s' * (pending == 1)} another change of the model (latestModelApplied is false): "
+        "rollout.converge: model would roll it"
+        if pending
+        else ""
+    )
+    if outdated := [each.instance for each in staying if each.is_outdated]:
+        left_out = listed(f"{each.name} ({_obstacle(each)})" for each in outdated)
+        return Decision(
+            Reason.INSTANCES_LEFT_OUT,
+            f"{counts.up_to_date} of {counts.total} run {image}; left out: {left_out}{others}",
+            survey=counts,
+        )
+    what = {0: "no instances; the model is on", 1: "its one instance runs"}.get(
+        counts.total, f"all {counts.total} instances run"
+    )
+    return Decision(Reason.UP_TO_DATE, f"{what} {image}{others}", survey=counts)
+
+
+def _obstacle(instance: Instance) -> str:
+    if instance.protected:
+        return "protected from scale set actions"
+    return ailment(instance) if instance.image else "Azure tells no image of it"

@@ -28,7 +28,7 @@ from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import FRESH, Absent, Instance, Model, Observed
 from reconciler.rollout.pace import first, room, sick, soaking
 from reconciler.rollout.preflight import held, newest
-from reconciler.rollout.reading import missing
+from reconciler.rollout.reading import partial
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.refusal import frozen, refusal, suspended
 from reconciler.rollout.settled import settled
@@ -137,8 +137,8 @@ def _roll(
     desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance], *, is_return: bool
 ) -> Decision | Look:
     """The rungs that need the instances; the model is right by now."""
-    if unread := missing(model, instances):
-        return Decision(Reason.PARTIAL_READ, f"{unread}; nothing is done on a partial read")
+    if unread := partial(model, instances):
+        return unread
     try:
         domain_of = grouping(desired.rollout.by, desired.rollout.order, instances)
     except DomainsUnknown as error:

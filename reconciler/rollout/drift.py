@@ -8,6 +8,7 @@ from reconciler.rollout.halt import marked
 from reconciler.rollout.member import members
 from reconciler.rollout.observed import Instance, Model, Observed
 from reconciler.rollout.preflight import crowd, held
+from reconciler.rollout.reading import partial
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel
 from reconciler.spec.image import Image, is_version_of, same, short
@@ -26,6 +27,8 @@ def drift(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Loo
         return refused
     if observed.instances is None:
         return Look.INSTANCES
+    if unread := partial(model, observed.instances):
+        return unread
     if refused := crowd(desired.image, observed.instances):
         return refused
     if not is_cure(desired, model, members(desired, model, observed, observed.instances)):

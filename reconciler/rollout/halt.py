@@ -53,11 +53,11 @@ def given_up(
     good = model.marks.last_good
     if desired.rollout.on_failure is OnFailure.HOLD or (good and same(good, desired.image)):
         return failing
+    if _is_over(desired, observed, staying):
+        return failing
     since = observed.streak.waiting_since
     if failing.reason is Reason.HEALTH_CHECK_FAILED and (since is None or observed.at - since < _CONFIRMED):
         return replace(failing, soon=True)
-    if _is_over(desired, observed, staying):
-        return failing
     if good is None:
         return replace(
             failing, message=f"{failing.message}; no last known good image is marked to go back to"

@@ -2,13 +2,21 @@
 
 from collections.abc import Sequence
 
+from reconciler.rollout.decision import Decision
 from reconciler.rollout.health import readable
 from reconciler.rollout.observed import Instance, Model
+from reconciler.rollout.reason import Reason
 from reconciler.rollout.wording import listed
 
 
-def missing(model: Model, instances: Sequence[Instance]) -> str:
-    """What is missing from the list of instances, or "". More rows than capacity is overprovisioning.
+def partial(model: Model, instances: Sequence[Instance]) -> Decision | None:
+    """What is missing from the list of instances, or None."""
+    unread = _missing(model, instances)
+    return Decision(Reason.PARTIAL_READ, f"{unread}; nothing is done on a partial read") if unread else None
+
+
+def _missing(model: Model, instances: Sequence[Instance]) -> str:
+    """In words, or "". More rows than capacity is overprovisioning.
 
     A set that changes while its pages are read may show one instance twice, and another never.
     """

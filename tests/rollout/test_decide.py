@@ -229,7 +229,13 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         ),
         pytest.param(
             spec(),
-            observed(model=model(image=OLD), instances=fleet(outdated(0), of=1)),
+            observed(model=model(image=OLD), instances=fleet(of=9)),
+            "PartialRead: Azure listed 9 instances of 10; nothing is done on a partial read",
+            id="the model is not set on a partial read either",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(image=OLD, capacity=1), instances=fleet(outdated(0), of=1)),
             "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140; 1 of 1 instances "
             "lack another change of the model too, which their upgrade will bring along",
             id="what else an upgrade will bring along is said before it happens",

@@ -56,7 +56,7 @@ def test_what_became_of_it_is_said(operation: Operation, line: str) -> None:
 def test_a_patch_that_failed_is_told_too() -> None:
     tried = Tried(PatchModel(NEW, '"3"'), NOW - timedelta(minutes=1), "https://...")
     seen = observed(
-        model=model(image=OLD),
+        model=model(image=OLD, capacity=1),
         instances=fleet(outdated(0, latest_model=True), of=1),
         tried=tried,
         operation=Operation("Failed", "Conflict: no"),

@@ -1,0 +1,248 @@
+"""What holds a rollout, what passes all the same, and what is said of either."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.rollout.decide import decide
+from reconciler.rollout.decision import Look
+from reconciler.rollout.gate import Gate
+from reconciler.rollout.marks import Marks
+from reconciler.rollout.observed import Observed
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.step import PatchModel, Upgrade
+from reconciler.spec.amount import Percent
+from reconciler.spec.scale_set import Approval, ScaleSet
+from reconciler.spec.suspension import Suspension
+from reconciler.spec.window import Kind, Window
+from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
+
+# NOW is Monday 2026-01-05 09:00 UTC.
+HOUR = timedelta(hours=1)
+NIGHT = Window(Kind.ALLOW, "0 22 * * *", 4 * HOUR, "UTC")
+DAY = Window(Kind.ALLOW, "0 8 * * *", 4 * HOUR, "UTC")
+OFFICE = Window(Kind.DENY, "0 7 * * 1-5", 10 * HOUR, "Europe/Berlin")
+OPEN = Gate("dependencies", "db is Ready")
+CLOSED = Gate("dependencies", "db is Failing: PartialRead", Reason.DEPENDENCY_NOT_READY)
+OPENS = datetime(2026, 1, 5, 22, tzinfo=UTC)
+
+DRIFTED = observed(model=model(image=OLD))
+ROLLING = observed(instances=fleet(instance(0), instance(5)))
+SICK = observed(instances=fleet(*(outdated(n, health="unhealthy") for n in (3, 8))))
+
+
+def frozen(freeze: Suspension) -> ScaleSet:
+    return spec(fleet=replace(FLEET, freeze=freeze))
+
+
+@pytest.mark.parametrize(
+    ("desired", "seen", "line"),
+    [
+        pytest.param(
+            spec(windows=(NIGHT,)),
+            DRIFTED,
+            "OutsideWindow: no window is open, open again at 2026-01-05 22:00 UTC; until then not setting the image of "
+            "the model to 24.04.202601140",
+            id="before a window opens the model is not set",
+        ),
+        pytest.param(
+            spec(windows=(NIGHT,)),
+            ROLLING,
+            "OutsideWindow: no window is open, open again at 2026-01-05 22:00 UTC; until then not upgrading the next batch",
+            id="after a window has closed no further batch is taken",
+        ),
+        pytest.param(
+            spec(windows=(DAY, OFFICE)),
+            ROLLING,
+            "OutsideWindow: the window deny 0 7 * * 1-5 Europe/Berlin is in force, open again at 2026-01-10 08:00 UTC; "
+            "until then not upgrading the next batch",
+            id="deny wins over allow",
+        ),
+        pytest.param(
+            spec(windows=(DAY,), fleet=replace(FLEET, windows=(OFFICE,))),
+            ROLLING,
+            "OutsideWindow: the window deny 0 7 * * 1-5 Europe/Berlin is in force, open again at 2026-01-10 08:00 UTC; "
+            "until then not upgrading the next batch",
+            id="the windows of the fleet hold beside its own",
+        ),
+        pytest.param(
+            spec(approval=Approval.START),
+            DRIFTED,
+            "AwaitingApproval: 24.04.202601140 is not approved yet; run `reconciler approve web`; until then not setting "
+            "the image of the model to 24.04.202601140",
+            id="approval at the start holds the model",
+        ),
+        pytest.param(
+            spec(approval=Approval.START),
+            observed(),
+            "AwaitingApproval: 24.04.202601140 is not approved yet; run `reconciler approve web`; until then not "
+            "upgrading the next batch",
+            id="and the instances, where somebody else has set the model",
+        ),
+        pytest.param(
+            spec(approval=Approval.CANARY),
+            observed(instances=fleet(instance(0))),
+            "AwaitingApproval: 24.04.202601140 is not approved yet; run `reconciler approve web`; until then not "
+            "upgrading the next batch",
+            id="approval of the canary holds what comes after it",
+        ),
+        pytest.param(
+            spec(approval=Approval.CANARY),
+            observed(model=model(marks=Marks(approved=OLD)), instances=fleet(instance(0))),
+            "AwaitingApproval: 24.04.202601140 is not approved yet; run `reconciler approve web`; until then not "
+            "upgrading the next batch",
+            id="the approval of another image is none",
+        ),
+        pytest.param(
+            spec(),
+            replace(ROLLING, gates=(OPEN, CLOSED)),
+            "DependencyNotReady: db is Failing: PartialRead; until then not upgrading the next batch",
+            id="a gate outside of the scale set",
+        ),
+        pytest.param(
+            spec(windows=(NIGHT,)),
+            replace(ROLLING, gates=(CLOSED,)),
+            "OutsideWindow: no window is open, open again at 2026-01-05 22:00 UTC; until then not upgrading the next batch",
+            id="of two that are closed the first is told",
+        ),
+        pytest.param(
+            frozen(Suspension()),
+            SICK,
+            "Frozen: spec.freeze of the Fleet is true; nothing is changed until it is false",
+            id="a freeze holds even a cure",
+        ),
+        pytest.param(
+            frozen(Suspension("year-end", "ada", NOW + HOUR)),
+            DRIFTED,
+            "Frozen: the fleet is frozen by ada: year-end; until 2026-01-05 10:00 UTC",
+            id="a freeze says who, why and until when",
+        ),
+        pytest.param(
+            frozen(Suspension("year-end", "", NOW - HOUR)),
+            DRIFTED,
+            "FreezeExpired: the fleet is frozen: year-end; that was until 2026-01-05 08:00 UTC, and nothing is changed "
+            "until somebody removes spec.freeze of the Fleet or extends it",
+            id="a freeze that was forgotten is told",
+        ),
+    ],
+)
+def test_what_holds(desired: ScaleSet, seen: Observed, line: str) -> None:
+    decision = decided(desired, seen)
+    assert (decision.line, decision.step) == (line, None)
+
+
+@pytest.mark.parametrize(
+    ("desired", "seen", "step"),
+    [
+        pytest.param(spec(windows=(DAY,)), DRIFTED, PatchModel(NEW, '"4"'), id="a window that is open"),
+        pytest.param(
+            spec(approval=Approval.START),
+            replace(DRIFTED, model=model(image=OLD, marks=Marks(approved=NEW))),
+            PatchModel(NEW, '"4"'),
+            id="what is approved",
+        ),
+        pytest.param(
+            spec(approval=Approval.CANARY),
+            observed(),
+            Upgrade(("0", "5"), NEW),
+            id="the first batch, of which the approval is to come",
+        ),
+        pytest.param(
+            spec(windows=(NIGHT,), approval=Approval.START),
+            replace(SICK, gates=(CLOSED,)),
+            Upgrade(("3", "8"), NEW),
+            id="the cure of what is sick, through every gate",
+        ),
+        pytest.param(
+            spec(image=FIX, windows=(NIGHT,), approval=Approval.START),
+            observed(
+                instances=fleet(instance(0, health="unhealthy")),
+                gates=(CLOSED,),
+            ),
+            PatchModel(FIX, '"4"'),
+            id="the fix of a rollout whose first instance is sick",
+        ),
+        pytest.param(
+            spec(image=FIX, windows=(NIGHT,)),
+            observed(
+                model=model(image=OLD, marks=Marks(last_good=OLD, failed=NEW)),
+                instances=fleet(instance(0, health="unhealthy")),
+                gates=(CLOSED,),
+            ),
+            PatchModel(FIX, '"4"'),
+            id="the fix of one that was given up",
+        ),
+        pytest.param(
+            spec(image=FIX, windows=(NIGHT,)),
+            observed(
+                instances=fleet(*(instance(n, health="unhealthy") for n in range(3)), rest="upgraded"),
+                gates=(CLOSED,),
+            ),
+            PatchModel(FIX, '"4"'),
+            id="a new image where more are sick than maxUnhealthy",
+        ),
+    ],
+)
+def test_what_passes(desired: ScaleSet, seen: Observed, step: Any) -> None:
+    assert decided(desired, seen).step == step
+
+
+@pytest.mark.parametrize(
+    "instances",
+    [
+        pytest.param(
+            fleet(instance(0, health="unhealthy"), rest="upgraded"), id="one sick instance of a settled set"
+        ),
+        pytest.param(
+            fleet(outdated(0, health="unhealthy")), id="a sick one that runs neither image of the model"
+        ),
+    ],
+)
+def test_sickness_that_the_image_is_not_to_blame_for_opens_no_window(instances: Any) -> None:
+    seen = observed(instances=instances)
+    assert decided(spec(image=FIX, windows=(NIGHT,)), seen).reason is Reason.OUTSIDE_WINDOW
+
+
+def test_a_closed_gate_says_when_it_may_be_open_and_names_all_that_were_asked() -> None:
+    decision = decided(spec(windows=(NIGHT,), approval=Approval.CANARY), ROLLING)
+    assert decision.until == OPENS
+    assert [(gate.name, gate.closed) for gate in decision.gates] == [
+        ("windows", Reason.OUTSIDE_WINDOW),
+        ("approval", Reason.AWAITING_APPROVAL),
+    ]
+    assert decision.survey is not None
+
+
+def test_gates_outside_are_asked_only_once_those_of_the_spec_are_open() -> None:
+    seen = replace(ROLLING, gates=None)
+    assert decided(spec(windows=(NIGHT,)), seen).reason is Reason.OUTSIDE_WINDOW
+    assert decide(spec(windows=(DAY,)), seen) is Look.GATES
+
+
+@pytest.mark.parametrize(
+    ("windows", "evidence"),
+    [
+        pytest.param(
+            (DAY,), "open until 2026-01-05 12:00 UTC (allow 0 8 * * * UTC)", id="by one of kind allow"
+        ),
+        pytest.param(
+            (Window(Kind.DENY, "0 22 * * *", HOUR, "UTC"),),
+            "open until 2026-01-05 22:00 UTC",
+            id="because no deny is in force",
+        ),
+        pytest.param(
+            (Window(Kind.ALLOW, "* * * * *", HOUR, "UTC"),), "open (allow * * * * * UTC)", id="for good"
+        ),
+    ],
+)
+def test_an_open_window_says_until_when(windows: Any, evidence: str) -> None:
+    decision = decided(spec(windows=windows), replace(ROLLING, gates=(CLOSED,)))
+    assert decision.gates[0] == Gate("windows", evidence)
+
+
+def test_how_many_are_sick_before_a_new_image_passes_is_for_max_unhealthy_to_say() -> None:
+    seen = observed(instances=fleet(*(instance(n, health="unhealthy") for n in range(3)), rest="upgraded"))
+    desired = spec(image=FIX, windows=(NIGHT,), max_unhealthy=Percent(30))
+    assert decided(desired, seen).reason is Reason.OUTSIDE_WINDOW

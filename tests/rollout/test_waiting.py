@@ -1,0 +1,384 @@
+"""Waiting for instances: how long, what may be lost meanwhile, and when the rollout has failed."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.rollout.marks import Began, Marks
+from reconciler.rollout.observed import Observed
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.step import PatchModel, Upgrade
+from reconciler.rollout.streak import Streak, following
+from reconciler.spec.amount import Count, Percent
+from reconciler.spec.scale_set import Health, OnFailure, ScaleSet
+from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+LONG_AGO = NOW - HOUR
+
+
+def lost(number: int) -> Any:
+    """An upgraded instance that has not been healthy for an hour."""
+    return instance(number, health="unhealthy", since=LONG_AGO)
+
+
+def began(at: datetime, **changes: Any) -> Marks:
+    return Marks(began=Began.of(at, NEW), **changes)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "instances", "ids"),
+    [
+        pytest.param(Count(1), fleet(lost(0), instance(5)), ["1", "6"], id="one may be lost, and one is"),
+        pytest.param(Count(1), fleet(lost(0), lost(5)), None, id="one may be lost, and two are"),
+        pytest.param(Count(0), fleet(lost(0), instance(5)), None, id="none may be lost"),
+        pytest.param(Percent(20), fleet(lost(0)), None, id="a share of the canary alone is no instance"),
+        pytest.param(
+            Percent(20),
+            fleet(lost(0), *(instance(n) for n in (1, 2, 5, 6))),
+            ["7"],
+            id="a fifth of five upgraded is one",
+        ),
+        pytest.param(
+            Count(1),
+            fleet(instance(0, health="unhealthy")),
+            None,
+            id="one that may still come back is waited for",
+        ),
+    ],
+)
+def test_upgraded_instances_may_be_lost_where_the_spec_allows_it(
+    allowed: Any, instances: Any, ids: list[str] | None
+) -> None:
+    decision = decided(spec(max_unhealthy_upgraded=allowed), observed(instances=instances))
+    assert decision.step == (Upgrade(tuple(ids), NEW) if ids else None)
+
+
+def test_what_was_given_up_for_lost_is_not_called_up_to_date_in_the_end() -> None:
+    desired = spec(max_unhealthy_upgraded=Count(1))
+    decision = decided(desired, observed(instances=fleet(lost(0), rest="upgraded")))
+    assert decision.line == (
+        "HealthCheckFailed: update domain 0: web_0 (unhealthy), not healthy within 10m of the last change"
+    )
+
+
+@pytest.mark.parametrize(
+    ("waiting_since", "line"),
+    [
+        pytest.param(
+            NOW - HOUR,
+            "WaitingForInstances: update domain 0: waiting for web_0 (unhealthy); 1 of 10 up to date",
+            id="an hour is not more than an hour",
+        ),
+        pytest.param(
+            NOW - HOUR - MINUTE,
+            "ProgressDeadlineExceeded: update domain 0: waiting for web_0 (unhealthy), and no further instance has come "
+            "back within 1h (spec.rollout.progressDeadline); no other instance is touched until then",
+            id="longer, though the instance itself is young",
+        ),
+    ],
+)
+def test_a_batch_of_which_nothing_comes_is_not_waited_for_for_ever(
+    waiting_since: datetime, line: str
+) -> None:
+    seen = observed(
+        instances=fleet(instance(0, health="unhealthy")), streak=Streak(waiting_since=waiting_since)
+    )
+    assert decided(spec(), seen).line == line
+
+
+def test_a_batch_that_has_taken_too_long_is_given_up_where_the_spec_asks_for_it() -> None:
+    seen = observed(
+        model=model(marks=Marks(last_good=OLD)),
+        instances=fleet(instance(0, health="unhealthy")),
+        streak=Streak(waiting_since=NOW - 2 * HOUR),
+    )
+    decision = decided(spec(on_failure=OnFailure.REPIN), seen)
+    assert (decision.reason, decision.step) == (Reason.GIVING_UP, PatchModel(OLD, '"4"'))
+
+
+@pytest.mark.parametrize(
+    ("desired", "marks", "instances", "reason"),
+    [
+        pytest.param(spec(deadline=HOUR), began(NOW - HOUR), fleet(), Reason.UPGRADING, id="in time"),
+        pytest.param(
+            spec(deadline=HOUR), began(NOW - HOUR - MINUTE), fleet(), Reason.DEADLINE_EXCEEDED, id="too late"
+        ),
+        pytest.param(
+            spec(deadline=HOUR),
+            began(NOW - 2 * HOUR),
+            fleet(rest="upgraded"),
+            Reason.UP_TO_DATE,
+            id="too late, but done",
+        ),
+        pytest.param(spec(), began(NOW - 99 * HOUR), fleet(), Reason.UPGRADING, id="no deadline"),
+        pytest.param(
+            spec(deadline=HOUR), Marks(), fleet(), Reason.UPGRADING, id="nobody knows when it began"
+        ),
+        pytest.param(
+            spec(deadline=HOUR),
+            Marks(began=Began.of(LONG_AGO - HOUR, OLD)),
+            fleet(),
+            Reason.UPGRADING,
+            id="what began was another rollout",
+        ),
+        pytest.param(
+            spec(deadline=HOUR, on_failure=OnFailure.REPIN),
+            began(NOW - 2 * HOUR, last_good=OLD),
+            fleet(instance(0)),
+            Reason.GIVING_UP,
+            id="given up where the spec asks for it",
+        ),
+    ],
+)
+def test_the_rollout_as_a_whole_has_its_deadline(
+    desired: ScaleSet, marks: Marks, instances: Any, reason: Reason
+) -> None:
+    assert decided(desired, observed(model=model(marks=marks), instances=instances)).reason is reason
+
+
+def test_a_deadline_that_has_passed_is_told_in_full() -> None:
+    seen = observed(model=model(marks=began(NOW - 2 * HOUR)), instances=fleet(instance(0)))
+    assert decided(spec(deadline=HOUR), seen).line == (
+        "DeadlineExceeded: the rollout to 24.04.202601140 began at 2026-01-05 07:00 UTC and is not done within 1h "
+        "(spec.rollout.deadline); 1 of 10 up to date; extend it, or name another image"
+    )
+
+
+@pytest.mark.parametrize(
+    ("passes", "before", "line"),
+    [
+        pytest.param(
+            3,
+            0,
+            "ConfirmingHealth: every upgraded instance is healthy, seen 1 of 3 times in a row (spec.health.passes); 1 of "
+            "10 up to date",
+            id="the first look",
+        ),
+        pytest.param(
+            3,
+            1,
+            "ConfirmingHealth: every upgraded instance is healthy, seen 2 of 3 times in a row (spec.health.passes); 1 of "
+            "10 up to date",
+            id="the second",
+        ),
+        pytest.param(
+            3,
+            2,
+            "Upgrading: update domain 0: upgrading 1 instance to 24.04.202601140 (web_5); 1 of 10 up to date",
+            id="the last that is asked for",
+        ),
+        pytest.param(
+            1,
+            0,
+            "Upgrading: update domain 0: upgrading 1 instance to 24.04.202601140 (web_5); 1 of 10 up to date",
+            id="one look is enough",
+        ),
+    ],
+)
+def test_so_many_looks_in_a_row_must_find_the_upgraded_healthy(passes: int, before: int, line: str) -> None:
+    seen = observed(instances=fleet(instance(0)), streak=Streak(passes=before))
+    assert decided(spec(health=Health(10 * MINUTE, passes=passes)), seen).line == line
+
+
+def test_before_anything_is_upgraded_there_is_nothing_to_confirm() -> None:
+    assert decided(spec(health=Health(10 * MINUTE, passes=3)), observed()).step == Upgrade(("0", "5"), NEW)
+
+
+@pytest.mark.parametrize(
+    ("before", "reason", "back", "after"),
+    [
+        pytest.param(Streak(), Reason.SOAKING, 2, Streak(passes=1), id="a look that finds all well"),
+        pytest.param(Streak(passes=4), Reason.OUTSIDE_WINDOW, 2, Streak(passes=5), id="one more"),
+        pytest.param(
+            Streak(passes=4),
+            Reason.WAITING_FOR_INSTANCES,
+            2,
+            Streak(0, NOW, 2),
+            id="one that has to wait begins to count anew",
+        ),
+        pytest.param(
+            Streak(0, LONG_AGO, 2),
+            Reason.WAITING_FOR_INSTANCES,
+            2,
+            Streak(0, LONG_AGO, 2),
+            id="while nothing comes back the clock runs",
+        ),
+        pytest.param(
+            Streak(0, LONG_AGO, 2),
+            Reason.HEALTH_CHECK_FAILED,
+            3,
+            Streak(0, NOW, 3),
+            id="one more that came back is progress",
+        ),
+        pytest.param(
+            Streak(0, LONG_AGO, 3),
+            Reason.PROGRESS_DEADLINE_EXCEEDED,
+            2,
+            Streak(0, LONG_AGO, 3),
+            id="one that left again is none",
+        ),
+        pytest.param(
+            Streak(2, LONG_AGO, 3),
+            Reason.AZURE_BUSY,
+            None,
+            Streak(2, LONG_AGO, 3),
+            id="no look at the instances",
+        ),
+        pytest.param(
+            Streak(2, None, 3, is_under_way=None),
+            Reason.UPGRADING,
+            3,
+            Streak(is_under_way=True),
+            id="a batch begins",
+        ),
+        pytest.param(Streak(2), Reason.MODEL_DRIFT, None, Streak(is_under_way=True), id="a rollout begins"),
+        pytest.param(
+            Streak(2, is_under_way=True),
+            Reason.BAKING,
+            3,
+            Streak(3, is_under_way=True),
+            id="it bakes, and is not over",
+        ),
+        pytest.param(
+            Streak(2, is_under_way=True),
+            Reason.UP_TO_DATE,
+            3,
+            Streak(3, is_under_way=False),
+            id="it is over",
+        ),
+        pytest.param(
+            Streak(0, LONG_AGO, 1, is_under_way=True),
+            Reason.WAITING_FOR_INSTANCES,
+            2,
+            Streak(0, NOW, 2, is_under_way=True),
+            id="progress does not end it",
+        ),
+    ],
+)
+def test_what_looks_in_a_row_have_in_common(
+    before: Streak, reason: Reason, back: int | None, after: Streak
+) -> None:
+    assert following(before, reason, back, NOW) == after
+
+
+@pytest.mark.parametrize(
+    ("streak", "instances", "reason"),
+    [
+        pytest.param(Streak(waiting_since=None), fleet(lost(0)), Reason.HEALTH_CHECK_FAILED, id="seen once"),
+        pytest.param(
+            Streak(waiting_since=NOW - MINUTE / 2),
+            fleet(lost(0)),
+            Reason.HEALTH_CHECK_FAILED,
+            id="for half a minute",
+        ),
+        pytest.param(Streak(waiting_since=NOW - MINUTE), fleet(lost(0)), Reason.GIVING_UP, id="for a minute"),
+        pytest.param(
+            Streak(waiting_since=NOW - MINUTE, is_under_way=True),
+            fleet(lost(0), rest="upgraded"),
+            Reason.GIVING_UP,
+            id="in the last batch of all",
+        ),
+        pytest.param(
+            Streak(waiting_since=NOW - MINUTE, is_under_way=False),
+            fleet(lost(0), rest="upgraded"),
+            Reason.HEALTH_CHECK_FAILED,
+            id="once it was over",
+        ),
+        pytest.param(
+            Streak(waiting_since=NOW - MINUTE),
+            fleet(lost(0), rest="upgraded"),
+            Reason.HEALTH_CHECK_FAILED,
+            id="over, as far as a new process can tell",
+        ),
+    ],
+)
+def test_an_image_is_given_up_for_a_failure_that_lasts(
+    streak: Streak, instances: Any, reason: Reason
+) -> None:
+    seen = observed(model=model(marks=Marks(last_good=OLD)), instances=instances, streak=streak)
+    decision = decided(spec(on_failure=OnFailure.ROLLBACK), seen)
+    is_over = all(each.image == NEW for each in instances) and streak.is_under_way is not True
+    assert (decision.reason, decision.soon) == (reason, not is_over)
+
+
+BAKING = spec(bake_time=HOUR, on_failure=OnFailure.REPIN)
+
+
+@pytest.mark.parametrize(
+    ("streak", "seen", "line"),
+    [
+        pytest.param(
+            Streak(is_under_way=True),
+            fleet(instance(3, since=NOW - HOUR / 2), rest="upgraded"),
+            "Baking: web_0, web_1, web_2, web_3 and 6 more: back since 08:59:00; the rollout is over at 09:59:00 "
+            "(bakeTime 1h); 10 of 10 up to date",
+            id="until the last batch has been back for so long",
+        ),
+        pytest.param(
+            Streak(is_under_way=True),
+            fleet(*(instance(n, since=NOW - HOUR) for n in range(10))),
+            "UpToDate: all 10 instances run 24.04.202601140",
+            id="then it is over",
+        ),
+        pytest.param(
+            Streak(is_under_way=False),
+            fleet(rest="upgraded"),
+            "UpToDate: all 10 instances run 24.04.202601140",
+            id="one that was over does not begin again",
+        ),
+        pytest.param(
+            Streak(),
+            fleet(rest="upgraded"),
+            "Baking: web_0, web_1, web_2, web_3 and 6 more: back since 08:59:00; the rollout is over at 09:59:00 "
+            "(bakeTime 1h); 10 of 10 up to date",
+            id="a new process goes by the times alone",
+        ),
+        pytest.param(
+            Streak(waiting_since=NOW - MINUTE),
+            fleet(lost(0), rest="upgraded"),
+            "GivingUp: update domain 0: web_0 (unhealthy), not healthy within 10m of the last change; setting the model "
+            "back to 24.04.202601010",
+            id="one that falls sick meanwhile counts against the image",
+        ),
+    ],
+)
+def test_the_end_bakes(streak: Streak, seen: Any, line: str) -> None:
+    looked = observed(model=model(marks=Marks(last_good=OLD)), instances=seen, streak=streak)
+    assert decided(BAKING, looked).line == line
+
+
+def sick(*numbers: int, **changes: Any) -> Observed:
+    return observed(
+        instances=fleet(*(outdated(n, health="unhealthy", protected=True) for n in numbers)), **changes
+    )
+
+
+@pytest.mark.parametrize(
+    ("desired", "seen", "line"),
+    [
+        pytest.param(
+            spec(),
+            sick(3, 7),
+            "Upgrading: update domain 0: upgrading 2 instances to 24.04.202601140 (web_0, web_5); 0 of 10 up to date",
+            id="as many as may be",
+        ),
+        pytest.param(
+            spec(),
+            sick(3, 7, 8),
+            "TooManyUnhealthy: web_3 (unhealthy), web_7 (unhealthy), web_8 (unhealthy): 3 of 10 are unhealthy, and "
+            "spec.rollout.maxUnhealthy is 20% (2 of 10); 0 of 10 up to date",
+            id="one more",
+        ),
+        pytest.param(
+            spec(max_unhealthy=Count(3)),
+            sick(3, 7, 8),
+            "Upgrading: update domain 0: upgrading 2 instances to 24.04.202601140 (web_0, web_5); 0 of 10 up to date",
+            id="a count",
+        ),
+    ],
+)
+def test_while_many_are_sick_no_working_one_is_taken(desired: ScaleSet, seen: Observed, line: str) -> None:
+    assert decided(desired, seen).line == line

@@ -1,0 +1,138 @@
+"""Rollouts that take too long, fall sick late, or go through what they must before they are over."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from tests.stories.world import BAD, NEW, OLD, World, fleet, scale_set, spec
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+
+
+def on(world: World) -> dict[str, int]:
+    """How many instances run each version."""
+    versions = [image.rpartition(":")[2] for image in world.azure.record.images("web").values()]
+    return {version: versions.count(version) for version in set(versions)}
+
+
+def model(world: World) -> str:
+    return world.azure.scale_set("web").image.rpartition(":")[2]
+
+
+def batches(world: World) -> list[list[str]]:
+    """The instances that each upgrade named."""
+    asked = [each for each in world.azure.record.requests if each.operation == "scaleSets.manualUpgrade"]
+    return [list(each.body["instanceIds"]) for each in asked]
+
+
+def repaired(**changes: Any) -> Mapping[str, Any]:
+    """A scale set whose sick instances Azure replaces again and again."""
+    return scale_set(capacity=6, automaticRepairs={"grace": "10m", "action": "replace"}, **changes)
+
+
+def test_a_bad_image_whose_instances_repairs_keep_young_is_given_up_all_the_same() -> None:
+    patient = spec(version=BAD, rollout={"onFailure": "repin"}, health={"timeout": "30m"})
+    world = World(fleet(repaired()), patient)
+    world.rest(6 * HOUR)
+    (given_up,) = [outcome.message for outcome in world.outcomes if outcome.reason == "GivingUp"]
+    assert "no further instance has come back within 1h (spec.rollout.progressDeadline)" in given_up
+    assert model(world) == OLD
+    assert world.reasons()[-1] == "RolloutFailed"
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+def test_a_deadline_for_all_of_it_outlives_the_daemon() -> None:
+    slow = spec(rollout={"soak": "1h", "deadline": "2h", "onFailure": "repin"})
+    world = World(fleet(scale_set(capacity=10)), slow)
+    for _ in range(16):
+        world.rest(10 * MINUTE)
+        world.restart()
+    world.rest(HOUR)
+    assert any(outcome.message.startswith("the rollout to") for outcome in world.outcomes)
+    assert model(world) == OLD
+    assert world.reasons()[-1] == "RolloutFailed"
+    assert 0 < on(world)[NEW] < 10, "it was given up half-way"
+
+
+def test_a_deadline_alone_holds_and_a_longer_one_lets_it_go_on() -> None:
+    world = World(fleet(scale_set(capacity=10)), spec(rollout={"soak": "1h", "deadline": "2h"}))
+    world.rest(3 * HOUR)
+    assert world.reasons()[-1] == "DeadlineExceeded"
+    outcome = world.entry().outcome
+    assert outcome is not None
+    assert outcome.standing == "Failing"
+    done = len(batches(world))
+    world.rest(2 * HOUR)
+    assert len(batches(world)) == done, "no further instance is touched"
+    world.merge(spec(rollout={"soak": "1h", "deadline": "24h"}))
+    world.run()
+    assert on(world) == {NEW: 10}
+
+
+def test_a_bad_end_counts_against_the_image_too() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec(rollout={"onFailure": "rollback"}))
+    world.run(lambda: len(batches(world)) == 5)
+    world.run(lambda: world.azure.scale_set("web").instance("4").state[0] == "succeeded")
+    world.azure.scale_set("web").instance("4").sicken()
+    world.rest(2 * HOUR)
+    assert (model(world), on(world)) == (OLD, {OLD: 5})
+    assert world.reasons()[-1] == "RolloutFailed"
+    assert batches(world)[5:] == [["4"], ["3"], ["2"], ["1"], ["0"]], (
+        "the sick one first, then back the way it came"
+    )
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+def test_what_falls_sick_while_it_bakes_counts_against_the_image() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec(rollout={"onFailure": "repin", "bakeTime": "2h"}))
+    world.run(lambda: world.reasons()[-1] == "Baking")
+    world.rest(HOUR)
+    assert world.reasons()[-1] == "Baking"
+    world.azure.scale_set("web").instance("2").sicken()
+    world.rest(30 * MINUTE)
+    assert (model(world), world.reasons()[-1]) == (OLD, "RolloutFailed")
+
+
+def test_an_instance_that_is_sick_for_a_moment_sets_nothing_back() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec(rollout={"onFailure": "rollback", "bakeTime": "2h"}))
+    world.run(lambda: world.reasons()[-1] == "Baking")
+    world.rest(HOUR)
+    world.azure.scale_set("web").instance("2").sicken()
+    world.step()
+    world.azure.scale_set("web").instance("2").heal()
+    world.run()
+    assert (model(world), on(world)) == (NEW, {NEW: 5})
+
+
+def test_a_rollout_is_over_when_it_has_baked_and_not_again() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec(rollout={"bakeTime": "1h"})).run()
+    told = world.reasons()
+    assert told[-2:] == ["Baking", "UpToDate"]
+    world.azure.scale_set("web").bump_etag()
+    world.rest(5 * MINUTE)
+    assert world.reasons() == told
+
+
+def test_so_many_looks_must_find_a_batch_healthy() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec(health={"passes": 4})).run()
+    assert world.reasons().count("ConfirmingHealth") == 4, "once between any two of five batches"
+    confirmed = [outcome.at for outcome in world.outcomes if outcome.reason == "ConfirmingHealth"]
+    assert len(confirmed) == 4 * 3, "three looks, and the fourth goes on"
+
+
+def test_domains_go_in_the_order_that_is_declared() -> None:
+    world = World(
+        fleet(scale_set(capacity=10)), spec(rollout={"order": ["update domain 3", "update domain 1"]})
+    ).run()
+    assert batches(world) == [["3", "8"], ["1", "6"], ["0", "5"], ["2", "7"], ["4", "9"]]
+
+
+def test_a_few_may_be_lost_and_the_rest_goes_on() -> None:
+    world = World(fleet(scale_set(capacity=10)), spec(rollout={"maxUnhealthyUpgraded": 1, "maxBatch": 1}))
+    world.run(lambda: len(batches(world)) == 1)
+    world.run(lambda: world.azure.scale_set("web").instance("0").state[0] == "succeeded")
+    world.azure.scale_set("web").instance("0").sicken()
+    world.rest(3 * HOUR)
+    assert on(world) == {NEW: 10}
+    assert world.lines()["web"].startswith("HealthCheckFailed: update domain 0: web_0 (unhealthy)")

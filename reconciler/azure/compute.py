@@ -19,6 +19,7 @@ from reconciler.azure import arm, catalogue
 from reconciler.azure.budget import Charge, Share
 from reconciler.azure.failure import AzureFailure
 from reconciler.azure.session import Session
+from reconciler.azure.tally import Tally
 from reconciler.rollout.observed import (
     ABSENT,
     Absent,
@@ -60,6 +61,11 @@ class Compute:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._availabilities: dict[tuple[str, str, str], tuple[datetime, Availability]] = {}
+
+    @property
+    def requests(self) -> Tally:
+        """What was asked of Azure so far."""
+        return self._session.tally
 
     def models(self, scope: Scope) -> Iterator[Model]:
         """Every scale set of `scope`, page by page. A row that makes no sense is left out."""

@@ -33,6 +33,7 @@ from reconciler import __version__
 from reconciler.azure.arm import Garbled, Json
 from reconciler.azure.budget import Budget, Charge, Share, Subject
 from reconciler.azure.failure import Throttled, Unreachable, failure
+from reconciler.azure.tally import Tally
 
 PUBLIC_CLOUD = "https://management.azure.com"
 COMPUTE = "2026-04-01"  # the api-version that the SDK's typed operations send too
@@ -65,6 +66,7 @@ class Session:
         self._transport: dict[str, Any] = {"transport": transport} if transport else {}
         self._clients: dict[str, ComputeManagementClient] = {}
         self.budget = Budget()
+        self.tally = Tally()
         self._locations: dict[str, str] = {}
         self._pages: dict[str, int] = {}
         self._thread = local()  # what the call under way in a thread is about
@@ -86,8 +88,8 @@ class Session:
         """
         call = Call(self, charge, self._subject(path), share)
         call.ask(self._pages.get(path.casefold(), 1))
-        before = getattr(self._thread, "subject", None)
-        self._thread.subject = call.subject
+        before = getattr(self._thread, "call", None)
+        self._thread.call = call
         try:
             yield call
         except Garbled as error:
@@ -101,7 +103,7 @@ class Session:
             raise Unreachable(str(error)) from error
         finally:
             call.end()
-            self._thread.subject = before
+            self._thread.call = before
 
     def close(self) -> None:
         """Close the connections."""
@@ -123,7 +125,7 @@ class Session:
                     connection_timeout=_CONNECT_SECONDS,
                     read_timeout=_READ_SECONDS,
                     user_agent=f"vmss-reconciler/{__version__}",
-                    per_call_policies=[_Meter(self._noted)],
+                    per_call_policies=[_Meter(self)],
                     **self._transport,
                 )
             return self._clients[subscription]
@@ -135,9 +137,11 @@ class Session:
         resource = scale_set[0] if scale_set else ""
         return Subject(subscription[1], self._locations.get(resource, ""), resource)
 
-    def _noted(self, headers: Mapping[str, str]) -> None:
-        if subject := getattr(self._thread, "subject", None):
-            self.budget.note(subject, headers, self.now())
+    def answered(self, status: int, headers: Mapping[str, str]) -> None:
+        """Take over what an answer in this thread says; `status` is 0 where none came."""
+        if call := getattr(self._thread, "call", None):
+            self.tally.count(call.charge.name, status)
+            self.budget.note(call.subject, headers, self.now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,13 +203,17 @@ class Call:
 
 
 class _Meter(SansIOHTTPPolicy[Any, Any]):
-    """Shows every answer's headers to the budget."""
+    """Shows every answer, and that none came, to the session."""
 
-    def __init__(self, noted: Callable[[Mapping[str, str]], None]) -> None:
-        self._noted = noted
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def on_response(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:  # noqa: ARG002
-        self._noted(response.http_response.headers)
+        answer = response.http_response
+        self._session.answered(answer.status_code, answer.headers)
+
+    def on_exception(self, request: PipelineRequest[Any]) -> None:  # noqa: ARG002
+        self._session.answered(0, {})
 
 
 def _scopes(endpoint: str) -> list[str]:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from reconciler.daemon.board import Entry
 from reconciler.daemon.outcome import Standing
+from reconciler.daemon.revision import said
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason
 from reconciler.spec.scale_set import ScaleSet
@@ -29,12 +30,8 @@ def due(entry: Entry, listed: Model | None, at: datetime) -> bool:
 
 
 def moved(before: ScaleSet, now: ScaleSet) -> bool:
-    """Whether the spec says something else; its name, and where in which file it stands, do not count."""
-    return any(
-        getattr(before, name) != getattr(now, name)
-        for name in ScaleSet.__slots__
-        if name not in {"place", "labels", "name"}
-    )
+    """Whether the spec says something else."""
+    return said(before) != said(now)
 
 
 def _spread(desired: ScaleSet) -> timedelta:

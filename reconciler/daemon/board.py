@@ -9,7 +9,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
 
+from reconciler.azure.tally import Tally
+from reconciler.daemon.condition import UNSEEN, Condition
+from reconciler.daemon.history import History
 from reconciler.daemon.outcome import Outcome, Standing
+from reconciler.daemon.revision import Revision
 from reconciler.rollout.observed import Model
 from reconciler.rollout.step import Tried
 from reconciler.rollout.streak import Streak
@@ -22,9 +26,11 @@ class Entry:
     """One scale set: what is declared of it, and what the last looks at it gave.
 
     `decided` is the spec that `outcome` is about, None where nothing could be decided yet.
-    `model` and `survey` are of the last close look, at `looked_at`. `listed` is what the last sweep saw;
-    `listed_at` is None once a tick has looked at it. `is_rolling` says whether the last decision found it
-    under way; a call that fails says nothing about that.
+    `model` is as the last tick saw it, `survey` of the last list of its instances, at `looked_at`. `listed`
+    is what the last sweep saw; `listed_at` is None once a tick has looked at it. `is_rolling` says whether
+    the last decision found it under way; a call that fails says nothing about that.
+    `concluded` is what the last decision, or the last refusal by Azure, was about. `known_at` is when it was
+    last known how it stands: when a tick came to a decision, or a sweep saw that no tick was called for.
     """
 
     desired: ScaleSet
@@ -39,6 +45,22 @@ class Entry:
     tried: Tried | None = None
     streak: Streak = field(default_factory=Streak)
     is_rolling: bool = False
+    concluded: Revision | None = None
+    known_at: datetime | None = None
+    conditions: tuple[Condition, ...] = UNSEEN
+    history: History = field(default_factory=History)
+
+    @property
+    def revision(self) -> Revision:
+        """What is declared of it now."""
+        return Revision.of(self.desired, self.commit)
+
+    @property
+    def observed(self) -> Revision | None:
+        """What it was last decided on. A commit that says nothing new of it is seen as soon as it is
+        declared."""
+        declared = self.revision
+        return declared if self.concluded and self.concluded.spec == declared.spec else self.concluded
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +75,13 @@ class Sweep:
 
 @dataclass(slots=True)
 class Board:
-    """Every entry by the key of its target, and the last sweep.
+    """Every entry by the key of its target, the last sweep, and what was asked of Azure.
 
     By target and not by name: a spec that is renamed is about the same scale set, and goes on where it was.
     """
 
     last_sweep: Sweep | None = None
+    requests: Tally = field(default_factory=Tally)
     _entries: dict[str, Entry] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 

@@ -16,15 +16,18 @@ from reconciler.azure.compute import Compute, Scope
 from reconciler.azure.failure import AzureFailure, Conflict, Throttled
 from reconciler.daemon.attention import due, moved
 from reconciler.daemon.board import Board, Entry, Sweep
+from reconciler.daemon.conditions import conditions
 from reconciler.daemon.outcome import Outcome, Standing, bug, decided, failed, rest_after
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
+from reconciler.daemon.telling import told
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.observed import FRESH, Model, Observed
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.step import Tried
+from reconciler.rollout.step import PatchModel, Tried
 from reconciler.rollout.streak import Streak, following
+from reconciler.rollout.survey import Survey
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.scale_set import ScaleSet
 
@@ -57,7 +60,7 @@ class Reconciliation:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.board = Board()
+        self.board = Board(requests=azure.requests)
         self._by_group = list_by_resource_group
         self._specs = specs
         self._azure = azure
@@ -126,21 +129,23 @@ class Reconciliation:
         except Exception as error:
             _log.exception("%s: tick failed", name)
             outcome = bug(name, entry.commit, self._now(), error)
-        if outcome.reason == Throttled.reason and entry.outcome:
+        if outcome.reason == Throttled.reason and _is_known(entry) and entry.outcome:
             # That there is no request left for a look says nothing new of the scale set.
             outcome = replace(outcome, standing=entry.outcome.standing)
         if entry.outcome is None or entry.outcome.line != outcome.line:
             # That Azure is at work was to be expected after our own step, and says nothing new.
             level = logging.DEBUG if outcome.reason == Reason.AZURE_BUSY else _LEVELS[outcome.standing]
             _log.log(level, "%s: %s", name, outcome.line)
+        latest, counted = self.board.get(key), _counted(entry, outcome)
         self.board.update(
             key,
             outcome=outcome,
             decided=entry.desired,
-            survey=(outcome.survey or entry.survey) if _is_about(entry, self.board.get(key)) else None,
+            survey=counted if _is_about(entry, latest) else None,
             tried=tried,
             streak=_streak(entry, outcome),
             is_rolling=entry.is_rolling if outcome.is_error else outcome.standing is Standing.RECONCILING,
+            **told(entry, latest or entry, outcome, counted, tried),
         )
         return outcome
 
@@ -180,16 +185,17 @@ class Reconciliation:
         target, model = entry.desired.target, observed.model
         if at is Look.MODEL and model is None and self._listed_will_do(entry):
             # Good for one look: a later tick wants to see what has become of the model.
-            self.board.update(target.key, listed_at=None)
+            self.board.update(target.key, listed_at=None, model=entry.listed)
             return replace(observed, model=entry.listed, model_at=entry.listed_at)
         if at is Look.MODEL:
             model = self._azure.model(target, share)
+            self.board.update(target.key, model=model if isinstance(model, Model) else None)
             return replace(observed, at=self._now(), model=model, model_at=self._now())
         assert isinstance(model, Model), "the decision asks for the model first"  # noqa: S101
         match at:
             case Look.INSTANCES:
                 instances = self._azure.instances(target, share, flexible=model.is_flexible)
-                self.board.update(target.key, model=model, looked_at=self._now())
+                self.board.update(target.key, looked_at=self._now())
                 return replace(observed, at=self._now(), instances=instances)
             case Look.ROLLING_UPGRADE:
                 return replace(observed, rolling_upgrade=self._azure.rolling_upgrade(target, share))
@@ -244,11 +250,15 @@ class Reconciliation:
         if failure and not desired.suspend:
             if entry.outcome is None:
                 outcome = failed(desired.name, entry.commit, at, failure)
-                self.board.update(desired.target.key, outcome=outcome)
+                known = replace(entry, outcome=outcome)
+                self.board.update(desired.target.key, outcome=outcome, conditions=conditions(known))
             return False
         listed = models.get(desired.target.key)
         self.board.update(desired.target.key, listed=listed, listed_at=at)
-        return due(entry, listed, at)
+        is_due = due(entry, listed, at)
+        if listed and not is_due and entry.outcome and not entry.outcome.is_error:
+            self.board.update(desired.target.key, known_at=at)
+        return is_due
 
     def _scope(self, desired: ScaleSet) -> Scope:
         target = desired.target
@@ -287,6 +297,18 @@ def _is_new(entry: Entry) -> bool:
     if listed is None or listed.image is None or follows_latest(image):
         return False
     return not same(listed.image, image)
+
+
+def _is_known(entry: Entry) -> bool:
+    """Whether how the scale set stands is how it stands to what is declared of it now."""
+    return entry.decided is not None and not moved(entry.decided, entry.desired)
+
+
+def _counted(entry: Entry, outcome: Outcome) -> Survey | None:
+    """The instances by domain, as last counted; against another version of latest, none were."""
+    if isinstance(outcome.step, PatchModel) and follows_latest(entry.desired.image):
+        return outcome.survey
+    return outcome.survey or entry.survey
 
 
 def _streak(entry: Entry, outcome: Outcome) -> Streak:

@@ -1,0 +1,187 @@
+"""How a scale set stands, as five conditions after the rules of kstatus and Flux, for what goes by those.
+
+Ready, Reconciling and Stalled say what the standing of the outcome says, each standing in one way
+(`_SUMMARY`). So at most one of them is true, and Ready is true of nothing but what is as declared:
+
+- What is suspended or frozen is not looked at, so nobody knows whether it is as declared: Ready is Unknown.
+  Flux leaves Ready as it last was; then a suspended one shows green for as long as it is suspended, however
+  far it drifts, and every dashboard has to know better.
+- What fails and is tried again is both: Ready is False, and Reconciling is true. Flux calls that
+  ProgressingWithRetry; the reason here is that of the outcome.
+- What waits for its window, its turn or a person's approval is Reconciling and not Stalled: its own spec
+  asks for the wait, it is asked again at every look, and nobody is to be woken for it. Stalled is what cannot
+  go on as spec and scale set are, and an alert on it is worth its noise.
+
+Healthy and Drifted rest on what was last seen, and are Unknown once that is older than `interval`, the time
+for which the spec lets instances go unlooked at. A look for which Azure left no request says nothing new:
+every condition stays.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
+
+from reconciler.azure.failure import Throttled
+from reconciler.daemon.board import Entry
+from reconciler.daemon.condition import NOT_LOOKED_AT, Condition, Status, Type
+from reconciler.daemon.outcome import Outcome, Standing
+from reconciler.daemon.revision import Revision
+from reconciler.rollout.observed import Model
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.survey import Survey
+from reconciler.rollout.wording import listed
+from reconciler.spec.image import Image, follows_latest, is_version_of, same, short
+
+# Ready, Reconciling, Stalled.
+_SUMMARY: dict[Standing, tuple[Status, Status, Status]] = {
+    Standing.READY: (Status.TRUE, Status.FALSE, Status.FALSE),
+    Standing.RECONCILING: (Status.UNKNOWN, Status.TRUE, Status.FALSE),
+    Standing.WAITING: (Status.UNKNOWN, Status.TRUE, Status.FALSE),
+    Standing.FAILING: (Status.FALSE, Status.TRUE, Status.FALSE),
+    Standing.STALLED: (Status.FALSE, Status.FALSE, Status.TRUE),
+    Standing.SUSPENDED: (Status.UNKNOWN, Status.FALSE, Status.FALSE),
+}
+
+# Of which nothing that was seen before says anything any more: it is left alone, or is not there.
+_UNSEEN = frozenset(
+    {
+        Reason.SUSPENDED,
+        Reason.SUSPENSION_EXPIRED,
+        Reason.FROZEN,
+        Reason.FREEZE_EXPIRED,
+        Reason.NOT_FOUND,
+    }
+)
+
+# Whose messages name the instances that are not serving.
+_NAMING = frozenset(
+    {
+        Reason.UPGRADING,
+        Reason.WAITING_FOR_INSTANCES,
+        Reason.HEALTH_CHECK_FAILED,
+        Reason.PROGRESS_DEADLINE_EXCEEDED,
+        Reason.TOO_MANY_UNHEALTHY,
+        Reason.TOO_MANY_UNAVAILABLE,
+    }
+)
+
+# Who cannot say what latest means cannot say whether something differs from it.
+_LATEST_UNKNOWN = frozenset({Reason.CATALOGUE_UNREADABLE, Reason.NO_LATEST_VERSION})
+
+SERVING, AWAY = "Serving", "InstancesAway"
+MODEL_DRIFT, INSTANCE_DRIFT, NO_DRIFT = "ModelDrift", "InstanceDrift", "NoDrift"
+
+
+class _Said(NamedTuple):
+    status: Status
+    reason: str
+    message: str = ""
+
+
+def conditions(entry: Entry) -> tuple[Condition, ...]:
+    """Those of a scale set after a look, from what its entry then holds; its conditions are those before."""
+    outcome = entry.outcome
+    if outcome is None:
+        return entry.conditions
+    revision = Revision.of(entry.desired, entry.commit)
+    if outcome.reason == Throttled.reason and _were_about(entry, revision):
+        return entry.conditions
+    said = {
+        **_summary(outcome),
+        Type.HEALTHY: _healthy(entry, outcome),
+        Type.DRIFTED: _drifted(entry, outcome),
+    }
+    return tuple(_after(before, said[before.type], outcome.at, revision) for before in entry.conditions)
+
+
+def _were_about(entry: Entry, revision: Revision) -> bool:
+    """Whether the conditions before say something of what is declared now."""
+    known = entry.conditions[0].revision
+    return known is not None and known.spec == revision.spec
+
+
+def _after(before: Condition, said: _Said, at: datetime, revision: Revision) -> Condition:
+    """The condition that follows; it turned when its status changed, and never before it turned last."""
+    since = before.since
+    if since is None:
+        since = at
+    elif said.status is not before.status:
+        since = max(since, at)
+    return replace(
+        before,
+        status=said.status,
+        reason=said.reason,
+        message=said.message,
+        since=since,
+        revision=revision,
+    )
+
+
+def _summary(outcome: Outcome) -> dict[Type, _Said]:
+    """Ready says the line of the outcome, and so does what else is true; the others have nothing to add."""
+    ready, reconciling, stalled = _SUMMARY[outcome.standing]
+    return {
+        Type.READY: _Said(ready, outcome.reason, outcome.message),
+        Type.RECONCILING: _Said(reconciling, outcome.reason, _where_true(reconciling, outcome)),
+        Type.STALLED: _Said(stalled, outcome.reason, _where_true(stalled, outcome)),
+    }
+
+
+def _where_true(status: Status, outcome: Outcome) -> str:
+    return outcome.message if status is Status.TRUE else ""
+
+
+def _healthy(entry: Entry, outcome: Outcome) -> _Said:
+    if outcome.reason in _UNSEEN:
+        return _Said(Status.UNKNOWN, outcome.reason, outcome.message)
+    counts = entry.survey
+    if counts is None or _is_old(entry.looked_at, entry, outcome):
+        return _Said(Status.UNKNOWN, NOT_LOOKED_AT)
+    if not counts.away:
+        return _Said(Status.TRUE, SERVING)
+    if outcome.reason in _NAMING:
+        return _Said(Status.FALSE, outcome.reason, outcome.message)
+    return _Said(Status.FALSE, AWAY, _away(counts))
+
+
+def _away(counts: Survey) -> str:
+    where = listed(f"{each.away} of {each.domain}" for each in counts.tallies if each.away)
+    return f"{counts.away} of {counts.total} are not serving: {where}"
+
+
+def _drifted(entry: Entry, outcome: Outcome) -> _Said:
+    if outcome.reason in _UNSEEN or outcome.reason in _LATEST_UNKNOWN:
+        return _Said(Status.UNKNOWN, outcome.reason, outcome.message)
+    if outcome.reason == Reason.MODEL_DRIFT:
+        return _Said(Status.TRUE, MODEL_DRIFT, outcome.message)
+    model, counts = entry.model, entry.survey
+    if model is None or _is_old(entry.known_at, entry, outcome):
+        return _Said(Status.UNKNOWN, NOT_LOOKED_AT)
+    if model.image is None:
+        return _Said(Status.UNKNOWN, Reason.IMAGE_UNREADABLE)
+    if not _is_declared(model.image, entry) or _is_given_up(model, entry, outcome):
+        on, declared = short(model.image), short(entry.desired.image)
+        return _Said(Status.TRUE, MODEL_DRIFT, f"the model is on {on}, and {declared} is declared")
+    if counts is None or _is_old(entry.looked_at, entry, outcome):
+        return _Said(Status.UNKNOWN, NOT_LOOKED_AT)
+    if counts.up_to_date < counts.total:
+        return _Said(Status.TRUE, INSTANCE_DRIFT, counts.done)
+    return _Said(Status.FALSE, NO_DRIFT)
+
+
+def _is_declared(image: Image, entry: Entry) -> bool:
+    """Whether the model is on the declared image; for latest on a version of it, as far as is known here."""
+    declared = entry.desired.image
+    return is_version_of(image, declared) if follows_latest(declared) else same(image, declared)
+
+
+def _is_given_up(model: Model, entry: Entry, outcome: Outcome) -> bool:
+    """Whether latest means a version that was given up, and the model is on the last good one instead."""
+    failed, good = model.marks.failed, model.marks.last_good
+    if failed is None or good is None or outcome.standing is Standing.READY:
+        return False
+    return is_version_of(failed, entry.desired.image) and model.image is not None and same(model.image, good)
+
+
+def _is_old(seen: datetime | None, entry: Entry, outcome: Outcome) -> bool:
+    return seen is None or outcome.at - seen > entry.desired.interval

@@ -1,0 +1,221 @@
+"""The last rollouts of a scale set, for people: from what to what, how long they took and how they ended.
+
+In the memory of this process, and needed for nothing that is done: a restart forgets it. A rollout that was
+under way already when the process first looked is recorded from there on; when it began is then what the
+scale set's own marks say, or not known.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from reconciler.daemon.outcome import Outcome
+from reconciler.rollout.observed import Model
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.step import PatchModel, Step, Upgrade
+from reconciler.rollout.waiting import FAILED
+from reconciler.spec.duration import written
+from reconciler.spec.image import Image, same, short
+from reconciler.spec.scale_set import ScaleSet
+
+_KEPT = 5  # as many as Flux keeps
+
+
+class Ending(StrEnum):
+    """How a rollout ended."""
+
+    SUCCEEDED = "Succeeded"  # every instance that can be is on the image, and has been for `bakeTime`
+    FAILED = "Failed"  # it was held by its own failure until another image was declared
+    SUPERSEDED = "Superseded"  # another image was declared while it went well
+    GIVEN_UP = "GivenUp"  # `onFailure` took the model back to the last good image
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One rollout. `declared` is what the spec named, of which `image` is the exact one; `before` is what the
+    model was on, None where this process did not set it. `began` is None where that is not known, `ended` and
+    `ending` while it is under way. `upgraded` are the ids of the `instances` that were, and is emptied at the
+    end. `batch_since` is when the batch that is away was taken, `longest` how long the slowest one so far was
+    waited for; both by the looks of this process.
+    """
+
+    declared: Image
+    image: Image
+    commit: str
+    before: Image | None
+    began: datetime | None
+    ended: datetime | None = None
+    ending: Ending | None = None
+    batches: int = 0
+    instances: int = 0
+    upgraded: frozenset[str] = frozenset()
+    batch_since: datetime | None = None
+    longest: timedelta = timedelta()
+    is_failing: bool = False
+
+    @property
+    def length(self) -> timedelta | None:
+        """How long it took, None where that is not known or not over."""
+        return self.ended - self.began if self.began and self.ended else None
+
+    @property
+    def message(self) -> str:
+        """What it was, how it ended and what it took, in one line."""
+        was = f"{short(self.before)} to " if self.before else "to "
+        how = (
+            f"{self.ending or 'under way'}{f' in {written(self.length)}' if self.length is not None else ''}"
+        )
+        longest = f", the longest {written(self.longest)}" if self.longest else ""
+        batches = f"{self.batches} batch{'' if self.batches == 1 else 'es'}"
+        instances = f"{self.instances} instance{'' if self.instances == 1 else 's'}"
+        return f"{was}{short(self.image)}: {how}; {instances} in {batches}{longest}"
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The latest rollouts, the last one first, and how many ended in which way, also of those forgotten.
+
+    `is_settled` says whether the last decision found nothing under way, None before the first decision.
+    """
+
+    records: tuple[Record, ...] = ()
+    endings: Mapping[Ending, int] = field(default_factory=dict)
+    is_settled: bool | None = None
+
+    @property
+    def current(self) -> Record | None:
+        """The rollout that is under way."""
+        return self.records[0] if self.records and self.records[0].ending is None else None
+
+    @property
+    def last(self) -> Record | None:
+        """The last rollout that has ended."""
+        return next((each for each in self.records if each.ending), None)
+
+
+_OVER = frozenset({Reason.UP_TO_DATE, Reason.INSTANCES_LEFT_OUT})
+# The batch that was taken is still waited for, or nobody knows.
+_AWAY = frozenset(
+    {
+        Reason.WAITING_FOR_INSTANCES,
+        Reason.HEALTH_CHECK_FAILED,
+        Reason.PROGRESS_DEADLINE_EXCEEDED,
+        Reason.MODEL_DRIFT,
+        Reason.AZURE_BUSY,
+        Reason.NO_EFFECT,
+        Reason.OPERATION_FAILED,
+    }
+)
+
+
+def following(
+    history: History, desired: ScaleSet, model: Model | None, outcome: Outcome, taken: Step | None
+) -> History:
+    """The history after a tick on `desired` that saw `model`, and had Azure take this step, if any."""
+    if outcome.is_error:
+        return history
+    current = history.current
+    if current and not same(current.declared, desired.image):
+        history = _replaced(history, outcome.at)
+    if outcome.reason in {Reason.GIVING_UP, Reason.ROLLOUT_FAILED}:
+        return replace(_ended(history, Ending.GIVEN_UP, outcome.at), is_settled=True)
+    if outcome.reason in _OVER:
+        return replace(_ended(history, Ending.SUCCEEDED, outcome.at), is_settled=True)
+    begun = _begun(history, desired, model, outcome, taken)
+    return replace(_gone_on(begun, outcome, taken), is_settled=False)
+
+
+def _begun(
+    history: History, desired: ScaleSet, model: Model | None, outcome: Outcome, taken: Step | None
+) -> History:
+    """With the rollout that this tick began, or found under way."""
+    current = history.current
+    match taken:
+        case PatchModel(image=image):
+            if current and same(current.image, image):
+                return history  # somebody else had changed the model meanwhile
+            was = model.image if model else None
+            begun = Record(desired.image, image, outcome.commit, was, outcome.at)
+            return _with(_replaced(history, outcome.at), begun)
+        case Upgrade(image=image) if current is None and not _is_return(image, desired, model):
+            found = Record(desired.image, image, outcome.commit, None, _since(history, model, image, outcome))
+            return _with(history, found)
+        case None if history.is_settled is None and _is_under_way(outcome) and model and model.image:
+            image, began = model.image, model.marks.began_at(model.image)
+            return _with(history, Record(desired.image, image, outcome.commit, None, began))
+        case _:
+            return history
+
+
+def _since(history: History, model: Model | None, image: Image, outcome: Outcome) -> datetime | None:
+    """When a rollout began whose model somebody else had set: this daemon before us, or another person."""
+    if marked := model.marks.began_at(image) if model else None:
+        return marked
+    is_first = history.is_settled or (outcome.survey is not None and not outcome.survey.up_to_date)
+    return outcome.at if is_first else None
+
+
+def _is_under_way(outcome: Outcome) -> bool:
+    counts = outcome.survey
+    return counts is not None and 0 < counts.up_to_date < counts.total
+
+
+def _is_return(image: Image, desired: ScaleSet, model: Model | None) -> bool:
+    """Whether an upgrade to `image` undoes a rollout that was given up."""
+    failed = model.marks.failed if model else None
+    return failed is not None and not same(image, failed) and not same(image, desired.image)
+
+
+def _gone_on(history: History, outcome: Outcome, taken: Step | None) -> History:
+    """With the batch that was taken, or is back."""
+    current = history.current
+    if current is None or outcome.survey is None:
+        return history
+    is_failing = outcome.reason in FAILED or outcome.reason == Reason.OPERATION_FAILED
+    current = replace(current, is_failing=is_failing)
+    if isinstance(taken, Upgrade):
+        current = _upgrading(current, taken.instance_ids, outcome.at)
+    elif outcome.reason not in _AWAY:
+        current = _back(current, outcome.at)
+    return replace(history, records=(current, *history.records[1:]))
+
+
+def _upgrading(record: Record, ids: Sequence[str], at: datetime) -> Record:
+    """With one more batch, unless it is the one that is away already, asked for again."""
+    if record.batch_since is not None and record.upgraded.issuperset(ids):
+        return record
+    upgraded = record.upgraded.union(ids)
+    return replace(
+        _back(record, at),
+        batches=record.batches + 1,
+        instances=len(upgraded),
+        upgraded=upgraded,
+        batch_since=at,
+    )
+
+
+def _back(record: Record, at: datetime) -> Record:
+    """With the batch that was away back, or no longer waited for."""
+    if record.batch_since is None:
+        return record
+    return replace(record, batch_since=None, longest=max(record.longest, at - record.batch_since))
+
+
+def _replaced(history: History, at: datetime) -> History:
+    """With the rollout that was under way, if one was, at the end that another image puts to it."""
+    is_failing = history.current is not None and history.current.is_failing
+    return _ended(history, Ending.FAILED if is_failing else Ending.SUPERSEDED, at)
+
+
+def _ended(history: History, ending: Ending, at: datetime) -> History:
+    current = history.current
+    if current is None:
+        return history
+    current = replace(_back(current, at), ended=at, ending=ending, upgraded=frozenset())
+    endings = {**history.endings, ending: history.endings.get(ending, 0) + 1}
+    return replace(history, records=(current, *history.records[1:]), endings=endings)
+
+
+def _with(history: History, record: Record) -> History:
+    return replace(history, records=(record, *history.records[: _KEPT - 1]))

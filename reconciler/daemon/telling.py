@@ -1,0 +1,37 @@
+"""What the board tells of a tick to people and programs, beside its outcome: nothing acts on any of it."""
+
+from dataclasses import replace
+
+from reconciler.azure.failure import Refused
+from reconciler.daemon.board import Entry
+from reconciler.daemon.conditions import conditions
+from reconciler.daemon.history import following
+from reconciler.daemon.outcome import Outcome
+from reconciler.rollout.step import Tried
+from reconciler.rollout.survey import Survey
+
+
+def told(
+    entry: Entry, latest: Entry, outcome: Outcome, counted: Survey | None, tried: Tried | None
+) -> dict[str, object]:
+    """The fields of an entry after a tick on `entry` as it was then; `latest` knows what the tick saw, and
+    perhaps another spec. `tried` is the last step that Azure accepted."""
+    taken = tried.step if tried and tried is not entry.tried else None
+    # Where Azure said no, a decision was reached or can never be; every other failure leaves it open.
+    is_conclusion = not outcome.is_error or outcome.reason == Refused.reason
+    after = replace(
+        entry,
+        outcome=outcome,
+        model=latest.model,
+        looked_at=latest.looked_at,
+        survey=counted,
+        concluded=entry.revision if is_conclusion else entry.concluded,
+        known_at=entry.known_at if outcome.is_error else outcome.at,
+        history=following(entry.history, entry.desired, latest.model, outcome, taken),
+    )
+    return {
+        "concluded": after.concluded,
+        "known_at": after.known_at,
+        "conditions": conditions(after),
+        "history": after.history,
+    }

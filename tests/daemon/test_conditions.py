@@ -1,0 +1,323 @@
+"""Conditions: what each outcome makes of them, and the rules that hold whatever comes after what."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.daemon.board import Entry
+from reconciler.daemon.condition import UNSEEN, Condition, Status, Type
+from reconciler.daemon.conditions import conditions
+from reconciler.daemon.outcome import FAILED, STANDINGS, Outcome, Standing
+from reconciler.daemon.revision import Revision
+from reconciler.rollout.domains import Domain
+from reconciler.rollout.marks import Marks
+from reconciler.rollout.observed import Model
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.survey import Survey, Tally
+from reconciler.spec.image import at_version
+from tests.build import FIX, NEW, NOW, OLD, model, spec
+
+LATEST = at_version(NEW, "latest")
+REVISION = Revision.of(spec(), "a1")
+
+
+def survey(up_to_date: int, away: int, total: int = 10) -> Survey:
+    """Two domains, of which the first is where something is on its way."""
+    half = total // 2
+    first, second = (Domain("", "", number, "update domain") for number in (0, 1))
+    return Survey(
+        (
+            Tally(first, half, min(up_to_date, half), 0, away),
+            Tally(second, total - half, max(0, up_to_date - half), 0, 0),
+        )
+    )
+
+
+def outcome(reason: str, message: str = "why", at: datetime = NOW) -> Outcome:
+    return Outcome("web", "a1", at, reason, message, STANDINGS.get(reason) or FAILED[reason])
+
+
+def looked(reason: str = Reason.UPGRADING, **changes: Any) -> Entry:
+    """Half-way: the model is on NEW, and of ten instances four are, and two away."""
+    values: dict[str, Any] = {
+        "outcome": outcome(reason),
+        "model": model(),
+        "survey": survey(4, 2),
+        "looked_at": NOW,
+        "known_at": NOW,
+    }
+    return Entry(changes.pop("desired", spec()), "a1", **(values | changes))
+
+
+def statuses(entry: Entry) -> list[str]:
+    return [each.status.value for each in conditions(entry)]
+
+
+def one(entry: Entry, which: Type) -> Condition:
+    return next(each for each in conditions(entry) if each.type is which)
+
+
+# Ready, Reconciling, Stalled, Healthy, Drifted of what is half-way: all that there are, each written out.
+HALF_WAY = """
+UpToDate                  True     False  False  False    True
+Suspended                 Unknown  False  False  Unknown  Unknown
+SuspensionExpired         False    False  True   Unknown  Unknown
+Frozen                    Unknown  False  False  Unknown  Unknown
+FreezeExpired             False    False  True   Unknown  Unknown
+NotFound                  False    False  True   Unknown  Unknown
+PartialRead               False    True   False  False    True
+ServiceFabric             False    False  True   False    True
+NotManualMode             False    False  True   False    True
+AutomaticOSUpgrade        False    False  True   False    True
+NativeUpgradeInProgress   False    True   False  False    True
+ImageUnreadable           False    False  True   False    True
+ImageTypeImmutable        False    False  True   False    True
+ImageNotFound             False    False  True   False    True
+ImageNotReplicated        False    False  True   False    True
+ImageReplicating          Unknown  True   False  False    True
+ImageDeprecated           False    False  True   False    True
+NoLatestVersion           False    False  True   False    Unknown
+CatalogueUnreadable       False    True   False  False    Unknown
+TooManyModels             False    False  True   False    True
+DomainsUnknown            False    False  True   False    True
+AzureBusy                 Unknown  True   False  False    True
+ModelDrift                Unknown  True   False  False    True
+Upgrading                 Unknown  True   False  False    True
+OperationFailed           False    True   False  False    True
+NoEffect                  False    True   False  False    True
+WaitingForInstances       Unknown  True   False  False    True
+HealthCheckFailed         False    True   False  False    True
+ProgressDeadlineExceeded  False    True   False  False    True
+DeadlineExceeded          False    True   False  False    True
+GivingUp                  Unknown  True   False  False    True
+RolloutFailed             False    False  True   False    True
+ConfirmingHealth          Unknown  True   False  False    True
+Soaking                   Unknown  True   False  False    True
+Baking                    Unknown  True   False  False    True
+CanaryMissing             False    False  True   False    True
+TooManyUnhealthy          False    True   False  False    True
+TooManyUnavailable        False    True   False  False    True
+OutsideWindow             Unknown  True   False  False    True
+AwaitingApproval          Unknown  True   False  False    True
+TooMuchChange             False    False  True   False    True
+DependencyNotReady        Unknown  True   False  False    True
+CheckFailed               False    True   False  False    True
+AwaitingTurn              Unknown  True   False  False    True
+InstancesLeftOut          False    False  True   False    True
+Refused                   False    False  True   False    True
+Conflict                  Unknown  True   False  False    True
+Throttled                 Unknown  True   False  False    True
+Unreachable               False    True   False  False    True
+Bug                       False    True   False  False    True
+"""
+ROWS = [line.split() for line in HALF_WAY.strip().splitlines()]
+
+
+def test_every_reason_has_its_row() -> None:
+    assert [row[0] for row in ROWS] == [*Reason, *FAILED]
+
+
+@pytest.mark.parametrize(("reason", "expected"), [pytest.param(row[0], row[1:], id=row[0]) for row in ROWS])
+def test_what_is_half_way_stands(reason: str, expected: list[str]) -> None:
+    assert statuses(looked(reason)) == expected
+
+
+@pytest.mark.parametrize(("reason", "expected"), [pytest.param(row[0], row[1:4], id=row[0]) for row in ROWS])
+def test_without_anything_seen_no_more_is_said_than_what_was_decided(
+    reason: str, expected: list[str]
+) -> None:
+    seen = looked(reason, model=None, survey=None, looked_at=None, known_at=None)
+    drifted = "True" if reason == Reason.MODEL_DRIFT else "Unknown"
+    assert statuses(seen) == [*expected, "Unknown", drifted]
+
+
+def test_what_was_never_looked_at_is_unknown() -> None:
+    assert conditions(Entry(spec(), "a1")) == UNSEEN
+    assert {(each.status, each.reason, each.since) for each in UNSEEN} == {
+        (Status.UNKNOWN, "NotLookedAt", None)
+    }
+    assert [each.type for each in UNSEEN] == list(Type)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        pytest.param(looked(survey=survey(10, 0)), "True Serving", id="all serve"),
+        pytest.param(looked(survey=survey(0, 0, total=0)), "True Serving", id="there are none"),
+        pytest.param(looked(Reason.UPGRADING), "False Upgrading: why", id="the line names who is away"),
+        pytest.param(
+            looked(Reason.AZURE_BUSY),
+            "False InstancesAway: 2 of 10 are not serving: 2 of update domain 0",
+            id="the line names nobody, so they are counted",
+        ),
+        pytest.param(looked(survey=None), "Unknown NotLookedAt", id="nobody was counted"),
+        pytest.param(
+            looked(survey=survey(10, 0), looked_at=NOW - timedelta(hours=1)),
+            "True Serving",
+            id="the count is as old as the interval lets it get",
+        ),
+        pytest.param(
+            looked(survey=survey(10, 0), looked_at=NOW - timedelta(hours=1, seconds=1)),
+            "Unknown NotLookedAt",
+            id="the count is older than that",
+        ),
+        pytest.param(looked(Reason.SUSPENDED), "Unknown Suspended: why", id="left alone"),
+    ],
+)
+def test_healthy_is(entry: Entry, said: str) -> None:
+    assert worded(one(entry, Type.HEALTHY)) == said
+
+
+GIVEN_UP = Marks(last_good=OLD, failed=NEW)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        pytest.param(looked(survey=survey(10, 0)), "False NoDrift", id="all are on it"),
+        pytest.param(looked(), "True InstanceDrift: 4 of 10 up to date", id="instances are not"),
+        pytest.param(
+            looked(model=model(image=OLD), survey=survey(10, 0)),
+            f"True ModelDrift: the model is on {OLD.version}, and {NEW.version} is declared",
+            id="the model is not, which goes before",
+        ),
+        pytest.param(
+            looked(Reason.MODEL_DRIFT), "True ModelDrift: why", id="the line says so of the model itself"
+        ),
+        pytest.param(
+            looked(desired=spec(image=LATEST), survey=survey(10, 0)),
+            "False NoDrift",
+            id="latest: the model is on a version of it, and so are all",
+        ),
+        pytest.param(
+            looked(Reason.CATALOGUE_UNREADABLE, desired=spec(image=LATEST), survey=survey(10, 0)),
+            "Unknown CatalogueUnreadable: why",
+            id="latest: nobody knows what it is",
+        ),
+        pytest.param(
+            looked(Reason.NOT_MANUAL_MODE, desired=spec(image=LATEST), model=model(image=LATEST)),
+            "True ModelDrift: the model is on latest, and latest is declared",
+            id="latest: the model is on no version at all",
+        ),
+        pytest.param(
+            looked(Reason.ROLLOUT_FAILED, desired=spec(image=LATEST), model=model(image=OLD, marks=GIVEN_UP)),
+            f"True ModelDrift: the model is on {OLD.version}, and latest is declared",
+            id="latest: the newest was given up",
+        ),
+        pytest.param(
+            looked(
+                Reason.UP_TO_DATE,
+                desired=spec(image=LATEST),
+                model=model(image=OLD, marks=GIVEN_UP),
+                survey=survey(10, 0),
+            ),
+            "False NoDrift",
+            id="latest: what was given up is withdrawn, and is not meant any more",
+        ),
+        pytest.param(
+            looked(Reason.ROLLOUT_FAILED, model=model(image=OLD, marks=GIVEN_UP)),
+            f"True ModelDrift: the model is on {OLD.version}, and {NEW.version} is declared",
+            id="what is declared was given up",
+        ),
+        pytest.param(
+            looked(Reason.IMAGE_UNREADABLE, model=model(image=None)),
+            "Unknown ImageUnreadable",
+            id="the model shows no image",
+        ),
+        pytest.param(looked(survey=None), "Unknown NotLookedAt", id="the model is, and nobody was counted"),
+        pytest.param(
+            looked("Unreachable", known_at=NOW - timedelta(hours=2)),
+            "Unknown NotLookedAt",
+            id="what was seen is older than the interval",
+        ),
+        pytest.param(looked(Reason.NOT_FOUND), "Unknown NotFound: why", id="there is no scale set"),
+    ],
+)
+def test_drifted_is(entry: Entry, said: str) -> None:
+    assert worded(one(entry, Type.DRIFTED)) == said
+
+
+def worded(condition: Condition) -> str:
+    message = f": {condition.message}" if condition.message else ""
+    return f"{condition.status} {condition.reason}{message}"
+
+
+def test_the_line_is_told_where_it_is_true_and_never_in_other_words() -> None:
+    ready, reconciling, stalled, *_ = conditions(looked(Reason.HEALTH_CHECK_FAILED))
+    assert [worded(each) for each in (ready, reconciling, stalled)] == [
+        "False HealthCheckFailed: why",
+        "True HealthCheckFailed: why",
+        "False HealthCheckFailed",
+    ]
+
+
+def test_a_condition_tells_since_when_and_of_what() -> None:
+    before = conditions(looked(Reason.UPGRADING))
+    later = outcome(Reason.WAITING_FOR_INSTANCES, at=NOW + timedelta(minutes=1))
+    after = conditions(looked(outcome=later, conditions=before, survey=survey(10, 0)))
+    assert {(each.since, each.revision) for each in before} == {(NOW, REVISION)}
+    assert [each.since == NOW for each in after] == [True, True, True, False, False]
+    assert {each.since for each in after[3:]} == {later.at}
+
+
+def test_a_clock_that_goes_back_takes_no_condition_with_it() -> None:
+    before = conditions(looked(Reason.UPGRADING))
+    earlier = outcome(Reason.UP_TO_DATE, at=NOW - timedelta(hours=3))
+    assert {each.since for each in conditions(looked(outcome=earlier, conditions=before))} == {NOW}
+
+
+def test_a_look_that_azure_left_no_request_for_says_nothing_new() -> None:
+    before = conditions(looked(Reason.UP_TO_DATE, survey=survey(10, 0)))
+    throttled = replace(outcome("Throttled", at=NOW + timedelta(hours=9)), standing=Standing.READY)
+    assert conditions(looked(outcome=throttled, conditions=before)) == before
+    # What was declared since is another matter: nobody has looked at that.
+    moved = looked("Throttled", desired=spec(image=FIX), conditions=before)
+    assert statuses(moved)[:3] == ["Unknown", "True", "False"]
+
+
+REASONS = st.sampled_from([*Reason, *FAILED])
+COUNTS = st.none() | st.builds(survey, st.integers(0, 10), st.integers(0, 5))
+SEEN = st.none() | st.builds(lambda image: model(image=image), st.sampled_from([NEW, OLD, FIX, None]))
+DECLARED = st.sampled_from([spec(), spec(image=OLD), spec(image=LATEST)])
+STEPS = st.integers(-30, 120).map(lambda minutes: timedelta(minutes=minutes))
+
+
+@given(st.lists(st.tuples(REASONS, COUNTS, SEEN, DECLARED, STEPS), min_size=1, max_size=12))
+def test_whatever_comes_after_what(
+    looks: list[tuple[str, Survey | None, Model | None, Any, timedelta]],
+) -> None:
+    known, at = UNSEEN, NOW
+    for reason, counts, seen, desired, step in looks:
+        at += step
+        entry = looked(
+            outcome=outcome(reason, at=at),
+            survey=counts,
+            model=seen,
+            desired=desired,
+            conditions=known,
+            looked_at=at,
+            known_at=at,
+        )
+        before, known = known, conditions(entry)
+        ready, reconciling, stalled, healthy, drifted = known
+        true = [each.type for each in (ready, reconciling, stalled) if each.status is Status.TRUE]
+        assert len(true) <= 1
+        if reason != "Throttled":
+            assert (ready.status is Status.TRUE) is (STANDINGS.get(reason) is Standing.READY)
+            assert (stalled.status is Status.TRUE) is (entry.outcome.standing is Standing.STALLED)  # type: ignore[union-attr]
+            assert (ready.status is Status.FALSE) is (
+                entry.outcome is not None and entry.outcome.standing in {Standing.FAILING, Standing.STALLED}
+            )
+        for was, now in zip(before, known, strict=True):
+            assert now.type is was.type
+            assert now.reason
+            assert now.since is not None
+            if was.since is not None:
+                assert now.since >= was.since
+                assert now.status is not was.status or now.since == was.since
+        assert healthy.status is not Status.TRUE or counts is None or not counts.away or reason == "Throttled"
+        assert drifted.reason != "NoDrift" or reason == "Throttled" or counts is not None

@@ -1,0 +1,269 @@
+"""The history: what is recorded of rollouts, from the outcomes of ticks and the steps they took."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.daemon.history import Ending, History, Record, following
+from reconciler.daemon.outcome import FAILED, STANDINGS, Outcome
+from reconciler.rollout.domains import Domain
+from reconciler.rollout.marks import Began, Marks
+from reconciler.rollout.observed import Model
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.step import PatchModel, Step, Upgrade
+from reconciler.rollout.survey import Survey, Tally
+from reconciler.spec.image import Image, at_version
+from reconciler.spec.scale_set import ScaleSet
+from tests.build import FIX, NEW, NOW, OLD, model, spec
+
+MINUTE = timedelta(minutes=1)
+LATEST = at_version(NEW, "latest")
+
+
+class Ticks:
+    """A process that takes a tick every minute, and what it records."""
+
+    def __init__(self, desired: ScaleSet | None = None, **marks: Any) -> None:
+        self.desired = desired or spec()
+        self.seen: Model = model(marks=Marks(**marks))
+        self.history = History()
+        self.at = NOW - MINUTE
+
+    def tick(self, reason: str, up_to_date: int | None = None, taken: Step | None = None) -> "Ticks":
+        """One that counted so many of ten, None where it counted nobody."""
+        self.at += MINUTE
+        counts = None if up_to_date is None else survey(up_to_date)
+        standing = STANDINGS.get(reason) or FAILED[reason]
+        outcome = Outcome("web", "a1", self.at, reason, "", standing, taken, counts)
+        self.history = following(self.history, self.desired, self.seen, outcome, taken)
+        return self
+
+    def patch(self, image: Image = NEW, was: Image = OLD, reason: str = Reason.MODEL_DRIFT) -> "Ticks":
+        self.seen = model(image=was, marks=self.seen.marks)
+        self.tick(reason, None, PatchModel(image, '"1"'))
+        self.seen = model(image=image, marks=self.seen.marks)
+        return self
+
+    def upgrade(self, *ids: str, up_to_date: int = 0, image: Image = NEW) -> "Ticks":
+        return self.tick(Reason.UPGRADING, up_to_date, Upgrade(ids, image))
+
+    def declare(self, image: Image) -> "Ticks":
+        self.desired = spec(image=image)
+        return self
+
+    @property
+    def told(self) -> list[str]:
+        return [each.message for each in self.history.records]
+
+    @property
+    def record(self) -> Record:
+        """The only one there is."""
+        (record,) = self.history.records
+        return record
+
+
+def survey(up_to_date: int) -> Survey:
+    return Survey((Tally(Domain("", "", 0, "update domain"), 10, up_to_date, up_to_date, 0),))
+
+
+OLDER, NEWER = OLD.version, NEW.version
+
+
+@pytest.mark.parametrize(
+    ("ticks", "told"),
+    [
+        pytest.param(Ticks().tick(Reason.UP_TO_DATE, 10), [], id="nothing is rolled"),
+        pytest.param(
+            Ticks().patch().upgrade("0", "1").tick(Reason.WAITING_FOR_INSTANCES, 2),
+            [f"{OLDER} to {NEWER}: under way; 2 instances in 1 batch"],
+            id="one that is under way",
+        ),
+        pytest.param(
+            Ticks()
+            .patch()
+            .upgrade("0", "1")
+            .tick(Reason.WAITING_FOR_INSTANCES, 2)
+            .tick(Reason.WAITING_FOR_INSTANCES, 2)
+            .upgrade("2", up_to_date=2)
+            .tick(Reason.UP_TO_DATE, 10),
+            [f"{OLDER} to {NEWER}: Succeeded in 5m; 3 instances in 2 batches, the longest 3m"],
+            id="one that succeeded, and how long its slowest batch was waited for",
+        ),
+        pytest.param(
+            Ticks().patch().upgrade("0").tick(Reason.INSTANCES_LEFT_OUT, 9),
+            [f"{OLDER} to {NEWER}: Succeeded in 2m; 1 instance in 1 batch, the longest 1m"],
+            id="what cannot be upgraded does not keep it from its end",
+        ),
+        pytest.param(
+            Ticks()
+            .patch()
+            .upgrade("0")
+            .tick(Reason.SOAKING, 1)
+            .tick(Reason.SOAKING, 1)
+            .tick(Reason.UP_TO_DATE, 1),
+            [f"{OLDER} to {NEWER}: Succeeded in 4m; 1 instance in 1 batch, the longest 1m"],
+            id="a soak is no part of its batch",
+        ),
+        pytest.param(
+            Ticks()
+            .patch()
+            .upgrade("0")
+            .tick(Reason.NO_EFFECT, 0)
+            .upgrade("0")
+            .tick(Reason.OPERATION_FAILED, 0)
+            .tick(Reason.AZURE_BUSY)
+            .tick(Reason.UP_TO_DATE, 10),
+            [f"{OLDER} to {NEWER}: Succeeded in 6m; 1 instance in 1 batch, the longest 5m"],
+            id="a batch that is asked for twice is one batch",
+        ),
+        pytest.param(
+            Ticks()
+            .patch()
+            .upgrade("0")
+            .tick("Unreachable")
+            .tick("Throttled")
+            .tick("Refused")
+            .tick("Conflict")
+            .tick("Bug"),
+            [f"{OLDER} to {NEWER}: under way; 1 instance in 1 batch"],
+            id="calls that fail end nothing",
+        ),
+        pytest.param(
+            Ticks().patch().upgrade("0").declare(FIX).tick(Reason.IMAGE_NOT_FOUND),
+            [f"{OLDER} to {NEWER}: Superseded in 2m; 1 instance in 1 batch, the longest 1m"],
+            id="another image is declared while it goes well",
+        ),
+        pytest.param(
+            Ticks().patch().upgrade("0").tick(Reason.HEALTH_CHECK_FAILED, 1).declare(FIX).patch(FIX, NEW),
+            [
+                f"{NEWER} to {FIX.version}: under way; 0 instances in 0 batches",
+                f"{OLDER} to {NEWER}: Failed in 3m; 1 instance in 1 batch, the longest 2m",
+            ],
+            id="another image is declared where it was held by its failure",
+        ),
+        pytest.param(
+            Ticks()
+            .patch()
+            .upgrade("0")
+            .tick(Reason.HEALTH_CHECK_FAILED, 1)
+            .upgrade("1", up_to_date=1)
+            .declare(FIX)
+            .patch(FIX, NEW),
+            [
+                f"{NEWER} to {FIX.version}: under way; 0 instances in 0 batches",
+                f"{OLDER} to {NEWER}: Superseded in 4m; 2 instances in 2 batches, the longest 2m",
+            ],
+            id="a failure that was overcome is none",
+        ),
+        pytest.param(
+            Ticks(spec(image=LATEST)).patch().upgrade("0").patch(FIX, NEW),
+            [
+                f"{NEWER} to {FIX.version}: under way; 0 instances in 0 batches",
+                f"{OLDER} to {NEWER}: Superseded in 2m; 1 instance in 1 batch, the longest 1m",
+            ],
+            id="latest comes to mean another version",
+        ),
+        pytest.param(
+            Ticks(failed=NEW, last_good=OLD)
+            .patch()
+            .upgrade("0")
+            .patch(OLD, NEW, Reason.GIVING_UP)
+            .upgrade("0", image=OLD)
+            .tick(Reason.ROLLOUT_FAILED, 0),
+            [f"{OLDER} to {NEWER}: GivenUp in 2m; 1 instance in 1 batch, the longest 1m"],
+            id="given up; the way back is no rollout of its own",
+        ),
+        pytest.param(
+            Ticks(failed=NEW, last_good=OLD).upgrade("0", image=OLD).tick(Reason.ROLLOUT_FAILED, 0),
+            [],
+            id="nor is it where another process had given up",
+        ),
+        pytest.param(
+            Ticks(spec(image=OLD), failed=NEW, last_good=OLD).upgrade("0", image=OLD),
+            [f"to {OLDER}: under way; 1 instance in 1 batch"],
+            id="but it is one where a person then declares the last good image",
+        ),
+        pytest.param(
+            Ticks().patch().upgrade("0").patch(NEW, FIX).upgrade("1", up_to_date=1),
+            [f"{OLDER} to {NEWER}: under way; 2 instances in 2 batches, the longest 2m"],
+            id="somebody who changes the model meanwhile begins nothing new",
+        ),
+        pytest.param(
+            Ticks().tick(Reason.UP_TO_DATE, 10).patch(NEW, FIX).tick(Reason.UP_TO_DATE, 10),
+            [f"{FIX.version} to {NEWER}: Succeeded in 1m; 0 instances in 0 batches"],
+            id="somebody who changed the model of a settled set is put right",
+        ),
+        pytest.param(
+            Ticks().tick(Reason.MODEL_DRIFT).tick(Reason.MODEL_DRIFT),
+            [],
+            id="what is only planned is no rollout",
+        ),
+    ],
+)
+def test_what_is_recorded(ticks: Ticks, told: list[str]) -> None:
+    assert ticks.told == told
+
+
+MARKED = NOW - timedelta(hours=3)
+
+
+@pytest.mark.parametrize(
+    ("ticks", "began"),
+    [
+        pytest.param(Ticks().patch(), NOW, id="it set the model itself"),
+        pytest.param(
+            Ticks().tick(Reason.UP_TO_DATE, 10).upgrade("0", up_to_date=4),
+            NOW + MINUTE,
+            id="the model was right already, and all was settled before",
+        ),
+        pytest.param(
+            Ticks().upgrade("0", up_to_date=0), NOW, id="the model was right already, and nobody was on it"
+        ),
+        pytest.param(Ticks().upgrade("0", up_to_date=4), None, id="it was under way when the process began"),
+        pytest.param(
+            Ticks(began=Began.of(MARKED, NEW)).upgrade("0", up_to_date=4),
+            MARKED,
+            id="it was, and the scale set remembers when it began",
+        ),
+        pytest.param(
+            Ticks(began=Began.of(MARKED, OLD)).upgrade("0", up_to_date=4),
+            None,
+            id="what the scale set remembers is of another one",
+        ),
+        pytest.param(
+            Ticks(began=Began.of(MARKED, NEW)).tick(Reason.SOAKING, 4),
+            MARKED,
+            id="it was under way and waiting",
+        ),
+    ],
+)
+def test_when_it_began(ticks: Ticks, began: datetime | None) -> None:
+    assert ticks.record.began == began
+
+
+def test_what_is_sick_or_scales_out_after_a_rollout_is_no_rollout() -> None:
+    ticks = Ticks().tick(Reason.UP_TO_DATE, 10).tick(Reason.WAITING_FOR_INSTANCES, 9)
+    assert ticks.tick(Reason.HEALTH_CHECK_FAILED, 9).told == []
+
+
+def test_a_rollout_of_which_the_beginning_is_not_known_has_no_length() -> None:
+    ticks = Ticks().upgrade("0", up_to_date=4).tick(Reason.UP_TO_DATE, 10)
+    assert (ticks.record.ended, ticks.record.length) == (NOW + MINUTE, None)
+    assert ticks.told == [f"to {NEWER}: Succeeded; 1 instance in 1 batch, the longest 1m"]
+
+
+def test_five_are_kept_and_all_are_counted() -> None:
+    ticks = Ticks()
+    for _ in range(4):
+        ticks.declare(NEW).patch(NEW, OLD).upgrade("0").tick(Reason.UP_TO_DATE, 10)
+        ticks.declare(OLD).patch(OLD, NEW)
+    assert [each.image for each in ticks.history.records] == [OLD, NEW, OLD, NEW, OLD]
+    assert ticks.history.endings == {Ending.SUCCEEDED: 4, Ending.SUPERSEDED: 3}
+    assert ticks.history.last == ticks.history.records[1]
+
+
+def test_the_ids_of_what_was_upgraded_are_forgotten_at_the_end() -> None:
+    ticks = Ticks().patch().upgrade("0", "1")
+    assert ticks.record.upgraded == {"0", "1"}
+    assert ticks.tick(Reason.UP_TO_DATE, 10).record.upgraded == frozenset()

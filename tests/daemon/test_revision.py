@@ -1,0 +1,55 @@
+"""Revisions: what is one and the same, and what a decision was about."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from reconciler.daemon.board import Entry
+from reconciler.daemon.revision import Revision
+from reconciler.spec.problem import Place
+from reconciler.spec.suspension import Suspension
+from tests.build import FIX, spec
+
+ONE = Revision.of(spec(), "a1")
+
+
+@pytest.mark.parametrize(
+    ("other", "is_same"),
+    [
+        pytest.param(spec(), True, id="the same"),
+        pytest.param(spec(labels={"env": "dev"}), True, id="another label"),
+        pytest.param(spec(place=Place("other.yaml", 7)), True, id="another place"),
+        pytest.param(spec("front", target=spec().target), True, id="another name"),
+        pytest.param(spec(image=FIX), False, id="another image"),
+        pytest.param(spec(suspend=Suspension()), False, id="suspended"),
+        pytest.param(spec(wave=1), False, id="another wave"),
+    ],
+)
+def test_what_is_said_of_a_scale_set_makes_its_revision(other: Any, is_same: bool) -> None:
+    assert (Revision.of(other, "a1") == ONE) is is_same
+    assert Revision.of(other, "b2") != ONE
+
+
+def test_another_process_tells_the_same() -> None:
+    code = "from tests.build import spec; from reconciler.daemon.revision import Revision; print(Revision.of(spec(), 'a1').spec)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ONE.spec
+
+
+@pytest.mark.parametrize(
+    ("entry", "observed"),
+    [
+        pytest.param(Entry(spec(), "a1"), None, id="nothing was decided yet"),
+        pytest.param(Entry(spec(), "a1", concluded=ONE), ONE, id="what is declared was decided on"),
+        pytest.param(Entry(spec(image=FIX), "b2", concluded=ONE), ONE, id="what is declared was not yet"),
+        pytest.param(
+            Entry(spec(), "b2", concluded=ONE),
+            Revision.of(spec(), "b2"),
+            id="a commit that says nothing new of it is seen at once",
+        ),
+    ],
+)
+def test_what_it_was_last_decided_on(entry: Entry, observed: Revision | None) -> None:
+    assert entry.observed == observed

@@ -1,12 +1,13 @@
 """`reconciler why`: the reason one scale set is where it is, the evidence, and what would let it go on."""
 
 import difflib
+import json
 import sys
 from typing import Any
 
 import click
 
-from reconciler.cli.options import Fleet, fleet_options
+from reconciler.cli.options import Fleet, fleet_options, output_option
 from reconciler.cli.status import board, server_option
 from reconciler.daemon.advice import ADVICE
 
@@ -17,7 +18,8 @@ Json = dict[str, Any]
 @click.argument("name")
 @server_option
 @fleet_options
-def why(*, name: str, fleet: Fleet, server: str) -> None:
+@output_option
+def why(*, name: str, fleet: Fleet, server: str, output: str) -> None:
     """Say why a scale set is where it is, and what would let it go on.
 
     NAME is that of its spec. Asks the daemon; where none answers, looks itself, without changing anything.
@@ -28,7 +30,7 @@ def why(*, name: str, fleet: Fleet, server: str) -> None:
         mend = f"did you mean {near[0]}?" if near else "`reconciler status` lists them"
         click.echo(f"error: no spec in force is named {name!r}: {mend}", err=True)
         sys.exit(1)
-    click.echo(explained(rows[name]))
+    click.echo(json.dumps(rows[name], indent=2) if output == "json" else explained(rows[name]))
 
 
 def explained(row: Json) -> str:
@@ -38,15 +40,67 @@ def explained(row: Json) -> str:
         lines.append(f"{row['reason']}: {row['message']}")
         advice = ADVICE[row["reason"]]
         lines += [f"because   {advice.cause}", f"goes on   {advice.onward}"]
-    commit = f", by commit {row['commit'][:10]}" if row["commit"] else ""
-    lines.append(f"declared  {row['image']}{commit}")
+    lines.append(f"declared  {_declared(row)}")
+    if row["reason"]:
+        lines.append(f"stands    {', '.join(map(_condition, row['conditions']))}")
+    lines += [f"{'open' if each['open'] else 'closed':<9} gate {_gate(each)}" for each in row["gates"]]
     if instances := row["instances"]:
         lines.append(f"instances {_counted(instances)}")
         behind = [each for each in instances["domains"] if each["away"] or each["upToDate"] < each["total"]]
         lines += [f"          {each['domain']}: {_counted(each)}" for each in behind]
+    lines += [f"rollout   {_record(each)}" for each in row["history"]]
     if row["at"]:
-        lines.append(f"seen      {row['at'][:19].replace('T', ' ')} UTC")
+        lines.append(f"seen      {_moment(row['at'])} UTC; looks again {_again(row)}")
     return "\n".join(lines)
+
+
+def _declared(row: Json) -> str:
+    """What is declared now, and whether what is said here is about that: did it see the merge?"""
+    declared, observed = row["revision"], row["observedRevision"]
+    said = f"{row['image']}{_by(declared['commit'])}"
+    if row["reason"] is None or observed == declared:
+        return said
+    if observed is None:
+        return f"{said}; nothing could be decided on it yet"
+    about = f"commit {observed['commit'][:10]}" if observed["commit"] else "what was declared before"
+    return f"{said}; not decided on yet: the last decision is about {about}"
+
+
+def _by(commit: str) -> str:
+    return f", by commit {commit[:10]}" if commit else ""
+
+
+def _condition(condition: Json) -> str:
+    """Its status; beside Ready since when, beside those that have a reason of their own that."""
+    said = f"{condition['type']} {condition['status']}"
+    match condition["type"]:
+        case "Ready" if condition["lastTransitionTime"]:
+            return f"{said} since {_moment(condition['lastTransitionTime'])}"
+        case "Healthy" | "Drifted":
+            return f"{said} ({condition['reason']})"
+        case _:
+            return said
+
+
+def _gate(gate: Json) -> str:
+    return f"{gate['name']}: {gate['evidence']}"
+
+
+def _record(record: Json) -> str:
+    began = _moment(record["began"]) if record["began"] else "began before the daemon"
+    return f"{began}: {record['message']}{_by(record['commit'])}"
+
+
+def _again(row: Json) -> str:
+    if row["nextLook"]:
+        return f"at {_moment(row['nextLook'])}"
+    if row["standing"] == "Ready" or row["reason"] == "InstancesLeftOut":
+        return "when it moves, or its interval has passed"
+    return "at the next sweep"
+
+
+def _moment(text: str) -> str:
+    return text[:19].replace("T", " ")
 
 
 def _counted(instances: Json) -> str:

@@ -1,10 +1,16 @@
 """The board as plain data: what the status page serves and what `status -o json` and `plan -o json` print."""
 
+from datetime import datetime
 from typing import Any
 
 from reconciler.daemon.board import Board, Entry, Sweep
+from reconciler.daemon.condition import Condition
+from reconciler.daemon.history import Record
+from reconciler.daemon.revision import Revision
+from reconciler.rollout.gate import Gate
 from reconciler.rollout.step import PatchModel, Step, Upgrade
 from reconciler.rollout.survey import Survey
+from reconciler.spec.scale_set import ScaleSet
 
 Json = dict[str, Any]
 
@@ -15,8 +21,13 @@ def board(shown: Board) -> Json:
 
 
 def entry(shown: Entry) -> Json:
-    """One scale set. "standing", "reason" and "message" are None until its first tick."""
+    """One scale set. "standing", "reason" and "message" are None until its first tick.
+
+    "revision" is what is declared, "observedRevision" what it was last decided on. "nextLook" is None where
+    the next sweep tells whether one is due.
+    """
     outcome = shown.outcome
+    again = outcome.at + outcome.again if outcome and outcome.again is not None else None
     return {
         "name": shown.desired.name,
         "target": shown.desired.target.id,
@@ -25,9 +36,16 @@ def entry(shown: Entry) -> Json:
         "standing": str(outcome.standing) if outcome else None,
         "reason": str(outcome.reason) if outcome else None,
         "message": outcome.message if outcome else None,
-        "at": outcome.at.isoformat() if outcome else None,
+        "at": _moment(outcome.at) if outcome else None,
         "step": _step(outcome.step) if outcome else None,
+        "nextLook": _moment(again),
         "instances": survey(shown.survey),
+        "suspended": is_suspended(shown.desired),
+        "revision": _revision(shown.revision),
+        "observedRevision": _revision(shown.observed),
+        "conditions": [_condition(each) for each in shown.conditions],
+        "gates": [_gate(each) for each in outcome.gates] if outcome else [],
+        "history": [_record(each) for each in shown.history.records],
     }
 
 
@@ -51,6 +69,61 @@ def survey(counts: Survey | None) -> Json | None:
     }
 
 
+def is_suspended(desired: ScaleSet) -> bool:
+    """Whether it is left alone because its spec, or the Fleet, says so; past the time named there as well."""
+    return bool(desired.suspend or desired.fleet.freeze)
+
+
+def _revision(revision: Revision | None) -> Json | None:
+    return None if revision is None else {"commit": revision.commit, "spec": revision.spec}
+
+
+def _condition(condition: Condition) -> Json:
+    """In the shape of Kubernetes, with a revision where that has a generation."""
+    return {
+        "type": str(condition.type),
+        "status": str(condition.status),
+        "reason": str(condition.reason),
+        "message": condition.message,
+        "lastTransitionTime": _moment(condition.since),
+        "observedRevision": _revision(condition.revision),
+    }
+
+
+def _gate(gate: Gate) -> Json:
+    return {
+        "name": gate.name,
+        "open": gate.closed is None,
+        "evidence": gate.evidence,
+        "until": _moment(gate.until),
+    }
+
+
+def _record(record: Record) -> Json:
+    """Durations in seconds. "result" is None while it is under way, "from" and "began" where not known."""
+    return {
+        "from": _said(record.before),
+        "image": str(record.image),
+        "commit": record.commit,
+        "began": _moment(record.began),
+        "ended": _moment(record.ended),
+        "result": _said(record.ending),
+        "seconds": record.length.total_seconds() if record.length is not None else None,
+        "batches": record.batches,
+        "instances": record.instances,
+        "longestBatchSeconds": record.longest.total_seconds(),
+        "message": record.message,
+    }
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
+
+
+def _said(value: object | None) -> str | None:
+    return None if value is None else str(value)
+
+
 def _step(step: Step | None) -> Json | None:
     match step:
         case PatchModel(image=image):
@@ -65,7 +138,7 @@ def _sweep(sweep: Sweep | None) -> Json | None:
     if sweep is None:
         return None
     return {
-        "at": sweep.at.isoformat(),
+        "at": _moment(sweep.at),
         "commit": sweep.commit,
         "subject": sweep.subject,
         "trouble": list(sweep.trouble),

@@ -1,15 +1,18 @@
 """The board as Prometheus metrics, read at the moment of the scrape."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from reconciler import __version__
-from reconciler.daemon.board import Board
+from reconciler.daemon.board import Board, Entry
+from reconciler.daemon.condition import Status
+from reconciler.daemon.history import Ending
 from reconciler.daemon.outcome import Standing
+from reconciler.daemon.report import is_suspended
 
 
 def exposition(board: Board) -> bytes:
@@ -28,7 +31,11 @@ class _Board(Collector):
         build.add_metric([__version__], 1)
         yield build
         yield from self._sweep()
-        yield from self._scale_sets()
+        yield from self._requests()
+        entries = self._board.entries()
+        yield from _standings(entries)
+        yield from _conditions(entries)
+        yield from _rollouts(entries)
 
     def _sweep(self) -> Iterator[Metric]:
         sweep = self._board.last_sweep
@@ -46,27 +53,84 @@ class _Board(Collector):
         commit.add_metric([sweep.commit], 1)
         yield commit
 
-    def _scale_sets(self) -> Iterator[Metric]:
-        standing = GaugeMetricFamily(
-            "reconciler_standing",
-            "1 for how a scale set stands, 0 for the others",
-            labels=["name", "standing"],
+    def _requests(self) -> Iterator[Metric]:
+        asked = CounterMetricFamily(
+            "reconciler_azure_requests",
+            "Requests to Azure by kind and HTTP status, 0 where no answer came",
+            labels=["kind", "status"],
         )
-        reason = GaugeMetricFamily(
-            "reconciler_reason", "1 for why a scale set is where it is", labels=["name", "reason"]
-        )
-        instances = GaugeMetricFamily(
-            "reconciler_instances", "Instances when last looked at", labels=["name", "state"]
-        )
-        for entry in self._board.entries():
-            outcome, name = entry.outcome, entry.desired.name
-            if outcome is None:
-                continue
-            for each in Standing:
-                standing.add_metric([name, each], float(outcome.standing is each))
-            reason.add_metric([name, outcome.reason], 1)
-            if counts := entry.survey:
-                instances.add_metric([name, "total"], counts.total)
-                instances.add_metric([name, "up_to_date"], counts.up_to_date)
-                instances.add_metric([name, "away"], counts.away)
-        yield from (standing, reason, instances)
+        for (kind, status), number in sorted(self._board.requests.counts().items()):
+            asked.add_metric([kind.lower(), str(status)], number)
+        yield asked
+
+
+def _standings(entries: Sequence[Entry]) -> Iterator[Metric]:
+    standing = GaugeMetricFamily(
+        "reconciler_standing",
+        "1 for how a scale set stands, 0 for the others",
+        labels=["name", "standing"],
+    )
+    reason = GaugeMetricFamily(
+        "reconciler_reason", "1 for why a scale set is where it is", labels=["name", "reason"]
+    )
+    instances = GaugeMetricFamily(
+        "reconciler_instances", "Instances when last looked at", labels=["name", "state"]
+    )
+    for entry in entries:
+        outcome, name = entry.outcome, entry.desired.name
+        if outcome is None:
+            continue
+        for each in Standing:
+            standing.add_metric([name, each], float(outcome.standing is each))
+        reason.add_metric([name, outcome.reason], 1)
+        if counts := entry.survey:
+            instances.add_metric([name, "total"], counts.total)
+            instances.add_metric([name, "up_to_date"], counts.up_to_date)
+            instances.add_metric([name, "away"], counts.away)
+    yield from (standing, reason, instances)
+
+
+def _conditions(entries: Sequence[Entry]) -> Iterator[Metric]:
+    condition = GaugeMetricFamily(
+        "reconciler_condition",
+        "1 for the status that a condition of a scale set has, 0 for the others",
+        labels=["name", "type", "status"],
+    )
+    suspended = GaugeMetricFamily(
+        "reconciler_suspended", "1 where a spec or the Fleet says to leave a scale set alone", labels=["name"]
+    )
+    known = GaugeMetricFamily(
+        "reconciler_last_look_timestamp_seconds",
+        "When it was last known how a scale set stands",
+        labels=["name"],
+    )
+    for entry in entries:
+        name = entry.desired.name
+        for each in entry.conditions:
+            for status in Status:
+                condition.add_metric([name, each.type, status], float(each.status is status))
+        suspended.add_metric([name], float(is_suspended(entry.desired)))
+        if entry.known_at:
+            known.add_metric([name], entry.known_at.timestamp())
+    yield from (condition, suspended, known)
+
+
+def _rollouts(entries: Sequence[Entry]) -> Iterator[Metric]:
+    rollouts = CounterMetricFamily(
+        "reconciler_rollouts",
+        "Rollouts that have ended, since the process began",
+        labels=["name", "result"],
+    )
+    lengths = GaugeMetricFamily(
+        "reconciler_rollout_duration_seconds",
+        "How long the last rollout that has ended took",
+        labels=["name", "result"],
+    )
+    for entry in entries:
+        name, history = entry.desired.name, entry.history
+        for each in Ending:
+            rollouts.add_metric([name, each], history.endings.get(each, 0))
+        last = history.last
+        if last and last.ending and last.length is not None:
+            lengths.add_metric([name, last.ending], last.length.total_seconds())
+    yield from (rollouts, lengths)

@@ -1,0 +1,167 @@
+"""What programs and people are told of a rollout: conditions, revisions, the history, all through the daemon."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.daemon import report
+from reconciler.daemon.condition import Status, Type
+from reconciler.daemon.outcome import Standing
+from reconciler.simulator import Page, Throttled
+from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, scale_set, spec
+
+MINUTE = timedelta(minutes=1)
+
+
+def row(world: World, name: str = "web") -> dict[str, Any]:
+    return report.entry(world.entry(name))
+
+
+def stands(world: World) -> str:
+    """The statuses in order, Healthy and Drifted with their reasons."""
+    shown = row(world)["conditions"]
+    assert [each["type"] for each in shown] == list(Type)
+    return " ".join(
+        f"{each['status']}({each['reason']})" if each["type"] in {"Healthy", "Drifted"} else each["status"]
+        for each in shown
+    )
+
+
+def passing(world: World) -> list[str]:
+    """How it stood after every step until it is settled, repetitions told once."""
+    seen: list[str] = []
+
+    def is_settled() -> bool:
+        entry = world.entry()
+        assert entry.outcome is not None
+        ready, reconciling, stalled, *_ = entry.conditions
+        assert [each.status for each in (ready, reconciling, stalled)].count(Status.TRUE) <= 1
+        assert (ready.status is Status.TRUE) is (entry.outcome.standing is Standing.READY)
+        seen.append(stands(world))
+        return entry.outcome.standing.settled
+
+    world.run(is_settled)
+    return [now for before, now in zip([None, *seen], seen, strict=False) if now != before]
+
+
+def test_a_rollout_from_merge_to_ready() -> None:
+    world = World(fleet(scale_set(capacity=3)), spec(version=OLD)).run()
+    assert stands(world) == "True False False True(Serving) False(NoDrift)"
+    since = row(world)["conditions"][0]["lastTransitionTime"]
+
+    world.merge(spec(version=NEW))
+    assert passing(world) == [
+        "Unknown True False Unknown(NotLookedAt) True(ModelDrift)",
+        "Unknown True False False(Upgrading) True(InstanceDrift)",
+        "Unknown True False False(InstancesAway) True(InstanceDrift)",
+        "Unknown True False False(WaitingForInstances) True(InstanceDrift)",
+        "Unknown True False False(Upgrading) True(InstanceDrift)",
+        "Unknown True False False(InstancesAway) True(InstanceDrift)",
+        "Unknown True False False(WaitingForInstances) True(InstanceDrift)",
+        "Unknown True False False(Upgrading) True(InstanceDrift)",
+        "Unknown True False False(InstancesAway) True(InstanceDrift)",
+        "Unknown True False False(WaitingForInstances) False(NoDrift)",
+        "True False False True(Serving) False(NoDrift)",
+    ]
+    assert row(world)["conditions"][0]["lastTransitionTime"] > since
+
+
+def test_a_bad_image_is_not_ready_and_tried_again_and_its_fix_ends_it() -> None:
+    world = World(fleet(scale_set(capacity=10)), spec(version=OLD)).run()
+    world.merge(spec(version=BAD))
+    world.rest(20 * MINUTE)
+    assert stands(world) == "False True False False(HealthCheckFailed) True(InstanceDrift)"
+    world.merge(spec(version=FIX))
+    passing(world)
+    assert [each["message"] for each in row(world)["history"]] == [
+        f"{BAD} to {FIX}: Succeeded in 9m; 10 instances in 5 batches, the longest 1m45s",
+        f"{OLD} to {BAD}: Failed in 20m; 2 instances in 1 batch, the longest 19m45s",
+    ]
+
+
+def test_what_is_suspended_is_never_green() -> None:
+    world = World(fleet(scale_set(capacity=3)), spec(version=NEW)).run()
+    assert row(world)["suspended"] is False
+    world.merge(spec(version=NEW, suspend={"reason": "load test"}))
+    world.rest(3 * MINUTE)
+    assert stands(world) == "Unknown False False Unknown(Suspended) Unknown(Suspended)"
+    assert row(world)["suspended"] is True
+
+
+def test_the_model_that_somebody_else_changes_is_drift_of_the_model() -> None:
+    world = World(fleet(scale_set(capacity=3)), spec(version=NEW)).run()
+    world.azure.scale_set("web").set_image(f"Canonical:ubuntu-24_04-lts:server:{OLD}")
+    world.run(lambda: world.entry().outcome is not world.outcomes[0])
+    assert stands(world) == "Unknown True False True(Serving) True(ModelDrift)"
+    world.run()
+    newest = row(world)["history"][0]
+    assert newest["message"].startswith(f"{OLD} to {NEW}: Succeeded in ")
+
+
+def test_a_merge_is_seen_of_every_scale_set_by_itself() -> None:
+    world = World(fleet(scale_set("web", capacity=2), scale_set("api", capacity=2)), spec("web"), spec("api"))
+    world.run()
+    seen = row(world, "web")
+    assert seen["revision"] == seen["observedRevision"]
+    assert seen["revision"]["commit"] == f"{1:040x}"
+
+    # A commit that says something new of one of them only.
+    world.merge(spec("web", FIX))
+    world.reconciliation.sweep()
+    api, web = row(world, "api"), row(world, "web")
+    assert api["observedRevision"] == api["revision"]
+    assert web["revision"]["commit"] == api["revision"]["commit"] == f"{2:040x}"
+    assert web["observedRevision"] == seen["revision"], "it was declared, and nothing decided on it yet"
+    assert {str(each["observedRevision"]) for each in web["conditions"]} == {str(seen["revision"])}
+
+    world.run()
+    web = row(world, "web")
+    assert web["observedRevision"] == web["revision"]
+    assert {str(each["observedRevision"]) for each in web["conditions"]} == {str(web["revision"])}
+
+
+def test_a_merge_that_cannot_be_looked_at_yet_is_not_ready() -> None:
+    world = World(fleet(scale_set(capacity=2)), spec(version=NEW)).run()
+    before = row(world)
+    world.merge(spec(version=FIX))
+    world.azure.faults.arm("scaleSets.instances", Throttled(3 * MINUTE))
+    world.step()
+    after = row(world)
+    assert (after["reason"], after["standing"]) == ("Throttled", "Reconciling")
+    assert stands(world).startswith("Unknown True False")
+    assert after["observedRevision"] == before["observedRevision"] != after["revision"]
+    world.run()
+    assert row(world)["observedRevision"] == after["revision"]
+
+
+def test_a_daemon_that_begins_in_the_middle_says_that_it_does_not_know_since_when() -> None:
+    world = World(fleet(scale_set(capacity=10)), spec(version=NEW))
+    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 2)
+    world.restart()
+    world.run()
+    (record,) = row(world)["history"]
+    assert (record["began"], record["from"], record["result"]) == (None, None, "Succeeded")
+
+
+@pytest.mark.parametrize("on_failure", ["repin", "rollback"])
+def test_a_rollout_that_was_given_up(on_failure: str) -> None:
+    rollout = {"onFailure": on_failure}
+    world = World(fleet(scale_set(capacity=10)), spec(version=OLD, rollout=rollout)).run()
+    world.merge(spec(version=BAD, rollout=rollout))
+    world.run()
+    assert stands(world).startswith("False False True")
+    assert stands(world).endswith("True(ModelDrift)")
+    (record,) = row(world)["history"]
+    assert record["message"].startswith(f"{OLD} to {BAD}: GivenUp in ")
+    assert (record["batches"], record["instances"]) == (1, 2)
+
+
+def test_what_is_out_of_reach_for_long_is_not_known_any_more() -> None:
+    world = World(fleet(scale_set(capacity=2)), spec(version=NEW, interval="10m")).run()
+    world.azure.faults.arm("scaleSets.instances", Page(), times=None)
+    world.merge(spec(version=NEW, interval="11m"))
+    world.rest(5 * MINUTE)
+    assert stands(world) == "False True False True(Serving) False(NoDrift)"
+    world.rest(10 * MINUTE)
+    assert stands(world) == "False True False Unknown(NotLookedAt) Unknown(NotLookedAt)"

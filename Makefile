@@ -8,7 +8,7 @@ LOCK    := --quiet --universal --generate-hashes --no-emit-index-url --no-annota
            --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients soak lint format bench lock image clean
+.PHONY: help demo test test-clients soak mutants lint format bench lock image clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ test-clients: $(READY) $(CLIENTS)/.ready ## az, its SDK and azurerm, unmodified,
 
 soak: $(READY) ## a week of noise on the virtual clock, and a rollout of 1,000 instances (slow)
 	@SOAK_CYCLES=10000 $(BIN)/pytest tests/stories/test_soak.py
+
+mutants: $(READY) ## small changes of the decision, and which of them no test sees (slow)
+	@$(BIN)/python -m tests.mutants
 
 lint: $(READY) ## ruff, mypy --strict, the schema and the example specs
 	@$(BIN)/ruff check .
@@ -50,7 +53,7 @@ image: ## the container image
 	docker build -f deploy/Containerfile -t vmss-reconciler:$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' reconciler/__init__.py) .
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(CLIENTS) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) $(CLIENTS) .demo .mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 
 # The environment: made once, and again when the lock or the metadata changes.
 $(READY): requirements-dev.lock pyproject.toml .ci/environment

@@ -559,6 +559,7 @@ def test_nothing_more_is_looked_at_where_nothing_is_to_be_done(seen: Any) -> Non
     [
         pytest.param(timedelta(minutes=4, seconds=59), None, id="not again within five minutes"),
         pytest.param(timedelta(minutes=5), Upgrade(("0", "5"), NEW), id="again after five minutes"),
+        pytest.param(HOUR, Upgrade(("0", "5"), NEW), id="and ever after"),
     ],
 )
 def test_a_step_that_azure_accepted_and_that_shows_no_effect_is_not_repeated_at_once(
@@ -733,7 +734,7 @@ def test_a_scale_set_of_none_is_up_to_date_whatever_it_goes_by(by: By) -> None:
 
 
 def test_a_patch_without_an_etag_cannot_be_made() -> None:
-    with pytest.raises(ValueError, match="names the etag that was seen"):
+    with pytest.raises(ValueError, match=r"^a patch names the etag that was seen: without one it would "):
         PatchModel(NEW, "")
 
 

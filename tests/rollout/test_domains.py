@@ -1,10 +1,11 @@
 """Which domain an instance belongs to, by the topology that Azure reports and the ordering that was asked."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from reconciler.rollout.domains import DomainsUnknown, grouping
+from reconciler.rollout.domains import Domain, DomainsUnknown, grouping
 from reconciler.spec.scale_set import By
 from tests.build import instance
 
@@ -74,6 +75,12 @@ ONE_LATE = [instance(0), instance(1, update_domain=None, provisioning="creating"
         ),
         pytest.param(By.FAULT_DOMAIN, REGIONAL, ["fault domain 0", "fault domain 1"], id="by fault domain"),
         pytest.param(
+            By.FAULT_DOMAIN,
+            TWO_GROUPS,
+            ["fault domain 0, placement group aaaaaaaa", "fault domain 0, placement group bbbbbbbb"],
+            id="by fault domain, two placement groups",
+        ),
+        pytest.param(
             By.BATCH, ZONAL, ["the scale set", "the scale set"], id="by batch, whatever is reported"
         ),
     ],
@@ -81,6 +88,30 @@ ONE_LATE = [instance(0), instance(1, update_domain=None, provisioning="creating"
 def test_the_domain_of_each_instance(by: By, instances: Any, domains: list[str]) -> None:
     domain_of = grouping(by, (), instances)
     assert [str(domain_of(each)) for each in instances] == domains
+
+
+@pytest.mark.parametrize(
+    ("by", "instances", "domain"),
+    [
+        pytest.param(
+            By.UPDATE_DOMAIN, [ONE_LATE[1], ONE_LATE[0]], Domain("", "", -1, "update domain"), id="a number"
+        ),
+        pytest.param(
+            By.ZONE, ZONAL_WITHOUT_UPDATE_DOMAINS, Domain("1", "", -1, ""), id="what a zone is divided by"
+        ),
+        pytest.param(
+            By.ZONE,
+            [replace(each, update_domain=None, zone="1") for each in TWO_GROUPS],
+            Domain("1", "", -1, ""),
+            id="placement groups: a zone is one domain however many share it",
+        ),
+        pytest.param(By.BATCH, REGIONAL, Domain("", "", -1, ""), id="anything"),
+        pytest.param(By.AUTO, [], Domain("", "", -1, ""), id="any instance"),
+    ],
+)
+def test_what_is_not_reported_or_does_not_matter_is_left_out(by: By, instances: Any, domain: Domain) -> None:
+    one = next(iter(instances), instance(0))
+    assert grouping(by, (), instances)(one) == domain
 
 
 @pytest.mark.parametrize(

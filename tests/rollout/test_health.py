@@ -39,6 +39,26 @@ from tests.build import NOW, instance
             id="started moments ago, and does not show yet what it carries",
         ),
         pytest.param(
+            {
+                "health": "",
+                "latest_model": False,
+                "has_health_extension": False,
+                "since": NOW - timedelta(seconds=299),
+            },
+            State.RETURNING,
+            id="started less than five minutes ago",
+        ),
+        pytest.param(
+            {
+                "health": "",
+                "latest_model": False,
+                "has_health_extension": False,
+                "since": NOW - timedelta(hours=1),
+            },
+            State.BACK,
+            id="started long ago, and carries none",
+        ),
+        pytest.param(
             {"health": "", "has_health_extension": False, "since": NOW - timedelta(hours=1)},
             State.RETURNING,
             id="on the latest model, whose extension has not spoken",
@@ -83,6 +103,7 @@ def test_a_probe_that_does_report_is_believed() -> None:
     [
         pytest.param(timedelta(seconds=59), State.RETURNING, id="changed less than a minute ago"),
         pytest.param(timedelta(minutes=1), State.BACK, id="changed a minute ago"),
+        pytest.param(timedelta(hours=1), State.BACK, id="changed long ago"),
     ],
 )
 def test_a_probe_that_does_not_report_is_given_a_minute(age: timedelta, stands: State) -> None:

@@ -8,7 +8,7 @@ from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Look
 from reconciler.rollout.observed import Availability, Verdict
 from reconciler.rollout.step import PatchModel
-from reconciler.spec.image import GalleryImage, Image, PlatformImage, at_version
+from reconciler.spec.image import GalleryImage, Image, PlatformImage, VhdImage, at_version
 from tests.build import NEW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
 LATEST = replace(NEW, version="latest")
@@ -93,6 +93,12 @@ def test_latest_is_not_looked_up_for_what_is_refused_anyway() -> None:
         pytest.param("24.04.10", "24.04.9", "24.04.10", id="never back, though 9 sorts after 10 as text"),
         pytest.param("24.04.9", "24.04.9", "24.04.9", id="the same"),
         pytest.param("latest", "24.04.9", "24.04.9", id="a model on latest itself is pinned"),
+        pytest.param(
+            "24.4.9",
+            "24.04.9",
+            "24.04.9",
+            id="the same number is taken as the catalogue writes it, for so do instances",
+        ),
     ],
 )
 def test_latest_is_the_highest_version_and_never_moves_back(current: str, found: str, goal: str) -> None:
@@ -173,6 +179,7 @@ def test_instances_are_judged_by_the_exact_version_that_latest_means() -> None:
     [
         pytest.param(10, "TooManyModels", id="ten others in use leave no room"),
         pytest.param(9, "ModelDrift", id="nine others leave room for one"),
+        pytest.param(11, "TooManyModels", id="nor do more, which somebody may have got in"),
     ],
 )
 def test_azure_allows_ten_models_in_use(images: int, reason: str) -> None:
@@ -195,6 +202,17 @@ def test_the_oldest_of_too_many_is_so_by_its_number() -> None:
     assert "the oldest (24.4.5) " in decided(spec(), seen).message
     old = tuple(outdated(n, image=at_version(OLD, f"24.4.{n + 9}")) for n in range(10))
     assert "the oldest (24.4.9) " in decided(spec(), replace(seen, instances=old)).message
+
+
+def test_the_oldest_of_images_without_a_version_is_the_first_by_name_however_they_are_listed() -> None:
+    vhds = [VhdImage(f"https://a.blob.core.windows.net/vhds/{letter}.vhd") for letter in "kjihgfedcba"]
+    old = tuple(outdated(n, image=vhd) for n, vhd in enumerate(vhds[:10]))
+    seen = observed(
+        model=model(image=vhds[0]),
+        instances=old,
+        availability=Availability(vhds[10], Verdict.UNCHECKED),
+    )
+    assert "the oldest (b.vhd) " in decided(spec(image=vhds[10]), seen).message
 
 
 @pytest.mark.parametrize(

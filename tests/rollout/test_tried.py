@@ -23,32 +23,38 @@ def test_the_operation_is_asked_for_only_where_its_effect_does_not_show() -> Non
 
 
 @pytest.mark.parametrize(
-    ("operation", "line"),
+    ("operation", "line", "soon"),
     [
         pytest.param(
-            Operation("InProgress"), f"AzureBusy: {ASKED} and is at work on it", id="it is under way: wait"
+            Operation("InProgress"),
+            f"AzureBusy: {ASKED} and is at work on it",
+            True,
+            id="it is under way: wait",
         ),
         pytest.param(
             Operation("Failed", "VMExtensionProvisioningError: VM has reported a failure."),
             f"OperationFailed: {ASKED}, and failed: VMExtensionProvisioningError: VM has reported a failure.; it is "
             "asked again after 09:04:00",
+            False,
             id="it failed: in Azure's words",
         ),
         pytest.param(
             Operation("Succeeded"),
             f"NoEffect: {ASKED}, which is not so yet; it is asked again after 09:04:00",
+            False,
             id="it succeeded and nothing shows: the list may be behind",
         ),
         pytest.param(
             Operation(""),
             f"NoEffect: {ASKED}, which is not so yet; it is asked again after 09:04:00",
+            False,
             id="Azure does not know it any more",
         ),
     ],
 )
-def test_what_became_of_it_is_said(operation: Operation, line: str) -> None:
+def test_what_became_of_it_is_said(operation: Operation, line: str, soon: bool) -> None:
     decision = decided(spec(), observed(tried=TRIED, operation=operation))
-    assert (decision.line, decision.step) == (line, None)
+    assert (decision.line, decision.step, decision.soon) == (line, None, soon)
     assert decision.survey is not None
     assert decision.survey.total == 10
 

@@ -1,0 +1,27 @@
+"""What a scale set remembers, and what stands for an image that was given up."""
+
+import pytest
+
+from reconciler.rollout.marks import Marks
+from reconciler.spec.image import Image, PlatformImage
+from tests.build import FIX, NEW, OLD
+
+SHOUTED = PlatformImage(NEW.publisher.upper(), NEW.offer.upper(), NEW.sku.upper(), NEW.version)
+
+
+@pytest.mark.parametrize(
+    ("marks", "stands"),
+    [
+        pytest.param(Marks(), None, id="nothing is known"),
+        pytest.param(Marks(last_good=OLD), None, id="nothing was given up"),
+        pytest.param(Marks(last_good=OLD, failed=NEW), OLD, id="it was given up: the last good one"),
+        pytest.param(Marks(last_good=OLD, failed=SHOUTED), OLD, id="in other capitals, too"),
+        pytest.param(Marks(last_good=OLD, failed=FIX), None, id="another image was given up"),
+        pytest.param(Marks(failed=NEW), None, id="it was given up, and no other is known to be good"),
+        pytest.param(Marks(last_good=SHOUTED, failed=NEW), None, id="it is itself the last good one"),
+    ],
+)
+def test_the_last_good_image_stands_in_for_the_one_that_was_given_up(
+    marks: Marks, stands: Image | None
+) -> None:
+    assert marks.stand_in(NEW) == stands

@@ -1,0 +1,131 @@
+"""How a rollout sees an instance: what it waits for, what it may move, and what costs nothing to take down."""
+
+from datetime import timedelta
+
+import pytest
+
+from reconciler.rollout.member import Member, members
+from reconciler.rollout.observed import HealthSource, Instance
+from reconciler.rollout.step import PatchModel, Tried, Upgrade
+from reconciler.spec.scale_set import Converge
+from tests.build import NEW, NOW, OLD, instance, model, observed, outdated, spec
+
+LONG_AGO = NOW - timedelta(minutes=11)  # longer than health.timeout
+
+
+def qualities(member: Member) -> set[str]:
+    """What a member is, in words."""
+    every = {
+        "outdated": member.is_outdated,
+        "awaited": member.is_awaited,
+        "movable": member.is_movable,
+        "lost": member.is_lost,
+        "stuck": member.is_stuck,
+    }
+    return {name for name, holds in every.items() if holds}
+
+
+@pytest.mark.parametrize(
+    ("one", "seen"),
+    [
+        pytest.param(instance(0), set(), id="it is on the image and back"),
+        pytest.param(outdated(0), {"outdated", "movable"}, id="it is on another image"),
+        pytest.param(
+            instance(0, latest_model=False), set(), id="it lacks only somebody else's change of the model"
+        ),
+        pytest.param(outdated(0, image=None), {"outdated"}, id="Azure does not tell its image"),
+        pytest.param(outdated(0, protected=True), {"outdated"}, id="it is protected"),
+        pytest.param(outdated(0, power="deallocated"), {"outdated"}, id="it was deallocated"),
+        pytest.param(instance(0, health="initializing"), {"awaited"}, id="it was upgraded and is coming"),
+        pytest.param(
+            instance(0, health="unhealthy"), {"awaited", "lost"}, id="it was upgraded and does not come back"
+        ),
+        pytest.param(
+            instance(0, health="unhealthy", since=LONG_AGO),
+            {"awaited", "lost"},
+            id="the image made it sick for long: still no other may go",
+        ),
+        pytest.param(
+            outdated(0, health="unhealthy"), {"outdated", "movable", "lost"}, id="it was sick before"
+        ),
+        pytest.param(
+            outdated(0, provisioning="failed"),
+            {"outdated", "movable"},
+            id="it failed and serves all the same",
+        ),
+        pytest.param(
+            instance(0, latest_model=False, provisioning="failed", health="unknown"),
+            {"outdated", "movable", "lost"},
+            id="it shows the image, and failed on its way to one that has been reverted since",
+        ),
+        pytest.param(
+            outdated(0, provisioning="updating"), {"outdated", "awaited"}, id="Azure is at work on it"
+        ),
+        pytest.param(
+            outdated(0, provisioning="updating", since=LONG_AGO),
+            {"outdated", "movable", "lost", "stuck"},
+            id="Azure has been at work on it for too long",
+        ),
+        pytest.param(
+            outdated(0, provisioning="updating", since=LONG_AGO, latest_model=True),
+            {"outdated", "movable", "lost", "stuck"},
+            id="so it has, though it is said to have the model",
+        ),
+        pytest.param(
+            outdated(0, provisioning="updating", since=LONG_AGO, protected=True),
+            {"outdated", "awaited"},
+            id="so it has, and it is protected from the cure",
+        ),
+        pytest.param(
+            instance(0, provisioning="updating", since=LONG_AGO),
+            {"awaited"},
+            id="so it has, but not on the way to another image",
+        ),
+        pytest.param(
+            instance(0, provisioning="updating", since=LONG_AGO, latest_model=False),
+            {"outdated", "movable", "lost", "stuck"},
+            id="it shows the image still, and has been taken elsewhere for too long",
+        ),
+        pytest.param(
+            instance(0, health="initializing", since=LONG_AGO, latest_model=False),
+            {"awaited"},
+            id="it is on the image and at rest, and has been coming for long",
+        ),
+    ],
+)
+def test_an_instance_is_seen_as_what_a_rollout_may_do_with_it(one: Instance, seen: set[str]) -> None:
+    [member] = members(spec(), model(), observed(), [one])
+    assert qualities(member) == seen
+
+
+@pytest.mark.parametrize(
+    ("tried", "is_stuck"),
+    [
+        pytest.param(Upgrade(("0",), NEW), False, id="we sent it to the image"),
+        pytest.param(Upgrade(("0",), OLD), True, id="we sent it to another image"),
+        pytest.param(Upgrade(("1",), NEW), True, id="we sent another instance"),
+        pytest.param(PatchModel(NEW, '"3"'), True, id="we sent none"),
+    ],
+)
+def test_what_we_sent_to_the_image_is_not_stuck_but_late(tried: Upgrade | PatchModel, is_stuck: bool) -> None:
+    one = outdated(0, provisioning="updating", since=LONG_AGO)
+    [member] = members(spec(), model(), observed(tried=Tried(tried, LONG_AGO)), [one])
+    assert member.is_stuck is is_stuck
+
+
+def test_with_converge_model_whatever_lacks_the_model_is_outdated() -> None:
+    [member] = members(spec(converge=Converge.MODEL), model(), observed(), [instance(0, latest_model=False)])
+    assert qualities(member) == {"outdated", "movable"}
+
+
+def test_its_state_is_that_at_the_moment_of_the_look() -> None:
+    probed = instance(0, health="", since=NOW - timedelta(seconds=59))
+    [member] = members(spec(), model(health_source=HealthSource.PROBE), observed(), [probed])
+    assert qualities(member) == {"awaited"}
+
+
+def test_what_is_being_deleted_is_no_member_and_the_rest_keeps_its_order() -> None:
+    found = members(
+        spec(), model(), observed(), [instance(2), instance(1, provisioning="deleting"), outdated(0)]
+    )
+    assert [each.instance.id for each in found] == ["2", "0"]

@@ -1,0 +1,57 @@
+"""Who is left alone, and what is said of it."""
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from reconciler.rollout.refusal import refusal, suspended
+from reconciler.spec.image import GalleryImage, Image, VhdImage
+from reconciler.spec.scale_set import Suspension
+from tests.build import NEW, NOW, model
+
+GALLERY = GalleryImage("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/G/images/web")
+VHD = VhdImage("https://a.blob.core.windows.net/vhds/b.vhd")
+
+
+@pytest.fixture
+def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose clock is not on UTC."""
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "JST-9")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("tokyo")
+def test_times_are_told_in_utc_wherever_the_daemon_runs() -> None:
+    decision = suspended(Suspension("load test", "", NOW + timedelta(hours=1)), NOW)
+    assert decision.line == "Suspended: suspended: load test; until 2026-01-05 10:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("left", "reason"),
+    [
+        pytest.param(timedelta(days=1), "Suspended", id="for a day"),
+        pytest.param(timedelta(0), "SuspensionExpired", id="until this very moment"),
+        pytest.param(timedelta(days=-1), "SuspensionExpired", id="until yesterday"),
+    ],
+)
+def test_a_suspension_is_over_at_its_time_and_ever_after(left: timedelta, reason: str) -> None:
+    assert suspended(Suspension("load test", "", NOW + left), NOW).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("runs", "names"),
+    [
+        pytest.param(NEW, GALLERY, id="platform to gallery"),
+        pytest.param(GALLERY, NEW, id="gallery to platform"),
+        pytest.param(VHD, GALLERY, id="vhd to gallery"),
+    ],
+)
+def test_a_change_of_kind_is_refused_either_way(runs: Image, names: Image) -> None:
+    refused = refusal(names, model(image=runs), None)
+    assert refused is not None
+    assert refused.reason == "ImageTypeImmutable"

@@ -1,0 +1,18 @@
+"""Lists in one line."""
+
+import pytest
+
+from reconciler.rollout.wording import listed
+
+
+@pytest.mark.parametrize(
+    ("count", "line"),
+    [
+        pytest.param(0, "", id="nobody"),
+        pytest.param(4, "0, 1, 2, 3", id="four are all named"),
+        pytest.param(5, "0, 1, 2, 3 and 1 more", id="a fifth is counted"),
+        pytest.param(1000, "0, 1, 2, 3 and 996 more", id="and so are a thousand"),
+    ],
+)
+def test_a_list_names_four_and_counts_the_rest(count: int, line: str) -> None:
+    assert listed(map(str, range(count))) == line

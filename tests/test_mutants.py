@@ -1,0 +1,116 @@
+"""What `make mutants` makes of mutmut's words, and of the list of mutants that may live."""
+
+from typing import Any
+
+import pytest
+
+from tests.mutants import Mutant, compared, listed, mutant, undecorated
+
+LOST = Mutant("member.py", "Member.is_lost", "return self.is_stuck or dark", "return self.is_stuck and dark")
+WHOLE = Mutant("domains.py", "_whole", "return 1", "return 2")
+
+LIST = f"""\
+# Mutants
+
+- `no`: `module` → `yet`
+
+## domains.py
+
+{WHOLE}
+  Equivalent.
+
+## member.py
+
+{LOST}
+  Equivalent, because nothing is dark that is stuck.
+"""
+
+SHOWN = """\
+# reconciler.rollout.member.xǁMemberǁis_lost__mutmut_2: survived
+--- reconciler/rollout/member.py
++++ reconciler/rollout/member.py
+@@ -1,4 +1,4 @@
+ def is_lost(self) -> bool:
+     dark = self.state is State.BROKEN
+-    return self.is_stuck or dark
++    return self.is_stuck and dark
+"""
+
+REMOVED = """\
+--- reconciler/rollout/decide.py
++++ reconciler/rollout/decide.py
+@@ -1,6 +1,5 @@
+     return Decision(
+-        Reason.UPGRADING,
+         f"{domain}: upgrading",
+-        survey=counts,
+     )
+"""
+
+SOURCE = """\
+class One:
+    @property
+    def next(self) -> int:
+        return 2
+
+    @staticmethod
+    def other() -> int:
+        return 3
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "one"),
+    [
+        pytest.param("reconciler.rollout.member.xǁMemberǁis_lost__mutmut_2", SHOWN, LOST, id="of a method"),
+        pytest.param(
+            "reconciler.rollout.decide.x__next_batch__mutmut_17",
+            REMOVED,
+            Mutant("decide.py", "_next_batch", "Reason.UPGRADING, survey=counts,", ""),
+            id="of a function, and lines that are taken away",
+        ),
+    ],
+)
+def test_a_mutant_is_named_by_what_it_changes(name: str, shown: str, one: Mutant) -> None:
+    assert mutant(name, shown) == one
+
+
+def test_the_list_is_read_by_module() -> None:
+    assert listed(LIST) == [WHOLE, LOST]
+
+
+def test_a_mutant_that_is_listed_without_an_argument_is_told() -> None:
+    with pytest.raises(SystemExit, match=r"domains\.py: - `_whole`: .*\nhas no argument"):
+        listed(LIST.replace("  Equivalent.\n", ""))
+
+
+def test_nothing_is_wrong_where_those_live_that_are_listed() -> None:
+    assert compared([LOST, WHOLE, WHOLE], [WHOLE, LOST, WHOLE]) == []
+
+
+def test_what_is_not_listed_is_told_as_it_would_be_listed() -> None:
+    wrong = compared([LOST, WHOLE], [LOST])
+    assert wrong[0].startswith("No test sees these changes")
+    assert listed("\n".join(["", *wrong[1:]]).replace("2`\n", "2`\n  Because.\n")) == [WHOLE]
+
+
+def test_the_same_change_of_two_equal_lines_is_listed_twice() -> None:
+    assert compared([WHOLE, WHOLE], [WHOLE])[1:] == ["## domains.py\n", str(WHOLE), ""]
+
+
+def test_what_lives_no_more_is_told() -> None:
+    says, *which = compared([LOST], [WHOLE, LOST])
+    assert "strike them" in says
+    assert which == ["## domains.py\n", str(WHOLE), ""]
+
+
+def test_a_property_is_made_by_a_call_and_is_one_still() -> None:
+    assert undecorated(SOURCE).splitlines()[1:5] == [
+        "",
+        "    def next(self) -> int:",
+        "        return 2",
+        "    next = property(next)",
+    ]
+    made: dict[str, Any] = {}
+    exec(undecorated(SOURCE), made)  # noqa: S102
+    assert (made["One"]().next, made["One"].other()) == (2, 3)

@@ -20,7 +20,9 @@ from reconciler.simulator.domains import Domain
 from reconciler.simulator.faults import (
     Faults,
     OperationFails,
+    OperationLost,
     Page,
+    Partial,
     Refused,
     Reset,
     Stale,
@@ -32,7 +34,7 @@ from reconciler.simulator.faults import (
 from reconciler.simulator.fleet import SUBSCRIPTION, read_fleet
 from reconciler.simulator.live import LiveInstance, LiveScaleSet
 from reconciler.simulator.message import Lost, Request, Response
-from reconciler.simulator.record import Absence, Event, Exchange, Record
+from reconciler.simulator.record import Absence, Event, Exchange, Record, Scene, Stand
 
 __all__ = [
     "SUBSCRIPTION",
@@ -47,14 +49,18 @@ __all__ = [
     "LiveScaleSet",
     "Lost",
     "OperationFails",
+    "OperationLost",
     "Page",
+    "Partial",
     "Record",
     "Refused",
     "Request",
     "Reset",
     "Response",
+    "Scene",
     "Simulator",
     "Stale",
+    "Stand",
     "Status",
     "Throttled",
     "Timeout",

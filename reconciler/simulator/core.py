@@ -10,6 +10,7 @@ exchange. The doors, `transport.py` and `server.py`, add nothing to this but wir
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,7 +30,9 @@ from reconciler.simulator.faults import (
     Fault,
     Faults,
     OperationFails,
+    OperationLost,
     Page,
+    Partial,
     Refused,
     Reset,
     Stale,
@@ -40,7 +43,7 @@ from reconciler.simulator.faults import (
 )
 from reconciler.simulator.live import LiveScaleSet
 from reconciler.simulator.message import Lost, Request, Response
-from reconciler.simulator.record import Exchange, Record
+from reconciler.simulator.record import Exchange, Record, Scene
 from reconciler.simulator.routes import TABLE
 from reconciler.simulator.tokens import TENANT
 
@@ -66,6 +69,7 @@ class Simulator:
     def __init__(self, clock: Clock) -> None:
         self.cloud = Cloud(clock)
         self.faults = Faults()
+        self._doors = itertools.count(1)
 
     @classmethod
     def load(cls, description: Mapping[str, Any], clock: Clock) -> Simulator:
@@ -123,7 +127,7 @@ class Simulator:
         # Only this door needs azure-core.
         from reconciler.simulator.transport import InProcessTransport  # noqa: PLC0415
 
-        return InProcessTransport(self)
+        return InProcessTransport(self, next(self._doors))
 
     def serve(self, port: int = 0, certificates: Path | None = None) -> Server:
         """The door for everybody else: HTTPS on 127.0.0.1.
@@ -140,27 +144,28 @@ class Simulator:
         with self.clock.held() as now:
             route, names = TABLE.find(request.method, request.path) or (None, {})
             errand = Errand(request, route, names, now)
+            before = errand.scene(self.cloud)
             fault = self.faults.strike(errand.operation, request)
             try:
                 response = self._struck(errand, fault)
             except Lost:
-                self._record(errand, Response(0))
+                self._record(errand, Response(0), fault, before)
                 raise
-            self._record(errand, response)
+            self._record(errand, response, fault, before)
             return response
 
     def _struck(self, errand: Errand, fault: Fault | None) -> Response:
         match fault:
             case None:
                 return self._answered(errand)
-            case OperationFails(code, message):
-                with self._sabotaged(errors.ArmError(409, code, message)):
+            case OperationFails() | OperationLost():
+                with self._doomed(fault):
                     return self._answered(errand)
-            case Truncated():
+            case Partial() | Truncated():
                 response = self._answered(errand)
-                half = response.body[: len(response.body) // 2]
+                body = _cut(response.body, fault)
                 return replace(
-                    response, headers={**response.headers, "Content-Length": str(len(half))}, body=half
+                    response, headers={**response.headers, "Content-Length": str(len(body))}, body=body
                 )
             case Timeout(lost_answer) | Reset(lost_answer):
                 if lost_answer:
@@ -254,14 +259,18 @@ class Simulator:
         return headers
 
     @contextmanager
-    def _sabotaged(self, error: errors.ArmError) -> Iterator[None]:
-        self.cloud.operations.sabotage = error
+    def _doomed(self, fault: OperationFails | OperationLost) -> Iterator[None]:
+        """What starts meanwhile comes to this end."""
+        operations = self.cloud.operations
+        if isinstance(fault, OperationFails):
+            operations.sabotage = errors.ArmError(409, fault.code, fault.message)
+        operations.is_forgetful = isinstance(fault, OperationLost)
         try:
             yield
         finally:
-            self.cloud.operations.sabotage = None
+            operations.sabotage, operations.is_forgetful = None, False
 
-    def _record(self, errand: Errand, response: Response) -> None:
+    def _record(self, errand: Errand, response: Response, fault: Fault | None, before: Scene | None) -> None:
         request = errand.request
         self.record.add(
             Exchange(
@@ -274,6 +283,9 @@ class Simulator:
                 len(response.body),
                 errand.operation,
                 _told(request),
+                request.door,
+                fault,
+                before,
             )
         )
 
@@ -292,6 +304,16 @@ def _aged(old: Response, fresh: Response) -> Response:
     kept = {name: value for name, value in fresh.headers.items() if name not in OF_THE_BODY}
     aged = {name: value for name, value in old.headers.items() if name in OF_THE_BODY}
     return Response(old.status, kept | aged, old.body)
+
+
+def _cut(body: bytes, fault: Partial | Truncated) -> bytes:
+    """Half of a body; or of a list all but its first rows, and whatever is no list whole."""
+    if isinstance(fault, Truncated):
+        return body[: len(body) // 2]
+    told = json.loads(body or b"{}")
+    if not isinstance(told.get("value"), list):
+        return body
+    return json.dumps({**told, "value": told["value"][fault.lacks :]}, separators=(",", ":")).encode()
 
 
 def _page(response: Response, body: bytes) -> Response:

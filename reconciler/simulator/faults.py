@@ -6,9 +6,9 @@
     sim.faults.arm("scaleSets.list", Stale(age=timedelta(minutes=1)), times=None)
     sim.faults.arm("scaleSets.manualUpgrade", OperationFails("VMExtensionProvisioningError", "..."))
 
-Operations go by their names in `routes.py`. `OperationFails` is the second half of a long operation: the
-call is answered as usual, and the operation ends Failed. To add a fault: a value here, and what it does in
-`core.py`.
+Operations go by their names in `routes.py`. `OperationFails` and `OperationLost` are the second half of a
+long operation: the call is answered as usual, and the operation ends Failed, or is never heard of again. What
+struck an exchange is in the record. To add a fault: a value here, and what it does in `core.py`.
 """
 
 from __future__ import annotations
@@ -74,6 +74,13 @@ class Stale:
 
 
 @dataclass(frozen=True, slots=True)
+class Partial:
+    """A list lacks the first so many rows of what would be its page, in an answer that looks whole."""
+
+    lacks: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Timeout:
     """Silence. With `lost_answer` the request is carried out first."""
 
@@ -100,7 +107,27 @@ class OperationFails:
     message: str
 
 
-Fault = Throttled | Status | Refused | Page | Stale | Timeout | Reset | Truncated | OperationFails
+@dataclass(frozen=True, slots=True)
+class OperationLost:
+    """The long operation that the call starts is forgotten: its address answers 404, no instance is touched.
+
+    A model that the call wrote stays written.
+    """
+
+
+Fault = (
+    Throttled
+    | Status
+    | Refused
+    | Page
+    | Stale
+    | Partial
+    | Timeout
+    | Reset
+    | Truncated
+    | OperationFails
+    | OperationLost
+)
 Question = tuple[str, tuple[tuple[str, str], ...]]
 
 

@@ -29,7 +29,7 @@ from reconciler.simulator.life import (
     Verb,
 )
 from reconciler.simulator.merge import merged
-from reconciler.simulator.record import Event, Happened
+from reconciler.simulator.record import Event, Happened, Stand, Standing
 
 if TYPE_CHECKING:
     from reconciler.simulator.operations import Operation
@@ -98,13 +98,20 @@ class Instance:
         is_healthy = self.applied.health == "none" or self.health == "healthy"
         return is_healthy and self.power == "running" and self.provisioning in ("succeeded", "updating")
 
+    @property
+    def stand(self) -> Stand:
+        """For the record."""
+        return Stand(self._standing, self.domain, is_behind=not self.is_current, is_protected=self.protected)
+
     def send(
         self, verb: Verb, *, cause: str, operation: Operation | None, target: Applied | None = None
     ) -> None:
         """Set out on the course of `verb`; `operation` is told when it ends.
 
-        `target` is what a swap makes it run.
+        `target` is what a swap makes it run. An operation that is lost sends nobody.
         """
+        if operation is not None and operation.is_lost:
+            return
         destination = target or self.applied
         course = COURSES[verb, self.owner.cloud.catalogue.boots(destination.image)]
         self._end_journey(errors.preempted())
@@ -168,6 +175,14 @@ class Instance:
         """Note whether it serves, after a seed or a change made from outside the tables."""
         self._note_presence(cause)
         repairs.notice(self)
+
+    @property
+    def _standing(self) -> Standing:
+        if self.provisioning == "deleting":
+            return "leaving"
+        if self.power in ("deallocating", "deallocated"):
+            return "deallocated"
+        return "serving" if self.serves else "away"
 
     def _code_of_failure(self) -> str:
         boots = self.owner.cloud.catalogue.boots(self.applied.image)

@@ -20,13 +20,15 @@ from reconciler.simulator.errors import ArmError
 class Request:
     """`url` is absolute: links in answers are built on its scheme and host.
 
-    Header names are looked up in any casing.
+    Header names are looked up in any casing. `door` is the number of the transport that it came through: each
+    client in this process has its own. What comes over the wire is 0.
     """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    door: int = 0
 
     @cached_property
     def path(self) -> str:

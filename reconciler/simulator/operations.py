@@ -27,7 +27,8 @@ SIGNED_SINCE = "2024-01-01"
 class Operation:
     """`ended` and `error` are None while it runs.
 
-    `sabotage` is the error it will end with whatever happens.
+    `sabotage` is the error it will end with whatever happens. Of one that `is_lost` nobody hears again, and
+    it touches no instance.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Operation:
     ended: datetime | None = None
     error: ArmError | None = None
     sabotage: ArmError | None = None
+    is_lost: bool = False
     when_ended: list[Callable[[Operation], None]] = field(default_factory=list)
     _waiting: set[str] = field(default_factory=set)
 
@@ -101,22 +103,25 @@ class Operation:
 class Operations:
     """All of them, by id. Ids are counted, so the same story has the same ids.
 
-    While `sabotage` is set, operations start with it.
+    While `sabotage` is set, operations start with it; while `is_forgetful`, they are lost.
     """
 
     clock: Clock
     sabotage: ArmError | None = None
+    is_forgetful: bool = False
     _all: dict[str, Operation] = field(default_factory=dict)
 
     def start(self, kind: str, subscription: str, location: str) -> Operation:
         operation_id = guid("operation", len(self._all))
         operation = Operation(operation_id, kind, subscription, location, self.clock.now(), self.clock)
         operation.sabotage = self.sabotage
+        operation.is_lost = self.is_forgetful
         self._all[operation_id] = operation
         return operation
 
     def find(self, operation_id: str) -> Operation | None:
-        return self._all.get(operation_id.lower())
+        found = self._all.get(operation_id.lower())
+        return None if found is None or found.is_lost else found
 
 
 def _signature(operation_id: str, started: datetime) -> str:

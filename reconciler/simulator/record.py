@@ -14,15 +14,36 @@ from datetime import datetime
 from typing import Any, Literal
 
 from reconciler.simulator.domains import Domain
+from reconciler.simulator.faults import Fault
 
 Happened = Literal["away", "back", "created", "deleted", "model", "upgraded"]
+Standing = Literal["serving", "away", "deallocated", "leaving"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """How one instance stood at a moment; `is_behind` where the model would make something else of it."""
+
+    standing: Standing
+    domain: Domain
+    is_behind: bool
+    is_protected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A scale set at a moment: the image of its model, and its instances by id."""
+
+    image: str
+    instances: Mapping[str, Stand]
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """One request and what became of it.
 
-    `status` is 0 when the client got no answer; `body` is what a write said.
+    `status` is 0 when the client got no answer; `body` is what a write said, `before` the scale set that it
+    found. `door` is that of the request, and `fault` what struck on the way.
     """
 
     at: datetime
@@ -34,6 +55,9 @@ class Exchange:
     response_bytes: int
     operation: str
     body: Any = None
+    door: int = 0
+    fault: Fault | None = None
+    before: Scene | None = None
 
 
 @dataclass(frozen=True, slots=True)

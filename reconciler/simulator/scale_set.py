@@ -21,7 +21,7 @@ from reconciler.simulator.domains import Placement, guid
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.instance import Applied, HealthSource, Instance
 from reconciler.simulator.operations import Operation
-from reconciler.simulator.record import Event
+from reconciler.simulator.record import Event, Scene
 from reconciler.simulator.scaling import grow, leaving
 from reconciler.simulator.timings import NOTHING_TO_DO
 
@@ -122,6 +122,11 @@ class ScaleSet:
     def outdated(self) -> list[Instance]:
         return [instance for instance in self.instances.values() if not instance.is_current]
 
+    @property
+    def scene(self) -> Scene:
+        """For the record."""
+        return Scene(self.applied.image.name, {each.id: each.stand for each in self.instances.values()})
+
     def model_of(self, body: Mapping[str, Any], *, revision: int, image: Image | None = None) -> Applied:
         """The model that `body` describes, on `image` where that is known already.
 
@@ -217,6 +222,8 @@ class ScaleSet:
         Where more are created than are wanted the etag moves once more when it is over, and only there: so it
         was recorded.
         """
+        if operation.is_lost:
+            return
         staying = [
             each
             for each in self.instances.values()

@@ -40,13 +40,14 @@ LOST = {
 
 
 class InProcessTransport(HttpTransport[HttpRequest, HttpResponse]):
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(self, simulator: Simulator, door: int = 0) -> None:
         self._simulator = simulator
+        self._door = door
 
     def send(self, request: HttpRequest, **_kwargs: Any) -> HttpResponse:
         content = request.content if hasattr(request, "content") else None
         body = content.encode() if isinstance(content, str) else content or b""
-        asked = Request(request.method, request.url, dict(request.headers), body)
+        asked = Request(request.method, request.url, dict(request.headers), body, self._door)
         try:
             return InProcessResponse(request, self._simulator.handle(asked))
         except Lost as lost:

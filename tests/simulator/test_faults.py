@@ -18,7 +18,9 @@ from azure.core.exceptions import (
 
 from reconciler.simulator import (
     OperationFails,
+    OperationLost,
     Page,
+    Partial,
     Refused,
     Reset,
     Stale,
@@ -30,7 +32,7 @@ from reconciler.simulator import (
 )
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.faults import Fault
-from tests.simulator.azure import GROUP, NEW, SET, Azure
+from tests.simulator.azure import GROUP, NEW, SET, Azure, Start
 
 
 def read(azure: Azure) -> None:
@@ -292,3 +294,65 @@ def test_a_stale_read_of_what_was_never_read_is_true(azure: Azure) -> None:
     azure.patch({"tags": {"a": "b"}})
     azure.sim.faults.arm("scaleSets.get", Stale(timedelta(minutes=5)))
     assert azure.ask("GET", "").json()["tags"] == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    "operation, path, ids",
+    [
+        pytest.param("scaleSets.instances", "virtualMachines", ["2", "3", "4"], id="instances"),
+        pytest.param(
+            "scaleSets.list",
+            f"{GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets",
+            [],
+            id="scale sets",
+        ),
+    ],
+)
+def test_a_list_may_lack_rows_and_look_whole(start: Start, operation: str, path: str, ids: list[str]) -> None:
+    azure = start(capacity=5)
+    whole = azure.ask("GET", path)
+    azure.sim.faults.arm(operation, Partial(2))
+    answer = azure.ask("GET", path)
+    rows = answer.json()["value"]
+    assert rows == whole.json()["value"][2:]
+    assert [each.get("instanceId") for each in rows] == ids
+    assert (answer.status, answer.headers["Content-Length"]) == (200, str(len(answer.body)))
+    assert azure.ask("GET", path).json() == whole.json(), "the fault is used up"
+
+
+def test_a_page_that_lacks_rows_is_followed_by_the_others(start: Start) -> None:
+    azure = start(capacity=5, top={"page": 2})
+    azure.sim.faults.arm("scaleSets.instances", Partial(1), after=1)
+    listed = azure.client.virtual_machine_scale_set_vms.list("shop", "web")
+    assert [each.instance_id for each in listed] == ["0", "1", "3", "4"]
+
+
+def test_what_is_no_list_lacks_nothing(azure: Azure) -> None:
+    azure.sim.faults.arm("scaleSets.get", Partial(1))
+    assert azure.ask("GET", "").json()["name"] == "web"
+
+
+def test_an_operation_that_is_lost_is_never_heard_of_again_and_touches_no_instance(azure: Azure) -> None:
+    azure.patch_image(NEW)
+    azure.sim.faults.arm("scaleSets.manualUpgrade", OperationLost())
+    accepted = azure.ask("POST", "manualupgrade", b'{"instanceIds":["0","5"]}')
+    assert accepted.status == 202
+    status = accepted.headers["Azure-AsyncOperation"].removeprefix("https://arm.test")
+    for wait in (0, 1, 600):
+        azure.wait(wait)
+        assert azure.ask("GET", status).status == 404
+        assert azure.sim.scale_set("web").instance("0").state == ("succeeded", "running", "healthy")
+    assert azure.sim.scale_set("web").provisioning_state == "Succeeded"
+    assert azure.sim.record.absences("web") == ()
+    azure.upgrade("0", "5").result()
+    assert azure.sim.scale_set("web").instance("5").image == NEW
+
+
+def test_of_a_model_that_is_written_the_operation_alone_is_lost(azure: Azure) -> None:
+    azure.sim.faults.arm("scaleSets.patch", OperationLost())
+    accepted = azure.ask("PATCH", "", b'{"tags":{"a":"b"},"sku":{"name":"Standard_D2s_v5","capacity":30}}')
+    assert (accepted.status, azure.sim.scale_set("web").tags) == (200, {"a": "b"})
+    azure.wait(600)
+    status = accepted.headers["Azure-AsyncOperation"].removeprefix("https://arm.test")
+    assert azure.ask("GET", status).status == 404
+    assert len(azure.sim.scale_set("web").instances) == azure.sim.scale_set("web").capacity == 20

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from azure.core.rest import HttpRequest
 
-from reconciler.simulator import Domain, Event, Record
+from reconciler.simulator import Domain, Event, Lost, Record, Stale, Stand, Timeout
 from reconciler.simulator.clock import MONDAY_MORNING
 from reconciler.simulator.record import Happened
+from tests.simulator.azure import NEW, OLD, SET, Azure, Start
 
 
 def domain(number: int, zone: str | None = None, group: str = "g") -> Domain:
@@ -94,3 +96,62 @@ def test_scale_sets_of_one_name_are_told_apart_by_group() -> None:
     made = record((0, "away", "0", ZERO))
     assert made.most_domains_away("shop/web") == 1
     assert made.most_domains_away("other/web") == 0
+
+
+def test_an_exchange_names_what_struck_it(azure: Azure) -> None:
+    stale, silence = Stale(timedelta(seconds=60)), Timeout(lost_answer=True)
+    azure.sim.faults.arm("scaleSets.get", stale)
+    azure.sim.faults.arm("scaleSets.manualUpgrade", silence)
+    azure.ask("GET", "")
+    azure.ask("GET", "")
+    with pytest.raises(Lost):
+        azure.ask("POST", "manualupgrade", b'{"instanceIds":["0"]}')
+    assert [(each.status, each.fault) for each in azure.sim.record.requests] == [
+        (200, stale),
+        (200, None),
+        (0, silence),
+    ]
+
+
+def test_a_write_is_kept_with_the_scale_set_as_it_found_it(start: Start) -> None:
+    states = [{"id": "1", "power": "deallocated"}, {"id": "2", "health": "unhealthy"}]
+    azure = start(capacity=5, instanceStates=states, protected=["4"])
+    azure.patch_image(NEW)
+    azure.ask("POST", "manualupgrade", b'{"instanceIds":["0"]}')
+    azure.sim.scale_set("web").scale_to(4)
+    azure.ask("PATCH", "", b"{}")
+    patch, upgrade, last = (each.before for each in azure.sim.record.requests if each.method != "GET")
+    assert patch is not None
+    assert upgrade is not None
+    assert last is not None
+    assert (patch.image, upgrade.image, last.image) == (OLD, NEW, NEW)
+    assert [each.is_behind for each in patch.instances.values()] == [False] * 5
+    places = {each.id: each.domain for each in azure.sim.scale_set("web").instances}
+    assert upgrade.instances == {
+        "0": Stand("serving", places["0"], is_behind=True, is_protected=False),
+        "1": Stand("deallocated", places["1"], is_behind=True, is_protected=False),
+        "2": Stand("away", places["2"], is_behind=True, is_protected=False),
+        "3": Stand("serving", places["3"], is_behind=True, is_protected=False),
+        "4": Stand("serving", places["4"], is_behind=True, is_protected=True),
+    }
+    assert [each.standing for each in last.instances.values()] == [
+        "away",
+        "deallocated",
+        "away",
+        "leaving",
+        "serving",
+    ]
+
+
+def test_a_read_and_a_write_to_what_is_not_there_find_nothing(azure: Azure) -> None:
+    azure.ask("GET", "")
+    assert azure.ask("PATCH", SET.replace("/web", "/other"), b"{}").status == 404
+    assert [each.before for each in azure.sim.record.requests] == [None, None]
+
+
+def test_each_transport_is_a_door_of_its_own(azure: Azure) -> None:
+    url = f"https://arm.test{SET}?api-version=2026-04-01"
+    for transport in (azure.sim.transport(), azure.sim.transport()):
+        transport.send(HttpRequest("GET", url))
+    azure.ask("GET", "")
+    assert [each.door for each in azure.sim.record.requests] == [2, 3, 0]

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.rollout.refusal import refusal, suspended
 from reconciler.spec.image import GalleryImage, Image, VhdImage
-from reconciler.spec.scale_set import Suspension
+from reconciler.spec.suspension import Suspension
 from tests.build import NEW, NOW, model
 
 GALLERY = GalleryImage("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/G/images/web")

@@ -4,7 +4,8 @@ Without windows it is always allowed. Where one of kind `allow` is declared, one
 one of kind `deny` is open nothing is allowed, whatever else is. All pure: the moment is given.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -60,23 +61,29 @@ def opening(windows: Sequence[Window], at: datetime) -> Opening:
     return Opening(is_open, _change(windows, now, is_open=is_open), denying or allowing)
 
 
-def never_opens(windows: Sequence[Window]) -> bool:
+@functools.lru_cache(maxsize=1000)
+def never_opens(windows: tuple[Window, ...]) -> bool:
     """Whether these windows leave no room at all, in four years with every day of the calendar."""
-    starts = (datetime(year, 1, 1, tzinfo=UTC) for year in range(2024, 2028))
-    return not any(_allowed(windows, start, 366 * _DAY) for start in starts)
+    years = (datetime(year, 1, 1, tzinfo=UTC) for year in range(2024, 2028))
+    return not any(_allowed(windows, since, count) for year in years for since, count in _stretches(year))
 
 
 def _change(windows: Sequence[Window], now: datetime, *, is_open: bool) -> datetime | None:
     """The first minute after `now` in which it is not as it is."""
     if not windows:
         return None
-    for days in _YEAR:
-        count = days * _DAY
-        allowed = _allowed(windows, now, count)
+    for since, count in _stretches(now):
+        allowed = _allowed(windows, since, count)
         if changed := _every(count) ^ allowed if is_open else allowed:
-            return now + _lowest(changed) * MINUTE
-        now += count * MINUTE
+            return since + _lowest(changed) * MINUTE
     return None
+
+
+def _stretches(since: datetime) -> Iterator[tuple[datetime, int]]:
+    """The year from `since` in stretches: where each begins, and how many minutes it has."""
+    for days in _YEAR:
+        yield since, days * _DAY
+        since += days * _DAY * MINUTE
 
 
 # From here on minutes are bits of one large number, bit 0 the first of them.

@@ -285,7 +285,7 @@ def test_how_it_stands(windows: list[Window], at: datetime, expected: Opening) -
     ],
 )
 def test_whether_they_ever_open(windows: list[Window], *, expected: bool) -> None:
-    assert never_opens(windows) is expected
+    assert never_opens(tuple(windows)) is expected
 
 
 # A minute at a time, by what the clocks show, and without a word of cron: slow, and plain to see.

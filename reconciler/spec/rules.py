@@ -18,8 +18,8 @@ from reconciler.spec.wording import quoted
 Rule = Callable[[Atom], str | None]
 
 # Of interval and health.timeout: sweeps come about every minute, and instances take as long to boot.
-SHORTEST = timedelta(minutes=1)
-LONGEST = timedelta(hours=24)
+_SHORTEST = timedelta(minutes=1)
+_LONGEST = timedelta(hours=24)
 _LONGEST_WINDOW = timedelta(days=7)
 _LONGEST_ROLLOUT = timedelta(days=30)
 
@@ -84,12 +84,12 @@ def _of_image(*at: str) -> dict[Field, Rule]:
 
 def _window_mistake(value: Atom) -> str | None:
     """Of how long a window is open: windows are told by the minute."""
-    if said := duration.mistake(value, least=SHORTEST, most=_LONGEST_WINDOW):
+    if said := duration.mistake(value, least=_SHORTEST, most=_LONGEST_WINDOW):
         return said
     length = duration.duration(value) if isinstance(value, str) else None
-    if not length or not length % SHORTEST:
+    if not length or not length % _SHORTEST:
         return None
-    more = duration.written((length // SHORTEST + 1) * SHORTEST)
+    more = duration.written((length // _SHORTEST + 1) * _SHORTEST)
     return f"{quoted(str(value))} is no whole number of minutes: write {more}"
 
 
@@ -99,8 +99,8 @@ def _whole(*at: str | int) -> Rule:
     return partial(number.mistake, least=shape["minimum"], most=shape["maximum"])
 
 
-_duration_rule = partial(duration.mistake, least=SHORTEST, most=LONGEST)
-_soak_rule = partial(duration.mistake, least=timedelta(), most=LONGEST)
+_duration_rule = partial(duration.mistake, least=_SHORTEST, most=_LONGEST)
+_soak_rule = partial(duration.mistake, least=timedelta(), most=_LONGEST)
 
 
 def _of_rollout(*at: str) -> dict[Field, Rule]:
@@ -114,7 +114,7 @@ def _of_rollout(*at: str) -> dict[Field, Rule]:
         (*at, "soak"): _soak_rule,
         (*at, "bakeTime"): _soak_rule,
         (*at, "progressDeadline"): _duration_rule,
-        (*at, "deadline"): partial(duration.mistake, least=SHORTEST, most=_LONGEST_ROLLOUT),
+        (*at, "deadline"): partial(duration.mistake, least=_SHORTEST, most=_LONGEST_ROLLOUT),
         **_of_windows(*at, "windows"),
         **_of_checks(*at, "checks"),
     }

@@ -113,8 +113,17 @@ def amount(value: int | str) -> Amount:
     return Count(value) if isinstance(value, int) else Percent(int(value.removesuffix("%")))
 
 
-def mistake(value: Atom) -> str | None:
-    """What is wrong with the value as an amount of at least one instance, and the mend."""
+def mistake(
+    value: Atom,
+    *,
+    least: int = 1,
+    none: str = "would never upgrade anything",
+    whole: str = "the whole scale set",
+) -> str | None:
+    """What is wrong with the value as an amount of at least one, or of at least none, and the mend.
+
+    `none` is what an amount of nothing would do, and `whole` what the percentage is of.
+    """
     match value:
         case bool() | None:
             return None  # the shape says what is wrong
@@ -123,24 +132,21 @@ def mistake(value: Atom) -> str | None:
         case float():
             return f"is {value}: write a whole number such as 5, or a percentage such as 20%"
         case int():
-            return None if value > 0 else _never(value)
+            return None if value >= least else _too_few(value, least, none)
     if match_ := _PERCENT.fullmatch(value):
-        return _mistaken_percent(int(match_[1]), value)
+        percent = int(match_[1])
+        return _too_few(value, least, none) if percent < least else _mistaken_percent(percent, value, whole)
     if value.isdecimal() and value.isascii() and len(value) < 7:
         number = int(value)
-        return (
-            f"{quoted(value)} is text: write {number} without quotes for a count, or {number}%"
-            if number
-            else _never(0)
-        )
+        if number < least:
+            return _too_few(number, least, none)
+        return f"{quoted(value)} is text: write {number} without quotes for a count, or {number}%"
     return f"{quoted(value)} is neither a count nor a percentage: write a number such as 5, or 20%"
 
 
-def _mistaken_percent(percent: int, text: str) -> str | None:
-    if percent == 0:
-        return _never(text)
+def _mistaken_percent(percent: int, text: str, whole: str) -> str | None:
     if percent > 100:
-        return f"{quoted(text)} is more than the whole scale set: write 100% or less"
+        return f"{quoted(text)} is more than {whole}: write 100% or less"
     return (
         None
         if text == f"{percent}%"
@@ -148,5 +154,6 @@ def _mistaken_percent(percent: int, text: str) -> str | None:
     )
 
 
-def _never(value: int | str) -> str:
-    return f"{value} would never upgrade anything: write 1 or more, or a percentage such as 20%"
+def _too_few(value: int | str, least: int, none: str) -> str:
+    what = none if least else "is less than none"
+    return f"{value} {what}: write {least} or more, or a percentage such as 20%"

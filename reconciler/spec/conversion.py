@@ -1,6 +1,6 @@
 """A document without mistakes as the typed value that the rest of the project knows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,9 +37,18 @@ def fleet(spec: Mapping[str, Any]) -> Fleet:
     filled_in = filled("Fleet", {"spec": dict(spec)})["spec"]
     return Fleet(
         freeze=_suspension(filled_in["freeze"]),
-        windows=_windows(filled_in["windows"]),
+        windows=windows(filled_in["windows"]),
         max_concurrent=amount(filled_in["maxConcurrentRollouts"]),
         max_change=amount(filled_in["maxChange"]),
+    )
+
+
+def windows(spec: Sequence[Mapping[str, Any]]) -> tuple[Window, ...]:
+    """The windows of a list of them."""
+    filled_in = filled("Fleet", {"spec": {"windows": list(spec)}})["spec"]["windows"]
+    return tuple(
+        Window(Kind(each["kind"]), each["schedule"], _length(each["duration"]), each["timeZone"])
+        for each in filled_in
     )
 
 
@@ -86,15 +95,8 @@ def _rollout(spec: dict[str, Any]) -> Rollout:
         progress_deadline=_length(spec["progressDeadline"]),
         deadline=_length(spec["deadline"]) if "deadline" in spec else None,
         approval=Approval(spec["approval"]) if "approval" in spec else None,
-        windows=_windows(spec["windows"]),
+        windows=windows(spec["windows"]),
         checks=tuple(map(_check, spec["checks"])),
-    )
-
-
-def _windows(spec: list[dict[str, Any]]) -> tuple[Window, ...]:
-    return tuple(
-        Window(Kind(each["kind"]), each["schedule"], _length(each["duration"]), each["timeZone"])
-        for each in spec
     )
 
 

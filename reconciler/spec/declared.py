@@ -1,19 +1,25 @@
 """Files in, scale sets out, and every mistake of every file at once.
 
 The way of a file: bytes (`files`) -> text (`text`) -> trees with places (`tree`) -> documents (`document`) ->
-checked one by one (`mistakes`) -> checked against each other (`references`) -> typed (`conversion`).
+checked one by one (`mistakes`) -> checked against each other (`references`) -> typed (`conversion`) ->
+checked as they come out together (`agreement`, `precedence`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 from reconciler.spec import conversion
+from reconciler.spec.agreement import misfits
 from reconciler.spec.document import document
 from reconciler.spec.files import File
+from reconciler.spec.fleet import Fleet
 from reconciler.spec.kind import kind_of
 from reconciler.spec.mistakes import mistakes
+from reconciler.spec.precedence import circles
 from reconciler.spec.problem import Problem
-from reconciler.spec.references import Entry, clashes, lost_references, reference
+from reconciler.spec.references import Entry, circle, clashes, lost_references, reference
 from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.text import text_of
 from reconciler.spec.tree import trees
@@ -22,7 +28,9 @@ from reconciler.spec.tree import trees
 @dataclass(frozen=True, slots=True)
 class Declared:
     """What the files declare. `scale_sets` holds those without a mistake, also where there are problems:
-    whether to act on some of a commit is the caller's to decide."""
+    whether to act on some of a commit is the caller's to decide. Where the Fleet has a mistake there are
+    none, for it holds for all.
+    """
 
     scale_sets: tuple[ScaleSet, ...]
     problems: tuple[Problem, ...]
@@ -41,11 +49,13 @@ def declare(files: Iterable[File]) -> Declared:
         problems += found
         all_whole = all_whole and whole
     clashing, faults = clashes(entries)
-    problems += faults
-    if all_whole:  # else the image that is missing may stand in the part that could not be read
-        problems += lost_references(entries, paths)
-    sound = [entry for entry in entries if entry.sound and entry not in clashing]
-    return Declared(_scale_sets(sound), tuple(sorted(set(problems))))
+    # Where not, the image that is missing may stand in the part that could not be read.
+    lost = lost_references(entries, paths) if all_whole else {}
+    sound = [entry for entry in entries if entry.sound and entry not in clashing and entry not in lost]
+    scale_sets, misfitting = _together(sound)
+    problems += [*faults, *chain.from_iterable(lost.values()), *misfitting]
+    is_bounded = all(entry in sound for entry in entries if entry.kind == "Fleet")
+    return Declared(scale_sets if is_bounded else (), tuple(sorted(set(problems))))
 
 
 def _read(file: File) -> tuple[list[Entry], list[Problem], bool]:
@@ -66,17 +76,29 @@ def _read(file: File) -> tuple[list[Entry], list[Problem], bool]:
     return entries, problems, read.whole
 
 
-def _scale_sets(entries: Sequence[Entry]) -> tuple[ScaleSet, ...]:
-    """Those of which all that they refer to is there."""
+def _together(entries: Sequence[Entry]) -> tuple[tuple[ScaleSet, ...], list[Problem]]:
+    """The scale sets of documents without a mistake of their own, and what is wrong with them together."""
+    problems: list[Problem] = []
+    found: dict[str, tuple[Entry, ScaleSet]] = {}
+    fleet: dict[str, Any] = next((entry.spec for entry in entries if entry.kind == "Fleet"), {})
+    for entry, policy, scale_set in _scale_sets(entries, conversion.fleet(fleet)):
+        misfitting = list(misfits(entry.document, policy, fleet))
+        problems += misfitting
+        if not misfitting:
+            found[scale_set.name] = entry, scale_set
+    for links in circles([scale_set for _, scale_set in found.values()]):
+        problems.append(circle(links, {link.name: found.pop(link.name)[0] for link in links}))
+    return tuple(scale_set for _, scale_set in found.values()), problems
+
+
+def _scale_sets(entries: Sequence[Entry], fleet: Fleet) -> Iterator[tuple[Entry, dict[str, Any], ScaleSet]]:
+    """The scale sets of which all that they refer to is there, each with its policy."""
     images = {entry.name: conversion.image(entry.spec) for entry in entries if entry.kind == "Image"}
     policies = {entry.name: entry.spec for entry in entries if entry.kind == "RolloutPolicy"}
-    fleet = conversion.fleet(next((entry.spec for entry in entries if entry.kind == "Fleet"), {}))
-    found: list[ScaleSet] = []
     for entry in entries:
         if entry.kind == "ScaleSet":
             ref, name = reference(entry, "Image"), reference(entry, "RolloutPolicy")
             image = images.get(ref) if ref else conversion.image(entry.spec["image"])
             policy = policies.get(name) if name else {}
             if image is not None and policy is not None:
-                found.append(conversion.scale_set(entry.document, image, policy, fleet))
-    return tuple(found)
+                yield entry, policy, conversion.scale_set(entry.document, image, policy, fleet)

@@ -1,12 +1,15 @@
 """How a message shows what is there, and what could stand in its place."""
 
+import re
 from typing import Any
 
 from reconciler.spec.document import Document, Value
-from reconciler.spec.field import Field
+from reconciler.spec.field import Field, of_each
 from reconciler.spec.scalar import atom, meaning
 from reconciler.spec.shape import fields
 from reconciler.spec.wording import one_of, quoted, shortened
+
+_SPECIAL = re.compile(r"[]\[{},*&#]|: ")  # what is no plain text inside of { } and [ ]
 
 
 def shown(document: Document, at: Field) -> str:
@@ -27,7 +30,9 @@ def what(value: Value) -> str:
 
 def example(kind: str, at: Field) -> str:
     """How to write the field of a document of this kind, on one line, from the examples in the schema."""
-    schema, name = fields(kind).get(at, {}), shortened(str(at[-1]))
+    schema, name = fields(kind).get(of_each(at), {}), shortened(str(at[-1]))
+    if isinstance(at[-1], int):
+        return f"- {_flow(schema['examples'][0])}"
     if schema.get("type") == "object" and schema.get("required"):
         return f"{name} with {one_of(schema['required'], last='and')} below it"
     if "maxProperties" in schema:
@@ -39,7 +44,9 @@ def _flow(value: Any) -> str:
     """A value as YAML, quoted where it would be read as something else."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name}: {_flow(below)}" for name, below in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flow, value))}]"
     if isinstance(value, str):
-        sure = atom(value) == value and not value.replace(".", "").isdecimal()
+        sure = atom(value) == value and not value.replace(".", "").isdecimal() and not _SPECIAL.search(value)
         return value if sure else f'"{value}"'
     return str(value).lower() if isinstance(value, bool) else str(value)

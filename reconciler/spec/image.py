@@ -161,7 +161,12 @@ def same(one: Image, other: Image) -> bool:
     >>> same(ManagedImage("/x"), GalleryImage("/x"))
     False
     """
-    return one.kind == other.kind and str(one).casefold() == str(other).casefold()
+    return key(one) == key(other)
+
+
+def key(image: Image) -> tuple[str, str]:
+    """What is equal of two images that Azure takes for one and the same."""
+    return image.kind, str(image).casefold()
 
 
 def short(image: Image) -> str:

@@ -33,7 +33,5 @@ def _guess(document: Document) -> str | None:
     spec = document.at("spec")
     if not isinstance(spec, dict):
         return None
-    if "target" in spec or "image" in spec:
-        return "ScaleSet"
-    shared = (kind for kind in KINDS if kind != "ScaleSet")
-    return next((kind for kind in shared if any(("spec", name) in fields(kind) for name in spec)), None)
+    having = ([kind for kind in KINDS if ("spec", name) in fields(kind)] for name in spec)
+    return next((kinds[0] for kinds in having if len(kinds) == 1), None)

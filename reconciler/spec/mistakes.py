@@ -11,9 +11,10 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
+from reconciler.spec.agreement import disagreements
 from reconciler.spec.document import Document
 from reconciler.spec.example import example, shown, what
-from reconciler.spec.field import Field, dotted
+from reconciler.spec.field import Field, dotted, of_each
 from reconciler.spec.problem import Place, Problem
 from reconciler.spec.rules import broken_rule, broken_rules
 from reconciler.spec.scalar import Misread, meaning
@@ -48,13 +49,16 @@ def mistakes(document: Document, kind: str) -> tuple[Problem, ...]:
     """Everything that is wrong with a document of this kind, seen by itself."""
     findings = [_Finding(at, document.values[at], said, _RULE) for at, said in broken_rules(document, kind)]
     for error in validator(kind).iter_errors(document.value):
-        findings.extend(_findings(_fault(error), document, kind))
+        if not _is_told_elsewhere(fault := _fault(error)):
+            findings.extend(_findings(fault, document, kind))
     meant = {finding.meant for finding in findings}
     found: dict[Field, _Finding] = {}
     for finding in sorted(findings, key=lambda finding: finding.rank):
         misspelt = finding.field in meant and finding.field not in document.values  # said where it stands
         if finding.field != ("kind",) and not misspelt:
             found.setdefault(finding.field, finding)
+    for at, said in disagreements(document, kind, tuple(found)):
+        found[at] = _Finding(at, document.values[at], said)
     return tuple(Problem(each.place, dotted(each.field), each.message) for each in found.values())
 
 
@@ -64,6 +68,11 @@ def _fault(error: ValidationError) -> _Fault:
     if "propertyNames" in error.absolute_schema_path:
         return _Fault("name", error.validator_value, error.instance, error.schema, (*at, str(error.instance)))
     return _Fault(str(error.validator), error.validator_value, error.instance, error.schema, at)
+
+
+def _is_told_elsewhere(fault: _Fault) -> bool:
+    """What stands twice in a list is told where it stands again, and what is no mapping by its type."""
+    return fault.keyword == "uniqueItems" or (fault.keyword == "oneOf" and not isinstance(fault.value, dict))
 
 
 def _findings(fault: _Fault, document: Document, kind: str) -> Iterator[_Finding]:
@@ -83,6 +92,8 @@ def _findings(fault: _Fault, document: Document, kind: str) -> Iterator[_Finding
             yield from _too_many(fault, document)
         case "type":
             yield _Finding(at, document.values[at], _wrong_type(fault, document, kind), _TYPE)
+        case "oneOf":
+            yield from _not_one(fault, document)
         case "name":
             yield _Finding(at, document.key(at), f"{quoted(fault.value)} {_label_name(fault)}")
         case _:
@@ -119,15 +130,30 @@ def _too_many(fault: _Fault, document: Document) -> Iterator[_Finding]:
         yield _Finding(fault.at, document.key(fault.at), message)
 
 
+def _not_one(fault: _Fault, document: Document) -> Iterator[_Finding]:
+    """Of kinds of a check, where exactly one must stand. Unknown ones may be misspelt ones."""
+    kinds = [name for branch in fault.wanted for name in branch["required"]]
+    given = [name for name in kinds if name in fault.value]
+    if given:
+        where = [f"{name} (line {document.key((*fault.at, name)).line})" for name in given]
+        message = f"has {one_of(where, last='and')}: make it {len(given)} checks"
+        yield _Finding(fault.at, document.values[fault.at], message)
+    elif all(name in fault.schema["properties"] for name in fault.value):
+        yield _Finding(fault.at, document.values[fault.at], f"checks nothing: add {one_of(kinds)} below it")
+
+
 def _wrong_type(fault: _Fault, document: Document, kind: str) -> str:
     at, value, name = fault.at, fault.value, shortened(str(fault.at[-1]))
     text = document.texts.get(at, "")
     write = f"write {example(kind, at)}"
     if value is None and not text:
-        optional = "default" in fields(kind).get(at, ())
+        optional = "default" in fields(kind).get(of_each(at), ())
         return f"is empty: {write}" + (", or remove the line" if optional else "")
     if fault.wanted == "object":
         return f"is {what(value)}, where fields are expected: {write}"
+    if fault.wanted == "array":
+        mend = "begin each item with a hyphen" if isinstance(value, dict) else write
+        return f"is {what(value)}, where a list is expected: {mend}"
     if isinstance(value, dict | list):
         return f"is {what(value)}, where a single value is expected: {write}"
     if fault.wanted == "string":
@@ -161,6 +187,8 @@ def _wrong_value(fault: _Fault, document: Document, kind: str) -> str:
     match fault.keyword:
         case "pattern":
             return f"{quoted(fault.value)} {fault.schema['patternErrorMessage']}"
+        case "maxItems":
+            return f"has {len(fault.value)} items, and {fault.wanted} at most are read: shorten it"
         case "maxLength":
             return f"{quoted(fault.value)} is longer than {fault.wanted} characters: shorten it"
         case "enum" if len(fault.wanted) == 1:
@@ -181,5 +209,6 @@ def _label_name(fault: _Fault) -> str:
 
 def _home(name: str, kind: str) -> Field | None:
     """Where a field of this name belongs, if it does in one place only."""
-    homes = [field for field in fields(kind) if letters(str(field[-1])) == letters(name)]
+    known = [field for field in fields(kind) if isinstance(field[-1], str)]
+    homes = [field for field in known if letters(str(field[-1])) == letters(name)]
     return homes[0] if len(homes) == 1 else None

@@ -1,4 +1,4 @@
-"""Rules between documents: names and targets that stand twice, and what is referred to by name."""
+"""Rules between documents: what stands twice, what is referred to by name, and who waits for whom."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,15 +6,17 @@ from typing import Any
 
 from reconciler.spec.document import Document
 from reconciler.spec.field import Field, dotted
-from reconciler.spec.problem import Problem
+from reconciler.spec.precedence import Link
+from reconciler.spec.problem import Place, Problem
 from reconciler.spec.scale_set import Target
 from reconciler.spec.wording import nearest, one_of, quoted
 
-# Where a scale set refers to a document of another kind.
+# Where a scale set refers to a document of another kind, and to others of its own.
 REFERENCES: Mapping[str, Field] = {
     "Image": ("spec", "image", "ref"),
     "RolloutPolicy": ("spec", "rollout", "policy"),
 }
+DEPENDENCIES: Field = ("spec", "dependsOn")
 _NAMED = 5  # names that a message lists; more are no help
 
 
@@ -46,28 +48,71 @@ def reference(entry: Entry, kind: str) -> str | None:
 
 
 def clashes(entries: Sequence[Entry]) -> tuple[frozenset[Entry], list[Problem]]:
-    """All documents that claim one name or one scale set, and a problem for each but the first."""
+    """All documents that claim one name, one scale set or the fleet, and a problem for each but the first."""
     names = _twice(
         entries, _name_key, ("metadata", "name"), "is the name of another {kind}, in {place}: rename one"
     )
     targets = _twice(
         entries, _target_key, ("spec", "target"), "is the scale set of another spec, in {place}: keep one"
     )
-    clashing = frozenset(entry for group, _ in (names, targets) for entry in group)
-    return clashing, names[1] + targets[1]
+    fleets = _twice(entries, _fleet_key, (), "is a second Fleet, beside that in {place}: keep one")
+    clashing = frozenset(entry for group, _ in (names, targets, fleets) for entry in group)
+    return clashing, names[1] + targets[1] + fleets[1]
 
 
-def lost_references(entries: Sequence[Entry], paths: Sequence[str]) -> Iterator[Problem]:
-    """The references to documents that none of the files at `paths` holds."""
-    for kind, field in REFERENCES.items():
+def lost_references(entries: Sequence[Entry], paths: Sequence[str]) -> dict[Entry, list[Problem]]:
+    """Who refers to documents that none of the files at `paths` holds, and a problem for each of these."""
+    lost: dict[Entry, list[Problem]] = {}
+    for kind in (*REFERENCES, "ScaleSet"):
         named = {entry.name: entry for entry in entries if entry.kind == kind and entry.name}
         if any(entry.kind == kind and not entry.name for entry in entries):
             continue  # it may be that one; its own problem says what to do
         for entry in entries:
-            name = reference(entry, kind) if entry.kind == "ScaleSet" else None
-            if name and name not in named:
-                message = _lost(kind, name, {str(known): found for known, found in named.items()}, paths)
-                yield Problem(entry.document.values[field], dotted(field), message)
+            for field, name in _references(entry, kind):
+                if name not in named:
+                    known = {str(each): found for each, found in named.items() if found is not entry}
+                    message = _lost(kind, name, known, paths)
+                    problem = Problem(entry.document.values[field], dotted(field), message)
+                    lost.setdefault(entry, []).append(problem)
+    return lost
+
+
+def circle(links: Sequence[Link], entries: Mapping[str, Entry]) -> Problem:
+    """The problem of scale sets that wait for each other, at the first place that makes one wait."""
+    said: list[str] = []
+    places: list[tuple[Place, Field]] = []
+    for link in links:
+        document = entries[link.name].document
+        why = "dependsOn"
+        if link.wave is None:
+            places.append(_place(link, document))
+        else:
+            why = f"wave {document.at('spec', 'wave')} after wave {link.wave} of the same image"
+        said.append(f"{link.name} waits for {link.on} ({why})")
+    place, field = min(places)  # there is one: lower and lower waves never come round
+    message = f"closes a circle, in which none could go first: {', '.join(said)}; open it"
+    return Problem(place, dotted(field), message)
+
+
+def _place(link: Link, document: Document) -> tuple[Place, Field]:
+    """Where a document names the other one that it waits for."""
+    names: Any = document.at(*DEPENDENCIES)
+    field = (*DEPENDENCIES, names.index(link.on))
+    return document.values[field], field
+
+
+def _references(entry: Entry, kind: str) -> Iterator[tuple[Field, str]]:
+    """Where a scale set refers to documents of this kind, and by which name."""
+    if entry.kind != "ScaleSet":
+        return
+    if kind in REFERENCES:
+        if name := reference(entry, kind):
+            yield REFERENCES[kind], name
+        return
+    names = entry.document.at(*DEPENDENCIES)
+    for index, each in enumerate(names if isinstance(names, list) else []):
+        if isinstance(each, str):
+            yield (*DEPENDENCIES, index), each
 
 
 def _lost(kind: str, name: str, named: dict[str, Entry], paths: Sequence[str]) -> str:
@@ -99,7 +144,11 @@ def _twice(
 
 
 def _name_key(entry: Entry) -> str | None:
-    return f"{entry.kind}/{entry.name}" if entry.name else None
+    return f"{entry.kind}/{entry.name}" if entry.name and entry.kind != "Fleet" else None
+
+
+def _fleet_key(entry: Entry) -> str | None:
+    return entry.kind if entry.kind == "Fleet" else None
 
 
 def _target_key(entry: Entry) -> str | None:

@@ -8,17 +8,20 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 
-from reconciler.spec import amount, duration, image_id
+from reconciler.spec import address, amount, cron, duration, image_id, number, zone
 from reconciler.spec.document import Document, Value
-from reconciler.spec.field import Field
+from reconciler.spec.field import EACH, Field, of_each
 from reconciler.spec.scalar import Atom
+from reconciler.spec.shape import fields
 from reconciler.spec.wording import quoted
 
 Rule = Callable[[Atom], str | None]
 
 # Of interval and health.timeout: sweeps come about every minute, and instances take as long to boot.
-SHORTEST = timedelta(minutes=1)
-LONGEST = timedelta(hours=24)
+_SHORTEST = timedelta(minutes=1)
+_LONGEST = timedelta(hours=24)
+_LONGEST_WINDOW = timedelta(days=7)
+_LONGEST_ROLLOUT = timedelta(days=30)
 
 _IDS = {"gallery": "id", "communityGallery": "id", "sharedGallery": "id", "managed": "id", "vhd": "uri"}
 
@@ -34,7 +37,7 @@ def broken_rules(document: Document, kind: str) -> Iterator[tuple[Field, str]]:
 
 def broken_rule(kind: str, field: Field, value: Atom) -> str | None:
     """What a rule has against this value of the field."""
-    rule = _RULES[kind].get(field)
+    rule = _RULES[kind].get(of_each(field))
     return rule(value) if rule else None
 
 
@@ -42,7 +45,10 @@ def _atoms(value: Value, at: Field) -> Iterator[tuple[Field, Atom]]:
     if isinstance(value, dict):
         for name, below in value.items():
             yield from _atoms(below, (*at, name))
-    elif not isinstance(value, list):
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _atoms(item, (*at, index))
+    else:
         yield at, value
 
 
@@ -76,28 +82,81 @@ def _of_image(*at: str) -> dict[Field, Rule]:
     return rules
 
 
-_duration_rule = partial(duration.mistake, least=SHORTEST, most=LONGEST)
-_soak_rule = partial(duration.mistake, least=timedelta(), most=LONGEST)
+def _window_mistake(value: Atom) -> str | None:
+    """Of how long a window is open: windows are told by the minute."""
+    if said := duration.mistake(value, least=_SHORTEST, most=_LONGEST_WINDOW):
+        return said
+    length = duration.duration(value) if isinstance(value, str) else None
+    if not length or not length % _SHORTEST:
+        return None
+    more = duration.written((length // _SHORTEST + 1) * _SHORTEST)
+    return f"{quoted(str(value))} is no whole number of minutes: write {more}"
+
+
+def _whole(*at: str | int) -> Rule:
+    """Of a whole number: within the bounds of the schema."""
+    shape = fields("ScaleSet")[at]
+    return partial(number.mistake, least=shape["minimum"], most=shape["maximum"])
+
+
+_duration_rule = partial(duration.mistake, least=_SHORTEST, most=_LONGEST)
+_soak_rule = partial(duration.mistake, least=timedelta(), most=_LONGEST)
 
 
 def _of_rollout(*at: str) -> dict[Field, Rule]:
     return {
-        (*at, "maxBatch"): amount.mistake,
-        (*at, "maxUnavailable"): amount.mistake,
-        (*at, "soak"): _soak_rule,
         (*at, "canary", "instances"): amount.mistake,
         (*at, "canary", "soak"): _soak_rule,
+        (*at, "maxBatch"): amount.mistake,
+        (*at, "maxUnavailable"): amount.mistake,
+        (*at, "maxUnhealthy"): partial(amount.mistake, none="would let one sick instance hold all others"),
+        (*at, "maxUnhealthyUpgraded"): partial(amount.mistake, least=0),
+        (*at, "soak"): _soak_rule,
+        (*at, "bakeTime"): _soak_rule,
+        (*at, "progressDeadline"): _duration_rule,
+        (*at, "deadline"): partial(duration.mistake, least=_SHORTEST, most=_LONGEST_ROLLOUT),
+        **_of_windows(*at, "windows"),
+        **_of_checks(*at, "checks"),
     }
+
+
+def _of_windows(*at: str) -> dict[Field, Rule]:
+    return {
+        (*at, EACH, "schedule"): partial(_of_text, cron.mistake),
+        (*at, EACH, "duration"): _window_mistake,
+        (*at, EACH, "timeZone"): partial(_of_text, zone.mistake),
+    }
+
+
+def _of_checks(*at: str) -> dict[Field, Rule]:
+    return {
+        (*at, EACH, "http", "url"): partial(_of_text, address.mistake),
+        (*at, EACH, "http", "status"): _whole("spec", "rollout", "checks", EACH, "http", "status"),
+        (*at, EACH, "prometheus", "server"): partial(_of_text, address.server_mistake),
+    }
+
+
+_sets_rule = partial(
+    amount.mistake, none="would let nothing roll, which is what freeze is for", whole="all scale sets"
+)
 
 
 _RULES: dict[str, dict[Field, Rule]] = {
     "ScaleSet": {
         **_of_rollout("spec", "rollout"),
         ("spec", "health", "timeout"): _duration_rule,
+        ("spec", "health", "passes"): _whole("spec", "health", "passes"),
+        ("spec", "wave"): _whole("spec", "wave"),
         ("spec", "interval"): _duration_rule,
         ("spec", "suspend", "until"): partial(_of_text, _moment_mistake),
         **_of_image("spec", "image"),
     },
     "Image": _of_image("spec"),
     "RolloutPolicy": _of_rollout("spec"),
+    "Fleet": {
+        ("spec", "freeze", "until"): partial(_of_text, _moment_mistake),
+        **_of_windows("spec", "windows"),
+        ("spec", "maxConcurrentRollouts"): _sets_rule,
+        ("spec", "maxChange"): _sets_rule,
+    },
 }

@@ -4,16 +4,17 @@ Without windows it is always allowed. Where one of kind `allow` is declared, one
 one of kind `deny` is open nothing is allowed, whatever else is. All pure: the moment is given.
 """
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
-from cronsim import CronSim
+from reconciler.spec.schedule import MINUTE, minutes
 
-# How far ahead the next opening is looked for; windows that never leave room open nothing.
-_HORIZON = timedelta(days=366)
+# Days that are looked at for the next change, one stretch after the other: most windows come every week, and
+# what does not change within a year is said not to change.
+_YEAR = (8, 56, 302)
 
 
 class Kind(StrEnum):
@@ -25,7 +26,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Opens at every match of `schedule` (five cron fields) on the clocks of `zone`, for `duration`."""
+    """Opens at every match of `schedule` (five cron fields) on the clocks of `zone`, for `duration`: whole
+    minutes, that pass whatever the clocks do."""
 
     kind: Kind
     schedule: str
@@ -38,7 +40,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Whether it is allowed, until when, and by which window it is so.
+    """Whether it is allowed, until when, and by which window it is so, where one makes it so.
 
     `until` is when that ends: None where it never does, or not within a year.
     """
@@ -50,61 +52,73 @@ class Opening:
 
 def opening(windows: Sequence[Window], at: datetime) -> Opening:
     """How it stands at `at`."""
-    denied = _open(windows, Kind.DENY, at)
-    if denied is not None:
-        return Opening(False, _next(windows, at), denied)
-    allowed = _open(windows, Kind.ALLOW, at)
-    if allowed is not None or not any(each.kind is Kind.ALLOW for each in windows):
-        return Opening(True, _closing(windows, at), allowed)
-    return Opening(False, _next(windows, at))
+    now = at.astimezone(UTC).replace(second=0, microsecond=0)
+    denying, allowing = (
+        next((each for each in windows if each.kind is kind and _open(each, now, 1)), None)
+        for kind in (Kind.DENY, Kind.ALLOW)
+    )
+    is_open = bool(_allowed(windows, now, 1))
+    return Opening(is_open, _change(windows, now, is_open=is_open), denying or allowing)
 
 
-def _open(windows: Sequence[Window], kind: Kind, at: datetime) -> Window | None:
-    return next((each for each in windows if each.kind is kind and _end(each, at) is not None), None)
+@functools.lru_cache(maxsize=1000)
+def never_opens(windows: tuple[Window, ...]) -> bool:
+    """Whether these windows leave no room at all, in four years with every day of the calendar."""
+    years = (datetime(year, 1, 1, tzinfo=UTC) for year in range(2024, 2028))
+    return not any(_allowed(windows, since, count) for year in years for since, count in _stretches(year))
 
 
-def _is_open(windows: Sequence[Window], at: datetime) -> bool:
-    if _open(windows, Kind.DENY, at):
-        return False
-    return _open(windows, Kind.ALLOW, at) is not None or not any(each.kind is Kind.ALLOW for each in windows)
-
-
-def _next(windows: Sequence[Window], at: datetime) -> datetime | None:
-    """The first moment after `at` at which it is allowed: where a window of kind allow opens, or one of deny
-    ends."""
-    return _first(windows, at, is_open=True)
-
-
-def _closing(windows: Sequence[Window], at: datetime) -> datetime | None:
-    return _first(windows, at, is_open=False)
-
-
-def _first(windows: Sequence[Window], at: datetime, *, is_open: bool) -> datetime | None:
-    """The first change of a window after `at` at which it is as asked for."""
-    moment: datetime | None = at
-    while moment is not None and moment - at <= _HORIZON:
-        moment = min((found for each in windows if (found := _change(each, moment))), default=None)
-        if moment is not None and _is_open(windows, moment) is is_open:
-            return moment
+def _change(windows: Sequence[Window], now: datetime, *, is_open: bool) -> datetime | None:
+    """The first minute after `now` in which it is not as it is."""
+    if not windows:
+        return None
+    for since, count in _stretches(now):
+        allowed = _allowed(windows, since, count)
+        if changed := _every(count) ^ allowed if is_open else allowed:
+            return since + _lowest(changed) * MINUTE
     return None
 
 
-def _change(window: Window, at: datetime) -> datetime | None:
-    """When this window opens or ends next, after `at`."""
-    ends = _end(window, at)
-    starts = next(_starts(window, at), None)
-    return min((each for each in (ends, starts) if each), default=None)
+def _stretches(since: datetime) -> Iterator[tuple[datetime, int]]:
+    """The year from `since` in stretches: where each begins, and how many minutes it has."""
+    for days in _YEAR:
+        yield since, days * _DAY
+        since += days * _DAY * MINUTE
 
 
-def _end(window: Window, at: datetime) -> datetime | None:
-    """When the window that is open at `at` ends, None where it is not open."""
-    started = next(_starts(window, at + timedelta(seconds=1), is_backwards=True), None)
-    if started is None or at - started >= window.duration:
-        return None
-    return started + window.duration
+# From here on minutes are bits of one large number, bit 0 the first of them.
+
+_DAY = 24 * 60
 
 
-def _starts(window: Window, at: datetime, *, is_backwards: bool = False) -> Iterator[datetime]:
-    """The moments at which it opens, in UTC: after `at`, or before it."""
-    for local in CronSim(window.schedule, at.astimezone(ZoneInfo(window.zone)), reverse=is_backwards):
-        yield local.astimezone(UTC)
+def _allowed(windows: Sequence[Window], since: datetime, count: int) -> int:
+    """Of the `count` minutes from `since`, those in which it is allowed."""
+    denied = allowed = 0
+    for each in windows:
+        if each.kind is Kind.DENY:
+            denied |= _open(each, since, count)
+        else:
+            allowed |= _open(each, since, count)
+    if all(each.kind is Kind.DENY for each in windows):
+        allowed = _every(count)
+    return allowed & ~denied
+
+
+def _open(window: Window, since: datetime, count: int) -> int:
+    """Of the `count` minutes from `since`, those in which the window is open."""
+    length = window.duration // MINUTE
+    opened = minutes(window.schedule, window.zone, since - length * MINUTE, length + count)
+    done = 1  # so many minutes after each at which it opens are in
+    while done < length:
+        more = min(done, length - done)
+        opened |= opened << more
+        done += more
+    return opened >> length & _every(count)
+
+
+def _every(count: int) -> int:
+    return (1 << count) - 1
+
+
+def _lowest(bits: int) -> int:
+    return (bits & -bits).bit_length() - 1

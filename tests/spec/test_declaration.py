@@ -71,13 +71,14 @@ IMAGE: st.SearchStrategy[Image] = st.one_of(
 )
 
 
-def lengths(least: timedelta, most: timedelta) -> st.SearchStrategy[timedelta]:
-    seconds = st.integers(int(least.total_seconds()), int(most.total_seconds()))
-    return seconds.map(lambda each: timedelta(seconds=each))
+def lengths(
+    least: timedelta, most: timedelta, unit: timedelta = timedelta(seconds=1)
+) -> st.SearchStrategy[timedelta]:
+    return st.integers(least // unit, most // unit).map(lambda count: count * unit)
 
 
-HOUR = timedelta(hours=1)
-WHOLE = lengths(timedelta(minutes=1), 24 * HOUR)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+WHOLE = lengths(MINUTE, 24 * HOUR)
 AMOUNT = st.one_of(st.builds(Count, st.integers(1, 999)), st.builds(Percent, st.integers(1, 100)))
 TOLERANCE = st.one_of(st.builds(Count, st.integers(0, 999)), st.builds(Percent, st.integers(0, 100)))
 ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"])
@@ -86,14 +87,14 @@ ALLOW = st.builds(
     Window,
     st.just(Kind.ALLOW),
     st.sampled_from(["0 2 * * 6", "*/5 * * * *", "30 1 * * mon-fri", "0,30 22-23 * * 0", "15 4 * * 1#1"]),
-    lengths(timedelta(minutes=1), 168 * HOUR),
+    lengths(MINUTE, 168 * HOUR, MINUTE),
     ZONES,
 )
 DENY = st.builds(
     Window,
     st.just(Kind.DENY),
     st.sampled_from(["0 0 24 12 *", "0 18 31 DEC *", "0 9 l 11 *"]),
-    lengths(timedelta(minutes=1), 24 * HOUR),
+    lengths(MINUTE, 24 * HOUR, MINUTE),
     ZONES,
 )
 DOMAIN = {
@@ -136,7 +137,7 @@ ROLLOUT = st.sampled_from(By).flatmap(
         converge=st.sampled_from(Converge),
         on_failure=st.sampled_from(OnFailure),
         progress_deadline=WHOLE,
-        deadline=st.none() | lengths(timedelta(minutes=1), 720 * HOUR),
+        deadline=st.none() | lengths(24 * HOUR + MINUTE, 720 * HOUR),
         approval=st.none() | st.sampled_from(Approval),
         windows=st.lists(ALLOW | DENY, max_size=3).map(tuple),
         checks=st.lists(CHECK, max_size=3, unique_by=lambda check: check.name).map(tuple),
@@ -184,7 +185,7 @@ def read(content: str) -> tuple[tuple[ScaleSet, ...], list[str]]:
     return scale_sets, [str(problem) for problem in declared.problems]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(SCALE_SET)
 def test_what_is_written_is_read_as_it_was(scale_set: ScaleSet) -> None:
     content = text(scale_set)

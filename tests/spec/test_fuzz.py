@@ -14,8 +14,21 @@ spec:
   target: {subscription: 11111111-1111-1111-1111-111111111111, resourceGroup: shop, name: web}
   image:
     platform: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: "24.04.202601140"}
-  rollout: {by: auto, maxBatch: 20%, converge: image}
-  health: {timeout: 10m}
+  rollout:
+    order: [zone 2, update domain 3]
+    canary: {instances: ["3"], soak: 30m}
+    maxUnhealthyUpgraded: 5%
+    deadline: 12h
+    approval: start
+    windows:
+      - {kind: allow, schedule: "0 2 * * 6", duration: 4h, timeZone: Europe/Berlin}
+      - {kind: deny, schedule: "0 0 24 12 *", duration: 24h}
+    checks:
+      - {name: smoke, http: {url: "https://shop.example.com/healthz", status: 204}}
+      - {name: errors, prometheus: {server: "http://prometheus:9090", query: "errors < 5"}}
+  health: {timeout: 10m, passes: 3}
+  dependsOn: [db, web]
+  wave: 2
   interval: &i 1h
   suspend: false
 ---
@@ -23,11 +36,17 @@ apiVersion: reconciler/v1alpha1
 kind: Image
 metadata: {name: base}
 spec: {gallery: {id: /SharedGalleries/g/Images/i/Versions/1.2.3}}
+---
+apiVersion: reconciler/v1alpha1
+kind: Fleet
+metadata: {name: fleet}
+spec: {freeze: false, maxChange: 50%, windows: [{kind: deny, schedule: "@daily", duration: 1h}]}
 """
 NASTY = [
     "\t", "- ", "? ", ": ", "&a ", "*a", "*i", "<<: ", "!!str ", "!x ", "| ", "> ", "'", '"', "{", "}", "[", "]", ",", "#",
     "%", "@", "\0", "\ufeff", "\u2028", "\x85", "\r", "\ud800", "~", "yes", "0x1F", "1:30", ".nan", "-.inf", "1e400", "9" * 5000,
     "2024-01-01", "---\n", "...\n", "\\e", "null", "0", "-1", "é", "💥", " ", "\n", "latest", "/versions/", "https://", "ref: base\n",
+    "* * * * *", "u:p@", "Europe/", "zone 2", "31 2", "PT1M",
 ]  # fmt: skip
 
 
@@ -73,11 +92,14 @@ VALUES = st.recursive(
 )
 
 
-@given(
-    VALUES,
-    st.sampled_from(
-        ["web", "prod", "shop", "image:", "auto", "20%", "10m", "&i 1h", "false", "Canonical", "ScaleSet"]
-    ),
-)
+PLACES = [
+    "web", "prod", "shop", "image:", "zone 2", "5%", "10m", "&i 1h", "false", "Canonical", "ScaleSet", '"0 2 * * 6"', "4h",
+    "Europe/Berlin", "allow", "start", "12h", "smoke", "204", '"https://shop.example.com/healthz"', "[db, web]", "3}", "2\n",
+    "50%", '{url: "https://shop.example.com/healthz", status: 204}', "30m", '["3"]',
+]  # fmt: skip
+
+
+@given(VALUES, st.sampled_from(PLACES))
 def test_any_value_in_any_place(value: object, place: str) -> None:
+    assert place in WEB
     check(WEB.replace(place, repr(value), 1).encode("utf-8", "surrogatepass"))

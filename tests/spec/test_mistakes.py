@@ -403,7 +403,218 @@ IMAGES = [
 ]
 
 
-@pytest.mark.parametrize("old, new, expected", [*READ_AS_SOMETHING_ELSE, *FIELDS, *AMOUNTS, *IMAGES])
+SCHEDULED = '{kind: allow, schedule: "0 2 * * 6", duration: 4h, timeZone: Europe/Berlin}'
+SMOKE = "{name: smoke, http: {url: https://shop.example.com/healthz}}"
+
+
+def rollout(said: str, sentence: str, *expected: str) -> object:
+    """Of a rollout that says this; the lines begin behind the column of what is said."""
+    old = "{by: auto, maxBatch: 20%, converge: image}"
+    return row(sentence, old, f"{{{said}}}", *(f"17:{line}" for line in expected))
+
+
+def window(said: str, sentence: str, *expected: str) -> object:
+    """Of a window that is right but for what is `said`."""
+    fields = {"kind": "allow", "schedule": '"0 2 * * 6"', "duration": "4h", "timeZone": "UTC"}
+    name = said.partition(":")[0]
+    others = "".join(f", {field}: {value}" for field, value in fields.items() if field != name)
+    begin = f"{24 + len(name) + 2}: spec.rollout.windows[0].{name}: "
+    return rollout(f"windows: [{{{said}{others}}}]", sentence, *(begin + each for each in expected))
+
+
+def health(passes: str, expected: str, sentence: str) -> object:
+    return row(sentence, "{timeout: 10m}", f"{{passes: {passes}}}", f"18:20: spec.health.passes: {expected}")
+
+
+LISTS = [
+    rollout(
+        "windows: {kind: allow}",
+        "fields for a list of them",
+        "22: spec.rollout.windows: is a group of fields, where a list is expected: begin each item with a hyphen",
+    ),
+    rollout(
+        "order: zone 2",
+        "one for a list",
+        "20: spec.rollout.order: is text, where a list is expected: write order: [zone 2, zone 1]",
+    ),
+    rollout(
+        "order: ",
+        "an optional list left empty",
+        "20: spec.rollout.order: is empty: write order: [zone 2, zone 1], or remove the line",
+    ),
+    rollout(
+        "windows: [daily, []]",
+        "an item that should have fields",
+        f"23: spec.rollout.windows[0]: is text, where fields are expected: write - {SCHEDULED}",
+        f"30: spec.rollout.windows[1]: is a list, where fields are expected: write - {SCHEDULED}",
+    ),
+    rollout(
+        "order: [3, update domain 3, domain 3, {a: b}]",
+        "items that should be domains",
+        '21: spec.rollout.order[0]: is read as the number 3: quote it: "3"; but "3" is no domain: write "update domain 3",'
+        ' "fault domain 1", "zone 2", or "zone 2, update domain 3"',
+        '41: spec.rollout.order[2]: "domain 3" is no domain: write "update domain 3", "fault domain 1", "zone 2", or'
+        ' "zone 2, update domain 3"',
+        "51: spec.rollout.order[3]: is a group of fields, where a single value is expected: write - update domain 3",
+    ),
+    rollout(
+        "windows: [{}]",
+        "a field that is missing in an item, all of them",
+        "23: spec.rollout.windows[0].duration: is missing: add duration: 4h",
+        "23: spec.rollout.windows[0].kind: is missing: add kind: allow",
+        '23: spec.rollout.windows[0].schedule: is missing: add schedule: "0 2 * * 6"',
+    ),
+    rollout(
+        f"windows: [{', '.join([SCHEDULED] * 101)}]",
+        "more windows than anybody needs",
+        "22: spec.rollout.windows: has 101 items, and 100 at most are read: shorten it",
+    ),
+    row(
+        "a name for a list of names",
+        "interval: 1h",
+        "dependsOn: db",
+        "19:14: spec.dependsOn: is text, where a list is expected: write dependsOn: [db]",
+    ),
+    row(
+        "a field of an item that stands elsewhere",
+        "interval: 1h",
+        'schedule: "0 2 * * 6"',
+        "19:3: spec.schedule: does not belong here: move it to spec.rollout.windows[0].schedule",
+    ),
+]
+
+WINDOWS = [
+    window("kind: alow", "a kind that is none", '"alow" is unknown: did you mean allow?'),
+    window(
+        "schedule: 5",
+        "a number for a schedule",
+        'is read as the number 5: quote it: schedule: "5"; but "5" has one field, and cron has five: minute, hour, day of'
+        ' the month, month and day of the week, such as "0 2 * * 6"',
+    ),
+    window(
+        'schedule: "0 25 * * 6"',
+        "an hour that no day has",
+        '"0 25 * * 6": its hour is "25": write 0 to 23, a list 1,3, a range 1-3, a step */2 or *',
+    ),
+    window(
+        'schedule: "0 0 31 2 *"',
+        "a day that never comes",
+        '"0 0 31 2 *" never comes: there is no day 31 in month 2; name another one',
+    ),
+    rollout(
+        "windows: [{schedule: * 2 * * *}]",
+        "a star that YAML takes for an alias",
+        "35: a value cannot begin with *: quote it",
+    ),
+    window("duration: 90s", "half a minute", '"90s" is no whole number of minutes: write 2m'),
+    window("duration: 0s", "no time at all", '"0s" is too short: write 1m or more'),
+    window("duration: 169h", "more than a week", '"169h" is too long: write 168h or less'),
+    window("duration: 4", "a length without a unit", "is 4, a number without a unit: write 4m"),
+    window("timeZone: CEST", "an abbreviation", '"CEST" is no time zone: did you mean Europe/Berlin?'),
+    rollout(
+        'windows: [{timezone: UTC, kind: deny, schedule: "0 2 * * 6", duration: 4h}]',
+        "a letter in another case",
+        "24: spec.rollout.windows[0].timezone: is no field: did you mean timeZone?",
+    ),
+]
+
+CHECKS = [
+    rollout(
+        "checks: [smoke]",
+        "a name for a check",
+        f"22: spec.rollout.checks[0]: is text, where fields are expected: write - {SMOKE}",
+    ),
+    rollout(
+        "checks: [{name: smoke}]",
+        "a check of nothing",
+        "22: spec.rollout.checks[0]: checks nothing: add http or prometheus below it",
+    ),
+    rollout(
+        "checks: [{name: smoke, htp: {url: https://a.example/}}]",
+        "a misspelt kind of check is one mistake and not two",
+        "36: spec.rollout.checks[0].htp: is no field: did you mean http?",
+    ),
+    rollout(
+        'checks: [{name: a, http: {url: https://a.example/}, prometheus: {server: "http://p:9090", query: up}}]',
+        "two checks in one",
+        "22: spec.rollout.checks[0]: has http (line 17) and prometheus (line 17): make it 2 checks",
+    ),
+    rollout(
+        'checks: [{name: a, http: {url: "https://ada:geheim@a.example/"}}]',
+        "a password in an address is refused and not repeated",
+        "44: spec.rollout.checks[0].http.url: holds a user name or password, which does not belong in git: leave out all"
+        " before the @",
+    ),
+    rollout(
+        "checks: [{name: a, http: {url: ftp://a.example/}}]",
+        "an address of another kind",
+        '44: spec.rollout.checks[0].http.url: "ftp://a.example/" is no address: write one such as'
+        " https://shop.example.com/healthz",
+    ),
+    rollout(
+        "checks: [{name: a, http: {url: https://a.example/, status: 99}}]",
+        "a status that is none",
+        "72: spec.rollout.checks[0].http.status: is 99: write 100 or more",
+    ),
+    rollout(
+        'checks: [{name: a, prometheus: {server: "http://p:9090/api/v1", query: ""}}]',
+        "a Prometheus by its API, and asked nothing",
+        "53: spec.rollout.checks[0].prometheus.server: names the API of the server: leave out /api/v1",
+        '84: spec.rollout.checks[0].prometheus.query: "" asks nothing: write a query',
+    ),
+]
+
+NUMBERS = [
+    health("0", "is 0: write 1 or more", "too small a number"),
+    health("101", "is 101: write 100 or less", "too large a number"),
+    health("1.5", "is 1.5: write a whole number from 1 to 100", "a fraction of a look"),
+    health("2.0", "is 2: write a whole number from 1 to 100", "a whole number written as a fraction"),
+    health('"3"', '"3" is text: write 3 without quotes', "a number in quotes"),
+    health("three", '"three" is no number: write one from 1 to 100', "a number in words"),
+    health("010", "is read as the number 8: write a plain number from 1 to 100", "an octal number"),
+    health("true", "is the boolean true: write passes: 1", "a boolean for a number"),
+    health("[3]", "is a list, where a single value is expected: write passes: 1", "a list for a number"),
+    row("a wave below the first", "interval: 1h", "wave: -1", "19:9: spec.wave: is -1: write 0 or more"),
+    rollout(
+        "maxUnhealthyUpgraded: -1",
+        "less than none",
+        "35: spec.rollout.maxUnhealthyUpgraded: -1 is less than none: write 0 or more, or a percentage such as 20%",
+    ),
+    rollout(
+        'maxUnhealthyUpgraded: "0"',
+        "none in quotes",
+        '35: spec.rollout.maxUnhealthyUpgraded: "0" is text: write 0 without quotes for a count, or 0%',
+    ),
+    rollout(
+        "maxUnhealthy: 0",
+        "none where one is the least",
+        "27: spec.rollout.maxUnhealthy: 0 would let one sick instance hold all others: write 1 or more, or a percentage"
+        " such as 20%",
+    ),
+    rollout(
+        "deadline: 31d",
+        "a rollout of more than a month",
+        f'23: spec.rollout.deadline: "31d" is not a duration: {DURATION}',
+    ),
+    rollout(
+        "progressDeadline: 30s, deadline: 721h, bakeTime: 25h",
+        "times below the least and above the most",
+        '31: spec.rollout.progressDeadline: "30s" is too short: write 1m or more',
+        '46: spec.rollout.deadline: "721h" is too long: write 720h or less',
+        '62: spec.rollout.bakeTime: "25h" is too long: write 24h or less',
+    ),
+    rollout(
+        "approval: true",
+        "yes for when",
+        "23: spec.rollout.approval: is read as the boolean true: write start or canary",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    "old, new, expected",
+    [*READ_AS_SOMETHING_ELSE, *FIELDS, *AMOUNTS, *IMAGES, *LISTS, *WINDOWS, *CHECKS, *NUMBERS],
+)
 def test_a_mistake_is_told_with_its_place_and_its_mend(
     web: str, lines: Callable[..., list[str]], old: str, new: str, expected: list[str]
 ) -> None:
@@ -437,6 +648,19 @@ RIGHT = [
         PLATFORM, "    sharedGallery: {id: /SharedGalleries/g/Images/i/Versions/1.2.3}\n", id="a shared image"
     ),
     pytest.param("resourceGroup: shop", "resourceGroup: Ünïcode_(1).-x", id="a resource group in any script"),
+    pytest.param("maxBatch: 20%", "maxUnhealthyUpgraded: 0%", id="no share of the upgraded"),
+    pytest.param("maxBatch: 20%", "maxUnhealthyUpgraded: 0", id="none of the upgraded"),
+    pytest.param(
+        "maxBatch: 20%", "approval: canary", id="approval of the first batch, where there is no canary"
+    ),
+    pytest.param("maxBatch: 20%", "windows: [], order: [], checks: []", id="lists of nothing"),
+    pytest.param("maxBatch: 20%", 'order: ["zone 2, update domain 3", zone az_1]', id="domains within zones"),
+    pytest.param(
+        "maxBatch: 20%",
+        'windows: [{kind: allow, schedule: "0 2 * * 6", duration: 4h}, {kind: deny, schedule: "0 3 * * 6", duration: 1h}]',
+        id="a window that is closed for a while",
+    ),
+    pytest.param("interval: 1h", "wave: 1000", id="the last wave"),
 ]
 
 

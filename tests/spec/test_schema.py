@@ -11,11 +11,12 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from reconciler.spec.duration import duration
-from reconciler.spec.field import EACH
-from reconciler.spec.rules import LONGEST, SHORTEST
-from reconciler.spec.scale_set import By, Converge
+from reconciler.spec.duration import duration, written
+from reconciler.spec.field import EACH, Field
+from reconciler.spec.rules import broken_rule
+from reconciler.spec.scale_set import Approval, By, Converge, OnFailure
 from reconciler.spec.shape import API_VERSION, KINDS, fields, schema, schema_path
+from reconciler.spec.window import Kind
 
 ROOT = Path(__file__).parents[2]
 
@@ -85,16 +86,44 @@ def test_the_words_of_the_code_are_the_words_of_the_schema() -> None:
     shape = fields("ScaleSet")
     assert shape["spec", "rollout", "by"]["enum"] == list(By)
     assert shape["spec", "rollout", "converge"]["enum"] == list(Converge)
+    assert shape["spec", "rollout", "onFailure"]["enum"] == list(OnFailure)
+    assert shape["spec", "rollout", "approval"]["enum"] == list(Approval)
+    assert shape["spec", "rollout", "windows", EACH, "kind"]["enum"] == list(Kind)
     assert schema()["properties"]["kind"]["enum"] == list(KINDS)
     assert shape["apiVersion",]["enum"] == [API_VERSION]
 
 
-@pytest.mark.parametrize("field", [("spec", "interval"), ("spec", "health", "timeout")])
-def test_the_bounds_of_durations_are_those_the_description_tells(field: tuple[str, ...]) -> None:
-    part = fields("ScaleSet")[field]
-    assert part["description"].endswith("1m to 24h.")
-    assert (timedelta(minutes=1), timedelta(hours=24)) == (SHORTEST, LONGEST)
-    assert SHORTEST <= (duration(part["default"]) or timedelta()) <= LONGEST
+DURATIONS = [
+    pytest.param(kind, field, id=f"{kind} {'.'.join(map(str, field[1:]))}")
+    for kind in KINDS
+    for field, part in fields(kind).items()
+    if part.get("pattern") == schema()["$defs"]["duration"]["pattern"]
+]
+
+
+@pytest.mark.parametrize("kind, field", DURATIONS)
+def test_the_bounds_of_durations_are_those_the_description_tells(kind: str, field: Field) -> None:
+    part, second = fields(kind)[field], timedelta(seconds=1)
+    told = re.search(r" ([0-9]+[hms]) to ([0-9]+[hms])\.$", part["description"])
+    assert told
+    least, most = (duration(text) for text in told.groups())
+    assert least is not None and most is not None  # noqa: PT018
+    assert broken_rule(kind, field, written(least)) is broken_rule(kind, field, written(most)) is None
+    assert "too long" in (broken_rule(kind, field, written(most + second)) or "")
+    if least:
+        assert "too short" in (broken_rule(kind, field, written(least - second)) or "")
+    for example in (*part["examples"], *([part["default"]] if "default" in part else [])):
+        assert broken_rule(kind, field, example) is None
+
+
+def test_the_bounds_of_numbers_are_those_of_the_schema() -> None:
+    numbers = {field: part for field, part in fields("ScaleSet").items() if part.get("type") == "integer"}
+    assert {field[-1] for field in numbers} == {"passes", "wave", "status"}
+    for field, part in numbers.items():
+        least, most = part["minimum"], part["maximum"]
+        assert broken_rule("ScaleSet", field, least) is broken_rule("ScaleSet", field, most) is None
+        assert broken_rule("ScaleSet", field, least - 1) == f"is {least - 1}: write {least} or more"
+        assert broken_rule("ScaleSet", field, most + 1) == f"is {most + 1}: write {most} or less"
 
 
 @pytest.mark.parametrize("text", ["5m", "1h30m", "90s", "PT5M", "", "PT", "h", "1.5h", "5M", "PT5m", "1m1h"])

@@ -1,0 +1,128 @@
+"""Rules between fields: what is right by itself, and not beside another.
+
+Every rule reads a rollout, or the spec of a Fleet, as plain values, and names fields as seen from there. So
+one rule judges what a document says itself, and what a scale set comes to with its policy and its fleet.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from reconciler.spec import conversion
+from reconciler.spec.document import Document
+from reconciler.spec.duration import duration, written
+from reconciler.spec.field import Field, dotted
+from reconciler.spec.problem import Problem
+from reconciler.spec.window import Kind, Window, never_opens
+from reconciler.spec.wording import quoted
+
+Said = tuple[Field, str]
+
+# What an entry of `order` cannot name, by what the rollout goes by.
+_FOREIGN = {"updateDomain": "fault domain", "zone": "fault domain", "faultDomain": "update domain"}
+
+
+def disagreements(document: Document, kind: str, faulty: Collection[Field]) -> Iterator[Said]:
+    """What is wrong between the fields of one document, but for `faulty` ones, which are told already."""
+    at: Field = ("spec", "rollout") if kind == "ScaleSet" else ("spec",)
+    for field, said in _in_rollout(_without(faulty, document, at)):
+        yield (*at, *field), said
+    if kind == "ScaleSet":
+        spec = _without(faulty, document, ("spec",))
+        for field, said in _in_dependencies(spec.get("dependsOn", []), document.at("metadata", "name")):
+            yield ("spec", *field), said
+
+
+def misfits(document: Document, policy: Mapping[str, Any], fleet: Mapping[str, Any]) -> Iterator[Problem]:
+    """What is wrong with a scale set as its policy and its fleet make it, where each is right by itself."""
+    own: Any = document.at("spec", "rollout") or {}
+    for field, said in _in_rollout({**policy, **own}, conversion.windows(fleet.get("windows", []))):
+        at: Field = ("spec", "rollout", *field)
+        if field[0] in own:
+            yield Problem(document.values[at], dotted(at), said)
+        else:
+            at = ("spec", "rollout", "policy")
+            yield Problem(document.values[at], dotted(at), f"{dotted(field)} of this policy {said}")
+
+
+def _without(faulty: Collection[Field], document: Document, at: Field) -> dict[str, Any]:
+    """The fields below `at` that have no mistake anywhere in them."""
+    value = document.at(*at)
+    wrong = {field[len(at)] for field in faulty if field[: len(at)] == at and len(field) > len(at)}
+    return (
+        {name: each for name, each in value.items() if name not in wrong} if isinstance(value, dict) else {}
+    )
+
+
+def _in_rollout(rollout: Mapping[str, Any], fleet: Sequence[Window] = ()) -> Iterator[Said]:
+    order = rollout.get("order", [])
+    yield from _repeated(("order",), order)
+    yield from _unfitting(order, rollout.get("by", "auto"))
+    names = [check["name"] for check in rollout.get("checks", [])]
+    for (*_, index), said in _repeated(("checks",), names):
+        yield ("checks", index, "name"), said
+    yield from _closed(conversion.windows(rollout.get("windows", [])), fleet)
+    yield from _overrun(rollout)
+
+
+def _in_dependencies(names: Sequence[str], itself: Any) -> Iterator[Said]:
+    yield from _repeated(("dependsOn",), names)
+    for index, name in enumerate(names):
+        if name == itself:
+            yield ("dependsOn", index), "is this scale set itself: remove it"
+
+
+def _repeated(at: Field, values: Sequence[str]) -> Iterator[Said]:
+    known: dict[str, int] = {}
+    for index, value in enumerate(values):
+        if (first := known.setdefault(value, index)) < index:
+            yield (*at, index), f"stands there already, as {at[-1]}[{first}]: remove or rename one of the two"
+
+
+def _unfitting(order: Sequence[str], by: str) -> Iterator[Said]:
+    """Entries that no domain can have, whatever Azure reports."""
+    if order and by == "batch":
+        yield ("order",), "names domains, and by: batch knows none: remove it, or write by: auto"
+    foreign = _FOREIGN.get(by)
+    for index, entry in enumerate(order):
+        if foreign and foreign in entry:
+            yield ("order", index), f"is {quoted(entry)}, and by: {by} knows no {foreign}s: name another"
+
+
+def _closed(own: Sequence[Window], fleet: Sequence[Window]) -> Iterator[Said]:
+    """Windows beside which nothing would ever be rolled out."""
+    allowing = [(index, each) for index, each in enumerate(own) if each.kind is Kind.ALLOW]
+    denying = [(index, each) for index, each in enumerate(own) if each.kind is Kind.DENY]
+    said = [
+        (("windows", index), why) for index, each in allowing if (why := _always_closed(each, denying, fleet))
+    ]
+    yield from said
+    if own and not said and never_opens((*own, *fleet)):
+        yield ("windows",), "deny all of the time, so that nothing would ever be rolled out: shorten them"
+
+
+def _always_closed(
+    allowing: Window, denying: Sequence[tuple[int, Window]], fleet: Sequence[Window]
+) -> str | None:
+    if never_opens((allowing,)):
+        return "comes less than once in four years: name another day"
+    for index, each in denying:
+        if never_opens((allowing, each)):
+            return f"is closed by windows[{index}] whenever it opens: move or shorten one of the two"
+    of_fleet = [each for each in fleet if each.kind is Kind.DENY]
+    if never_opens((allowing, *(each for _, each in denying))):
+        return "is closed by the windows that deny whenever it opens: move or shorten one of them"
+    if never_opens((allowing, *(each for _, each in denying), *of_fleet)):
+        return "is closed by the windows of the Fleet whenever it opens: move it"
+    return None
+
+
+def _overrun(rollout: Mapping[str, Any]) -> Iterator[Said]:
+    """A rollout that would be over time before its first batch has soaked."""
+    soaks = [_length(rollout.get("soak")), _length(rollout.get("canary", {}).get("soak"))]
+    if "deadline" in rollout and _length(rollout["deadline"]) <= max(soaks):
+        yield ("deadline",), f"is over before a soak of {written(max(soaks))} is: write a longer one"
+
+
+def _length(text: str | None) -> timedelta:
+    return (duration(text) if text else None) or timedelta()

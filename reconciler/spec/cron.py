@@ -1,0 +1,108 @@
+"""The five fields of cron: what is wrong with them. cronsim is the judge, the words are ours."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from cronsim import CronSim, CronSimError
+
+from reconciler.spec.wording import one_of, quoted, shortened
+
+_NAMES = ("minute", "hour", "day of the month", "month", "day of the week")
+_FIVE = f'{one_of(_NAMES, last="and")}, such as "0 2 * * 6"'
+_EVERY = ("*", "*", "*", "*", "*")
+_BOUNDS = ("0 to 59", "0 to 23", "1 to 31", "1 to 12 or JAN to DEC", "0 to 7 or SUN to SAT")
+_RANGES = (("0", "59"), ("0", "23"), ("1", "31"), ("1", "12"), ("0", "6"))
+_NAMED_RANGES = {3: ("JAN", "DEC"), 4: ("SUN", "SAT")}
+_NICKNAMES = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+_LONGEST = 200  # characters; no schedule needs as many, and cronsim's time grows with them
+
+
+def mistake(text: str) -> str | None:
+    """What is wrong with the text as a schedule, and the mend."""
+    fields = text.split()
+    if meant := _NICKNAMES.get(text.strip().casefold()):
+        return f'{quoted(text)} is a nickname: write "{meant}"'
+    if len(fields) != len(_NAMES):
+        return f"{quoted(text)} has {_counted(fields)}, and cron has five: {_five(fields)}"
+    if text != " ".join(fields):
+        return (
+            f'{quoted(text)} is written with more blanks than it needs: write "{shortened(" ".join(fields))}"'
+        )
+    if len(text) > _LONGEST:
+        return f"{quoted(text)} is longer than {_LONGEST} characters: make two windows of it"
+    wrong = list(_wrong(fields))
+    if len(wrong) > 2:
+        return f"{quoted(text)} is no cron schedule: write {_FIVE}"
+    if wrong:
+        return f"{quoted(text)}: {'; '.join(wrong)}"
+    return None if _comes(text) else f"{quoted(text)} never comes: {_day(fields)}; name another one"
+
+
+def _counted(fields: list[str]) -> str:
+    return {0: "no field", 1: "one field"}.get(len(fields), f"{len(fields)} fields")
+
+
+def _five(fields: list[str]) -> str:
+    if len(fields) == len(_NAMES) + 1:
+        return "leave out the seconds, or the year"
+    return _FIVE
+
+
+def _wrong(fields: list[str]) -> Iterator[str]:
+    """What is wrong with each field, seen by itself."""
+    for number, field in enumerate(fields):
+        if not _reads(*_EVERY[:number], field, *_EVERY[number + 1 :]):
+            yield f"its {_NAMES[number]} {_mend(field, number)}"
+
+
+def _reads(*fields: str) -> bool:
+    try:
+        CronSim(" ".join(fields), datetime(2000, 1, 1))
+    except CronSimError:
+        return False
+    except (ValueError, AssertionError, IndexError):  # what it was never meant to be given, such as 1-2-3/L
+        return False
+    return True
+
+
+def _mend(field: str, number: int) -> str:
+    if "?" in field:
+        return "is written with a ?, which cron does not know: write *"
+    if backwards := re.fullmatch(r"(\w+)-(\w+)", field):
+        first, last = (each.upper() for each in backwards.groups())
+        least, most = _NAMED_RANGES.get(number, _RANGES[number]) if first.isalpha() else _RANGES[number]
+        rearranged = (_span(first, most), _span(least, last))
+        if all(_reads(*_EVERY[:number], each, *_EVERY[number + 1 :]) for each in rearranged):
+            return f"goes from {quoted(first)} back to {quoted(last)}: write {','.join(rearranged)}"
+    for named in (_NAMED_RANGES.get(number) and re.findall("[A-Za-z]{4,}", field)) or ():
+        short = named[:3].upper()
+        if _reads(*_EVERY[:number], short, *_EVERY[number + 1 :]):
+            return f"is written out, {quoted(named)}: write {short}"
+    return f"is {quoted(field)}: write {_BOUNDS[number]}, a list 1,3, a range 1-3, a step */2 or *"
+
+
+def _span(first: str, last: str) -> str:
+    return first if first == last else f"{first}-{last}"
+
+
+def _comes(text: str) -> bool:
+    try:
+        return next(CronSim(text, datetime(2000, 1, 1)), None) is not None
+    except CronSimError:  # every field is right by itself, but no month has such a day
+        return False
+
+
+def _day(fields: list[str]) -> str:
+    day, month, weekday = fields[2:]
+    if weekday == "*":
+        return f"there is no day {day}" + ("" if month == "*" else f" in month {month}")
+    return f"no day is one by all of {one_of(map(quoted, (day, month, weekday)), last='and')}"

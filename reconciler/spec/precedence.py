@@ -1,0 +1,102 @@
+"""Which scale sets go before which: by `dependsOn`, and by their waves where they are to run the same image.
+
+Names that nobody declares are no links: whoever waits for one finds out when it looks. Those suspended are
+links like all others.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from reconciler.spec.image import key
+from reconciler.spec.scale_set import ScaleSet
+
+
+@dataclass(frozen=True, slots=True)
+class _Wave:
+    """All of one wave that are to run one image: who is of the next one waits for it."""
+
+    image: tuple[str, str]
+    number: int
+
+
+_Node = str | _Wave  # a scale set by its name, or a wave of them
+_Graph = Mapping[_Node, Sequence[_Node]]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """`name` waits for `on`, because its spec says so; or, where `wave` is one, because `on` is of this lower
+    wave."""
+
+    name: str
+    on: str
+    wave: int | None = None
+
+
+def levels(scale_sets: Sequence[ScaleSet]) -> tuple[tuple[ScaleSet, ...], ...]:
+    """The scale sets, those first that wait for nobody, then those that wait for these alone, and so on.
+
+    Within a level in the order given. Those that wait for each other in a circle, which no specs without a
+    mistake do, come last.
+    """
+    stuck = {link.name for circle in circles(scale_sets) for link in circle}
+    graph = _graph([each for each in scale_sets if each.name not in stuck])
+    depths: dict[_Node, int] = {}
+    for node in TopologicalSorter(graph).static_order():
+        below = max((depths[each] for each in graph[node]), default=-1)
+        depths[node] = below if isinstance(node, _Wave) else below + 1
+    last = max(depths.values(), default=-1) + 1
+    found: list[list[ScaleSet]] = [[] for _ in range(last + 1)]
+    for each in scale_sets:
+        found[depths.get(each.name, last)].append(each)
+    return tuple(tuple(level) for level in found if level)
+
+
+def circles(scale_sets: Sequence[ScaleSet]) -> Iterator[tuple[Link, ...]]:
+    """The circles in which scale sets wait for each other, no scale set in two of them."""
+    left = sorted(scale_sets, key=lambda each: each.name)
+    while circle := _circle(_graph(left)):
+        yield circle
+        left = [each for each in left if each.name not in {link.name for link in circle}]
+
+
+def _graph(scale_sets: Sequence[ScaleSet]) -> _Graph:
+    """For each node those that it waits for."""
+    names = {each.name for each in scale_sets}
+    waves: dict[tuple[str, str], dict[int, list[_Node]]] = {}
+    for each in scale_sets:
+        waves.setdefault(key(each.image), {}).setdefault(each.wave, []).append(each.name)
+    graph: dict[_Node, Sequence[_Node]] = {}
+    for each in scale_sets:
+        image = key(each.image)
+        lower = max((wave for wave in waves[image] if wave < each.wave), default=None)
+        before = [] if lower is None else [_Wave(image, lower)]
+        graph[each.name] = [*(name for name in each.depends_on if name in names), *before]
+    for image, members in waves.items():
+        graph |= {_Wave(image, number): members[number] for number in sorted(members)[:-1]}
+    return graph
+
+
+def _circle(graph: _Graph) -> tuple[Link, ...]:
+    """One circle, from the first of its names on; () where there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        waited_for: list[_Node] = error.args[1][1:]
+        nodes = waited_for[::-1]
+        start = nodes.index(min(each for each in nodes if isinstance(each, str)))
+        return tuple(_links([*nodes[start:], *nodes[: start + 1]]))
+    return ()
+
+
+def _links(nodes: Sequence[_Node]) -> Iterator[Link]:
+    """The links of a way through scale sets and waves."""
+    name, wave = "", None
+    for node in nodes:
+        if isinstance(node, _Wave):
+            wave = node.number
+            continue
+        if name:
+            yield Link(name, node, wave)
+        name, wave = node, None

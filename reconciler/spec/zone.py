@@ -1,0 +1,57 @@
+"""Time zones: the names of the IANA database, and what people also write.
+
+Names are those of the tzdata package, which comes with this program, so that a spec is right or wrong on
+every machine alike.
+"""
+
+import functools
+import re
+from importlib import resources
+
+from reconciler.spec.wording import nearest, quoted
+
+_MEND = "write a name such as Europe/Berlin, or UTC"
+# Abbreviations that are no names of the database, and what Windows calls the zones of large regions of Azure.
+_MEANT = {
+    **dict.fromkeys(("cest", "mez", "mesz", "w. europe standard time"), "Europe/Berlin"),
+    **dict.fromkeys(("bst", "gmt standard time"), "Europe/London"),
+    **dict.fromkeys(("ist", "india standard time"), "Asia/Kolkata"),
+    **dict.fromkeys(("jst", "tokyo standard time"), "Asia/Tokyo"),
+    **dict.fromkeys(("aest", "aedt", "aus eastern standard time"), "Australia/Sydney"),
+    **dict.fromkeys(("et", "edt", "eastern standard time"), "America/New_York"),
+    **dict.fromkeys(("ct", "cst", "cdt", "central standard time"), "America/Chicago"),
+    **dict.fromkeys(("mt", "mdt", "mountain standard time"), "America/Denver"),
+    **dict.fromkeys(("pt", "pst", "pdt", "pacific standard time"), "America/Los_Angeles"),
+    "romance standard time": "Europe/Paris",
+    "singapore standard time": "Asia/Singapore",
+    "z": "UTC",
+}
+_OFFSET = re.compile(r"(?:UTC|GMT)?\s*[-+][0-9]{1,2}(?::?[0-9]{2})?", re.IGNORECASE)
+
+
+def mistake(text: str) -> str | None:
+    """What is wrong with the text as the name of a time zone, and the mend."""
+    if text in _names():
+        return None
+    if _OFFSET.fullmatch(text):
+        return f"{quoted(text)} is an offset, which clocks change: {_MEND}"
+    meant = _meant(text)
+    return f"{quoted(text)} is no time zone: " + (f"did you mean {meant}?" if meant else _MEND)
+
+
+@functools.cache
+def _names() -> frozenset[str]:
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
+
+
+def _meant(text: str) -> str | None:
+    folded = " ".join(text.casefold().split())
+    if folded in _MEANT:
+        return _MEANT[folded]
+    named = folded.replace(" ", "_")
+    cities = {name.rpartition("/")[2]: name for name in sorted(_names(), key=len, reverse=True)}
+    for names in ({name: name for name in _names()}, cities):
+        if alike := [name for each, name in names.items() if each.casefold() == named]:
+            return min(alike)
+    near = nearest(text, sorted(_names() if "/" in text else cities))
+    return cities.get(near, near) if near else None

@@ -1,0 +1,84 @@
+"""Addresses of checks: what is wrong with them, and no secret in what is said of it."""
+
+import pytest
+
+from reconciler.spec.address import mistake, server_mistake
+
+CREDENTIALS = "holds a user name or password, which does not belong in git: leave out all before the @"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://shop.example.com/healthz",
+        "http://10.0.0.1:8080/a/@me?x=1",
+        "http://[::1]:9090/",
+        "https://a/?tokens=3",
+    ],
+)
+def test_a_right_one(address: str) -> None:
+    assert mistake(address) is None
+
+
+@pytest.mark.parametrize(
+    "address, expected",
+    [
+        pytest.param("https://ada:geheim@a.example/", CREDENTIALS, id="a password"),
+        pytest.param("https://geheim@a.example/", CREDENTIALS, id="a user name that may be a token"),
+        pytest.param("ada:geheim@a.example", CREDENTIALS, id="a password without a scheme"),
+        pytest.param("https://ada:gehe im@a.example/", CREDENTIALS, id="a password with a blank"),
+        pytest.param(
+            "https://a.example/?x=1&sig=geheim",
+            "holds a secret, sig, which does not belong in git: name a page without one",
+            id="a signature",
+        ),
+        pytest.param(
+            "https://a.example/?API_KEY=geheim",
+            "holds a secret, API_KEY, which does not belong in git: name a page without one",
+            id="a key in capitals",
+        ),
+        pytest.param(
+            "https://ada:geheim/x@a.example/",
+            "has a host or port that is none: write an address such as https://shop.example.com/healthz",
+            id="a password with a slash in it",
+        ),
+        pytest.param(
+            "https://[::1/",
+            "has a host or port that is none: write an address such as https://shop.example.com/healthz",
+            id="half a host",
+        ),
+        pytest.param("https://a.example/#geheim", "holds a #, which is never sent: leave out what follows", id="a fragment"),
+        pytest.param(
+            "a.example/healthz",
+            '"a.example/healthz" lacks http:// or https:// at its beginning: put it there',
+            id="no scheme",
+        ),
+    ],
+)  # fmt: skip
+def test_a_wrong_one_is_told_without_its_secret(address: str, expected: str) -> None:
+    assert mistake(address) == server_mistake(address) == expected
+    assert "geheim" not in expected
+
+
+@pytest.mark.parametrize(
+    "address, expected",
+    [
+        pytest.param("http://prometheus:9090", None, id="a server"),
+        pytest.param("https://example.com/prometheus/", None, id="a server below a path"),
+        pytest.param(
+            "http://prometheus:9090/api/v1/query",
+            "names the API of the server: leave out /api/v1/query",
+            id="the address of its API",
+        ),
+        pytest.param(
+            "http://prometheus:9090/graph", "names the API of the server: leave out /graph", id="its page"
+        ),
+        pytest.param(
+            "http://prometheus:9090/?query=up",
+            "holds a query: leave it out, and write it as query",
+            id="a query in it",
+        ),
+    ],
+)
+def test_the_address_of_a_prometheus(address: str, expected: str | None) -> None:
+    assert server_mistake(address) == expected

@@ -1,0 +1,98 @@
+"""Schedules: what is wrong with them and how to mend it, by the words that validate prints."""
+
+import pytest
+from cronsim import CronSim
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.spec.cron import mistake
+from reconciler.spec.schedule import minutes
+from tests.build import NOW
+
+FIVE = 'minute, hour, day of the month, month and day of the week, such as "0 2 * * 6"'
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["0 2 * * 6", "*/5 * * * *", "0,30 1-3 1,15 jan-Mar MON-FRI", "0 0 29 2 *", "0 0 L * *", "0 0 LW * *", "0 0 * * 5L",
+     "0 0 * * mon#1", "0 0 31 2 1", "0 0 * * 7", "5/20 0 1 1 0", "0 0 */31 feb *"],
+)  # fmt: skip
+def test_a_right_one(schedule: str) -> None:
+    assert mistake(schedule) is None
+
+
+@pytest.mark.parametrize(
+    "schedule, expected",
+    [
+        pytest.param("", f"has no field, and cron has five: {FIVE}", id="nothing"),
+        pytest.param("daily", f"has one field, and cron has five: {FIVE}", id="a word"),
+        pytest.param("0 2 * *", f"has 4 fields, and cron has five: {FIVE}", id="a field too few"),
+        pytest.param(
+            "0 0 2 * * 6", "has 6 fields, and cron has five: leave out the seconds, or the year", id="seconds"
+        ),
+        pytest.param("@Weekly", 'is a nickname: write "0 0 * * 0"', id="a nickname"),
+        pytest.param("@reboot", f"has one field, and cron has five: {FIVE}", id="a nickname of no time"),
+        pytest.param("0  2 * * 6", 'is written with more blanks than it needs: write "0 2 * * 6"', id="two blanks"),
+        pytest.param("every saturday at two am", f"is no cron schedule: write {FIVE}", id="words"),
+        pytest.param(
+            "0 0 31 2 *", "never comes: there is no day 31 in month 2; name another one", id="31 February"
+        ),
+        pytest.param(
+            "0 0 */31 2 1#5",
+            'never comes: no day is one by all of "*/31", "2" and "1#5"; name another one',
+            id="a first that is a fifth Monday",
+        ),
+        pytest.param("0 0 31 4,6,9,11 *", "never comes: there is no day 31 in month 4,6,9,11; name another one", id="short months"),
+    ],
+)  # fmt: skip
+def test_one_that_is_no_schedule(schedule: str, expected: str) -> None:
+    assert mistake(schedule) == f'"{schedule}" {expected}'
+
+
+HOURS = "write 0 to 23, a list 1,3, a range 1-3, a step */2 or *"
+
+
+@pytest.mark.parametrize(
+    "schedule, expected",
+    [
+        pytest.param("0 24 * * *", f'its hour is "24": {HOURS}', id="an hour too late"),
+        pytest.param("0 -1 * * *", f'its hour is "-1": {HOURS}', id="an hour too early"),
+        pytest.param("0 ٣ * * *", f'its hour is "٣": {HOURS}', id="digits of another script"),
+        pytest.param("0 1-2-3 * * *", f'its hour is "1-2-3": {HOURS}', id="a range of three"),
+        pytest.param("0 */0 * * *", f'its hour is "*/0": {HOURS}', id="a step of nothing"),
+        pytest.param("0 22-4 * * *", 'its hour goes from "22" back to "4": write 22-23,0-4', id="over midnight"),
+        pytest.param("0 22-0 * * *", 'its hour goes from "22" back to "0": write 22-23,0', id="until midnight"),
+        pytest.param(
+            "0 2 * * fri-mon", 'its day of the week goes from "FRI" back to "MON": write FRI-SAT,SUN-MON', id="a weekend"
+        ),
+        pytest.param("0 2 * 11-2 *", 'its month goes from "11" back to "2": write 11-12,1-2', id="a winter"),
+        pytest.param("0 2 * * Saturday", 'its day of the week is written out, "Saturday": write SAT', id="a day in full"),
+        pytest.param("0 2 * june *", 'its month is written out, "june": write JUN', id="a month in full"),
+        pytest.param("0 2 ? * 6", "its day of the month is written with a ?, which cron does not know: write *", id="Quartz"),
+        pytest.param(
+            "60 24 * * *",
+            f'its minute is "60": {HOURS.replace("23", "59")}; its hour is "24": {HOURS}',
+            id="two fields are told at once",
+        ),
+    ],
+)  # fmt: skip
+def test_a_field_that_is_wrong(schedule: str, expected: str) -> None:
+    assert mistake(schedule) == f'"{schedule}": {expected}'
+
+
+def test_a_long_one_is_not_read_at_all() -> None:
+    assert (mistake(f"{'1,' * 500}1 * * * *") or "").endswith(
+        "is longer than 200 characters: make two windows of it"
+    )
+
+
+FIELD = st.text(st.sampled_from("0123456789*/-,#LWFRIMON?aé "), max_size=6) | st.sampled_from(
+    ["*", "0", "L", "1#5", "*/2"]
+)
+
+
+@given(st.lists(FIELD, min_size=5, max_size=5).map(" ".join))
+def test_what_is_right_can_be_reckoned_with_and_nothing_raises(schedule: str) -> None:
+    if mistake(schedule) is None:
+        assert minutes(schedule, "Europe/Berlin", NOW, 60) >= 0
+        assert next(CronSim(schedule, NOW))

@@ -1,0 +1,119 @@
+"""Who goes before whom, and who waits for whom in a circle."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.spec.image import ManagedImage, same
+from reconciler.spec.precedence import Link, circles, levels
+from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.suspension import Suspension
+from tests.build import FIX, NEW, spec
+
+
+def names(*scale_sets: ScaleSet) -> list[list[str]]:
+    return [[each.name for each in level] for level in levels(scale_sets)]
+
+
+def test_none_at_all() -> None:
+    assert levels(()) == ()
+
+
+def test_whoever_waits_for_nobody_goes_first() -> None:
+    web, db, cache = spec("web", depends_on=("db", "cache")), spec("db"), spec("cache", depends_on=("db",))
+    assert names(web, db, cache) == [["db"], ["cache"], ["web"]]
+
+
+def test_of_the_same_image_lower_waves_go_first() -> None:
+    late, first, other = spec("late", wave=7), spec("first", wave=2), spec("other", wave=1, image=FIX)
+    assert names(late, first, other) == [["first", "other"], ["late"]]
+
+
+def test_an_image_in_other_letters_is_the_same() -> None:
+    one, two = (ManagedImage(f"/subscriptions/{letter}/images/a") for letter in "sS")
+    assert names(spec("b", image=one, wave=1), spec("a", image=two)) == [["a"], ["b"]]
+
+
+def test_waves_and_dependencies_together() -> None:
+    web, canary, db = spec("web", wave=1), spec("canary", depends_on=("db",)), spec("db", image=FIX)
+    assert names(web, canary, db) == [["db"], ["canary"], ["web"]]
+
+
+def test_a_name_that_nobody_declares_is_no_obstacle() -> None:
+    assert names(spec("web", depends_on=("gone",)), spec("api", depends_on=("web",))) == [["web"], ["api"]]
+
+
+def test_one_that_is_suspended_is_sorted_as_any_other() -> None:
+    assert names(spec("web", depends_on=("db",)), spec("db", suspend=Suspension())) == [["db"], ["web"]]
+
+
+def test_a_circle_comes_last_and_stops_nobody_else() -> None:
+    a, b, c = spec("a", depends_on=("b",)), spec("b", depends_on=("a",)), spec("c")
+    assert names(a, b, c) == [["c"], ["a", "b"]]
+
+
+def test_without_a_circle_none_is_found() -> None:
+    assert list(circles([spec("web", wave=3), spec("api", wave=1, depends_on=("db",)), spec("db")])) == []
+
+
+def test_a_circle_of_dependencies() -> None:
+    a, b, c = spec("a", depends_on=("c",)), spec("b", depends_on=("a",)), spec("c", depends_on=("b",))
+    assert list(circles([c, a, b])) == [(Link("a", "c"), Link("c", "b"), Link("b", "a"))]
+
+
+def test_a_circle_through_a_wave() -> None:
+    early, late = spec("early", depends_on=("late",)), spec("late", wave=2)
+    assert list(circles([late, early])) == [(Link("early", "late"), Link("late", "early", wave=0))]
+
+
+def test_a_circle_through_waves_between() -> None:
+    sets = [spec("a", wave=4, image=NEW), spec("b", wave=2), spec("c", wave=0, depends_on=("a",))]
+    assert list(circles(sets)) == [(Link("a", "b", wave=2), Link("b", "c", wave=0), Link("c", "a"))]
+
+
+def test_two_circles_are_both_found() -> None:
+    pairs = [("a", "b"), ("b", "a"), ("c", "d"), ("d", "c"), ("e", "a")]
+    found = list(circles([spec(name, depends_on=(on,)) for name, on in pairs]))
+    assert [{link.name for link in circle} for circle in found] == [{"a", "b"}, {"c", "d"}]
+
+
+NAMES = "abcdef"
+SETS = st.lists(
+    st.builds(
+        lambda name, on, wave, image: spec(name, depends_on=tuple(on), wave=wave, image=image),
+        st.sampled_from(NAMES),
+        st.lists(st.sampled_from(NAMES), max_size=2, unique=True),
+        st.integers(0, 3),
+        st.sampled_from([NEW, FIX]),
+    ),
+    unique_by=lambda each: each.name,
+)
+
+
+def waits(one: ScaleSet, other: ScaleSet) -> bool:
+    """As the words have it: for whom it names, and for all of lower waves of its image."""
+    return other.name in one.depends_on or (other.wave < one.wave and same(one.image, other.image))
+
+
+@given(SETS)
+def test_nobody_goes_before_whom_it_waits_for(sets: list[ScaleSet]) -> None:
+    rounds, left = [], list(sets)  # the plain way: whoever waits for nobody that is left
+    while free := [each for each in left if not any(waits(each, other) for other in left)]:
+        rounds.append(free)
+        left = [each for each in left if each not in free]
+    found = [list(level) for level in levels(sets)]
+    assert sorted(each.name for level in found for each in level) == sorted(each.name for each in sets)
+    if not left:
+        assert found == rounds
+    assert bool(left) == any(True for _ in circles(sets))
+
+
+@given(SETS)
+def test_every_link_of_a_circle_is_one_and_they_close(sets: list[ScaleSet]) -> None:
+    by_name = {each.name: each for each in sets}
+    for circle in circles(sets):
+        assert [link.on for link in circle] == [link.name for link in (*circle[1:], circle[0])]
+        for link in circle:
+            one, other = by_name[link.name], by_name[link.on]
+            assert (
+                (other.wave == link.wave < one.wave) if link.wave is not None else link.on in one.depends_on
+            )

@@ -1,0 +1,46 @@
+"""Time zones: their names, and what people also write."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from reconciler.spec.zone import mistake
+
+MEND = "write a name such as Europe/Berlin, or UTC"
+
+
+@pytest.mark.parametrize("name", ["UTC", "Europe/Berlin", "America/Argentina/Ushuaia", "Etc/GMT-1", "CET"])
+def test_a_name(name: str) -> None:
+    assert mistake(name) is None
+    assert ZoneInfo(name)
+
+
+@pytest.mark.parametrize(
+    "text, meant",
+    [
+        ("europe/berlin", "Europe/Berlin"),
+        ("Europe/Berln", "Europe/Berlin"),
+        ("Berlin", "Europe/Berlin"),
+        ("Berln", "Europe/Berlin"),
+        ("new york", "America/New_York"),
+        ("America/New York", "America/New_York"),
+        ("CEST", "Europe/Berlin"),
+        ("PDT", "America/Los_Angeles"),
+        ("W. Europe Standard Time", "Europe/Berlin"),
+        ("utc", "UTC"),
+        ("Z", "UTC"),
+    ],
+)
+def test_what_was_meant(text: str, meant: str) -> None:
+    assert mistake(text) == f'"{text}" is no time zone: did you mean {meant}?'
+    assert mistake(meant) is None
+
+
+@pytest.mark.parametrize("text", ["+02:00", "UTC+1", "gmt-5", "+0530"])
+def test_an_offset_is_no_zone(text: str) -> None:
+    assert mistake(text) == f'"{text}" is an offset, which clocks change: {MEND}'
+
+
+@pytest.mark.parametrize("text", ["", "Mars/Phobos", "../../etc/passwd", "/etc/localtime", "localtime"])
+def test_what_is_none_at_all(text: str) -> None:
+    assert mistake(text) == f'"{text}" is no time zone: {MEND}'

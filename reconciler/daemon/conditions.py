@@ -1,7 +1,7 @@
 """How a scale set stands, as five conditions after the rules of kstatus and Flux, for what goes by those.
 
 Ready, Reconciling and Stalled say what the standing of the outcome says, each standing in one way
-(`_SUMMARY`). So at most one of them is true, and Ready is true of nothing but what is as declared:
+(`SUMMARY`). So at most one of them is true, and Ready is true of nothing but what is as declared:
 
 - What is suspended or frozen is not looked at, so nobody knows whether it is as declared: Ready is Unknown.
   Flux leaves Ready as it last was; then a suspended one shows green for as long as it is suspended, however
@@ -33,7 +33,7 @@ from reconciler.rollout.wording import listed
 from reconciler.spec.image import Image, follows_latest, is_version_of, same, short
 
 # Ready, Reconciling, Stalled.
-_SUMMARY: dict[Standing, tuple[Status, Status, Status]] = {
+SUMMARY: dict[Standing, tuple[Status, Status, Status]] = {
     Standing.READY: (Status.TRUE, Status.FALSE, Status.FALSE),
     Standing.RECONCILING: (Status.UNKNOWN, Status.TRUE, Status.FALSE),
     Standing.WAITING: (Status.UNKNOWN, Status.TRUE, Status.FALSE),
@@ -119,7 +119,7 @@ def _after(before: Condition, said: _Said, at: datetime, revision: Revision) -> 
 
 def _summary(outcome: Outcome) -> dict[Type, _Said]:
     """Ready says the line of the outcome, and so does what else is true; the others have nothing to add."""
-    ready, reconciling, stalled = _SUMMARY[outcome.standing]
+    ready, reconciling, stalled = SUMMARY[outcome.standing]
     return {
         Type.READY: _Said(ready, outcome.reason, outcome.message),
         Type.RECONCILING: _Said(reconciling, outcome.reason, _where_true(reconciling, outcome)),

@@ -86,7 +86,10 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
     done = reconciler("plan", *options, env=fleet.environment, cwd=tmp_path)
     (row,) = json.loads("\n".join(done.out))
     assert (done.code, done.err) == (2, []), "there is something to change"
-    assert row | {"at": "", "instances": {}} == {
+    assert row["observedRevision"] == row["revision"]
+    assert [each["status"] for each in row["conditions"]] == ["Unknown", "True", "False", "False", "True"]
+    blank = {"at": "", "instances": {}, "revision": {}, "observedRevision": {}, "conditions": []}
+    assert row | blank | {"nextLook": "", "history": []} == {
         "name": "api",
         "target": f"{TARGET}/api",
         "image": f"Canonical:ubuntu-24_04-lts:server:{NEW}",
@@ -100,7 +103,11 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
             "image": f"Canonical:ubuntu-24_04-lts:server:{NEW}",
             "instanceIds": ["1"],
         },
-        "instances": {},
+        "suspended": False,
+        "gates": [],
+        **blank,
+        "nextLook": "",
+        "history": [],
     }
     assert [domain["upToDate"] for domain in row["instances"]["domains"]] == [1, 0, 0, 0, 0]
 

@@ -1,5 +1,6 @@
 """`reconciler why`: of one scale set, from the daemon's board or from a look of its own."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,14 @@ from reconciler.cli.why import explained
 from tests.cli.program import azure, reconciler, write_specs
 from tests.stories.world import NEW, OLD, platform, scale_set, spec
 
+REVISION = {"commit": "91eab1ad9c53", "spec": "3f2a9c1b7d05"}
+
+
+def condition(kind: str, status: str, reason: str) -> dict[str, Any]:
+    since = "2026-01-05T08:51:00+00:00"
+    return {"type": kind, "status": status, "reason": reason, "lastTransitionTime": since}
+
+
 ROW: dict[str, Any] = {
     "name": "web",
     "standing": "Failing",
@@ -17,6 +26,28 @@ ROW: dict[str, Any] = {
     "image": "Canonical:ubuntu:server:1.2.3",
     "commit": "91eab1ad9c53",
     "at": "2026-01-05T09:00:00+00:00",
+    "nextLook": None,
+    "revision": REVISION,
+    "observedRevision": REVISION,
+    "conditions": [
+        condition("Ready", "False", "HealthCheckFailed"),
+        condition("Reconciling", "True", "HealthCheckFailed"),
+        condition("Stalled", "False", "HealthCheckFailed"),
+        condition("Healthy", "False", "HealthCheckFailed"),
+        condition("Drifted", "True", "InstanceDrift"),
+    ],
+    "gates": [
+        {"name": "windows", "open": True, "evidence": "open until 12:00", "until": None},
+        {"name": "approval", "open": False, "evidence": "1.2.3 is not approved yet", "until": None},
+    ],
+    "history": [
+        {
+            "began": "2026-01-05T08:40:00+00:00",
+            "message": "1.2.2 to 1.2.3: under way; 1 instance in 1 batch",
+            "commit": "91eab1ad9c53",
+        },
+        {"began": None, "message": "to 1.2.2: Succeeded; 4 instances in 2 batches", "commit": ""},
+    ],
     "instances": {
         "total": 4,
         "upToDate": 1,
@@ -37,15 +68,58 @@ def test_one_scale_set_is_explained_in_a_few_lines() -> None:
         "because   instances that were upgraded are not back and healthy within `health.timeout`, so no other is touched",
         "goes on   by itself, once they are healthy; or merge a fix, which goes to the sick first and at once",
         "declared  Canonical:ubuntu:server:1.2.3, by commit 91eab1ad9c",
+        "stands    Ready False since 2026-01-05 08:51:00, Reconciling True, Stalled False, Healthy False (HealthCheckFailed), Drifted True (InstanceDrift)",
+        "open      gate windows: open until 12:00",
+        "closed    gate approval: 1.2.3 is not approved yet",
         "instances 1 of 4 up to date, 1 away",
         "          update domain 0: 1 of 1 up to date, 1 away",
         "          update domain 1: 0 of 2 up to date, 0 away",
-        "seen      2026-01-05 09:00:00 UTC",
+        "rollout   2026-01-05 08:40:00: 1.2.2 to 1.2.3: under way; 1 instance in 1 batch, by commit 91eab1ad9c",
+        "rollout   began before the daemon: to 1.2.2: Succeeded; 4 instances in 2 batches",
+        "seen      2026-01-05 09:00:00 UTC; looks again at the next sweep",
     ]
 
 
+OTHER = {"commit": "5d41402abc4b", "spec": "79b1126502bb"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        pytest.param(
+            {"observedRevision": OTHER},
+            "declared  Canonical:ubuntu:server:1.2.3, by commit 91eab1ad9c; not decided on yet: the last decision is about commit 5d41402abc",
+            id="a commit that was not decided on yet",
+        ),
+        pytest.param(
+            {"observedRevision": OTHER | {"commit": ""}, "revision": REVISION | {"commit": ""}},
+            "declared  Canonical:ubuntu:server:1.2.3; not decided on yet: the last decision is about what was declared before",
+            id="a directory has no commits to name",
+        ),
+        pytest.param(
+            {"observedRevision": None},
+            "declared  Canonical:ubuntu:server:1.2.3, by commit 91eab1ad9c; nothing could be decided on it yet",
+            id="no decision was ever reached",
+        ),
+        pytest.param(
+            {"nextLook": "2026-01-05T09:00:15+00:00"},
+            "seen      2026-01-05 09:00:00 UTC; looks again at 2026-01-05 09:00:15",
+            id="the time of its next look is known",
+        ),
+        pytest.param(
+            {"standing": "Ready"},
+            "seen      2026-01-05 09:00:00 UTC; looks again when it moves, or its interval has passed",
+            id="settled",
+        ),
+    ],
+)
+def test_what_it_is_about_and_when_it_looks_again(changes: dict[str, Any], line: str) -> None:
+    assert line in explained(ROW | changes).splitlines()
+
+
 def test_one_that_was_not_looked_at_yet() -> None:
-    row = ROW | {"standing": None, "reason": None, "instances": None, "at": None, "commit": ""}
+    row = ROW | {"standing": None, "reason": None, "instances": None, "at": None, "gates": [], "history": []}
+    row |= {"revision": REVISION | {"commit": ""}, "observedRevision": None}
     assert explained(row).splitlines() == [
         "web: not looked at yet",
         "declared  Canonical:ubuntu:server:1.2.3",
@@ -68,3 +142,16 @@ def test_without_a_daemon_it_looks_itself(tmp_path: Path, name: str, code: int, 
         done = reconciler("why", name, "--server", "http://127.0.0.1:9", env=served.environment, cwd=tmp_path)
     assert done.code == code
     assert any(line.startswith(told) for line in (*done.out, *done.err)), done
+
+
+def test_all_that_is_known_of_it_for_programs(tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("web", NEW))
+    with azure(scale_set("web", capacity=2, image=platform(NEW))) as served:
+        done = reconciler(
+            *("why", "web", "-o", "json", "--server", "http://127.0.0.1:9"),
+            env=served.environment,
+            cwd=tmp_path,
+        )
+    row = json.loads("\n".join(done.out))
+    assert (done.code, row["name"], row["observedRevision"]) == (0, "web", row["revision"])
+    assert [each["status"] for each in row["conditions"]] == ["True", "False", "False", "True", "False"]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,14 @@ from hypothesis import strategies as st
 
 from reconciler.daemon.board import Entry
 from reconciler.daemon.condition import UNSEEN, Condition, Status, Type
-from reconciler.daemon.conditions import conditions
+from reconciler.daemon.conditions import (
+    INSTANCE_DRIFT,
+    MODEL_DRIFT,
+    NO_DRIFT,
+    SERVING,
+    SUMMARY,
+    conditions,
+)
 from reconciler.daemon.outcome import FAILED, STANDINGS, Outcome, Standing
 from reconciler.daemon.revision import Revision
 from reconciler.rollout.domains import Domain
@@ -321,3 +329,19 @@ def test_whatever_comes_after_what(
                 assert now.status is not was.status or now.since == was.since
         assert healthy.status is not Status.TRUE or counts is None or not counts.away or reason == "Throttled"
         assert drifted.reason != "NoDrift" or reason == "Throttled" or counts is not None
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "conditions.md"
+
+
+def test_the_docs_have_the_table_of_the_code() -> None:
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in DOCS.read_text().splitlines()
+        if line.startswith("|")
+    ]
+    assert [row for row in rows if row[0] in set(Standing)] == [
+        [standing, *(status.value for status in SUMMARY[standing])] for standing in Standing
+    ]
+    told = {row[2].strip("`") for row in rows if row[0] in {"Healthy", "Drifted"} and " " not in row[2]}
+    assert told == {SERVING, MODEL_DRIFT, INSTANCE_DRIFT, NO_DRIFT}

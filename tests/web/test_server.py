@@ -15,16 +15,22 @@ import pytest
 
 from reconciler import __version__
 from reconciler.daemon.board import Board, Sweep
+from reconciler.daemon.conditions import conditions
+from reconciler.daemon.history import Ending, History, Record
 from reconciler.daemon.outcome import Outcome, Standing
+from reconciler.daemon.revision import Revision
 from reconciler.rollout.domains import Domain
+from reconciler.rollout.gate import Gate
+from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
 from reconciler.rollout.survey import Survey, Tally
 from reconciler.web.server import Pages, Server
-from tests.build import NEW, NOW, SUBSCRIPTION, spec
+from tests.build import NEW, NOW, OLD, SUBSCRIPTION, model, spec
 from tests.cli.program import until
 
 COMMIT = "5d41402abc4b2a76b9719d911017c592e0d7a2f6"
 OVERDUE = timedelta(minutes=10)
+SECOND = timedelta(seconds=1)
 Get = Callable[[str], tuple[int, str, str]]
 
 
@@ -46,9 +52,48 @@ def rolling() -> Board:
     first, second = (Domain("", "", number, "update domain") for number in (0, 1))
     survey = Survey((Tally(first, 2, 2, 2, 0), Tally(second, 2, 0, 0, 1)))
     step = Upgrade(("1",), NEW)
-    outcome = Outcome("web", COMMIT, NOW, "Upgrading", "update domain 1", Standing.RECONCILING, step)
-    board.update(spec("web").target.key, outcome=outcome, survey=survey)
+    gates = (Gate("windows", "open until 12:00"), Gate("approval", "is not", Reason.AWAITING_APPROVAL, NOW))
+    outcome = Outcome(
+        *("web", COMMIT, NOW, "Upgrading", "update domain 1", Standing.RECONCILING, step),
+        gates=gates,
+        again=15 * SECOND,
+    )
+    key = spec("web").target.key
+    board.update(key, outcome=outcome, survey=survey, model=model(), looked_at=NOW, known_at=NOW)
+    (_, entry) = board.entries()
+    over = Record(OLD, OLD, COMMIT, None, None, ended=NOW, ending=Ending.FAILED)
+    record = Record(NEW, NEW, COMMIT, OLD, NOW - 90 * SECOND, batches=1, instances=2)
+    board.update(key, conditions=conditions(entry), concluded=entry.revision, history=History((record, over)))
     return board
+
+
+REVISION = {"commit": COMMIT, "spec": Revision.of(spec(), COMMIT).spec}
+
+
+def unseen() -> list[dict[str, Any]]:
+    return [
+        {
+            "type": each,
+            "status": "Unknown",
+            "reason": "NotLookedAt",
+            "message": "",
+            "lastTransitionTime": None,
+            "observedRevision": None,
+        }
+        for each in ("Ready", "Reconciling", "Stalled", "Healthy", "Drifted")
+    ]
+
+
+def condition(kind: str, status: str, reason: str, message: str) -> dict[str, Any]:
+    """One of a scale set that was looked at for the first time at NOW."""
+    return {
+        "type": kind,
+        "status": status,
+        "reason": reason,
+        "message": message,
+        "lastTransitionTime": NOW.isoformat(),
+        "observedRevision": REVISION,
+    }
 
 
 def held() -> Board:
@@ -85,7 +130,6 @@ def get(url: str) -> tuple[int, str, str]:
             return error.code, error.headers["Content-Type"], error.read().decode()
 
 
-SECOND = timedelta(seconds=1)
 ABRUPTLY = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing resets the connection
 
 
@@ -190,6 +234,13 @@ def test_a_probe_says(
                         "at": None,
                         "step": None,
                         "instances": None,
+                        "nextLook": None,
+                        "suspended": False,
+                        "revision": {"commit": COMMIT, "spec": Revision.of(spec("api"), COMMIT).spec},
+                        "observedRevision": None,
+                        "conditions": unseen(),
+                        "gates": [],
+                        "history": [],
                     },
                     {
                         "name": "web",
@@ -210,6 +261,54 @@ def test_a_probe_says(
                                 {"domain": "update domain 1", "total": 2, "upToDate": 0, "away": 1},
                             ],
                         },
+                        "nextLook": (NOW + 15 * SECOND).isoformat(),
+                        "suspended": False,
+                        "revision": REVISION,
+                        "observedRevision": REVISION,
+                        "conditions": [
+                            condition("Ready", "Unknown", "Upgrading", "update domain 1"),
+                            condition("Reconciling", "True", "Upgrading", "update domain 1"),
+                            condition("Stalled", "False", "Upgrading", ""),
+                            condition("Healthy", "False", "Upgrading", "update domain 1"),
+                            condition("Drifted", "True", "InstanceDrift", "2 of 4 up to date"),
+                        ],
+                        "gates": [
+                            {"name": "windows", "open": True, "evidence": "open until 12:00", "until": None},
+                            {
+                                "name": "approval",
+                                "open": False,
+                                "evidence": "is not",
+                                "until": NOW.isoformat(),
+                            },
+                        ],
+                        "history": [
+                            {
+                                "from": str(OLD),
+                                "image": str(NEW),
+                                "commit": COMMIT,
+                                "began": (NOW - 90 * SECOND).isoformat(),
+                                "ended": None,
+                                "result": None,
+                                "seconds": None,
+                                "batches": 1,
+                                "instances": 2,
+                                "longestBatchSeconds": 0.0,
+                                "message": f"{OLD.version} to {NEW.version}: under way; 2 instances in 1 batch",
+                            },
+                            {
+                                "from": None,
+                                "image": str(OLD),
+                                "commit": COMMIT,
+                                "began": None,
+                                "ended": NOW.isoformat(),
+                                "result": "Failed",
+                                "seconds": None,
+                                "batches": 0,
+                                "instances": 0,
+                                "longestBatchSeconds": 0.0,
+                                "message": f"to {OLD.version}: Failed; 0 instances in 0 batches",
+                            },
+                        ],
                     },
                 ],
             },
@@ -221,6 +320,16 @@ def test_status_is_the_board(board: Callable[[], Board], expected: dict[str, Any
     with served(board()) as get:
         status, kind, body = get("/status")
     assert (status, kind, json.loads(body)) == (200, "application/json", expected)
+
+
+def conditions_of(name: str, *statuses: str) -> list[str]:
+    """Three series for each condition."""
+    kinds = ("Ready", "Reconciling", "Stalled", "Healthy", "Drifted")
+    return [
+        f'reconciler_condition{{name="{name}",status="{status}",type="{kind}"}} {float(status == has)}'
+        for kind, has in zip(kinds, statuses, strict=True)
+        for status in ("True", "False", "Unknown")
+    ]
 
 
 BUILD = f'reconciler_build_info{{version="{__version__}"}} 1.0'
@@ -253,6 +362,16 @@ SWEPT = f"reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
                 'reconciler_instances{name="web",state="total"} 4.0',
                 'reconciler_instances{name="web",state="up_to_date"} 2.0',
                 'reconciler_instances{name="web",state="away"} 1.0',
+                *conditions_of("api", "Unknown", "Unknown", "Unknown", "Unknown", "Unknown"),
+                *conditions_of("web", "Unknown", "True", "False", "False", "True"),
+                'reconciler_suspended{name="api"} 0.0',
+                'reconciler_suspended{name="web"} 0.0',
+                f'reconciler_last_look_timestamp_seconds{{name="web"}} {NOW.timestamp()}',
+                *(
+                    f'reconciler_rollouts_total{{name="{name}",result="{result}"}} 0.0'
+                    for name in ("api", "web")
+                    for result in ("Succeeded", "Failed", "Superseded", "GivenUp")
+                ),
             ],
             id="a set that was looked at is measured",
         ),

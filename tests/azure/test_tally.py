@@ -1,0 +1,40 @@
+"""What was asked of Azure is counted by kind and by the status of the answer."""
+
+from contextlib import suppress
+from datetime import timedelta
+
+from reconciler.azure.budget import Share
+from reconciler.azure.compute import Compute, Scope
+from reconciler.azure.failure import AzureFailure
+from reconciler.rollout.step import Upgrade
+from reconciler.simulator import Simulator, Status, Throttled, Timeout
+from tests.azure.conftest import IMAGE, TARGET
+from tests.stories.world import SUBSCRIPTION
+
+
+def test_every_answer_counts_and_that_none_came(door: Compute, azure: Simulator) -> None:
+    for fault in (Timeout(), Status(500, "InternalServerError", "Oops."), Throttled(timedelta())):
+        azure.faults.arm("scaleSets.get", fault)
+    list(door.models(Scope(SUBSCRIPTION)))
+    for _ in range(4):
+        with suppress(AzureFailure):
+            door.model(TARGET, Share.ROLLOUT)
+    door.rolling_upgrade(TARGET, Share.ROLLOUT)
+    door.take(TARGET, Upgrade(("0",), IMAGE))
+    assert door.requests.counts() == {
+        ("HIGH_COST_GET", 200): 3,
+        ("GET", 0): 1,
+        ("GET", 500): 1,
+        ("GET", 429): 1,
+        ("GET", 200): 1,
+        ("GET", 404): 1,
+        ("UPGRADE", 202): 1,
+    }
+
+
+def test_what_the_budget_keeps_back_is_not_asked(door: Compute, azure: Simulator) -> None:
+    azure.faults.arm("scaleSets.get", Throttled(timedelta(minutes=5)))
+    for _ in range(3):
+        with suppress(AzureFailure):
+            door.model(TARGET, Share.ROLLOUT)
+    assert door.requests.counts() == {("GET", 429): 1}

@@ -1,0 +1,123 @@
+"""The metrics: how many there are of a scale set, and that the page about them is true."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from reconciler.azure.budget import Charge
+from reconciler.daemon.board import Board, Sweep
+from reconciler.daemon.condition import Status, Type
+from reconciler.daemon.history import Ending, History, Record
+from reconciler.daemon.outcome import FAILED, Outcome, Standing
+from reconciler.rollout.domains import Domain
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.survey import Survey, Tally
+from reconciler.web.metrics import exposition
+from tests.build import NEW, NOW, OLD, spec
+
+PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+ENDED = Record(NEW, NEW, "a1", OLD, NOW - timedelta(minutes=9), ended=NOW, ending=Ending.SUCCEEDED)
+LABELS = {
+    "type": set(Type),
+    "status": {*Status, "0", "200", "429"},
+    "standing": set(Standing),
+    "reason": {*Reason, *FAILED},
+    "state": {"total", "up_to_date", "away"},
+    "result": set(Ending),
+    "kind": {charge.name.lower() for charge in Charge},
+}
+
+
+def board() -> Board:
+    """One scale set of which everything is known."""
+    shown = Board(Sweep(NOW, "a1", "Move web"))
+    shown.declare([spec()], "a1")
+    shown.requests.count("HIGH_COST_GET", 200)
+    shown.requests.count("HIGH_COST_GET", 200)
+    shown.requests.count("PATCH", 0)
+    shown.update(
+        spec().target.key,
+        outcome=Outcome("web", "a1", NOW, Reason.UP_TO_DATE, "", Standing.READY),
+        survey=Survey((Tally(Domain("", "", 0, "update domain"), 2, 2, 2, 0),)),
+        known_at=NOW,
+        history=History((ENDED,), {Ending.SUCCEEDED: 1}),
+    )
+    return shown
+
+
+def families() -> Iterator[Metric]:
+    yield from text_string_to_metric_families(exposition(board()).decode())
+
+
+def test_the_page_has_every_metric_with_its_labels() -> None:
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in PAGE.read_text().splitlines()
+        if line.startswith("| `")
+    ]
+    assert rows == [
+        [
+            f"`{family.samples[0].name}`",
+            family.type,
+            ", ".join(sorted(family.samples[0].labels)),
+            family.documentation,
+        ]
+        for family in families()
+    ]
+
+
+def test_the_labels_take_no_other_values_than_those_that_are_documented() -> None:
+    for family in families():
+        for sample in family.samples:
+            for label, value in sample.labels.items():
+                assert value in LABELS.get(label, {value}), sample
+    text = PAGE.read_text()
+    assert [
+        value
+        for label in ("kind", "state", "result")
+        for value in sorted(LABELS[label])
+        if f"`{value}`" not in text
+    ] == []
+
+
+def test_a_scale_set_has_as_many_series_as_the_page_says() -> None:
+    of_web = [sample for family in families() for sample in family.samples if sample.labels.get("name")]
+    assert f"{len(of_web)} series at most" in PAGE.read_text()
+
+
+def alerts() -> Iterator[tuple[str, str]]:
+    for block in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL):
+        for group in yaml.safe_load(block)["groups"]:
+            for rule in group["rules"]:
+                yield rule["alert"], rule["expr"]
+
+
+@pytest.mark.parametrize(("name", "expression"), [pytest.param(*each, id=each[0]) for each in alerts()])
+def test_an_alert_asks_for_what_there_is(name: str, expression: str) -> None:
+    known = {sample.name: sample.labels for family in families() for sample in family.samples}
+    selectors = re.findall(r"(reconciler_\w+)(?:\{(.*?)\})?", expression)
+    assert selectors, name
+    for metric, matchers in selectors:
+        assert metric in known
+        for label, values in re.findall(r'(\w+)=~?"([^"]*)"', matchers):
+            assert label in known[metric]
+            assert set(values.split("|")) <= LABELS[label]
+
+
+def test_what_was_asked_of_azure_is_counted() -> None:
+    lines = exposition(board()).decode().splitlines()
+    assert 'reconciler_azure_requests_total{kind="high_cost_get",status="200"} 2.0' in lines
+    assert 'reconciler_azure_requests_total{kind="patch",status="0"} 1.0' in lines
+
+
+def test_what_has_ended_is_counted_and_the_last_one_timed() -> None:
+    lines = exposition(board()).decode().splitlines()
+    assert 'reconciler_rollouts_total{name="web",result="Succeeded"} 1.0' in lines
+    assert 'reconciler_rollouts_total{name="web",result="Failed"} 0.0' in lines
+    assert 'reconciler_rollout_duration_seconds{name="web",result="Succeeded"} 540.0' in lines

@@ -192,8 +192,11 @@ class Faults:
             self._answers.setdefault(_question(request), []).append((at, response))
 
     def recall(self, request: Request, when: datetime, fresh: Response) -> Response:
-        """The last answer to this question that is as old as `when`, or the oldest there is."""
-        answers = self._answers.get(_question(request), [])
+        """The last answer to this question that is as old as `when`, or the oldest there is.
+
+        A write is no question: its answer is of this moment.
+        """
+        answers = self._answers.get(_question(request), []) if request.method == "GET" else []
         while len(answers) > 1 and answers[1][0] <= when:
             del answers[0]
         return answers[0][1] if answers else fresh

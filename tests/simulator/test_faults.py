@@ -273,6 +273,13 @@ def test_what_is_written_after_a_stale_read_meets_the_truth(azure: Azure) -> Non
     assert azure.ask("GET", "").headers["ETag"] == '"2"', "the fault is used up"
 
 
+def test_the_answer_to_a_write_is_never_stale(azure: Azure) -> None:
+    azure.sim.faults.arm("*", Stale(timedelta(minutes=5)), times=None)
+    azure.ask("GET", "")
+    assert azure.ask("PATCH", "", b'{"tags":{"a":"b"}}').json()["tags"] == {"a": "b"}
+    assert azure.ask("PATCH", "", b"{}", headers={"If-Match": '"1"'}).status == 412
+
+
 def test_a_stale_read_does_not_see_what_is_new(azure: Azure) -> None:
     azure.sim.faults.arm("scaleSets.get", Stale(timedelta(minutes=5)), times=None)
     new = SET.replace("/web", "/new")

@@ -182,8 +182,8 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
         ),
         pytest.param(
             {
-                "web": scale_set("web", "rollout: {policy: careful, by: auto, order: [fault domain 1]}"),
-                "policies": policy("by: updateDomain, order: [update domain 1]"),
+                "web": scale_set("web", "rollout: {policy: careful, by: faultDomain, order: [fault domain 1]}"),
+                "policies": policy("by: updateDomain"),
             },
             [],
             id="what goes before a policy is judged, and not what stands behind",

@@ -97,7 +97,7 @@ def _closed(own: Sequence[Window], fleet: Sequence[Window]) -> Iterator[Said]:
         (("windows", index), why) for index, each in allowing if (why := _always_closed(each, denying, fleet))
     ]
     yield from said
-    if own and not said and never_opens((*own, *fleet)):
+    if not said and never_opens((*own, *fleet)):
         yield ("windows",), "deny all of the time, so that nothing would ever be rolled out: shorten them"
 
 

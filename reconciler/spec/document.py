@@ -32,11 +32,8 @@ class Document:
     def at(self, *field: str | int) -> Value:
         """The value of a field, None where there is none."""
         value: Value = self.value
-        for step in field:
-            if isinstance(value, list) and isinstance(step, int):
-                value = value[step] if step < len(value) else None
-            else:
-                value = value.get(str(step)) if isinstance(value, dict) else None
+        for name in field:
+            value = value.get(str(name)) if isinstance(value, dict) else None
         return value
 
 

@@ -48,6 +48,7 @@ def test_a_right_one(address: str) -> None:
             id="half a host",
         ),
         pytest.param("https://a.example/#geheim", "holds a #, which is never sent: leave out what follows", id="a fragment"),
+        pytest.param("https://a.example/#", "holds a #, which is never sent: leave out what follows", id="an empty fragment"),
         pytest.param(
             "a.example/healthz",
             '"a.example/healthz" lacks http:// or https:// at its beginning: put it there',

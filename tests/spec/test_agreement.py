@@ -182,8 +182,8 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
         ),
         pytest.param(
             {
-                "web": scale_set("web", "rollout: {policy: careful, by: auto}"),
-                "policies": policy("by: updateDomain, order: [update domain 1]"),
+                "web": scale_set("web", "rollout: {policy: careful, by: faultDomain, order: [fault domain 1]}"),
+                "policies": policy("by: updateDomain"),
             },
             [],
             id="what goes before a policy is judged, and not what stands behind",
@@ -203,6 +203,14 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
             },
             ["web.yaml:7:23: spec.rollout.windows[0]: is closed by the windows of the Fleet whenever it opens: move it"],
             id="a window that the fleet closes",
+        ),
+        pytest.param(
+            {
+                "web": scale_set("web", f"rollout: {{windows: [{SATURDAY}]}}"),
+                "fleet": fleet(f"windows: [{SATURDAY.replace('* 6', '* 2')}, {NO_SATURDAY}]"),
+            },
+            ["web.yaml:7:23: spec.rollout.windows[0]: is closed by the windows of the Fleet whenever it opens: move it"],
+            id="a window that the fleet closes, which opens on another day",
         ),
         pytest.param(
             {
@@ -348,6 +356,11 @@ def test_an_empty_fleet_is_none() -> None:
             "maxBatch: 5",
             "4:8: spec.maxBatch: is no field: here can stand freeze, windows, maxConcurrentRollouts or maxChange",
             id="what belongs to a rollout",
+        ),
+        pytest.param(
+            '"0": {}',
+            '4:8: spec.0: is no field: here can stand freeze, windows, maxConcurrentRollouts or maxChange',
+            id="an index is no field",
         ),
         pytest.param(
             "windows: [{kind: deny, schedule: daily, duration: 1h}]",

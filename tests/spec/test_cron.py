@@ -59,6 +59,7 @@ HOURS = "write 0 to 23, a list 1,3, a range 1-3, a step */2 or *"
         pytest.param("0 -1 * * *", f'its hour is "-1": {HOURS}', id="an hour too early"),
         pytest.param("0 ٣ * * *", f'its hour is "٣": {HOURS}', id="digits of another script"),
         pytest.param("0 1-2-3 * * *", f'its hour is "1-2-3": {HOURS}', id="a range of three"),
+        pytest.param("0 99-4 * * *", f'its hour is "99-4": {HOURS}', id="a range backwards from nowhere"),
         pytest.param("0 */0 * * *", f'its hour is "*/0": {HOURS}', id="a step of nothing"),
         pytest.param("0 22-4 * * *", 'its hour goes from "22" back to "4": write 22-23,0-4', id="over midnight"),
         pytest.param("0 22-0 * * *", 'its hour goes from "22" back to "0": write 22-23,0', id="until midnight"),

@@ -510,6 +510,7 @@ WINDOWS = [
     window("duration: 0s", "no time at all", '"0s" is too short: write 1m or more'),
     window("duration: 169h", "more than a week", '"169h" is too long: write 168h or less'),
     window("duration: 4", "a length without a unit", "is 4, a number without a unit: write 4m"),
+    window("timeZone: ", "a zone left empty", "is empty: write timeZone: Europe/Berlin, or remove the line"),
     window("timeZone: CEST", "an abbreviation", '"CEST" is no time zone: did you mean Europe/Berlin?'),
     rollout(
         'windows: [{timezone: UTC, kind: deny, schedule: "0 2 * * 6", duration: 4h}]',

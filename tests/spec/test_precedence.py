@@ -110,6 +110,7 @@ def test_nobody_goes_before_whom_it_waits_for(sets: list[ScaleSet]) -> None:
 @given(SETS)
 def test_every_link_of_a_circle_is_one_and_they_close(sets: list[ScaleSet]) -> None:
     by_name = {each.name: each for each in sets}
+    assert list(circles(sets)) == list(circles(sets[::-1]))
     for circle in circles(sets):
         assert [link.on for link in circle] == [link.name for link in (*circle[1:], circle[0])]
         for link in circle:

@@ -91,7 +91,9 @@ class Merged:
 
 
 class World:
-    """A fleet in Azure, specs in git, and one daemon at a time."""
+    """A fleet in Azure, specs in git, and one daemon at a time, whose own clock is ahead by `ahead`."""
+
+    ahead = timedelta()
 
     def __init__(
         self, declared: Mapping[str, Any], *documents: Mapping[str, Any], compute: type[Compute] = Compute
@@ -113,14 +115,14 @@ class World:
 
     def restart(self) -> None:
         """Kill the daemon, with all that it had in memory, and start another."""
-        session = Session(credential=Token(), transport=self.azure.transport(), now=self.clock.now)
+        session = Session(credential=Token(), transport=self.azure.transport(), now=self._now)
         compute = self._compute(session)
-        specs = Specs(self.source, self.clock.now)
+        specs = Specs(self.source, self._now)
         self.reconciliation = Reconciliation(
             specs,
             compute,
             Settings(),
-            now=self.clock.now,
+            now=self._now,
             sleep=lambda seconds: self.clock.advance(timedelta(seconds=seconds)),
         )
         self._sweep_at = self.clock.now()
@@ -178,6 +180,10 @@ class World:
     def requests(self) -> list[str]:
         """The operations asked of Azure so far."""
         return [exchange.operation for exchange in self.azure.record.requests]
+
+    def _now(self) -> datetime:
+        """What the daemon takes the time for."""
+        return self.clock.now() + self.ahead
 
     def _tick(self, key: str) -> None:
         self._follow_ups.pop(key, None)

@@ -399,7 +399,10 @@ def test_a_client_that_hangs_up_is_no_news(caplog: pytest.LogCaptureFixture) -> 
     with closing(server):
         with socket.create_connection((host, int(port)), timeout=10) as client:
             client.sendall(b"GET /status")
-            serving = until(lambda: set(threading.enumerate()) - others).pop()
+            # One that was made and has not begun is listed too, and cannot be joined yet.
+            serving = until(
+                lambda: {each for each in threading.enumerate() if each.is_alive()} - others
+            ).pop()
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABRUPTLY)
         serving.join(timeout=60)
         assert get(f"{server.url}/readyz")[0] == 200

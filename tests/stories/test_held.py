@@ -1,0 +1,188 @@
+"""A rollout that something holds in the middle: a window, a word that is missing, a freeze, a list, a clock."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.simulator import Partial
+from reconciler.simulator.faults import OperationLost
+from tests.stories.world import BAD, NEW, World, fleet, scale_set, spec
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+URN = "Canonical:ubuntu-24_04-lts:server"
+# The world begins on Monday 2026-01-05 at 09:00 UTC.
+BRIEFLY = {"windows": [{"kind": "allow", "schedule": "0 * * * *", "duration": "5m"}]}
+
+
+def frozen(freeze: object) -> dict[str, Any]:
+    return {
+        "apiVersion": "reconciler/v1alpha1",
+        "kind": "Fleet",
+        "metadata": {"name": "fleet"},
+        "spec": {"freeze": freeze},
+    }
+
+
+def upgrades(world: World) -> int:
+    return world.requests().count("scaleSets.manualUpgrade")
+
+
+def writes(world: World) -> int:
+    return sum(each.method != "GET" for each in world.azure.record.requests)
+
+
+def is_done(world: World) -> bool:
+    return world.lines()["web"] == f"UpToDate: all 10 instances run {NEW}"
+
+
+def test_a_window_that_closes_in_the_middle_holds_the_next_batch_until_it_opens_again() -> None:
+    world = World(fleet(scale_set(capacity=10)), spec(rollout=BRIEFLY))
+    world.rest(50 * MINUTE)
+    taken = upgrades(world)
+    assert 0 < taken < 5, "it closed in the middle"
+    assert world.reasons()[-1] == "OutsideWindow"
+    # The batch that had been taken is back: a window never closes on instances that are away.
+    assert all(each.state[2] == "healthy" for each in world.azure.scale_set("web").instances)
+    world.run(lambda: upgrades(world) > taken)
+    assert world.clock.now().hour == 10
+    world.rest(2 * HOUR)
+    assert is_done(world)
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+def test_a_window_that_is_closed_bars_no_cure() -> None:
+    world = World(fleet(scale_set(capacity=10)), spec(rollout=BRIEFLY))
+    world.rest(10 * MINUTE)
+    taken = upgrades(world)
+    world.azure.scale_set("web").instance("9").sicken()
+    world.rest(20 * MINUTE)
+    assert upgrades(world) == taken + 1
+    assert world.reasons()[-1] == "OutsideWindow"
+
+
+def test_an_approval_that_is_never_given_holds_and_then_lets_it_go_on() -> None:
+    world = World(
+        fleet(scale_set(capacity=10)), spec(rollout={"approval": "canary", "canary": {"instances": 1}})
+    )
+    world.rest(6 * HOUR)
+    assert world.reasons()[-1] == "AwaitingApproval"
+    assert upgrades(world) == 1
+    # The word for another image is no word for this one.
+    world.azure.scale_set("web").set_tags({"reconciler-approved": f"{URN}:{BAD}"})
+    world.rest(HOUR)
+    assert upgrades(world) == 1
+    world.azure.scale_set("web").set_tags({"reconciler-approved": f"{URN}:{NEW}"})
+    world.rest(HOUR)
+    assert is_done(world)
+
+
+def test_a_freeze_in_the_middle_stops_all_writes_until_it_is_lifted() -> None:
+    world = World(fleet(scale_set(capacity=10)), spec())
+    world.run(lambda: upgrades(world) == 2)
+    world.merge(frozen({"reason": "year-end", "by": "ada@example.com"}))
+    before = writes(world)
+    world.rest(6 * HOUR)
+    assert writes(world) == before
+    assert world.lines()["web"] == (
+        "Frozen: the fleet is frozen by ada@example.com: year-end; nothing is changed until it is false"
+    )
+    world.merge(frozen(False))
+    world.rest(HOUR)
+    assert is_done(world)
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+@pytest.mark.parametrize("lacks", [1, 9])
+def test_a_list_that_lacks_rows_is_never_acted_on(lacks: int) -> None:
+    world = World(fleet(scale_set(capacity=10)), spec())
+    world.run(lambda: upgrades(world) == 2)
+    world.azure.faults.arm("scaleSets.instances", Partial(lacks), times=None)
+    world.rest(HOUR)
+    assert world.reasons()[-1] == "PartialRead"
+    assert upgrades(world) == 2
+    world.azure.faults.disarm()
+    world.rest(HOUR)
+    assert is_done(world)
+
+
+def test_an_upgrade_that_azure_forgets_is_asked_for_again_after_five_minutes() -> None:
+    world = World(fleet(scale_set(capacity=10)), spec())
+    world.azure.faults.arm("scaleSets.manualUpgrade", OperationLost(), after=1)
+    world.run()
+    assert is_done(world)
+    assert "NoEffect" in world.reasons()
+    asked = [each for each in world.azure.record.requests if each.operation == "scaleSets.manualUpgrade"]
+    first, second = asked[1:3]
+    assert first.body == second.body
+    assert timedelta(minutes=5) <= second.at - first.at < timedelta(minutes=7)
+
+
+def test_without_its_mark_a_rollout_that_fails_has_nowhere_to_go_back_to_and_holds() -> None:
+    world = World(fleet(scale_set(capacity=10)), spec(version=BAD, rollout={"onFailure": "rollback"}))
+    world.run(lambda: upgrades(world) == 1)
+    marks = ("reconciler-last-good", "reconciler-last-good-2", "reconciler-began")
+    world.azure.scale_set("web").set_tags(dict.fromkeys(marks))
+    world.rest(2 * HOUR)
+    line = world.lines()["web"]
+    assert line.startswith("HealthCheckFailed: update domain 0")
+    assert line.endswith("; no last known good image is marked to go back to")
+    assert upgrades(world) == 1
+    world.merge(spec(version=NEW, rollout={"onFailure": "rollback"}))
+    world.rest(HOUR)
+    assert is_done(world)
+
+
+def test_without_its_mark_an_image_that_was_given_up_is_tried_once_more_and_given_up_again() -> None:
+    world = World(fleet(scale_set(capacity=10)), spec(version=BAD, rollout={"onFailure": "rollback"}))
+    world.rest(2 * HOUR)
+    assert world.reasons()[-1] == "RolloutFailed"
+    world.azure.scale_set("web").set_tags({"reconciler-failed": None, "reconciler-failed-2": None})
+    world.rest(3 * HOUR)
+    assert world.reasons().count("GivingUp") == 2
+    assert world.reasons()[-1] == "RolloutFailed"
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+class Hasty(World):
+    """Its clock is a day ahead of Azure's."""
+
+    ahead = timedelta(days=1)
+
+
+class Late(World):
+    """Its clock is a day behind Azure's."""
+
+    ahead = timedelta(days=-1)
+
+
+@pytest.mark.parametrize(
+    ("world_of", "reason"),
+    [
+        pytest.param(Hasty, "UpToDate", id="a day ahead: every batch goes as soon as it is healthy"),
+        pytest.param(Late, "Soaking", id="a day behind: no batch seems to have been back for any time"),
+    ],
+)
+def test_a_clock_that_is_wrong_takes_no_second_domain(world_of: type[World], reason: str) -> None:
+    world = world_of(fleet(scale_set(capacity=10)), spec())
+    world.rest(HOUR)
+    assert world.reasons()[-1] == reason
+    assert world.azure.record.most_domains_away("web") == 1
+    world.ahead = timedelta()
+    world.rest(HOUR)
+    assert is_done(world)
+
+
+@pytest.mark.parametrize(
+    ("world_of", "reason"),
+    [
+        pytest.param(Hasty, "HealthCheckFailed", id="a day ahead: it is told at once"),
+        pytest.param(Late, "WaitingForInstances", id="a day behind: it is told a day late"),
+    ],
+)
+def test_a_clock_that_is_wrong_lets_no_bad_image_through(world_of: type[World], reason: str) -> None:
+    world = world_of(fleet(scale_set(capacity=10)), spec(version=BAD))
+    world.rest(30 * MINUTE)
+    assert upgrades(world) == 1
+    assert world.reasons()[-1] == reason

@@ -13,10 +13,11 @@ ROOMS = {
     "rollout": {"spec"},
     "azure": {"spec", "rollout"},
     "git": {"spec"},
-    "daemon": {"spec", "rollout", "azure", "git"},
+    "checks": {"spec", "rollout"},
+    "daemon": {"spec", "rollout", "azure", "git", "checks"},
     "web": {"daemon"},
     "simulator": set[str](),
-    "cli": {"spec", "rollout", "azure", "git", "daemon", "web", "simulator"},
+    "cli": {"spec", "rollout", "azure", "git", "checks", "daemon", "web", "simulator"},
 }
 
 # The rooms that may import each outside library.

@@ -17,7 +17,7 @@ from azure.mgmt.compute.models import VirtualMachineScaleSetUpdate
 
 from reconciler.azure import arm, catalogue
 from reconciler.azure.budget import Charge, Share
-from reconciler.azure.failure import AzureFailure
+from reconciler.azure.failure import AzureFailure, Unreachable
 from reconciler.azure.session import Session
 from reconciler.azure.tally import Tally
 from reconciler.rollout.observed import (
@@ -167,6 +167,20 @@ class Compute:
                         cls=_operation_url,
                     )
             return str(accepted.result())
+
+    def approve(self, target: Target, model: Model, image: Image) -> None:
+        """Write on the tags of the scale set that `image` is approved, if it is still as `model` has it."""
+        if not model.etag:
+            raise Unreachable("Azure sent a scale set without its etag")
+        with self._session.call(Charge.PATCH, target.id, Share.ROLLOUT) as call:
+            call.client.virtual_machine_scale_sets.begin_update(
+                target.resource_group,
+                target.name,
+                VirtualMachineScaleSetUpdate(arm.approval_patch(image, model.tags)),
+                etag=model.etag,
+                match_condition=MatchConditions.IfNotModified,
+                polling=False,
+            )
 
     def _virtual_machines(self, target: Target, share: Share) -> Iterator[arm.Json]:
         """The machines of a Flexible scale set: its own list does not say how they are."""

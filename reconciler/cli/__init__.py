@@ -10,6 +10,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.adopt import adopt
+from reconciler.cli.approve import approve
 from reconciler.cli.check import check
 from reconciler.cli.plan import plan
 from reconciler.cli.run import run
@@ -30,5 +31,5 @@ def main() -> None:
     logging.getLogger().addHandler(logging.NullHandler())
 
 
-for _verb in (adopt, check, validate, plan, run, status, why, simulate):
+for _verb in (adopt, check, validate, plan, run, approve, status, why, simulate):
     main.add_command(_verb)

@@ -1,12 +1,12 @@
 """`reconciler why`: the reason one scale set is where it is, the evidence, and what would let it go on."""
 
-import difflib
 import json
 import sys
 from typing import Any
 
 import click
 
+from reconciler.cli.named import unknown
 from reconciler.cli.options import Fleet, fleet_options, output_option
 from reconciler.cli.status import board, server_option
 from reconciler.daemon.advice import ADVICE
@@ -26,9 +26,7 @@ def why(*, name: str, fleet: Fleet, server: str, output: str) -> None:
     """
     rows = {row["name"]: row for row in board(fleet, server)["scaleSets"]}
     if name not in rows:
-        near = difflib.get_close_matches(name, rows, n=1)
-        mend = f"did you mean {near[0]}?" if near else "`reconciler status` lists them"
-        click.echo(f"error: no spec in force is named {name!r}: {mend}", err=True)
+        click.echo(f"error: {unknown(name, rows)}", err=True)
         sys.exit(1)
     click.echo(json.dumps(rows[name], indent=2) if output == "json" else explained(rows[name]))
 

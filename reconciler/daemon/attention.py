@@ -15,18 +15,26 @@ from reconciler.rollout.reason import Reason
 from reconciler.spec.scale_set import ScaleSet
 
 
-def due(entry: Entry, listed: Model | None, at: datetime) -> bool:
-    """Whether the sweep at `at` looks closely at this scale set; `listed` is its row in the list."""
+def due(entry: Entry, listed: Model | None, at: datetime, *, is_let_on: bool = False) -> bool:
+    """Whether the sweep at `at` looks closely at this scale set; `listed` is its row in the list.
+
+    `is_let_on`: what it waits for has come.
+    """
     outcome = entry.outcome
-    if outcome is None or entry.decided is None or moved(entry.decided, entry.desired):
+    if outcome is None or entry.decided is None or moved(entry.decided, entry.desired) or is_let_on:
         return True
-    if outcome.again is not None:
+    if outcome.again is not None and outcome.standing is not Standing.WAITING:
         return False  # a follow-up is on its way
-    if outcome.standing is not Standing.READY and outcome.reason != Reason.INSTANCES_LEFT_OUT:
+    if outcome.standing not in _AT_REST and outcome.reason not in _LEFT:
         return True
     if listed != entry.model or entry.looked_at is None:
         return True
-    return at - entry.looked_at >= _spread(entry.desired)
+    return outcome.again is None and at - entry.looked_at >= _spread(entry.desired)
+
+
+# There is nothing to see at these before the list shows that something has moved, or others let them on.
+_AT_REST = frozenset({Standing.READY, Standing.WAITING})
+_LEFT = frozenset({Reason.INSTANCES_LEFT_OUT, Reason.TOO_MUCH_CHANGE})
 
 
 def moved(before: ScaleSet, now: ScaleSet) -> bool:

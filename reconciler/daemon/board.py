@@ -4,7 +4,7 @@ In memory only: nothing here is needed in order to act. Entries are frozen and r
 needs no lock to read one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
@@ -14,11 +14,25 @@ from reconciler.daemon.condition import UNSEEN, Condition
 from reconciler.daemon.history import History
 from reconciler.daemon.outcome import Outcome, Standing
 from reconciler.daemon.revision import Revision
+from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Model
 from reconciler.rollout.step import Tried
 from reconciler.rollout.streak import Streak
 from reconciler.rollout.survey import Survey
+from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The commit by which a scale set is to change its image, and when that came into force.
+
+    `is_held`: the commit changes more of them than `spec.maxChange` of the Fleet allows.
+    """
+
+    commit: str
+    at: datetime
+    is_held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,11 @@ class Entry:
     the last decision found it under way; a call that fails says nothing about that.
     `concluded` is what the last decision, or the last refusal by Azure, was about. `known_at` is when it was
     last known how it stands: when a tick came to a decision, or a sweep saw that no tick was called for.
+
+    `counted` is the declared image that was last weighed against the cap on change, and `change` what came
+    of it: None where it changes nothing. `exact` is what that image meant when the gates were last asked.
+    `is_under_way` says whether it holds one of the places of `spec.maxConcurrentRollouts`, None where this
+    process cannot tell yet.
     """
 
     desired: ScaleSet
@@ -47,6 +66,10 @@ class Entry:
     is_rolling: bool = False
     concluded: Revision | None = None
     known_at: datetime | None = None
+    counted: Image | None = None
+    change: Change | None = None
+    exact: Image | None = None
+    is_under_way: bool | None = None
     conditions: tuple[Condition, ...] = UNSEEN
     history: History = field(default_factory=History)
 
@@ -88,7 +111,7 @@ class Board:
     def entries(self) -> tuple[Entry, ...]:
         """All of them, by name."""
         with self._lock:
-            return tuple(sorted(self._entries.values(), key=lambda entry: entry.desired.name))
+            return self._by_name()
 
     @property
     def is_as_declared(self) -> bool:
@@ -120,3 +143,26 @@ class Board:
         with self._lock:
             if key in self._entries:
                 self._entries[key] = replace(self._entries[key], **changes)  # type: ignore[arg-type]
+
+    def retell(self, told: Entry, **changes: object) -> None:
+        """Replace fields of an entry, unless a tick has come to another outcome meanwhile."""
+        key = told.desired.target.key
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry and entry.outcome is told.outcome:
+                self._entries[key] = replace(entry, **changes)  # type: ignore[arg-type]
+
+    def claim(self, key: str, ask: Callable[[Entry, Sequence[Entry]], Gate]) -> Gate:
+        """Ask whether there is a place for this one, and take it where there is: nobody else asks meanwhile.
+
+        Raises KeyError where the scale set is no longer declared.
+        """
+        with self._lock:
+            entry = self._entries[key]
+            gate = ask(entry, self._by_name())
+            if gate.closed is None:
+                self._entries[key] = replace(entry, is_under_way=True)
+            return gate
+
+    def _by_name(self) -> tuple[Entry, ...]:
+        return tuple(sorted(self._entries.values(), key=lambda entry: entry.desired.name))

@@ -6,21 +6,25 @@ A tick looks, decides, takes one step at most and returns; it never waits for Az
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute, Scope
-from reconciler.azure.failure import AzureFailure, Conflict, Throttled
+from reconciler.azure.failure import AzureFailure, Conflict, Throttled, Unreachable
+from reconciler.checks.door import Checks
+from reconciler.daemon import gates
 from reconciler.daemon.attention import due, moved
 from reconciler.daemon.board import Board, Entry, Sweep
+from reconciler.daemon.change import counted as weighed
 from reconciler.daemon.conditions import conditions
 from reconciler.daemon.outcome import Outcome, Standing, bug, decided, failed, rest_after
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
 from reconciler.daemon.telling import told
+from reconciler.daemon.turn import holding
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.observed import FRESH, Model, Observed
@@ -29,6 +33,7 @@ from reconciler.rollout.step import PatchModel, Tried
 from reconciler.rollout.streak import Streak, following
 from reconciler.rollout.survey import Survey
 from reconciler.spec.image import follows_latest, same
+from reconciler.spec.precedence import levels
 from reconciler.spec.scale_set import ScaleSet
 
 _log = logging.getLogger("reconciler")
@@ -67,9 +72,13 @@ class Reconciliation:
         self._settings = settings
         self._now = now
         self._sleep = sleep
+        self._checks = Checks(now)
 
     def sweep(self) -> tuple[str, ...]:
-        """Read the specs, list the fleet, and give the keys of the scale sets that are due for a tick."""
+        """Read the specs, list the fleet, and give the keys of the scale sets that are due for a tick.
+
+        Whatever others wait for comes before them.
+        """
         self._specs.refresh()
         gone = self.board.declare(self._specs.scale_sets, self._specs.commit)
         self._tell_commit()
@@ -80,11 +89,13 @@ class Reconciliation:
         trouble = (*self._specs.trouble, *(f"{scope}: {failure}" for scope, failure in failures.items()))
         self._tell(trouble)
         self.board.last_sweep = Sweep(at, self._specs.commit, self._specs.subject, trouble)
-        return tuple(
-            entry.desired.target.key
-            for entry in self.board.entries()
-            if self._attend(entry, models, failures, at)
-        )
+        self._count(models, failures)
+        entries = self.board.entries()
+        is_due = {
+            entry.desired.target.key: self._attend(entry, entries, models, failures, at) for entry in entries
+        }
+        in_order = levels([entry.desired for entry in entries])
+        return tuple(key for level in in_order for each in level if is_due[key := each.target.key])
 
     def tick(self, key: str) -> Outcome | None:
         """Look at one scale set, decide, take one step at most. None if it is no longer declared.
@@ -99,7 +110,19 @@ class Reconciliation:
         Somebody waits for it, so that no look is a routine one. Azure lets us ask for a hundred or so at
         once; the others wait, as long as that is not for long.
         """
-        left, idle = self.sweep(), timedelta()
+        due_now, idle = self.sweep(), timedelta()
+        for level in levels(self._specs.scale_sets):
+            keys = {each.target.key for each in level}
+            idle = self._tick_all([key for key in due_now if key in keys], idle, act=act)
+        # Who waited only because others were not looked at yet.
+        seen: set[str] = set()
+        while let_on := [key for key in self._let_on() if key not in seen]:
+            seen.update(let_on)
+            idle = self._tick_all(let_on, idle, act=act)
+        return self.board
+
+    def _tick_all(self, left: Sequence[str], idle: timedelta, *, act: bool) -> timedelta:
+        """Tick these, in any order. Takes and returns for how long nothing could be asked."""
         while left:
             with ThreadPoolExecutor(self._settings.workers) as pool:
                 outcomes = list(pool.map(lambda key: self._attempt(key, act=act, share=Share.ROLLOUT), left))
@@ -114,18 +137,33 @@ class Reconciliation:
                 break
             self._sleep(rest.total_seconds())
             left = tuple(throttled)
-        return self.board
+        return idle
+
+    def _let_on(self) -> Iterator[str]:
+        """The scale sets of which the gate that they wait for is open by now."""
+        entries, at = self.board.entries(), self._now()
+        return (entry.desired.target.key for entry in entries if self._is_let_on(entry, entries, at))
+
+    def _is_let_on(self, entry: Entry, entries: Sequence[Entry], at: datetime) -> bool:
+        """Whether the gate that it waits for is open by now; where it is not, its line says how it stands."""
+        gate = gates.awaited(entry, entries, at)
+        if gate is None or entry.outcome is None:
+            return False
+        if gate.closed:
+            anew = replace(entry, outcome=gates.retold(entry.outcome, gate))
+            self.board.retell(entry, outcome=anew.outcome, conditions=conditions(anew))
+        return gate.closed is None
 
     def _attempt(self, key: str, *, act: bool, share: Share) -> Outcome | None:
         """`share` is that of a look at what is settled."""
         entry = self.board.get(key)
         if entry is None:
             return None
-        name, tried = entry.desired.name, entry.tried
+        name, tried, may_have_begun = entry.desired.name, entry.tried, True
         if entry.decided is not None and moved(entry.decided, entry.desired):
             entry = replace(entry, streak=Streak())
         try:
-            outcome, tried = self._tick(entry, act, share)
+            outcome, tried, may_have_begun = self._tick(entry, act, share)
         except Exception as error:
             _log.exception("%s: tick failed", name)
             outcome = bug(name, entry.commit, self._now(), error)
@@ -142,6 +180,7 @@ class Reconciliation:
             outcome=outcome,
             decided=entry.desired,
             survey=counted if _is_about(entry, latest) else None,
+            is_under_way=_is_under_way(entry, latest, outcome, may_have_begun=may_have_begun),
             tried=tried,
             streak=_streak(entry, outcome),
             is_rolling=entry.is_rolling if outcome.is_error else outcome.standing is Standing.RECONCILING,
@@ -149,8 +188,9 @@ class Reconciliation:
         )
         return outcome
 
-    def _tick(self, entry: Entry, act: bool, share: Share) -> tuple[Outcome, Tried | None]:
-        """What came of it, and the last step that Azure accepted."""
+    def _tick(self, entry: Entry, act: bool, share: Share) -> tuple[Outcome, Tried | None, bool]:
+        """What came of it, the last step that Azure accepted, and whether one may have been that is not known
+        of."""
         desired, commit, tried = entry.desired, entry.commit, entry.tried
         decision: Decision | None = None
         try:
@@ -164,8 +204,9 @@ class Reconciliation:
         except AzureFailure as failure:
             doing = decision.message if decision else ""
             again = rest_after(failure, self._settings)
-            return failed(desired.name, commit, self._now(), failure, again=again, doing=doing), tried
-        return decided(desired, commit, self._now(), decision, self._settings.follow_up), tried
+            outcome = failed(desired.name, commit, self._now(), failure, again=again, doing=doing)
+            return outcome, tried, decision is not None and isinstance(failure, Unreachable)
+        return decided(desired, commit, self._now(), decision, self._settings.follow_up), tried, False
 
     def _insist_on(self, desired: ScaleSet) -> None:
         """Raises Conflict where a sweep has meanwhile taken over a spec that says something else, or none."""
@@ -203,7 +244,7 @@ class Reconciliation:
                 availability = self._azure.availability(entry.desired.image, model, share)
                 return replace(observed, availability=availability)
             case Look.GATES:
-                return replace(observed, gates=())
+                return replace(observed, gates=gates.asked(entry.desired, observed, self.board, self._checks))
             case Look.OPERATION:
                 assert observed.tried, "there is an operation where a step was tried"  # noqa: S101
                 return replace(observed, operation=self._azure.operation(observed.tried.operation, target))
@@ -237,9 +278,22 @@ class Reconciliation:
                 )
         return models, failures
 
+    def _count(self, models: Mapping[str, Model], failures: Mapping[Scope, AzureFailure]) -> None:
+        """Hold what the specs in force change against the cap on change."""
+        entries, at = self.board.entries(), self._specs.in_force_since
+        if at is None:
+            return
+        unlisted = frozenset(
+            each.desired.target.key for each in entries if self._scope(each.desired) in failures
+        )
+        for before, after in zip(entries, weighed(entries, models, unlisted, at), strict=True):
+            if after is not before:
+                self.board.update(after.desired.target.key, counted=after.counted, change=after.change)
+
     def _attend(
         self,
         entry: Entry,
+        entries: Sequence[Entry],
         models: dict[str, Model],
         failures: dict[Scope, AzureFailure],
         at: datetime,
@@ -255,7 +309,7 @@ class Reconciliation:
             return False
         listed = models.get(desired.target.key)
         self.board.update(desired.target.key, listed=listed, listed_at=at)
-        is_due = due(entry, listed, at)
+        is_due = due(entry, listed, at, is_let_on=self._is_let_on(entry, entries, at))
         if listed and not is_due and entry.outcome and not entry.outcome.is_error:
             self.board.update(desired.target.key, known_at=at)
         return is_due
@@ -317,6 +371,17 @@ def _streak(entry: Entry, outcome: Outcome) -> Streak:
         return entry.streak
     back = outcome.survey.back if outcome.survey else None
     return following(entry.streak, Reason(outcome.reason), back, outcome.at)
+
+
+def _is_under_way(
+    entry: Entry, latest: Entry | None, outcome: Outcome, *, may_have_begun: bool
+) -> bool | None:
+    """Whether it holds a place among those that roll; one that a look took is given back if it began
+    nothing."""
+    is_claimed = latest is not None and latest.is_under_way is True
+    if outcome.is_error and may_have_begun and is_claimed:
+        return True
+    return holding(entry.is_under_way, outcome, is_claimed=is_claimed)
 
 
 def _is_about(entry: Entry, latest: Entry | None) -> bool:

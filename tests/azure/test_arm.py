@@ -65,6 +65,16 @@ def test_marks_are_read_as_they_were_written_in_tags_that_azure_keeps(image: Ima
         assert not any(letter in name for name in tags for letter in "<>%&\\?/")
 
 
+def test_tags_of_ours_in_other_letters_are_not_sent_twice() -> None:
+    tags = {"team": "web", "Reconciler-Failed": "x", "RECONCILER-APPROVED": "y"}
+    image = PlatformImage(**UBUNTU)
+    patch = arm.model_patch(image, Marks(), tags)["tags"]
+    assert patch == {"team": "web", "RECONCILER-APPROVED": "y", **arm.mark_tags(Marks())}
+    approved = {"reconciler-approved": str(image), "reconciler-approved-2": ""}
+    assert arm.approval_patch(image, tags) == {"tags": {"team": "web", "Reconciler-Failed": "x", **approved}}
+    assert arm.marks(approved).is_approved(image)
+
+
 @pytest.mark.parametrize("text", ["", "web", "a:b:c", "/subscriptions/s", "a:b:c:d:e"])
 def test_a_mark_that_is_no_image_counts_for_nothing(text: str) -> None:
     assert arm.marks({"reconciler-last-good": text, "reconciler-failed": text}) == Marks()

@@ -31,6 +31,9 @@ def entry(reason: str = Reason.UP_TO_DATE, standing: Standing = Standing.READY, 
 LEFT_OUT = entry(Reason.INSTANCES_LEFT_OUT, Standing.STALLED)
 REFUSED = entry(Reason.NOT_MANUAL_MODE, Standing.STALLED, looked_at=None)
 SICK = entry(Reason.HEALTH_CHECK_FAILED, Standing.FAILING)
+HOUR = timedelta(hours=1)
+WAITING = entry(Reason.DEPENDENCY_NOT_READY, Standing.WAITING, again=HOUR)
+HELD = entry(Reason.TOO_MUCH_CHANGE, Standing.STALLED)
 ROLLING = entry(Reason.UPGRADING, Standing.RECONCILING, again=timedelta(seconds=15))
 
 
@@ -73,12 +76,50 @@ ROLLING = entry(Reason.UPGRADING, Standing.RECONCILING, again=timedelta(seconds=
         pytest.param(LEFT_OUT, spec(), model(), False, id="instances were left out, and nothing has moved"),
         pytest.param(REFUSED, spec(), model(), True, id="refused: the list alone may show that it is mended"),
         pytest.param(SICK, spec(), model(), True, id="held by its health: it may have come back"),
+        pytest.param(
+            WAITING, spec(), model(), False, id="waiting for others: it is seen when they are ready"
+        ),
+        pytest.param(
+            WAITING,
+            spec(),
+            model(etag='"5"'),
+            True,
+            id="waiting, and its model moved: it may be approved now",
+        ),
+        pytest.param(
+            entry(Reason.OUTSIDE_WINDOW, Standing.WAITING, again=HOUR, looked_at=NOW - 2 * HOUR),
+            spec(),
+            model(),
+            False,
+            id="waiting past its interval: its follow-up is on its way",
+        ),
+        pytest.param(WAITING, spec(image=OLD), model(), True, id="waiting, but a new commit goes first"),
+        pytest.param(HELD, spec(), model(), False, id="held by the cap on change, and nothing has moved"),
+        pytest.param(
+            entry(Reason.TOO_MUCH_CHANGE, Standing.STALLED, looked_at=NOW - HOUR),
+            spec(),
+            model(),
+            True,
+            id="held by the cap on change, and its interval has passed",
+        ),
+        pytest.param(
+            entry(Reason.CHECK_FAILED, Standing.FAILING),
+            spec(),
+            model(),
+            True,
+            id="held by a check: it is put at every sweep",
+        ),
         pytest.param(ROLLING, spec(), model(etag='"9"'), False, id="rolling: its follow-up is on its way"),
         pytest.param(ROLLING, spec(image=OLD), model(), True, id="rolling, but a new commit goes first"),
     ],
 )
 def test_due(known: Entry, before: ScaleSet | None, listed: Model | None, is_due: bool) -> None:
     assert due(replace(known, decided=before), listed, NOW) is is_due
+
+
+def test_what_it_waits_for_has_come() -> None:
+    waiting = replace(WAITING, decided=spec())
+    assert [due(waiting, model(), NOW, is_let_on=let_on) for let_on in (False, True)] == [False, True]
 
 
 def test_a_fleet_first_seen_at_one_moment_is_not_looked_at_again_at_one_moment() -> None:

@@ -1,0 +1,52 @@
+"""Puts the checks of a spec, and keeps each answer for a moment."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from threading import Lock
+
+from reconciler.checks.answer import NoAnswer, asked
+from reconciler.checks.verdict import Verdict, address, place, verdict
+from reconciler.rollout.gate import Gate
+from reconciler.rollout.reason import Reason
+from reconciler.spec.check import Check, PrometheusCheck
+
+# One answer serves all scale sets that a sweep finds ready to go.
+_KEPT = timedelta(seconds=5)
+_PATIENCE = timedelta(seconds=5)
+_MOST = 1 << 20  # bytes; a query that passes is answered with a few hundred
+
+
+class Checks:
+    """Safe to share between threads: who asks what is being asked waits for that answer."""
+
+    def __init__(self, now: Callable[[], datetime], patience: timedelta = _PATIENCE) -> None:
+        self._now = now
+        self._patience = patience
+        self._answers: dict[Check, tuple[datetime, Gate]] = {}
+        self._locks: dict[Check, Lock] = {}
+        self._lock = Lock()
+
+    def gate(self, check: Check) -> Gate:
+        """Whether it passes. Whatever else comes, or does not come, is a gate that is closed."""
+        with self._lock:
+            lock = self._locks.setdefault(check, Lock())
+        with lock:
+            known = self._answers.get(check)
+            if known and self._now() - known[0] < _KEPT:
+                return known[1]
+            found = _gate(check, self._put(check))
+            self._answers[check] = self._now(), found
+            return found
+
+    def _put(self, check: Check) -> Verdict:
+        most = _MOST if isinstance(check, PrometheusCheck) else 0
+        try:
+            return verdict(check, asked(address(check), most=most, patience=self._patience))
+        except NoAnswer as none:
+            return Verdict(False, str(none))
+
+
+def _gate(check: Check, found: Verdict) -> Gate:
+    name = f"check {check.name}"
+    evidence = f"{name}: {place(check)} {found.said}"
+    return Gate(name, evidence, None if found.is_passed else Reason.CHECK_FAILED)

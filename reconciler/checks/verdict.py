@@ -1,0 +1,80 @@
+"""What an answer says of a check: whether it passes, and why, in a few words. Pure."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from reconciler.checks.answer import Answer
+from reconciler.spec.check import Check, HttpCheck, PrometheusCheck
+from reconciler.spec.wording import shortened
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`said` goes on where the name of the place ends: "answers 503, and 200 passes"."""
+
+    is_passed: bool
+    said: str
+
+
+def place(check: Check) -> str:
+    """Who is asked, for people."""
+    return shortened(check.url if isinstance(check, HttpCheck) else check.server)
+
+
+def address(check: Check) -> str:
+    """What is asked.
+
+    >>> address(PrometheusCheck("errors", "http://prometheus:9090/", "errors < 5"))
+    'http://prometheus:9090/api/v1/query?query=errors%20%3C%205'
+    """
+    if isinstance(check, HttpCheck):
+        return check.url
+    return f"{check.server.rstrip('/')}/api/v1/query?query={quote(check.query, safe='')}"
+
+
+def verdict(check: Check, answer: Answer) -> Verdict:
+    """Whether `check` passes by what was answered."""
+    if isinstance(check, PrometheusCheck):
+        return _of_prometheus(check, answer)
+    if answer.status == check.status:
+        return Verdict(True, f"answers {answer.status}")
+    return Verdict(False, f"answers {answer.status}, and {check.status} passes")
+
+
+def _of_prometheus(check: PrometheusCheck, answer: Answer) -> Verdict:
+    """By "data.resultType" and "data.result" of an instant query."""
+    body = _json(answer.body)
+    if answer.status != 200 or body.get("status") == "error":
+        error = body.get("error")
+        why = f": {shortened(error)}" if isinstance(error, str) else ""
+        return Verdict(False, f"answers {answer.status}{why}")
+    data = body.get("data")
+    kind, result = (data.get("resultType"), data.get("result")) if isinstance(data, dict) else (None, None)
+    if kind == "scalar" and isinstance(result, list) and len(result) == 2:
+        return Verdict(True, f"gives {shortened(str(result[1]))}")
+    if kind == "vector" and isinstance(result, list):
+        if not result:
+            return Verdict(False, f"gives no sample for {shortened(check.query)}")
+        return Verdict(True, f"gives {_sample(result)}")
+    if isinstance(kind, str):
+        wrong = f"gives a {shortened(kind)} for {shortened(check.query)}"
+        return Verdict(False, f"{wrong}, and only a vector or a scalar passes")
+    return Verdict(False, "answers with no result of a query")
+
+
+def _sample(result: list[Any]) -> str:
+    """The first sample, and how many more there are."""
+    value = result[0].get("value") if isinstance(result[0], dict) else None
+    first = shortened(str(value[1])) if isinstance(value, list) and len(value) == 2 else "a sample"
+    return f"{first} and {len(result) - 1} more" if len(result) > 1 else first
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    """The object that is sent; empty where it is none."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,78 @@
+"""`reconciler approve`: a person's word on the very image that is declared, on a tag of its scale set."""
+
+import sys
+from typing import NoReturn
+
+import click
+
+from reconciler.azure.budget import Share
+from reconciler.azure.compute import Compute
+from reconciler.azure.failure import AzureFailure, Conflict
+from reconciler.cli.named import unknown
+from reconciler.cli.options import Fleet, fleet_options
+from reconciler.daemon.specs import Specs
+from reconciler.rollout.decision import Decision
+from reconciler.rollout.observed import Absent, Model
+from reconciler.rollout.preflight import newest
+from reconciler.spec.image import Image, follows_latest, short
+from reconciler.spec.scale_set import ScaleSet
+
+
+@click.command()
+@click.argument("name")
+@fleet_options
+def approve(*, name: str, fleet: Fleet) -> None:
+    """Approve the image that is declared for a scale set, where `rollout.approval` asks for it.
+
+    NAME is that of its spec. The approval is of this one image, and stands on a tag of the scale set:
+    whoever may write that may approve. Where the spec follows latest, it is of the version that this means
+    now.
+    """
+    desired = _declared(name, fleet.specs)
+    if desired.rollout.approval is None:
+        _fail(f"{name}: nothing waits for an approval: its spec asks for none (spec.rollout.approval)")
+    compute = Compute(fleet.session)
+    try:
+        try:
+            said = _approved(desired, compute)
+        except Conflict:  # such as an autoscaler that was faster
+            said = _approved(desired, compute)
+    except AzureFailure as failure:
+        _fail(f"{name}: {failure}")
+    click.echo(f"{name}: {said}")
+
+
+def _declared(name: str, specs: Specs) -> ScaleSet:
+    """The scale set as it is declared now; with a mistake anywhere nobody can say what the daemon goes by."""
+    specs.refresh()
+    if specs.trouble:
+        for line in specs.trouble:
+            click.echo(f"error: {line}", err=True)
+        _fail("nothing is approved while the specs cannot be read, or hold mistakes")
+    by_name = {each.name: each for each in specs.scale_sets}
+    return by_name[name] if name in by_name else _fail(unknown(name, by_name))
+
+
+def _approved(desired: ScaleSet, compute: Compute) -> str:
+    """What came of it. Raises AzureFailure."""
+    model = compute.model(desired.target, Share.ROLLOUT)
+    if isinstance(model, Absent):
+        _fail(f"{desired.name}: there is no scale set {desired.target.id}")
+    image = _exact(desired, model, compute)
+    if model.marks.is_approved(image):
+        return f"{short(image)} is approved already"
+    compute.approve(desired.target, model, image)
+    return f"{short(image)} is approved; the daemon goes on at its next sweep"
+
+
+def _exact(desired: ScaleSet, model: Model, compute: Compute) -> Image:
+    """The image that the daemon would set."""
+    if not follows_latest(desired.image):
+        return desired.image
+    found = newest(desired.image, model, compute.availability(desired.image, model, Share.ROLLOUT))
+    return _fail(f"{desired.name}: {found.message}") if isinstance(found, Decision) else found
+
+
+def _fail(error: str) -> NoReturn:
+    click.echo(f"error: {error}", err=True)
+    sys.exit(1)

@@ -1,0 +1,82 @@
+"""Who goes first: the scale sets that one depends on, and those of lower waves with the same image.
+
+All of them must be Ready, for what is declared of them now, before this one goes on.
+"""
+
+from collections.abc import Sequence
+
+from reconciler.daemon.attention import moved
+from reconciler.daemon.board import Entry
+from reconciler.daemon.outcome import Standing
+from reconciler.rollout.gate import Gate
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.wording import listed
+from reconciler.spec.image import Image, follows_latest, is_version_of, order, same, short, version
+
+
+def dependencies(entry: Entry, entries: Sequence[Entry]) -> tuple[Gate, ...]:
+    """The gate of `dependsOn`, where it names anybody."""
+    names = entry.desired.depends_on
+    if not names:
+        return ()
+    known = {each.desired.name: each for each in entries}
+    missing = [f"no scale set named {name} is declared" for name in names if name not in known]
+    behind = [f"{each.desired.name} {said}" for each in _named(names, known) if (said := _obstacle(each))]
+    if missing or behind:
+        evidence = listed([*behind, *missing])
+        return (Gate("dependsOn", evidence, Reason.DEPENDENCY_NOT_READY),)
+    return (Gate("dependsOn", f"{listed(names)} {'is' if len(names) == 1 else 'are'} Ready"),)
+
+
+def waves(entry: Entry, entries: Sequence[Entry], exact: Image) -> tuple[Gate, ...]:
+    """The gate of `wave`, where scale sets of lower ones are to run the same image.
+
+    `exact` is what that comes to for this one. Where it follows latest the others must be on that version,
+    or on a later one: being Ready, they may not have seen yet that there is one.
+    """
+    desired = entry.desired
+    lower = [
+        each
+        for each in entries
+        if each.desired.wave < desired.wave and same(each.desired.image, desired.image)
+    ]
+    if not lower:
+        return ()
+    behind = [
+        f"{each.desired.name} {said}" for each in lower if (said := _obstacle(each) or _lag(each, exact))
+    ]
+    if behind:
+        return (
+            Gate("wave", f"{_of(behind, lower)} not Ready: {listed(behind)}", Reason.DEPENDENCY_NOT_READY),
+        )
+    return (Gate("wave", f"{_of(lower, lower)} Ready"),)
+
+
+def _of(some: Sequence[object], entries: Sequence[Entry]) -> str:
+    return f"{len(some)} of {len(entries)} scale sets of lower waves {'is' if len(some) == 1 else 'are'}"
+
+
+def _named(names: Sequence[str], known: dict[str, Entry]) -> list[Entry]:
+    return [known[name] for name in names if name in known]
+
+
+def _obstacle(entry: Entry) -> str:
+    """Why others may not go on yet, or ""."""
+    outcome = entry.outcome
+    if outcome is None:
+        return "was not looked at yet"
+    if entry.decided is not None and moved(entry.decided, entry.desired):
+        return "was not looked at since its spec changed"
+    if entry.decided is not None and outcome.standing is Standing.READY:
+        return ""
+    return f"is {outcome.standing}: {outcome.reason}"
+
+
+def _lag(entry: Entry, exact: Image) -> str:
+    """Which version it is on, where that is not the one that latest means by now; or ""."""
+    if not follows_latest(entry.desired.image):
+        return ""
+    current = entry.model.image if entry.model else None
+    if current is None or not is_version_of(current, entry.desired.image):
+        return f"is not known to be on {short(exact)}"
+    return "" if order(version(current)) >= order(version(exact)) else f"is on {short(current)} still"

@@ -1,0 +1,116 @@
+"""The gates outside of one scale set: the cap on change, who goes first, checks, the cap on rollouts.
+
+Asked in this order, and no further than the first that is closed: a check costs a request, so it is put only
+where all before it are open; the turn comes last, because it takes a place. What costs nothing is asked again
+at every sweep for those that wait for it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+from reconciler.azure.failure import Conflict
+from reconciler.checks.door import Checks
+from reconciler.daemon.attention import moved
+from reconciler.daemon.board import Board, Entry
+from reconciler.daemon.change import change, is_counted
+from reconciler.daemon.dependencies import dependencies, waves
+from reconciler.daemon.outcome import Outcome
+from reconciler.daemon.turn import turn
+from reconciler.rollout.decision import Decision
+from reconciler.rollout.gate import Gate
+from reconciler.rollout.member import is_up_to_date
+from reconciler.rollout.observed import Model, Observed
+from reconciler.rollout.preflight import newest
+from reconciler.rollout.reason import Reason
+from reconciler.spec.image import follows_latest, same
+from reconciler.spec.scale_set import ScaleSet
+
+
+def asked(desired: ScaleSet, observed: Observed, board: Board, checks: Checks) -> tuple[Gate, ...]:
+    """The gates of one scale set as it was seen just now, and a place taken where all of them are open.
+
+    Raises Conflict while a sweep is at taking over another commit.
+    """
+    key, towards = desired.target.key, _exact(desired, observed)
+    board.update(key, exact=towards.image)
+    entry = board.get(key)
+    if entry is None or moved(desired, entry.desired) or not is_counted(entry):
+        raise Conflict("a commit is being taken over; deciding anew")
+    found: list[Gate] = []
+    for gate in _all(entry, board, checks, has_begun=_has_begun(towards, observed)):
+        found.append(gate)
+        if gate.closed:
+            break
+    return tuple(found)
+
+
+def awaited(entry: Entry, entries: Sequence[Entry], at: datetime) -> Gate | None:
+    """The gate that a scale set waits for, as it is now; None where it waits for none that costs nothing."""
+    outcome = entry.outcome
+    if outcome is None or not is_counted(entry):
+        return None
+    match outcome.reason:
+        case Reason.OUTSIDE_WINDOW:
+            closed = _closed(outcome)
+            is_over = closed is not None and closed.until is not None and closed.until <= at
+            return replace(closed, closed=None) if closed and is_over else closed
+        case Reason.TOO_MUCH_CHANGE | Reason.DEPENDENCY_NOT_READY:
+            gates = _cheap(entry, entries)
+            return next((each for each in gates if each.closed), Gate("", ""))
+        case Reason.AWAITING_TURN:
+            return turn(entry, entries)
+        case _:
+            return None
+
+
+def retold(outcome: Outcome, gate: Gate) -> Outcome:
+    """The outcome with what its gate rests on now."""
+    closed = _closed(outcome)
+    if closed is None or closed.closed is not gate.closed or closed == gate:
+        return outcome
+    return replace(
+        outcome,
+        message=outcome.message.replace(closed.evidence, gate.evidence, 1),
+        gates=tuple(gate if each is closed else each for each in outcome.gates),
+    )
+
+
+def _all(entry: Entry, board: Board, checks: Checks, *, has_begun: bool) -> Iterator[Gate]:
+    """Each only once it is asked for."""
+    yield from _cheap(entry, board.entries())
+    yield from map(checks.gate, entry.desired.rollout.checks)
+    yield board.claim(entry.desired.target.key, partial(turn, has_begun=has_begun))
+
+
+def _exact(desired: ScaleSet, observed: Observed) -> ScaleSet:
+    """What is declared, with the version that latest means."""
+    if (
+        not follows_latest(desired.image)
+        or not isinstance(observed.model, Model)
+        or not observed.availability
+    ):
+        return desired
+    found = newest(desired.image, observed.model, observed.availability)
+    return desired if isinstance(found, Decision) else replace(desired, image=found)
+
+
+def _has_begun(towards: ScaleSet, observed: Observed) -> bool:
+    """Whether some of its instances are on the image already, and the model is."""
+    model = observed.model
+    if not isinstance(model, Model) or model.image is None or not same(model.image, towards.image):
+        return False
+    return any(is_up_to_date(each, towards) for each in observed.instances or ())
+
+
+def _cheap(entry: Entry, entries: Sequence[Entry]) -> tuple[Gate, ...]:
+    return (
+        *change(entry, entries),
+        *dependencies(entry, entries),
+        *waves(entry, entries, entry.exact or entry.desired.image),
+    )
+
+
+def _closed(outcome: Outcome) -> Gate | None:
+    return next((each for each in outcome.gates if each.closed), None)

@@ -1,0 +1,107 @@
+"""The cap on concurrent rollouts: who holds a place, who waits for one, and who goes first.
+
+A scale set holds a place from the moment that the gates let it begin until its rollout is over, whether it
+moves or has failed on the way: a bad image must not march through the fleet, one scale set after another.
+One that is suspended holds none, and neither does one that waits for another scale set: that one may be the
+very one that needs the place. A rollout that goes back to the last good image holds its place all the way,
+and after it: only another image is its end.
+
+A process that starts takes for under way what is half on its image, or waits for instances: a scale set that
+was done before and has a sick instance now counts, until that is well. Of what it has not looked at yet it
+cannot tell, and leaves a place for each. Who waits goes by name: the first of them when a place is free.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from reconciler.daemon.board import Entry
+from reconciler.daemon.outcome import Outcome
+from reconciler.rollout.gate import Gate
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.wording import listed
+
+_OVER = frozenset(
+    {
+        Reason.UP_TO_DATE,
+        Reason.INSTANCES_LEFT_OUT,
+        Reason.SUSPENDED,
+        Reason.SUSPENSION_EXPIRED,
+        Reason.NOT_FOUND,
+        Reason.DEPENDENCY_NOT_READY,
+    }
+)
+_SAYS_NOTHING = frozenset({Reason.AZURE_BUSY, Reason.PARTIAL_READ, Reason.FROZEN, Reason.FREEZE_EXPIRED})
+# What tells a process that was not there when it began, beside instances that are on the image.
+_BEGUN = frozenset(
+    {
+        Reason.MODEL_DRIFT,
+        Reason.UPGRADING,
+        Reason.GIVING_UP,
+        Reason.ROLLOUT_FAILED,
+        Reason.WAITING_FOR_INSTANCES,
+        Reason.HEALTH_CHECK_FAILED,
+        Reason.PROGRESS_DEADLINE_EXCEEDED,
+        Reason.DEADLINE_EXCEEDED,
+        Reason.NO_EFFECT,
+        Reason.OPERATION_FAILED,
+    }
+)
+
+
+def turn(entry: Entry, entries: Sequence[Entry], *, has_begun: bool = False) -> Gate:
+    """The gate. `entries` are all, by name; `has_begun`: this one was seen to be half-way just now."""
+    cap, total = entry.desired.fleet.max_concurrent, len(entries)
+    if entry.is_under_way or (entry.is_under_way is None and has_begun):
+        return Gate("turn", "its rollout is under way")
+    others = [each for each in entries if each.desired.target.key != entry.desired.target.key]
+    moving = [each for each in others if each.is_under_way]
+    unknown = [each for each in others if each.is_under_way is None and not each.desired.suspend]
+    ahead = [each for each in others if each.desired.name < entry.desired.name and _waits(each)]
+    is_open = len(moving) + len(unknown) + len(ahead) < cap.of(total)
+    who = "; ".join(
+        (
+            *([f"{_with_reasons(moving)} {_are(moving)} under way"] if moving else []),
+            *([f"{_names(unknown)} {_are(unknown, 'was', 'were')} not looked at yet"] if unknown else []),
+            *([f"{_names(ahead)} {_are(ahead, 'goes', 'go')} first"] if ahead else []),
+        )
+    )
+    evidence = (
+        f"{'a' if is_open else 'no'} place is free, and spec.maxConcurrentRollouts of the Fleet is "
+        f"{cap.said(total)}{f': {who}' if who else ''}"
+    )
+    return Gate("turn", evidence, None if is_open else Reason.AWAITING_TURN)
+
+
+def holding(before: bool | None, outcome: Outcome, *, is_claimed: bool) -> bool | None:
+    """Whether it holds a place after a look that gave this outcome; `is_claimed`: the look took one."""
+    if outcome.is_error:
+        return before
+    reason = Reason(outcome.reason)
+    if reason in _OVER:
+        return False
+    if reason in _SAYS_NOTHING:
+        return before
+    if before is None:
+        is_half = outcome.survey is not None and outcome.survey.up_to_date > 0
+        return reason in _BEGUN or is_half
+    return before or (is_claimed and outcome.step is not None)
+
+
+def _waits(entry: Entry) -> bool:
+    if entry.outcome is None or entry.desired.suspend or entry.is_under_way:
+        return False
+    return entry.outcome.reason == Reason.AWAITING_TURN
+
+
+def _are(entries: Sequence[Entry], one: str = "is", many: str = "are") -> str:
+    return one if len(entries) == 1 else many
+
+
+def _names(entries: Iterable[Entry]) -> str:
+    return listed(each.desired.name for each in entries)
+
+
+def _with_reasons(entries: Iterable[Entry]) -> str:
+    return listed(
+        f"{each.desired.name} ({each.outcome.reason})" if each.outcome else each.desired.name
+        for each in entries
+    )

@@ -1,0 +1,290 @@
+"""Checks, put to a real server on loopback: what passes, and what is said of all that does not."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.checks.door import Checks
+from reconciler.rollout.gate import Gate
+from reconciler.rollout.reason import Reason
+from reconciler.spec.check import HttpCheck, PrometheusCheck
+from tests.build import NOW
+from tests.checks.place import Place, raw, served
+
+QUERY = "sum(rate(errors[5m])) < 5"
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    with served() as found:
+        yield found
+
+
+def http(url: str, status: int = 200) -> Gate:
+    return Checks(lambda: NOW).gate(HttpCheck("smoke", url, status))
+
+
+def prometheus(server: str, query: str = QUERY) -> Gate:
+    return Checks(lambda: NOW).gate(PrometheusCheck("errors", server, query))
+
+
+def result(kind: str, found: Any) -> bytes:
+    return json.dumps({"status": "success", "data": {"resultType": kind, "result": found}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("answered", "wanted", "closed", "said"),
+    [
+        pytest.param(200, 200, None, "answers 200", id="as expected"),
+        pytest.param(204, 204, None, "answers 204", id="as expected, without a body"),
+        pytest.param(503, 200, Reason.CHECK_FAILED, "answers 503, and 200 passes", id="out of order"),
+        pytest.param(404, 404, None, "answers 404", id="an error that is expected"),
+        pytest.param(401, 200, Reason.CHECK_FAILED, "answers 401, and 200 passes", id="not let in"),
+    ],
+)
+def test_an_http_check_passes_by_its_status(
+    place: Place, answered: int, wanted: int, closed: Reason | None, said: str
+) -> None:
+    place.status = answered
+    found = http(f"{place.url}/healthz?deep=1", wanted)
+    assert found == Gate("check smoke", f"check smoke: {place.url}/healthz?deep=1 {said}", closed)
+    assert place.asked == ["/healthz?deep=1"]
+
+
+def test_a_redirect_is_not_followed_and_may_be_what_is_expected(place: Place) -> None:
+    place.status, place.headers = 302, {"Location": f"{place.url}/login"}
+    found = http(f"{place.url}/healthz")
+    assert (found.closed, found.evidence) == (
+        Reason.CHECK_FAILED,
+        f"check smoke: {place.url}/healthz answers 302, and 200 passes",
+    )
+    assert http(f"{place.url}/healthz", 302).closed is None
+    assert place.asked == ["/healthz"] * 2
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "closed", "said"),
+    [
+        pytest.param(
+            200, result("vector", [{"metric": {}, "value": [1, "0.2"]}]), None, "gives 0.2", id="a sample"
+        ),
+        pytest.param(
+            200,
+            result("vector", [{"value": [1, "0"]}, {"value": [1, "3"]}]),
+            None,
+            "gives 0 and 1 more",
+            id="samples",
+        ),
+        pytest.param(
+            200,
+            result("vector", [{"histogram": [1, {}]}]),
+            None,
+            "gives a sample",
+            id="a histogram for a sample",
+        ),
+        pytest.param(200, result("scalar", [1, "1"]), None, "gives 1", id="a scalar"),
+        pytest.param(
+            200, result("vector", []), Reason.CHECK_FAILED, f"gives no sample for {QUERY}", id="no sample"
+        ),
+        pytest.param(
+            200,
+            result("matrix", [{"values": [[1, "1"]]}]),
+            Reason.CHECK_FAILED,
+            f"gives a matrix for {QUERY}, and only a vector or a scalar passes",
+            id="a range of samples",
+        ),
+        pytest.param(
+            200,
+            result("string", [1, "yes"]),
+            Reason.CHECK_FAILED,
+            f"gives a string for {QUERY}, and only a vector or a scalar passes",
+            id="a string",
+        ),
+        pytest.param(
+            400,
+            b'{"status": "error", "errorType": "bad_data", "error": "1:3: parse error:\\nunexpected <op:/>"}',
+            Reason.CHECK_FAILED,
+            "answers 400: 1:3: parse error:\\nunexpected <op:/>",
+            id="a query that makes no sense",
+        ),
+        pytest.param(
+            200,
+            b'{"status": "error", "error": "odd"}',
+            Reason.CHECK_FAILED,
+            "answers 200: odd",
+            id="an error all the same",
+        ),
+        pytest.param(503, b"<html>", Reason.CHECK_FAILED, "answers 503", id="a page of a proxy"),
+        pytest.param(
+            200,
+            b"<html>login",
+            Reason.CHECK_FAILED,
+            "answers with no result of a query",
+            id="a page of a login",
+        ),
+        pytest.param(200, b"[]", Reason.CHECK_FAILED, "answers with no result of a query", id="a list"),
+        pytest.param(200, b"", Reason.CHECK_FAILED, "answers with no result of a query", id="nothing"),
+        pytest.param(
+            200, b"\xff\xfe", Reason.CHECK_FAILED, "answers with no result of a query", id="no text"
+        ),
+        pytest.param(
+            200, b"[" * 100_000, Reason.CHECK_FAILED, "answers with no result of a query", id="a deep nest"
+        ),
+        pytest.param(
+            200,
+            b'{"status": "success", "data": {"resultType": "vector", "result": {}}}',
+            Reason.CHECK_FAILED,
+            f"gives a vector for {QUERY}, and only a vector or a scalar passes",
+            id="a vector that is none",
+        ),
+        pytest.param(
+            200,
+            b'{"status": "success", "data": []}',
+            Reason.CHECK_FAILED,
+            "answers with no result of a query",
+            id="no data",
+        ),
+        pytest.param(
+            200,
+            b"x" * ((1 << 20) + 1),
+            Reason.CHECK_FAILED,
+            "answers with more than 1048576 bytes",
+            id="far too much",
+        ),
+    ],
+)
+def test_a_prometheus_check_passes_by_a_sample(
+    place: Place, status: int, body: bytes, closed: Reason | None, said: str
+) -> None:
+    place.status, place.body = status, body
+    assert prometheus(place.url) == Gate("check errors", f"check errors: {place.url} {said}", closed)
+
+
+def test_a_query_is_put_as_it_stands_below_the_path_of_the_server(place: Place) -> None:
+    place.body = result("scalar", [1, "1"])
+    prometheus(f"{place.url}/prometheus/", 'a{b="c"} + 1 & 2')
+    assert place.asked == ["/prometheus/api/v1/query?query=a%7Bb%3D%22c%22%7D%20%2B%201%20%26%202"]
+
+
+def test_what_a_place_says_cannot_leave_its_line(place: Place) -> None:
+    place.status, place.body = 400, json.dumps({"error": "\x1b[2J" + "x" * 9000}).encode()
+    said = prometheus(place.url).evidence
+    assert said.isprintable()
+    assert len(said) < 200
+
+
+def refused() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        return f"http://127.0.0.1:{gone.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        pytest.param(refused(), "does not answer: connection refused", id="nobody listens"),
+        pytest.param("http://[::1", "does not answer: ", id="no address"),
+        pytest.param(f"http://{'a' * 70}.invalid", "does not answer: ", id="a name that is too long"),
+        pytest.param(
+            refused().replace("http:", "https:"), "does not answer: connection refused", id="over TLS"
+        ),
+    ],
+)
+def test_a_place_that_is_not_there_fails_the_check(url: str, said: str) -> None:
+    for found in (http(url), prometheus(url)):
+        assert found.closed is Reason.CHECK_FAILED
+        assert said in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("spoken", "said"),
+    [
+        pytest.param(
+            b"", "does not answer as HTTP says: Remote end closed connection without response", id="nothing"
+        ),
+        pytest.param(b"hello\r\n\r\n", "does not answer as HTTP says: hello", id="something else"),
+        pytest.param(
+            b"\x15\x03\x01\x00\x02\x02\n\r\n", "does not answer as HTTP says", id="the alert of a TLS server"
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}",
+            "answers with no result of a query",
+            id="half of it",
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 300 + b"\r\n",
+            "does not answer as HTTP says",
+            id="endless headers",
+        ),
+    ],
+)
+def test_an_answer_that_is_none_fails_the_check(spoken: bytes, said: str) -> None:
+    with raw(spoken) as url:
+        found = prometheus(url)
+    assert found.closed is Reason.CHECK_FAILED
+    assert said in found.evidence
+
+
+def test_a_certificate_that_nobody_vouches_for_fails_the_check() -> None:
+    from tests.cli.program import azure
+
+    with azure() as world:
+        found = http(world.server.url)
+    assert found.closed is Reason.CHECK_FAILED
+    assert "does not answer: its certificate is not valid: " in found.evidence
+
+
+@pytest.mark.parametrize(
+    "is_dripping", [False, True], ids=["one that hangs", "one that says a byte now and then"]
+)
+def test_no_check_takes_longer_than_its_time(place: Place, *, is_dripping: bool) -> None:
+    checks = Checks(lambda: NOW, timedelta(seconds=1))
+    over = threading.Event()
+
+    def speak(wire: Any) -> None:
+        try:
+            while not over.wait(0.05):
+                if is_dripping:
+                    wire.write(b" ")
+        except OSError:
+            pass
+
+    place.body = speak
+    before = datetime.now(UTC)
+    found = checks.gate(PrometheusCheck("errors", place.url, QUERY))
+    took = datetime.now(UTC) - before
+    over.set()
+    assert found == Gate(
+        "check errors", f"check errors: {place.url} does not answer within 1s", Reason.CHECK_FAILED
+    )
+    assert took < timedelta(seconds=30)
+
+
+def test_one_answer_serves_a_few_seconds_and_no_longer(place: Place) -> None:
+    moment = NOW
+    checks = Checks(lambda: moment)
+    smoke = HttpCheck("smoke", place.url, 200)
+    assert checks.gate(smoke).closed is None
+    place.status = 500
+    moment += timedelta(seconds=4)
+    assert checks.gate(smoke).closed is None
+    moment += timedelta(seconds=1)
+    assert checks.gate(smoke).closed is Reason.CHECK_FAILED
+    assert len(place.asked) == 2
+    assert checks.gate(HttpCheck("other", place.url, 500)).closed is None, "another check is asked by itself"
+
+
+def test_many_who_ask_at_once_share_one_request(place: Place) -> None:
+    checks = Checks(lambda: NOW)
+    threads = [
+        threading.Thread(target=checks.gate, args=(HttpCheck("smoke", place.url, 200),)) for _ in range(10)
+    ]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(place.asked) == 1

@@ -1,0 +1,196 @@
+"""`reconciler approve`: the tag that it writes, once, beside everybody else's, and all that keeps it from it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from reconciler.cli import main
+from reconciler.simulator import Status
+from tests.cli.program import Azure, Ended, azure, reconciler, write_specs
+from tests.stories.world import BASE, FIX, NEW, OLD, ROLE, SUBSCRIPTION, scale_set, spec
+
+URN = ":".join(BASE.values())
+TAGS = {"team": "web", "Reconciler-Approved": f"{URN}:{OLD}"}
+APPROVED = {"team": "web", "reconciler-approved": f"{URN}:{NEW}", "reconciler-approved-2": ""}
+GOES_ON = f"web: {NEW} is approved; the daemon goes on at its next sweep"
+MOVED = Status(412, "PreconditionFailed", "Etag provided in if-match header does not match.")
+
+
+def asking(name: str = "web", version: str = NEW, **changes: Any) -> dict[str, Any]:
+    return spec(name, version, rollout={"approval": "start"}, **changes)
+
+
+@pytest.fixture
+def world() -> Iterator[Azure]:
+    with azure(scale_set(capacity=2, tags=TAGS)) as served:
+        yield served
+
+
+def approve(
+    world: Azure, where: Path, *documents: Any, name: str = "web", options: Sequence[str] = ()
+) -> Ended:
+    """In this process, which spares each case the start of another."""
+    specs = write_specs(where / "specs", *documents)
+    env = {**world.environment, "RECONCILER_SPECS": str(specs)}
+    done = CliRunner().invoke(main, ["approve", name, *options], env=env)
+    return Ended(done.exit_code, done.stdout.splitlines(), done.stderr.splitlines())
+
+
+def patches(world: Azure) -> list[Any]:
+    return [each.body for each in world.simulator.record.requests if each.operation == "scaleSets.patch"]
+
+
+def test_it_writes_the_declared_image_on_a_tag_and_nothing_else(world: Azure, tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", asking())
+    assert reconciler("approve", "web", env=world.environment, cwd=tmp_path) == Ended(0, [GOES_ON], [])
+    assert patches(world) == [{"tags": APPROVED}]
+    written = world.simulator.scale_set("web").tags
+    assert APPROVED.items() <= written.items()
+    assert world.images("web") == {OLD}
+    assert world.simulator.scale_set("web").image.endswith(OLD)
+
+
+def test_a_second_time_it_says_so_and_writes_nothing(world: Azure, tmp_path: Path) -> None:
+    approve(world, tmp_path, asking())
+    assert approve(world, tmp_path, asking()) == Ended(0, [f"web: {NEW} is approved already"], [])
+    assert world.writes() == 1
+
+
+def test_another_image_is_approved_in_the_place_of_the_one_before(world: Azure, tmp_path: Path) -> None:
+    approve(world, tmp_path, asking())
+    done = approve(world, tmp_path, asking(version=FIX))
+    assert done.out == [f"web: {FIX} is approved; the daemon goes on at its next sweep"]
+    assert world.simulator.scale_set("web").tags["reconciler-approved"] == f"{URN}:{FIX}"
+
+
+def test_latest_is_approved_as_the_version_that_the_daemon_would_set(world: Azure, tmp_path: Path) -> None:
+    done = approve(world, tmp_path, asking(version="latest"))
+    assert done.out == [f"web: {FIX} is approved; the daemon goes on at its next sweep"]
+    assert patches(world)[0]["tags"]["reconciler-approved"] == f"{URN}:{FIX}"
+
+
+@pytest.mark.parametrize(
+    ("times", "code", "said"),
+    [
+        pytest.param(1, 0, GOES_ON, id="once"),
+        pytest.param(2, 1, f"error: web: PreconditionFailed: {MOVED.message}", id="twice"),
+    ],
+)
+def test_somebody_who_was_faster_costs_a_second_try(
+    world: Azure, tmp_path: Path, times: int, code: int, said: str
+) -> None:
+    world.simulator.faults.arm("scaleSets.patch", MOVED, times=times)
+    done = approve(world, tmp_path, asking())
+    assert (done.code, [*done.out, *done.err]) == (code, [said])
+    assert len(patches(world)) == 2
+
+
+def test_a_change_between_its_look_and_its_write_is_not_written_over(world: Azure, tmp_path: Path) -> None:
+    tagged: list[str] = []
+
+    def tag(request: Any) -> bool:
+        if request.method == "PATCH" and not tagged:
+            tagged.append(request.path)
+            world.simulator.scale_set("web").set_tags({"cost-center": "7"})
+        return False
+
+    world.simulator.faults.arm("*", MOVED, times=None, when=tag)
+    assert approve(world, tmp_path, asking()).out == [GOES_ON]
+    assert tagged
+    assert world.simulator.scale_set("web").tags.items() >= (APPROVED | {"cost-center": "7"}).items()
+    assert len(patches(world)) == 2
+
+
+def unpublished(_: Azure) -> list[Any]:
+    return [asking(image={"platform": {**BASE, "offer": "nothing", "version": "latest"}})]
+
+
+def locked(world: Azure) -> list[Any]:
+    world.simulator.faults.arm(
+        "scaleSets.patch", Status(403, "AuthorizationFailed", "The client may not write."), times=None
+    )
+    return [asking()]
+
+
+Prepare = Callable[[Azure], list[Any]]
+NOBODY = (
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "prepare", "errors"),
+    [
+        pytest.param(
+            "wbe",
+            lambda _: [asking(), asking("api")],
+            ["no spec in force is named 'wbe': did you mean web?"],
+            id="a name that is nearly one",
+        ),
+        pytest.param(
+            "zebra",
+            lambda _: [asking()],
+            ["no spec in force is named 'zebra': `reconciler status` lists them"],
+            id="a name that is none",
+        ),
+        pytest.param(
+            "web",
+            lambda _: [spec()],
+            ["web: nothing waits for an approval: its spec asks for none (spec.rollout.approval)"],
+            id="a spec that asks for no approval",
+        ),
+        pytest.param(
+            "api",
+            lambda _: [asking("api")],
+            [f"api: there is no scale set {NOBODY}/api"],
+            id="a scale set that is not there",
+        ),
+        pytest.param(
+            "web",
+            lambda _: [asking(), spec("api", interval="5")],
+            [
+                '{specs}/api.yaml:12:13: spec.interval: "5" is not a duration: write it like 5m, 1h30m or 90s',
+                "nothing is approved while the specs cannot be read, or hold mistakes",
+            ],
+            id="a mistake in another spec",
+        ),
+        pytest.param(
+            "web",
+            unpublished,
+            [
+                "web: Canonical:nothing:server:latest: there is no such image; correct spec.image, or publish it "
+                "(it has no versions in this region)"
+            ],
+            id="latest of nothing",
+        ),
+        pytest.param(
+            "web", locked, ["web: AuthorizationFailed: The client may not write."], id="no role to write"
+        ),
+    ],
+)
+def test_what_keeps_it_from_approving(
+    world: Azure, tmp_path: Path, name: str, prepare: Prepare, errors: list[str]
+) -> None:
+    done = approve(world, tmp_path, *prepare(world), name=name)
+    said = [f"error: {each.replace('{specs}', str(tmp_path / 'specs'))}" for each in errors]
+    assert done == Ended(1, [], said)
+    assert world.simulator.scale_set("web").tags == TAGS
+
+
+def test_the_role_of_the_daemon_is_enough_and_reading_is_not(tmp_path: Path) -> None:
+    reading = [each for each in ROLE if each.endswith("/read")]
+    with azure(scale_set(capacity=1), permissions={"actions": reading}) as world:
+        done = approve(world, tmp_path, asking())
+    assert done.code == 1
+    assert "AuthorizationFailed" in done.err[0]
+    assert "Microsoft.Compute/virtualMachineScaleSets/write" in done.err[0]
+
+
+def test_an_azure_that_does_not_answer(world: Azure, tmp_path: Path) -> None:
+    done = approve(world, tmp_path, asking(), options=("--arm-endpoint", "https://127.0.0.1:1"))
+    assert (done.code, len(done.err)) == (1, 1)
+    assert done.err[0].startswith("error: web: ")
+    assert "Connection refused" in done.err[0]

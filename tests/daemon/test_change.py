@@ -1,0 +1,240 @@
+"""The cap on change: what a commit changes, when that is too much, and what lets it go."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.daemon.board import Entry
+from reconciler.daemon.change import change, counted, is_counted
+from reconciler.rollout.marks import Marks
+from reconciler.rollout.reason import Reason
+from reconciler.spec.amount import Amount, Count, Percent
+from reconciler.spec.image import Image, PlatformImage
+from reconciler.spec.scale_set import OnFailure
+from reconciler.spec.suspension import Suspension
+from tests.build import FIX, FLEET, NEW, NOW, OLD, model, spec
+
+LATEST = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "latest")
+OTHER = PlatformImage("Canonical", "ubuntu-22_04-lts", "server", "22.04.1")
+MINUTE = timedelta(minutes=1)
+
+
+class Fleet:
+    """Ten scale sets, s0 to s9, whose models are on OLD; and the entries of a daemon that sweeps them."""
+
+    def __init__(self, cap: Amount, **declared: Any) -> None:
+        self.cap = cap
+        self.at = NOW
+        self.entries: Sequence[Entry] = ()
+        self.models = {
+            spec(f"s{n}").target.key: model(id=spec(f"s{n}").target.key, image=OLD) for n in range(10)
+        }
+        self.declared: dict[str, dict[str, Any]] = {f"s{n}": {"image": OLD} for n in range(10)}
+        self.number = 0
+        self.commit(**declared)
+
+    def commit(self, cap: Amount | None = None, **declared: Any) -> "Fleet":
+        """What these are to run from now on, or all else that is said of them; and the sweep that sees it."""
+        self.cap = cap or self.cap
+        self.number += 1
+        self.at += MINUTE
+        for name, said in declared.items():
+            self.declared[name] |= said if isinstance(said, dict) else {"image": said}
+        return self.sweep()
+
+    def sweep(self, unlisted: frozenset[str] = frozenset()) -> "Fleet":
+        fleet = replace(FLEET, max_change=self.cap)
+        known = {entry.desired.name: entry for entry in self.entries}
+        now = [spec(name, fleet=fleet, **said) for name, said in self.declared.items()]
+        commit = f"{self.number:040x}"
+        before = [
+            replace(known[each.name], desired=each, commit=commit)
+            if each.name in known
+            else Entry(each, commit)
+            for each in now
+        ]
+        self.entries = counted(before, self.models, frozenset(spec(n).target.key for n in unlisted), self.at)
+        return self
+
+    def restart(self, unlisted: frozenset[str] = frozenset()) -> "Fleet":
+        self.entries = ()
+        self.at += MINUTE
+        return self.sweep(unlisted)
+
+    def moved(self, image: Image, *names: str, **changes: Any) -> "Fleet":
+        """The models of these are on that image."""
+        for name in names:
+            key = spec(name).target.key
+            self.models[key] = replace(self.models[key], image=image, **changes)
+        return self
+
+    @property
+    def held(self) -> str:
+        """Those that are, but for suspended ones."""
+        names = [each.desired.name for each in self.entries if not each.desired.suspend]
+        return " ".join(name for name in names if self.gate(name).closed)
+
+    def gate(self, name: str) -> Any:
+        entry = next(each for each in self.entries if each.desired.name == name)
+        (found,) = change(entry, self.entries) or (type("None", (), {"closed": None, "evidence": ""}),)
+        return found
+
+
+def to(image: Image, *numbers: int) -> dict[str, Any]:
+    return {f"s{number}": image for number in numbers}
+
+
+THREE = Count(3)
+
+
+def test_a_commit_within_the_cap_holds_nothing() -> None:
+    fleet = Fleet(THREE).commit(**to(NEW, 1, 2, 3))
+    assert fleet.held == ""
+    assert fleet.gate("s1").evidence == (
+        "commit 0000000000 changes the images of 3 of 10 scale sets, and spec.maxChange of the Fleet is 3"
+    )
+    assert fleet.gate("s4").evidence == "", "nothing changes it"
+
+
+def test_a_commit_beyond_the_cap_holds_all_that_it_changes_and_no_other() -> None:
+    fleet = Fleet(Percent(30), **to(NEW, 9)).commit(**to(NEW, 1, 2, 3, 4))
+    assert fleet.held == "s1 s2 s3 s4"
+    found = fleet.gate("s1")
+    assert (found.closed, found.evidence) == (
+        Reason.TOO_MUCH_CHANGE,
+        "commit 0000000000 changes the images of 4 of 10 scale sets, and spec.maxChange of the Fleet is 30% (3 of 10); "
+        "split it, or raise the cap",
+    )
+
+
+@pytest.mark.parametrize(
+    ("later", "held"),
+    [
+        pytest.param({}, "s1 s2 s3 s4", id="a commit of something else changes nothing about it"),
+        pytest.param(to(NEW, 7), "s1 s2 s3 s4", id="nor does one that changes another image, which goes on"),
+        pytest.param({"cap": Count(4)}, "", id="the cap is raised"),
+        pytest.param(to(OLD, 4), "", id="part of it is taken back, and what is left is within the cap"),
+        pytest.param(to(FIX, 4), "", id="part of it is changed again, by a commit within the cap"),
+        pytest.param(to(FIX, 1, 2, 3, 4), "s1 s2 s3 s4", id="all of it is changed again, which is as much"),
+        pytest.param(to(OLD, 1, 2, 3, 4), "", id="all of it is taken back, which changes no model"),
+        pytest.param({"s4": {"suspend": Suspension()}}, "", id="one is suspended: it does not count"),
+    ],
+)
+def test_what_lets_a_held_commit_go(later: dict[str, Any], held: str) -> None:
+    assert Fleet(THREE).commit(**to(NEW, 1, 2, 3, 4)).commit(**later).held == held
+
+
+def test_a_restart_holds_again_what_is_held() -> None:
+    fleet = Fleet(THREE).commit(**to(NEW, 1, 2, 3, 4)).restart()
+    assert fleet.held == "s1 s2 s3 s4"
+    assert fleet.sweep().held == "s1 s2 s3 s4"
+
+
+@pytest.mark.parametrize("moved", [(), ("s1",), ("s1", "s2", "s3")])
+def test_a_restart_in_the_middle_of_what_was_let_go_holds_nothing(moved: tuple[str, ...]) -> None:
+    fleet = Fleet(THREE).commit(**to(NEW, 1, 2, 3)).moved(NEW, *moved)
+    assert fleet.restart().held == ""
+
+
+def test_what_was_let_go_is_not_held_by_a_cap_that_is_lowered_later() -> None:
+    fleet = Fleet(THREE).commit(**to(NEW, 1, 2, 3)).moved(NEW, "s1").commit(cap=Count(1))
+    assert fleet.held == ""
+    assert fleet.commit(**to(NEW, 4, 5)).held == "s4 s5"
+
+
+def test_two_commits_one_after_the_other_count_each_for_itself() -> None:
+    assert Fleet(THREE).commit(**to(NEW, 1, 2, 3)).commit(**to(NEW, 4, 5, 6)).held == ""
+
+
+@pytest.mark.parametrize(
+    ("first", "held"),
+    [
+        pytest.param(to(NEW, 1, 2, 3, 4), "s1 s2 s3 s4", id="models that are on another image"),
+        pytest.param(
+            to(LATEST, 1, 2, 3, 4), "", id="latest tells nothing of models that are on a version of it"
+        ),
+        pytest.param(
+            to(replace(LATEST, sku="minimal"), 1, 2, 3, 4), "s1 s2 s3 s4", id="the latest of something else"
+        ),
+    ],
+)
+def test_the_first_commit_that_a_process_sees_goes_by_the_models(first: dict[str, Any], held: str) -> None:
+    assert Fleet(THREE, **first).held == held
+
+
+def test_going_over_to_latest_changes_an_image() -> None:
+    assert Fleet(THREE).commit(**to(LATEST, 1, 2, 3, 4)).held == "s1 s2 s3 s4"
+
+
+def test_an_image_that_was_tried_and_given_up_is_no_change_for_a_process_that_starts() -> None:
+    given_up = Marks(last_good=OLD, failed=NEW)
+    fleet = Fleet(THREE).moved(OLD, "s1", "s2", marks=given_up)
+    repin = {"image": NEW, "on_failure": OnFailure.REPIN}
+    fleet.declared |= {"s1": dict(repin), "s2": dict(repin), "s3": {"image": NEW}, "s4": {"image": NEW}}
+    assert fleet.restart().held == ""
+    fleet.declared["s1"] |= {"on_failure": OnFailure.HOLD}
+    fleet.declared["s2"] |= {"on_failure": OnFailure.HOLD}
+    assert fleet.restart().held == "s1 s2 s3 s4", "with hold it is tried all the same"
+
+
+def test_models_that_are_there_already_and_ones_that_are_not_there_do_not_count() -> None:
+    fleet = Fleet(THREE).moved(NEW, "s1", "s2")
+    del fleet.models[spec("s3").target.key]
+    assert fleet.commit(**to(NEW, 1, 2, 3, 4, 5, 6)).held == ""
+
+
+def test_scale_sets_that_are_declared_anew_count_where_their_models_would_change() -> None:
+    fleet = Fleet(THREE)
+    for number in range(10, 14):
+        key = spec(f"s{number}").target.key
+        fleet.models[key] = model(id=key, image=OLD)
+        fleet.declared[f"s{number}"] = {"image": NEW}
+    assert fleet.commit().held == "s10 s11 s12 s13"
+
+
+def test_an_image_that_changes_during_a_suspension_counts_when_that_ends() -> None:
+    names = [f"s{number}" for number in range(1, 5)]
+    suspended: dict[str, Any] = {name: {"image": NEW, "suspend": Suspension()} for name in names}
+    resumed: dict[str, Any] = {name: {"suspend": None} for name in names}
+    fleet = Fleet(THREE).commit(**suspended)
+    assert fleet.held == ""
+    assert fleet.commit(**resumed).held == "s1 s2 s3 s4"
+
+
+def test_one_that_was_suspended_while_the_others_were_let_go_is_still_one_too_many() -> None:
+    fleet = Fleet(THREE).commit(**to(NEW, 1, 2, 3, 4)).commit(s4={"suspend": Suspension()})
+    assert fleet.commit(s4={"suspend": None}).held == "s4"
+    assert fleet.commit(s4=OLD).held == ""
+
+
+def test_a_list_that_fails_hides_no_change() -> None:
+    fleet = Fleet(THREE)
+    fleet.declared |= {f"s{number}": {"image": NEW} for number in range(1, 5)}
+    fleet.number, fleet.at = 2, fleet.at + MINUTE
+    assert fleet.sweep(frozenset({"s1", "s2"})).held == "s1 s2 s3 s4"
+
+
+def test_what_was_never_listed_is_counted_once_it_is_and_holds_nothing_that_was_let_go() -> None:
+    fleet = Fleet(THREE)
+    fleet.declared |= {f"s{number}": {"image": NEW} for number in range(1, 7)}
+    fleet.restart(frozenset({"s1", "s2", "s3"}))
+    assert fleet.held == ""
+    assert [each.desired.name for each in fleet.entries if not is_counted(each)] == ["s1", "s2", "s3"]
+    assert fleet.sweep().held == "s1 s2 s3"
+    assert all(map(is_counted, fleet.entries))
+
+
+def test_a_plain_directory_has_no_commit_to_name() -> None:
+    fleet = Fleet(Count(1)).commit(**to(NEW, 1, 2))
+    (found,) = change(
+        replace(fleet.entries[1], change=replace(_change(fleet.entries[1]), commit="")), fleet.entries
+    )
+    assert found.evidence.startswith("the specs change the images of ")
+
+
+def _change(entry: Entry) -> Any:
+    assert entry.change is not None
+    return entry.change

@@ -1,0 +1,137 @@
+"""Who goes first, by dependsOn and by wave."""
+
+from typing import Any
+
+import pytest
+
+from reconciler.daemon.board import Entry
+from reconciler.daemon.dependencies import dependencies, waves
+from reconciler.rollout.reason import Reason
+from reconciler.spec.image import PlatformImage
+from tests.build import FIX, NEW, OLD, model, spec
+from tests.daemon.entries import entry
+
+LATEST = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "latest")
+
+
+def asked(found: tuple[Any, ...]) -> tuple[bool, str] | None:
+    if not found:
+        return None
+    (gate,) = found
+    assert gate.closed in {None, Reason.DEPENDENCY_NOT_READY}
+    return gate.closed is None, gate.evidence
+
+
+@pytest.mark.parametrize(
+    ("names", "others", "expected"),
+    [
+        pytest.param((), [], None, id="it depends on none"),
+        pytest.param(("db",), [entry("db")], (True, "db is Ready"), id="one that is Ready"),
+        pytest.param(
+            ("db", "cache"), [entry("db"), entry("cache")], (True, "db, cache are Ready"), id="two that are"
+        ),
+        pytest.param(
+            ("db", "cache"),
+            [entry("db", "HealthCheckFailed"), entry("cache")],
+            (False, "db is Failing: HealthCheckFailed"),
+            id="one of two that is not",
+        ),
+        pytest.param(
+            ("db",), [entry("db", None)], (False, "db was not looked at yet"), id="one never looked at"
+        ),
+        pytest.param(
+            ("db",),
+            [entry("db", image=FIX, decided=spec("db", image=NEW))],
+            (False, "db was not looked at since its spec changed"),
+            id="one that was Ready for the spec of before",
+        ),
+        pytest.param(
+            ("db",),
+            [entry("db", "Unreachable", decided=None)],
+            (False, "db is Failing: Unreachable"),
+            id="one whose list failed",
+        ),
+        pytest.param(
+            ("db",),
+            [entry("db", "Suspended")],
+            (False, "db is Suspended: Suspended"),
+            id="one that is suspended",
+        ),
+        pytest.param(
+            ("bd", "db"),
+            [entry("db")],
+            (False, "no scale set named bd is declared"),
+            id="one that is not declared",
+        ),
+        pytest.param(
+            ("db", "bd"),
+            [entry("db", "Upgrading")],
+            (False, "db is Reconciling: Upgrading, no scale set named bd is declared"),
+            id="one that is on its way, and one that is not declared",
+        ),
+    ],
+)
+def test_depends_on(names: tuple[str, ...], others: list[Entry], expected: tuple[bool, str] | None) -> None:
+    web = entry("web", "ModelDrift", depends_on=names)
+    assert asked(dependencies(web, [web, *others])) == expected
+
+
+def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> Entry:
+    return entry(name, reason, **({"wave": 0} | changes))
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        pytest.param([], None, id="nobody else"),
+        pytest.param([dev("x", image=OLD)], None, id="another image has nothing to do with it"),
+        pytest.param([dev("x", wave=1), dev("y", wave=2)], None, id="its own wave, and a later one"),
+        pytest.param(
+            [dev("x"), dev("y")],
+            (True, "2 of 2 scale sets of lower waves are Ready"),
+            id="two that are Ready",
+        ),
+        pytest.param(
+            [dev("x"), dev("y", "HealthCheckFailed"), dev("z", None)],
+            (
+                False,
+                "2 of 3 scale sets of lower waves are not Ready: y is Failing: HealthCheckFailed, z was not looked at yet",
+            ),
+            id="two of three that are not",
+        ),
+        pytest.param(
+            [dev("x", image=PlatformImage("CANONICAL", "ubuntu-24_04-LTS", "server", NEW.version))],
+            (True, "1 of 1 scale sets of lower waves is Ready"),
+            id="an image in other letters is the same",
+        ),
+    ],
+)
+def test_waves(others: list[Entry], expected: tuple[bool, str] | None) -> None:
+    prod = entry("prod", "ModelDrift", wave=1)
+    assert asked(waves(prod, [prod, *others], NEW)) == expected
+
+
+@pytest.mark.parametrize(
+    ("on", "expected"),
+    [
+        pytest.param(NEW, (True, "1 of 1 scale sets of lower waves is Ready"), id="the very version"),
+        pytest.param(FIX, (True, "1 of 1 scale sets of lower waves is Ready"), id="a later one"),
+        pytest.param(
+            OLD,
+            (False, f"1 of 1 scale sets of lower waves is not Ready: dev is on {OLD.version} still"),
+            id="Ready, but it has not seen the latest yet",
+        ),
+        pytest.param(
+            None,
+            (
+                False,
+                f"1 of 1 scale sets of lower waves is not Ready: dev is not known to be on {NEW.version}",
+            ),
+            id="its model was never looked at",
+        ),
+    ],
+)
+def test_waves_of_latest_go_by_the_version(on: PlatformImage | None, expected: tuple[bool, str]) -> None:
+    seen = None if on is None else model(image=on)
+    prod = entry("prod", "ModelDrift", wave=1, image=LATEST)
+    assert asked(waves(prod, [prod, dev("dev", image=LATEST, model=seen)], NEW)) == expected

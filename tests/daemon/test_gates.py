@@ -1,0 +1,140 @@
+"""What waits on others is asked anew from the board: whether it may go on, and what its line says meanwhile."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.daemon.board import Change, Entry
+from reconciler.daemon.gates import awaited, retold
+from reconciler.rollout.gate import Gate
+from reconciler.rollout.reason import Reason
+from reconciler.spec.amount import Count
+from reconciler.spec.fleet import Fleet
+from tests.build import FIX, FLEET, NOW, spec
+from tests.daemon.entries import entry, outcome, waiting
+
+HELD = Change("91eab1ad9c53", NOW, is_held=True)
+ONE_PLACE: Fleet = replace(FLEET, max_concurrent=Count(1), max_change=Count(1))
+
+
+def waits(reason: Reason, **changes: Any) -> Entry:
+    """One that waits at a gate whose evidence was "as it was then"."""
+    until = changes.pop("until", None)
+    return entry(
+        "web", reason, outcome=waiting(reason, "as it was then", until=until), fleet=ONE_PLACE, **changes
+    )
+
+
+@pytest.mark.parametrize(
+    ("web", "others", "is_open", "evidence"),
+    [
+        pytest.param(
+            waits(Reason.DEPENDENCY_NOT_READY, depends_on=("db",)),
+            [entry("db", "Upgrading")],
+            False,
+            "db is Reconciling: Upgrading",
+            id="its dependency is not ready yet",
+        ),
+        pytest.param(
+            waits(Reason.DEPENDENCY_NOT_READY, depends_on=("db",)),
+            [entry("db")],
+            True,
+            "",
+            id="its dependency is",
+        ),
+        pytest.param(
+            waits(Reason.DEPENDENCY_NOT_READY, depends_on=("db",), wave=1),
+            [entry("db"), entry("dev", "Upgrading")],
+            False,
+            "1 of 2 scale sets of lower waves is not Ready: dev is Reconciling: Upgrading",
+            id="its dependency is, and a lower wave is not",
+        ),
+        pytest.param(
+            waits(Reason.TOO_MUCH_CHANGE, change=HELD),
+            [entry("db", change=HELD)],
+            False,
+            "commit 91eab1ad9c changes the images of 2 of 2 scale sets, and spec.maxChange of the Fleet is 1; split it, "
+            "or raise the cap",
+            id="the commit is held still",
+        ),
+        pytest.param(
+            waits(Reason.TOO_MUCH_CHANGE, change=replace(HELD, is_held=False)),
+            [],
+            True,
+            "",
+            id="it is no longer",
+        ),
+        pytest.param(
+            waits(Reason.AWAITING_TURN),
+            [entry("api", "Soaking", is_under_way=True)],
+            False,
+            "no place is free, and spec.maxConcurrentRollouts of the Fleet is 1: api (Soaking) is under way",
+            id="the place is taken",
+        ),
+        pytest.param(
+            waits(Reason.AWAITING_TURN), [entry("api")], True, "a place is free", id="the place is free"
+        ),
+        pytest.param(
+            waits(Reason.OUTSIDE_WINDOW, until=NOW + timedelta(seconds=1)),
+            [],
+            False,
+            "as it was then",
+            id="a window",
+        ),
+        pytest.param(
+            waits(Reason.OUTSIDE_WINDOW, until=NOW), [], True, "as it was then", id="a window that has opened"
+        ),
+        pytest.param(
+            waits(Reason.OUTSIDE_WINDOW), [], False, "as it was then", id="a window that never opens"
+        ),
+    ],
+)
+def test_the_gate_that_is_waited_for(web: Entry, others: list[Entry], is_open: bool, evidence: str) -> None:
+    found = awaited(web, (*others, web), NOW)
+    assert found is not None
+    assert found.closed == (None if is_open else Reason(web.outcome.reason))  # type: ignore[union-attr]
+    assert found.evidence.startswith(evidence)
+
+
+@pytest.mark.parametrize(
+    "web",
+    [
+        pytest.param(entry("web"), id="as declared"),
+        pytest.param(entry("web", None), id="not looked at yet"),
+        pytest.param(waits(Reason.CHECK_FAILED), id="a check costs a request, and is put by a look"),
+        pytest.param(waits(Reason.AWAITING_APPROVAL), id="an approval is seen in the list"),
+        pytest.param(waits(Reason.AWAITING_TURN, counted=FIX), id="a commit is being taken over"),
+    ],
+)
+def test_no_gate_is_waited_for_that_the_board_knows_of(web: Entry) -> None:
+    assert awaited(web, (web,), NOW) is None
+
+
+def test_a_line_is_told_anew_as_its_gate_stands_now() -> None:
+    before = waiting(Reason.DEPENDENCY_NOT_READY, "db is Failing: PartialRead")
+    now = Gate("dependsOn", "db is Reconciling: Upgrading", Reason.DEPENDENCY_NOT_READY)
+    after = retold(before, now)
+    assert after.line == "DependencyNotReady: db is Reconciling: Upgrading; until then not doing it"
+    assert after.gates == (before.gates[0], now)
+    assert replace(after, message=before.message, gates=before.gates) == before
+    assert retold(after, now) is after
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(outcome(), id="one that waits at no gate"),
+        pytest.param(waiting(Reason.AWAITING_TURN, "no place is free"), id="one that waits at another gate"),
+    ],
+)
+def test_no_other_line_is_told_anew(other: Any) -> None:
+    assert retold(other, Gate("dependsOn", "db is Failing", Reason.DEPENDENCY_NOT_READY)) is other
+
+
+def test_waiting_for_others_by_name_ends_for_the_first_alone() -> None:
+    names = ["a", "b", "c"]
+    all_wait = [replace(waits(Reason.AWAITING_TURN), desired=spec(name, fleet=ONE_PLACE)) for name in names]
+    gates = [awaited(each, all_wait, NOW) for each in all_wait]
+    assert [gate.closed if gate else "none" for gate in gates] == [None, *[Reason.AWAITING_TURN] * 2]

@@ -1,0 +1,209 @@
+"""The cap on concurrent rollouts: who holds a place, who gets one, and when it is given back."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reconciler.daemon.board import Board, Entry
+from reconciler.daemon.turn import holding, turn
+from reconciler.rollout.domains import Domain
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.step import Upgrade
+from reconciler.rollout.survey import Survey, Tally
+from reconciler.spec.amount import Amount, Count, Percent
+from reconciler.spec.fleet import Fleet
+from reconciler.spec.suspension import Suspension
+from tests.build import FLEET, NEW, spec
+from tests.daemon.entries import entry, outcome
+
+WAITS = "AwaitingTurn"
+
+
+def capped(most: Amount) -> Fleet:
+    return replace(FLEET, max_concurrent=most)
+
+
+TWO = Count(2)
+
+
+def one(name: str, reason: str | None = "UpToDate", most: Amount = TWO, **changes: Any) -> Entry:
+    return entry(name, reason, fleet=capped(most), **changes)
+
+
+def moving(name: str, reason: str = "Upgrading") -> Entry:
+    return one(name, reason, is_under_way=True)
+
+
+def ask(name: str, *entries: Entry, **options: bool) -> tuple[bool, str]:
+    found = turn(next(each for each in entries if each.desired.name == name), entries, **options)
+    assert found.closed in {None, Reason.AWAITING_TURN}
+    return found.closed is None, found.evidence
+
+
+NO_PLACE = "no place is free, and spec.maxConcurrentRollouts of the Fleet is 2: "
+A_PLACE = "a place is free, and spec.maxConcurrentRollouts of the Fleet is 2"
+
+
+@pytest.mark.parametrize(
+    ("entries", "is_open", "said"),
+    [
+        pytest.param([one("web")], True, A_PLACE, id="it is the only one"),
+        pytest.param(
+            [moving("a"), one("b"), one("web", "ModelDrift")],
+            True,
+            f"{A_PLACE}: a (Upgrading) is under way",
+            id="one moves",
+        ),
+        pytest.param(
+            [moving("a"), moving("b", "HealthCheckFailed"), one("web", WAITS)],
+            False,
+            f"{NO_PLACE}a (Upgrading), b (HealthCheckFailed) are under way",
+            id="two do, of which one has failed",
+        ),
+        pytest.param(
+            [moving("a"), moving("b"), moving("web")],
+            True,
+            "its rollout is under way",
+            id="it is under way itself",
+        ),
+        pytest.param(
+            [moving("a"), one("b", None), one("web", WAITS)],
+            False,
+            f"{NO_PLACE}a (Upgrading) is under way; b was not looked at yet",
+            id="nobody knows of one whether it is",
+        ),
+        pytest.param(
+            [one("a", None), one("b", None, suspend=Suspension()), one("web")],
+            True,
+            f"{A_PLACE}: a was not looked at yet",
+            id="what is suspended need not be known",
+        ),
+        pytest.param(
+            [one("a", WAITS), one("b", WAITS), one("web", WAITS), one("x", WAITS)],
+            False,
+            f"{NO_PLACE}a, b go first",
+            id="others wait that go first by name",
+        ),
+        pytest.param(
+            [one("a", WAITS), one("b", WAITS, suspend=Suspension()), one("web", WAITS)],
+            True,
+            f"{A_PLACE}: a goes first",
+            id="one that waited and is suspended now goes no more",
+        ),
+        pytest.param(
+            [one("x", WAITS), one("y", WAITS), one("web", WAITS)][::-1],
+            True,
+            A_PLACE,
+            id="those that wait and come after it do not count",
+        ),
+        pytest.param(
+            [one("a", WAITS, is_under_way=True), one("web", WAITS)],
+            True,
+            f"{A_PLACE}: a (AwaitingTurn) is under way",
+            id="one that has just taken its place counts once",
+        ),
+    ],
+)
+def test_a_place_is_free_or_not(entries: list[Entry], is_open: bool, said: str) -> None:
+    assert ask("web", *entries) == (is_open, said)
+
+
+def test_a_share_is_of_all_that_are_declared() -> None:
+    entries = [one(f"s{number}", WAITS, Percent(30)) for number in range(10)]
+    assert [ask(each.desired.name, *entries)[0] for each in entries] == [True] * 3 + [False] * 7
+    assert (
+        "spec.maxConcurrentRollouts of the Fleet is 30% (3 of 10): s0, s1, s2 go first"
+        in ask("s3", *entries)[1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("known", "has_begun", "is_open"),
+    [
+        pytest.param(None, True, True, id="never looked at, and half-way: it goes on"),
+        pytest.param(None, False, False, id="never looked at, and not begun"),
+        pytest.param(False, True, False, id="half-way, and it gave its place back"),
+    ],
+)
+def test_a_process_that_starts_goes_by_what_it_sees(
+    known: bool | None, has_begun: bool, is_open: bool
+) -> None:
+    entries = (moving("a"), moving("b"), one("web", None, is_under_way=known))
+    assert ask("web", *entries, has_begun=has_begun)[0] is is_open
+
+
+HALF = Survey((Tally(Domain("", "", 0, "update domain"), 4, 2, 2, 0),))
+NONE = Survey((Tally(Domain("", "", 0, "update domain"), 4, 0, 0, 0),))
+STEP = Upgrade(("1",), NEW)
+
+
+@pytest.mark.parametrize("before", [None, False, True])
+@pytest.mark.parametrize(
+    ("reason", "changes", "after"),
+    [
+        pytest.param("UpToDate", {}, (False, False, False), id="done"),
+        pytest.param(
+            "InstancesLeftOut", {"survey": HALF}, (False, False, False), id="done, but for those left out"
+        ),
+        pytest.param("Suspended", {}, (False, False, False), id="suspended: it takes part in nothing"),
+        pytest.param("NotFound", {}, (False, False, False), id="gone"),
+        pytest.param(
+            "DependencyNotReady",
+            {"survey": HALF},
+            (False, False, False),
+            id="waiting for another, which may need it",
+        ),
+        pytest.param(
+            "WaitingForInstances", {"survey": HALF}, (True, False, True), id="waiting for its instances"
+        ),
+        pytest.param("HealthCheckFailed", {"survey": NONE}, (True, False, True), id="failed on the way"),
+        pytest.param("RolloutFailed", {}, (True, False, True), id="given up"),
+        pytest.param(
+            "OutsideWindow", {"survey": HALF}, (True, False, True), id="half-way, its window closed"
+        ),
+        pytest.param(
+            "OutsideWindow", {"survey": NONE}, (False, False, True), id="not begun, its window closed"
+        ),
+        pytest.param("AwaitingTurn", {}, (False, False, True), id="told to wait for its turn"),
+        pytest.param("NotManualMode", {}, (False, False, True), id="refused"),
+        pytest.param("AzureBusy", {}, (None, False, True), id="Azure is at work: that says nothing"),
+        pytest.param("PartialRead", {}, (None, False, True), id="half a list says nothing"),
+        pytest.param("Frozen", {}, (None, False, True), id="a freeze says nothing"),
+        pytest.param("Throttled", {}, (None, False, True), id="a call that failed says nothing"),
+        pytest.param(
+            "Upgrading", {"step": STEP}, (True, False, True), id="the cure of a sick one, without a place"
+        ),
+    ],
+)
+def test_who_holds_a_place_after_a_look(
+    before: bool | None, reason: str, changes: dict[str, Any], after: tuple[bool | None, ...]
+) -> None:
+    expected = dict(zip((None, False, True), after, strict=True))[before]
+    assert holding(before, outcome(reason=reason, **changes), is_claimed=before is True) is expected
+
+
+@pytest.mark.parametrize(
+    ("reason", "changes", "after"),
+    [
+        pytest.param("Upgrading", {"step": STEP}, True, id="a step: it keeps the place"),
+        pytest.param("NoEffect", {}, False, id="no step: it gives the place back"),
+        pytest.param("OutsideWindow", {}, False, id="its window closed at that moment"),
+        pytest.param("Refused", {}, False, id="Azure refused the step"),
+    ],
+)
+def test_a_place_that_a_look_took_is_kept_only_by_what_began(
+    reason: str, changes: dict[str, Any], after: bool
+) -> None:
+    assert holding(False, outcome(reason=reason, **changes), is_claimed=True) is after
+
+
+def test_two_who_ask_at_one_moment_do_not_both_get_the_last_place() -> None:
+    board = Board()
+    desired = [spec(name, fleet=capped(Count(1))) for name in ("a", "b")]
+    board.declare(desired, "a1")
+    for each in desired:
+        board.update(each.target.key, is_under_way=False)
+    found = [board.claim(each.target.key, turn).closed for each in desired]
+    assert found == [None, Reason.AWAITING_TURN]
+    assert [each.is_under_way for each in board.entries()] == [True, False]

@@ -1,0 +1,70 @@
+"""docs/rollouts.md is true: what it shows is read without a mistake, and its tables say what the schema says."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.spec.amount import amount
+from reconciler.spec.declared import declare
+from reconciler.spec.files import File
+from reconciler.spec.shape import fields
+
+PAGE = (Path(__file__).parents[2] / "docs" / "rollouts.md").read_text()
+BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in PAGE.splitlines()
+    if line.startswith("|")
+]
+DEFAULTS = {row[0].strip("`"): row[1].strip("`") for row in ROWS if len(row) == 3 and row[0].startswith("`")}
+
+
+def told(kind: str, *at: str) -> dict[str, str]:
+    """The fields right below `at` and their defaults, as the page would write them."""
+    below = {field[-1]: part for field, part in fields(kind).items() if field[:-1] == at}
+    return {str(name): written(part) for name, part in below.items()}
+
+
+def written(part: dict[str, Any]) -> str:
+    default = part.get("default", "none")
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def test_its_examples_together_are_specs_without_a_mistake() -> None:
+    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == PAGE.count("```yaml")
+    declared = declare([File(f"{number}.yaml", block.encode()) for number, block in enumerate(BLOCKS)])
+    assert [str(problem) for problem in declared.problems] == []
+    assert {each.name for each in declared.scale_sets} == {"shop", "database"}
+
+
+def test_its_first_example_says_every_field_of_a_rollout() -> None:
+    assert [
+        name
+        for name in told("RolloutPolicy", "spec")
+        if f"  {name}: " not in BLOCKS[0] and f"  {name}:\n" not in BLOCKS[0]
+    ] == []
+
+
+def test_its_tables_have_every_field_with_its_default() -> None:
+    health = {f"health.{name}": default for name, default in told("ScaleSet", "spec", "health").items()}
+    waits = {name: told("ScaleSet", "spec")[name] for name in ("dependsOn", "wave")}
+    rollout, fleet = told("ScaleSet", "spec", "rollout"), told("Fleet", "spec")
+    assert rollout["windows"] == fleet["windows"]
+    assert {**rollout, **health, **waits, **fleet} == DEFAULTS
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if "%` of " in row[0]], ids=lambda row: row[0])
+def test_its_amounts_are_reckoned_right(row: list[str]) -> None:
+    (totals,) = (each[1:] for each in ROWS if each[0] == "of so many instances")
+    share = amount(row[0].split("`")[1])
+    reckoned = share.within if "upgraded" in row[0] else share.of
+    assert [int(cell) for cell in row[1:]] == [reckoned(int(total)) for total in totals]
+
+
+def test_what_it_says_of_a_twentieth() -> None:
+    share = amount("5%")
+    assert [share.within(upgraded) for upgraded in (19, 20, 80)] == [0, 1, 4]
+    assert [amount("20%").within(upgraded) for upgraded in range(1, 6)] == [0, 0, 0, 0, 1]

@@ -195,6 +195,21 @@ OLDER, NEWER = OLD.version, NEW.version
             id="somebody who changed the model of a settled set is put right",
         ),
         pytest.param(
+            Ticks().patch().upgrade("0").tick(Reason.MODEL_DRIFT, 1).tick(Reason.SOAKING, 1),
+            [f"{OLDER} to {NEWER}: under way; 1 instance in 1 batch, the longest 2m"],
+            id="nor does it end the wait for the batch that is away",
+        ),
+        pytest.param(
+            Ticks().tick(Reason.WAITING_FOR_INSTANCES, 10),
+            [],
+            id="at first sight, all on the image: somebody restarts one",
+        ),
+        pytest.param(
+            Ticks().tick(Reason.OUTSIDE_WINDOW, 0),
+            [],
+            id="at first sight, none on the image: it has not begun",
+        ),
+        pytest.param(
             Ticks().tick(Reason.MODEL_DRIFT).tick(Reason.MODEL_DRIFT),
             [],
             id="what is only planned is no rollout",
@@ -235,6 +250,11 @@ MARKED = NOW - timedelta(hours=3)
             Ticks(began=Began.of(MARKED, NEW)).tick(Reason.SOAKING, 4),
             MARKED,
             id="it was under way and waiting",
+        ),
+        pytest.param(
+            Ticks(began=Began.of(MARKED, NEW)).tick("Unreachable").tick(Reason.SOAKING, 4),
+            MARKED,
+            id="it was, and the first look failed",
         ),
     ],
 )

@@ -8,8 +8,9 @@ import pytest
 from reconciler.daemon import report
 from reconciler.daemon.condition import Status, Type
 from reconciler.daemon.outcome import Standing
-from reconciler.simulator import Page, Throttled
-from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, scale_set, spec
+from reconciler.simulator import Page, Throttled, Timeout
+from reconciler.simulator import Status as Refusal
+from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, platform, scale_set, spec
 
 MINUTE = timedelta(minutes=1)
 
@@ -135,6 +136,16 @@ def test_a_merge_that_cannot_be_looked_at_yet_is_not_ready() -> None:
     assert row(world)["observedRevision"] == after["revision"]
 
 
+def test_an_instance_that_falls_sick_after_a_rollout_is_no_part_of_it_and_begins_none() -> None:
+    world = World(fleet(scale_set(capacity=3)), spec(version=NEW)).run()
+    (before,) = row(world)["history"]
+    world.azure.scale_set("web").instance("1").sicken()
+    world.merge(spec(version=NEW, interval="2h"))
+    world.rest(5 * MINUTE)
+    assert stands(world) == "Unknown True False False(WaitingForInstances) False(NoDrift)"
+    assert row(world)["history"] == [before]
+
+
 def test_a_daemon_that_begins_in_the_middle_says_that_it_does_not_know_since_when() -> None:
     world = World(fleet(scale_set(capacity=10)), spec(version=NEW))
     world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 2)
@@ -165,3 +176,57 @@ def test_what_is_out_of_reach_for_long_is_not_known_any_more() -> None:
     assert stands(world) == "False True False True(Serving) False(NoDrift)"
     world.rest(10 * MINUTE)
     assert stands(world) == "False True False Unknown(NotLookedAt) Unknown(NotLookedAt)"
+
+
+def test_a_settled_one_is_known_at_every_sweep_and_one_that_cannot_be_looked_at_is_not() -> None:
+    world = World(fleet(scale_set(capacity=2)), spec(version=NEW)).run()
+    world.rest(30 * MINUTE)
+    assert world.entry().known_at == world.reconciliation.board.last_sweep.at  # type: ignore[union-attr]
+    known = world.entry().known_at
+    world.azure.faults.arm("scaleSets.instances", Page(), times=None)
+    world.azure.scale_set("web").bump_etag()
+    world.rest(10 * MINUTE)
+    assert world.reasons()[-1] == "Unreachable"
+    assert world.entry().known_at == known
+
+
+def test_what_azure_refuses_was_decided_on_and_what_it_does_not_answer_was_not() -> None:
+    world = World(fleet(scale_set(capacity=2)), spec(version=NEW)).run()
+    before = row(world)["revision"]
+    world.azure.faults.arm("scaleSets.patch", Refusal(403, "AuthorizationFailed", "No."), times=None)
+    world.azure.faults.arm("scaleSets.list", Page(), times=None)
+    world.merge(spec(version=FIX))
+    world.rest(3 * MINUTE)
+    assert (row(world)["observedRevision"], row(world)["conditions"][0]["status"]) == (before, "True")
+    world.azure.faults.disarm()
+
+    world.azure.faults.arm("scaleSets.patch", Timeout(), times=None)
+    world.rest(3 * MINUTE)
+    assert (world.reasons()[-1], row(world)["observedRevision"]) == ("Unreachable", before)
+    assert row(world)["conditions"][0]["observedRevision"] == row(world)["revision"]
+    world.azure.faults.disarm()
+
+    world.azure.faults.arm("scaleSets.patch", Refusal(403, "AuthorizationFailed", "No."), times=None)
+    world.rest(3 * MINUTE)
+    assert (world.reasons()[-1], row(world)["observedRevision"]) == ("Refused", row(world)["revision"])
+    assert stands(world).startswith("False False True")
+
+
+def test_a_newer_version_of_latest_is_drift_until_all_are_on_it() -> None:
+    latest = {"platform": {**BASE, "version": "latest"}}
+    images = {"platform": [{**BASE, "versions": [OLD, NEW]}]}
+    declared = fleet(scale_set(capacity=2, image=platform(NEW)), images=images)
+    world = World(declared, spec(image=latest, interval="5m")).run()
+    world.azure.publish(f"Canonical:ubuntu-24_04-lts:server:{FIX}")
+    world.run(lambda: world.reasons()[-1] == "ModelDrift")
+    assert stands(world) == "Unknown True False Unknown(NotLookedAt) True(ModelDrift)"
+    assert row(world)["instances"] is None, "nobody has counted them against the newer version yet"
+    assert passing(world) == [
+        "Unknown True False False(Upgrading) True(InstanceDrift)",
+        "Unknown True False False(InstancesAway) True(InstanceDrift)",
+        "Unknown True False False(WaitingForInstances) True(InstanceDrift)",
+        "Unknown True False False(Upgrading) True(InstanceDrift)",
+        "Unknown True False False(InstancesAway) True(InstanceDrift)",
+        "Unknown True False False(WaitingForInstances) False(NoDrift)",
+        "True False False True(Serving) False(NoDrift)",
+    ]

@@ -75,6 +75,16 @@ def spec(name: str = "web", version: str = NEW, **changes: Any) -> dict[str, Any
     }
 
 
+def of_all(**said: Any) -> dict[str, Any]:
+    """The document that holds for all scale sets together."""
+    return {
+        "apiVersion": "reconciler/v1alpha1",
+        "kind": "Fleet",
+        "metadata": {"name": "fleet"},
+        "spec": said,
+    }
+
+
 class Merged:
     """A source of specs that a story merges documents into."""
 

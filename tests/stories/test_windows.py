@@ -1,0 +1,188 @@
+"""Windows and freezes over time: what begins inside of them, what does not, and what is cured all the same."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, of_all, scale_set, spec
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+WRITES = {"scaleSets.patch", "scaleSets.manualUpgrade"}
+
+
+def window(schedule: str, duration: str = "30m", kind: str = "allow", zone: str = "UTC") -> dict[str, str]:
+    return {"kind": kind, "schedule": schedule, "duration": duration, "timeZone": zone}
+
+
+def windowed(*windows: dict[str, str], version: str = NEW, **rollout: Any) -> dict[str, Any]:
+    return spec(version=version, rollout={"windows": list(windows), **rollout})
+
+
+def writes(world: World) -> list[datetime]:
+    """When anything was written."""
+    return [each.at for each in world.azure.record.requests if each.operation in WRITES]
+
+
+def upgrades(world: World) -> list[list[str]]:
+    asked = [each for each in world.azure.record.requests if each.operation == "scaleSets.manualUpgrade"]
+    return [list(each.body["instanceIds"]) for each in asked]
+
+
+def model(world: World) -> str:
+    return world.azure.scale_set("web").image.rpartition(":")[2]
+
+
+def at(world: World, moment: datetime) -> World:
+    """A daemon that starts at that moment."""
+    world.clock.advance(moment - world.clock.now())
+    world.restart()
+    return world
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed every minute"])
+def test_nothing_is_written_outside_of_the_window_and_the_rollout_takes_several(*, killed: bool) -> None:
+    world = World(fleet(scale_set()), windowed(window("10,40 * * * *", "4m")))
+    for _ in range(90):
+        world.rest(MINUTE)
+        if killed:
+            world.restart()
+    world.rest(MINUTE)
+    assert world.lines()["web"] == f"UpToDate: all 20 instances run {NEW}"
+    assert all(each.minute % 30 in range(10, 14) for each in writes(world))
+    assert len({each.minute // 30 + 2 * each.hour for each in writes(world)}) > 1
+    assert world.azure.record.most_domains_away("web") == 1
+
+
+def test_a_window_that_closes_in_the_middle_of_a_batch_lets_that_be_finished() -> None:
+    world = World(fleet(scale_set()), windowed(window("30 9 * * *", "2m")))
+    world.run(lambda: bool(upgrades(world)))
+    world.rest(10 * MINUTE)
+    assert [len(batch) for batch in upgrades(world)] == [4]
+    assert not world.azure.record.away("web", world.clock.now()), "the batch is back"
+    assert world.lines()["web"] == (
+        "OutsideWindow: no window is open, open again at 2026-01-06 09:30 UTC; until then not upgrading the next batch"
+    )
+    at(world, datetime(2026, 1, 6, 9, 20, tzinfo=UTC)).run(lambda: len(upgrades(world)) > 1)
+    assert world.clock.now() - datetime(2026, 1, 6, 9, 30, tzinfo=UTC) < MINUTE
+
+
+def test_it_goes_on_when_the_window_opens_and_not_a_sweep_later() -> None:
+    world = World(fleet(scale_set(capacity=5)), windowed(window("7 9 * * *")))
+    world.run(lambda: bool(writes(world)))
+    assert writes(world)[0] - datetime(2026, 1, 5, 9, 7, tzinfo=UTC) < MINUTE
+
+
+def test_deny_wins_over_allow_whoever_says_it() -> None:
+    quiet = of_all(windows=[window("0 9 * * *", "3h", "deny", "Europe/Berlin")])
+    world = World(fleet(scale_set(capacity=5)), quiet, windowed(window("0 8 * * *", "24h")))
+    world.rest(90 * MINUTE)
+    assert writes(world) == []
+    assert world.lines()["web"].startswith(
+        "OutsideWindow: the window deny 0 9 * * * Europe/Berlin is in force, open again at 2026-01-05 11:00 UTC; "
+    )
+    world.run()
+    assert min(writes(world)) >= datetime(2026, 1, 5, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("night", "opens", "closes"),
+    [
+        pytest.param(
+            datetime(2026, 3, 28, 23, tzinfo=UTC),
+            datetime(2026, 3, 29, 1, 0, tzinfo=UTC),
+            datetime(2026, 3, 29, 1, 45, tzinfo=UTC),
+            id="02:30 is skipped: it opens at 03:00 on the new time",
+        ),
+        pytest.param(
+            datetime(2026, 10, 24, 23, tzinfo=UTC),
+            datetime(2026, 10, 25, 0, 30, tzinfo=UTC),
+            datetime(2026, 10, 25, 1, 15, tzinfo=UTC),
+            id="02:30 comes twice: it opens the first time alone",
+        ),
+    ],
+)
+def test_the_nights_on_which_clocks_are_changed(night: datetime, opens: datetime, closes: datetime) -> None:
+    world = World(
+        fleet(scale_set(capacity=5)), windowed(window("30 2 * * *", "45m", zone="Europe/Berlin"), soak="12m")
+    )
+    at(world, night).rest(4 * HOUR)
+    assert opens <= min(writes(world)) < opens + MINUTE
+    assert max(writes(world)) < closes
+    assert len(upgrades(world)) < 5, "the window was too short for all of it"
+
+
+SICK_CANARY = {"canary": {"instances": 1}, "windows": [window("0 9 * * *", "10m")]}
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed every minute"])
+def test_outside_of_the_window_a_fix_goes_to_the_sick_canary_at_once_and_to_no_other(*, killed: bool) -> None:
+    world = World(fleet(scale_set(capacity=10)), spec(version=BAD, rollout=SICK_CANARY))
+    world.rest(20 * MINUTE)
+    assert world.reasons()[-1] == "HealthCheckFailed"
+    world.merge(spec(version=FIX, rollout=SICK_CANARY))
+    merged = world.clock.now()
+    for _ in range(30):
+        world.rest(MINUTE)
+        if killed:
+            world.restart()
+    world.rest(MINUTE)
+    assert upgrades(world) == [["0"], ["0"]], "the sick one was cured, and no other touched"
+    assert model(world) == FIX
+    (_, _, patched, cured) = writes(world)
+    assert patched - merged <= 2 * MINUTE
+    assert cured - merged <= 5 * MINUTE
+    assert world.lines()["web"].startswith(
+        "OutsideWindow: no window is open, open again at 2026-01-06 09:00 UTC"
+    )
+    assert not world.azure.record.away("web", world.clock.now())
+    at(world, datetime(2026, 1, 6, 8, 59, tzinfo=UTC)).rest(12 * MINUTE)
+    assert len(upgrades(world)) > 2
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed"])
+def test_a_freeze_stops_even_a_cure(*, killed: bool) -> None:
+    world = World(fleet(scale_set(capacity=10)), spec(version=BAD))
+    world.run(lambda: world.reasons()[-1:] == ["HealthCheckFailed"])
+    until = "2026-01-05T12:00:00Z"
+    world.merge(spec(version=FIX), of_all(freeze={"reason": "audit", "by": "ada", "until": until}))
+    if killed:
+        world.restart()
+    before = writes(world)
+    world.rest(2 * HOUR)
+    assert world.lines()["web"] == "Frozen: the fleet is frozen by ada: audit; until 2026-01-05 12:00 UTC"
+    assert world.entry().outcome.standing == "Suspended"  # type: ignore[union-attr]
+    world.rest(HOUR)
+    assert world.lines()["web"] == (
+        "FreezeExpired: the fleet is frozen by ada: audit; that was until 2026-01-05 12:00 UTC, and nothing is changed "
+        "until somebody removes spec.freeze of the Fleet or extends it"
+    )
+    assert world.entry().outcome.standing == "Stalled"  # type: ignore[union-attr]
+    assert writes(world) == before
+    world.merge(of_all(freeze=False))
+    world.rest(2 * MINUTE).run()
+    assert world.lines()["web"] == f"UpToDate: all 10 instances run {FIX}"
+
+
+def test_a_freeze_stops_a_rollback_half_way() -> None:
+    world = World(fleet(scale_set(capacity=10)), spec(version=BAD, rollout={"onFailure": "rollback"}))
+    world.run(lambda: model(world) == OLD)
+    world.merge(of_all(freeze=True))
+    before = writes(world)
+    world.rest(2 * HOUR)
+    assert writes(world) == before
+    assert world.lines()["web"].startswith("Frozen: ")
+    world.merge(of_all(freeze=False))
+    world.rest(HOUR)
+    assert world.reasons()[-1] == "RolloutFailed"
+    assert {image.rpartition(":")[2] for image in world.azure.record.images("web").values()} == {OLD}
+
+
+def test_a_batch_that_was_taken_before_a_freeze_comes_back_and_none_follows() -> None:
+    world = World(fleet(scale_set()), spec())
+    world.run(lambda: len(upgrades(world)) == 1)
+    world.merge(of_all(freeze=True))
+    world.rest(HOUR)
+    assert len(upgrades(world)) == 1
+    assert not world.azure.record.away("web", world.clock.now())

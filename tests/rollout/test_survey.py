@@ -10,15 +10,18 @@ GROUPING = grouping(By.AUTO, (), fleet())
 
 
 def test_a_survey_counts_each_domain_in_rollout_order() -> None:
-    instances = fleet(instance(0), instance(5, health="unhealthy"), outdated(1, power="deallocated"))
+    instances = fleet(
+        *(instance(0), instance(5, health="unhealthy"), outdated(1, power="deallocated")),
+        *(instance(2), instance(7)),
+    )
     counts = survey(members(spec(), model(), observed(), instances), GROUPING)
     assert counts.tallies[:3] == (
         Tally(Domain("", "", 0, "update domain"), total=2, up_to_date=2, back=1, away=1),
         Tally(Domain("", "", 1, "update domain"), total=2, up_to_date=0, back=0, away=1),
-        Tally(Domain("", "", 2, "update domain"), total=2, up_to_date=0, back=0, away=0),
+        Tally(Domain("", "", 2, "update domain"), total=2, up_to_date=2, back=2, away=0),
     )
-    assert (counts.total, counts.up_to_date, counts.back, counts.away) == (10, 2, 1, 2)
-    assert counts.done == "2 of 10 up to date"
+    assert (counts.total, counts.up_to_date, counts.back, counts.away) == (10, 4, 3, 2)
+    assert counts.done == "4 of 10 up to date"
 
 
 def test_domains_come_in_rollout_order_whatever_the_order_of_the_instances() -> None:

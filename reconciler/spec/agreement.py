@@ -13,7 +13,7 @@ from reconciler.spec.document import Document
 from reconciler.spec.duration import duration, written
 from reconciler.spec.field import Field, dotted
 from reconciler.spec.problem import Problem
-from reconciler.spec.window import Kind, Window, never_opens
+from reconciler.spec.window import Kind, Window, never_opens, shadowed
 from reconciler.spec.wording import quoted
 
 Said = tuple[Field, str]
@@ -89,32 +89,20 @@ def _unfitting(order: Sequence[str], by: str) -> Iterator[Said]:
             yield ("order", index), f"is {quoted(entry)}, and by: {by} knows no {foreign}s: name another"
 
 
-def _closed(own: Sequence[Window], fleet: Sequence[Window]) -> Iterator[Said]:
+def _closed(own: tuple[Window, ...], fleet: Sequence[Window]) -> Iterator[Said]:
     """Windows beside which nothing would ever be rolled out."""
-    allowing = [(index, each) for index, each in enumerate(own) if each.kind is Kind.ALLOW]
-    denying = [(index, each) for index, each in enumerate(own) if each.kind is Kind.DENY]
-    said = [
-        (("windows", index), why) for index, each in allowing if (why := _always_closed(each, denying, fleet))
-    ]
-    yield from said
-    if not said and never_opens((*own, *fleet)):
+    by_own = shadowed(own)
+    by_all = shadowed((*own, *(each for each in fleet if each.kind is Kind.DENY)))
+    for index in sorted(by_all):
+        if index not in by_own:
+            yield ("windows", index), "is closed by the windows of the Fleet whenever it opens: move it"
+        elif (alone := by_own[index]) is None:
+            yield ("windows", index), "comes less than once in four years: name another day"
+        else:
+            by, mend = (f"windows[{min(alone)}]", "the two") if alone else ("the windows that deny", "them")
+            yield ("windows", index), f"is closed by {by} whenever it opens: move or shorten one of {mend}"
+    if not by_all and never_opens((*own, *fleet)):
         yield ("windows",), "deny all of the time, so that nothing would ever be rolled out: shorten them"
-
-
-def _always_closed(
-    allowing: Window, denying: Sequence[tuple[int, Window]], fleet: Sequence[Window]
-) -> str | None:
-    if never_opens((allowing,)):
-        return "comes less than once in four years: name another day"
-    for index, each in denying:
-        if never_opens((allowing, each)):
-            return f"is closed by windows[{index}] whenever it opens: move or shorten one of the two"
-    of_fleet = [each for each in fleet if each.kind is Kind.DENY]
-    if never_opens((allowing, *(each for _, each in denying))):
-        return "is closed by the windows that deny whenever it opens: move or shorten one of them"
-    if never_opens((allowing, *(each for _, each in denying), *of_fleet)):
-        return "is closed by the windows of the Fleet whenever it opens: move it"
-    return None
 
 
 def _overrun(rollout: Mapping[str, Any]) -> Iterator[Said]:

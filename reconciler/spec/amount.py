@@ -38,10 +38,6 @@ class Count:
         """
         return str(self.instances)
 
-    def said_within(self, total: int) -> str:
-        """For messages, where it is something to be borne."""
-        return self.said(total)
-
     def __str__(self) -> str:
         return str(self.instances)
 
@@ -86,14 +82,6 @@ class Percent:
         ('20% (1 of 3)', '20% (2 of 10)')
         """
         return f"{self} ({self.of(total)} of {total})"
-
-    def said_within(self, total: int) -> str:
-        """For messages, where it is something to be borne.
-
-        >>> Percent(20).said_within(3), Percent(20).said_within(10)
-        ('20% (0 of 3)', '20% (2 of 10)')
-        """
-        return f"{self} ({self.within(total)} of {total})"
 
     def __str__(self) -> str:
         return f"{self.percent}%"

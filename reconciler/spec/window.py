@@ -5,7 +5,7 @@ one of kind `deny` is open nothing is allowed, whatever else is. All pure: the m
 """
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -15,6 +15,8 @@ from reconciler.spec.schedule import MINUTE, minutes
 # Days that are looked at for the next change, one stretch after the other: most windows come every week, and
 # what does not change within a year is said not to change.
 _YEAR = (8, 56, 302)
+# What never opens in these never does: they have every day of the calendar, on several days of the week.
+_YEARS = tuple(datetime(year, 1, 1, tzinfo=UTC) for year in range(2024, 2028))
 
 
 class Kind(StrEnum):
@@ -64,8 +66,31 @@ def opening(windows: Sequence[Window], at: datetime) -> Opening:
 @functools.lru_cache(maxsize=1000)
 def never_opens(windows: tuple[Window, ...]) -> bool:
     """Whether these windows leave no room at all, in four years with every day of the calendar."""
-    years = (datetime(year, 1, 1, tzinfo=UTC) for year in range(2024, 2028))
-    return not any(_allowed(windows, since, count) for year in years for since, count in _stretches(year))
+    return not any(_allowed(windows, since, count) for year in _YEARS for since, count in _stretches(year))
+
+
+@functools.lru_cache(maxsize=1000)
+def shadowed(windows: tuple[Window, ...]) -> Mapping[int, frozenset[int] | None]:
+    """The windows of kind allow that are denied whenever they open, in these four years, by their index.
+
+    For each the windows of kind deny that come to that alone; None where it does not open at all.
+    """
+    denying = [index for index, each in enumerate(windows) if each.kind is Kind.DENY]
+    left = {index: frozenset(denying) for index, each in enumerate(windows) if each.kind is Kind.ALLOW}
+    opening = set[int]()
+    for since, count in (stretch for year in _YEARS for stretch in _stretches(year)):
+        if not left:
+            break
+        denied = {index: _open(windows[index], since, count) for index in denying}
+        all_denied = functools.reduce(int.__or__, denied.values(), 0)
+        for index in tuple(left):
+            allowed = _open(windows[index], since, count)
+            opening |= {index} if allowed else set()
+            if allowed & ~all_denied:
+                del left[index]
+            else:
+                left[index] = frozenset(each for each in left[index] if not allowed & ~denied[each])
+    return {index: alone if index in opening else None for index, alone in left.items()}
 
 
 def _change(windows: Sequence[Window], now: datetime, *, is_open: bool) -> datetime | None:

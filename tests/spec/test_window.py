@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.spec.schedule import minutes
-from reconciler.spec.window import Kind, Opening, Window, never_opens, opening
+from reconciler.spec.window import Kind, Opening, Window, never_opens, opening, shadowed
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 BERLIN = "Europe/Berlin"  # clocks: 02:00 to 03:00 on 29 March 2026, 03:00 to 02:00 on 25 October 2026
@@ -286,6 +286,31 @@ def test_how_it_stands(windows: list[Window], at: datetime, expected: Opening) -
 )
 def test_whether_they_ever_open(windows: list[Window], *, expected: bool) -> None:
     assert never_opens(tuple(windows)) is expected
+
+
+@pytest.mark.parametrize(
+    ("windows", "expected"),
+    [
+        pytest.param([], {}, id="no window"),
+        pytest.param([EVE, deny("* * * * *", HOUR)], {}, id="none that allows"),
+        pytest.param([SATURDAY, EVE], {}, id="one that is denied at times"),
+        pytest.param([EVE, SATURDAY, deny("0 0 * * 6", DAY)], {1: {2}}, id="one that is denied by another"),
+        pytest.param(
+            [SATURDAY, deny("0 1 * * 6", 3 * HOUR), deny("0 3 * * 6", 3 * HOUR)],
+            {0: set()},
+            id="one that is denied by two together",
+        ),
+        pytest.param(
+            [NIGHT, SATURDAY, deny("0 0 * * 6", DAY), deny("0 2 * * *", 3 * HOUR), deny("0 0 * * 5", 2 * DAY)],
+            {1: {2, 4}},
+            id="one of two, by each of two",
+        ),
+        pytest.param([allow("0 0 * 2 1#5", HOUR), EVE], {0: None}, id="one that hardly ever comes"),
+        pytest.param([allow("0 0 29 2 *", HOUR), deny("0 0 * 2 4", DAY)], {0: {1}}, id="29 February 2024 is a Thursday"),
+    ],
+)  # fmt: skip
+def test_which_are_denied_whenever_they_open(windows: list[Window], expected: dict[int, set[int]]) -> None:
+    assert shadowed(tuple(windows)) == expected
 
 
 # A minute at a time, by what the clocks show, and without a word of cron: slow, and plain to see.

@@ -38,7 +38,7 @@ class Daemon:
         compute = Compute(session)
         specs = Specs(source, azure.clock.now)
         self._settings = Settings()
-        self.reconciliation = Reconciliation(specs, compute, self._settings, now=azure.clock.now)
+        self.reconciliation = Reconciliation(specs, compute, self._settings)
         self._azure = azure
         self._sweep_at = azure.clock.now()
         self._due: dict[str, datetime] = {}

@@ -142,7 +142,9 @@ class _Left:
     at: datetime
 
     def by(self, now: datetime, policy: Policy) -> float:
-        filled = self.requests + policy.refill * ((now - self.at) / timedelta(minutes=1))
+        # No bucket empties because a clock is set back.
+        passed = max(timedelta(), now - self.at)
+        filled = self.requests + policy.refill * (passed / timedelta(minutes=1))
         # Rounded, so that who waits as long as was said finds a whole request.
         return round(min(policy.size, filled), 6)
 

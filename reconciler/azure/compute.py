@@ -67,6 +67,10 @@ class Compute:
         """What was asked of Azure so far."""
         return self._session.tally
 
+    def now(self) -> datetime:
+        """What time it is in Azure."""
+        return self._session.now()
+
     def models(self, scope: Scope) -> Iterator[Model]:
         """Every scale set of `scope`, page by page. A row that makes no sense is left out."""
         path = f"{scope.path}/providers/Microsoft.Compute/virtualMachineScaleSets"

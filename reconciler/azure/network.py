@@ -5,13 +5,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 
 from azure.core.exceptions import AzureError
 from azure.core.pipeline import Pipeline
 from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
 
+from reconciler.azure.clock import told
 from reconciler.azure.failure import Unreachable, failure
 
 _PATH = "/metadata/endpoints?api-version=2022-09-01"
@@ -52,7 +52,7 @@ def answer(endpoint: str) -> Answer:
     if not _is_arm(response):
         said = f"what answers (HTTP {response.status_code}) is not Azure Resource Manager"
         raise Unreachable(f"{said}; correct --arm-endpoint, or try again where it was right before")
-    return Answer(_date(response.headers.get("Date")))
+    return Answer(told(response.headers.get("Date")))
 
 
 def _is_arm(response: HttpResponse) -> bool:
@@ -66,10 +66,3 @@ def _is_arm(response: HttpResponse) -> bool:
 def _unreachable(said: str) -> Unreachable:
     mend = next(mend for sign, mend in _MENDS if sign in said.casefold())
     return Unreachable(f"{said}; {mend}")
-
-
-def _date(text: str | None) -> datetime | None:
-    try:
-        return parsedate_to_datetime(text) if text else None
-    except ValueError:
-        return None

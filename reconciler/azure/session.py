@@ -32,6 +32,7 @@ from azure.mgmt.core.tools import get_arm_endpoints
 from reconciler import __version__
 from reconciler.azure.arm import Garbled, Json
 from reconciler.azure.budget import Budget, Charge, Share, Subject
+from reconciler.azure.clock import Clock, told
 from reconciler.azure.failure import Throttled, Unreachable, failure
 from reconciler.azure.tally import Tally
 
@@ -57,9 +58,12 @@ class Session:
         transport: HttpTransport[Any, Any] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`credential` defaults to DefaultAzureCredential, which AZURE_TOKEN_CREDENTIALS narrows."""
+        """`credential` defaults to DefaultAzureCredential, which AZURE_TOKEN_CREDENTIALS narrows.
+
+        `now` reads our own clock.
+        """
         self.endpoint = endpoint.rstrip("/")
-        self.now = now
+        self.clock = Clock(now)
         self.credential = credential or DefaultAzureCredential()
         self.scopes = _scopes(self.endpoint)
         # The SDK takes "no transport" only as an absent argument.
@@ -71,6 +75,10 @@ class Session:
         self._pages: dict[str, int] = {}
         self._thread = local()  # what the call under way in a thread is about
         self._lock = Lock()
+
+    def now(self) -> datetime:
+        """What time it is, by Azure's clock where ours is wrong."""
+        return self.clock.now()
 
     def locate(self, resource: str, location: str) -> None:
         """Remember in which region a scale set is (its folded id): Azure counts requests by region."""
@@ -139,6 +147,7 @@ class Session:
 
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
         """Take over what an answer in this thread says; `status` is 0 where none came."""
+        self.clock.heed(told(headers.get("Date")))
         if call := getattr(self._thread, "call", None):
             self.tally.count(call.charge.name, status)
             self.budget.note(call.subject, headers, self.now())

@@ -95,7 +95,7 @@ def _network(session: Session) -> tuple[Finding, Finding]:
     reached = Finding("network", Result.OK, session.endpoint, "Azure Resource Manager answers over TLS")
     if answer.date is None:
         return reached, Finding("clock", Result.SKIPPED, "", "the answer does not say what time it is")
-    return reached, clock(session.now() - answer.date)
+    return reached, clock(session.clock.reading() - answer.date)
 
 
 def _subscriptions(entries: Sequence[Entry], fleet: Fleet, trouble: Sequence[str]) -> Iterator[Finding]:

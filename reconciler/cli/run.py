@@ -4,9 +4,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import FrameType
 
 import click
@@ -90,11 +90,11 @@ def run(
         raise click.UsageError("--timeout goes with --until-settled")
     settings = Settings(sweep=sweep, follow_up=follow_up)
     reconciliation = fleet.reconciliation(settings)
-    board = reconciliation.board
+    board, now = reconciliation.board, fleet.session.now
     ends = once or until_settled
     address = listen or (None if ends else _LISTEN)
     try:
-        with _stoppable(), _served(board, settings, address) as url, Screen(board) as screen:
+        with _stoppable(), _served(board, settings, address, now) as url, Screen(board) as screen:
             if url:
                 _log.info("listening at %s", url)
             if once:
@@ -110,12 +110,14 @@ def run(
 
 
 @contextmanager
-def _served(board: Board, settings: Settings, address: tuple[str, int] | None) -> Iterator[str]:
+def _served(
+    board: Board, settings: Settings, address: tuple[str, int] | None, now: Callable[[], datetime]
+) -> Iterator[str]:
     """Show the board over HTTP for as long as this lasts. Gives the URL, "" where there is no address."""
     if address is None:
         yield ""
         return
-    pages = Pages(board, overdue=max(10 * settings.sweep, timedelta(minutes=10)))
+    pages = Pages(board, overdue=max(10 * settings.sweep, timedelta(minutes=10)), now=now)
     try:
         server = Server(pages, *address)
     except OSError as error:

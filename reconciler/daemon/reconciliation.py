@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute, Scope
@@ -62,7 +62,6 @@ class Reconciliation:
         settings: Settings,
         *,
         list_by_resource_group: bool = False,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.board = Board(requests=azure.requests)
@@ -70,9 +69,9 @@ class Reconciliation:
         self._specs = specs
         self._azure = azure
         self._settings = settings
-        self._now = now
+        self._now = azure.now
         self._sleep = sleep
-        self._checks = Checks(now)
+        self._checks = Checks(azure.now)
 
     def sweep(self) -> tuple[str, ...]:
         """Read the specs, list the fleet, and give the keys of the scale sets that are due for a tick.

@@ -101,7 +101,13 @@ class Instance:
     @property
     def stand(self) -> Stand:
         """For the record."""
-        return Stand(self._standing, self.domain, is_behind=not self.is_current, is_protected=self.protected)
+        return Stand(
+            self._standing,
+            self.domain,
+            self.applied.image.name,
+            is_behind=not self.is_current,
+            is_protected=self.protected,
+        )
 
     def send(
         self, verb: Verb, *, cause: str, operation: Operation | None, target: Applied | None = None

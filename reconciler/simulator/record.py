@@ -22,10 +22,11 @@ Standing = Literal["serving", "away", "deallocated", "leaving"]
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """How one instance stood at a moment; `is_behind` where the model would make something else of it."""
+    """How one instance stood at a moment, and on which image; `is_behind` where the model would change it."""
 
     standing: Standing
     domain: Domain
+    image: str
     is_behind: bool
     is_protected: bool
 

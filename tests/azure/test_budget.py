@@ -63,6 +63,17 @@ def test_a_wait_says_how_long_and_why() -> None:
     assert budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW + wait.length) is None
 
 
+def test_a_clock_that_is_set_back_empties_no_bucket() -> None:
+    budget = Budget()
+    budget.note(WEB, told(**{HIGH: 218}), NOW)
+    before = NOW - timedelta(hours=1)
+    assert [budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, before) is None for _ in range(3)] == [
+        True,
+        True,
+        False,
+    ]
+
+
 def test_what_is_on_its_way_is_counted_before_its_answer_is_there() -> None:
     budget = Budget()
     budget.note(WEB, told(**{HIGH: 219}), NOW)

@@ -128,11 +128,11 @@ def test_a_write_is_kept_with_the_scale_set_as_it_found_it(start: Start) -> None
     assert [each.is_behind for each in patch.instances.values()] == [False] * 5
     places = {each.id: each.domain for each in azure.sim.scale_set("web").instances}
     assert upgrade.instances == {
-        "0": Stand("serving", places["0"], is_behind=True, is_protected=False),
-        "1": Stand("deallocated", places["1"], is_behind=True, is_protected=False),
-        "2": Stand("away", places["2"], is_behind=True, is_protected=False),
-        "3": Stand("serving", places["3"], is_behind=True, is_protected=False),
-        "4": Stand("serving", places["4"], is_behind=True, is_protected=True),
+        "0": Stand("serving", places["0"], OLD, is_behind=True, is_protected=False),
+        "1": Stand("deallocated", places["1"], OLD, is_behind=True, is_protected=False),
+        "2": Stand("away", places["2"], OLD, is_behind=True, is_protected=False),
+        "3": Stand("serving", places["3"], OLD, is_behind=True, is_protected=False),
+        "4": Stand("serving", places["4"], OLD, is_behind=True, is_protected=True),
     }
     assert [each.standing for each in last.instances.values()] == [
         "away",

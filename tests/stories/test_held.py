@@ -1,6 +1,7 @@
 """A rollout that something holds in the middle: a window, a word that is missing, a freeze, a list, a clock."""
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -145,44 +146,43 @@ def test_without_its_mark_an_image_that_was_given_up_is_tried_once_more_and_give
     assert world.azure.record.most_domains_away("web") == 1
 
 
-class Hasty(World):
-    """Its clock is a day ahead of Azure's."""
-
-    ahead = timedelta(days=1)
-
-
-class Late(World):
-    """Its clock is a day behind Azure's."""
-
-    ahead = timedelta(days=-1)
-
-
-@pytest.mark.parametrize(
-    ("world_of", "reason"),
-    [
-        pytest.param(Hasty, "UpToDate", id="a day ahead: every batch goes as soon as it is healthy"),
-        pytest.param(Late, "Soaking", id="a day behind: no batch seems to have been back for any time"),
-    ],
-)
-def test_a_clock_that_is_wrong_takes_no_second_domain(world_of: type[World], reason: str) -> None:
-    world = world_of(fleet(scale_set(capacity=10)), spec())
-    world.rest(HOUR)
-    assert world.reasons()[-1] == reason
-    assert world.azure.record.most_domains_away("web") == 1
-    world.ahead = timedelta()
-    world.rest(HOUR)
+@pytest.mark.parametrize("ahead", [timedelta(days=1), 12 * MINUTE, -12 * MINUTE, timedelta(days=-1)], ids=str)
+def test_by_a_clock_that_is_wrong_a_rollout_ends_as_by_any_other(
+    ahead: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(World, "ahead", ahead)
+    slow = fleet(scale_set(capacity=10), timings={"boot": "3m", "health": "2m"})
+    world = World(slow, spec(rollout={"onFailure": "rollback", "soak": "10m"})).run(limit=2 * HOUR)
     assert is_done(world)
+    assert upgrades(world) == 5
+    assert "Soaking" in world.reasons()
+    assert world.azure.record.most_domains_away("web") == 1
 
 
-@pytest.mark.parametrize(
-    ("world_of", "reason"),
-    [
-        pytest.param(Hasty, "HealthCheckFailed", id="a day ahead: it is told at once"),
-        pytest.param(Late, "WaitingForInstances", id="a day behind: it is told a day late"),
-    ],
-)
-def test_a_clock_that_is_wrong_lets_no_bad_image_through(world_of: type[World], reason: str) -> None:
-    world = world_of(fleet(scale_set(capacity=10)), spec(version=BAD))
-    world.rest(30 * MINUTE)
+@pytest.mark.parametrize("ahead", [timedelta(days=1), timedelta(days=-1)], ids=str)
+def test_a_clock_that_is_wrong_lets_no_bad_image_through(
+    ahead: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(World, "ahead", ahead)
+    world = World(fleet(scale_set(capacity=10)), spec(version=BAD))
+    world.run(lambda: world.reasons()[-1:] == ["HealthCheckFailed"], limit=20 * MINUTE)
+    told, asked = world.outcomes[-1].at, world.azure.record.absences("web")[0].since
+    assert 10 * MINUTE < told - asked < 14 * MINUTE
+    world.rest(HOUR)
     assert upgrades(world) == 1
-    assert world.reasons()[-1] == reason
+
+
+@pytest.mark.parametrize("jump", [HOUR, -HOUR], ids=["ahead", "back"])
+def test_a_clock_that_jumps_by_an_hour_in_the_middle_neither_cuts_a_wait_short_nor_makes_it_longer(
+    jump: timedelta,
+) -> None:
+    declared = spec(rollout={"soak": "30m", "onFailure": "rollback"})
+    world = World(fleet(scale_set(capacity=10)), declared)
+    world.run(lambda: upgrades(world) == 2)
+    world.ahead = jump
+    world.run(lambda: upgrades(world) == 3)
+    world.ahead = timedelta()
+    world.run(limit=3 * HOUR)
+    assert is_done(world)
+    at = [each.at for each in world.azure.record.requests if each.operation == "scaleSets.manualUpgrade"]
+    assert all(30 * MINUTE < after - before < 36 * MINUTE for before, after in pairwise(at))

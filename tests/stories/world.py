@@ -132,7 +132,6 @@ class World:
             specs,
             compute,
             Settings(),
-            now=self._now,
             sleep=lambda seconds: self.clock.advance(timedelta(seconds=seconds)),
         )
         self._sweep_at = self.clock.now()

@@ -1,0 +1,46 @@
+"""What time it is: by Azure's clock where ours is wrong, since all that it is held against is Azure's time.
+
+A clock that is minutes ahead, or set forward in the middle, would otherwise have instances that are just
+coming back called late, and a good image given up for them.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+# An answer says its time in whole seconds, and was some time on its way.
+_ALIKE = timedelta(seconds=5)
+
+
+class Clock:
+    """Safe to share between threads."""
+
+    def __init__(self, reading: Callable[[], datetime]) -> None:
+        """`reading` is our own clock."""
+        self.reading = reading
+        self._behind = timedelta()
+
+    def now(self) -> datetime:
+        """By Azure's clock, as its last answer told it."""
+        return self.reading() + self._behind
+
+    def heed(self, date: datetime | None) -> None:
+        """Take over what time it is in Azure at this moment."""
+        if date is not None:
+            behind = date - self.reading()
+            self._behind = behind if abs(behind) > _ALIKE else timedelta()
+
+
+def told(date: str | None) -> datetime | None:
+    """The time in the "Date" of an answer, None where it says none.
+
+    >>> print(told("Mon, 05 Jan 2026 09:00:00 GMT"))
+    2026-01-05 09:00:00+00:00
+    >>> [told(text) for text in (None, "", "yesterday", "Mon, 05 Jan 2026 09:00:00 -0000")]
+    [None, None, None, None]
+    """
+    try:
+        found = parsedate_to_datetime(date) if date else None
+    except ValueError:
+        return None
+    return found if found and found.tzinfo else None

@@ -1,0 +1,222 @@
+"""The two caps of a fleet, on change and on concurrent rollouts; and rounds, in which no order must matter."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from reconciler.simulator import Status
+from tests.stories.fleets import MINUTE, is_there, most_at_once, on, reason, sets, writes
+from tests.stories.test_crash import Mortal, lived
+from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, of_all, platform, scale_set, spec
+
+
+def changing(count: int, total: int = 10, version: str = NEW) -> list[dict[str, Any]]:
+    return [spec(f"s{number}", version if number < count else OLD) for number in range(total)]
+
+
+TEN = [f"s{number}" for number in range(10)]
+
+
+def test_a_commit_that_changes_too_much_changes_nothing_through_restarts_until_it_is_split() -> None:
+    world = World(sets(*TEN, capacity=2), of_all(maxChange="30%"), *changing(0)).run()
+    world.merge(*changing(4))
+    for _ in range(4):
+        world.rest(5 * MINUTE)
+        world.restart()
+    world.rest(MINUTE)
+    assert [name for name in TEN if writes(world, name)] == []
+    assert [reason(world, name) for name in TEN] == ["TooMuchChange"] * 4 + ["UpToDate"] * 6
+    assert world.lines()["s0"] == (
+        "TooMuchChange: commit 0000000000 changes the images of 4 of 10 scale sets, and spec.maxChange of the Fleet is "
+        f"30% (3 of 10); split it, or raise the cap; until then not setting the image of the model to {NEW}"
+    )
+    world.merge(*changing(2))
+    world.rest(2 * MINUTE).run()
+    assert [on(world, name) for name in TEN] == [{NEW}] * 2 + [{OLD}] * 8
+    world.merge(*changing(4))
+    world.rest(2 * MINUTE).run()
+    assert [on(world, name) for name in TEN] == [{NEW}] * 4 + [{OLD}] * 6
+
+
+def test_a_cap_that_is_raised_lets_a_held_commit_go() -> None:
+    world = World(sets(*TEN, capacity=2), of_all(maxChange=3), *changing(4))
+    world.rest(5 * MINUTE)
+    assert Counter(reason(world, name) for name in TEN) == {"TooMuchChange": 4, "UpToDate": 6}
+    world.merge(of_all(maxChange=4))
+    world.rest(2 * MINUTE).run()
+    assert [on(world, name) for name in TEN] == [{NEW}] * 4 + [{OLD}] * 6
+
+
+@pytest.mark.parametrize("minutes", range(1, 14, 3))
+def test_a_restart_in_the_middle_of_what_was_let_go_holds_nothing(minutes: int) -> None:
+    world = World(sets(*TEN, capacity=2), of_all(maxChange=3, maxConcurrentRollouts=1), *changing(0)).run()
+    world.merge(*changing(3))
+    world.rest(minutes * MINUTE)
+    world.restart()
+    world.run()
+    assert [on(world, name) for name in TEN] == [{NEW}] * 3 + [{OLD}] * 7
+    assert not any(each.reason == "TooMuchChange" for each in world.outcomes)
+
+
+def test_what_a_commit_held_costs_nothing_while_it_is() -> None:
+    world = World(sets(*TEN, capacity=2), of_all(maxChange=3), *changing(10))
+    world.rest(5 * MINUTE)
+    before = len(world.requests())
+    world.rest(30 * MINUTE)
+    assert set(world.requests()[before:]) == {"scaleSets.list"}
+
+
+# The cap on concurrent rollouts.
+
+
+@pytest.mark.parametrize(
+    "every", [None, 1, 5], ids=lambda each: f"killed every {each} minutes" if each else ""
+)
+def test_never_more_than_three_of_ten_are_under_way_and_all_finish(every: int | None) -> None:
+    world = World(sets(*TEN), of_all(maxConcurrentRollouts=3), *changing(10))
+    minutes = 0
+    while not all(on(world, name) == {NEW} for name in TEN):
+        world.rest(MINUTE)
+        minutes += 1
+        assert minutes < 240, world.lines()
+        if every and minutes % every == 0:
+            world.restart()
+    assert most_at_once(world, TEN) == 3
+    assert all(world.azure.record.most_domains_away(name) == 1 for name in TEN)
+
+
+@pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize("write", range(9))
+def test_a_daemon_that_dies_at_a_write_is_followed_by_one_that_keeps_to_the_cap(
+    write: int, monkeypatch: pytest.MonkeyPatch, *, is_before: bool
+) -> None:
+    names = ["a", "b", "c"]
+    for name, value in {"written": 0, "write": write, "before": is_before}.items():
+        monkeypatch.setattr(Mortal, name, value)
+    documents = [of_all(maxConcurrentRollouts=1, maxChange=3), *map(spec, names)]
+    world = World(sets(*names, capacity=2), *documents, compute=Mortal)
+    lived(world, 40 * MINUTE)
+    assert Mortal.written > write, "it never came to that write"
+    assert [on(world, name) for name in names] == [{NEW}] * 3
+    assert most_at_once(world, names) == 1
+
+
+def test_one_that_has_failed_holds_its_place_through_restarts_and_the_others_wait() -> None:
+    world = World(sets(*TEN), of_all(maxConcurrentRollouts=2), *changing(10, version=BAD))
+    for _ in range(4):
+        world.rest(10 * MINUTE)
+        world.restart()
+    world.rest(2 * MINUTE)
+    assert [name for name in TEN if writes(world, name)] == ["s0", "s1"]
+    assert world.lines()["s2"] == (
+        "AwaitingTurn: no place is free, and spec.maxConcurrentRollouts of the Fleet is 2: s0 (HealthCheckFailed), s1 "
+        f"(HealthCheckFailed) are under way; until then not setting the image of the model to {BAD}"
+    )
+    world.merge(*changing(10, version=FIX))
+    world.run()
+    assert all(on(world, name) == {FIX} for name in TEN)
+    assert most_at_once(world, TEN) == 2
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed"])
+@pytest.mark.parametrize("on_failure", ["repin", "rollback"])
+def test_one_that_gave_its_image_up_holds_its_place(on_failure: str, *, killed: bool) -> None:
+    rollout = {"onFailure": on_failure}
+    documents = [spec(name, version=BAD, rollout=rollout) for name in ("a", "b")]
+    world = World(sets("a", "b"), of_all(maxConcurrentRollouts=1), *documents)
+    world.run(lambda: reason(world, "a") == "RolloutFailed")
+    if killed:
+        world.restart()
+    world.rest(30 * MINUTE)
+    assert writes(world, "b") == []
+    assert "a (RolloutFailed) is under way" in world.lines()["b"]
+
+
+def test_a_place_is_taken_anew_one_sweep_after_it_is_free() -> None:
+    world = World(sets("a", "b"), of_all(maxConcurrentRollouts=1), spec("a"), spec("b"))
+    world.run(lambda: bool(writes(world, "b")))
+    done = max(absence.until for absence in world.azure.record.absences("a") if absence.until)
+    assert world.clock.now() - done < 2 * MINUTE
+
+
+def test_a_place_that_azure_refused_to_be_used_is_given_back() -> None:
+    world = World(sets("a", "b"), of_all(maxConcurrentRollouts=1), spec("a"), spec("b"))
+    world.azure.faults.arm(
+        "scaleSets.patch",
+        Status(403, "AuthorizationFailed", "No."),
+        times=None,
+        when=lambda request: request.path.endswith("/a"),
+    )
+    world.run(lambda: on(world, "b") == {NEW})
+    assert "Refused" in world.reasons("a")
+
+
+def test_one_that_waits_for_another_lends_it_its_place() -> None:
+    world = World(sets("api", "db"), of_all(maxConcurrentRollouts=1), spec("api"), spec("db", version=OLD))
+    world.run(lambda: writes(world, "api").count("scaleSets.manualUpgrade") == 2)
+    world.merge(spec("api", dependsOn=["db"]), spec("db", version=NEW))
+    world.run()
+    assert (on(world, "api"), on(world, "db")) == ({NEW}, {NEW})
+    assert most_at_once(world, ["api", "db"]) == 1
+
+
+def test_one_that_is_suspended_half_way_leaves_its_place_to_the_next() -> None:
+    world = World(sets("a", "b"), of_all(maxConcurrentRollouts=1), spec("a", version=BAD), spec("b"))
+    world.run(is_there(world, "HealthCheckFailed", "a"))
+    world.merge(spec("a", version=BAD, suspend=True))
+    world.run(lambda: on(world, "b") == {NEW})
+
+
+# Rounds.
+
+
+def planned(world: World) -> Mapping[str, str]:
+    world.restart()
+    board = world.reconciliation.once(act=False)
+    return {each.desired.name: each.outcome.reason for each in board.entries() if each.outcome}
+
+
+def test_a_plan_looks_at_those_first_that_others_wait_for() -> None:
+    world = World(
+        fleet(
+            scale_set("a", capacity=2),
+            scale_set("m", capacity=2, image=platform(NEW)),
+            scale_set("z", capacity=2, image=platform(NEW)),
+        ),
+        spec("a", dependsOn=["m"]),
+        spec("m", dependsOn=["z"]),
+        spec("z"),
+    )
+    assert planned(world) == {"a": "ModelDrift", "m": "UpToDate", "z": "UpToDate"}
+
+
+def test_a_plan_gives_places_by_name_whatever_the_order_of_its_looks() -> None:
+    world = World(sets(*TEN), of_all(maxConcurrentRollouts=3), *changing(10))
+    for _ in range(3):
+        found = planned(world)
+        assert [name for name in TEN if found[name] == "ModelDrift"] == ["s0", "s1", "s2"]
+        assert [name for name in TEN if found[name] == "AwaitingTurn"] == TEN[3:]
+    assert "s0 (ModelDrift), s1 (ModelDrift), s2 (ModelDrift) are under way" in world.lines()["s9"]
+
+
+def test_a_round_takes_no_more_places_than_there_are_though_its_ticks_run_at_once() -> None:
+    world = World(sets(*TEN), of_all(maxConcurrentRollouts=3), *changing(10))
+    world.reconciliation.once(act=True)
+    assert [name for name in TEN if writes(world, name)] == ["s0", "s1", "s2"]
+    world.restart()
+    world.reconciliation.once(act=True)
+    assert len([name for name in TEN if writes(world, name)]) == 3
+
+
+def test_a_round_goes_on_with_what_another_began() -> None:
+    world = World(sets(*TEN), of_all(maxConcurrentRollouts=3), *changing(10))
+    rounds = 0
+    while not all(on(world, name) == {NEW} for name in TEN):
+        world.restart()
+        world.reconciliation.once(act=True)
+        world.clock.advance(MINUTE)
+        rounds += 1
+        assert rounds < 240, world.lines()
+    assert most_at_once(world, TEN) == 3

@@ -7,7 +7,6 @@ topology in the property tests.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 
 from reconciler.rollout.observed import Instance
 from reconciler.spec.scale_set import By
@@ -94,10 +93,22 @@ def grouping(by: By, order: Sequence[str], instances: Sequence[Instance]) -> Gro
     }
     for choice in groupings if by is By.AUTO else (by,):
         if reported[choice]:
-            unranked = groupings[choice]
-            place = cache(lambda domain: ranked(domain, order))  # of a thousand instances, few domains
-            return lambda instance: place(unranked(instance))
+            return _remembering(groupings[choice], order)
     raise DomainsUnknown(f"spec.rollout.by is {by}, but Azure reports none here; use by: auto or by: batch")
+
+
+def _remembering(unranked: Grouping, order: Sequence[str]) -> Grouping:
+    """Of a thousand instances few are in different places, and a decision asks for each several times."""
+    known: dict[tuple[object, ...], Domain] = {}
+
+    def domain(instance: Instance) -> Domain:
+        place = (instance.zone, instance.placement_group, instance.update_domain, instance.fault_domain)
+        found = known.get(place)
+        if found is None:
+            found = known[place] = ranked(unranked(instance), order)
+        return found
+
+    return domain
 
 
 def _whole(_: Instance) -> Domain:

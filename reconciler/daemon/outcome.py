@@ -136,14 +136,17 @@ def decided(
         step=decision.step,
         survey=decision.survey,
         gates=decision.gates,
-        again=_again(decision, at, follow_up, desired.interval),
+        again=rest_until(decision, at, follow_up, desired.interval),
     )
 
 
-def _again(decision: Decision, at: datetime, follow_up: timedelta, interval: timedelta) -> timedelta | None:
-    """When to look next: what must not go wrong meanwhile is looked at meanwhile.
+def rest_until(
+    decision: Decision, at: datetime, follow_up: timedelta, interval: timedelta
+) -> timedelta | None:
+    """How soon to look again, None for the next sweep.
 
-    Where nothing has been upgraded yet there is nothing to watch.
+    What must not go wrong meanwhile is looked at meanwhile. Where nothing has been upgraded yet there is
+    nothing to watch.
     """
     if decision.until is None and STANDINGS[decision.reason] is not Standing.WAITING:
         return follow_up if decision.soon else None

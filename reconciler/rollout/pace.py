@@ -26,15 +26,15 @@ _NEWBORN = timedelta(minutes=5)
 def soaking(rollout: Rollout, members: Sequence[Member], at: datetime, counts: Survey) -> Decision | None:
     """The wait until the last batch has been back for long enough, or None."""
     canary = rollout.canary
-    is_canary = canary is not None and _is_all(canary, members)
-    length = max(rollout.soak, canary.soak) if canary and is_canary else rollout.soak
+    is_young = canary is not None and is_canary(canary, members)
+    length = max(rollout.soak, canary.soak) if canary and is_young else rollout.soak
     since = _last_back(members)
     if since is None or since + length <= at:
         return None
     young = _younger(members, at - length)
     return Decision(
         Reason.SOAKING,
-        f"{'canary ' if is_canary else ''}{young}: back since {since:%H:%M:%S}; the next batch goes at "
+        f"{'canary ' if is_young else ''}{young}: back since {since:%H:%M:%S}; the next batch goes at "
         f"{since + length:%H:%M:%S} (soak {written(length)}); {counts.done}",
         until=since + length,
         survey=counts,
@@ -118,7 +118,7 @@ def first(canary: Canary | None, members: Sequence[Member]) -> Going | Decision:
     return Going(movable, missing if missing > 0 else len(movable), missing <= 0)
 
 
-def _is_all(canary: Canary, members: Sequence[Member]) -> bool:
+def is_canary(canary: Canary, members: Sequence[Member]) -> bool:
     """Whether what is up to date is the canary and no more."""
     upgraded = [each for each in members if not each.is_outdated]
     if isinstance(canary.instances, tuple):

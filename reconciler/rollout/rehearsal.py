@@ -1,0 +1,179 @@
+"""A daemon at work on an imagined world: `decide` itself, at the moments at which a real one would look.
+
+Nothing of the decision is known here. What only a person or the world outside can lift is taken for lifted
+at once, and told.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from reconciler.rollout.bill import Bill, price_of_image, price_of_instances
+from reconciler.rollout.decide import decide
+from reconciler.rollout.decision import Decision, Look
+from reconciler.rollout.imagined import Imagined
+from reconciler.rollout.observed import Availability, Observed, Operation, RollingUpgrade, Verdict
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.step import Tried, Upgrade
+from reconciler.rollout.streak import following
+from reconciler.spec.image import Image
+from reconciler.spec.scale_set import ScaleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """When a daemon looks: at every `sweep`, and `again` so long after a decision, None where the next sweep
+    will do."""
+
+    sweep: timedelta
+    again: Callable[[Decision, datetime], timedelta | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A look and what was decided; `requests` is what it costs together with its step.
+
+    `world` is as it was found. `lifted` are the decisions that were set aside before this one.
+    `is_repeated`: nothing has happened since the look before, so that this one was not really taken.
+    """
+
+    at: datetime
+    world: Imagined
+    decision: Decision
+    requests: int
+    lifted: tuple[Decision, ...] = ()
+    is_repeated: bool = False
+
+    @property
+    def away(self) -> frozenset[str]:
+        """The instances that are away once its step is taken."""
+        step = self.decision.step
+        return self.world.away | (set(step.instance_ids) if isinstance(step, Upgrade) else set())
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing more comes of it, whenever one looks."""
+        decision = self.decision
+        return not (decision.step or decision.soon or decision.until or self.world.coming)
+
+
+class Rehearsal:
+    """One daemon at one imagined scale set. `image` is the exact one that is desired."""
+
+    def __init__(
+        self, desired: ScaleSet, image: Image, observed: Observed, world: Imagined, rhythm: Rhythm
+    ) -> None:
+        self._desired = desired
+        self._image = image
+        self._observed = observed
+        self._world = world
+        self._rhythm = rhythm
+        self._bill = Bill(
+            observed.at,
+            rhythm.sweep,
+            price_of_instances(world.model, len(world.instances)),
+            price_of_image(desired.image, observed.availability),
+        )
+        # What a daemon knows before it looks. Gates cost Azure nothing, and whether a rolling upgrade of its
+        # own runs is asked before every step and at no other time: said beforehand, a step takes one decision
+        # and not three.
+        self._known = Observed(
+            observed.at,
+            rolling_upgrade=RollingUpgrade(),
+            gates=observed.gates or (),
+            tried=observed.tried,
+            streak=observed.streak,
+        )
+
+    def ticks(self) -> Iterator[Tick]:
+        """One after the other, to the last."""
+        while True:
+            row_at = self._bill.row(self._known.at)
+            row = self._world.at(row_at) if row_at else None
+            self._world = self._world.at(self._known.at)
+            tick, looks = self._tick(row)
+            yield tick
+            if tick.is_last:
+                return
+            is_behind = row is not None and row.coming != self._world.coming
+            same_until = self._known.at if is_behind else self._same_until(tick.decision)
+            self._go_on(tick.decision)
+            while (at := self._known.at) < same_until:
+                yield replace(tick, at=at, requests=self._bill.cost(looks, at), lifted=(), is_repeated=True)
+                self._go_on(tick.decision)
+
+    def _tick(self, row: Imagined | None) -> tuple[Tick, tuple[Look, ...]]:
+        """A tick, and what it asked for; `row` is the world as the last sweep has just listed it."""
+        at, lifted = self._known.at, list[Decision]()
+        decision, looks = self._decided(row)
+        while self._lift(decision):
+            lifted.append(decision)
+            decision, looks = self._decided(None)
+        if decision.step:
+            looks = (*looks, Look.ROLLING_UPGRADE)
+        requests = self._bill.cost(looks, at) + (1 if decision.step else 0)
+        return Tick(at, self._world, decision, requests, tuple(lifted)), looks
+
+    def _decided(self, row: Imagined | None) -> tuple[Decision, tuple[Look, ...]]:
+        seen, looks = self._known, list[Look]()
+        while isinstance(verdict := decide(self._desired, seen), Look):
+            seen = self._looked(verdict, seen, row)
+            looks.append(verdict)
+        return verdict, tuple(looks)
+
+    def _looked(self, at: Look, seen: Observed, row: Imagined | None) -> Observed:
+        """The fact that is asked for: as it was found at the last real look, else as one would wish."""
+        match at:
+            case Look.MODEL:
+                listed = row.model if row and seen.model is None else self._world.model
+                return replace(seen, model=listed, model_at=seen.at)
+            case Look.INSTANCES:
+                return replace(seen, instances=self._world.instances)
+            case Look.IMAGE:
+                wished = Availability(self._image, Verdict.AVAILABLE)
+                return replace(seen, availability=self._observed.availability or wished)
+            case Look.OPERATION:
+                return replace(seen, operation=self._observed.operation or Operation("Succeeded"))
+            case Look.ROLLING_UPGRADE | Look.GATES:
+                raise AssertionError(f"{at} is known beforehand")
+
+    def _lift(self, decision: Decision) -> bool:
+        """Take for lifted what closes a gate and has no time; whether there was such a thing."""
+        closed = next((each for each in decision.gates if each.closed), None)
+        if closed is None or closed.until:
+            return False
+        if closed.closed is Reason.AWAITING_APPROVAL and not self._world.model.marks.is_approved(self._image):
+            self._world = self._world.approved(self._image)
+            return True
+        gates = self._known.gates or ()
+        self._known = replace(self._known, gates=tuple(each for each in gates if each != closed))
+        return closed in gates
+
+    def _same_until(self, decision: Decision) -> datetime:
+        """Until when a look would see and say the same: nothing happens, and nothing can be overdue."""
+        at, coming = self._known.at, self._world.coming
+        if decision.step:
+            return at
+        if not coming:
+            return decision.until or at
+        patience = min(self._desired.health.timeout, self._desired.rollout.progress_deadline)
+        if self._world.tempo.whole > patience:
+            return at
+        return min(coming[0].at, decision.until or coming[0].at)
+
+    def _go_on(self, decision: Decision) -> None:
+        """Take the step, and be at the next look."""
+        known = self._known
+        if decision.step:
+            self._world = self._world.after(decision.step, known.at)
+        rest = self._rhythm.again(decision, known.at)
+        at = self._bill.swept(known.at) + self._rhythm.sweep if rest is None else known.at + rest
+        back = decision.survey.back if decision.survey else None
+        self._known = replace(
+            known,
+            at=at,
+            # A gate that named a time is open by then.
+            gates=tuple(each for each in known.gates or () if not each.until or each.until > at),
+            tried=Tried(decision.step, known.at) if decision.step else known.tried,
+            streak=following(known.streak, decision.reason, back, known.at),
+        )

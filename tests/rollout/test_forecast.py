@@ -1,0 +1,362 @@
+"""Forecasts: what the decision comes to, run forward on a world in which all goes well.
+
+That this is what then happens is shown by tests/stories/test_forecast.py.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.daemon.outcome import rest_until
+from reconciler.rollout.forecast import Forecast, Hold, forecast
+from reconciler.rollout.gate import Gate
+from reconciler.rollout.marks import Marks
+from reconciler.rollout.observed import ABSENT, Availability, HealthSource, Observed, Verdict
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.rehearsal import Rhythm
+from reconciler.rollout.step import Tried, Upgrade
+from reconciler.rollout.streak import Streak
+from reconciler.rollout.tempo import ASSUMED, Tempo
+from reconciler.spec.amount import Count, Percent
+from reconciler.spec.image import PlatformImage
+from reconciler.spec.scale_set import Approval, By, Canary, Converge, Health, OnFailure, ScaleSet
+from reconciler.spec.suspension import Suspension
+from reconciler.spec.window import Kind, Window
+from tests.build import FLEET, NEW, NOW, OLD, fleet, instance, model, observed, outdated, spec
+
+MINUTE = timedelta(minutes=1)
+BEHIND = model(image=OLD)
+LATEST = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "latest")
+AT_ELEVEN = Window(Kind.ALLOW, "0 11 * * *", 4 * timedelta(hours=1), "UTC")
+NEVER = Window(Kind.DENY, "0 0 * * *", timedelta(hours=24), "UTC")
+
+
+def foreseen(desired: ScaleSet, seen: Observed, tempo: Tempo = ASSUMED) -> Forecast | None:
+    """By a daemon as it is set up by default."""
+    return forecast(
+        desired,
+        seen,
+        tempo,
+        Rhythm(MINUTE, lambda decision, at: rest_until(decision, at, MINUTE / 4, desired.interval)),
+    )
+
+
+def expected(desired: ScaleSet, seen: Observed, tempo: Tempo = ASSUMED) -> Forecast:
+    found = foreseen(desired, seen, tempo)
+    assert found is not None
+    return found
+
+
+def told(found: Forecast) -> list[str]:
+    """Each batch as a few words: "0: 0 5" is update domain 0 with the instances 0 and 5."""
+    return [
+        f"{batch.domain.removeprefix('update domain ')}: {' '.join(batch.instance_ids)}"
+        f"{' canary' if batch.is_canary else ''}"
+        for batch in found.batches
+    ]
+
+
+EVEN = ["0: 0 5", "1: 1 6", "2: 2 7", "3: 3 8", "4: 4 9"]
+
+
+@pytest.mark.parametrize(
+    ("desired", "seen", "batches", "outcome"),
+    [
+        pytest.param(spec(), observed(model=BEHIND), EVEN, (1, 2, "UpToDate"), id="one domain after the other"),
+        pytest.param(spec(), observed(), EVEN, (0, 2, "UpToDate"), id="with a model that is set already"),
+        pytest.param(
+            spec(canary=Canary(Count(1), 5 * MINUTE)),
+            observed(),
+            ["0: 0 canary", "0: 5", *EVEN[1:]],
+            (0, 2, "UpToDate"), id="a canary goes first, and is called so",
+        ),
+        pytest.param(
+            spec(canary=Canary(("3", "9"), 5 * MINUTE)),
+            observed(),
+            ["3: 3 canary", "4: 9 canary", "0: 0 5", "1: 1 6", "2: 2 7", "3: 8", "4: 4"],
+            (0, 2, "UpToDate"), id="two canaries of different domains",
+        ),
+        pytest.param(
+            spec(max_batch=Percent(30), by=By.BATCH),
+            observed(),
+            ["the scale set: 0 1 2", "the scale set: 3 4 5", "the scale set: 6 7 8", "the scale set: 9"],
+            (0, 3, "UpToDate"), id="without domains",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(instance(0), instance(5), instance(1))),
+            ["1: 6", *EVEN[2:]],
+            (0, 2, "UpToDate"), id="the rest of one that is half done",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(outdated(3, health="unhealthy"), outdated(8, power="stopped"))),
+            ["3: 3 8", *EVEN[:3], EVEN[4]],
+            (0, 2, "UpToDate"), id="what is sick goes first, and comes back well",
+        ),
+        pytest.param(
+            spec(max_batch=Count(1)),
+            observed(instances=fleet(outdated(3, health="unhealthy"), of=4), model=model(capacity=4)),
+            ["3: 3", "0: 0", "1: 1", "2: 2"],
+            (0, 1, "UpToDate"), id="a sick one that is taken down is lost once",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(outdated(3, protected=True), outdated(4, power="deallocated"))),
+            [*EVEN[:3], "3: 8", "4: 9"],
+            (0, 2, "InstancesLeftOut"), id="what is left out, and is not counted as lost",
+        ),
+        pytest.param(
+            spec(max_unhealthy=Percent(100)),
+            observed(instances=fleet(outdated(3, protected=True, health="unhealthy"))),
+            [*EVEN[:3], "3: 8", "4: 4 9"],
+            (0, 3, "InstancesLeftOut"), id="one that is sick and stays so is counted",
+        ),
+        pytest.param(
+            spec(converge=Converge.MODEL),
+            observed(model=BEHIND, instances=fleet(instance(0), instance(5))),
+            EVEN,
+            (1, 2, "UpToDate"), id="what is on the image already lacks the model that is set",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(outdated(3, protected=True, provisioning="updating"))),
+            [*EVEN[:3], "3: 8", "4: 4 9"],
+            (0, 2, "InstancesLeftOut"), id="a protected one that somebody is at work on stays as it is",
+        ),
+        pytest.param(
+            spec(image=LATEST),
+            observed(model=BEHIND),
+            EVEN, (1, 2, "UpToDate"), id="latest is the newest there is",
+        ),
+        pytest.param(
+            spec(), observed(model=model(image=OLD, capacity=0), instances=()), [], (1, 0, "UpToDate"),
+            id="a scale set without instances is set and no more",
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.ROLLBACK, canary=Canary(Count(1), MINUTE)),
+            observed(
+                model=model(image=OLD, marks=Marks(last_good=OLD, failed=NEW)),
+                instances=fleet(*map(instance, (0, 1, 5))),
+            ),
+            ["1: 1", "0: 5 0"], (0, 2, "RolloutFailed"), id="a rollback, last one first and without a canary",
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.ROLLBACK, canary=Canary(Count(1), MINUTE)),
+            observed(
+                model=model(image=OLD, marks=Marks(last_good=OLD, failed=NEW)), instances=fleet(instance(0))
+            ),
+            ["0: 0"], (0, 1, "RolloutFailed"), id="that of the canary is none",
+        ),
+    ],
+)  # fmt: skip
+def test_what_comes_of_it(
+    desired: ScaleSet, seen: Observed, batches: list[str], outcome: tuple[int, int, str]
+) -> None:
+    """`outcome` is how often the model is set, the worst loss, and the reason at the end."""
+    found = expected(desired, seen)
+    assert told(found) == batches
+    assert (found.patches, found.worst_loss, found.end_reason) == outcome
+    assert found.writes == found.patches + len(batches)
+
+
+@pytest.mark.parametrize(
+    ("desired", "seen"),
+    [
+        pytest.param(spec(), observed(instances=fleet(rest="upgraded")), id="what is as declared"),
+        pytest.param(spec(suspend=Suspension("", "", None)), observed(), id="what is suspended"),
+        pytest.param(
+            spec(fleet=replace(FLEET, freeze=Suspension("", "", None))), observed(), id="a frozen fleet"
+        ),
+        pytest.param(spec(), observed(model=ABSENT), id="what is not there"),
+        pytest.param(spec(), observed(model=model(mode="Rolling")), id="what is refused"),
+        pytest.param(spec(), observed(instances=None), id="instances that were not listed"),
+        pytest.param(spec(), observed(model=model(capacity=11)), id="a list that is not whole"),
+        pytest.param(
+            spec(),
+            observed(model=BEHIND, availability=Availability(NEW, Verdict.NOT_FOUND)),
+            id="an image that is not there",
+        ),
+        pytest.param(
+            spec(image=LATEST),
+            observed(model=BEHIND, availability=Availability(LATEST, Verdict.NO_LATEST)),
+            id="a latest that is nothing",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(instance(0, health="unhealthy", since=NOW - 20 * MINUTE))),
+            id="an image that has failed",
+        ),
+        pytest.param(spec(windows=(NEVER,)), observed(), id="windows that never open"),
+        pytest.param(
+            spec(),
+            observed(tried=Tried(Upgrade(("0", "5"), NEW), NOW - MINUTE)),
+            id="an upgrade that was asked for and does not show",
+        ),
+    ],
+)
+def test_of_some_there_is_no_forecast(desired: ScaleSet, seen: Observed) -> None:
+    assert foreseen(desired, seen) is None
+
+
+TURN = Gate("fleet", "2 of 2 roll", Reason.AWAITING_TURN)
+LATER = replace(TURN, until=NOW + 20 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("desired", "seen", "begins", "is_dated", "holds"),
+    [
+        pytest.param(spec(), {}, 0, True, [], id="nothing is waited for"),
+        pytest.param(
+            spec(windows=(AT_ELEVEN,)), {}, 120, True, [(Reason.OUTSIDE_WINDOW, 0, 120)], id="a window that opens"
+        ),
+        pytest.param(
+            spec(approval=Approval.START), {}, None, False, [(Reason.AWAITING_APPROVAL, 0, None)],
+            id="an approval, taken for given at once",
+        ),
+        pytest.param(
+            spec(approval=Approval.START), {"model": model(image=OLD, marks=Marks(approved=NEW))}, 0, True, [],
+            id="one that was given",
+        ),
+        pytest.param(
+            spec(approval=Approval.START), {"model": model(image=OLD, marks=Marks(approved=OLD))}, None, False,
+            [(Reason.AWAITING_APPROVAL, 0, None)], id="one that was given to another image",
+        ),
+        pytest.param(
+            spec(approval=Approval.START, on_failure=OnFailure.REPIN), {}, None, False,
+            [(Reason.AWAITING_APPROVAL, 0, None)], id="one that the marks of the patch do not take away again",
+        ),
+        pytest.param(
+            spec(approval=Approval.START, image=LATEST), {}, None, False, [(Reason.AWAITING_APPROVAL, 0, None)],
+            id="one of the exact version that latest means",
+        ),
+        pytest.param(
+            spec(approval=Approval.CANARY), {}, 0, False, [(Reason.AWAITING_APPROVAL, 3.25, None)],
+            id="an approval half-way leaves the beginning dated",
+        ),
+        pytest.param(
+            spec(), {"gates": (TURN,)}, None, False, [(Reason.AWAITING_TURN, 0, None)],
+            id="a gate outside that says no time is taken for opened",
+        ),
+        pytest.param(
+            spec(), {"gates": (LATER,)}, 20, True, [(Reason.AWAITING_TURN, 0, 20)],
+            id="one that says a time is open by then",
+        ),
+        pytest.param(
+            spec(approval=Approval.START, windows=(AT_ELEVEN,)), {"gates": (TURN,)}, None, False,
+            [
+                (Reason.OUTSIDE_WINDOW, 0, 120),
+                (Reason.AWAITING_APPROVAL, 120, None),
+                (Reason.AWAITING_TURN, 120, None),
+            ],
+            id="one after the other",
+        ),
+        pytest.param(
+            spec(bake_time=30 * MINUTE), {}, 0, True, [(Reason.BAKING, 15.25, 44.75)], id="the end of a bake"
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_waited_for(
+    desired: ScaleSet,
+    seen: dict[str, Any],
+    begins: float | None,
+    is_dated: bool,
+    holds: list[tuple[Reason, float, float | None]],
+) -> None:
+    """Moments in minutes from now."""
+    found = expected(desired, observed(**{"model": BEHIND} | seen))
+    assert told(found) == EVEN
+    assert found.begins == (None if begins is None else NOW + begins * MINUTE)
+    assert (found.ends is not None) is is_dated
+    assert found.holds == tuple(
+        Hold(reason, NOW + at * MINUTE, None if until is None else NOW + until * MINUTE)
+        for reason, at, until in holds
+    )
+
+
+def test_a_window_that_closes_is_waited_for_again() -> None:
+    short = Window(Kind.ALLOW, "0 * * * *", 8 * MINUTE, "UTC")
+    found = expected(spec(windows=(short,)), observed())
+    assert [batch.at - NOW for batch in found.batches] == [
+        0 * MINUTE, 3 * MINUTE, 6 * MINUTE, 60 * MINUTE, 63 * MINUTE
+    ]  # fmt: skip
+    assert found.holds == (Hold(Reason.OUTSIDE_WINDOW, NOW + 9 * MINUTE, NOW + 60 * MINUTE),)
+    assert found.lasts == 66 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "end", "patches", "batches"),
+    [
+        pytest.param(OnFailure.HOLD, "UpToDate", 1, 5, id="is held, and goes on once it is back"),
+        pytest.param(OnFailure.REPIN, "RolloutFailed", 2, 1, id="is given up, where the spec says so"),
+    ],
+)
+def test_a_batch_that_takes_longer_than_its_patience(
+    on_failure: OnFailure, end: str, patches: int, batches: int
+) -> None:
+    slow = Tempo(2 * MINUTE, 15 * MINUTE)
+    desired = spec(on_failure=on_failure, health=Health(10 * MINUTE, passes=1))
+    found = expected(desired, observed(model=BEHIND), slow)
+    assert (found.end_reason, found.patches, len(found.batches)) == (end, patches, batches)
+
+
+@pytest.mark.parametrize(
+    ("away", "at"),
+    [
+        pytest.param(
+            {"provisioning": "updating", "image": OLD, "since": NOW - MINUTE}, 2, id="under upgrade"
+        ),
+        pytest.param({"provisioning": "creating", "since": NOW}, 3, id="being made"),
+        pytest.param({"provisioning": "updating", "since": None}, 3, id="of which no time is known"),
+        pytest.param({"health": "initializing", "since": NOW}, 0.5, id="just up"),
+        pytest.param({"health": "unhealthy", "since": NOW - 5 * MINUTE}, 0.25, id="late, so any moment"),
+    ],
+)
+def test_what_is_under_way_comes_back_first(away: dict[str, Any], at: float) -> None:
+    seen = observed(instances=fleet(instance(0, **away), instance(5)))
+    found = expected(spec(), seen)
+    assert told(found) == EVEN[1:]
+    assert found.begins == NOW + at * MINUTE
+
+
+def test_azure_is_waited_for_where_it_is_at_work_on_the_scale_set() -> None:
+    found = expected(spec(), observed(model=model(image=OLD, provisioning="updating")))
+    assert found.begins == NOW + 2.5 * MINUTE
+    assert told(found) == EVEN
+
+
+@pytest.mark.parametrize(("seen", "begins"), [(0, 30), (1, 15), (2, 0)])
+def test_looks_that_found_it_healthy_before_count(seen: int, begins: int) -> None:
+    desired = spec(health=Health(10 * MINUTE, passes=3))
+    found = expected(desired, observed(instances=fleet(instance(0), instance(5)), streak=Streak(passes=seen)))
+    assert found.begins == NOW + timedelta(seconds=begins)
+
+
+@pytest.mark.parametrize(
+    ("source", "minutes"),
+    [
+        pytest.param(HealthSource.EXTENSION, 3, id="of health that is told"),
+        pytest.param(HealthSource.PROBE, 3.5, id="of a probe, which is given a minute"),
+        pytest.param(HealthSource.NONE, 3, id="of none"),
+    ],
+)
+def test_how_long_a_batch_takes(source: HealthSource, minutes: float) -> None:
+    health = "healthy" if source is HealthSource.EXTENSION else ""
+    found = expected(
+        spec(),
+        observed(
+            model=model(health_source=source),
+            instances=fleet(*(outdated(each, health=health) for each in range(10))),
+        ),
+    )
+    assert found.batches[1].at - found.batches[0].at == minutes * MINUTE
+    assert found.lasts == 5 * minutes * MINUTE
+
+
+def test_a_scale_set_of_many_batches_is_not_followed_for_ever() -> None:
+    many = tuple(outdated(number) for number in range(1000))
+    found = expected(spec(max_batch=Count(1)), observed(instances=many, model=model(capacity=1000)))
+    assert 50 < len(found.batches) < 1000
+    assert (found.ends, found.end_reason) == (None, None)

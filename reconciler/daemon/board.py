@@ -14,11 +14,13 @@ from reconciler.daemon.condition import UNSEEN, Condition
 from reconciler.daemon.history import History
 from reconciler.daemon.outcome import Outcome, Standing
 from reconciler.daemon.revision import Revision
+from reconciler.rollout.forecast import Forecast
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Model
 from reconciler.rollout.step import Tried
 from reconciler.rollout.streak import Streak
 from reconciler.rollout.survey import Survey
+from reconciler.rollout.tempo import Lap
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
 
@@ -45,6 +47,7 @@ class Entry:
     the last decision found it under way; a call that fails says nothing about that.
     `concluded` is what the last decision, or the last refusal by Azure, was about. `known_at` is when it was
     last known how it stands: when a tick came to a decision, or a sweep saw that no tick was called for.
+    `forecast` is as of the last step or wait, `laps` what the last few batches took.
 
     `counted` is the declared image that was last weighed against the cap on change, and `change` what came
     of it: None where it changes nothing. `exact` is what that image meant when the gates were last asked.
@@ -64,6 +67,8 @@ class Entry:
     tried: Tried | None = None
     streak: Streak = field(default_factory=Streak)
     is_rolling: bool = False
+    forecast: Forecast | None = None
+    laps: tuple[Lap, ...] = ()
     concluded: Revision | None = None
     known_at: datetime | None = None
     counted: Image | None = None
@@ -134,8 +139,12 @@ class Board:
                     self._entries[key] = Entry(desired, commit)
                     continue
                 # What was counted against another image says nothing about this one.
-                survey = known.survey if known.desired.image == desired.image else None
-                self._entries[key] = replace(known, desired=desired, commit=commit, survey=survey)
+                survey, forecast = known.survey, known.forecast
+                if known.desired.image != desired.image:
+                    survey = forecast = None
+                self._entries[key] = replace(
+                    known, desired=desired, commit=commit, survey=survey, forecast=forecast
+                )
             return tuple(sorted(entry.desired.name for entry in gone))
 
     def update(self, key: str, **changes: object) -> None:

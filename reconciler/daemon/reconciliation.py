@@ -21,6 +21,7 @@ from reconciler.daemon.board import Board, Entry, Sweep
 from reconciler.daemon.change import counted as weighed
 from reconciler.daemon.conditions import conditions
 from reconciler.daemon.outcome import Outcome, Standing, bug, decided, failed, rest_after
+from reconciler.daemon.prospect import foreseen
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
 from reconciler.daemon.telling import told
@@ -32,6 +33,7 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Tried
 from reconciler.rollout.streak import Streak, following
 from reconciler.rollout.survey import Survey
+from reconciler.rollout.tempo import lapped
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.precedence import levels
 from reconciler.spec.scale_set import ScaleSet
@@ -160,7 +162,8 @@ class Reconciliation:
             return None
         name, tried, may_have_begun = entry.desired.name, entry.tried, True
         if entry.decided is not None and moved(entry.decided, entry.desired):
-            entry = replace(entry, streak=Streak())
+            entry = replace(entry, streak=Streak(), forecast=None)
+            self.board.update(key, forecast=None)
         try:
             outcome, tried, may_have_begun = self._tick(entry, act, share)
         except Exception as error:
@@ -195,7 +198,7 @@ class Reconciliation:
         try:
             if entry.is_rolling or _is_new(entry):
                 share = Share.ROLLOUT
-            decision = self._decide(entry, share)
+            decision, observed = self._decide(entry, share)
             if act and decision.step:
                 self._insist_on(desired)
                 operation = self._azure.take(desired.target, decision.step)
@@ -205,7 +208,9 @@ class Reconciliation:
             again = rest_after(failure, self._settings)
             outcome = failed(desired.name, commit, self._now(), failure, again=again, doing=doing)
             return outcome, tried, decision is not None and isinstance(failure, Unreachable)
-        return decided(desired, commit, self._now(), decision, self._settings.follow_up), tried, False
+        outcome = decided(desired, commit, self._now(), decision, self._settings.follow_up)
+        self._foresee(entry, outcome, observed)
+        return outcome, tried, False
 
     def _insist_on(self, desired: ScaleSet) -> None:
         """Raises Conflict where a sweep has meanwhile taken over a spec that says something else, or none."""
@@ -213,12 +218,24 @@ class Reconciliation:
         if latest is None or moved(desired, latest.desired):
             raise Conflict("the spec has changed since the look; deciding anew")
 
-    def _decide(self, entry: Entry, share: Share) -> Decision:
-        """Look and decide, fetching each fact only when the decision asks for it."""
+    def _decide(self, entry: Entry, share: Share) -> tuple[Decision, Observed]:
+        """Look and decide, fetching each fact only when the decision asks for it; and what was seen."""
         observed = Observed(self._now(), tried=entry.tried, streak=entry.streak)
         while isinstance(verdict := decide(entry.desired, observed), Look):
             observed = self._looked(verdict, entry, observed, share)
-        return verdict
+        return verdict, observed
+
+    def _foresee(self, entry: Entry, outcome: Outcome, observed: Observed) -> None:
+        """Put on the board what is to come. What goes wrong with that is no reason to lose a tick."""
+        key = entry.desired.target.key
+        try:
+            entry = replace(entry, laps=lapped(entry.laps, observed))
+            expected = foreseen(entry, outcome, observed, self._settings)
+        except Exception:
+            _log.exception("a bug in the reconciler, please report it: no forecast of %s", entry.desired.name)
+            expected = None
+        is_about = _is_about(entry, self.board.get(key))
+        self.board.update(key, laps=entry.laps, forecast=expected if is_about else None)
 
     def _looked(self, at: Look, entry: Entry, observed: Observed, share: Share) -> Observed:
         """What was observed and, beside it, the fact that was asked for."""

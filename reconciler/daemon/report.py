@@ -7,9 +7,11 @@ from reconciler.daemon.board import Board, Entry, Sweep
 from reconciler.daemon.condition import Condition
 from reconciler.daemon.history import Record
 from reconciler.daemon.revision import Revision
+from reconciler.rollout.forecast import Forecast
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.step import PatchModel, Step, Upgrade
 from reconciler.rollout.survey import Survey
+from reconciler.spec.amount import Amount
 from reconciler.spec.scale_set import ScaleSet
 
 Json = dict[str, Any]
@@ -40,6 +42,7 @@ def entry(shown: Entry) -> Json:
         "step": _step(outcome.step) if outcome else None,
         "nextLook": _moment(again),
         "instances": survey(shown.survey),
+        "forecast": forecast(shown.forecast, shown.desired.rollout.max_batch),
         "suspended": is_suspended(shown.desired),
         "revision": _revision(shown.revision),
         "observedRevision": _revision(shown.observed),
@@ -113,6 +116,39 @@ def _record(record: Record) -> Json:
         "instances": record.instances,
         "longestBatchSeconds": record.longest.total_seconds(),
         "message": record.message,
+    }
+
+
+def forecast(expected: Forecast | None, max_batch: Amount) -> Json | None:
+    """What is to come, in order. "begins" and "ends" are None where a hold without "until" stands before."""
+    if expected is None:
+        return None
+    return {
+        "batches": [
+            {
+                "domain": batch.domain,
+                "instances": len(batch.instance_ids),
+                "instanceIds": list(batch.instance_ids),
+                "at": batch.at.isoformat(),
+                "canary": batch.is_canary,
+            }
+            for batch in expected.batches
+        ],
+        "worstLoss": {"instances": expected.worst_loss, "of": expected.total},
+        "maxBatch": {"declared": str(max_batch), "instances": max_batch.of(expected.total)},
+        "patches": expected.patches,
+        "requests": expected.requests,
+        "writes": expected.writes,
+        "begins": _moment(expected.begins),
+        "ends": _moment(expected.ends),
+        "seconds": int(expected.lasts.total_seconds()),
+        "assumedBatchSeconds": int(expected.tempo.whole.total_seconds()),
+        "isMeasured": not expected.tempo.is_assumed,
+        "holds": [
+            {"reason": str(hold.reason), "at": hold.at.isoformat(), "until": _moment(hold.until)}
+            for hold in expected.holds
+        ],
+        "endsWith": str(expected.end_reason) if expected.end_reason else None,
     }
 
 

@@ -1,21 +1,25 @@
 """The board: what stays of an entry when the specs move, and what does not."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from reconciler.daemon.board import Board
+from reconciler.rollout.forecast import Forecast
 from reconciler.rollout.survey import Survey
+from reconciler.rollout.tempo import ASSUMED
 from tests.build import FIX, spec
 
 COUNTS = Survey(())
+AHEAD = Forecast((), 1, 0, 0, 5, None, None, timedelta(), (), None, ASSUMED)
 
 
 def board(*scale_sets: Any) -> Board:
     shown = Board()
     shown.declare(scale_sets, "a1")
     for each in scale_sets:
-        shown.update(each.target.key, survey=COUNTS)
+        shown.update(each.target.key, survey=COUNTS, forecast=AHEAD)
     return shown
 
 
@@ -33,6 +37,7 @@ def test_a_commit_takes_over(later: Any, survey: Survey | None) -> None:
     shown.declare([later], "b2")
     (entry,) = shown.entries()
     assert (entry.desired, entry.commit, entry.survey) == (later, "b2", survey)
+    assert entry.forecast == (AHEAD if survey else None), "what was foreseen of it goes with what was counted"
 
 
 def test_what_is_no_longer_declared_is_named_and_gone() -> None:

@@ -1,0 +1,96 @@
+"""When the daemon makes a forecast anew, when it keeps the one it has, and when there is none."""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.azure.compute import Compute
+from reconciler.azure.session import Session
+from reconciler.daemon.board import Entry
+from reconciler.daemon.outcome import Outcome, decided
+from reconciler.daemon.prospect import foreseen
+from reconciler.daemon.reconciliation import Reconciliation
+from reconciler.daemon.settings import Settings
+from reconciler.daemon.specs import Specs
+from reconciler.rollout.decision import Decision
+from reconciler.rollout.observed import Observed
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.step import Upgrade
+from reconciler.rollout.tempo import Lap, Tempo
+from tests.build import NEW, NOW, instance, observed, spec
+from tests.build import fleet as instances
+from tests.stories.world import World, fleet, scale_set
+from tests.stories.world import spec as document
+from tests.token import Token
+
+STEP = Upgrade(("0", "5"), NEW)
+HALF_WAY = observed(instances=instances(*map(instance, (0, 1, 2, 5, 6, 7))))
+
+
+def outcome(reason: Reason, **changes: Any) -> Outcome:
+    return decided(spec(), "a1", NOW, Decision(reason, "why", **changes), timedelta(seconds=15))
+
+
+KNOWN = foreseen(Entry(spec(), "a1"), outcome(Reason.UPGRADING, step=STEP), observed(), Settings())
+SOAKING, TURN = outcome(Reason.SOAKING), outcome(Reason.AWAITING_TURN)
+
+
+def test_at_first_there_are_five_batches() -> None:
+    assert KNOWN
+    assert len(KNOWN.batches) == 5
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "seen", "batches"),
+    [
+        pytest.param(SOAKING, outcome(Reason.UPGRADING, step=STEP), HALF_WAY, 2, id="a step makes it anew"),
+        pytest.param(SOAKING, TURN, HALF_WAY, 2, id="so does another wait"),
+        pytest.param(TURN, TURN, HALF_WAY, 5, id="the same wait keeps it"),
+        pytest.param(SOAKING, outcome(Reason.AZURE_BUSY), HALF_WAY, 5, id="what comes of a step keeps it"),
+        pytest.param(SOAKING, outcome(Reason.HEALTH_CHECK_FAILED), HALF_WAY, None, id="none while it is held"),
+        pytest.param(SOAKING, outcome(Reason.UP_TO_DATE), HALF_WAY, None, id="none of what is as declared"),
+        pytest.param(SOAKING, outcome(Reason.SUSPENDED), HALF_WAY, None, id="none of what is suspended"),
+        pytest.param(SOAKING, outcome(Reason.TOO_MUCH_CHANGE), HALF_WAY, None, id="none of what stalls"),
+    ],
+)  # fmt: skip
+def test_a_forecast(before: Outcome, now: Outcome, seen: Observed, batches: int | None) -> None:
+    found = foreseen(Entry(spec(), "a1", outcome=before, forecast=KNOWN), now, seen, Settings())
+    assert (len(found.batches) if found else None) == batches
+
+
+@pytest.mark.parametrize(
+    ("seen", "batches"),
+    [
+        pytest.param(HALF_WAY, 2, id="what is on its way at the first look has one"),
+        pytest.param(observed(instances=None), None, id="but not where its instances were not looked at"),
+    ],
+)
+def test_a_daemon_that_begins_half_way(seen: Observed, batches: int | None) -> None:
+    found = foreseen(Entry(spec(), "a1"), outcome(Reason.AZURE_BUSY), seen, Settings())
+    assert (len(found.batches) if found else None) == batches
+
+
+def test_it_goes_by_the_settings_and_by_what_batches_took() -> None:
+    laps = (Lap(NOW, Tempo(timedelta(minutes=4), timedelta(minutes=2))),)
+    entry = Entry(spec(), "a1", laps=laps)
+    found = foreseen(entry, outcome(Reason.UPGRADING), observed(), Settings(follow_up=timedelta(minutes=5)))
+    assert found
+    assert found.batches[1].at - found.batches[0].at == timedelta(minutes=10), "a look comes every five"
+
+
+def test_a_forecast_that_fails_costs_no_step(caplog: pytest.LogCaptureFixture) -> None:
+    world = World(fleet(scale_set(capacity=5)), document())
+    session = Session(credential=Token(), transport=world.azure.transport(), now=world.clock.now)
+    without_time = Settings(sweep=timedelta())
+    work = Reconciliation(Specs(world.source, world.clock.now), Compute(session), without_time)
+    (key,) = work.sweep()
+    with caplog.at_level(logging.ERROR, "reconciler"):
+        told = work.tick(key)
+    assert told
+    assert told.reason == Reason.MODEL_DRIFT
+    assert world.requests().count("scaleSets.patch") == 1
+    assert [each.message for each in caplog.records] == [
+        "a bug in the reconciler, please report it: no forecast of web"
+    ]

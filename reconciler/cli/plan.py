@@ -7,25 +7,34 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
-from rich.console import Group
+from rich.console import Group, RenderableType
+from rich.text import Text
 
-from reconciler.cli import table
-from reconciler.cli.options import Fleet, fleet_options, output_option
+from reconciler.cli import forecast, markdown, table
+from reconciler.cli.options import Fleet, fleet_options
 from reconciler.daemon import report
 
 
 @click.command()
 @fleet_options
-@output_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "json", "markdown"]),
+    default="table",
+    show_default=True,
+    help="The form; markdown is for a comment on a pull request.",
+)
 @click.option(
     "--detailed-exitcode",
     is_flag=True,
     help="Exit 0: all as declared or suspended, 1: error, 2: not (yet) as declared. As Terraform does.",
 )
 def plan(*, fleet: Fleet, output: str, detailed_exitcode: bool) -> None:
-    """Show what a daemon would do next about each scale set, and why.
+    """Show what a daemon would do next about each scale set, and why; then what would come of it.
 
-    Reads the specs and Azure, and writes to neither. Exit 0 when every scale set could be planned, else 1.
+    What would come of it are the daemon's own decisions, run forward as if all went well. Reads the specs and
+    Azure, and writes to neither. Exit 0 when every scale set could be planned, else 1.
     """
     board = fleet.reconciliation().once(act=False)
     trouble = board.last_sweep.trouble if board.last_sweep else ()
@@ -35,8 +44,11 @@ def plan(*, fleet: Fleet, output: str, detailed_exitcode: bool) -> None:
     rows = report.board(board)["scaleSets"]
     if output == "json":
         click.echo(json.dumps(rows, indent=2))
+    elif rows and output == "markdown":
+        click.echo(markdown.plan(rows, _summary(rows)))
     elif rows:
-        table.show(Group(table.plan(rows), _summary(rows)))
+        blocks = [_block(row) for row in rows if row["forecast"]]
+        table.show(Group(table.plan(rows), _summary(rows), *blocks))
     elif not trouble:
         click.echo("no scale set is declared")
 
@@ -44,6 +56,14 @@ def plan(*, fleet: Fleet, output: str, detailed_exitcode: bool) -> None:
         sys.exit(1)
     if detailed_exitcode and not board.is_as_declared:
         sys.exit(2)
+
+
+def _block(row: dict[str, Any]) -> RenderableType:
+    """What is to come of one scale set: in one line, and batch by batch."""
+    told = forecast.lines(row)
+    width = max((len(each.text) for each in told if each.taken), default=0)
+    lines = [f"{each.numbers:>6}  {each.text:{width}}  {each.taken}".rstrip() for each in told]
+    return Text("\n".join(["", f"{row['name']}: {forecast.headline(row)}", *lines]))
 
 
 def _summary(rows: Sequence[dict[str, Any]]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from reconciler.cli.forecast import headline
 from reconciler.cli.named import unknown
 from reconciler.cli.options import Fleet, fleet_options, output_option
 from reconciler.cli.status import board, server_option
@@ -47,6 +48,8 @@ def explained(row: Json) -> str:
         behind = [each for each in instances["domains"] if each["away"] or each["upToDate"] < each["total"]]
         lines += [f"          {each['domain']}: {_counted(each)}" for each in behind]
     lines += [f"rollout   {_record(each)}" for each in row["history"]]
+    if row["forecast"]:
+        lines.append(f"forecast  {headline(row)}")
     if row["at"]:
         lines.append(f"seen      {_moment(row['at'])} UTC; looks again {_again(row)}")
     return "\n".join(lines)

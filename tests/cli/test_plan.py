@@ -1,7 +1,10 @@
 """`reconciler plan`, as it is typed: what it prints, how it ends, and that it changes nothing."""
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,11 @@ def behind(*ids: str) -> list[dict[str, Any]]:
     return [{"id": each, "image": platform(OLD)} for each in ids]
 
 
+def timeless(lines: list[str]) -> list[str]:
+    """Without the moments, which are those of the clock on the wall."""
+    return [re.sub(r"done by .*? UTC", "done by … UTC", line) for line in lines]
+
+
 @pytest.mark.parametrize(
     "names, options, expected",
     [
@@ -50,6 +58,19 @@ def behind(*ids: str) -> list[dict[str, Any]]:
                     f"search     -           5/5         UpToDate: all 5 instances run {NEW}",
                     f"web        PatchModel  -           ModelDrift: the model is on {OLD}; setting its image to {NEW}",
                     "2 to change, 2 not (1 NotManualMode, 1 UpToDate)",
+                    "",
+                    "api: 4 instances in 4 batches, about 12m, done by … UTC; at worst 1 of 5 (20%) away; 4 upgrades, about 60 requests (assuming 3m a batch)",
+                    "     1  update domain 1  1 instance",
+                    "     2  update domain 2  1 instance",
+                    "     3  update domain 3  1 instance",
+                    "     4  update domain 4  1 instance",
+                    "",
+                    "web: 5 instances in 5 batches, about 16m, done by … UTC; at worst 1 of 5 (20%) away; 1 patch, 5 upgrades, about 80 requests (assuming 3m a batch)",
+                    "     1  update domain 0  1 instance",
+                    "     2  update domain 1  1 instance",
+                    "     3  update domain 2  1 instance",
+                    "     4  update domain 3  1 instance",
+                    "     5  update domain 4  1 instance",
                 ],
                 err=[],
             ),
@@ -76,7 +97,8 @@ def test_a_plan_says(
     names: list[str], options: list[str], expected: Ended, fleet: Azure, tmp_path: Path
 ) -> None:
     write_specs(tmp_path / "specs", *map(spec, names))
-    assert reconciler("plan", *options, env=fleet.environment, cwd=tmp_path) == expected
+    done = reconciler("plan", *options, env=fleet.environment, cwd=tmp_path)
+    assert replace(done, out=timeless(done.out)) == expected
     assert fleet.writes() == 0
 
 
@@ -86,6 +108,7 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
     done = reconciler("plan", *options, env=fleet.environment, cwd=tmp_path)
     (row,) = json.loads("\n".join(done.out))
     assert (done.code, done.err) == (2, []), "there is something to change"
+    foreseen = row.pop("forecast")
     assert row["observedRevision"] == row["revision"]
     assert [each["status"] for each in row["conditions"]] == ["Unknown", "True", "False", "False", "True"]
     blank = {"at": "", "instances": {}, "revision": {}, "observedRevision": {}, "conditions": []}
@@ -110,6 +133,55 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
         "history": [],
     }
     assert [domain["upToDate"] for domain in row["instances"]["domains"]] == [1, 0, 0, 0, 0]
+
+    first, *_, last = foreseen.pop("batches")
+    begins, ends = (datetime.fromisoformat(foreseen.pop(each)) for each in ("begins", "ends"))
+    assert first == {
+        "domain": "update domain 1",
+        "instances": 1,
+        "instanceIds": ["1"],
+        "at": begins.isoformat(),
+        "canary": False,
+    }
+    assert last["instanceIds"] == ["4"]
+    assert ends - begins == timedelta(seconds=foreseen.pop("seconds"))
+    assert foreseen.pop("requests") > 40
+    assert foreseen == {
+        "worstLoss": {"instances": 1, "of": 5},
+        "maxBatch": {"declared": "20%", "instances": 1},
+        "patches": 0,
+        "writes": 4,
+        "assumedBatchSeconds": 180,
+        "isMeasured": False,
+        "holds": [],
+        "endsWith": "UpToDate",
+    }
+
+
+def test_a_plan_for_a_pull_request_is_markdown(fleet: Azure, tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("api", rollout={"approval": "canary"}), spec("nowhere"))
+    done = reconciler("plan", "-o", "markdown", env=fleet.environment, cwd=tmp_path)
+    assert (done.code, done.err) == (0, [])
+    assert timeless(done.out) == [
+        "| Scale set | Step | Up to date | Why |",
+        "| --- | --- | --- | --- |",
+        "| api | - | 1/5 | AwaitingApproval: 24.04.202601140 is not approved yet; run &#96;reconciler approve api&#96;; until then not upgrading the next batch |",
+        f"| nowhere | - | - | NotFound: there is no scale set {TARGET}/nowhere |",
+        "",
+        "0 to change, 2 not (1 AwaitingApproval, 1 NotFound)",
+        "",
+        "<details><summary>api: 4 instances in 4 batches, about 12m; at worst 1 of 5 (20%) away; 4 upgrades, about 60 requests (assuming 3m a batch)</summary>",
+        "",
+        "| Batch | Domain | Instances |",
+        "| --- | --- | --- |",
+        "|  | begins after approval |  |",
+        "| 1 | update domain 1 | 1 instance |",
+        "| 2 | update domain 2 | 1 instance |",
+        "| 3 | update domain 3 | 1 instance |",
+        "| 4 | update domain 4 | 1 instance |",
+        "",
+        "</details>",
+    ]
 
 
 def test_mistakes_in_the_specs_end_a_plan(fleet: Azure, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ ROW: dict[str, Any] = {
     "commit": "91eab1ad9c53",
     "at": "2026-01-05T09:00:00+00:00",
     "nextLook": None,
+    "forecast": None,
     "revision": REVISION,
     "observedRevision": REVISION,
     "conditions": [

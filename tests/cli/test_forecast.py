@@ -1,0 +1,182 @@
+"""A forecast in words, and its batches in lines."""
+
+from typing import Any
+
+import pytest
+
+from reconciler.cli.forecast import Line, headline, lines
+from reconciler.cli.why import explained
+from reconciler.daemon.outcome import STANDINGS, Standing
+from tests.cli.test_why import ROW
+
+SEEN = "2026-01-05T09:00:00+00:00"
+
+
+def batch(number: int, minute: int, instances: int = 4, **changes: Any) -> dict[str, Any]:
+    return {
+        "domain": f"update domain {number}",
+        "instances": instances,
+        "at": f"2026-01-05T{9 + minute // 60:02}:{minute % 60:02}:00+00:00",
+        "canary": False,
+    } | changes
+
+
+def row(*batches: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A scale set of 20 that is to change, done at 09:21:30."""
+    forecast: dict[str, Any] = {
+        "batches": list(batches),
+        "worstLoss": {"instances": 4, "of": 20},
+        "maxBatch": {"declared": "20%", "instances": 4},
+        "patches": 1,
+        "requests": 74,
+        "begins": SEEN,
+        "ends": "2026-01-05T09:21:30+00:00",
+        "seconds": 1290,
+        "assumedBatchSeconds": 180,
+        "isMeasured": False,
+        "holds": [],
+        "endsWith": "UpToDate",
+    }
+    return {"name": "web", "at": SEEN, "forecast": forecast | changes}
+
+
+def hold(reason: str, at: str, until: str | None = None) -> dict[str, Any]:
+    return {"reason": reason, "at": f"2026-01-05T{at}:00+00:00", "until": until and f"{until}:00+00:00"}
+
+
+FIVE = [batch(number, 3 * number) for number in range(5)]
+WINDOW = hold("OutsideWindow", "09:00", "2026-01-10T02:00")
+APPROVAL = hold("AwaitingApproval", "09:05")
+END = "at worst 4 of 20 (20%) away; 1 patch, 5 upgrades, about 70 requests (assuming 3m a batch)"
+
+
+@pytest.mark.parametrize(
+    ("shown", "told"),
+    [
+        pytest.param(row(*FIVE), f"20 instances in 5 batches, about 22m, done by 09:22 UTC; {END}", id="all of it"),
+        pytest.param(
+            row(*FIVE, ends="2026-01-10T02:21:00+00:00"),
+            f"20 instances in 5 batches, about 22m, done by Sat 2026-01-10 02:21 UTC; {END}",
+            id="on another day",
+        ),
+        pytest.param(
+            row(*FIVE, ends=None, holds=[APPROVAL]),
+            f"20 instances in 5 batches, about 22m; {END}",
+            id="nobody knows when",
+        ),
+        pytest.param(
+            row(*FIVE, holds=[
+                hold("Soaking", "09:03", "2026-01-05T09:08"),
+                hold("Soaking", "09:09", "2026-01-05T09:14"),
+                hold("Baking", "09:15", "2026-01-05T09:16"),
+            ]),
+            f"20 instances in 5 batches, about 22m (11m of it soaking), done by 09:22 UTC; {END}",
+            id="much of it is soaking",
+        ),
+        pytest.param(
+            row(
+                batch(0, 0, 1), batch(1, 3, 1), batch(2, 6, 1),
+                worstLoss={"instances": 1, "of": 3}, maxBatch={"declared": "20%", "instances": 1}, requests=12,
+            ),
+            "3 instances in 3 batches (maxBatch 20% is 1 of 3), about 22m, done by 09:22 UTC; "
+            "at worst 1 of 3 (33%) away; 1 patch, 3 upgrades, about 12 requests (assuming 3m a batch)",
+            id="of few, what a percentage comes to",
+        ),
+        pytest.param(
+            row(*FIVE, maxBatch={"declared": "4", "instances": 4}, patches=0, isMeasured=True),
+            "20 instances in 5 batches, about 22m, done by 09:22 UTC; at worst 4 of 20 (20%) away; "
+            "5 upgrades, about 70 requests (3m a batch, as its last ones)",
+            id="by what its batches took",
+        ),
+        pytest.param(
+            row(seconds=40, requests=3),
+            "no instance to upgrade, about 40s, done by 09:22 UTC; 1 patch, about 3 requests (assuming 3m a batch)",
+            id="no batch",
+        ),
+        pytest.param(
+            row(batch(0, 0, 1), endsWith="InstancesLeftOut", patches=2),
+            "1 instance in 1 batch, about 22m, done by 09:22 UTC; at worst 4 of 20 (20%) away; "
+            "2 patches, 1 upgrade, about 70 requests; then InstancesLeftOut (assuming 3m a batch)",
+            id="another end",
+        ),
+        pytest.param(
+            row(*FIVE, endsWith=None, ends=None, seconds=7 * 86_400),
+            "20 instances in 5 batches, about 7 days; at worst 4 of 20 (20%) away; 1 patch, 5 upgrades, about 70 "
+            "requests; what comes after these batches is not forecast (assuming 3m a batch)",
+            id="no end",
+        ),
+    ],
+)  # fmt: skip
+def test_in_one_line(shown: dict[str, Any], told: str) -> None:
+    assert headline(shown) == told
+
+
+def each(*numbers: int) -> list[Line]:
+    return [Line(str(number), f"update domain {number - 1}", "4 instances") for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("shown", "told"),
+    [
+        pytest.param(row(*FIVE), each(1, 2, 3, 4, 5), id="a few, each by itself"),
+        pytest.param(
+            row(batch(0, 0, 1, canary=True), batch(0, 3, 3)),
+            [Line("1", "update domain 0", "1 instance (canary)"), Line("2", "update domain 0", "3 instances")],
+            id="a canary",
+        ),
+        pytest.param(
+            row(*FIVE, holds=[WINDOW, APPROVAL, hold("Soaking", "09:07", "2026-01-05T09:09")]),
+            [
+                Line("", "begins when the window opens, Sat 2026-01-10 02:00 UTC"),
+                *each(1, 2),
+                Line("", "goes on after approval"),
+                *each(3, 4, 5),
+            ],
+            id="what is waited for, at its place",
+        ),
+        pytest.param(
+            row(holds=[APPROVAL]), [Line("", "begins after approval")], id="what is waited for and then no batch"
+        ),
+        pytest.param(
+            row(batch(0, 0, 1, canary=True), *(batch(number, 3 * number) for number in range(1, 50))),
+            [
+                Line("1", "update domain 0", "1 instance (canary)"),
+                Line("2-50", "update domain 1 to update domain 49", "4 instances each"),
+            ],
+            id="many that are alike, in one",
+        ),
+        pytest.param(
+            row(*(batch(0, 3 * number) for number in range(9)), holds=[hold("AwaitingTurn", "09:08")]),
+            [
+                Line("1-3", "update domain 0", "4 instances each"),
+                Line("", "goes on when it is its turn"),
+                Line("4-9", "update domain 0", "4 instances each"),
+            ],
+            id="many with a wait between them",
+        ),
+        pytest.param(
+            row(*(batch(number, 3 * number, 3 + number % 2) for number in range(50))),
+            [
+                *(
+                    Line(str(number), f"update domain {number - 1}", f"{4 - number % 2} instances")
+                    for number in range(1, 8)
+                ),
+                Line("", "and so on, to batch 50"),
+            ],
+            id="many that differ, as many as there is room for",
+        ),
+    ],
+)  # fmt: skip
+def test_batch_by_batch(shown: dict[str, Any], told: list[Line]) -> None:
+    assert lines(shown) == told
+
+
+def test_a_reason_is_told_with_what_is_to_come() -> None:
+    told = explained(ROW | row(*FIVE)).splitlines()
+    assert f"forecast  20 instances in 5 batches, about 22m, done by 09:22 UTC; {END}" in told
+
+
+@pytest.mark.parametrize("reason", [each for each in STANDINGS if STANDINGS[each] is Standing.WAITING])
+def test_every_wait_is_told(reason: str) -> None:
+    (told,) = lines(row(holds=[hold(reason, "09:00")]))
+    assert told.text.startswith("begins ")

@@ -184,7 +184,7 @@ def _may(
     going = first(rollout.canary, staying)
     if isinstance(going, Decision):
         return going
-    free = room(rollout, staying, counts)
+    free = room(rollout, going.members, staying, counts)
     if isinstance(free, Decision):
         return free
     doing = "upgrading the next batch"

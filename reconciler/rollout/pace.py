@@ -68,12 +68,17 @@ def sick(rollout: Rollout, members: Sequence[Member], counts: Survey) -> Decisio
     )
 
 
-def room(rollout: Rollout, members: Sequence[Member], counts: Survey) -> int | Decision:
-    """How many more may be taken down, or why none may.
+def room(
+    rollout: Rollout, going: Sequence[Member], members: Sequence[Member], counts: Survey
+) -> int | Decision:
+    """How many of those that may go may be taken down, or why none may.
 
-    What is deallocated was given back on purpose.
+    What is deallocated was given back on purpose. One that may go itself is not in its own way, though it
+    counts as away because Azure calls it failed.
     """
-    away = [each.instance for each in members if each.state not in {State.BACK, State.DEALLOCATED}]
+    may_go = {each.instance.id for each in going}
+    others = [each for each in members if each.instance.id not in may_go]
+    away = [each.instance for each in others if each.state not in {State.BACK, State.DEALLOCATED}]
     most = rollout.max_unavailable.of(len(members))
     if len(away) < most:
         return most - len(away)
@@ -96,17 +101,17 @@ class Going:
 
 
 def first(canary: Canary | None, members: Sequence[Member]) -> Going | Decision:
-    """Which of the movable members may go now.
+    """Which of the movable members may go now: first those that count as away already, though they serve.
 
     Where a canary is named by ids of which none can go or has gone, there is nothing to prove the image by.
     """
-    movable = [each for each in members if each.is_movable]
+    movable = _foremost(members)
     proven = sum(not each.is_outdated for each in members)
     if canary is None:
         return Going(movable, len(movable), proven > 0)
     if isinstance(canary.instances, tuple):
         named = [each for each in members if each.instance.id in canary.instances]
-        going = [each for each in named if each.is_movable]
+        going = _foremost(named)
         if not any(each.is_movable or not each.is_outdated for each in named):
             return Decision(
                 Reason.CANARY_MISSING,
@@ -116,6 +121,12 @@ def first(canary: Canary | None, members: Sequence[Member]) -> Going | Decision:
         return Going(going, len(going), False) if going else Going(movable, len(movable), True)
     missing = canary.instances.of(len(members)) - proven
     return Going(movable, missing if missing > 0 else len(movable), missing <= 0)
+
+
+def _foremost(members: Sequence[Member]) -> list[Member]:
+    """The movable ones that failed, or else all movable ones."""
+    movable = [each for each in members if each.is_movable]
+    return [each for each in movable if each.state is State.BROKEN] or movable
 
 
 def is_canary(canary: Canary, members: Sequence[Member]) -> bool:

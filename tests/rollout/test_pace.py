@@ -102,6 +102,33 @@ def back(number: int, minutes: float, **changes: Any) -> Any:
             id="the cure of what is sick costs nothing",
         ),
         pytest.param(
+            {},
+            fleet(outdated(3, provisioning="failed")),
+            ["3"],
+            id="what failed though it serves goes before what is well",
+        ),
+        pytest.param(
+            {"canary": NAMED},
+            fleet(outdated(3, provisioning="failed"), outdated(0, provisioning="failed")),
+            ["3"],
+            id="among the canaries too",
+        ),
+        pytest.param(
+            {"max_unavailable": Count(1)},
+            fleet(outdated(3, provisioning="failed")),
+            ["3"],
+            id="and is not in its own way, though it counts as away",
+        ),
+        pytest.param(
+            {"max_unavailable": Count(2), "max_batch": Percent(50)},
+            fleet(
+                *(outdated(n, provisioning="failed") for n in (3, 8)),
+                outdated(9, protected=True, health="unhealthy"),
+            ),
+            ["3"],
+            id="but no more of them go than may be away with those that do not serve",
+        ),
+        pytest.param(
             {"canary": SLOW, "soak": 5 * MINUTE},
             fleet(back(0, 40), back(5, 6)),
             ["1", "6"],
@@ -147,6 +174,13 @@ def test_who_goes_next(rollout: dict[str, Any], instances: Any, ids: list[str]) 
             "TooManyUnavailable: web_9 (unhealthy): 1 of 10 are away already, and spec.rollout.maxUnavailable is 1; 0 of "
             "10 up to date",
             id="no batch where too many are away already",
+        ),
+        pytest.param(
+            {"max_unavailable": Count(1)},
+            fleet(outdated(3, provisioning="failed"), outdated(9, protected=True, health="unhealthy")),
+            "TooManyUnavailable: web_9 (unhealthy): 1 of 10 are away already, and spec.rollout.maxUnavailable is 1; 0 of "
+            "10 up to date",
+            id="nor of what failed and serves",
         ),
         pytest.param(
             {"canary": Canary(("77",), timedelta())},

@@ -113,3 +113,12 @@ def test_a_timeout_shorter_than_an_upgrade_neither_stops_a_rollout_nor_doubles_a
     assert is_on(world, NEW)
     assert upgrades(world) == [["0", "5"], ["1", "6"], ["2", "7"], ["3", "8"], ["4", "9"]]
     assert world.azure.record.most_domains_away("web") == 1
+
+
+@pytest.mark.parametrize("capacity", [1, 5])
+def test_an_upgrade_that_failed_is_not_in_its_own_way_where_few_may_be_away(capacity: int) -> None:
+    world = World(fleet(scale_set(capacity=capacity)), spec(rollout={"maxUnavailable": 1}))
+    failure = OperationFails("VMExtensionProvisioningError", "VM has reported a failure.")
+    world.azure.faults.arm("scaleSets.manualUpgrade", failure)
+    world.run(limit=HOUR)
+    assert is_on(world, NEW)

@@ -10,6 +10,7 @@ from reconciler.rollout.forecast import Forecast
 from reconciler.rollout.survey import Survey
 from reconciler.rollout.tempo import ASSUMED
 from tests.build import FIX, spec
+from tests.daemon.entries import outcome
 
 COUNTS = Survey(())
 AHEAD = Forecast((), 1, 0, 0, 5, None, None, timedelta(), (), None, ASSUMED)
@@ -50,3 +51,17 @@ def test_what_is_no_longer_declared_is_named_and_gone() -> None:
 def test_entries_come_by_name() -> None:
     first, second = spec("a", target=spec("z").target), spec("b", target=spec("y").target)
     assert [entry.desired.name for entry in board(second, first).entries()] == ["a", "b"]
+
+
+def test_what_a_tick_found_meanwhile_is_not_told_anew() -> None:
+    shown = board(spec())
+    (before,) = shown.entries()
+    shown.update(before.desired.target.key, outcome=outcome(reason="AwaitingTurn"))
+    (waiting,) = shown.entries()
+    shown.retell(waiting, outcome=outcome(reason="AwaitingTurn", message="as it stands now"))
+    (retold,) = shown.entries()
+    assert retold.outcome == outcome(reason="AwaitingTurn", message="as it stands now")
+    shown.update(before.desired.target.key, outcome=outcome(reason="Upgrading"))
+    shown.retell(retold, outcome=outcome(reason="AwaitingTurn", message="too late"))
+    (after,) = shown.entries()
+    assert after.outcome == outcome(reason="Upgrading")

@@ -6,13 +6,17 @@ from typing import Any
 
 import pytest
 
-from reconciler.daemon.board import Change, Entry
-from reconciler.daemon.gates import awaited, retold
+from reconciler.azure.failure import Conflict
+from reconciler.checks.door import Checks
+from reconciler.daemon.board import Board, Change, Entry
+from reconciler.daemon.gates import asked, awaited, retold
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason
 from reconciler.spec.amount import Count
 from reconciler.spec.fleet import Fleet
-from tests.build import FIX, FLEET, NOW, spec
+from reconciler.spec.image import Image
+from reconciler.spec.scale_set import ScaleSet
+from tests.build import FIX, FLEET, NEW, NOW, observed, spec
 from tests.daemon.entries import entry, outcome, waiting
 
 HELD = Change("91eab1ad9c53", NOW, is_held=True)
@@ -138,3 +142,29 @@ def test_waiting_for_others_by_name_ends_for_the_first_alone() -> None:
     all_wait = [replace(waits(Reason.AWAITING_TURN), desired=spec(name, fleet=ONE_PLACE)) for name in names]
     gates = [awaited(each, all_wait, NOW) for each in all_wait]
     assert [gate.closed if gate else "none" for gate in gates] == [None, *[Reason.AWAITING_TURN] * 2]
+
+
+@pytest.mark.parametrize(
+    ("later", "counted"),
+    [
+        pytest.param(spec(), None, id="the first commit was not weighed yet"),
+        pytest.param(spec(), FIX, id="the image was not weighed yet"),
+        pytest.param(spec(interval=timedelta(hours=2)), NEW, id="the spec says something else by now"),
+    ],
+)
+def test_no_gate_is_open_while_a_commit_is_being_taken_over(later: ScaleSet, counted: Image | None) -> None:
+    board = Board()
+    board.declare([later], "a1")
+    board.update(later.target.key, counted=counted, is_under_way=False)
+    with pytest.raises(Conflict, match="a commit is being taken over"):
+        asked(spec(), observed(), board, Checks(lambda: NOW))
+    assert [each.is_under_way for each in board.entries()] == [False]
+
+
+def test_where_all_gates_are_open_a_place_is_taken() -> None:
+    board = Board()
+    board.declare([spec(), spec("api")], "a1")
+    board.update(spec().target.key, counted=NEW, is_under_way=False)
+    (gate,) = asked(spec(), observed(), board, Checks(lambda: NOW))
+    assert gate.closed is None
+    assert {each.desired.name: each.is_under_way for each in board.entries()} == {"api": None, "web": True}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.simulator import Status
+from reconciler.simulator import Reset, Status
 from tests.stories.fleets import MINUTE, is_there, most_at_once, on, reason, sets, writes
 from tests.stories.test_crash import Mortal, lived
 from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, of_all, platform, scale_set, spec
@@ -85,6 +85,9 @@ def test_never_more_than_three_of_ten_are_under_way_and_all_finish(every: int | 
             world.restart()
     assert most_at_once(world, TEN) == 3
     assert all(world.azure.record.most_domains_away(name) == 1 for name in TEN)
+    waited = [each.survey for each in world.outcomes if each.reason == "AwaitingTurn"]
+    assert waited
+    assert not any(counts and counts.up_to_date for counts in waited), "what is half-way waits for no turn"
 
 
 @pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
@@ -151,6 +154,14 @@ def test_a_place_that_azure_refused_to_be_used_is_given_back() -> None:
     )
     world.run(lambda: on(world, "b") == {NEW})
     assert "Refused" in world.reasons("a")
+
+
+def test_a_place_is_kept_where_nobody_knows_whether_it_was_used() -> None:
+    world = World(sets("a", "b"), of_all(maxConcurrentRollouts=1), spec("a"), spec("b"))
+    world.azure.faults.arm("scaleSets.patch", Reset(lost_answer=True))
+    world.run(lambda: bool(writes(world, "b")))
+    assert world.reasons("a")[:2] == ["AwaitingTurn", "Unreachable"]
+    assert on(world, "a") == {NEW}
 
 
 def test_one_that_waits_for_another_lends_it_its_place() -> None:

@@ -25,8 +25,8 @@ def board(shown: Board) -> Json:
 def entry(shown: Entry) -> Json:
     """One scale set. "standing", "reason" and "message" are None until its first tick.
 
-    "revision" is what is declared, "observedRevision" what it was last decided on. "nextLook" is None where
-    the next sweep tells whether one is due.
+    "revision" is what is declared, "observedRevision" what it was last decided on. "nextLook" is when it
+    is looked at again at the latest, None where the next sweep tells whether that is due.
     """
     outcome = shown.outcome
     again = outcome.at + outcome.again if outcome and outcome.again is not None else None

@@ -104,7 +104,7 @@ OTHER = {"commit": "5d41402abc4b", "spec": "79b1126502bb"}
         ),
         pytest.param(
             {"nextLook": "2026-01-05T09:00:15+00:00"},
-            "seen      2026-01-05 09:00:00 UTC; looks again at 2026-01-05 09:00:15",
+            "seen      2026-01-05 09:00:00 UTC; looks again at 2026-01-05 09:00:15 at the latest",
             id="the time of its next look is known",
         ),
         pytest.param(

@@ -1,8 +1,7 @@
-"""A rollout that something holds in the middle: a window, a word that is missing, a freeze, a list, a clock."""
+"""What a rollout goes by, and cannot rely on: a list, an operation, its own marks, a clock."""
 
 from datetime import timedelta
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
@@ -12,87 +11,14 @@ from tests.stories.world import BAD, NEW, World, fleet, scale_set, spec
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-URN = "Canonical:ubuntu-24_04-lts:server"
-# The world begins on Monday 2026-01-05 at 09:00 UTC.
-BRIEFLY = {"windows": [{"kind": "allow", "schedule": "0 * * * *", "duration": "5m"}]}
-
-
-def frozen(freeze: object) -> dict[str, Any]:
-    return {
-        "apiVersion": "reconciler/v1alpha1",
-        "kind": "Fleet",
-        "metadata": {"name": "fleet"},
-        "spec": {"freeze": freeze},
-    }
 
 
 def upgrades(world: World) -> int:
     return world.requests().count("scaleSets.manualUpgrade")
 
 
-def writes(world: World) -> int:
-    return sum(each.method != "GET" for each in world.azure.record.requests)
-
-
 def is_done(world: World) -> bool:
     return world.lines()["web"] == f"UpToDate: all 10 instances run {NEW}"
-
-
-def test_a_window_that_closes_in_the_middle_holds_the_next_batch_until_it_opens_again() -> None:
-    world = World(fleet(scale_set(capacity=10)), spec(rollout=BRIEFLY))
-    world.rest(50 * MINUTE)
-    taken = upgrades(world)
-    assert 0 < taken < 5, "it closed in the middle"
-    assert world.reasons()[-1] == "OutsideWindow"
-    # The batch that had been taken is back: a window never closes on instances that are away.
-    assert all(each.state[2] == "healthy" for each in world.azure.scale_set("web").instances)
-    world.run(lambda: upgrades(world) > taken)
-    assert world.clock.now().hour == 10
-    world.rest(2 * HOUR)
-    assert is_done(world)
-    assert world.azure.record.most_domains_away("web") == 1
-
-
-def test_a_window_that_is_closed_bars_no_cure() -> None:
-    world = World(fleet(scale_set(capacity=10)), spec(rollout=BRIEFLY))
-    world.rest(10 * MINUTE)
-    taken = upgrades(world)
-    world.azure.scale_set("web").instance("9").sicken()
-    world.rest(20 * MINUTE)
-    assert upgrades(world) == taken + 1
-    assert world.reasons()[-1] == "OutsideWindow"
-
-
-def test_an_approval_that_is_never_given_holds_and_then_lets_it_go_on() -> None:
-    world = World(
-        fleet(scale_set(capacity=10)), spec(rollout={"approval": "canary", "canary": {"instances": 1}})
-    )
-    world.rest(6 * HOUR)
-    assert world.reasons()[-1] == "AwaitingApproval"
-    assert upgrades(world) == 1
-    # The word for another image is no word for this one.
-    world.azure.scale_set("web").set_tags({"reconciler-approved": f"{URN}:{BAD}"})
-    world.rest(HOUR)
-    assert upgrades(world) == 1
-    world.azure.scale_set("web").set_tags({"reconciler-approved": f"{URN}:{NEW}"})
-    world.rest(HOUR)
-    assert is_done(world)
-
-
-def test_a_freeze_in_the_middle_stops_all_writes_until_it_is_lifted() -> None:
-    world = World(fleet(scale_set(capacity=10)), spec())
-    world.run(lambda: upgrades(world) == 2)
-    world.merge(frozen({"reason": "year-end", "by": "ada@example.com"}))
-    before = writes(world)
-    world.rest(6 * HOUR)
-    assert writes(world) == before
-    assert world.lines()["web"] == (
-        "Frozen: the fleet is frozen by ada@example.com: year-end; nothing is changed until it is false"
-    )
-    world.merge(frozen(False))
-    world.rest(HOUR)
-    assert is_done(world)
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 @pytest.mark.parametrize("lacks", [1, 9])

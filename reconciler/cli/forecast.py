@@ -24,6 +24,7 @@ _AWAITED = {
     "DependencyNotReady": "once what it depends on is ready",
 }
 _RESTS = {"Soaking", "Baking"}
+_DONE = {"UpToDate", "InstancesLeftOut"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,8 @@ def _time(forecast: Json, seen_at: str) -> str:
     rests = [each for each in forecast["holds"] if each["reason"] in _RESTS]
     resting = sum((_at(each["until"]) - _at(each["at"]) for each in rests), timedelta())
     within = f" ({_about(resting)} of it soaking)" if resting else ""
-    ends = f", done by {_moment(forecast['ends'], seen_at)}" if forecast["ends"] else ""
+    verb = "done by" if forecast["endsWith"] in _DONE else "held from"
+    ends = f", {verb} {_moment(forecast['ends'], seen_at)}" if forecast["ends"] else ""
     return f"about {_about(timedelta(seconds=forecast['seconds']))}{within}{ends}"
 
 

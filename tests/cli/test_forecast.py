@@ -97,6 +97,12 @@ END = "at worst 4 of 20 (20%) away; 1 patch, 5 upgrades, about 70 requests (assu
             row(batch(0, 0, 1), endsWith="InstancesLeftOut", patches=2),
             "1 instance in 1 batch, about 22m, done by 09:22 UTC; at worst 4 of 20 (20%) away; "
             "2 patches, 1 upgrade, about 70 requests; then InstancesLeftOut (assuming 3m a batch)",
+            id="some left out",
+        ),
+        pytest.param(
+            row(*FIVE, endsWith="DeadlineExceeded"),
+            "20 instances in 5 batches, about 22m, held from 09:22 UTC; at worst 4 of 20 (20%) away; "
+            "1 patch, 5 upgrades, about 70 requests; then DeadlineExceeded (assuming 3m a batch)",
             id="another end",
         ),
         pytest.param(

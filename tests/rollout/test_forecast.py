@@ -127,6 +127,10 @@ EVEN = ["0: 0 5", "1: 1 6", "2: 2 7", "3: 3 8", "4: 4 9"]
             (0, 2, "InstancesLeftOut"), id="a protected one that somebody is at work on stays as it is",
         ),
         pytest.param(
+            spec(deadline=5 * MINUTE), observed(model=BEHIND), EVEN[:2], (1, 2, "DeadlineExceeded"),
+            id="a deadline that is too near",
+        ),
+        pytest.param(
             spec(image=LATEST),
             observed(model=BEHIND),
             EVEN, (1, 2, "UpToDate"), id="latest is the newest there is",

@@ -4,14 +4,14 @@ The worlds are as fast as is assumed of a scale set without a past, so that what
 of the two.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from reconciler.rollout.forecast import Forecast
 from reconciler.simulator import Exchange
-from tests.stories.world import NEW, OLD, World, fleet, platform, scale_set, spec
+from tests.stories.world import BASE, NEW, OLD, World, fleet, platform, scale_set, spec
 
 AS_ASSUMED = {"upgrade": "130s", "boot": "20s", "health": "30s"}
 UNTOLD = {
@@ -116,6 +116,22 @@ def test_so_it_is_of_one_that_was_interrupted(kind: str, steps: int) -> None:
     assert [batch.instance_ids for batch in expected.batches] == ids(happened)
     assert expected.ends == world.outcomes[-1].at
     assert expected.requests == len(happened)
+
+
+def test_so_it_is_of_one_that_waits_for_a_person() -> None:
+    """What is forecast is as if they were there at once; here they come hours later."""
+    world = World(
+        fleet(scale_set(capacity=5), timings=AS_ASSUMED),
+        spec(rollout={"approval": "canary", "canary": {"instances": 1}}),
+    )
+    expected = planned(world)
+    world.run(lambda: world.reasons()[-1:] == ["AwaitingApproval"])
+    world.rest(timedelta(hours=2))
+    world.azure.scale_set("web").set_tags({"reconciler-approved": f"{':'.join(BASE.values())}:{NEW}"})
+    world.run()
+    assert [batch.instance_ids for batch in expected.batches] == ids(world.azure.record.requests)
+    assert expected.writes == len(writes(list(world.azure.record.requests)))
+    assert (expected.ends, expected.end_reason) == (None, "UpToDate")
 
 
 def test_a_daemon_learns_from_its_batches_when_it_will_be_done() -> None:

@@ -31,10 +31,10 @@ from reconciler.daemon import report
     help="Exit 0: all as declared or suspended, 1: error, 2: not (yet) as declared. As Terraform does.",
 )
 def plan(*, fleet: Fleet, output: str, detailed_exitcode: bool) -> None:
-    """Show what a daemon would do next about each scale set, and why; then what would come of it.
+    """Show what a daemon would do next about each scale set, and why.
 
-    What would come of it are the daemon's own decisions, run forward as if all went well. Reads the specs and
-    Azure, and writes to neither. Exit 0 when every scale set could be planned, else 1.
+    And what would come of it: the daemon's own decisions, run forward as if all went well. Reads the specs
+    and Azure, and writes to neither. Exit 0 when every scale set could be planned, else 1.
     """
     board = fleet.reconciliation().once(act=False)
     trouble = board.last_sweep.trouble if board.last_sweep else ()

@@ -162,7 +162,9 @@ class Reconciliation:
             return None
         name, tried, may_have_begun = entry.desired.name, entry.tried, True
         if entry.decided is not None and moved(entry.decided, entry.desired):
-            entry = replace(entry, streak=Streak(), forecast=None)
+            is_same = same(entry.decided.image, entry.desired.image)
+            streak = Streak(is_under_way=entry.streak.is_under_way if is_same else None)
+            entry = replace(entry, streak=streak, forecast=None)
             self.board.update(key, forecast=None)
         try:
             outcome, tried, may_have_begun = self._tick(entry, act, share)
@@ -260,7 +262,11 @@ class Reconciliation:
                 availability = self._azure.availability(entry.desired.image, model, share)
                 return replace(observed, availability=availability)
             case Look.GATES:
-                return replace(observed, gates=gates.asked(entry.desired, observed, self.board, self._checks))
+                asked = gates.asked(entry.desired, observed, self.board, self._checks)
+                # Checks may take their time: what was seen before them is then too old to act on.
+                is_fresh = self._now() - observed.at <= FRESH
+                seen = observed.instances if is_fresh else None
+                return replace(observed, at=self._now(), gates=asked, instances=seen)
             case Look.OPERATION:
                 assert observed.tried, "there is an operation where a step was tried"  # noqa: S101
                 return replace(observed, operation=self._azure.operation(observed.tried.operation, target))

@@ -8,7 +8,7 @@ until there is a Decision.
 The safety rule: no instance of a second domain is touched while one of the first is not back and healthy.
 It holds without memory because it asks only about instances as they are: while any instance that is up to
 date is not back, or any is in transition, nothing is started. What was broken before the rollout reached
-it costs nothing and goes first, one domain at a time and through every gate: it is being cured. So is what
+it costs nothing and goes first, one domain at a time, and no gate holds it: it is being cured. So is what
 Azure has been taking for longer than `health.timeout` to another image than the desired one. An instance
 that a person protects is out of the rollout's hands, and so is one that `maxUnhealthyUpgraded` gives up for
 lost.
@@ -35,7 +35,7 @@ from reconciler.rollout.settled import settled
 from reconciler.rollout.step import Upgrade
 from reconciler.rollout.survey import Survey, survey
 from reconciler.rollout.tried import withheld
-from reconciler.rollout.waiting import FAILED, awaited, confirming, overrun, waiting
+from reconciler.rollout.waiting import FAILED, awaited, confirming, overrun, stalled, waiting
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.scale_set import OnFailure, ScaleSet
 
@@ -148,20 +148,22 @@ def _roll(
     movable = [each for each in staying if each.is_movable]
     if waits := awaited(desired, staying, observed.at, is_last=not movable):
         found = waiting(waits, domain_of, desired, observed, counts)
-        return given_up(desired, model, observed, staying, found) if found.reason in FAILED else found
-    if movable and (late := overrun(desired, model, observed.at, counts)):
-        return given_up(desired, model, observed, staying, late)
+        is_failure = found.reason in FAILED and awaited(desired, staying, observed.at, is_last=False)
+        return given_up(desired, model, observed, staying, found) if is_failure else found
     if not movable:
         return settled(desired, staying, observed, counts, is_return=is_return)
-    if cured := [each.instance for each in movable if each.is_lost]:
+    is_given_up = not is_return and desired.rollout.on_failure is not OnFailure.HOLD
+    if is_given_up and (failing := stalled(desired, observed, counts)):
+        return given_up(desired, model, observed, staying, failing)
+    if cured := [each for each in movable if each.is_lost]:
         return batch(desired, cured, len(cured), domain_of, counts, is_return=is_return)
+    if late := overrun(desired, model, observed, staying, counts):
+        return given_up(desired, model, observed, staying, late)
     going = _may(desired, model, observed, staying, counts, is_return=is_return)
     if not isinstance(going, tuple):
         return going
     candidates, most = going
-    return batch(
-        desired, [each.instance for each in candidates], most, domain_of, counts, is_return=is_return
-    )
+    return batch(desired, candidates, most, domain_of, counts, is_return=is_return)
 
 
 def _may(

@@ -25,6 +25,10 @@ from reconciler.spec.scale_set import OnFailure, ScaleSet
 _CONFIRMED = timedelta(minutes=1)
 
 
+# How long after the last batch took too long a process that has just begun still takes that for its failure.
+_NOTICED = timedelta(minutes=5)
+
+
 def marked(
     desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance]
 ) -> Marks | None:
@@ -74,12 +78,12 @@ def given_up(
 def _is_over(desired: ScaleSet, observed: Observed, staying: Sequence[Member]) -> bool:
     """Whether the rollout has ended: by what was seen of it, or else by how long the last batch has been
     back."""
-    if any(each.is_outdated for each in staying):
-        return False
     if observed.streak.is_under_way is not None:
         return not observed.streak.is_under_way
+    if any(each.is_movable for each in staying):
+        return False
     latest = max((each.instance.since for each in staying if each.instance.since), default=observed.at)
-    return observed.at - latest >= desired.rollout.bake_time
+    return observed.at - latest >= desired.rollout.bake_time + desired.health.timeout + _NOTICED
 
 
 def back_on_model(failed: Image, model: Model, good: Image) -> Decision | None:

@@ -7,7 +7,7 @@ does no work anyway is cured without either: a gate never bars its own cure.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.health import State
@@ -24,26 +24,28 @@ _NEWBORN = timedelta(minutes=5)
 
 
 def soaking(rollout: Rollout, members: Sequence[Member], at: datetime, counts: Survey) -> Decision | None:
-    """The wait until the last batch has been back for long enough, or None."""
-    canary = rollout.canary
-    is_young = canary is not None and is_canary(canary, members)
-    length = max(rollout.soak, canary.soak) if canary and is_young else rollout.soak
-    since = _last_back(members)
-    if since is None or since + length <= at:
+    """The wait until the last batch has been back for long enough, and the canary for as long as it must, or
+    None."""
+    soaks = [_Soak(members, rollout.soak)]
+    if canary := rollout.canary:
+        length = max(rollout.soak, canary.soak)
+        soaks.insert(0, _Soak(_canaries(canary, members), length, "canary "))
+    last = max(soaks, key=lambda each: each.until)
+    if last.until <= at:
         return None
-    young = _younger(members, at - length)
+    young = _younger(last.members, at - last.length)
     return Decision(
         Reason.SOAKING,
-        f"{'canary ' if is_young else ''}{young}: back since {since:%H:%M:%S}; the next batch goes at "
-        f"{since + length:%H:%M:%S} (soak {written(length)}); {counts.done}",
-        until=since + length,
+        f"{last.who}{young}: back since {last.until - last.length:%H:%M:%S}; the next batch goes at "
+        f"{last.until:%H:%M:%S} (soak {written(last.length)}); {counts.done}",
+        until=last.until,
         survey=counts,
     )
 
 
 def baking(rollout: Rollout, members: Sequence[Member], at: datetime, counts: Survey) -> Decision | None:
     """The wait until the last batch of all has been back for long enough, or None."""
-    since = _last_back(members)
+    since = last_back(members)
     if since is None or since + rollout.bake_time <= at:
         return None
     return Decision(
@@ -106,7 +108,7 @@ def first(canary: Canary | None, members: Sequence[Member]) -> Going | Decision:
     Where a canary is named by ids of which none can go or has gone, there is nothing to prove the image by.
     """
     movable = _foremost(members)
-    proven = sum(not each.is_outdated for each in members)
+    proven = sum(_upgraded_at(each) is not None for each in members)
     if canary is None:
         return Going(movable, len(movable), proven > 0)
     if isinstance(canary.instances, tuple):
@@ -137,7 +139,32 @@ def is_canary(canary: Canary, members: Sequence[Member]) -> bool:
     return len(upgraded) <= canary.instances.of(len(members))
 
 
-def _last_back(members: Sequence[Member]) -> datetime | None:
+@dataclass(frozen=True, slots=True)
+class _Soak:
+    """How long after their upgrade these members are waited for; `who` names them where that is worth it."""
+
+    members: Sequence[Member]
+    length: timedelta
+    who: str = ""
+
+    @property
+    def until(self) -> datetime:
+        """When it is over; in the distant past where none of them came back from an upgrade."""
+        since = last_back(self.members)
+        return since + self.length if since else datetime.min.replace(tzinfo=UTC)
+
+
+def _canaries(canary: Canary, members: Sequence[Member]) -> Sequence[Member]:
+    """The members that came back first of all, or those that are named: whatever else is on the image by now,
+    an instance that the autoscaler made or one that was cured, is no proof of it."""
+    if isinstance(canary.instances, tuple):
+        return [each for each in members if each.instance.id in canary.instances]
+    back = [(since, each.instance.id, each) for each in members if (since := _upgraded_at(each))]
+    foremost = sorted(back, key=lambda each: each[:2])[: canary.instances.of(len(members))]
+    return [each for _, _, each in foremost]
+
+
+def last_back(members: Sequence[Member]) -> datetime | None:
     """When the last instance that was upgraded came back, by Azure's own time."""
     return max((since for each in members if (since := _upgraded_at(each))), default=None)
 

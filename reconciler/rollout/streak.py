@@ -10,7 +10,13 @@ from datetime import datetime
 from reconciler.rollout.reason import Reason
 
 _WAITING = frozenset(
-    {Reason.WAITING_FOR_INSTANCES, Reason.HEALTH_CHECK_FAILED, Reason.PROGRESS_DEADLINE_EXCEEDED}
+    {
+        Reason.WAITING_FOR_INSTANCES,
+        Reason.HEALTH_CHECK_FAILED,
+        Reason.PROGRESS_DEADLINE_EXCEEDED,
+        Reason.NO_EFFECT,
+        Reason.OPERATION_FAILED,
+    }
 )
 _STARTED = frozenset({Reason.MODEL_DRIFT, Reason.UPGRADING, Reason.GIVING_UP})
 _OVER = frozenset({Reason.UP_TO_DATE, Reason.INSTANCES_LEFT_OUT, Reason.ROLLOUT_FAILED})
@@ -34,6 +40,8 @@ class Streak:
 def following(before: Streak, reason: Reason, back: int | None, at: datetime) -> Streak:
     """The streak after a look at `at` that gave this reason; `back` as in Survey, None where none was
     taken."""
+    if reason is Reason.UPGRADING and before.waiting_since and back is not None and back <= before.back:
+        return replace(before, passes=0, is_under_way=True)  # tried again: nothing has come of it yet
     if reason in _STARTED:
         return Streak(is_under_way=True)
     if back is None:

@@ -26,11 +26,11 @@ class Survey:
 
     tallies: tuple[Tally, ...]
 
-    def taking(self, domain: Domain, instances: int) -> "Survey":
-        """The same with so many instances of `domain` away: what it comes to once a batch is taken."""
+    def taking(self, domain: Domain, serving: int) -> "Survey":
+        """The same with so many more instances of `domain` away: what it comes to once a batch is taken."""
         return Survey(
             tuple(
-                replace(tally, away=max(tally.away, instances)) if tally.domain == domain else tally
+                replace(tally, away=tally.away + serving) if tally.domain == domain else tally
                 for tally in self.tallies
             )
         )

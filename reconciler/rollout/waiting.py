@@ -1,6 +1,7 @@
 """Waiting for the instances of a batch: which of them, how long, and when the rollout has failed at it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from reconciler.rollout.decision import Decision
@@ -8,6 +9,7 @@ from reconciler.rollout.domains import Domain, Grouping
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, is_overdue
 from reconciler.rollout.observed import Instance, Model, Observed
+from reconciler.rollout.pace import last_back
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.survey import Survey
 from reconciler.rollout.wording import ailing, listed, moment
@@ -49,14 +51,8 @@ def waiting(
             f"change{mend}{holds}",
             survey=counts,
         )
-    since, patience = observed.streak.waiting_since, desired.rollout.progress_deadline
-    if since is not None and observed.at - since > patience:
-        return Decision(
-            Reason.PROGRESS_DEADLINE_EXCEEDED,
-            f"{domains}: waiting for {ailing(instances)}, and no further instance has come back within "
-            f"{written(patience)} (spec.rollout.progressDeadline){holds}",
-            survey=counts,
-        )
+    if late := stalled(desired, observed, counts):
+        return replace(late, message=f"{domains}: waiting for {ailing(instances)}, and {late.message}{holds}")
     return Decision(
         Reason.WAITING_FOR_INSTANCES,
         f"{domains}: waiting for {ailing(instances)}; {counts.done}",
@@ -65,10 +61,32 @@ def waiting(
     )
 
 
-def overrun(desired: ScaleSet, model: Model, at: datetime, counts: Survey) -> Decision | None:
-    """The rollout as a whole has taken too long, by the moment that is marked on the scale set."""
-    began, deadline = model.marks.began_at(desired.image), desired.rollout.deadline
+def stalled(desired: ScaleSet, observed: Observed, counts: Survey) -> Decision | None:
+    """A batch has been waited for or tried again for too long, and nothing comes of it; or None."""
+    since, patience = observed.streak.waiting_since, desired.rollout.progress_deadline
+    if since is None or observed.at - since <= patience:
+        return None
+    return Decision(
+        Reason.PROGRESS_DEADLINE_EXCEEDED,
+        f"no further instance has come back within {written(patience)} (spec.rollout.progressDeadline)",
+        survey=counts,
+    )
+
+
+def overrun(
+    desired: ScaleSet, model: Model, observed: Observed, staying: Sequence[Member], counts: Survey
+) -> Decision | None:
+    """The rollout as a whole has taken too long, by the moment that is marked on the scale set.
+
+    The mark outlives the rollout: one that was seen to end is none any more, nor is one of which nothing came
+    back for as long as the deadline; an instance that was left out then and may go now is no part of it.
+    """
+    at, deadline = observed.at, desired.rollout.deadline
+    began = model.marks.began_at(desired.image)
     if began is None or deadline is None or at - began <= deadline:
+        return None
+    latest = last_back(staying)
+    if observed.streak.is_under_way is False or (latest is not None and at - latest > deadline):
         return None
     return Decision(
         Reason.DEADLINE_EXCEEDED,

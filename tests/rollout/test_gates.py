@@ -167,6 +167,15 @@ def test_what_holds(desired: ScaleSet, seen: Observed, line: str) -> None:
         pytest.param(
             spec(image=FIX, windows=(NIGHT,)),
             observed(
+                instances=fleet(outdated(0, provisioning="failed", power="stopped")),
+                gates=(CLOSED,),
+            ),
+            PatchModel(FIX, '"4"'),
+            id="the fix of an image that fails before its disk is swapped",
+        ),
+        pytest.param(
+            spec(image=FIX, windows=(NIGHT,)),
+            observed(
                 model=model(image=OLD, marks=Marks(last_good=OLD, failed=NEW)),
                 instances=fleet(instance(0, health="unhealthy")),
                 gates=(CLOSED,),

@@ -26,6 +26,12 @@ def back(number: int, minutes: float, **changes: Any) -> Any:
     [
         pytest.param({"canary": ONE}, fleet(), ["0"], id="a canary of one goes first, alone"),
         pytest.param(
+            {"canary": ONE},
+            fleet(instance(9, created=NOW - 2 * MINUTE)),
+            ["0"],
+            id="one that the autoscaler made proves nothing",
+        ),
+        pytest.param(
             {"canary": ONE}, fleet(back(0, 1)), ["5"], id="once it is back the rest of its domain follows"
         ),
         pytest.param(
@@ -211,3 +217,23 @@ def test_a_soak_says_when_it_is_over() -> None:
 def test_without_a_soak_nothing_waits() -> None:
     instances = fleet(back(0, 0), back(5, 0))
     assert decided(spec(by=By.AUTO), observed(instances=instances)).step == Upgrade(("1", "6"), NEW)
+
+
+NAMED_SLOW = Canary(("3",), 30 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("canary", "instances"),
+    [
+        pytest.param(
+            NAMED_SLOW,
+            fleet(back(3, 1), instance(9, since=NOW - 4 * MINUTE, created=NOW - 6 * MINUTE)),
+            id="one that the autoscaler made",
+        ),
+        pytest.param(NAMED_SLOW, fleet(back(3, 1), back(0, 50)), id="one that was cured before"),
+        pytest.param(SLOW, fleet(back(3, 1), back(0, 2)), id="two that were cured a moment ago"),
+    ],
+)
+def test_whatever_else_is_on_the_image_the_canary_soaks(canary: Canary, instances: Any) -> None:
+    decision = decided(spec(canary=canary), observed(instances=instances))
+    assert decision.line.startswith("Soaking: canary ")

@@ -33,3 +33,5 @@ def test_a_batch_about_to_leave_counts_as_away_in_its_domain_only() -> None:
     counts = survey(members(spec(), model(), observed(), fleet()), GROUPING)
     taking = counts.taking(Domain("", "", 3, "update domain"), 2)
     assert [tally.away for tally in taking.tallies] == [0, 0, 0, 2, 0]
+    more = taking.taking(Domain("", "", 3, "update domain"), 1)
+    assert [tally.away for tally in more.tallies] == [0, 0, 0, 3, 0], "beside those that were away before"

@@ -139,6 +139,63 @@ def test_the_rollout_as_a_whole_has_its_deadline(
     assert decided(desired, observed(model=model(marks=marks), instances=instances)).reason is reason
 
 
+@pytest.mark.parametrize(
+    ("streak", "others", "reason"),
+    [
+        pytest.param(Streak(is_under_way=True), NOW, Reason.DEADLINE_EXCEEDED, id="under way"),
+        pytest.param(Streak(), NOW - HOUR, Reason.DEADLINE_EXCEEDED, id="under way a while ago"),
+        pytest.param(Streak(is_under_way=False), NOW, Reason.UPGRADING, id="seen to end"),
+        pytest.param(Streak(), NOW - 9 * HOUR, Reason.UPGRADING, id="nothing has come back for long"),
+    ],
+)
+def test_an_instance_that_was_left_out_is_no_part_of_a_rollout_long_over(
+    streak: Streak, others: datetime, reason: Reason
+) -> None:
+    instances = fleet(outdated(0), *(instance(n, since=others) for n in range(1, 10)))
+    seen = observed(model=model(marks=began(NOW - 9 * HOUR)), instances=instances, streak=streak)
+    assert decided(spec(deadline=2 * HOUR), seen).reason is reason
+
+
+def test_a_deadline_that_has_passed_bars_no_cure() -> None:
+    seen = observed(
+        model=model(marks=began(NOW - 9 * HOUR)), instances=fleet(outdated(3, health="unhealthy"))
+    )
+    assert decided(spec(deadline=HOUR), seen).step == Upgrade(("3",), NEW)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "reason"),
+    [
+        pytest.param(Count(1), Reason.HEALTH_CHECK_FAILED, id="borne, and told"),
+        pytest.param(Count(0), Reason.GIVING_UP, id="too many"),
+    ],
+)
+def test_a_loss_that_was_borne_sets_nothing_back_in_the_end(allowed: Any, reason: Reason) -> None:
+    seen = observed(
+        model=model(marks=Marks(last_good=OLD)),
+        instances=fleet(lost(0), rest="upgraded"),
+        streak=Streak(waiting_since=NOW - 2 * MINUTE, is_under_way=True),
+    )
+    desired = spec(max_unhealthy_upgraded=allowed, on_failure=OnFailure.ROLLBACK)
+    assert decided(desired, seen).reason is reason
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "reason"),
+    [
+        pytest.param(OnFailure.REPIN, Reason.GIVING_UP, id="given up where the spec asks for it"),
+        pytest.param(OnFailure.HOLD, Reason.UPGRADING, id="tried again for ever where it does not"),
+    ],
+)
+def test_an_upgrade_that_fails_again_and_again(on_failure: OnFailure, reason: Reason) -> None:
+    seen = observed(
+        model=model(marks=Marks(last_good=OLD)),
+        instances=fleet(outdated(3, provisioning="failed")),
+        streak=Streak(waiting_since=NOW - HOUR - MINUTE, is_under_way=True),
+    )
+    assert decided(spec(on_failure=on_failure), seen).reason is reason
+
+
 def test_a_deadline_that_has_passed_is_told_in_full() -> None:
     seen = observed(model=model(marks=began(NOW - 2 * HOUR)), instances=fleet(instance(0)))
     assert decided(spec(deadline=HOUR), seen).line == (
@@ -234,6 +291,16 @@ def test_before_anything_is_upgraded_there_is_nothing_to_confirm() -> None:
             Streak(is_under_way=True),
             id="a batch begins",
         ),
+        pytest.param(
+            Streak(0, LONG_AGO, 3, is_under_way=True),
+            Reason.UPGRADING,
+            3,
+            Streak(0, LONG_AGO, 3, is_under_way=True),
+            id="a batch that is tried again is no progress",
+        ),
+        pytest.param(
+            Streak(2, None, 3), Reason.OPERATION_FAILED, 3, Streak(0, NOW, 3), id="nor is one that failed"
+        ),
         pytest.param(Streak(2), Reason.MODEL_DRIFT, None, Streak(is_under_way=True), id="a rollout begins"),
         pytest.param(
             Streak(2, is_under_way=True),
@@ -289,9 +356,21 @@ def test_what_looks_in_a_row_have_in_common(
         ),
         pytest.param(
             Streak(waiting_since=NOW - MINUTE),
-            fleet(lost(0), rest="upgraded"),
+            fleet(lost(0), *(instance(n, since=LONG_AGO) for n in range(1, 10))),
             Reason.HEALTH_CHECK_FAILED,
             id="over, as far as a new process can tell",
+        ),
+        pytest.param(
+            Streak(waiting_since=NOW - MINUTE),
+            fleet(instance(0, health="unhealthy", since=NOW - 11 * MINUTE), rest="upgraded"),
+            Reason.GIVING_UP,
+            id="in a last batch that a new process finds failing",
+        ),
+        pytest.param(
+            Streak(waiting_since=NOW - MINUTE, is_under_way=False),
+            fleet(lost(0), outdated(1, protected=True), rest="upgraded"),
+            Reason.HEALTH_CHECK_FAILED,
+            id="once it was over, though one was left out",
         ),
     ],
 )
@@ -300,8 +379,7 @@ def test_an_image_is_given_up_for_a_failure_that_lasts(
 ) -> None:
     seen = observed(model=model(marks=Marks(last_good=OLD)), instances=instances, streak=streak)
     decision = decided(spec(on_failure=OnFailure.ROLLBACK), seen)
-    is_over = all(each.image == NEW for each in instances) and streak.is_under_way is not True
-    assert (decision.reason, decision.soon) == (reason, not is_over)
+    assert decision.reason is reason
 
 
 BAKING = spec(bake_time=HOUR, on_failure=OnFailure.REPIN)

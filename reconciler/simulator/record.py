@@ -33,9 +33,10 @@ class Stand:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A scale set at a moment: the image of its model, and its instances by id."""
+    """A scale set at a moment: the image of its model, its tags, and its instances by id."""
 
     image: str
+    tags: Mapping[str, str]
     instances: Mapping[str, Stand]
 
 

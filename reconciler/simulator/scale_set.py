@@ -125,7 +125,11 @@ class ScaleSet:
     @property
     def scene(self) -> Scene:
         """For the record."""
-        return Scene(self.applied.image.name, {each.id: each.stand for each in self.instances.values()})
+        return Scene(
+            self.applied.image.name,
+            dict(self.body.get("tags") or {}),
+            {each.id: each.stand for each in self.instances.values()},
+        )
 
     def model_of(self, body: Mapping[str, Any], *, revision: int, image: Image | None = None) -> Applied:
         """The model that `body` describes, on `image` where that is known already.

@@ -115,7 +115,7 @@ def test_an_exchange_names_what_struck_it(azure: Azure) -> None:
 
 def test_a_write_is_kept_with_the_scale_set_as_it_found_it(start: Start) -> None:
     states = [{"id": "1", "power": "deallocated"}, {"id": "2", "health": "unhealthy"}]
-    azure = start(capacity=5, instanceStates=states, protected=["4"])
+    azure = start(capacity=5, instanceStates=states, protected=["4"], tags={"team": "web"})
     azure.patch_image(NEW)
     azure.ask("POST", "manualupgrade", b'{"instanceIds":["0"]}')
     azure.sim.scale_set("web").scale_to(4)
@@ -125,6 +125,7 @@ def test_a_write_is_kept_with_the_scale_set_as_it_found_it(start: Start) -> None
     assert upgrade is not None
     assert last is not None
     assert (patch.image, upgrade.image, last.image) == (OLD, NEW, NEW)
+    assert patch.tags == {"team": "web"}
     assert [each.is_behind for each in patch.instances.values()] == [False] * 5
     places = {each.id: each.domain for each in azure.sim.scale_set("web").instances}
     assert upgrade.instances == {

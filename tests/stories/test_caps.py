@@ -84,7 +84,6 @@ def test_never_more_than_three_of_ten_are_under_way_and_all_finish(every: int | 
         if every and minutes % every == 0:
             world.restart()
     assert most_at_once(world, TEN) == 3
-    assert all(world.azure.record.most_domains_away(name) == 1 for name in TEN)
     waited = [each.survey for each in world.outcomes if each.reason == "AwaitingTurn"]
     assert waited
     assert not any(counts and counts.up_to_date for counts in waited), "what is half-way waits for no turn"

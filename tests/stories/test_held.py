@@ -69,28 +69,23 @@ def test_without_its_mark_an_image_that_was_given_up_is_tried_once_more_and_give
     world.rest(3 * HOUR)
     assert world.reasons().count("GivingUp") == 2
     assert world.reasons()[-1] == "RolloutFailed"
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 @pytest.mark.parametrize("ahead", [timedelta(days=1), 12 * MINUTE, -12 * MINUTE, timedelta(days=-1)], ids=str)
-def test_by_a_clock_that_is_wrong_a_rollout_ends_as_by_any_other(
-    ahead: timedelta, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(World, "ahead", ahead)
+def test_by_a_clock_that_is_wrong_a_rollout_ends_as_by_any_other(ahead: timedelta) -> None:
     slow = fleet(scale_set(capacity=10), timings={"boot": "3m", "health": "2m"})
-    world = World(slow, spec(rollout={"onFailure": "rollback", "soak": "10m"})).run(limit=2 * HOUR)
+    world = World(slow, spec(rollout={"onFailure": "rollback", "soak": "10m"}))
+    world.jump(ahead)
+    world.run(limit=2 * HOUR)
     assert is_done(world)
     assert upgrades(world) == 5
     assert "Soaking" in world.reasons()
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 @pytest.mark.parametrize("ahead", [timedelta(days=1), timedelta(days=-1)], ids=str)
-def test_a_clock_that_is_wrong_lets_no_bad_image_through(
-    ahead: timedelta, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(World, "ahead", ahead)
+def test_a_clock_that_is_wrong_lets_no_bad_image_through(ahead: timedelta) -> None:
     world = World(fleet(scale_set(capacity=10)), spec(version=BAD))
+    world.jump(ahead)
     world.run(lambda: world.reasons()[-1:] == ["HealthCheckFailed"], limit=20 * MINUTE)
     told, asked = world.outcomes[-1].at, world.azure.record.absences("web")[0].since
     assert 10 * MINUTE < told - asked < 14 * MINUTE
@@ -105,9 +100,9 @@ def test_a_clock_that_jumps_by_an_hour_in_the_middle_neither_cuts_a_wait_short_n
     declared = spec(rollout={"soak": "30m", "onFailure": "rollback"})
     world = World(fleet(scale_set(capacity=10)), declared)
     world.run(lambda: upgrades(world) == 2)
-    world.ahead = jump
+    world.jump(jump)
     world.run(lambda: upgrades(world) == 3)
-    world.ahead = timedelta()
+    world.calm()
     world.run(limit=3 * HOUR)
     assert is_done(world)
     at = [each.at for each in world.azure.record.requests if each.operation == "scaleSets.manualUpgrade"]

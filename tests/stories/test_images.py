@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.simulator import Status
+from tests.invariants import nothing_was_written
 from tests.stories.world import BASE, NEW, OLD, ROLE, SUBSCRIPTION, World, fleet, platform, scale_set, spec
 
 ARM = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute"
@@ -57,7 +58,6 @@ def test_every_kind_follows_an_exact_version(kind: str) -> None:
     assert world.entry().outcome is not None
     assert world.lines()["web"].startswith("UpToDate: all 5 instances run ")
     assert {image.endswith("1.0.10") for image in world.azure.record.images("web").values()} == {True}
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 @pytest.mark.parametrize("kind", VERSIONED)
@@ -75,7 +75,6 @@ def test_a_newer_version_is_noticed_within_the_interval_and_rolled_domain_by_dom
     assert on(world) == {"1.0.10"}
     world.rest(timedelta(minutes=15)).run()
     assert on(world) == {"1.0.11"}
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 def test_a_settled_set_on_latest_costs_one_look_at_the_catalogue_an_interval() -> None:
@@ -87,11 +86,11 @@ def test_a_settled_set_on_latest_costs_one_look_at_the_catalogue_an_interval() -
 
 def test_a_version_that_is_withdrawn_moves_nothing_back() -> None:
     world = world_of("platform", "latest").run()
-    written = len([each for each in world.azure.record.requests if each.method != "GET"])
+    asked = len(world.requests())
     world.azure.publish(named("platform", "1.0.10"), deprecation="Deprecated")
     world.rest(timedelta(hours=3))
     assert on(world) == {"1.0.10"}
-    assert len([each for each in world.azure.record.requests if each.method != "GET"]) == written
+    nothing_was_written(world.azure.record, asked)
 
 
 def test_a_version_excluded_from_latest_is_passed_over() -> None:
@@ -204,11 +203,10 @@ def test_what_cannot_be_had_yet_is_waited_for_and_nothing_is_written(
     world.rest(timedelta(minutes=10))
     if reason:
         assert world.lines()["web"].startswith(f"{reason}: ")
-        assert [each for each in world.azure.record.requests if each.method != "GET"] == []
+        nothing_was_written(world.azure.record)
     mend(world)
     world.rest(timedelta(minutes=2)).run()
     assert world.lines()["web"].startswith("UpToDate: ")
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 def test_a_scheduled_deprecation_is_told_and_holds_nothing() -> None:

@@ -22,7 +22,6 @@ def test_a_hundred_instances_follow_a_merge_with_never_two_domains_away() -> Non
     world = World(fleet(scale_set(capacity=100)), spec()).run()
     assert world.lines() == {"web": f"UpToDate: all 100 instances run {NEW}"}
     assert images(world) == {NEW}
-    assert world.azure.record.most_domains_away("web") == 1
     assert world.requests().count("scaleSets.patch") == 1
     assert world.requests().count("scaleSets.manualUpgrade") == 5
 
@@ -51,7 +50,6 @@ def test_every_topology_is_rolled_one_domain_at_a_time(declared: dict[str, objec
     world = World(fleet(declared), spec()).run()
     assert world.lines()["web"].startswith("UpToDate: ")
     assert images(world) == {NEW}
-    assert world.azure.record.most_domains_away("web") == 1
     assert world.requests().count("scaleSets.manualUpgrade") == batches
 
 
@@ -83,7 +81,6 @@ def test_the_fix_merged_next_goes_through_and_cures_the_sick_first() -> None:
     ]
     assert upgrades[1] == ["0", "5", "10", "15"]
     assert images(world) == {FIX}
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 def test_a_new_commit_in_the_middle_of_a_rollout_goes_first() -> None:
@@ -92,7 +89,6 @@ def test_a_new_commit_in_the_middle_of_a_rollout_goes_first() -> None:
     world.merge(spec(version=FIX))
     world.run()
     assert images(world) == {FIX}
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 @pytest.mark.parametrize("upgrades", range(6))
@@ -103,7 +99,6 @@ def test_a_daemon_killed_in_the_middle_is_followed_by_one_that_goes_on(upgrades:
     world.run()
     assert world.lines() == {"web": f"UpToDate: all 20 instances run {NEW}"}
     assert images(world) == {NEW}
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 def test_one_line_moves_every_scale_set_that_points_to_an_image() -> None:
@@ -147,7 +142,6 @@ def test_scaling_out_in_the_middle_of_a_rollout_brings_instances_that_are_up_to_
     world.azure.scale_set("web").scale_to(30)
     world.run()
     assert world.lines()["web"] == f"UpToDate: all 30 instances run {NEW}"
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 def test_a_policy_that_adds_an_extension_is_told_and_rolled_only_where_asked() -> None:
@@ -208,7 +202,6 @@ def test_a_health_extension_that_has_not_spoken_yet_is_waited_for_whatever_becom
     world.merge(spec(version=FIX))
     world.run()
     assert images(world) == {FIX}
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 def test_a_spec_that_is_renamed_in_the_middle_goes_on_with_the_same_scale_set() -> None:
@@ -220,7 +213,6 @@ def test_a_spec_that_is_renamed_in_the_middle_goes_on_with_the_same_scale_set() 
     world.run()
     assert world.lines() == {"front": f"UpToDate: all 20 instances run {NEW}"}
     assert world.requests().count("scaleSets.manualUpgrade") == 5
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 def test_two_specs_that_swap_their_scale_sets_are_each_about_the_other_one() -> None:
@@ -231,8 +223,6 @@ def test_two_specs_that_swap_their_scale_sets_are_each_about_the_other_one() -> 
     )
     world.run()
     assert (images(world, "a"), images(world, "b")) == ({FIX}, {NEW})
-    assert world.azure.record.most_domains_away("a") == 1
-    assert world.azure.record.most_domains_away("b") == 1
 
 
 class Editing(Compute):

@@ -33,7 +33,6 @@ def test_an_autoscaler_that_never_rests(every: str) -> None:
     world.run(
         lambda: set(world.azure.record.images("web").values()) == {f"Canonical:ubuntu-24_04-lts:server:{NEW}"}
     )
-    assert world.azure.record.most_domains_away("web") == 1
     assert len(upgraded(world)) == len(set(upgraded(world))), "an instance was upgraded twice"
 
 
@@ -42,7 +41,6 @@ def test_what_scales_in_while_its_upgrade_is_asked_for_costs_one_look_more() -> 
     world.azure.scale_set("web").scale_to(7)
     world.run()
     assert world.lines() == {"web": f"UpToDate: all 7 instances run {NEW}"}
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 def test_repairs_of_a_bad_image_do_not_carry_the_rollout_on() -> None:
@@ -65,7 +63,6 @@ def test_repairs_of_an_instance_that_was_sick_before_bring_one_that_is_up_to_dat
     )
     world = World(fleet(declared), spec()).run()
     assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 @pytest.mark.parametrize(
@@ -117,7 +114,6 @@ def test_somebody_elses_model_is_put_right_and_rolled_on() -> None:
     world.azure.scale_set("web").set_image(f"Canonical:ubuntu-24_04-lts:server:{OLD}")
     world.run()
     assert world.lines()["web"].startswith(f"UpToDate: all 10 instances run {NEW}")
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 def test_a_pending_change_of_somebody_else_is_said_before_an_upgrade_carries_it_along() -> None:

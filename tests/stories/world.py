@@ -1,28 +1,25 @@
 """A whole world on a virtual clock: the simulator, the real SDK on its transport, and the reconciler's work.
 
-The driver below is the loop's schedule without its threads: sweeps every minute, follow-ups when a tick asks
-for them, each at its exact time, so that a story of hours runs in a second and always the same.
+A story of hours runs in a second, and always the same. When it ends, it is held to the invariants.
 """
 
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
 from reconciler.azure.compute import Compute
-from reconciler.azure.session import Session
 from reconciler.daemon.board import Entry
-from reconciler.daemon.loop import APART
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.reconciliation import Reconciliation
-from reconciler.daemon.settings import Settings
-from reconciler.daemon.specs import Reading, Specs
+from reconciler.daemon.specs import Reading
 from reconciler.simulator import Simulator, VirtualClock
 from reconciler.spec.files import File
-from tests.token import Token
+from tests.invariants import hold
+from tests.stories.daemon import Daemon
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 BASE = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server"}
@@ -101,22 +98,56 @@ class Merged:
 
 
 class World:
-    """A fleet in Azure, specs in git, and one daemon at a time, whose own clock is ahead by `ahead`."""
+    """A fleet in Azure, specs in git, and one daemon at a time, or several."""
 
-    ahead = timedelta()
+    unjudged: ClassVar[list["World"]] = []
 
     def __init__(
         self, declared: Mapping[str, Any], *documents: Mapping[str, Any], compute: type[Compute] = Compute
     ) -> None:
         """`compute` may be a door to Azure that gets into the way."""
-        self._compute = compute
+        self.compute = compute
         self.clock = VirtualClock()
         self.declared = declared
         self.azure = Simulator.load(declared, self.clock)
         self.source = Merged()
         self.outcomes: list[Outcome] = []
+        self._jumps: list[tuple[int, timedelta]] = []
+        self._to_come: list[tuple[int, Callable[[], None]]] = []
         self.merge(*documents)
-        self.restart()
+        self.daemons = [Daemon(self, self.clock.now())]
+        World.unjudged.append(self)
+
+    @property
+    def reconciliation(self) -> Reconciliation:
+        """That of the daemon, or of the first one."""
+        return self.daemons[0].reconciliation
+
+    def now(self) -> datetime:
+        """What the clocks of the daemons say, which may be wrong."""
+        if not self._jumps:
+            return self.clock.now()
+        asked = len(self.azure.record.requests)
+        return self.clock.now() + sum((by for after, by in self._jumps if asked >= after), timedelta())
+
+    def jump(self, by: timedelta, *, after: int = 0) -> None:
+        """Once Azure has been asked `after` requests, the clocks of the daemons are so much further ahead."""
+        self._jumps.append((after, by))
+
+    def happens(self, what: Callable[[], None], *, after: int) -> None:
+        """Do this between two ticks, once Azure has been asked `after` requests."""
+        self._to_come.append((after, what))
+
+    def calm(self) -> None:
+        """Nothing goes wrong any more, and the clocks are right."""
+        self.azure.faults.disarm()
+        self._jumps.clear()
+        self._to_come.clear()
+
+    def judge(self) -> None:
+        """Hold it to the invariants. Every story's worlds are, at its end, if they were not before."""
+        World.unjudged.remove(self)
+        hold(self)
 
     def merge(self, *documents: Mapping[str, Any]) -> None:
         """A commit: these documents replace those of the same name."""
@@ -125,30 +156,20 @@ class World:
 
     def restart(self) -> None:
         """Kill the daemon, with all that it had in memory, and start another."""
-        session = Session(credential=Token(), transport=self.azure.transport(), now=self._now)
-        compute = self._compute(session)
-        specs = Specs(self.source, self._now)
-        self.reconciliation = Reconciliation(
-            specs,
-            compute,
-            Settings(),
-            sleep=lambda seconds: self.clock.advance(timedelta(seconds=seconds)),
-        )
-        self._sweep_at = self.clock.now()
-        self._follow_ups: dict[str, datetime] = {}
+        self.daemons[0] = Daemon(self, self.clock.now())
+
+    def join(self, after: timedelta) -> None:
+        """Start one more daemon beside the others, so much later."""
+        self.daemons.append(Daemon(self, self.clock.now() + after))
 
     def step(self) -> None:
-        """Go to the next sweep or follow-up, and run it."""
-        due = min(self._follow_ups, key=lambda key: self._follow_ups[key], default=None)
-        if due is None or self._sweep_at <= self._follow_ups[due]:
-            self._until(self._sweep_at)
-            at, self._sweep_at = self._sweep_at, self._sweep_at + timedelta(minutes=1)
-            for number, key in enumerate(self.reconciliation.sweep()):
-                self._until(at + number * APART)
-                self._tick(key)
-        else:
-            self._until(self._follow_ups[due])
-            self._tick(due)
+        """Go to the next sweep or follow-up of whichever daemon, and run it."""
+        min(self.daemons, key=lambda daemon: daemon.due).step()
+        if self._to_come:
+            asked = len(self.azure.record.requests)
+            for after, happening in [each for each in self._to_come if each[0] <= asked]:
+                self._to_come.remove((after, happening))
+                happening()
 
     def run(
         self, until: Callable[[], bool] | None = None, *, limit: timedelta = timedelta(hours=12)
@@ -190,27 +211,10 @@ class World:
         """The operations asked of Azure so far."""
         return [exchange.operation for exchange in self.azure.record.requests]
 
-    def _now(self) -> datetime:
-        """What the daemon takes the time for."""
-        return self.clock.now() + self.ahead
-
-    def _tick(self, key: str) -> None:
-        self._follow_ups.pop(key, None)
-        outcome = self.reconciliation.tick(key)
-        if outcome is None:
-            return
-        self.outcomes.append(outcome)
-        if outcome.again is not None:
-            self._follow_ups[key] = self.clock.now() + outcome.again
-
-    def _until(self, moment: datetime) -> None:
+    def until(self, moment: datetime) -> None:
+        """Let time pass until then."""
         if moment > self.clock.now():
             self.clock.advance(moment - self.clock.now())
 
     def _settled(self) -> bool:
-        entries = self.reconciliation.board.entries()
-        return (
-            bool(entries)
-            and not self._follow_ups
-            and all(entry.outcome and entry.outcome.standing.settled for entry in entries)
-        )
+        return all(daemon.is_settled for daemon in self.daemons)

@@ -1,0 +1,293 @@
+"""The safety rules of a rollout, each in one place: what must hold whatever happens, by the simulator's record.
+
+Each takes the record and what the record cannot tell: which scale set, what counts as one domain, a number of
+the spec. `hold` checks them all for a `World`. To add a rule: a function here, and a line in `hold`.
+
+Some are for stories on a virtual clock alone, where no time passes while a daemon looks, decides and acts: what
+a write was decided on are the reads that came through the same door at the same instant before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from reconciler.simulator import Absence, Domain, Exchange, Partial, Record, Stale, Stand, Truncated
+from reconciler.simulator.record import by_update_domain, is_called
+from reconciler.spec.scale_set import By
+
+if TYPE_CHECKING:
+    from tests.stories.world import World
+
+PATCH, UPGRADE = "scaleSets.patch", "scaleSets.manualUpgrade"
+MODELS = ("scaleSets.get", "scaleSets.list")
+# Of these lists a decision needs every row.
+LISTS = ("scaleSets.instances", "virtualMachines.list")
+# How long a daemon does not repeat a step (see `rollout/tried.py`); Azure's clock tells whole seconds.
+PATIENCE = timedelta(minutes=5) - timedelta(seconds=1)
+# How old the model may be that a daemon acts on.
+FRESH = timedelta(seconds=10)
+
+Key = Callable[[Domain], Hashable]
+Reads = Sequence[Exchange]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """How many (of so many upgraded) a rollout may give up, and after how long: `maxUnhealthyUpgraded`."""
+
+    most: Callable[[int], int]
+    after: timedelta
+
+    def without(self, away: Mapping[str, timedelta], upgrade: Exchange) -> set[str]:
+        """Those of `away` that are not given up; `away` says how long."""
+        late = {id_ for id_, length in away.items() if length > self.after}
+        upgraded = sum(each.image == _model(upgrade) for each in _stands(upgrade).values())
+        return set(away) - late if len(late) <= self.most(upgraded) else set(away)
+
+
+NONE = Lost(lambda _: 0, timedelta())
+
+
+def hold(world: World) -> None:
+    """All of them, for every scale set that is declared in `world`, by what its spec says now."""
+    record = world.azure.record
+    no_read_selects(record)
+    every_upgrade_names_its_instances(record)
+    no_write_follows_from_a_partial_read(record)
+    no_step_is_repeated_at_once(record)
+    no_write_is_for_nothing(record)
+    for entry in world.reconciliation.board.entries():
+        target, rollout = entry.desired.target, entry.desired.rollout
+        name = f"{target.subscription}/{target.resource_group}/{target.name}"
+        lost = Lost(rollout.max_unhealthy_upgraded.within, entry.desired.health.timeout)
+        never_two_domains_away(record, name, domain_of(rollout.by), lost)
+        never_two_batches_away(record, name, lost)
+        never_more_away_than(record, name, rollout.max_unavailable.of)
+
+
+def never_two_domains_away(
+    record: Record, scale_set: str, key: Key = by_update_domain, lost: Lost = NONE
+) -> None:
+    """While instances of one domain are away that upgrades took, no upgrade takes one of another that serves.
+
+    What a person protects or deallocates meanwhile is out of a rollout's hands, as are those that are `lost`.
+    """
+    for upgrade, taken, left in _batches(record, scale_set, lost):
+        domains = {key(stand.domain) for id_, stand in _stands(upgrade).items() if id_ in taken | left}
+        assert len(domains) == 1, (
+            f"{scale_set}: {_ids(taken)} went at {_time(upgrade)}, when {_ids(left)} of an earlier upgrade were not "
+            f"back: that is {len(domains)} domains"
+        )
+
+
+def never_two_batches_away(record: Record, scale_set: str, lost: Lost = NONE) -> None:
+    """No upgrade takes what serves while any other instance is away that an earlier upgrade took."""
+    for upgrade, taken, left in _batches(record, scale_set, lost):
+        assert not left, (
+            f"{scale_set}: {_ids(taken)} went at {_time(upgrade)}, when {_ids(left)} of an earlier upgrade were not "
+            "back"
+        )
+
+
+def never_more_away_than(record: Record, scale_set: str, most: Callable[[int], int]) -> None:
+    """No upgrade leaves more than `most` (of so many instances) away, whoever took the others down.
+
+    Only one counts that takes what serves: to cure what does no work anyway costs nothing. Deallocated instances
+    are not away, and one that is being deleted is none. What the probe of a load balancer finds shows nowhere:
+    here it counts all the same, so this is not for sick instances behind one.
+    """
+    for upgrade, taken, _ in _batches(record, scale_set, NONE):
+        total = sum(each.standing != "leaving" for each in _stands(upgrade).values())
+        others = _standing(upgrade, "away")
+        assert len(others) + len(taken) <= most(total), (
+            f"{scale_set}: {_ids(taken)} went at {_time(upgrade)}, when {_ids(others)} were away: of {total} no more "
+            f"than {most(total)} may be"
+        )
+
+
+def no_write_follows_from_a_partial_read(record: Record) -> None:
+    """Every upgrade is decided on a list of the instances, and no write on one that lacks any of them."""
+    for write, reads in _writes_and_reads(record):
+        lists = {operation: _last_list(reads, operation) for operation in LISTS}
+        assert write.operation != UPGRADE or lists[LISTS[0]], (
+            f"{_said(write)}: nobody had listed the instances"
+        )
+        lacking = [each for pages in lists.values() for each in pages if isinstance(each.fault, Partial)]
+        assert not lacking, f"{_said(write)}: a list of instances that it follows from lacked some"
+
+
+def every_upgrade_names_its_instances(record: Record) -> None:
+    """No upgrade has an empty list of ids, or "*": Azure may take either for all of them."""
+    for upgrade in _writes(record, UPGRADE):
+        named = _named(upgrade)
+        assert named, f"{_said(upgrade)}: it names no instance"
+        assert "*" not in named, f"{_said(upgrade)}: it names all instances"
+
+
+def no_step_is_repeated_at_once(record: Record) -> None:
+    """For five minutes no daemon asks again for the last step that it was told is accepted.
+
+    The same step is the same image in the model, or the same instances for the same image in the model. No
+    daemon knows what another one asked for, or what it did itself before a restart, or that a request was
+    carried out of which the answer was lost. Whoever reads an old model takes it for another step.
+    """
+    last: dict[Hashable, Exchange] = {}
+    for write, reads in _writes_and_reads(record, FRESH):
+        who = (write.door, _scale_set(write))
+        if (step := last.get(who)) and _step(step) == _step(write) and not _is_old(reads, *MODELS):
+            assert write.at - step.at >= PATIENCE, f"{_said(write)}: it was accepted at {_time(step)} already"
+        if write.status in (200, 202) and not isinstance(write.fault, Truncated):
+            last[who] = write
+
+
+def no_write_is_for_nothing(record: Record) -> None:
+    """Every write that is accepted changes something, unless a read was old: a settled fleet is left alone."""
+    for write, reads in _writes_and_reads(record, FRESH):
+        if write.status not in (200, 202) or _is_old(reads, *MODELS, *LISTS):
+            continue
+        if write.operation == PATCH:
+            is_needed = _adds_tags(write) or any(
+                event.kind == "model" and event.at == write.at for event in record.events
+            )
+        else:
+            is_needed = any(stand.is_behind for id_, stand in _stands(write).items() if id_ in _named(write))
+        assert is_needed, f"{_said(write)}: that was so already"
+
+
+def no_read_selects(record: Record) -> None:
+    """No request has `$select`, under which Azure calls no instance up to date with the model."""
+    for each in record.requests:
+        assert "$select" not in each.query, f"{_said(each)}: it selects {each.query['$select']}"
+
+
+def nothing_was_written(record: Record, since: int = 0) -> None:
+    """From the request of this number on, whoever asks only reads."""
+    written = [_said(each) for each in record.requests[since:] if each.method != "GET"]
+    assert not written, f"there was nothing to do: {'; '.join(written)}"
+
+
+def domain_of(by: By) -> Key:
+    """What counts as one domain under an ordering; in batches every instance is in the same one."""
+
+    def key(domain: Domain) -> Hashable:
+        if by is By.BATCH:
+            return ()
+        if by is By.FAULT_DOMAIN:
+            return (domain.zone, domain.placement_group, domain.fault_domain)
+        return by_update_domain(domain)
+
+    return key
+
+
+def _writes(record: Record, *operations: str) -> Iterator[Exchange]:
+    return (each for each in record.requests if each.operation in operations)
+
+
+def _writes_and_reads(record: Record, within: timedelta = timedelta()) -> Iterator[tuple[Exchange, Reads]]:
+    """Every write, and the reads of the last moments that it follows from."""
+    requests = record.requests
+    for number, write in enumerate(requests):
+        if write.operation in (PATCH, UPGRADE):
+            first = next((n for n in range(number) if requests[n].at >= write.at - within), number)
+            yield write, [each for each in requests[first:number] if _concerns(each, write)]
+
+
+def _concerns(read: Exchange, write: Exchange) -> bool:
+    return read.method == "GET" and read.door == write.door and _scale_set(read) in ((), _scale_set(write))
+
+
+def _is_old(reads: Reads, *operations: str) -> bool:
+    return any(isinstance(each.fault, Stale) for each in reads if each.operation in operations)
+
+
+def _last_list(reads: Reads, operation: str) -> Reads:
+    """The pages of the last list."""
+    pages: list[Exchange] = []
+    for each in reads:
+        if each.operation == operation:
+            pages = [*pages, each] if "$skiptoken" in each.query else [each]
+    return pages
+
+
+def _batches(record: Record, scale_set: str, lost: Lost) -> Iterator[tuple[Exchange, set[str], set[str]]]:
+    """Every upgrade that took instances which served; these; and those not back that upgrades took before.
+
+    Whether anybody heard of it does not matter. None is left behind that it names too, that a person has protected
+    or deallocated, or that may be given up for lost.
+    """
+    absences = [each for each in record.absences(scale_set) if each.cause == "manualupgrade"]
+    for upgrade in _writes(record, UPGRADE):
+        if not is_called(scale_set, *_scale_set(upgrade)):
+            continue
+        went = {each.instance_id for each in absences if each.since == upgrade.at}
+        if taken := went & _named(upgrade) & _standing(upgrade, "serving"):
+            earlier = [each for each in absences if each.since < upgrade.at]
+            yield upgrade, taken, lost.without(_left(upgrade, earlier), upgrade)
+
+
+def _left(upgrade: Exchange, absences: Sequence[Absence]) -> dict[str, timedelta]:
+    """How long each has been away."""
+    stands = _stands(upgrade)
+    return {
+        each.instance_id: upgrade.at - each.since
+        for each in absences
+        if (each.until is None or upgrade.at < each.until)
+        and each.instance_id not in _named(upgrade)
+        and (stand := stands.get(each.instance_id))
+        and stand.standing == "away"
+        and not stand.is_protected
+    }
+
+
+def _standing(upgrade: Exchange, standing: str) -> set[str]:
+    return {id_ for id_, stand in _stands(upgrade).items() if stand.standing == standing}
+
+
+def _adds_tags(patch: Exchange) -> bool:
+    had = patch.before.tags if patch.before else {}
+    return not (patch.body.get("tags") or {}).items() <= had.items()
+
+
+def _model(write: Exchange) -> str:
+    """The image of the model that a write found."""
+    return write.before.image if write.before else ""
+
+
+def _stands(write: Exchange) -> Mapping[str, Stand]:
+    return write.before.instances if write.before else {}
+
+
+def _named(upgrade: Exchange) -> set[str]:
+    return set((upgrade.body or {}).get("instanceIds") or ())
+
+
+def _step(write: Exchange) -> Hashable:
+    if write.operation == PATCH:
+        return str(write.body.get("properties"))
+    return _model(write), tuple(sorted(_named(write)))
+
+
+def _scale_set(exchange: Exchange) -> tuple[str, ...]:
+    """Subscription, group and name of the scale set that it is about; () if it is about none, or many."""
+    path = exchange.path
+    if exchange.operation == "virtualMachines.list":
+        path = exchange.query.get("$filter", "").partition("eq")[2].strip(" '")
+    parts = path.lower().split("/")
+    is_one = len(parts) > 8 and parts[7] == "virtualmachinescalesets"
+    return (parts[2], parts[4], parts[8]) if is_one else ()
+
+
+def _said(exchange: Exchange) -> str:
+    what = f" {exchange.body}" if exchange.body else ""
+    return f"{_time(exchange)} {exchange.method} {exchange.path.partition('Microsoft.Compute/')[2]}{what}"
+
+
+def _time(exchange: Exchange) -> str:
+    return f"{exchange.at:%H:%M:%S}"
+
+
+def _ids(ids: set[str]) -> str:
+    return ", ".join(sorted(ids, key=lambda id_: (len(id_), id_))) or "none"

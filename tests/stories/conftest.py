@@ -1,0 +1,15 @@
+"""Every story is judged by the invariants of a rollout."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.stories.world import World
+
+
+@pytest.fixture(autouse=True)
+def _judged() -> Iterator[None]:
+    World.unjudged.clear()
+    yield
+    for world in tuple(World.unjudged):
+        world.judge()

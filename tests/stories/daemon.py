@@ -1,0 +1,70 @@
+"""A daemon in a world, and its schedule: the loop's without its threads.
+
+Sweeps every minute, follow-ups when a tick asks for them, each at its exact time.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from reconciler.azure.session import Session
+from reconciler.daemon.loop import APART
+from reconciler.daemon.reconciliation import Reconciliation
+from reconciler.daemon.settings import Settings
+from reconciler.daemon.specs import Specs
+from tests.token import Token
+
+if TYPE_CHECKING:
+    from tests.stories.world import World
+
+
+class Daemon:
+    """One process: what it has in memory, and when it is due next."""
+
+    def __init__(self, world: World, start: datetime) -> None:
+        self._world = world
+        session = Session(credential=Token(), transport=world.azure.transport(), now=world.now)
+        self.reconciliation = Reconciliation(
+            Specs(world.source, world.now),
+            world.compute(session),
+            Settings(),
+            sleep=lambda seconds: world.clock.advance(timedelta(seconds=seconds)),
+        )
+        self._sweep_at = start
+        self._follow_ups: dict[str, datetime] = {}
+
+    @property
+    def due(self) -> datetime:
+        return min((self._sweep_at, *self._follow_ups.values()))
+
+    @property
+    def is_settled(self) -> bool:
+        entries = self.reconciliation.board.entries()
+        return (
+            bool(entries)
+            and not self._follow_ups
+            and all(entry.outcome and entry.outcome.standing.settled for entry in entries)
+        )
+
+    def step(self) -> None:
+        """Go to the next sweep or follow-up, and run it."""
+        due = min(self._follow_ups, key=lambda key: self._follow_ups[key], default=None)
+        if due is None or self._sweep_at <= self._follow_ups[due]:
+            self._world.until(self._sweep_at)
+            at, self._sweep_at = self._sweep_at, self._sweep_at + timedelta(minutes=1)
+            for number, key in enumerate(self.reconciliation.sweep()):
+                self._world.until(at + number * APART)
+                self._tick(key)
+        else:
+            self._world.until(self._follow_ups[due])
+            self._tick(due)
+
+    def _tick(self, key: str) -> None:
+        self._follow_ups.pop(key, None)
+        outcome = self.reconciliation.tick(key)
+        if outcome is None:
+            return
+        self._world.outcomes.append(outcome)
+        if outcome.again is not None:
+            self._follow_ups[key] = self._world.clock.now() + outcome.again

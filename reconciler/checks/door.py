@@ -35,8 +35,16 @@ class Checks:
             if known and self._now() - known[0] < _KEPT:
                 return known[1]
             found = _gate(check, self._put(check))
-            self._answers[check] = self._now(), found
+            with self._lock:
+                self._forget()
+                self._answers[check] = self._now(), found
             return found
+
+    def _forget(self) -> None:
+        """Drop what is too old to serve: a query that was edited is never put again."""
+        old = [each for each, (at, _) in self._answers.items() if self._now() - at >= _KEPT]
+        for each in old:
+            del self._answers[each]
 
     def _put(self, check: Check) -> Verdict:
         most = _MOST if isinstance(check, PrometheusCheck) else 0

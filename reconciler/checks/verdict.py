@@ -52,15 +52,13 @@ def _of_prometheus(check: PrometheusCheck, answer: Answer) -> Verdict:
         return Verdict(False, f"answers {answer.status}{why}")
     data = body.get("data")
     kind, result = (data.get("resultType"), data.get("result")) if isinstance(data, dict) else (None, None)
-    if kind == "scalar" and isinstance(result, list) and len(result) == 2:
-        return Verdict(True, f"gives {shortened(str(result[1]))}")
     if kind == "vector" and isinstance(result, list):
         if not result:
             return Verdict(False, f"gives no sample for {shortened(check.query)}")
         return Verdict(True, f"gives {_sample(result)}")
     if isinstance(kind, str):
         wrong = f"gives a {shortened(kind)} for {shortened(check.query)}"
-        return Verdict(False, f"{wrong}, and only a vector or a scalar passes")
+        return Verdict(False, f"{wrong}, and only a vector can pass: a comparison leaves nothing else empty")
     return Verdict(False, "answers with no result of a query")
 
 

@@ -14,14 +14,18 @@ from reconciler.rollout.wording import listed
 from reconciler.spec.image import Image, follows_latest, is_version_of, order, same, short, version
 
 
-def dependencies(entry: Entry, entries: Sequence[Entry]) -> tuple[Gate, ...]:
-    """The gate of `dependsOn`, where it names anybody."""
+def dependencies(entry: Entry, entries: Sequence[Entry], exact: Image) -> tuple[Gate, ...]:
+    """The gate of `dependsOn`, where it names anybody; `exact` as in `waves`, for those of the same image."""
     names = entry.desired.depends_on
     if not names:
         return ()
     known = {each.desired.name: each for each in entries}
     missing = [f"no scale set named {name} is declared" for name in names if name not in known]
-    behind = [f"{each.desired.name} {said}" for each in _named(names, known) if (said := _obstacle(each))]
+    behind = [
+        f"{each.desired.name} {said}"
+        for each in _named(names, known)
+        if (said := _obstacle(each) or (_lag(each, exact) if _is_same(each, entry) else ""))
+    ]
     if missing or behind:
         evidence = listed([*behind, *missing])
         return (Gate("dependsOn", evidence, Reason.DEPENDENCY_NOT_READY),)
@@ -35,11 +39,7 @@ def waves(entry: Entry, entries: Sequence[Entry], exact: Image) -> tuple[Gate, .
     or on a later one: being Ready, they may not have seen yet that there is one.
     """
     desired = entry.desired
-    lower = [
-        each
-        for each in entries
-        if each.desired.wave < desired.wave and same(each.desired.image, desired.image)
-    ]
+    lower = [each for each in entries if each.desired.wave < desired.wave and _is_same(each, entry)]
     if not lower:
         return ()
     behind = [
@@ -50,6 +50,11 @@ def waves(entry: Entry, entries: Sequence[Entry], exact: Image) -> tuple[Gate, .
             Gate("wave", f"{_of(behind, lower)} not Ready: {listed(behind)}", Reason.DEPENDENCY_NOT_READY),
         )
     return (Gate("wave", f"{_of(lower, lower)} Ready"),)
+
+
+def _is_same(entry: Entry, other: Entry) -> bool:
+    """Whether the two declare the same image."""
+    return same(entry.desired.image, other.desired.image)
 
 
 def _of(some: Sequence[object], entries: Sequence[Entry]) -> str:

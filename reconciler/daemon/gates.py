@@ -105,10 +105,11 @@ def _has_begun(towards: ScaleSet, observed: Observed) -> bool:
 
 
 def _cheap(entry: Entry, entries: Sequence[Entry]) -> tuple[Gate, ...]:
+    exact = entry.exact or entry.desired.image
     return (
         *change(entry, entries),
-        *dependencies(entry, entries),
-        *waves(entry, entries, entry.exact or entry.desired.image),
+        *dependencies(entry, entries, exact),
+        *waves(entry, entries, exact),
     )
 
 

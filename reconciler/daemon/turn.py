@@ -13,6 +13,7 @@ cannot tell, and leaves a place for each. Who waits goes by name: the first of t
 
 from collections.abc import Iterable, Sequence
 
+from reconciler.azure.failure import Refused
 from reconciler.daemon.board import Entry
 from reconciler.daemon.outcome import Outcome
 from reconciler.rollout.gate import Gate
@@ -73,6 +74,8 @@ def turn(entry: Entry, entries: Sequence[Entry], *, has_begun: bool = False) -> 
 
 def holding(before: bool | None, outcome: Outcome, *, is_claimed: bool) -> bool | None:
     """Whether it holds a place after a look that gave this outcome; `is_claimed`: the look took one."""
+    if outcome.reason == Refused.reason and before is None:
+        return False  # nothing of ours can be under way where Azure lets us do nothing
     if outcome.is_error:
         return before
     reason = Reason(outcome.reason)
@@ -83,7 +86,10 @@ def holding(before: bool | None, outcome: Outcome, *, is_claimed: bool) -> bool 
     if before is None:
         is_half = outcome.survey is not None and outcome.survey.up_to_date > 0
         return reason in _BEGUN or is_half
-    return before or (is_claimed and outcome.step is not None)
+    # The fix of a rollout that went wrong passes every gate, and so claims nothing; a rollout it is all the
+    # same.
+    has_begun = is_claimed or reason is Reason.MODEL_DRIFT
+    return before or (has_begun and outcome.step is not None)
 
 
 def _waits(entry: Entry) -> bool:

@@ -87,7 +87,13 @@ def test_a_redirect_is_not_followed_and_may_be_what_is_expected(place: Place) ->
             "gives a sample",
             id="a histogram for a sample",
         ),
-        pytest.param(200, result("scalar", [1, "1"]), None, "gives 1", id="a scalar"),
+        pytest.param(
+            200,
+            result("scalar", [1, "1"]),
+            Reason.CHECK_FAILED,
+            f"gives a scalar for {QUERY}, and only a vector can pass: a comparison leaves nothing else empty",
+            id="a scalar, which no comparison makes empty",
+        ),
         pytest.param(
             200, result("vector", []), Reason.CHECK_FAILED, f"gives no sample for {QUERY}", id="no sample"
         ),
@@ -95,14 +101,14 @@ def test_a_redirect_is_not_followed_and_may_be_what_is_expected(place: Place) ->
             200,
             result("matrix", [{"values": [[1, "1"]]}]),
             Reason.CHECK_FAILED,
-            f"gives a matrix for {QUERY}, and only a vector or a scalar passes",
+            f"gives a matrix for {QUERY}, and only a vector can pass: a comparison leaves nothing else empty",
             id="a range of samples",
         ),
         pytest.param(
             200,
             result("string", [1, "yes"]),
             Reason.CHECK_FAILED,
-            f"gives a string for {QUERY}, and only a vector or a scalar passes",
+            f"gives a string for {QUERY}, and only a vector can pass: a comparison leaves nothing else empty",
             id="a string",
         ),
         pytest.param(
@@ -139,7 +145,7 @@ def test_a_redirect_is_not_followed_and_may_be_what_is_expected(place: Place) ->
             200,
             b'{"status": "success", "data": {"resultType": "vector", "result": {}}}',
             Reason.CHECK_FAILED,
-            f"gives a vector for {QUERY}, and only a vector or a scalar passes",
+            f"gives a vector for {QUERY}, and only a vector can pass: a comparison leaves nothing else empty",
             id="a vector that is none",
         ),
         pytest.param(
@@ -166,7 +172,7 @@ def test_a_prometheus_check_passes_by_a_sample(
 
 
 def test_a_query_is_put_as_it_stands_below_the_path_of_the_server(place: Place) -> None:
-    place.body = result("scalar", [1, "1"])
+    place.body = result("vector", [{"metric": {}, "value": [1, "1"]}])
     prometheus(f"{place.url}/prometheus/", 'a{b="c"} + 1 & 2')
     assert place.asked == ["/prometheus/api/v1/query?query=a%7Bb%3D%22c%22%7D%20%2B%201%20%26%202"]
 

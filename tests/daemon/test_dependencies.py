@@ -73,7 +73,7 @@ def asked(found: tuple[Any, ...]) -> tuple[bool, str] | None:
 )
 def test_depends_on(names: tuple[str, ...], others: list[Entry], expected: tuple[bool, str] | None) -> None:
     web = entry("web", "ModelDrift", depends_on=names)
-    assert asked(dependencies(web, [web, *others])) == expected
+    assert asked(dependencies(web, [web, *others], web.desired.image)) == expected
 
 
 def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> Entry:
@@ -135,3 +135,10 @@ def test_waves_of_latest_go_by_the_version(on: PlatformImage | None, expected: t
     seen = None if on is None else model(image=on)
     prod = entry("prod", "ModelDrift", wave=1, image=LATEST)
     assert asked(waves(prod, [prod, dev("dev", image=LATEST, model=seen)], NEW)) == expected
+
+
+def test_a_dependency_on_the_same_latest_is_ready_only_on_that_version() -> None:
+    web = entry("web", "ModelDrift", image=LATEST, depends_on=("db",))
+    for on, expected in ((OLD, (False, f"db is on {OLD.version} still")), (NEW, (True, "db is Ready"))):
+        db = dev("db", image=LATEST, model=model(image=on))
+        assert asked(dependencies(web, [web, db], NEW)) == expected

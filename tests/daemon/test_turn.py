@@ -170,6 +170,8 @@ STEP = Upgrade(("1",), NEW)
         pytest.param("AzureBusy", {}, (None, False, True), id="Azure is at work: that says nothing"),
         pytest.param("PartialRead", {}, (None, False, True), id="half a list says nothing"),
         pytest.param("Frozen", {}, (None, False, True), id="a freeze says nothing"),
+        pytest.param("Refused", {}, (False, False, True), id="Azure lets us do nothing"),
+        pytest.param("ModelDrift", {"step": STEP}, (True, True, True), id="a fix that claimed no place"),
         pytest.param("Throttled", {}, (None, False, True), id="a call that failed says nothing"),
         pytest.param(
             "Upgrading", {"step": STEP}, (True, False, True), id="the cure of a sick one, without a place"

@@ -88,10 +88,13 @@ class Merged:
     def __init__(self) -> None:
         self.number = 0
         self.documents: dict[str, Mapping[str, Any]] = {}
+        self._last: tuple[int, bytes] = (0, b"")
 
     def read(self) -> Reading:
-        text = yaml.safe_dump_all(self.documents.values()).encode()
-        return Reading(f"{self.number:040x}", f"merge {self.number}", (File("specs/all.yaml", text),), ())
+        if self._last[0] != self.number:
+            self._last = self.number, yaml.safe_dump_all(self.documents.values()).encode()
+        files = (File("specs/all.yaml", self._last[1]),)
+        return Reading(f"{self.number:040x}", f"merge {self.number}", files, ())
 
     def last(self) -> None:
         return None

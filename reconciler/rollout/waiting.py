@@ -78,15 +78,18 @@ def overrun(
 ) -> Decision | None:
     """The rollout as a whole has taken too long, by the moment that is marked on the scale set.
 
-    The mark outlives the rollout: one that was seen to end is none any more, nor is one of which nothing came
-    back for as long as the deadline; an instance that was left out then and may go now is no part of it.
+    The mark outlives the rollout: one that was seen to end is none any more; nor, to a process that saw
+    neither its beginning nor its end, is one of which nothing came back for as long as the deadline. An
+    instance that was left out then and may go now is no part of it.
     """
     at, deadline = observed.at, desired.rollout.deadline
     began = model.marks.began_at(desired.image)
     if began is None or deadline is None or at - began <= deadline:
         return None
-    latest = last_back(staying)
-    if observed.streak.is_under_way is False or (latest is not None and at - latest > deadline):
+    is_under_way, latest = observed.streak.is_under_way, last_back(staying)
+    if is_under_way is None:
+        is_under_way = latest is None or at - latest <= deadline
+    if not is_under_way:
         return None
     return Decision(
         Reason.DEADLINE_EXCEEDED,

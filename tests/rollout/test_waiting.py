@@ -142,7 +142,7 @@ def test_the_rollout_as_a_whole_has_its_deadline(
 @pytest.mark.parametrize(
     ("streak", "others", "reason"),
     [
-        pytest.param(Streak(is_under_way=True), NOW, Reason.DEADLINE_EXCEEDED, id="under way"),
+        pytest.param(Streak(is_under_way=True), NOW - 9 * HOUR, Reason.DEADLINE_EXCEEDED, id="under way"),
         pytest.param(Streak(), NOW - HOUR, Reason.DEADLINE_EXCEEDED, id="under way a while ago"),
         pytest.param(Streak(is_under_way=False), NOW, Reason.UPGRADING, id="seen to end"),
         pytest.param(Streak(), NOW - 9 * HOUR, Reason.UPGRADING, id="nothing has come back for long"),

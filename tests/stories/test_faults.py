@@ -1,0 +1,258 @@
+"""A fault at every call of a rollout, and several at random: the invariants hold, and the end is the same.
+
+`make explore` strikes every call of every kind of rollout and tries hundreds of seeds of each; the suite every
+call of one kind, and a few seeds. A case is the same every time: its id, and what it says was armed, show it again.
+"""
+
+import functools
+import os
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.simulator import (
+    Exchange,
+    OperationFails,
+    OperationLost,
+    Page,
+    Partial,
+    Request,
+    Reset,
+    Stale,
+    Status,
+    Throttled,
+    Timeout,
+    Truncated,
+)
+from reconciler.simulator.faults import Fault
+from tests.invariants import nothing_was_written
+from tests.stories.world import BAD, BASE, FIX, World, fleet, scale_set, spec
+
+SEEDS = int(os.environ.get("EXPLORE_SEEDS", "4"))
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+# So quick that a rollout takes few calls.
+SOON = {"timeout": "2m"}
+QUICK = {"model": "5s", "upgrade": "10s", "boot": "5s", "health": "5s"}
+
+
+def world(capacity: int, *documents: Mapping[str, Any], **declared: Any) -> World:
+    return World(fleet(scale_set(capacity=capacity, **declared), timings=QUICK), *documents)
+
+
+def canary(**rollout: Any) -> dict[str, Any]:
+    return {"canary": {"instances": 1}, **rollout}
+
+
+def beside(found: World) -> World:
+    found.join(7 * SECOND)
+    return found
+
+
+def overtaken(found: World) -> World:
+    found.happens(lambda: found.merge(spec(version=FIX)), after=12)
+    return found
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A kind of rollout. One that holds in the end, and is never settled, is given so much time."""
+
+    begin: Callable[[], World]
+    holds: timedelta | None = None
+
+    def go(self, found: World) -> None:
+        """To its end."""
+        if self.holds:
+            found.rest(self.holds)
+        else:
+            found.run(limit=48 * HOUR)
+
+
+# To try another kind of rollout: a row.
+ROLLOUTS: dict[str, Rollout] = {
+    "with a canary": Rollout(lambda: world(2, spec(rollout=canary()))),
+    "zonal": Rollout(
+        lambda: world(6, spec(rollout={"maxBatch": 2}), zones=["1", "2", "3"], zonalUpdateDomains=False)
+    ),
+    "Flexible": Rollout(
+        lambda: world(4, spec(rollout={"maxBatch": 1}), orchestration="Flexible", zones=["1", "2"])
+    ),
+    "in batches beside one that is sick": Rollout(
+        lambda: world(
+            5,
+            spec(rollout={"by": "batch", "maxBatch": 2, "maxUnavailable": 2}),
+            instanceStates=[{"id": "3", "health": "unhealthy"}],
+            protected=["3"],
+        )
+    ),
+    "of latest": Rollout(lambda: world(2, spec(image={"platform": {**BASE, "version": "latest"}}))),
+    "that soaks": Rollout(lambda: world(3, spec(rollout={"soak": "3m", "onFailure": "rollback"}))),
+    "that confirms and bakes": Rollout(
+        lambda: world(3, spec(rollout={"bakeTime": "4m", "onFailure": "repin"}, health={"passes": 2}))
+    ),
+    "that repins": Rollout(
+        lambda: world(3, spec(version=BAD, rollout=canary(onFailure="repin"), health=SOON))
+    ),
+    "that rolls back": Rollout(
+        lambda: world(5, spec(version=BAD, rollout={"onFailure": "rollback", "maxBatch": 2}, health=SOON))
+    ),
+    "with none to go back to": Rollout(
+        lambda: world(
+            5,
+            spec(version=BAD, rollout={"onFailure": "repin"}, health=SOON),
+            instanceStates=[{"id": "0", "health": "unhealthy"}],
+            protected=["0"],
+        ),
+        holds=20 * MINUTE,
+    ),
+    "overtaken by a fix": Rollout(lambda: overtaken(world(5, spec(version=BAD)))),
+    "by two daemons": Rollout(lambda: beside(world(3, spec(rollout=canary())))),
+    "that two daemons roll back": Rollout(
+        lambda: beside(world(3, spec(version=BAD, rollout=canary(onFailure="rollback"), health=SOON)))
+    ),
+}
+
+
+# Every call of these is struck.
+EVERY = list(ROLLOUTS) if SEEDS >= 100 else ["with a canary"]
+
+
+@dataclass(frozen=True)
+class Strike:
+    """Something that goes wrong: `arm` has it happen once so many calls that it `fits` have gone through."""
+
+    arm: Callable[[World, int], None]
+    fits: Callable[[Request | Exchange], bool] = lambda _: True
+
+
+def is_read(call: Request | Exchange) -> bool:
+    return call.method == "GET"
+
+
+def is_write(call: Request | Exchange) -> bool:
+    return call.method != "GET"
+
+
+def is_list(call: Request | Exchange) -> bool:
+    return call.path.lower().endswith(("/virtualmachines", "/virtualmachinescalesets"))
+
+
+def of(fault: Fault, times: int = 1, fits: Callable[[Request | Exchange], bool] = lambda _: True) -> Strike:
+    """A fault that strikes so many calls in a row."""
+
+    def arm(found: World, after: int) -> None:
+        found.azure.faults.arm("*", fault, times=times, after=after, when=fits)
+
+    return Strike(arm, fits)
+
+
+def set_by(span: timedelta) -> Strike:
+    """A clock that is wrong from then on."""
+    return Strike(lambda found, after: found.jump(span, after=after))
+
+
+MISMATCH = Status(412, "PreconditionFailed", "Etag provided in if-match header does not match.")
+CONFLICT = Status(409, "Conflict", "The request failed due to conflict with a concurrent request.")
+BROKEN = Status(500, "InternalServerError", "Oops.")
+BUSY = Status(503, "ServerTimeout", "The request timed out. Please try again.")
+
+FAILS = OperationFails("VMExtensionProvisioningError", "No.")
+
+STRIKES: dict[str, Strike] = {
+    "throttled": of(Throttled(90 * SECOND)),
+    "throttled for long": of(Throttled(20 * MINUTE)),
+    "a 500": of(BROKEN),
+    "a storm of 503": of(BUSY, 25),
+    "a page of HTML": of(Page()),
+    "a timeout": of(Timeout()),
+    "a timeout of what is carried out": of(Timeout(lost_answer=True)),
+    "a reset": of(Reset()),
+    "resets of what is carried out": of(Reset(lost_answer=True), 3),
+    "half an answer": of(Truncated(), 2),
+    "a 412": of(MISMATCH),
+    "a storm of 412": of(MISMATCH, 25),
+    "a 409": of(CONFLICT),
+    "a storm of 409": of(CONFLICT, 25),
+    "a read that lags by 20 seconds": of(Stale(20 * SECOND), 1, is_read),
+    "reads that lag by a minute": of(Stale(MINUTE), 20, is_read),
+    "reads that lag by four minutes": of(Stale(4 * MINUTE), 50, is_read),
+    "a list without its first row": of(Partial(1), 1, is_list),
+    "lists without any row": of(Partial(1000), 5, is_list),
+    "an operation that fails": of(FAILS, 1, is_write),
+    "operations that fail": of(FAILS, 3, is_write),
+    "an operation that is lost": of(OperationLost(), 1, is_write),
+    "a clock set forward by an hour": set_by(HOUR),
+    "a clock set back by an hour": set_by(-HOUR),
+    "a clock twelve minutes ahead": set_by(12 * MINUTE),
+    "a clock twelve minutes behind": set_by(-12 * MINUTE),
+    "a daemon that is killed": Strike(lambda found, after: found.happens(found.restart, after=after)),
+}
+
+End = tuple[str, dict[str, str], dict[str, str]]
+
+
+def ended(found: World) -> End:
+    """The model, the instances, and what is said of it: not what besides, which may be what an old list told."""
+    versions = {id_: image.rpartition(":")[2] for id_, image in found.azure.record.images("web").items()}
+    said = {name: line.partition(";")[0] for name, line in found.lines().items()}
+    return found.azure.scale_set("web").image.rpartition(":")[2], versions, said
+
+
+def settled(rollout: Rollout, found: World) -> World:
+    """Let it come to its end whatever is in its way, and stay there once nothing is."""
+    rollout.go(found)
+    found.calm()
+    rollout.go(found.rest(3 * MINUTE))
+    asked = len(found.requests())
+    found.rest(10 * MINUTE)
+    nothing_was_written(found.azure.record, asked)
+    return found
+
+
+@functools.cache
+def undisturbed(name: str) -> tuple[End, tuple[Exchange, ...]]:
+    """How it ends where nothing goes wrong, and the calls it takes."""
+    found = ROLLOUTS[name].begin()
+    ROLLOUTS[name].go(found)
+    calls = found.azure.record.requests
+    return ended(settled(ROLLOUTS[name], found)), calls
+
+
+def explored(name: str, *strikes: tuple[str, int]) -> None:
+    """Strike a rollout after so many calls each."""
+    end, _ = undisturbed(name)
+    found = ROLLOUTS[name].begin()
+    for strike, after in strikes:
+        STRIKES[strike].arm(found, after)
+    try:
+        settled(ROLLOUTS[name], found)
+        found.judge()
+        assert ended(found) == end, f"it ends with {ended(found)}, undisturbed with {end}"
+    except AssertionError as error:
+        told = "; ".join(f"{strike} after {after} calls" for strike, after in strikes)
+        raise AssertionError(f"{name}: {told}: {error}") from error
+
+
+def fitting(name: str, strike: str) -> int:
+    """How many calls there are to strike."""
+    return sum(map(STRIKES[strike].fits, undisturbed(name)[1]))
+
+
+@pytest.mark.parametrize("strike", STRIKES)
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.timeout(3600)
+def test_at_every_call(name: str, strike: str) -> None:
+    for call in range(fitting(name, strike)):
+        explored(name, (strike, call))
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("name", ROLLOUTS)
+def test_at_random(name: str, seed: int) -> None:
+    chance = random.Random(f"{name} {seed}")  # noqa: S311 - the same case every time
+    chosen = chance.sample(sorted(STRIKES), chance.randint(2, 4))
+    explored(name, *((strike, chance.randrange(fitting(name, strike) * 3 // 2)) for strike in chosen))

@@ -45,6 +45,9 @@ class Checks:
         old = [each for each, (at, _) in self._answers.items() if self._now() - at >= _KEPT]
         for each in old:
             del self._answers[each]
+            # Who is about to take this lock asks once more than needed, and comes to no harm.
+            if (lock := self._locks.get(each)) and not lock.locked():
+                del self._locks[each]
 
     def _put(self, check: Check) -> Verdict:
         most = _MOST if isinstance(check, PrometheusCheck) else 0

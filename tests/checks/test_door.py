@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -282,6 +283,18 @@ def test_one_answer_serves_a_few_seconds_and_no_longer(place: Place) -> None:
     assert checks.gate(smoke).closed is Reason.CHECK_FAILED
     assert len(place.asked) == 2
     assert checks.gate(HttpCheck("other", place.url, 500)).closed is None, "another check is asked by itself"
+
+
+def test_a_check_that_is_put_no_more_is_forgotten(place: Place) -> None:
+    moment = NOW
+    checks = Checks(lambda: moment)
+    edited = HttpCheck("smoke", place.url, 200)
+    before = sys.getrefcount(edited)
+    checks.gate(edited)
+    assert sys.getrefcount(edited) > before
+    moment += timedelta(seconds=5)
+    checks.gate(HttpCheck("other", place.url, 200))
+    assert sys.getrefcount(edited) == before
 
 
 def test_many_who_ask_at_once_share_one_request(place: Place) -> None:

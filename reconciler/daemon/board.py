@@ -138,12 +138,12 @@ class Board:
                 if known is None:
                     self._entries[key] = Entry(desired, commit)
                     continue
-                # What was counted against another image says nothing about this one.
-                survey, forecast = known.survey, known.forecast
+                # What was counted against another image, or what it meant, says nothing about this one.
+                survey, forecast, exact = known.survey, known.forecast, known.exact
                 if known.desired.image != desired.image:
-                    survey = forecast = None
+                    survey = forecast = exact = None
                 self._entries[key] = replace(
-                    known, desired=desired, commit=commit, survey=survey, forecast=forecast
+                    known, desired=desired, commit=commit, survey=survey, forecast=forecast, exact=exact
                 )
             return tuple(sorted(entry.desired.name for entry in gone))
 

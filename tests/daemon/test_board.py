@@ -9,7 +9,7 @@ from reconciler.daemon.board import Board
 from reconciler.rollout.forecast import Forecast
 from reconciler.rollout.survey import Survey
 from reconciler.rollout.tempo import ASSUMED
-from tests.build import FIX, spec
+from tests.build import FIX, NEW, spec
 from tests.daemon.entries import outcome
 
 COUNTS = Survey(())
@@ -20,7 +20,7 @@ def board(*scale_sets: Any) -> Board:
     shown = Board()
     shown.declare(scale_sets, "a1")
     for each in scale_sets:
-        shown.update(each.target.key, survey=COUNTS, forecast=AHEAD)
+        shown.update(each.target.key, survey=COUNTS, forecast=AHEAD, exact=NEW)
     return shown
 
 
@@ -39,6 +39,7 @@ def test_a_commit_takes_over(later: Any, survey: Survey | None) -> None:
     (entry,) = shown.entries()
     assert (entry.desired, entry.commit, entry.survey) == (later, "b2", survey)
     assert entry.forecast == (AHEAD if survey else None), "what was foreseen of it goes with what was counted"
+    assert entry.exact == (NEW if survey else None), "and so does what its image meant"
 
 
 def test_what_is_no_longer_declared_is_named_and_gone() -> None:

@@ -56,12 +56,15 @@ def turn(entry: Entry, entries: Sequence[Entry], *, has_begun: bool = False) -> 
     others = [each for each in entries if each.desired.target.key != entry.desired.target.key]
     moving = [each for each in others if each.is_under_way]
     unknown = [each for each in others if each.is_under_way is None and not each.desired.suspend]
+    unseen = [each for each in unknown if each.outcome is None]
+    untold = [f"{each.desired.name} ({each.outcome.reason})" for each in unknown if each.outcome]
     ahead = [each for each in others if each.desired.name < entry.desired.name and _waits(each)]
     is_open = len(moving) + len(unknown) + len(ahead) < cap.of(total)
     who = "; ".join(
         (
             *([f"{_with_reasons(moving)} {_are(moving)} under way"] if moving else []),
-            *([f"{_names(unknown)} {_are(unknown, 'was', 'were')} not looked at yet"] if unknown else []),
+            *([f"{_names(unseen)} {_are(unseen, 'was', 'were')} not looked at yet"] if unseen else []),
+            *([f"{listed(untold)} could not be looked at"] if untold else []),
             *([f"{_names(ahead)} {_are(ahead, 'goes', 'go')} first"] if ahead else []),
         )
     )
@@ -98,7 +101,7 @@ def _waits(entry: Entry) -> bool:
     return entry.outcome.reason == Reason.AWAITING_TURN
 
 
-def _are(entries: Sequence[Entry], one: str = "is", many: str = "are") -> str:
+def _are(entries: Sequence[object], one: str = "is", many: str = "are") -> str:
     return one if len(entries) == 1 else many
 
 

@@ -74,6 +74,12 @@ A_PLACE = "a place is free, and spec.maxConcurrentRollouts of the Fleet is 2"
             id="nobody knows of one whether it is",
         ),
         pytest.param(
+            [moving("a"), one("b", "Unreachable", is_under_way=None), one("web", WAITS)],
+            False,
+            f"{NO_PLACE}a (Upgrading) is under way; b (Unreachable) could not be looked at",
+            id="a look at one failed, and nobody knows of it",
+        ),
+        pytest.param(
             [one("a", None), one("b", None, suspend=Suspension()), one("web")],
             True,
             f"{A_PLACE}: a was not looked at yet",

@@ -15,7 +15,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Absent, Model
 from reconciler.rollout.preflight import newest
 from reconciler.spec.image import Image, follows_latest, short
-from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.scale_set import OnFailure, ScaleSet
 
 
 @click.command()
@@ -59,10 +59,23 @@ def _approved(desired: ScaleSet, compute: Compute) -> str:
     if isinstance(model, Absent):
         _fail(f"{desired.name}: there is no scale set {desired.target.id}")
     image = _exact(desired, model, compute)
+    if model.marks.stand_in(image) and desired.rollout.on_failure is not OnFailure.HOLD:
+        _fail(
+            f"{desired.name}: {short(image)} was given up, and no approval brings it back: declare another "
+            "image, or empty the tag reconciler-failed of the scale set"
+        )
     if model.marks.is_approved(image):
         return f"{short(image)} is approved already"
     compute.approve(desired.target, model, image)
-    return f"{short(image)} is approved; the daemon goes on at its next sweep"
+    return f"{short(image)} is approved; {_next(desired)}"
+
+
+def _next(desired: ScaleSet) -> str:
+    if desired.fleet.freeze:
+        return "nothing moves while the fleet is frozen"
+    return (
+        "nothing moves while it is suspended" if desired.suspend else "the daemon goes on at its next sweep"
+    )
 
 
 def _exact(desired: ScaleSet, model: Model, compute: Compute) -> Image:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from reconciler.cli import main
 from reconciler.simulator import Status
 from tests.cli.program import Azure, Ended, azure, reconciler, write_specs
-from tests.stories.world import BASE, FIX, NEW, OLD, ROLE, SUBSCRIPTION, scale_set, spec
+from tests.stories.world import BASE, FIX, NEW, OLD, ROLE, SUBSCRIPTION, of_all, scale_set, spec
 
 URN = ":".join(BASE.values())
 TAGS = {"team": "web", "Reconciler-Approved": f"{URN}:{OLD}"}
@@ -70,6 +70,33 @@ def test_latest_is_approved_as_the_version_that_the_daemon_would_set(world: Azur
     done = approve(world, tmp_path, asking(version="latest"))
     assert done.out == [f"web: {FIX} is approved; the daemon goes on at its next sweep"]
     assert patches(world)[0]["tags"]["reconciler-approved"] == f"{URN}:{FIX}"
+
+
+@pytest.mark.parametrize(
+    ("documents", "said"),
+    [
+        pytest.param([asking(suspend=True)], "nothing moves while it is suspended", id="suspended"),
+        pytest.param(
+            [asking(), of_all(freeze=True)], "nothing moves while the fleet is frozen", id="a frozen fleet"
+        ),
+    ],
+)
+def test_it_does_not_promise_what_is_held(
+    world: Azure, tmp_path: Path, documents: list[Any], said: str
+) -> None:
+    assert approve(world, tmp_path, *documents) == Ended(0, [f"web: {NEW} is approved; {said}"], [])
+
+
+def test_an_image_that_was_given_up_is_not_approved(world: Azure, tmp_path: Path) -> None:
+    marks = {"reconciler-failed": f"{URN}:{NEW}", "reconciler-last-good": f"{URN}:{OLD}"}
+    world.simulator.scale_set("web").set_tags(marks)
+    document = asking()
+    document["spec"]["rollout"]["onFailure"] = "rollback"
+    done = approve(world, tmp_path, document)
+    mend = "declare another image, or empty the tag reconciler-failed of the scale set"
+    said = f"error: web: {NEW} was given up, and no approval brings it back: {mend}"
+    assert done == Ended(1, [], [said])
+    assert not patches(world)
 
 
 @pytest.mark.parametrize(

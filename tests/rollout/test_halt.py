@@ -1,0 +1,370 @@
+"""Giving an image up: what is marked beforehand, when it is done, and what is said from then on."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.rollout.decide import decide
+from reconciler.rollout.decision import Look
+from reconciler.rollout.halt import marked
+from reconciler.rollout.marks import Began, Marks
+from reconciler.rollout.observed import Instance
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.step import PatchModel, Upgrade
+from reconciler.rollout.streak import Streak
+from reconciler.spec.amount import Count
+from reconciler.spec.scale_set import Health, OnFailure, ScaleSet
+from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+BEGAN = Began(NOW, "24.04.202601140")
+LATEST = replace(OLD, version="latest")
+LASTING = Streak(waiting_since=NOW - MINUTE)
+# All on OLD, and well.
+WELL = tuple(outdated(n, latest_model=True) for n in range(10))
+
+
+def lost(number: int) -> Instance:
+    """An upgraded instance that has been sick for an hour."""
+    return instance(number, health="unhealthy", since=NOW - HOUR)
+
+
+def with_one(each: Instance) -> tuple[Instance, ...]:
+    return (each, *WELL[1:])
+
+
+@pytest.mark.parametrize(
+    ("desired", "instances", "marks"),
+    [
+        pytest.param(spec(), WELL, None, id="no spec needs them: no tag is written"),
+        pytest.param(spec(deadline=HOUR), WELL, Marks(OLD, began=BEGAN), id="a deadline does"),
+        pytest.param(spec(on_failure=OnFailure.REPIN), WELL, Marks(OLD, began=BEGAN), id="repin does"),
+        pytest.param(
+            spec(on_failure=OnFailure.ROLLBACK), WELL, Marks(OLD, began=BEGAN), id="so does rollback"
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.REPIN),
+            tuple(replace(each, latest_model=False) for each in WELL),
+            Marks(OLD, began=BEGAN),
+            id="another change of the model is no matter",
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.REPIN),
+            with_one(outdated(0, health="unhealthy")),
+            Marks(FIX, began=BEGAN),
+            id="where one is sick the image is not proven good: the one before stays",
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.REPIN),
+            with_one(outdated(0, power="deallocated")),
+            Marks(FIX, began=BEGAN),
+            id="nor where one does not run",
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.REPIN),
+            with_one(instance(0, image=FIX)),
+            Marks(FIX, began=BEGAN),
+            id="nor where one is well on another image",
+        ),
+    ],
+)
+def test_what_a_scale_set_is_to_remember_when_its_model_is_set(
+    desired: ScaleSet, instances: Any, marks: Marks | None
+) -> None:
+    seen = observed(
+        at=NOW.replace(microsecond=7), model=model(image=OLD, marks=Marks(last_good=FIX)), instances=instances
+    )
+    step = decided(desired, seen).step
+    assert isinstance(step, PatchModel)
+    assert step.marks == marks
+
+
+@pytest.mark.parametrize(
+    ("image", "instances"),
+    [
+        pytest.param(OLD, (), id="a scale set of none has proven nothing"),
+        pytest.param(None, WELL, id="what Azure does not tell is not marked as good"),
+        pytest.param(LATEST, WELL, id="nor is latest, which may come to mean the very image that fails"),
+    ],
+)
+def test_the_image_that_is_left_is_not_good_for_want_of_proof(image: Any, instances: Any) -> None:
+    leaves = model(image=image, marks=Marks(last_good=FIX))
+    assert marked(spec(on_failure=OnFailure.REPIN), leaves, observed(), instances) == Marks(FIX, began=BEGAN)
+
+
+def test_the_model_is_set_back_in_one_patch_with_what_is_to_be_remembered() -> None:
+    before = Marks(last_good=OLD, failed=FIX, began=BEGAN, approved=NEW)
+    tags = {"owner": "ada"}
+    seen = observed(
+        model=model(marks=before, tags=tags, etag='"9"'),
+        instances=fleet(lost(0)),
+        streak=LASTING,
+    )
+    decision = decided(spec(on_failure=OnFailure.REPIN), seen)
+    assert decision.line == (
+        "GivingUp: update domain 0: web_0 (unhealthy), not healthy within 10m of the last change; no other instance "
+        "is touched until then; setting the model back to 24.04.202601010"
+    )
+    step = decision.step
+    assert isinstance(step, PatchModel)
+    assert (step.image, step.etag, step.tags) == (OLD, '"9"', tags)
+    assert step.marks == Marks(last_good=OLD, failed=NEW, began=BEGAN, approved=NEW)
+    assert decision.soon
+    assert decision.survey is not None
+    assert decision.survey.done == "1 of 10 up to date"
+
+
+SICK = fleet(lost(0))
+FAILED = (
+    "HealthCheckFailed: update domain 0: web_0 (unhealthy), not healthy within 10m of the last change; no other "
+    "instance is touched until then"
+)
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "good", "streak", "line", "soon"),
+    [
+        pytest.param(OnFailure.HOLD, OLD, LASTING, FAILED, False, id="the spec asks to hold"),
+        pytest.param(OnFailure.REPIN, NEW, LASTING, FAILED, False, id="it is the last good image itself"),
+        pytest.param(
+            OnFailure.REPIN,
+            None,
+            LASTING,
+            f"{FAILED}; no last known good image is marked to go back to",
+            False,
+            id="there is none to go back to",
+        ),
+        pytest.param(OnFailure.REPIN, OLD, Streak(), FAILED, True, id="it was seen so once: look again soon"),
+        pytest.param(
+            OnFailure.REPIN,
+            None,
+            Streak(waiting_since=NOW - MINUTE / 2),
+            FAILED,
+            True,
+            id="it was not seen so for a minute",
+        ),
+    ],
+)
+def test_a_failure_that_sets_nothing_back(
+    on_failure: OnFailure, good: Any, streak: Streak, line: str, *, soon: bool
+) -> None:
+    seen = observed(model=model(marks=Marks(last_good=good)), instances=SICK, streak=streak)
+    decision = decided(spec(on_failure=on_failure), seen)
+    assert (decision.line, decision.soon, decision.step) == (line, soon, None)
+
+
+def test_a_deadline_that_has_passed_is_not_seen_for_a_minute_first() -> None:
+    marks = Marks(last_good=OLD, began=Began.of(NOW - 2 * HOUR, NEW))
+    seen = observed(model=model(marks=marks), instances=fleet(instance(0)))
+    assert decided(spec(on_failure=OnFailure.REPIN, deadline=HOUR), seen).reason is Reason.GIVING_UP
+
+
+def last_batch(ago: timedelta) -> tuple[Instance, ...]:
+    """All upgraded: one that has been sick for an hour, and nine that came back so long ago."""
+    return (lost(0), *(instance(n, since=NOW - ago) for n in range(1, 10)))
+
+
+@pytest.mark.parametrize(
+    ("streak", "instances", "reason"),
+    [
+        pytest.param(
+            LASTING,
+            last_batch(35 * MINUTE),
+            Reason.HEALTH_CHECK_FAILED,
+            id="bake, timeout and five minutes ago",
+        ),
+        pytest.param(
+            LASTING,
+            last_batch(35 * MINUTE - timedelta(seconds=1)),
+            Reason.GIVING_UP,
+            id="a second less",
+        ),
+        pytest.param(
+            LASTING,
+            (*last_batch(HOUR)[:9], instance(9, since=NOW - MINUTE)),
+            Reason.GIVING_UP,
+            id="the last one counts",
+        ),
+        pytest.param(
+            LASTING,
+            (*last_batch(HOUR)[:9], outdated(9)),
+            Reason.GIVING_UP,
+            id="not while one is still to go",
+        ),
+        pytest.param(
+            replace(LASTING, is_under_way=True),
+            last_batch(HOUR),
+            Reason.GIVING_UP,
+            id="not where it was seen to be under way",
+        ),
+        pytest.param(
+            replace(LASTING, is_under_way=False),
+            last_batch(MINUTE),
+            Reason.HEALTH_CHECK_FAILED,
+            id="where it was seen to end it is over, however young",
+        ),
+    ],
+)
+def test_once_a_rollout_was_over_one_that_falls_sick_is_no_reason_to_doubt_the_image(
+    streak: Streak, instances: Any, reason: Reason
+) -> None:
+    desired = spec(on_failure=OnFailure.REPIN, bake_time=20 * MINUTE)
+    seen = observed(model=model(marks=Marks(last_good=OLD)), instances=instances, streak=streak)
+    assert decided(desired, seen).reason is reason
+
+
+GIVEN_UP = Marks(last_good=OLD, failed=NEW, began=Began.of(NOW - 2 * HOUR, NEW))
+
+
+@pytest.mark.parametrize("on_failure", [OnFailure.REPIN, OnFailure.ROLLBACK])
+@pytest.mark.parametrize(
+    "image", [pytest.param(NEW, id="to what failed"), pytest.param(FIX, id="to another")]
+)
+def test_a_model_that_somebody_sets_anew_is_set_back(on_failure: OnFailure, image: Any) -> None:
+    tags = {"owner": "ada"}
+    seen = observed(model=model(image=image, marks=GIVEN_UP, tags=tags, etag='"9"'), instances=None)
+    decision = decided(spec(on_failure=on_failure), seen)
+    assert decision.line == (
+        "GivingUp: 24.04.202601140 failed and the model is not on 24.04.202601010; setting it back"
+    )
+    step = decision.step
+    assert isinstance(step, PatchModel)
+    assert (step.image, step.etag, step.marks, step.tags) == (OLD, '"9"', GIVEN_UP, tags)
+    assert decision.soon
+
+
+def given_up(*numbers: int, **changes: Any) -> Any:
+    """The model is back on the last good image; those run what failed still, and well."""
+    instances = tuple(
+        instance(n) if n in numbers else instance(n, image=OLD, since=NOW - HOUR) for n in range(10)
+    )
+    return observed(model=model(image=OLD, marks=GIVEN_UP), instances=instances, **changes)
+
+
+LEFT = "24.04.202601140 failed and is not tried again; the model is back on 24.04.202601010, "
+
+
+@pytest.mark.parametrize(
+    ("desired", "seen", "line"),
+    [
+        pytest.param(
+            spec(on_failure=OnFailure.REPIN),
+            given_up(0, 5),
+            f"RolloutFailed: {LEFT}2 of 10 instances still run it; name another image",
+            id="repin leaves the instances where they are",
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.REPIN),
+            given_up(),
+            f"RolloutFailed: {LEFT}no instance runs it; name another image",
+            id="none runs it any more",
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.ROLLBACK),
+            given_up(),
+            f"RolloutFailed: {LEFT}no instance runs it; name another image",
+            id="a rollback that is done",
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.ROLLBACK),
+            replace(
+                given_up(),
+                instances=(instance(0, protected=True), *given_up().instances[1:9], instance(9, image=None)),
+            ),
+            f"RolloutFailed: {LEFT}1 of 10 instances still run it; name another image",
+            id="a rollback that leaves a protected one behind",
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.HOLD),
+            given_up(0, 5),
+            "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140",
+            id="a spec that asks to hold from now on goes on",
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.REPIN, image=FIX),
+            given_up(0, 5),
+            "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202602020",
+            id="another image goes first, at once",
+        ),
+    ],
+)
+def test_an_image_that_was_given_up_is_not_tried_again(desired: ScaleSet, seen: Any, line: str) -> None:
+    assert decided(desired, seen).line == line
+
+
+def test_repin_touches_no_instance_and_a_rollback_tells_how_it_stands() -> None:
+    held = decided(spec(on_failure=OnFailure.REPIN), given_up(0, 5))
+    assert (held.step, held.survey) == (None, None)
+    back = decided(spec(on_failure=OnFailure.ROLLBACK), given_up())
+    assert back.survey is not None
+    assert back.survey.done == "10 of 10 up to date"
+
+
+@pytest.mark.parametrize("on_failure", [OnFailure.REPIN, OnFailure.ROLLBACK])
+def test_the_instances_are_looked_at_before_anything_is_said_of_them(on_failure: OnFailure) -> None:
+    assert decide(spec(on_failure=on_failure), replace(given_up(), instances=None)) is Look.INSTANCES
+
+
+@pytest.mark.parametrize(
+    ("changes", "seen", "line"),
+    [
+        pytest.param(
+            {},
+            given_up(0, 5),
+            "Upgrading: update domain 0: returning 2 instances to 24.04.202601010 (web_5, web_0); 8 of 10 up to date",
+            id="the instances follow",
+        ),
+        pytest.param(
+            {},
+            replace(
+                given_up(0), instances=fleet(instance(5, image=OLD, health="unhealthy"), rest="upgraded")
+            ),
+            "WaitingForInstances: update domain 0: waiting for web_5 (unhealthy); 1 of 10 up to date",
+            id="gated on health as on the way there",
+        ),
+        pytest.param(
+            {"max_unavailable": Count(1)},
+            given_up(0, 5),
+            "Upgrading: update domain 0: returning 1 instance to 24.04.202601010 (web_5); 8 of 10 up to date",
+            id="no more at once than may be away",
+        ),
+        pytest.param(
+            {"deadline": HOUR},
+            given_up(0, 5),
+            "Upgrading: update domain 0: returning 2 instances to 24.04.202601010 (web_5, web_0); 8 of 10 up to date",
+            id="no deadline ends it",
+        ),
+        pytest.param(
+            {},
+            given_up(0, 5, streak=Streak(waiting_since=NOW - 2 * HOUR)),
+            "Upgrading: update domain 0: returning 2 instances to 24.04.202601010 (web_5, web_0); 8 of 10 up to date",
+            id="nor does a batch that took too long",
+        ),
+        pytest.param(
+            {"health": Health(10 * MINUTE, passes=3)},
+            given_up(0, 5),
+            "ConfirmingHealth: every upgraded instance is healthy, seen 1 of 3 times in a row (spec.health.passes); 8 of "
+            "10 up to date",
+            id="as many looks as on the way there",
+        ),
+        pytest.param(
+            {"bake_time": 9 * HOUR},
+            given_up(),
+            f"RolloutFailed: {LEFT}no instance runs it; name another image",
+            id="it does not bake",
+        ),
+    ],
+)
+def test_the_way_back_goes_under_the_gates_of_the_way_there(
+    changes: dict[str, Any], seen: Any, line: str
+) -> None:
+    assert decided(spec(on_failure=OnFailure.ROLLBACK, **changes), seen).line == line
+
+
+def test_a_rollback_sends_what_is_sick_on_the_image_that_failed_back_first() -> None:
+    sick = (instance(3, health="unhealthy"), *given_up(0, 5).instances)
+    instances = tuple({each.id: each for each in reversed(sick)}[str(n)] for n in range(10))
+    decision = decided(spec(on_failure=OnFailure.ROLLBACK), replace(given_up(), instances=instances))
+    assert decision.step == Upgrade(("3",), OLD)

@@ -563,6 +563,12 @@ CHECKS = [
         "53: spec.rollout.checks[0].prometheus.server: names the API of the server: leave out /api/v1",
         '84: spec.rollout.checks[0].prometheus.query: "" asks nothing: write a query',
     ),
+    rollout(
+        'checks: [{name: a, prometheus: {server: "http://p:9090", query: "errors < bool 5"}}]',
+        "a query that gives a sample whatever it finds",
+        '77: spec.rollout.checks[0].prometheus.query: "errors < bool 5" always returns a sample, and so would always'
+        " pass: leave out bool, and it returns one only where the comparison holds",
+    ),
 ]
 
 NUMBERS = [

@@ -74,7 +74,7 @@ def _next(desired: ScaleSet) -> str:
     if desired.fleet.freeze:
         return "nothing moves while the fleet is frozen"
     return (
-        "nothing moves while it is suspended" if desired.suspend else "the daemon goes on at its next sweep"
+        "nothing moves while it is suspended" if desired.suspend else "the daemon sees it at its next sweep"
     )
 
 

@@ -15,7 +15,7 @@ from tests.stories.world import BASE, FIX, NEW, OLD, ROLE, SUBSCRIPTION, of_all,
 URN = ":".join(BASE.values())
 TAGS = {"team": "web", "Reconciler-Approved": f"{URN}:{OLD}"}
 APPROVED = {"team": "web", "reconciler-approved": f"{URN}:{NEW}", "reconciler-approved-2": ""}
-GOES_ON = f"web: {NEW} is approved; the daemon goes on at its next sweep"
+GOES_ON = f"web: {NEW} is approved; the daemon sees it at its next sweep"
 MOVED = Status(412, "PreconditionFailed", "Etag provided in if-match header does not match.")
 
 
@@ -62,13 +62,13 @@ def test_a_second_time_it_says_so_and_writes_nothing(world: Azure, tmp_path: Pat
 def test_another_image_is_approved_in_the_place_of_the_one_before(world: Azure, tmp_path: Path) -> None:
     approve(world, tmp_path, asking())
     done = approve(world, tmp_path, asking(version=FIX))
-    assert done.out == [f"web: {FIX} is approved; the daemon goes on at its next sweep"]
+    assert done.out == [f"web: {FIX} is approved; the daemon sees it at its next sweep"]
     assert world.simulator.scale_set("web").tags["reconciler-approved"] == f"{URN}:{FIX}"
 
 
 def test_latest_is_approved_as_the_version_that_the_daemon_would_set(world: Azure, tmp_path: Path) -> None:
     done = approve(world, tmp_path, asking(version="latest"))
-    assert done.out == [f"web: {FIX} is approved; the daemon goes on at its next sweep"]
+    assert done.out == [f"web: {FIX} is approved; the daemon sees it at its next sweep"]
     assert patches(world)[0]["tags"]["reconciler-approved"] == f"{URN}:{FIX}"
 
 

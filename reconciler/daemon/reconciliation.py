@@ -6,29 +6,29 @@ A tick looks, decides, takes one step at most and returns; it never waits for Az
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from reconciler.azure.budget import Share
-from reconciler.azure.compute import Compute, Scope
+from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict, Throttled, Unreachable
-from reconciler.checks.door import Checks
 from reconciler.daemon import gates
 from reconciler.daemon.attention import due, moved
 from reconciler.daemon.board import Board, Entry, Sweep
 from reconciler.daemon.change import counted as weighed
 from reconciler.daemon.conditions import conditions
+from reconciler.daemon.listing import Listing, listing
+from reconciler.daemon.observer import Observer
 from reconciler.daemon.outcome import Outcome, Standing, bug, decided, failed, rest_after
 from reconciler.daemon.prospect import foreseen
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
 from reconciler.daemon.telling import told
 from reconciler.daemon.turn import holding
-from reconciler.rollout.decide import decide
-from reconciler.rollout.decision import Decision, Look
-from reconciler.rollout.observed import FRESH, Model, Observed
+from reconciler.rollout.decision import Decision
+from reconciler.rollout.observed import Observed
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Tried
 from reconciler.rollout.streak import Streak, following
@@ -73,7 +73,7 @@ class Reconciliation:
         self._settings = settings
         self._now = azure.now
         self._sleep = sleep
-        self._checks = Checks(azure.now)
+        self._observer = Observer(azure, self.board)
 
     def sweep(self) -> tuple[str, ...]:
         """Read the specs, list the fleet, and give the keys of the scale sets that are due for a tick.
@@ -86,15 +86,16 @@ class Reconciliation:
         for name in gone:
             _log.info("%s: no spec names it any more; it is left as it is", name)
         at = self._now()
-        models, failures = self._list(self._specs.scale_sets)
-        trouble = (*self._specs.trouble, *(f"{scope}: {failure}" for scope, failure in failures.items()))
+        listed = listing(self._azure, self._specs.scale_sets, by_group=self._by_group)
+        trouble = (
+            *self._specs.trouble,
+            *(f"{scope}: {failure}" for scope, failure in listed.failures.items()),
+        )
         self._tell(trouble)
         self.board.last_sweep = Sweep(at, self._specs.commit, self._specs.subject, trouble)
-        self._count(models, failures)
+        self._count(listed)
         entries = self.board.entries()
-        is_due = {
-            entry.desired.target.key: self._attend(entry, entries, models, failures, at) for entry in entries
-        }
+        is_due = {entry.desired.target.key: self._attend(entry, entries, listed, at) for entry in entries}
         in_order = levels([entry.desired for entry in entries])
         return tuple(key for level in in_order for each in level if is_due[key := each.target.key])
 
@@ -200,7 +201,7 @@ class Reconciliation:
         try:
             if entry.is_rolling or _is_new(entry):
                 share = Share.ROLLOUT
-            decision, observed = self._decide(entry, share)
+            decision, observed = self._observer.decided(entry, share)
             if act and decision.step:
                 self._insist_on(desired)
                 operation = self._azure.take(desired.target, decision.step)
@@ -220,13 +221,6 @@ class Reconciliation:
         if latest is None or moved(desired, latest.desired):
             raise Conflict("the spec has changed since the look; deciding anew")
 
-    def _decide(self, entry: Entry, share: Share) -> tuple[Decision, Observed]:
-        """Look and decide, fetching each fact only when the decision asks for it; and what was seen."""
-        observed = Observed(self._now(), tried=entry.tried, streak=entry.streak)
-        while isinstance(verdict := decide(entry.desired, observed), Look):
-            observed = self._looked(verdict, entry, observed, share)
-        return verdict, observed
-
     def _foresee(self, entry: Entry, outcome: Outcome, observed: Observed) -> None:
         """Put on the board what is to come. What goes wrong with that is no reason to lose a tick."""
         key = entry.desired.target.key
@@ -239,108 +233,31 @@ class Reconciliation:
         is_about = _is_about(entry, self.board.get(key))
         self.board.update(key, laps=entry.laps, forecast=expected if is_about else None)
 
-    def _looked(self, at: Look, entry: Entry, observed: Observed, share: Share) -> Observed:
-        """What was observed and, beside it, the fact that was asked for."""
-        target, model = entry.desired.target, observed.model
-        if at is Look.MODEL and model is None and self._listed_will_do(entry):
-            # Good for one look: a later tick wants to see what has become of the model.
-            self.board.update(target.key, listed_at=None, model=entry.listed)
-            return replace(observed, model=entry.listed, model_at=entry.listed_at)
-        if at is Look.MODEL:
-            model = self._azure.model(target, share)
-            self.board.update(target.key, model=model if isinstance(model, Model) else None)
-            return replace(observed, at=self._now(), model=model, model_at=self._now())
-        assert isinstance(model, Model), "the decision asks for the model first"  # noqa: S101
-        match at:
-            case Look.INSTANCES:
-                instances = self._azure.instances(target, share, flexible=model.is_flexible)
-                self.board.update(target.key, looked_at=self._now())
-                return replace(observed, at=self._now(), instances=instances)
-            case Look.ROLLING_UPGRADE:
-                return replace(observed, rolling_upgrade=self._azure.rolling_upgrade(target, share))
-            case Look.IMAGE:
-                availability = self._azure.availability(entry.desired.image, model, share)
-                return replace(observed, availability=availability)
-            case Look.GATES:
-                asked = gates.asked(entry.desired, observed, self.board, self._checks)
-                # Checks may take their time: what was seen before them is then too old to act on.
-                is_fresh = self._now() - observed.at <= FRESH
-                seen = observed.instances if is_fresh else None
-                return replace(observed, at=self._now(), gates=asked, instances=seen)
-            case Look.OPERATION:
-                assert observed.tried, "there is an operation where a step was tried"  # noqa: S101
-                return replace(observed, operation=self._azure.operation(observed.tried.operation, target))
-
-    def _listed_will_do(self, entry: Entry) -> bool:
-        """Whether the row of the last sweep stands for a look: to a tick that the sweep asked for, it does.
-
-        A follow-up asks what has become of the model since, and the row must be fresh.
-        """
-        if entry.listed is None or entry.listed_at is None:
-            return False
-        is_follow_up = entry.outcome is not None and entry.outcome.again is not None
-        return not is_follow_up or self._now() - entry.listed_at <= FRESH
-
-    def _list(self, scale_sets: Iterable[ScaleSet]) -> tuple[dict[str, Model], dict[Scope, AzureFailure]]:
-        """The models of the declared scale sets by folded id, and the scopes that could not be listed."""
-        wanted = {each.target.key for each in scale_sets if not each.suspend}
-        models: dict[str, Model] = {}
-        failures: dict[Scope, AzureFailure] = {}
-        for scope in sorted({self._scope(each) for each in scale_sets if not each.suspend}, key=str):
-            try:
-                for model in self._azure.models(scope):
-                    if model.id in wanted:
-                        models[model.id] = model
-            except AzureFailure as failure:
-                failures[scope] = failure
-            except Exception as error:
-                _log.exception("%s: list failed", scope)
-                failures[scope] = AzureFailure(
-                    f"a bug in the reconciler, please report it: {type(error).__name__}: {error}"
-                )
-        return models, failures
-
-    def _count(self, models: Mapping[str, Model], failures: Mapping[Scope, AzureFailure]) -> None:
+    def _count(self, listed: Listing) -> None:
         """Hold what the specs in force change against the cap on change."""
         entries, at = self.board.entries(), self._specs.in_force_since
         if at is None:
             return
-        unlisted = frozenset(
-            each.desired.target.key for each in entries if self._scope(each.desired) in failures
-        )
-        for before, after in zip(entries, weighed(entries, models, unlisted, at), strict=True):
+        unlisted = frozenset(each.desired.target.key for each in entries if listed.failure(each.desired))
+        for before, after in zip(entries, weighed(entries, listed.models, unlisted, at), strict=True):
             if after is not before:
                 self.board.update(after.desired.target.key, counted=after.counted, change=after.change)
 
-    def _attend(
-        self,
-        entry: Entry,
-        entries: Sequence[Entry],
-        models: dict[str, Model],
-        failures: dict[Scope, AzureFailure],
-        at: datetime,
-    ) -> bool:
+    def _attend(self, entry: Entry, entries: Sequence[Entry], listed: Listing, at: datetime) -> bool:
         """Whether this entry is due, once what the sweep saw of it is on the board."""
         desired = entry.desired
-        failure = failures.get(self._scope(desired))
+        failure, model = listed.failure(desired), listed.model(desired)
         if failure and not desired.suspend:
             if entry.outcome is None:
                 outcome = failed(desired.name, entry.commit, at, failure)
                 known = replace(entry, outcome=outcome)
                 self.board.update(desired.target.key, outcome=outcome, conditions=conditions(known))
             return False
-        listed = models.get(desired.target.key)
-        self.board.update(desired.target.key, listed=listed, listed_at=at)
-        is_due = due(entry, listed, at, is_let_on=self._is_let_on(entry, entries, at))
-        if listed and not is_due and entry.outcome and not entry.outcome.is_error:
+        self.board.update(desired.target.key, listed=model, listed_at=at)
+        is_due = due(entry, model, at, is_let_on=self._is_let_on(entry, entries, at))
+        if model and not is_due and entry.outcome and not entry.outcome.is_error:
             self.board.update(desired.target.key, known_at=at)
         return is_due
-
-    def _scope(self, desired: ScaleSet) -> Scope:
-        target = desired.target
-        return Scope(
-            target.subscription.casefold(), target.resource_group.casefold() if self._by_group else None
-        )
 
     def _tell_commit(self) -> None:
         """Log once what specs are in force: the answer to "did it see my merge?"."""

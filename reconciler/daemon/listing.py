@@ -1,0 +1,52 @@
+"""One list of the fleet: a few pages tell of every scale set what moved."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from reconciler.azure.compute import Compute, Scope
+from reconciler.azure.failure import AzureFailure
+from reconciler.rollout.observed import Model
+from reconciler.spec.scale_set import ScaleSet
+
+_log = logging.getLogger("reconciler")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The models of the declared scale sets by folded id, and why the list of a scope failed."""
+
+    models: Mapping[str, Model]
+    failures: Mapping[Scope, AzureFailure]
+    by_group: bool
+
+    def model(self, desired: ScaleSet) -> Model | None:
+        return self.models.get(desired.target.key)
+
+    def failure(self, desired: ScaleSet) -> AzureFailure | None:
+        """Why this one could not be listed, or None."""
+        return self.failures.get(_scope(desired, by_group=self.by_group))
+
+
+def listing(azure: Compute, scale_sets: Iterable[ScaleSet], *, by_group: bool) -> Listing:
+    """List what is declared and not suspended, by subscription or `by_group`. One list that fails fails no
+    other."""
+    wanted = {each.target.key: each for each in scale_sets if not each.suspend}
+    models: dict[str, Model] = {}
+    failures: dict[Scope, AzureFailure] = {}
+    for scope in sorted({_scope(each, by_group=by_group) for each in wanted.values()}, key=str):
+        try:
+            models |= {model.id: model for model in azure.models(scope) if model.id in wanted}
+        except AzureFailure as failure:
+            failures[scope] = failure
+        except Exception as error:
+            _log.exception("%s: list failed", scope)
+            failures[scope] = AzureFailure(
+                f"a bug in the reconciler, please report it: {type(error).__name__}: {error}"
+            )
+    return Listing(models, failures, by_group)
+
+
+def _scope(desired: ScaleSet, *, by_group: bool) -> Scope:
+    target = desired.target
+    return Scope(target.subscription.casefold(), target.resource_group.casefold() if by_group else None)

@@ -1,0 +1,71 @@
+"""A close look at one scale set: each fact is fetched only when the decision asks for it."""
+
+from dataclasses import replace
+
+from reconciler.azure.budget import Share
+from reconciler.azure.compute import Compute
+from reconciler.checks.door import Checks
+from reconciler.daemon import gates
+from reconciler.daemon.board import Board, Entry
+from reconciler.rollout.decide import decide
+from reconciler.rollout.decision import Decision, Look
+from reconciler.rollout.observed import FRESH, Model, Observed
+
+
+class Observer:
+    """Looks until there is a decision, and tells the board which model it saw, and when the instances."""
+
+    def __init__(self, azure: Compute, board: Board) -> None:
+        self._azure = azure
+        self._board = board
+        self._checks = Checks(azure.now)
+        self._now = azure.now
+
+    def decided(self, entry: Entry, share: Share) -> tuple[Decision, Observed]:
+        """What is decided, and what was seen. Raises AzureFailure."""
+        observed = Observed(self._now(), tried=entry.tried, streak=entry.streak)
+        while isinstance(verdict := decide(entry.desired, observed), Look):
+            observed = self._looked(verdict, entry, observed, share)
+        return verdict, observed
+
+    def _looked(self, at: Look, entry: Entry, observed: Observed, share: Share) -> Observed:
+        """What was observed and, beside it, the fact that was asked for."""
+        target, model = entry.desired.target, observed.model
+        if at is Look.MODEL and model is None and self._listed_will_do(entry):
+            # Good for one look: a later tick wants to see what has become of the model.
+            self._board.update(target.key, listed_at=None, model=entry.listed)
+            return replace(observed, model=entry.listed, model_at=entry.listed_at)
+        if at is Look.MODEL:
+            model = self._azure.model(target, share)
+            self._board.update(target.key, model=model if isinstance(model, Model) else None)
+            return replace(observed, at=self._now(), model=model, model_at=self._now())
+        assert isinstance(model, Model), "the decision asks for the model first"  # noqa: S101
+        match at:
+            case Look.INSTANCES:
+                instances = self._azure.instances(target, share, flexible=model.is_flexible)
+                self._board.update(target.key, looked_at=self._now())
+                return replace(observed, at=self._now(), instances=instances)
+            case Look.ROLLING_UPGRADE:
+                return replace(observed, rolling_upgrade=self._azure.rolling_upgrade(target, share))
+            case Look.IMAGE:
+                availability = self._azure.availability(entry.desired.image, model, share)
+                return replace(observed, availability=availability)
+            case Look.GATES:
+                asked = gates.asked(entry.desired, observed, self._board, self._checks)
+                # Checks may take their time: what was seen before them is then too old to act on.
+                is_fresh = self._now() - observed.at <= FRESH
+                seen = observed.instances if is_fresh else None
+                return replace(observed, at=self._now(), gates=asked, instances=seen)
+            case Look.OPERATION:
+                assert observed.tried, "there is an operation where a step was tried"  # noqa: S101
+                return replace(observed, operation=self._azure.operation(observed.tried.operation, target))
+
+    def _listed_will_do(self, entry: Entry) -> bool:
+        """Whether the row of the last sweep stands for a look: to a tick that the sweep asked for, it does.
+
+        A follow-up asks what has become of the model since, and the row must be fresh.
+        """
+        if entry.listed is None or entry.listed_at is None:
+            return False
+        is_follow_up = entry.outcome is not None and entry.outcome.again is not None
+        return not is_follow_up or self._now() - entry.listed_at <= FRESH

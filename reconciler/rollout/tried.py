@@ -1,7 +1,9 @@
 """Whether a step must wait for the one before it, which Azure accepted and of which nothing shows yet.
 
-What Azure lists may be behind what it accepted. So the same step is not asked for again at once; and while
-the instances of an upgrade are listed as they were, they may well be away, and no other upgrade is started.
+What Azure lists may be behind what it accepted. So the same step is not asked for again at once; while the
+instances of an upgrade are listed as they were, they may well be away, and no other upgrade is started; and
+while the model is read with another image than the one it was set to, none is either, because an upgrade goes
+by the model as it is.
 What became of the operation is asked only then, when nothing else tells.
 """
 
@@ -25,8 +27,8 @@ def withheld(step: Step, observed: Observed, counts: Survey | None) -> Decision 
     if tried is None or observed.at - tried.at >= _PATIENCE:
         return None
     named = _named(tried, observed)
-    is_unseen = isinstance(step, Upgrade) and any(not _shows(tried, each) for each in named)
-    if step != tried.step and not is_unseen:
+    is_unseen = any(not _shows(tried, each) for each in named) or _is_set_to_another(tried, step)
+    if step != tried.step and not (isinstance(step, Upgrade) and is_unseen):
         return None
     operation = observed.operation
     if operation is None and tried.operation:
@@ -47,6 +49,11 @@ def _named(tried: Tried, observed: Observed) -> list[Instance]:
     """The instances that an upgrade which was tried names, as they are listed now."""
     ids = tried.step.instance_ids if isinstance(tried.step, Upgrade) else ()
     return [each for each in observed.instances or () if each.id in ids]
+
+
+def _is_set_to_another(tried: Tried, step: Step) -> bool:
+    """Whether the model was set to another image than the one it showed when `step` was decided."""
+    return isinstance(tried.step, PatchModel) and not same(tried.step.image, step.image)
 
 
 def _shows(tried: Tried, instance: Instance) -> bool:

@@ -8,6 +8,7 @@ from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.observed import Operation
 from reconciler.rollout.step import PatchModel, Tried, Upgrade
+from reconciler.spec.image import Image
 from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
 TRIED = Tried(
@@ -71,3 +72,20 @@ def test_a_patch_that_failed_is_told_too() -> None:
         "OperationFailed: Azure was asked at 08:59:00 for 24.04.202601140 in the model, and failed: Conflict: no; it "
         "is asked again after 09:04:00"
     )
+
+
+@pytest.mark.parametrize(
+    ("image", "ago", "reason"),
+    [
+        pytest.param(OLD, timedelta(minutes=1), "NoEffect", id="it was set to another: the read is behind"),
+        pytest.param(
+            OLD, timedelta(minutes=5), "Upgrading", id="five minutes ago: somebody else has set it since"
+        ),
+        pytest.param(NEW, timedelta(minutes=1), "Upgrading", id="it was set to this one"),
+    ],
+)
+def test_nothing_is_upgraded_to_a_model_that_is_not_the_one_that_was_set(
+    image: Image, ago: timedelta, reason: str
+) -> None:
+    tried = Tried(PatchModel(image, '"3"'), NOW - ago)
+    assert decided(spec(), observed(tried=tried)).reason == reason

@@ -18,7 +18,7 @@ from reconciler.rollout.observed import Instance, Model, Observed
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel
 from reconciler.spec.image import Image, follows_latest, same, short
-from reconciler.spec.scale_set import OnFailure, ScaleSet
+from reconciler.spec.scale_set import OnFailure, Rollout, ScaleSet
 
 # An instance that fell sick long after its upgrade may be well again at the next look: it is given no image
 # up for it before it was seen so for this long.
@@ -34,8 +34,8 @@ def marked(
 ) -> Marks | None:
     """The marks to write with a change of the model, None where nothing in the spec needs them.
 
-    The image that the model leaves is good if every instance is on it and healthy. Latest is never: it may
-    come to mean the very image that fails.
+    The image that the model leaves is good if a rollout to it would be over, with no more sick ones than the
+    next rollout bears. Latest is never: it may come to mean the very image that fails.
     """
     if desired.rollout.on_failure is OnFailure.HOLD and desired.rollout.deadline is None:
         return None
@@ -43,8 +43,17 @@ def marked(
     if model.image is None or follows_latest(model.image):
         return Marks(last_good=model.marks.last_good, began=began)
     staying = members(replace(desired, image=model.image), model, observed, instances)
-    is_good = bool(staying) and all(not each.is_outdated and each.state is State.BACK for each in staying)
+    is_good = _is_proven(staying, desired.rollout)
     return Marks(last_good=model.image if is_good else model.marks.last_good, began=began)
+
+
+def _is_proven(staying: Sequence[Member], rollout: Rollout) -> bool:
+    """Whether some run it well, none could still be brought to it, and not too many are sick."""
+    if any(each.is_movable or each.state is State.RETURNING for each in staying):
+        return False
+    sick = sum(each.is_lost for each in staying)
+    is_run = any(not each.is_outdated and each.state is State.BACK for each in staying)
+    return is_run and sick <= rollout.max_unhealthy.of(len(staying))
 
 
 def given_up(

@@ -26,9 +26,9 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """`last_good` is the image that all instances were healthy on before the model was last changed, `failed`
-    the one that was given up, `began` the last rollout. `approved` is written by a person, and only read
-    here. None where nothing is known."""
+    """`last_good` is the image that a rollout had brought all instances to before the model was last changed,
+    and that few were sick on; `failed` the one that was given up, `began` the last rollout. `approved` is
+    written by a person, and only read here. None where nothing is known."""
 
     last_good: Image | None = None
     failed: Image | None = None

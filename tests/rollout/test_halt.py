@@ -31,8 +31,14 @@ def lost(number: int) -> Instance:
     return instance(number, health="unhealthy", since=NOW - HOUR)
 
 
-def with_one(each: Instance) -> tuple[Instance, ...]:
-    return (each, *WELL[1:])
+def sick(number: int) -> Instance:
+    """One that is still on OLD, as the model is, and fell sick."""
+    return outdated(number, health="unhealthy", latest_model=True)
+
+
+def but(*special: Instance) -> tuple[Instance, ...]:
+    """All on OLD and well, but for these."""
+    return (*special, *(each for each in WELL if each.id not in {one.id for one in special}))
 
 
 @pytest.mark.parametrize(
@@ -52,21 +58,45 @@ def with_one(each: Instance) -> tuple[Instance, ...]:
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN),
-            with_one(outdated(0, health="unhealthy")),
-            Marks(FIX, began=BEGAN),
-            id="where one is sick the image is not proven good: the one before stays",
+            but(*(sick(n) for n in (0, 1))),
+            Marks(OLD, began=BEGAN),
+            id="nor are as many sick ones as maxUnhealthy bears",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN),
-            with_one(outdated(0, power="deallocated")),
+            but(*(sick(n) for n in (0, 1, 2))),
             Marks(FIX, began=BEGAN),
-            id="nor where one does not run",
+            id="with one more it is not proven good: the one before stays",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN),
-            with_one(instance(0, image=FIX)),
+            but(outdated(0, power="deallocated"), instance(1, image=FIX, protected=True)),
+            Marks(OLD, began=BEGAN),
+            id="what a rollout leaves out says nothing about it",
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.REPIN),
+            but(*(outdated(n, power="deallocated") for n in range(10))),
             Marks(FIX, began=BEGAN),
-            id="nor where one is well on another image",
+            id="where none runs it is not proven",
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.REPIN),
+            but(sick(0), *(outdated(n, power="deallocated") for n in range(1, 10))),
+            Marks(FIX, began=BEGAN),
+            id="nor where those that run are sick",
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.REPIN),
+            but(outdated(0, health="initializing")),
+            Marks(FIX, began=BEGAN),
+            id="nor where one is still on its way",
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.REPIN),
+            but(instance(0, image=FIX)),
+            Marks(FIX, began=BEGAN),
+            id="nor where one could still be brought to it",
         ),
     ],
 )

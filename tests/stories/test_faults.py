@@ -30,7 +30,7 @@ from reconciler.simulator import (
 )
 from reconciler.simulator.faults import Fault
 from tests.invariants import nothing_was_written
-from tests.stories.world import BAD, BASE, FIX, World, fleet, scale_set, spec
+from tests.stories.world import BAD, BASE, FIX, NEW, World, fleet, scale_set, spec
 
 SEEDS = int(os.environ.get("EXPLORE_SEEDS", "4"))
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -104,8 +104,7 @@ ROLLOUTS: dict[str, Rollout] = {
         lambda: world(
             5,
             spec(version=BAD, rollout={"onFailure": "repin"}, health=SOON),
-            instanceStates=[{"id": "0", "health": "unhealthy"}],
-            protected=["0"],
+            instanceStates=[{"id": "4", "image": f"{':'.join(BASE.values())}:{NEW}"}],
         ),
         holds=20 * MINUTE,
     ),

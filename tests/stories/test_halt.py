@@ -66,7 +66,7 @@ def test_what_failed_is_not_tried_again_by_itself_whoever_asks(on_failure: str) 
     asked = len(world.requests())
     world.restart()
     world.azure.scale_set("web").bump_etag()
-    world.rest(24 * HOUR)
+    world.rest(6 * HOUR)
     nothing_was_written(world.azure.record, asked)
     assert world.reasons()[-1] == "RolloutFailed"
 

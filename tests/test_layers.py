@@ -11,13 +11,14 @@ PACKAGE = Path(__file__).parent.parent / "reconciler"
 ROOMS = {
     "spec": set[str](),
     "rollout": {"spec"},
+    "forecast": {"spec", "rollout"},
     "azure": {"spec", "rollout"},
     "git": {"spec"},
     "checks": {"spec", "rollout"},
-    "daemon": {"spec", "rollout", "azure", "git", "checks"},
+    "daemon": {"spec", "rollout", "forecast", "azure", "git", "checks"},
     "web": {"daemon"},
     "simulator": set[str](),
-    "cli": {"spec", "rollout", "azure", "git", "checks", "daemon", "web", "simulator"},
+    "cli": {"spec", "rollout", "forecast", "azure", "git", "checks", "daemon", "web", "simulator"},
 }
 
 # The rooms that may import each outside library.
@@ -72,13 +73,14 @@ def test_every_room_is_known_here() -> None:
     assert {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()} == set(ROOMS)
 
 
-def test_the_decision_reads_no_clock_and_no_environment() -> None:
+@pytest.mark.parametrize("room", ["rollout", "forecast"])
+def test_the_decision_and_what_is_foreseen_of_it_read_no_clock_and_no_environment(room: str) -> None:
     impure = {"time", "os", "socket", "logging", "threading", "random", "subprocess"}
     found = {
         f"{file.name}: {name}"
-        for file in (PACKAGE / "rollout").rglob("*.py")
+        for file in (PACKAGE / room).rglob("*.py")
         for name in imports(file)
         if name.split(".")[0] in impure
     }
     assert found == set()
-    assert not any("datetime.now" in file.read_text() for file in (PACKAGE / "rollout").rglob("*.py"))
+    assert not any("datetime.now" in file.read_text() for file in (PACKAGE / room).rglob("*.py"))

@@ -14,13 +14,13 @@ from reconciler.daemon.condition import UNSEEN, Condition
 from reconciler.daemon.history import History
 from reconciler.daemon.outcome import Outcome, Standing
 from reconciler.daemon.revision import Revision
-from reconciler.rollout.forecast import Forecast
+from reconciler.forecast.forecast import Forecast
+from reconciler.forecast.tempo import Lap
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Model
 from reconciler.rollout.step import Tried
 from reconciler.rollout.streak import Streak
 from reconciler.rollout.survey import Survey
-from reconciler.rollout.tempo import Lap
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
 

@@ -3,10 +3,10 @@
 from reconciler.daemon.board import Entry
 from reconciler.daemon.outcome import Outcome, Standing, rest_until
 from reconciler.daemon.settings import Settings
-from reconciler.rollout.forecast import Forecast, forecast
+from reconciler.forecast.forecast import Forecast, forecast
+from reconciler.forecast.rehearsal import Rhythm
+from reconciler.forecast.tempo import tempo
 from reconciler.rollout.observed import Observed
-from reconciler.rollout.rehearsal import Rhythm
-from reconciler.rollout.tempo import tempo
 
 _ON_ITS_WAY = {Standing.RECONCILING, Standing.WAITING}
 

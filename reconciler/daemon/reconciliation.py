@@ -27,13 +27,13 @@ from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
 from reconciler.daemon.telling import told
 from reconciler.daemon.turn import holding
+from reconciler.forecast.tempo import lapped
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Observed
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Tried
 from reconciler.rollout.streak import Streak, following
 from reconciler.rollout.survey import Survey
-from reconciler.rollout.tempo import lapped
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.precedence import levels
 from reconciler.spec.scale_set import ScaleSet

@@ -7,7 +7,7 @@ from reconciler.daemon.board import Board, Entry, Sweep
 from reconciler.daemon.condition import Condition
 from reconciler.daemon.history import Record
 from reconciler.daemon.revision import Revision
-from reconciler.rollout.forecast import Forecast
+from reconciler.forecast.forecast import Forecast
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.step import PatchModel, Step, Upgrade
 from reconciler.rollout.survey import Survey

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from reconciler.daemon.board import Board
-from reconciler.rollout.forecast import Forecast
+from reconciler.forecast.forecast import Forecast
+from reconciler.forecast.tempo import ASSUMED
 from reconciler.rollout.survey import Survey
-from reconciler.rollout.tempo import ASSUMED
 from tests.build import FIX, NEW, spec
 from tests.daemon.entries import outcome
 

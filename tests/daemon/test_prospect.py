@@ -14,11 +14,11 @@ from reconciler.daemon.prospect import foreseen
 from reconciler.daemon.reconciliation import Reconciliation
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
+from reconciler.forecast.tempo import Lap, Tempo
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Observed
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
-from reconciler.rollout.tempo import Lap, Tempo
 from tests.build import NEW, NOW, instance, observed, spec
 from tests.build import fleet as instances
 from tests.stories.world import World, fleet, scale_set

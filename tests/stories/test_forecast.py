@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.rollout.forecast import Forecast
+from reconciler.forecast.forecast import Forecast
 from reconciler.simulator import Exchange
 from tests.stories.world import BASE, NEW, OLD, World, fleet, platform, scale_set, spec
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from reconciler.forecast.tempo import Tempo
 from reconciler.rollout.health import State, at_work
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import HealthSource, Instance, Model, Observed
 from reconciler.rollout.step import PatchModel, Step, Upgrade
-from reconciler.rollout.tempo import Tempo
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
 

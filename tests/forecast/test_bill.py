@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.rollout.bill import Bill, price_of_image, price_of_instances
+from reconciler.forecast.bill import Bill, price_of_image, price_of_instances
 from reconciler.rollout.decision import Look
 from reconciler.rollout.observed import Availability, Verdict
 from reconciler.spec.image import Image, PlatformImage, VhdImage

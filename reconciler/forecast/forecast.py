@@ -8,17 +8,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from reconciler.forecast.imagined import imagined
+from reconciler.forecast.rehearsal import Rehearsal, Rhythm, Tick
+from reconciler.forecast.tempo import Tempo
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.domains import grouping
-from reconciler.rollout.imagined import imagined
 from reconciler.rollout.member import members
 from reconciler.rollout.observed import Model, Observed
 from reconciler.rollout.pace import is_canary
 from reconciler.rollout.preflight import newest
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.rehearsal import Rehearsal, Rhythm, Tick
 from reconciler.rollout.step import Upgrade
-from reconciler.rollout.tempo import Tempo
 from reconciler.spec.image import Image, follows_latest
 from reconciler.spec.scale_set import ScaleSet
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.rollout.bill import Bill, price_of_image, price_of_instances
+from reconciler.forecast.bill import Bill, price_of_image, price_of_instances
+from reconciler.forecast.imagined import Imagined
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision, Look
-from reconciler.rollout.imagined import Imagined
 from reconciler.rollout.observed import Availability, Observed, Operation, RollingUpgrade, Verdict
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Tried, Upgrade

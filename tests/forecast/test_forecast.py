@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from reconciler.daemon.outcome import rest_until
-from reconciler.rollout.forecast import Forecast, Hold, forecast
+from reconciler.forecast.forecast import Forecast, Hold, forecast
+from reconciler.forecast.rehearsal import Rhythm
+from reconciler.forecast.tempo import ASSUMED, Tempo
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.marks import Marks
 from reconciler.rollout.observed import ABSENT, Availability, HealthSource, Observed, Verdict
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.rehearsal import Rhythm
 from reconciler.rollout.step import Tried, Upgrade
 from reconciler.rollout.streak import Streak
-from reconciler.rollout.tempo import ASSUMED, Tempo
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.image import PlatformImage
 from reconciler.spec.scale_set import Approval, By, Canary, Converge, Health, OnFailure, ScaleSet

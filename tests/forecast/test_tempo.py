@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from reconciler.forecast.tempo import ASSUMED, Lap, Tempo, lapped, tempo
 from reconciler.rollout.observed import HealthSource, Observed
 from reconciler.rollout.step import PatchModel, Tried, Upgrade
-from reconciler.rollout.tempo import ASSUMED, Lap, Tempo, lapped, tempo
 from tests.build import NEW, NOW, OLD, fleet, instance, model, observed, outdated
 
 SECOND = timedelta(seconds=1)

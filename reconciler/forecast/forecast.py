@@ -15,7 +15,6 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.domains import grouping
 from reconciler.rollout.member import members
 from reconciler.rollout.observed import Model, Observed
-from reconciler.rollout.pace import is_canary
 from reconciler.rollout.preflight import newest
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
@@ -148,11 +147,8 @@ def _is_canary(exact: ScaleSet, tick: Tick, step: Upgrade) -> bool:
     canary, world = exact.rollout.canary, tick.world
     if canary is None or step.image != exact.image:
         return False
-    seen = Observed(tick.at, model=world.model)
-    return is_canary(
-        canary,
-        [
-            replace(each, is_outdated=each.is_outdated and each.instance.id not in step.instance_ids)
-            for each in members(exact, world.model, seen, world.instances)
-        ],
-    )
+    staying = members(exact, world.model, Observed(tick.at, model=world.model), world.instances)
+    upgraded = {each.instance.id for each in staying if not each.is_outdated} | set(step.instance_ids)
+    if isinstance(canary.instances, tuple):
+        return upgraded <= set(canary.instances)
+    return len(upgraded) <= canary.instances.of(len(staying))

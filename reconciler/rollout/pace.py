@@ -131,14 +131,6 @@ def _foremost(members: Sequence[Member]) -> list[Member]:
     return [each for each in movable if each.state is State.BROKEN] or movable
 
 
-def is_canary(canary: Canary, members: Sequence[Member]) -> bool:
-    """Whether what is up to date is the canary and no more."""
-    upgraded = [each for each in members if not each.is_outdated]
-    if isinstance(canary.instances, tuple):
-        return all(each.instance.id in canary.instances for each in upgraded)
-    return len(upgraded) <= canary.instances.of(len(members))
-
-
 @dataclass(frozen=True, slots=True)
 class _Soak:
     """How long after their upgrade these members are waited for; `who` names them where that is worth it."""
@@ -159,9 +151,9 @@ def _canaries(canary: Canary, members: Sequence[Member]) -> Sequence[Member]:
     an instance that the autoscaler made or one that was cured, is no proof of it."""
     if isinstance(canary.instances, tuple):
         return [each for each in members if each.instance.id in canary.instances]
-    back = [(since, each.instance.id, each) for each in members if (since := _upgraded_at(each))]
-    foremost = sorted(back, key=lambda each: each[:2])[: canary.instances.of(len(members))]
-    return [each for _, _, each in foremost]
+    back = sorted((since, each.instance.id) for each in members if (since := _upgraded_at(each)))
+    foremost = {id_ for _, id_ in back[: canary.instances.of(len(members))]}
+    return [each for each in members if each.instance.id in foremost]
 
 
 def last_back(members: Sequence[Member]) -> datetime | None:

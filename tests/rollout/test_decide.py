@@ -242,6 +242,14 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         ),
         pytest.param(
             spec(),
+            observed(
+                model=model(image=OLD), instances=(outdated(0, image=None, latest_model=False), *CURRENT[1:])
+            ),
+            "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140",
+            id="what an instance lacks that shows no image cannot be said",
+        ),
+        pytest.param(
+            spec(),
             observed(model=model(image=OLD), instances=CURRENT),
             "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140",
             id="a model on another image is patched",
@@ -398,6 +406,19 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
             observed(instances=fleet(rest="upgraded")),
             "UpToDate: all 10 instances run 24.04.202601140",
             id="all on the image and healthy is up to date",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(capacity=1), instances=(instance(0),)),
+            "UpToDate: its one instance runs 24.04.202601140",
+            id="so is one of one",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(instance(0, latest_model=False), rest="upgraded")),
+            "UpToDate: all 10 instances run 24.04.202601140; 1 lacks another change of the model "
+            "(latestModelApplied is false): rollout.converge: model would roll it",
+            id="what one of them lacks beside is told",
         ),
         pytest.param(
             spec(),

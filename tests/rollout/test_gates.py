@@ -13,8 +13,8 @@ from reconciler.rollout.marks import Marks
 from reconciler.rollout.observed import Observed
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Upgrade
-from reconciler.spec.amount import Percent
-from reconciler.spec.scale_set import Approval, ScaleSet
+from reconciler.spec.amount import Count, Percent
+from reconciler.spec.scale_set import Approval, Canary, ScaleSet
 from reconciler.spec.suspension import Suspension
 from reconciler.spec.window import Kind, Window
 from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
@@ -205,6 +205,10 @@ def test_what_passes(desired: ScaleSet, seen: Observed, step: Any) -> None:
             fleet(instance(0, health="unhealthy"), rest="upgraded"), id="one sick instance of a settled set"
         ),
         pytest.param(
+            fleet(instance(0, provisioning="failed", power="stopped", latest_model=False), rest="upgraded"),
+            id="one that failed on another change of the model, and runs its image",
+        ),
+        pytest.param(
             fleet(outdated(0, health="unhealthy")), id="a sick one that runs neither image of the model"
         ),
     ],
@@ -212,6 +216,62 @@ def test_what_passes(desired: ScaleSet, seen: Observed, step: Any) -> None:
 def test_sickness_that_the_image_is_not_to_blame_for_opens_no_window(instances: Any) -> None:
     seen = observed(instances=instances)
     assert decided(spec(image=FIX, windows=(NIGHT,)), seen).reason is Reason.OUTSIDE_WINDOW
+
+
+ONE, TWO, NAMED = (Canary(instances, timedelta()) for instances in (Count(1), Count(2), ("3", "7")))
+
+
+@pytest.mark.parametrize(
+    ("canary", "instances", "waits"),
+    [
+        pytest.param(ONE, fleet(), False, id="before the canary it does not wait"),
+        pytest.param(ONE, fleet(instance(0)), True, id="once the canary is back it waits"),
+        pytest.param(TWO, fleet(instance(0)), False, id="not while one of the canary is missing"),
+        pytest.param(TWO, fleet(instance(0), instance(5)), True, id="once none is"),
+        pytest.param(NAMED, fleet(), False, id="nor before those that are named"),
+        pytest.param(NAMED, fleet(instance(3)), False, id="nor while one of them is missing"),
+        pytest.param(NAMED, fleet(instance(3), instance(7)), True, id="once all that are named are back"),
+        pytest.param(
+            NAMED, fleet(instance(3), outdated(7, protected=True)), True, id="or all of them that could go"
+        ),
+    ],
+)
+def test_approval_of_the_canary_is_waited_for_once_that_is_back(
+    canary: Canary, instances: Any, *, waits: bool
+) -> None:
+    desired = spec(approval=Approval.CANARY, canary=canary)
+    assert (decided(desired, observed(instances=instances)).reason is Reason.AWAITING_APPROVAL) is waits
+
+
+def test_the_model_is_set_before_the_canary_is_approved() -> None:
+    assert decided(spec(approval=Approval.CANARY), DRIFTED).step == PatchModel(NEW, '"4"')
+
+
+@pytest.mark.parametrize(
+    ("marks", "instances", "evidence"),
+    [
+        pytest.param(
+            Marks(),
+            fleet(),
+            "24.04.202601140 is to be approved once its canary is back",
+            id="not yet asked for",
+        ),
+        pytest.param(Marks(approved=NEW), fleet(instance(0)), "24.04.202601140 is approved", id="given"),
+    ],
+)
+def test_an_approval_that_holds_nothing_is_named_beside_the_gate_that_does(
+    marks: Marks, instances: Any, evidence: str
+) -> None:
+    seen = observed(model=model(marks=marks), instances=instances, gates=(CLOSED,))
+    assert decided(spec(approval=Approval.CANARY), seen).gates == (Gate("approval", evidence), CLOSED)
+
+
+def test_windows_that_never_open_are_told_as_that() -> None:
+    never = Window(Kind.DENY, "* * * * *", HOUR, "UTC")
+    assert decided(spec(windows=(never,)), ROLLING).line == (
+        "OutsideWindow: the window deny * * * * * UTC is in force, none opens within a year; until then not upgrading "
+        "the next batch"
+    )
 
 
 def test_a_closed_gate_says_when_it_may_be_open_and_names_all_that_were_asked() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Look
+from reconciler.rollout.gate import Gate
 from reconciler.rollout.halt import marked
 from reconciler.rollout.marks import Began, Marks
 from reconciler.rollout.observed import Instance
@@ -15,7 +16,8 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.rollout.streak import Streak
 from reconciler.spec.amount import Count
-from reconciler.spec.scale_set import Health, OnFailure, ScaleSet
+from reconciler.spec.scale_set import Approval, Health, OnFailure, ScaleSet
+from reconciler.spec.window import Kind, Window
 from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -103,12 +105,12 @@ def but(*special: Instance) -> tuple[Instance, ...]:
 def test_what_a_scale_set_is_to_remember_when_its_model_is_set(
     desired: ScaleSet, instances: Any, marks: Marks | None
 ) -> None:
-    seen = observed(
-        at=NOW.replace(microsecond=7), model=model(image=OLD, marks=Marks(last_good=FIX)), instances=instances
-    )
+    tags = {"owner": "ada"}
+    before = model(image=OLD, marks=Marks(last_good=FIX), tags=tags)
+    seen = observed(at=NOW.replace(microsecond=7), model=before, instances=instances)
     step = decided(desired, seen).step
     assert isinstance(step, PatchModel)
-    assert step.marks == marks
+    assert (step.marks, step.tags) == (marks, tags)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,11 @@ def test_what_a_scale_set_is_to_remember_when_its_model_is_set(
     [
         pytest.param(OLD, (), id="a scale set of none has proven nothing"),
         pytest.param(None, WELL, id="what Azure does not tell is not marked as good"),
-        pytest.param(LATEST, WELL, id="nor is latest, which may come to mean the very image that fails"),
+        pytest.param(
+            LATEST,
+            tuple(replace(each, image=LATEST) for each in WELL),
+            id="nor is latest, which may come to mean the very image that fails",
+        ),
     ],
 )
 def test_the_image_that_is_left_is_not_good_for_want_of_proof(image: Any, instances: Any) -> None:
@@ -183,6 +189,14 @@ def test_a_failure_that_sets_nothing_back(
     seen = observed(model=model(marks=Marks(last_good=good)), instances=SICK, streak=streak)
     decision = decided(spec(on_failure=on_failure), seen)
     assert (decision.line, decision.soon, decision.step) == (line, soon, None)
+
+
+@pytest.mark.parametrize("since", [NOW, None], ids=["young each time", "since nobody knows when"])
+def test_a_batch_that_azure_never_ends_is_given_up(since: Any) -> None:
+    instances = tuple(instance(n, provisioning="updating", since=since) for n in range(10))
+    streak = Streak(waiting_since=NOW - 2 * HOUR)
+    seen = observed(model=model(marks=Marks(last_good=OLD)), instances=instances, streak=streak)
+    assert decided(spec(on_failure=OnFailure.REPIN), seen).reason is Reason.GIVING_UP
 
 
 def test_a_deadline_that_has_passed_is_not_seen_for_a_minute_first() -> None:
@@ -380,6 +394,19 @@ def test_the_instances_are_looked_at_before_anything_is_said_of_them(on_failure:
             id="as many looks as on the way there",
         ),
         pytest.param(
+            {"approval": Approval.START},
+            given_up(0, 5, gates=(Gate("turn", "no place is free", Reason.AWAITING_TURN),)),
+            "Upgrading: update domain 0: returning 2 instances to 24.04.202601010 (web_5, web_0); 8 of 10 up to date",
+            id="no approval and no gate outside holds it",
+        ),
+        pytest.param(
+            {"windows": (Window(Kind.ALLOW, "0 22 * * *", HOUR, "UTC"),)},
+            given_up(0, 5),
+            "OutsideWindow: no window is open, open again at 2026-01-05 22:00 UTC; until then not upgrading the next "
+            "batch",
+            id="a window does",
+        ),
+        pytest.param(
             {"bake_time": 9 * HOUR},
             given_up(),
             f"RolloutFailed: {LEFT}no instance runs it; name another image",
@@ -390,7 +417,9 @@ def test_the_instances_are_looked_at_before_anything_is_said_of_them(on_failure:
 def test_the_way_back_goes_under_the_gates_of_the_way_there(
     changes: dict[str, Any], seen: Any, line: str
 ) -> None:
-    assert decided(spec(on_failure=OnFailure.ROLLBACK, **changes), seen).line == line
+    decision = decided(spec(on_failure=OnFailure.ROLLBACK, **changes), seen)
+    assert decision.line == line
+    assert decision.survey is not None
 
 
 def test_a_rollback_sends_what_is_sick_on_the_image_that_failed_back_first() -> None:

@@ -32,6 +32,18 @@ def back(number: int, minutes: float, **changes: Any) -> Any:
             id="one that the autoscaler made proves nothing",
         ),
         pytest.param(
+            {"canary": ONE},
+            fleet(instance(9, since=NOW - 5 * MINUTE, created=NOW - 10 * MINUTE)),
+            ["0", "5"],
+            id="one that changed five minutes after it was made was upgraded",
+        ),
+        pytest.param(
+            {"canary": ONE},
+            fleet(instance(9, power="deallocated", health="")),
+            ["0"],
+            id="nor does one that was upgraded and does not run",
+        ),
+        pytest.param(
             {"canary": ONE}, fleet(back(0, 1)), ["5"], id="once it is back the rest of its domain follows"
         ),
         pytest.param(
@@ -156,6 +168,12 @@ def test_who_goes_next(rollout: dict[str, Any], instances: Any, ids: list[str]) 
             id="the last one of a batch counts",
         ),
         pytest.param(
+            {"soak": 5 * MINUTE},
+            fleet(back(0, 4), back(5, 5)),
+            "Soaking: web_0: back since 08:56:00; the next batch goes at 09:01:00 (soak 5m); 2 of 10 up to date",
+            id="one that has been back for all of it is not named",
+        ),
+        pytest.param(
             {"canary": SLOW, "soak": 5 * MINUTE},
             fleet(back(0, 6)),
             "Soaking: canary web_0: back since 08:54:00; the next batch goes at 09:24:00 (soak 30m); 1 of 10 up to date",
@@ -180,6 +198,13 @@ def test_who_goes_next(rollout: dict[str, Any], instances: Any, ids: list[str]) 
             "TooManyUnavailable: web_9 (unhealthy): 1 of 10 are away already, and spec.rollout.maxUnavailable is 1; 0 of "
             "10 up to date",
             id="no batch where too many are away already",
+        ),
+        pytest.param(
+            {"max_unavailable": Percent(20)},
+            fleet(*(outdated(n, protected=True, health="unhealthy") for n in (8, 9))),
+            "TooManyUnavailable: web_8 (unhealthy), web_9 (unhealthy): 2 of 10 are away already, and "
+            "spec.rollout.maxUnavailable is 20% (2 of 10); 0 of 10 up to date",
+            id="a share is said as what it comes to",
         ),
         pytest.param(
             {"max_unavailable": Count(1)},

@@ -144,6 +144,7 @@ def test_the_rollout_as_a_whole_has_its_deadline(
     [
         pytest.param(Streak(is_under_way=True), NOW - 9 * HOUR, Reason.DEADLINE_EXCEEDED, id="under way"),
         pytest.param(Streak(), NOW - HOUR, Reason.DEADLINE_EXCEEDED, id="under way a while ago"),
+        pytest.param(Streak(), NOW - 2 * HOUR, Reason.DEADLINE_EXCEEDED, id="as long ago as the deadline"),
         pytest.param(Streak(is_under_way=False), NOW, Reason.UPGRADING, id="seen to end"),
         pytest.param(Streak(), NOW - 9 * HOUR, Reason.UPGRADING, id="nothing has come back for long"),
     ],
@@ -180,6 +181,7 @@ def test_a_loss_that_was_borne_sets_nothing_back_in_the_end(allowed: Any, reason
     assert decided(desired, seen).reason is reason
 
 
+@pytest.mark.parametrize("seen_to_begin", [True, None], ids=["seen to begin", "found under way"])
 @pytest.mark.parametrize(
     ("on_failure", "reason"),
     [
@@ -187,11 +189,13 @@ def test_a_loss_that_was_borne_sets_nothing_back_in_the_end(allowed: Any, reason
         pytest.param(OnFailure.HOLD, Reason.UPGRADING, id="tried again for ever where it does not"),
     ],
 )
-def test_an_upgrade_that_fails_again_and_again(on_failure: OnFailure, reason: Reason) -> None:
+def test_an_upgrade_that_fails_again_and_again(
+    on_failure: OnFailure, reason: Reason, seen_to_begin: Any
+) -> None:
     seen = observed(
         model=model(marks=Marks(last_good=OLD)),
         instances=fleet(outdated(3, provisioning="failed")),
-        streak=Streak(waiting_since=NOW - HOUR - MINUTE, is_under_way=True),
+        streak=Streak(waiting_since=NOW - HOUR - MINUTE, is_under_way=seen_to_begin),
     )
     assert decided(spec(on_failure=on_failure), seen).reason is reason
 
@@ -276,6 +280,20 @@ def test_before_anything_is_upgraded_there_is_nothing_to_confirm() -> None:
             2,
             Streak(0, LONG_AGO, 3),
             id="one that left again is none",
+        ),
+        pytest.param(
+            Streak(2, LONG_AGO, 3),
+            Reason.HEALTH_CHECK_FAILED,
+            3,
+            Streak(0, LONG_AGO, 3),
+            id="one that falls sick ends the run of looks that found all well",
+        ),
+        pytest.param(
+            Streak(2, LONG_AGO, 3),
+            Reason.UPGRADING,
+            3,
+            Streak(0, LONG_AGO, 3, is_under_way=True),
+            id="so does a batch that is tried again, and it is under way",
         ),
         pytest.param(
             Streak(2, LONG_AGO, 3),

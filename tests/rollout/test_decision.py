@@ -10,7 +10,7 @@ from reconciler.rollout.observed import Availability, Observed, Verdict
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.streak import Streak
 from reconciler.spec.amount import Count
-from reconciler.spec.scale_set import Health, ScaleSet
+from reconciler.spec.scale_set import Health, OnFailure, ScaleSet
 from reconciler.spec.window import Kind, Window
 from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
@@ -104,6 +104,15 @@ def test_it_looks_again_at_its_time_where(
             ),
             Reason.PROGRESS_DEADLINE_EXCEEDED,
             id="nothing comes of a batch",
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.REPIN),
+            observed(
+                instances=fleet(outdated(3, provisioning="failed")),
+                streak=Streak(waiting_since=NOW - 2 * HOUR),
+            ),
+            Reason.PROGRESS_DEADLINE_EXCEEDED,
+            id="nothing comes of a batch that is tried again, and there is no image to go back to",
         ),
         pytest.param(
             spec(deadline=HOUR),

@@ -34,7 +34,7 @@ def due(entry: Entry, listed: Model | None, at: datetime, *, is_let_on: bool = F
 
 # There is nothing to see at these before the list shows that something has moved, or others let them on.
 _AT_REST = frozenset({Standing.READY, Standing.WAITING})
-_LEFT = frozenset({Reason.INSTANCES_LEFT_OUT, Reason.TOO_MUCH_CHANGE})
+_LEFT = frozenset({Reason.INSTANCES_LEFT_OUT, Reason.ROLLOUT_FAILED, Reason.TOO_MUCH_CHANGE})
 
 
 def moved(before: ScaleSet, now: ScaleSet) -> bool:

@@ -19,7 +19,6 @@ from dataclasses import replace
 
 from reconciler.rollout.batch import batch
 from reconciler.rollout.decision import Decision, Look
-from reconciler.rollout.domains import DomainsUnknown, grouping
 from reconciler.rollout.drift import drift
 from reconciler.rollout.gates import barred, barred_by_window
 from reconciler.rollout.halt import back_on_model, failed, given_up
@@ -28,7 +27,7 @@ from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import FRESH, Absent, Instance, Model, Observed
 from reconciler.rollout.pace import first, room, sick, soaking
 from reconciler.rollout.preflight import held, newest
-from reconciler.rollout.reading import partial
+from reconciler.rollout.reading import grouped
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.refusal import frozen, refusal, suspended
 from reconciler.rollout.settled import settled
@@ -37,7 +36,7 @@ from reconciler.rollout.survey import Survey, survey
 from reconciler.rollout.tried import withheld
 from reconciler.rollout.waiting import FAILED, awaited, confirming, overrun, stalled, waiting
 from reconciler.spec.image import follows_latest, same
-from reconciler.spec.scale_set import OnFailure, ScaleSet
+from reconciler.spec.scale_set import Converge, OnFailure, ScaleSet
 
 
 def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
@@ -94,14 +93,21 @@ def _towards(desired: ScaleSet, model: Model, observed: Observed) -> Decision | 
         return step
     if observed.instances is None:
         return Look.INSTANCES
-    staying = members(desired, model, observed, observed.instances)
-    if desired.rollout.on_failure is OnFailure.REPIN:
-        return failed(desired.image, good, staying, None)
-    back = replace(desired, image=good, rollout=replace(desired.rollout, canary=None))
-    decision = _approach(back, model, observed, is_return=True)
-    if isinstance(decision, Look) or decision.reason not in {Reason.UP_TO_DATE, Reason.INSTANCES_LEFT_OUT}:
-        return decision
-    return failed(desired.image, good, staying, decision)
+    # By image alone: setting the model back made the others differ from it, who never left.
+    rollout = replace(desired.rollout, canary=None, converge=Converge.IMAGE)
+    back = replace(desired, image=good, rollout=rollout)
+    if desired.rollout.on_failure is OnFailure.ROLLBACK:
+        decision = _approach(back, model, observed, is_return=True)
+        if isinstance(decision, Look) or decision.reason not in {
+            Reason.UP_TO_DATE,
+            Reason.INSTANCES_LEFT_OUT,
+        }:
+            return decision
+    domain_of = grouped(rollout, model, observed.instances)
+    if isinstance(domain_of, Decision):
+        return domain_of
+    staying = members(back, model, observed, observed.instances)
+    return failed(desired.image, good, staying, survey(staying, domain_of))
 
 
 def _approach(
@@ -137,12 +143,9 @@ def _roll(
     desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance], *, is_return: bool
 ) -> Decision | Look:
     """The rungs that need the instances; the model is right by now."""
-    if unread := partial(model, instances):
-        return unread
-    try:
-        domain_of = grouping(desired.rollout.by, desired.rollout.order, instances)
-    except DomainsUnknown as error:
-        return Decision(Reason.DOMAINS_UNKNOWN, str(error))
+    domain_of = grouped(desired.rollout, model, instances)
+    if isinstance(domain_of, Decision):
+        return domain_of
     staying = members(desired, model, observed, instances)
     counts = survey(staying, domain_of)
     movable = [each for each in staying if each.is_movable]
@@ -151,7 +154,7 @@ def _roll(
         is_failure = found.reason in FAILED and awaited(desired, staying, observed.at, is_last=False)
         return given_up(desired, model, observed, staying, found) if is_failure else found
     if not movable:
-        return settled(desired, staying, observed, counts, is_return=is_return)
+        return settled(desired, model, staying, observed, counts, is_return=is_return)
     is_given_up = not is_return and desired.rollout.on_failure is not OnFailure.HOLD
     if is_given_up and (failing := stalled(desired, observed, counts)):
         return given_up(desired, model, observed, staying, failing)

@@ -7,8 +7,9 @@ from reconciler.rollout.gates import barred, is_cure
 from reconciler.rollout.halt import marked
 from reconciler.rollout.member import members
 from reconciler.rollout.observed import Instance, Model, Observed
+from reconciler.rollout.pace import first
 from reconciler.rollout.preflight import crowd, held
-from reconciler.rollout.reading import partial
+from reconciler.rollout.reading import grouped
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel
 from reconciler.spec.image import Image, is_version_of, same, short
@@ -27,11 +28,14 @@ def drift(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Loo
         return refused
     if observed.instances is None:
         return Look.INSTANCES
-    if unread := partial(model, observed.instances):
+    if isinstance(unread := grouped(desired.rollout, model, observed.instances), Decision):
         return unread
     if refused := crowd(desired.image, observed.instances):
         return refused
-    if not is_cure(desired, model, members(desired, model, observed, observed.instances)):
+    staying = members(desired, model, observed, observed.instances)
+    if not is_cure(desired, model, staying):
+        if isinstance(missing := first(desired.rollout.canary, staying), Decision):
+            return missing
         doing = f"setting the image of the model to {short(desired.image)}"
         if closed := barred(desired, model, observed, has_begun=False, doing=doing, counts=None):
             return closed
@@ -50,14 +54,17 @@ def drift(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Loo
 
 
 def _others(model: Model, instances: Sequence[Instance]) -> str:
-    """Somebody else's change of the model that instances still lack, in words, or ""."""
+    """What instances lack beside the image, in words, or "": somebody else's change, if we made none."""
     behind = [each for each in instances if _is_on(model.image, each.image) and not each.latest_model]
     if not behind:
         return ""
-    return (
-        f"{len(behind)} of {len(instances)} instances lack another change of the model too, which their "
-        "upgrade will bring along"
-    )
+    share = f"{len(behind)} of {len(instances)} instances lack"
+    if failed := model.marks.failed:
+        return (
+            f"{share} the latest model too, which was set to {short(failed)} and back, or changed by "
+            "somebody else; their upgrade will bring that along"
+        )
+    return f"{share} another change of the model too, which their upgrade will bring along"
 
 
 def _is_on(model: Image | None, instance: Image | None) -> bool:

@@ -17,6 +17,7 @@ from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Instance, Model, Observed
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel
+from reconciler.rollout.survey import Survey
 from reconciler.spec.image import Image, follows_latest, same, short
 from reconciler.spec.scale_set import OnFailure, Rollout, ScaleSet
 
@@ -107,13 +108,13 @@ def back_on_model(failed: Image, model: Model, good: Image) -> Decision | None:
     )
 
 
-def failed(image: Image, good: Image, staying: Sequence[Member], reached: Decision | None) -> Decision:
-    """The end of a rollout that was given up; `reached` is where a rollback came to."""
+def failed(image: Image, good: Image, staying: Sequence[Member], counts: Survey) -> Decision:
+    """The end of a rollout that was given up; `staying` and `counts` are as seen from the last good image."""
     still = sum(each.instance.image is not None and same(each.instance.image, image) for each in staying)
     where = f"{still} of {len(staying)} instances still run it" if still else "no instance runs it"
     return Decision(
         Reason.ROLLOUT_FAILED,
         f"{short(image)} failed and is not tried again; the model is back on {short(good)}, {where}; "
         "name another image",
-        survey=reached.survey if reached else None,
+        survey=counts,
     )

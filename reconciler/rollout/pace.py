@@ -114,7 +114,9 @@ def first(canary: Canary | None, members: Sequence[Member]) -> Going | Decision:
     if isinstance(canary.instances, tuple):
         named = [each for each in members if each.instance.id in canary.instances]
         going = _foremost(named)
-        if not any(each.is_movable or not each.is_outdated for each in named):
+        if movable and all(
+            each.is_outdated and not each.is_movable and not each.is_awaited for each in named
+        ):
             return Decision(
                 Reason.CANARY_MISSING,
                 f"spec.rollout.canary names the instances {listed(canary.instances)}, of which none is there "

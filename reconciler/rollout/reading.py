@@ -1,18 +1,24 @@
-"""Whether a list of instances is whole: nothing is done on one that is not."""
+"""What a list of instances must tell before anything is done on it: all of them, and their domains."""
 
 from collections.abc import Sequence
 
 from reconciler.rollout.decision import Decision
+from reconciler.rollout.domains import DomainsUnknown, Grouping, grouping
 from reconciler.rollout.health import readable
 from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.wording import listed
+from reconciler.spec.scale_set import Rollout
 
 
-def partial(model: Model, instances: Sequence[Instance]) -> Decision | None:
-    """What is missing from the list of instances, or None."""
-    unread = _missing(model, instances)
-    return Decision(Reason.PARTIAL_READ, f"{unread}; nothing is done on a partial read") if unread else None
+def grouped(rollout: Rollout, model: Model, instances: Sequence[Instance]) -> Grouping | Decision:
+    """How the instances are taken together, or what their list does not tell."""
+    if unread := _missing(model, instances):
+        return Decision(Reason.PARTIAL_READ, f"{unread}; nothing is done on a partial read")
+    try:
+        return grouping(rollout.by, rollout.order, instances)
+    except DomainsUnknown as error:
+        return Decision(Reason.DOMAINS_UNKNOWN, str(error))
 
 
 def _missing(model: Model, instances: Sequence[Instance]) -> str:

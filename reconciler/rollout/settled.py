@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.health import ailment
 from reconciler.rollout.member import Member
-from reconciler.rollout.observed import Instance, Observed
+from reconciler.rollout.observed import Instance, Model, Observed
 from reconciler.rollout.pace import baking
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.survey import Survey
@@ -15,7 +15,13 @@ from reconciler.spec.scale_set import ScaleSet
 
 
 def settled(
-    desired: ScaleSet, staying: Sequence[Member], observed: Observed, counts: Survey, *, is_return: bool
+    desired: ScaleSet,
+    model: Model,
+    staying: Sequence[Member],
+    observed: Observed,
+    counts: Survey,
+    *,
+    is_return: bool,
 ) -> Decision:
     """All that can be is on the image; the wait whether that lasts, or what is left out.
 
@@ -25,13 +31,7 @@ def settled(
     if not is_over and (waits := baking(desired.rollout, staying, observed.at, counts)):
         return waits
     image = short(desired.image)
-    pending = sum(not each.instance.latest_model for each in staying if not each.is_outdated)
-    others = (
-        f"; {pending} lack{'s' * (pending == 1)} another change of the model (latestModelApplied is false): "
-        "rollout.converge: model would roll it"
-        if pending
-        else ""
-    )
+    others = _others(staying, model)
     if outdated := [each.instance for each in staying if each.is_outdated]:
         left_out = listed(f"{each.name} ({_obstacle(each)})" for each in outdated)
         return Decision(
@@ -43,6 +43,21 @@ def settled(
         counts.total, f"all {counts.total} instances run"
     )
     return Decision(Reason.UP_TO_DATE, f"{what} {image}{others}", survey=counts)
+
+
+def _others(staying: Sequence[Member], model: Model) -> str:
+    """What those that are on the image lack beside, in words, or ""."""
+    pending = sum(not each.instance.latest_model for each in staying if not each.is_outdated)
+    if not pending:
+        return ""
+    failed = model.marks.failed
+    what = (
+        f"the latest model (latestModelApplied is false), which was set to {short(failed)} and back, or "
+        "changed by somebody else"
+        if failed
+        else "another change of the model (latestModelApplied is false)"
+    )
+    return f"; {pending} lack{'s' * (pending == 1)} {what}: rollout.converge: model would roll it"
 
 
 def _obstacle(instance: Instance) -> str:

@@ -8,16 +8,23 @@ import pytest
 
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Look
-from reconciler.rollout.observed import ABSENT, HealthSource, Observed, RollingUpgrade
+from reconciler.rollout.marks import Marks
+from reconciler.rollout.observed import ABSENT, HealthSource, Instance, Observed, RollingUpgrade
 from reconciler.rollout.step import PatchModel, Tried, Upgrade
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.image import ManagedImage, PlatformImage, VhdImage
-from reconciler.spec.scale_set import By, Converge
+from reconciler.spec.scale_set import By, Canary, Converge
 from reconciler.spec.suspension import Suspension
 from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
 HOUR = timedelta(hours=1)
 SHOUTED = PlatformImage(NEW.publisher.upper(), NEW.offer.upper(), NEW.sku.upper(), NEW.version)
+
+
+def sick(number: int) -> Instance:
+    return outdated(number, health="unhealthy")
+
+
 # All on OLD while the model still is: nothing else is pending.
 CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
 
@@ -280,6 +287,39 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         ),
         pytest.param(
             spec(by=By.ZONE),
+            observed(model=model(image=OLD)),
+            "DomainsUnknown: spec.rollout.by is zone, but Azure reports none here; use by: auto or by: batch",
+            id="an ordering that cannot be followed is refused before the model is set",
+        ),
+        pytest.param(
+            spec(canary=Canary(("77",), timedelta())),
+            observed(model=model(image=OLD)),
+            "CanaryMissing: spec.rollout.canary names the instances 77, of which none is there that could be upgraded; "
+            "name others, or a number of them",
+            id="so is a canary that is not there",
+        ),
+        pytest.param(
+            spec(canary=Canary(("0",), timedelta())),
+            observed(model=model(image=OLD), instances=(outdated(0, provisioning="updating"), *CURRENT[1:])),
+            "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140; 1 of 10 instances lack "
+            "another change of the model too, which their upgrade will bring along",
+            id="one that Azure is at work on is there",
+        ),
+        pytest.param(
+            spec(canary=Canary(("77",), timedelta())),
+            observed(model=model(image=OLD, capacity=0), instances=()),
+            "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140",
+            id="where there are no instances none is missing",
+        ),
+        pytest.param(
+            spec(canary=Canary(("77",), timedelta())),
+            observed(model=model(image=OLD), instances=fleet(*(sick(n) for n in (0, 1, 2)))),
+            "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140; 10 of 10 instances lack "
+            "another change of the model too, which their upgrade will bring along",
+            id="a cure waits for no canary",
+        ),
+        pytest.param(
+            spec(by=By.ZONE),
             observed(),
             "DomainsUnknown: spec.rollout.by is zone, but Azure reports none here; use by: auto or by: batch",
             id="an ordering by zones that are not there is refused",
@@ -419,6 +459,27 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
             "UpToDate: all 10 instances run 24.04.202601140; 1 lacks another change of the model "
             "(latestModelApplied is false): rollout.converge: model would roll it",
             id="what one of them lacks beside is told",
+        ),
+        pytest.param(
+            spec(),
+            observed(
+                model=model(marks=Marks(last_good=NEW, failed=FIX)),
+                instances=fleet(instance(0, latest_model=False), rest="upgraded"),
+            ),
+            "UpToDate: all 10 instances run 24.04.202601140; 1 lacks the latest model (latestModelApplied is false), which "
+            "was set to 24.04.202602020 and back, or changed by somebody else: rollout.converge: model would roll it",
+            id="after an image was given up it may be no change at all",
+        ),
+        pytest.param(
+            spec(),
+            observed(
+                model=model(image=OLD, marks=Marks(last_good=OLD, failed=FIX), capacity=1),
+                instances=(outdated(0),),
+            ),
+            "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140; 1 of 1 instances lack the "
+            "latest model too, which was set to 24.04.202602020 and back, or changed by somebody else; their upgrade will "
+            "bring that along",
+            id="which is said when the next one comes",
         ),
         pytest.param(
             spec(),

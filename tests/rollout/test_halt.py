@@ -16,7 +16,7 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.rollout.streak import Streak
 from reconciler.spec.amount import Count
-from reconciler.spec.scale_set import Approval, Health, OnFailure, ScaleSet
+from reconciler.spec.scale_set import Approval, Converge, Health, OnFailure, ScaleSet
 from reconciler.spec.window import Kind, Window
 from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
@@ -338,12 +338,27 @@ def test_an_image_that_was_given_up_is_not_tried_again(desired: ScaleSet, seen: 
     assert decided(desired, seen).line == line
 
 
-def test_repin_touches_no_instance_and_a_rollback_tells_how_it_stands() -> None:
-    held = decided(spec(on_failure=OnFailure.REPIN), given_up(0, 5))
-    assert (held.step, held.survey) == (None, None)
-    back = decided(spec(on_failure=OnFailure.ROLLBACK), given_up())
-    assert back.survey is not None
-    assert back.survey.done == "10 of 10 up to date"
+@pytest.mark.parametrize(
+    ("on_failure", "seen", "done"),
+    [
+        pytest.param(
+            OnFailure.REPIN, given_up(0, 5), "8 of 10 up to date", id="repin, which touches no instance"
+        ),
+        pytest.param(OnFailure.ROLLBACK, given_up(), "10 of 10 up to date", id="rollback"),
+    ],
+)
+def test_what_is_counted_in_the_end_is_who_is_on_the_last_good_image(
+    on_failure: OnFailure, seen: Any, done: str
+) -> None:
+    decision = decided(spec(on_failure=on_failure), seen)
+    assert decision.step is None
+    assert decision.survey is not None
+    assert decision.survey.done == done
+
+
+def test_nothing_is_said_of_a_rollout_that_failed_by_a_partial_list() -> None:
+    seen = replace(given_up(), instances=given_up().instances[1:])
+    assert decided(spec(on_failure=OnFailure.REPIN), seen).reason is Reason.PARTIAL_READ
 
 
 @pytest.mark.parametrize("on_failure", [OnFailure.REPIN, OnFailure.ROLLBACK])
@@ -367,6 +382,15 @@ def test_the_instances_are_looked_at_before_anything_is_said_of_them(on_failure:
             ),
             "WaitingForInstances: update domain 0: waiting for web_5 (unhealthy); 1 of 10 up to date",
             id="gated on health as on the way there",
+        ),
+        pytest.param(
+            {"converge": Converge.MODEL},
+            replace(
+                given_up(0, 5),
+                instances=tuple(replace(each, latest_model=False) for each in given_up(0, 5).instances),
+            ),
+            "Upgrading: update domain 0: returning 2 instances to 24.04.202601010 (web_5, web_0); 8 of 10 up to date",
+            id="those that never left need not return, whatever the model lacks on them",
         ),
         pytest.param(
             {"max_unavailable": Count(1)},

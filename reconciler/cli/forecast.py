@@ -22,6 +22,8 @@ _AWAITED = {
     "AwaitingApproval": "after approval",
     "AwaitingTurn": "when it is its turn",
     "DependencyNotReady": "once what it depends on is ready",
+    "CheckFailed": "once its check passes",
+    "TooMuchChange": "once the cap on change lets it",
 }
 _RESTS = {"Soaking", "Baking"}
 _DONE = {"UpToDate", "InstancesLeftOut"}
@@ -160,8 +162,17 @@ def _cost(forecast: Json) -> str:
 
 
 def _tempo(forecast: Json) -> str:
-    took = written(timedelta(seconds=forecast["assumedBatchSeconds"]))
-    return f"{took} a batch, as its last ones" if forecast["isMeasured"] else f"assuming {took} a batch"
+    """What a batch takes, and whether `health.timeout` lets it.
+
+    >>> _tempo({"isMeasured": False, "assumedBatchSeconds": 180, "healthTimeoutSeconds": 60})
+    'assuming 3m a batch, which health.timeout, 1m, may cut short'
+    """
+    took, timeout = (
+        timedelta(seconds=forecast[key]) for key in ("assumedBatchSeconds", "healthTimeoutSeconds")
+    )
+    late = f", which health.timeout, {written(timeout)}, may cut short" if took > timeout else ""
+    said = f"{written(took)} a batch"
+    return f"{said}, as its last ones{late}" if forecast["isMeasured"] else f"assuming {said}{late}"
 
 
 def _about(length: timedelta) -> str:

@@ -7,8 +7,10 @@ from reconciler.forecast.forecast import Forecast, forecast
 from reconciler.forecast.rehearsal import Rhythm
 from reconciler.forecast.tempo import tempo
 from reconciler.rollout.observed import Observed
+from reconciler.rollout.reason import Reason
 
 _ON_ITS_WAY = {Standing.RECONCILING, Standing.WAITING}
+_RESTING = {Reason.SOAKING, Reason.BAKING}
 
 
 def foreseen(entry: Entry, outcome: Outcome, observed: Observed, settings: Settings) -> Forecast | None:
@@ -17,9 +19,12 @@ def foreseen(entry: Entry, outcome: Outcome, observed: Observed, settings: Setti
     Made anew with every step and every new wait, and kept meanwhile: of a large scale set it costs some
     tenths of a second.
     """
-    if outcome.standing not in _ON_ITS_WAY:
+    is_held = any(gate.closed for gate in outcome.gates)
+    if outcome.standing not in _ON_ITS_WAY and not is_held:
         return None
-    if entry.forecast and not (outcome.step or _is_new_wait(entry, outcome)):
+    is_new = entry.outcome is None or entry.outcome.reason != outcome.reason
+    is_new_wait = is_new and (is_held or outcome.reason in _RESTING)
+    if entry.forecast and not (outcome.step or is_new_wait):
         return entry.forecast
     desired = entry.desired
     rhythm = Rhythm(
@@ -27,8 +32,3 @@ def foreseen(entry: Entry, outcome: Outcome, observed: Observed, settings: Setti
         lambda decision, at: rest_until(decision, at, settings.follow_up, desired.interval),
     )
     return forecast(desired, observed, tempo(entry.laps), rhythm)
-
-
-def _is_new_wait(entry: Entry, outcome: Outcome) -> bool:
-    known = entry.outcome.reason if entry.outcome else ""
-    return outcome.standing is Standing.WAITING and outcome.reason != known

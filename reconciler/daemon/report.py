@@ -11,7 +11,6 @@ from reconciler.forecast.forecast import Forecast
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.step import PatchModel, Step, Upgrade
 from reconciler.rollout.survey import Survey
-from reconciler.spec.amount import Amount
 from reconciler.spec.scale_set import ScaleSet
 
 Json = dict[str, Any]
@@ -42,7 +41,7 @@ def entry(shown: Entry) -> Json:
         "step": _step(outcome.step) if outcome else None,
         "nextLook": _moment(again),
         "instances": survey(shown.survey),
-        "forecast": forecast(shown.forecast, shown.desired.rollout.max_batch),
+        "forecast": forecast(shown.forecast, shown.desired),
         "suspended": is_suspended(shown.desired),
         "revision": _revision(shown.revision),
         "observedRevision": _revision(shown.observed),
@@ -119,10 +118,12 @@ def _record(record: Record) -> Json:
     }
 
 
-def forecast(expected: Forecast | None, max_batch: Amount) -> Json | None:
-    """What is to come, in order. "begins" and "ends" are None where a hold without "until" stands before."""
+def forecast(expected: Forecast | None, desired: ScaleSet) -> Json | None:
+    """What is to come, in order. Durations in seconds. "begins" and "ends" are None where a hold without
+    "until" stands before."""
     if expected is None:
         return None
+    max_batch = desired.rollout.max_batch
     return {
         "batches": [
             {
@@ -144,6 +145,7 @@ def forecast(expected: Forecast | None, max_batch: Amount) -> Json | None:
         "seconds": int(expected.lasts.total_seconds()),
         "assumedBatchSeconds": int(expected.tempo.whole.total_seconds()),
         "isMeasured": not expected.tempo.is_assumed,
+        "healthTimeoutSeconds": int(desired.health.timeout.total_seconds()),
         "holds": [
             {"reason": str(hold.reason), "at": hold.at.isoformat(), "until": _moment(hold.until)}
             for hold in expected.holds

@@ -51,7 +51,7 @@ class Forecast:
     Most at once `worst_loss` instances of `total` are away, among them those that are sick already.
     `requests` are all that a daemon makes of this scale set, writes and all. `begins` is when the first step
     is taken and `ends` when nothing is left to do, None where that hangs on a hold that has no time; what
-    comes after one is told as if it were lifted at once. `lasts` is from the first step to the end.
+    comes after one is told as if it were lifted at once. `lasts` is from when no gate holds it to the end.
     `end_reason` is what is said then, None where it was not followed that far.
     """
 
@@ -85,6 +85,7 @@ def forecast(desired: ScaleSet, observed: Observed, tempo: Tempo, rhythm: Rhythm
         return None
     upgrades = [(tick, step) for tick in steps if isinstance(step := tick.decision.step, Upgrade)]
     begun, last = steps[0].at, ticks[-1]
+    let_on = next(tick.at for tick in ticks if not tick.decision.gates)
     holds = tuple(_holds(ticks))
     undated = min((hold.at for hold in holds if hold.until is None), default=None)
     return Forecast(
@@ -95,7 +96,7 @@ def forecast(desired: ScaleSet, observed: Observed, tempo: Tempo, rhythm: Rhythm
         requests=sum(tick.requests for tick in ticks),
         begins=begun if undated is None or begun < undated else None,
         ends=last.at if undated is None and last.is_last else None,
-        lasts=last.at - begun,
+        lasts=last.at - let_on,
         holds=holds,
         end_reason=last.decision.reason if last.is_last else None,
         tempo=tempo,

@@ -34,6 +34,7 @@ def row(*batches: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "seconds": 1290,
         "assumedBatchSeconds": 180,
         "isMeasured": False,
+        "healthTimeoutSeconds": 600,
         "holds": [],
         "endsWith": "UpToDate",
     }

@@ -16,6 +16,7 @@ from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
 from reconciler.forecast.tempo import Lap, Tempo
 from reconciler.rollout.decision import Decision
+from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Observed
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
@@ -34,7 +35,13 @@ def outcome(reason: Reason, **changes: Any) -> Outcome:
 
 
 KNOWN = foreseen(Entry(spec(), "a1"), outcome(Reason.UPGRADING, step=STEP), observed(), Settings())
-SOAKING, TURN = outcome(Reason.SOAKING), outcome(Reason.AWAITING_TURN)
+
+
+def held(reason: Reason) -> Outcome:
+    return outcome(reason, gates=(Gate("gate", "evidence", reason),))
+
+
+SOAKING, TURN = outcome(Reason.SOAKING), held(Reason.AWAITING_TURN)
 
 
 def test_at_first_there_are_five_batches() -> None:
@@ -52,7 +59,11 @@ def test_at_first_there_are_five_batches() -> None:
         pytest.param(SOAKING, outcome(Reason.HEALTH_CHECK_FAILED), HALF_WAY, None, id="none while it is held"),
         pytest.param(SOAKING, outcome(Reason.UP_TO_DATE), HALF_WAY, None, id="none of what is as declared"),
         pytest.param(SOAKING, outcome(Reason.SUSPENDED), HALF_WAY, None, id="none of what is suspended"),
-        pytest.param(SOAKING, outcome(Reason.TOO_MUCH_CHANGE), HALF_WAY, None, id="none of what stalls"),
+        pytest.param(outcome(Reason.WAITING_FOR_INSTANCES), SOAKING, HALF_WAY, 2, id="and a soak that begins"),
+        pytest.param(SOAKING, SOAKING, HALF_WAY, 5, id="the same soak keeps it"),
+        pytest.param(SOAKING, held(Reason.CHECK_FAILED), HALF_WAY, 2, id="what a check holds may go on"),
+        pytest.param(SOAKING, held(Reason.TOO_MUCH_CHANGE), HALF_WAY, 2, id="so may what the cap on change holds"),
+        pytest.param(SOAKING, outcome(Reason.CANARY_MISSING), HALF_WAY, None, id="none of what stalls"),
     ],
 )  # fmt: skip
 def test_a_forecast(before: Outcome, now: Outcome, seen: Observed, batches: int | None) -> None:

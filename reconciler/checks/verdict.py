@@ -48,7 +48,7 @@ def _of_prometheus(check: PrometheusCheck, answer: Answer) -> Verdict:
     body = _json(answer.body)
     if answer.status != 200 or body.get("status") == "error":
         error = body.get("error")
-        why = f": {shortened(error)}" if isinstance(error, str) else ""
+        why = f": {shortened(error)}" if isinstance(error, str) else ", and not as Prometheus does"
         return Verdict(False, f"answers {answer.status}{why}")
     data = body.get("data")
     kind, result = (data.get("resultType"), data.get("result")) if isinstance(data, dict) else (None, None)

@@ -14,8 +14,8 @@ from reconciler.daemon.specs import Specs
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Absent, Model
 from reconciler.rollout.preflight import newest
-from reconciler.spec.image import Image, follows_latest, short
-from reconciler.spec.scale_set import OnFailure, ScaleSet
+from reconciler.spec.image import Image, follows_latest, same, short
+from reconciler.spec.scale_set import Approval, OnFailure, ScaleSet
 
 
 @click.command()
@@ -67,7 +67,15 @@ def _approved(desired: ScaleSet, compute: Compute) -> str:
     if model.marks.is_approved(image):
         return f"{short(image)} is approved already"
     compute.approve(desired.target, model, image)
-    return f"{short(image)} is approved; {_next(desired)}"
+    return f"{short(image)} is approved{_beforehand(desired, model, image)}; {_next(desired)}"
+
+
+def _beforehand(desired: ScaleSet, model: Model, image: Image) -> str:
+    """Where the canary cannot have been seen yet, what that means, or ""."""
+    has_begun = model.image is not None and same(model.image, image)
+    if desired.rollout.approval is Approval.START or has_begun:
+        return ""
+    return " before its canary was upgraded, so that the rollout will not stop after it"
 
 
 def _next(desired: ScaleSet) -> str:

@@ -20,6 +20,7 @@ from reconciler.cli.options import Fleet
 from reconciler.cli.table import count
 from reconciler.daemon.board import Entry
 from reconciler.daemon.outcome import Outcome, Standing
+from reconciler.daemon.report import is_suspended
 from reconciler.daemon.specs import Specs
 from reconciler.rollout.reason import Reason
 from reconciler.spec.duration import written
@@ -41,18 +42,18 @@ def readiness(fleet: Fleet) -> Iterator[Finding]:
         for check in ("subscription", "scale set", "role"):
             yield _skipped(check, *missing)
         return
-    suspended = {each.name for each in fleet.specs.scale_sets if each.suspend}
+    held = {
+        each.name: "suspended" if each.suspend else "the fleet is frozen"
+        for each in fleet.specs.scale_sets
+        if is_suspended(each)
+    }
     resumed = [replace(each, suspend=None) for each in fleet.specs.scale_sets]
     looks = look(resumed, fleet.session, by_group=fleet.list_by_resource_group)
     yield from _subscriptions(looks.entries, fleet, looks.trouble)
     outcomes = [(each.desired.name, each.outcome) for each in looks.entries]
     yield from alike(
         "scale set",
-        (
-            (name, *_standing(outcome, is_suspended=name in suspended))
-            for name, outcome in outcomes
-            if outcome
-        ),
+        ((name, *_standing(outcome, held.get(name, ""))) for name, outcome in outcomes if outcome),
     )
     yield from grants([each for each in looks.entries if _is_there(each)], fleet.session)
 
@@ -116,10 +117,10 @@ def _scope(entry: Entry, fleet: Fleet) -> Scope:
     return Scope(target.subscription.casefold(), group)
 
 
-def _standing(outcome: Outcome, *, is_suspended: bool) -> tuple[Result, str]:
-    """Whether anything holds a rollout up, and what; of one that is suspended, what will once it is not."""
-    if is_suspended and outcome.reason != Reason.NOT_FOUND:
-        return Result.SKIPPED, f"suspended; without that: {outcome.line}"
+def _standing(outcome: Outcome, held: str) -> tuple[Result, str]:
+    """Whether anything holds a rollout up, and what; of what is `held`, what will once it is not."""
+    if held and outcome.reason != Reason.NOT_FOUND:
+        return Result.SKIPPED, f"{held}; without that: {outcome.line}"
     if outcome.standing in {Standing.STALLED, Standing.FAILING}:
         return Result.FAIL, outcome.line
     if outcome.standing is Standing.READY or outcome.step:

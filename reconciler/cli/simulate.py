@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -28,16 +29,16 @@ def simulate(fleet: Path, port: int, certificates: Path | None) -> None:
     talks to this Azure.
     """
     try:
-        server = Simulator.load(read_fleet(fleet), WallClock()).serve(port=port, certificates=certificates)
+        declared = read_fleet(fleet)
     except FleetError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
+        _fail(str(error))
+    try:
+        server = Simulator.load(declared, WallClock()).serve(port=port, certificates=certificates)
+    except FleetError as error:
+        _fail(f"{fleet}: {error}")
     except OSError as error:
         where = error.filename or f"port {port}"
-        click.echo(
-            f"error: {where}: {error.strerror}; choose another with --port or --certificates", err=True
-        )
-        sys.exit(1)
+        _fail(f"{where}: {error.strerror}; choose another with --port or --certificates")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end it the same way
     with server:
         try:
@@ -47,3 +48,8 @@ def simulate(fleet: Path, port: int, certificates: Path | None) -> None:
             threading.Event().wait()
         except KeyboardInterrupt:
             click.echo("# ended", err=True)
+
+
+def _fail(error: str) -> NoReturn:
+    click.echo(f"error: {error}", err=True)
+    sys.exit(1)

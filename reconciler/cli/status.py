@@ -7,6 +7,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import click
+from click.core import ParameterSource
 
 from reconciler.cli import table
 from reconciler.cli.options import Fleet, Url, fleet_options, output_option
@@ -34,7 +35,7 @@ def status(*, fleet: Fleet, server: str, output: str) -> None:
     Asks the daemon; where none answers, looks at the specs and at Azure itself, without changing anything.
     Exit 1 when the specs hold mistakes, or they or Azure cannot be read.
     """
-    shown = board(fleet, server, remark="; each step is what one would do")
+    shown = board(fleet, server)
     trouble = (shown["sweep"] or {}).get("trouble") or ()
     for line in trouble:
         click.echo(f"error: {line}", err=True)
@@ -46,13 +47,20 @@ def status(*, fleet: Fleet, server: str, output: str) -> None:
         sys.exit(1)
 
 
-def board(fleet: Fleet, server: str, *, remark: str = "") -> dict[str, Any]:
-    """The board of the daemon at `server`; where none answers, our own, which is said with `remark`."""
+def board(fleet: Fleet, server: str) -> dict[str, Any]:
+    """The board of the daemon at `server`; where none answers, our own, which is said."""
     shown = _asked(server)
-    if shown is None:
-        click.echo(f"no daemon answers at {server}: looking myself{remark}", err=True)
+    if shown is not None:
+        for option in filter(_is_typed, ("specs", "git")):
+            click.echo(f"the daemon at {server} goes by its own specs: --{option} is not read", err=True)
+    else:
+        click.echo(f"no daemon answers at {server}: looking myself; each step is what one would do", err=True)
         shown = report.board(fleet.reconciliation().once(act=False))
     return shown
+
+
+def _is_typed(option: str) -> bool:
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 def _asked(server: str) -> dict[str, Any] | None:

@@ -95,7 +95,7 @@ def _record(record: Json) -> str:
 def _again(row: Json) -> str:
     if row["nextLook"]:
         return f"at {_moment(row['nextLook'])} at the latest"
-    if row["standing"] == "Ready" or row["reason"] == "InstancesLeftOut":
+    if row["standing"] == "Ready" or row["reason"] in {"InstancesLeftOut", "RolloutFailed"}:
         return "when it moves, or its interval has passed"
     return "at the next sweep"
 

@@ -64,7 +64,11 @@ def turn(entry: Entry, entries: Sequence[Entry], *, has_begun: bool = False) -> 
         (
             *([f"{_with_reasons(moving)} {_are(moving)} under way"] if moving else []),
             *([f"{_names(unseen)} {_are(unseen, 'was', 'were')} not looked at yet"] if unseen else []),
-            *([f"{listed(untold)} could not be looked at"] if untold else []),
+            *(
+                [f"whether {listed(untold)} {_are(untold, 'is', 'are')} under way is not known"]
+                if untold
+                else []
+            ),
             *([f"{_names(ahead)} {_are(ahead, 'goes', 'go')} first"] if ahead else []),
         )
     )

@@ -187,6 +187,8 @@ def _wrong_value(fault: _Fault, document: Document, kind: str) -> str:
     match fault.keyword:
         case "pattern":
             return f"{quoted(fault.value)} {fault.schema['patternErrorMessage']}"
+        case "minItems":
+            return f"is an empty list: write {example(kind, fault.at)}"
         case "maxItems":
             return f"has {len(fault.value)} items, and {fault.wanted} at most are read: shorten it"
         case "maxLength":

@@ -126,7 +126,13 @@ def test_a_redirect_is_not_followed_and_may_be_what_is_expected(place: Place) ->
             "answers 200: odd",
             id="an error all the same",
         ),
-        pytest.param(503, b"<html>", Reason.CHECK_FAILED, "answers 503", id="a page of a proxy"),
+        pytest.param(
+            503,
+            b"<html>",
+            Reason.CHECK_FAILED,
+            "answers 503, and not as Prometheus does",
+            id="a page of a proxy",
+        ),
         pytest.param(
             200,
             b"<html>login",

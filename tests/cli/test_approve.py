@@ -72,6 +72,21 @@ def test_latest_is_approved_as_the_version_that_the_daemon_would_set(world: Azur
     assert patches(world)[0]["tags"]["reconciler-approved"] == f"{URN}:{FIX}"
 
 
+def test_before_the_canary_is_upgraded_it_says_that_nothing_will_wait_for_that(
+    world: Azure, tmp_path: Path
+) -> None:
+    declared = spec(rollout={"approval": "canary"})
+    early = approve(world, tmp_path, declared)
+    assert early.out == [
+        f"web: {NEW} is approved before its canary was upgraded, so that the rollout will not stop after it; the daemon "
+        "sees it at its next sweep"
+    ]
+    world.simulator.scale_set("web").set_image(f"{URN}:{FIX}")
+    assert approve(world, tmp_path, spec(version=FIX, rollout={"approval": "canary"})).out == [
+        f"web: {FIX} is approved; the daemon sees it at its next sweep"
+    ]
+
+
 @pytest.mark.parametrize(
     ("documents", "said"),
     [

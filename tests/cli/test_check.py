@@ -24,7 +24,7 @@ from reconciler.simulator.transport import InProcessResponse, InProcessTransport
 from reconciler.spec.image import GalleryImage
 from tests import build
 from tests.cli.program import Azure, Ended, azure, bare, reconciler, write_specs
-from tests.stories.world import NEW, OLD, SUBSCRIPTION, platform, scale_set, spec
+from tests.stories.world import NEW, OLD, SUBSCRIPTION, of_all, platform, scale_set, spec
 from tests.stories.world import fleet as fleet_of
 from tests.token import Token
 
@@ -110,6 +110,14 @@ def test_each_scale_set_is_held_against_the_decision(fleet: Azure, here: Path) -
         "granted on 3 scale sets",
         "granted on 2 scale sets",
     }
+
+
+def test_what_a_frozen_fleet_would_do_is_told_all_the_same(fleet: Azure, here: Path) -> None:
+    write_specs(here / "specs", spec("web"), of_all(freeze=True))
+    assert of("scale set", check(fleet.environment)) == [
+        "skipped web: the fleet is frozen; without that: ModelDrift: the model is on "
+        f"{OLD}; setting its image to {NEW}"
+    ]
 
 
 def test_only_the_actions_that_are_needed_are_asked_for(fleet: Azure, here: Path) -> None:

@@ -31,6 +31,12 @@ def test_its_pages_answer_and_sigterm_ends_it_well(world: Azure, tmp_path: Path)
             "1 scale set: 1 Ready; of 3 instances looked at 3 are up to date",
         ]
 
+        elsewhere = reconciler(
+            "status", "--specs", "x", "--server", daemon.url, env=bare(), cwd=tmp_path.parent
+        )
+        assert (elsewhere.code, elsewhere.out[1:]) == (0, asked.out[1:])
+        assert elsewhere.err == [f"the daemon at {daemon.url} goes by its own specs: --specs is not read"]
+
         daemon.signal(signal.SIGTERM)
         assert daemon.ended() == 0
         assert daemon.log() == [

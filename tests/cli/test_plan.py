@@ -153,6 +153,7 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
         "writes": 4,
         "assumedBatchSeconds": 180,
         "isMeasured": False,
+        "healthTimeoutSeconds": 600,
         "holds": [],
         "endsWith": "UpToDate",
     }

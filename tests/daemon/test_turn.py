@@ -76,7 +76,7 @@ A_PLACE = "a place is free, and spec.maxConcurrentRollouts of the Fleet is 2"
         pytest.param(
             [moving("a"), one("b", "Unreachable", is_under_way=None), one("web", WAITS)],
             False,
-            f"{NO_PLACE}a (Upgrading) is under way; b (Unreachable) could not be looked at",
+            f"{NO_PLACE}a (Upgrading) is under way; whether b (Unreachable) is under way is not known",
             id="a look at one failed, and nobody knows of it",
         ),
         pytest.param(

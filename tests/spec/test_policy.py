@@ -102,7 +102,7 @@ def test_canaries_are_a_number_or_ids(web: str, instances: str, expected: Amount
         ),
         pytest.param(
             "{canary: {instances: []}}",
-            "17:33: spec.rollout.canary.instances: a list is not allowed: write instances: 1",
+            "17:33: spec.rollout.canary.instances: is an empty list: write instances: 1",
             id="a list of none",
         ),
         pytest.param(

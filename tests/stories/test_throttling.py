@@ -1,13 +1,18 @@
 """Azure's request budgets over a whole fleet: they are never exceeded, and rollouts go first."""
 
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
 
+from reconciler.azure.budget import Share
+from reconciler.azure.compute import Compute
+from reconciler.rollout.observed import Instance
 from reconciler.simulator import Throttled
 from reconciler.simulator.clock import MONDAY_MORNING
 from reconciler.simulator.quota import Payer
-from tests.stories.world import NEW, OLD, SUBSCRIPTION, World, fleet, scale_set, spec
+from reconciler.spec.scale_set import Target
+from tests.stories.world import BASE, NEW, OLD, SUBSCRIPTION, World, fleet, scale_set, spec
 
 
 def refused(world: World) -> list[str]:
@@ -48,6 +53,27 @@ def test_a_rollout_goes_on_while_looks_at_what_is_settled_wait() -> None:
     asked = [each.at for each in world.azure.record.requests if each.path.endswith("/still/virtualMachines")]
     assert max(asked) - moved > timedelta(minutes=1)
     assert refused(world) == []
+
+
+class Watched(Compute):
+    """A door that knows which share of the budget each look at instances was given."""
+
+    shares: ClassVar[list[Share]] = []
+
+    def instances(self, target: Target, share: Share, *, flexible: bool = False) -> tuple[Instance, ...]:
+        Watched.shares.append(share)
+        return super().instances(target, share, flexible=flexible)
+
+
+def test_one_that_is_let_on_half_way_does_not_wait_with_what_is_settled() -> None:
+    world = World(fleet(scale_set(capacity=10)), spec(rollout={"approval": "canary"}), compute=Watched)
+    world.run(lambda: world.reasons()[-1:] == ["AwaitingApproval"])
+    world.azure.scale_set("web").set_tags({"reconciler-approved": f"{':'.join(BASE.values())}:{NEW}"})
+    asked = len(world.requests())
+    world.run(lambda: "scaleSets.instances" in world.requests()[asked:])
+    assert Watched.shares.pop() is Share.ROLLOUT
+    world.run().rest(timedelta(hours=2))
+    assert Watched.shares.pop() is Share.ROUTINE, "of what is settled"
 
 
 def test_a_single_pass_waits_for_what_azure_has_no_request_left_for() -> None:

@@ -1,13 +1,11 @@
 """`reconciler approve`: a person's word on the very image that is declared, on a tag of its scale set."""
 
-import sys
-from typing import NoReturn
-
 import click
 
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict
+from reconciler.cli.failure import fail
 from reconciler.cli.named import unknown
 from reconciler.cli.options import Fleet, fleet_options
 from reconciler.daemon.specs import Specs
@@ -30,7 +28,7 @@ def approve(*, name: str, fleet: Fleet) -> None:
     """
     desired = _declared(name, fleet.specs)
     if desired.rollout.approval is None:
-        _fail(f"{name}: nothing waits for an approval: its spec asks for none (spec.rollout.approval)")
+        fail(f"{name}: nothing waits for an approval: its spec asks for none (spec.rollout.approval)")
     compute = Compute(fleet.session)
     try:
         try:
@@ -38,7 +36,7 @@ def approve(*, name: str, fleet: Fleet) -> None:
         except Conflict:  # such as an autoscaler that was faster
             said = _approved(desired, compute)
     except AzureFailure as failure:
-        _fail(f"{name}: {failure}")
+        fail(f"{name}: {failure}")
     click.echo(f"{name}: {said}")
 
 
@@ -48,19 +46,19 @@ def _declared(name: str, specs: Specs) -> ScaleSet:
     if specs.trouble:
         for line in specs.trouble:
             click.echo(f"error: {line}", err=True)
-        _fail("nothing is approved while the specs cannot be read, or hold mistakes")
+        fail("nothing is approved while the specs cannot be read, or hold mistakes")
     by_name = {each.name: each for each in specs.scale_sets}
-    return by_name[name] if name in by_name else _fail(unknown(name, by_name))
+    return by_name[name] if name in by_name else fail(unknown(name, by_name))
 
 
 def _approved(desired: ScaleSet, compute: Compute) -> str:
     """What came of it. Raises AzureFailure."""
     model = compute.model(desired.target, Share.ROLLOUT)
     if isinstance(model, Absent):
-        _fail(f"{desired.name}: there is no scale set {desired.target.id}")
+        fail(f"{desired.name}: there is no scale set {desired.target.id}")
     image = _exact(desired, model, compute)
     if model.marks.stand_in(image) and desired.rollout.on_failure is not OnFailure.HOLD:
-        _fail(
+        fail(
             f"{desired.name}: {short(image)} was given up, and no approval brings it back: declare another "
             "image, or empty the tag reconciler-failed of the scale set"
         )
@@ -91,9 +89,4 @@ def _exact(desired: ScaleSet, model: Model, compute: Compute) -> Image:
     if not follows_latest(desired.image):
         return desired.image
     found = newest(desired.image, model, compute.availability(desired.image, model, Share.ROLLOUT))
-    return _fail(f"{desired.name}: {found.message}") if isinstance(found, Decision) else found
-
-
-def _fail(error: str) -> NoReturn:
-    click.echo(f"error: {error}", err=True)
-    sys.exit(1)
+    return fail(f"{desired.name}: {found.message}") if isinstance(found, Decision) else found

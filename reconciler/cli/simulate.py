@@ -2,13 +2,12 @@
 
 import shlex
 import signal
-import sys
 import threading
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
+from reconciler.cli.failure import fail
 from reconciler.simulator import FleetError, Simulator, WallClock, read_fleet
 
 
@@ -31,14 +30,14 @@ def simulate(fleet: Path, port: int, certificates: Path | None) -> None:
     try:
         declared = read_fleet(fleet)
     except FleetError as error:
-        _fail(str(error))
+        fail(str(error))
     try:
         server = Simulator.load(declared, WallClock()).serve(port=port, certificates=certificates)
     except FleetError as error:
-        _fail(f"{fleet}: {error}")
+        fail(f"{fleet}: {error}")
     except OSError as error:
         where = error.filename or f"port {port}"
-        _fail(f"{where}: {error.strerror}; choose another with --port or --certificates")
+        fail(f"{where}: {error.strerror}; choose another with --port or --certificates")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end it the same way
     with server:
         try:
@@ -48,8 +47,3 @@ def simulate(fleet: Path, port: int, certificates: Path | None) -> None:
             threading.Event().wait()
         except KeyboardInterrupt:
             click.echo("# ended", err=True)
-
-
-def _fail(error: str) -> NoReturn:
-    click.echo(f"error: {error}", err=True)
-    sys.exit(1)

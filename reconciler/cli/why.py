@@ -1,11 +1,11 @@
 """`reconciler why`: the reason one scale set is where it is, the evidence, and what would let it go on."""
 
 import json
-import sys
 from typing import Any
 
 import click
 
+from reconciler.cli.failure import fail
 from reconciler.cli.forecast import headline
 from reconciler.cli.named import unknown
 from reconciler.cli.options import Fleet, fleet_options, output_option
@@ -27,8 +27,7 @@ def why(*, name: str, fleet: Fleet, server: str, output: str) -> None:
     """
     rows = {row["name"]: row for row in board(fleet, server)["scaleSets"]}
     if name not in rows:
-        click.echo(f"error: {unknown(name, rows)}", err=True)
-        sys.exit(1)
+        fail(unknown(name, rows))
     click.echo(json.dumps(rows[name], indent=2) if output == "json" else explained(rows[name]))
 
 

@@ -1,0 +1,12 @@
+"""How a command ends that cannot do what it was asked."""
+
+import sys
+from typing import NoReturn
+
+import click
+
+
+def fail(error: str) -> NoReturn:
+    """End with exit code 1, and one line that says why."""
+    click.echo(f"error: {error}", err=True)
+    sys.exit(1)

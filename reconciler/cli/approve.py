@@ -1,5 +1,7 @@
 """`reconciler approve`: a person's word on the very image that is declared, on a tag of its scale set."""
 
+from dataclasses import replace
+
 import click
 
 from reconciler.azure.budget import Share
@@ -10,6 +12,7 @@ from reconciler.cli.named import unknown
 from reconciler.cli.options import Fleet, fleet_options
 from reconciler.daemon.specs import Specs
 from reconciler.rollout.decision import Decision
+from reconciler.rollout.member import is_up_to_date
 from reconciler.rollout.observed import Absent, Model
 from reconciler.rollout.preflight import newest
 from reconciler.spec.image import Image, follows_latest, same, short
@@ -65,15 +68,17 @@ def _approved(desired: ScaleSet, compute: Compute) -> str:
     if model.marks.is_approved(image):
         return f"{short(image)} is approved already"
     compute.approve(desired.target, model, image)
-    return f"{short(image)} is approved{_beforehand(desired, model, image)}; {_next(desired)}"
+    early = desired.rollout.approval is Approval.CANARY and not _has_begun(desired, model, image, compute)
+    beforehand = " before any instance was upgraded, so that the rollout will not stop after its canary"
+    return f"{short(image)} is approved{beforehand if early else ''}; {_next(desired)}"
 
 
-def _beforehand(desired: ScaleSet, model: Model, image: Image) -> str:
-    """Where the canary cannot have been seen yet, what that means, or ""."""
-    has_begun = model.image is not None and same(model.image, image)
-    if desired.rollout.approval is Approval.START or has_begun:
-        return ""
-    return " before its canary was upgraded, so that the rollout will not stop after it"
+def _has_begun(desired: ScaleSet, model: Model, image: Image, compute: Compute) -> bool:
+    """Whether the model and some instance are on this image."""
+    if model.image is None or not same(model.image, image):
+        return False
+    instances = compute.instances(desired.target, Share.ROLLOUT, flexible=model.is_flexible)
+    return any(is_up_to_date(each, replace(desired, image=image)) for each in instances)
 
 
 def _next(desired: ScaleSet) -> str:

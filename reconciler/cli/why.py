@@ -38,6 +38,7 @@ def explained(row: Json) -> str:
         lines.append(f"{row['reason']}: {row['message']}")
         advice = ADVICE[row["reason"]]
         lines += [f"because   {advice.cause}", f"goes on   {advice.onward}"]
+        lines += _before(row)
     lines.append(f"declared  {_declared(row)}")
     if row["reason"]:
         lines.append(f"stands    {', '.join(map(_condition, row['conditions']))}")
@@ -52,6 +53,14 @@ def explained(row: Json) -> str:
     if row["at"]:
         lines.append(f"seen      {_moment(row['at'])} UTC; looks again {_again(row)}")
     return "\n".join(lines)
+
+
+def _before(row: Json) -> list[str]:
+    """How it stood at the last look, where one has had to wait since: its conditions say that still."""
+    ready = next(each for each in row["conditions"] if each["type"] == "Ready")
+    if row["reason"] != "Throttled" or ready["reason"] == row["reason"]:
+        return []
+    return [f"before    {ready['reason']}: {ready['message']}"]
 
 
 def _declared(row: Json) -> str:

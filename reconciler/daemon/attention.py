@@ -12,6 +12,7 @@ from reconciler.daemon.outcome import Standing
 from reconciler.daemon.revision import said
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason
+from reconciler.spec.image import follows_latest
 from reconciler.spec.scale_set import ScaleSet
 
 
@@ -27,6 +28,8 @@ def due(entry: Entry, listed: Model | None, at: datetime, *, is_let_on: bool = F
         return False  # a follow-up is on its way
     if outcome.standing not in _AT_REST and outcome.reason not in _LEFT:
         return True
+    if outcome.reason == Reason.ROLLOUT_FAILED and follows_latest(entry.desired.image):
+        return True  # the fix comes from the catalogue, and nothing shows that it has
     if listed != entry.model or entry.looked_at is None:
         return True
     return outcome.again is None and at - entry.looked_at >= _spread(entry.desired)

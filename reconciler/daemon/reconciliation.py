@@ -169,13 +169,11 @@ class Reconciliation:
             self.board.update(key, forecast=None)
         try:
             outcome, tried, may_have_begun = self._tick(entry, act, share)
-        except _PutOff as later:
-            self.board.update(key, outcome=later.outcome)
-            return later.outcome
         except Exception as error:
             _log.exception("%s: tick failed", name)
             outcome = bug(name, entry.commit, self._now(), error)
         if outcome.reason == Throttled.reason and _is_known(entry) and entry.outcome:
+            # That there is no request left for a look says nothing new of the scale set.
             outcome = replace(outcome, standing=entry.outcome.standing)
         if entry.outcome is None or entry.outcome.line != outcome.line:
             # That Azure is at work was to be expected after our own step, and says nothing new.
@@ -197,7 +195,7 @@ class Reconciliation:
 
     def _tick(self, entry: Entry, act: bool, share: Share) -> tuple[Outcome, Tried | None, bool]:
         """What came of it, the last step that Azure accepted, and whether one may have been that is not known
-        of. Raises _PutOff."""
+        of."""
         desired, commit, tried = entry.desired, entry.commit, entry.tried
         decision: Decision | None = None
         try:
@@ -209,10 +207,8 @@ class Reconciliation:
                 operation = self._azure.take(desired.target, decision.step)
                 tried = Tried(decision.step, self._now(), operation)
         except AzureFailure as failure:
-            again = rest_after(failure, self._settings)
-            if decision is None and isinstance(failure, Throttled) and entry.outcome and _is_at_rest(entry):
-                raise _PutOff(replace(entry.outcome, again=again)) from failure
             doing = decision.message if decision else ""
+            again = rest_after(failure, self._settings)
             outcome = failed(desired.name, commit, self._now(), failure, again=again, doing=doing)
             return outcome, tried, decision is not None and isinstance(failure, Unreachable)
         outcome = decided(desired, commit, self._now(), decision, self._settings.follow_up)
@@ -284,22 +280,6 @@ class Reconciliation:
             _log.error("%s stays in force", self._specs)
         if known and not trouble:
             _log.info("the trouble with the specs or the list of scale sets is over")
-
-
-class _PutOff(Exception):
-    """Azure leaves no request for a look at what is at rest: that says nothing new of it."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.line)
-        self.outcome = outcome  # the last one, and when to look again
-
-
-def _is_at_rest(entry: Entry) -> bool:
-    """Whether how it stands is known, and nothing is on its way that a look would tell of."""
-    outcome = entry.outcome
-    if outcome is None or outcome.is_error or not _is_known(entry):
-        return False
-    return outcome.standing not in {Standing.RECONCILING, Standing.WAITING}
 
 
 def _is_half_way(entry: Entry) -> bool:

@@ -25,9 +25,9 @@ from reconciler.rollout.halt import back_on_model, failed, given_up
 from reconciler.rollout.health import at_work
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import FRESH, Absent, Instance, Model, Observed
-from reconciler.rollout.pace import first, room, sick, soaking
+from reconciler.rollout.pace import first, missing, room, sick, soaking
 from reconciler.rollout.preflight import held, newest
-from reconciler.rollout.reading import grouped
+from reconciler.rollout.reading import grouped, partial
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.refusal import frozen, refusal, suspended
 from reconciler.rollout.settled import settled
@@ -37,6 +37,8 @@ from reconciler.rollout.tried import withheld
 from reconciler.rollout.waiting import FAILED, awaited, confirming, overrun, stalled, waiting
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.scale_set import Converge, OnFailure, ScaleSet
+
+_OVER = {Reason.UP_TO_DATE, Reason.INSTANCES_LEFT_OUT}
 
 
 def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
@@ -93,20 +95,20 @@ def _towards(desired: ScaleSet, model: Model, observed: Observed) -> Decision | 
         return step
     if observed.instances is None:
         return Look.INSTANCES
+    if unread := partial(model, observed.instances):
+        return unread
     # By image alone: setting the model back made the others differ from it, who never left.
     rollout = replace(desired.rollout, canary=None, converge=Converge.IMAGE)
     back = replace(desired, image=good, rollout=rollout)
+    staying = members(back, model, observed, observed.instances)
     if desired.rollout.on_failure is OnFailure.ROLLBACK:
         decision = _approach(back, model, observed, is_return=True)
-        if isinstance(decision, Look) or decision.reason not in {
-            Reason.UP_TO_DATE,
-            Reason.INSTANCES_LEFT_OUT,
-        }:
+        if isinstance(decision, Look) or decision.reason not in _OVER:
             return decision
-    domain_of = grouped(rollout, model, observed.instances)
+        return failed(desired.image, good, staying, decision.survey)
+    domain_of = grouped(rollout, observed.instances)
     if isinstance(domain_of, Decision):
         return domain_of
-    staying = members(back, model, observed, observed.instances)
     return failed(desired.image, good, staying, survey(staying, domain_of))
 
 
@@ -143,7 +145,9 @@ def _roll(
     desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance], *, is_return: bool
 ) -> Decision | Look:
     """The rungs that need the instances; the model is right by now."""
-    domain_of = grouped(desired.rollout, model, instances)
+    if unread := partial(model, instances):
+        return unread
+    domain_of = grouped(desired.rollout, instances)
     if isinstance(domain_of, Decision):
         return domain_of
     staying = members(desired, model, observed, instances)
@@ -184,11 +188,9 @@ def _may(
         desired, staying, observed, counts
     ):
         return waits
-    if waits := sick(rollout, staying, counts):
+    if waits := sick(rollout, staying, counts) or missing(rollout.canary, staying):
         return waits
     going = first(rollout.canary, staying)
-    if isinstance(going, Decision):
-        return going
     free = room(rollout, going.members, staying, counts)
     if isinstance(free, Decision):
         return free

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.gates import barred, is_cure
 from reconciler.rollout.halt import marked
-from reconciler.rollout.member import members
+from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Instance, Model, Observed
-from reconciler.rollout.pace import first
+from reconciler.rollout.pace import missing
 from reconciler.rollout.preflight import crowd, held
-from reconciler.rollout.reading import grouped
+from reconciler.rollout.reading import grouped, partial
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel
 from reconciler.spec.image import Image, is_version_of, same, short
@@ -28,14 +28,14 @@ def drift(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Loo
         return refused
     if observed.instances is None:
         return Look.INSTANCES
-    if isinstance(unread := grouped(desired.rollout, model, observed.instances), Decision):
+    if unread := partial(model, observed.instances):
         return unread
     if refused := crowd(desired.image, observed.instances):
         return refused
     staying = members(desired, model, observed, observed.instances)
     if not is_cure(desired, model, staying):
-        if isinstance(missing := first(desired.rollout.canary, staying), Decision):
-            return missing
+        if impossible := _impossible(desired, observed.instances, staying):
+            return impossible
         doing = f"setting the image of the model to {short(desired.image)}"
         if closed := barred(desired, model, observed, has_begun=False, doing=doing, counts=None):
             return closed
@@ -53,13 +53,23 @@ def drift(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Loo
     )
 
 
+def _impossible(
+    desired: ScaleSet, instances: Sequence[Instance], staying: Sequence[Member]
+) -> Decision | None:
+    """Why no instance could follow the model, or None; a rollout that has begun is not stopped for that."""
+    if any(not each.is_outdated for each in staying) or not any(each.is_movable for each in staying):
+        return None
+    domains = grouped(desired.rollout, instances)
+    return domains if isinstance(domains, Decision) else missing(desired.rollout.canary, staying)
+
+
 def _others(model: Model, instances: Sequence[Instance]) -> str:
     """What instances lack beside the image, in words, or "": somebody else's change, if we made none."""
     behind = [each for each in instances if _is_on(model.image, each.image) and not each.latest_model]
     if not behind:
         return ""
     share = f"{len(behind)} of {len(instances)} instances lack"
-    if failed := model.marks.failed:
+    if failed := model.marks.given_up_for(model.image):
         return (
             f"{share} the latest model too, which was set to {short(failed)} and back, or changed by "
             "somebody else; their upgrade will bring that along"

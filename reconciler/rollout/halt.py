@@ -19,7 +19,7 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel
 from reconciler.rollout.survey import Survey
 from reconciler.spec.image import Image, follows_latest, same, short
-from reconciler.spec.scale_set import OnFailure, Rollout, ScaleSet
+from reconciler.spec.scale_set import OnFailure, ScaleSet
 
 # An instance that fell sick long after its upgrade may be well again at the next look: it is given no image
 # up for it before it was seen so for this long.
@@ -35,8 +35,8 @@ def marked(
 ) -> Marks | None:
     """The marks to write with a change of the model, None where nothing in the spec needs them.
 
-    The image that the model leaves is good if a rollout to it would be over, with no more sick ones than the
-    next rollout bears. Latest is never: it may come to mean the very image that fails.
+    The image that the model leaves is good if a rollout to it is over and most run it well. Latest is never:
+    it may come to mean the very image that fails.
     """
     if desired.rollout.on_failure is OnFailure.HOLD and desired.rollout.deadline is None:
         return None
@@ -44,17 +44,24 @@ def marked(
     if model.image is None or follows_latest(model.image):
         return Marks(last_good=model.marks.last_good, began=began)
     staying = members(replace(desired, image=model.image), model, observed, instances)
-    is_good = _is_proven(staying, desired.rollout)
+    is_good = _is_proven(desired, observed, staying)
     return Marks(last_good=model.image if is_good else model.marks.last_good, began=began)
 
 
-def _is_proven(staying: Sequence[Member], rollout: Rollout) -> bool:
-    """Whether some run it well, none could still be brought to it, and not too many are sick."""
+def _is_proven(desired: ScaleSet, observed: Observed, staying: Sequence[Member]) -> bool:
+    """Whether none could still be brought to it, and those that are run it well.
+
+    One that is sick may be so because of it, unless it was well for as long as the rollout to it was watched;
+    and even then most must be well, and no more be sick than the next rollout bears.
+    """
     if any(each.is_movable or each.state is State.RETURNING for each in staying):
         return False
     sick = sum(each.is_lost for each in staying)
-    is_run = any(not each.is_outdated and each.state is State.BACK for each in staying)
-    return is_run and sick <= rollout.max_unhealthy.of(len(staying))
+    well = sum(not each.is_outdated and each.state is State.BACK for each in staying)
+    if not sick:
+        return well > 0
+    is_borne = sick < well and sick <= desired.rollout.max_unhealthy.of(len(staying))
+    return is_borne and _is_long_ago(desired, observed, staying)
 
 
 def given_up(
@@ -92,6 +99,11 @@ def _is_over(desired: ScaleSet, observed: Observed, staying: Sequence[Member]) -
         return not observed.streak.is_under_way
     if any(each.is_movable for each in staying):
         return False
+    return _is_long_ago(desired, observed, staying)
+
+
+def _is_long_ago(desired: ScaleSet, observed: Observed, staying: Sequence[Member]) -> bool:
+    """Whether nothing has become of any instance for longer than the last batch of a rollout is watched."""
     latest = max((each.instance.since for each in staying if each.instance.since), default=observed.at)
     return observed.at - latest >= desired.rollout.bake_time + desired.health.timeout + _NOTICED
 
@@ -108,7 +120,7 @@ def back_on_model(failed: Image, model: Model, good: Image) -> Decision | None:
     )
 
 
-def failed(image: Image, good: Image, staying: Sequence[Member], counts: Survey) -> Decision:
+def failed(image: Image, good: Image, staying: Sequence[Member], counts: Survey | None) -> Decision:
     """The end of a rollout that was given up; `staying` and `counts` are as seen from the last good image."""
     still = sum(each.instance.image is not None and same(each.instance.image, image) for each in staying)
     where = f"{still} of {len(staying)} instances still run it" if still else "no instance runs it"

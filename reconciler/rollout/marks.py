@@ -41,6 +41,12 @@ class Marks:
             return None
         return None if same(self.last_good, image) else self.last_good
 
+    def given_up_for(self, image: Image | None) -> Image | None:
+        """What was given up for `image`: None where that is not the last good one."""
+        if image is None or self.last_good is None or not same(self.last_good, image):
+            return None
+        return self.failed
+
     def began_at(self, image: Image) -> datetime | None:
         """When the rollout to `image` began, where that was marked; somebody else may have set the model."""
         return self.began.at if self.began and self.began == Began.of(self.began.at, image) else None

@@ -102,29 +102,31 @@ class Going:
     has_begun: bool
 
 
-def first(canary: Canary | None, members: Sequence[Member]) -> Going | Decision:
-    """Which of the movable members may go now: first those that count as away already, though they serve.
+def missing(canary: Canary | None, members: Sequence[Member]) -> Decision | None:
+    """That a canary is named by ids of which none can go or has gone: nothing then proves the image."""
+    if canary is None or not isinstance(canary.instances, tuple):
+        return None
+    named = [each for each in members if each.instance.id in canary.instances]
+    if any(each.is_movable or each.is_awaited or not each.is_outdated for each in named):
+        return None
+    return Decision(
+        Reason.CANARY_MISSING,
+        f"spec.rollout.canary names the instances {listed(canary.instances)}, of which none is there "
+        "that could be upgraded; name others, or a number of them",
+    )
 
-    Where a canary is named by ids of which none can go or has gone, there is nothing to prove the image by.
-    """
+
+def first(canary: Canary | None, members: Sequence[Member]) -> Going:
+    """Which of the movable members may go now: first those that count as away already, though they serve."""
     movable = _foremost(members)
     proven = sum(_upgraded_at(each) is not None for each in members)
     if canary is None:
         return Going(movable, len(movable), proven > 0)
     if isinstance(canary.instances, tuple):
-        named = [each for each in members if each.instance.id in canary.instances]
-        going = _foremost(named)
-        if movable and all(
-            each.is_outdated and not each.is_movable and not each.is_awaited for each in named
-        ):
-            return Decision(
-                Reason.CANARY_MISSING,
-                f"spec.rollout.canary names the instances {listed(canary.instances)}, of which none is there "
-                "that could be upgraded; name others, or a number of them",
-            )
+        going = _foremost([each for each in members if each.instance.id in canary.instances])
         return Going(going, len(going), False) if going else Going(movable, len(movable), True)
-    missing = canary.instances.of(len(members)) - proven
-    return Going(movable, missing if missing > 0 else len(movable), missing <= 0)
+    lacks = canary.instances.of(len(members)) - proven
+    return Going(movable, lacks if lacks > 0 else len(movable), lacks <= 0)
 
 
 def _foremost(members: Sequence[Member]) -> list[Member]:

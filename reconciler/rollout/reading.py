@@ -11,10 +11,14 @@ from reconciler.rollout.wording import listed
 from reconciler.spec.scale_set import Rollout
 
 
-def grouped(rollout: Rollout, model: Model, instances: Sequence[Instance]) -> Grouping | Decision:
-    """How the instances are taken together, or what their list does not tell."""
-    if unread := _missing(model, instances):
-        return Decision(Reason.PARTIAL_READ, f"{unread}; nothing is done on a partial read")
+def partial(model: Model, instances: Sequence[Instance]) -> Decision | None:
+    """What is missing from the list of instances, or None."""
+    unread = _missing(model, instances)
+    return Decision(Reason.PARTIAL_READ, f"{unread}; nothing is done on a partial read") if unread else None
+
+
+def grouped(rollout: Rollout, instances: Sequence[Instance]) -> Grouping | Decision:
+    """How the instances are taken together, or that their list does not tell."""
     try:
         return grouping(rollout.by, rollout.order, instances)
     except DomainsUnknown as error:

@@ -50,7 +50,7 @@ def _others(staying: Sequence[Member], model: Model) -> str:
     pending = sum(not each.instance.latest_model for each in staying if not each.is_outdated)
     if not pending:
         return ""
-    failed = model.marks.failed
+    failed = model.marks.given_up_for(model.image)
     what = (
         f"the latest model (latestModelApplied is false), which was set to {short(failed)} and back, or "
         "changed by somebody else"

@@ -26,9 +26,11 @@ def withheld(step: Step, observed: Observed, counts: Survey | None) -> Decision 
     tried = observed.tried
     if tried is None or observed.at - tried.at >= _PATIENCE:
         return None
+    if isinstance(step, Upgrade) and isinstance(tried.step, PatchModel):
+        return _misread(tried, step, observed)
     named = _named(tried, observed)
-    is_unseen = any(not _shows(tried, each) for each in named) or _is_set_to_another(tried, step)
-    if step != tried.step and not (isinstance(step, Upgrade) and is_unseen):
+    is_unseen = isinstance(step, Upgrade) and any(not _shows(tried, each) for each in named)
+    if step != tried.step and not is_unseen:
         return None
     operation = observed.operation
     if operation is None and tried.operation:
@@ -51,9 +53,23 @@ def _named(tried: Tried, observed: Observed) -> list[Instance]:
     return [each for each in observed.instances or () if each.id in ids]
 
 
-def _is_set_to_another(tried: Tried, step: Step) -> bool:
-    """Whether the model was set to another image than the one it showed when `step` was decided."""
-    return isinstance(tried.step, PatchModel) and not same(tried.step.image, step.image)
+def _misread(tried: Tried, step: Upgrade, observed: Observed) -> Decision | Look | None:
+    """Why nothing is upgraded by a model that is read with another image than it was set to, or None.
+
+    It counts no instances: that nothing comes of a batch is told by looks that may take one.
+    """
+    if same(tried.step.image, step.image):
+        return None
+    operation = observed.operation
+    if operation is None and tried.operation:
+        return Look.OPERATION
+    if operation and operation.error:
+        return None  # it was not set
+    return Decision(
+        Reason.NO_EFFECT,
+        f"the model was set to {short(tried.step.image)} at {tried.at:%H:%M:%S} and is read with "
+        f"{short(step.image)}; nothing is upgraded by that before {tried.at + _PATIENCE:%H:%M:%S}",
+    )
 
 
 def _shows(tried: Tried, instance: Instance) -> bool:

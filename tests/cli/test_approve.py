@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from reconciler.cli import main
 from reconciler.simulator import Status
 from tests.cli.program import Azure, Ended, azure, reconciler, write_specs
-from tests.stories.world import BASE, FIX, NEW, OLD, ROLE, SUBSCRIPTION, of_all, scale_set, spec
+from tests.stories.world import BASE, FIX, NEW, OLD, ROLE, SUBSCRIPTION, of_all, platform, scale_set, spec
 
 URN = ":".join(BASE.values())
 TAGS = {"team": "web", "Reconciler-Approved": f"{URN}:{OLD}"}
@@ -72,19 +72,22 @@ def test_latest_is_approved_as_the_version_that_the_daemon_would_set(world: Azur
     assert patches(world)[0]["tags"]["reconciler-approved"] == f"{URN}:{FIX}"
 
 
-def test_before_the_canary_is_upgraded_it_says_that_nothing_will_wait_for_that(
-    world: Azure, tmp_path: Path
+@pytest.mark.parametrize(
+    ("model", "one", "is_early"),
+    [
+        pytest.param(OLD, OLD, True, id="the model is not set"),
+        pytest.param(NEW, OLD, True, id="no instance is upgraded"),
+        pytest.param(NEW, NEW, False, id="one is"),
+    ],
+)
+def test_an_approval_before_the_canary_says_that_nothing_will_wait_for_that(
+    model: str, one: str, tmp_path: Path, *, is_early: bool
 ) -> None:
-    declared = spec(rollout={"approval": "canary"})
-    early = approve(world, tmp_path, declared)
-    assert early.out == [
-        f"web: {NEW} is approved before its canary was upgraded, so that the rollout will not stop after it; the daemon "
-        "sees it at its next sweep"
-    ]
-    world.simulator.scale_set("web").set_image(f"{URN}:{FIX}")
-    assert approve(world, tmp_path, spec(version=FIX, rollout={"approval": "canary"})).out == [
-        f"web: {FIX} is approved; the daemon sees it at its next sweep"
-    ]
+    states = [{"id": "0", "image": platform(one)}, {"id": "1", "image": platform(OLD)}]
+    with azure(scale_set(capacity=2, image=platform(model), instanceStates=states)) as served:
+        (said,) = approve(served, tmp_path, spec(rollout={"approval": "canary"})).out
+    early = " before any instance was upgraded, so that the rollout will not stop after its canary"
+    assert said == f"web: {NEW} is approved{early * is_early}; the daemon sees it at its next sweep"
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,19 @@ def test_what_it_is_about_and_when_it_looks_again(changes: dict[str, Any], line:
     assert line in explained(ROW | changes).splitlines()
 
 
+def test_while_a_look_must_wait_it_says_how_it_stood() -> None:
+    stood = [
+        condition("Ready", "False", "RolloutFailed") | {"message": "1.2.3 failed"},
+        *ROW["conditions"][1:],
+    ]
+    told = explained(
+        ROW | {"reason": "Throttled", "message": "6 of 30 are left", "conditions": stood}
+    ).splitlines()
+    assert [told[1], told[4]] == ["Throttled: 6 of 30 are left", "before    RolloutFailed: 1.2.3 failed"]
+    at_first = [condition("Ready", "Unknown", "Throttled") | {"message": ""}, *ROW["conditions"][1:]]
+    assert "before    " not in explained(ROW | {"reason": "Throttled", "conditions": at_first})
+
+
 def test_one_that_was_not_looked_at_yet() -> None:
     row = ROW | {"standing": None, "reason": None, "instances": None, "at": None, "gates": [], "history": []}
     row |= {"revision": REVISION | {"commit": ""}, "observedRevision": None}

@@ -14,7 +14,7 @@ from reconciler.rollout.reason import Reason
 from reconciler.spec.problem import Place
 from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.suspension import Suspension
-from tests.build import NOW, OLD, model, spec
+from tests.build import NEW, NOW, OLD, model, spec
 
 
 def entry(reason: str = Reason.UP_TO_DATE, standing: Standing = Standing.READY, **changes: Any) -> Entry:
@@ -29,6 +29,8 @@ def entry(reason: str = Reason.UP_TO_DATE, standing: Standing = Standing.READY, 
 
 
 LEFT_OUT = entry(Reason.INSTANCES_LEFT_OUT, Standing.STALLED)
+GIVEN_UP = entry(Reason.ROLLOUT_FAILED, Standing.STALLED)
+LATEST = replace(NEW, version="latest")
 REFUSED = entry(Reason.NOT_MANUAL_MODE, Standing.STALLED, looked_at=None)
 SICK = entry(Reason.HEALTH_CHECK_FAILED, Standing.FAILING)
 HOUR = timedelta(hours=1)
@@ -74,6 +76,14 @@ ROLLING = entry(Reason.UPGRADING, Standing.RECONCILING, again=timedelta(seconds=
             id="its interval has nearly passed",
         ),
         pytest.param(LEFT_OUT, spec(), model(), False, id="instances were left out, and nothing has moved"),
+        pytest.param(GIVEN_UP, spec(), model(), False, id="the rollout failed, and nothing has moved"),
+        pytest.param(
+            replace(GIVEN_UP, desired=spec(image=LATEST)),
+            spec(image=LATEST),
+            model(),
+            True,
+            id="one of latest: a newer version may be the fix",
+        ),
         pytest.param(REFUSED, spec(), model(), True, id="refused: the list alone may show that it is mended"),
         pytest.param(SICK, spec(), model(), True, id="held by its health: it may have come back"),
         pytest.param(

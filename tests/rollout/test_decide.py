@@ -320,6 +320,20 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         ),
         pytest.param(
             spec(by=By.ZONE),
+            observed(model=model(image=OLD), instances=fleet(*(sick(n) for n in (0, 1, 2)))),
+            "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140; 10 of 10 instances lack "
+            "another change of the model too, which their upgrade will bring along",
+            id="nor for domains",
+        ),
+        pytest.param(
+            spec(canary=Canary(("77",), timedelta())),
+            observed(model=model(image=OLD), instances=fleet(instance(0))),
+            "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140; 9 of 10 instances lack "
+            "another change of the model too, which their upgrade will bring along",
+            id="nor does a revert, which instances are on already",
+        ),
+        pytest.param(
+            spec(by=By.ZONE),
             observed(),
             "DomainsUnknown: spec.rollout.by is zone, but Azure reports none here; use by: auto or by: batch",
             id="an ordering by zones that are not there is refused",
@@ -469,6 +483,16 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
             "UpToDate: all 10 instances run 24.04.202601140; 1 lacks the latest model (latestModelApplied is false), which "
             "was set to 24.04.202602020 and back, or changed by somebody else: rollout.converge: model would roll it",
             id="after an image was given up it may be no change at all",
+        ),
+        pytest.param(
+            spec(),
+            observed(
+                model=model(marks=Marks(last_good=OLD, failed=FIX)),
+                instances=fleet(instance(0, latest_model=False), rest="upgraded"),
+            ),
+            "UpToDate: all 10 instances run 24.04.202601140; 1 lacks another change of the model "
+            "(latestModelApplied is false): rollout.converge: model would roll it",
+            id="but not once the model has moved on",
         ),
         pytest.param(
             spec(),

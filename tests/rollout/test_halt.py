@@ -24,8 +24,8 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 BEGAN = Began(NOW, "24.04.202601140")
 LATEST = replace(OLD, version="latest")
 LASTING = Streak(waiting_since=NOW - MINUTE)
-# All on OLD, and well.
-WELL = tuple(outdated(n, latest_model=True) for n in range(10))
+# All on OLD, and well for an hour.
+WELL = tuple(outdated(n, latest_model=True, since=NOW - HOUR) for n in range(10))
 
 
 def lost(number: int) -> Instance:
@@ -35,7 +35,7 @@ def lost(number: int) -> Instance:
 
 def sick(number: int) -> Instance:
     """One that is still on OLD, as the model is, and fell sick."""
-    return outdated(number, health="unhealthy", latest_model=True)
+    return outdated(number, health="unhealthy", latest_model=True, since=NOW - HOUR)
 
 
 def but(*special: Instance) -> tuple[Instance, ...]:
@@ -69,6 +69,24 @@ def but(*special: Instance) -> tuple[Instance, ...]:
             but(*(sick(n) for n in (0, 1, 2))),
             Marks(FIX, began=BEGAN),
             id="with one more it is not proven good: the one before stays",
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.REPIN, bake_time=HOUR),
+            but(sick(0)),
+            Marks(FIX, began=BEGAN),
+            id="nor is it while a sick one may be sick because of it",
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.REPIN, max_unhealthy=Count(9)),
+            but(*(sick(n) for n in range(4))),
+            Marks(OLD, began=BEGAN),
+            id="nor are many sick, where the spec bears them and most are well",
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.REPIN, max_unhealthy=Count(9)),
+            but(*(sick(n) for n in range(5))),
+            Marks(FIX, began=BEGAN),
+            id="but not half of them",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN),

@@ -25,3 +25,17 @@ def test_the_last_good_image_stands_in_for_the_one_that_was_given_up(
     marks: Marks, stands: Image | None
 ) -> None:
     assert marks.stand_in(NEW) == stands
+
+
+@pytest.mark.parametrize(
+    ("marks", "image", "failed"),
+    [
+        pytest.param(Marks(last_good=SHOUTED, failed=FIX), NEW, FIX, id="it is the last good one"),
+        pytest.param(Marks(last_good=OLD, failed=FIX), NEW, None, id="another is"),
+        pytest.param(Marks(failed=FIX), NEW, None, id="none is"),
+        pytest.param(Marks(last_good=NEW), NEW, None, id="none was given up"),
+        pytest.param(Marks(last_good=NEW, failed=FIX), None, None, id="no image"),
+    ],
+)
+def test_what_was_given_up_for_an_image(marks: Marks, image: Image | None, failed: Image | None) -> None:
+    assert marks.given_up_for(image) == failed

@@ -89,3 +89,22 @@ def test_nothing_is_upgraded_to_a_model_that_is_not_the_one_that_was_set(
 ) -> None:
     tried = Tried(PatchModel(image, '"3"'), NOW - ago)
     assert decided(spec(), observed(tried=tried)).reason == reason
+
+
+SET = Tried(PatchModel(OLD, '"3"'), NOW - timedelta(minutes=1), "https://management.azure.com/operations/1")
+
+
+@pytest.mark.parametrize("status", ["InProgress", "Succeeded", ""])
+def test_it_is_told_what_the_model_was_set_to_and_no_batch_is_waited_for(status: str) -> None:
+    decision = decided(spec(), observed(tried=SET, operation=Operation(status)))
+    assert decision.line == (
+        "NoEffect: the model was set to 24.04.202601010 at 08:59:00 and is read with 24.04.202601140; nothing is upgraded "
+        "by that before 09:04:00"
+    )
+    assert (decision.step, decision.survey) == (None, None)
+
+
+def test_a_model_that_could_not_be_set_holds_nothing_up() -> None:
+    assert decide(spec(), observed(tried=SET)) is Look.OPERATION
+    preempted = observed(tried=SET, operation=Operation("Failed", "OperationPreempted: no"))
+    assert decided(spec(), preempted).step == Upgrade(("0", "5"), NEW)

@@ -1,5 +1,6 @@
 """Policies that scale sets share: what is inherited, what goes before it, and mistakes in either."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -49,6 +50,27 @@ def test_what_a_spec_says_goes_before_its_policy(web: str) -> None:
 
 def test_a_spec_that_names_no_policy_gets_nothing_of_one(web: str) -> None:
     assert declared_rollout(web, "{}") == rollout()
+
+
+@pytest.mark.parametrize(
+    ("query", "is_refused"),
+    [
+        pytest.param("errors < 5", False, id="a comparison"),
+        pytest.param("errors < bool 5", True, id="one that gives a sample whatever it finds"),
+        pytest.param("sum(rate(errors[5m])) <bool  -1.5e3", True, id="whatever stands before it"),
+        pytest.param("errors == bool:rate5m", False, id="a series of that name"),
+        pytest.param("sum(up == bool 1) >= 3", False, id="one that is counted"),
+        pytest.param("avg(latency < bool 0.5) > 0.99", False, id="or averaged"),
+        pytest.param("(errors < bool 5) == 1", False, id="or compared"),
+        pytest.param("count(up) > 3 and errors < bool 5", False, id="one of two that must both hold"),
+    ],
+)
+def test_a_query_must_be_able_to_fail(web: str, query: str, *, is_refused: bool) -> None:
+    check = {"name": "a", "prometheus": {"server": "http://p:9090", "query": query}}
+    text = web.replace("{by: auto, maxBatch: 20%, converge: image}", json.dumps({"checks": [check]}))
+    problems = declare([File("web.yaml", text.encode())]).problems
+    told = [problem.message.endswith("only where the comparison holds") for problem in problems]
+    assert told == [True] * is_refused
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,9 @@ def test_without_it_nothing_is_marked_and_the_rollout_holds() -> None:
 )
 def test_an_image_is_good_though_few_instances_were_sick_on_it(sick: list[str], ends: str) -> None:
     states = [{"id": each, "health": "unhealthy"} for each in sick]
-    world = World(fleet(scale_set(capacity=10, instanceStates=states)), rolling("repin"))
+    world = World(fleet(scale_set(capacity=10, instanceStates=states)), rolling("repin", OLD))
+    world.rest(HOUR)
+    world.merge(rolling("repin"))
     world.rest(2 * HOUR)
     assert world.lines()["web"].endswith(ends)
     assert model(world) == (OLD if len(sick) == 1 else BAD)

@@ -148,6 +148,13 @@ def test_the_image_that_is_left_is_not_good_for_want_of_proof(image: Any, instan
     assert marked(spec(on_failure=OnFailure.REPIN), leaves, observed(), instances) == Marks(FIX, began=BEGAN)
 
 
+def test_the_one_instance_of_a_scale_set_proves_its_image() -> None:
+    seen = observed(model=model(image=OLD, capacity=1), instances=WELL[:1])
+    step = decided(spec(on_failure=OnFailure.REPIN), seen).step
+    assert isinstance(step, PatchModel)
+    assert step.marks == Marks(OLD, began=BEGAN)
+
+
 def test_the_model_is_set_back_in_one_patch_with_what_is_to_be_remembered() -> None:
     before = Marks(last_good=OLD, failed=FIX, began=BEGAN, approved=NEW)
     tags = {"owner": "ada"}
@@ -372,6 +379,7 @@ def test_what_is_counted_in_the_end_is_who_is_on_the_last_good_image(
     assert decision.step is None
     assert decision.survey is not None
     assert decision.survey.done == done
+    assert [tally.total for tally in decision.survey.tallies] == [2] * 5
 
 
 def test_nothing_is_said_of_a_rollout_that_failed_by_a_partial_list() -> None:

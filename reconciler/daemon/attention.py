@@ -12,6 +12,7 @@ from reconciler.daemon.outcome import Standing
 from reconciler.daemon.revision import said
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason
+from reconciler.rollout.tried import PATIENCE
 from reconciler.spec.image import follows_latest
 from reconciler.spec.scale_set import ScaleSet
 
@@ -32,12 +33,19 @@ def due(entry: Entry, listed: Model | None, at: datetime, *, is_let_on: bool = F
         return True  # the fix comes from the catalogue, and nothing shows that it has
     if listed != entry.model or entry.looked_at is None:
         return True
-    return outcome.again is None and at - entry.looked_at >= _spread(entry.desired)
+    if outcome.again is not None:
+        return False
+    return at - entry.looked_at >= _spread(entry.desired) or _was_early(entry, entry.looked_at, at)
 
 
 # There is nothing to see at these before the list shows that something has moved, or others let them on.
 _AT_REST = frozenset({Standing.READY, Standing.WAITING})
 _LEFT = frozenset({Reason.INSTANCES_LEFT_OUT, Reason.ROLLOUT_FAILED, Reason.TOO_MUCH_CHANGE})
+
+
+def _was_early(entry: Entry, looked_at: datetime, at: datetime) -> bool:
+    """Whether the last look came so soon after our last step that it may have shown what was before."""
+    return entry.tried is not None and looked_at < entry.tried.at + PATIENCE <= at
 
 
 def moved(before: ScaleSet, now: ScaleSet) -> bool:

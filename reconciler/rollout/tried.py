@@ -18,13 +18,13 @@ from reconciler.rollout.wording import ailing, listed
 from reconciler.spec.image import same, short
 
 # Far longer than a list is behind; and an upgrade that failed is not helped by haste.
-_PATIENCE = timedelta(minutes=5)
+PATIENCE = timedelta(minutes=5)
 
 
 def withheld(step: Step, observed: Observed, counts: Survey | None) -> Decision | Look | None:
     """Why `step` must wait, or None where it need not."""
     tried = observed.tried
-    if tried is None or observed.at - tried.at >= _PATIENCE:
+    if tried is None or observed.at - tried.at >= PATIENCE:
         return None
     if isinstance(step, Upgrade) and isinstance(tried.step, PatchModel):
         return _misread(tried, step, observed)
@@ -38,7 +38,7 @@ def withheld(step: Step, observed: Observed, counts: Survey | None) -> Decision 
     asked = f"Azure was asked at {tried.at:%H:%M:%S} for {_said(tried.step)}"
     if operation and operation.status == "InProgress":
         return Decision(Reason.AZURE_BUSY, f"{asked} and is at work on it", soon=True, survey=counts)
-    again = f"it is asked again after {tried.at + _PATIENCE:%H:%M:%S}"
+    again = f"it is asked again after {tried.at + PATIENCE:%H:%M:%S}"
     if operation and operation.error:
         failed = f"{asked}, and failed: {operation.error}; {again}"
         return Decision(Reason.OPERATION_FAILED, failed, survey=counts)
@@ -68,7 +68,7 @@ def _misread(tried: Tried, step: Upgrade, observed: Observed) -> Decision | Look
     return Decision(
         Reason.NO_EFFECT,
         f"the model was set to {short(tried.step.image)} at {tried.at:%H:%M:%S} and is read with "
-        f"{short(step.image)}; nothing is upgraded by that before {tried.at + _PATIENCE:%H:%M:%S}",
+        f"{short(step.image)}; nothing is upgraded by that before {tried.at + PATIENCE:%H:%M:%S}",
     )
 
 

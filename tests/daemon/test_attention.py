@@ -11,6 +11,7 @@ from reconciler.daemon.board import Entry
 from reconciler.daemon.outcome import Outcome, Standing
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason
+from reconciler.rollout.step import PatchModel, Tried
 from reconciler.spec.problem import Place
 from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.suspension import Suspension
@@ -31,6 +32,7 @@ def entry(reason: str = Reason.UP_TO_DATE, standing: Standing = Standing.READY, 
 LEFT_OUT = entry(Reason.INSTANCES_LEFT_OUT, Standing.STALLED)
 GIVEN_UP = entry(Reason.ROLLOUT_FAILED, Standing.STALLED)
 LATEST = replace(NEW, version="latest")
+SET = Tried(PatchModel(NEW, '"3"'), NOW - timedelta(minutes=5))
 REFUSED = entry(Reason.NOT_MANUAL_MODE, Standing.STALLED, looked_at=None)
 SICK = entry(Reason.HEALTH_CHECK_FAILED, Standing.FAILING)
 HOUR = timedelta(hours=1)
@@ -83,6 +85,27 @@ ROLLING = entry(Reason.UPGRADING, Standing.RECONCILING, again=timedelta(seconds=
             model(),
             True,
             id="one of latest: a newer version may be the fix",
+        ),
+        pytest.param(
+            entry(tried=SET, looked_at=NOW - timedelta(minutes=1)),
+            spec(),
+            model(),
+            True,
+            id="settled soon after our last step: what was listed then may be behind",
+        ),
+        pytest.param(
+            entry(tried=SET, looked_at=NOW),
+            spec(),
+            model(),
+            False,
+            id="settled five minutes after our last step",
+        ),
+        pytest.param(
+            entry(tried=replace(SET, at=NOW - timedelta(minutes=4)), looked_at=NOW - timedelta(minutes=1)),
+            spec(),
+            model(),
+            False,
+            id="settled, and those five minutes are not over",
         ),
         pytest.param(REFUSED, spec(), model(), True, id="refused: the list alone may show that it is mended"),
         pytest.param(SICK, spec(), model(), True, id="held by its health: it may have come back"),

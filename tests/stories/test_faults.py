@@ -30,7 +30,7 @@ from reconciler.simulator import (
 )
 from reconciler.simulator.faults import Fault
 from tests.invariants import nothing_was_written
-from tests.stories.world import BAD, BASE, FIX, NEW, World, fleet, scale_set, spec
+from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, scale_set, spec
 
 SEEDS = int(os.environ.get("EXPLORE_SEEDS", "4"))
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -52,8 +52,9 @@ def beside(found: World) -> World:
     return found
 
 
-def overtaken(found: World) -> World:
-    found.happens(lambda: found.merge(spec(version=FIX)), after=12)
+def overtaken(found: World, version: str, after: int) -> World:
+    """By another commit, after so many calls."""
+    found.happens(lambda: found.merge(spec(version=version)), after=after)
     return found
 
 
@@ -108,7 +109,8 @@ ROLLOUTS: dict[str, Rollout] = {
         ),
         holds=20 * MINUTE,
     ),
-    "overtaken by a fix": Rollout(lambda: overtaken(world(5, spec(version=BAD)))),
+    "overtaken by a fix": Rollout(lambda: overtaken(world(5, spec(version=BAD)), FIX, after=12)),
+    "reverted in the middle": Rollout(lambda: overtaken(world(5, spec()), OLD, after=25)),
     "by two daemons": Rollout(lambda: beside(world(3, spec(rollout=canary())))),
     "that two daemons roll back": Rollout(
         lambda: beside(world(3, spec(version=BAD, rollout=canary(onFailure="rollback"), health=SOON)))
@@ -202,10 +204,13 @@ def ended(found: World) -> End:
 
 
 def settled(rollout: Rollout, found: World) -> World:
-    """Let it come to its end whatever is in its way, and stay there once nothing is."""
+    """Let it come to its end whatever is in its way, and stay there once nothing is.
+
+    What it saw in the end may have been what was before; it looks once more five minutes after its last step.
+    """
     rollout.go(found)
     found.calm()
-    rollout.go(found.rest(3 * MINUTE))
+    rollout.go(found.rest(6 * MINUTE))
     asked = len(found.requests())
     found.rest(10 * MINUTE)
     nothing_was_written(found.azure.record, asked)

@@ -67,8 +67,8 @@ def _approved(desired: ScaleSet, compute: Compute) -> str:
         )
     if model.marks.is_approved(image):
         return f"{short(image)} is approved already"
-    compute.approve(desired.target, model, image)
     early = desired.rollout.approval is Approval.CANARY and not _has_begun(desired, model, image, compute)
+    compute.approve(desired.target, model, image)
     beforehand = " before any instance was upgraded, so that the rollout will not stop after its canary"
     return f"{short(image)} is approved{beforehand if early else ''}; {_next(desired)}"
 

@@ -42,7 +42,7 @@ def test_a_bad_image_stops_after_its_first_batch() -> None:
 
 def test_a_settled_one_costs_the_list_pages_and_nothing_else() -> None:
     world = World(fleet(flexible()), spec()).run()
-    world.rest(timedelta(minutes=3))
+    world.rest(timedelta(minutes=6))
     before = len(world.azure.record.requests)
     world.rest(timedelta(minutes=10))
     assert {each.operation for each in world.azure.record.requests[before:]} == {"scaleSets.list"}

@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 
 from reconciler.simulator import Partial
-from reconciler.simulator.faults import OperationLost
-from tests.stories.world import BAD, NEW, World, fleet, scale_set, spec
+from reconciler.simulator.faults import OperationLost, Stale
+from tests.stories.world import BAD, NEW, OLD, World, fleet, scale_set, spec
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -32,6 +32,19 @@ def test_a_list_that_lacks_rows_is_never_acted_on(lacks: int) -> None:
     world.azure.faults.disarm()
     world.rest(HOUR)
     assert is_done(world)
+
+
+def test_what_is_done_by_a_list_that_was_behind_is_looked_at_once_more() -> None:
+    quick = {"model": "5s", "upgrade": "10s", "boot": "5s", "health": "5s"}
+    declared = spec(version=BAD, rollout={"onFailure": "rollback"}, health={"timeout": "2m"})
+    world = World(fleet(scale_set(capacity=5), timings=quick), declared)
+    stale = Stale(4 * MINUTE)
+    world.azure.faults.arm("scaleSets.instances", stale, when=lambda _: world.reasons()[-1:] == ["GivingUp"])
+    world.run()
+    assert world.lines()["web"].endswith("no instance runs it; name another image")
+    assert world.azure.record.images("web")["0"].endswith(BAD)
+    world.rest(HOUR / 4)
+    assert world.azure.record.images("web")["0"].endswith(OLD)
 
 
 def test_an_upgrade_that_azure_forgets_is_asked_for_again_after_five_minutes() -> None:

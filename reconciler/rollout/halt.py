@@ -15,6 +15,7 @@ from reconciler.rollout.health import State
 from reconciler.rollout.marks import Began, Marks
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Instance, Model, Observed
+from reconciler.rollout.pace import last_back
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel
 from reconciler.rollout.survey import Survey
@@ -49,17 +50,18 @@ def marked(
 
 
 def _is_proven(desired: ScaleSet, observed: Observed, staying: Sequence[Member]) -> bool:
-    """Whether none could still be brought to it, and those that are run it well.
+    """Whether a rollout to it is over: none could still be brought to it, and those that are run it well.
 
-    One that is sick may be so because of it, unless it was well for as long as the rollout to it was watched;
-    and even then most must be well, and no more be sick than the next rollout bears.
+    One that falls sick while that is watched may be so because of it. Later it is what the fleet ran before,
+    if most are well and no more are sick than the next rollout bears: going back further would move all.
     """
     if any(each.is_movable or each.state is State.RETURNING for each in staying):
         return False
     sick = sum(each.is_lost for each in staying)
     well = sum(not each.is_outdated and each.state is State.BACK for each in staying)
     if not sick:
-        return well > 0
+        latest = last_back(staying)
+        return well > 0 and (latest is None or observed.at - latest >= desired.rollout.bake_time)
     is_borne = sick < well and sick <= desired.rollout.max_unhealthy.of(len(staying))
     return is_borne and _is_long_ago(desired, observed, staying)
 

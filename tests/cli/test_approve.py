@@ -1,6 +1,7 @@
 """`reconciler approve`: the tag that it writes, once, beside everybody else's, and all that keeps it from it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from reconciler.cli import main
-from reconciler.simulator import Status
+from reconciler.simulator import Status, Throttled
 from tests.cli.program import Azure, Ended, azure, reconciler, write_specs
 from tests.stories.world import BASE, FIX, NEW, OLD, ROLE, SUBSCRIPTION, of_all, platform, scale_set, spec
 
@@ -88,6 +89,13 @@ def test_an_approval_before_the_canary_says_that_nothing_will_wait_for_that(
         (said,) = approve(served, tmp_path, spec(rollout={"approval": "canary"})).out
     early = " before any instance was upgraded, so that the rollout will not stop after its canary"
     assert said == f"web: {NEW} is approved{early * is_early}; the daemon sees it at its next sweep"
+
+
+def test_instances_that_cannot_be_looked_at_are_no_reason_not_to_approve(tmp_path: Path) -> None:
+    with azure(scale_set(capacity=2, image=platform(NEW))) as served:
+        served.simulator.faults.arm("scaleSets.instances", Throttled(timedelta(minutes=5)), times=None)
+        done = approve(served, tmp_path, spec(rollout={"approval": "canary"}))
+    assert done == Ended(0, [GOES_ON], [])
 
 
 @pytest.mark.parametrize(

@@ -333,6 +333,16 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
             id="nor does a revert, which instances are on already",
         ),
         pytest.param(
+            spec(canary=Canary(("77",), timedelta()), converge=Converge.MODEL),
+            observed(
+                model=model(image=OLD),
+                instances=fleet(instance(0, latest_model=False), outdated(1, image=None)),
+            ),
+            "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140; 8 of 10 instances lack "
+            "another change of the model too, which their upgrade will bring along",
+            id="by image, whatever else is to converge",
+        ),
+        pytest.param(
             spec(by=By.ZONE),
             observed(),
             "DomainsUnknown: spec.rollout.by is zone, but Azure reports none here; use by: auto or by: batch",

@@ -62,6 +62,7 @@ def test_a_spec_that_names_no_policy_gets_nothing_of_one(web: str) -> None:
         pytest.param("sum(up == bool 1) >= 3", False, id="one that is counted"),
         pytest.param("avg(latency < bool 0.5) > 0.99", False, id="or averaged"),
         pytest.param("(errors < bool 5) == 1", False, id="or compared"),
+        pytest.param("count(up) > 3 AND errors < bool 5", False, id="in capitals too"),
         pytest.param("count(up) > 3 and errors < bool 5", False, id="one of two that must both hold"),
     ],
 )

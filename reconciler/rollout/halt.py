@@ -15,7 +15,6 @@ from reconciler.rollout.health import State
 from reconciler.rollout.marks import Began, Marks
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Instance, Model, Observed
-from reconciler.rollout.pace import last_back
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel
 from reconciler.rollout.survey import Survey
@@ -36,8 +35,8 @@ def marked(
 ) -> Marks | None:
     """The marks to write with a change of the model, None where nothing in the spec needs them.
 
-    The image that the model leaves is good if a rollout to it is over and most run it well. Latest is never:
-    it may come to mean the very image that fails.
+    The image that the model leaves is good if all that could be are on it and most run it well. Latest is
+    never: it may come to mean the very image that fails.
     """
     if desired.rollout.on_failure is OnFailure.HOLD and desired.rollout.deadline is None:
         return None
@@ -50,18 +49,18 @@ def marked(
 
 
 def _is_proven(desired: ScaleSet, observed: Observed, staying: Sequence[Member]) -> bool:
-    """Whether a rollout to it is over: none could still be brought to it, and those that are run it well.
+    """Whether it is what the scale set ran: none could still be brought to it, and most run it well.
 
-    One that falls sick while that is watched may be so because of it. Later it is what the fleet ran before,
-    if most are well and no more are sick than the next rollout bears: going back further would move all.
+    That it bakes still is no matter: going back further would move all instances. One that fell sick while
+    its rollout was watched may have done so because of it; later, most must be well, and no more be sick than
+    the next rollout bears.
     """
     if any(each.is_movable or each.state is State.RETURNING for each in staying):
         return False
     sick = sum(each.is_lost for each in staying)
     well = sum(not each.is_outdated and each.state is State.BACK for each in staying)
     if not sick:
-        latest = last_back(staying)
-        return well > 0 and (latest is None or observed.at - latest >= desired.rollout.bake_time)
+        return well > 0
     is_borne = sick < well and sick <= desired.rollout.max_unhealthy.of(len(staying))
     return is_borne and _is_long_ago(desired, observed, staying)
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reconciler.cli.table import count
+from reconciler.rollout.reason import OVER
 from reconciler.spec.duration import written
 
 Json = Mapping[str, Any]
@@ -26,7 +27,6 @@ _AWAITED = {
     "TooMuchChange": "once the cap on change lets it",
 }
 _RESTS = {"Soaking", "Baking"}
-_DONE = {"UpToDate", "InstancesLeftOut"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def _time(forecast: Json, seen_at: str) -> str:
     rests = [each for each in forecast["holds"] if each["reason"] in _RESTS]
     resting = sum((_at(each["until"]) - _at(each["at"]) for each in rests), timedelta())
     within = f" ({_about(resting)} of it soaking)" if resting else ""
-    verb = "done by" if forecast["endsWith"] in _DONE else "held from"
+    verb = "done by" if forecast["endsWith"] in OVER else "held from"
     ends = f", {verb} {_moment(forecast['ends'], seen_at)}" if forecast["ends"] else ""
     return f"about {_about(timedelta(seconds=forecast['seconds']))}{within}{ends}"
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from reconciler.azure import network
-from reconciler.azure.compute import Scope
 from reconciler.azure.failure import AzureFailure
 from reconciler.azure.identity import identity
 from reconciler.azure.session import Session
@@ -19,6 +18,7 @@ from reconciler.cli.looks import look
 from reconciler.cli.options import Fleet
 from reconciler.cli.table import count
 from reconciler.daemon.board import Entry
+from reconciler.daemon.listing import scope_of
 from reconciler.daemon.outcome import Outcome, Standing
 from reconciler.daemon.report import is_suspended
 from reconciler.daemon.specs import Specs
@@ -101,20 +101,14 @@ def _network(session: Session) -> tuple[Finding, Finding]:
 
 def _subscriptions(entries: Sequence[Entry], fleet: Fleet, trouble: Sequence[str]) -> Iterator[Finding]:
     """Whether each list that a sweep begins with can be read."""
-    for scope in sorted({_scope(each, fleet) for each in entries}, key=str):
+    scopes = {scope_of(each.desired, by_group=fleet.list_by_resource_group) for each in entries}
+    for scope in sorted(scopes, key=str):
         about = str(scope).removeprefix("subscription ")
         said = [line.removeprefix(f"{scope}: ") for line in trouble if line.startswith(f"{scope}: ")]
         if said:
             yield Finding("subscription", Result.FAIL, about, *said)
         else:
             yield Finding("subscription", Result.OK, about, "its scale sets can be listed")
-
-
-def _scope(entry: Entry, fleet: Fleet) -> Scope:
-    """The list that a sweep finds this scale set in."""
-    target = entry.desired.target
-    group = target.resource_group.casefold() if fleet.list_by_resource_group else None
-    return Scope(target.subscription.casefold(), group)
 
 
 def _standing(outcome: Outcome, held: str) -> tuple[Result, str]:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from reconciler.daemon.outcome import Outcome
 from reconciler.rollout.observed import Model
-from reconciler.rollout.reason import Reason
+from reconciler.rollout.reason import OVER, Reason
 from reconciler.rollout.step import PatchModel, Step, Upgrade
 from reconciler.rollout.waiting import FAILED
 from reconciler.spec.duration import written
@@ -94,7 +94,6 @@ class History:
         return next((each for each in self.records if each.ending), None)
 
 
-_OVER = frozenset({Reason.UP_TO_DATE, Reason.INSTANCES_LEFT_OUT})
 # The batch that was taken is still waited for, or nobody knows.
 _AWAY = frozenset(
     {
@@ -120,7 +119,7 @@ def following(
         history = _replaced(history, outcome.at)
     if outcome.reason in {Reason.GIVING_UP, Reason.ROLLOUT_FAILED}:
         return replace(_ended(history, Ending.GIVEN_UP, outcome.at), is_settled=True)
-    if outcome.reason in _OVER:
+    if outcome.reason in OVER:
         return replace(_ended(history, Ending.SUCCEEDED, outcome.at), is_settled=True)
     begun = _begun(history, desired, model, outcome, taken)
     return replace(_gone_on(begun, outcome, taken), is_settled=False)

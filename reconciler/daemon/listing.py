@@ -25,7 +25,7 @@ class Listing:
 
     def failure(self, desired: ScaleSet) -> AzureFailure | None:
         """Why this one could not be listed, or None."""
-        return self.failures.get(_scope(desired, by_group=self.by_group))
+        return self.failures.get(scope_of(desired, by_group=self.by_group))
 
 
 def listing(azure: Compute, scale_sets: Iterable[ScaleSet], *, by_group: bool) -> Listing:
@@ -34,7 +34,7 @@ def listing(azure: Compute, scale_sets: Iterable[ScaleSet], *, by_group: bool) -
     wanted = {each.target.key: each for each in scale_sets if not each.suspend}
     models: dict[str, Model] = {}
     failures: dict[Scope, AzureFailure] = {}
-    for scope in sorted({_scope(each, by_group=by_group) for each in wanted.values()}, key=str):
+    for scope in sorted({scope_of(each, by_group=by_group) for each in wanted.values()}, key=str):
         try:
             models |= {model.id: model for model in azure.models(scope) if model.id in wanted}
         except AzureFailure as failure:
@@ -47,6 +47,7 @@ def listing(azure: Compute, scale_sets: Iterable[ScaleSet], *, by_group: bool) -
     return Listing(models, failures, by_group)
 
 
-def _scope(desired: ScaleSet, *, by_group: bool) -> Scope:
+def scope_of(desired: ScaleSet, *, by_group: bool) -> Scope:
+    """The list that a sweep finds this scale set in."""
     target = desired.target
     return Scope(target.subscription.casefold(), target.resource_group.casefold() if by_group else None)

@@ -57,18 +57,14 @@ def turn(entry: Entry, entries: Sequence[Entry], *, has_begun: bool = False) -> 
     moving = [each for each in others if each.is_under_way]
     unknown = [each for each in others if each.is_under_way is None and not each.desired.suspend]
     unseen = [each for each in unknown if each.outcome is None]
-    untold = [f"{each.desired.name} ({each.outcome.reason})" for each in unknown if each.outcome]
+    untold = [each for each in unknown if each.outcome]
     ahead = [each for each in others if each.desired.name < entry.desired.name and _waits(each)]
     is_open = len(moving) + len(unknown) + len(ahead) < cap.of(total)
     who = "; ".join(
         (
             *([f"{_with_reasons(moving)} {_are(moving)} under way"] if moving else []),
             *([f"{_names(unseen)} {_are(unseen, 'was', 'were')} not looked at yet"] if unseen else []),
-            *(
-                [f"whether {listed(untold)} {_are(untold, 'is', 'are')} under way is not known"]
-                if untold
-                else []
-            ),
+            *([f"whether {_with_reasons(untold)} {_are(untold)} under way is not known"] if untold else []),
             *([f"{_names(ahead)} {_are(ahead, 'goes', 'go')} first"] if ahead else []),
         )
     )

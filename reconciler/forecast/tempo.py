@@ -8,7 +8,6 @@ from statistics import median_low
 from reconciler.rollout.health import State, state
 from reconciler.rollout.observed import Model, Observed
 from reconciler.rollout.step import Upgrade
-from reconciler.spec.image import same
 
 _KEPT = 5  # laps: enough for one slow batch not to count, and few enough to follow a change
 
@@ -61,10 +60,7 @@ def lapped(laps: tuple[Lap, ...], observed: Observed) -> tuple[Lap, ...]:
     batch = [each for each in observed.instances or () if each.id in tried.step.instance_ids]
     image = tried.step.image
     is_back = all(
-        each.image is not None
-        and same(each.image, image)
-        and state(each, model.health_source, observed.at) is State.BACK
-        for each in batch
+        each.runs(image) and state(each, model.health_source, observed.at) is State.BACK for each in batch
     )
     done = max((each.since for each in batch if each.since), default=None)
     if not is_back or done is None or done < tried.at:

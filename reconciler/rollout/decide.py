@@ -28,7 +28,7 @@ from reconciler.rollout.observed import FRESH, Absent, Instance, Model, Observed
 from reconciler.rollout.pace import first, missing, room, sick, soaking
 from reconciler.rollout.preflight import held, newest
 from reconciler.rollout.reading import grouped, partial
-from reconciler.rollout.reason import Reason
+from reconciler.rollout.reason import OVER, Reason
 from reconciler.rollout.refusal import frozen, refusal, suspended
 from reconciler.rollout.settled import settled
 from reconciler.rollout.step import Upgrade
@@ -37,8 +37,6 @@ from reconciler.rollout.tried import withheld
 from reconciler.rollout.waiting import FAILED, awaited, confirming, overrun, stalled, waiting
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.scale_set import Converge, OnFailure, ScaleSet
-
-_OVER = {Reason.UP_TO_DATE, Reason.INSTANCES_LEFT_OUT}
 
 
 def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
@@ -103,7 +101,7 @@ def _towards(desired: ScaleSet, model: Model, observed: Observed) -> Decision | 
     staying = members(back, model, observed, observed.instances)
     if desired.rollout.on_failure is OnFailure.ROLLBACK:
         decision = _approach(back, model, observed, is_return=True)
-        if isinstance(decision, Look) or decision.reason not in _OVER:
+        if isinstance(decision, Look) or decision.reason not in OVER:
             return decision
         return failed(desired.image, good, staying, decision.survey)
     domain_of = grouped(rollout, observed.instances)

@@ -57,7 +57,7 @@ def _impossible(
     desired: ScaleSet, instances: Sequence[Instance], staying: Sequence[Member]
 ) -> Decision | None:
     """Why no instance could follow the model, or None; a rollout that has begun is not stopped for that."""
-    has_begun = any(each.image and same(each.image, desired.image) for each in instances)
+    has_begun = any(each.runs(desired.image) for each in instances)
     if has_begun or not any(each.is_movable for each in staying):
         return None
     domains = grouped(desired.rollout, instances)

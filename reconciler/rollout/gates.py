@@ -15,7 +15,7 @@ from reconciler.rollout.observed import Model, Observed
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.survey import Survey
 from reconciler.rollout.wording import moment
-from reconciler.spec.image import Image, same, short
+from reconciler.spec.image import same, short
 from reconciler.spec.scale_set import Approval, ScaleSet
 from reconciler.spec.window import opening
 
@@ -55,7 +55,7 @@ def is_cure(desired: ScaleSet, model: Model, staying: Sequence[Member]) -> bool:
     if model.marks.failed and any(same(image, model.marks.failed) for image in sick):
         return True
     leaving = model.image
-    if leaving and any(_fails_on_its_way(each) and not _is_on(each, leaving) for each in lost):
+    if leaving and any(_fails_on_its_way(each) and not each.instance.runs(leaving) for each in lost):
         return True
     if leaving is None or not any(same(image, leaving) for image in sick):
         return False
@@ -66,10 +66,6 @@ def is_cure(desired: ScaleSet, model: Model, staying: Sequence[Member]) -> bool:
 def _fails_on_its_way(member: Member) -> bool:
     """Whether an upgrade to the model has not succeeded, and shows as that."""
     return not member.instance.latest_model and (member.is_stuck or member.instance.provisioning == "failed")
-
-
-def _is_on(member: Member, image: Image) -> bool:
-    return member.instance.image is not None and same(member.instance.image, image)
 
 
 def _here(desired: ScaleSet, model: Model, at: datetime, *, has_begun: bool) -> tuple[Gate, ...]:

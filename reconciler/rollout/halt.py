@@ -123,7 +123,7 @@ def back_on_model(failed: Image, model: Model, good: Image) -> Decision | None:
 
 def failed(image: Image, good: Image, staying: Sequence[Member], counts: Survey | None) -> Decision:
     """The end of a rollout that was given up; `staying` and `counts` are as seen from the last good image."""
-    still = sum(each.instance.image is not None and same(each.instance.image, image) for each in staying)
+    still = sum(each.instance.runs(image) for each in staying)
     where = f"{still} of {len(staying)} instances still run it" if still else "no instance runs it"
     return Decision(
         Reason.ROLLOUT_FAILED,

@@ -62,7 +62,7 @@ def members(
 
 def is_up_to_date(instance: Instance, desired: ScaleSet) -> bool:
     """Judged by the image it runs. `latestModelApplied` also turns false for other people's changes."""
-    if instance.image is None or not same(instance.image, desired.image):
+    if not instance.runs(desired.image):
         return False
     if instance.latest_model:
         return True

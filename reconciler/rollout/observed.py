@@ -16,7 +16,7 @@ from reconciler.rollout.gate import Gate
 from reconciler.rollout.marks import Marks
 from reconciler.rollout.step import Tried
 from reconciler.rollout.streak import Streak
-from reconciler.spec.image import Image
+from reconciler.spec.image import Image, same
 
 # How long a model that was seen stands for what is. A row of a list may wait for its turn among a thousand:
 # older than this it is good enough to do nothing on, and not to act on.
@@ -89,6 +89,10 @@ class Instance:
     placement_group: str
     update_domain: int | None
     fault_domain: int | None
+
+    def runs(self, image: Image) -> bool:
+        """Whether Azure tells that it runs this one."""
+        return self.image is not None and same(self.image, image)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Both are read off the instances as they are, by Azure's own times, so that a res
 does no work anyway is cured without either: a gate never bars its own cure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -106,7 +106,7 @@ def missing(canary: Canary | None, members: Sequence[Member]) -> Decision | None
     """That a canary is named by ids of which none can go or has gone: nothing then proves the image."""
     if canary is None or not isinstance(canary.instances, tuple):
         return None
-    named = [each for each in members if each.instance.id in canary.instances]
+    named = _named(canary.instances, members)
     if any(each.is_movable or each.is_awaited or not each.is_outdated for each in named):
         return None
     return Decision(
@@ -123,7 +123,7 @@ def first(canary: Canary | None, members: Sequence[Member]) -> Going:
     if canary is None:
         return Going(movable, len(movable), proven > 0)
     if isinstance(canary.instances, tuple):
-        going = _foremost([each for each in members if each.instance.id in canary.instances])
+        going = _foremost(_named(canary.instances, members))
         return Going(going, len(going), False) if going else Going(movable, len(movable), True)
     lacks = canary.instances.of(len(members)) - proven
     return Going(movable, lacks if lacks > 0 else len(movable), lacks <= 0)
@@ -154,10 +154,13 @@ def _canaries(canary: Canary, members: Sequence[Member]) -> Sequence[Member]:
     """The members that came back first of all, or those that are named: whatever else is on the image by now,
     an instance that the autoscaler made or one that was cured, is no proof of it."""
     if isinstance(canary.instances, tuple):
-        return [each for each in members if each.instance.id in canary.instances]
+        return _named(canary.instances, members)
     back = sorted((since, each.instance.id) for each in members if (since := _upgraded_at(each)))
-    foremost = {id_ for _, id_ in back[: canary.instances.of(len(members))]}
-    return [each for each in members if each.instance.id in foremost]
+    return _named({id_ for _, id_ in back[: canary.instances.of(len(members))]}, members)
+
+
+def _named(ids: Collection[str], members: Sequence[Member]) -> list[Member]:
+    return [each for each in members if each.instance.id in ids]
 
 
 def last_back(members: Sequence[Member]) -> datetime | None:

@@ -51,3 +51,7 @@ class Reason(StrEnum):
     CHECK_FAILED = "CheckFailed"
     AWAITING_TURN = "AwaitingTurn"
     INSTANCES_LEFT_OUT = "InstancesLeftOut"
+
+
+# A rollout has come to its end: all that could be is on the image.
+OVER = frozenset({Reason.UP_TO_DATE, Reason.INSTANCES_LEFT_OUT})

@@ -7,7 +7,7 @@ healthy looks once more, and gives a batch its whole time anew; what it starts i
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from reconciler.rollout.reason import Reason
+from reconciler.rollout.reason import OVER, Reason
 
 _WAITING = frozenset(
     {
@@ -19,7 +19,7 @@ _WAITING = frozenset(
     }
 )
 _STARTED = frozenset({Reason.MODEL_DRIFT, Reason.UPGRADING, Reason.GIVING_UP})
-_OVER = frozenset({Reason.UP_TO_DATE, Reason.INSTANCES_LEFT_OUT, Reason.ROLLOUT_FAILED})
+_OVER = OVER | {Reason.ROLLOUT_FAILED}
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def _misread(tried: Tried, step: Upgrade, observed: Observed) -> Decision | Look
 
 def _shows(tried: Tried, instance: Instance) -> bool:
     """Whether the list shows that something has become of this instance since."""
-    if instance.image is not None and same(instance.image, tried.step.image):
+    if instance.runs(tried.step.image):
         return True
     return instance.since is None or instance.since > tried.at
 

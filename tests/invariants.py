@@ -21,10 +21,14 @@ from reconciler.spec.scale_set import By
 if TYPE_CHECKING:
     from tests.stories.world import World
 
-PATCH, UPGRADE = "scaleSets.patch", "scaleSets.manualUpgrade"
-MODELS = ("scaleSets.get", "scaleSets.list")
+PATCH, UPGRADE = "VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_UpdateInstances"
+MODELS = (
+    "VirtualMachineScaleSets_Get",
+    "VirtualMachineScaleSets_List",
+    "VirtualMachineScaleSets_ListAll",
+)
 # Of these lists a decision needs every row.
-LISTS = ("scaleSets.instances", "virtualMachines.list")
+LISTS = ("VirtualMachineScaleSetVMs_List", "VirtualMachines_List")
 # How long a daemon does not repeat a step (see `rollout/tried.py`); Azure's clock tells whole seconds.
 PATIENCE = timedelta(minutes=5) - timedelta(seconds=1)
 # How old the model may be that a daemon acts on.
@@ -273,7 +277,7 @@ def _step(write: Exchange) -> Hashable:
 def _scale_set(exchange: Exchange) -> tuple[str, ...]:
     """Subscription, group and name of the scale set that it is about; () if it is about none, or many."""
     path = exchange.path
-    if exchange.operation == "virtualMachines.list":
+    if exchange.operation == "VirtualMachines_List":
         path = exchange.query.get("$filter", "").partition("eq")[2].strip(" '")
     parts = path.lower().split("/")
     is_one = len(parts) > 8 and parts[7] == "virtualmachinescalesets"

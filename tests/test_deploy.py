@@ -37,7 +37,7 @@ def test_the_role_grants_what_rollouts_of_all_kinds_ask_for_and_nothing_else() -
     worlds = [world_of(kind, "latest") for kind in VERSIONED]
     worlds += [world_of("managed", "1.0.10"), World(fleet(scale_set(orchestration="Flexible")), spec())]
     worlds[0].azure.faults.arm(
-        "scaleSets.manualUpgrade", OperationFails("VMExtensionProvisioningError", "no")
+        "VirtualMachineScaleSets_UpdateInstances", OperationFails("VMExtensionProvisioningError", "no")
     )
     asked = {ACTIONS[operation] for world in worlds for operation in world.rest(HOUR).run().requests()}
     assert set(ROLE) == asked | LINKED

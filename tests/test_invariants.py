@@ -78,13 +78,13 @@ def batches_of_racks(record: Record) -> None:
     invariants.never_two_domains_away(record, "web", invariants.domain_of(By.FAULT_DOMAIN))
 
 
-def partial(client: Client, operation: str = "scaleSets.instances") -> Client:
+def partial(client: Client, operation: str = "VirtualMachineScaleSetVMs_List") -> Client:
     client.azure.faults.arm(operation, Partial(), times=None)
     return client
 
 
 def stale(client: Client) -> Client:
-    client.azure.faults.arm("scaleSets.instances", Stale(10 * MINUTE), times=None)
+    client.azure.faults.arm("VirtualMachineScaleSetVMs_List", Stale(10 * MINUTE), times=None)
     return client
 
 
@@ -255,7 +255,7 @@ KEPT: dict[str, tuple[Callable[[Client], Client], Callable[[Record], None]]] = {
         invariants.no_write_follows_from_a_partial_read,
     ),
     "another list that lacks one": (
-        lambda web: partial(web.patch(), "scaleSets.list").look().upgrade("0"),
+        lambda web: partial(web.patch(), "VirtualMachineScaleSets_ListAll").look().upgrade("0"),
         invariants.no_write_follows_from_a_partial_read,
     ),
     "the same upgrade after five minutes": (

@@ -61,7 +61,7 @@ class Errand:
     def payer(self, cloud: Cloud) -> Payer:
         parts = [self.names.get(part, "").lower() for part in PARTS]
         regions = _regions(cloud, self.names) if self.subscription else ()
-        return Payer(self.subscription, regions, "/".join(parts), self.names.get("action", "").lower())
+        return Payer(self.subscription, regions, "/".join(parts))
 
 
 def _regions(cloud: Cloud, names: Mapping[str, str]) -> tuple[str, ...]:

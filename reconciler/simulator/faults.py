@@ -1,14 +1,14 @@
 """What goes wrong on the way, on order: armed for the next calls of an operation, honoured by both doors.
 
-    sim.faults.arm("scaleSets.patch", Throttled(retry_after=timedelta(seconds=30)), times=2)
-    sim.faults.arm("scaleSets.patch", Refused(errors.scope_locked(scope, lock)))
+    sim.faults.arm("VirtualMachineScaleSets_Update", Throttled(retry_after=timedelta(seconds=30)), times=2)
+    sim.faults.arm("VirtualMachineScaleSets_Update", Refused(errors.scope_locked(scope, lock)))
     sim.faults.arm("*", Reset(lost_answer=True), after=3)
-    sim.faults.arm("scaleSets.list", Stale(age=timedelta(minutes=1)), times=None)
-    sim.faults.arm("scaleSets.manualUpgrade", OperationFails("VMExtensionProvisioningError", "..."))
+    sim.faults.arm("VirtualMachineScaleSets_ListAll", Stale(age=timedelta(minutes=1)), times=None)
+    sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationFails(code, message))
 
-Operations go by their names in `routes.py`. `OperationFails` and `OperationLost` are the second half of a
-long operation: the call is answered as usual, and the operation ends Failed, or is never heard of again. What
-struck an exchange is in the record. To add a fault: a value here, and what it does in `core.py`.
+Operations go by Azure's operationIds, as in `routes.py`. `OperationFails` and `OperationLost` are the second
+half of a long operation: the call is answered as usual, and the operation ends Failed, or is never heard of
+again. What struck an exchange is in the record. To add a fault: a value here, and what it does in `core.py`.
 """
 
 from __future__ import annotations

@@ -23,61 +23,66 @@ RESOURCES = "Microsoft.Resources/subscriptions"
 # By the names of routes; `{braces}` are parts of the path. What is not here is open to everybody who has a
 # token: the lists of what one can see, and one's own permissions.
 ACTIONS: Mapping[str, str] = {
-    "scaleSets.list": f"{SETS}/read",
-    "scaleSets.get": f"{SETS}/read",
-    "scaleSets.patch": f"{SETS}/write",
-    "scaleSets.put": f"{SETS}/write",
-    "scaleSets.delete": f"{SETS}/delete",
-    "scaleSets.instanceView": f"{SETS}/instanceView/read",
-    "scaleSets.skus": f"{SETS}/skus/read",
-    "scaleSets.osUpgradeHistory": f"{SETS}/osUpgradeHistory/read",
-    "scaleSets.manualUpgrade": f"{SETS}/manualUpgrade/action",
-    "scaleSets.osRollingUpgrade": f"{SETS}/osRollingUpgrade/action",
-    "scaleSets.reimage": f"{SETS}/reimage/action",
-    "scaleSets.reimageAll": f"{SETS}/reimageAll/action",
-    "scaleSets.restart": f"{SETS}/restart/action",
-    "scaleSets.start": f"{SETS}/start/action",
-    "scaleSets.powerOff": f"{SETS}/powerOff/action",
-    "scaleSets.deallocate": f"{SETS}/deallocate/action",
-    "scaleSets.deleteInstances": f"{SETS}/delete/action",
-    "scaleSets.instances": f"{INSTANCES}/read",
-    "scaleSets.extensionRollingUpgrade": f"{SETS}/extensionRollingUpgrade/action",
-    "scaleSets.setOrchestrationServiceState": f"{SETS}/setOrchestrationServiceState/action",
-    "rollingUpgrades.latest": f"{SETS}/rollingUpgrades/read",
-    "rollingUpgrades.cancel": f"{SETS}/rollingUpgrades/action",
-    "instances.get": f"{INSTANCES}/read",
-    "instances.put": f"{INSTANCES}/write",
-    "instances.delete": f"{INSTANCES}/delete",
-    "instances.instanceView": f"{INSTANCES}/instanceView/read",
-    "instances.simulateEviction": f"{INSTANCES}/simulateEviction/action",
-    "instances.act": INSTANCES + "/{action}/action",
-    "operations.get": f"{PLACES}/operations/read",
-    "vmSizes.list": f"{PLACES}/vmSizes/read",
-    "images.publishers": f"{PLACES}/publishers/read",
-    "images.offers": f"{ARTIFACTS}/offers/read",
-    "images.skus": f"{ARTIFACTS}/offers/skus/read",
-    "images.versions": f"{ARTIFACTS}/offers/skus/versions/read",
-    "images.version": f"{ARTIFACTS}/offers/skus/versions/read",
-    "galleries.versions": "Microsoft.Compute/galleries/images/versions/read",
-    "galleries.version": "Microsoft.Compute/galleries/images/versions/read",
-    "sharedGalleries.versions": f"{PLACES}/sharedGalleries/images/versions/read",
-    "sharedGalleries.version": f"{PLACES}/sharedGalleries/images/versions/read",
-    "communityGalleries.versions": f"{PLACES}/communityGalleries/images/versions/read",
-    "communityGalleries.version": f"{PLACES}/communityGalleries/images/versions/read",
-    "managedImages.get": "Microsoft.Compute/images/read",
-    "subscriptions.get": f"{RESOURCES}/read",
-    "locations.list": f"{RESOURCES}/locations/read",
-    "resourceGroups.list": f"{RESOURCES}/resourceGroups/read",
-    "resourceGroups.get": f"{RESOURCES}/resourceGroups/read",
-    "providers.list": f"{RESOURCES}/providers/read",
-    "providers.get": f"{RESOURCES}/providers/read",
-    "providers.register": "{namespace}/register/action",
-    "virtualMachines.list": f"{MACHINES}/read",
-    "virtualMachines.get": f"{MACHINES}/read",
-    "virtualMachines.instanceView": f"{MACHINES}/instanceView/read",
+    "VirtualMachineScaleSets_ListAll": f"{SETS}/read",
+    "VirtualMachineScaleSets_List": f"{SETS}/read",
+    "VirtualMachineScaleSets_Get": f"{SETS}/read",
+    "VirtualMachineScaleSets_Update": f"{SETS}/write",
+    "VirtualMachineScaleSets_CreateOrUpdate": f"{SETS}/write",
+    "VirtualMachineScaleSets_Delete": f"{SETS}/delete",
+    "VirtualMachineScaleSets_GetInstanceView": f"{SETS}/instanceView/read",
+    "VirtualMachineScaleSets_ListSkus": f"{SETS}/skus/read",
+    "VirtualMachineScaleSets_GetOSUpgradeHistory": f"{SETS}/osUpgradeHistory/read",
+    "VirtualMachineScaleSets_UpdateInstances": f"{SETS}/manualUpgrade/action",
+    "VirtualMachineScaleSetRollingUpgrades_StartOSUpgrade": f"{SETS}/osRollingUpgrade/action",
+    "VirtualMachineScaleSets_Reimage": f"{SETS}/reimage/action",
+    "VirtualMachineScaleSets_ReimageAll": f"{SETS}/reimageAll/action",
+    "VirtualMachineScaleSets_Restart": f"{SETS}/restart/action",
+    "VirtualMachineScaleSets_Start": f"{SETS}/start/action",
+    "VirtualMachineScaleSets_PowerOff": f"{SETS}/powerOff/action",
+    "VirtualMachineScaleSets_Deallocate": f"{SETS}/deallocate/action",
+    "VirtualMachineScaleSets_DeleteInstances": f"{SETS}/delete/action",
+    "VirtualMachineScaleSetVMs_List": f"{INSTANCES}/read",
+    "VirtualMachineScaleSetRollingUpgrades_StartExtensionUpgrade": f"{SETS}/extensionRollingUpgrade/action",
+    "VirtualMachineScaleSets_SetOrchestrationServiceState": f"{SETS}/setOrchestrationServiceState/action",
+    "VirtualMachineScaleSetRollingUpgrades_GetLatest": f"{SETS}/rollingUpgrades/read",
+    "VirtualMachineScaleSetRollingUpgrades_Cancel": f"{SETS}/rollingUpgrades/action",
+    "VirtualMachineScaleSetVMs_Get": f"{INSTANCES}/read",
+    "VirtualMachineScaleSetVMs_Update": f"{INSTANCES}/write",
+    "VirtualMachineScaleSetVMs_Delete": f"{INSTANCES}/delete",
+    "VirtualMachineScaleSetVMs_GetInstanceView": f"{INSTANCES}/instanceView/read",
+    "VirtualMachineScaleSetVMs_SimulateEviction": f"{INSTANCES}/simulateEviction/action",
+    "VirtualMachineScaleSetVMs_Reimage": f"{INSTANCES}/reimage/action",
+    "VirtualMachineScaleSetVMs_ReimageAll": f"{INSTANCES}/reimageAll/action",
+    "VirtualMachineScaleSetVMs_Restart": f"{INSTANCES}/restart/action",
+    "VirtualMachineScaleSetVMs_Start": f"{INSTANCES}/start/action",
+    "VirtualMachineScaleSetVMs_PowerOff": f"{INSTANCES}/powerOff/action",
+    "VirtualMachineScaleSetVMs_Deallocate": f"{INSTANCES}/deallocate/action",
+    "Operations_Get": f"{PLACES}/operations/read",
+    "VirtualMachineSizes_List": f"{PLACES}/vmSizes/read",
+    "VirtualMachineImages_ListPublishers": f"{PLACES}/publishers/read",
+    "VirtualMachineImages_ListOffers": f"{ARTIFACTS}/offers/read",
+    "VirtualMachineImages_ListSkus": f"{ARTIFACTS}/offers/skus/read",
+    "VirtualMachineImages_List": f"{ARTIFACTS}/offers/skus/versions/read",
+    "VirtualMachineImages_Get": f"{ARTIFACTS}/offers/skus/versions/read",
+    "GalleryImageVersions_ListByGalleryImage": "Microsoft.Compute/galleries/images/versions/read",
+    "GalleryImageVersions_Get": "Microsoft.Compute/galleries/images/versions/read",
+    "SharedGalleryImageVersions_List": f"{PLACES}/sharedGalleries/images/versions/read",
+    "SharedGalleryImageVersions_Get": f"{PLACES}/sharedGalleries/images/versions/read",
+    "CommunityGalleryImageVersions_List": f"{PLACES}/communityGalleries/images/versions/read",
+    "CommunityGalleryImageVersions_Get": f"{PLACES}/communityGalleries/images/versions/read",
+    "Images_Get": "Microsoft.Compute/images/read",
+    "Subscriptions_Get": f"{RESOURCES}/read",
+    "Subscriptions_ListLocations": f"{RESOURCES}/locations/read",
+    "ResourceGroups_List": f"{RESOURCES}/resourceGroups/read",
+    "ResourceGroups_Get": f"{RESOURCES}/resourceGroups/read",
+    "Providers_List": f"{RESOURCES}/providers/read",
+    "Providers_Get": f"{RESOURCES}/providers/read",
+    "Providers_Register": "{namespace}/register/action",
+    "VirtualMachines_ListAll": f"{MACHINES}/read",
+    "VirtualMachines_List": f"{MACHINES}/read",
+    "VirtualMachines_Get": f"{MACHINES}/read",
+    "VirtualMachines_InstanceView": f"{MACHINES}/instanceView/read",
 }
-# Actions whose spelling is not that of the path.
-SPELLING = {"poweroff": "powerOff", "reimageall": "reimageAll"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ class Permissions:
 def action_of(route: str, names: Mapping[str, str]) -> str | None:
     """None where none is needed."""
     found = ACTIONS.get(route)
-    return None if found is None else found.format_map({**names, "action": _spelt(names.get("action", ""))})
+    return None if found is None else found.format_map(names)
 
 
 def scope_of(path: str) -> str:
@@ -119,10 +124,6 @@ def scope_of(path: str) -> str:
     if len(parts) > 2 and parts[2].lower() != "resourcegroups":
         parts = parts[:2]
     return "/" + "/".join(parts[: len(parts) - len(parts) % 2])
-
-
-def _spelt(word: str) -> str:
-    return SPELLING.get(word.lower(), word.lower())
 
 
 def _fits(action: str, patterns: tuple[str, ...]) -> bool:

@@ -64,55 +64,65 @@ GET_MACHINE = (
     Policy("LowCostGetSubscriptionMaximum", 24000, 8000),
     Policy("LowCostGetResource", 36, 12, "resource"),
 )
+MACHINES = Policy("HighCostGetSubscriptionMaximum", 900, 300)
 BULK = (ACTIONS, BATCHED)
 
 POLICIES: Mapping[str, tuple[Policy, ...]] = {
-    "scaleSets.get": GET_SET,
-    "scaleSets.list": (HIGH_COST,),
-    "scaleSets.instanceView": (HIGH_COST, HIGH_COST_RESOURCE),
-    "scaleSets.instances": (HIGH_COST, HIGH_COST_RESOURCE, VIEWS),
-    "scaleSets.osUpgradeHistory": GET_SET,
-    "scaleSets.skus": GET_SET,
-    "rollingUpgrades.latest": GET_SET,
-    "scaleSets.put": (
+    "VirtualMachineScaleSets_Get": GET_SET,
+    "VirtualMachineScaleSets_ListAll": (HIGH_COST,),
+    "VirtualMachineScaleSets_List": (HIGH_COST,),
+    "VirtualMachineScaleSets_GetInstanceView": (HIGH_COST, HIGH_COST_RESOURCE),
+    "VirtualMachineScaleSetVMs_List": (HIGH_COST, HIGH_COST_RESOURCE, VIEWS),
+    "VirtualMachineScaleSets_GetOSUpgradeHistory": GET_SET,
+    "VirtualMachineScaleSets_ListSkus": GET_SET,
+    "VirtualMachineScaleSetRollingUpgrades_GetLatest": GET_SET,
+    "VirtualMachineScaleSets_CreateOrUpdate": (
         Policy("CreateVMScaleSetSubscriptionMaximum", 375, 125),
         Policy("CreateVMScaleSetResource", 12, 4, "resource"),
         BATCHED,
     ),
-    "scaleSets.patch": (ACTIONS, ACTIONS_RESOURCE, BATCHED),
-    "scaleSets.delete": (DELETES, Policy("DeleteVMScaleSetResource", 12, 4, "resource"), BATCHED),
-    "scaleSets.manualUpgrade": BULK,
-    "scaleSets.reimage": BULK,
-    "scaleSets.reimageAll": BULK,
-    "scaleSets.restart": BULK,
-    "scaleSets.start": BULK,
-    "scaleSets.deleteInstances": BULK,
-    "scaleSets.osRollingUpgrade": (ACTIONS,),
-    "scaleSets.extensionRollingUpgrade": (ACTIONS,),
-    "scaleSets.setOrchestrationServiceState": (ACTIONS,),
-    "rollingUpgrades.cancel": (ACTIONS,),
-    "scaleSets.deallocate": (DELETES, BATCHED),
-    "scaleSets.powerOff": (DELETES, BATCHED),
-    "instances.get": GET_INSTANCE,
-    "instances.instanceView": GET_INSTANCE,
-    "instances.put": INSTANCE_ACTIONS,
-    "instances.delete": INSTANCE_DELETES,
-    "instances.act": INSTANCE_ACTIONS,
-    "instances.act deallocate": INSTANCE_DELETES,
-    "instances.act poweroff": INSTANCE_DELETES,
-    "instances.simulateEviction": INSTANCE_ACTIONS,
-    "virtualMachines.list": (Policy("HighCostGetSubscriptionMaximum", 900, 300),),
-    "virtualMachines.get": GET_MACHINE,
-    "virtualMachines.instanceView": GET_MACHINE,
-    "operations.get": (
+    "VirtualMachineScaleSets_Update": (ACTIONS, ACTIONS_RESOURCE, BATCHED),
+    "VirtualMachineScaleSets_Delete": (
+        DELETES,
+        Policy("DeleteVMScaleSetResource", 12, 4, "resource"),
+        BATCHED,
+    ),
+    "VirtualMachineScaleSets_UpdateInstances": BULK,
+    "VirtualMachineScaleSets_Reimage": BULK,
+    "VirtualMachineScaleSets_ReimageAll": BULK,
+    "VirtualMachineScaleSets_Restart": BULK,
+    "VirtualMachineScaleSets_Start": BULK,
+    "VirtualMachineScaleSets_DeleteInstances": BULK,
+    "VirtualMachineScaleSetRollingUpgrades_StartOSUpgrade": (ACTIONS,),
+    "VirtualMachineScaleSetRollingUpgrades_StartExtensionUpgrade": (ACTIONS,),
+    "VirtualMachineScaleSets_SetOrchestrationServiceState": (ACTIONS,),
+    "VirtualMachineScaleSetRollingUpgrades_Cancel": (ACTIONS,),
+    "VirtualMachineScaleSets_Deallocate": (DELETES, BATCHED),
+    "VirtualMachineScaleSets_PowerOff": (DELETES, BATCHED),
+    "VirtualMachineScaleSetVMs_Get": GET_INSTANCE,
+    "VirtualMachineScaleSetVMs_GetInstanceView": GET_INSTANCE,
+    "VirtualMachineScaleSetVMs_Update": INSTANCE_ACTIONS,
+    "VirtualMachineScaleSetVMs_Delete": INSTANCE_DELETES,
+    "VirtualMachineScaleSetVMs_Reimage": INSTANCE_ACTIONS,
+    "VirtualMachineScaleSetVMs_ReimageAll": INSTANCE_ACTIONS,
+    "VirtualMachineScaleSetVMs_Restart": INSTANCE_ACTIONS,
+    "VirtualMachineScaleSetVMs_Start": INSTANCE_ACTIONS,
+    "VirtualMachineScaleSetVMs_PowerOff": INSTANCE_DELETES,
+    "VirtualMachineScaleSetVMs_Deallocate": INSTANCE_DELETES,
+    "VirtualMachineScaleSetVMs_SimulateEviction": INSTANCE_ACTIONS,
+    "VirtualMachines_ListAll": (MACHINES,),
+    "VirtualMachines_List": (MACHINES,),
+    "VirtualMachines_Get": GET_MACHINE,
+    "VirtualMachines_InstanceView": GET_MACHINE,
+    "Operations_Get": (
         Policy("GetOperationResource", 45, 15, "resource"),
         Policy("GetOperationSubscriptionMaximum", 15000, 5000),
     ),
-    "images.versions": (
+    "VirtualMachineImages_List": (
         Policy("ListVMImagesVersionsFromLocation3Min", 16000, 5333),
         Policy("ListVMImagesVersionsFromLocation30Min", 44000, 1466),
     ),
-    "images.version": (
+    "VirtualMachineImages_Get": (
         Policy("GetVMImageFromLocation3Min", 13000, 4333),
         Policy("GetVMImageFromLocation30Min", 74000, 2466),
     ),
@@ -131,15 +141,11 @@ CALLERS = 15
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """Whom a call is charged to: its subscription in every region it covers, and its resource.
-
-    `action` is the last word of the path of an action on one instance, "" for others.
-    """
+    """Whom a call is charged to: its subscription in every region it covers, and its resource."""
 
     subscription: str
     regions: tuple[str, ...]
     resource: str
-    action: str = ""
 
     def keys(self, policy: Policy) -> Iterator[tuple[str, ...]]:
         if policy.subject == "resource":
@@ -180,7 +186,7 @@ class Quotas:
         A call that is charged for more instances than there are tokens goes through; whether Azure's does
         is not known.
         """
-        for policy in _policies(operation, payer):
+        for policy in _policies(operation):
             for key in payer.keys(policy):
                 if wait := self._wait(key, policy):
                     raise self._refusal(policy, wait)
@@ -192,7 +198,7 @@ class Quotas:
         no charge, it does not tell of the policies of instances either.
         """
         left = []
-        for policy in _policies(operation, payer):
+        for policy in _policies(operation):
             if policy is BATCHED and vms is None:
                 continue
             tokens = calls * (vms or 0) if policy.per_vm else calls
@@ -247,5 +253,5 @@ def _gateway(verbs: Verbs, subscription: str, caller: str) -> Iterator[tuple[Pol
     yield Policy(own.name, own.size * CALLERS, own.refill * CALLERS), (verbs, subscription)
 
 
-def _policies(operation: str, payer: Payer) -> tuple[Policy, ...]:
-    return POLICIES.get(f"{operation} {payer.action}") or POLICIES.get(operation, ())
+def _policies(operation: str) -> tuple[Policy, ...]:
+    return POLICIES.get(operation, ())

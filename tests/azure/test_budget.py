@@ -226,12 +226,14 @@ def test_a_shorter_rest_does_not_end_a_longer_one() -> None:
 @pytest.mark.parametrize(
     ("operation", "charge"),
     [
-        pytest.param("scaleSets.get", Charge.GET, id="get"),
-        pytest.param("rollingUpgrades.latest", Charge.GET, id="latest rolling upgrade"),
-        pytest.param("scaleSets.instances", Charge.HIGH_COST_GET, id="list of instances"),
-        pytest.param("scaleSets.patch", Charge.PATCH, id="patch"),
-        pytest.param("scaleSets.manualUpgrade", Charge.UPGRADE, id="manual upgrade"),
-        pytest.param("operations.get", Charge.OPERATION, id="operation"),
+        pytest.param("VirtualMachineScaleSets_Get", Charge.GET, id="get"),
+        pytest.param(
+            "VirtualMachineScaleSetRollingUpgrades_GetLatest", Charge.GET, id="latest rolling upgrade"
+        ),
+        pytest.param("VirtualMachineScaleSetVMs_List", Charge.HIGH_COST_GET, id="list of instances"),
+        pytest.param("VirtualMachineScaleSets_Update", Charge.PATCH, id="patch"),
+        pytest.param("VirtualMachineScaleSets_UpdateInstances", Charge.UPGRADE, id="manual upgrade"),
+        pytest.param("Operations_Get", Charge.OPERATION, id="operation"),
     ],
 )
 def test_every_budget_of_the_simulator_is_known_with_its_size(operation: str, charge: Charge) -> None:

@@ -79,7 +79,7 @@ def test_the_latest_of_a_gallery_image(details: dict[str, Any], newest: str) -> 
 
 def test_a_version_that_goes_between_its_list_and_its_look_is_passed_over() -> None:
     simulator = azure()
-    simulator.faults.arm("galleries.version", Status(404, "ResourceNotFound", "It was not found."))
+    simulator.faults.arm("GalleryImageVersions_Get", Status(404, "ResourceNotFound", "It was not found."))
     assert found(simulator, at_version(WEB, "latest")) == (Verdict.AVAILABLE, "1.0.9")
 
 
@@ -113,7 +113,9 @@ def test_a_catalogue_that_cannot_be_read_bars_no_version_and_tells_no_latest(fau
 def test_what_makes_no_sense_is_as_good_as_unread() -> None:
     simulator = azure()
     compute = door(simulator)
-    simulator.faults.arm("images.version", Status(200, "x", "y"))  # an error in an answer that is none
+    simulator.faults.arm(
+        "VirtualMachineImages_Get", Status(200, "x", "y")
+    )  # an error in an answer that is none
     assert compute.availability(UBUNTU, model(), Share.ROLLOUT).verdict is Verdict.UNCHECKED
 
 

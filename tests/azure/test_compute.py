@@ -24,7 +24,9 @@ SCOPE = Scope(SUBSCRIPTION)
 def test_a_list_follows_every_page(door: Compute, azure: Simulator) -> None:
     models = list(door.models(SCOPE))
     assert len({model.id.casefold() for model in models}) == 120
-    assert [exchange.operation for exchange in azure.record.requests] == ["scaleSets.list"] * 3
+    assert [exchange.operation for exchange in azure.record.requests] == [
+        "VirtualMachineScaleSets_ListAll"
+    ] * 3
 
 
 def test_a_list_of_a_resource_group_asks_for_no_more(door: Compute, azure: Simulator) -> None:
@@ -67,7 +69,7 @@ def test_a_patch_says_the_image_alone_and_returns_at_once(door: Compute, azure: 
         "sku": IMAGE.sku,
         "version": IMAGE.version,
     }
-    assert exchange.operation == "scaleSets.patch"
+    assert exchange.operation == "VirtualMachineScaleSets_Update"
     assert exchange.body == {
         "properties": {"virtualMachineProfile": {"storageProfile": {"imageReference": reference}}}
     }
@@ -87,7 +89,10 @@ def test_a_patch_on_a_model_that_has_moved_is_a_conflict_and_changes_nothing(
 def test_an_upgrade_names_its_instances(door: Compute, azure: Simulator) -> None:
     door.take(TARGET, Upgrade(("2", "7"), IMAGE))
     (exchange,) = azure.record.requests
-    assert (exchange.operation, exchange.body) == ("scaleSets.manualUpgrade", {"instanceIds": ["2", "7"]})
+    assert (exchange.operation, exchange.body) == (
+        "VirtualMachineScaleSets_UpdateInstances",
+        {"instanceIds": ["2", "7"]},
+    )
 
 
 def test_a_call_that_fails_is_not_repeated(door: Compute, azure: Simulator) -> None:
@@ -112,7 +117,7 @@ MANY = Target(SUBSCRIPTION, "shop", "many-0000")
 def test_after_a_429_no_request_of_its_class_is_made_before_its_time(
     door: Compute, azure: Simulator, clock: VirtualClock, policy: str, others: int
 ) -> None:
-    azure.faults.arm("scaleSets.get", TooMany(timedelta(seconds=60), group=policy))
+    azure.faults.arm("VirtualMachineScaleSets_Get", TooMany(timedelta(seconds=60), group=policy))
     for _ in range(3):
         with pytest.raises(Throttled):
             door.model(TARGET, Share.ROLLOUT)
@@ -124,7 +129,7 @@ def test_after_a_429_no_request_of_its_class_is_made_before_its_time(
 
 
 def test_a_class_that_rests_holds_up_no_other(door: Compute, azure: Simulator) -> None:
-    azure.faults.arm("scaleSets.get", TooMany(timedelta(seconds=60)))
+    azure.faults.arm("VirtualMachineScaleSets_Get", TooMany(timedelta(seconds=60)))
     with pytest.raises(Throttled):
         door.model(TARGET, Share.ROLLOUT)
     assert len(door.instances(TARGET, Share.ROLLOUT)) == 10
@@ -163,7 +168,7 @@ def test_a_429_in_one_region_holds_up_no_other_that_is_known_to_be_another(clock
     azure = Simulator.load(fleet(*sets), clock)
     door = Compute(Session(credential=Token(), transport=azure.transport(), now=clock.now))
     assert len(list(door.models(SCOPE))) == 2
-    azure.faults.arm("scaleSets.instances", TooMany(timedelta(seconds=60)))
+    azure.faults.arm("VirtualMachineScaleSetVMs_List", TooMany(timedelta(seconds=60)))
     with pytest.raises(Throttled):
         door.instances(TARGET, Share.ROLLOUT)
     assert len(door.instances(Target(SUBSCRIPTION, "shop", "north"), Share.ROLLOUT)) == 1
@@ -177,7 +182,7 @@ def test_the_machines_of_a_flexible_scale_set_come_by_a_list_of_their_own(clock:
     instances = door.instances(TARGET, Share.ROLLOUT, flexible=True)
     assert {each.power for each in instances} == {"running"}
     own, machines = azure.record.requests
-    assert (own.operation, machines.operation) == ("scaleSets.instances", "virtualMachines.list")
+    assert (own.operation, machines.operation) == ("VirtualMachineScaleSetVMs_List", "VirtualMachines_List")
     assert "$expand" not in own.query
     assert machines.query["$expand"] == "instanceView"
 

@@ -44,7 +44,9 @@ from tests.token import Token
 def test_an_answer_is_typed_by_what_to_do_next(
     door: Door, azure: Simulator, status: int, code: str, kind: type[AzureFailure]
 ) -> None:
-    azure.faults.arm("scaleSets.manualUpgrade", Status(status, code, "Azure's\r\n  own words."))
+    azure.faults.arm(
+        "VirtualMachineScaleSets_UpdateInstances", Status(status, code, "Azure's\r\n  own words.")
+    )
     with pytest.raises(AzureFailure) as caught:
         door.take(TARGET, Upgrade(("0",), IMAGE))
     assert type(caught.value) is kind
@@ -54,7 +56,7 @@ def test_an_answer_is_typed_by_what_to_do_next(
 def test_throttling_says_when_to_come_back_though_its_code_is_that_of_a_denial(
     door: Door, azure: Simulator
 ) -> None:
-    azure.faults.arm("scaleSets.get", TooMany(timedelta(seconds=77)))
+    azure.faults.arm("VirtualMachineScaleSets_Get", TooMany(timedelta(seconds=77)))
     with pytest.raises(Throttled, match="OperationNotAllowed: ") as caught:
         door.model(TARGET, Share.ROLLOUT)
     assert caught.value.retry_after == timedelta(seconds=77)
@@ -64,19 +66,26 @@ def test_throttling_says_when_to_come_back_though_its_code_is_that_of_a_denial(
     "fault", [Timeout(), Reset(), Timeout(lost_answer=True), Reset(lost_answer=True)], ids=str
 )
 def test_no_answer_is_unreachable(door: Door, azure: Simulator, fault: Timeout | Reset) -> None:
-    azure.faults.arm("scaleSets.instances", fault)
+    azure.faults.arm("VirtualMachineScaleSetVMs_List", fault)
     with pytest.raises(Unreachable):
         door.instances(TARGET, Share.ROLLOUT)
 
 
-@pytest.mark.parametrize("operation", ["scaleSets.get", "scaleSets.instances", "rollingUpgrades.latest"])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "VirtualMachineScaleSets_Get",
+        "VirtualMachineScaleSetVMs_List",
+        "VirtualMachineScaleSetRollingUpgrades_GetLatest",
+    ],
+)
 def test_an_answer_cut_short_is_unreachable(door: Door, azure: Simulator, operation: str) -> None:
     azure.faults.arm(operation, Truncated())
     azure.scale_set("web").start_rolling_upgrade()
     reads: dict[str, Callable[[Target, Share], object]] = {
-        "scaleSets.get": door.model,
-        "scaleSets.instances": door.instances,
-        "rollingUpgrades.latest": door.rolling_upgrade,
+        "VirtualMachineScaleSets_Get": door.model,
+        "VirtualMachineScaleSetVMs_List": door.instances,
+        "VirtualMachineScaleSetRollingUpgrades_GetLatest": door.rolling_upgrade,
     }
     with pytest.raises(Unreachable):
         reads[operation](TARGET, Share.ROLLOUT)
@@ -88,7 +97,7 @@ def test_an_instance_that_scaled_in_meanwhile_is_a_conflict(door: Door) -> None:
 
 
 def test_a_long_message_is_cut_to_one_log_line(door: Door, azure: Simulator) -> None:
-    azure.faults.arm("scaleSets.get", Status(400, "BadRequest", "very " * 500))
+    azure.faults.arm("VirtualMachineScaleSets_Get", Status(400, "BadRequest", "very " * 500))
     with pytest.raises(Refused) as caught:
         door.model(TARGET, Share.ROLLOUT)
     assert len(str(caught.value)) == 600

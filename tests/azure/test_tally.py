@@ -14,7 +14,7 @@ from tests.stories.world import SUBSCRIPTION
 
 def test_every_answer_counts_and_that_none_came(door: Compute, azure: Simulator) -> None:
     for fault in (Timeout(), Status(500, "InternalServerError", "Oops."), Throttled(timedelta())):
-        azure.faults.arm("scaleSets.get", fault)
+        azure.faults.arm("VirtualMachineScaleSets_Get", fault)
     list(door.models(Scope(SUBSCRIPTION)))
     for _ in range(4):
         with suppress(AzureFailure):
@@ -33,7 +33,7 @@ def test_every_answer_counts_and_that_none_came(door: Compute, azure: Simulator)
 
 
 def test_what_the_budget_keeps_back_is_not_asked(door: Compute, azure: Simulator) -> None:
-    azure.faults.arm("scaleSets.get", Throttled(timedelta(minutes=5)))
+    azure.faults.arm("VirtualMachineScaleSets_Get", Throttled(timedelta(minutes=5)))
     for _ in range(3):
         with suppress(AzureFailure):
             door.model(TARGET, Share.ROLLOUT)

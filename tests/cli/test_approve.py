@@ -41,7 +41,11 @@ def approve(
 
 
 def patches(world: Azure) -> list[Any]:
-    return [each.body for each in world.simulator.record.requests if each.operation == "scaleSets.patch"]
+    return [
+        each.body
+        for each in world.simulator.record.requests
+        if each.operation == "VirtualMachineScaleSets_Update"
+    ]
 
 
 def test_it_writes_the_declared_image_on_a_tag_and_nothing_else(world: Azure, tmp_path: Path) -> None:
@@ -93,7 +97,9 @@ def test_an_approval_before_the_canary_says_that_nothing_will_wait_for_that(
 
 def test_instances_that_cannot_be_looked_at_are_no_reason_not_to_approve(tmp_path: Path) -> None:
     with azure(scale_set(capacity=2, image=platform(NEW))) as served:
-        served.simulator.faults.arm("scaleSets.instances", Throttled(timedelta(minutes=5)), times=None)
+        served.simulator.faults.arm(
+            "VirtualMachineScaleSetVMs_List", Throttled(timedelta(minutes=5)), times=None
+        )
         done = approve(served, tmp_path, spec(rollout={"approval": "canary"}))
     assert done == Ended(0, [GOES_ON], [])
 
@@ -135,7 +141,7 @@ def test_an_image_that_was_given_up_is_not_approved(world: Azure, tmp_path: Path
 def test_somebody_who_was_faster_costs_a_second_try(
     world: Azure, tmp_path: Path, times: int, code: int, said: str
 ) -> None:
-    world.simulator.faults.arm("scaleSets.patch", MOVED, times=times)
+    world.simulator.faults.arm("VirtualMachineScaleSets_Update", MOVED, times=times)
     done = approve(world, tmp_path, asking())
     assert (done.code, [*done.out, *done.err]) == (code, [said])
     assert len(patches(world)) == 2
@@ -163,7 +169,9 @@ def unpublished(_: Azure) -> list[Any]:
 
 def locked(world: Azure) -> list[Any]:
     world.simulator.faults.arm(
-        "scaleSets.patch", Status(403, "AuthorizationFailed", "The client may not write."), times=None
+        "VirtualMachineScaleSets_Update",
+        Status(403, "AuthorizationFailed", "The client may not write."),
+        times=None,
     )
     return [asking()]
 

@@ -260,7 +260,7 @@ def test_a_network_that_fails_is_named_with_the_mend(
 def test_what_is_no_azure_is_not_taken_for_one(here: Path) -> None:
     write_specs(here / "specs", spec("web"))
     with azure() as served:
-        served.simulator.faults.arm("metadata.endpoints", Page(404, "<html>"))
+        served.simulator.faults.arm("Metadata_GetEndpoints", Page(404, "<html>"))
         (line,) = of("network", check(served.environment))
     assert line == (
         f"FAIL    {served.server.url}: what answers (HTTP 404) is not Azure Resource Manager; correct "

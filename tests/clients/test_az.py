@@ -145,20 +145,38 @@ def test_the_views_of_all_instances_say_nothing_of_who_they_are(az: Az) -> None:
     "command, operation, body",
     [
         pytest.param(
-            "vmss restart --instance-ids 1", "scaleSets.restart", {"instanceIds": ["1"]}, id="a restart"
+            "vmss restart --instance-ids 1",
+            "VirtualMachineScaleSets_Restart",
+            {"instanceIds": ["1"]},
+            id="a restart",
         ),
         pytest.param(
             "vmss reimage --instance-ids 1 2",
-            "scaleSets.reimageAll",
+            "VirtualMachineScaleSets_ReimageAll",
             {"instanceIds": ["1", "2"]},
             id="a reimage, which is of all disks",
         ),
-        pytest.param("vmss stop --instance-ids 1", "scaleSets.powerOff", {"instanceIds": ["1"]}, id="a stop"),
-        pytest.param("vmss start --instance-ids 1", "scaleSets.start", {"instanceIds": ["1"]}, id="a start"),
-        pytest.param("vmss deallocate --instance-ids 1", "instances.act", None, id="a deallocation"),
+        pytest.param(
+            "vmss stop --instance-ids 1",
+            "VirtualMachineScaleSets_PowerOff",
+            {"instanceIds": ["1"]},
+            id="a stop",
+        ),
+        pytest.param(
+            "vmss start --instance-ids 1",
+            "VirtualMachineScaleSets_Start",
+            {"instanceIds": ["1"]},
+            id="a start",
+        ),
+        pytest.param(
+            "vmss deallocate --instance-ids 1",
+            "VirtualMachineScaleSetVMs_Deallocate",
+            None,
+            id="a deallocation",
+        ),
         pytest.param(
             "vmss delete-instances --instance-ids 9",
-            "scaleSets.deleteInstances",
+            "VirtualMachineScaleSets_DeleteInstances",
             {"instanceIds": ["9"]},
             id="a deletion",
         ),

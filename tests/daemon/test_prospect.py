@@ -101,7 +101,7 @@ def test_a_forecast_that_fails_costs_no_step(caplog: pytest.LogCaptureFixture) -
         told = work.tick(key)
     assert told
     assert told.reason == Reason.MODEL_DRIFT
-    assert world.requests().count("scaleSets.patch") == 1
+    assert world.requests().count("VirtualMachineScaleSets_Update") == 1
     assert [each.message for each in caplog.records] == [
         "a bug in the reconciler, please report it: no forecast of web"
     ]

@@ -10,7 +10,7 @@ from reconciler.simulator import Exchange
 from tests.stories.world import NEW, OLD, World, fleet, scale_set, spec
 
 SETS, PAGE = 50, 20
-PAGES = Counter({"scaleSets.list": 3})  # of 20, 20 and 10
+PAGES = Counter({"VirtualMachineScaleSets_ListAll": 3})  # of 20, 20 and 10
 
 
 def settled(sets: int, instances: int, page: int) -> World:
@@ -33,7 +33,9 @@ def operations(exchanges: list[Exchange]) -> Counter[str]:
 def looked_at(exchanges: list[Exchange]) -> Counter[str]:
     """The scale sets whose instances were listed, each as often as it was."""
     return Counter(
-        exchange.path.split("/")[-2] for exchange in exchanges if exchange.operation == "scaleSets.instances"
+        exchange.path.split("/")[-2]
+        for exchange in exchanges
+        if exchange.operation == "VirtualMachineScaleSetVMs_List"
     )
 
 
@@ -47,15 +49,15 @@ def world() -> World:
 def test_a_thousand_settled_scale_sets_of_twenty_cost_their_twenty_list_pages() -> None:
     world = settled(1000, 20, 50)
     first = operations(list(world.azure.record.requests))
-    assert first == {"scaleSets.list": 20, "scaleSets.instances": 1000}
+    assert first == {"VirtualMachineScaleSets_ListAll": 20, "VirtualMachineScaleSetVMs_List": 1000}
     for _ in range(3):
-        assert operations(asked(world)) == {"scaleSets.list": 20}
+        assert operations(asked(world)) == {"VirtualMachineScaleSets_ListAll": 20}
 
     world.azure.scale_set("web-0617").bump_etag()
     moved = asked(world)
-    assert operations(moved) == {"scaleSets.list": 20, "scaleSets.instances": 1}
+    assert operations(moved) == {"VirtualMachineScaleSets_ListAll": 20, "VirtualMachineScaleSetVMs_List": 1}
     assert looked_at(moved) == {"web-0617": 1}
-    assert operations(asked(world)) == {"scaleSets.list": 20}
+    assert operations(asked(world)) == {"VirtualMachineScaleSets_ListAll": 20}
 
 
 def test_the_sweeps_of_half_an_hour_cost_their_list_pages(world: World) -> None:
@@ -66,7 +68,7 @@ def test_the_sweeps_of_half_an_hour_cost_their_list_pages(world: World) -> None:
 def test_an_etag_that_moves_by_itself_costs_one_list_of_instances_of_that_set(world: World) -> None:
     world.azure.scale_set("web-0017").bump_etag()
     exchanges = asked(world)
-    assert operations(exchanges) == PAGES + Counter({"scaleSets.instances": 1})
+    assert operations(exchanges) == PAGES + Counter({"VirtualMachineScaleSetVMs_List": 1})
     assert looked_at(exchanges) == {"web-0017": 1}
     assert operations(asked(world)) == PAGES
 
@@ -101,13 +103,18 @@ def test_an_image_that_moves_in_a_spec_costs_requests_for_that_set_alone(world: 
     world.merge(spec("web-0017", NEW))
     before = len(world.azure.record.requests)
     assert operations(asked(world)) == PAGES + Counter(
-        {"scaleSets.instances": 1, "images.version": 1, "rollingUpgrades.latest": 1, "scaleSets.patch": 1}
+        {
+            "VirtualMachineScaleSetVMs_List": 1,
+            "VirtualMachineImages_Get": 1,
+            "VirtualMachineScaleSetRollingUpgrades_GetLatest": 1,
+            "VirtualMachineScaleSets_Update": 1,
+        }
     )
     world.run()
     paths = {
         exchange.path
         for exchange in world.azure.record.requests[before:]
-        if exchange.operation not in {"scaleSets.list", "images.version"}
+        if exchange.operation not in {"VirtualMachineScaleSets_ListAll", "VirtualMachineImages_Get"}
     }
     assert paths
     assert all("/virtualMachineScaleSets/web-0017" in path for path in paths)
@@ -143,7 +150,10 @@ def test_a_first_look_that_waits_for_its_turn_goes_by_the_list() -> None:
     (due,) = world.reconciliation.sweep()
     world.clock.advance(timedelta(minutes=3))
     world.reconciliation.tick(due)
-    assert operations(list(world.azure.record.requests)) == {"scaleSets.list": 1, "scaleSets.instances": 1}
+    assert operations(list(world.azure.record.requests)) == {
+        "VirtualMachineScaleSets_ListAll": 1,
+        "VirtualMachineScaleSetVMs_List": 1,
+    }
 
 
 def test_a_step_is_never_taken_on_a_list_that_is_minutes_old() -> None:
@@ -153,8 +163,8 @@ def test_a_step_is_never_taken_on_a_list_that_is_minutes_old() -> None:
     world.clock.advance(timedelta(minutes=3))
     world.reconciliation.tick(due)
     assert world.lines()["web"].startswith("NotManualMode: ")
-    assert "scaleSets.patch" not in world.requests()
-    assert world.requests().count("scaleSets.get") == 1
+    assert "VirtualMachineScaleSets_Update" not in world.requests()
+    assert world.requests().count("VirtualMachineScaleSets_Get") == 1
 
 
 def test_a_listed_model_is_good_for_one_look() -> None:
@@ -162,14 +172,18 @@ def test_a_listed_model_is_good_for_one_look() -> None:
     (due,) = world.reconciliation.sweep()
     world.reconciliation.tick(due)
     world.reconciliation.tick(due)
-    assert operations(list(world.azure.record.requests))["scaleSets.get"] == 1
+    assert operations(list(world.azure.record.requests))["VirtualMachineScaleSets_Get"] == 1
 
 
 def test_no_look_asks_again_what_a_list_has_just_said() -> None:
     names = ["a", "b", "c"]
     world = World(fleet(*(scale_set(name, capacity=10) for name in names)), *map(spec, names)).run()
-    lists = [each.at for each in world.azure.record.requests if each.operation == "scaleSets.list"]
-    gets = [each.at for each in world.azure.record.requests if each.operation == "scaleSets.get"]
+    lists = [
+        each.at for each in world.azure.record.requests if each.operation == "VirtualMachineScaleSets_ListAll"
+    ]
+    gets = [
+        each.at for each in world.azure.record.requests if each.operation == "VirtualMachineScaleSets_Get"
+    ]
     assert gets
     assert all(at - max(listed for listed in lists if listed <= at) > FRESH for at in gets)
 
@@ -177,6 +191,8 @@ def test_no_look_asks_again_what_a_list_has_just_said() -> None:
 def test_no_page_is_asked_for_twice() -> None:
     world = World(fleet(scale_set(capacity=120), page=20), spec(version=OLD)).run()
     pages = [
-        str(each.query) for each in world.azure.record.requests if each.operation == "scaleSets.instances"
+        str(each.query)
+        for each in world.azure.record.requests
+        if each.operation == "VirtualMachineScaleSetVMs_List"
     ]
     assert len(pages) == len(set(pages)) == 6

@@ -52,7 +52,7 @@ def read(azure: Azure) -> None:
     ],
 )
 def test_a_fault_strikes_once(azure: Azure, fault: Fault, raised: type[Exception]) -> None:
-    azure.sim.faults.arm("scaleSets.get", fault)
+    azure.sim.faults.arm("VirtualMachineScaleSets_Get", fault)
     with pytest.raises(raised) as caught:
         read(azure)
     assert type(caught.value) is raised
@@ -63,7 +63,7 @@ def test_a_fault_strikes_once(azure: Azure, fault: Fault, raised: type[Exception
 def test_a_lost_answer_was_carried_out_and_a_lost_request_was_not(
     azure: Azure, lost: bool, tags: dict[str, str]
 ) -> None:
-    azure.sim.faults.arm("scaleSets.patch", Reset(lost_answer=lost))
+    azure.sim.faults.arm("VirtualMachineScaleSets_Update", Reset(lost_answer=lost))
     with pytest.raises((ServiceRequestError, ServiceResponseError)):
         azure.patch({"tags": {"a": "b"}})
     assert azure.sim.scale_set("web").tags == tags
@@ -85,7 +85,7 @@ def test_throttling_says_so_in_azures_own_odd_words(azure: Azure) -> None:
 
 def test_faults_wait_for_their_turn(azure: Azure) -> None:
     azure.sim.faults.arm(
-        "scaleSets.get", Reset(), times=2, after=1, when=lambda request: "web" in request.path
+        "VirtualMachineScaleSets_Get", Reset(), times=2, after=1, when=lambda request: "web" in request.path
     )
     outcomes = []
     for _ in range(4):
@@ -98,7 +98,7 @@ def test_faults_wait_for_their_turn(azure: Azure) -> None:
 
 
 def test_a_fault_is_for_its_operation_only(azure: Azure) -> None:
-    azure.sim.faults.arm("scaleSets.list", Reset(), times=None)
+    azure.sim.faults.arm("VirtualMachineScaleSets_ListAll", Reset(), times=None)
     read(azure)
     azure.sim.faults.disarm()
     list(azure.client.virtual_machine_scale_sets.list_all())
@@ -173,7 +173,7 @@ REFUSALS: dict[str, tuple[ArmError, int, str, str]] = {
 def test_any_refusal_can_be_armed_by_its_name(
     azure: Azure, error: ArmError, status: int, code: str, words: str
 ) -> None:
-    azure.sim.faults.arm("scaleSets.get", Refused(error))
+    azure.sim.faults.arm("VirtualMachineScaleSets_Get", Refused(error))
     with pytest.raises(HttpResponseError) as caught:
         read(azure)
     told = caught.value.error
@@ -187,7 +187,7 @@ def test_any_refusal_can_be_armed_by_its_name(
 
 def test_a_missing_registration_is_told_as_the_sdk_expects_it(azure: Azure) -> None:
     # Not through the SDK, which would register the provider and wait for ten real seconds.
-    azure.sim.faults.arm("scaleSets.get", Refused(errors.not_registered()))
+    azure.sim.faults.arm("VirtualMachineScaleSets_Get", Refused(errors.not_registered()))
     error = azure.ask("GET", "").json()["error"]
     assert error["code"] == error["details"][0]["code"] == "MissingSubscriptionRegistration"
     assert error["details"][0]["target"] == "Microsoft.Compute"
@@ -203,7 +203,7 @@ def test_a_missing_registration_is_told_as_the_sdk_expects_it(azure: Azure) -> N
 )
 def test_an_operation_can_end_in_any_of_azures_ways(azure: Azure, error: ArmError, code: str) -> None:
     azure.patch_image(NEW)
-    azure.sim.faults.arm("scaleSets.manualUpgrade", OperationFails(error.code, error.message))
+    azure.sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationFails(error.code, error.message))
     with pytest.raises(HttpResponseError) as caught:
         azure.upgrade("0").result()
     assert caught.value.error is not None
@@ -218,7 +218,7 @@ def test_an_operation_can_end_in_any_of_azures_ways(azure: Azure, error: ArmErro
     ],
 )
 def test_a_front_end_may_answer_in_no_json(azure: Azure, page: Page, kind: str | None) -> None:
-    azure.sim.faults.arm("scaleSets.get", page, times=2)
+    azure.sim.faults.arm("VirtualMachineScaleSets_Get", page, times=2)
     answer = azure.ask("GET", "")
     assert (answer.status, answer.body, answer.headers.get("Content-Type")) == (
         page.code,
@@ -233,7 +233,7 @@ def test_a_front_end_may_answer_in_no_json(azure: Azure, page: Page, kind: str |
 
 def test_a_write_may_be_refused_though_the_one_before_has_succeeded(azure: Azure) -> None:
     azure.patch_image(NEW)
-    azure.sim.faults.arm("scaleSets.manualUpgrade", Refused(errors.conflict(charge=20)))
+    azure.sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", Refused(errors.conflict(charge=20)))
     body = b'{"instanceIds":["*"]}'
     assert [azure.ask("POST", "manualupgrade", body).status for _ in range(2)] == [409, 202]
 
@@ -241,8 +241,8 @@ def test_a_write_may_be_refused_though_the_one_before_has_succeeded(azure: Azure
 @pytest.mark.parametrize(
     "operation, path",
     [
-        ("scaleSets.get", ""),
-        ("scaleSets.list", f"{GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets"),
+        ("VirtualMachineScaleSets_Get", ""),
+        ("VirtualMachineScaleSets_List", f"{GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets"),
     ],
 )
 def test_a_stale_read_says_what_was_true(azure: Azure, operation: str, path: str) -> None:
@@ -263,7 +263,7 @@ def test_a_stale_read_says_what_was_true(azure: Azure, operation: str, path: str
 
 
 def test_what_is_written_after_a_stale_read_meets_the_truth(azure: Azure) -> None:
-    azure.sim.faults.arm("scaleSets.get", Stale(timedelta(minutes=5)), after=1)
+    azure.sim.faults.arm("VirtualMachineScaleSets_Get", Stale(timedelta(minutes=5)), after=1)
     azure.ask("GET", "")
     azure.ask("PATCH", "", b'{"tags":{"a":"b"}}')
     stale = azure.ask("GET", "")
@@ -281,7 +281,7 @@ def test_the_answer_to_a_write_is_never_stale(azure: Azure) -> None:
 
 
 def test_a_stale_read_does_not_see_what_is_new(azure: Azure) -> None:
-    azure.sim.faults.arm("scaleSets.get", Stale(timedelta(minutes=5)), times=None)
+    azure.sim.faults.arm("VirtualMachineScaleSets_Get", Stale(timedelta(minutes=5)), times=None)
     new = SET.replace("/web", "/new")
     assert azure.ask("GET", new).status == 404
     profile = {
@@ -299,16 +299,16 @@ def test_a_stale_read_does_not_see_what_is_new(azure: Azure) -> None:
 
 def test_a_stale_read_of_what_was_never_read_is_true(azure: Azure) -> None:
     azure.patch({"tags": {"a": "b"}})
-    azure.sim.faults.arm("scaleSets.get", Stale(timedelta(minutes=5)))
+    azure.sim.faults.arm("VirtualMachineScaleSets_Get", Stale(timedelta(minutes=5)))
     assert azure.ask("GET", "").json()["tags"] == {"a": "b"}
 
 
 @pytest.mark.parametrize(
     "operation, path, ids",
     [
-        pytest.param("scaleSets.instances", "virtualMachines", ["2", "3", "4"], id="instances"),
+        pytest.param("VirtualMachineScaleSetVMs_List", "virtualMachines", ["2", "3", "4"], id="instances"),
         pytest.param(
-            "scaleSets.list",
+            "VirtualMachineScaleSets_List",
             f"{GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets",
             [],
             id="scale sets",
@@ -329,19 +329,19 @@ def test_a_list_may_lack_rows_and_look_whole(start: Start, operation: str, path:
 
 def test_a_page_that_lacks_rows_is_followed_by_the_others(start: Start) -> None:
     azure = start(capacity=5, top={"page": 2})
-    azure.sim.faults.arm("scaleSets.instances", Partial(1), after=1)
+    azure.sim.faults.arm("VirtualMachineScaleSetVMs_List", Partial(1), after=1)
     listed = azure.client.virtual_machine_scale_set_vms.list("shop", "web")
     assert [each.instance_id for each in listed] == ["0", "1", "3", "4"]
 
 
 def test_what_is_no_list_lacks_nothing(azure: Azure) -> None:
-    azure.sim.faults.arm("scaleSets.get", Partial(1))
+    azure.sim.faults.arm("VirtualMachineScaleSets_Get", Partial(1))
     assert azure.ask("GET", "").json()["name"] == "web"
 
 
 def test_an_operation_that_is_lost_is_never_heard_of_again_and_touches_no_instance(azure: Azure) -> None:
     azure.patch_image(NEW)
-    azure.sim.faults.arm("scaleSets.manualUpgrade", OperationLost())
+    azure.sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationLost())
     accepted = azure.ask("POST", "manualupgrade", b'{"instanceIds":["0","5"]}')
     assert accepted.status == 202
     status = accepted.headers["Azure-AsyncOperation"].removeprefix("https://arm.test")
@@ -356,7 +356,7 @@ def test_an_operation_that_is_lost_is_never_heard_of_again_and_touches_no_instan
 
 
 def test_of_a_model_that_is_written_the_operation_alone_is_lost(azure: Azure) -> None:
-    azure.sim.faults.arm("scaleSets.patch", OperationLost())
+    azure.sim.faults.arm("VirtualMachineScaleSets_Update", OperationLost())
     accepted = azure.ask("PATCH", "", b'{"tags":{"a":"b"},"sku":{"name":"Standard_D2s_v5","capacity":30}}')
     assert (accepted.status, azure.sim.scale_set("web").tags) == (200, {"a": "b"})
     azure.wait(600)

@@ -78,7 +78,9 @@ def test_pages_lead_on_and_keep_the_question(start: Start) -> None:
     assert [vm.instance_id for vm in listed] == [str(number) for number in range(120)]
     assert all(vm.instance_view is not None for vm in listed)
     charges = [
-        exchange for exchange in azure.sim.record.requests if exchange.operation == "scaleSets.instances"
+        exchange
+        for exchange in azure.sim.record.requests
+        if exchange.operation == "VirtualMachineScaleSetVMs_List"
     ]
     assert len(charges) == 3
 

@@ -127,7 +127,11 @@ def test_an_empty_list_is_refused_and_recorded(azure: Azure) -> None:
     azure.patch_image(NEW)
     assert ask(azure).status == 400
     last = azure.sim.record.requests[-1]
-    assert (last.operation, last.status, last.body) == ("scaleSets.manualUpgrade", 400, {"instanceIds": []})
+    assert (last.operation, last.status, last.body) == (
+        "VirtualMachineScaleSets_UpdateInstances",
+        400,
+        {"instanceIds": []},
+    )
 
 
 def test_instances_under_an_operation_are_refused_to_another(azure: Azure) -> None:
@@ -174,7 +178,7 @@ def test_an_instance_that_never_boots_can_be_sent_back(azure: Azure) -> None:
 def test_an_operation_can_fail_after_it_was_accepted(azure: Azure) -> None:
     azure.patch_image(NEW)
     fault = OperationFails("VMExtensionProvisioningError", "VM has reported a failure.")
-    azure.sim.faults.arm("scaleSets.manualUpgrade", fault)
+    azure.sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", fault)
     with pytest.raises(HttpResponseError) as caught:
         azure.upgrade("0").result()
     assert caught.value.status_code == 200, "a failed operation is told with HTTP 200"

@@ -82,7 +82,7 @@ def test_polling_can_be_left_out(azure: Azure) -> None:
     before = len(azure.sim.record.requests)
     azure.upgrade("0", polling=False)
     assert [exchange.operation for exchange in azure.sim.record.requests[before:]] == [
-        "scaleSets.manualUpgrade"
+        "VirtualMachineScaleSets_UpdateInstances"
     ]
 
 

@@ -18,7 +18,14 @@ SETS = "Microsoft.Compute/virtualMachineScaleSets"
 SUBSCRIPTION = GROUP.partition("/resourceGroups")[0]
 READER = {"actions": ["*/read"]}
 # What everybody who has a token may ask.
-OPEN = {"metadata.endpoints", "permissions.list", "subscriptions.list", "tenants.list"}
+OPEN = {
+    "Metadata_GetEndpoints",
+    "Permissions_List",
+    "Permissions_ListForResource",
+    "Permissions_ListForResourceGroup",
+    "Subscriptions_List",
+    "Tenants_List",
+}
 
 
 def test_every_operation_has_an_action_or_is_open() -> None:
@@ -45,14 +52,17 @@ def test_an_action_is_granted_by_patterns(
 @pytest.mark.parametrize(
     "route, names, action",
     [
-        pytest.param("scaleSets.patch", {}, f"{SETS}/write", id="a change"),
+        pytest.param("VirtualMachineScaleSets_Update", {}, f"{SETS}/write", id="a change"),
         pytest.param(
-            "instances.act", {"action": "PowerOff"}, f"{SETS}/virtualMachines/powerOff/action", id="an action"
+            "VirtualMachineScaleSetVMs_PowerOff",
+            {},
+            f"{SETS}/virtualMachines/powerOff/action",
+            id="an action",
         ),
         pytest.param(
-            "providers.register", {"namespace": "Microsoft.X"}, "Microsoft.X/register/action", id="a provider"
+            "Providers_Register", {"namespace": "Microsoft.X"}, "Microsoft.X/register/action", id="a provider"
         ),
-        pytest.param("subscriptions.list", {}, None, id="what one can see"),
+        pytest.param("Subscriptions_List", {}, None, id="what one can see"),
     ],
 )
 def test_the_action_behind_a_request(route: str, names: dict[str, str], action: str | None) -> None:

@@ -100,8 +100,8 @@ def test_scale_sets_of_one_name_are_told_apart_by_group() -> None:
 
 def test_an_exchange_names_what_struck_it(azure: Azure) -> None:
     stale, silence = Stale(timedelta(seconds=60)), Timeout(lost_answer=True)
-    azure.sim.faults.arm("scaleSets.get", stale)
-    azure.sim.faults.arm("scaleSets.manualUpgrade", silence)
+    azure.sim.faults.arm("VirtualMachineScaleSets_Get", stale)
+    azure.sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", silence)
     azure.ask("GET", "")
     azure.ask("GET", "")
     with pytest.raises(Lost):

@@ -286,7 +286,11 @@ def test_lists_are_paged_and_every_page_leads_to_the_next(start: Start, size: in
     azure = start({"name": "w", "resourceGroup": "Other", "image": OLD, "count": 4}, top={"page": size})
     listed = list(azure.client.virtual_machine_scale_sets.list_all())
     assert [each.name for each in listed] == ["web", "w-0000", "w-0001", "w-0002", "w-0003"]
-    asked = [exchange for exchange in azure.sim.record.requests if exchange.operation == "scaleSets.list"]
+    asked = [
+        exchange
+        for exchange in azure.sim.record.requests
+        if exchange.operation == "VirtualMachineScaleSets_ListAll"
+    ]
     assert len(asked) == pages
 
 

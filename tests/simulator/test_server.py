@@ -137,7 +137,7 @@ def test_next_links_lead_back_to_the_same_door(server: Server) -> None:
 
 @pytest.mark.parametrize("lost_answer", [False, True])
 def test_a_reset_breaks_the_connection(sim: Simulator, server: Server, lost_answer: bool) -> None:
-    sim.faults.arm("scaleSets.get", Reset(lost_answer=lost_answer))
+    sim.faults.arm("VirtualMachineScaleSets_Get", Reset(lost_answer=lost_answer))
     url = f"{server.url}{SET}?api-version={VERSION}"
     with pytest.raises((ConnectionError, RemoteDisconnected, urllib.error.URLError)):
         fetch(url, server, Authorization="Bearer t")
@@ -145,7 +145,7 @@ def test_a_reset_breaks_the_connection(sim: Simulator, server: Server, lost_answ
 
 
 def test_throttling_crosses_the_wire(sim: Simulator, server: Server) -> None:
-    sim.faults.arm("scaleSets.get", Throttled(timedelta(seconds=7)))
+    sim.faults.arm("VirtualMachineScaleSets_Get", Throttled(timedelta(seconds=7)))
     with (
         DefaultAzureCredential() as credential,
         ComputeManagementClient(

@@ -82,7 +82,7 @@ def test_the_sdk_reads_all_pages_with_their_instance_views(start: Start) -> None
         if machine.instance_view
     }
     assert codes == {("ProvisioningState/succeeded", "PowerState/running")}
-    assert [each.operation for each in azure.sim.record.requests] == ["virtualMachines.list"] * 4
+    assert [each.operation for each in azure.sim.record.requests] == ["VirtualMachines_List"] * 4
 
 
 @pytest.mark.parametrize(

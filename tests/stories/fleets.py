@@ -8,7 +8,7 @@ from typing import Any
 from tests.stories.world import World, fleet, scale_set
 
 MINUTE = timedelta(minutes=1)
-WRITES = {"scaleSets.patch", "scaleSets.manualUpgrade"}
+WRITES = {"VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_UpdateInstances"}
 
 
 def sets(*names: str, **changes: Any) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def test_what_a_commit_held_costs_nothing_while_it_is() -> None:
     world.rest(5 * MINUTE)
     before = len(world.requests())
     world.rest(30 * MINUTE)
-    assert set(world.requests()[before:]) == {"scaleSets.list"}
+    assert set(world.requests()[before:]) == {"VirtualMachineScaleSets_ListAll"}
 
 
 # The cap on concurrent rollouts.
@@ -146,7 +146,7 @@ def test_a_place_is_taken_anew_one_sweep_after_it_is_free() -> None:
 def test_a_place_that_azure_refused_to_be_used_is_given_back() -> None:
     world = World(sets("a", "b"), of_all(maxConcurrentRollouts=1), spec("a"), spec("b"))
     world.azure.faults.arm(
-        "scaleSets.patch",
+        "VirtualMachineScaleSets_Update",
         Status(403, "AuthorizationFailed", "No."),
         times=None,
         when=lambda request: request.path.endswith("/a"),
@@ -157,7 +157,7 @@ def test_a_place_that_azure_refused_to_be_used_is_given_back() -> None:
 
 def test_a_place_is_kept_where_nobody_knows_whether_it_was_used() -> None:
     world = World(sets("a", "b"), of_all(maxConcurrentRollouts=1), spec("a"), spec("b"))
-    world.azure.faults.arm("scaleSets.patch", Reset(lost_answer=True))
+    world.azure.faults.arm("VirtualMachineScaleSets_Update", Reset(lost_answer=True))
     world.run(lambda: bool(writes(world, "b")))
     assert world.reasons("a")[:2] == ["AwaitingTurn", "Unreachable"]
     assert on(world, "a") == {NEW}
@@ -165,7 +165,7 @@ def test_a_place_is_kept_where_nobody_knows_whether_it_was_used() -> None:
 
 def test_one_that_waits_for_another_lends_it_its_place() -> None:
     world = World(sets("api", "db"), of_all(maxConcurrentRollouts=1), spec("api"), spec("db", version=OLD))
-    world.run(lambda: writes(world, "api").count("scaleSets.manualUpgrade") == 2)
+    world.run(lambda: writes(world, "api").count("VirtualMachineScaleSets_UpdateInstances") == 2)
     world.merge(spec("api", dependsOn=["db"]), spec("db", version=NEW))
     world.run()
     assert (on(world, "api"), on(world, "db")) == ({NEW}, {NEW})

@@ -126,7 +126,7 @@ def test_a_merge_that_cannot_be_looked_at_yet_is_not_ready() -> None:
     world = World(fleet(scale_set(capacity=2)), spec(version=NEW)).run()
     before = row(world)
     world.merge(spec(version=FIX))
-    world.azure.faults.arm("scaleSets.instances", Throttled(3 * MINUTE))
+    world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Throttled(3 * MINUTE))
     world.step()
     after = row(world)
     assert (after["reason"], after["standing"]) == ("Throttled", "Reconciling")
@@ -148,7 +148,7 @@ def test_an_instance_that_falls_sick_after_a_rollout_is_no_part_of_it_and_begins
 
 def test_a_daemon_that_begins_in_the_middle_says_that_it_does_not_know_since_when() -> None:
     world = World(fleet(scale_set(capacity=10)), spec(version=NEW))
-    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 2)
+    world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2)
     world.restart()
     world.run()
     (record,) = row(world)["history"]
@@ -170,7 +170,7 @@ def test_a_rollout_that_was_given_up(on_failure: str) -> None:
 
 def test_what_is_out_of_reach_for_long_is_not_known_any_more() -> None:
     world = World(fleet(scale_set(capacity=2)), spec(version=NEW, interval="10m")).run()
-    world.azure.faults.arm("scaleSets.instances", Page(), times=None)
+    world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Page(), times=None)
     world.merge(spec(version=NEW, interval="11m"))
     world.rest(5 * MINUTE)
     assert stands(world) == "False True False True(Serving) False(NoDrift)"
@@ -183,7 +183,7 @@ def test_a_settled_one_is_known_at_every_sweep_and_one_that_cannot_be_looked_at_
     world.rest(30 * MINUTE)
     assert world.entry().known_at == world.reconciliation.board.last_sweep.at  # type: ignore[union-attr]
     known = world.entry().known_at
-    world.azure.faults.arm("scaleSets.instances", Page(), times=None)
+    world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Page(), times=None)
     world.azure.scale_set("web").bump_etag()
     world.rest(10 * MINUTE)
     assert world.reasons()[-1] == "Unreachable"
@@ -193,20 +193,24 @@ def test_a_settled_one_is_known_at_every_sweep_and_one_that_cannot_be_looked_at_
 def test_what_azure_refuses_was_decided_on_and_what_it_does_not_answer_was_not() -> None:
     world = World(fleet(scale_set(capacity=2)), spec(version=NEW)).run()
     before = row(world)["revision"]
-    world.azure.faults.arm("scaleSets.patch", Refusal(403, "AuthorizationFailed", "No."), times=None)
-    world.azure.faults.arm("scaleSets.list", Page(), times=None)
+    world.azure.faults.arm(
+        "VirtualMachineScaleSets_Update", Refusal(403, "AuthorizationFailed", "No."), times=None
+    )
+    world.azure.faults.arm("VirtualMachineScaleSets_ListAll", Page(), times=None)
     world.merge(spec(version=FIX))
     world.rest(3 * MINUTE)
     assert (row(world)["observedRevision"], row(world)["conditions"][0]["status"]) == (before, "True")
     world.azure.faults.disarm()
 
-    world.azure.faults.arm("scaleSets.patch", Timeout(), times=None)
+    world.azure.faults.arm("VirtualMachineScaleSets_Update", Timeout(), times=None)
     world.rest(3 * MINUTE)
     assert (world.reasons()[-1], row(world)["observedRevision"]) == ("Unreachable", before)
     assert row(world)["conditions"][0]["observedRevision"] == row(world)["revision"]
     world.azure.faults.disarm()
 
-    world.azure.faults.arm("scaleSets.patch", Refusal(403, "AuthorizationFailed", "No."), times=None)
+    world.azure.faults.arm(
+        "VirtualMachineScaleSets_Update", Refusal(403, "AuthorizationFailed", "No."), times=None
+    )
     world.rest(3 * MINUTE)
     assert (world.reasons()[-1], row(world)["observedRevision"]) == ("Refused", row(world)["revision"])
     assert stands(world).startswith("False False True")

@@ -119,7 +119,7 @@ def test_two_daemons_at_once(name: str, lag: int, apart: int) -> None:
     world = World(fleet(scale_set(capacity=10)), ROLLOUTS[name][0])
     world.join(timedelta(seconds=apart))
     if lag:
-        world.azure.faults.arm("scaleSets.instances", Stale(timedelta(seconds=lag)), times=None)
+        world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Stale(timedelta(seconds=lag)), times=None)
     world.rest(2 * HOUR)
     assert world.lines()["web"].startswith(ROLLOUTS[name][1])
     versions = {image.rpartition(":")[2] for image in world.azure.record.images("web").values()}

@@ -22,7 +22,11 @@ def model(world: World) -> str:
 
 def batches(world: World) -> list[list[str]]:
     """The instances that each upgrade named."""
-    asked = [each for each in world.azure.record.requests if each.operation == "scaleSets.manualUpgrade"]
+    asked = [
+        each
+        for each in world.azure.record.requests
+        if each.operation == "VirtualMachineScaleSets_UpdateInstances"
+    ]
     return [list(each.body["instanceIds"]) for each in asked]
 
 

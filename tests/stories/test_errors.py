@@ -13,9 +13,17 @@ from reconciler.simulator import OperationFails, Reset, Status, Throttled, Timeo
 from reconciler.simulator.faults import Fault, Page
 from tests.stories.world import NEW, World, fleet, scale_set, spec
 
-GET, LIST, INSTANCES = "scaleSets.get", "scaleSets.list", "scaleSets.instances"
-PATCH, UPGRADE, ROLLING = "scaleSets.patch", "scaleSets.manualUpgrade", "rollingUpgrades.latest"
-VERSION = "images.version"
+GET, LIST, INSTANCES = (
+    "VirtualMachineScaleSets_Get",
+    "VirtualMachineScaleSets_ListAll",
+    "VirtualMachineScaleSetVMs_List",
+)
+PATCH, UPGRADE, ROLLING = (
+    "VirtualMachineScaleSets_Update",
+    "VirtualMachineScaleSets_UpdateInstances",
+    "VirtualMachineScaleSetRollingUpgrades_GetLatest",
+)
+VERSION = "VirtualMachineImages_Get"
 SECOND = timedelta(seconds=1)
 
 

@@ -15,7 +15,11 @@ def flexible(**changes: Any) -> dict[str, Any]:
 
 
 def upgrades(world: World) -> list[Exchange]:
-    return [each for each in world.azure.record.requests if each.operation == "scaleSets.manualUpgrade"]
+    return [
+        each
+        for each in world.azure.record.requests
+        if each.operation == "VirtualMachineScaleSets_UpdateInstances"
+    ]
 
 
 @pytest.mark.parametrize("health", ["extension", "none"])
@@ -45,10 +49,12 @@ def test_a_settled_one_costs_the_list_pages_and_nothing_else() -> None:
     world.rest(timedelta(minutes=6))
     before = len(world.azure.record.requests)
     world.rest(timedelta(minutes=10))
-    assert {each.operation for each in world.azure.record.requests[before:]} == {"scaleSets.list"}
+    assert {each.operation for each in world.azure.record.requests[before:]} == {
+        "VirtualMachineScaleSets_ListAll"
+    }
 
 
-@pytest.mark.parametrize("operation", ["virtualMachines.list", "scaleSets.instances"])
+@pytest.mark.parametrize("operation", ["VirtualMachines_List", "VirtualMachineScaleSetVMs_List"])
 @pytest.mark.parametrize("seconds", [15, 60, 240])
 def test_of_two_lists_one_may_lag_behind_and_no_second_zone_goes(operation: str, seconds: int) -> None:
     world = World(fleet(flexible(zones=["1", "2", "3"])), spec())

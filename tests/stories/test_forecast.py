@@ -141,7 +141,7 @@ def test_a_daemon_learns_from_its_batches_when_it_will_be_done() -> None:
     while not world.outcomes or world.outcomes[-1].reason != "UpToDate":
         world.step()
         if found := world.entry().forecast:
-            forecasts.setdefault(world.requests().count("scaleSets.manualUpgrade"), found)
+            forecasts.setdefault(world.requests().count("VirtualMachineScaleSets_UpdateInstances"), found)
     upgrades = ids(world.azure.record.requests)
     done = world.outcomes[-1].at
     assert {asked: [each.instance_ids for each in found.batches] for asked, found in forecasts.items()} == {
@@ -180,13 +180,19 @@ def rest_of(world: World) -> list[Exchange]:
     """Let it come to its end, and give what was asked about this scale set on the way."""
     before = len(world.azure.record.requests)
     world.run()
-    return [each for each in world.azure.record.requests[before:] if each.operation != "scaleSets.list"]
+    return [
+        each
+        for each in world.azure.record.requests[before:]
+        if each.operation != "VirtualMachineScaleSets_ListAll"
+    ]
 
 
 def ids(happened: Any) -> list[tuple[str, ...]]:
     """The instances of each batch."""
     return [
-        tuple(each.body["instanceIds"]) for each in happened if each.operation == "scaleSets.manualUpgrade"
+        tuple(each.body["instanceIds"])
+        for each in happened
+        if each.operation == "VirtualMachineScaleSets_UpdateInstances"
     ]
 
 

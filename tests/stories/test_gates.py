@@ -155,7 +155,7 @@ def test_a_gate_that_closes_between_batches_lets_the_batch_come_back_and_no_othe
     scene = staged(gate, place)
     world = scene.world
     gate.open(scene)
-    world.run(lambda: writes(world, "web").count("scaleSets.manualUpgrade") == 2)
+    world.run(lambda: writes(world, "web").count("VirtualMachineScaleSets_UpdateInstances") == 2)
     gate.close(scene)
     lived(world, 20, killed=killed)
     assert len(writes(world, "web")) == 3
@@ -185,7 +185,7 @@ def test_a_sick_scale_set_is_cured_through_every_closed_gate(place: Place) -> No
     fixed = at(place, spec(version=FIX, rollout=SMOKE, dependsOn=["db"]))
     world.merge(fixed, spec("db", suspend=True), of_all(maxChange=1, maxConcurrentRollouts=1))
     world.rest(20 * MINUTE)
-    assert writes(world, "web").count("scaleSets.manualUpgrade") == 2
+    assert writes(world, "web").count("VirtualMachineScaleSets_UpdateInstances") == 2
     assert not world.azure.record.away("web", world.clock.now())
     assert reason(world) == "DependencyNotReady"
 
@@ -248,9 +248,9 @@ def test_fifty_that_wait_for_one_for_an_hour_cost_the_list_pages_and_little_else
     }
     asked = [each for each in world.azure.record.requests if "/db" not in each.path]
     pages = 3 * 60
-    assert Counter(each.operation for each in asked) - Counter({"images.version": 9}) == {
-        "scaleSets.list": pages,
-        "scaleSets.instances": 50,  # each of them once, at the first look
+    assert Counter(each.operation for each in asked) - Counter({"VirtualMachineImages_Get": 9}) == {
+        "VirtualMachineScaleSets_ListAll": pages,
+        "VirtualMachineScaleSetVMs_List": 50,  # each of them once, at the first look
     }
 
     world.merge(spec("db", version=FIX))
@@ -269,7 +269,10 @@ def test_a_canary_is_approved_and_nothing_else_with_it() -> None:
     world = World(fleet(scale_set(capacity=10)), spec(rollout=rollout))
     world.run(is_there(world, "AwaitingApproval"))
     world.rest(30 * MINUTE)
-    assert writes(world, "web") == ["scaleSets.patch", "scaleSets.manualUpgrade"]
+    assert writes(world, "web") == [
+        "VirtualMachineScaleSets_Update",
+        "VirtualMachineScaleSets_UpdateInstances",
+    ]
     world.azure.scale_set("web").set_tags({"reconciler-approved": f"{URN}:{FIX}"})
     world.rest(10 * MINUTE)
     assert reason(world) == "AwaitingApproval", "another image is approved, and that lets nothing through"

@@ -14,7 +14,7 @@ HOUR = timedelta(hours=1)
 
 
 def upgrades(world: World) -> int:
-    return world.requests().count("scaleSets.manualUpgrade")
+    return world.requests().count("VirtualMachineScaleSets_UpdateInstances")
 
 
 def is_done(world: World) -> bool:
@@ -25,7 +25,7 @@ def is_done(world: World) -> bool:
 def test_a_list_that_lacks_rows_is_never_acted_on(lacks: int) -> None:
     world = World(fleet(scale_set(capacity=10)), spec())
     world.run(lambda: upgrades(world) == 2)
-    world.azure.faults.arm("scaleSets.instances", Partial(lacks), times=None)
+    world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Partial(lacks), times=None)
     world.rest(HOUR)
     assert world.reasons()[-1] == "PartialRead"
     assert upgrades(world) == 2
@@ -39,7 +39,9 @@ def test_what_is_done_by_a_list_that_was_behind_is_looked_at_once_more() -> None
     declared = spec(version=BAD, rollout={"onFailure": "rollback"}, health={"timeout": "2m"})
     world = World(fleet(scale_set(capacity=5), timings=quick), declared)
     stale = Stale(4 * MINUTE)
-    world.azure.faults.arm("scaleSets.instances", stale, when=lambda _: world.reasons()[-1:] == ["GivingUp"])
+    world.azure.faults.arm(
+        "VirtualMachineScaleSetVMs_List", stale, when=lambda _: world.reasons()[-1:] == ["GivingUp"]
+    )
     world.run()
     assert world.lines()["web"].endswith("no instance runs it; name another image")
     assert world.azure.record.images("web")["0"].endswith(BAD)
@@ -49,11 +51,15 @@ def test_what_is_done_by_a_list_that_was_behind_is_looked_at_once_more() -> None
 
 def test_an_upgrade_that_azure_forgets_is_asked_for_again_after_five_minutes() -> None:
     world = World(fleet(scale_set(capacity=10)), spec())
-    world.azure.faults.arm("scaleSets.manualUpgrade", OperationLost(), after=1)
+    world.azure.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationLost(), after=1)
     world.run()
     assert is_done(world)
     assert "NoEffect" in world.reasons()
-    asked = [each for each in world.azure.record.requests if each.operation == "scaleSets.manualUpgrade"]
+    asked = [
+        each
+        for each in world.azure.record.requests
+        if each.operation == "VirtualMachineScaleSets_UpdateInstances"
+    ]
     first, second = asked[1:3]
     assert first.body == second.body
     assert timedelta(minutes=5) <= second.at - first.at < timedelta(minutes=7)
@@ -118,5 +124,9 @@ def test_a_clock_that_jumps_by_an_hour_in_the_middle_neither_cuts_a_wait_short_n
     world.calm()
     world.run(limit=3 * HOUR)
     assert is_done(world)
-    at = [each.at for each in world.azure.record.requests if each.operation == "scaleSets.manualUpgrade"]
+    at = [
+        each.at
+        for each in world.azure.record.requests
+        if each.operation == "VirtualMachineScaleSets_UpdateInstances"
+    ]
     assert all(30 * MINUTE < after - before < 36 * MINUTE for before, after in pairwise(at))

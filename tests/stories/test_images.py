@@ -65,7 +65,7 @@ def test_latest_of_every_kind_is_the_highest_number_and_is_pinned_in_the_model(k
     world = world_of(kind, "latest").run()
     assert on(world) == {"1.0.10"}
     assert world.azure.scale_set("web").image == named(kind, "1.0.10")
-    assert world.requests().count("scaleSets.patch") == 1
+    assert world.requests().count("VirtualMachineScaleSets_Update") == 1
 
 
 def test_a_newer_version_is_noticed_within_the_interval_and_rolled_domain_by_domain() -> None:
@@ -80,9 +80,9 @@ def test_a_newer_version_is_noticed_within_the_interval_and_rolled_domain_by_dom
 
 def test_a_settled_set_on_latest_costs_one_look_at_the_catalogue_an_interval() -> None:
     world = world_of("platform", "latest").run()
-    before = world.requests().count("images.versions")
+    before = world.requests().count("VirtualMachineImages_List")
     world.rest(timedelta(hours=3))
-    assert world.requests().count("images.versions") - before == 3
+    assert world.requests().count("VirtualMachineImages_List") - before == 3
 
 
 def test_a_version_that_is_withdrawn_moves_nothing_back() -> None:
@@ -116,8 +116,10 @@ def test_latest_passes_over_what_is_still_being_copied_and_takes_it_once_it_is_t
 
 def test_a_catalogue_that_fails_in_the_middle_stops_no_rollout_to_latest() -> None:
     world = world_of("platform", "latest")
-    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 2)
-    world.azure.faults.arm("images.versions", Status(503, "ServerTimeout", "Try later."), times=None)
+    world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2)
+    world.azure.faults.arm(
+        "VirtualMachineImages_List", Status(503, "ServerTimeout", "Try later."), times=None
+    )
     world.rest(timedelta(hours=1))
     assert on(world) == {"1.0.10"}
     assert world.lines()["web"].startswith("CatalogueUnreadable: "), "it is not called the latest either"
@@ -249,4 +251,4 @@ def test_one_merge_for_many_scale_sets_asks_the_catalogue_once_a_minute() -> Non
     world.merge(*(spec(name, NEW) for name in names))
     world.run()
     assert set(world.lines().values()) == {f"UpToDate: all 3 instances run {NEW}"}
-    assert world.requests().count("images.version") <= 2
+    assert world.requests().count("VirtualMachineImages_Get") <= 2

@@ -1,6 +1,7 @@
 """Canaries and soaks over time: what a bad image costs, and what a restart changes, which is nothing."""
 
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -18,7 +19,11 @@ POLICY = {
 
 def upgrades(world: World) -> list[tuple[int, timedelta]]:
     """How many instances each upgrade named, and how long after the one before."""
-    asked = [each for each in world.azure.record.requests if each.operation == "scaleSets.manualUpgrade"]
+    asked = [
+        each
+        for each in world.azure.record.requests
+        if each.operation == "VirtualMachineScaleSets_UpdateInstances"
+    ]
     times = [asked[0].at, *(each.at for each in asked)]
     return [
         (len(each.body["instanceIds"]), after - before)
@@ -37,7 +42,7 @@ def test_a_bad_image_stops_after_the_canary() -> None:
 def test_a_policy_of_canary_and_soaks_is_kept_by_azures_own_times(*, killed: bool) -> None:
     world = World(fleet(scale_set(capacity=10)), POLICY, spec(rollout={"policy": "careful"}))
     for number in range(1, 7):
-        world.run(lambda wanted=number: world.requests().count("scaleSets.manualUpgrade") >= wanted)  # type: ignore[misc]
+        world.run(partial(world.has_upgraded, number))
         if killed:
             world.restart()
     world.run()

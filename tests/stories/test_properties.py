@@ -53,15 +53,15 @@ EVENTS: dict[str, Callable[[World], None]] = {
     "an eviction": lambda world: world.azure.scale_set("web").instances[-1].evict(),
     "a protection": lambda world: world.azure.scale_set("web").instances[-1].protect(),
     "a failed operation": lambda world: world.azure.faults.arm(
-        "scaleSets.manualUpgrade", OperationFails("VMExtensionProvisioningError", "")
+        "VirtualMachineScaleSets_UpdateInstances", OperationFails("VMExtensionProvisioningError", "")
     ),
     "no list": lambda world: world.azure.faults.arm(
-        "scaleSets.list", Status(503, "ServerTimeout", ""), times=2
+        "VirtualMachineScaleSets_ListAll", Status(503, "ServerTimeout", ""), times=2
     ),
     "a lost answer": lambda world: world.azure.faults.arm("*", Reset(lost_answer=True)),
     "throttling": lambda world: world.azure.faults.arm("*", Throttled(timedelta(seconds=45))),
     "a conflict": lambda world: world.azure.faults.arm(
-        "scaleSets.manualUpgrade", Status(409, "Conflict", "")
+        "VirtualMachineScaleSets_UpdateInstances", Status(409, "Conflict", "")
     ),
 }
 
@@ -135,5 +135,7 @@ def test_from_any_state_a_rollout_finishes_and_the_invariants_hold(
     asked = len(world.requests())
     world.rest(timedelta(minutes=30))
     nothing_was_written(world.azure.record, asked)
-    assert set(world.requests()[asked:]) <= {"scaleSets.list"}, "a settled fleet was looked at"
+    assert set(world.requests()[asked:]) <= {"VirtualMachineScaleSets_ListAll"}, (
+        "a settled fleet was looked at"
+    )
     world.judge()

@@ -22,8 +22,8 @@ def test_a_hundred_instances_follow_a_merge_with_never_two_domains_away() -> Non
     world = World(fleet(scale_set(capacity=100)), spec()).run()
     assert world.lines() == {"web": f"UpToDate: all 100 instances run {NEW}"}
     assert images(world) == {NEW}
-    assert world.requests().count("scaleSets.patch") == 1
-    assert world.requests().count("scaleSets.manualUpgrade") == 5
+    assert world.requests().count("VirtualMachineScaleSets_Update") == 1
+    assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 5
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_every_topology_is_rolled_one_domain_at_a_time(declared: dict[str, objec
     world = World(fleet(declared), spec()).run()
     assert world.lines()["web"].startswith("UpToDate: ")
     assert images(world) == {NEW}
-    assert world.requests().count("scaleSets.manualUpgrade") == batches
+    assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == batches
 
 
 def test_a_rollout_says_at_each_stage_what_it_does() -> None:
@@ -67,7 +67,7 @@ def test_a_bad_image_stops_after_its_first_domain() -> None:
         "HealthCheckFailed: update domain 0: web_0 (unhealthy), web_5 (unhealthy), web_10 (unhealthy), "
         "web_15 (unhealthy), not healthy within 10m of the last change; no other instance is touched until then"
     )
-    assert world.requests().count("scaleSets.manualUpgrade") == 1
+    assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 1
     assert sorted(world.azure.record.away("web", world.clock.now())) == ["0", "10", "15", "5"]
 
 
@@ -77,7 +77,9 @@ def test_the_fix_merged_next_goes_through_and_cures_the_sick_first() -> None:
     world.merge(spec(version=FIX))
     world.run()
     upgrades = [
-        x.body["instanceIds"] for x in world.azure.record.requests if x.operation == "scaleSets.manualUpgrade"
+        x.body["instanceIds"]
+        for x in world.azure.record.requests
+        if x.operation == "VirtualMachineScaleSets_UpdateInstances"
     ]
     assert upgrades[1] == ["0", "5", "10", "15"]
     assert images(world) == {FIX}
@@ -85,7 +87,7 @@ def test_the_fix_merged_next_goes_through_and_cures_the_sick_first() -> None:
 
 def test_a_new_commit_in_the_middle_of_a_rollout_goes_first() -> None:
     world = World(fleet(scale_set()), spec())
-    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 2)
+    world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2)
     world.merge(spec(version=FIX))
     world.run()
     assert images(world) == {FIX}
@@ -94,7 +96,7 @@ def test_a_new_commit_in_the_middle_of_a_rollout_goes_first() -> None:
 @pytest.mark.parametrize("upgrades", range(6))
 def test_a_daemon_killed_in_the_middle_is_followed_by_one_that_goes_on(upgrades: int) -> None:
     world = World(fleet(scale_set()), spec())
-    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == min(upgrades, 5))
+    world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == min(upgrades, 5))
     world.restart()
     world.run()
     assert world.lines() == {"web": f"UpToDate: all 20 instances run {NEW}"}
@@ -110,7 +112,7 @@ def test_one_line_moves_every_scale_set_that_points_to_an_image() -> None:
     )
     world.run()
     assert all(line.startswith("UpToDate") for line in world.lines().values())
-    assert "scaleSets.patch" not in world.requests()
+    assert "VirtualMachineScaleSets_Update" not in world.requests()
     world.merge(image | {"spec": platform(NEW)})
     world.rest(timedelta(minutes=2))
     world.run()
@@ -134,12 +136,12 @@ def test_protected_and_deallocated_instances_neither_block_nor_loop() -> None:
     world.rest(timedelta(minutes=6))
     asked = len(world.requests())
     world.rest(timedelta(minutes=30))
-    assert set(world.requests()[asked:]) == {"scaleSets.list"}
+    assert set(world.requests()[asked:]) == {"VirtualMachineScaleSets_ListAll"}
 
 
 def test_scaling_out_in_the_middle_of_a_rollout_brings_instances_that_are_up_to_date_already() -> None:
     world = World(fleet(scale_set()), spec())
-    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 2)
+    world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2)
     world.azure.scale_set("web").scale_to(30)
     world.run()
     assert world.lines()["web"] == f"UpToDate: all 30 instances run {NEW}"
@@ -163,7 +165,9 @@ def test_a_policy_that_adds_an_extension_is_told_and_rolled_only_where_asked() -
         "(latestModelApplied is false): rollout.converge: model would roll it"
     )
     assert world.lines()["all"] == f"UpToDate: all 20 instances run {NEW}"
-    upgrades = [x for x in world.azure.record.requests if x.operation == "scaleSets.manualUpgrade"]
+    upgrades = [
+        x for x in world.azure.record.requests if x.operation == "VirtualMachineScaleSets_UpdateInstances"
+    ]
     assert all("/all/" in upgrade.path for upgrade in upgrades)
     assert [upgrade.body["instanceIds"][0] for upgrade in upgrades] == ["0", "1", "2", "3", "4"]
 
@@ -207,18 +211,18 @@ def test_a_health_extension_that_has_not_spoken_yet_is_waited_for_whatever_becom
 
 def test_a_spec_that_is_renamed_in_the_middle_goes_on_with_the_same_scale_set() -> None:
     world = World(fleet(scale_set()), spec())
-    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 2)
+    world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2)
     renamed = spec("front", target=spec()["spec"]["target"])
     world.unmerge("web")
     world.merge(renamed)
     world.run()
     assert world.lines() == {"front": f"UpToDate: all 20 instances run {NEW}"}
-    assert world.requests().count("scaleSets.manualUpgrade") == 5
+    assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 5
 
 
 def test_two_specs_that_swap_their_scale_sets_are_each_about_the_other_one() -> None:
     world = World(fleet(scale_set("a"), scale_set("b")), spec("a", NEW), spec("b", FIX))
-    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 3)
+    world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 3)
     world.merge(
         spec("a", NEW, target=spec("b")["spec"]["target"]), spec("b", FIX, target=spec("a")["spec"]["target"])
     )
@@ -261,12 +265,12 @@ def test_a_commit_that_lands_between_a_look_and_its_step_stops_the_step(
     assert [each.reason for each in world.outcomes if each.name == "web"] == ["Conflict"]
     world.run()
     assert world.lines().get("web", "").startswith(line)
-    assert "scaleSets.patch" not in world.requests()
+    assert "VirtualMachineScaleSets_Update" not in world.requests()
 
 
 def test_what_was_counted_against_another_image_is_not_shown_for_this_one() -> None:
     world = World(fleet(scale_set()), spec())
-    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 3)
+    world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 3)
     counts = world.entry().survey
     assert counts is not None
     assert counts.up_to_date == 8

@@ -15,7 +15,7 @@ def upgraded(world: World) -> list[str]:
     return [
         id_
         for each in world.azure.record.requests
-        if each.operation == "scaleSets.manualUpgrade"
+        if each.operation == "VirtualMachineScaleSets_UpdateInstances"
         for id_ in each.body["instanceIds"]
     ]
 
@@ -23,7 +23,7 @@ def upgraded(world: World) -> list[str]:
 def at_work(**changes: Any) -> World:
     """A rollout of ten instances whose second domain has just left."""
     world = World(fleet(scale_set(**{"capacity": 10} | changes)), spec())
-    return world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 2)
+    return world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2)
 
 
 @pytest.mark.parametrize("every", ["1m", "4m", "9m"])
@@ -133,7 +133,7 @@ def test_a_mode_that_is_changed_in_the_middle_stops_the_rollout_before_its_next_
     world.azure.scale_set("web").set_mode("Rolling")
     world.rest(HOUR)
     assert world.lines()["web"].startswith("NotManualMode: the upgrade mode is Rolling")
-    assert world.requests().count("scaleSets.manualUpgrade") == 2
+    assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2
     world.azure.scale_set("web").set_mode("Manual")
     world.rest(timedelta(minutes=2)).run()
     assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}
@@ -146,7 +146,7 @@ def test_ten_models_in_use_leave_no_room_until_some_are_brought_along() -> None:
     world = World(fleet(scale_set(capacity=10, image=old[0], instanceStates=states[1:])), spec())
     world.run()
     assert world.lines()["web"].startswith("TooManyModels: the instances run 10 different images, ")
-    assert "scaleSets.patch" not in world.requests()
+    assert "VirtualMachineScaleSets_Update" not in world.requests()
     for each in world.azure.scale_set("web").instances[1:3]:
         each.apply_image(urns[0])
     world.rest(timedelta(minutes=2)).run()

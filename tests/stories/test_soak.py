@@ -123,7 +123,14 @@ class Noise:
     def others(self) -> None:
         """For ten minutes another tool takes nearly all that one of Azure's buckets has."""
         self.drain(
-            self.random.choice(["scaleSets.instances", "scaleSets.get", "scaleSets.manualUpgrade"]), 120
+            self.random.choice(
+                [
+                    "VirtualMachineScaleSetVMs_List",
+                    "VirtualMachineScaleSets_Get",
+                    "VirtualMachineScaleSets_UpdateInstances",
+                ]
+            ),
+            120,
         )
 
     def drain(self, operation: str, times: int) -> None:
@@ -171,7 +178,11 @@ def test_days_of_noise() -> None:
     record = world.azure.record
     assert Counter(each.status for each in record.requests)[429] == 0, "a request exceeded Azure's buckets"
     written = {(each.operation, each.path.split("/")[8]) for each in record.requests if each.method != "GET"}
-    assert written <= {(op, name) for op in ("scaleSets.patch", "scaleSets.manualUpgrade") for name in ROLLED}
+    assert written <= {
+        (op, name)
+        for op in ("VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_UpdateInstances")
+        for name in ROLLED
+    }
     lines = world.lines()
     assert lines.pop("left").startswith("NotManualMode: ")
     assert {name: line.split(":")[0] for name, line in lines.items()} == dict.fromkeys(ROLLED, "UpToDate")
@@ -188,5 +199,5 @@ def test_days_of_noise() -> None:
 def test_a_large_scale_set_is_rolled_placement_group_by_placement_group() -> None:
     world = World(fleet(scale_set(capacity=LARGE), throttling=True), spec()).run(limit=timedelta(days=2))
     assert world.lines() == {"web": f"UpToDate: all {LARGE} instances run {NEW}"}
-    assert world.requests().count("scaleSets.manualUpgrade") == LARGE // 100 * 5
+    assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == LARGE // 100 * 5
     assert all(each.status != 429 for each in world.azure.record.requests)

@@ -28,7 +28,7 @@ def upgrades(world: World) -> list[list[str]]:
     return [
         exchange.body["instanceIds"]
         for exchange in world.azure.record.requests
-        if exchange.operation == "scaleSets.manualUpgrade" and exchange.status == 202
+        if exchange.operation == "VirtualMachineScaleSets_UpdateInstances" and exchange.status == 202
     ]
 
 
@@ -64,7 +64,7 @@ def test_a_fix_does_not_wait_for_the_timeout_a_second_time() -> None:
 
 def test_an_instance_that_scales_out_on_an_image_that_never_boots_does_not_bar_the_fix() -> None:
     world = World(never(scale_set(capacity=10)), spec(version=BAD))
-    world.run(lambda: "scaleSets.patch" in world.requests())
+    world.run(lambda: "VirtualMachineScaleSets_Update" in world.requests())
     world.azure.scale_set("web").scale_to(11)
     world.rest(timedelta(minutes=30))
     world.merge(spec(version=FIX))
@@ -83,7 +83,7 @@ def test_a_health_extension_that_never_speaks_does_not_bar_the_fix() -> None:
 def test_an_upgrade_that_failed_does_not_bar_a_revert(health: str) -> None:
     world = World(fleet(scale_set(capacity=10, health=health)), spec())
     failure = OperationFails("VMExtensionProvisioningError", "VM has reported a failure.")
-    world.azure.faults.arm("scaleSets.manualUpgrade", failure)
+    world.azure.faults.arm("VirtualMachineScaleSets_UpdateInstances", failure)
     world.run(lambda: world.lines()["web"].startswith("OperationFailed"))
     world.merge(spec(version=OLD))
     world.run(limit=HOUR)
@@ -115,6 +115,6 @@ def test_a_timeout_shorter_than_an_upgrade_neither_stops_a_rollout_nor_doubles_a
 def test_an_upgrade_that_failed_is_not_in_its_own_way_where_few_may_be_away(capacity: int) -> None:
     world = World(fleet(scale_set(capacity=capacity)), spec(rollout={"maxUnavailable": 1}))
     failure = OperationFails("VMExtensionProvisioningError", "VM has reported a failure.")
-    world.azure.faults.arm("scaleSets.manualUpgrade", failure)
+    world.azure.faults.arm("VirtualMachineScaleSets_UpdateInstances", failure)
     world.run(limit=HOUR)
     assert is_on(world, NEW)

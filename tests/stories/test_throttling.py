@@ -40,7 +40,7 @@ def test_a_rollout_goes_on_while_looks_at_what_is_settled_wait() -> None:
     sets = fleet(scale_set("web", capacity=10), scale_set("still", capacity=5), throttling=True)
     world = World(sets, spec("web", OLD), spec("still", OLD, interval="10m")).run()
     world.rest(timedelta(minutes=5))
-    drain(world, "scaleSets.instances", to=400)  # less than half, more than a fifth
+    drain(world, "VirtualMachineScaleSetVMs_List", to=400)  # less than half, more than a fifth
     world.merge(spec("web", NEW, interval="10m"))
     world.rest(timedelta(minutes=2))  # the answers to its first looks tell how little is left
     world.azure.scale_set("still").bump_etag()
@@ -70,7 +70,7 @@ def test_one_that_is_let_on_half_way_does_not_wait_with_what_is_settled() -> Non
     world.run(lambda: world.reasons()[-1:] == ["AwaitingApproval"])
     world.azure.scale_set("web").set_tags({"reconciler-approved": f"{':'.join(BASE.values())}:{NEW}"})
     asked = len(world.requests())
-    world.run(lambda: "scaleSets.instances" in world.requests()[asked:])
+    world.run(lambda: "VirtualMachineScaleSetVMs_List" in world.requests()[asked:])
     assert Watched.shares.pop() is Share.ROLLOUT
     world.run().rest(timedelta(hours=2))
     assert Watched.shares.pop() is Share.ROUTINE, "of what is settled"
@@ -98,7 +98,7 @@ def test_a_single_pass_gives_up_on_what(fault: Throttled, times: int | None) -> 
         fleet(scale_set("a", capacity=1), scale_set("b", capacity=1)), spec("a", OLD), spec("b", OLD)
     )
     world.azure.faults.arm(
-        "scaleSets.instances", fault, times=times, when=lambda request: "/b/" in request.path
+        "VirtualMachineScaleSetVMs_List", fault, times=times, when=lambda request: "/b/" in request.path
     )
     world.reconciliation.once(act=False)
     assert world.lines()["a"].startswith("UpToDate")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -26,12 +27,12 @@ FAULTS: list[Fault] = [
     Truncated(),
 ]
 OPERATIONS = [
-    "scaleSets.list",
-    "scaleSets.get",
-    "scaleSets.instances",
-    "rollingUpgrades.latest",
-    "scaleSets.patch",
-    "scaleSets.manualUpgrade",
+    "VirtualMachineScaleSets_ListAll",
+    "VirtualMachineScaleSets_Get",
+    "VirtualMachineScaleSetVMs_List",
+    "VirtualMachineScaleSetRollingUpgrades_GetLatest",
+    "VirtualMachineScaleSets_Update",
+    "VirtualMachineScaleSets_UpdateInstances",
 ]
 
 
@@ -39,20 +40,23 @@ OPERATIONS = [
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_fault_at_any_call_delays_a_rollout_and_no_more(operation: str, fault: Fault) -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
-    world.azure.faults.arm(operation, fault, after=1 if operation != "scaleSets.patch" else 0)
+    world.azure.faults.arm(operation, fault, after=1 if operation != "VirtualMachineScaleSets_Update" else 0)
     world.run()
     assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
     assert world.azure.faults.strike(operation, Request("GET", "/")) is None, "the fault never struck"
 
 
 @pytest.mark.parametrize("seconds", [20, 60, 240])
-@pytest.mark.parametrize("operation", ["scaleSets.list", "scaleSets.get", "scaleSets.instances"])
+@pytest.mark.parametrize(
+    "operation",
+    ["VirtualMachineScaleSets_ListAll", "VirtualMachineScaleSets_Get", "VirtualMachineScaleSetVMs_List"],
+)
 @pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed after each step"])
 def test_reads_that_lag_behind_take_no_second_domain(operation: str, seconds: int, *, killed: bool) -> None:
     world = World(fleet(scale_set(capacity=10)), spec())
     world.azure.faults.arm(operation, Stale(timedelta(seconds=seconds)), times=None)
     for upgrades in range(1, 4):
-        world.run(lambda wanted=upgrades: world.requests().count("scaleSets.manualUpgrade") >= wanted)  # type: ignore[misc]
+        world.run(partial(world.has_upgraded, upgrades))
         if killed:
             world.restart()
     world.azure.faults.disarm()
@@ -63,9 +67,11 @@ def test_reads_that_lag_behind_take_no_second_domain(operation: str, seconds: in
 def test_why_an_upgrade_failed_need_not_be_told_for_the_next_one_to_be_tried() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(
-        "scaleSets.manualUpgrade", OperationFails("VMExtensionProvisioningError", "No."), times=2
+        "VirtualMachineScaleSets_UpdateInstances",
+        OperationFails("VMExtensionProvisioningError", "No."),
+        times=2,
     )
-    world.azure.faults.arm("operations.get", Throttled(timedelta(hours=2)), times=None)
+    world.azure.faults.arm("Operations_Get", Throttled(timedelta(hours=2)), times=None)
     world.rest(timedelta(hours=1))
     assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
 
@@ -73,7 +79,7 @@ def test_why_an_upgrade_failed_need_not_be_told_for_the_next_one_to_be_tried() -
 def test_a_look_that_is_throttled_does_not_hide_how_a_scale_set_stands() -> None:
     world = World(fleet(scale_set(capacity=5)), spec(version="24.04.202602010"))
     world.run(lambda: world.reasons()[-1:] == ["HealthCheckFailed"])
-    world.azure.faults.arm("scaleSets.instances", Throttled(timedelta(minutes=5)))
+    world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Throttled(timedelta(minutes=5)))
     world.run(lambda: world.reasons()[-1:] == ["Throttled"])
     outcome = world.entry().outcome
     assert outcome is not None
@@ -83,7 +89,7 @@ def test_a_look_that_is_throttled_does_not_hide_how_a_scale_set_stands() -> None
 def test_one_scale_set_in_trouble_holds_up_no_other() -> None:
     world = World(fleet(scale_set("bad", capacity=5), scale_set(capacity=5)), spec("bad"), spec())
     world.azure.faults.arm(
-        "scaleSets.patch",
+        "VirtualMachineScaleSets_Update",
         Status(403, "AuthorizationFailed", "The client does not have authorization."),
         times=None,
         when=lambda request: "/bad" in request.path,
@@ -98,15 +104,19 @@ def test_one_scale_set_in_trouble_holds_up_no_other() -> None:
 
 def test_a_role_that_is_granted_later_is_found_without_a_restart() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
-    world.azure.faults.arm("scaleSets.patch", Status(403, "AuthorizationFailed", "No."), times=3)
+    world.azure.faults.arm(
+        "VirtualMachineScaleSets_Update", Status(403, "AuthorizationFailed", "No."), times=3
+    )
     world.run(lambda: world.lines()["web"].startswith("UpToDate"))
     assert world.reasons()[:3] == ["Refused", "ModelDrift", "Upgrading"]
 
 
 def test_a_list_that_fails_is_told_and_what_is_rolling_goes_on() -> None:
     world = World(fleet(scale_set()), spec())
-    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 1)
-    world.azure.faults.arm("scaleSets.list", Status(503, "ServerTimeout", "Try later."), times=None)
+    world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 1)
+    world.azure.faults.arm(
+        "VirtualMachineScaleSets_ListAll", Status(503, "ServerTimeout", "Try later."), times=None
+    )
     world.run()
     assert world.lines() == {"web": f"UpToDate: all 20 instances run {NEW}"}
     world.rest(timedelta(minutes=2))
@@ -119,10 +129,12 @@ def test_a_list_that_fails_is_told_and_what_is_rolling_goes_on() -> None:
 def test_an_upgrade_that_fails_is_tried_again_without_haste_and_no_other_domain_is_touched() -> None:
     world = World(fleet(scale_set(capacity=10)), spec())
     failure = OperationFails("VMExtensionProvisioningError", "VM has reported a failure.")
-    world.azure.faults.arm("scaleSets.manualUpgrade", failure, times=3)
+    world.azure.faults.arm("VirtualMachineScaleSets_UpdateInstances", failure, times=3)
     world.run()
     assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}
-    asked = [x for x in world.azure.record.requests if x.operation == "scaleSets.manualUpgrade"]
+    asked = [
+        x for x in world.azure.record.requests if x.operation == "VirtualMachineScaleSets_UpdateInstances"
+    ]
     assert [x.body["instanceIds"] for x in asked[:4]] == [["0", "5"]] * 4
     assert all(later.at - earlier.at >= timedelta(minutes=5) for earlier, later in pairwise(asked[:4]))
 
@@ -159,7 +171,7 @@ class OddList(Compute):
 
 def test_a_bug_in_a_list_is_told_and_what_is_rolling_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(fleet(scale_set()), spec(), compute=OddList)
-    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 1)
+    world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 1)
     monkeypatch.setattr(OddList, "breaks", True)
     world.run()
     assert world.lines() == {"web": f"UpToDate: all 20 instances run {NEW}"}
@@ -171,7 +183,9 @@ def test_a_bug_in_a_list_is_told_and_what_is_rolling_goes_on(monkeypatch: pytest
 def test_a_commit_that_arrives_while_the_list_fails_is_not_lost() -> None:
     world = World(fleet(scale_set(capacity=5)), spec(version=OLD)).run()
     world.merge(spec(version=NEW))
-    world.azure.faults.arm("scaleSets.list", Status(503, "ServerTimeout", "Try later."), times=2)
+    world.azure.faults.arm(
+        "VirtualMachineScaleSets_ListAll", Status(503, "ServerTimeout", "Try later."), times=2
+    )
     world.rest(timedelta(minutes=4))
     world.run(limit=timedelta(minutes=20))
     assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
@@ -179,9 +193,13 @@ def test_a_commit_that_arrives_while_the_list_fails_is_not_lost() -> None:
 
 def test_what_is_rolling_survives_an_error_while_the_list_fails() -> None:
     world = World(fleet(scale_set()), spec())
-    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 1)
-    world.azure.faults.arm("scaleSets.list", Status(503, "ServerTimeout", "Try later."), times=None)
-    world.azure.faults.arm("scaleSets.instances", Status(500, "InternalServerError", "Oops."), times=2)
+    world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 1)
+    world.azure.faults.arm(
+        "VirtualMachineScaleSets_ListAll", Status(503, "ServerTimeout", "Try later."), times=None
+    )
+    world.azure.faults.arm(
+        "VirtualMachineScaleSetVMs_List", Status(500, "InternalServerError", "Oops."), times=2
+    )
     world.run(limit=timedelta(hours=1))
     assert world.lines() == {"web": f"UpToDate: all 20 instances run {NEW}"}
 
@@ -189,7 +207,7 @@ def test_what_is_rolling_survives_an_error_while_the_list_fails() -> None:
 def test_throttling_of_one_scale_set_holds_up_no_other() -> None:
     world = World(fleet(scale_set("a", capacity=5), scale_set("b", capacity=5)), spec("a"), spec("b"))
     world.azure.faults.arm(
-        "scaleSets.patch",
+        "VirtualMachineScaleSets_Update",
         Throttled(timedelta(minutes=20), group="VMScaleSetActionsResource"),
         when=lambda request: request.path.endswith("/a"),
     )
@@ -209,7 +227,7 @@ def test_a_scale_set_that_is_deleted_is_not_found() -> None:
 
 def test_a_spec_that_is_removed_leaves_its_scale_set_as_it_is() -> None:
     world = World(fleet(scale_set(), scale_set("other")), spec(), spec("other"))
-    world.run(lambda: world.requests().count("scaleSets.manualUpgrade") == 1)
+    world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 1)
     world.unmerge("web")
     world.run()
     assert list(world.lines()) == ["other"]

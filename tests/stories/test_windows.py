@@ -9,7 +9,7 @@ from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, of_all, scale_
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-WRITES = {"scaleSets.patch", "scaleSets.manualUpgrade"}
+WRITES = {"VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_UpdateInstances"}
 
 
 def window(schedule: str, duration: str = "30m", kind: str = "allow", zone: str = "UTC") -> dict[str, str]:
@@ -26,7 +26,11 @@ def writes(world: World) -> list[datetime]:
 
 
 def upgrades(world: World) -> list[list[str]]:
-    asked = [each for each in world.azure.record.requests if each.operation == "scaleSets.manualUpgrade"]
+    asked = [
+        each
+        for each in world.azure.record.requests
+        if each.operation == "VirtualMachineScaleSets_UpdateInstances"
+    ]
     return [list(each.body["instanceIds"]) for each in asked]
 
 

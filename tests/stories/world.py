@@ -214,6 +214,10 @@ class World:
         """The operations asked of Azure so far."""
         return [exchange.operation for exchange in self.azure.record.requests]
 
+    def has_upgraded(self, times: int) -> bool:
+        """Whether Azure has been asked for so many upgrades, at least."""
+        return self.requests().count("VirtualMachineScaleSets_UpdateInstances") >= times
+
     def until(self, moment: datetime) -> None:
         """Let time pass until then."""
         if moment > self.clock.now():

@@ -78,7 +78,7 @@ def _has_begun(desired: ScaleSet, model: Model, image: Image, compute: Compute) 
     if model.image is None or not same(model.image, image):
         return False
     try:
-        instances = compute.instances(desired.target, Share.ROLLOUT, flexible=model.is_flexible)
+        instances = compute.instances(desired.target, model, Share.ROLLOUT)
     except AzureFailure:
         return True  # no reason not to approve
     return any(is_up_to_date(each, replace(desired, image=image)) for each in instances)

@@ -36,13 +36,18 @@ class Group:
 
 @dataclass(slots=True, eq=False)
 class Cloud:
-    """`groups` is by subscription, then by resource group, both in lower case."""
+    """`groups` is by subscription, then by resource group, both in lower case.
+
+    `flexible_row_properties`: whether the list of a Flexible set's instances gives their properties, at
+    api-versions that can. No recording settles it.
+    """
 
     clock: Clock
     timings: Timings = field(default_factory=Timings)
     page: int = PAGE
     is_throttling: bool = False
     fixed_image_fields: tuple[str, ...] = ("publisher",)
+    flexible_row_properties: bool = False
     permissions: Permissions = field(default_factory=Permissions)
     groups: dict[str, dict[str, Group]] = field(default_factory=dict)
     catalogue: Catalogue = field(init=False)

@@ -38,8 +38,9 @@ AUTOMATIC_UPGRADE = {
 def completed(body: Mapping[str, Any]) -> dict[str, Any]:
     """The body as Azure stores it. Completing twice is completing once."""
     properties = dict(body["properties"])
-    properties["upgradePolicy"] = _policy(properties.get("upgradePolicy") or {"mode": "Manual"})
     is_flexible = properties.get("orchestrationMode") == "Flexible"
+    if policy := properties.get("upgradePolicy") or ({} if is_flexible else {"mode": "Manual"}):
+        properties["upgradePolicy"] = _policy(policy)
     profile = _profile(properties.get("virtualMachineProfile") or {})
     properties["virtualMachineProfile"] = merged(FLEXIBLE, profile) if is_flexible else profile
     if is_flexible:

@@ -45,7 +45,6 @@ def scale_set_body(
     properties: dict[str, Any] = {
         "singlePlacementGroup": is_single_group,
         "orchestrationMode": "Flexible" if flexible else "Uniform",
-        "upgradePolicy": policy,
         "virtualMachineProfile": _profile(
             name, declared, storage=storage, health=health, extensions=extensions, group_id=group_id
         ),
@@ -58,6 +57,9 @@ def scale_set_body(
     if "spotRestore" in declared:
         timeout = iso_text(duration(str(declared["spotRestore"])))
         properties["spotRestorePolicy"] = {"enabled": True, "restoreTimeout": timeout}
+    # Azure fills in no upgrade policy for a Flexible set: it shows one only if a client wrote it.
+    if not flexible or policy != {"mode": "Manual"}:
+        properties["upgradePolicy"] = policy
     if flexible:
         del properties["overprovision"]
         properties["constrainedMaximumCapacity"] = False

@@ -20,6 +20,9 @@ from reconciler.simulator.scale_set import HEALTH_EXTENSIONS, ScaleSet
 ETAGS_SINCE = "2023-09-01"
 VIRTUAL_MACHINE_ETAGS_SINCE = "2024-03-01"
 RESILIENCE_SINCE = "2024-07-01"
+FLEXIBLE_ROW_PROPERTIES_SINCE = "2025-11-01"
+# A status of one of these says since when it holds only once nothing is under way any more.
+IN_TRANSITION = ("creating", "updating", "deleting")
 HANDLED = {"code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Ready"}
 GUEST_KNOWN = ("running", "stopping", "stopped")
 SPOT = ("priority", "evictionPolicy", "billingProfile")
@@ -99,7 +102,6 @@ def instance_view(instance: Instance) -> dict[str, Any]:
     # Domains are not assigned yet while an instance is being created.
     is_placed = instance.provisioning != "creating"
     view: dict[str, Any] = {name: value for name, value in places.items() if value is not None and is_placed}
-    when = instance.changed.isoformat()
     installed = _installed(instance)
     if is_placed and instance.power in GUEST_KNOWN:
         ready = _status("ProvisioningState/succeeded", instance.changed) | {
@@ -136,7 +138,7 @@ def instance_view(instance: Instance) -> dict[str, Any]:
         "code": f"{provisioning}/{instance.failure}" if instance.failure else provisioning,
         "level": "Error" if instance.failure else "Info",
         "displayStatus": DISPLAY[provisioning],
-        "time": when,
+        **_since(provisioning, instance.changed),
     }
     power = {"code": f"PowerState/{instance.power}", "level": "Info", "displayStatus": f"VM {instance.power}"}
     return view | {"statuses": [state, power]}
@@ -144,17 +146,49 @@ def instance_view(instance: Instance) -> dict[str, Any]:
 
 def row(instance: Instance, version: str, *, expanded: bool) -> dict[str, Any]:
     """One instance, as a list or a GET gives it. `expanded` adds the instance view."""
-    owner, applied = instance.owner, instance.applied
+    owner = instance.owner
     view: dict[str, Any] = {
-        "name": instance.id if owner.is_flexible else f"{owner.name}_{instance.id}",
-        "id": instance_id(instance),
+        "name": f"{owner.name}_{instance.id}",
+        "id": row_id(instance),
         "type": "Microsoft.Compute/virtualMachineScaleSets/virtualMachines",
         "location": owner.location,
     }
-    # Rows of a Flexible set come without tags.
-    if owner.body.get("tags") is not None and not owner.is_flexible:
+    if owner.body.get("tags") is not None:
         view["tags"] = owner.body["tags"]
     view |= {"instanceId": instance.id, "sku": owner.body["sku"]}
+    view["properties"] = _row_properties(instance, version, expanded=expanded)
+    if version >= ETAGS_SINCE:
+        view["etag"] = etag(instance.etag)
+    if instance.domain.zone is not None:
+        view["zones"] = [instance.domain.zone]
+    return view
+
+
+def flexible_row(instance: Instance, version: str) -> dict[str, Any]:
+    """An instance of a Flexible set in the list of its set: little more than its name.
+
+    `id` is that of the row, not that of the virtual machine; `zones` of a regional set holds a null. Whether
+    rows have properties at today's api-versions is not recorded, so the cloud says so.
+    """
+    owner = instance.owner
+    view: dict[str, Any] = {
+        "name": instance.id,
+        "id": row_id(instance),
+        "type": "Microsoft.Compute/virtualMachineScaleSets/virtualMachines",
+        "location": owner.location,
+        "instanceId": instance.id,
+        "zones": [instance.domain.zone],
+    }
+    if owner.cloud.flexible_row_properties and version >= FLEXIBLE_ROW_PROPERTIES_SINCE:
+        view["properties"] = {
+            **_row_properties(instance, version, expanded=False),
+            "virtualMachineResourceId": machine_id(instance),
+        }
+    return view
+
+
+def _row_properties(instance: Instance, version: str, *, expanded: bool) -> dict[str, Any]:
+    owner, applied = instance.owner, instance.applied
     network = applied.profile.get("networkProfile") or {}
     properties: dict[str, Any] = {
         "latestModelApplied": instance.is_current,
@@ -182,23 +216,18 @@ def row(instance: Instance, version: str, *, expanded: bool) -> dict[str, Any]:
         "storageProfile": _storage(instance),
         "osProfile": _os(instance),
         "networkProfile": {
-            "networkInterfaces": [{"id": f"{instance_id(instance)}/networkInterfaces/{owner.name}"}]
+            "networkInterfaces": [{"id": f"{row_id(instance)}/networkInterfaces/{owner.name}"}]
         },
         **_taken(applied.profile, INHERITED),
         "timeCreated": instance.created.isoformat(),
     }
-    view["properties"] = properties
-    if version >= ETAGS_SINCE:
-        view["etag"] = etag(instance.etag)
-    if instance.domain.zone is not None:
-        view["zones"] = [instance.domain.zone]
-    return view
+    return properties
 
 
 def selected(instance: Instance) -> dict[str, Any]:
     """What `$select=instanceView` leaves of a row: little, and `latestModelApplied` false in any case."""
     return {
-        "id": instance_id(instance),
+        "id": row_id(instance),
         "instanceId": instance.id,
         "properties": {"latestModelApplied": False, "instanceView": instance_view(instance)},
     }
@@ -214,7 +243,7 @@ def virtual_machine(
     owner, applied = instance.owner, instance.applied
     view: dict[str, Any] = {
         "name": instance.id,
-        "id": instance_id(instance, shouts_group=shouts_group),
+        "id": machine_id(instance, shouts_group=shouts_group),
         "type": "Microsoft.Compute/virtualMachines",
         "location": owner.location,
     }
@@ -251,12 +280,15 @@ def resource_id(scale_set: ScaleSet, *, shouts_group: bool = False) -> str:
     return f"{group}/providers/Microsoft.Compute/virtualMachineScaleSets/{scale_set.name}"
 
 
-def instance_id(instance: Instance, *, shouts_group: bool = False) -> str:
-    owner = instance.owner
-    if owner.is_flexible:
-        group = _group_id(owner, shouts_group=shouts_group)
-        return f"{group}/providers/Microsoft.Compute/virtualMachines/{instance.id}"
-    return f"{owner.id}/virtualMachines/{instance.id}"
+def row_id(instance: Instance) -> str:
+    """The id of an instance as a part of its scale set."""
+    return f"{instance.owner.id}/virtualMachines/{instance.id}"
+
+
+def machine_id(instance: Instance, *, shouts_group: bool = False) -> str:
+    """The id of the virtual machine that an instance of a Flexible set is."""
+    group = _group_id(instance.owner, shouts_group=shouts_group)
+    return f"{group}/providers/Microsoft.Compute/virtualMachines/{instance.id}"
 
 
 def computer_name(instance: Instance) -> str:
@@ -343,4 +375,8 @@ def _summary(count: Mapping[str, int]) -> list[dict[str, Any]]:
 
 def _status(code: str, time: datetime) -> dict[str, Any]:
     display = DISPLAY.get(code, code.rpartition("/")[2].capitalize())
-    return {"code": code, "level": "Info", "displayStatus": display, "time": time.isoformat()}
+    return {"code": code, "level": "Info", "displayStatus": display, **_since(code, time)}
+
+
+def _since(code: str, time: datetime) -> dict[str, str]:
+    return {} if code.rpartition("/")[2] in IN_TRANSITION else {"time": time.isoformat()}

@@ -118,11 +118,8 @@ def test_placement_groups_are_numbered_apart(start: Start) -> None:
     assert azure.ask("GET", "").json()["properties"]["singlePlacementGroup"] is False
 
 
-def test_flexible_instances_are_virtual_machines_without_update_domains(start: Start) -> None:
+def test_a_flexible_set_has_no_instance_view_of_its_own(start: Start) -> None:
     azure = start(orchestration="Flexible", capacity=2)
-    row = rows(azure)[0]
-    assert "/providers/Microsoft.Compute/virtualMachines/web_" in row["id"]
-    assert "instanceView" not in row["properties"]
     with pytest.raises(HttpResponseError, match="Flexible"):
         azure.client.virtual_machine_scale_sets.get_instance_view("shop", "web")
 
@@ -141,6 +138,36 @@ def test_an_instance_being_created_has_no_place_yet(azure: Azure) -> None:
     assert "platformUpdateDomain" not in view
     azure.wait(40)
     assert azure.ask("GET", "virtualMachines/20/instanceView").json()["platformUpdateDomain"] == 0
+
+
+@pytest.mark.parametrize(
+    "verb, under_way",
+    [
+        pytest.param("restart", "updating", id="restarted"),
+        pytest.param("delete", "deleting", id="deleted"),
+    ],
+)
+def test_an_instance_in_transition_does_not_say_since_when(azure: Azure, verb: str, under_way: str) -> None:
+    azure.ask("POST", verb, b'{"instanceIds":["3"]}')
+    provisioning, power = azure.ask("GET", "virtualMachines/3/instanceView").json()["statuses"]
+    assert provisioning["code"] == f"ProvisioningState/{under_way}"
+    assert "time" not in provisioning
+    assert "time" not in power
+
+
+def test_a_new_instance_does_not_say_since_when_it_is_being_created(azure: Azure) -> None:
+    azure.sim.scale_set("web").scale_to(21)
+    status = azure.ask("GET", "virtualMachines/20/instanceView").json()["statuses"][0]
+    assert status == {"code": "ProvisioningState/creating", "level": "Info", "displayStatus": "Creating"}
+
+
+@pytest.mark.parametrize("state", ["succeeded", "failed"])
+def test_a_settled_instance_says_since_when(azure: Azure, state: str) -> None:
+    if state == "failed":
+        azure.sim.scale_set("web").instance("3").fail()
+    provisioning = azure.ask("GET", "virtualMachines/3/instanceView").json()["statuses"][0]
+    assert provisioning["code"].startswith(f"ProvisioningState/{state}")
+    assert "time" in provisioning
 
 
 @pytest.mark.parametrize(

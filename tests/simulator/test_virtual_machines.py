@@ -133,15 +133,61 @@ def test_the_scale_set_does_not_know_its_machines_by_name(flexible: Azure, end: 
     assert (answer.status, answer.json()["error"]["target"]) == (400, "instanceId")
 
 
-def test_the_scale_sets_own_list_has_names_for_ids_and_no_views(start: Start) -> None:
-    azure = start(orchestration="Flexible", capacity=2, tags={"team": "web"})
-    azure.patch_image(NEW)
-    rows = listed(azure, f"{SET}/virtualMachines?$expand=instanceView")
-    assert [(row["instanceId"], row["id"]) for row in rows] == [
-        (name, f"{GROUP}{MACHINES}/{name}") for name in names(azure)
+@pytest.mark.parametrize(
+    "web, zones",
+    [
+        pytest.param({}, [[None]] * 3, id="regional"),
+        pytest.param({"zones": ["1", "2"]}, [["1"], ["2"], ["1"]], id="zonal"),
+    ],
+)
+def test_a_row_of_the_scale_sets_own_list_is_little_more_than_a_name(
+    start: Start, web: dict[str, Any], zones: list[list[str | None]]
+) -> None:
+    azure = start(orchestration="Flexible", capacity=3, tags={"team": "web"}, **web)
+    assert listed(azure, f"{SET}/virtualMachines?$expand=instanceView") == [
+        {
+            "name": name,
+            "id": f"{SET}/virtualMachines/{name}",
+            "type": "Microsoft.Compute/virtualMachineScaleSets/virtualMachines",
+            "location": "westeurope",
+            "instanceId": name,
+            "zones": zone,
+        }
+        for name, zone in zip(names(azure), zones, strict=True)
     ]
-    assert {row["properties"]["latestModelApplied"] for row in rows} == {False}
-    assert not any("instanceView" in row["properties"] or "tags" in row for row in rows)
+
+
+@pytest.mark.parametrize(
+    "version, has_properties",
+    [
+        pytest.param("2026-04-01", True, id="a version that can"),
+        pytest.param("2025-04-01", False, id="an older version"),
+    ],
+)
+def test_a_cloud_may_give_rows_properties_that_name_the_machine(
+    flexible: Azure, version: str, has_properties: bool
+) -> None:
+    flexible.sim.cloud.flexible_row_properties = True
+    flexible.patch_image(NEW)
+    row = flexible.ask("GET", "virtualMachines", version=version).json()["value"][0]
+    assert ("properties" in row) is has_properties
+    if has_properties:
+        machine = f"{GROUP}{MACHINES}/{names(flexible)[0]}"
+        properties = row["properties"]
+        assert (properties["virtualMachineResourceId"], row["id"]) == (
+            machine,
+            f"{SET}/virtualMachines/{row['name']}",
+        )
+        assert properties["latestModelApplied"] is False
+        assert "instanceView" not in properties
+
+
+@pytest.mark.parametrize("policy, shown", [({}, None), ({"mode": "Rolling"}, "Rolling")])
+def test_a_flexible_set_shows_the_upgrade_policy_that_a_client_wrote(
+    start: Start, policy: dict[str, str], shown: str | None
+) -> None:
+    azure = start(orchestration="Flexible", capacity=1, **policy)
+    assert azure.ask("GET", "").json()["properties"].get("upgradePolicy", {}).get("mode") == shown
 
 
 def test_machines_are_upgraded_by_name(flexible: Azure) -> None:

@@ -20,7 +20,7 @@ from reconciler.simulator.instance import Instance
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.shape import require_shape
 from reconciler.simulator.spot import evict
-from reconciler.simulator.views import instance_view, row, selected
+from reconciler.simulator.views import flexible_row, instance_view, row, selected
 
 BODY = {"properties": {"protectionPolicy": {"protectFromScaleIn": bool, "protectFromScaleSetActions": bool}}}
 LATEST_FILTER = re.compile(r"\s*properties/latestModelApplied\s+eq\s+(true|false)\s*", re.I)
@@ -38,9 +38,11 @@ def listed(call: Call) -> Reply:
         found = [instance for instance in found if instance.is_current == (match.group(1).lower() == "true")]
     rows = page(call)
     part = found[rows]
-    expanded = "instanceview" in query.get("$expand", "").lower() and not scale_set.is_flexible
+    expanded = "instanceview" in query.get("$expand", "").lower()
     if "instanceview" in query.get("$select", "").lower():
         value = [selected(instance) for instance in part]
+    elif scale_set.is_flexible:
+        value = [flexible_row(instance, call.request.version) for instance in part]
     else:
         value = [row(instance, call.request.version, expanded=expanded) for instance in part]
     body: dict[str, Any] = {"value": value}

@@ -26,6 +26,16 @@ INTERFACE = {
     "enableIPForwarding": False,
 }
 ADDRESS = {"privateIPAddressVersion": "IPv4"}
+PUBLIC_ADDRESS: dict[str, Any] = {"ipTags": []}
+# Words that Azure spells its own way, however a client spelt them.
+WORDS = {
+    word.lower(): word
+    for word in (
+        "FromImage", "Empty", "Attach", "Copy", "None", "ReadOnly", "ReadWrite", "Manual", "Automatic",
+        "Rolling", "Uniform", "Flexible", "Regular", "Low", "Spot", "Deallocate", "Delete",
+    )
+}  # fmt: skip
+SPELT = ("createOption", "caching", "mode", "orchestrationMode", "priority", "evictionPolicy")
 FLEXIBLE = {
     "storageProfile": {"osDisk": {"deleteOption": "Delete"}},
     "networkProfile": {"networkApiVersion": "2020-11-01"},
@@ -43,12 +53,12 @@ PREMIUM_SIZE = re.compile(r"standard_((ds|gs)\d|[a-z]+\d+(-\d+)?[a-z]*s)", re.I)
 
 def completed(body: Mapping[str, Any]) -> dict[str, Any]:
     """The body as Azure stores it. Completing twice is completing once."""
-    properties = dict(body["properties"])
+    properties = _spelt(body["properties"])
     is_flexible = properties.get("orchestrationMode") == "Flexible"
     if policy := properties.get("upgradePolicy") or ({} if is_flexible else {"mode": "Manual"}):
         properties["upgradePolicy"] = _policy(policy)
     account = "Premium_LRS" if PREMIUM_SIZE.match(str(body["sku"].get("name", ""))) else "Standard_LRS"
-    profile = _profile(properties.get("virtualMachineProfile") or {}, account)
+    profile = _profile(properties.get("virtualMachineProfile") or {}, account, is_flexible=is_flexible)
     properties["virtualMachineProfile"] = merged(FLEXIBLE, profile) if is_flexible else profile
     if is_flexible:
         properties.setdefault("constrainedMaximumCapacity", False)
@@ -76,7 +86,7 @@ def _policy(policy: Mapping[str, Any]) -> dict[str, Any]:
     return {**policy, "automaticOSUpgradePolicy": {**AUTOMATIC_UPGRADE, **automatic}}
 
 
-def _profile(profile: Mapping[str, Any], account: str) -> dict[str, Any]:
+def _profile(profile: Mapping[str, Any], account: str, *, is_flexible: bool) -> dict[str, Any]:
     storage = dict(profile.get("storageProfile") or {})
     storage["osDisk"] = _disk(storage.get("osDisk") or {}, account)
     if storage.get("dataDisks"):
@@ -89,7 +99,7 @@ def _profile(profile: Mapping[str, Any], account: str) -> dict[str, Any]:
     if cards:
         filled["networkProfile"] = {
             **network,
-            "networkInterfaceConfigurations": [_card(each) for each in cards],
+            "networkInterfaceConfigurations": [_card(each, keeps_empty=is_flexible) for each in cards],
         }
     events = profile.get("scheduledEventsProfile")
     if events:
@@ -122,10 +132,34 @@ def _guest(profile: Mapping[str, Any], *, is_windows: bool) -> dict[str, Any]:
     return {**GUEST, **shown, name: {**configuration, **(shown.get(name) or {})}}
 
 
-def _card(card: Mapping[str, Any]) -> dict[str, Any]:
+def _card(card: Mapping[str, Any], *, keeps_empty: bool) -> dict[str, Any]:
     properties = {**INTERFACE, **(card.get("properties") or {})}
     addresses = properties.get("ipConfigurations") or []
-    properties["ipConfigurations"] = [
-        {**each, "properties": {**ADDRESS, **(each.get("properties") or {})}} for each in addresses
-    ]
+    properties["ipConfigurations"] = [_address(each, keeps_empty=keeps_empty) for each in addresses]
     return {**card, "properties": properties}
+
+
+def _address(address: Mapping[str, Any], *, keeps_empty: bool) -> dict[str, Any]:
+    """Lists of pools that are empty are kept by Flexible sets only."""
+    fields = (address.get("properties") or {}).items()
+    told = {name: value for name, value in fields if keeps_empty or value != []}
+    properties = {**ADDRESS, **told}
+    if public := properties.get("publicIPAddressConfiguration"):
+        shown = {**PUBLIC_ADDRESS, **(public.get("properties") or {})}
+        properties["publicIPAddressConfiguration"] = {**public, "properties": shown}
+    return {**address, "properties": properties}
+
+
+def _spelt(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields, and those within, with Azure's own spelling of its words."""
+    return {name: _spelt_value(name, value) for name, value in fields.items()}
+
+
+def _spelt_value(name: str, value: Any) -> Any:
+    if name in SPELT and isinstance(value, str):
+        return WORDS.get(value.lower(), value)
+    if isinstance(value, Mapping) and name != "settings":
+        return _spelt(value)
+    if isinstance(value, list):
+        return [_spelt(each) if isinstance(each, Mapping) else each for each in value]
+    return value

@@ -44,7 +44,18 @@ IDENTITIES_SINCE = "2018-06-01"
 USER_DATA = "userData"
 # A status of one of these says since when it holds only once nothing is under way any more.
 IN_TRANSITION = ("creating", "updating", "deleting")
-HANDLED = {"code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Ready"}
+HANDLED = {
+    "code": "ProvisioningState/succeeded",
+    "level": "Info",
+    "displayStatus": "Ready",
+    "message": "Plugin enabled",
+}
+ENABLED = {
+    "code": "ProvisioningState/succeeded",
+    "level": "Info",
+    "displayStatus": "Provisioning succeeded",
+    "message": "Enable succeeded.",
+}
 LINUX_GUEST = {
     "name": "ubuntu",
     "version": "24.04",
@@ -175,7 +186,7 @@ def instance_view(instance: Instance, version: str = LATEST) -> dict[str, Any]:
                 "name": name,
                 "type": f"{each['publisher']}.{each['type']}",
                 "typeHandlerVersion": each["typeHandlerVersion"],
-                "statuses": [created],
+                "statuses": [ENABLED],
             }
             for name, each in installed.items()
         ]

@@ -107,7 +107,11 @@ class _Player:
             # Only the refusal tells what was asked for.
             match = IF_MATCH.search(str(interaction.answer.get("error", {}).get("message")))
             headers["If-Match"] = f'"{match[1] if match else ""}"'
-        body = b"" if interaction.sent is None else json.dumps(interaction.sent).encode()
+        sent = interaction.sent
+        if sent is None and interaction.method == "PUT":
+            # Some recorders keep no bodies of requests.
+            sent = next(map(world.body_of, world.scale_sets(interaction.answer)), None)
+        body = b"" if sent is None else json.dumps(sent).encode()
         url = f"{HOST}{quote(interaction.path, safe='/%*')}?{urlencode(interaction.query)}"
         usual = self.sim.cloud.timings
         if _is_conflict(interaction):

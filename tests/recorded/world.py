@@ -41,6 +41,8 @@ SOME_VERSION = "0.0.1"
 CREATED, REFUSED, CONFLICT = 201, 400, 409
 MOVING = ("creating", "updating", "deleting", "succeeded")
 UNSEEN = "unseen"
+# What instances show as their model has it.
+SHARED = ("priority", "evictionPolicy", "billingProfile", "licenseType", "securityProfile")
 SETTLED, SOON = Stage("", "succeeded"), timedelta(seconds=1)
 
 
@@ -202,6 +204,7 @@ def _guess(resource_id: str, rest: Iterable[Interaction]) -> Mapping[str, Any]:
         "osProfile": guest,
         "networkProfile": properties.get("networkProfileConfiguration") or {},
         "extensionProfile": {"extensions": extensions},
+        **{name: properties[name] for name in SHARED if name in properties},
     }
     return {
         "id": resource_id,

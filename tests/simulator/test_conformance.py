@@ -265,13 +265,20 @@ SEEN = {
             {
                 "type": "Microsoft.ManagedServices.ApplicationHealthLinux",
                 "typeHandlerVersion": str,
-                "status": status("ProvisioningState/succeeded", "Ready"),
+                "status": status("ProvisioningState/succeeded", "Ready", message=str),
             }
         ],
     },
 }
 INSTALLED = {
-    "extensions": [{"name": "AppHealth", "type": str, "typeHandlerVersion": str, "statuses": [READY]}]
+    "extensions": [
+        {
+            "name": "AppHealth",
+            "type": str,
+            "typeHandlerVersion": str,
+            "statuses": [status("ProvisioningState/succeeded", "Provisioning succeeded", message=str)],
+        }
+    ]
 }
 
 

@@ -125,18 +125,21 @@ def _lun(disk: Mapping[str, Any]) -> int:
 
 
 def delete(call: Call) -> Reply:
-    instance = _instance(call)
-    owner = instance.owner
+    """Of one instance, or of all where the path says `*`."""
+    owner = _parent(call)
+    chosen = list(owner.instances.values()) if call.names["instance"] == "*" else [_instance(call)]
     operation = owner.begin("delete")
-    owner.capacity = max(0, owner.capacity - 1)
-    instance.send("delete", cause="delete", operation=operation)
-    return accepted(call, operation, charge=1)
+    owner.capacity = max(0, owner.capacity - len(chosen))
+    for instance in chosen:
+        instance.send("delete", cause="delete", operation=operation)
+    return accepted(call, operation, charge=len(chosen))
 
 
 def simulate_eviction(call: Call) -> Reply:
     """What a spot instance suffers when its capacity is taken back; 204, and it happens at once."""
     instance = _instance(call)
-    if instance.applied.profile.get("priority") != "Spot":
+    # Low is what Spot was called at first.
+    if instance.applied.profile.get("priority") not in ("Spot", "Low"):
         raise errors.only_for_spot()
     evict(instance)
     return Reply(204)

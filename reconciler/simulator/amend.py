@@ -1,8 +1,8 @@
 """What a PATCH or PUT makes of a scale set, and what Azure refuses.
 
 `amended` is pure: the body as it would be, or an ArmError. `take` makes it so and starts the operation. The
-wire's merge is JSON merge patch (null removes, lists are replaced whole). A PUT is merged too: recorded
-PUTs that omit the image keep the stored one, and the Azure CLI relies on it.
+wire's merge is JSON merge patch (null removes, lists are replaced whole). A PUT is merged too, but for the
+parts in `REPLACED`: recorded PUTs that omit the image keep the stored one, and the Azure CLI relies on it.
 """
 
 from __future__ import annotations
@@ -14,21 +14,32 @@ from reconciler.simulator import errors, repairs
 from reconciler.simulator.assigned import identified
 from reconciler.simulator.catalogue import kind_of
 from reconciler.simulator.defaults import completed
-from reconciler.simulator.merge import merged
+from reconciler.simulator.merge import merged, put_together, without_echo
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.rolling import ROLLING_POLICY, RollingUpgrade
 from reconciler.simulator.scale_set import ScaleSet, health_source
 from reconciler.simulator.shape import require_shape
 from reconciler.simulator.upgrades import bring, due
+from reconciler.simulator.versions import LATEST
+from reconciler.simulator.views import scale_set_view
 
 WRITABLE = ("sku", "tags", "zones", "identity", "plan", "properties")
 # What is never empty: null is as good as not said.
 FILLED = ("sku", "properties")
+# The parts of a body that a PUT replaces; of any other part it keeps what it leaves out.
+REPLACED = frozenset({"scaleInPolicy"})
 READ_ONLY = ("provisioningState", "uniqueId", "timeCreated")
 
 
-def amended(scale_set: ScaleSet, change: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
-    """The scale set's body with `change` in it; `whole` for a PUT, where tags left out are tags removed."""
+def amended(
+    scale_set: ScaleSet, change: Mapping[str, Any], version: str = LATEST, *, whole: bool
+) -> dict[str, Any]:
+    """The scale set's body with `change` in it; `whole` for a PUT, where tags left out are tags removed.
+
+    Clients write back what they were shown, and that includes what this `version` fills in.
+    """
+    view = scale_set_view(scale_set, version, user_data=True)
+    change = without_read_only(without_echo(change, view, scale_set.body))
     wanted = {
         name: change[name]
         for name in WRITABLE
@@ -36,7 +47,7 @@ def amended(scale_set: ScaleSet, change: Mapping[str, Any], *, whole: bool) -> d
     }
     if whole and "tags" in scale_set.body:
         wanted.setdefault("tags", {})
-    body = merged(scale_set.body, wanted)
+    body = put_together(scale_set.body, wanted, REPLACED) if whole else merged(scale_set.body, wanted)
     require_shape(body)
     body = completed(body)
     if "identity" in wanted:
@@ -48,12 +59,23 @@ def amended(scale_set: ScaleSet, change: Mapping[str, Any], *, whole: bool) -> d
     if "tags" in wanted and whole:
         body["tags"] = dict(wanted["tags"] or {})
     properties = body["properties"]
-    for name in READ_ONLY:
-        properties.pop(name, None)
-    properties.get("virtualMachineProfile", {}).pop("timeCreated", None)
     _refuse_policy(properties)
     refuse_capacity(body["sku"])
     return body
+
+
+def without_read_only(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a client sent without what is not its to say. User data is emptied by an empty text."""
+    properties = body.get("properties")
+    if not isinstance(properties, Mapping):
+        return dict(body)
+    properties = {name: value for name, value in properties.items() if name not in READ_ONLY}
+    if isinstance(profile := properties.get("virtualMachineProfile"), Mapping):
+        kept = {name: value for name, value in profile.items() if name != "timeCreated"}
+        if kept.get("userData") == "":
+            kept["userData"] = None
+        properties["virtualMachineProfile"] = kept
+    return {**body, "properties": properties}
 
 
 def take(scale_set: ScaleSet, body: Mapping[str, Any], *, kind: str) -> Operation:

@@ -1,13 +1,13 @@
 """The managed identities of a scale set, as a PUT or PATCH changes them.
 
 As recorded: identities are added by naming them and removed by a null, in whatever casing; a type without
-`UserAssigned` drops them all. Azure fills in who they are a moment later, here at once. No instance is behind
-the model because of them.
+`UserAssigned` drops them all. Azure fills in who they are a moment later: the answer to the write does not
+say yet. No instance is behind the model because of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from reconciler.simulator.domains import guid
@@ -27,6 +27,13 @@ def identified(resource_id: str, stored: Mapping[str, Any], wanted: Mapping[str,
     if "UserAssigned" in kinds:
         identity[USERS] = _users(stored.get(USERS) or {}, wanted.get(USERS) or {})
     return identity
+
+
+def with_strangers(identity: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """The identity with nothing said of the users that are not `known` yet."""
+    found = {name.lower() for name in known}
+    users = {name: value if name.lower() in found else {} for name, value in identity[USERS].items()}
+    return {**identity, USERS: users}
 
 
 def _users(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:

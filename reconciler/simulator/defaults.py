@@ -1,56 +1,82 @@
 """What Azure writes into a scale set's body by itself, and what it never shows again.
 
 As recorded: what a client leaves out of a PUT comes back filled in, so that putting the same short body again
-changes nothing. Lists are completed entry by entry.
+changes nothing. Lists are completed entry by entry. What only some api-versions show is not written here but
+when they ask: see `versions`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from reconciler.simulator.merge import merged
+from reconciler.simulator.versions import is_windows
 
 GUEST = {"secrets": [], "allowExtensionOperations": True, "requireGuestProvisionSignal": True}
-LINUX = {"linuxConfiguration": {"disablePasswordAuthentication": False, "provisionVMAgent": True}}
-WINDOWS = {"windowsConfiguration": {"provisionVMAgent": True, "enableAutomaticUpdates": True}}
+LINUX = {"disablePasswordAuthentication": False, "provisionVMAgent": True}
+WINDOWS = {"provisionVMAgent": True, "enableAutomaticUpdates": True}
 SECRET = ("adminPassword", "customData")
 DISK = {"createOption": "FromImage", "caching": "None"}
-MANAGED_DISK = {"managedDisk": {"storageAccountType": "Premium_LRS"}}
+DATA_DISK = {"createOption": "Empty", "caching": "None"}
 INTERFACE = {
-    "enableAcceleratedNetworking": False,
     "disableTcpStateTracking": False,
     "dnsSettings": {"dnsServers": []},
     "enableIPForwarding": False,
 }
 ADDRESS = {"privateIPAddressVersion": "IPv4"}
+PUBLIC_ADDRESS: dict[str, Any] = {"ipTags": []}
+# Words that Azure spells its own way, however a client spelt them.
+WORDS = {
+    word.lower(): word
+    for word in (
+        "FromImage", "Empty", "Attach", "Copy", "None", "ReadOnly", "ReadWrite", "Manual", "Automatic",
+        "Rolling", "Uniform", "Flexible", "Regular", "Low", "Spot", "Deallocate", "Delete",
+    )
+}  # fmt: skip
+SPELT = ("createOption", "caching", "mode", "orchestrationMode", "priority", "evictionPolicy")
 FLEXIBLE = {
     "storageProfile": {"osDisk": {"deleteOption": "Delete"}},
     "networkProfile": {"networkApiVersion": "2020-11-01"},
 }
+UNIFORM = {"overprovision": True, "doNotRunExtensionsOnOverprovisionedVMs": False}
+EXTENSION = {"autoUpgradeMinorVersion": False}
 AUTOMATIC_UPGRADE = {
     "enableAutomaticOSUpgrade": False,
     "useRollingUpgradePolicy": False,
     "disableAutomaticRollback": False,
 }
+# Sizes with an "s" among the letters after their number, and the DS and GS of old, can have premium disks.
+PREMIUM_SIZE = re.compile(r"standard_((ds|gs)\d|[a-z]+\d+(-\d+)?[a-z]*s)", re.I)
 
 
 def completed(body: Mapping[str, Any]) -> dict[str, Any]:
     """The body as Azure stores it. Completing twice is completing once."""
-    properties = dict(body["properties"])
+    properties = _spelt(body["properties"])
     is_flexible = properties.get("orchestrationMode") == "Flexible"
     if policy := properties.get("upgradePolicy") or ({} if is_flexible else {"mode": "Manual"}):
         properties["upgradePolicy"] = _policy(policy)
-    profile = _profile(properties.get("virtualMachineProfile") or {})
+    account = "Premium_LRS" if PREMIUM_SIZE.match(str(body["sku"].get("name", ""))) else "Standard_LRS"
+    profile = _profile(properties.get("virtualMachineProfile") or {}, account, is_flexible=is_flexible)
     properties["virtualMachineProfile"] = merged(FLEXIBLE, profile) if is_flexible else profile
     if is_flexible:
         properties.setdefault("constrainedMaximumCapacity", False)
+    else:
+        properties = {**UNIFORM, **properties}
     if (properties.get("automaticRepairsPolicy") or {}).get("enabled"):
         properties["automaticRepairsPolicy"] = {
             "repairAction": "Replace",
             **properties["automaticRepairsPolicy"],
         }
     return {**body, "sku": {"tier": "Standard", **body["sku"]}, "properties": properties}
+
+
+def extension_completed(extension: Mapping[str, Any]) -> dict[str, Any]:
+    """An extension of the model. Its protected settings are never shown again."""
+    properties = {**EXTENSION, **(extension.get("properties") or {})}
+    properties.pop("protectedSettings", None)
+    return {**extension, "properties": properties}
 
 
 def _policy(policy: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,49 +86,80 @@ def _policy(policy: Mapping[str, Any]) -> dict[str, Any]:
     return {**policy, "automaticOSUpgradePolicy": {**AUTOMATIC_UPGRADE, **automatic}}
 
 
-def _profile(profile: Mapping[str, Any]) -> dict[str, Any]:
-    storage = profile.get("storageProfile") or {}
-    filled = {**profile, "storageProfile": {**storage, "osDisk": _disk(storage)}}
+def _profile(profile: Mapping[str, Any], account: str, *, is_flexible: bool) -> dict[str, Any]:
+    storage = dict(profile.get("storageProfile") or {})
+    storage["osDisk"] = _disk(storage.get("osDisk") or {}, account)
+    if storage.get("dataDisks"):
+        storage["dataDisks"] = [_data_disk(each, account) for each in storage["dataDisks"]]
+    filled = {**profile, "storageProfile": storage}
     if profile.get("osProfile"):
-        filled["osProfile"] = _guest(profile["osProfile"], is_windows=_is_windows(storage))
+        filled["osProfile"] = _guest(profile["osProfile"], is_windows=is_windows(profile))
     network = profile.get("networkProfile") or {}
     cards = network.get("networkInterfaceConfigurations")
     if cards:
         filled["networkProfile"] = {
             **network,
-            "networkInterfaceConfigurations": [_card(each) for each in cards],
+            "networkInterfaceConfigurations": [_card(each, keeps_empty=is_flexible) for each in cards],
+        }
+    events = profile.get("scheduledEventsProfile")
+    if events:
+        filled["scheduledEventsProfile"] = {
+            name: value for name, value in events.items() if not value or value.get("enable", True)
+        }
+    extensions = (profile.get("extensionProfile") or {}).get("extensions")
+    if extensions:
+        filled["extensionProfile"] = {
+            **profile["extensionProfile"],
+            "extensions": [extension_completed(each) for each in extensions],
         }
     return filled
 
 
-def _disk(storage: Mapping[str, Any]) -> dict[str, Any]:
-    disk = storage.get("osDisk") or {}
-    size = (
-        {"osType": "Windows", "diskSizeGB": 127}
-        if _is_windows(storage)
-        else {"osType": "Linux", "diskSizeGB": 30}
-    )
-    # A disk from a VHD is not a managed one.
-    return dict(merged({**size, **DISK, **({} if "image" in disk else MANAGED_DISK)}, disk))
+def _disk(disk: Mapping[str, Any], account: str) -> dict[str, Any]:
+    # A disk from a VHD, or in a container of a storage account, is not a managed one.
+    is_managed = "image" not in disk and "vhdContainers" not in disk
+    managed = {"managedDisk": {"storageAccountType": account}} if is_managed else {}
+    return dict(merged({**DISK, **managed}, disk))
+
+
+def _data_disk(disk: Mapping[str, Any], account: str) -> dict[str, Any]:
+    return dict(merged({**DATA_DISK, "managedDisk": {"storageAccountType": account}}, disk))
 
 
 def _guest(profile: Mapping[str, Any], *, is_windows: bool) -> dict[str, Any]:
     shown = {name: value for name, value in profile.items() if name not in SECRET}
-    is_told = "linuxConfiguration" in shown or "windowsConfiguration" in shown
-    return {**GUEST, **({} if is_told else WINDOWS if is_windows else LINUX), **shown}
+    name, configuration = ("windowsConfiguration", WINDOWS) if is_windows else ("linuxConfiguration", LINUX)
+    return {**GUEST, **shown, name: {**configuration, **(shown.get(name) or {})}}
 
 
-def _card(card: Mapping[str, Any]) -> dict[str, Any]:
+def _card(card: Mapping[str, Any], *, keeps_empty: bool) -> dict[str, Any]:
     properties = {**INTERFACE, **(card.get("properties") or {})}
     addresses = properties.get("ipConfigurations") or []
-    properties["ipConfigurations"] = [
-        {**each, "properties": {**ADDRESS, **(each.get("properties") or {})}} for each in addresses
-    ]
+    properties["ipConfigurations"] = [_address(each, keeps_empty=keeps_empty) for each in addresses]
     return {**card, "properties": properties}
 
 
-def _is_windows(storage: Mapping[str, Any]) -> bool:
-    disk, reference = storage.get("osDisk") or {}, storage.get("imageReference") or {}
-    return disk.get("osType") == "Windows" or str(reference.get("publisher", "")).startswith(
-        "MicrosoftWindows"
-    )
+def _address(address: Mapping[str, Any], *, keeps_empty: bool) -> dict[str, Any]:
+    """Lists of pools that are empty are kept by Flexible sets only."""
+    fields = (address.get("properties") or {}).items()
+    told = {name: value for name, value in fields if keeps_empty or value != []}
+    properties = {**ADDRESS, **told}
+    if public := properties.get("publicIPAddressConfiguration"):
+        shown = {**PUBLIC_ADDRESS, **(public.get("properties") or {})}
+        properties["publicIPAddressConfiguration"] = {**public, "properties": shown}
+    return {**address, "properties": properties}
+
+
+def _spelt(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields, and those within, with Azure's own spelling of its words."""
+    return {name: _spelt_value(name, value) for name, value in fields.items()}
+
+
+def _spelt_value(name: str, value: Any) -> Any:
+    if name in SPELT and isinstance(value, str):
+        return WORDS.get(value.lower(), value)
+    if isinstance(value, Mapping) and name != "settings":
+        return _spelt(value)
+    if isinstance(value, list):
+        return [_spelt(each) if isinstance(each, Mapping) else each for each in value]
+    return value

@@ -52,9 +52,9 @@ class Instance:
     """Read anything; change it through `take`, `send` or `strike` only."""
 
     __slots__ = (
-        "applied", "cause", "changed", "created", "domain", "etag", "failure", "has_protection_policy",
-        "health", "health_changed", "id", "is_away", "journey", "number", "owner", "power", "protected",
-        "protected_from_scale_in", "provisioning", "slot",
+        "applied", "cause", "changed", "created", "disks", "domain", "etag", "failure",
+        "has_protection_policy", "health", "health_changed", "id", "is_away", "journey", "number", "owner",
+        "power", "protected", "protected_from_scale_in", "provisioning", "slot",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +74,8 @@ class Instance:
         self.protected = False
         self.protected_from_scale_in = False
         self.has_protection_policy = False
+        # Data disks of its own: None while it has those of the model.
+        self.disks: list[Mapping[str, Any]] | None = None
         self.failure = ""
         self.cause = ""
         self.is_away = False

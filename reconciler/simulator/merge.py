@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 
@@ -21,3 +21,42 @@ def merged(base: Any, change: Any) -> Any:
         else:
             result[name] = merged(result.get(name), value)
     return result
+
+
+def put_together(base: Any, sent: Any, replaced: Container[str]) -> Any:
+    """`base` with a PUT in it, merged but for the parts named in `replaced`.
+
+    >>> put_together({"a": {"b": 1, "c": 2}, "d": {"e": 3}}, {"a": {"b": 4}, "d": {}}, {"d"})
+    {'a': {'b': 4, 'c': 2}, 'd': {}}
+    """
+    if not (isinstance(base, Mapping) and isinstance(sent, Mapping)):
+        return merged({}, sent)
+    result = dict(base)
+    for name, value in sent.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            before = None if name in replaced else base.get(name)
+            result[name] = put_together(before, value, replaced)
+    return result
+
+
+def without_echo(sent: Any, shown: Any, stored: Any) -> Any:
+    """What a client sent, with what it was `shown` and only repeats replaced by what is `stored`.
+
+    >>> without_echo({"a": 1, "b": 3}, {"a": 1, "b": 2, "c": 4}, {"b": 2})
+    {'b': 3}
+    """
+    if isinstance(sent, Mapping) and isinstance(shown, Mapping):
+        base = stored if isinstance(stored, Mapping) else {}
+        result = {}
+        for name, value in sent.items():
+            if name not in base and name in shown and value == shown[name]:
+                continue
+            result[name] = without_echo(value, shown.get(name), base.get(name))
+        return result
+    if isinstance(sent, list) and isinstance(shown, list) and isinstance(stored, list):
+        if len(sent) == len(shown) == len(stored):
+            return [without_echo(*each) for each in zip(sent, shown, stored, strict=True)]
+        return sent
+    return stored if sent == shown and stored is not None else sent

@@ -66,6 +66,11 @@ GET_MACHINE = (
 )
 MACHINES = Policy("HighCostGetSubscriptionMaximum", 900, 300)
 BULK = (ACTIONS, BATCHED)
+# Not recorded for the images of extensions.
+GET_IMAGE = (
+    Policy("GetVMImageFromLocation3Min", 13000, 4333),
+    Policy("GetVMImageFromLocation30Min", 74000, 2466),
+)
 
 POLICIES: Mapping[str, tuple[Policy, ...]] = {
     "VirtualMachineScaleSets_Get": GET_SET,
@@ -82,6 +87,11 @@ POLICIES: Mapping[str, tuple[Policy, ...]] = {
         BATCHED,
     ),
     "VirtualMachineScaleSets_Update": (ACTIONS, ACTIONS_RESOURCE, BATCHED),
+    "VirtualMachineScaleSetExtensions_List": GET_SET,
+    "VirtualMachineScaleSetExtensions_Get": GET_SET,
+    "VirtualMachineScaleSetExtensions_CreateOrUpdate": (ACTIONS, ACTIONS_RESOURCE, BATCHED),
+    "VirtualMachineScaleSetExtensions_Update": (ACTIONS, ACTIONS_RESOURCE, BATCHED),
+    "VirtualMachineScaleSetExtensions_Delete": (ACTIONS, ACTIONS_RESOURCE, BATCHED),
     "VirtualMachineScaleSets_Delete": (
         DELETES,
         Policy("DeleteVMScaleSetResource", 12, 4, "resource"),
@@ -122,10 +132,10 @@ POLICIES: Mapping[str, tuple[Policy, ...]] = {
         Policy("ListVMImagesVersionsFromLocation3Min", 16000, 5333),
         Policy("ListVMImagesVersionsFromLocation30Min", 44000, 1466),
     ),
-    "VirtualMachineImages_Get": (
-        Policy("GetVMImageFromLocation3Min", 13000, 4333),
-        Policy("GetVMImageFromLocation30Min", 74000, 2466),
-    ),
+    "VirtualMachineImages_Get": GET_IMAGE,
+    "VirtualMachineExtensionImages_ListTypes": GET_IMAGE,
+    "VirtualMachineExtensionImages_ListVersions": GET_IMAGE,
+    "VirtualMachineExtensionImages_Get": GET_IMAGE,
 }
 
 

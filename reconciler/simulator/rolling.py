@@ -47,6 +47,8 @@ class RollingUpgrade:
         self.ended: datetime | None = None
         self.error: ArmError | None = None
         self.waiting = sorted(due(scale_set.instances.values()), key=_order)
+        # Azure counts those that need no upgrade as upgraded.
+        self.current = sum(each.is_current for each in scale_set.instances.values())
         self.all = len(self.waiting)
         self.batch: list[Instance] = []
         self.upgraded: list[Instance] = []
@@ -112,7 +114,7 @@ class RollingUpgrade:
     def _progress(self) -> dict[str, int]:
         unhealthy = sum(not instance.serves for instance in self.upgraded)
         return {
-            "successfulInstanceCount": len(self.upgraded) - unhealthy,
+            "successfulInstanceCount": self.current + len(self.upgraded) - unhealthy,
             "failedInstanceCount": unhealthy,
             "inProgressInstanceCount": len(self.batch),
             "pendingInstanceCount": len(self.waiting),

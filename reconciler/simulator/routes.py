@@ -16,13 +16,17 @@ from reconciler.simulator.endpoints import (
     actions,
     authorization,
     directory,
+    extension_images,
+    extensions,
     galleries,
     images,
     instances,
     platform,
     providers,
     publishers,
+    resources,
     scale_sets,
+    tags,
     virtual_machines,
 )
 from reconciler.simulator.endpoints.call import Call, Reply
@@ -31,14 +35,18 @@ SUBSCRIPTION = "/subscriptions/{subscription}"
 GROUP = SUBSCRIPTION + "/resourceGroups/{group}"
 SETS = "/providers/Microsoft.Compute/virtualMachineScaleSets"
 SET = GROUP + SETS + "/{name}"
+EXTENSION = SET + "/extensions/{extension}"
 INSTANCE = SET + "/virtualMachines/{instance}"
 MACHINES = "/providers/Microsoft.Compute/virtualMachines"
 LOCATION = SUBSCRIPTION + "/providers/Microsoft.Compute/locations/{location}"
 PUBLISHERS = LOCATION + "/publishers"
+EXTENSION_TYPES = PUBLISHERS + "/{publisher}/artifacttypes/vmextension/types"
+EXTENSION_VERSIONS = EXTENSION_TYPES + "/{type}/versions"
 OFFERS = PUBLISHERS + "/{publisher}/artifacttypes/vmimage/offers"
 SKUS = OFFERS + "/{offer}/skus"
 VERSIONS = SKUS + "/{sku}/versions"
 PROVIDERS = SUBSCRIPTION + "/providers"
+TAGS = SET + "/providers/Microsoft.Resources/tags/default"
 PERMISSIONS = "/providers/Microsoft.Authorization/permissions"
 GALLERY_VERSIONS = GROUP + "/providers/Microsoft.Compute/galleries/{gallery}/images/{image}/versions"
 SHARED_VERSIONS = LOCATION + "/sharedGalleries/{gallery}/images/{image}/versions"
@@ -124,6 +132,11 @@ ROUTES = (
         SET + "/rollingUpgrades/cancel",
         actions.cancel_rolling_upgrade,
     ),
+    Route("VirtualMachineScaleSetExtensions_List", "GET", SET + "/extensions", extensions.listed),
+    Route("VirtualMachineScaleSetExtensions_Get", "GET", EXTENSION, extensions.get),
+    Route("VirtualMachineScaleSetExtensions_CreateOrUpdate", "PUT", EXTENSION, extensions.put),
+    Route("VirtualMachineScaleSetExtensions_Update", "PATCH", EXTENSION, extensions.patch),
+    Route("VirtualMachineScaleSetExtensions_Delete", "DELETE", EXTENSION, extensions.delete),
     Route("VirtualMachineScaleSetVMs_List", "GET", SET + "/virtualMachines", instances.listed),
     Route("VirtualMachineScaleSetVMs_Get", "GET", INSTANCE, instances.get),
     Route("VirtualMachineScaleSetVMs_Update", "PUT", INSTANCE, instances.put),
@@ -157,6 +170,14 @@ ROUTES = (
     Route("VirtualMachineImages_ListSkus", "GET", SKUS, publishers.skus),
     Route("VirtualMachineImages_List", "GET", VERSIONS, images.versions),
     Route("VirtualMachineImages_Get", "GET", VERSIONS + "/{version}", images.version),
+    Route("VirtualMachineExtensionImages_ListTypes", "GET", EXTENSION_TYPES, extension_images.types),
+    Route("VirtualMachineExtensionImages_ListVersions", "GET", EXTENSION_VERSIONS, extension_images.versions),
+    Route(
+        "VirtualMachineExtensionImages_Get",
+        "GET",
+        EXTENSION_VERSIONS + "/{version}",
+        extension_images.version,
+    ),
     Route("GalleryImageVersions_ListByGalleryImage", "GET", GALLERY_VERSIONS, galleries.versions),
     Route("GalleryImageVersions_Get", "GET", GALLERY_VERSIONS + "/{version}", galleries.version),
     Route("SharedGalleryImageVersions_List", "GET", SHARED_VERSIONS, galleries.regional_versions),
@@ -177,6 +198,12 @@ ROUTES = (
     Route("Subscriptions_ListLocations", "GET", SUBSCRIPTION + "/locations", directory.locations),
     Route("ResourceGroups_List", "GET", SUBSCRIPTION + "/resourceGroups", directory.groups),
     Route("ResourceGroups_Get", "GET", GROUP, directory.group),
+    Route("Resources_List", "GET", SUBSCRIPTION + "/resources", resources.in_subscription),
+    Route("Resources_ListByResourceGroup", "GET", GROUP + "/resources", resources.in_group),
+    Route("Tags_GetAtScope", "GET", TAGS, tags.get),
+    Route("Tags_CreateOrUpdateAtScope", "PUT", TAGS, tags.put),
+    Route("Tags_UpdateAtScope", "PATCH", TAGS, tags.patch),
+    Route("Tags_DeleteAtScope", "DELETE", TAGS, tags.delete),
     Route("Providers_List", "GET", PROVIDERS, providers.providers),
     Route("Providers_Get", "GET", PROVIDERS + "/{namespace}", providers.provider),
     Route("Providers_Register", "POST", PROVIDERS + "/{namespace}/register", providers.provider),

@@ -1,29 +1,73 @@
 """Scale sets and instances as JSON, in the shapes of recorded traffic.
 
-Pure: state in, JSON out. `version` is the caller's api-version, because etags exist only since 2023-09-01.
-Large values that instances share (the applied profile) are put in the tree as they are, so rendering a page
-stays cheap; nobody may change what a view returns.
+Pure: state in, JSON out. `version` is the caller's api-version, which decides what there is to see
+(`versions`). Large values that instances share (the applied profile) are rendered once for a page and put in
+the tree as they are, so that a page stays cheap; nobody may change what a view returns.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from reconciler.simulator import repairs
+from reconciler.simulator.catalogue import Image
 from reconciler.simulator.domains import guid
-from reconciler.simulator.instance import Instance
+from reconciler.simulator.instance import Applied, Instance
 from reconciler.simulator.scale_set import HEALTH_EXTENSIONS, ScaleSet
+from reconciler.simulator.versions import (
+    ETAGS,
+    LATEST,
+    instance_profile_shown,
+    is_windows,
+    profile_shown,
+    properties_shown,
+)
 
-ETAGS_SINCE = "2023-09-01"
 VIRTUAL_MACHINE_ETAGS_SINCE = "2024-03-01"
 RESILIENCE_SINCE = "2024-07-01"
 FLEXIBLE_ROW_PROPERTIES_SINCE = "2025-11-01"
+# Instances have a model of their own, and a network profile, since this version.
+MODELS_SINCE = "2018-10-01"
+EXACT_VERSIONS_SINCE = "2020-06-01"
+DETACHING_SINCE = "2020-06-01"
+CREATION_SINCE = "2021-11-01"
+SIZES_SINCE = "2022-03-01"
+GUESTS_SINCE = "2017-12-01"
+GENERATIONS_SINCE = "2019-07-01"
+# Before this version a list of ids stood for user-assigned identities.
+IDENTITIES_SINCE = "2018-06-01"
+# What nobody is shown who has not asked for it.
+USER_DATA = "userData"
 # A status of one of these says since when it holds only once nothing is under way any more.
 IN_TRANSITION = ("creating", "updating", "deleting")
-HANDLED = {"code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Ready"}
+HANDLED = {
+    "code": "ProvisioningState/succeeded",
+    "level": "Info",
+    "displayStatus": "Ready",
+    "message": "Plugin enabled",
+}
+ENABLED = {
+    "code": "ProvisioningState/succeeded",
+    "level": "Info",
+    "displayStatus": "Provisioning succeeded",
+    "message": "Enable succeeded.",
+}
+LINUX_GUEST = {
+    "name": "ubuntu",
+    "version": "24.04",
+    "agent": "2.11.1.4",
+    "message": "Guest Agent is running",
+}
+WINDOWS_GUEST = {
+    "name": "Windows Server 2022 Datacenter Azure Edition",
+    "version": "10.0.20348.2655",
+    "agent": "2.7.41491.1149",
+    "message": "GuestAgent is running and processing the extensions.",
+}
 GUEST_KNOWN = ("running", "stopping", "stopped")
 SPOT = ("priority", "evictionPolicy", "billingProfile")
 INHERITED = ("securityProfile", "licenseType")
@@ -40,7 +84,26 @@ DISPLAY = {
 }
 
 
-def scale_set_view(scale_set: ScaleSet, version: str, *, shouts_group: bool = False) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """How much a request asks to see of instances: the version, the instance view, the user data."""
+
+    version: str
+    view: bool = False
+    user_data: bool = False
+    _profiles: dict[int, tuple[Applied, dict[str, Any]]] = field(default_factory=dict, repr=False)
+
+    def profile(self, applied: Applied) -> Mapping[str, Any]:
+        """The model of an instance as this version shows it, rendered once for all that share it."""
+        if id(applied) not in self._profiles:
+            # The model is kept beside it, so that its id stays its own.
+            self._profiles[id(applied)] = (applied, instance_profile_shown(applied.profile, self.version))
+        return self._profiles[id(applied)][1]
+
+
+def scale_set_view(
+    scale_set: ScaleSet, version: str, *, shouts_group: bool = False, user_data: bool = False
+) -> dict[str, Any]:
     """The resource.
 
     `shouts_group` spells the resource group in its id in upper case, as subscription lists do.
@@ -55,19 +118,29 @@ def scale_set_view(scale_set: ScaleSet, version: str, *, shouts_group: bool = Fa
     # Tags never written are left out; tags emptied are not.
     if body.get("tags") is not None:
         view["tags"] = body["tags"]
-    view |= {name: body[name] for name in ("zones", "identity", "plan") if body.get(name)}
+    view |= {name: body[name] for name in ("zones", "plan") if body.get(name)}
+    if body.get("identity"):
+        view["identity"] = _identity(body["identity"], version)
     view["sku"] = {**body["sku"], "capacity": scale_set.capacity}
-    if version >= ETAGS_SINCE:
+    if version >= ETAGS:
         view["etag"] = etag(scale_set.etag)
+    properties = dict(body["properties"])
     created = scale_set.created.isoformat()
-    properties = body["properties"]
-    view["properties"] = {
-        **properties,
-        "virtualMachineProfile": {**properties["virtualMachineProfile"], "timeCreated": created},
-        "provisioningState": scale_set.provisioning,
-        "uniqueId": scale_set.unique_id,
-        "timeCreated": created,
-    }
+    profile = profile_shown(properties["virtualMachineProfile"], version) | {"timeCreated": created}
+    if not user_data:
+        profile.pop(USER_DATA, None)
+    if version >= ETAGS or body.get("zones"):
+        properties.setdefault("platformFaultDomainCount", scale_set.placement.fault_domains)
+    view["properties"] = properties_shown(
+        {
+            **properties,
+            "virtualMachineProfile": profile,
+            "provisioningState": scale_set.provisioning,
+            "uniqueId": scale_set.unique_id,
+            "timeCreated": created,
+        },
+        version,
+    )
     return view
 
 
@@ -88,7 +161,7 @@ def scale_set_instance_view(scale_set: ScaleSet) -> dict[str, Any]:
     return view | {"statuses": [_status(code, scale_set.settled_at)]}
 
 
-def instance_view(instance: Instance) -> dict[str, Any]:
+def instance_view(instance: Instance, version: str = LATEST) -> dict[str, Any]:
     """What the platform knows about one instance right now.
 
     A stopped one still has its guest told of, as it was last seen; a deallocated one has none.
@@ -104,20 +177,7 @@ def instance_view(instance: Instance) -> dict[str, Any]:
     view: dict[str, Any] = {name: value for name, value in places.items() if value is not None and is_placed}
     installed = _installed(instance)
     if is_placed and instance.power in GUEST_KNOWN:
-        ready = _status("ProvisioningState/succeeded", instance.changed) | {
-            "displayStatus": "Ready",
-            "message": "Guest Agent is running",
-        }
-        view |= {
-            "computerName": computer_name(instance),
-            "osName": "ubuntu",
-            "osVersion": "24.04",
-            "vmAgent": {
-                "vmAgentVersion": "2.11.1.4",
-                "statuses": [ready],
-                "extensionHandlers": [_handler(each) for each in installed.values()],
-            },
-        }
+        view |= _guest_view(instance, version)
     created = _status("ProvisioningState/succeeded", instance.created)
     view["disks"] = [{"name": disk_name(instance), "statuses": [created]}]
     if installed:
@@ -126,13 +186,14 @@ def instance_view(instance: Instance) -> dict[str, Any]:
                 "name": name,
                 "type": f"{each['publisher']}.{each['type']}",
                 "typeHandlerVersion": each["typeHandlerVersion"],
-                "statuses": [created],
+                "statuses": [ENABLED],
             }
             for name, each in installed.items()
         ]
     if instance.applied.health == "extension" and instance.power == "running" and _speaks(instance):
         view["vmHealth"] = {"status": _status(f"HealthState/{instance.health}", instance.health_changed)}
-    view["hyperVGeneration"] = "V2"
+    if version >= GENERATIONS_SINCE:
+        view["hyperVGeneration"] = "V2"
     provisioning = f"ProvisioningState/{instance.provisioning}"
     state = {
         "code": f"{provisioning}/{instance.failure}" if instance.failure else provisioning,
@@ -144,8 +205,24 @@ def instance_view(instance: Instance) -> dict[str, Any]:
     return view | {"statuses": [state, power]}
 
 
-def row(instance: Instance, version: str, *, expanded: bool) -> dict[str, Any]:
-    """One instance, as a list or a GET gives it. `expanded` adds the instance view."""
+def _guest_view(instance: Instance, version: str) -> dict[str, Any]:
+    """What the guest and its agent say of themselves. Only Linux' agent lists that it handles nothing."""
+    windows = is_windows(instance.applied.profile)
+    guest = WINDOWS_GUEST if windows else LINUX_GUEST
+    ready = _status("ProvisioningState/succeeded", instance.changed)
+    agent: dict[str, Any] = {
+        "vmAgentVersion": guest["agent"],
+        "statuses": [ready | {"displayStatus": "Ready", "message": guest["message"]}],
+    }
+    handlers = [_handler(each) for each in _installed(instance).values()]
+    if handlers or not windows:
+        agent["extensionHandlers"] = handlers
+    told = {"computerName": computer_name(instance), "osName": guest["name"], "osVersion": guest["version"]}
+    return {**(told if version >= GUESTS_SINCE else {}), "vmAgent": agent}
+
+
+def row(instance: Instance, detail: Detail) -> dict[str, Any]:
+    """One instance, as a list or a GET gives it."""
     owner = instance.owner
     view: dict[str, Any] = {
         "name": f"{owner.name}_{instance.id}",
@@ -156,15 +233,17 @@ def row(instance: Instance, version: str, *, expanded: bool) -> dict[str, Any]:
     if owner.body.get("tags") is not None:
         view["tags"] = owner.body["tags"]
     view |= {"instanceId": instance.id, "sku": owner.body["sku"]}
-    view["properties"] = _row_properties(instance, version, expanded=expanded)
-    if version >= ETAGS_SINCE:
+    view["properties"] = _row_properties(instance, detail)
+    if resources := _resources(instance, owner.location):
+        view["resources"] = resources
+    if detail.version >= ETAGS:
         view["etag"] = etag(instance.etag)
     if instance.domain.zone is not None:
         view["zones"] = [instance.domain.zone]
     return view
 
 
-def flexible_row(instance: Instance, version: str) -> dict[str, Any]:
+def flexible_row(instance: Instance, detail: Detail) -> dict[str, Any]:
     """An instance of a Flexible set in the list of its set: little more than its name.
 
     `id` is that of the row, not that of the virtual machine; `zones` of a regional set holds a null. Whether
@@ -179,48 +258,51 @@ def flexible_row(instance: Instance, version: str) -> dict[str, Any]:
         "instanceId": instance.id,
         "zones": [instance.domain.zone],
     }
-    if owner.cloud.flexible_row_properties and version >= FLEXIBLE_ROW_PROPERTIES_SINCE:
+    if owner.cloud.flexible_row_properties and detail.version >= FLEXIBLE_ROW_PROPERTIES_SINCE:
         view["properties"] = {
-            **_row_properties(instance, version, expanded=False),
+            **_row_properties(instance, Detail(detail.version)),
             "virtualMachineResourceId": machine_id(instance),
         }
     return view
 
 
-def _row_properties(instance: Instance, version: str, *, expanded: bool) -> dict[str, Any]:
-    owner, applied = instance.owner, instance.applied
-    network = applied.profile.get("networkProfile") or {}
-    properties: dict[str, Any] = {
-        "latestModelApplied": instance.is_current,
-        "modelDefinitionApplied": "VirtualMachineScaleSet",
-        "networkProfileConfiguration": {
-            "networkInterfaceConfigurations": network.get("networkInterfaceConfigurations") or []
-        },
-    }
-    if expanded:
-        properties["instanceView"] = instance_view(instance)
+def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
+    owner, version, profile = instance.owner, detail.version, detail.profile(instance.applied)
+    properties: dict[str, Any] = {"latestModelApplied": instance.is_current}
+    if version >= MODELS_SINCE:
+        network = profile.get("networkProfile") or {}
+        cards = network.get("networkInterfaceConfigurations") or []
+        properties |= {
+            "modelDefinitionApplied": "VirtualMachineScaleSet",
+            "networkProfileConfiguration": {"networkInterfaceConfigurations": cards},
+        }
+    if detail.view:
+        properties["instanceView"] = instance_view(instance, version)
     if instance.has_protection_policy:
         properties["protectionPolicy"] = {
             "protectFromScaleIn": instance.protected_from_scale_in,
             "protectFromScaleSetActions": instance.protected,
         }
-    properties |= _taken(applied.profile, SPOT)
+    properties |= _taken(profile, SPOT)
     properties |= {
         "provisioningState": instance.provisioning.capitalize(),
-        "hardwareProfile": {"vmSize": owner.body["sku"]["name"]},
+        "hardwareProfile": {"vmSize": owner.body["sku"]["name"]} if version >= SIZES_SINCE else {},
     }
     if version >= RESILIENCE_SINCE:
         properties["resilientVMDeletionStatus"] = "Disabled"
     properties |= {
         "vmId": guid("vm", owner.id, instance.id),
-        "storageProfile": _storage(instance),
-        "osProfile": _os(instance),
+        "storageProfile": _storage(instance, detail),
+        "osProfile": _os(instance, profile),
         "networkProfile": {
             "networkInterfaces": [{"id": f"{row_id(instance)}/networkInterfaces/{owner.name}"}]
         },
-        **_taken(applied.profile, INHERITED),
-        "timeCreated": instance.created.isoformat(),
+        **_taken(profile, INHERITED),
     }
+    if detail.user_data:
+        properties |= _taken(profile, (USER_DATA,))
+    if version >= CREATION_SINCE:
+        properties["timeCreated"] = instance.created.isoformat()
     return properties
 
 
@@ -233,14 +315,9 @@ def selected(instance: Instance) -> dict[str, Any]:
     }
 
 
-def virtual_machine(
-    instance: Instance, version: str, *, expanded: bool, shouts_group: bool = False
-) -> dict[str, Any]:
-    """An instance of a Flexible set as the virtual machine that it is. `expanded` adds the instance view.
-
-    Put together from documented answers and the SDK's model: none is recorded.
-    """
-    owner, applied = instance.owner, instance.applied
+def virtual_machine(instance: Instance, detail: Detail, *, shouts_group: bool = False) -> dict[str, Any]:
+    """An instance of a Flexible set as the virtual machine that it is."""
+    owner, profile = instance.owner, detail.profile(instance.applied)
     view: dict[str, Any] = {
         "name": instance.id,
         "id": machine_id(instance, shouts_group=shouts_group),
@@ -251,21 +328,26 @@ def virtual_machine(
         view["tags"] = owner.body["tags"]
     if instance.domain.zone is not None:
         view["zones"] = [instance.domain.zone]
-    if version >= VIRTUAL_MACHINE_ETAGS_SINCE:
+    if detail.version >= VIRTUAL_MACHINE_ETAGS_SINCE:
         view["etag"] = etag(instance.etag)
     card = f"{_group_id(owner)}/providers/Microsoft.Network/networkInterfaces/{instance.id}"
     view["properties"] = {
         "hardwareProfile": {"vmSize": owner.body["sku"]["name"]},
         "provisioningState": instance.provisioning.capitalize(),
         "vmId": guid("vm", owner.id, instance.id),
-        **_taken(applied.profile, (*SPOT, *INHERITED)),
-        "storageProfile": _storage(instance),
-        "osProfile": _os(instance),
-        "networkProfile": {"networkInterfaces": [{"id": card, "properties": {"primary": True}}]},
+        **_taken(profile, (*SPOT, *INHERITED)),
+        "storageProfile": _storage(instance, detail),
+        "osProfile": _os(instance, profile),
+        "networkProfile": {
+            "networkInterfaces": [{"id": card, "properties": {"primary": True, "deleteOption": "Delete"}}]
+        },
         "virtualMachineScaleSet": {"id": resource_id(owner, shouts_group=shouts_group)},
-        "timeCreated": instance.created.isoformat(),
-        **({"instanceView": instance_view(instance)} if expanded else {}),
+        **({"instanceView": instance_view(instance, detail.version)} if detail.view else {}),
     }
+    if detail.version >= CREATION_SINCE:
+        view["properties"]["timeCreated"] = instance.created.isoformat()
+    if resources := _resources(instance, owner.location):
+        view["resources"] = resources
     return view
 
 
@@ -307,20 +389,80 @@ def disk_name(instance: Instance) -> str:
     return f"{name}_{name}_{instance.id}_OS__1_{serial}"
 
 
-def _storage(instance: Instance) -> dict[str, Any]:
-    image, owner = instance.applied.image, instance.owner
-    model = instance.applied.profile.get("storageProfile") or {}
-    disk = {**(model.get("osDisk") or {}), "name": disk_name(instance)}
+def _storage(instance: Instance, detail: Detail) -> dict[str, Any]:
+    image = instance.applied.image
+    model = detail.profile(instance.applied).get("storageProfile") or {}
+    disk = _disk(instance, {**(model.get("osDisk") or {}), "name": disk_name(instance)})
     storage: dict[str, Any] = {}
     if image.reference is not None:
-        exact = {} if image.exact_version is None else {"exactVersion": image.exact_version}
-        storage["imageReference"] = {**image.reference, **exact}
-    if "managedDisk" in disk:
-        disk_id = f"{_group_id(owner)}/providers/Microsoft.Compute/disks/{disk['name']}"
-        disk["managedDisk"] = {**disk["managedDisk"], "id": disk_id}
+        storage["imageReference"] = {**image.reference, **_exact_version(image, detail.version)}
     if image.uri is not None:
         disk["image"] = {"uri": image.uri}
-    return storage | {"osDisk": disk, "dataDisks": [], **_taken(model, ("diskControllerType",))}
+    storage["osDisk"] = disk
+    if "managedDisk" in disk:
+        storage["dataDisks"] = data_disks(instance, detail)
+    return storage | _taken(model, ("diskControllerType",))
+
+
+def _disk(instance: Instance, disk: dict[str, Any]) -> dict[str, Any]:
+    """A disk of the model as an instance has it: a resource of its own, or a blob of a storage account."""
+    if "managedDisk" in disk:
+        place = f"{_group_id(instance.owner)}/providers/Microsoft.Compute/disks/{disk['name']}"
+        return {**disk, "managedDisk": {**disk["managedDisk"], "id": place}}
+    if containers := disk.pop("vhdContainers", None):
+        disk["vhd"] = {"uri": f"{containers[0].rstrip('/')}/{disk['name']}.vhd"}
+    return disk
+
+
+def data_disks(instance: Instance, detail: Detail) -> list[dict[str, Any]]:
+    """Those of the model, or what a PUT of the instance has made of them."""
+    model = detail.profile(instance.applied).get("storageProfile") or {}
+    disks = instance.disks
+    if disks is None:
+        disks = [_data_disk(instance, each) for each in model.get("dataDisks") or []]
+    if detail.version >= DETACHING_SINCE:
+        return [{"toBeDetached": False, **each} for each in disks]
+    return [{name: value for name, value in each.items() if name != "toBeDetached"} for each in disks]
+
+
+def _data_disk(instance: Instance, disk: Mapping[str, Any]) -> dict[str, Any]:
+    owner = instance.owner.name
+    serial = guid("data disk", instance.owner.id, instance.id, disk.get("lun")).replace("-", "")
+    name = f"{owner}_{owner}_{instance.id}_disk{disk.get('lun', 0) + 2}_{serial}"
+    return _disk(instance, {**disk, "name": name})
+
+
+def _exact_version(image: Image, version: str) -> dict[str, str]:
+    """Before instances had an exact version, their version was that."""
+    if image.exact_version is None:
+        return {}
+    if version >= EXACT_VERSIONS_SINCE:
+        return {"exactVersion": image.exact_version}
+    return {"version": image.exact_version} if image.kind == "platform" else {}
+
+
+def _resources(instance: Instance, location: str) -> list[dict[str, Any]]:
+    """The extensions of an instance, which Azure names as those of a virtual machine."""
+    owner = instance.owner
+    machine = instance.id if owner.is_flexible else f"{owner.name}_{instance.id}"
+    place = f"{_group_id(owner)}/providers/Microsoft.Compute/virtualMachines/{machine}/extensions"
+    return [
+        {
+            "name": name,
+            "id": f"{place}/{name}",
+            "type": "Microsoft.Compute/virtualMachines/extensions",
+            "location": location,
+            "properties": {"provisioningState": "Succeeded", "settings": {}, **properties},
+        }
+        for name, properties in _installed(instance).items()
+    ]
+
+
+def _identity(identity: Mapping[str, Any], version: str) -> Mapping[str, Any]:
+    if version >= IDENTITIES_SINCE or "userAssignedIdentities" not in identity:
+        return identity
+    kept = {name: value for name, value in identity.items() if name != "userAssignedIdentities"}
+    return {**kept, "identityIds": list(identity["userAssignedIdentities"])}
 
 
 def _group_id(scale_set: ScaleSet, *, shouts_group: bool = False) -> str:
@@ -333,8 +475,8 @@ def _taken(fields: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: fields[name] for name in names if name in fields}
 
 
-def _os(instance: Instance) -> dict[str, Any]:
-    model = dict(instance.applied.profile.get("osProfile") or {})
+def _os(instance: Instance, profile: Mapping[str, Any]) -> dict[str, Any]:
+    model = dict(profile.get("osProfile") or {})
     model.pop("computerNamePrefix", None)
     return {"computerName": computer_name(instance), **model}
 

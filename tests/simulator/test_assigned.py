@@ -14,9 +14,10 @@ SYSTEM = {"principalId": GUID, "tenantId": GUID}
 
 
 def patched(azure: Azure, identity: Any) -> Any:
+    """What the answer to a PATCH says, and then a GET."""
     answer = azure.ask("PATCH", "", json.dumps({"identity": identity}).encode())
     assert answer.status == 200, answer.body
-    return answer.json().get("identity")
+    return answer.json().get("identity"), azure.ask("GET", "").json().get("identity")
 
 
 def test_identities_come_and_go(azure: Azure) -> None:
@@ -28,9 +29,15 @@ def test_identities_come_and_go(azure: Azure) -> None:
         ({"type": "SystemAssigned"}, {"type": "SystemAssigned", **SYSTEM}),
     )  # fmt: skip
     for number, (wanted, shown) in enumerate(story):
-        assert differences(shown, patched(azure, wanted)) == []
+        assert differences(shown, patched(azure, wanted)[1]) == []
         assert azure.ask("GET", "").headers["ETag"] == f'"{number + 2}"'
-    assert patched(azure, {"type": "None"}) is None
+    assert patched(azure, {"type": "None"}) == (None, None)
+
+
+def test_the_answer_does_not_say_yet_who_a_new_identity_is(azure: Azure) -> None:
+    patched(azure, {"type": "UserAssigned", "userAssignedIdentities": {ONE: {}}})
+    answer, _ = patched(azure, {"type": "UserAssigned", "userAssignedIdentities": {TWO: {}}})
+    assert differences({ONE: KNOWN, TWO: {}}, answer["userAssignedIdentities"]) == []
 
 
 def test_no_instance_is_behind_because_of_them(azure: Azure) -> None:

@@ -183,7 +183,20 @@ SCALE_SET = {
     },
 }
 UPDATING = {**SCALE_SET, "properties": {**SCALE_SET["properties"], "provisioningState": "Updating"}}  # type: ignore[dict-item]
-UNTAGGED = {name: shape for name, shape in SCALE_SET.items() if name != "etag"}
+PROFILE: dict[str, Any] = SCALE_SET["properties"]["virtualMachineProfile"]  # type: ignore[index]
+UNTAGGED = {
+    **{name: shape for name, shape in SCALE_SET.items() if name != "etag"},
+    "properties": {
+        **SCALE_SET["properties"],  # type: ignore[dict-item]
+        "virtualMachineProfile": {
+            **{name: shape for name, shape in PROFILE.items() if name != "timeCreated"},
+            "osProfile": {
+                **PROFILE["osProfile"],
+                "linuxConfiguration": {**LINUX, "enableVMAgentPlatformUpdates": False},
+            },
+        },
+    },
+}
 
 
 def instance(number: int, **properties: Any) -> dict[str, Any]:
@@ -222,6 +235,15 @@ def instance(number: int, **properties: Any) -> dict[str, Any]:
             "timeCreated": TIME,
             **properties,
         },
+        "resources": [
+            {
+                "name": "AppHealth",
+                "id": f"{GROUP}/providers/Microsoft.Compute/virtualMachines/web_{number}/extensions/AppHealth",
+                "type": "Microsoft.Compute/virtualMachines/extensions",
+                "location": "westeurope",
+                "properties": {**HEALTH["properties"], "provisioningState": "Succeeded"},  # type: ignore[dict-item]
+            }
+        ],
         "etag": ETAG,
     }
 
@@ -243,13 +265,20 @@ SEEN = {
             {
                 "type": "Microsoft.ManagedServices.ApplicationHealthLinux",
                 "typeHandlerVersion": str,
-                "status": status("ProvisioningState/succeeded", "Ready"),
+                "status": status("ProvisioningState/succeeded", "Ready", message=str),
             }
         ],
     },
 }
 INSTALLED = {
-    "extensions": [{"name": "AppHealth", "type": str, "typeHandlerVersion": str, "statuses": [READY]}]
+    "extensions": [
+        {
+            "name": "AppHealth",
+            "type": str,
+            "typeHandlerVersion": str,
+            "statuses": [status("ProvisioningState/succeeded", "Provisioning succeeded", message=str)],
+        }
+    ]
 }
 
 

@@ -225,13 +225,30 @@ def test_a_put_creates_a_scale_set_that_was_not_there(azure: Azure) -> None:
     body = {
         "location": "westeurope",
         "sku": {"name": "Standard_D2s_v5", "capacity": 2},
-        "properties": {"virtualMachineProfile": profile, "upgradePolicy": {"mode": "Manual"}},
+        "properties": {
+            "virtualMachineProfile": profile,
+            "upgradePolicy": {"mode": "Manual"},
+            "overprovision": False,
+        },
     }
     answer = azure.ask("PUT", SET[:-3] + "api", json.dumps(body).encode())
     assert (answer.status, answer.json()["properties"]["provisioningState"]) == (201, "Creating")
     azure.wait(60)
     assert azure.sim.scale_set("api").provisioning_state == "Succeeded"
     assert azure.sim.record.images("api") == {"0": NEW, "1": NEW}
+
+
+def test_a_new_scale_set_overprovisions_unless_it_says_otherwise(azure: Azure) -> None:
+    body = {
+        "location": "westeurope",
+        "sku": {"name": "Standard_D2s_v5", "capacity": 2},
+        "properties": {"virtualMachineProfile": {"storageProfile": {"imageReference": PLATFORM}}},
+    }
+    answer = azure.ask("PUT", SET[:-3] + "api", json.dumps(body).encode())
+    assert answer.json()["properties"]["overprovision"] is True
+    assert len(azure.sim.scale_set("api").instances) > 2
+    azure.wait(120)
+    assert len(azure.sim.scale_set("api").instances) == 2
 
 
 def test_scaling_out_gives_new_instances_the_current_model(azure: Azure) -> None:

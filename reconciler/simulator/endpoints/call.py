@@ -16,7 +16,8 @@ from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.message import Request
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.scale_set import ScaleSet
-from reconciler.simulator.views import ETAGS_SINCE, etag
+from reconciler.simulator.versions import ETAGS
+from reconciler.simulator.views import etag
 
 # A row that no list has.
 BEYOND = 10**9
@@ -37,6 +38,10 @@ class Call:
     def scale_set(self) -> ScaleSet:
         """The one the path names. Raises Azure's 404s."""
         return self.cloud.scale_set(self.subscription, self.names["group"], self.names["name"])
+
+    def expands(self, name: str) -> bool:
+        """Whether the request asks for a part that is left out otherwise."""
+        return name.lower() in self.request.query.get("$expand", "").lower()
 
     def flag(self, name: str) -> bool:
         return self.request.query.get(name, "").lower() == "true"
@@ -69,23 +74,35 @@ def under_way(
     operation: Operation,
     body: Mapping[str, Any],
     *,
-    number: int,
+    number: int | None,
     charge: int | None,
     status: int = 200,
 ) -> Reply:
-    """The 200 or 201 that answers a PATCH or PUT: the resource as it will be, and where to ask."""
+    """The 200 or 201 that answers a PATCH or PUT: the resource as it will be, and where to ask.
+
+    `number` is that of its etag, None for a resource that has none.
+    """
     headers = _links(call, operation, location=False)
-    return Reply(status, body, headers | etag_header(call, number), charge)
+    return Reply(status, body, headers | ({} if number is None else etag_header(call, number)), charge)
 
 
 def etag_header(call: Call, number: int) -> dict[str, str]:
-    return {"ETag": etag(number)} if call.request.version >= ETAGS_SINCE else {}
+    return {"ETag": etag(number)} if call.request.version >= ETAGS else {}
+
+
+def require_steady(call: Call) -> ScaleSet:
+    """The scale set that a write is about. Raises the 409 of one that takes no write now."""
+    scale_set = call.scale_set()
+    if scale_set.is_deleting:
+        raise errors.marked_for_deletion(scale_set.name)
+    scale_set.refuse_haste()
+    return scale_set
 
 
 def require_match(call: Call, number: int) -> None:
     """Raise Azure's 412 when the request insists on another etag than the resource has."""
     wanted = call.request.header("If-Match")
-    if wanted and wanted != "*" and wanted != etag(number) and call.request.version >= ETAGS_SINCE:
+    if wanted and wanted != "*" and wanted != etag(number) and call.request.version >= ETAGS:
         raise errors.etag_mismatch(wanted, etag(number))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from reconciler.simulator import errors
@@ -17,10 +18,12 @@ from reconciler.simulator.endpoints.call import (
     under_way,
 )
 from reconciler.simulator.instance import Instance
+from reconciler.simulator.operations import Operation
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.shape import require_shape
 from reconciler.simulator.spot import evict
-from reconciler.simulator.views import flexible_row, instance_view, row, selected
+from reconciler.simulator.versions import LATEST
+from reconciler.simulator.views import Detail, data_disks, flexible_row, instance_view, row, selected
 
 BODY = {"properties": {"protectionPolicy": {"protectFromScaleIn": bool, "protectFromScaleSetActions": bool}}}
 LATEST_FILTER = re.compile(r"\s*properties/latestModelApplied\s+eq\s+(true|false)\s*", re.I)
@@ -38,13 +41,13 @@ def listed(call: Call) -> Reply:
         found = [instance for instance in found if instance.is_current == (match.group(1).lower() == "true")]
     rows = page(call)
     part = found[rows]
-    expanded = "instanceview" in query.get("$expand", "").lower()
+    detail = Detail(call.request.version, view=call.expands("instanceView"))
     if "instanceview" in query.get("$select", "").lower():
         value = [selected(instance) for instance in part]
     elif scale_set.is_flexible:
-        value = [flexible_row(instance, call.request.version) for instance in part]
+        value = [flexible_row(instance, detail) for instance in part]
     else:
-        value = [row(instance, call.request.version, expanded=expanded) for instance in part]
+        value = [row(instance, detail) for instance in part]
     body: dict[str, Any] = {"value": value}
     if rows.stop < len(found):
         body["nextLink"] = next_link(call, rows.stop)
@@ -53,17 +56,19 @@ def listed(call: Call) -> Reply:
 
 def get(call: Call) -> Reply:
     instance = _instance(call)
-    expanded = "instanceview" in call.request.query.get("$expand", "").lower()
-    body = row(instance, call.request.version, expanded=expanded)
+    detail = Detail(
+        call.request.version, view=call.expands("instanceView"), user_data=call.expands("userData")
+    )
+    body = row(instance, detail)
     return Reply(200, body, etag_header(call, instance.etag), charge=1)
 
 
 def view(call: Call) -> Reply:
-    return Reply(200, instance_view(_instance(call)), charge=1)
+    return Reply(200, instance_view(_instance(call), call.request.version), charge=1)
 
 
 def put(call: Call) -> Reply:
-    """Protection; nothing else of the instance is taken, as was seen with tags."""
+    """Protection and data disks; nothing else of the instance is taken, as was seen with tags."""
     instance = _instance(call)
     require_match(call, instance.etag)
     body = call.request.json()
@@ -80,24 +85,61 @@ def put(call: Call) -> Reply:
         instance.protect(from_actions=whole, from_scale_in=scale_in)
         instance.etag += 1
     operation = instance.owner.begin("instance")
-    answer = row(instance, call.request.version, expanded=False)
+    is_change = _take_disks(call, instance, operation) or is_change
+    answer = row(instance, Detail(call.request.version))
     answer["properties"] = {**answer["properties"], "provisioningState": "Updating"}
     return under_way(call, operation, answer, number=instance.etag, charge=int(is_change))
 
 
+def _take_disks(call: Call, instance: Instance, operation: Operation) -> bool:
+    """Attach the data disks that the body adds; detach those that it leaves out once the operation ends."""
+    wanted = ((call.request.json().get("properties") or {}).get("storageProfile") or {}).get("dataDisks")
+    if wanted is None:
+        return False
+    present = {_lun(each): each for each in data_disks(instance, Detail(LATEST))}
+    kept = {_lun(each): each for each in wanted}
+    disks = [{**disk, "toBeDetached": lun not in kept} for lun, disk in present.items()]
+    disks += [_attached(each) for lun, each in kept.items() if lun not in present]
+    if disks == list(present.values()):
+        return False
+
+    def detach(_: Operation) -> None:
+        instance.disks = [each for each in instance.disks or [] if not each.get("toBeDetached")]
+
+    instance.disks = list(disks)
+    instance.etag += 1
+    operation.when_ended.append(detach)
+    return True
+
+
+def _attached(disk: Mapping[str, Any]) -> dict[str, Any]:
+    """A data disk that is a resource of its own: as small as disks come, for there are none here to ask."""
+    managed = {"storageAccountType": "Standard_LRS", **(disk.get("managedDisk") or {})}
+    name = str(managed.get("id", "")).rpartition("/")[2]
+    usual = {"caching": "None", "name": name, "diskSizeGB": 1}
+    return {**usual, **disk, "managedDisk": managed, "toBeDetached": False}
+
+
+def _lun(disk: Mapping[str, Any]) -> int:
+    return int(disk.get("lun", 0))
+
+
 def delete(call: Call) -> Reply:
-    instance = _instance(call)
-    owner = instance.owner
+    """Of one instance, or of all where the path says `*`."""
+    owner = _parent(call)
+    chosen = list(owner.instances.values()) if call.names["instance"] == "*" else [_instance(call)]
     operation = owner.begin("delete")
-    owner.capacity = max(0, owner.capacity - 1)
-    instance.send("delete", cause="delete", operation=operation)
-    return accepted(call, operation, charge=1)
+    owner.capacity = max(0, owner.capacity - len(chosen))
+    for instance in chosen:
+        instance.send("delete", cause="delete", operation=operation)
+    return accepted(call, operation, charge=len(chosen))
 
 
 def simulate_eviction(call: Call) -> Reply:
     """What a spot instance suffers when its capacity is taken back; 204, and it happens at once."""
     instance = _instance(call)
-    if instance.applied.profile.get("priority") != "Spot":
+    # Low is what Spot was called at first.
+    if instance.applied.profile.get("priority") not in ("Spot", "Low"):
         raise errors.only_for_spot()
     evict(instance)
     return Reply(204)

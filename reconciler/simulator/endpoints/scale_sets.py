@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import islice
 from typing import Any
 
 from reconciler.simulator import errors
-from reconciler.simulator.amend import amended, refuse_capacity, take
-from reconciler.simulator.assigned import identified
+from reconciler.simulator.amend import amended, refuse_capacity, take, without_read_only
+from reconciler.simulator.assigned import USERS, identified, with_strangers
 from reconciler.simulator.defaults import completed
 from reconciler.simulator.domains import MOST_FAULT_DOMAINS, Placement
 from reconciler.simulator.endpoints.call import (
@@ -40,7 +40,8 @@ def in_group(call: Call) -> Reply:
 
 def get(call: Call) -> Reply:
     scale_set = call.scale_set()
-    return Reply(200, scale_set_view(scale_set, call.request.version), etag_header(call, scale_set.etag))
+    view = scale_set_view(scale_set, call.request.version, user_data=call.expands("userData"))
+    return Reply(200, view, etag_header(call, scale_set.etag))
 
 
 def instance_view(call: Call) -> Reply:
@@ -56,8 +57,7 @@ def patch(call: Call) -> Reply:
     _refuse_deleted(scale_set)
     require_match(call, scale_set.etag)
     scale_set.refuse_haste()
-    body = amended(scale_set, call.request.json(), whole=False)
-    return _begun(call, scale_set, take(scale_set, body, kind="patch"))
+    return _changed(call, scale_set, "patch")
 
 
 def put(call: Call) -> Reply:
@@ -70,8 +70,7 @@ def put(call: Call) -> Reply:
         raise errors.etag_mismatch("*", f'"{scale_set.etag}"')
     require_match(call, scale_set.etag)
     scale_set.refuse_haste()
-    body = amended(scale_set, call.request.json(), whole=True)
-    return _begun(call, scale_set, take(scale_set, body, kind="put"))
+    return _changed(call, scale_set, "put")
 
 
 def delete(call: Call) -> Reply:
@@ -90,7 +89,7 @@ def os_upgrade_history(call: Call) -> Reply:
 
 
 def _created(call: Call) -> Reply:
-    change = merged({}, call.request.json())
+    change = without_read_only(merged({}, call.request.json()))
     require_shape(change)
     refuse_capacity(change.get("sku") or {})
     properties: dict[str, Any] = dict(change.get("properties") or {})
@@ -100,15 +99,15 @@ def _created(call: Call) -> Reply:
     capacity = sku.pop("capacity", None) or 0
     zones = tuple(str(zone) for zone in change.get("zones") or ())
     flexible = properties.get("orchestrationMode") == "Flexible"
-    faults = properties.setdefault("platformFaultDomainCount", 1 if zones or flexible else 5)
+    faults = properties.get("platformFaultDomainCount") or (1 if zones or flexible else 5)
     if not 1 <= faults <= MOST_FAULT_DOMAINS:
         raise errors.bad_value("platformFaultDomainCount")
     body: dict[str, Any] = {
         name: change[name] for name in ("tags", "zones", "identity", "plan") if change.get(name) is not None
     }
-    properties.setdefault("singlePlacementGroup", not flexible)
-    if not flexible:
-        properties.setdefault("doNotRunExtensionsOnOverprovisionedVMs", False)
+    properties.setdefault("singlePlacementGroup", not (flexible or zones))
+    if len(zones) > 1 and not flexible:
+        properties.setdefault("zoneBalance", False)
     scale_set = ScaleSet(
         call.cloud,
         subscription=call.subscription,
@@ -128,9 +127,27 @@ def _created(call: Call) -> Reply:
     return _begun(call, scale_set, operation, status=201)
 
 
-def _begun(call: Call, scale_set: ScaleSet, operation: Operation, *, status: int = 200) -> Reply:
-    """The resource as it will be, charged for the instances seen to; a Flexible set tells no charge."""
+def _changed(call: Call, scale_set: ScaleSet, kind: str) -> Reply:
+    known = (scale_set.body.get("identity") or {}).get(USERS) or {}
+    body = amended(scale_set, call.request.json(), call.request.version, whole=kind == "put")
+    return _begun(call, scale_set, take(scale_set, body, kind=kind), known=known)
+
+
+def _begun(
+    call: Call,
+    scale_set: ScaleSet,
+    operation: Operation,
+    *,
+    status: int = 200,
+    known: Collection[str] | None = None,
+) -> Reply:
+    """The resource as it will be, charged for the instances seen to; a Flexible set tells no charge.
+
+    Who an identity is that was not among those `known`, Azure finds out after it has answered.
+    """
     view = scale_set_view(scale_set, call.request.version)
+    if known is not None and USERS in view.get("identity", {}):
+        view["identity"] = with_strangers(view["identity"], known)
     charge = None if scale_set.is_flexible else operation.waits_for(scale_set.instances.keys())
     return under_way(call, operation, view, number=scale_set.etag, charge=charge, status=status)
 

@@ -18,7 +18,7 @@ from reconciler.simulator import errors
 from reconciler.simulator.endpoints.call import Call, Reply, etag_header, next_link, page
 from reconciler.simulator.instance import Instance
 from reconciler.simulator.scale_set import ScaleSet
-from reconciler.simulator.views import instance_view, virtual_machine
+from reconciler.simulator.views import Detail, instance_view, virtual_machine
 
 # Clients write the id with and without its quotes, as the documentation does.
 OF_SCALE_SET = re.compile(r"\s*'?virtualMachineScaleSet/id'?\s+eq\s+'?([^']+?)'?\s*", re.I)
@@ -35,23 +35,20 @@ def in_group(call: Call) -> Reply:
 
 def get(call: Call) -> Reply:
     machine = _machine(call)
-    body = virtual_machine(machine, call.request.version, expanded=_is_expanded(call))
+    body = virtual_machine(machine, _detail(call))
     return Reply(200, body, etag_header(call, machine.etag) if "etag" in body else {})
 
 
 def view(call: Call) -> Reply:
-    return Reply(200, instance_view(_machine(call)))
+    return Reply(200, instance_view(_machine(call), call.request.version))
 
 
 def _listed(call: Call, scale_sets: Iterable[ScaleSet], *, shouts_group: bool) -> Reply:
     rows = page(call)
     found = list(islice(_machines(call, scale_sets), rows.start, rows.stop + 1))
-    expanded, size = _is_expanded(call), rows.stop - rows.start
+    detail, size = _detail(call), rows.stop - rows.start
     body: dict[str, Any] = {
-        "value": [
-            virtual_machine(each, call.request.version, expanded=expanded, shouts_group=shouts_group)
-            for each in found[:size]
-        ]
+        "value": [virtual_machine(each, detail, shouts_group=shouts_group) for each in found[:size]]
     }
     if len(found) > size:
         body["nextLink"] = next_link(call, rows.stop)
@@ -64,7 +61,7 @@ def _machines(call: Call, scale_sets: Iterable[ScaleSet]) -> Iterator[Instance]:
     if wanted and match is None:
         # Azure's own text was not found.
         raise errors.invalid(f"The filter '{wanted}' is not supported.", "$filter")
-    if match is None and _is_expanded(call):
+    if match is None and call.expands("instanceView"):
         # That it needs the filter is documented; the text is not.
         raise errors.invalid("$expand=instanceView needs a $filter on virtualMachineScaleSet/id.", "$expand")
     owner = match.group(1).lower() if match else None
@@ -83,5 +80,5 @@ def _machine(call: Call) -> Instance:
     raise errors.no_virtual_machine(call.names["group"], call.names["name"])
 
 
-def _is_expanded(call: Call) -> bool:
-    return "instanceview" in call.request.query.get("$expand", "").lower()
+def _detail(call: Call) -> Detail:
+    return Detail(call.request.version, view=call.expands("instanceView"))

@@ -1,0 +1,85 @@
+"""The tags of a scale set as Resource Manager's own resource, beside those in its body.
+
+    PATCH .../virtualMachineScaleSets/web/providers/Microsoft.Resources/tags/default
+    {"operation": "Merge", "properties": {"tags": {"team": "web"}}}
+
+PUT, GET and DELETE are recorded; the operations of PATCH are documented. Writing tags so changes the scale
+set as a PATCH of its body does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from reconciler.simulator import errors
+from reconciler.simulator.amend import amended, take
+from reconciler.simulator.endpoints.call import Call, Reply, require_steady
+from reconciler.simulator.scale_set import ScaleSet
+
+Tags = Mapping[str, str]
+
+
+def _merge(tags: Tags, named: Tags) -> dict[str, str]:
+    """Azure takes names that differ in case only for one."""
+    told = {name.lower() for name in named}
+    return {**{name: value for name, value in tags.items() if name.lower() not in told}, **named}
+
+
+def _replace(_: Tags, named: Tags) -> dict[str, str]:
+    return dict(named)
+
+
+def _delete(tags: Tags, named: Tags) -> dict[str, str]:
+    told = {name.lower(): value for name, value in named.items()}
+    return {name: value for name, value in tags.items() if told.get(name.lower()) != value}
+
+
+OPERATIONS: Mapping[str, Callable[[Tags, Tags], dict[str, str]]] = {
+    "merge": _merge,
+    "replace": _replace,
+    "delete": _delete,
+}
+
+
+def get(call: Call) -> Reply:
+    return _shown(call.scale_set())
+
+
+def put(call: Call) -> Reply:
+    return _written(call, _replace)
+
+
+def patch(call: Call) -> Reply:
+    change = OPERATIONS.get(str(call.request.json().get("operation")).lower())
+    if change is None:
+        raise errors.bad_value("operation")
+    return _written(call, change)
+
+
+def delete(call: Call) -> Reply:
+    _write(require_steady(call), {})
+    return Reply(200, gateway=True)
+
+
+def _written(call: Call, change: Callable[[Tags, Tags], dict[str, str]]) -> Reply:
+    scale_set = require_steady(call)
+    named = (call.request.json().get("properties") or {}).get("tags")
+    if not isinstance(named, Mapping):
+        raise errors.missing_parameter("properties.tags")
+    _write(scale_set, change(scale_set.body.get("tags") or {}, named))
+    return _shown(scale_set)
+
+
+def _write(scale_set: ScaleSet, tags: Tags) -> None:
+    dropped = dict.fromkeys(name for name in scale_set.body.get("tags") or {} if name not in tags)
+    take(scale_set, amended(scale_set, {"tags": {**dropped, **tags}}, whole=False), kind="patch")
+
+
+def _shown(scale_set: ScaleSet) -> Reply:
+    body = {
+        "id": f"{scale_set.id}/providers/Microsoft.Resources/tags/default",
+        "name": "default",
+        "type": "Microsoft.Resources/tags",
+        "properties": {"tags": dict(scale_set.body.get("tags") or {})},
+    }
+    return Reply(200, body, gateway=True)

@@ -1,0 +1,173 @@
+"""What an api-version shows of a resource: fields that came with it, and what Azure fills in for it.
+
+As recorded from 2017 to 2026. A field that came later is not there for older versions, whoever wrote it
+(`KNOWN`). What is filled in (`FILLED`) is not part of what is stored: another version may show nothing in
+its place, and a client that writes back what it was shown has changed nothing.
+
+Places are paths of names with dots between, below a `virtualMachineProfile` or below the `properties` of a
+scale set; `[]` stands for each entry of a list. Bounds are the versions that were recorded on either side,
+or those the documentation gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+ALWAYS = ""
+NEVER = "9999"
+LATEST = "2026-04-01"
+# The first version that shows etags.
+ETAGS = "2023-09-01"
+
+Fields = Mapping[str, Any]
+
+GUEST = "osProfile"
+LINUX = "osProfile.linuxConfiguration"
+DISK = "storageProfile.osDisk"
+CARD = "networkProfile.networkInterfaceConfigurations[].properties"
+POLICY = "upgradePolicy"
+ROLLING = "upgradePolicy.rollingUpgradePolicy"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A field that versions before `since` do not show."""
+
+    place: str
+    name: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A field that versions from `since` on, and before `until`, show where no client wrote it.
+
+    `value` is given what the tables are applied to.
+    """
+
+    place: str
+    name: str
+    value: Callable[[Fields], Any]
+    since: str = ALWAYS
+    until: str = NEVER
+
+
+def the(value: Any) -> Callable[[Fields], Any]:
+    return lambda _: value
+
+
+def is_windows(profile: Fields) -> bool:
+    storage = profile.get("storageProfile") or {}
+    disk, reference = storage.get("osDisk") or {}, storage.get("imageReference") or {}
+    if "osType" in disk:
+        return bool(disk["osType"] == "Windows")
+    guest = profile.get("osProfile") or {}
+    if "windowsConfiguration" in guest or "linuxConfiguration" in guest:
+        return "windowsConfiguration" in guest
+    return str(reference.get("publisher", "")).startswith("MicrosoftWindows")
+
+
+def system(profile: Fields) -> str:
+    return "Windows" if is_windows(profile) else "Linux"
+
+
+def disk_size(profile: Fields) -> int | None:
+    """Of an OS disk that nobody gave a size, in GB. A disk in a storage account has the size of its blob."""
+    disk = (profile.get("storageProfile") or {}).get("osDisk") or {}
+    if "vhdContainers" in disk or "image" in disk:
+        return None
+    return 127 if is_windows(profile) else 30
+
+
+PROFILE_KNOWN = (
+    Known(GUEST, "allowExtensionOperations", "2018-10-01"),
+    Known(GUEST, "requireGuestProvisionSignal", "2018-10-01"),
+    Known(LINUX, "provisionVMAgent", "2018-10-01"),
+    Known(CARD, "enableIPForwarding", "2017-12-01"),
+    Known(CARD, "disableTcpStateTracking", "2022-03-01"),
+)
+PROFILE_FILLED = (
+    Filled(DISK, "osType", system, since="2021-03-01"),
+    Filled(DISK, "diskSizeGB", disk_size, since="2020-06-01"),
+    Filled(LINUX, "enableVMAgentPlatformUpdates", the(False), since="2022-03-01", until="2023-09-01"),
+    Filled(CARD, "enableAcceleratedNetworking", the(False), until="2022-08-01"),
+    Filled(CARD, "enableAcceleratedNetworking", the(False), since="2025-04-01"),
+)
+# What instances show of their model, and their set does not.
+INSTANCE_FILLED = (
+    Filled(DISK, "osType", system),
+    Filled(DISK, "diskSizeGB", disk_size),
+    Filled(
+        LINUX, "patchSettings", the({"patchMode": "ImageDefault"}), since="2020-06-01", until="2021-03-01"
+    ),
+    Filled(
+        "osProfile.windowsConfiguration",
+        "patchSettings",
+        the({"patchMode": "AutomaticByOS"}),
+        since="2020-06-01",
+        until="2021-03-01",
+    ),
+)
+SET_KNOWN = (
+    Known("", "orchestrationMode", "2021-03-01"),
+    Known("", "doNotRunExtensionsOnOverprovisionedVMs", "2018-10-01"),
+    Known("", "timeCreated", "2021-11-01"),
+    Known("virtualMachineProfile", "timeCreated", ETAGS),
+    Known(ROLLING, "maxSurge", "2022-08-01"),
+    Known(ROLLING, "rollbackFailedInstancesOnPolicyBreach", "2022-08-01"),
+)
+SET_FILLED = (Filled(POLICY, "automaticOSUpgrade", the(False), since="2017-03-30", until="2018-04-01"),)
+
+
+def shown(fields: Fields, version: str, known: Iterable[Known], filled: Iterable[Filled]) -> dict[str, Any]:
+    """The fields as this version shows them. `fields` is not changed."""
+    result = dict(fields)
+    for each in known:
+        if version < each.since:
+            result = _changed(result, each.place, partial(_without, each.name))
+    for entry in filled:
+        if entry.since <= version < entry.until and (value := entry.value(fields)) is not None:
+            result = _changed(result, entry.place, partial(_with, entry.name, value))
+    return result
+
+
+def profile_shown(profile: Fields, version: str) -> dict[str, Any]:
+    """A `virtualMachineProfile` as part of its scale set."""
+    return shown(profile, version, PROFILE_KNOWN, PROFILE_FILLED)
+
+
+def instance_profile_shown(profile: Fields, version: str) -> dict[str, Any]:
+    """A `virtualMachineProfile` as the instances that run it show it."""
+    return shown(profile, version, PROFILE_KNOWN, (*PROFILE_FILLED, *INSTANCE_FILLED))
+
+
+def properties_shown(properties: Fields, version: str) -> dict[str, Any]:
+    """The `properties` of a scale set, but for its profile."""
+    return shown(properties, version, SET_KNOWN, SET_FILLED)
+
+
+def _changed(fields: Fields, place: str, change: Callable[[Fields], Fields]) -> dict[str, Any]:
+    """`fields` with the part at `place` changed; the same if there is no such part."""
+    if not place:
+        return dict(change(fields))
+    name, _, rest = place.partition(".")
+    plain = name.removesuffix("[]")
+    part = fields.get(plain)
+    if name != plain:
+        if not isinstance(part, list):
+            return dict(fields)
+        return {**fields, plain: [_changed(each, rest, change) for each in part]}
+    if not isinstance(part, Mapping):
+        return dict(fields)
+    return {**fields, plain: _changed(part, rest, change)}
+
+
+def _without(name: str, fields: Fields) -> Fields:
+    return {key: value for key, value in fields.items() if key != name}
+
+
+def _with(name: str, value: Any, fields: Fields) -> Fields:
+    return {name: value, **fields}

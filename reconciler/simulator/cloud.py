@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from reconciler.simulator import errors
 from reconciler.simulator.catalogue import Catalogue
@@ -23,6 +23,8 @@ from reconciler.simulator.regions import region
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.timings import Timings
 from reconciler.simulator.tokens import TENANT
+
+DuringUpgrade = Literal["Updating", "Succeeded"]
 
 PAGE = 50
 
@@ -38,8 +40,9 @@ class Group:
 class Cloud:
     """`groups` is by subscription, then by resource group, both in lower case.
 
-    `flexible_row_properties`: whether the list of a Flexible set's instances gives their properties, at
-    api-versions that can. No recording settles it.
+    `provisioning_state_during_upgrade` is what a scale set reports while a manual upgrade runs.
+    `flexible_row_properties` says whether the instance list of a Flexible set carries `properties`, at
+    api-versions that can. No recording settles either.
     """
 
     clock: Clock
@@ -47,6 +50,7 @@ class Cloud:
     page: int = PAGE
     is_throttling: bool = False
     fixed_image_fields: tuple[str, ...] = ("publisher",)
+    provisioning_state_during_upgrade: DuringUpgrade = "Updating"
     flexible_row_properties: bool = False
     permissions: Permissions = field(default_factory=Permissions)
     groups: dict[str, dict[str, Group]] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any, get_args
 
 from reconciler.simulator.catalogue import Boots, Deprecation
+from reconciler.simulator.cloud import DuringUpgrade
 from reconciler.simulator.life import Health, Power, Provisioning
 from reconciler.simulator.repairs import ACTIONS
 from reconciler.simulator.timings import duration
@@ -16,7 +17,7 @@ from reconciler.simulator.timings import duration
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "fleet": (
         "location", "subscription", "timings", "page", "throttling", "permissions",
-        "fixedImageFields", "images", "scaleSets",
+        "fixedImageFields", "provisioningStateDuringUpgrade", "flexibleRowProperties", "images", "scaleSets",
     ),
     "permissions": ("actions", "notActions"),
     "timings": ("model", "upgrade", "boot", "health", "create", "conflict"),
@@ -29,7 +30,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
         "mode", "automaticOSUpgrade", "orchestration", "zones", "zonalUpdateDomains", "faultDomains",
         "placementGroupSize", "health", "extensions", "skuName", "tags", "spot", "evictionPolicy",
         "spotRestore", "securityType", "overprovision", "autoscale", "automaticRepairs", "protected",
-        "instanceStates",
+        "provisioningState", "instanceStates",
     ),
     "autoscale": ("minimum", "maximum", "every"),
     "automaticRepairs": ("grace", "action"),
@@ -48,9 +49,11 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "action": tuple(ACTIONS),
     "boots": get_args(Boots),
     "deprecation": get_args(Deprecation),
+    "provisioningState": ("Succeeded", "Creating", "Updating", "Migrating", "Failed"),
+    "provisioningStateDuringUpgrade": get_args(DuringUpgrade),
 }
 # Fields of a scale set that are all of one sort.
-CHOSEN = ("mode", "orchestration", "health", "evictionPolicy", "securityType")
+CHOSEN = ("mode", "orchestration", "health", "evictionPolicy", "securityType", "provisioningState")
 YES_OR_NO = ("automaticOSUpgrade", "zonalUpdateDomains", "spot", "overprovision")
 TEXTS = ("resourceGroup", "location", "skuName")
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)

@@ -6,6 +6,8 @@
     throttling: false                  # whether quotas refuse
     permissions: {actions: ["*"], notActions: []}    # what the caller may do; see `permissions.py`
     timings: {model: 8s, upgrade: 60s, boot: 20s, health: 15s, create: 40s, conflict: 0s}  # see `timings.py`
+    provisioningStateDuringUpgrade: Updating         # or Succeeded: of a scale set during a manual upgrade
+    flexibleRowProperties: false       # whether the instance list of a Flexible set carries `properties`
     fixedImageFields: [publisher]      # of an image, which a PATCH may not change: publisher, offer, sku
     images:
       platform: [{publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, versions: ["24.04.202601010"]}]
@@ -44,6 +46,7 @@
         autoscale: {minimum: 2, maximum: 10, every: 10m}    # somebody keeps changing the capacity
         automaticRepairs: {grace: 10m, action: replace}     # or restart, reimage; see `repairs.py`
         protected: ["3"]               # protected from scale set actions
+        provisioningState: Succeeded   # or Creating, Updating, Migrating for good; or Failed
         instanceStates:                # what an interruption, or life, has left
           - {id: "3", image: ..., latestModelApplied: true}
           - {id: "4", power: deallocated, health: unhealthy, provisioning: failed}
@@ -145,6 +148,10 @@ def _set_up(fleet: Mapping[str, Any], cloud: Cloud) -> None:
     cloud.is_throttling = yes(fleet.get("throttling", False), "throttling")
     fixed = rows(fleet.get("fixedImageFields", list(cloud.fixed_image_fields)), "fixedImageFields")
     cloud.fixed_image_fields = tuple(one_of(each, FIXABLE, "fixedImageFields") for each in fixed)
+    cloud.provisioning_state_during_upgrade = choice(  # type: ignore[assignment]
+        fleet, "provisioningStateDuringUpgrade", cloud.provisioning_state_during_upgrade, "fleet"
+    )
+    cloud.flexible_row_properties = yes(fleet.get("flexibleRowProperties", False), "flexibleRowProperties")
     granted = known(fleet.get("permissions") or {}, "permissions", "permissions")
     cloud.permissions = Permissions(
         _actions(granted.get("actions", ["*"]), "permissions.actions"),
@@ -225,6 +232,9 @@ def _scale_set(declared: Mapping[str, Any], cloud: Cloud, place: str) -> None:
         placement=placement,
     )
     scale_set.seed(capacity, ids)
+    state = declared.get("provisioningState", "Succeeded")
+    scale_set.failed = state == "Failed"
+    scale_set.reported_state = None if state in ("Succeeded", "Failed") else state
     cloud.add(scale_set)
     for each in once(rows(declared.get("protected"), f"{place}.protected"), f"{place}.protected"):
         member = _member(scale_set, each, f"{place}.protected")

@@ -100,6 +100,11 @@ class LiveScaleSet:
         with self._clock.held():
             start_rolling_upgrade(self._scale_set)
 
+    def report(self, state: str | None) -> None:
+        """Have the scale set report this provisioning state, whatever happens to it. None ends that."""
+        with self._clock.held():
+            self._scale_set.reported_state = state
+
     def bump_etag(self) -> None:
         """The platform touches the resource and nothing that shows."""
         with self._clock.held():

@@ -42,8 +42,8 @@ HEALTH_EXTENSIONS = ("applicationhealthlinux", "applicationhealthwindows")
 class ScaleSet:
     __slots__ = (
         "applied", "body", "capacity", "cloud", "created", "etag", "failed", "group", "history", "instances",
-        "is_deleting", "location", "name", "next_number", "placement", "repairs_suspended", "rolling",
-        "running", "settled_at", "subscription", "surplus",
+        "is_deleting", "location", "name", "next_number", "placement", "repairs_suspended", "reported_state",
+        "rolling", "running", "settled_at", "subscription", "surplus",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +73,7 @@ class ScaleSet:
         self.rolling: RollingUpgrade | None = None
         self.history: list[RollingUpgrade] = []
         self.failed = False
+        self.reported_state: str | None = None
         self.is_deleting = False
         self.repairs_suspended = False
         self.surplus: set[str] = set()
@@ -112,10 +113,13 @@ class ScaleSet:
 
     @property
     def provisioning(self) -> str:
+        """What the scale set reports of itself. `reported_state` overrides what really happens to it."""
         if self.is_deleting:
             return "Deleting"
-        if self.running:
-            return "Creating" if any(operation.kind == "create" for operation in self.running) else "Updating"
+        if self.reported_state is not None:
+            return self.reported_state
+        if kinds := {operation.kind for operation in self.running} - self._silent_kinds:
+            return "Creating" if "create" in kinds else "Updating"
         return "Failed" if self.failed else "Succeeded"
 
     @property
@@ -288,6 +292,12 @@ class ScaleSet:
         )
         self.instances[instance_id] = instance
         return instance
+
+    @property
+    def _silent_kinds(self) -> frozenset[str]:
+        """The operations during which the scale set does not report Updating."""
+        is_silent = self.cloud.provisioning_state_during_upgrade == "Succeeded"
+        return frozenset({"manualupgrade"}) if is_silent else frozenset()
 
     def _newest(self, applied: Applied) -> Image:
         """Its image, with `latest` as of now; what it was before where there is none any more."""

@@ -32,6 +32,7 @@ from reconciler.simulator.merge import merged
 from reconciler.simulator.record import Event, Happened, Stand, Standing
 
 if TYPE_CHECKING:
+    from reconciler.simulator.faults import OperationKeepsImage
     from reconciler.simulator.operations import Operation
     from reconciler.simulator.scale_set import ScaleSet
 
@@ -119,6 +120,8 @@ class Instance:
         if operation is not None and operation.is_lost:
             return
         destination = target or self.applied
+        if operation is not None and operation.keeps_image is not None:
+            destination = self._unmoved(destination, operation.keeps_image)
         course = COURSES[verb, self.owner.cloud.catalogue.boots(destination.image)]
         self._end_journey(errors.preempted())
         if operation is not None:
@@ -181,6 +184,10 @@ class Instance:
         """Note whether it serves, after a seed or a change made from outside the tables."""
         self._note_presence(cause)
         repairs.notice(self)
+
+    def _unmoved(self, target: Applied, fault: OperationKeepsImage) -> Applied:
+        """What an upgrade to `target` comes to that leaves the image as it was."""
+        return replace(target, image=self.applied.image) if fault.latest_model_applied else self.applied
 
     @property
     def _standing(self) -> Standing:

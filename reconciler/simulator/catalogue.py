@@ -23,7 +23,7 @@ from reconciler.simulator.errors import ArmError
 from reconciler.simulator.regions import region
 
 Kind = Literal["platform", "gallery", "managed", "shared", "community", "vhd"]
-Boots = Literal["well", "unhealthy", "fails", "never", "extensionFails"]
+Boots = Literal["well", "unhealthy", "silent", "fails", "never", "extensionFails"]
 Deprecation = Literal["Active", "ScheduledForDeprecation", "Deprecated"]
 Key = tuple[str, str, str]
 

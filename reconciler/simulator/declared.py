@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from reconciler.simulator.catalogue import Boots, Deprecation
 from reconciler.simulator.cloud import DuringUpgrade
-from reconciler.simulator.life import Health, Power, Provisioning
+from reconciler.simulator.life import Health, Power, Provisioning, ReportedPower
 from reconciler.simulator.repairs import ACTIONS
 from reconciler.simulator.timings import duration
 
@@ -30,11 +30,17 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
         "mode", "automaticOSUpgrade", "orchestration", "zones", "zonalUpdateDomains", "faultDomains",
         "placementGroupSize", "health", "extensions", "skuName", "tags", "spot", "evictionPolicy",
         "spotRestore", "securityType", "overprovision", "autoscale", "automaticRepairs", "protected",
-        "provisioningState", "instanceStates",
+        "provisioningState", "healthGracePeriod", "osImageNotification", "terminateNotification",
+        "instanceStates",
     ),
     "autoscale": ("minimum", "maximum", "every"),
     "automaticRepairs": ("grace", "action"),
-    "instanceState": ("id", "image", "power", "health", "provisioning", "latestModelApplied"),
+    "instanceState": (
+        "id", "image", "power", "health", "provisioning", "latestModelApplied", "modelDefinitionApplied",
+        "customMetrics",
+    ),
+    "customMetrics": ("rollingUpgrade",),
+    "rollingUpgrade": ("PhaseOrderingNumber", "SkipUpgrade"),
     "extension": ("name", "publisher", "type", "settings"),
     "image": ("platform", "id", "vhd"),
     "platformImage": ("publisher", "offer", "sku", "version"),
@@ -49,18 +55,20 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "action": tuple(ACTIONS),
     "boots": get_args(Boots),
     "deprecation": get_args(Deprecation),
+    "modelDefinitionApplied": ("VirtualMachineScaleSet", "VirtualMachine"),
     "provisioningState": ("Succeeded", "Creating", "Updating", "Migrating", "Failed"),
     "provisioningStateDuringUpgrade": get_args(DuringUpgrade),
 }
 # Fields of a scale set that are all of one sort.
 CHOSEN = ("mode", "orchestration", "health", "evictionPolicy", "securityType", "provisioningState")
+TIMES = ("spotRestore", "healthGracePeriod", "osImageNotification", "terminateNotification")
 YES_OR_NO = ("automaticOSUpgrade", "zonalUpdateDomains", "spot", "overprovision")
 TEXTS = ("resourceGroup", "location", "skuName")
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 
 STATES: Mapping[str, tuple[str, ...]] = {
-    "power": get_args(Power),
-    "health": get_args(Health),
+    "power": (*get_args(Power), *get_args(ReportedPower)),
+    "health": (*get_args(Health), "none"),
     "provisioning": get_args(Provisioning),
 }
 

@@ -15,7 +15,7 @@
       vhds: ["https://acct.blob.core.windows.net/vhds/base-1.vhd"]
       bad:                             # images that do not do well
         - {image: "Canonical:ubuntu-24_04-lts:server:24.04.202602020", boots: unhealthy}
-          # or fails, never, extensionFails
+          # or silent, fails, never, extensionFails
       details:                         # of images that are not simply in every region and active
         - image: ...                   # one of the above
           regions: [westeurope]        # where it is; everywhere unless said
@@ -35,6 +35,9 @@
         zonalUpdateDomains: true       # whether a zonal set reports update domains
         faultDomains: 5                # 1 in a zonal or a Flexible set
         placementGroupSize: 100        # instances in one placement group
+        healthGracePeriod: 10m         # of the health extension
+        osImageNotification: 15m       # how long Azure waits before it replaces an OS disk
+        terminateNotification: 5m      # and before it deletes an instance
         health: none                   # or extension, binaryExtension (silent at first), probe
         extensions: [{name, publisher, type}]
         skuName: Standard_D2s_v5
@@ -50,6 +53,9 @@
         instanceStates:                # what an interruption, or life, has left
           - {id: "3", image: ..., latestModelApplied: true}
           - {id: "4", power: deallocated, health: unhealthy, provisioning: failed}
+          - {id: "5", power: unknown, health: none}     # power none: no PowerState; health none: says nothing
+          - {id: "6", modelDefinitionApplied: VirtualMachine}    # a model of its own
+          - {id: "7", customMetrics: {rollingUpgrade: {PhaseOrderingNumber: 2, SkipUpgrade: true}}}
 
 An image names itself into the catalogue when a scale set starts on it. To add a field: a name in
 `declared.FIELDS`, a line here, and its use in `_scale_set`.
@@ -59,7 +65,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
@@ -71,6 +77,7 @@ from reconciler.simulator.declared import (
     FIELDS,
     STATES,
     TEXTS,
+    TIMES,
     YES_OR_NO,
     FleetError,
     choice,
@@ -88,6 +95,7 @@ from reconciler.simulator.declared import (
 from reconciler.simulator.domains import MOST_FAULT_DOMAINS, Placement, guid
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.instance import Instance
+from reconciler.simulator.life import ReportedPower
 from reconciler.simulator.permissions import Permissions
 from reconciler.simulator.profile import scale_set_body
 from reconciler.simulator.scale_set import GROUP, LARGEST, ScaleSet
@@ -180,8 +188,9 @@ def _refuse_mistakes(declared: Mapping[str, Any], place: str) -> None:
     for name in CHOSEN:
         if name in declared:
             choice(declared, name, "", place)
-    if "spotRestore" in declared:
-        time(declared["spotRestore"], f"{place}.spotRestore")
+    for name in TIMES:
+        if name in declared:
+            time(declared[name], f"{place}.{name}")
     if "automaticRepairs" in declared:
         _refuse_repairs(declared, f"{place}.automaticRepairs")
 
@@ -308,12 +317,35 @@ def _seed(scale_set: ScaleSet, entry: Any, place: str) -> None:
         member.put_on(storage_of(image), is_current=is_current)
     elif not is_current:
         member.put_behind()
-    for name, choices in STATES.items():
-        if name in state:
-            setattr(member, name, one_of(state[name], choices, f"{place}.{name}"))
+    said = {
+        name: one_of(state[name], choices, f"{place}.{name}")
+        for name, choices in STATES.items()
+        if name in state
+    }
+    member.is_silent = said.get("health") == "none"
+    if said.get("power") in get_args(ReportedPower):
+        member.reported_power = said.pop("power")  # type: ignore[assignment]
+    for name, value in said.items():
+        if value != "none":
+            setattr(member, name, value)
+    own = choice(state, "modelDefinitionApplied", "VirtualMachineScaleSet", place)
+    member.has_own_model = own == "VirtualMachine"
+    member.custom_metrics = _metrics(state, place)
     if member.power != "running" and "health" not in state:
         member.health = "unknown"
     member.settle(cause=_cause(state))
+
+
+def _metrics(state: Mapping[str, Any], place: str) -> Mapping[str, Any] | None:
+    if "customMetrics" not in state:
+        return None
+    place = f"{place}.customMetrics"
+    metrics = known(state["customMetrics"], "customMetrics", place)
+    upgrade = known(metrics.get("rollingUpgrade", {}), "rollingUpgrade", f"{place}.rollingUpgrade")
+    if "PhaseOrderingNumber" in upgrade:
+        whole(upgrade["PhaseOrderingNumber"], f"{place}.rollingUpgrade.PhaseOrderingNumber", at_least=0)
+    yes(upgrade.get("SkipUpgrade", False), f"{place}.rollingUpgrade.SkipUpgrade")
+    return metrics
 
 
 def _cause(state: Mapping[str, Any]) -> str:

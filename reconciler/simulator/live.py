@@ -15,7 +15,7 @@ from reconciler.simulator.catalogue import storage_of
 from reconciler.simulator.domains import Domain
 from reconciler.simulator.endpoints.actions import start_rolling_upgrade
 from reconciler.simulator.instance import Instance
-from reconciler.simulator.life import MISFORTUNES, Verb
+from reconciler.simulator.life import MISFORTUNES, ReportedPower, Verb
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.spot import evict
 
@@ -176,6 +176,27 @@ class LiveInstance:
         with self._clock.held():
             self._instance.protect(from_actions=is_protected, from_scale_in=is_protected)
             self._instance.etag += 1
+
+    def silence(self) -> None:
+        """Its health extension says nothing, until it comes up again or is healed."""
+        with self._clock.held():
+            self._instance.is_silent = True
+
+    def report_power(self, power: ReportedPower | None) -> None:
+        """Have Azure report PowerState/unknown, or no PowerState ("none"), whatever it is. None ends that."""
+        with self._clock.held():
+            self._instance.reported_power = power
+
+    def give_own_model(self) -> None:
+        """Somebody changes this one instance, so that it has a model of its own until it is upgraded."""
+        with self._clock.held():
+            self._instance.has_own_model = True
+            self._instance.etag += 1
+
+    def report_metrics(self, metrics: Mapping[str, Any] | None) -> None:
+        """What its application passes on by Application Health 2.0: {"rollingUpgrade": {...}}."""
+        with self._clock.held():
+            self._instance.custom_metrics = metrics
 
     def evict(self) -> None:
         """Spot capacity is taken back: it is deallocated, or gone where its eviction policy is Delete."""

@@ -21,6 +21,7 @@ from reconciler.simulator.domains import Placement, guid
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.instance import Applied, HealthSource, Instance
 from reconciler.simulator.operations import Operation
+from reconciler.simulator.planned import HEALTH_EXTENSIONS
 from reconciler.simulator.record import Event, Scene
 from reconciler.simulator.scaling import grow, leaving
 from reconciler.simulator.timings import NOTHING_TO_DO
@@ -36,7 +37,6 @@ GROUP = 100
 AGE = timedelta(days=30)
 # How many models instances of one scale set may be on at once.
 MODELS = 10
-HEALTH_EXTENSIONS = ("applicationhealthlinux", "applicationhealthwindows")
 
 
 class ScaleSet:

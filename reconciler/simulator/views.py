@@ -7,6 +7,7 @@ stays cheap; nobody may change what a view returns.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,7 +16,8 @@ from typing import Any
 from reconciler.simulator import repairs
 from reconciler.simulator.domains import guid
 from reconciler.simulator.instance import Instance
-from reconciler.simulator.scale_set import HEALTH_EXTENSIONS, ScaleSet
+from reconciler.simulator.planned import HEALTH_EXTENSIONS
+from reconciler.simulator.scale_set import ScaleSet
 
 ETAGS_SINCE = "2023-09-01"
 VIRTUAL_MACHINE_ETAGS_SINCE = "2024-03-01"
@@ -127,6 +129,7 @@ def instance_view(instance: Instance) -> dict[str, Any]:
                 "type": f"{each['publisher']}.{each['type']}",
                 "typeHandlerVersion": each["typeHandlerVersion"],
                 "statuses": [created],
+                **_custom_metrics(instance, each),
             }
             for name, each in installed.items()
         ]
@@ -140,8 +143,7 @@ def instance_view(instance: Instance) -> dict[str, Any]:
         "displayStatus": DISPLAY[provisioning],
         **_since(provisioning, instance.changed),
     }
-    power = {"code": f"PowerState/{instance.power}", "level": "Info", "displayStatus": f"VM {instance.power}"}
-    return view | {"statuses": [state, power]}
+    return view | {"statuses": [state, *_power(instance)]}
 
 
 def row(instance: Instance, version: str, *, expanded: bool) -> dict[str, Any]:
@@ -192,7 +194,7 @@ def _row_properties(instance: Instance, version: str, *, expanded: bool) -> dict
     network = applied.profile.get("networkProfile") or {}
     properties: dict[str, Any] = {
         "latestModelApplied": instance.is_current,
-        "modelDefinitionApplied": "VirtualMachineScaleSet",
+        "modelDefinitionApplied": "VirtualMachine" if instance.has_own_model else "VirtualMachineScaleSet",
         "networkProfileConfiguration": {
             "networkInterfaceConfigurations": network.get("networkInterfaceConfigurations") or []
         },
@@ -358,8 +360,30 @@ def _handler(extension: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _power(instance: Instance) -> list[dict[str, Any]]:
+    reported = instance.reported_power or instance.power
+    if reported == "none":
+        return []
+    return [{"code": f"PowerState/{reported}", "level": "Info", "displayStatus": f"VM {reported}"}]
+
+
+def _custom_metrics(instance: Instance, extension: Mapping[str, Any]) -> dict[str, Any]:
+    """What Application Health 2.0 passes on from the application: JSON within a string."""
+    if instance.custom_metrics is None or str(extension["type"]).lower() not in HEALTH_EXTENSIONS:
+        return {}
+    told = {
+        "code": "ComponentStatus/CustomMetrics/succeeded",
+        "level": "Info",
+        "displayStatus": "Provisioning succeeded",
+        "message": json.dumps(instance.custom_metrics),
+    }
+    return {"substatuses": [told]}
+
+
 def _speaks(instance: Instance) -> bool:
     """Whether its health extension says anything yet: the binary one is silent until it has an answer."""
+    if instance.is_silent:
+        return False
     versions = [
         str(each.get("typeHandlerVersion", ""))
         for each in _installed(instance).values()

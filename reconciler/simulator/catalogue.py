@@ -24,6 +24,10 @@ from reconciler.simulator.regions import region
 
 Kind = Literal["platform", "gallery", "managed", "shared", "community", "vhd"]
 Boots = Literal["well", "unhealthy", "silent", "fails", "never", "extensionFails"]
+Generation = Literal["V1", "V2"]
+Architecture = Literal["x64", "Arm64"]
+# What Azure says of an image under the feature SecurityType. Standard is for none of it.
+SecurityType = Literal["Standard", "TrustedLaunch", "TrustedLaunchSupported"]
 Deprecation = Literal["Active", "ScheduledForDeprecation", "Deprecated"]
 Key = tuple[str, str, str]
 
@@ -75,6 +79,20 @@ class Details:
     deprecation: Deprecation = "Active"
     exclude_from_latest: bool = False
     replicating: tuple[str, ...] = ()
+    generation: Generation = "V2"
+    architecture: Architecture = "x64"
+    disk_size_gb: int = 30
+    security_type: SecurityType = "TrustedLaunchSupported"
+    plan: Mapping[str, str] | None = None
+
+    @property
+    def features(self) -> list[dict[str, str]]:
+        """As the catalogue lists them."""
+        return (
+            []
+            if self.security_type == "Standard"
+            else [{"name": "SecurityType", "value": self.security_type}]
+        )
 
     def is_in(self, place: str) -> bool:
         """Whether it can be used in the region: a copy that is still under way cannot."""
@@ -104,11 +122,12 @@ class Catalogue:
         deprecation: Deprecation | None = None,
         exclude_from_latest: bool | None = None,
         replicating: Iterable[str] | None = None,
+        **others: Any,
     ) -> None:
         """Add an image under the name a fleet file would give it.
 
         Publishing twice is publishing once; what is None stays as it was said before: at first an image is
-        in every region, active, and boots well.
+        in every region, active, and boots well. `others` are the further fields of `Details`.
         """
         if kind_of_name(name) == "platform":
             publisher, offer, sku, version = name.split(":")
@@ -125,6 +144,7 @@ class Catalogue:
             "deprecation": deprecation,
             "exclude_from_latest": exclude_from_latest,
             "replicating": None if replicating is None else tuple(map(region, replicating)),
+            **others,
         }
         before = self.told.get(name.lower()) or Details(self.clock.now())
         self.told[name.lower()] = replace(

@@ -52,6 +52,8 @@ class Cloud:
     fixed_image_fields: tuple[str, ...] = ("publisher",)
     provisioning_state_during_upgrade: DuringUpgrade = "Updating"
     flexible_row_properties: bool = False
+    # Of subscriptions, in lower case, that belong to another tenant than the fleet's own.
+    tenants: dict[str, str] = field(default_factory=dict)
     permissions: Permissions = field(default_factory=Permissions)
     groups: dict[str, dict[str, Group]] = field(default_factory=dict)
     catalogue: Catalogue = field(init=False)
@@ -72,6 +74,9 @@ class Cloud:
         if (group := groups.get(name.lower())) is None:
             raise errors.no_group(name)
         return group
+
+    def tenant(self, subscription: str) -> str:
+        return self.tenants.get(subscription.lower(), TENANT)
 
     def subscription(self, subscription: str) -> dict[str, Group]:
         if (groups := self.groups.get(subscription.lower())) is None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
 from reconciler.simulator import errors, fleet
-from reconciler.simulator.catalogue import Boots, Deprecation
+from reconciler.simulator.catalogue import Architecture, Boots, Deprecation, Generation, SecurityType
 from reconciler.simulator.clock import Clock
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.distortion import distort
@@ -50,6 +50,7 @@ from reconciler.simulator.live import LiveScaleSet
 from reconciler.simulator.message import Lost, Request, Response
 from reconciler.simulator.record import Exchange, Record, Scene
 from reconciler.simulator.routes import TABLE, Route
+from reconciler.simulator.tenancy import require_linked, require_tenant
 from reconciler.simulator.tokens import TENANT
 
 if TYPE_CHECKING:
@@ -111,6 +112,11 @@ class Simulator:
         deprecation: Deprecation | None = None,
         exclude_from_latest: bool | None = None,
         replicating: Iterable[str] | None = None,
+        generation: Generation | None = None,
+        architecture: Architecture | None = None,
+        disk_size_gb: int | None = None,
+        security_type: SecurityType | None = None,
+        plan: Mapping[str, str] | None = None,
     ) -> None:
         """Add an image to the catalogue: `publisher:offer:sku:version`, an id or the address of a VHD.
 
@@ -125,6 +131,11 @@ class Simulator:
                 deprecation=deprecation,
                 exclude_from_latest=exclude_from_latest,
                 replicating=replicating,
+                generation=generation,
+                architecture=architecture,
+                disk_size_gb=disk_size_gb,
+                security_type=security_type,
+                plan=plan,
             )
 
     def transport(self) -> InProcessTransport:
@@ -212,9 +223,12 @@ class Simulator:
             self._let_in(errand)
         if route is None:
             raise errors.no_route(request.path)
+        if errand.subscription:
+            require_tenant(self.cloud, errand.subscription, request)
         self.cloud.permissions.require(
             route.name, errand.names, request.path, request.header("Authorization")
         )
+        require_linked(self.cloud, route.name, request)
         if self.cloud.is_throttling:
             self.cloud.quotas.admit(route.name, errand.payer(self.cloud))
         return route.endpoint(Call(self.cloud, request, errand.names))

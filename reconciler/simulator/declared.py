@@ -8,7 +8,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, get_args
 
-from reconciler.simulator.catalogue import Boots, Deprecation
+from reconciler.simulator.catalogue import Architecture, Boots, Deprecation, Generation, SecurityType
 from reconciler.simulator.cloud import DuringUpgrade
 from reconciler.simulator.life import Health, Power, Provisioning, ReportedPower
 from reconciler.simulator.repairs import ACTIONS
@@ -17,21 +17,25 @@ from reconciler.simulator.timings import duration
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "fleet": (
         "location", "subscription", "timings", "page", "throttling", "permissions",
-        "fixedImageFields", "provisioningStateDuringUpgrade", "flexibleRowProperties", "images", "scaleSets",
+        "fixedImageFields", "provisioningStateDuringUpgrade", "flexibleRowProperties", "tenants", "images",
+        "scaleSets",
     ),
     "permissions": ("actions", "notActions"),
     "timings": ("model", "upgrade", "boot", "health", "create", "conflict"),
     "images": ("platform", "ids", "vhds", "bad", "details"),
     "platform": ("publisher", "offer", "sku", "versions"),
     "bad": ("image", "boots"),
-    "details": ("image", "regions", "deprecation", "excludeFromLatest", "replicating"),
+    "details": (
+        "image", "regions", "deprecation", "excludeFromLatest", "replicating", "hyperVGeneration",
+        "architecture", "diskSizeGB", "securityType", "plan",
+    ),
     "scaleSet": (
         "name", "resourceGroup", "location", "subscription", "count", "capacity", "instances", "image",
         "mode", "automaticOSUpgrade", "orchestration", "zones", "zonalUpdateDomains", "faultDomains",
         "placementGroupSize", "health", "extensions", "skuName", "tags", "spot", "evictionPolicy",
         "spotRestore", "securityType", "overprovision", "autoscale", "automaticRepairs", "protected",
         "provisioningState", "healthGracePeriod", "osImageNotification", "terminateNotification",
-        "instanceStates",
+        "diskSizeGB", "plan", "instanceStates",
     ),
     "autoscale": ("minimum", "maximum", "every"),
     "automaticRepairs": ("grace", "action"),
@@ -42,6 +46,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "customMetrics": ("rollingUpgrade",),
     "rollingUpgrade": ("PhaseOrderingNumber", "SkipUpgrade"),
     "extension": ("name", "publisher", "type", "settings"),
+    "plan": ("publisher", "product", "name"),
     "image": ("platform", "id", "vhd"),
     "platformImage": ("publisher", "offer", "sku", "version"),
 }  # fmt: skip
@@ -55,6 +60,9 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "action": tuple(ACTIONS),
     "boots": get_args(Boots),
     "deprecation": get_args(Deprecation),
+    "hyperVGeneration": get_args(Generation),
+    "architecture": get_args(Architecture),
+    "imageSecurityType": get_args(SecurityType),
     "modelDefinitionApplied": ("VirtualMachineScaleSet", "VirtualMachine"),
     "provisioningState": ("Succeeded", "Creating", "Updating", "Migrating", "Failed"),
     "provisioningStateDuringUpgrade": get_args(DuringUpgrade),
@@ -133,9 +141,13 @@ def text(value: Any, place: str) -> str:
 
 
 def subscription_id(value: Any, place: str) -> str:
+    return guid_of(value, "subscription", place)
+
+
+def guid_of(value: Any, what: str, place: str) -> str:
     if GUID.fullmatch(str(value)) is None:
         example = "11111111-1111-1111-1111-111111111111"
-        raise FleetError(f"{place}: {value!r} is not a subscription id; write its GUID, like {example}")
+        raise FleetError(f"{place}: {value!r} is not a {what} id; write its GUID, like {example}")
     return str(value)
 
 
@@ -145,6 +157,13 @@ def once(values: list[Any], place: str) -> list[str]:
     if twice := next((each for each in found if found.count(each) > 1), None):
         raise FleetError(f"{place}: {twice!r} is there twice; leave one out")
     return found
+
+
+def plan(value: Any, place: str) -> dict[str, str]:
+    found = known(value, "plan", place)
+    if missing := [name for name in FIELDS["plan"] if name not in found]:
+        raise FleetError(f"{place}: has no {missing[0]}; it needs publisher, product and name")
+    return {name: text(found[name], f"{place}.{name}") for name in FIELDS["plan"]}
 
 
 def time(value: Any, place: str) -> timedelta:

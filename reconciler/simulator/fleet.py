@@ -8,6 +8,7 @@
     timings: {model: 8s, upgrade: 60s, boot: 20s, health: 15s, create: 40s, conflict: 0s}  # see `timings.py`
     provisioningStateDuringUpgrade: Updating         # or Succeeded: of a scale set during a manual upgrade
     flexibleRowProperties: false       # whether the instance list of a Flexible set carries `properties`
+    tenants: {<subscription>: <tenant>}    # subscriptions of other tenants, which have images
     fixedImageFields: [publisher]      # of an image, which a PATCH may not change: publisher, offer, sku
     images:
       platform: [{publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, versions: ["24.04.202601010"]}]
@@ -22,6 +23,11 @@
           replicating: [northeurope]   # where its copy has not arrived yet
           deprecation: Active          # or ScheduledForDeprecation, Deprecated
           excludeFromLatest: false     # versions of galleries only
+          hyperVGeneration: V2         # or V1
+          architecture: x64            # or Arm64
+          diskSizeGB: 30
+          securityType: TrustedLaunchSupported     # or TrustedLaunch, Standard
+          plan: {publisher: ..., product: ..., name: ...}
     scaleSets:
       - name: web                      # with `count: 1000`, web-0000 to web-0999
         resourceGroup: shop
@@ -41,6 +47,8 @@
         health: none                   # or extension, binaryExtension (silent at first), probe
         extensions: [{name, publisher, type}]
         skuName: Standard_D2s_v5
+        diskSizeGB: 30                 # of the OS disk
+        plan: {publisher: ..., product: ..., name: ...}
         tags: {team: web}
         spot: false                    # priority Spot; `evictionPolicy: Deallocate | Delete`
         spotRestore: 1h                # how long evicted instances are tried to be started again
@@ -81,10 +89,12 @@ from reconciler.simulator.declared import (
     YES_OR_NO,
     FleetError,
     choice,
+    guid_of,
     known,
     mapping,
     once,
     one_of,
+    plan,
     rows,
     subscription_id,
     text,
@@ -160,6 +170,10 @@ def _set_up(fleet: Mapping[str, Any], cloud: Cloud) -> None:
         fleet, "provisioningStateDuringUpgrade", cloud.provisioning_state_during_upgrade, "fleet"
     )
     cloud.flexible_row_properties = yes(fleet.get("flexibleRowProperties", False), "flexibleRowProperties")
+    cloud.tenants = {
+        subscription_id(name, "tenants").lower(): guid_of(tenant, "tenant", f"tenants.{name}").lower()
+        for name, tenant in mapping(fleet.get("tenants") or {}, "tenants").items()
+    }
     granted = known(fleet.get("permissions") or {}, "permissions", "permissions")
     cloud.permissions = Permissions(
         _actions(granted.get("actions", ["*"]), "permissions.actions"),
@@ -188,11 +202,19 @@ def _refuse_mistakes(declared: Mapping[str, Any], place: str) -> None:
     for name in CHOSEN:
         if name in declared:
             choice(declared, name, "", place)
+    _refuse_image_needs(declared, place)
     for name in TIMES:
         if name in declared:
             time(declared[name], f"{place}.{name}")
     if "automaticRepairs" in declared:
         _refuse_repairs(declared, f"{place}.automaticRepairs")
+
+
+def _refuse_image_needs(declared: Mapping[str, Any], place: str) -> None:
+    if "diskSizeGB" in declared:
+        whole(declared["diskSizeGB"], f"{place}.diskSizeGB", at_least=1)
+    if "plan" in declared:
+        plan(declared["plan"], f"{place}.plan")
 
 
 def _refuse_repairs(declared: Mapping[str, Any], place: str) -> None:

@@ -68,6 +68,7 @@ def scale_set_body(
         {
             "tags": dict(declared.get("tags") or {}),
             **({"zones": zones} if zones else {}),
+            **({"plan": dict(declared["plan"])} if "plan" in declared else {}),
             "sku": {"name": str(declared.get("skuName", "Standard_D2s_v5"))},
             "properties": properties,
         }
@@ -102,7 +103,9 @@ def _profile(
             "allowExtensionOperations": True,
             "requireGuestProvisionSignal": True,
         },
-        "storageProfile": merged(_disk(is_managed="imageReference" in storage), storage),
+        "storageProfile": merged(
+            _disk(declared.get("diskSizeGB", 30), is_managed="imageReference" in storage), storage
+        ),
         "networkProfile": {
             **(
                 {"healthProbe": {"id": f"{network}/loadBalancers/{name}/probes/up"}}
@@ -136,12 +139,12 @@ def _scheduled_events(declared: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _disk(*, is_managed: bool) -> dict[str, Any]:
+def _disk(size: int, *, is_managed: bool) -> dict[str, Any]:
     disk: dict[str, Any] = {
         "osType": "Linux",
         "createOption": "FromImage",
         "caching": "ReadWrite",
-        "diskSizeGB": 30,
+        "diskSizeGB": size,
     }
     if is_managed:
         disk["managedDisk"] = {"storageAccountType": "Premium_LRS"}

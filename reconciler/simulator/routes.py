@@ -40,9 +40,12 @@ SKUS = OFFERS + "/{offer}/skus"
 VERSIONS = SKUS + "/{sku}/versions"
 PROVIDERS = SUBSCRIPTION + "/providers"
 PERMISSIONS = "/providers/Microsoft.Authorization/permissions"
-GALLERY_VERSIONS = GROUP + "/providers/Microsoft.Compute/galleries/{gallery}/images/{image}/versions"
-SHARED_VERSIONS = LOCATION + "/sharedGalleries/{gallery}/images/{image}/versions"
-COMMUNITY_VERSIONS = LOCATION + "/communityGalleries/{gallery}/images/{image}/versions"
+GALLERY_IMAGE = GROUP + "/providers/Microsoft.Compute/galleries/{gallery}/images/{image}"
+SHARED_IMAGE = LOCATION + "/sharedGalleries/{gallery}/images/{image}"
+COMMUNITY_IMAGE = LOCATION + "/communityGalleries/{gallery}/images/{image}"
+GALLERY_VERSIONS = GALLERY_IMAGE + "/versions"
+SHARED_VERSIONS = SHARED_IMAGE + "/versions"
+COMMUNITY_VERSIONS = COMMUNITY_IMAGE + "/versions"
 MANAGED_IMAGE = GROUP + "/providers/Microsoft.Compute/images/{image}"
 
 
@@ -157,6 +160,9 @@ ROUTES = (
     Route("VirtualMachineImages_ListSkus", "GET", SKUS, publishers.skus),
     Route("VirtualMachineImages_List", "GET", VERSIONS, images.versions),
     Route("VirtualMachineImages_Get", "GET", VERSIONS + "/{version}", images.version),
+    Route("GalleryImages_Get", "GET", GALLERY_IMAGE, galleries.definition),
+    Route("SharedGalleryImages_Get", "GET", SHARED_IMAGE, galleries.regional_definition),
+    Route("CommunityGalleryImages_Get", "GET", COMMUNITY_IMAGE, galleries.regional_definition),
     Route("GalleryImageVersions_ListByGalleryImage", "GET", GALLERY_VERSIONS, galleries.versions),
     Route("GalleryImageVersions_Get", "GET", GALLERY_VERSIONS + "/{version}", galleries.version),
     Route("SharedGalleryImageVersions_List", "GET", SHARED_VERSIONS, galleries.regional_versions),

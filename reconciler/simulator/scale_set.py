@@ -19,6 +19,7 @@ from reconciler.simulator import errors
 from reconciler.simulator.catalogue import Image
 from reconciler.simulator.domains import Placement, guid
 from reconciler.simulator.errors import ArmError
+from reconciler.simulator.fit import require_fit
 from reconciler.simulator.instance import Applied, HealthSource, Instance
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.planned import HEALTH_EXTENSIONS
@@ -151,7 +152,7 @@ class ScaleSet:
         if capacity > limit:
             raise errors.too_many_instances(self.name, limit)
         image = self.model_of(body, revision=0).image
-        self.cloud.catalogue.admit(image, self.location)
+        self._require(image, body)
 
     def renew(self) -> bool:
         """Let `latest` in the model be what is newest now; returns whether that is another image.
@@ -184,7 +185,7 @@ class ScaleSet:
         image = self._newest(self.applied) if is_same_image else None
         model = self.model_of(body, revision=self.applied.revision, image=image)
         if model.image != self.applied.image:
-            self.cloud.catalogue.admit(model.image, self.location)
+            self._require(model.image, body)
         is_new = model.profile != self.applied.profile or (
             model.image != self.applied.image and model.image.kind != "platform"
         )
@@ -298,6 +299,12 @@ class ScaleSet:
         """The operations during which the scale set does not report Updating."""
         is_silent = self.cloud.provisioning_state_during_upgrade == "Succeeded"
         return frozenset({"manualupgrade"}) if is_silent else frozenset()
+
+    def _require(self, image: Image, body: Mapping[str, Any]) -> None:
+        """Raise Azure's refusal of the image for new instances of the scale set with this body."""
+        catalogue = self.cloud.catalogue
+        catalogue.admit(image, self.location)
+        require_fit(catalogue.details(image.name), body, self.id)
 
     def _newest(self, applied: Applied) -> Image:
         """Its image, with `latest` as of now; what it was before where there is none any more."""

@@ -64,15 +64,16 @@ def _deprecation(details: Details) -> dict[str, str]:
 
 def _properties(details: Details) -> dict[str, Any]:
     return {
-        "hyperVGeneration": "V2",
-        "architecture": "x64",
+        **({"plan": dict(details.plan)} if details.plan else {}),
+        "hyperVGeneration": details.generation,
+        "architecture": details.architecture,
         "replicaType": "Managed",
         "replicaCount": 10,
         "disallowed": {"vmDiskType": "Unmanaged"},
         "automaticOSUpgradeProperties": {"automaticOSUpgradeSupported": True},
         "imageDeprecationStatus": _deprecation(details),
-        "features": [{"name": "SecurityType", "value": "TrustedLaunchSupported"}],
-        "osDiskImage": {"operatingSystem": "Linux", "sizeInGb": 30},
+        "features": details.features,
+        "osDiskImage": {"operatingSystem": "Linux", "sizeInGb": details.disk_size_gb},
         "dataDiskImages": [],
     }
 

@@ -43,7 +43,7 @@ def amended(scale_set: ScaleSet, change: Mapping[str, Any], *, whole: bool) -> d
         had = scale_set.body.get("identity") or {}
         body["identity"] = identified(scale_set.id, had, wanted["identity"] or {"type": "None"})
     storage = _at(wanted, "properties", "virtualMachineProfile", "storageProfile")
-    _refuse_security(body["properties"]["virtualMachineProfile"])
+    _refuse_security(_at(body, "properties", "virtualMachineProfile"))
     _refuse_image(scale_set, storage)
     if "tags" in wanted and whole:
         body["tags"] = dict(wanted["tags"] or {})

@@ -22,7 +22,7 @@ from reconciler.simulator.clock import Clock
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.regions import region
 
-Kind = Literal["platform", "gallery", "managed", "shared", "community", "vhd"]
+Kind = Literal["platform", "gallery", "managed", "shared", "community", "vhd", "none"]
 Boots = Literal["well", "unhealthy", "silent", "fails", "never", "extensionFails"]
 Generation = Literal["V1", "V2"]
 Architecture = Literal["x64", "Arm64"]
@@ -67,6 +67,10 @@ class Image:
         if self.kind == "platform":
             return self.reference.get("version", "").lower() == "latest"
         return _parts(self.reference[ID_FIELDS[self.kind]])[1] == "latest"
+
+
+# What a machine runs whose disk was attached, and what a scale set without a profile gives to none.
+NO_IMAGE = Image("none", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,7 @@ class Catalogue:
 
     def boots(self, image: Image) -> Boots:
         """How an instance comes up on `image`."""
-        return self.told[image.name.lower()].boots
+        return "well" if image.kind == "none" else self.told[image.name.lower()].boots
 
     def find(self, storage: Mapping[str, Any], place: str) -> Image:
         """The image that a `storageProfile` asks for in a region.

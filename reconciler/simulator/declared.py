@@ -35,7 +35,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
         "placementGroupSize", "health", "extensions", "skuName", "tags", "spot", "evictionPolicy",
         "spotRestore", "securityType", "overprovision", "autoscale", "automaticRepairs", "protected",
         "provisioningState", "healthGracePeriod", "osImageNotification", "terminateNotification",
-        "diskSizeGB", "plan", "instanceStates",
+        "diskSizeGB", "plan", "managedBy", "reportedSku", "virtualMachineProfile", "attached",
+        "allocationLimit", "instanceStates",
     ),
     "autoscale": ("minimum", "maximum", "every"),
     "automaticRepairs": ("grace", "action"),
@@ -46,6 +47,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "customMetrics": ("rollingUpgrade",),
     "rollingUpgrade": ("PhaseOrderingNumber", "SkipUpgrade"),
     "extension": ("name", "publisher", "type", "settings"),
+    "attached": ("name", "image"),
     "plan": ("publisher", "product", "name"),
     "image": ("platform", "id", "vhd"),
     "platformImage": ("publisher", "offer", "sku", "version"),
@@ -70,8 +72,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 # Fields of a scale set that are all of one sort.
 CHOSEN = ("mode", "orchestration", "health", "evictionPolicy", "securityType", "provisioningState")
 TIMES = ("spotRestore", "healthGracePeriod", "osImageNotification", "terminateNotification")
-YES_OR_NO = ("automaticOSUpgrade", "zonalUpdateDomains", "spot", "overprovision")
-TEXTS = ("resourceGroup", "location", "skuName")
+YES_OR_NO = ("automaticOSUpgrade", "zonalUpdateDomains", "spot", "overprovision", "virtualMachineProfile")
+TEXTS = ("resourceGroup", "location", "skuName", "managedBy")
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 
 STATES: Mapping[str, tuple[str, ...]] = {

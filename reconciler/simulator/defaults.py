@@ -41,8 +41,9 @@ def completed(body: Mapping[str, Any]) -> dict[str, Any]:
     is_flexible = properties.get("orchestrationMode") == "Flexible"
     if policy := properties.get("upgradePolicy") or ({} if is_flexible else {"mode": "Manual"}):
         properties["upgradePolicy"] = _policy(policy)
-    profile = _profile(properties.get("virtualMachineProfile") or {})
-    properties["virtualMachineProfile"] = merged(FLEXIBLE, profile) if is_flexible else profile
+    if properties.get("virtualMachineProfile"):
+        profile = _profile(properties["virtualMachineProfile"])
+        properties["virtualMachineProfile"] = merged(FLEXIBLE, profile) if is_flexible else profile
     if is_flexible:
         properties.setdefault("constrainedMaximumCapacity", False)
     if (properties.get("automaticRepairsPolicy") or {}).get("enabled"):

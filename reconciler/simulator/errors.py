@@ -366,6 +366,15 @@ def needs_plan(resource_id: str) -> ArmError:
     return ArmError(400, "VMMarketplaceInvalidInput", message)
 
 
+def allocation_failed() -> ArmError:
+    """Not an answer to a request: how a scale-out ends that Azure has no room for."""
+    message = (
+        "Allocation failed. We do not have sufficient capacity for the requested VM size in this region. "
+        "Read more about improving likelihood of allocation success at http://aka.ms/allocation-guidance"
+    )
+    return ArmError(409, "AllocationFailed", message)
+
+
 def extension_failed(name: str) -> ArmError:
     """Not an answer to a request: how an operation ends whose instances cannot run an extension."""
     message = (

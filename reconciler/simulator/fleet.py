@@ -56,6 +56,11 @@
         overprovision: false           # whether a scale-out creates some more, for a while
         autoscale: {minimum: 2, maximum: 10, every: 10m}    # somebody keeps changing the capacity
         automaticRepairs: {grace: 10m, action: replace}     # or restart, reimage; see `repairs.py`
+        allocationLimit: 18            # how many instances Azure has room for, where less than the capacity
+        managedBy: /subscriptions/...  # the resource that owns it
+        reportedSku: null              # what Azure returns as its sku, where not simply that
+        virtualMachineProfile: true    # false: a Flexible set without one, to which machines are attached
+        attached: [{name: sql-1, image: ...}]      # machines attached by hand; without image, on a mere disk
         protected: ["3"]               # protected from scale set actions
         provisioningState: Succeeded   # or Creating, Updating, Migrating for good; or Failed
         instanceStates:                # what an interruption, or life, has left
@@ -236,23 +241,23 @@ def _extensions(declared: Mapping[str, Any], place: str) -> list[Mapping[str, An
 
 
 def _scale_set(declared: Mapping[str, Any], cloud: Cloud, place: str) -> None:
-    image = image_name(declared.get("image"), f"{place}.image")
-    if not is_open(image):
-        cloud.catalogue.publish(image)
+    storage = _storage(declared, cloud, place)
     ids = _ids(declared, place)
-    capacity = _instances(len(ids) or declared.get("capacity", 1), f"{place}.capacity")
+    capacity = _instances(len(ids) or declared.get("capacity", int(storage is not None)), f"{place}.capacity")
     placement = _placement(declared, place)
     subscription = str(declared["subscription"])
     group = str(declared.get("resourceGroup", "rg"))
     body = scale_set_body(
         {**declared, "mode": choice(declared, "mode", "Manual", place)},
-        storage=storage_of(image),
+        storage=storage or {},
         health=choice(declared, "health", "none", place),
         extensions=_extensions(declared, f"{place}.extensions"),
         group_id=f"/subscriptions/{subscription}/resourceGroups/{group}",
         is_single_group=placement.fits_one_group(capacity),
         fault_domains=placement.fault_domains,
     )
+    if storage is None:
+        del body["properties"]["virtualMachineProfile"]
     scale_set = ScaleSet(
         cloud,
         subscription=subscription,
@@ -262,7 +267,14 @@ def _scale_set(declared: Mapping[str, Any], cloud: Cloud, place: str) -> None:
         body=body,
         placement=placement,
     )
+    if "allocationLimit" in declared:
+        scale_set.allocation_limit = _instances(declared["allocationLimit"], f"{place}.allocationLimit")
     scale_set.seed(capacity, ids)
+    _attach(scale_set, declared, f"{place}.attached")
+    if "managedBy" in declared:
+        scale_set.reported["managedBy"] = declared["managedBy"]
+    if "reportedSku" in declared:
+        scale_set.reported["sku"] = declared["reportedSku"]
     state = declared.get("provisioningState", "Succeeded")
     scale_set.failed = state == "Failed"
     scale_set.reported_state = None if state in ("Succeeded", "Failed") else state
@@ -274,6 +286,31 @@ def _scale_set(declared: Mapping[str, Any], cloud: Cloud, place: str) -> None:
         _autoscale(scale_set, declared["autoscale"], f"{place}.autoscale").begin()
     for number, state in enumerate(rows(declared.get("instanceStates"), f"{place}.instanceStates")):
         _seed(scale_set, state, f"{place}.instanceStates[{number}]")
+
+
+def _storage(declared: Mapping[str, Any], cloud: Cloud, place: str) -> dict[str, Any] | None:
+    """The part of the storage profile that names the image; None where there is no profile."""
+    if not declared.get("virtualMachineProfile", True):
+        if declared.get("orchestration") != "Flexible":
+            raise FleetError(f"{place}.virtualMachineProfile: only a Flexible set has none; leave it out")
+        return None
+    image = image_name(declared.get("image"), f"{place}.image")
+    if not is_open(image):
+        cloud.catalogue.publish(image)
+    return storage_of(image)
+
+
+def _attach(scale_set: ScaleSet, declared: Mapping[str, Any], place: str) -> None:
+    machines = rows(declared.get("attached"), place)
+    if machines and not scale_set.is_flexible:
+        raise FleetError(f"{place}: only a Flexible set takes machines; add `orchestration: Flexible`")
+    for number, entry in enumerate(machines):
+        machine = known(entry, "attached", f"{place}[{number}]")
+        name = text(machine.get("name"), f"{place}[{number}].name")
+        image = image_name(machine["image"], f"{place}[{number}].image") if "image" in machine else None
+        if image is not None:
+            scale_set.cloud.catalogue.publish(image)
+        scale_set.attach(name, image)
 
 
 def _ids(declared: Mapping[str, Any], place: str) -> list[str]:

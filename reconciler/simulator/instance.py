@@ -57,9 +57,9 @@ class Instance:
 
     __slots__ = (
         "applied", "cause", "changed", "created", "custom_metrics", "domain", "etag", "failure",
-        "has_own_model", "has_protection_policy", "health", "health_changed", "id", "is_away", "is_silent",
-        "journey", "number", "owner", "power", "protected", "protected_from_scale_in", "provisioning",
-        "reported_power", "slot",
+        "has_own_model", "has_protection_policy", "health", "health_changed", "id", "is_attached", "is_away",
+        "is_silent", "journey", "number", "owner", "power", "protected", "protected_from_scale_in",
+        "provisioning", "reported_power", "slot",
     )  # fmt: skip
 
     def __init__(
@@ -81,6 +81,7 @@ class Instance:
         self.has_protection_policy = False
         # What Azure reports, where that is not simply what the instance is.
         self.has_own_model = False
+        self.is_attached = False
         self.is_silent = False
         self.reported_power: ReportedPower | None = None
         self.custom_metrics: Mapping[str, Any] | None = None
@@ -91,8 +92,8 @@ class Instance:
 
     @property
     def is_current(self) -> bool:
-        """What Azure reports as `latestModelApplied`."""
-        return self.applied.revision == self.owner.applied.revision
+        """What Azure reports as `latestModelApplied`. A machine attached by hand has no other model."""
+        return self.is_attached or self.applied.revision == self.owner.applied.revision
 
     @property
     def is_busy(self) -> bool:

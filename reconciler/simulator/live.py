@@ -105,6 +105,21 @@ class LiveScaleSet:
         with self._clock.held():
             self._scale_set.reported_state = state
 
+    def report_field(self, name: str, value: Any) -> None:
+        """Have Azure report this value of a field at the top of the resource, like `sku` or `managedBy`."""
+        with self._clock.held():
+            self._scale_set.reported[name] = value
+
+    def limit_allocation(self, instances: int | None) -> None:
+        """From now on Azure has room for so many instances of it; None for all that are asked for."""
+        with self._clock.held():
+            self._scale_set.allocation_limit = instances
+
+    def attach(self, name: str, image: str | None = None) -> LiveInstance:
+        """Somebody attaches a machine to a Flexible set: on an image of its own, or on a mere disk."""
+        with self._clock.held():
+            return LiveInstance(self._scale_set.attach(name, image))
+
     def bump_etag(self) -> None:
         """The platform touches the resource and nothing that shows."""
         with self._clock.held():

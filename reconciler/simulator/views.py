@@ -65,12 +65,16 @@ def scale_set_view(scale_set: ScaleSet, version: str, *, shouts_group: bool = Fa
     properties = body["properties"]
     view["properties"] = {
         **properties,
-        "virtualMachineProfile": {**properties["virtualMachineProfile"], "timeCreated": created},
+        **(
+            {"virtualMachineProfile": {**scale_set.profile, "timeCreated": created}}
+            if scale_set.profile
+            else {}
+        ),
         "provisioningState": scale_set.provisioning,
         "uniqueId": scale_set.unique_id,
         "timeCreated": created,
     }
-    return view
+    return view | scale_set.reported
 
 
 def scale_set_instance_view(scale_set: ScaleSet) -> dict[str, Any]:

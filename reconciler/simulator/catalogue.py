@@ -88,6 +88,7 @@ class Details:
     disk_size_gb: int = 30
     security_type: SecurityType = "TrustedLaunchSupported"
     plan: Mapping[str, str] | None = None
+    is_withdrawn: bool = False
 
     @property
     def features(self) -> list[dict[str, str]]:
@@ -148,12 +149,27 @@ class Catalogue:
             "deprecation": deprecation,
             "exclude_from_latest": exclude_from_latest,
             "replicating": None if replicating is None else tuple(map(region, replicating)),
+            "is_withdrawn": False,
             **others,
         }
         before = self.told.get(name.lower()) or Details(self.clock.now())
         self.told[name.lower()] = replace(
             before, **{part: value for part, value in said.items() if value is not None}
         )
+
+    def withdraw(self, name: str) -> None:
+        """Delete an image. Instances that run it go on; nobody else can have it."""
+        self.told[name.lower()] = replace(self.details(name), is_withdrawn=True)
+        self.ids.pop(name.lower(), None)
+        publisher, offer, sku, version = name.split(":") if kind_of_name(name) == "platform" else [""] * 4
+        versions = self.platform.get(_key(publisher, offer, sku), [])
+        if version in versions:
+            versions.remove(version)
+
+    def has(self, name: str) -> bool:
+        """Whether there is an image of this name, in whatever region."""
+        found = self.told.get(name.lower())
+        return found is not None and not found.is_withdrawn
 
     def details(self, name: str) -> Details:
         """What is said of a published image."""
@@ -206,7 +222,7 @@ class Catalogue:
         separator = ":" if image.kind == "platform" else "/"
         name = f"{image.name.rpartition(separator)[0]}{separator}{version}"
         exact = replace(image, name=name, exact_version=version)
-        if name.lower() not in self.told:
+        if not self.has(name):
             raise _not_here(exact, place)
         self.admit(exact, place)
         return exact
@@ -231,7 +247,7 @@ class Catalogue:
         offered = self.versions(publisher, offer, sku, place)
         exact = newest(offered) if version.lower() == "latest" else version
         name = f"{publisher}:{offer}:{sku}:{exact}"
-        if name.lower() not in self.told:
+        if not self.has(name):
             raise _no_platform_image(f"{publisher}:{offer}:{sku}:{version}")
         return Image("platform", name, exact, dict(reference))
 

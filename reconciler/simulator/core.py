@@ -138,6 +138,11 @@ class Simulator:
                 plan=plan,
             )
 
+    def withdraw(self, image: str) -> None:
+        """Delete an image that was published. Instances that run it go on."""
+        with self.clock.held():
+            self.cloud.catalogue.withdraw(image)
+
     def transport(self) -> InProcessTransport:
         """The door for the sync SDK: `ComputeManagementClient(..., transport=sim.transport())`."""
         # Only this door needs azure-core.

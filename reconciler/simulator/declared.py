@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from reconciler.simulator.catalogue import Architecture, Boots, Deprecation, Generation, SecurityType
 from reconciler.simulator.cloud import DuringUpgrade
-from reconciler.simulator.life import Health, Power, Provisioning, ReportedPower
+from reconciler.simulator.life import EvictedPower, Health, Power, Provisioning, ReportedPower
 from reconciler.simulator.repairs import ACTIONS
 from reconciler.simulator.timings import duration
 
@@ -36,7 +36,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
         "spotRestore", "securityType", "overprovision", "autoscale", "automaticRepairs", "protected",
         "provisioningState", "healthGracePeriod", "osImageNotification", "terminateNotification",
         "diskSizeGB", "plan", "managedBy", "reportedSku", "virtualMachineProfile", "attached",
-        "allocationLimit", "instanceStates",
+        "allocationLimit", "evictedPowerState", "instanceStates",
     ),
     "autoscale": ("minimum", "maximum", "every"),
     "automaticRepairs": ("grace", "action"),
@@ -65,12 +65,16 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "hyperVGeneration": get_args(Generation),
     "architecture": get_args(Architecture),
     "imageSecurityType": get_args(SecurityType),
+    "evictedPowerState": get_args(EvictedPower),
     "modelDefinitionApplied": ("VirtualMachineScaleSet", "VirtualMachine"),
     "provisioningState": ("Succeeded", "Creating", "Updating", "Migrating", "Failed"),
     "provisioningStateDuringUpgrade": get_args(DuringUpgrade),
 }
 # Fields of a scale set that are all of one sort.
-CHOSEN = ("mode", "orchestration", "health", "evictionPolicy", "securityType", "provisioningState")
+CHOSEN = (
+    "mode", "orchestration", "health", "evictionPolicy", "securityType", "provisioningState",
+    "evictedPowerState",
+)  # fmt: skip
 TIMES = ("spotRestore", "healthGracePeriod", "osImageNotification", "terminateNotification")
 YES_OR_NO = ("automaticOSUpgrade", "zonalUpdateDomains", "spot", "overprovision", "virtualMachineProfile")
 TEXTS = ("resourceGroup", "location", "skuName", "managedBy")

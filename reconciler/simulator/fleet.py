@@ -51,6 +51,7 @@
         plan: {publisher: ..., product: ..., name: ...}
         tags: {team: web}
         spot: false                    # priority Spot; `evictionPolicy: Deallocate | Delete`
+        evictedPowerState: deallocated # or stopped: how an eviction leaves an instance
         spotRestore: 1h                # how long evicted instances are tried to be started again
         securityType: Standard         # or TrustedLaunch
         overprovision: false           # whether a scale-out creates some more, for a while
@@ -269,6 +270,7 @@ def _scale_set(declared: Mapping[str, Any], cloud: Cloud, place: str) -> None:
     )
     if "allocationLimit" in declared:
         scale_set.allocation_limit = _instances(declared["allocationLimit"], f"{place}.allocationLimit")
+    scale_set.evicted_power = declared.get("evictedPowerState", scale_set.evicted_power)
     scale_set.seed(capacity, ids)
     _attach(scale_set, declared, f"{place}.attached")
     if "managedBy" in declared:

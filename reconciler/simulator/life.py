@@ -20,6 +20,8 @@ from reconciler.simulator.catalogue import Boots
 
 Provisioning = Literal["creating", "updating", "succeeded", "failed", "deleting"]
 Power = Literal["starting", "running", "stopping", "stopped", "deallocating", "deallocated"]
+# The power state in which an eviction leaves an instance that is not deleted.
+EvictedPower = Literal["deallocated", "stopped"]
 # What Azure may report in place of the power state that an instance has: unknown, or no PowerState at all.
 ReportedPower = Literal["unknown", "none"]
 Health = Literal["initializing", "healthy", "unhealthy", "unknown"]
@@ -147,6 +149,9 @@ MISFORTUNES: Mapping[str, Stage] = {
     "fail": Stage("", "failed", "running", "unknown"),
     "unhealthy": Stage("", health="unhealthy"),
     "heal": Stage("", "succeeded", "running", "healthy"),
+    "recover": Stage("", health="healthy"),
     "evict": Stage("", "succeeded", "deallocated", "unknown"),
+    # An eviction that does not deallocate; reports have it now and then.
+    "evict to stopped": Stage("", "succeeded", "stopped", "unknown"),
     "lost": Stage("", gone=True),
 }

@@ -8,14 +8,16 @@ servers and clients are at work.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from reconciler.simulator.amend import amended, take
 from reconciler.simulator.catalogue import storage_of
 from reconciler.simulator.domains import Domain
 from reconciler.simulator.endpoints.actions import start_rolling_upgrade
+from reconciler.simulator.flapping import Flapping
 from reconciler.simulator.instance import Instance
-from reconciler.simulator.life import MISFORTUNES, ReportedPower, Verb
+from reconciler.simulator.life import MISFORTUNES, EvictedPower, ReportedPower, Verb
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.spot import evict
 
@@ -213,10 +215,21 @@ class LiveInstance:
         with self._clock.held():
             self._instance.custom_metrics = metrics
 
-    def evict(self) -> None:
-        """Spot capacity is taken back: it is deallocated, or gone where its eviction policy is Delete."""
+    def evict(self, power: EvictedPower | None = None) -> None:
+        """Spot capacity is taken back. It is left in this power state; the policy Delete removes it."""
         with self._clock.held():
-            evict(self._instance)
+            evict(self._instance, power)
+
+    def recover(self) -> None:
+        """Its health turns healthy, and nothing else moves."""
+        self._strike("recover")
+
+    def flap(self, healthy: timedelta, unhealthy: timedelta) -> Flapping:
+        """Its health comes and goes from now on, until the flapping is ended."""
+        with self._clock.held():
+            flapping = Flapping(self._instance, healthy, unhealthy)
+            flapping.begin()
+            return flapping
 
     def apply_image(self, image: str) -> None:
         """Put it on another image, at once, behind everybody's back; it is no longer on the latest model."""

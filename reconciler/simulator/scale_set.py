@@ -21,6 +21,7 @@ from reconciler.simulator.domains import Placement, guid
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.fit import require_fit
 from reconciler.simulator.instance import Applied, HealthSource, Instance
+from reconciler.simulator.life import EvictedPower
 from reconciler.simulator.merge import merged
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.planned import HEALTH_EXTENSIONS
@@ -43,10 +44,10 @@ MODELS = 10
 
 class ScaleSet:
     __slots__ = (
-        "allocation_limit", "applied", "body", "capacity", "cloud", "created", "etag", "failed", "group",
-        "history", "instances", "is_deleting", "location", "name", "next_number", "placement",
-        "repairs_suspended", "reported", "reported_state", "rolling", "running", "settled_at", "subscription",
-        "surplus",
+        "allocation_limit", "applied", "body", "capacity", "cloud", "created", "etag", "evicted_power",
+        "failed", "group", "history", "instances", "is_deleting", "location", "name", "next_number",
+        "placement", "repairs_suspended", "reported", "reported_state", "rolling", "running", "settled_at",
+        "subscription", "surplus",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +81,7 @@ class ScaleSet:
         self.reported: dict[str, Any] = {}
         self.reported_state: str | None = None
         self.allocation_limit: int | None = None
+        self.evicted_power: EvictedPower = "deallocated"
         self.is_deleting = False
         self.repairs_suspended = False
         self.surplus: set[str] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -181,3 +182,26 @@ def test_bad_health_shows_after_the_grace_period(start: Start, health: str, at_n
     assert one.state[2] == at_nine_minutes
     azure.wait(60)
     assert one.state[2] == "unhealthy"
+
+
+def test_health_may_flap_and_nothing_else_move(azure: Azure) -> None:
+    one = azure.sim.scale_set("web").instance("1")
+    provisioned = view(azure)["statuses"][0]["time"]
+    flapping = one.flap(timedelta(minutes=15), timedelta(minutes=5))
+    seen = []
+    for _ in range(8):
+        seen.append(one.state[2])
+        azure.wait(5 * 60)
+    assert seen == ["healthy"] * 3 + ["unhealthy"] + ["healthy"] * 3 + ["unhealthy"]
+    assert (view(azure)["statuses"][0]["time"], one.state[:2]) == (provisioned, ("succeeded", "running"))
+    flapping.end()
+    azure.wait(3600)
+    assert one.state[2] == "healthy"
+
+
+def test_an_instance_that_flaps_is_left_to_its_upgrade(azure: Azure) -> None:
+    one = azure.sim.scale_set("web").instance("1")
+    one.flap(timedelta(seconds=10), timedelta(seconds=10))
+    azure.patch_image(NEW)
+    azure.upgrade("1").result()
+    assert one.image == NEW

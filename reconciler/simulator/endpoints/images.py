@@ -37,7 +37,8 @@ def versions(call: Call) -> Reply:
 def version(call: Call) -> Reply:
     name = call.names["version"]
     publisher, offer, sku = _sku(call)
-    details = call.cloud.catalogue.told.get(f"{publisher}:{offer}:{sku}:{name}".lower())
+    image = f"{publisher}:{offer}:{sku}:{name}"
+    details = call.cloud.catalogue.details(image) if call.cloud.catalogue.has(image) else None
     if details is None or not details.is_in(region(call.names["location"])):
         wanted = f"Publisher: {publisher}, Offer: {offer}, Sku: {sku}, Version: {name}"
         raise errors.ArmError(404, "NotFound", f"Artifact: VMImage was not found. {wanted}.")

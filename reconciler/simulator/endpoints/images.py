@@ -37,7 +37,8 @@ def versions(call: Call) -> Reply:
 def version(call: Call) -> Reply:
     name = call.names["version"]
     publisher, offer, sku = _sku(call)
-    details = call.cloud.catalogue.told.get(f"{publisher}:{offer}:{sku}:{name}".lower())
+    image = f"{publisher}:{offer}:{sku}:{name}"
+    details = call.cloud.catalogue.details(image) if call.cloud.catalogue.has(image) else None
     if details is None or not details.is_in(region(call.names["location"])):
         wanted = f"Publisher: {publisher}, Offer: {offer}, Sku: {sku}, Version: {name}"
         raise errors.ArmError(404, "NotFound", f"Artifact: VMImage was not found. {wanted}.")
@@ -64,15 +65,16 @@ def _deprecation(details: Details) -> dict[str, str]:
 
 def _properties(details: Details) -> dict[str, Any]:
     return {
-        "hyperVGeneration": "V2",
-        "architecture": "x64",
+        **({"plan": dict(details.plan)} if details.plan else {}),
+        "hyperVGeneration": details.generation,
+        "architecture": details.architecture,
         "replicaType": "Managed",
         "replicaCount": 10,
         "disallowed": {"vmDiskType": "Unmanaged"},
         "automaticOSUpgradeProperties": {"automaticOSUpgradeSupported": True},
         "imageDeprecationStatus": _deprecation(details),
-        "features": [{"name": "SecurityType", "value": "TrustedLaunchSupported"}],
-        "osDiskImage": {"operatingSystem": "Linux", "sizeInGb": 30},
+        "features": details.features,
+        "osDiskImage": {"operatingSystem": "Linux", "sizeInGb": details.disk_size_gb},
         "dataDiskImages": [],
     }
 

@@ -16,6 +16,7 @@ from reconciler.azure.inventory import Live, inventory
 from reconciler.azure.session import Session
 from reconciler.cli import adoption
 from reconciler.cli.adoption import Adopted, Result
+from reconciler.cli.announcement import announce
 from reconciler.cli.options import arm_endpoint_option, session_at
 from reconciler.cli.table import count
 from reconciler.spec.declared import declare
@@ -87,6 +88,7 @@ def adopt(
     groups = tuple(dict.fromkeys(map(str.casefold, resource_groups))) or (None,)
     within = dict.fromkeys(map(str.casefold, subscriptions))
     scopes = [Scope(subscription, group) for subscription in within for group in groups]
+    announce(session)
     live, trouble = _listed(session, scopes)
     if not trouble:
         trouble = _missed(live, names)

@@ -67,7 +67,7 @@ class Address(click.ParamType[tuple[str, int]]):
 
 
 class Url(click.ParamType[str]):
-    """An address with one of these schemes and a host; without the slash it may end in."""
+    """An address with one of these schemes and a host, and no password; without the slash it may end in."""
 
     name = "url"
 
@@ -83,7 +83,7 @@ class Url(click.ParamType[str]):
     def _is_one(self, value: str) -> bool:
         try:
             parts = urlsplit(value)
-            is_bare = parts.path in {"", "/"} and not parts.query and not parts.fragment
+            is_bare = parts.path in {"", "/"} and not parts.query and not parts.fragment and "@" not in value
             return parts.scheme in self._schemes and bool(parts.hostname) and parts.port != 0 and is_bare
         except ValueError:  # a port that is no number, or half an IPv6 address
             return False

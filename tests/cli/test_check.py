@@ -59,7 +59,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def check(env: Mapping[str, str], *options: str) -> Ended:
     done = CliRunner(env=env).invoke(main, ["check", *options], catch_exceptions=False)
-    return Ended(done.exit_code, done.stdout.splitlines(), done.stderr.splitlines())
+    return Ended.of(done.exit_code, done.stdout, done.stderr)
 
 
 def of(check_: str, done: Ended) -> list[str]:

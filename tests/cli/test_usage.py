@@ -55,6 +55,11 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
             id="half an address",
         ),
         pytest.param(
+            "plan --arm-endpoint https://ada:hush@azure",
+            "Invalid value for '--arm-endpoint' (env var: 'RECONCILER_ARM_ENDPOINT'): 'https://ada:hush@azure' is not an https:// address, such as https://HOST",
+            id="a password where it would be shown",
+        ),
+        pytest.param(
             "run --arm-endpoint https://azure:port",
             "Invalid value for '--arm-endpoint' (env var: 'RECONCILER_ARM_ENDPOINT'): 'https://azure:port' is not an https:// address, such as https://HOST",
             id="a port that is no number",

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from reconciler.cli import main
 
+TENANTS = [f"{digit * 8}-0000-0000-0000-000000000000" for digit in "1234"]
 AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
 
 
@@ -58,6 +59,16 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
             "plan --arm-endpoint https://ada:hush@azure",
             "Invalid value for '--arm-endpoint' (env var: 'RECONCILER_ARM_ENDPOINT'): 'https://ada:hush@azure' is not an https:// address, such as https://HOST",
             id="a password where it would be shown",
+        ),
+        pytest.param(
+            "plan --auxiliary-tenant vendor.example.com",
+            "Invalid value for '--auxiliary-tenant' (env var: 'RECONCILER_AUXILIARY_TENANTS'): 'vendor.example.com' is not the id of a tenant, such as 11111111-1111-1111-1111-111111111111",
+            id="a tenant by its domain",
+        ),
+        pytest.param(
+            f"adopt --subscription {TENANTS[0]} {' '.join(f'--auxiliary-tenant {each}' for each in TENANTS)}",
+            "Invalid value for '--auxiliary-tenant' (env var: 'RECONCILER_AUXILIARY_TENANTS'): 4 tenants are too many: Azure takes tokens of 3 at most",
+            id="more tenants than Azure takes",
         ),
         pytest.param(
             "run --arm-endpoint https://azure:port",

@@ -17,7 +17,7 @@ from reconciler.azure.failure import Refused, Unreachable, failure
 # is twenty minutes; a sweep, or a person, tries again sooner.
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 20
-_CONNECT_RETRIES = 1
+_RETRIES = 1
 # What Microsoft Entra ID says to a wrong secret or application, among what every source of an identity says.
 _REFUSED = re.compile(r"AADSTS[0-9]+:.*?(?= Trace ID|\n|$)")
 
@@ -27,7 +27,8 @@ def default_credential(auxiliary_tenants: Sequence[str] = ()) -> TokenCredential
     return DefaultAzureCredential(
         connection_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
-        retry_connect=_CONNECT_RETRIES,
+        retry_connect=_RETRIES,
+        retry_read=_RETRIES,
         additionally_allowed_tenants=list(auxiliary_tenants),
     )
 

@@ -4,6 +4,7 @@ Each of the first two kinds can be given as a RECONCILER_ variable too, which is
 """
 
 import functools
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import click
+from click.core import ParameterSource
 
 from reconciler.azure import auxiliary
 from reconciler.azure.compute import Compute
@@ -23,6 +25,8 @@ from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Directory, Git, Specs
 from reconciler.git.repository import Repository
 from reconciler.spec.duration import duration
+
+_ENDPOINT = "RECONCILER_ARM_ENDPOINT"
 
 output_option = click.option(
     "-o",
@@ -124,11 +128,17 @@ def azure_options(command: Callable[..., None]) -> Callable[..., None]:
     @_auxiliary_tenant_option
     @functools.wraps(command)
     def with_session(*, arm_endpoint: str, auxiliary_tenants: tuple[str, ...], **others: Any) -> None:
+        ctx = click.get_current_context()
+        # To click an empty variable is none, and the default is the real Azure: another may have been meant.
+        if ctx.get_parameter_source("arm_endpoint") is ParameterSource.DEFAULT and _ENDPOINT in os.environ:
+            raise click.UsageError(
+                f"{_ENDPOINT} is empty: name an https:// address, or unset it for {PUBLIC_CLOUD}"
+            )
         try:
             session = Session(arm_endpoint, auxiliary_tenants=auxiliary_tenants)
         except ValueError as error:  # the identity library does not know what AZURE_TOKEN_CREDENTIALS says
             raise click.UsageError(str(error)) from error
-        click.get_current_context().call_on_close(session.close)
+        ctx.call_on_close(session.close)
         command(session=session, **others)
 
     return with_session
@@ -152,7 +162,7 @@ _arm_endpoint_option = click.option(
     metavar="URL",
     default=PUBLIC_CLOUD,
     show_default=True,
-    envvar="RECONCILER_ARM_ENDPOINT",
+    envvar=_ENDPOINT,
     show_envvar=True,
     help="Azure Resource Manager: of another cloud, or of `reconciler simulate`.",
 )

@@ -17,7 +17,16 @@ from reconciler.cli.failure import fail
 from reconciler.simulator import FleetError, Simulator, WallClock, read_fleet
 
 
-@click.command()
+class _Wrapper(click.Command):
+    """A command whose arguments may end in `--` and another command."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--" in args and args.index("--") == len(args) - 1:
+            raise click.UsageError("there is no COMMAND after --", ctx)  # such as a variable that is empty
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_Wrapper)
 @click.argument("fleet", type=click.Path(path_type=Path))
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 @click.option(

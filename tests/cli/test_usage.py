@@ -113,6 +113,9 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
             "Invalid value for '--port': 99999 is not in the range 0<=x<=65535.",
             id="a simulation at no port",
         ),
+        pytest.param(
+            "simulate fleet.yaml --", "there is no COMMAND after --", id="a simulation for a command left out"
+        ),
         pytest.param("apply", "No such command 'apply'.", id="a verb of another tool"),
     ],
 )
@@ -124,6 +127,16 @@ def test_a_wrong_use_is_said_in_one_line(
     done = CliRunner(env=AZURE).invoke(main, line.split())
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1] == f"Error: {error}"
+
+
+@pytest.mark.parametrize("line", ["run --once", "plan", f"adopt --subscription {TENANTS[0]}"])
+def test_an_endpoint_that_is_empty_is_not_taken_for_the_real_azure(line: str) -> None:
+    done = CliRunner(env={**AZURE, "RECONCILER_ARM_ENDPOINT": ""}).invoke(main, line.split())
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1] == (
+        "Error: RECONCILER_ARM_ENDPOINT is empty: name an https:// address, or unset it for "
+        "https://management.azure.com"
+    )
 
 
 def test_a_credential_that_there_is_not_is_said_with_those_there_are() -> None:

@@ -5,7 +5,7 @@ scale set waits.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,16 +25,17 @@ from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.core.pipeline.transport import HttpTransport
 from azure.core.rest import HttpRequest
-from azure.identity import DefaultAzureCredential
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.core.tools import get_arm_endpoints
 
 from reconciler import __version__
+from reconciler.azure import auxiliary
 from reconciler.azure.budget import Budget, Charge, Share, Subject
 from reconciler.azure.clock import Clock, told
 from reconciler.azure.failure import Malformed, Throttled, Unreachable, failure
 from reconciler.azure.fields import Json, text_in
 from reconciler.azure.tally import Tally
+from reconciler.azure.token import default_credential
 
 PUBLIC_CLOUD = "https://management.azure.com"
 COMPUTE = "2026-04-01"  # the api-version that the SDK's typed operations send too
@@ -56,16 +57,22 @@ class Session:
         *,
         credential: TokenCredential | None = None,
         transport: HttpTransport[Any, Any] | None = None,
+        auxiliary_tenants: Sequence[str] = (),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`credential` defaults to DefaultAzureCredential, which AZURE_TOKEN_CREDENTIALS narrows.
 
+        `auxiliary_tenants` own images that are rolled here: each request also carries a token of each.
         `now` reads our own clock.
         """
         self.endpoint = endpoint.rstrip("/")
         self.clock = Clock(now)
-        self.credential = credential or DefaultAzureCredential()
+        self.credential = credential or default_credential(auxiliary_tenants)
         self.scopes = _scopes(self.endpoint)
+        self.auxiliary_tenants = tuple(auxiliary_tenants)
+        self._policies: list[SansIOHTTPPolicy[Any, Any]] = [_Meter(self)]
+        if auxiliary_tenants:
+            self._policies.insert(0, auxiliary.policy(self.credential, self.scopes, auxiliary_tenants))
         # The SDK takes "no transport" only as an absent argument.
         self._transport: dict[str, Any] = {"transport": transport} if transport else {}
         self._clients: dict[str, ComputeManagementClient] = {}
@@ -131,7 +138,7 @@ class Session:
                     connection_timeout=_CONNECT_SECONDS,
                     read_timeout=_READ_SECONDS,
                     user_agent=f"vmss-reconciler/{__version__}",
-                    per_call_policies=[_Meter(self)],
+                    per_call_policies=self._policies,
                     **self._transport,
                 )
             return self._clients[subscription]

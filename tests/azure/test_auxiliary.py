@@ -14,11 +14,13 @@ from reconciler.azure.failure import AzureFailure, Refused, Unreachable
 from reconciler.azure.session import Session
 from reconciler.rollout.step import PatchModel
 from reconciler.simulator import Simulator
+from reconciler.simulator.tokens import TENANT
 from reconciler.simulator.transport import InProcessTransport
 from tests.azure.conftest import IMAGE, TARGET
 from tests.azure.test_identity import jwt
 
-HOME, VENDOR, OTHER = (f"{digit * 8}-0000-0000-0000-000000000000" for digit in "abc")
+HOME = TENANT
+VENDOR, OTHER = (f"{digit * 8}-0000-0000-0000-000000000000" for digit in "bc")
 HEADER = "x-ms-authorization-auxiliary"
 NOT_THERE = (
     f"Attempted credentials:\n\tEnvironmentCredential: AADSTS700016: Application 'A' was not found in {VENDOR}. "

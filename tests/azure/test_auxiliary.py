@@ -134,10 +134,13 @@ def test_a_token_that_is_of_the_tenant_or_does_not_tell_is_used(token: str, azur
             [VENDOR],
             "ModelDrift: the model is on base/1.0.0; setting its image to base/1.1.0",
             "1.1.0",
-            id="named",
+            id="the tenant is named",
         ),
         pytest.param(
-            [], "Refused: LinkedAuthorizationFailed: The client has permission to ", "1.0.0", id="not named"
+            [],
+            "Refused: LinkedAuthorizationFailed: The client has permission to ",
+            "1.0.0",
+            id="the tenant is not named",
         ),
     ],
 )

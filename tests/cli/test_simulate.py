@@ -2,11 +2,11 @@
 
 import json
 import os
-import pty
 import shlex
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,20 +106,35 @@ def test_a_signal_is_the_commands_to_answer_and_nothing_is_left(
 
 
 @pytest.mark.usefixtures("fleet_file")
-def test_ctrl_c_reaches_the_command_once(tmp_path: Path) -> None:
-    """A terminal interrupts every process in the foreground by itself; twice means "at once" to a daemon."""
-    counting = (
-        "trap 'n=$((n+1))' INT; n=0; echo ready; while [ $n = 0 ]; do sleep 0.1; done; sleep 0.3; exit $n"
-    )
-    pid, terminal = pty.fork()
-    if pid == 0:
-        line = command("simulate", "fleet.yaml", "--", "sh", "-c", counting)
-        os.chdir(tmp_path)
-        os.execve(line[0], line, bare())  # noqa: S606
-    with os.fdopen(terminal, "r+b", buffering=0) as screen:
-        assert screen.readline() == b"ready\r\n"
-        screen.write(b"\x03")
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+def test_ctrl_c_is_not_forwarded_to_a_command_that_the_terminal_interrupts(tmp_path: Path) -> None:
+    """It would come twice, which to a daemon means "at once". Two that come together may be seen as one, so the
+    command leaves the foreground here, and somebody else stays there to see the terminal's own."""
+    counting = """if True:
+        import os, signal, subprocess, sys, time
+        seen = []
+        signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+        interrupted = subprocess.Popen(["sh", "-c", "trap 'exit 0' INT; while :; do sleep 0.05; done"])
+        os.setpgrp()
+        print("ready", flush=True)
+        interrupted.wait()
+        time.sleep(0.3)
+        sys.exit(10 + len(seen))
+        """
+    inner = command("simulate", "fleet.yaml", "--", sys.executable, "-c", counting)
+    spawn = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+    with subprocess.Popen(
+        [sys.executable, "-c", spawn, *inner],
+        env=bare(),
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as terminal:
+        assert terminal.stdin
+        assert terminal.stdout
+        assert terminal.stdout.readline() == b"ready\r\n"
+        terminal.stdin.write(b"\x03")
+        terminal.stdin.flush()
+        assert terminal.wait(60) == 10
 
 
 def test_a_file_of_the_environment_is_whole_and_there_while_it_serves(

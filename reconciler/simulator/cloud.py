@@ -7,7 +7,7 @@ first written.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from reconciler.simulator import errors
 from reconciler.simulator.catalogue import Catalogue
 from reconciler.simulator.clock import Clock
 from reconciler.simulator.domains import guid
-from reconciler.simulator.operations import Operations
+from reconciler.simulator.operations import Operation, Operations
 from reconciler.simulator.permissions import Permissions
 from reconciler.simulator.quota import Quotas
 from reconciler.simulator.record import Record, is_called
@@ -34,9 +34,19 @@ class Group:
     scale_sets: dict[str, ScaleSet] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A managed image that a client makes of a virtual machine. `source` is the id of that."""
+
+    source: str
+    generation: str
+    tags: Mapping[str, str]
+    operation: Operation
+
+
 @dataclass(slots=True, eq=False)
 class Cloud:
-    """`groups` is by subscription, then by resource group, both in lower case.
+    """`groups` is by subscription, then by resource group, and `captures` by id, all in lower case.
 
     `flexible_row_properties`: whether the list of a Flexible set's instances gives their properties, at
     api-versions that can. No recording settles it.
@@ -50,6 +60,7 @@ class Cloud:
     flexible_row_properties: bool = False
     permissions: Permissions = field(default_factory=Permissions)
     groups: dict[str, dict[str, Group]] = field(default_factory=dict)
+    captures: dict[str, Capture] = field(default_factory=dict)
     catalogue: Catalogue = field(init=False)
     record: Record = field(init=False)
     operations: Operations = field(init=False)

@@ -16,6 +16,7 @@ from typing import Any
 from reconciler.simulator import repairs
 from reconciler.simulator.catalogue import Image
 from reconciler.simulator.domains import guid
+from reconciler.simulator.generations import generation_of
 from reconciler.simulator.instance import Applied, Instance
 from reconciler.simulator.scale_set import HEALTH_EXTENSIONS, ScaleSet
 from reconciler.simulator.versions import (
@@ -193,7 +194,7 @@ def instance_view(instance: Instance, version: str = LATEST) -> dict[str, Any]:
     if instance.applied.health == "extension" and instance.power == "running" and _speaks(instance):
         view["vmHealth"] = {"status": _status(f"HealthState/{instance.health}", instance.health_changed)}
     if version >= GENERATIONS_SINCE:
-        view["hyperVGeneration"] = "V2"
+        view["hyperVGeneration"] = generation_of(instance.applied.image.name)
     provisioning = f"ProvisioningState/{instance.provisioning}"
     state = {
         "code": f"{provisioning}/{instance.failure}" if instance.failure else provisioning,

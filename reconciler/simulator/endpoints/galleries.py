@@ -1,4 +1,4 @@
-"""Images that somebody made: managed ones, and versions in galleries of one's own, shared, and public.
+"""Versions of images in galleries: one's own, shared, and public.
 
 A gallery of one's own is the same everywhere, and tells where its copies are. Shared and community galleries
 are asked region by region, and show what is there. What these answer when there is nothing was not found
@@ -46,29 +46,6 @@ def regional_version(call: Call) -> Reply:
     if not _here(call, [name]):
         raise _no_resource(call, call.request.path)
     return Reply(200, _regional_version(call, name))
-
-
-def managed(call: Call) -> Reply:
-    """A managed image, which lives in one region: the first it was said to be in."""
-    name = _published(call, call.request.path)
-    regions = call.cloud.catalogue.details(name).regions
-    body = {
-        "name": name.rpartition("/")[2],
-        "id": name,
-        "type": "Microsoft.Compute/images",
-        "location": regions[0] if regions else call.cloud.catalogue.location,
-        "tags": {},
-        "properties": {
-            "storageProfile": {
-                "osDisk": {"osType": "Linux", "osState": "Generalized", "diskSizeGB": 30},
-                "dataDisks": [],
-                "zoneResilient": False,
-            },
-            "provisioningState": "Succeeded",
-            "hyperVGeneration": "V2",
-        },
-    }
-    return Reply(200, body)
 
 
 def _version(call: Call, name: str) -> dict[str, Any]:

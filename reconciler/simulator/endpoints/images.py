@@ -12,7 +12,12 @@ from typing import Any
 from reconciler.simulator import errors
 from reconciler.simulator.catalogue import Details
 from reconciler.simulator.endpoints.call import Call, Reply
+from reconciler.simulator.generations import generation_of, system_of
 from reconciler.simulator.regions import region
+
+# Architecture and deprecation are told since this version; of a VHD's size only the bytes since that one.
+STATUS_SINCE, BYTES_ONLY_SINCE = "2021-11-01", "2024-07-01"
+SIZE, VHD_FOOTER = 30, 512
 
 
 def versions(call: Call) -> Reply:
@@ -28,7 +33,7 @@ def versions(call: Call) -> Reply:
     return Reply(
         200,
         [
-            _version(call, name) | ({"properties": _properties(_details(call, name))} if expanded else {})
+            _version(call, name) | ({"properties": _properties(call, name)} if expanded else {})
             for name in found[: int(top) if top.isdecimal() else None]
         ],
     )
@@ -47,11 +52,7 @@ def version(call: Call) -> Reply:
             "deprecated."
         )
         raise errors.ArmError(404, "ImageVersionDeprecated", message)
-    return Reply(200, {"properties": _properties(details), **_version(call, name)})
-
-
-def _details(call: Call, name: str) -> Details:
-    return call.cloud.catalogue.details(":".join((*_sku(call), name)))
+    return Reply(200, {"properties": _properties(call, name), **_version(call, name)})
 
 
 def _deprecation(details: Details) -> dict[str, str]:
@@ -62,17 +63,30 @@ def _deprecation(details: Details) -> dict[str, str]:
     return {"imageState": details.deprecation, "scheduledDeprecationTime": when.isoformat()}
 
 
-def _properties(details: Details) -> dict[str, Any]:
+def _properties(call: Call, version: str) -> dict[str, Any]:
+    """Images of the second generation are kept as managed ones; recorded ones of the first were not."""
+    name = ":".join((*_sku(call), version))
+    details = call.cloud.catalogue.details(name)
+    generation, asked = generation_of(name), call.request.version
+    properties: dict[str, Any] = {"hyperVGeneration": generation}
+    if asked >= STATUS_SINCE:
+        properties |= {"architecture": "x64", "imageDeprecationStatus": _deprecation(details)}
+    if generation == "V2":
+        properties |= {
+            "replicaType": "Managed",
+            "replicaCount": 10,
+            "disallowed": {"vmDiskType": "Unmanaged"},
+            "features": [{"name": "SecurityType", "value": "TrustedLaunchSupported"}],
+        }
+        disk = {"sizeInGb": SIZE}
+    else:
+        properties |= {"replicaType": "Unmanaged", "disallowed": {"vmDiskType": "None"}}
+        gigabytes = {"sizeInGb": SIZE} if asked < BYTES_ONLY_SINCE else {}
+        disk = {**gigabytes, "sizeInBytes": SIZE * 2**30 + VHD_FOOTER}
     return {
-        "hyperVGeneration": "V2",
-        "architecture": "x64",
-        "replicaType": "Managed",
-        "replicaCount": 10,
-        "disallowed": {"vmDiskType": "Unmanaged"},
+        **properties,
         "automaticOSUpgradeProperties": {"automaticOSUpgradeSupported": True},
-        "imageDeprecationStatus": _deprecation(details),
-        "features": [{"name": "SecurityType", "value": "TrustedLaunchSupported"}],
-        "osDiskImage": {"operatingSystem": "Linux", "sizeInGb": 30},
+        "osDiskImage": {"operatingSystem": system_of(name), **disk},
         "dataDiskImages": [],
     }
 

@@ -14,7 +14,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from reconciler.simulator import Absence, Domain, Exchange, Partial, Record, Stale, Stand, Truncated
+from reconciler.simulator import (
+    Absence,
+    Domain,
+    Exchange,
+    OperationFails,
+    Partial,
+    Record,
+    Stale,
+    Stand,
+    Truncated,
+)
 from reconciler.simulator.record import by_update_domain, is_called
 from reconciler.spec.scale_set import By
 
@@ -148,7 +158,11 @@ def no_step_is_repeated_at_once(record: Record) -> None:
 
 
 def no_write_is_for_nothing(record: Record) -> None:
-    """Every write that is accepted changes something, unless a read was old: a settled fleet is left alone."""
+    """Every write that is accepted changes something, unless a read was old: a settled fleet is left alone.
+
+    A change of the model whose operation failed is made again, though the model reads as it should.
+    """
+    failed: dict[Hashable, bool] = {}
     for write, reads in _writes_and_reads(record, FRESH):
         if write.status not in (200, 202) or _is_old(reads, *MODELS, *LISTS):
             continue
@@ -156,6 +170,8 @@ def no_write_is_for_nothing(record: Record) -> None:
             is_needed = _adds_tags(write) or any(
                 event.kind == "model" and event.at == write.at for event in record.events
             )
+            is_needed = is_needed or failed.get(_scale_set(write), False)
+            failed[_scale_set(write)] = isinstance(write.fault, OperationFails)
         else:
             is_needed = any(stand.is_behind for id_, stand in _stands(write).items() if id_ in _named(write))
         assert is_needed, f"{_said(write)}: that was so already"

@@ -32,7 +32,7 @@ OWNERS = {
     "cryptography": {"simulator"},
     "click": {"cli"},
     "rich": {"cli"},
-    "subprocess": {"git"},
+    "subprocess": {"git", "cli"},
 }
 
 

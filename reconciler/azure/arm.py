@@ -1,16 +1,36 @@
 """Azure's JSON in our words and back. Pure; takes the SDK's models or plain JSON, both being mappings.
 
-Written against recorded traffic, and forgiving about it: whatever Azure leaves out is "", None or False
-here, and the decision refuses to act on what it cannot read. Only what no answer of Azure's ever lacks is
-insisted on; without it the answer is garbled (`Garbled`).
+Written against recorded traffic. What Azure leaves out, or sends as null, is "", None or False here, and the
+decision refuses to act on what it cannot read. An answer is malformed (`Malformed`) if it lacks what every
+answer has, or if a field that is read here has a value of another type.
 """
 
+import json
+import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 
+from reconciler.azure.failure import Malformed
+from reconciler.azure.fields import (
+    Json,
+    flag_in,
+    identifier_in,
+    known_flag_in,
+    list_in,
+    mapping_in,
+    moment,
+    number_in,
+    object_from,
+    objects_in,
+    required_in,
+    text_in,
+    time_in,
+)
+from reconciler.azure.owner import owner
 from reconciler.rollout.marks import Began, Marks
 from reconciler.rollout.observed import HealthSource, Instance, Model, Operation, RollingUpgrade
+from reconciler.rollout.traits import Plan
 from reconciler.spec.image import (
     KINDS,
     CommunityGalleryImage,
@@ -25,8 +45,6 @@ from reconciler.spec.image import (
 )
 from reconciler.spec.image_id import kind_of
 
-Json = Mapping[str, Any]
-
 _SERVICE_FABRIC = ("microsoft.azure.servicefabric", ("servicefabricnode", "servicefabriclinuxnode"))
 _APPLICATION_HEALTH = (
     "microsoft.managedservices",
@@ -38,90 +56,104 @@ _LAST_GOOD, _FAILED, _APPROVED = "reconciler-last-good", "reconciler-failed", "r
 _BEGAN = "reconciler-began"
 _TAG = 256
 
-
-class Garbled(Exception):
-    """An answer without what every such answer has."""
+# "notBeforeTimeout" and its like: "PT15M".
+_ISO_DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?", re.IGNORECASE)
+# Not a field of Azure's: what `flexible` has found out about a row.
+ATTACHED = "isAttached"
 
 
 def model(body: Json) -> Model:
-    """A scale set, from GET or from a row of a list. Raises Garbled."""
-    try:
-        id_, properties = str(body["id"]).casefold(), dict(body["properties"])
-        # A Flexible scale set may have no sku of its own, and so no capacity.
-        capacity = int(body["sku"]["capacity"]) if body.get("sku") else 0
-    except (KeyError, TypeError, ValueError) as error:
-        raise Garbled(f"Azure sent a scale set without {error}") from error
-    profile = _mapping(properties, "virtualMachineProfile")
-    policy = _mapping(properties, "upgradePolicy")
-    extensions = _extensions(profile)
+    """A scale set, from GET or from a row of a list. Raises Malformed."""
+    body = object_from(body, "a scale set")
+    properties = required_in(body, "properties")
+    is_flexible = text_in(properties, "orchestrationMode").casefold() == "flexible"
+    profile, policy = mapping_in(properties, "virtualMachineProfile"), mapping_in(properties, "upgradePolicy")
+    storage, extensions = mapping_in(profile, "storageProfile"), _extensions(profile)
+    tags = {str(name): value for name, value in mapping_in(body, "tags").items() if isinstance(value, str)}
+    id_ = identifier_in(body, "id").casefold()
     return Model(
         id=id_,
-        location=region(_text(body, "location")),
-        etag=_text(body, "etag"),
-        image=_image(_mapping(profile, "storageProfile")),
-        capacity=capacity,
-        provisioning=_text(properties, "provisioningState").lower(),
-        mode=_text(policy, "mode"),
-        orchestration=_text(properties, "orchestrationMode"),
-        automatic_os_upgrade=bool(
-            _mapping(policy, "automaticOSUpgradePolicy").get("enableAutomaticOSUpgrade", False)
+        location=region(text_in(body, "location")),
+        etag=text_in(body, "etag"),
+        image=image_of(storage),
+        capacity=_capacity(body, is_flexible=is_flexible),
+        provisioning=text_in(properties, "provisioningState").lower(),
+        # A Flexible scale set has no policy unless somebody wrote one, and is then upgraded by hand.
+        mode=text_in(policy, "mode") or ("Manual" if is_flexible and not policy else ""),
+        orchestration=text_in(properties, "orchestrationMode"),
+        automatic_os_upgrade=flag_in(
+            mapping_in(policy, "automaticOSUpgradePolicy"), "enableAutomaticOSUpgrade"
         ),
         service_fabric=_has(extensions, _SERVICE_FABRIC),
         health_source=_health_source(profile, extensions),
-        tags={str(name): str(value) for name, value in _mapping(body, "tags").items()},
-        marks=marks(_mapping(body, "tags")),
+        owner=owner(
+            id_, tags, [text_in(each, "publisher") for each in extensions], text_in(body, "managedBy")
+        ),
+        has_profile=bool(profile),
+        health_grace=_grace(extensions),
+        os_image_notice=_notice(profile, "osImageNotificationProfile"),
+        terminate_notice=_notice(profile, "terminateNotificationProfile"),
+        is_spot=text_in(profile, "priority").casefold() == "spot",
+        eviction_policy=text_in(profile, "evictionPolicy"),
+        disk_size=number_in(mapping_in(storage, "osDisk"), "diskSizeGB"),
+        security_type=text_in(mapping_in(profile, "securityProfile"), "securityType"),
+        plan=plan(mapping_in(body, "plan")),
+        tags=tags,
+        marks=marks(tags),
     )
 
 
 def instance(row: Json) -> Instance:
-    """A row of the list of instances, with its instance view expanded. Raises Garbled."""
-    try:
-        id_, properties = str(row["instanceId"]), dict(row["properties"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise Garbled(f"Azure sent an instance without {error}") from error
-    view = _mapping(properties, "instanceView")
-    provisioned = _status(view.get("statuses"), "ProvisioningState/")
+    """A row of the list of instances, with its instance view expanded. Raises Malformed.
+
+    Rows of a Flexible scale set may say nothing but their names: see `flexible`.
+    """
+    row = object_from(row, "an instance")
+    id_ = text_in(row, "instanceId") or identifier_in(row, "name")
+    properties = required_in(row, "properties")
+    view = mapping_in(properties, "instanceView")
+    statuses = objects_in(view, "statuses")
+    provisioned = _status(statuses, "ProvisioningState/")
     # An instance that is being created has no view yet: its own state must do.
-    stands = _words(provisioned) or _text(properties, "provisioningState").lower()
+    stands = _state(provisioned) or text_in(properties, "provisioningState").lower()
+    phase, skips_upgrade = _custom_metrics(view)
     return Instance(
         id=id_,
-        name=_text(row, "name") or id_,
-        image=_running(_mapping(properties, "storageProfile")),
-        latest_model=bool(properties.get("latestModelApplied", False)),
+        name=text_in(row, "name") or id_,
+        image=_running(mapping_in(properties, "storageProfile")),
+        latest_model=known_flag_in(properties, "latestModelApplied"),
         provisioning=stands if view or stands != "succeeded" else "",
-        power=_words(_status(view.get("statuses"), "PowerState/")),
-        health=_words(_status([_mapping(view, "vmHealth").get("status")], "HealthState/")),
+        power=_state(_status(statuses, "PowerState/")),
+        health=_state(_status([mapping_in(mapping_in(view, "vmHealth"), "status")], "HealthState/")),
         has_health_extension=_carries_health(view),
-        since=_time(provisioned.get("time")),
-        created=_time(properties.get("timeCreated")),
+        since=time_in(provisioned, "time"),
+        created=time_in(properties, "timeCreated"),
         error=_error(provisioned),
-        protected=bool(_mapping(properties, "protectionPolicy").get("protectFromScaleSetActions", False)),
-        zone=next(iter(row.get("zones") or ()), ""),
-        placement_group=_text(view, "placementGroupId"),
-        update_domain=view.get("platformUpdateDomain"),
-        fault_domain=view.get("platformFaultDomain"),
+        protected=flag_in(mapping_in(properties, "protectionPolicy"), "protectFromScaleSetActions"),
+        zone=next((each for each in list_in(row, "zones") if isinstance(each, str)), ""),
+        placement_group=text_in(view, "placementGroupId"),
+        update_domain=number_in(view, "platformUpdateDomain"),
+        fault_domain=number_in(view, "platformFaultDomain"),
+        has_own_model=text_in(properties, "modelDefinitionApplied").casefold() == "virtualmachine",
+        is_attached=flag_in(row, ATTACHED),
+        generation=text_in(view, "hyperVGeneration"),
+        upgrade_phase=phase,
+        skips_upgrade=skips_upgrade,
     )
 
 
 def rolling_upgrade(body: Json) -> RollingUpgrade:
     """Azure's own rolling upgrade, from "rollingUpgrades/latest"."""
-    return RollingUpgrade(_text(_mapping(_mapping(body, "properties"), "runningStatus"), "code"))
+    return RollingUpgrade(text_in(mapping_in(mapping_in(body, "properties"), "runningStatus"), "code"))
 
 
 def operation(body: Json) -> Operation:
     """What became of a long operation. It may fail though the answer itself is a 200."""
-    error = _mapping(body, "error")
-    said = ": ".join(text for text in (_text(error, "code"), _text(error, "message")) if text)
-    return Operation(_text(body, "status"), " ".join(said.split()))
-
-
-def joined(rows: Iterable[Json], machines: Iterable[Json]) -> list[Json]:
-    """The instances of a Flexible scale set, each with what its virtual machine says of itself.
-
-    Only the scale set's own rows know `latestModelApplied`; only the machines know how they are.
-    """
-    by_id = {_text(machine, "id").casefold(): machine for machine in machines}
-    return [_joined(row, by_id.get(_text(row, "id").casefold(), {})) for row in rows]
+    error, status = mapping_in(body, "error"), text_in(body, "status")
+    said = ": ".join(text for text in (text_in(error, "code"), text_in(error, "message")) if text)
+    if status in {"Failed", "Canceled"} and not said:
+        said = f"{status}, without a code or a message"
+    return Operation(status, " ".join(said.split()))
 
 
 def region(name: str) -> str:
@@ -176,17 +208,6 @@ def image_patch(image: Image) -> dict[str, Any]:
     return {"properties": {"virtualMachineProfile": {"storageProfile": storage}}}
 
 
-def _joined(row: Json, machine: Json) -> Json:
-    # The machine says what it runs and how it is in one breath: of two lists read apart one may lag behind.
-    properties = {**_mapping(row, "properties"), **_mapping(machine, "properties")}
-    view = _mapping(_mapping(machine, "properties"), "instanceView")
-    return {
-        **row,
-        "zones": machine.get("zones") or row.get("zones"),
-        "properties": {**properties, "instanceView": view},
-    }
-
-
 def mark_tags(marks: Marks) -> dict[str, str]:
     """The tags that marks are kept on, but for the approval. What is not known is "", for a tag that is
     left out may stay.
@@ -223,8 +244,8 @@ def marks(tags: Json) -> Marks:
 
 def _began(text: str) -> Began | None:
     at, _, image = text.partition(" ")
-    moment = _time(at)
-    return Began(moment, image) if moment and image else None
+    since = moment(at)
+    return Began(since, image) if since and image else None
 
 
 def _named(text: str) -> Image | None:
@@ -236,94 +257,129 @@ def _named(text: str) -> Image | None:
 
 def _running(storage: Json) -> Image | None:
     """The image of an instance, whose `exactVersion` says more than its `version`."""
-    image = _image(storage)
-    exact = _text(_mapping(storage, "imageReference"), "exactVersion")
+    image = image_of(storage)
+    exact = text_in(mapping_in(storage, "imageReference"), "exactVersion")
     return at_version(image, exact) if image and exact and follows_latest(image) else image
 
 
-def _image(storage: Json) -> Image | None:
+def image_of(storage: Json) -> Image | None:
     """The image that a model or an instance refers to."""
-    reference = _mapping(storage, "imageReference")
-    if id_ := _text(reference, "communityGalleryImageId"):
+    reference = mapping_in(storage, "imageReference")
+    if id_ := text_in(reference, "communityGalleryImageId"):
         return CommunityGalleryImage(id_)
-    if id_ := _text(reference, "sharedGalleryImageId"):
+    if id_ := text_in(reference, "sharedGalleryImageId"):
         return SharedGalleryImage(id_)
-    if id_ := _text(reference, "id"):
+    if id_ := text_in(reference, "id"):
         return GalleryImage(id_) if "/galleries/" in id_.lower() else ManagedImage(id_)
-    if _text(reference, "publisher"):
+    if text_in(reference, "publisher"):
         return PlatformImage(
-            publisher=_text(reference, "publisher"),
-            offer=_text(reference, "offer"),
-            sku=_text(reference, "sku"),
-            version=_text(reference, "version"),
+            publisher=text_in(reference, "publisher"),
+            offer=text_in(reference, "offer"),
+            sku=text_in(reference, "sku"),
+            version=text_in(reference, "version"),
         )
-    uri = _text(_mapping(_mapping(storage, "osDisk"), "image"), "uri")
+    uri = text_in(mapping_in(mapping_in(storage, "osDisk"), "image"), "uri")
     return VhdImage(uri.split("?")[0]) if uri else None  # what follows may be a token
+
+
+def plan(body: Json) -> Plan | None:
+    """The purchase plan of a Marketplace image, as a scale set or the catalogue has it; None for none."""
+    found = Plan(text_in(body, "publisher"), text_in(body, "product"), text_in(body, "name"))
+    return found if any((found.publisher, found.product, found.name)) else None
 
 
 def _carries_health(view: Json) -> bool:
     """Whether "Microsoft.ManagedServices.ApplicationHealthLinux", or Windows', is among those installed."""
-    handlers = _mapping(view, "vmAgent").get("extensionHandlers") or ()
-    installed = [_text(each, "type").lower() for each in (*(view.get("extensions") or ()), *handlers)]
+    handlers = objects_in(mapping_in(view, "vmAgent"), "extensionHandlers")
+    installed = [text_in(each, "type").lower() for each in (*objects_in(view, "extensions"), *handlers)]
     publisher, types = _APPLICATION_HEALTH
     return any(each in installed for each in (f"{publisher}.{name}" for name in types))
+
+
+def _custom_metrics(view: Json) -> tuple[int | None, bool]:
+    """What an application says of its own upgrade through Application Health 2.0: its place in the order, and
+    whether it asks to be passed over. The message is JSON in a string; one that is not says nothing."""
+    reports = [
+        each for extension in objects_in(view, "extensions") for each in objects_in(extension, "substatuses")
+    ]
+    message = text_in(_status(reports, "ComponentStatus/CustomMetrics"), "message")
+    try:
+        told = json.loads(message or "{}")
+    except ValueError:
+        return None, False
+    upgrade = told.get("rollingUpgrade") if isinstance(told, dict) else None
+    if not isinstance(upgrade, dict):
+        return None, False
+    phase = upgrade.get("PhaseOrderingNumber")
+    return phase if type(phase) is int else None, upgrade.get("SkipUpgrade") is True
 
 
 def _health_source(profile: Json, extensions: Iterable[Json]) -> HealthSource:
     if _has(extensions, _APPLICATION_HEALTH):
         return HealthSource.EXTENSION
-    probe = _mapping(_mapping(profile, "networkProfile"), "healthProbe")
+    probe = mapping_in(mapping_in(profile, "networkProfile"), "healthProbe")
     return HealthSource.PROBE if probe else HealthSource.NONE
 
 
+def _grace(extensions: Iterable[Json]) -> timedelta:
+    """How long the Application Health extension lets an instance take to begin: "gracePeriod", in seconds."""
+    publisher, types = _APPLICATION_HEALTH
+    settings = next((each.get("settings") for each in extensions if _is(each, publisher, types)), None)
+    # Settings are the user's own JSON, of whatever shape.
+    seconds = settings.get("gracePeriod") if isinstance(settings, Mapping) else None
+    return timedelta(seconds=int(str(seconds))) if str(seconds).isdecimal() else timedelta()
+
+
+def _notice(profile: Json, name: str) -> timedelta:
+    """How long Azure tells an instance beforehand that it is going down ("scheduledEventsProfile")."""
+    told = mapping_in(mapping_in(profile, "scheduledEventsProfile"), name)
+    if not flag_in(told, "enable"):
+        return timedelta()
+    match = _ISO_DURATION.fullmatch(text_in(told, "notBeforeTimeout"))
+    hours, minutes, seconds = match.groups() if match else (None, None, None)
+    return timedelta(hours=int(hours or 0), minutes=int(minutes or 0), seconds=float(seconds or 0))
+
+
 def _extensions(profile: Json) -> list[Json]:
-    listed = _mapping(profile, "extensionProfile").get("extensions") or ()
-    return [_mapping(extension, "properties") for extension in listed]
+    listed = objects_in(mapping_in(profile, "extensionProfile"), "extensions")
+    return [mapping_in(extension, "properties") for extension in listed]
 
 
 def _has(extensions: Iterable[Json], wanted: tuple[str, tuple[str, ...]]) -> bool:
-    publisher, types = wanted
-    return any(
-        _text(each, "publisher").lower() == publisher and _text(each, "type").lower() in types
-        for each in extensions
+    return any(_is(each, *wanted) for each in extensions)
+
+
+def _is(extension: Json, publisher: str, types: tuple[str, ...]) -> bool:
+    return (
+        text_in(extension, "publisher").lower() == publisher and text_in(extension, "type").lower() in types
     )
 
 
-def _status(statuses: Iterable[Json | None] | None, prefix: str) -> Json:
+def _status(statuses: Iterable[Json], prefix: str) -> Json:
     """The status of one family. Selected by its code: the order of a list of statuses is not promised."""
-    for status in statuses or ():
-        if status and _text(status, "code").lower().startswith(prefix.lower()):
+    for status in statuses:
+        if text_in(status, "code").lower().startswith(prefix.lower()):
             return status
     return {}
 
 
-def _words(status: Json) -> str:
+def _state(status: Json) -> str:
     """The state in a status code, folded: "running" of "PowerState/running"."""
-    parts = _text(status, "code").lower().split("/")
+    parts = text_in(status, "code").lower().split("/")
     return parts[1] if len(parts) > 1 else ""
 
 
 def _error(provisioned: Json) -> str:
     """The error code of "ProvisioningState/failed/VMExtensionProvisioningError", or Azure's message."""
-    parts = _text(provisioned, "code").split("/")
+    parts = text_in(provisioned, "code").split("/")
     if len(parts) < 2 or parts[1].lower() != "failed":
         return ""
-    return parts[2] if len(parts) > 2 else _text(provisioned, "message")
+    return parts[2] if len(parts) > 2 else text_in(provisioned, "message")
 
 
-def _time(text: str | None) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
-
-
-def _mapping(body: Json, key: str) -> Json:
-    value = body.get(key)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(body: Json, key: str) -> str:
-    value = body.get(key)
-    return value if isinstance(value, str) else ""
+def _capacity(body: Json, *, is_flexible: bool) -> int:
+    """A Flexible scale set may have no SKU of its own, or one without a capacity."""
+    capacity = number_in(mapping_in(body, "sku"), "capacity")
+    if capacity is None and not is_flexible:
+        raise Malformed("Azure sent a scale set without its sku.capacity")
+    return capacity or 0

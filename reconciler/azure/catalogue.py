@@ -5,17 +5,20 @@ name, takes "9" for later than "10". To add a kind: a function, and its row in `
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from azure.core.exceptions import ResourceNotFoundError
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.core.tools import parse_resource_id
 
-from reconciler.azure.arm import Garbled, Json, region
+from reconciler.azure.arm import plan, region
 from reconciler.azure.budget import Charge, Share
-from reconciler.azure.failure import AzureFailure
+from reconciler.azure.failure import AzureFailure, Malformed
+from reconciler.azure.fields import Json, mapping_in, number_in, objects_in, text_in
 from reconciler.azure.session import Session
 from reconciler.rollout.observed import Availability, Model, Verdict
+from reconciler.rollout.traits import Traits
 from reconciler.spec.image import (
     CommunityGalleryImage,
     GalleryImage,
@@ -49,8 +52,8 @@ def availability(session: Session, image: Image, model: Model, share: Share) -> 
                 return find(call.client, image, model.location)
             except ResourceNotFoundError as error:
                 return _missing(image, model.location, error)
-            except (AttributeError, KeyError, TypeError) as error:
-                raise Garbled(f"Azure sent an image without {error}") from error
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise Malformed(f"Azure sent an image without {error}") from error
     except AzureFailure as failure:
         verdict = Verdict.UNREADABLE if follows_latest(image) else Verdict.UNCHECKED
         return Availability(image, verdict, str(failure))
@@ -61,7 +64,9 @@ def _platform(client: ComputeManagementClient, image: PlatformImage, location: s
 
     def check(exact: Image) -> Availability:
         found = images.get(location, image.publisher, image.offer, image.sku, version(exact))
-        return _lasting(exact, found["properties"].get("imageDeprecationStatus") or {})
+        properties = found["properties"]
+        lasting = _lasting(exact, properties.get("imageDeprecationStatus") or {})
+        return replace(lasting, traits=_platform_traits(properties))
 
     if not follows_latest(image):
         return check(image)
@@ -74,7 +79,8 @@ def _gallery(client: ComputeManagementClient, image: GalleryImage, location: str
 
     def check(exact: Image) -> Availability:
         found = client.gallery_image_versions.get(*home, version(exact), expand="ReplicationStatus")
-        return _replicated(exact, found["properties"], location)
+        replicated = _replicated(exact, found["properties"], location)
+        return replace(replicated, traits=_disk_traits(found["properties"]))
 
     if not follows_latest(image):
         return check(image)
@@ -109,7 +115,67 @@ def _managed(client: ComputeManagementClient, image: ManagedImage, location: str
     home = region(found["location"])
     if home != location:
         return Availability(image, Verdict.NOT_REPLICATED, f"it is in {home}")
-    return Availability(image, Verdict.AVAILABLE)
+    properties = found["properties"]
+    disk = mapping_in(mapping_in(properties, "storageProfile"), "osDisk")
+    traits = Traits(text_in(properties, "hyperVGeneration"), disk_size=number_in(disk, "diskSizeGB"))
+    return Availability(image, Verdict.AVAILABLE, traits=traits)
+
+
+def definition_traits(session: Session, image: Image, model: Model, share: Share) -> Traits:
+    """What the definition of a gallery image tells; nothing of an image without one. Never raises.
+
+    It tells nothing where we may not read it: Azure looks at the image by itself, too.
+    """
+    if not isinstance(image, GalleryImage | CommunityGalleryImage | SharedGalleryImage):
+        return Traits()
+    home = str(image) if isinstance(image, GalleryImage) else model.id
+    try:
+        with session.call(Charge.IMAGES, home, share) as call:
+            found = _definition(call.client, image, model.location)["properties"]
+            return Traits(
+                generation=text_in(found, "hyperVGeneration"),
+                architecture=text_in(found, "architecture"),
+                security_type=_security_type(found),
+                plan=plan(mapping_in(found, "purchasePlan")),
+            )
+    except (AzureFailure, AttributeError, KeyError, TypeError, ValueError):
+        return Traits()
+
+
+def _definition(
+    client: ComputeManagementClient,
+    image: GalleryImage | CommunityGalleryImage | SharedGalleryImage,
+    location: str,
+) -> Json:
+    if isinstance(image, GalleryImage):
+        parts = parse_resource_id(image.id)
+        named = (str(parts["resource_group"]), str(parts["name"]), str(parts["child_name_1"]))
+        return client.gallery_images.get(*named)
+    _, _, gallery, _, name, *_ = image.id.split("/")
+    if isinstance(image, CommunityGalleryImage):
+        return client.community_gallery_images.get(location, gallery, name)
+    return client.shared_gallery_images.get(location, gallery, name)
+
+
+def _platform_traits(properties: Json) -> Traits:
+    return Traits(
+        generation=text_in(properties, "hyperVGeneration"),
+        architecture=text_in(properties, "architecture"),
+        disk_size=number_in(mapping_in(properties, "osDiskImage"), "sizeInGb"),
+        security_type=_security_type(properties),
+        plan=plan(mapping_in(properties, "plan")),
+    )
+
+
+def _disk_traits(properties: Json) -> Traits:
+    """What a version of a gallery image tells: the rest stands in its definition."""
+    disk = mapping_in(mapping_in(properties, "storageProfile"), "osDiskImage")
+    return Traits(disk_size=number_in(disk, "sizeInGB"))
+
+
+def _security_type(properties: Json) -> str:
+    features = objects_in(properties, "features")
+    return next((text_in(each, "value") for each in features if text_in(each, "name") == "SecurityType"), "")
 
 
 _CATALOGUES: Mapping[type[Image], Callable[[ComputeManagementClient, Any, str], Availability]] = {

@@ -4,8 +4,8 @@ Reads give our own frozen values; writes return as soon as Azure has accepted th
 became of them is seen by the next look. Every failure is an AzureFailure.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,9 @@ from azure.mgmt.compute.models import VirtualMachineScaleSetUpdate
 
 from reconciler.azure import arm, catalogue
 from reconciler.azure.budget import Charge, Share
-from reconciler.azure.failure import AzureFailure, Unreachable
+from reconciler.azure.failure import AzureFailure, Malformed
+from reconciler.azure.fields import Json
+from reconciler.azure.flexible import instance_rows
 from reconciler.azure.session import Session
 from reconciler.azure.tally import Tally
 from reconciler.rollout.observed import (
@@ -28,9 +30,11 @@ from reconciler.rollout.observed import (
     Model,
     Operation,
     RollingUpgrade,
+    Verdict,
 )
 from reconciler.rollout.step import PatchModel, Step, Upgrade
-from reconciler.spec.image import Image
+from reconciler.rollout.traits import Traits
+from reconciler.spec.image import Image, PlatformImage, at_version, follows_latest, same, version
 from reconciler.spec.scale_set import Target
 
 # How long an answer of the image catalogue is good: one merge names one image for a thousand scale sets.
@@ -61,6 +65,7 @@ class Compute:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._availabilities: dict[tuple[str, str, str], tuple[datetime, Availability]] = {}
+        self._definitions: dict[tuple[str, str, str], tuple[datetime, Traits]] = {}
 
     @property
     def requests(self) -> Tally:
@@ -80,7 +85,7 @@ class Compute:
                 for row in call.rows(path):
                     try:
                         yield self._located(arm.model(row))
-                    except arm.Garbled:
+                    except Malformed:
                         continue
             except ResourceNotFoundError:
                 if scope.resource_group is None:
@@ -90,45 +95,68 @@ class Compute:
         """One scale set as it is now."""
         with self._session.call(Charge.GET, target.id, share) as call:
             try:
-                found = call.client.virtual_machine_scale_sets.get(target.resource_group, target.name)
+                return self._located(arm.model(call.get(target.id)))
             except ResourceNotFoundError:
                 return ABSENT
-            return self._located(arm.model(found))
 
-    def instances(self, target: Target, share: Share, *, flexible: bool = False) -> tuple[Instance, ...]:
+    def instances(self, target: Target, model: Model, share: Share) -> tuple[Instance, ...]:
         """Every instance with its instance view, in Azure's order.
 
         Never with `$select`: under it Azure reports `latestModelApplied: false` of every instance.
         """
         path = f"{target.id}/virtualMachines"
-        query = {} if flexible else {"$expand": "instanceView"}
+        query = {} if model.is_flexible else {"$expand": "instanceView"}
         with self._session.call(Charge.HIGH_COST_GET, path, share) as call:
-            found: Iterable[arm.Json] = list(call.rows(path, **query))
-            if flexible:
-                found = arm.joined(found, self._virtual_machines(target, share))
+            found = list(call.rows(path, **query))
+            if model.is_flexible:
+                found = instance_rows(found, self._virtual_machines(target, share), target.name, model.image)
             return tuple(map(arm.instance, found))
 
     def rolling_upgrade(self, target: Target, share: Share) -> RollingUpgrade:
         """The latest rolling upgrade of Azure's own, running or not."""
         with self._session.call(Charge.GET, target.id, share) as call:
-            upgrades = call.client.virtual_machine_scale_set_rolling_upgrades
             try:
-                return arm.rolling_upgrade(upgrades.get_latest(target.resource_group, target.name))
+                return arm.rolling_upgrade(call.get(f"{target.id}/rollingUpgrades/latest"))
             except ResourceNotFoundError:
                 return RollingUpgrade()
 
     def availability(self, image: Image, model: Model, share: Share) -> Availability:
         """Whether instances of that scale set can be made from `image`, by the catalogue of its region.
 
-        One answer serves all scale sets of a subscription and region for a minute.
+        Beside it, what that image is made for, and the one that the model leaves for it. One answer serves
+        all scale sets of a subscription and region for a minute.
         """
+        found, leaving = self._available(image, model, share), model.image
+        if found.verdict is not Verdict.AVAILABLE or leaving is None or leaving.kind != found.image.kind:
+            return found
+        if same(found.image, leaving):
+            return found
+        current = Traits() if follows_latest(leaving) else self._traits(leaving, model, share)
+        return replace(found, traits=self._traits(found.image, model, share), current=current)
+
+    def _available(self, image: Image, model: Model, share: Share) -> Availability:
         key = (str(image).casefold(), model.subscription, model.location)
         known = self._availabilities.get(key)
         if known and self._session.now() - known[0] < _CATALOGUE_KEPT:
             return known[1]
         found = catalogue.availability(self._session, image, model, share)
         self._availabilities[key] = (self._session.now(), found)
+        if follows_latest(image):  # and so that the version it means is not asked for once more
+            exact = (str(found.image).casefold(), *key[1:])
+            self._availabilities[exact] = self._availabilities[key]
         return found
+
+    def _traits(self, image: Image, model: Model, share: Share) -> Traits:
+        """Of an exact version: its own and, of a gallery image, those of its definition."""
+        own = self._available(image, model, share).traits or Traits()
+        if not version(image) or isinstance(image, PlatformImage):
+            return own
+        key = (str(at_version(image, "latest")).casefold(), model.subscription, model.location)
+        known = self._definitions.get(key)
+        if known is None or self._session.now() - known[0] >= _CATALOGUE_KEPT:
+            known = (self._session.now(), catalogue.definition_traits(self._session, image, model, share))
+            self._definitions[key] = known
+        return replace(known[1], disk_size=own.disk_size)
 
     def operation(self, url: str, target: Target) -> Operation:
         """What became of a long operation. `url` is Azure's own and is asked as it stands: it is signed.
@@ -175,7 +203,7 @@ class Compute:
     def approve(self, target: Target, model: Model, image: Image) -> None:
         """Write on the tags of the scale set that `image` is approved, if it is still as `model` has it."""
         if not model.etag:
-            raise Unreachable("Azure sent a scale set without its etag")
+            raise Malformed("Azure sent a scale set without its etag")
         with self._session.call(Charge.PATCH, target.id, Share.ROLLOUT) as call:
             call.client.virtual_machine_scale_sets.begin_update(
                 target.resource_group,
@@ -186,7 +214,7 @@ class Compute:
                 polling=False,
             )
 
-    def _virtual_machines(self, target: Target, share: Share) -> Iterator[arm.Json]:
+    def _virtual_machines(self, target: Target, share: Share) -> Iterator[Json]:
         """The machines of a Flexible scale set: its own list does not say how they are."""
         group = f"/subscriptions/{target.subscription}/resourceGroups/{target.resource_group}"
         path = f"{group}/providers/Microsoft.Compute/virtualMachines"

@@ -4,12 +4,14 @@
      ├── Refused       Azure says never: a person must change the spec or the scale set
      ├── Conflict      somebody else was faster: look again, then decide anew
      ├── Throttled     too many requests: come back at a time
-     └── Unreachable   no answer, or none that makes sense: back off
+     └── Unreachable   no answer: back off
+          └── Malformed   an answer that makes no sense
 
 Classified by status first and Azure's code second: throttling and permanent denial share the code
 "OperationNotAllowed", and a failed precondition is told only by its status.
 """
 
+import re
 from datetime import timedelta
 
 from azure.core.exceptions import (
@@ -58,10 +60,35 @@ class Unreachable(AzureFailure):
     reason = "Unreachable"
 
 
+class Malformed(Unreachable):
+    """An answer that is not JSON, lacks what every such answer has, or has a field of another type."""
+
+    reason = "MalformedResponse"
+
+
 # Of what is not found, what is missing for good: Azure sends these as 404 or as 400.
 _NEVER = frozenset({"GalleryImageNotFound", "ImageNotFound", "PlatformImageNotFound", "SubscriptionNotFound"})
-# Conflicts that pass. Any other one ("OperationNotAllowed", "ScopeLocked", ...) is a denial in other words.
-_PASSING = frozenset({"AnotherOperationInProgress", "Conflict", "OperationPreempted", "RetryableError"})
+# What a 404 does not find: the image that the request names ("The gallery image ...", "The Resource
+# 'Microsoft.Compute/images/base' ...", ".../galleries/g/images/i/versions/1.0.0 was not found"), or the scale
+# set.
+_IMAGE = re.compile(r"/images/|\bimage\b", re.IGNORECASE)
+_SCALE_SET = re.compile(r"^The Resource 'Microsoft\.Compute/virtualMachineScaleSets/", re.IGNORECASE)
+# Conflicts that pass. Any other one ("OperationNotAllowed", "ScopeLocked", ...) is a denial in other words,
+# unless its message says that something else is under way.
+_PASSING = frozenset(
+    {
+        "AnotherOperationInProgress",
+        "Conflict",
+        "ConflictingConcurrentWriteNotAllowed",
+        "OperationPreempted",
+        "ReferencedResourceNotProvisioned",
+        "ResourceNotReady",
+        "RetryableError",
+    }
+)
+_WAITING = re.compile(
+    r"\bin progress\b|\bconcurrent\b|\banother operation\b|\bnot in Succeeded state\b", re.I
+)
 _NO_IDENTITY = (
     "no Azure identity: none of the sources of DefaultAzureCredential gave a token; run az login, or set "
     "AZURE_TOKEN_CREDENTIALS and the variables of the identity that it names"
@@ -82,13 +109,28 @@ def failure(error: AzureError) -> AzureFailure:
     status = error.response.status_code or 0
     if status == 429:
         return Throttled(message, _retry_after(error), policy=_policy(error))
-    if status >= 500 or status in {0, 200, 401, 408} or isinstance(error, ClientAuthenticationError):
+    if 200 <= status < 300:
+        return Malformed(message)
+    if status >= 500 or status in {0, 401, 408} or isinstance(error, ClientAuthenticationError):
         return Unreachable(message)
     if status == 412 or "instanceIds" in _target(error):
         return Conflict(message)  # an instance that scaled in meanwhile is named in "target"
-    if status == 404 and _code(error) not in _NEVER:
-        return Conflict(message)  # it went between the look and the step
-    return Conflict(message) if status == 409 and _code(error) in _PASSING else Refused(message)
+    if status == 404:
+        return Refused(message) if _misses_image(error) else Conflict(message)
+    return Conflict(message) if status == 409 and _will_pass(error) else Refused(message)
+
+
+def _misses_image(error: HttpResponseError) -> bool:
+    """Whether a 404 is about the image that a request names; else the scale set went after it was read."""
+    message = str(getattr(error.error, "message", None) or "")
+    if _code(error) in _NEVER or "image" in _target(error).casefold():
+        return True
+    return bool(_IMAGE.search(message)) and not _SCALE_SET.search(message)
+
+
+def _will_pass(error: HttpResponseError) -> bool:
+    """Whether a 409 ends by itself."""
+    return _code(error) in _PASSING or bool(_WAITING.search(str(getattr(error.error, "message", None) or "")))
 
 
 def _retry_after(error: HttpResponseError) -> timedelta:

@@ -10,6 +10,8 @@ from azure.mgmt.core.tools import parse_resource_id
 from reconciler.azure import arm
 from reconciler.azure.budget import Charge, Share
 from reconciler.azure.compute import Scope
+from reconciler.azure.failure import Malformed
+from reconciler.azure.fields import Json, identifier_in, object_from
 from reconciler.azure.session import Session
 from reconciler.rollout.observed import Model
 from reconciler.spec.scale_set import Target
@@ -31,21 +33,21 @@ def inventory(session: Session, scope: Scope) -> tuple[Live, ...]:
         return tuple(map(live, call.rows(path)))
 
 
-def live(row: arm.Json) -> Live:
-    """A row of the list. Raises Garbled where it does not even name a scale set."""
-    target = _target(row)
+def live(row: Json) -> Live:
+    """A row of the list. Raises Malformed where it does not even name a scale set."""
+    target = _target(object_from(row, "a scale set"))
     try:
         model = arm.model(row)
-    except arm.Garbled as error:
+    except Malformed as error:
         return Live(target, None, str(error))
     return Live(target, model)
 
 
-def _target(row: arm.Json) -> Target:
+def _target(row: Json) -> Target:
     """As Azure spells it; but lists of a subscription shout the resource group, which nobody else does."""
-    parts = parse_resource_id(str(row.get("id")))
+    parts = parse_resource_id(identifier_in(row, "id"))
     if not {"subscription", "resource_group", "name"} <= parts.keys():
-        raise arm.Garbled("Azure sent a scale set without its id")
+        raise Malformed("Azure sent a scale set without its id")
     group = str(parts["resource_group"])
     name = str(parts["name"])
     return Target(str(parts["subscription"]), group.lower() if group.isupper() else group, name)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from azure.core.rest import HttpRequest
 
-from reconciler.azure.arm import Garbled, Json
 from reconciler.azure.budget import Charge, Share
+from reconciler.azure.failure import Malformed
+from reconciler.azure.fields import Json
 from reconciler.azure.session import Session
 
 _VERSION = "2022-04-01"
@@ -56,7 +57,7 @@ def permissions(session: Session, scope: str) -> Permissions:
 def _grants(body: Json) -> list[Grant]:
     rows = body.get("value")
     if not isinstance(rows, list):
-        raise Garbled("Azure sent permissions without their rows")
+        raise Malformed("Azure sent permissions without their rows")
     return [Grant(_texts(row.get("actions")), _texts(row.get("notActions"))) for row in rows]
 
 

@@ -5,7 +5,7 @@ scale set waits.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,16 +25,17 @@ from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.core.pipeline.transport import HttpTransport
 from azure.core.rest import HttpRequest
-from azure.identity import DefaultAzureCredential
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.core.tools import get_arm_endpoints
 
 from reconciler import __version__
-from reconciler.azure.arm import Garbled, Json
+from reconciler.azure import auxiliary
 from reconciler.azure.budget import Budget, Charge, Share, Subject
 from reconciler.azure.clock import Clock, told
-from reconciler.azure.failure import Throttled, Unreachable, failure
+from reconciler.azure.failure import Malformed, Throttled, Unreachable, failure
+from reconciler.azure.fields import Json, text_in
 from reconciler.azure.tally import Tally
+from reconciler.azure.token import default_credential
 
 PUBLIC_CLOUD = "https://management.azure.com"
 COMPUTE = "2026-04-01"  # the api-version that the SDK's typed operations send too
@@ -56,16 +57,22 @@ class Session:
         *,
         credential: TokenCredential | None = None,
         transport: HttpTransport[Any, Any] | None = None,
+        auxiliary_tenants: Sequence[str] = (),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`credential` defaults to DefaultAzureCredential, which AZURE_TOKEN_CREDENTIALS narrows.
 
+        `auxiliary_tenants` own images that are rolled here: each request also carries a token of each.
         `now` reads our own clock.
         """
         self.endpoint = endpoint.rstrip("/")
         self.clock = Clock(now)
-        self.credential = credential or DefaultAzureCredential()
+        self.credential = credential or default_credential(auxiliary_tenants)
         self.scopes = _scopes(self.endpoint)
+        self.auxiliary_tenants = tuple(auxiliary_tenants)
+        self._policies: list[SansIOHTTPPolicy[Any, Any]] = [_Meter(self)]
+        if auxiliary_tenants:
+            self._policies.insert(0, auxiliary.policy(self.credential, self.scopes, auxiliary_tenants))
         # The SDK takes "no transport" only as an absent argument.
         self._transport: dict[str, Any] = {"transport": transport} if transport else {}
         self._clients: dict[str, ComputeManagementClient] = {}
@@ -100,8 +107,6 @@ class Session:
         self._thread.call = call
         try:
             yield call
-        except Garbled as error:
-            raise Unreachable(str(error)) from error
         except AzureError as error:
             ours = failure(error)
             if isinstance(ours, Throttled):
@@ -133,10 +138,14 @@ class Session:
                     connection_timeout=_CONNECT_SECONDS,
                     read_timeout=_READ_SECONDS,
                     user_agent=f"vmss-reconciler/{__version__}",
-                    per_call_policies=[_Meter(self)],
+                    per_call_policies=self._policies,
                     **self._transport,
                 )
             return self._clients[subscription]
+
+    def is_own(self, url: str) -> bool:
+        """Whether an address is one of this Azure Resource Manager; one without a host is."""
+        return not urlsplit(url).netloc or _origin(url) == _origin(self.endpoint)
 
     def _subject(self, path: str) -> Subject:
         folded = path.casefold()
@@ -178,7 +187,7 @@ class Call:
         self.session.budget.end(self.charge, self.subject)
 
     def rows(self, path: str, **query: str) -> Iterator[Json]:
-        """The rows of a list, page by page, as the JSON they come in.
+        """The rows of a list, page by page, as the JSON they come in. A row may be anything.
 
         The SDK would make a model of every row, which takes seven times as long as all the rest of a list.
         How many pages there were is what the budget is asked for the next time: a list is read whole or not.
@@ -189,25 +198,37 @@ class Call:
             body = self.got(request)
             found = body.get("value")
             if not isinstance(found, list):
-                raise Garbled("Azure sent a list without its rows")
+                raise Malformed("Azure sent a list without its rows")
             yield from found
-            if not body.get("nextLink"):
+            if not (onward := text_in(body, "nextLink")):
                 self.session.paged(path, pages)
                 return
             pages += 1
-            request = HttpRequest("GET", str(body["nextLink"]))
+            request = HttpRequest("GET", onward)
+
+    def get(self, path: str) -> Json:
+        """A resource, as the JSON it comes in. Raises AzureError; Malformed where it is no JSON object."""
+        return self.got(HttpRequest("GET", path, params={"api-version": COMPUTE}))
 
     def got(self, request: HttpRequest) -> Json:
-        """What a request is answered with. Raises AzureError; Garbled where it is no JSON object."""
+        """What a request is answered with, in JSON. Raises AzureError, Malformed.
+
+        An address that came in an answer is followed only where it leads to Azure Resource Manager itself:
+        the request carries a token with which whoever gets it can do what we may.
+        """
+        if not self.session.is_own(request.url):
+            raise Malformed(
+                f"Azure sent an address of another host, which is not asked: {_host(request.url)}"
+            )
         response = self.client.send_request(request)
         map_error(response.status_code, response, _ERRORS)
         response.raise_for_status()
         try:
             body = response.json()
         except ValueError as error:
-            raise Garbled("Azure sent an answer that is not JSON") from error
+            raise Malformed("Azure sent an answer that is not JSON") from error
         if not isinstance(body, Mapping):
-            raise Garbled("Azure sent an answer that is no JSON object")
+            raise Malformed("Azure sent an answer that is no JSON object")
         return body
 
 
@@ -223,6 +244,25 @@ class _Meter(SansIOHTTPPolicy[Any, Any]):
 
     def on_exception(self, request: PipelineRequest[Any]) -> None:  # noqa: ARG002
         self._session.answered(0, {})
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port: links have named the port that goes without saying.
+
+    >>> _origin("https://Management.azure.com:443/subscriptions") == _origin("https://management.azure.com")
+    True
+    """
+    parts = urlsplit(url)
+    return (
+        parts.scheme.lower(),
+        parts.hostname or "",
+        parts.port or {"https": 443, "http": 80}.get(parts.scheme.lower()),
+    )
+
+
+def _host(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _scopes(endpoint: str) -> list[str]:

@@ -16,7 +16,8 @@ from reconciler.azure.inventory import Live, inventory
 from reconciler.azure.session import Session
 from reconciler.cli import adoption
 from reconciler.cli.adoption import Adopted, Result
-from reconciler.cli.options import arm_endpoint_option, session_at
+from reconciler.cli.announcement import announce
+from reconciler.cli.options import azure_options
 from reconciler.cli.table import count
 from reconciler.spec.declared import declare
 from reconciler.spec.files import is_hidden, is_spec, read_paths
@@ -64,16 +65,14 @@ class Part(click.ParamType[str]):
     show_default=True,
     help="The directory of specs.",
 )
-@arm_endpoint_option
-@click.pass_context
+@azure_options
 def adopt(
-    ctx: click.Context,
     *,
     names: tuple[str, ...],
     subscriptions: tuple[str, ...],
     resource_groups: tuple[str, ...],
     to: Path,
-    arm_endpoint: str,
+    session: Session,
 ) -> None:
     """Write a spec for each live scale set that has none.
 
@@ -83,10 +82,10 @@ def adopt(
     spec, else 1.
     """
     existing = _existing(to)
-    session = session_at(ctx, arm_endpoint)
     groups = tuple(dict.fromkeys(map(str.casefold, resource_groups))) or (None,)
     within = dict.fromkeys(map(str.casefold, subscriptions))
     scopes = [Scope(subscription, group) for subscription in within for group in groups]
+    announce(session)
     live, trouble = _listed(session, scopes)
     if not trouble:
         trouble = _missed(live, names)

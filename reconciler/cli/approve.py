@@ -7,6 +7,7 @@ import click
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict
+from reconciler.cli.announcement import announce
 from reconciler.cli.failure import fail
 from reconciler.cli.named import unknown
 from reconciler.cli.options import Fleet, fleet_options
@@ -32,6 +33,7 @@ def approve(*, name: str, fleet: Fleet) -> None:
     desired = _declared(name, fleet.specs)
     if desired.rollout.approval is None:
         fail(f"{name}: nothing waits for an approval: its spec asks for none (spec.rollout.approval)")
+    announce(fleet.session)
     compute = Compute(fleet.session)
     try:
         try:
@@ -78,7 +80,7 @@ def _has_begun(desired: ScaleSet, model: Model, image: Image, compute: Compute) 
     if model.image is None or not same(model.image, image):
         return False
     try:
-        instances = compute.instances(desired.target, Share.ROLLOUT, flexible=model.is_flexible)
+        instances = compute.instances(desired.target, model, Share.ROLLOUT)
     except AzureFailure:
         return True  # no reason not to approve
     return any(is_up_to_date(each, replace(desired, image=image)) for each in instances)

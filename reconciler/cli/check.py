@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from reconciler.cli.announcement import announce
 from reconciler.cli.finding import Result
 from reconciler.cli.options import Fleet, fleet_options, output_option
 from reconciler.cli.readiness import readiness
@@ -20,6 +21,7 @@ def check(*, fleet: Fleet, output: str) -> None:
     The specs, the identity, the network, the clock, and what the specs name: subscriptions, scale sets, and
     the actions that the role must grant. Writes to nothing. Exit 1 when any of it fails.
     """
+    announce(fleet.session)
     found = []
     for finding in readiness(fleet):
         found.append(finding)

@@ -6,7 +6,7 @@ from typing import NoReturn
 import click
 
 
-def fail(error: str) -> NoReturn:
-    """End with exit code 1, and one line that says why."""
+def fail(error: str, code: int = 1) -> NoReturn:
+    """End with one line that says why."""
     click.echo(f"error: {error}", err=True)
-    sys.exit(1)
+    sys.exit(code)

@@ -4,16 +4,20 @@ Each of the first two kinds can be given as a RECONCILER_ variable too, which is
 """
 
 import functools
+import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import click
+from click.core import ParameterSource
 
+from reconciler.azure import auxiliary
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import PUBLIC_CLOUD, Session
 from reconciler.daemon.reconciliation import Reconciliation
@@ -21,6 +25,8 @@ from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Directory, Git, Specs
 from reconciler.git.repository import Repository
 from reconciler.spec.duration import duration
+
+_ENDPOINT = "RECONCILER_ARM_ENDPOINT"
 
 output_option = click.option(
     "-o",
@@ -67,7 +73,7 @@ class Address(click.ParamType[tuple[str, int]]):
 
 
 class Url(click.ParamType[str]):
-    """An address with one of these schemes and a host; without the slash it may end in."""
+    """An address with one of these schemes and a host, and no password; without the slash it may end in."""
 
     name = "url"
 
@@ -83,19 +89,80 @@ class Url(click.ParamType[str]):
     def _is_one(self, value: str) -> bool:
         try:
             parts = urlsplit(value)
-            is_bare = parts.path in {"", "/"} and not parts.query and not parts.fragment
+            is_bare = parts.path in {"", "/"} and not parts.query and not parts.fragment and "@" not in value
             return parts.scheme in self._schemes and bool(parts.hostname) and parts.port != 0 and is_bare
         except ValueError:  # a port that is no number, or half an IPv6 address
             return False
 
 
-arm_endpoint_option = click.option(
+class Tenant(click.ParamType[str]):
+    """The id of a tenant; several in a variable are separated by commas or spaces."""
+
+    name = "tenant"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(UUID(value))
+        except ValueError:
+            example = "11111111-1111-1111-1111-111111111111"
+            self.fail(f"{value!r} is not the id of a tenant, such as {example}", param, ctx)
+
+    def split_envvar_value(self, rv: str) -> Sequence[str]:
+        return rv.replace(",", " ").split()
+
+
+def _auxiliary_tenants(
+    _ctx: click.Context, param: click.Parameter, tenants: tuple[str, ...]
+) -> tuple[str, ...]:
+    distinct = tuple(dict.fromkeys(tenants))
+    if len(distinct) > auxiliary.MOST:
+        said = f"{len(distinct)} tenants are too many: Azure takes tokens of {auxiliary.MOST} at most"
+        raise click.BadParameter(said, param=param)
+    return distinct
+
+
+def azure_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command its `session`, from --arm-endpoint and --auxiliary-tenant, until it ends."""
+
+    @_arm_endpoint_option
+    @_auxiliary_tenant_option
+    @functools.wraps(command)
+    def with_session(*, arm_endpoint: str, auxiliary_tenants: tuple[str, ...], **others: Any) -> None:
+        ctx = click.get_current_context()
+        # To click an empty variable is none, and the default is the real Azure: another may have been meant.
+        if ctx.get_parameter_source("arm_endpoint") is ParameterSource.DEFAULT and _ENDPOINT in os.environ:
+            raise click.UsageError(
+                f"{_ENDPOINT} is empty: name an https:// address, or unset it for {PUBLIC_CLOUD}"
+            )
+        try:
+            session = Session(arm_endpoint, auxiliary_tenants=auxiliary_tenants)
+        except ValueError as error:  # the identity library does not know what AZURE_TOKEN_CREDENTIALS says
+            raise click.UsageError(str(error)) from error
+        ctx.call_on_close(session.close)
+        command(session=session, **others)
+
+    return with_session
+
+
+_auxiliary_tenant_option = click.option(
+    "--auxiliary-tenant",
+    "auxiliary_tenants",
+    type=Tenant(),
+    metavar="ID",
+    multiple=True,
+    callback=_auxiliary_tenants,
+    envvar="RECONCILER_AUXILIARY_TENANTS",
+    show_envvar=True,
+    help=f"Another tenant, whose images are rolled here; up to {auxiliary.MOST} may be named.",
+)
+
+_arm_endpoint_option = click.option(
     "--arm-endpoint",
     type=Url("https"),  # a token is sent there
     metavar="URL",
     default=PUBLIC_CLOUD,
     show_default=True,
-    envvar="RECONCILER_ARM_ENDPOINT",
+    envvar=_ENDPOINT,
     show_envvar=True,
     help="Azure Resource Manager: of another cloud, or of `reconciler simulate`.",
 )
@@ -120,7 +187,7 @@ class Fleet:
 
 
 def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command its `fleet`, from --specs or --git, and --arm-endpoint."""
+    """Gives a command its `fleet`, from --specs or --git, and the options of its `session`."""
 
     @click.option(
         "--specs",
@@ -159,7 +226,7 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
         show_envvar=True,
         help="Where to keep the clone; may be lost at any time.  [default: a temporary directory]",
     )
-    @arm_endpoint_option
+    @azure_options
     @click.option(
         "--list-by",
         type=click.Choice(["subscription", "resourceGroup"]),
@@ -177,7 +244,7 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
         branch: str,
         path: str,
         clone: Path | None,
-        arm_endpoint: str,
+        session: Session,
         list_by: str,
         **others: Any,
     ) -> None:
@@ -185,7 +252,6 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
             raise click.UsageError("--specs and --git exclude each other: name one place the specs come from")
         ctx = click.get_current_context()
         source = _git(ctx, git, branch, path, clone) if git else Directory(specs or Path("specs"))
-        session = session_at(ctx, arm_endpoint)
         command(fleet=Fleet(Specs(source), session, list_by == "resourceGroup"), **others)
 
     return with_fleet
@@ -198,13 +264,3 @@ def _git(ctx: click.Context, url: str, branch: str, path: str, clone: Path | Non
         return Git(Repository(url, branch, path, clone))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-
-
-def session_at(ctx: click.Context, endpoint: str) -> Session:
-    """Requests to the Azure at `endpoint`, until the command ends."""
-    try:
-        session = Session(endpoint)
-    except ValueError as error:  # the identity library does not know what AZURE_TOKEN_CREDENTIALS says
-        raise click.UsageError(str(error)) from error
-    ctx.call_on_close(session.close)
-    return session

@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from reconciler.cli import forecast, markdown, table
+from reconciler.cli.announcement import announce
 from reconciler.cli.options import Fleet, fleet_options
 from reconciler.daemon import report
 
@@ -36,6 +37,7 @@ def plan(*, fleet: Fleet, output: str, detailed_exitcode: bool) -> None:
     And what would come of it: the daemon's own decisions, run forward as if all went well. Reads the specs
     and Azure, and writes to neither. Exit 0 when every scale set could be planned, else 1.
     """
+    announce(fleet.session)
     board = fleet.reconciliation().once(act=False)
     trouble = board.last_sweep.trouble if board.last_sweep else ()
     for line in trouble:

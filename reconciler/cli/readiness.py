@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from reconciler.azure import network
+from reconciler.azure.auxiliary import TenantCredential
 from reconciler.azure.failure import AzureFailure
 from reconciler.azure.identity import identity
 from reconciler.azure.session import Session
@@ -34,6 +35,8 @@ def readiness(fleet: Fleet) -> Iterator[Finding]:
     yield from _specs(fleet.specs)
     who = _identity(fleet.session)
     yield who
+    for tenant in fleet.session.auxiliary_tenants:
+        yield _auxiliary(fleet.session, tenant)
     reached, clock = _network(fleet.session)
     yield from (reached, clock)
     missing = [] if fleet.specs.scale_sets else ["specs"]
@@ -85,6 +88,15 @@ def _identity(session: Session) -> Finding:
         return Finding("identity", Result.OK, "", str(identity(session)))
     except AzureFailure as failure:
         return Finding("identity", Result.FAIL, "", str(failure))
+
+
+def _auxiliary(session: Session, tenant: str) -> Finding:
+    """Whether another tenant gives us a token too."""
+    try:
+        TenantCredential(session.credential, tenant).get_token(*session.scopes)
+    except AzureFailure as failure:
+        return Finding("identity", Result.FAIL, "", str(failure))
+    return Finding("identity", Result.OK, "", f"auxiliary tenant {tenant} gives a token")
 
 
 def _network(session: Session) -> tuple[Finding, Finding]:

@@ -12,6 +12,7 @@ from types import FrameType
 import click
 
 from reconciler.cli import table
+from reconciler.cli.announcement import announcement
 from reconciler.cli.options import Address, Duration, Fleet, fleet_options
 from reconciler.cli.screen import Screen
 from reconciler.daemon import report
@@ -95,6 +96,7 @@ def run(
     address = listen or (None if ends else _LISTEN)
     try:
         with _stoppable(), _served(board, settings, address, now) as url, Screen(board) as screen:
+            _log.info("%s", announcement(fleet.session))
             if url:
                 _log.info("listening at %s", url)
             if once:

@@ -1,18 +1,34 @@
 """`reconciler simulate`: a simulated Azure Resource Manager on this machine, for trying things out."""
 
+import os
 import shlex
 import signal
+import sys
+import tempfile
 import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
+from reconciler.cli.child import run_command
 from reconciler.cli.failure import fail
 from reconciler.simulator import FleetError, Simulator, WallClock, read_fleet
 
 
-@click.command()
+class _Wrapper(click.Command):
+    """A command whose arguments may end in `--` and another command."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--" in args and args.index("--") == len(args) - 1:
+            raise click.UsageError("there is no COMMAND after --", ctx)  # such as a variable that is empty
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_Wrapper)
 @click.argument("fleet", type=click.Path(path_type=Path))
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="The HTTPS port.  [default: any free one]"
 )
@@ -21,16 +37,29 @@ from reconciler.simulator import FleetError, Simulator, WallClock, read_fleet
     type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
     help="Where the certificate authority's file is put.  [default: a temporary directory]",
 )
-def simulate(fleet: Path, port: int, certificates: Path | None) -> None:
-    """Serve a fleet file as Azure would, until interrupted.
+@click.option(
+    "--env-file",
+    type=click.Path(path_type=Path, dir_okay=False, resolve_path=True),
+    help="Where the environment is written, for other shells to source; the file is there only while the "
+    "fleet is served.",
+)
+def simulate(
+    fleet: Path, command: tuple[str, ...], port: int, certificates: Path | None, env_file: Path | None
+) -> None:
+    """Serve a fleet file as Azure would, to COMMAND or until interrupted.
 
-    FLEET is YAML. Prints the environment that a client needs: eval it in another shell, and every verb there
-    talks to this Azure.
+    FLEET is YAML. COMMAND starts once the fleet is served, in an environment in which this Azure is the one
+    that clients talk to. When COMMAND ends, the simulation ends with its exit code. Without COMMAND the
+    environment is printed, to paste into another shell. Do not redirect it to a file: that would be there,
+    and empty, before the fleet is served. Use --env-file.
     """
     try:
         declared = read_fleet(fleet)
     except FleetError as error:
         fail(str(error))
+    if env_file and env_file.exists():
+        fail(f"{env_file}: there is such a file already; remove it, or name another with --env-file")
+    _end_by_interrupt(signal.SIGTERM, signal.SIGHUP)
     try:
         server = Simulator.load(declared, WallClock()).serve(port=port, certificates=certificates)
     except FleetError as error:
@@ -38,12 +67,47 @@ def simulate(fleet: Path, port: int, certificates: Path | None) -> None:
     except OSError as error:
         where = error.filename or f"port {port}"
         fail(f"{where}: {error.strerror}; choose another with --port or --certificates")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end it the same way
-    with server:
+    environment = {"RECONCILER_ARM_ENDPOINT": server.url, **server.environment}
+    with server, _written(env_file, environment):
+        if command:
+            sys.exit(run_command(command, environment))
         try:
-            for name, value in {"RECONCILER_ARM_ENDPOINT": server.url, **server.environment}.items():
-                click.echo(f"export {name}={shlex.quote(value)}")
+            if not env_file:
+                click.echo(_exports(environment), nl=False)
             click.echo(f"# {fleet} is served at {server.url}; Ctrl-C ends it", err=True)
             threading.Event().wait()
         except KeyboardInterrupt:
             click.echo("# ended", err=True)
+
+
+def _end_by_interrupt(*numbers: signal.Signals) -> None:
+    """Let these end the command as Ctrl-C does, so that nothing is left behind."""
+    for number in numbers:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+
+
+def _exports(environment: Mapping[str, str]) -> str:
+    """
+    >>> _exports({"NO_PROXY": "127.0.0.1", "SSL_CERT_FILE": "/a place/ca.pem"})
+    "export NO_PROXY=127.0.0.1\\nexport SSL_CERT_FILE='/a place/ca.pem'\\n"
+    """
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
+
+
+@contextmanager
+def _written(path: Path | None, environment: Mapping[str, str]) -> Iterator[None]:
+    """The environment in a file for as long as this lasts. Whoever sees the file sees all of it."""
+    if path is None:
+        yield
+        return
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            file.write(_exports(environment))
+        os.replace(file.name, path)
+    except OSError as error:
+        fail(f"{path}: {error.strerror}; name another with --env-file")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from reconciler.cli import table
+from reconciler.cli.announcement import announce
 from reconciler.cli.options import Fleet, Url, fleet_options, output_option
 from reconciler.daemon import report
 
@@ -54,6 +55,7 @@ def board(fleet: Fleet, server: str) -> dict[str, Any]:
         for option in filter(_is_typed, ("specs", "git")):
             click.echo(f"the daemon at {server} goes by its own specs: --{option} is not read", err=True)
     else:
+        announce(fleet.session)
         click.echo(f"no daemon answers at {server}: looking myself; each step is what one would do", err=True)
         shown = report.board(fleet.reconciliation().once(act=False))
     return shown

@@ -44,6 +44,18 @@ ADVICE: Mapping[str, Advice] = {
         "that",
         f"{_ITSELF}, once a list is whole",
     ),
+    Reason.MANAGED_BY_ANOTHER: Advice(
+        "another controller made the scale set, changes its image and drains its instances by itself",
+        "remove the spec; choose the image where that controller is told of it",
+    ),
+    Reason.NO_PROFILE: Advice(
+        "a Flexible scale set without a `virtualMachineProfile` has no model that instances could follow",
+        "remove the spec, or give the scale set a profile",
+    ),
+    Reason.ETAG_MISSING: Advice(
+        "without the etag of the scale set a change could overwrite somebody else's",
+        f"{_ITSELF}, once Azure sends one; a proxy that removes it has to let it pass",
+    ),
     Reason.SERVICE_FABRIC: Advice(
         "the infrastructure service of Service Fabric upgrades these nodes", "remove the spec"
     ),
@@ -64,6 +76,11 @@ ADVICE: Mapping[str, Advice] = {
     Reason.IMAGE_TYPE_IMMUTABLE: Advice(
         "Azure never changes a scale set from one kind of image to another",
         "name an image of the same kind, or make a new scale set",
+    ),
+    Reason.IMAGE_INCOMPATIBLE: Advice(
+        "the image does not fit the scale set: its generation, architecture, disk size, security type or "
+        "purchase plan",
+        "name one that fits; the line says what has to",
     ),
     Reason.IMAGE_NOT_FOUND: Advice(
         "the catalogue has no such image in this region", "correct `spec.image`, or publish it"
@@ -193,8 +210,13 @@ ADVICE: Mapping[str, Advice] = {
         f"{_ITSELF}, as soon as it does",
     ),
     "Unreachable": Advice(
-        "Azure gave no answer, or none that makes sense, or no identity was found",
+        "Azure gave no answer, or no identity was found",
         f"{_ITSELF}, once it answers; `reconciler check` tells what is missing",
+    ),
+    "MalformedResponse": Advice(
+        "Azure sent an answer that is not JSON, lacks what every such answer has, has a field of another "
+        "type, or leads to another host",
+        f"{_ITSELF}, once an answer makes sense; look for a proxy in between",
     ),
     "Bug": Advice("the reconciler made a mistake of its own", "report it, with its log"),
 }

@@ -4,7 +4,7 @@ In memory only: nothing here is needed in order to act. Entries are frozen and r
 needs no lock to read one.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
@@ -16,6 +16,7 @@ from reconciler.daemon.outcome import Outcome, Standing
 from reconciler.daemon.revision import Revision
 from reconciler.forecast.forecast import Forecast
 from reconciler.forecast.tempo import Lap
+from reconciler.rollout.age import Sighting
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Model
 from reconciler.rollout.step import Tried
@@ -52,7 +53,8 @@ class Entry:
     `counted` is the declared image that was last weighed against the cap on change, and `change` what came
     of it: None where it changes nothing. `exact` is what that image meant when the gates were last asked.
     `is_under_way` says whether it holds one of the places of `spec.maxConcurrentRollouts`, None where this
-    process cannot tell yet.
+    process cannot tell yet. `sightings` are how its instances, by id, were seen last, `notes` what it says of
+    itself.
     """
 
     desired: ScaleSet
@@ -75,6 +77,8 @@ class Entry:
     change: Change | None = None
     exact: Image | None = None
     is_under_way: bool | None = None
+    sightings: Mapping[str, Sighting] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = UNSEEN
     history: History = field(default_factory=History)
 

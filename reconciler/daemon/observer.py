@@ -7,9 +7,12 @@ from reconciler.azure.compute import Compute
 from reconciler.checks.door import Checks
 from reconciler.daemon import gates
 from reconciler.daemon.board import Board, Entry
+from reconciler.rollout.age import date_instances, sightings
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision, Look
+from reconciler.rollout.notes import notes
 from reconciler.rollout.observed import FRESH, Model, Observed
+from reconciler.rollout.reading import partial
 
 
 class Observer:
@@ -42,9 +45,14 @@ class Observer:
         assert isinstance(model, Model), "the decision asks for the model first"  # noqa: S101
         match at:
             case Look.INSTANCES:
-                instances = self._azure.instances(target, share, flexible=model.is_flexible)
-                self._board.update(target.key, looked_at=self._now())
-                return replace(observed, at=self._now(), instances=instances)
+                listed, now = self._azure.instances(target, model, share), self._now()
+                instances = date_instances(listed, entry.sightings, entry.tried, now)
+                seen = sightings(instances)
+                # A list that is not whole says nothing of those it lacks.
+                kept = {**entry.sightings, **seen} if partial(model, instances) else seen
+                about = notes(model, instances)
+                self._board.update(target.key, looked_at=now, sightings=kept, notes=about)
+                return replace(observed, at=now, instances=instances)
             case Look.ROLLING_UPGRADE:
                 return replace(observed, rolling_upgrade=self._azure.rolling_upgrade(target, share))
             case Look.IMAGE:
@@ -54,8 +62,8 @@ class Observer:
                 asked = gates.asked(entry.desired, observed, self._board, self._checks)
                 # Checks may take their time: what was seen before them is then too old to act on.
                 is_fresh = self._now() - observed.at <= FRESH
-                seen = observed.instances if is_fresh else None
-                return replace(observed, at=self._now(), gates=asked, instances=seen)
+                instances_now = observed.instances if is_fresh else None
+                return replace(observed, at=self._now(), gates=asked, instances=instances_now)
             case Look.OPERATION:
                 assert observed.tried, "there is an operation where a step was tried"  # noqa: S101
                 return replace(observed, operation=self._azure.operation(observed.tried.operation, target))

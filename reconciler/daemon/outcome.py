@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled, Unreachable
+from reconciler.azure.failure import AzureFailure, Conflict, Malformed, Refused, Throttled, Unreachable
 from reconciler.daemon.settings import Settings
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import Gate
@@ -65,11 +65,15 @@ STANDINGS: dict[str, Standing] = {
     Reason.AWAITING_TURN: Standing.WAITING,
     Reason.NATIVE_UPGRADE_IN_PROGRESS: Standing.FAILING,
     Reason.NOT_FOUND: Standing.STALLED,
+    Reason.MANAGED_BY_ANOTHER: Standing.STALLED,
+    Reason.NO_PROFILE: Standing.STALLED,
+    Reason.ETAG_MISSING: Standing.FAILING,
     Reason.SERVICE_FABRIC: Standing.STALLED,
     Reason.NOT_MANUAL_MODE: Standing.STALLED,
     Reason.AUTOMATIC_OS_UPGRADE: Standing.STALLED,
     Reason.IMAGE_UNREADABLE: Standing.STALLED,
     Reason.IMAGE_TYPE_IMMUTABLE: Standing.STALLED,
+    Reason.IMAGE_INCOMPATIBLE: Standing.STALLED,
     Reason.IMAGE_NOT_FOUND: Standing.STALLED,
     Reason.IMAGE_NOT_REPLICATED: Standing.STALLED,
     Reason.IMAGE_REPLICATING: Standing.RECONCILING,
@@ -88,6 +92,7 @@ FAILED: dict[str, Standing] = {
     Conflict.reason: Standing.RECONCILING,
     Throttled.reason: Standing.RECONCILING,
     Unreachable.reason: Standing.FAILING,
+    Malformed.reason: Standing.FAILING,
     "Bug": Standing.FAILING,
 }
 

@@ -204,8 +204,11 @@ class Reconciliation:
             decision, observed = self._observer.decided(entry, share)
             if act and decision.step:
                 self._insist_on(desired)
+                sent = self._now()
                 operation = self._azure.take(desired.target, decision.step)
-                tried = Tried(decision.step, self._now(), operation)
+                tried = Tried(decision.step, sent, operation)
+            elif tried and observed.operation and observed.operation.status == "Succeeded":
+                tried = replace(tried, operation="")  # it need not be asked for again
         except AzureFailure as failure:
             doing = decision.message if decision else ""
             again = rest_after(failure, self._settings)

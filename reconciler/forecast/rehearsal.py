@@ -4,11 +4,11 @@ Nothing of the decision is known here. What only a person or the world outside c
 at once, and told.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.forecast.bill import Bill, price_of_image, price_of_instances
+from reconciler.forecast.bill import Bill, price_of_change, price_of_image, price_of_instances
 from reconciler.forecast.imagined import Imagined
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision, Look
@@ -16,8 +16,10 @@ from reconciler.rollout.observed import Availability, Observed, Operation, Rolli
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Tried, Upgrade
 from reconciler.rollout.streak import following
-from reconciler.spec.image import Image
+from reconciler.spec.image import Image, same
 from reconciler.spec.scale_set import ScaleSet
+
+_OPERATION = "the address of an operation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Rehearsal:
             rhythm.sweep,
             price_of_instances(world.model, len(world.instances)),
             price_of_image(desired.image, observed.availability),
+            price_of_change(desired.image, observed.availability),
         )
         # What a daemon knows before it looks. Gates cost Azure nothing, and whether a rolling upgrade of its
         # own runs is asked before every step and at no other time: said beforehand, a step takes one decision
@@ -99,7 +102,7 @@ class Rehearsal:
             same_until = self._known.at if is_behind else self._same_until(tick.decision)
             self._go_on(tick.decision)
             while (at := self._known.at) < same_until:
-                yield replace(tick, at=at, requests=self._bill.cost(looks, at), lifted=(), is_repeated=True)
+                yield replace(tick, at=at, requests=self._cost(looks, at), lifted=(), is_repeated=True)
                 self._go_on(tick.decision)
 
     def _tick(self, row: Imagined | None) -> tuple[Tick, tuple[Look, ...]]:
@@ -111,8 +114,12 @@ class Rehearsal:
             decision, looks = self._decided(None)
         if decision.step:
             looks = (*looks, Look.ROLLING_UPGRADE)
-        requests = self._bill.cost(looks, at) + (1 if decision.step else 0)
+        requests = self._cost(looks, at) + (1 if decision.step else 0)
         return Tick(at, self._world, decision, requests, tuple(lifted)), looks
+
+    def _cost(self, looks: Iterable[Look], at: datetime) -> int:
+        image = self._world.model.image
+        return self._bill.cost(looks, at, is_change=image is not None and not same(image, self._image))
 
     def _decided(self, row: Imagined | None) -> tuple[Decision, tuple[Look, ...]]:
         seen, looks = self._known, list[Look]()
@@ -133,7 +140,10 @@ class Rehearsal:
                 wished = Availability(self._image, Verdict.AVAILABLE)
                 return replace(seen, availability=self._observed.availability or wished)
             case Look.OPERATION:
-                return replace(seen, operation=self._observed.operation or Operation("Succeeded"))
+                # One that has ended well is not asked for again.
+                if self._known.tried:
+                    self._known = replace(self._known, tried=replace(self._known.tried, operation=""))
+                return replace(seen, operation=Operation("Succeeded"))
             case Look.ROLLING_UPGRADE | Look.GATES:
                 raise AssertionError(f"{at} is known beforehand")
 
@@ -174,6 +184,6 @@ class Rehearsal:
             at=at,
             # A gate that named a time is open by then.
             gates=tuple(each for each in known.gates or () if not each.until or each.until > at),
-            tried=Tried(decision.step, known.at) if decision.step else known.tried,
+            tried=Tried(decision.step, known.at, _OPERATION) if decision.step else known.tried,
             streak=following(known.streak, decision.reason, back, known.at),
         )

@@ -27,13 +27,13 @@ from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import FRESH, Absent, Instance, Model, Observed
 from reconciler.rollout.pace import first, missing, room, sick, soaking
 from reconciler.rollout.preflight import held, newest
-from reconciler.rollout.reading import grouped, partial
+from reconciler.rollout.reading import grouped, own, partial
 from reconciler.rollout.reason import OVER, Reason
 from reconciler.rollout.refusal import frozen, refusal, suspended
 from reconciler.rollout.settled import settled
 from reconciler.rollout.step import Upgrade
 from reconciler.rollout.survey import Survey, survey
-from reconciler.rollout.tried import withheld
+from reconciler.rollout.tried import unset, withheld
 from reconciler.rollout.waiting import FAILED, awaited, confirming, overrun, stalled, waiting
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.scale_set import Converge, OnFailure, ScaleSet
@@ -104,7 +104,7 @@ def _towards(desired: ScaleSet, model: Model, observed: Observed) -> Decision | 
         if isinstance(decision, Look) or decision.reason not in OVER:
             return decision
         return failed(desired.image, good, staying, decision.survey)
-    domain_of = grouped(rollout, observed.instances)
+    domain_of = grouped(rollout, own(observed.instances))
     if isinstance(domain_of, Decision):
         return domain_of
     return failed(desired.image, good, staying, survey(staying, domain_of))
@@ -117,6 +117,8 @@ def _approach(
         return waits
     if model.image is None or not same(model.image, desired.image):
         return drift(desired, model, observed)
+    if waits := unset(desired.image, model, observed):
+        return waits
     if observed.instances is None:
         return Look.INSTANCES
     return _roll(desired, model, observed, observed.instances, is_return=is_return)
@@ -145,7 +147,7 @@ def _roll(
     """The rungs that need the instances; the model is right by now."""
     if unread := partial(model, instances):
         return unread
-    domain_of = grouped(desired.rollout, instances)
+    domain_of = grouped(desired.rollout, own(instances))
     if isinstance(domain_of, Decision):
         return domain_of
     staying = members(desired, model, observed, instances)

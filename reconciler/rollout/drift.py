@@ -8,9 +8,10 @@ from reconciler.rollout.halt import marked
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Instance, Model, Observed
 from reconciler.rollout.pace import missing
-from reconciler.rollout.preflight import crowd, held
-from reconciler.rollout.reading import grouped, partial
+from reconciler.rollout.preflight import crowd, held, misfit
+from reconciler.rollout.reading import grouped, own, partial
 from reconciler.rollout.reason import Reason
+from reconciler.rollout.refusal import unguarded
 from reconciler.rollout.step import PatchModel
 from reconciler.spec.image import Image, is_version_of, same, short
 from reconciler.spec.scale_set import ScaleSet
@@ -22,33 +23,34 @@ def drift(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Loo
     The instances tell what else their upgrade will bring, and whether it is the cure of a rollout that
     failed.
     """
+    if not model.etag:
+        return unguarded()
     if observed.availability is None:
         return Look.IMAGE
-    if refused := held(desired.image, observed.availability):
+    if refused := held(desired.image, observed.availability) or misfit(model, observed.availability):
         return refused
     if observed.instances is None:
         return Look.INSTANCES
     if unread := partial(model, observed.instances):
         return unread
-    if refused := crowd(desired.image, observed.instances):
+    instances = own(observed.instances)
+    if refused := crowd(desired.image, instances):
         return refused
-    staying = members(desired, model, observed, observed.instances)
+    staying = members(desired, model, observed, instances)
     if not is_cure(desired, model, staying):
-        if impossible := _impossible(desired, observed.instances, staying):
+        if impossible := _impossible(desired, instances, staying):
             return impossible
         doing = f"setting the image of the model to {short(desired.image)}"
         if closed := barred(desired, model, observed, has_begun=False, doing=doing, counts=None):
             return closed
     was = short(model.image) if model.image else "none"
-    also = _others(model, observed.instances)
+    also = _others(model, instances)
     return Decision(
         Reason.MODEL_DRIFT,
         f"the model is on {was}; setting its image to {short(desired.image)}"
         f"{f' ({note})' if (note := observed.availability.evidence) else ''}"
         f"{f'; {also}' if also else ''}",
-        step=PatchModel(
-            desired.image, model.etag, marked(desired, model, observed, observed.instances), model.tags
-        ),
+        step=PatchModel(desired.image, model.etag, marked(desired, model, observed, instances), model.tags),
         soon=True,
     )
 
@@ -66,7 +68,7 @@ def _impossible(
 
 def _others(model: Model, instances: Sequence[Instance]) -> str:
     """What instances lack beside the image, in words, or "": somebody else's change, if we made none."""
-    behind = [each for each in instances if _is_on(model.image, each.image) and not each.latest_model]
+    behind = [each for each in instances if _is_on(model.image, each.image) and each.latest_model is False]
     if not behind:
         return ""
     share = f"{len(behind)} of {len(instances)} instances lack"

@@ -16,6 +16,7 @@ from reconciler.rollout.marks import Began, Marks
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Instance, Model, Observed
 from reconciler.rollout.reason import Reason
+from reconciler.rollout.refusal import unguarded
 from reconciler.rollout.step import PatchModel
 from reconciler.rollout.survey import Survey
 from reconciler.spec.image import Image, follows_latest, same, short
@@ -84,6 +85,8 @@ def given_up(
         return replace(
             failing, message=f"{failing.message}; no last known good image is marked to go back to"
         )
+    if not model.etag:
+        return unguarded()
     return Decision(
         Reason.GIVING_UP,
         f"{failing.message}; setting the model back to {short(good)}",
@@ -113,6 +116,8 @@ def back_on_model(failed: Image, model: Model, good: Image) -> Decision | None:
     """The step that puts the model on the last good image once more, where somebody has changed it."""
     if model.image and same(model.image, good):
         return None
+    if not model.etag:
+        return unguarded()
     return Decision(
         Reason.GIVING_UP,
         f"{short(failed)} failed and the model is not on {short(good)}; setting it back",

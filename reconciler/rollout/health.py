@@ -14,6 +14,8 @@ _PROBING = timedelta(minutes=1)
 _STARTING = timedelta(minutes=5)
 
 _AT_WORK = frozenset({"creating", "updating", "deleting", "migrating"})
+# Azure does not always tell the power state of an instance that serves, and of some it never does.
+_UNSURE = frozenset({"", "unknown"})
 
 
 class State(StrEnum):
@@ -44,6 +46,9 @@ def state(instance: Instance, source: HealthSource, at: datetime) -> State:
         return State.DEALLOCATED
     if instance.power == "starting":
         return State.RETURNING
+    if instance.power in _UNSURE:
+        # It may run all the same; only what says itself that it is well is known to.
+        return State.BACK if instance.health == "healthy" else State.BROKEN
     if instance.power != "running":
         return State.BROKEN
     return _health(instance, source, at)
@@ -84,21 +89,23 @@ def at_work(provisioning: str) -> bool:
 
 
 def readable(instance: Instance) -> bool:
-    """Whether the row says enough to judge it: a state, and once it is at rest its power and its time."""
-    if not instance.provisioning:
-        return False
-    return instance.provisioning != "succeeded" or (bool(instance.power) and instance.since is not None)
+    """Whether the row says enough to judge it: a state, and once it is at rest since when."""
+    return bool(instance.provisioning) and (
+        instance.provisioning != "succeeded" or instance.since is not None
+    )
 
 
 def serves(instance: Instance) -> bool:
     """Whether it is known to do its work, even if Azure calls its provisioning failed."""
-    return instance.power == "running" and instance.health == "healthy"
+    return instance.power in {"running", *_UNSURE} and instance.health == "healthy"
 
 
 def ailment(instance: Instance) -> str:
     """What is wrong with it, in Azure's words, for a message: "unhealthy", "stopped", "failed (code)"."""
     if instance.provisioning != "succeeded":
         return f"{instance.provisioning} ({instance.error})" if instance.error else instance.provisioning
+    if instance.power in _UNSURE:
+        return "power state unknown"
     if instance.power != "running":
         return instance.power
     return instance.health or "no health reported yet"

@@ -47,9 +47,11 @@ class Member:
 def members(
     desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance]
 ) -> tuple[Member, ...]:
-    """The instances that stay, in Azure's order."""
+    """The instances that stay, in Azure's order. What a person has attached is none of the rollout's."""
     found = []
     for instance in instances:
+        if instance.is_attached:
+            continue
         stands = state(instance, model.health_source, observed.at)
         if stands is State.LEAVING:
             continue
@@ -61,10 +63,11 @@ def members(
 
 
 def is_up_to_date(instance: Instance, desired: ScaleSet) -> bool:
-    """Judged by the image it runs. `latestModelApplied` also turns false for other people's changes."""
+    """Judged by the image it runs. `latestModelApplied` also turns false for other people's changes, and of a
+    Flexible scale set it may not be told."""
     if not instance.runs(desired.image):
         return False
-    if instance.latest_model:
+    if instance.latest_model is not False:
         return True
     # One that failed on its way to an image that has been reverted since shows the old one still.
     return desired.rollout.converge is Converge.IMAGE and instance.provisioning != "failed"

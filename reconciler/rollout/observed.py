@@ -16,6 +16,7 @@ from reconciler.rollout.gate import Gate
 from reconciler.rollout.marks import Marks
 from reconciler.rollout.step import Tried
 from reconciler.rollout.streak import Streak
+from reconciler.rollout.traits import Plan, Traits
 from reconciler.spec.image import Image, same
 
 # How long a model that was seen stands for what is. A row of a list may wait for its turn among a thousand:
@@ -55,6 +56,16 @@ class Model:
     automatic_os_upgrade: bool
     service_fabric: bool
     health_source: HealthSource
+    owner: str = ""  # the controller of somebody else's that made it, in words
+    has_profile: bool = True  # without one, Azure makes no instances of it: a Flexible set may be so
+    health_grace: timedelta = timedelta()  # the Application Health extension's "gracePeriod"
+    os_image_notice: timedelta = timedelta()  # how long Azure warns an instance before it upgrades it
+    terminate_notice: timedelta = timedelta()  # and before it deletes it
+    is_spot: bool = False
+    eviction_policy: str = ""  # "Deallocate" or "Delete"
+    disk_size: int | None = None  # of the OS disk, in GB
+    security_type: str = ""  # "TrustedLaunch", "ConfidentialVM"; "" is Standard
+    plan: Plan | None = None
     tags: Mapping[str, str] = field(default_factory=dict)  # everybody's, ours among them
     marks: Marks = field(default_factory=Marks)
 
@@ -76,12 +87,12 @@ class Instance:
     id: str  # a number; in Flexible orchestration the name of the virtual machine
     name: str
     image: Image | None  # what it runs: with its exactVersion, where Azure gives one
-    latest_model: bool
+    latest_model: bool | None  # None: Azure does not say, as of a Flexible set
     provisioning: str  # "" where the row carries no such status
     power: str
     health: str
     has_health_extension: bool  # installed on this very instance, whatever the model says by now
-    since: datetime | None  # when the provisioning state last changed
+    since: datetime | None  # when the provisioning state last changed; see `age` for one without a time
     created: datetime | None
     error: str  # what Azure says of a failed provisioning
     protected: bool  # protectFromScaleSetActions
@@ -89,6 +100,11 @@ class Instance:
     placement_group: str
     update_domain: int | None
     fault_domain: int | None
+    has_own_model: bool = False  # "modelDefinitionApplied": changed by itself, which an upgrade takes away
+    is_attached: bool = False  # a virtual machine that a person attached to a Flexible set
+    generation: str = ""  # "V1" or "V2"
+    upgrade_phase: int | None = None  # what its application says of its own upgrade: its place in the order,
+    skips_upgrade: bool = False  # and whether it asks to be passed over
 
     def runs(self, image: Image) -> bool:
         """Whether Azure tells that it runs this one."""
@@ -124,13 +140,16 @@ class Verdict(StrEnum):
 class Availability:
     """What the catalogue says of the desired image, in the region of the scale set.
 
-    `image` is the exact one that is meant: of `latest` the newest, if there is one.
-    `evidence` is what the verdict rests on, for people; "" where there is nothing to add.
+    `image` is the exact one that is meant: of `latest` the newest, if there is one. `evidence` is what the
+    verdict rests on, for people; "" where there is nothing to add. `traits` are those of the image, `current`
+    those of the one that the model is on; None where the catalogue does not tell.
     """
 
     image: Image
     verdict: Verdict
     evidence: str = ""
+    traits: Traits | None = None
+    current: Traits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +157,12 @@ class Operation:
     """What became of a long operation: Azure's status, and its code and message where it failed."""
 
     status: str  # "InProgress", "Succeeded", "Failed", "Canceled"; "" where Azure no longer knows it
-    error: str = ""
+    error: str = ""  # never "" where it failed
+
+    @property
+    def is_preempted(self) -> bool:
+        """Whether a later operation took its place, and does what it was to do."""
+        return self.error.startswith("OperationPreempted")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ costs neither an instance nor a model. To add a check: a `Verdict` that `reconci
 row below, a `Reason`, its standing, a row in the test's table.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Availability, Instance, Model, Verdict
 from reconciler.rollout.reason import Reason
+from reconciler.rollout.traits import Traits
 from reconciler.spec.image import Image, is_version_of, order, same, short, version
 
 # "... has reached its limit of 10 models that may be referenced by one or more VMs belonging to the Virtual
@@ -51,6 +52,58 @@ def held(image: Image, availability: Availability) -> Decision | None:
     reason, words = _HELD[availability.verdict]
     evidence = f" ({availability.evidence})" if availability.evidence else ""
     return Decision(reason, f"{image}: {words}{evidence}")
+
+
+# What an image with each value of the feature "SecurityType" may be run as; one without it tells nothing.
+_SECURITY: Mapping[str, frozenset[str]] = {
+    "trustedlaunch": frozenset({"trustedlaunch"}),
+    "trustedlaunchsupported": frozenset({"standard", "trustedlaunch"}),
+    "confidentialvm": frozenset({"confidentialvm"}),
+    "confidentialvmsupported": frozenset({"standard", "confidentialvm"}),
+    "trustedlaunchandconfidentialvmsupported": frozenset({"standard", "trustedlaunch", "confidentialvm"}),
+}
+
+
+def misfit(model: Model, availability: Availability) -> Decision | None:
+    """Why the scale set cannot run the image, by what the catalogue tells of it and of the one it leaves."""
+    wanted, current = availability.traits or Traits(), availability.current or Traits()
+    found = [*_misfits(model, wanted, current)]
+    if not found:
+        return None
+    return Decision(Reason.IMAGE_INCOMPATIBLE, f"{availability.image}: {'; '.join(found)}")
+
+
+def _misfits(model: Model, wanted: Traits, current: Traits) -> Iterator[str]:
+    if wanted.generation and current.generation and wanted.generation != current.generation:
+        yield (
+            f"it is of Hyper-V generation {wanted.generation} and the scale set runs {current.generation}: "
+            "name "
+            f"an image of generation {current.generation}"
+        )
+    if wanted.architecture and current.architecture and wanted.architecture != current.architecture:
+        yield (
+            f"it is made for {wanted.architecture} and the scale set runs {current.architecture}: name an "
+            "image "
+            f"for {current.architecture}"
+        )
+    if wanted.disk_size and model.disk_size and wanted.disk_size > model.disk_size:
+        yield (
+            f"its OS disk has {wanted.disk_size} GB and that of the scale set {model.disk_size} GB: set "
+            f"osDisk.diskSizeGB of the scale set to {wanted.disk_size}, or more"
+        )
+    security = model.security_type.casefold() or "standard"
+    if security not in _SECURITY.get(wanted.security_type.casefold(), {security}):
+        yield (
+            f"its security type is {wanted.security_type} and that of the scale set "
+            f"{model.security_type or 'Standard'}: name an image that supports it"
+        )
+    if wanted.plan and wanted.plan != model.plan:
+        has = f"the plan {model.plan}" if model.plan else "no plan"
+        yield (
+            f"it is sold under the plan {wanted.plan} and the scale set has {has}: Azure sets a plan only "
+            "when a "
+            "scale set is made"
+        )
 
 
 def newest(image: Image, model: Model, availability: Availability) -> Image | Decision:

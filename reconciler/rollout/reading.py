@@ -11,6 +11,11 @@ from reconciler.rollout.wording import listed
 from reconciler.spec.scale_set import Rollout
 
 
+def own(instances: Sequence[Instance]) -> tuple[Instance, ...]:
+    """Those that the scale set itself made, of which its model says what they run."""
+    return tuple(each for each in instances if not each.is_attached)
+
+
 def partial(model: Model, instances: Sequence[Instance]) -> Decision | None:
     """What is missing from the list of instances, or None."""
     unread = _missing(model, instances)
@@ -35,5 +40,5 @@ def _missing(model: Model, instances: Sequence[Instance]) -> str:
         return "Azure listed an instance twice"
     if seen < model.capacity:
         return f"Azure listed {seen} instances of {model.capacity}"
-    dark = [instance.name for instance in instances if not readable(instance)]
+    dark = [instance.name for instance in own(instances) if not readable(instance)]
     return f"Azure sent no state for {listed(dark)}" if dark else ""

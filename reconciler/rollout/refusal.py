@@ -45,8 +45,30 @@ def _left_alone(
     )
 
 
+def unguarded() -> Decision:
+    """A change of the model is sent only if it is still the one that was seen, which its etag tells."""
+    return Decision(
+        Reason.ETAG_MISSING,
+        "Azure sent the scale set without an etag, so a change could overwrite somebody else's; nothing is "
+        "changed until there is one",
+    )
+
+
 def refusal(image: Image, model: Model, rolling_upgrade: RollingUpgrade | None) -> Decision | None:
     """Why `model` must not be brought to `image`, or None. Most lasting reason first."""
+    if model.owner:
+        return Decision(
+            Reason.MANAGED_BY_ANOTHER,
+            f"the scale set belongs to {model.owner}, which changes its image and drains its instances by "
+            "itself; remove the spec",
+        )
+    if not model.has_profile:
+        return Decision(
+            Reason.NO_PROFILE,
+            "the scale set has no virtualMachineProfile: its virtual machines were attached by hand and "
+            "follow "
+            "no model; remove the spec",
+        )
     if model.service_fabric:
         return Decision(
             Reason.SERVICE_FABRIC,

@@ -31,7 +31,7 @@ def settled(
     if not is_over and (waits := baking(desired.rollout, staying, observed.at, counts)):
         return waits
     image = short(desired.image)
-    others = _others(staying, model)
+    others = f"{_others(staying, model)}{_attached(observed.instances or ())}"
     if outdated := [each.instance for each in staying if each.is_outdated]:
         left_out = listed(f"{each.name} ({_obstacle(each)})" for each in outdated)
         return Decision(
@@ -47,7 +47,7 @@ def settled(
 
 def _others(staying: Sequence[Member], model: Model) -> str:
     """What those that are on the image lack beside, in words, or ""."""
-    pending = sum(not each.instance.latest_model for each in staying if not each.is_outdated)
+    pending = sum(each.instance.latest_model is False for each in staying if not each.is_outdated)
     if not pending:
         return ""
     failed = model.marks.given_up_for(model.image)
@@ -58,6 +58,12 @@ def _others(staying: Sequence[Member], model: Model) -> str:
         else "another change of the model (latestModelApplied is false)"
     )
     return f"; {pending} lack{'s' * (pending == 1)} {what}: rollout.converge: model would roll it"
+
+
+def _attached(instances: Sequence[Instance]) -> str:
+    """Those that a person attached, in words, or ""."""
+    names = [each.name for each in instances if each.is_attached]
+    return f"; attached by hand and not touched: {listed(names)}" if names else ""
 
 
 def _obstacle(instance: Instance) -> str:

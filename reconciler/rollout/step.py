@@ -50,7 +50,7 @@ Step = PatchModel | Upgrade
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The last step that Azure accepted, and when.
+    """The last step that Azure accepted, and when it was sent.
 
     Known only to the process that took it. It spares Azure the same request twice; a new process may repeat a
     step, which is safe: it is the same one, or an upgrade within the same domain. `operation` is where Azure

@@ -54,7 +54,7 @@ def amended(
         had = scale_set.body.get("identity") or {}
         body["identity"] = identified(scale_set.id, had, wanted["identity"] or {"type": "None"})
     storage = _at(wanted, "properties", "virtualMachineProfile", "storageProfile")
-    _refuse_security(body["properties"]["virtualMachineProfile"])
+    _refuse_security(_at(body, "properties", "virtualMachineProfile"))
     _refuse_image(scale_set, storage)
     if "tags" in wanted and whole:
         body["tags"] = dict(wanted["tags"] or {})

@@ -20,10 +20,14 @@ from typing import Any, Literal
 
 from reconciler.simulator.clock import Clock
 from reconciler.simulator.errors import ArmError
+from reconciler.simulator.generations import Generation, generation_of, system_of
 from reconciler.simulator.regions import region
 
-Kind = Literal["platform", "gallery", "managed", "shared", "community", "vhd"]
-Boots = Literal["well", "unhealthy", "fails", "never", "extensionFails"]
+Kind = Literal["platform", "gallery", "managed", "shared", "community", "vhd", "none"]
+Boots = Literal["well", "unhealthy", "silent", "fails", "never", "extensionFails"]
+Architecture = Literal["x64", "Arm64"]
+# What Azure says of an image under the feature SecurityType. Standard is for none of it.
+SecurityType = Literal["Standard", "TrustedLaunch", "TrustedLaunchSupported"]
 Deprecation = Literal["Active", "ScheduledForDeprecation", "Deprecated"]
 Key = tuple[str, str, str]
 
@@ -65,6 +69,10 @@ class Image:
         return _parts(self.reference[ID_FIELDS[self.kind]])[1] == "latest"
 
 
+# What a machine runs whose disk was attached, and what a scale set without a profile gives to none.
+NO_IMAGE = Image("none", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Details:
     """What is said of one image. `regions` None: wherever it is asked for."""
@@ -75,6 +83,21 @@ class Details:
     deprecation: Deprecation = "Active"
     exclude_from_latest: bool = False
     replicating: tuple[str, ...] = ()
+    generation: Generation = "V2"
+    architecture: Architecture = "x64"
+    disk_size_gb: int = 30
+    security_type: SecurityType = "TrustedLaunchSupported"
+    plan: Mapping[str, str] | None = None
+    is_withdrawn: bool = False
+
+    @property
+    def features(self) -> list[dict[str, str]]:
+        """As the catalogue lists them."""
+        return (
+            []
+            if self.security_type == "Standard"
+            else [{"name": "SecurityType", "value": self.security_type}]
+        )
 
     def is_in(self, place: str) -> bool:
         """Whether it can be used in the region: a copy that is still under way cannot."""
@@ -104,11 +127,13 @@ class Catalogue:
         deprecation: Deprecation | None = None,
         exclude_from_latest: bool | None = None,
         replicating: Iterable[str] | None = None,
+        **others: Any,
     ) -> None:
         """Add an image under the name a fleet file would give it.
 
         Publishing twice is publishing once; what is None stays as it was said before: at first an image is
-        in every region, active, and boots well.
+        in every region, active, boots well, and is what its name says. `others` are the further fields of
+        `Details`.
         """
         if kind_of_name(name) == "platform":
             publisher, offer, sku, version = name.split(":")
@@ -125,11 +150,27 @@ class Catalogue:
             "deprecation": deprecation,
             "exclude_from_latest": exclude_from_latest,
             "replicating": None if replicating is None else tuple(map(region, replicating)),
+            "is_withdrawn": False,
+            **others,
         }
-        before = self.told.get(name.lower()) or Details(self.clock.now())
+        before = self.told.get(name.lower()) or _unsaid(name, self.clock.now())
         self.told[name.lower()] = replace(
             before, **{part: value for part, value in said.items() if value is not None}
         )
+
+    def withdraw(self, name: str) -> None:
+        """Delete an image. Instances that run it go on; nobody else can have it."""
+        self.told[name.lower()] = replace(self.details(name), is_withdrawn=True)
+        self.ids.pop(name.lower(), None)
+        publisher, offer, sku, version = name.split(":") if kind_of_name(name) == "platform" else [""] * 4
+        versions = self.platform.get(_key(publisher, offer, sku), [])
+        if version in versions:
+            versions.remove(version)
+
+    def has(self, name: str) -> bool:
+        """Whether there is an image of this name, in whatever region."""
+        found = self.told.get(name.lower())
+        return found is not None and not found.is_withdrawn
 
     def details(self, name: str) -> Details:
         """What is said of a published image."""
@@ -137,7 +178,7 @@ class Catalogue:
 
     def boots(self, image: Image) -> Boots:
         """How an instance comes up on `image`."""
-        return self.told[image.name.lower()].boots
+        return "well" if image.kind == "none" else self.told[image.name.lower()].boots
 
     def find(self, storage: Mapping[str, Any], place: str) -> Image:
         """The image that a `storageProfile` asks for in a region.
@@ -182,7 +223,7 @@ class Catalogue:
         separator = ":" if image.kind == "platform" else "/"
         name = f"{image.name.rpartition(separator)[0]}{separator}{version}"
         exact = replace(image, name=name, exact_version=version)
-        if name.lower() not in self.told:
+        if not self.has(name):
             raise _not_here(exact, place)
         self.admit(exact, place)
         return exact
@@ -207,7 +248,7 @@ class Catalogue:
         offered = self.versions(publisher, offer, sku, place)
         exact = newest(offered) if version.lower() == "latest" else version
         name = f"{publisher}:{offer}:{sku}:{exact}"
-        if name.lower() not in self.told:
+        if not self.has(name):
             raise _no_platform_image(f"{publisher}:{offer}:{sku}:{version}")
         return Image("platform", name, exact, dict(reference))
 
@@ -239,6 +280,17 @@ class Catalogue:
                 400, "InvalidParameter", f"Unable to find VHD blob with URI {uri}.", target="osDisk.image.uri"
             )
         return Image("vhd", uri, uri=uri)
+
+
+def _unsaid(name: str, now: datetime) -> Details:
+    """What there is to say of an image of which only the name is known."""
+    generation = generation_of(name)
+    return Details(
+        now,
+        generation=generation,
+        security_type="Standard" if generation == "V1" else "TrustedLaunchSupported",
+        disk_size_gb=127 if system_of(name) == "Windows" else 30,
+    )
 
 
 def kind_of(storage: Mapping[str, Any]) -> Kind | None:

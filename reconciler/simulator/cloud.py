@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from reconciler.simulator import errors
 from reconciler.simulator.catalogue import Catalogue
@@ -23,6 +23,8 @@ from reconciler.simulator.regions import region
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.timings import Timings
 from reconciler.simulator.tokens import TENANT
+
+DuringUpgrade = Literal["Updating", "Succeeded"]
 
 PAGE = 50
 
@@ -39,7 +41,6 @@ class Capture:
     """A managed image that a client makes of a virtual machine. `source` is the id of that."""
 
     source: str
-    generation: str
     tags: Mapping[str, str]
     operation: Operation
 
@@ -48,8 +49,9 @@ class Capture:
 class Cloud:
     """`groups` is by subscription, then by resource group, and `captures` by id, all in lower case.
 
-    `flexible_row_properties`: whether the list of a Flexible set's instances gives their properties, at
-    api-versions that can. No recording settles it.
+    `provisioning_state_during_upgrade` is what a scale set reports while a manual upgrade runs.
+    `flexible_row_properties` says whether the instance list of a Flexible set carries `properties`, at
+    api-versions that can. No recording settles either.
     """
 
     clock: Clock
@@ -57,7 +59,10 @@ class Cloud:
     page: int = PAGE
     is_throttling: bool = False
     fixed_image_fields: tuple[str, ...] = ("publisher",)
+    provisioning_state_during_upgrade: DuringUpgrade = "Updating"
     flexible_row_properties: bool = False
+    # Of subscriptions, in lower case, that belong to another tenant than the fleet's own.
+    tenants: dict[str, str] = field(default_factory=dict)
     permissions: Permissions = field(default_factory=Permissions)
     groups: dict[str, dict[str, Group]] = field(default_factory=dict)
     captures: dict[str, Capture] = field(default_factory=dict)
@@ -79,6 +84,9 @@ class Cloud:
         if (group := groups.get(name.lower())) is None:
             raise errors.no_group(name)
         return group
+
+    def tenant(self, subscription: str) -> str:
+        return self.tenants.get(subscription.lower(), TENANT)
 
     def subscription(self, subscription: str) -> dict[str, Group]:
         if (groups := self.groups.get(subscription.lower())) is None:

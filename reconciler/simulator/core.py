@@ -3,8 +3,8 @@
     sim = Simulator.load(read_fleet("fleet.yaml"), VirtualClock())
     client = ComputeManagementClient(credential, subscription, transport=sim.transport())
 
-In the order of `handle`: hold the clock (so everything due has happened), find the route, strike the fault
-that is armed for it, check version, token and quota, call the endpoint, put on the headers, record the
+In the order of `handle`: find the route, strike the fault that is armed for it, hold the clock (so everything
+due has happened), check version, token and quota, call the endpoint, put on the headers, record the
 exchange. The doors, `transport.py` and `server.py`, add nothing to this but wire.
 """
 
@@ -21,30 +21,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
 from reconciler.simulator import errors, fleet
-from reconciler.simulator.catalogue import Boots, Deprecation
+from reconciler.simulator.catalogue import Architecture, Boots, Deprecation, SecurityType
 from reconciler.simulator.clock import Clock
 from reconciler.simulator.cloud import Cloud
+from reconciler.simulator.distortion import distort
 from reconciler.simulator.endpoints.call import Call, Reply
 from reconciler.simulator.errand import Errand
 from reconciler.simulator.faults import (
     Fault,
     Faults,
+    ForeignLinks,
+    Malformed,
     OperationFails,
+    OperationKeepsImage,
     OperationLost,
     Page,
     Partial,
     Refused,
     Reset,
+    Slow,
     Stale,
     Status,
     Throttled,
     Timeout,
     Truncated,
 )
+from reconciler.simulator.generations import Generation
 from reconciler.simulator.live import LiveScaleSet
 from reconciler.simulator.message import Lost, Request, Response
 from reconciler.simulator.record import Exchange, Record, Scene
-from reconciler.simulator.routes import TABLE
+from reconciler.simulator.routes import TABLE, Route
+from reconciler.simulator.tenancy import require_linked, require_tenant
 from reconciler.simulator.tokens import TENANT
 
 if TYPE_CHECKING:
@@ -106,6 +113,11 @@ class Simulator:
         deprecation: Deprecation | None = None,
         exclude_from_latest: bool | None = None,
         replicating: Iterable[str] | None = None,
+        generation: Generation | None = None,
+        architecture: Architecture | None = None,
+        disk_size_gb: int | None = None,
+        security_type: SecurityType | None = None,
+        plan: Mapping[str, str] | None = None,
     ) -> None:
         """Add an image to the catalogue: `publisher:offer:sku:version`, an id or the address of a VHD.
 
@@ -120,7 +132,17 @@ class Simulator:
                 deprecation=deprecation,
                 exclude_from_latest=exclude_from_latest,
                 replicating=replicating,
+                generation=generation,
+                architecture=architecture,
+                disk_size_gb=disk_size_gb,
+                security_type=security_type,
+                plan=plan,
             )
+
+    def withdraw(self, image: str) -> None:
+        """Delete an image that was published. Instances that run it go on."""
+        with self.clock.held():
+            self.cloud.catalogue.withdraw(image)
 
     def transport(self) -> InProcessTransport:
         """The door for the sync SDK: `ComputeManagementClient(..., transport=sim.transport())`."""
@@ -141,11 +163,25 @@ class Simulator:
 
     def handle(self, request: Request) -> Response:
         """Answer one request. Raises Lost when the client is to get no answer."""
+        route, names = TABLE.find(request.method, request.path) or (None, {})
         with self.clock.held() as now:
-            route, names = TABLE.find(request.method, request.path) or (None, {})
+            fault = self.faults.strike(Errand(request, route, names, now).operation, request, now)
+        # The clock cannot run while it is held.
+        if not isinstance(fault, Slow):
+            return self._handled(request, route, names, fault)
+        if fault.is_late:
+            self.clock.sleep(fault.delay)
+            return self._handled(request, route, names, fault)
+        response = self._handled(request, route, names, fault)
+        self.clock.sleep(fault.delay)
+        return response
+
+    def _handled(
+        self, request: Request, route: Route | None, names: Mapping[str, str], fault: Fault | None
+    ) -> Response:
+        with self.clock.held() as now:
             errand = Errand(request, route, names, now)
             before = errand.scene(self.cloud)
-            fault = self.faults.strike(errand.operation, request)
             try:
                 response = self._struck(errand, fault)
             except Lost:
@@ -156,17 +192,13 @@ class Simulator:
 
     def _struck(self, errand: Errand, fault: Fault | None) -> Response:
         match fault:
-            case None:
+            case None | Slow():
                 return self._answered(errand)
-            case OperationFails() | OperationLost():
+            case OperationFails() | OperationLost() | OperationKeepsImage():
                 with self._doomed(fault):
                     return self._answered(errand)
-            case Partial() | Truncated():
-                response = self._answered(errand)
-                body = _cut(response.body, fault)
-                return replace(
-                    response, headers={**response.headers, "Content-Length": str(len(body))}, body=body
-                )
+            case Partial() | Truncated() | Malformed() | ForeignLinks():
+                return distort(self._answered(errand), fault, errand.request)
             case Timeout(lost_answer) | Reset(lost_answer):
                 if lost_answer:
                     self._answered(errand)
@@ -197,9 +229,12 @@ class Simulator:
             self._let_in(errand)
         if route is None:
             raise errors.no_route(request.path)
+        if errand.subscription:
+            require_tenant(self.cloud, errand.subscription, request)
         self.cloud.permissions.require(
             route.name, errand.names, request.path, request.header("Authorization")
         )
+        require_linked(self.cloud, route.name, request)
         if self.cloud.is_throttling:
             self.cloud.quotas.admit(route.name, errand.payer(self.cloud))
         return route.endpoint(Call(self.cloud, request, errand.names))
@@ -259,16 +294,17 @@ class Simulator:
         return headers
 
     @contextmanager
-    def _doomed(self, fault: OperationFails | OperationLost) -> Iterator[None]:
+    def _doomed(self, fault: OperationFails | OperationLost | OperationKeepsImage) -> Iterator[None]:
         """What starts meanwhile comes to this end."""
         operations = self.cloud.operations
         if isinstance(fault, OperationFails):
             operations.sabotage = errors.ArmError(409, fault.code, fault.message)
         operations.is_forgetful = isinstance(fault, OperationLost)
+        operations.keeps_image = fault if isinstance(fault, OperationKeepsImage) else None
         try:
             yield
         finally:
-            operations.sabotage, operations.is_forgetful = None, False
+            operations.sabotage, operations.is_forgetful, operations.keeps_image = None, False, None
 
     def _record(self, errand: Errand, response: Response, fault: Fault | None, before: Scene | None) -> None:
         request = errand.request
@@ -304,16 +340,6 @@ def _aged(old: Response, fresh: Response) -> Response:
     kept = {name: value for name, value in fresh.headers.items() if name not in OF_THE_BODY}
     aged = {name: value for name, value in old.headers.items() if name in OF_THE_BODY}
     return Response(old.status, kept | aged, old.body)
-
-
-def _cut(body: bytes, fault: Partial | Truncated) -> bytes:
-    """Half of a body; or of a list all but its first rows, and whatever is no list whole."""
-    if isinstance(fault, Truncated):
-        return body[: len(body) // 2]
-    told = json.loads(body or b"{}")
-    if not isinstance(told.get("value"), list):
-        return body
-    return json.dumps({**told, "value": told["value"][fault.lacks :]}, separators=(",", ":")).encode()
 
 
 def _page(response: Response, body: bytes) -> Response:

@@ -8,33 +8,48 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, get_args
 
-from reconciler.simulator.catalogue import Boots, Deprecation
-from reconciler.simulator.life import Health, Power, Provisioning
+from reconciler.simulator.catalogue import Architecture, Boots, Deprecation, SecurityType
+from reconciler.simulator.cloud import DuringUpgrade
+from reconciler.simulator.generations import Generation
+from reconciler.simulator.life import EvictedPower, Health, Power, Provisioning, ReportedPower
 from reconciler.simulator.repairs import ACTIONS
 from reconciler.simulator.timings import duration
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "fleet": (
         "location", "subscription", "timings", "page", "throttling", "permissions",
-        "fixedImageFields", "images", "scaleSets",
+        "fixedImageFields", "provisioningStateDuringUpgrade", "flexibleRowProperties", "tenants", "images",
+        "scaleSets",
     ),
     "permissions": ("actions", "notActions"),
     "timings": ("model", "upgrade", "boot", "health", "create", "conflict"),
     "images": ("platform", "ids", "vhds", "bad", "details"),
     "platform": ("publisher", "offer", "sku", "versions"),
     "bad": ("image", "boots"),
-    "details": ("image", "regions", "deprecation", "excludeFromLatest", "replicating"),
+    "details": (
+        "image", "regions", "deprecation", "excludeFromLatest", "replicating", "hyperVGeneration",
+        "architecture", "diskSizeGB", "securityType", "plan",
+    ),
     "scaleSet": (
         "name", "resourceGroup", "location", "subscription", "count", "capacity", "instances", "image",
         "mode", "automaticOSUpgrade", "orchestration", "zones", "zonalUpdateDomains", "faultDomains",
         "placementGroupSize", "health", "extensions", "skuName", "tags", "spot", "evictionPolicy",
         "spotRestore", "securityType", "overprovision", "autoscale", "automaticRepairs", "protected",
-        "instanceStates",
+        "provisioningState", "healthGracePeriod", "osImageNotification", "terminateNotification",
+        "diskSizeGB", "plan", "managedBy", "reportedSku", "virtualMachineProfile", "attached",
+        "allocationLimit", "evictedPowerState", "instanceStates",
     ),
     "autoscale": ("minimum", "maximum", "every"),
     "automaticRepairs": ("grace", "action"),
-    "instanceState": ("id", "image", "power", "health", "provisioning", "latestModelApplied"),
+    "instanceState": (
+        "id", "image", "power", "health", "provisioning", "latestModelApplied", "modelDefinitionApplied",
+        "customMetrics",
+    ),
+    "customMetrics": ("rollingUpgrade",),
+    "rollingUpgrade": ("PhaseOrderingNumber", "SkipUpgrade"),
     "extension": ("name", "publisher", "type", "settings"),
+    "attached": ("name", "image"),
+    "plan": ("publisher", "product", "name"),
     "image": ("platform", "id", "vhd"),
     "platformImage": ("publisher", "offer", "sku", "version"),
 }  # fmt: skip
@@ -48,16 +63,27 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "action": tuple(ACTIONS),
     "boots": get_args(Boots),
     "deprecation": get_args(Deprecation),
+    "hyperVGeneration": get_args(Generation),
+    "architecture": get_args(Architecture),
+    "imageSecurityType": get_args(SecurityType),
+    "evictedPowerState": get_args(EvictedPower),
+    "modelDefinitionApplied": ("VirtualMachineScaleSet", "VirtualMachine"),
+    "provisioningState": ("Succeeded", "Creating", "Updating", "Migrating", "Failed"),
+    "provisioningStateDuringUpgrade": get_args(DuringUpgrade),
 }
 # Fields of a scale set that are all of one sort.
-CHOSEN = ("mode", "orchestration", "health", "evictionPolicy", "securityType")
-YES_OR_NO = ("automaticOSUpgrade", "zonalUpdateDomains", "spot", "overprovision")
-TEXTS = ("resourceGroup", "location", "skuName")
+CHOSEN = (
+    "mode", "orchestration", "health", "evictionPolicy", "securityType", "provisioningState",
+    "evictedPowerState",
+)  # fmt: skip
+TIMES = ("spotRestore", "healthGracePeriod", "osImageNotification", "terminateNotification")
+YES_OR_NO = ("automaticOSUpgrade", "zonalUpdateDomains", "spot", "overprovision", "virtualMachineProfile")
+TEXTS = ("resourceGroup", "location", "skuName", "managedBy")
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 
 STATES: Mapping[str, tuple[str, ...]] = {
-    "power": get_args(Power),
-    "health": get_args(Health),
+    "power": (*get_args(Power), *get_args(ReportedPower)),
+    "health": (*get_args(Health), "none"),
     "provisioning": get_args(Provisioning),
 }
 
@@ -122,9 +148,13 @@ def text(value: Any, place: str) -> str:
 
 
 def subscription_id(value: Any, place: str) -> str:
+    return guid_of(value, "subscription", place)
+
+
+def guid_of(value: Any, what: str, place: str) -> str:
     if GUID.fullmatch(str(value)) is None:
         example = "11111111-1111-1111-1111-111111111111"
-        raise FleetError(f"{place}: {value!r} is not a subscription id; write its GUID, like {example}")
+        raise FleetError(f"{place}: {value!r} is not a {what} id; write its GUID, like {example}")
     return str(value)
 
 
@@ -134,6 +164,13 @@ def once(values: list[Any], place: str) -> list[str]:
     if twice := next((each for each in found if found.count(each) > 1), None):
         raise FleetError(f"{place}: {twice!r} is there twice; leave one out")
     return found
+
+
+def plan(value: Any, place: str) -> dict[str, str]:
+    found = known(value, "plan", place)
+    if missing := [name for name in FIELDS["plan"] if name not in found]:
+        raise FleetError(f"{place}: has no {missing[0]}; it needs publisher, product and name")
+    return {name: text(found[name], f"{place}.{name}") for name in FIELDS["plan"]}
 
 
 def time(value: Any, place: str) -> timedelta:

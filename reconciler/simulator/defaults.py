@@ -57,9 +57,10 @@ def completed(body: Mapping[str, Any]) -> dict[str, Any]:
     is_flexible = properties.get("orchestrationMode") == "Flexible"
     if policy := properties.get("upgradePolicy") or ({} if is_flexible else {"mode": "Manual"}):
         properties["upgradePolicy"] = _policy(policy)
-    account = "Premium_LRS" if PREMIUM_SIZE.match(str(body["sku"].get("name", ""))) else "Standard_LRS"
-    profile = _profile(properties.get("virtualMachineProfile") or {}, account, is_flexible=is_flexible)
-    properties["virtualMachineProfile"] = merged(FLEXIBLE, profile) if is_flexible else profile
+    if properties.get("virtualMachineProfile"):
+        account = "Premium_LRS" if PREMIUM_SIZE.match(str(body["sku"].get("name", ""))) else "Standard_LRS"
+        profile = _profile(properties["virtualMachineProfile"], account, is_flexible=is_flexible)
+        properties["virtualMachineProfile"] = merged(FLEXIBLE, profile) if is_flexible else profile
     if is_flexible:
         properties.setdefault("constrainedMaximumCapacity", False)
     else:

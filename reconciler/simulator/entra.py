@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -35,26 +35,28 @@ class _Refusal(NamedTuple):
     message: str
 
 
-def answer(request: Request) -> Response | None:
-    """None when the request is not one for a tenant."""
+def answer(request: Request, tenants: Collection[str] = ()) -> Response | None:
+    """None when the request is not one for a tenant. `tenants` are those besides the fleet's own."""
     if (found := TOKEN.fullmatch(request.path)) and request.method == "POST":
-        return _signed_in(request, found["tenant"], is_v2=found["version"] is not None)
+        return _signed_in(request, found["tenant"], tenants, is_v2=found["version"] is not None)
     if INSTANCES.fullmatch(request.path):
         return json_response(200, _instances(request.host))
     if found := DISCOVERY.fullmatch(request.path):
-        if refusal := _unknown(found["tenant"], "invalid_tenant"):
+        if refusal := _unknown(found["tenant"], tenants, "invalid_tenant"):
             return _refused(refusal)
         return json_response(200, _configuration(request.host, found["tenant"], found["version"] or ""))
     return None
 
 
-def _signed_in(request: Request, tenant: str, *, is_v2: bool) -> Response:
+def _signed_in(request: Request, tenant: str, tenants: Collection[str], *, is_v2: bool) -> Response:
     asked = form(request)
-    if refusal := _unknown(tenant) or _mistake(asked, is_v2=is_v2):
+    if refusal := _unknown(tenant, tenants) or _mistake(asked, is_v2=is_v2):
         return _refused(refusal)
     issued = int(time.time())
     resource = asked["scope"].removesuffix(SCOPE_SUFFIX) if is_v2 else asked["resource"]
-    granted = {"token_type": "Bearer", "access_token": token(resource, issued, asked["client_id"])}
+    issuer = tenant.lower() if tenant.lower() in tenants else TENANT
+    access = token(resource, issued, asked["client_id"], issuer)
+    granted = {"token_type": "Bearer", "access_token": access}
     if is_v2:
         return json_response(200, {**granted, "expires_in": LIFE, "ext_expires_in": LIFE})
     times = {"expires_in": LIFE, "ext_expires_in": LIFE, "expires_on": issued + LIFE, "not_before": issued}
@@ -62,8 +64,8 @@ def _signed_in(request: Request, tenant: str, *, is_v2: bool) -> Response:
     return json_response(200, {**granted, **told, "resource": resource})
 
 
-def _unknown(tenant: str, error: str = "invalid_request") -> _Refusal | None:
-    if tenant.lower() in (TENANT, *ALIASES):
+def _unknown(tenant: str, tenants: Collection[str], error: str = "invalid_request") -> _Refusal | None:
+    if tenant.lower() in (TENANT, *ALIASES, *tenants):
         return None
     message = (
         f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing "

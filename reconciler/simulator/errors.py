@@ -87,6 +87,15 @@ def linked_unauthorized(
     return ArmError(403, "LinkedAuthorizationFailed", message, gateway=True)
 
 
+def tenant_not_linked(action: str, scope: str, tenant: str, subscription: str) -> ArmError:
+    """What a write is told that names an image in a subscription of another tenant."""
+    message = (
+        f"The client has permission to perform action '{action}' on scope '{scope}', however the current "
+        f"tenant '{tenant}' is not authorized to access linked subscription '{subscription}'."
+    )
+    return ArmError(403, "LinkedAuthorizationFailed", message, gateway=True)
+
+
 def token_expired(expiry: datetime, now: datetime) -> ArmError:
     moments = (f"{each:%m/%d/%Y %I:%M:%S %p}" for each in (expiry, now))
     message = "The access token expiry UTC time '{}' is earlier than current UTC time '{}'.".format(*moments)
@@ -301,6 +310,69 @@ def automatic_upgrade_needs_latest() -> ArmError:
 def no_managed_image_with_trusted_launch() -> ArmError:
     message = "Managed Images are not supported for virtual machines with security type TrustedLaunch."
     return ArmError(400, "BadRequest", message)
+
+
+def only_with_trusted_launch() -> ArmError:
+    message = (
+        "The provided gallery image only supports creation of VMs and VM Scale Sets with 'TrustedLaunch' "
+        "security type."
+    )
+    return ArmError(400, "BadRequest", message)
+
+
+def no_trusted_launch() -> ArmError:
+    message = (
+        "Use of TrustedLaunch setting is not supported for the provided image. Please select Trusted Launch "
+        "Supported Gen2 OS Image. For more information, see https://aka.ms/TrustedLaunch-FAQ."
+    )
+    return ArmError(400, "BadRequest", message)
+
+
+def cannot_boot(size: str, generation: str) -> ArmError:
+    number = generation.removeprefix("V")
+    message = (
+        f"The selected VM size '{size}' cannot boot Hypervisor Generation '{number}'. If this was a Create "
+        "operation please check that the Hypervisor Generation of the Image matches the Hypervisor "
+        "Generation of the selected VM Size. If this was an Update operation please select a Hypervisor "
+        f"Generation '{number}' VM Size. For more information, see https://aka.ms/azuregen2vm"
+    )
+    return ArmError(400, "BadRequest", message)
+
+
+def wrong_architecture(size: str, supported: str, given: str) -> ArmError:
+    """No report with the whole text was found; this is the sense of it."""
+    message = (
+        f"Cannot create a VM of size '{size}' because this VM size only supports a CPU Architecture of "
+        f"'{supported}', but an image or disk with CPU Architecture '{given}' was given. Please check that "
+        "the CPU Architecture of the image or disk is compatible with that of the VM size."
+    )
+    return ArmError(400, "BadRequest", message)
+
+
+def disk_too_small(size: int, image: int) -> ArmError:
+    message = (
+        f"The specified disk size {size} GB is smaller than the size of the corresponding disk in the VM "
+        f"image: {image} GB. This is not allowed. Please choose equal or greater size or do not specify an "
+        "explicit size."
+    )
+    return ArmError(409, "OperationNotAllowed", message, target="osDisk.diskSizeGB")
+
+
+def needs_plan(resource_id: str) -> ArmError:
+    message = (
+        "Creating a virtual machine from Marketplace image or a custom image sourced from a Marketplace "
+        f"image requires Plan information in the request. VM: '{resource_id}'."
+    )
+    return ArmError(400, "VMMarketplaceInvalidInput", message)
+
+
+def allocation_failed() -> ArmError:
+    """Not an answer to a request: how a scale-out ends that Azure has no room for."""
+    message = (
+        "Allocation failed. We do not have sufficient capacity for the requested VM size in this region. "
+        "Read more about improving likelihood of allocation success at http://aka.ms/allocation-guidance"
+    )
+    return ArmError(409, "AllocationFailed", message)
 
 
 def extension_failed(name: str) -> ArmError:

@@ -6,9 +6,10 @@
     sim.faults.arm("VirtualMachineScaleSets_ListAll", Stale(age=timedelta(minutes=1)), times=None)
     sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationFails(code, message))
 
-Operations go by Azure's operationIds, as in `routes.py`. `OperationFails` and `OperationLost` are the second
-half of a long operation: the call is answered as usual, and the operation ends Failed, or is never heard of
-again. What struck an exchange is in the record. To add a fault: a value here, and what it does in `core.py`.
+Operations go by Azure's operationIds, as in `routes.py`. `OperationFails`, `OperationLost` and
+`OperationKeepsImage` are about the second half of a long operation: the call is answered as usual, and the
+operation ends Failed, is never heard of again, or changes no image. What struck an exchange is in the record.
+To add a fault: a value here, and what it does in `core.py`; in `distortion.py` where it changes an answer.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.message import Request, Response
@@ -100,6 +102,37 @@ class Truncated:
 
 
 @dataclass(frozen=True, slots=True)
+class Malformed:
+    """A field has a value of another type, in every row of a list or in the one resource that is answered.
+
+    `field` is a path like `sku.capacity`; empty, the whole row is replaced. `name` limits it to the rows of
+    that name.
+    """
+
+    field: str
+    value: Any
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignLinks:
+    """The next page and the operation are said to be on another host, which must never get our token."""
+
+    host: str = "https://arm.elsewhere.test"
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """The answer takes `delay`, during which the clock runs.
+
+    It tells what was true when the request came in; with `is_late`, what is true when it is sent.
+    """
+
+    delay: timedelta
+    is_late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class OperationFails:
     """The long operation that the call starts ends Failed; its instances are left on what they ran."""
 
@@ -115,6 +148,16 @@ class OperationLost:
     """
 
 
+@dataclass(frozen=True, slots=True)
+class OperationKeepsImage:
+    """The long operation succeeds, and the instances it touches are on the image they had.
+
+    `latest_model_applied` is what they say of themselves afterwards.
+    """
+
+    latest_model_applied: bool = True
+
+
 Fault = (
     Throttled
     | Status
@@ -127,6 +170,10 @@ Fault = (
     | Truncated
     | OperationFails
     | OperationLost
+    | OperationKeepsImage
+    | Malformed
+    | ForeignLinks
+    | Slow
 )
 Question = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -138,6 +185,7 @@ class _Armed:
     times: int | None
     after: int
     when: Callable[[Request], bool] | None
+    until: datetime | None
 
 
 @dataclass(slots=True)
@@ -155,20 +203,22 @@ class Faults:
         times: int | None = 1,
         after: int = 0,
         when: Callable[[Request], bool] | None = None,
+        until: datetime | None = None,
     ) -> None:
         """Strike the next `times` calls (None: all) of `operation` ("*": any).
 
-        Only calls that satisfy `when` count, and the first `after` of them go through.
+        Only calls before `until` that satisfy `when` count, and the first `after` of them go through.
         """
-        self._armed.append(_Armed(operation, fault, times, after, when))
+        self._armed.append(_Armed(operation, fault, times, after, when, until))
 
     def disarm(self) -> None:
         """Nothing goes wrong any more."""
         self._armed.clear()
         self._answers.clear()
 
-    def strike(self, operation: str, request: Request) -> Fault | None:
+    def strike(self, operation: str, request: Request, at: datetime) -> Fault | None:
         """The fault for this call, if there is one; it is used up by being asked for."""
+        self._armed = [each for each in self._armed if each.until is None or at < each.until]
         for armed in self._armed:
             if armed.operation not in ("*", operation) or (
                 armed.when is not None and not armed.when(request)

@@ -6,6 +6,9 @@
     throttling: false                  # whether quotas refuse
     permissions: {actions: ["*"], notActions: []}    # what the caller may do; see `permissions.py`
     timings: {model: 8s, upgrade: 60s, boot: 20s, health: 15s, create: 40s, conflict: 0s}  # see `timings.py`
+    provisioningStateDuringUpgrade: Updating         # or Succeeded: of a scale set during a manual upgrade
+    flexibleRowProperties: false       # whether the instance list of a Flexible set carries `properties`
+    tenants: {<subscription>: <tenant>}    # subscriptions of other tenants, which have images
     fixedImageFields: [publisher]      # of an image, which a PATCH may not change: publisher, offer, sku
     images:
       platform: [{publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, versions: ["24.04.202601010"]}]
@@ -13,13 +16,18 @@
       vhds: ["https://acct.blob.core.windows.net/vhds/base-1.vhd"]
       bad:                             # images that do not do well
         - {image: "Canonical:ubuntu-24_04-lts:server:24.04.202602020", boots: unhealthy}
-          # or fails, never, extensionFails
+          # or silent, fails, never, extensionFails
       details:                         # of images that are not simply in every region and active
         - image: ...                   # one of the above
           regions: [westeurope]        # where it is; everywhere unless said
           replicating: [northeurope]   # where its copy has not arrived yet
           deprecation: Active          # or ScheduledForDeprecation, Deprecated
           excludeFromLatest: false     # versions of galleries only
+          hyperVGeneration: V2         # or V1
+          architecture: x64            # or Arm64
+          diskSizeGB: 30
+          securityType: TrustedLaunchSupported     # or TrustedLaunch, Standard
+          plan: {publisher: ..., product: ..., name: ...}
     scaleSets:
       - name: web                      # with `count: 1000`, web-0000 to web-0999
         resourceGroup: shop
@@ -33,20 +41,35 @@
         zonalUpdateDomains: true       # whether a zonal set reports update domains
         faultDomains: 5                # 1 in a zonal or a Flexible set
         placementGroupSize: 100        # instances in one placement group
+        healthGracePeriod: 10m         # of the health extension
+        osImageNotification: 15m       # how long Azure waits before it replaces an OS disk
+        terminateNotification: 5m      # and before it deletes an instance
         health: none                   # or extension, binaryExtension (silent at first), probe
         extensions: [{name, publisher, type}]
         skuName: Standard_D2s_v5
+        diskSizeGB: 30                 # of the OS disk
+        plan: {publisher: ..., product: ..., name: ...}
         tags: {team: web}
         spot: false                    # priority Spot; `evictionPolicy: Deallocate | Delete`
+        evictedPowerState: deallocated # or stopped: how an eviction leaves an instance
         spotRestore: 1h                # how long evicted instances are tried to be started again
         securityType: Standard         # or TrustedLaunch
         overprovision: false           # whether a scale-out creates some more, for a while
         autoscale: {minimum: 2, maximum: 10, every: 10m}    # somebody keeps changing the capacity
         automaticRepairs: {grace: 10m, action: replace}     # or restart, reimage; see `repairs.py`
+        allocationLimit: 18            # how many instances Azure has room for, where less than the capacity
+        managedBy: /subscriptions/...  # the resource that owns it
+        reportedSku: null              # what Azure returns as its sku, where not simply that
+        virtualMachineProfile: true    # false: a Flexible set without one, to which machines are attached
+        attached: [{name: sql-1, image: ...}]      # machines attached by hand; without image, on a mere disk
         protected: ["3"]               # protected from scale set actions
+        provisioningState: Succeeded   # or Creating, Updating, Migrating for good; or Failed
         instanceStates:                # what an interruption, or life, has left
           - {id: "3", image: ..., latestModelApplied: true}
           - {id: "4", power: deallocated, health: unhealthy, provisioning: failed}
+          - {id: "5", power: unknown, health: none}     # power none: no PowerState; health none: says nothing
+          - {id: "6", modelDefinitionApplied: VirtualMachine}    # a model of its own
+          - {id: "7", customMetrics: {rollingUpgrade: {PhaseOrderingNumber: 2, SkipUpgrade: true}}}
 
 An image names itself into the catalogue when a scale set starts on it. To add a field: a name in
 `declared.FIELDS`, a line here, and its use in `_scale_set`.
@@ -56,7 +79,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
@@ -68,13 +91,16 @@ from reconciler.simulator.declared import (
     FIELDS,
     STATES,
     TEXTS,
+    TIMES,
     YES_OR_NO,
     FleetError,
     choice,
+    guid_of,
     known,
     mapping,
     once,
     one_of,
+    plan,
     rows,
     subscription_id,
     text,
@@ -85,6 +111,7 @@ from reconciler.simulator.declared import (
 from reconciler.simulator.domains import MOST_FAULT_DOMAINS, Placement, guid
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.instance import Instance
+from reconciler.simulator.life import ReportedPower
 from reconciler.simulator.permissions import Permissions
 from reconciler.simulator.profile import scale_set_body
 from reconciler.simulator.scale_set import GROUP, LARGEST, ScaleSet
@@ -145,6 +172,14 @@ def _set_up(fleet: Mapping[str, Any], cloud: Cloud) -> None:
     cloud.is_throttling = yes(fleet.get("throttling", False), "throttling")
     fixed = rows(fleet.get("fixedImageFields", list(cloud.fixed_image_fields)), "fixedImageFields")
     cloud.fixed_image_fields = tuple(one_of(each, FIXABLE, "fixedImageFields") for each in fixed)
+    cloud.provisioning_state_during_upgrade = choice(  # type: ignore[assignment]
+        fleet, "provisioningStateDuringUpgrade", cloud.provisioning_state_during_upgrade, "fleet"
+    )
+    cloud.flexible_row_properties = yes(fleet.get("flexibleRowProperties", False), "flexibleRowProperties")
+    cloud.tenants = {
+        subscription_id(name, "tenants").lower(): guid_of(tenant, "tenant", f"tenants.{name}").lower()
+        for name, tenant in mapping(fleet.get("tenants") or {}, "tenants").items()
+    }
     granted = known(fleet.get("permissions") or {}, "permissions", "permissions")
     cloud.permissions = Permissions(
         _actions(granted.get("actions", ["*"]), "permissions.actions"),
@@ -173,10 +208,19 @@ def _refuse_mistakes(declared: Mapping[str, Any], place: str) -> None:
     for name in CHOSEN:
         if name in declared:
             choice(declared, name, "", place)
-    if "spotRestore" in declared:
-        time(declared["spotRestore"], f"{place}.spotRestore")
+    _refuse_image_needs(declared, place)
+    for name in TIMES:
+        if name in declared:
+            time(declared[name], f"{place}.{name}")
     if "automaticRepairs" in declared:
         _refuse_repairs(declared, f"{place}.automaticRepairs")
+
+
+def _refuse_image_needs(declared: Mapping[str, Any], place: str) -> None:
+    if "diskSizeGB" in declared:
+        whole(declared["diskSizeGB"], f"{place}.diskSizeGB", at_least=1)
+    if "plan" in declared:
+        plan(declared["plan"], f"{place}.plan")
 
 
 def _refuse_repairs(declared: Mapping[str, Any], place: str) -> None:
@@ -198,23 +242,23 @@ def _extensions(declared: Mapping[str, Any], place: str) -> list[Mapping[str, An
 
 
 def _scale_set(declared: Mapping[str, Any], cloud: Cloud, place: str) -> None:
-    image = image_name(declared.get("image"), f"{place}.image")
-    if not is_open(image):
-        cloud.catalogue.publish(image)
+    storage = _storage(declared, cloud, place)
     ids = _ids(declared, place)
-    capacity = _instances(len(ids) or declared.get("capacity", 1), f"{place}.capacity")
+    capacity = _instances(len(ids) or declared.get("capacity", int(storage is not None)), f"{place}.capacity")
     placement = _placement(declared, place)
     subscription = str(declared["subscription"])
     group = str(declared.get("resourceGroup", "rg"))
     body = scale_set_body(
         {**declared, "mode": choice(declared, "mode", "Manual", place)},
-        storage=storage_of(image),
+        storage=storage or {},
         health=choice(declared, "health", "none", place),
         extensions=_extensions(declared, f"{place}.extensions"),
         group_id=f"/subscriptions/{subscription}/resourceGroups/{group}",
         is_single_group=placement.fits_one_group(capacity),
         fault_domains=placement.fault_domains,
     )
+    if storage is None:
+        del body["properties"]["virtualMachineProfile"]
     scale_set = ScaleSet(
         cloud,
         subscription=subscription,
@@ -224,7 +268,18 @@ def _scale_set(declared: Mapping[str, Any], cloud: Cloud, place: str) -> None:
         body=body,
         placement=placement,
     )
+    if "allocationLimit" in declared:
+        scale_set.allocation_limit = _instances(declared["allocationLimit"], f"{place}.allocationLimit")
+    scale_set.evicted_power = declared.get("evictedPowerState", scale_set.evicted_power)
     scale_set.seed(capacity, ids)
+    _attach(scale_set, declared, f"{place}.attached")
+    if "managedBy" in declared:
+        scale_set.reported["managedBy"] = declared["managedBy"]
+    if "reportedSku" in declared:
+        scale_set.reported["sku"] = declared["reportedSku"]
+    state = declared.get("provisioningState", "Succeeded")
+    scale_set.failed = state == "Failed"
+    scale_set.reported_state = None if state in ("Succeeded", "Failed") else state
     cloud.add(scale_set)
     for each in once(rows(declared.get("protected"), f"{place}.protected"), f"{place}.protected"):
         member = _member(scale_set, each, f"{place}.protected")
@@ -233,6 +288,31 @@ def _scale_set(declared: Mapping[str, Any], cloud: Cloud, place: str) -> None:
         _autoscale(scale_set, declared["autoscale"], f"{place}.autoscale").begin()
     for number, state in enumerate(rows(declared.get("instanceStates"), f"{place}.instanceStates")):
         _seed(scale_set, state, f"{place}.instanceStates[{number}]")
+
+
+def _storage(declared: Mapping[str, Any], cloud: Cloud, place: str) -> dict[str, Any] | None:
+    """The part of the storage profile that names the image; None where there is no profile."""
+    if not declared.get("virtualMachineProfile", True):
+        if declared.get("orchestration") != "Flexible":
+            raise FleetError(f"{place}.virtualMachineProfile: only a Flexible set has none; leave it out")
+        return None
+    image = image_name(declared.get("image"), f"{place}.image")
+    if not is_open(image):
+        cloud.catalogue.publish(image)
+    return storage_of(image)
+
+
+def _attach(scale_set: ScaleSet, declared: Mapping[str, Any], place: str) -> None:
+    machines = rows(declared.get("attached"), place)
+    if machines and not scale_set.is_flexible:
+        raise FleetError(f"{place}: only a Flexible set takes machines; add `orchestration: Flexible`")
+    for number, entry in enumerate(machines):
+        machine = known(entry, "attached", f"{place}[{number}]")
+        name = text(machine.get("name"), f"{place}[{number}].name")
+        image = image_name(machine["image"], f"{place}[{number}].image") if "image" in machine else None
+        if image is not None:
+            scale_set.cloud.catalogue.publish(image)
+        scale_set.attach(name, image)
 
 
 def _ids(declared: Mapping[str, Any], place: str) -> list[str]:
@@ -298,12 +378,35 @@ def _seed(scale_set: ScaleSet, entry: Any, place: str) -> None:
         member.put_on(storage_of(image), is_current=is_current)
     elif not is_current:
         member.put_behind()
-    for name, choices in STATES.items():
-        if name in state:
-            setattr(member, name, one_of(state[name], choices, f"{place}.{name}"))
+    said = {
+        name: one_of(state[name], choices, f"{place}.{name}")
+        for name, choices in STATES.items()
+        if name in state
+    }
+    member.is_silent = said.get("health") == "none"
+    if said.get("power") in get_args(ReportedPower):
+        member.reported_power = said.pop("power")  # type: ignore[assignment]
+    for name, value in said.items():
+        if value != "none":
+            setattr(member, name, value)
+    own = choice(state, "modelDefinitionApplied", "VirtualMachineScaleSet", place)
+    member.has_own_model = own == "VirtualMachine"
+    member.custom_metrics = _metrics(state, place)
     if member.power != "running" and "health" not in state:
         member.health = "unknown"
     member.settle(cause=_cause(state))
+
+
+def _metrics(state: Mapping[str, Any], place: str) -> Mapping[str, Any] | None:
+    if "customMetrics" not in state:
+        return None
+    place = f"{place}.customMetrics"
+    metrics = known(state["customMetrics"], "customMetrics", place)
+    upgrade = known(metrics.get("rollingUpgrade", {}), "rollingUpgrade", f"{place}.rollingUpgrade")
+    if "PhaseOrderingNumber" in upgrade:
+        whole(upgrade["PhaseOrderingNumber"], f"{place}.rollingUpgrade.PhaseOrderingNumber", at_least=0)
+    yes(upgrade.get("SkipUpgrade", False), f"{place}.rollingUpgrade.SkipUpgrade")
+    return metrics
 
 
 def _cause(state: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from reconciler.simulator import errors, repairs
@@ -21,17 +21,21 @@ from reconciler.simulator.life import (
     COURSES,
     NO_EXTENSION,
     NO_REPORT,
+    NOTICES,
     Course,
     Health,
     Power,
     Provisioning,
+    ReportedPower,
     Stage,
     Verb,
 )
 from reconciler.simulator.merge import merged
+from reconciler.simulator.planned import health_grace, notice
 from reconciler.simulator.record import Event, Happened, Stand, Standing
 
 if TYPE_CHECKING:
+    from reconciler.simulator.faults import OperationKeepsImage
     from reconciler.simulator.operations import Operation
     from reconciler.simulator.scale_set import ScaleSet
 
@@ -52,9 +56,10 @@ class Instance:
     """Read anything; change it through `take`, `send` or `strike` only."""
 
     __slots__ = (
-        "applied", "cause", "changed", "created", "disks", "domain", "etag", "failure",
-        "has_protection_policy", "health", "health_changed", "id", "is_away", "journey", "number", "owner",
-        "power", "protected", "protected_from_scale_in", "provisioning", "slot",
+        "applied", "cause", "changed", "created", "custom_metrics", "disks", "domain", "etag", "failure",
+        "has_own_model", "has_protection_policy", "health", "health_changed", "id", "is_attached", "is_away",
+        "is_silent", "journey", "number", "owner", "power", "protected", "protected_from_scale_in",
+        "provisioning", "reported_power", "slot",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +81,12 @@ class Instance:
         self.has_protection_policy = False
         # Data disks of its own: None while it has those of the model.
         self.disks: list[Mapping[str, Any]] | None = None
+        # What Azure reports, where that is not simply what the instance is.
+        self.has_own_model = False
+        self.is_attached = False
+        self.is_silent = False
+        self.reported_power: ReportedPower | None = None
+        self.custom_metrics: Mapping[str, Any] | None = None
         self.failure = ""
         self.cause = ""
         self.is_away = False
@@ -83,8 +94,8 @@ class Instance:
 
     @property
     def is_current(self) -> bool:
-        """What Azure reports as `latestModelApplied`."""
-        return self.applied.revision == self.owner.applied.revision
+        """What Azure reports as `latestModelApplied`. A machine attached by hand has no other model."""
+        return self.is_attached or self.applied.revision == self.owner.applied.revision
 
     @property
     def is_busy(self) -> bool:
@@ -121,11 +132,16 @@ class Instance:
         if operation is not None and operation.is_lost:
             return
         destination = target or self.applied
+        if operation is not None and operation.keeps_image is not None:
+            destination = self._unmoved(destination, operation.keeps_image)
         course = COURSES[verb, self.owner.cloud.catalogue.boots(destination.image)]
+        if verb in NOTICES and notice(verb, self.applied.profile):
+            first, *others = course
+            course = (NOTICES[verb], replace(first, after="notice"), *others)
         self._end_journey(errors.preempted())
         if operation is not None:
             operation.expect(self.id)
-        self.journey = Journey(self, course, destination, cause, operation)
+        self.journey = Journey(self, verb, course, target=destination, cause=cause, operation=operation)
         self.journey.proceed()
 
     def strike(self, stage: Stage, cause: str) -> None:
@@ -143,6 +159,7 @@ class Instance:
         if stage.swap:
             swapped = self.applied.image != target.image
             self.applied = target
+            self.has_own_model = False
             if swapped or cause == "reimage":
                 self._note("upgraded", cause)
         if stage.provisioning is not None:
@@ -151,6 +168,8 @@ class Instance:
             self.etag += 1
         if stage.power is not None:
             self.power = stage.power
+        if stage.health is not None:
+            self.is_silent = False
         if stage.health is not None and stage.health != self.health:
             self.health, self.health_changed = stage.health, now
         self._note_presence(cause)
@@ -183,6 +202,10 @@ class Instance:
         """Note whether it serves, after a seed or a change made from outside the tables."""
         self._note_presence(cause)
         repairs.notice(self)
+
+    def _unmoved(self, target: Applied, fault: OperationKeepsImage) -> Applied:
+        """What an upgrade to `target` comes to that leaves the image as it was."""
+        return replace(target, image=self.applied.image) if fault.latest_model_applied else self.applied
 
     @property
     def _standing(self) -> Standing:
@@ -220,12 +243,20 @@ class Instance:
 class Journey:
     """One instance on one course."""
 
-    __slots__ = ("cause", "course", "instance", "operation", "position", "target")
+    __slots__ = ("cause", "course", "instance", "operation", "position", "target", "verb")
 
     def __init__(
-        self, instance: Instance, course: Course, target: Applied, cause: str, operation: Operation | None
+        self,
+        instance: Instance,
+        verb: Verb,
+        course: Course,
+        *,
+        target: Applied,
+        cause: str,
+        operation: Operation | None,
     ) -> None:
         self.instance = instance
+        self.verb = verb
         self.course = course
         self.target = target
         self.cause = cause
@@ -248,13 +279,21 @@ class Journey:
         self.position += 1
         instance.take(stage, cause=self.cause, target=self.target)
         if not self.is_over:
-            cloud = instance.owner.cloud
-            cloud.clock.after(cloud.timings.of(self.course[self.position].after), self.proceed)
+            instance.owner.cloud.clock.after(self._wait(self.course[self.position]), self.proceed)
         if stage.ends and self.operation is not None:
             operation, self.operation = self.operation, None
             operation.done(instance.id, None if stage.ends == "succeeded" else _failure(instance))
         if self.is_over and self.operation is None and instance.journey is self:
             instance.journey = None
+
+    def _wait(self, stage: Stage) -> timedelta:
+        """How long until the stage: bad health shows once the health extension's grace period is over."""
+        profile = self.instance.applied.profile
+        if stage.after == "notice":
+            return notice(self.verb, profile)
+        usual = self.instance.owner.cloud.timings.of(stage.after)
+        is_bad = stage.health in ("unhealthy", "unknown") and stage.is_of_health_only
+        return max(usual, health_grace(profile)) if is_bad else usual
 
 
 def _failure(instance: Instance) -> ArmError:

@@ -20,6 +20,10 @@ from reconciler.simulator.catalogue import Boots
 
 Provisioning = Literal["creating", "updating", "succeeded", "failed", "deleting"]
 Power = Literal["starting", "running", "stopping", "stopped", "deallocating", "deallocated"]
+# The power state in which an eviction leaves an instance that is not deleted.
+EvictedPower = Literal["deallocated", "stopped"]
+# What Azure may report in place of the power state that an instance has: unknown, or no PowerState at all.
+ReportedPower = Literal["unknown", "none"]
 Health = Literal["initializing", "healthy", "unhealthy", "unknown"]
 Verb = Literal[
     "create",
@@ -40,7 +44,7 @@ NO_EXTENSION = "VMExtensionProvisioningError"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Wait the timing called `after` ("": none), then set what is not None.
+    """Wait the timing called `after` ("": none, "notice": what the model says), then set what is not None.
 
     `swap`: from here on the instance runs the image and model it was sent to. `ends`: the operation has
     what it wanted from this instance ("succeeded"), or not. `gone`: the instance is no more.
@@ -68,6 +72,8 @@ DOWN = Stage("boot", "failed", "running", "unknown", swap=True, ends="failed")
 HALF = Stage("boot", "failed", "running", "initializing", swap=True, ends="failed")
 WELL = Stage("health", health="healthy")
 ILL = Stage("health", health="unhealthy")
+# Nothing answers the health extension: version 1 then says nothing, version 2 says unknown.
+MUTE = Stage("health", health="unknown")
 
 RESTARTING = Stage("", "updating", "stopping")
 STARTING = Stage("", "updating", "starting")
@@ -102,21 +108,25 @@ _ALIKE: Mapping[Verb, Course] = {
 COURSES: Mapping[tuple[Verb, Boots], Course] = {
     ("replace", "well"): (STOP, DISK, UP, WELL),
     ("replace", "unhealthy"): (STOP, DISK, UP, ILL),
+    ("replace", "silent"): (STOP, DISK, UP, MUTE),
     ("replace", "fails"): (STOP, DISK, DOWN),
     ("replace", "never"): (STOP, DISK),
     ("replace", "extensionFails"): (STOP, DISK, HALF, WELL),
     ("create", "well"): (BORN, ALIVE, WELL),
     ("create", "unhealthy"): (BORN, ALIVE, ILL),
+    ("create", "silent"): (BORN, ALIVE, MUTE),
     ("create", "fails"): (BORN, STILLBORN),
     ("create", "never"): (BORN,),
     ("create", "extensionFails"): (BORN, HALF_ALIVE, WELL),
     ("restart", "well"): (RESTARTING, AGAIN, WELL),
     ("restart", "unhealthy"): (RESTARTING, AGAIN, ILL),
+    ("restart", "silent"): (RESTARTING, AGAIN, MUTE),
     ("restart", "fails"): (RESTARTING, NOT_AGAIN),
     ("restart", "never"): (RESTARTING,),
     ("restart", "extensionFails"): (RESTARTING, HALF_AGAIN, WELL),
     ("start", "well"): (STARTING, AGAIN, WELL),
     ("start", "unhealthy"): (STARTING, AGAIN, ILL),
+    ("start", "silent"): (STARTING, AGAIN, MUTE),
     ("start", "fails"): (STARTING, NOT_AGAIN),
     ("start", "never"): (STARTING,),
     ("start", "extensionFails"): (STARTING, HALF_AGAIN, WELL),
@@ -128,11 +138,20 @@ COURSES: Mapping[tuple[Verb, Boots], Course] = {
     ),
 }
 
+# What an instance goes through first where its model has Azure announce the event and wait for the guest.
+NOTICES: Mapping[Verb, Stage] = {
+    "replace": Stage("", "updating"),
+    "delete": Stage("", "deleting"),
+}
+
 # What strikes an instance from outside, at once and without an operation.
 MISFORTUNES: Mapping[str, Stage] = {
     "fail": Stage("", "failed", "running", "unknown"),
     "unhealthy": Stage("", health="unhealthy"),
     "heal": Stage("", "succeeded", "running", "healthy"),
+    "recover": Stage("", health="healthy"),
     "evict": Stage("", "succeeded", "deallocated", "unknown"),
+    # An eviction that does not deallocate; reports have it now and then.
+    "evict to stopped": Stage("", "succeeded", "stopped", "unknown"),
     "lost": Stage("", gone=True),
 }

@@ -8,14 +8,16 @@ servers and clients are at work.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from reconciler.simulator.amend import amended, take
 from reconciler.simulator.catalogue import storage_of
 from reconciler.simulator.domains import Domain
 from reconciler.simulator.endpoints.actions import start_rolling_upgrade
+from reconciler.simulator.flapping import Flapping
 from reconciler.simulator.instance import Instance
-from reconciler.simulator.life import MISFORTUNES, Verb
+from reconciler.simulator.life import MISFORTUNES, EvictedPower, ReportedPower, Verb
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.spot import evict
 
@@ -100,6 +102,26 @@ class LiveScaleSet:
         with self._clock.held():
             start_rolling_upgrade(self._scale_set)
 
+    def report(self, state: str | None) -> None:
+        """Have the scale set report this provisioning state, whatever happens to it. None ends that."""
+        with self._clock.held():
+            self._scale_set.reported_state = state
+
+    def report_field(self, name: str, value: Any) -> None:
+        """Have Azure report this value of a field at the top of the resource, like `sku` or `managedBy`."""
+        with self._clock.held():
+            self._scale_set.reported[name] = value
+
+    def limit_allocation(self, instances: int | None) -> None:
+        """From now on Azure has room for so many instances of it; None for all that are asked for."""
+        with self._clock.held():
+            self._scale_set.allocation_limit = instances
+
+    def attach(self, name: str, image: str | None = None) -> LiveInstance:
+        """Somebody attaches a machine to a Flexible set: on an image of its own, or on a mere disk."""
+        with self._clock.held():
+            return LiveInstance(self._scale_set.attach(name, image))
+
     def bump_etag(self) -> None:
         """The platform touches the resource and nothing that shows."""
         with self._clock.held():
@@ -172,10 +194,42 @@ class LiveInstance:
             self._instance.protect(from_actions=is_protected, from_scale_in=is_protected)
             self._instance.etag += 1
 
-    def evict(self) -> None:
-        """Spot capacity is taken back: it is deallocated, or gone where its eviction policy is Delete."""
+    def silence(self) -> None:
+        """Its health extension says nothing, until it comes up again or is healed."""
         with self._clock.held():
-            evict(self._instance)
+            self._instance.is_silent = True
+
+    def report_power(self, power: ReportedPower | None) -> None:
+        """Have Azure report PowerState/unknown, or no PowerState ("none"), whatever it is. None ends that."""
+        with self._clock.held():
+            self._instance.reported_power = power
+
+    def give_own_model(self) -> None:
+        """Somebody changes this one instance, so that it has a model of its own until it is upgraded."""
+        with self._clock.held():
+            self._instance.has_own_model = True
+            self._instance.etag += 1
+
+    def report_metrics(self, metrics: Mapping[str, Any] | None) -> None:
+        """What its application passes on by Application Health 2.0: {"rollingUpgrade": {...}}."""
+        with self._clock.held():
+            self._instance.custom_metrics = metrics
+
+    def evict(self, power: EvictedPower | None = None) -> None:
+        """Spot capacity is taken back. It is left in this power state; the policy Delete removes it."""
+        with self._clock.held():
+            evict(self._instance, power)
+
+    def recover(self) -> None:
+        """Its health turns healthy, and nothing else moves."""
+        self._strike("recover")
+
+    def flap(self, healthy: timedelta, unhealthy: timedelta) -> Flapping:
+        """Its health comes and goes from now on, until the flapping is ended."""
+        with self._clock.held():
+            flapping = Flapping(self._instance, healthy, unhealthy)
+            flapping.begin()
+            return flapping
 
     def apply_image(self, image: str) -> None:
         """Put it on another image, at once, behind everybody's back; it is no longer on the latest model."""

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from reconciler.simulator.clock import Clock
 from reconciler.simulator.domains import guid
 from reconciler.simulator.errors import ArmError
+from reconciler.simulator.faults import OperationKeepsImage
 
 Status = Literal["InProgress", "Succeeded", "Failed", "Canceled"]
 # Since 2024 Azure signs the addresses it hands out, which makes them some 3 kB long: follow them verbatim.
@@ -28,7 +29,7 @@ class Operation:
     """`ended` and `error` are None while it runs.
 
     `sabotage` is the error it will end with whatever happens. Of one that `is_lost` nobody hears again, and
-    it touches no instance.
+    it touches no instance. One that has `keeps_image` leaves instances on the image they had.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Operation:
     error: ArmError | None = None
     sabotage: ArmError | None = None
     is_lost: bool = False
+    keeps_image: OperationKeepsImage | None = None
     when_ended: list[Callable[[Operation], None]] = field(default_factory=list)
     _waiting: set[str] = field(default_factory=set)
 
@@ -103,12 +105,13 @@ class Operation:
 class Operations:
     """All of them, by id. Ids are counted, so the same story has the same ids.
 
-    While `sabotage` is set, operations start with it; while `is_forgetful`, they are lost.
+    While `sabotage` or `keeps_image` is set, operations start with it; while `is_forgetful`, they are lost.
     """
 
     clock: Clock
     sabotage: ArmError | None = None
     is_forgetful: bool = False
+    keeps_image: OperationKeepsImage | None = None
     _all: dict[str, Operation] = field(default_factory=dict)
 
     def start(self, kind: str, subscription: str, location: str) -> Operation:
@@ -116,6 +119,7 @@ class Operations:
         operation = Operation(operation_id, kind, subscription, location, self.clock.now(), self.clock)
         operation.sabotage = self.sabotage
         operation.is_lost = self.is_forgetful
+        operation.keeps_image = self.keeps_image
         self._all[operation_id] = operation
         return operation
 

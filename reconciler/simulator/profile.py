@@ -68,6 +68,7 @@ def scale_set_body(
         {
             "tags": dict(declared.get("tags") or {}),
             **({"zones": zones} if zones else {}),
+            **({"plan": dict(declared["plan"])} if "plan" in declared else {}),
             "sku": {"name": str(declared.get("skuName", "Standard_D2s_v5"))},
             "properties": properties,
         }
@@ -92,7 +93,7 @@ def _profile(
     network = f"{group_id}/providers/Microsoft.Network"
     installed = [_extension(each) for each in extensions]
     if health in HEALTH_VERSIONS:
-        installed.insert(0, _health_extension(HEALTH_VERSIONS[health]))
+        installed.insert(0, _health_extension(HEALTH_VERSIONS[health], declared.get("healthGracePeriod")))
     profile: dict[str, Any] = {
         "osProfile": {
             "computerNamePrefix": name[:9],
@@ -102,7 +103,9 @@ def _profile(
             "allowExtensionOperations": True,
             "requireGuestProvisionSignal": True,
         },
-        "storageProfile": merged(_disk(is_managed="imageReference" in storage), storage),
+        "storageProfile": merged(
+            _disk(declared.get("diskSizeGB", 30), is_managed="imageReference" in storage), storage
+        ),
         "networkProfile": {
             **(
                 {"healthProbe": {"id": f"{network}/loadBalancers/{name}/probes/up"}}
@@ -119,18 +122,29 @@ def _profile(
             "uefiSettings": {"secureBootEnabled": True, "vTpmEnabled": True},
             "securityType": "TrustedLaunch",
         }
+    if events := _scheduled_events(declared):
+        profile["scheduledEventsProfile"] = events
     if declared.get("spot"):
         profile |= {"priority": "Spot", "evictionPolicy": declared.get("evictionPolicy", "Deallocate")}
         profile["billingProfile"] = {"maxPrice": -1}
     return profile
 
 
-def _disk(*, is_managed: bool) -> dict[str, Any]:
+def _scheduled_events(declared: Mapping[str, Any]) -> dict[str, Any]:
+    """Which events Azure announces to the guests, and how long it waits for them."""
+    return {
+        f"{name}Profile": {"enable": True, "notBeforeTimeout": iso_text(duration(str(declared[name])))}
+        for name in ("terminateNotification", "osImageNotification")
+        if name in declared
+    }
+
+
+def _disk(size: int, *, is_managed: bool) -> dict[str, Any]:
     disk: dict[str, Any] = {
         "osType": "Linux",
         "createOption": "FromImage",
         "caching": "ReadWrite",
-        "diskSizeGB": 30,
+        "diskSizeGB": size,
     }
     if is_managed:
         disk["managedDisk"] = {"storageAccountType": "Premium_LRS"}
@@ -151,7 +165,10 @@ def _interface(name: str, network: str) -> dict[str, Any]:
     return {"name": name, "properties": properties}
 
 
-def _health_extension(version: str) -> dict[str, Any]:
+def _health_extension(version: str, grace: str | None) -> dict[str, Any]:
+    settings: dict[str, Any] = {"protocol": "http", "port": 80, "requestPath": "/"}
+    if grace is not None:
+        settings["gracePeriod"] = round(duration(grace).total_seconds())
     return {
         "name": "AppHealth",
         "properties": {
@@ -159,7 +176,7 @@ def _health_extension(version: str) -> dict[str, Any]:
             "publisher": "Microsoft.ManagedServices",
             "type": "ApplicationHealthLinux",
             "typeHandlerVersion": version,
-            "settings": {"protocol": "http", "port": 80, "requestPath": "/"},
+            "settings": settings,
         },
     }
 

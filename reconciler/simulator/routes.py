@@ -50,9 +50,12 @@ VERSIONS = SKUS + "/{sku}/versions"
 PROVIDERS = SUBSCRIPTION + "/providers"
 TAGS = SET + "/providers/Microsoft.Resources/tags/default"
 PERMISSIONS = "/providers/Microsoft.Authorization/permissions"
-GALLERY_VERSIONS = GROUP + "/providers/Microsoft.Compute/galleries/{gallery}/images/{image}/versions"
-SHARED_VERSIONS = LOCATION + "/sharedGalleries/{gallery}/images/{image}/versions"
-COMMUNITY_VERSIONS = LOCATION + "/communityGalleries/{gallery}/images/{image}/versions"
+GALLERY_IMAGE = GROUP + "/providers/Microsoft.Compute/galleries/{gallery}/images/{image}"
+SHARED_IMAGE = LOCATION + "/sharedGalleries/{gallery}/images/{image}"
+COMMUNITY_IMAGE = LOCATION + "/communityGalleries/{gallery}/images/{image}"
+GALLERY_VERSIONS = GALLERY_IMAGE + "/versions"
+SHARED_VERSIONS = SHARED_IMAGE + "/versions"
+COMMUNITY_VERSIONS = COMMUNITY_IMAGE + "/versions"
 MANAGED_IMAGE = GROUP + "/providers/Microsoft.Compute/images/{image}"
 
 
@@ -181,6 +184,9 @@ ROUTES = (
         EXTENSION_VERSIONS + "/{version}",
         extension_images.version,
     ),
+    Route("GalleryImages_Get", "GET", GALLERY_IMAGE, galleries.definition),
+    Route("SharedGalleryImages_Get", "GET", SHARED_IMAGE, galleries.regional_definition),
+    Route("CommunityGalleryImages_Get", "GET", COMMUNITY_IMAGE, galleries.regional_definition),
     Route("GalleryImageVersions_ListByGalleryImage", "GET", GALLERY_VERSIONS, galleries.versions),
     Route("GalleryImageVersions_Get", "GET", GALLERY_VERSIONS + "/{version}", galleries.version),
     Route("SharedGalleryImageVersions_List", "GET", SHARED_VERSIONS, galleries.regional_versions),

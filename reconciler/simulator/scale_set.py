@@ -16,11 +16,15 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from reconciler.simulator import errors
-from reconciler.simulator.catalogue import Image
+from reconciler.simulator.catalogue import NO_IMAGE, Image, storage_of
 from reconciler.simulator.domains import Placement, guid
 from reconciler.simulator.errors import ArmError
+from reconciler.simulator.fit import require_fit
 from reconciler.simulator.instance import Applied, HealthSource, Instance
+from reconciler.simulator.life import EvictedPower
+from reconciler.simulator.merge import merged
 from reconciler.simulator.operations import Operation
+from reconciler.simulator.planned import HEALTH_EXTENSIONS
 from reconciler.simulator.record import Event, Scene
 from reconciler.simulator.scaling import grow, leaving
 from reconciler.simulator.timings import NOTHING_TO_DO
@@ -36,14 +40,14 @@ GROUP = 100
 AGE = timedelta(days=30)
 # How many models instances of one scale set may be on at once.
 MODELS = 10
-HEALTH_EXTENSIONS = ("applicationhealthlinux", "applicationhealthwindows")
 
 
 class ScaleSet:
     __slots__ = (
-        "applied", "body", "capacity", "cloud", "created", "etag", "failed", "group", "history", "instances",
-        "is_deleting", "location", "name", "next_number", "placement", "repairs_suspended", "rolling",
-        "running", "settled_at", "subscription", "surplus",
+        "allocation_limit", "applied", "body", "capacity", "cloud", "created", "etag", "evicted_power",
+        "failed", "group", "history", "instances", "is_deleting", "location", "name", "next_number",
+        "placement", "repairs_suspended", "reported", "reported_state", "rolling", "running", "settled_at",
+        "subscription", "surplus",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +77,11 @@ class ScaleSet:
         self.rolling: RollingUpgrade | None = None
         self.history: list[RollingUpgrade] = []
         self.failed = False
+        # Fields at the top of the resource that Azure reports in place of what is so; None is a null.
+        self.reported: dict[str, Any] = {}
+        self.reported_state: str | None = None
+        self.allocation_limit: int | None = None
+        self.evicted_power: EvictedPower = "deallocated"
         self.is_deleting = False
         self.repairs_suspended = False
         self.surplus: set[str] = set()
@@ -91,8 +100,8 @@ class ScaleSet:
 
     @property
     def profile(self) -> Mapping[str, Any]:
-        profile: Mapping[str, Any] = self.body["properties"]["virtualMachineProfile"]
-        return profile
+        """What instances are made from; empty for a Flexible set that was created without one."""
+        return _profile(self.body)
 
     @property
     def policy(self) -> Mapping[str, Any]:
@@ -112,10 +121,13 @@ class ScaleSet:
 
     @property
     def provisioning(self) -> str:
+        """What the scale set reports of itself. `reported_state` overrides what really happens to it."""
         if self.is_deleting:
             return "Deleting"
-        if self.running:
-            return "Creating" if any(operation.kind == "create" for operation in self.running) else "Updating"
+        if self.reported_state is not None:
+            return self.reported_state
+        if kinds := {operation.kind for operation in self.running} - self._silent_kinds:
+            return "Creating" if "create" in kinds else "Updating"
         return "Failed" if self.failed else "Succeeded"
 
     @property
@@ -136,7 +148,9 @@ class ScaleSet:
 
         Raises ArmError when there is no such image.
         """
-        profile = body["properties"]["virtualMachineProfile"]
+        profile = _profile(body)
+        if not profile:
+            return Applied(revision, profile, NO_IMAGE, "none")
         found = image or self.cloud.catalogue.find(_storage(body), self.location)
         return Applied(revision, profile, found, health_source(profile))
 
@@ -146,8 +160,7 @@ class ScaleSet:
         limit = GROUP * max(1, len(self.placement.zones)) if is_single else LARGEST
         if capacity > limit:
             raise errors.too_many_instances(self.name, limit)
-        image = self.model_of(body, revision=0).image
-        self.cloud.catalogue.admit(image, self.location)
+        self._require(self.model_of(body, revision=0).image, body)
 
     def renew(self) -> bool:
         """Let `latest` in the model be what is newest now; returns whether that is another image.
@@ -180,11 +193,11 @@ class ScaleSet:
         image = self._newest(self.applied) if is_same_image else None
         model = self.model_of(body, revision=self.applied.revision, image=image)
         if model.image != self.applied.image:
-            self.cloud.catalogue.admit(model.image, self.location)
+            self._require(model.image, body)
         is_new = model.profile != self.applied.profile or (
             model.image != self.applied.image and model.image.kind != "platform"
         )
-        if is_new and len({each.applied.revision for each in self.instances.values()}) >= MODELS:
+        if is_new and len(self._models) >= MODELS:
             raise errors.too_many_models(self.name, MODELS)
         self.body = body
         self.applied = model
@@ -214,11 +227,29 @@ class ScaleSet:
 
         `ids` in order, where not 0 to capacity - 1.
         """
-        for number in map(int, ids) if ids else range(capacity):
+        for number in map(int, ids) if ids else range(self._allocatable(capacity)):
             self.next_number = number
             self.add_instance(number).created -= AGE
         self.next_number = max((each.number for each in self.instances.values()), default=-1) + 1
         self.capacity = capacity
+
+    def attach(self, name: str, image: str | None) -> Instance:
+        """Add a virtual machine that somebody made by hand, on an image of its own or on a mere disk."""
+        storage: Mapping[str, Any] = {
+            "osDisk": {"osType": "Linux", "createOption": "Attach", "diskSizeGB": 30}
+        }
+        found = NO_IMAGE
+        if image is not None:
+            storage = merged(storage, storage_of(image))
+            found = self.cloud.catalogue.find(storage, self.location)
+        applied = Applied(self.applied.revision, {"storageProfile": storage}, found, "none")
+        number, slot = self.next_number, next(self.free_slots())
+        self.next_number += 1
+        instance = Instance(self, number, name, slot=slot, applied=applied, at=self.cloud.clock.now())
+        instance.is_attached = True
+        self.instances[name] = instance
+        self.capacity += 1
+        return instance
 
     def scale(self, capacity: int, operation: Operation) -> None:
         """Create or delete instances until there are `capacity`, or as near as protection allows.
@@ -233,8 +264,10 @@ class ScaleSet:
             for each in self.instances.values()
             if each.provisioning != "deleting" and each.id not in self.surplus
         ]
-        if capacity > len(staying):
-            grow(self, capacity - len(staying), operation)
+        if (wanted := self._allocatable(capacity)) > len(staying):
+            grow(self, wanted - len(staying), operation)
+        if wanted < capacity:
+            operation.done("capacity", errors.allocation_failed())
         for instance in leaving(self, staying, len(staying) - capacity):
             instance.send("delete", cause="delete", operation=operation)
         self.capacity = capacity
@@ -289,6 +322,29 @@ class ScaleSet:
         self.instances[instance_id] = instance
         return instance
 
+    @property
+    def _models(self) -> frozenset[int]:
+        """Those that instances are on."""
+        return frozenset(each.applied.revision for each in self.instances.values() if not each.is_attached)
+
+    @property
+    def _silent_kinds(self) -> frozenset[str]:
+        """The operations during which the scale set does not report Updating."""
+        is_silent = self.cloud.provisioning_state_during_upgrade == "Succeeded"
+        return frozenset({"manualupgrade"}) if is_silent else frozenset()
+
+    def _allocatable(self, capacity: int) -> int:
+        """How many of so many instances Azure has room for."""
+        return capacity if self.allocation_limit is None else min(capacity, self.allocation_limit)
+
+    def _require(self, image: Image, body: Mapping[str, Any]) -> None:
+        """Raise Azure's refusal of the image for new instances of the scale set with this body."""
+        if image.kind == "none":
+            return
+        catalogue = self.cloud.catalogue
+        catalogue.admit(image, self.location)
+        require_fit(catalogue.details(image.name), body, self.id)
+
     def _newest(self, applied: Applied) -> Image:
         """Its image, with `latest` as of now; what it was before where there is none any more."""
         if not applied.image.follows_latest:
@@ -314,7 +370,11 @@ def health_source(profile: Mapping[str, Any]) -> HealthSource:
 
 
 def _storage(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    return body["properties"]["virtualMachineProfile"].get("storageProfile") or {}
+    return _profile(body).get("storageProfile") or {}
+
+
+def _profile(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    return body["properties"].get("virtualMachineProfile") or {}
 
 
 def _was_preempted(error: ArmError | None) -> bool:

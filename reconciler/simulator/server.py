@@ -134,7 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
         host = self.headers.get("Host") or f"{LOOPBACK}:{self.server.server_port}"
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         request = Request(self.command, f"{self.server.scheme}://{host}{self.path}", dict(self.headers), body)
-        if aside := identity.answer(request, self.server.secret) or entra.answer(request):
+        tenants = self.server.simulator.cloud.tenants.values()
+        if aside := identity.answer(request, self.server.secret) or entra.answer(request, tenants):
             self._send(aside)
             return
         try:

@@ -55,7 +55,7 @@ SHAPE: Shape = {
         },
         "automaticRepairsPolicy": {"enabled": bool, "gracePeriod": str, "repairAction": str},
         "spotRestorePolicy": {"enabled": bool, "restoreTimeout": str},
-        "virtualMachineProfile!": PROFILE,
+        "virtualMachineProfile": PROFILE,
     },
 }
 

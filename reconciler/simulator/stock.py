@@ -7,7 +7,19 @@ from typing import Any
 
 from reconciler.simulator.catalogue import kind_of_name
 from reconciler.simulator.cloud import Cloud
-from reconciler.simulator.declared import FIELDS, FleetError, choice, known, once, rows, yes
+from reconciler.simulator.declared import (
+    CHOICES,
+    FIELDS,
+    FleetError,
+    choice,
+    known,
+    once,
+    one_of,
+    plan,
+    rows,
+    whole,
+    yes,
+)
 
 
 def publish(images: Mapping[str, Any], cloud: Cloud) -> None:
@@ -47,7 +59,18 @@ def _publish_details(details: Mapping[str, Any], cloud: Cloud, place: str) -> No
         replicating=_regions(details, "replicating", place),
         deprecation=choice(details, "deprecation", "Active", place),  # type: ignore[arg-type]
         exclude_from_latest=yes(details.get("excludeFromLatest", False), f"{place}.excludeFromLatest"),
+        generation=choice(details, "hyperVGeneration", "V2", place),
+        architecture=choice(details, "architecture", "x64", place),
+        disk_size_gb=whole(details.get("diskSizeGB", 30), f"{place}.diskSizeGB", at_least=1),
+        security_type=_security_type(details, place),
+        plan=plan(details["plan"], f"{place}.plan") if "plan" in details else None,
     )
+
+
+def _security_type(details: Mapping[str, Any], place: str) -> str:
+    """Trusted launch needs generation 2."""
+    usual = "Standard" if details.get("hyperVGeneration") == "V1" else "TrustedLaunchSupported"
+    return one_of(details.get("securityType", usual), CHOICES["imageSecurityType"], f"{place}.securityType")
 
 
 def _regions(details: Mapping[str, Any], name: str, place: str) -> list[str]:

@@ -18,18 +18,18 @@ CLIENT = guid("client")
 LIFE = 24 * 60 * 60  # seconds
 
 
-def token(resource: str, issued: int, client: str = CLIENT) -> str:
+def token(resource: str, issued: int, client: str = CLIENT, tenant: str = TENANT) -> str:
     """An access token of the application `client` for `resource`; `issued` in seconds since 1970."""
     claims = {
         "aud": resource,
-        "iss": f"https://sts.windows.net/{TENANT}/",
+        "iss": f"https://sts.windows.net/{tenant}/",
         "iat": issued,
         "nbf": issued,
         "exp": issued + LIFE,
         "appid": client,
         "oid": principal(client),
         "sub": principal(client),
-        "tid": TENANT,
+        "tid": tenant,
         "idtyp": "app",
         "ver": "1.0",
     }
@@ -40,6 +40,11 @@ def token(resource: str, issued: int, client: str = CLIENT) -> str:
 def principal(client: str) -> str:
     """The object id of an application's service principal."""
     return guid("principal", client)
+
+
+def tenant_of(authorization: str) -> str:
+    """The tenant that issued the token in this header; the fleet's own for one that cannot be taken apart."""
+    return str(claims(authorization).get("tid") or TENANT).lower()
 
 
 def claims(authorization: str) -> Mapping[str, Any]:

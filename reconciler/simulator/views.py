@@ -7,6 +7,7 @@ the tree as they are, so that a page stays cheap; nobody may change what a view 
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,9 +17,9 @@ from typing import Any
 from reconciler.simulator import repairs
 from reconciler.simulator.catalogue import Image
 from reconciler.simulator.domains import guid
-from reconciler.simulator.generations import generation_of
 from reconciler.simulator.instance import Applied, Instance
-from reconciler.simulator.scale_set import HEALTH_EXTENSIONS, ScaleSet
+from reconciler.simulator.planned import HEALTH_EXTENSIONS
+from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.versions import (
     ETAGS,
     LATEST,
@@ -127,22 +128,24 @@ def scale_set_view(
         view["etag"] = etag(scale_set.etag)
     properties = dict(body["properties"])
     created = scale_set.created.isoformat()
-    profile = profile_shown(properties["virtualMachineProfile"], version) | {"timeCreated": created}
-    if not user_data:
-        profile.pop(USER_DATA, None)
+    profile = {}
+    if scale_set.profile:
+        profile = profile_shown(scale_set.profile, version) | {"timeCreated": created}
+        if not user_data:
+            profile.pop(USER_DATA, None)
     if version >= ETAGS or body.get("zones"):
         properties.setdefault("platformFaultDomainCount", scale_set.placement.fault_domains)
     view["properties"] = properties_shown(
         {
             **properties,
-            "virtualMachineProfile": profile,
+            **({"virtualMachineProfile": profile} if profile else {}),
             "provisioningState": scale_set.provisioning,
             "uniqueId": scale_set.unique_id,
             "timeCreated": created,
         },
         version,
     )
-    return view
+    return view | scale_set.reported
 
 
 def scale_set_instance_view(scale_set: ScaleSet) -> dict[str, Any]:
@@ -188,13 +191,14 @@ def instance_view(instance: Instance, version: str = LATEST) -> dict[str, Any]:
                 "type": f"{each['publisher']}.{each['type']}",
                 "typeHandlerVersion": each["typeHandlerVersion"],
                 "statuses": [ENABLED],
+                **_custom_metrics(instance, each),
             }
             for name, each in installed.items()
         ]
     if instance.applied.health == "extension" and instance.power == "running" and _speaks(instance):
         view["vmHealth"] = {"status": _status(f"HealthState/{instance.health}", instance.health_changed)}
     if version >= GENERATIONS_SINCE:
-        view["hyperVGeneration"] = generation_of(instance.applied.image.name)
+        view["hyperVGeneration"] = _generation(instance)
     provisioning = f"ProvisioningState/{instance.provisioning}"
     state = {
         "code": f"{provisioning}/{instance.failure}" if instance.failure else provisioning,
@@ -202,8 +206,12 @@ def instance_view(instance: Instance, version: str = LATEST) -> dict[str, Any]:
         "displayStatus": DISPLAY[provisioning],
         **_since(provisioning, instance.changed),
     }
-    power = {"code": f"PowerState/{instance.power}", "level": "Info", "displayStatus": f"VM {instance.power}"}
-    return view | {"statuses": [state, power]}
+    return view | {"statuses": [state, *_power(instance)]}
+
+
+def _generation(instance: Instance) -> str:
+    catalogue, image = instance.owner.cloud.catalogue, instance.applied.image
+    return catalogue.details(image.name).generation if image.name else "V1"
 
 
 def _guest_view(instance: Instance, version: str) -> dict[str, Any]:
@@ -274,7 +282,9 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
         network = profile.get("networkProfile") or {}
         cards = network.get("networkInterfaceConfigurations") or []
         properties |= {
-            "modelDefinitionApplied": "VirtualMachineScaleSet",
+            "modelDefinitionApplied": "VirtualMachine"
+            if instance.has_own_model
+            else "VirtualMachineScaleSet",
             "networkProfileConfiguration": {"networkInterfaceConfigurations": cards},
         }
     if detail.view:
@@ -501,8 +511,30 @@ def _handler(extension: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _power(instance: Instance) -> list[dict[str, Any]]:
+    reported = instance.reported_power or instance.power
+    if reported == "none":
+        return []
+    return [{"code": f"PowerState/{reported}", "level": "Info", "displayStatus": f"VM {reported}"}]
+
+
+def _custom_metrics(instance: Instance, extension: Mapping[str, Any]) -> dict[str, Any]:
+    """What Application Health 2.0 passes on from the application: JSON within a string."""
+    if instance.custom_metrics is None or str(extension["type"]).lower() not in HEALTH_EXTENSIONS:
+        return {}
+    told = {
+        "code": "ComponentStatus/CustomMetrics/succeeded",
+        "level": "Info",
+        "displayStatus": "Provisioning succeeded",
+        "message": json.dumps(instance.custom_metrics),
+    }
+    return {"substatuses": [told]}
+
+
 def _speaks(instance: Instance) -> bool:
     """Whether its health extension says anything yet: the binary one is silent until it has an answer."""
+    if instance.is_silent:
+        return False
     versions = [
         str(each.get("typeHandlerVersion", ""))
         for each in _installed(instance).values()

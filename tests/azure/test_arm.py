@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from reconciler.azure import arm
+from reconciler.azure.failure import Malformed
 from reconciler.rollout.marks import Marks
 from reconciler.rollout.observed import HealthSource
 from reconciler.spec.image import (
@@ -104,14 +105,14 @@ def test_an_instance_runs_the_exact_version_of_a_gallery_image(version: str, exa
 @pytest.mark.parametrize(
     "body", [{}, {"id": "x"}, {"id": "x", "properties": None}, {"id": "x", "properties": "y"}]
 )
-def test_a_scale_set_that_makes_no_sense_is_garbled(body: dict[str, Any]) -> None:
-    with pytest.raises(arm.Garbled):
+def test_a_scale_set_that_makes_no_sense_is_malformed(body: dict[str, Any]) -> None:
+    with pytest.raises(Malformed):
         arm.model(body)
 
 
 @pytest.mark.parametrize("body", [{}, {"instanceId": "0"}, {"instanceId": "0", "properties": None}])
-def test_an_instance_that_makes_no_sense_is_garbled(body: dict[str, Any]) -> None:
-    with pytest.raises(arm.Garbled):
+def test_an_instance_that_makes_no_sense_is_malformed(body: dict[str, Any]) -> None:
+    with pytest.raises(Malformed):
         arm.instance(body)
 
 
@@ -175,7 +176,19 @@ def test_a_scale_set_in_our_words() -> None:
             True,
             id="automatic OS upgrade",
         ),
-        pytest.param({"upgradePolicy": None}, "mode", "", id="no upgrade policy, as on some Flexible sets"),
+        pytest.param({"upgradePolicy": None}, "mode", "", id="no upgrade policy of a Uniform set"),
+        pytest.param(
+            {"upgradePolicy": None, "orchestrationMode": "Flexible"},
+            "mode",
+            "Manual",
+            id="no upgrade policy of a Flexible set: it is upgraded by hand",
+        ),
+        pytest.param(
+            {"upgradePolicy": {"mode": "Automatic"}, "orchestrationMode": "Flexible"},
+            "mode",
+            "Automatic",
+            id="an upgrade policy of a Flexible set",
+        ),
         pytest.param(
             extensions(("Microsoft.Azure.ServiceFabric", "ServiceFabricLinuxNode")),
             "service_fabric",
@@ -339,11 +352,11 @@ def test_a_fact_of_an_instance(properties: dict[str, Any], field: str, value: ob
         ),
     ],
 )
-def test_a_scale_set_without_what_every_one_has_is_garbled(body: dict[str, Any]) -> None:
-    with pytest.raises(arm.Garbled):
+def test_a_scale_set_without_what_every_one_has_is_malformed(body: dict[str, Any]) -> None:
+    with pytest.raises(Malformed):
         arm.model(body)
 
 
-def test_an_instance_without_an_id_is_garbled() -> None:
-    with pytest.raises(arm.Garbled):
+def test_an_instance_without_an_id_is_malformed() -> None:
+    with pytest.raises(Malformed):
         arm.instance({"properties": {}})

@@ -15,6 +15,7 @@ from reconciler.simulator import Simulator, Status, VirtualClock
 from reconciler.simulator import Throttled as TooMany
 from reconciler.spec.scale_set import Target
 from tests.azure.conftest import IMAGE, TARGET
+from tests.build import model
 from tests.stories.world import SUBSCRIPTION, fleet, scale_set
 from tests.token import Token
 
@@ -50,7 +51,7 @@ def test_a_rolling_upgrade_of_azures_own_is_seen(door: Compute, azure: Simulator
 
 
 def test_instances_come_with_their_views_and_never_under_select(door: Compute, azure: Simulator) -> None:
-    instances = door.instances(TARGET, Share.ROLLOUT)
+    instances = door.instances(TARGET, model(), Share.ROLLOUT)
     assert [(each.id, each.power, each.health) for each in instances][:2] == [
         ("0", "running", "healthy"),
         ("1", "running", "healthy"),
@@ -132,7 +133,7 @@ def test_a_class_that_rests_holds_up_no_other(door: Compute, azure: Simulator) -
     azure.faults.arm("VirtualMachineScaleSets_Get", TooMany(timedelta(seconds=60)))
     with pytest.raises(Throttled):
         door.model(TARGET, Share.ROLLOUT)
-    assert len(door.instances(TARGET, Share.ROLLOUT)) == 10
+    assert len(door.instances(TARGET, model(), Share.ROLLOUT)) == 10
     assert len(list(door.models(SCOPE))) == 120
 
 
@@ -170,16 +171,16 @@ def test_a_429_in_one_region_holds_up_no_other_that_is_known_to_be_another(clock
     assert len(list(door.models(SCOPE))) == 2
     azure.faults.arm("VirtualMachineScaleSetVMs_List", TooMany(timedelta(seconds=60)))
     with pytest.raises(Throttled):
-        door.instances(TARGET, Share.ROLLOUT)
-    assert len(door.instances(Target(SUBSCRIPTION, "shop", "north"), Share.ROLLOUT)) == 1
+        door.instances(TARGET, model(), Share.ROLLOUT)
+    assert len(door.instances(Target(SUBSCRIPTION, "shop", "north"), model(), Share.ROLLOUT)) == 1
     with pytest.raises(Throttled):
-        door.instances(TARGET, Share.ROLLOUT)
+        door.instances(TARGET, model(), Share.ROLLOUT)
 
 
 def test_the_machines_of_a_flexible_scale_set_come_by_a_list_of_their_own(clock: VirtualClock) -> None:
     azure = Simulator.load(fleet(scale_set(orchestration="Flexible", capacity=3)), clock)
     door = Compute(Session(credential=Token(), transport=azure.transport(), now=clock.now))
-    instances = door.instances(TARGET, Share.ROLLOUT, flexible=True)
+    instances = door.instances(TARGET, model(orchestration="Flexible"), Share.ROLLOUT)
     assert {each.power for each in instances} == {"running"}
     own, machines = azure.record.requests
     assert (own.operation, machines.operation) == ("VirtualMachineScaleSetVMs_List", "VirtualMachines_List")

@@ -9,13 +9,13 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
-from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled, Unreachable
+from reconciler.azure.failure import AzureFailure, Conflict, Malformed, Refused, Throttled, Unreachable
 from reconciler.azure.session import Session
 from reconciler.rollout.step import Upgrade
 from reconciler.simulator import Reset, Simulator, Status, Timeout, Truncated
 from reconciler.simulator import Throttled as TooMany
-from reconciler.spec.scale_set import Target
 from tests.azure.conftest import IMAGE, TARGET, Door
+from tests.build import model
 from tests.token import Token
 
 
@@ -68,7 +68,7 @@ def test_throttling_says_when_to_come_back_though_its_code_is_that_of_a_denial(
 def test_no_answer_is_unreachable(door: Door, azure: Simulator, fault: Timeout | Reset) -> None:
     azure.faults.arm("VirtualMachineScaleSetVMs_List", fault)
     with pytest.raises(Unreachable):
-        door.instances(TARGET, Share.ROLLOUT)
+        door.instances(TARGET, model(), Share.ROLLOUT)
 
 
 @pytest.mark.parametrize(
@@ -79,16 +79,18 @@ def test_no_answer_is_unreachable(door: Door, azure: Simulator, fault: Timeout |
         "VirtualMachineScaleSetRollingUpgrades_GetLatest",
     ],
 )
-def test_an_answer_cut_short_is_unreachable(door: Door, azure: Simulator, operation: str) -> None:
+def test_an_answer_cut_short_is_malformed(door: Door, azure: Simulator, operation: str) -> None:
     azure.faults.arm(operation, Truncated())
     azure.scale_set("web").start_rolling_upgrade()
-    reads: dict[str, Callable[[Target, Share], object]] = {
-        "VirtualMachineScaleSets_Get": door.model,
-        "VirtualMachineScaleSetVMs_List": door.instances,
-        "VirtualMachineScaleSetRollingUpgrades_GetLatest": door.rolling_upgrade,
+    reads: dict[str, Callable[[], object]] = {
+        "VirtualMachineScaleSets_Get": lambda: door.model(TARGET, Share.ROLLOUT),
+        "VirtualMachineScaleSetVMs_List": lambda: door.instances(TARGET, model(), Share.ROLLOUT),
+        "VirtualMachineScaleSetRollingUpgrades_GetLatest": lambda: door.rolling_upgrade(
+            TARGET, Share.ROLLOUT
+        ),
     }
-    with pytest.raises(Unreachable):
-        reads[operation](TARGET, Share.ROLLOUT)
+    with pytest.raises(Malformed):
+        reads[operation]()
 
 
 def test_an_instance_that_scaled_in_meanwhile_is_a_conflict(door: Door) -> None:

@@ -53,4 +53,4 @@ def test_what_is_not_there_is_said(scope: Scope, failure: type[Exception], said:
 def test_a_row_that_makes_no_sense_is_kept_with_the_reason() -> None:
     id_ = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/SHOP/providers/Microsoft.Compute/virtualMachineScaleSets/web"
     target = Target(SUBSCRIPTION, "shop", "web")
-    assert live({"id": id_}) == Live(target, None, "Azure sent a scale set without 'properties'")
+    assert live({"id": id_}) == Live(target, None, "Azure sent a resource without its properties")

@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +41,13 @@ class Azure:
     @property
     def environment(self) -> dict[str, str]:
         return {**bare(), **self.server.environment, "RECONCILER_ARM_ENDPOINT": self.server.url}
+
+    @property
+    def announcement(self) -> str:
+        """What the program says of it before it asks anything."""
+        return (
+            f"Azure Resource Manager: {self.server.url}, as the identity that ManagedIdentityCredential finds"
+        )
 
     def images(self, name: str) -> set[str]:
         """The versions that instances of a scale set run now."""
@@ -85,11 +92,21 @@ def write_specs(directory: Path, *documents: Mapping[str, Any]) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What came of a run of the program: exit code, and the lines of its output and error output."""
+    """What came of a run of the program: exit code, and the lines of its output and error output.
+
+    `announced` is the first line of the latter where it names the Azure that is asked, and `err` the rest.
+    """
 
     code: int
     out: list[str]
     err: list[str]
+    announced: str = field(default="", compare=False)
+
+    @classmethod
+    def of(cls, code: int, out: str, err: str) -> "Ended":
+        lines = err.splitlines()
+        announced = lines.pop(0) if lines and lines[0].startswith("Azure Resource Manager: ") else ""
+        return cls(code, out.splitlines(), lines, announced)
 
 
 def reconciler(*arguments: object, env: Mapping[str, str], cwd: Path) -> Ended:
@@ -97,7 +114,7 @@ def reconciler(*arguments: object, env: Mapping[str, str], cwd: Path) -> Ended:
     done = subprocess.run(
         command(*arguments), env=env, cwd=cwd, capture_output=True, text=True, timeout=_PATIENCE, check=False
     )
-    return Ended(done.returncode, done.stdout.splitlines(), done.stderr.splitlines())
+    return Ended.of(done.returncode, done.stdout, done.stderr)
 
 
 def command(*arguments: object) -> list[str]:

@@ -76,7 +76,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def adopt(served: Azure, *options: object, subscription: str = SUBSCRIPTION) -> Ended:
     line = ["adopt", "--subscription", subscription, *map(str, options)]
     done = CliRunner(env=served.environment).invoke(main, line, catch_exceptions=False)
-    return Ended(done.exit_code, done.stdout.splitlines(), done.stderr.splitlines())
+    return Ended.of(done.exit_code, done.stdout, done.stderr)
 
 
 def test_every_scale_set_gets_a_spec_under_which_nothing_changes(fleet: Azure, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def approve(
     specs = write_specs(where / "specs", *documents)
     env = {**world.environment, "RECONCILER_SPECS": str(specs)}
     done = CliRunner().invoke(main, ["approve", name, *options], env=env)
-    return Ended(done.exit_code, done.stdout.splitlines(), done.stderr.splitlines())
+    return Ended.of(done.exit_code, done.stdout, done.stderr)
 
 
 def patches(world: Azure) -> list[Any]:

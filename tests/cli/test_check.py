@@ -59,7 +59,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def check(env: Mapping[str, str], *options: str) -> Ended:
     done = CliRunner(env=env).invoke(main, ["check", *options], catch_exceptions=False)
-    return Ended(done.exit_code, done.stdout.splitlines(), done.stderr.splitlines())
+    return Ended.of(done.exit_code, done.stdout, done.stderr)
 
 
 def of(check_: str, done: Ended) -> list[str]:
@@ -284,6 +284,17 @@ def test_a_role_at_the_image_itself_is_as_good() -> None:
     desired = build.spec("cart", image=GalleryImage(f"{CART}/versions/1.4.0"))
     lacking = [each.about for each in grants([Entry(desired, "")], session) if each.result is Result.FAIL]
     assert lacking == ["Microsoft.Compute/galleries/images/read"]
+
+
+def test_an_auxiliary_tenant_is_asked_for_a_token_too(fleet: Azure, here: Path) -> None:
+    write_specs(here / "specs", spec("web"))
+    done = check(fleet.environment | {"RECONCILER_AUXILIARY_TENANTS": f"{TENANT}, {OTHER}"})
+    assert done.code == 1
+    assert done.out[2:4] == [
+        f"ok      identity     auxiliary tenant {TENANT} gives a token",
+        f"FAIL    identity     auxiliary tenant {OTHER}: the token is of tenant {TENANT}: a managed identity has "
+        "no other; sign in as an application that both tenants know",
+    ]
 
 
 def test_on_a_machine_without_any_azure_it_says_what_is_missing(here: Path) -> None:

@@ -40,6 +40,7 @@ def test_its_pages_answer_and_sigterm_ends_it_well(world: Azure, tmp_path: Path)
         daemon.signal(signal.SIGTERM)
         assert daemon.ended() == 0
         assert daemon.log() == [
+            f"INFO {world.announcement}",
             f"INFO listening at {daemon.url}",
             "INFO specs in force: 1 scale set",
             f"INFO web: UpToDate: all 3 instances run {OLD}",

@@ -18,8 +18,10 @@ def run(world: Azure, where: Path, *options: str) -> Ended:
 
 
 def events(done: Ended) -> list[str]:
-    """The log without its times."""
-    return [line.partition(" ")[2] for line in done.err]
+    """The log without its times, after the line that names the Azure that is asked."""
+    announced, *rest = [line.partition(" ")[2] for line in done.err]
+    assert announced.startswith("INFO Azure Resource Manager: https://127.0.0.1:")
+    return rest
 
 
 def test_until_settled_rolls_one_domain_at_a_time_and_leaves_the_suspended_be(tmp_path: Path) -> None:

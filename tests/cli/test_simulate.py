@@ -1,9 +1,13 @@
 """`reconciler simulate`: what it prints is all that another process needs."""
 
+import json
+import os
+import pty
 import shlex
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +24,15 @@ def fleet_file(tmp_path: Path) -> Path:
     path = tmp_path / "fleet.yaml"
     path.write_text(yaml.safe_dump(fleet(scale_set(capacity=5))))
     return path
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """Those of the tests, again after a command that ran in their process has taken them over."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("fleet_file")
@@ -42,6 +55,109 @@ def test_it_leaves_nothing_behind_when_it_is_terminated(tmp_path: Path) -> None:
         assert authority.exists()
         assert ended(process, signal.SIGTERM) == (0, "", "# ended\n")
     assert not authority.parent.exists()
+
+
+@pytest.mark.usefixtures("fleet_file")
+def test_a_command_talks_to_the_simulated_azure_and_its_exit_code_is_ours(tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("web"))
+    inner = command("plan", "-o", "json", "--detailed-exitcode")
+    done = reconciler("simulate", "fleet.yaml", "--", *inner, env=bare(), cwd=tmp_path)
+    assert done.code == 2, "as plan has it where there is something to change"
+    assert [row["name"] for row in json.loads("\n".join(done.out))] == ["web"]
+
+
+@pytest.mark.parametrize(
+    "line, code, error",
+    [
+        pytest.param(["sh", "-c", "exit 3"], 3, "", id="a command that fails"),
+        pytest.param(["sh", "-c", "kill -9 $$"], 137, "", id="a command that is killed"),
+        pytest.param(["rolout"], 127, "error: rolout: command not found\n", id="a command there is not"),
+        pytest.param(["./fleet.yaml"], 126, "error: ./fleet.yaml: Permission denied\n", id="a file of data"),
+        pytest.param([""], 126, "error: '': Permission denied\n", id="a variable that is empty"),
+    ],
+)
+@pytest.mark.usefixtures("fleet_file")
+def test_a_command_ends_it_with(
+    line: list[str], code: int, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["simulate", "fleet.yaml", "--", *line])
+    assert (done.exit_code, done.stdout, done.stderr) == (code, "", error)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
+@pytest.mark.usefixtures("fleet_file")
+def test_a_signal_is_the_commands_to_answer_and_nothing_is_left(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    patient = (
+        f"trap 'echo done; exit 5' {number.name[3:]}; echo $$ $SSL_CERT_FILE; while :; do sleep 0.05; done"
+    )
+    with simulation(tmp_path, "--env-file", "azure.env", "--", "sh", "-c", patient) as process:
+        assert process.stdout
+        child, authority = process.stdout.readline().split()
+        assert Path(authority).exists()
+        assert (tmp_path / "azure.env").exists()
+        assert ended(process, number) == (5, "done\n", "")
+    assert not Path(authority).parent.exists()
+    assert not (tmp_path / "azure.env").exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(child), 0)
+
+
+@pytest.mark.usefixtures("fleet_file")
+def test_ctrl_c_reaches_the_command_once(tmp_path: Path) -> None:
+    """A terminal interrupts every process in the foreground by itself; twice means "at once" to a daemon."""
+    counting = (
+        "trap 'n=$((n+1))' INT; n=0; echo ready; while [ $n = 0 ]; do sleep 0.1; done; sleep 0.3; exit $n"
+    )
+    pid, terminal = pty.fork()
+    if pid == 0:
+        line = command("simulate", "fleet.yaml", "--", "sh", "-c", counting)
+        os.chdir(tmp_path)
+        os.execve(line[0], line, bare())  # noqa: S606
+    with os.fdopen(terminal, "r+b", buffering=0) as screen:
+        assert screen.readline() == b"ready\r\n"
+        screen.write(b"\x03")
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+
+
+def test_a_file_of_the_environment_is_whole_and_there_while_it_serves(
+    fleet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = 'before=$RECONCILER_ARM_ENDPOINT; . ./azure.env && test "$before" = "$RECONCILER_ARM_ENDPOINT"'
+    done = CliRunner().invoke(
+        main, ["simulate", fleet_file.name, "--env-file", "azure.env", "--", "sh", "-euc", script]
+    )
+    assert (done.exit_code, done.output) == (0, "")
+    assert os.listdir() == [fleet_file.name]
+
+
+@pytest.mark.parametrize(
+    "content, env_file, error",
+    [
+        pytest.param(
+            "scaleSet: []", "azure.env", "fleet.yaml: fleet: there is no", id="a mistake in the fleet"
+        ),
+        pytest.param(
+            "scaleSets: []", "there", "/there: there is such a file already; re", id="a file in use"
+        ),
+        pytest.param("scaleSets: []", "no/where", "/no/where: No such file or directory; name", id="nowhere"),
+    ],
+)
+def test_what_cannot_be_served_starts_no_command_and_leaves_no_file(
+    content: str, env_file: str, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("fleet.yaml").write_text(content)
+    Path("there").write_text("mine")
+    line = ["simulate", "fleet.yaml", "--env-file", env_file, "--", "touch", "started"]
+    done = CliRunner().invoke(main, line)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert error in done.stderr
+    assert sorted(os.listdir()) == ["fleet.yaml", "there"]
+    assert Path("there").read_text() == "mine"
 
 
 def simulation(where: Path, *options: str) -> subprocess.Popen[str]:

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from reconciler.cli import main
 
+TENANTS = [f"{digit * 8}-0000-0000-0000-000000000000" for digit in "1234"]
 AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
 
 
@@ -55,6 +56,21 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
             id="half an address",
         ),
         pytest.param(
+            "plan --arm-endpoint https://ada:hush@azure",
+            "Invalid value for '--arm-endpoint' (env var: 'RECONCILER_ARM_ENDPOINT'): 'https://ada:hush@azure' is not an https:// address, such as https://HOST",
+            id="a password where it would be shown",
+        ),
+        pytest.param(
+            "plan --auxiliary-tenant vendor.example.com",
+            "Invalid value for '--auxiliary-tenant' (env var: 'RECONCILER_AUXILIARY_TENANTS'): 'vendor.example.com' is not the id of a tenant, such as 11111111-1111-1111-1111-111111111111",
+            id="a tenant by its domain",
+        ),
+        pytest.param(
+            f"adopt --subscription {TENANTS[0]} {' '.join(f'--auxiliary-tenant {each}' for each in TENANTS)}",
+            "Invalid value for '--auxiliary-tenant' (env var: 'RECONCILER_AUXILIARY_TENANTS'): 4 tenants are too many: Azure takes tokens of 3 at most",
+            id="more tenants than Azure takes",
+        ),
+        pytest.param(
             "run --arm-endpoint https://azure:port",
             "Invalid value for '--arm-endpoint' (env var: 'RECONCILER_ARM_ENDPOINT'): 'https://azure:port' is not an https:// address, such as https://HOST",
             id="a port that is no number",
@@ -97,6 +113,9 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
             "Invalid value for '--port': 99999 is not in the range 0<=x<=65535.",
             id="a simulation at no port",
         ),
+        pytest.param(
+            "simulate fleet.yaml --", "there is no COMMAND after --", id="a simulation for a command left out"
+        ),
         pytest.param("apply", "No such command 'apply'.", id="a verb of another tool"),
     ],
 )
@@ -108,6 +127,16 @@ def test_a_wrong_use_is_said_in_one_line(
     done = CliRunner(env=AZURE).invoke(main, line.split())
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1] == f"Error: {error}"
+
+
+@pytest.mark.parametrize("line", ["run --once", "plan", f"adopt --subscription {TENANTS[0]}"])
+def test_an_endpoint_that_is_empty_is_not_taken_for_the_real_azure(line: str) -> None:
+    done = CliRunner(env={**AZURE, "RECONCILER_ARM_ENDPOINT": ""}).invoke(main, line.split())
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1] == (
+        "Error: RECONCILER_ARM_ENDPOINT is empty: name an https:// address, or unset it for "
+        "https://management.azure.com"
+    )
 
 
 def test_a_credential_that_there_is_not_is_said_with_those_there_are() -> None:

@@ -78,12 +78,16 @@ Frozen                    Unknown  False  False  Unknown  Unknown
 FreezeExpired             False    False  True   Unknown  Unknown
 NotFound                  False    False  True   Unknown  Unknown
 PartialRead               False    True   False  False    True
+ManagedByAnother          False    False  True   False    True
+NoProfile                 False    False  True   False    True
+EtagMissing               False    True   False  False    True
 ServiceFabric             False    False  True   False    True
 NotManualMode             False    False  True   False    True
 AutomaticOSUpgrade        False    False  True   False    True
 NativeUpgradeInProgress   False    True   False  False    True
 ImageUnreadable           False    False  True   False    True
 ImageTypeImmutable        False    False  True   False    True
+ImageIncompatible         False    False  True   False    True
 ImageNotFound             False    False  True   False    True
 ImageNotReplicated        False    False  True   False    True
 ImageReplicating          Unknown  True   False  False    True
@@ -120,6 +124,7 @@ Refused                   False    False  True   False    True
 Conflict                  Unknown  True   False  False    True
 Throttled                 Unknown  True   False  False    True
 Unreachable               False    True   False  False    True
+MalformedResponse         False    True   False  False    True
 Bug                       False    True   False  False    True
 """
 ROWS = [line.split() for line in HALF_WAY.strip().splitlines()]

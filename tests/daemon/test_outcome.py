@@ -52,6 +52,7 @@ def test_what_is_moving_is_never_called_settled() -> None:
         Reason.CHECK_FAILED,
         Reason.CATALOGUE_UNREADABLE,
         Reason.PARTIAL_READ,
+        Reason.ETAG_MISSING,
     }
     unsettled = {
         r for r in Reason if not decided(spec(), "", NOW, Decision(r, ""), FOLLOW_UP).standing.settled

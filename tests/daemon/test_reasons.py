@@ -28,12 +28,16 @@ Frozen                    passes  held  unknown  sweep
 FreezeExpired             passes  held  unknown  sweep
 NotFound                  passes  free  free     sweep
 PartialRead               passes  held  unknown  sweep
+ManagedByAnother          passes  held  free     sweep
+NoProfile                 passes  held  free     sweep
+EtagMissing               passes  held  free     sweep
 ServiceFabric             passes  held  free     sweep
 NotManualMode             passes  held  free     sweep
 AutomaticOSUpgrade        passes  held  free     sweep
 NativeUpgradeInProgress   passes  held  free     sweep
 ImageUnreadable           passes  held  free     sweep
 ImageTypeImmutable        passes  held  free     sweep
+ImageIncompatible         passes  held  free     sweep
 ImageNotFound             passes  held  free     sweep
 ImageNotReplicated        passes  held  free     sweep
 ImageReplicating          passes  held  free     sweep

@@ -27,13 +27,18 @@ VHD = VhdImage("https://a.blob.core.windows.net/vhds/b.vhd")
     ],
 )  # fmt: skip
 def test_a_look_costs(look: Look, costs: dict[int, int]) -> None:
-    bill = Bill(NOW, timedelta(minutes=1), instances=3, image=2)
-    assert {at: bill.cost((look,), NOW + at * SECOND) for at in costs} == costs
+    bill = Bill(NOW, timedelta(minutes=1), instances=3, image=2, change=1)
+    assert {at: bill.cost((look,), NOW + at * SECOND, is_change=False) for at in costs} == costs
+
+
+def test_an_image_that_the_model_is_to_change_to_costs_that_of_the_other_too() -> None:
+    bill = Bill(NOW, timedelta(minutes=1), instances=3, image=2, change=1)
+    assert bill.cost((Look.IMAGE, Look.INSTANCES), NOW, is_change=True) == 6
 
 
 def test_a_model_that_is_asked_for_twice_in_one_tick_was_listed_once() -> None:
-    bill = Bill(NOW, timedelta(minutes=1), instances=3, image=2)
-    assert bill.cost((Look.MODEL, Look.INSTANCES, Look.MODEL), NOW) == 4
+    bill = Bill(NOW, timedelta(minutes=1), instances=3, image=2, change=1)
+    assert bill.cost((Look.MODEL, Look.INSTANCES, Look.MODEL), NOW, is_change=False) == 4
 
 
 @pytest.mark.parametrize(

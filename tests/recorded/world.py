@@ -14,7 +14,8 @@ from typing import Any, cast
 from urllib.parse import unquote
 
 from reconciler.simulator import Simulator
-from reconciler.simulator.catalogue import ID_FIELDS, kind_of
+from reconciler.simulator.catalogue import ID_FIELDS, kind_of, kind_of_name
+from reconciler.simulator.generations import generation_of
 from reconciler.simulator.instance import Instance
 from reconciler.simulator.life import Stage
 from reconciler.simulator.merge import merged
@@ -60,7 +61,9 @@ def prepare(simulator: Simulator, cassette: Cassette) -> None:
     made_here = {each.path.lower() for each in cassette.interactions if each.status == CREATED}
     for name in _images(cassette):
         if name.lower() not in made_here:
-            simulator.publish(name)
+            # An image that has an id fits every size: nothing recorded tells which it was made for.
+            generation = generation_of(name) if kind_of_name(name) == "platform" else "V1"
+            simulator.cloud.catalogue.publish(name, generation=generation)
 
 
 def scale_sets(answer: Any) -> Iterator[Mapping[str, Any]]:

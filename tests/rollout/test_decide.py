@@ -113,9 +113,9 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         ),
         pytest.param(
             spec(),
-            observed(instances=fleet(outdated(3, power=""))),
+            observed(instances=fleet(outdated(3, provisioning=""))),
             "PartialRead: Azure sent no state for web_3; nothing is done on a partial read",
-            id="a row without a power state is a partial read",
+            id="a row without a provisioning state is a partial read",
         ),
         pytest.param(
             spec(),

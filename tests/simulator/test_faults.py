@@ -17,12 +17,16 @@ from azure.core.exceptions import (
 )
 
 from reconciler.simulator import (
+    ForeignLinks,
+    Malformed,
     OperationFails,
+    OperationKeepsImage,
     OperationLost,
     Page,
     Partial,
     Refused,
     Reset,
+    Slow,
     Stale,
     Status,
     Throttled,
@@ -32,7 +36,7 @@ from reconciler.simulator import (
 )
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.faults import Fault
-from tests.simulator.azure import GROUP, NEW, SET, Azure, Start
+from tests.simulator.azure import BAD, GROUP, NEW, OLD, SET, Azure, Start
 
 
 def read(azure: Azure) -> None:
@@ -363,3 +367,98 @@ def test_of_a_model_that_is_written_the_operation_alone_is_lost(azure: Azure) ->
     status = accepted.headers["Azure-AsyncOperation"].removeprefix("https://arm.test")
     assert azure.ask("GET", status).status == 404
     assert len(azure.sim.scale_set("web").instances) == azure.sim.scale_set("web").capacity == 20
+
+
+@pytest.mark.parametrize(
+    "fault, wanted",
+    [
+        pytest.param(Malformed("sku.capacity", "two", "web"), ["two", 1], id="a field of one row"),
+        pytest.param(Malformed("sku", 5, "web"), [None, 1], id="an object of one row"),
+        pytest.param(Malformed("sku.capacity", [3]), [[3], [3]], id="a field of every row"),
+        pytest.param(Malformed("", "web", "WEB"), [None, 1], id="a whole row"),
+        pytest.param(Malformed("sku.capacity", "two", "db"), [20, 1], id="a row that is not there"),
+    ],
+)
+def test_a_row_may_have_a_field_of_another_type(start: Start, fault: Malformed, wanted: list[Any]) -> None:
+    azure = start({"name": "api", "resourceGroup": "shop", "image": NEW})
+    azure.sim.faults.arm("VirtualMachineScaleSets_List", fault)
+    answer = azure.ask("GET", f"{GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets")
+    rows = answer.json()["value"]
+    skus = [row.get("sku") if isinstance(row, dict) else None for row in rows]
+    assert [sku.get("capacity") if isinstance(sku, dict) else None for sku in skus] == wanted
+    assert answer.headers["Content-Length"] == str(len(answer.body))
+
+
+def test_one_resource_may_be_malformed_too(azure: Azure) -> None:
+    azure.sim.faults.arm("VirtualMachineScaleSets_Get", Malformed("properties.provisioningState", None))
+    properties = azure.ask("GET", "").json()["properties"]
+    assert (properties["provisioningState"], properties["orchestrationMode"]) == (None, "Uniform")
+
+
+def test_links_may_lead_to_another_host(start: Start) -> None:
+    azure = start(top={"page": 5})
+    azure.sim.faults.arm("*", ForeignLinks(), times=2)
+    listed = azure.ask("GET", "virtualMachines")
+    assert listed.json()["nextLink"].startswith("https://arm.elsewhere.test/subscriptions/")
+    assert listed.headers["Content-Length"] == str(len(listed.body))
+    accepted = azure.ask("POST", "manualupgrade", b'{"instanceIds": ["*"]}')
+    for name in ("Azure-AsyncOperation", "Location"):
+        assert accepted.headers[name].startswith("https://arm.elsewhere.test/subscriptions/"), name
+    assert azure.ask("GET", "virtualMachines").json()["nextLink"].startswith("https://arm.test/")
+
+
+@pytest.mark.parametrize(
+    "is_late, seen",
+    [
+        pytest.param(False, "updating", id="true when the request came"),
+        pytest.param(True, "succeeded", id="true when the answer is sent"),
+    ],
+)
+def test_a_slow_answer_lets_the_clock_run(azure: Azure, is_late: bool, seen: str) -> None:
+    azure.patch_image(NEW)
+    azure.upgrade("0", polling=False)
+    begun = azure.clock.now()
+    azure.sim.faults.arm("VirtualMachineScaleSetVMs_Get", Slow(timedelta(minutes=5), is_late))
+    body = azure.ask("GET", "virtualMachines/0").json()
+    assert azure.clock.now() - begun == timedelta(minutes=5)
+    assert body["properties"]["provisioningState"].lower() == seen
+
+
+def test_every_page_of_a_list_may_be_slow(start: Start) -> None:
+    azure = start(top={"page": 5})
+    azure.sim.faults.arm("VirtualMachineScaleSetVMs_List", Slow(timedelta(seconds=30)), times=None)
+    begun = azure.clock.now()
+    assert len(list(azure.client.virtual_machine_scale_set_vms.list("shop", "web"))) == 20
+    assert azure.clock.now() - begun == timedelta(minutes=2)
+
+
+@pytest.mark.parametrize("is_current", [True, False])
+def test_an_upgrade_may_succeed_and_keep_the_image(azure: Azure, is_current: bool) -> None:
+    azure.patch_image(NEW)
+    azure.sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationKeepsImage(is_current))
+    azure.upgrade("0", "1").result()
+    azure.wait(60)
+    one = azure.sim.scale_set("web").instance("0")
+    assert (one.image, one.is_current, one.state) == (OLD, is_current, ("succeeded", "running", "healthy"))
+    azure.patch_image(BAD)
+    azure.upgrade("0").result()
+    assert one.image == BAD, "the fault is used up"
+
+
+def test_a_failed_patch_stays_written_and_leaves_the_scale_set_failed(azure: Azure) -> None:
+    azure.sim.faults.arm("VirtualMachineScaleSets_Update", OperationFails("AllocationFailed", "No capacity."))
+    with pytest.raises(HttpResponseError, match="No capacity"):
+        azure.patch_image(NEW)
+    live = azure.sim.scale_set("web")
+    assert (live.image, live.provisioning_state) == (NEW, "Failed")
+
+
+def test_a_fault_may_end_at_a_moment(azure: Azure) -> None:
+    until = azure.clock.now() + timedelta(hours=4)
+    refusal = Refused(errors.conflict())
+    azure.sim.faults.arm("VirtualMachineScaleSets_Update", refusal, times=None, until=until)
+    statuses = []
+    for _ in range(3):
+        statuses.append(azure.ask("PATCH", "", b'{"tags": {}}').status)
+        azure.wait(2 * 3600)
+    assert statuses == [409, 409, 200]

@@ -121,7 +121,7 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
         ),
         pytest.param(
             {"images": {"bad": [{"image": OLD, "boots": "slowly"}]}},
-            "images.bad[0].boots: 'slowly' is not a choice; choose one of well, unhealthy, fails, never",
+            "images.bad[0].boots: 'slowly' is not a choice; choose one of well, unhealthy, silent, fails",
             id="boots",
         ),
         pytest.param(

@@ -393,3 +393,45 @@ def test_details_that_cannot_be(details: dict[str, Any], message: str) -> None:
     with pytest.raises(FleetError) as caught:
         Simulator.load({"images": {"details": [details]}}, VirtualClock())
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "kind, old, new, path",
+    [
+        pytest.param("platform", OLD, NEW, f"{VERSIONS}/{NEW.rpartition(':')[2]}", id="platform"),
+        pytest.param(
+            "gallery", f"{GALLERY}/versions/1.0.0", f"{GALLERY}/versions/1.1.0", f"{GALLERY}/versions/1.1.0",
+            id="gallery",
+        ),
+        pytest.param("managed", MANAGED, f"{MANAGED}2", f"{MANAGED}2", id="managed"),
+    ],
+)  # fmt: skip
+def test_an_image_that_is_deleted_is_gone_for_all_who_do_not_run_it(
+    start: Start, kind: str, old: str, new: str, path: str
+) -> None:
+    azure = start(top={"images": {"details": [{"image": old}, {"image": new}]}}, image=old, capacity=2)
+    assert azure.ask("GET", path).status == 200
+    azure.patch({"properties": {"virtualMachineProfile": {"storageProfile": storage_of(new)}}})
+    azure.upgrade("0").result()
+    azure.sim.withdraw(new)
+    assert azure.ask("GET", path).status == 404, kind
+    assert azure.sim.scale_set("web").instance("0").image == new
+    scaled = azure.ask("PATCH", "", b'{"sku": {"name": "Standard_D2s_v5", "capacity": 3}}')
+    assert (scaled.status, "mageNotFound" in scaled.json()["error"]["code"]) == (404, True)
+    azure.patch({"properties": {"virtualMachineProfile": {"storageProfile": storage_of(old)}}})
+    assert refused(azure, new)[0] == 404
+    azure.sim.publish(new)
+    assert azure.ask("GET", path).status == 200
+
+
+def test_latest_does_not_come_to_a_version_that_is_deleted(start: Start) -> None:
+    azure = start(top={"images": {"ids": [f"{GALLERY}/versions/1.{n}.0" for n in (0, 1)]}}, image=GALLERY)
+    azure.sim.withdraw(f"{GALLERY}/versions/1.1.0")
+    assert [row["name"] for row in azure.ask("GET", f"{GALLERY}/versions").json()["value"]] == ["1.0.0"]
+    azure.patch({"properties": {"virtualMachineProfile": {"storageProfile": storage_of(GALLERY)}}})
+    assert azure.sim.scale_set("web").image == f"{GALLERY}/versions/1.0.0"
+
+
+def test_an_image_may_be_deprecated_in_the_middle(azure: Azure) -> None:
+    azure.sim.publish(NEW, deprecation="Deprecated")
+    assert refused(azure, NEW)[:2] == (404, "ImageVersionDeprecated")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+from reconciler.simulator.life import EvictedPower
 from tests.simulator.azure import NEW, Start
 
 
@@ -52,3 +57,33 @@ def test_one_that_was_moved_on_meanwhile_is_not_restored(start: Start) -> None:
     azure.upgrade("1").result()
     azure.wait(3600)
     assert (one.state[1], one.image) == ("deallocated", NEW)
+
+
+@pytest.mark.parametrize(
+    "web, power, wanted",
+    [
+        pytest.param({}, None, "deallocated", id="as documented"),
+        pytest.param({}, "stopped", "stopped", id="stopped this once"),
+        pytest.param({"evictedPowerState": "stopped"}, None, "stopped", id="stopped in this scale set"),
+        pytest.param(
+            {"evictedPowerState": "stopped"}, "deallocated", "deallocated", id="deallocated this once"
+        ),
+    ],
+)
+def test_an_eviction_may_end_as_stopped(
+    start: Start, web: dict[str, Any], power: EvictedPower | None, wanted: str
+) -> None:
+    azure = start(capacity=4, spot=True, **web)
+    one = azure.sim.scale_set("web").instance("1")
+    one.evict(power)
+    azure.wait(3600)
+    assert one.state == ("succeeded", wanted, "unknown")
+
+
+def test_a_stopped_one_is_restored_too(start: Start) -> None:
+    azure = start(capacity=4, spot=True, spotRestore="1h", evictedPowerState="stopped")
+    one = azure.sim.scale_set("web").instance("1")
+    one.evict()
+    assert one.state[1] == "stopped"
+    azure.wait(120)
+    assert one.state == ("succeeded", "running", "healthy")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.daemon.settings import Settings
 from reconciler.forecast.forecast import Forecast
 from reconciler.simulator import Exchange
 from tests.stories.world import BASE, NEW, OLD, World, fleet, platform, scale_set, spec
@@ -106,7 +107,8 @@ def test_what_is_forecast_is_what_happens(kind: str) -> None:
 
 @pytest.mark.parametrize("steps", [3, 9, 16, 30])
 @pytest.mark.parametrize("kind", ["a canary and soaks", "zones with domains", "no word of health"])
-def test_so_it_is_of_one_that_was_interrupted(kind: str, steps: int) -> None:
+def test_of_one_that_was_interrupted_it_is_a_batch_too_late_at_most(kind: str, steps: int) -> None:
+    """Azure does not say since when it has been at work on a batch, and a new process has not seen it begin."""
     world = world_of(kind)
     for _ in range(steps):
         world.step()
@@ -114,8 +116,9 @@ def test_so_it_is_of_one_that_was_interrupted(kind: str, steps: int) -> None:
     expected = planned(world)
     happened = rest_of(world)
     assert [batch.instance_ids for batch in expected.batches] == ids(happened)
-    assert expected.ends == world.outcomes[-1].at
-    assert expected.requests == len(happened)
+    assert expected.ends is not None
+    assert timedelta() <= expected.ends - world.outcomes[-1].at <= expected.tempo.whole
+    assert abs(expected.requests - len(happened)) <= 2 * expected.tempo.whole / Settings().follow_up
 
 
 def test_so_it_is_of_one_that_waits_for_a_person() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
-from reconciler.rollout.observed import Instance
+from reconciler.rollout.observed import Instance, Model
 from reconciler.simulator import Throttled
 from reconciler.simulator.clock import MONDAY_MORNING
 from reconciler.simulator.quota import Payer
@@ -60,9 +60,9 @@ class Watched(Compute):
 
     shares: ClassVar[list[Share]] = []
 
-    def instances(self, target: Target, share: Share, *, flexible: bool = False) -> tuple[Instance, ...]:
+    def instances(self, target: Target, model: Model, share: Share) -> tuple[Instance, ...]:
         Watched.shares.append(share)
-        return super().instances(target, share, flexible=flexible)
+        return super().instances(target, model, share)
 
 
 def test_one_that_is_let_on_half_way_does_not_wait_with_what_is_settled() -> None:

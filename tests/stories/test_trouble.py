@@ -43,7 +43,9 @@ def test_a_fault_at_any_call_delays_a_rollout_and_no_more(operation: str, fault:
     world.azure.faults.arm(operation, fault, after=1 if operation != "VirtualMachineScaleSets_Update" else 0)
     world.run()
     assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
-    assert world.azure.faults.strike(operation, Request("GET", "/")) is None, "the fault never struck"
+    assert world.azure.faults.strike(operation, Request("GET", "/"), world.clock.now()) is None, (
+        "the fault never struck"
+    )
 
 
 @pytest.mark.parametrize("seconds", [20, 60, 240])
@@ -142,10 +144,10 @@ def test_an_upgrade_that_fails_is_tried_again_without_haste_and_no_other_domain_
 class Odd(Compute):
     """A door that breaks on one scale set in a way that nobody thought of."""
 
-    def instances(self, target: Target, share: Share, *, flexible: bool = False) -> tuple[Instance, ...]:
+    def instances(self, target: Target, model: Model, share: Share) -> tuple[Instance, ...]:
         if target.name == "odd":
             raise KeyError("something nobody thought of")
-        return super().instances(target, share, flexible=flexible)
+        return super().instances(target, model, share)
 
 
 def test_a_tick_that_hits_a_bug_costs_its_own_scale_set_a_tick_and_is_called_a_bug(

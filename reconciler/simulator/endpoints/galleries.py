@@ -48,6 +48,57 @@ def regional_version(call: Call) -> Reply:
     return Reply(200, _regional_version(call, name))
 
 
+def definition(call: Call) -> Reply:
+    """What all versions of a gallery image have in common, as the newest of them has it here."""
+    name, details = _definition(call, call.request.path)
+    return Reply(
+        200,
+        {
+            "name": name.rpartition("/")[2],
+            "id": name,
+            "type": "Microsoft.Compute/galleries/images",
+            "location": call.cloud.catalogue.location,
+            "tags": {},
+            "properties": {**_common(name, details), "provisioningState": "Succeeded"},
+        },
+    )
+
+
+def regional_definition(call: Call) -> Reply:
+    name, details = _definition(call, _regional_definition(call))
+    _, kind, gallery, _, image = name.split("/")
+    return Reply(
+        200,
+        {
+            "name": image,
+            "location": region(call.names["location"]),
+            "identifier": {"uniqueId": f"/{BY_REGION[kind.lower()]}/{gallery}/Images/{image}"},
+            "properties": _common(name, details),
+        },
+    )
+
+
+def _definition(call: Call, name: str) -> tuple[str, Details]:
+    """Its name as first spelt, and the details of its newest version; Azure's 404 where it has none."""
+    found = call.cloud.catalogue.gallery_versions(name.rstrip("/"))
+    if not found:
+        raise _no_resource(call, name)
+    return found[-1].rpartition("/versions/")[0], call.cloud.catalogue.details(found[-1])
+
+
+def _common(name: str, details: Details) -> dict[str, Any]:
+    plan = details.plan
+    return {
+        "hyperVGeneration": details.generation,
+        "architecture": details.architecture,
+        "features": details.features,
+        "osType": "Linux",
+        "osState": "Generalized",
+        "identifier": {"publisher": "Simulated", "offer": name.rpartition("/")[2], "sku": "base"},
+        **({"purchasePlan": dict(plan)} if plan else {}),
+    }
+
+
 def _version(call: Call, name: str) -> dict[str, Any]:
     details = call.cloud.catalogue.details(name)
     targets = _targets(call, details)
@@ -64,7 +115,7 @@ def _version(call: Call, name: str) -> dict[str, Any]:
     properties: dict[str, Any] = {
         "publishingProfile": publishing,
         "provisioningState": _provisioning(details, targets),
-        "storageProfile": {"osDiskImage": {"sizeInGB": 30, "hostCaching": "ReadWrite"}},
+        "storageProfile": {"osDiskImage": {"sizeInGB": details.disk_size_gb, "hostCaching": "ReadWrite"}},
         "safetyProfile": {"allowDeletionOfReplicatedLocations": True, "reportedForPolicyViolation": False},
     }
     if "replicationstatus" in call.request.query.get("$expand", "").lower():
@@ -116,7 +167,9 @@ def _regional_version(call: Call, name: str) -> dict[str, Any]:
         "properties": {
             "publishedDate": details.published.isoformat(),
             "excludeFromLatest": details.exclude_from_latest,
-            "storageProfile": {"osDiskImage": {"diskSizeGB": 30, "hostCaching": "ReadWrite"}},
+            "storageProfile": {
+                "osDiskImage": {"diskSizeGB": details.disk_size_gb, "hostCaching": "ReadWrite"}
+            },
         },
     }
 

@@ -12,12 +12,18 @@ from typing import Any
 from reconciler.simulator import errors
 from reconciler.simulator.catalogue import Details
 from reconciler.simulator.endpoints.call import Call, Reply
-from reconciler.simulator.generations import generation_of, system_of
+from reconciler.simulator.generations import system_of
 from reconciler.simulator.regions import region
 
 # Architecture and deprecation are told since this version; of a VHD's size only the bytes since that one.
 STATUS_SINCE, BYTES_ONLY_SINCE = "2021-11-01", "2024-07-01"
-SIZE, VHD_FOOTER = 30, 512
+VHD_FOOTER = 512
+# What images can be used with, beside their security.
+FEATURES = (
+    {"name": "IsAcceleratedNetworkSupported", "value": "True"},
+    {"name": "DiskControllerTypes", "value": "SCSI, NVMe"},
+    {"name": "IsHibernateSupported", "value": "True"},
+)
 
 
 def versions(call: Call) -> Reply:
@@ -42,7 +48,8 @@ def versions(call: Call) -> Reply:
 def version(call: Call) -> Reply:
     name = call.names["version"]
     publisher, offer, sku = _sku(call)
-    details = call.cloud.catalogue.told.get(f"{publisher}:{offer}:{sku}:{name}".lower())
+    image = f"{publisher}:{offer}:{sku}:{name}"
+    details = call.cloud.catalogue.details(image) if call.cloud.catalogue.has(image) else None
     if details is None or not details.is_in(region(call.names["location"])):
         wanted = f"Publisher: {publisher}, Offer: {offer}, Sku: {sku}, Version: {name}"
         raise errors.ArmError(404, "NotFound", f"Artifact: VMImage was not found. {wanted}.")
@@ -66,23 +73,27 @@ def _deprecation(details: Details) -> dict[str, str]:
 def _properties(call: Call, version: str) -> dict[str, Any]:
     """Images of the second generation are kept as managed ones; recorded ones of the first were not."""
     name = ":".join((*_sku(call), version))
-    details = call.cloud.catalogue.details(name)
-    generation, asked = generation_of(name), call.request.version
-    properties: dict[str, Any] = {"hyperVGeneration": generation}
+    details, asked = call.cloud.catalogue.details(name), call.request.version
+    properties: dict[str, Any] = {"plan": dict(details.plan)} if details.plan else {}
+    properties["hyperVGeneration"] = details.generation
     if asked >= STATUS_SINCE:
-        properties |= {"architecture": "x64", "imageDeprecationStatus": _deprecation(details)}
-    if generation == "V2":
+        properties |= {
+            "architecture": details.architecture,
+            "imageDeprecationStatus": _deprecation(details),
+            "features": [*details.features, *FEATURES],
+        }
+    size = details.disk_size_gb
+    if details.generation == "V2":
         properties |= {
             "replicaType": "Managed",
             "replicaCount": 10,
             "disallowed": {"vmDiskType": "Unmanaged"},
-            "features": [{"name": "SecurityType", "value": "TrustedLaunchSupported"}],
         }
-        disk = {"sizeInGb": SIZE}
+        disk = {"sizeInGb": size}
     else:
         properties |= {"replicaType": "Unmanaged", "disallowed": {"vmDiskType": "None"}}
-        gigabytes = {"sizeInGb": SIZE} if asked < BYTES_ONLY_SINCE else {}
-        disk = {**gigabytes, "sizeInBytes": SIZE * 2**30 + VHD_FOOTER}
+        gigabytes = {"sizeInGb": size} if asked < BYTES_ONLY_SINCE else {}
+        disk = {**gigabytes, "sizeInBytes": size * 2**30 + VHD_FOOTER}
     return {
         **properties,
         "automaticOSUpgradeProperties": {"automaticOSUpgradeSupported": True},

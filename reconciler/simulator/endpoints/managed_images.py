@@ -13,7 +13,6 @@ from reconciler.simulator.cloud import Capture
 from reconciler.simulator.endpoints.call import Call, Reply, under_way
 
 DISK = {"caching": "ReadWrite", "storageAccountType": "Premium_LRS"}
-SIZE = {"diskSizeGB": 30}
 
 
 def get(call: Call) -> Reply:
@@ -36,9 +35,9 @@ def put(call: Call) -> Reply:
     is_new = name.lower() not in call.cloud.catalogue.ids
     operation = call.cloud.operations.start("image", call.subscription, location)
     operation.wait("itself", call.cloud.timings.model)
-    call.cloud.catalogue.publish(name, regions=[location])
-    generation = str((body.get("properties") or {}).get("hyperVGeneration", "V1"))
-    call.cloud.captures[name.lower()] = Capture(source, generation, body.get("tags") or {}, operation)
+    generation = (body.get("properties") or {}).get("hyperVGeneration", "V1")
+    call.cloud.catalogue.publish(name, regions=[location], generation=generation)
+    call.cloud.captures[name.lower()] = Capture(source, body.get("tags") or {}, operation)
     status = 201 if is_new else 200
     return under_way(call, operation, _view(call, name), number=None, charge=None, status=status)
 
@@ -48,7 +47,7 @@ def _view(call: Call, name: str) -> dict[str, Any]:
     capture = call.cloud.captures.get(name.lower())
     disk: dict[str, Any] = {"osType": "Linux", "osState": "Generalized"}
     is_made = capture is None or not capture.operation.is_running
-    disk |= SIZE if is_made else {}
+    disk |= {"diskSizeGB": details.disk_size_gb} if is_made else {}
     properties: dict[str, Any] = {}
     if capture is None:
         storage: dict[str, Any] = {"osDisk": disk, "dataDisks": [], "zoneResilient": False}
@@ -67,6 +66,6 @@ def _view(call: Call, name: str) -> dict[str, Any]:
             **properties,
             "storageProfile": storage,
             "provisioningState": "Succeeded" if is_made else "Creating",
-            "hyperVGeneration": capture.generation if capture else "V2",
+            "hyperVGeneration": details.generation,
         },
     }

@@ -72,8 +72,7 @@ def _machines(call: Call, scale_sets: Iterable[ScaleSet]) -> Iterator[Instance]:
 
 def _machine(call: Call) -> Instance:
     group, wanted = call.cloud.group(call.subscription, call.names["group"]), call.names["name"].lower()
-    # A machine is named after its scale set.
-    owners = (each for key, each in group.scale_sets.items() if each.is_flexible and wanted.startswith(key))
+    owners = (each for each in group.scale_sets.values() if each.is_flexible)
     for instance in (instance for owner in owners for instance in owner.instances.values()):
         if instance.id.lower() == wanted:
             return instance

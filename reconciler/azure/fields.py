@@ -1,0 +1,106 @@
+"""Fields of a JSON object that Azure sent, each of the type that is expected.
+
+A field that is absent or null has its default. One of another type makes the answer malformed: to guess would
+be to act on what nobody said. Pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from reconciler.azure.failure import Malformed
+
+Json = Mapping[str, Any]
+Value = TypeVar("Value")
+Default = TypeVar("Default")
+
+_LONGEST_EXCERPT = 80  # characters of a value that makes no sense, in a message
+
+
+def time_in(body: Json, key: str) -> datetime | None:
+    return moment(text_in(body, key))
+
+
+def moment(text: str) -> datetime | None:
+    """The moment that a text names, in UTC unless it says otherwise; None if it names none."""
+    try:
+        found = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
+
+
+def object_from(value: object, what: str) -> Json:
+    """`value`, which is to be a JSON object; `what` names it in the error."""
+    if not isinstance(value, Mapping):
+        raise Malformed(f"Azure sent {what} that is not a JSON object: {_excerpt(value)}")
+    return value
+
+
+def required_in(body: Json, key: str) -> Json:
+    """An object without which the answer makes no sense."""
+    if body.get(key) is None:
+        raise Malformed(f"Azure sent {text_in(body, 'name') or 'a resource'} without its {key}")
+    return mapping_in(body, key)
+
+
+def identifier_in(body: Json, key: str) -> str:
+    """A text without which nobody can say what the answer is about."""
+    if text := text_in(body, key):
+        return text
+    raise Malformed(f"Azure sent a resource without its {key}")
+
+
+def mapping_in(body: Json, key: str) -> Json:
+    value = body.get(key)
+    if value is not None and not isinstance(value, Mapping):
+        raise _misfit(key, value)
+    return value or {}
+
+
+def text_in(body: Json, key: str) -> str:
+    return _typed(body, key, str, "")
+
+
+def list_in(body: Json, key: str) -> Sequence[Any]:
+    return _typed(body, key, list, ())
+
+
+def objects_in(body: Json, key: str) -> list[Json]:
+    """The objects of a list; a null among them says nothing."""
+    return [object_from(each, f"an entry of {key}") for each in list_in(body, key) if each is not None]
+
+
+def flag_in(body: Json, key: str) -> bool:
+    return known_flag_in(body, key) or False
+
+
+def known_flag_in(body: Json, key: str) -> bool | None:
+    """None where Azure does not say."""
+    return _typed(body, key, bool, None)
+
+
+def number_in(body: Json, key: str) -> int | None:
+    value = body.get(key)
+    if isinstance(value, bool):
+        raise _misfit(key, value)
+    return _typed(body, key, int, None)
+
+
+def _typed(body: Json, key: str, sort: type[Value], default: Default) -> Value | Default:
+    """The value of a field, `default` where it is absent or null. Raises Malformed for another type."""
+    value = body.get(key)
+    if value is None:
+        return default
+    if not isinstance(value, sort):
+        raise _misfit(key, value)
+    return value
+
+
+def _misfit(key: str, value: object) -> Malformed:
+    return Malformed(f"Azure sent a field {key} of an unexpected type: {_excerpt(value)}")
+
+
+def _excerpt(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_EXCERPT else f"{text[:_LONGEST_EXCERPT]}…"

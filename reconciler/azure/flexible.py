@@ -1,0 +1,72 @@
+"""The instances of a Flexible scale set: its own list, joined with that of its virtual machines. Pure."""
+
+import re
+from collections.abc import Iterable
+
+from reconciler.azure.arm import ATTACHED, image_of
+from reconciler.azure.fields import Json, list_in, mapping_in, object_from, text_in
+from reconciler.spec.image import Image, PlatformImage
+
+
+def instance_rows(
+    rows: Iterable[Json], machines: Iterable[Json], scale_set: str, image: Image | None
+) -> list[Json]:
+    """The instances of a Flexible scale set, each with what its virtual machine says of itself.
+
+    `scale_set` is its name, `image` that of its model. A row may hold nothing but names, and its id is not
+    that of the machine; a machine that no row names is an instance all the same. Raises Malformed.
+    """
+    told = [object_from(machine, "a virtual machine") for machine in machines]
+    by_key = {key: machine for machine in told for key in _keys(machine)}
+    found, met = [], set()
+    for row in rows:
+        instance_row = object_from(row, "an instance")
+        machine = next((by_key[key] for key in _keys(instance_row) if key in by_key), {})
+        met.add(text_in(machine, "name").casefold())
+        found.append(_joined(instance_row, machine, scale_set, image))
+    alone = (machine for machine in told if text_in(machine, "name").casefold() not in met)
+    return [*found, *(_joined({"name": text_in(each, "name")}, each, scale_set, image) for each in alone)]
+
+
+def _joined(row: Json, machine: Json, scale_set: str, image: Image | None) -> Json:
+    # The machine says what it runs and how it is in one breath: of two lists read apart one may lag behind.
+    own = mapping_in(machine, "properties")
+    return {
+        **row,
+        "zones": list_in(machine, "zones") or list_in(row, "zones"),
+        "properties": {
+            **mapping_in(row, "properties"),
+            **own,
+            "instanceView": mapping_in(own, "instanceView"),
+        },
+        ATTACHED: bool(machine) and _was_attached(machine, scale_set, image),
+    }
+
+
+def _keys(resource: Json) -> list[str]:
+    """What a row of a Flexible scale set and its virtual machine know each other by, the surest first."""
+    machine_id = text_in(mapping_in(resource, "properties"), "virtualMachineResourceId") or text_in(
+        resource, "id"
+    )
+    names = (text_in(resource, "name"), text_in(resource, "instanceId"), machine_id)
+    return [name.casefold() for name in names if name]
+
+
+def _was_attached(machine: Json, scale_set: str, image: Image | None) -> bool:
+    """Whether a person made this machine and attached it, so that no model says what it runs.
+
+    Azure names the machines that it makes SCALESET_ and eight hexadecimal digits, from an image, and can
+    change neither the kind nor the publisher of the image of a scale set.
+    """
+    name, storage = text_in(machine, "name"), mapping_in(mapping_in(machine, "properties"), "storageProfile")
+    if not re.fullmatch(rf"{re.escape(scale_set)}_[0-9a-f]{{8}}", name, re.IGNORECASE):
+        return True
+    if text_in(mapping_in(storage, "osDisk"), "createOption").casefold() == "attach":
+        return True
+    runs = image_of(storage)
+    return runs is not None and image is not None and _lineage(runs) != _lineage(image)
+
+
+def _lineage(image: Image) -> tuple[str, str]:
+    """What of an image a scale set keeps for life."""
+    return image.kind, image.publisher.casefold() if isinstance(image, PlatformImage) else ""

@@ -1,0 +1,74 @@
+"""Scale sets that belong to another controller, a service that made them and changes their image by itself.
+
+Such a controller drains its machines, keeps its own record of what they run, and supports no second writer.
+To add one: a row in `_CONTROLLERS`, from a recorded or documented scale set, and a row in the test's table.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class _Controller:
+    """The patterns of a whole name by which a scale set of this controller is known; one that fits is enough.
+
+    Of its tags, of the publishers of its extensions, of its own id, and of the resource in its "managedBy".
+    """
+
+    name: str
+    tags: str = ""
+    publishers: str = ""
+    path: str = ""
+    manager: str = ""
+
+
+_CONTROLLERS = (
+    _Controller(
+        "Azure Kubernetes Service",
+        tags=r"aks-managed-.+",
+        publishers=r"microsoft\.aks",
+        path=r".*/resourcegroups/mc_[^/]+/.+/aks[^/]*",
+        manager=r".*/microsoft\.containerservice/.+",
+    ),
+    _Controller(
+        "a Service Fabric managed cluster",
+        publishers=r"microsoft\.azure\.servicefabric\.mc",
+        path=r".*/resourcegroups/sfc_[0-9a-f-]+/.+",
+        manager=r".*/microsoft\.servicefabric/.+",
+    ),
+    _Controller(
+        "an Azure DevOps agent pool",
+        tags=r"__azuredevopselasticpool.*",
+        manager=r".*/microsoft\.(visualstudio|devopsinfrastructure)/.+",
+    ),
+    _Controller("Cluster API", tags=r"sigs\.k8s\.io_cluster-api-provider-azure_.+"),
+    _Controller(
+        "Azure Databricks",
+        tags=r"databricks-environment|databricksenvironment|databricks-instance-name",
+        manager=r".*/microsoft\.databricks/.+",
+    ),
+    _Controller("Azure Batch", tags=r"batchaccountname", manager=r".*/microsoft\.batch/.+"),
+)
+
+
+def owner(id_: str, tags: Mapping[str, str], publishers: Iterable[str], managed_by: str) -> str:
+    """Who a scale set belongs to, in words; "" if it is its users' own.
+
+    `publishers` are those of its extensions, `managed_by` its "managedBy": the id of the resource that made
+    it.
+    """
+    names, installed = list(tags), list(publishers)
+    for each in _CONTROLLERS:
+        if (
+            _fits(each.tags, names)
+            or _fits(each.publishers, installed)
+            or _fits(each.path, [id_])
+            or _fits(each.manager, [managed_by])
+        ):
+            return each.name
+    return managed_by
+
+
+def _fits(pattern: str, texts: Iterable[str]) -> bool:
+    return bool(pattern) and any(re.fullmatch(pattern, text, re.IGNORECASE) for text in texts)

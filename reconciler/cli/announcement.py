@@ -1,0 +1,49 @@
+"""Which Azure a command is about to ask, and as whom, said before anything is asked.
+
+Only what the environment tells is said: to get a token may take seconds, or fail.
+"""
+
+import os
+from collections.abc import Mapping
+
+import click
+
+from reconciler.azure.session import Session
+
+# What an application proves itself with: where none is set, AZURE_CLIENT_ID may be of no use.
+_PROOFS = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE")
+
+
+def announce(session: Session) -> None:
+    """Say it in one line on standard error."""
+    click.echo(announcement(session), err=True)
+
+
+def announcement(session: Session) -> str:
+    """The endpoint, and the identity as far as it is known."""
+    return f"Azure Resource Manager: {session.endpoint}, as {identity(os.environ)}"
+
+
+def identity(environment: Mapping[str, str]) -> str:
+    """Whom DefaultAzureCredential will be, as far as its variables tell.
+
+    >>> identity({})
+    'the identity that DefaultAzureCredential finds'
+    >>> identity({"AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential", "AZURE_CLIENT_ID": "A"})
+    'application A (ManagedIdentityCredential)'
+    """
+    chosen = environment.get("AZURE_TOKEN_CREDENTIALS", "").strip()
+    credential = chosen or "DefaultAzureCredential"
+    application, tenant = environment.get("AZURE_CLIENT_ID"), environment.get("AZURE_TENANT_ID")
+    match chosen.lower():
+        case "managedidentitycredential":
+            tenant = None  # its own, whatever the variable says
+        case "environmentcredential" | "workloadidentitycredential":
+            pass
+        case "" | "prod" if any(map(environment.get, _PROOFS)):
+            pass
+        case _:
+            application = None
+    if not application:
+        return f"the identity that {credential} finds"
+    return f"application {application}{f' of tenant {tenant}' if tenant else ''} ({credential})"

@@ -1,0 +1,73 @@
+"""A command that runs inside one of ours, as `env` and `timeout` run theirs."""
+
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
+
+from reconciler.cli.failure import fail
+
+_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as shells have it
+
+
+def run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a command to its end, with `environment` added to ours. Its exit code, 128 + N after signal N.
+
+    The signals that ask us to end are the command's to answer: they are forwarded, and we wait.
+    """
+    with _Forwarding() as forwarding:
+        try:
+            process = subprocess.Popen(command, env={**os.environ, **environment})
+        except FileNotFoundError:
+            fail(f"{shlex.quote(command[0])}: command not found", _NOT_FOUND)
+        except OSError as error:
+            fail(f"{shlex.quote(command[0])}: {error.strerror}", _NOT_EXECUTABLE)
+        forwarding.begin(process)
+        code = process.wait()
+    return code if code >= 0 else 128 - code
+
+
+class _Forwarding:
+    """Hands signals on to a process, also those that came before it was there."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
+        self._before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
+
+    def __enter__(self) -> "_Forwarding":
+        for number in _FORWARDED:
+            # What is ignored stays so, for the command too: `nohup`, or a background job of a script.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._forward)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def begin(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+        for number in self._early:
+            process.send_signal(number)
+
+    def _forward(self, number: int, _frame: FrameType | None) -> None:
+        if self._process is None:
+            self._early.append(number)
+        elif number != signal.SIGINT or not _is_in_foreground():
+            self._process.send_signal(number)
+
+
+def _is_in_foreground() -> bool:
+    """Whether Ctrl-C has reached the command already: a terminal interrupts all of its foreground group.
+
+    A second SIGINT would make `reconciler run` drop the ticks under way.
+    """
+    try:
+        with open("/dev/tty", "rb", buffering=0) as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:
+        return False

@@ -1,0 +1,68 @@
+"""Since when an instance has been in its state, where Azure does not say: in transition it gives no time.
+
+Azure says when an instance succeeded or failed. Of one that it is creating, updating or deleting it does not
+say since when. That is then the earliest time known that is not before the state which the instance left: of
+Azure's own, the moment at which it was created, and the moment at which a step of ours that names it was
+sent. Only where there is none of these is it our own first observation, which a restart makes anew.
+
+    09:00:00  seen: succeeded, since 08:00:00
+    09:00:05  an upgrade of ours is sent that names it
+    09:00:20  seen: updating, without a time        since 09:00:05: our step, after the state it left
+    09:01:30  seen: succeeded, since 09:01:25
+    11:30:00  somebody restarts it
+    11:30:40  seen: updating, without a time        since 11:30:40: our step is older than the state it left
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from reconciler.rollout.health import at_work
+from reconciler.rollout.observed import Instance
+from reconciler.rollout.step import Tried, Upgrade
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """How an instance was seen last: its provisioning state, and since when it was in it."""
+
+    provisioning: str
+    since: datetime | None
+
+
+def date_instances(
+    instances: Iterable[Instance], before: Mapping[str, Sighting], tried: Tried | None, at: datetime
+) -> tuple[Instance, ...]:
+    """The instances as listed at `at`, each with a time; `before` is how they were seen last."""
+    return tuple(
+        replace(each, since=_since(each, before.get(each.id), tried, at)) if _lacks_time(each) else each
+        for each in instances
+    )
+
+
+def sightings(instances: Iterable[Instance]) -> dict[str, Sighting]:
+    """What to remember of dated instances until they are listed again."""
+    return {each.id: Sighting(each.provisioning, each.since) for each in instances}
+
+
+def _lacks_time(instance: Instance) -> bool:
+    """An instance at rest without a time is not dated by us: its row lacks what every such row has."""
+    return at_work(instance.provisioning) or (instance.provisioning == "failed" and instance.since is None)
+
+
+def _since(instance: Instance, before: Sighting | None, tried: Tried | None, at: datetime) -> datetime:
+    floor = before.since if before else None
+    known = [each for each in _known(instance, tried) if floor is None or each >= floor]
+    if known:
+        return min(known)
+    is_same = before is not None and before.provisioning == instance.provisioning
+    return floor if is_same and floor else at
+
+
+def _known(instance: Instance, tried: Tried | None) -> Iterator[datetime]:
+    if instance.since:
+        yield instance.since
+    if instance.provisioning == "creating" and instance.created:
+        yield instance.created
+    if tried and isinstance(tried.step, Upgrade) and instance.id in tried.step.instance_ids:
+        yield tried.at

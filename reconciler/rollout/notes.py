@@ -1,0 +1,54 @@
+"""What a scale set and its instances say of themselves that an operator should know: for `reconciler why`.
+
+Each note is one sentence. None of them decides anything.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from reconciler.rollout.observed import Instance, Model
+from reconciler.rollout.wording import listed
+from reconciler.spec.duration import written
+
+
+def notes(model: Model, instances: Sequence[Instance]) -> tuple[str, ...]:
+    """In the order in which they matter to a rollout."""
+    return (*_of_model(model), *_of_instances(instances))
+
+
+def _of_model(model: Model) -> Iterator[str]:
+    if model.os_image_notice:
+        yield (
+            f"Azure warns each instance up to {written(model.os_image_notice)} before it replaces the OS "
+            "disk "
+            "(osImageNotificationProfile)"
+        )
+    if model.terminate_notice:
+        yield (
+            f"Azure warns each instance up to {written(model.terminate_notice)} before it deletes it "
+            "(terminateNotificationProfile)"
+        )
+    if model.health_grace:
+        yield (
+            f"the Application Health extension may report Initializing for {written(model.health_grace)} "
+            "(gracePeriod)"
+        )
+    if model.is_spot:
+        fate = "deletes" if model.eviction_policy.casefold() == "delete" else "deallocates"
+        yield f"the instances are Spot: Azure {fate} those it evicts"
+
+
+def _of_instances(instances: Sequence[Instance]) -> Iterator[str]:
+    if attached := [each.name for each in instances if each.is_attached]:
+        yield f"attached by hand, and not touched: {listed(attached)}"
+    if own := [each.name for each in instances if each.has_own_model and not each.is_attached]:
+        yield (
+            f"changed by themselves (modelDefinitionApplied is VirtualMachine): {listed(own)}; an upgrade "
+            "takes that change away"
+        )
+    if unsure := [each.name for each in instances if each.power in {"", "unknown"} and each.provisioning]:
+        yield f"Azure does not tell the power state of {listed(unsure)}"
+    if passed := [each.name for each in instances if each.skips_upgrade]:
+        yield f"ask through Application Health to be passed over by upgrades: {listed(passed)}"
+    phases = {each.upgrade_phase for each in instances} - {None}
+    if phases:
+        yield f"give their order of upgrade through Application Health: {len(phases)} phases"

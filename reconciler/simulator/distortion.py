@@ -1,0 +1,75 @@
+"""What a fault makes of an answer that was right: rows missing, a field of another type, links elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from reconciler.simulator.faults import ForeignLinks, Malformed, Partial, Truncated
+from reconciler.simulator.message import Request, Response
+
+LINKS = ("Azure-AsyncOperation", "Location")
+
+Distortion = Malformed | Partial | Truncated | ForeignLinks
+
+
+def distort(response: Response, fault: Distortion, request: Request) -> Response:
+    """The answer to `request` as `fault` changes it. Its length is true again afterwards."""
+    match fault:
+        case Truncated():
+            return _with_body(response, response.body[: len(response.body) // 2])
+        case Partial(lacks):
+            return _rewritten(response, lambda body: _without_rows(body, lacks))
+        case Malformed():
+            return _rewritten(response, lambda body: _malformed(body, fault))
+        case ForeignLinks(host):
+            headers = {
+                name: value.replace(request.host, host, 1) if name in LINKS else value
+                for name, value in response.headers.items()
+            }
+            return _rewritten(
+                replace(response, headers=headers), lambda body: _linked(body, request.host, host)
+            )
+
+
+def _without_rows(body: dict[str, Any], lacks: int) -> dict[str, Any]:
+    """Whatever is not a list stays whole."""
+    return {**body, "value": body["value"][lacks:]} if isinstance(body.get("value"), list) else body
+
+
+def _linked(body: dict[str, Any], own: str, foreign: str) -> dict[str, Any]:
+    return {**body, "nextLink": body["nextLink"].replace(own, foreign, 1)} if "nextLink" in body else body
+
+
+def _malformed(body: dict[str, Any], fault: Malformed) -> dict[str, Any]:
+    """The field replaced in each row of a list that it is for, or in the resource itself."""
+    if not isinstance(body.get("value"), list):
+        replaced: dict[str, Any] = _replaced(body, fault)
+        return replaced
+    return {**body, "value": [_replaced(row, fault) for row in body["value"]]}
+
+
+def _replaced(row: Any, fault: Malformed) -> Any:
+    if fault.name is not None and str(row.get("name")).lower() != fault.name.lower():
+        return row
+    return _set(row, fault.field.split("."), fault.value) if fault.field else fault.value
+
+
+def _set(row: Any, path: list[str], value: Any) -> dict[str, Any]:
+    first, *rest = path
+    found = dict(row) if isinstance(row, Mapping) else {}
+    return {**found, first: _set(found.get(first), rest, value) if rest else value}
+
+
+def _rewritten(response: Response, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Response:
+    """With another JSON object in it. A body that is none stays as it is, and so does one unchanged."""
+    told = json.loads(response.body or b"null")
+    if not isinstance(told, dict) or (changed := change(told)) == told:
+        return response
+    return _with_body(response, json.dumps(changed, separators=(",", ":")).encode())
+
+
+def _with_body(response: Response, body: bytes) -> Response:
+    return replace(response, headers={**response.headers, "Content-Length": str(len(body))}, body=body)

@@ -1,0 +1,69 @@
+"""Whether an image fits a scale set: generation, architecture, disk size, security type and purchase plan.
+
+The name of a VM size says what it can boot. A `p` among its features is an Arm64 processor, which boots
+generation 2 only; so do sizes since version 6. Sizes up to version 3 without premium storage boot
+generation 1 only. The refusals are those that users reported, except that of another architecture.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.simulator import errors
+from reconciler.simulator.catalogue import Architecture, Details
+from reconciler.simulator.generations import Generation
+
+SIZE = re.compile(
+    r"(?:Standard|Basic)_(?P<family>[A-Z]+)\d+(?:-\d+)?(?P<features>[a-z]*)(?:_[A-Z]+\d+)?(?:_v(?P<version>\d+))?"
+)
+BOTH: tuple[Generation, ...] = ("V1", "V2")
+TRUSTED = ("TrustedLaunch", "TrustedLaunchSupported")
+
+
+def require_fit(details: Details, body: Mapping[str, Any], resource_id: str) -> None:
+    """Raise Azure's refusal of the image with these details for a scale set with this body."""
+    profile = body["properties"]["virtualMachineProfile"]
+    _require_size(details, str(body["sku"]["name"]))
+    wanted = ((profile.get("storageProfile") or {}).get("osDisk") or {}).get("diskSizeGB")
+    if wanted is not None and wanted < details.disk_size_gb:
+        raise errors.disk_too_small(wanted, details.disk_size_gb)
+    is_trusted = (profile.get("securityProfile") or {}).get("securityType") == "TrustedLaunch"
+    if details.security_type == "TrustedLaunch" and not is_trusted:
+        raise errors.only_with_trusted_launch()
+    if is_trusted and details.security_type not in TRUSTED:
+        raise errors.no_trusted_launch()
+    if details.plan is not None and body.get("plan") != details.plan:
+        raise errors.needs_plan(resource_id)
+
+
+def _require_size(details: Details, size: str) -> None:
+    if details.architecture != (fitting := architecture_of(size)):
+        raise errors.wrong_architecture(size, fitting, details.architecture)
+    if details.generation not in generations_of(size):
+        raise errors.cannot_boot(size, details.generation)
+
+
+def architecture_of(size: str) -> Architecture:
+    """
+    >>> architecture_of("Standard_D2ps_v5"), architecture_of("Standard_D2s_v5")
+    ('Arm64', 'x64')
+    """
+    match = SIZE.fullmatch(size)
+    return "Arm64" if match is not None and "p" in match["features"] else "x64"
+
+
+def generations_of(size: str) -> tuple[Generation, ...]:
+    """
+    >>> [generations_of(f"Standard_{size}") for size in ("D2_v3", "D2s_v3", "D2ps_v5", "D2s_v6")]
+    [('V1',), ('V1', 'V2'), ('V2',), ('V2',)]
+    """
+    match = SIZE.fullmatch(size)
+    if match is None:
+        return BOTH
+    version = int(match["version"] or 1)
+    if "p" in match["features"] or version >= 6:
+        return ("V2",)
+    has_premium_storage = "s" in match["features"] or match["family"].endswith("S")
+    return BOTH if has_premium_storage or version > 3 else ("V1",)

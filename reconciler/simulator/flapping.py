@@ -1,0 +1,49 @@
+"""Health that comes and goes: an instance that is healthy for a while and unhealthy for a while.
+
+Only the health moves; the provisioning state keeps its time. While the instance does not run, or an operation
+is getting on with it, a turn passes without effect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from reconciler.simulator.instance import Instance
+from reconciler.simulator.life import MISFORTUNES
+
+
+@dataclass(slots=True)
+class Flapping:
+    instance: Instance
+    healthy: timedelta
+    unhealthy: timedelta
+    is_ended: bool = False
+
+    def begin(self) -> None:
+        """Be healthy for `healthy` first."""
+        self.instance.owner.cloud.clock.after(self.healthy, self._fall)
+
+    def end(self) -> None:
+        """It stays as it is then."""
+        self.is_ended = True
+
+    def _fall(self) -> None:
+        if not self._is_over:
+            self._turn("unhealthy")
+            self.instance.owner.cloud.clock.after(self.unhealthy, self._rise)
+
+    def _rise(self) -> None:
+        if not self._is_over:
+            self._turn("recover")
+            self.begin()
+
+    @property
+    def _is_over(self) -> bool:
+        instance = self.instance
+        return self.is_ended or instance.owner.instances.get(instance.id) is not instance
+
+    def _turn(self, misfortune: str) -> None:
+        instance = self.instance
+        if instance.power == "running" and not instance.is_busy:
+            instance.strike(MISFORTUNES[misfortune], misfortune)

@@ -1,0 +1,121 @@
+"""Tokens of other tenants go with every request, and one that cannot be had is said with its tenant."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import ClientAuthenticationError
+from azure.core.rest import HttpRequest, HttpResponse
+
+from reconciler.azure.budget import Share
+from reconciler.azure.compute import Compute
+from reconciler.azure.failure import AzureFailure, Refused, Unreachable
+from reconciler.azure.session import Session
+from reconciler.rollout.step import PatchModel
+from reconciler.simulator import Simulator
+from reconciler.simulator.transport import InProcessTransport
+from tests.azure.conftest import IMAGE, TARGET
+from tests.azure.test_identity import jwt
+
+HOME, VENDOR, OTHER = (f"{digit * 8}-0000-0000-0000-000000000000" for digit in "abc")
+HEADER = "x-ms-authorization-auxiliary"
+NOT_THERE = (
+    f"Attempted credentials:\n\tEnvironmentCredential: AADSTS700016: Application 'A' was not found in {VENDOR}. "
+    "Trace ID: 1"
+)
+
+
+class Application:
+    """Known to its own tenant and to others, by what each says to it: the tenant of the token, or an error."""
+
+    def __init__(self, said: Mapping[str | None, str | Exception]) -> None:
+        self._said = said
+
+    def get_token(self, *_scopes: str, tenant_id: str | None = None, **_options: object) -> AccessToken:
+        said = self._said[tenant_id]
+        if isinstance(said, Exception):
+            raise said
+        return AccessToken(said if said == "opaque" else jwt(tid=said), 4_102_444_800)
+
+
+class Headers(InProcessTransport):
+    """Keeps the headers of what is sent."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        super().__init__(simulator)
+        self.sent: list[tuple[str, Mapping[str, str]]] = []
+
+    def send(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        self.sent.append((request.method, dict(request.headers)))
+        return super().send(request, **kwargs)
+
+
+def test_every_request_carries_a_token_of_each_tenant(azure: Simulator) -> None:
+    application = Application({None: HOME, VENDOR: VENDOR, OTHER: OTHER})
+    transport = Headers(azure)
+    session = Session(credential=application, transport=transport, auxiliary_tenants=[VENDOR, OTHER])
+    compute = Compute(session)
+    compute.model(TARGET, Share.ROLLOUT)
+    compute.take(TARGET, PatchModel(IMAGE, '"1"'))
+    assert [method for method, _ in transport.sent] == ["GET", "PATCH"]
+    for _, headers in transport.sent:
+        assert headers["Authorization"] == f"Bearer {jwt(tid=HOME)}"
+        assert headers[HEADER] == f"Bearer {jwt(tid=VENDOR)}, Bearer {jwt(tid=OTHER)}"
+
+
+def test_without_auxiliary_tenants_there_is_no_such_header(azure: Simulator) -> None:
+    transport = Headers(azure)
+    session = Session(credential=Application({None: HOME}), transport=transport)
+    Compute(session).model(TARGET, Share.ROLLOUT)
+    assert [HEADER in headers for _, headers in transport.sent] == [False]
+
+
+@pytest.mark.parametrize(
+    "said, kind, message",
+    [
+        pytest.param(
+            ClientAuthenticationError(NOT_THERE),
+            Unreachable,
+            f"auxiliary tenant {VENDOR}: AADSTS700016: Application 'A' was not found in {VENDOR}.",
+            id="a tenant that does not know the application",
+        ),
+        pytest.param(
+            ClientAuthenticationError("it cannot"),
+            Unreachable,
+            f"auxiliary tenant {VENDOR}: no Azure identity: none of the sources of DefaultAzureCredential",
+            id="no source for that tenant",
+        ),
+        pytest.param(
+            OSError("no such certificate"),
+            Unreachable,
+            f"auxiliary tenant {VENDOR}: no such certificate",
+            id="a file that is not there",
+        ),
+        pytest.param(
+            HOME,
+            Refused,
+            f"auxiliary tenant {VENDOR}: the token is of tenant {HOME}: a managed identity has no other",
+            id="a managed identity, which has one tenant",
+        ),
+    ],
+)
+def test_a_token_that_cannot_be_had_stops_every_request_and_names_the_tenant(
+    said: str | Exception, kind: type[AzureFailure], message: str, azure: Simulator
+) -> None:
+    application = Application({None: HOME, VENDOR: said})
+    session = Session(credential=application, transport=azure.transport(), auxiliary_tenants=[VENDOR])
+    with pytest.raises(kind) as failure:
+        Compute(session).model(TARGET, Share.ROLLOUT)
+    assert str(failure.value).startswith(message)
+    assert azure.record.requests == ()
+
+
+@pytest.mark.parametrize("token", [VENDOR.upper(), "opaque"])
+def test_a_token_that_is_of_the_tenant_or_does_not_tell_is_used(token: str, azure: Simulator) -> None:
+    transport = Headers(azure)
+    application = Application({None: HOME, VENDOR: token})
+    Compute(Session(credential=application, transport=transport, auxiliary_tenants=[VENDOR])).model(
+        TARGET, Share.ROLLOUT
+    )
+    assert HEADER in transport.sent[0][1]

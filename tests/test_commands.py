@@ -1,0 +1,232 @@
+"""What the pages show to type ends, and reaches no other machine by mistake.
+
+Each command line of the README and of docs/ runs as it stands there, with no network beyond this machine and no
+fleet served but those that it serves itself. Processes in Python are guarded (tests/guard); git has a proxy that
+nobody answers at; other programs are stand-ins that keep a record.
+"""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import ROOT, bare
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^#+ (?P<heading>[^\n]*)$|^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
+TERMINAL = {"", "sh"}
+PATIENCE = 20.0  # seconds, for a command to end, and for what a firewall that drops everything would add
+AZURE = ("management.azure.com", "login.microsoftonline.com", "169.254.169.254")
+ASKS_AZURE = {"adopt", "approve", "check", "plan", "run", "status", "why"}
+# A daemon goes on until it is told to end: when it has said one of these, it has done what a sweep does.
+SETTLED = re.compile(r" (ERROR|WARNING) |Upgrading: ")
+FILLED_IN = {"<subscription>": "11111111-1111-1111-1111-111111111111"}
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What a page shows, and below which heading."""
+
+    page: str
+    heading: str
+    language: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.heading}: {self.text.splitlines()[0]}"
+
+
+def blocks() -> Iterator[Block]:
+    for page in PAGES:
+        heading = ""
+        for match in BLOCK.finditer(page.read_text()):
+            heading = match["heading"] or heading
+            if match["text"]:
+                yield Block(page.name, heading, match["language"], match["text"])
+
+
+def command_lines() -> Iterator[str]:
+    """Every line of ours in the blocks that are for a terminal, up to a pipe or a comment."""
+    for block in blocks():
+        for line in block.text.replace("\\\n", " ").splitlines() if block.language in TERMINAL else ():
+            if match := re.fullmatch(r"(?:\$ )?(reconciler [a-z].*?)(?:\s+[|#] .*)?", line):
+                yield match[1]
+
+
+OURS = sorted(set(command_lines()))
+CLIENTS = [each for each in blocks() if each.page == "clients.md" and each.heading != "Other clients"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What came of a command line, and whom it tried to reach: the host, and how long it would have waited."""
+
+    code: int
+    out: str
+    err: list[str]
+    reached: list[tuple[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A directory with the files of this project in it, and the environment of somebody who works there."""
+
+    directory: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **bare(),
+            "PATH": f"{self.directory / 'bin'}{os.pathsep}{os.defpath}",
+            "PYTHONPATH": f"{ROOT / 'tests' / 'guard'}{os.pathsep}{ROOT}",
+            "GUARD_LOG": str(self.directory / "reached"),
+            "HOME": str(self.directory),
+            "GIT_CONFIG_GLOBAL": str(self.directory / "gitconfig"),
+            "RECONCILER_LISTEN": "127.0.0.1:0",
+            "RECONCILER_SERVER": "http://127.0.0.1:1",
+        }
+
+    def program(self, name: str, text: str) -> None:
+        path = self.directory / "bin" / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
+    def start(self, line: Sequence[str]) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            line,
+            cwd=self.directory,
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def complaints(self, line: Sequence[str], typed: str) -> str:
+        """What a program says on standard error when this is typed to it."""
+        with self.start(line) as process:
+            return process.communicate(typed, timeout=PATIENCE)[1]
+
+    def reached(self) -> list[tuple[str, float]]:
+        log = self.directory / "reached"
+        lines = log.read_text().splitlines() if log.exists() else []
+        return [(host, float(seconds)) for host, _, seconds in (line.partition(" ") for line in lines)]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    made = Desk(tmp_path)
+    for name in ("specs", "demo", "deploy"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "gitconfig").write_text("[http]\n\tproxy = http://127.0.0.1:9\n")
+    made.program("reconciler", f'exec {sys.executable} -m reconciler.cli "$@"')
+    return made
+
+
+def shown(desk: Desk, line: str) -> Shown:
+    """Run a command line to its end, and a daemon until it has done something and is told to end."""
+    for placeholder, value in FILLED_IN.items():
+        line = line.replace(placeholder, value)
+    process = desk.start(shlex.split(line))
+    watch = threading.Timer(PATIENCE, os.killpg, (process.pid, signal.SIGKILL))
+    watch.start()
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    process.stdin.close()
+    err: list[str] = []
+    with process:
+        for text in process.stderr:
+            err.append(text.rstrip("\n"))
+            if "reconciler run" in line and SETTLED.search(text):
+                process.send_signal(signal.SIGTERM)
+        out = process.stdout.read()
+        code = process.wait()
+        watch.cancel()
+    return Shown(code, out, err, desk.reached())
+
+
+@pytest.mark.parametrize("line", OURS)
+def test_a_command_line_ends_and_reaches_nobody_by_mistake(line: str, desk: Desk) -> None:
+    done = shown(desk, line)
+    assert done.code >= 0, f"killed after {PATIENCE:g} s: {done.err}"
+    verb = shlex.split(line)[1]
+    if verb in ASKS_AZURE:
+        assert "Azure Resource Manager: https://management.azure.com, as the identity" in done.err[0]
+        assert {host for host, _ in done.reached} <= set(AZURE)
+        assert sum(seconds for _, seconds in done.reached) < PATIENCE
+        assert any(
+            word in "\n".join((done.out, *done.err)) for word in ("no Azure identity", "cannot be fetched")
+        )
+        assert "Traceback" not in "\n".join(done.err)
+    else:
+        assert done.reached == []
+        assert not any("https://management.azure.com" in text for text in done.err)
+        assert done.code == 0
+
+
+@pytest.mark.parametrize(
+    "source, host",
+    [
+        pytest.param("EnvironmentCredential", "login.microsoftonline.com", id="an application with a secret"),
+        pytest.param("ManagedIdentityCredential", "169.254.169.254", id="an identity of the machine"),
+    ],
+)
+def test_signing_in_gives_up_in_time_where_nobody_answers(source: str, host: str, desk: Desk) -> None:
+    script = f"""
+import os
+from reconciler.azure.token import default_credential, obtain
+os.environ["AZURE_TOKEN_CREDENTIALS"] = {source!r}
+for name in ("CLIENT_ID", "TENANT_ID", "CLIENT_SECRET"):
+    os.environ[f"AZURE_{{name}}"] = "any"
+obtain(default_credential(), "https://management.azure.com/.default")
+"""
+    assert "Unreachable: no Azure identity" in desk.complaints([sys.executable, "-"], script)
+    assert {each for each, _ in desk.reached()} == {host}
+    assert sum(seconds for _, seconds in desk.reached()) < PATIENCE
+
+
+def test_there_is_a_line_of_ours_of_every_kind() -> None:
+    """The pattern still finds them."""
+    assert {shlex.split(line)[1] for line in OURS} >= {
+        "validate",
+        "adopt",
+        "check",
+        "plan",
+        "run",
+        "simulate",
+    }
+
+
+@pytest.mark.parametrize(
+    "block", [pytest.param(each, id=each.name) for each in CLIENTS if each.language in TERMINAL]
+)
+def test_what_other_clients_are_told_does_nothing_without_a_simulator(block: Block, desk: Desk) -> None:
+    """Pasted into a shell, which goes on after a line that fails."""
+    for name in ("az", "python"):
+        desk.program(name, f'echo {name} "$@" >> {desk.directory}/ran')
+    assert "RECONCILER_ARM_ENDPOINT: parameter " in desk.complaints(["sh", "-i"], block.text)
+    ran = desk.directory / "ran"
+    lines = set(ran.read_text().splitlines() if ran.exists() else ())
+    assert lines <= {"az account show --query tenantId --output tsv"}, "which asks no other machine"
+
+
+@pytest.mark.parametrize(
+    "block", [pytest.param(each, id=each.name) for each in CLIENTS if each.language == "python"]
+)
+def test_a_script_for_other_clients_asks_nobody_without_a_simulator(block: Block, desk: Desk) -> None:
+    complaint = desk.complaints([sys.executable, "-"], block.text).splitlines()[-1]
+    # The libraries are not all there: `make test-clients` installs them, and runs the same with a simulator.
+    assert re.match("KeyError: 'RECONCILER_ARM_ENDPOINT'|(ModuleNotFound|Import)Error: ", complaint)
+    assert desk.reached() == []

@@ -209,6 +209,10 @@ def instance_view(instance: Instance, version: str = LATEST) -> dict[str, Any]:
     return view | {"statuses": [state, *_power(instance)]}
 
 
+def _cards(profile: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list((profile.get("networkProfile") or {}).get("networkInterfaceConfigurations") or [])
+
+
 def _generation(instance: Instance) -> str:
     catalogue, image = instance.owner.cloud.catalogue, instance.applied.image
     return catalogue.details(image.name).generation if image.name else "V1"
@@ -279,13 +283,11 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
     owner, version, profile = instance.owner, detail.version, detail.profile(instance.applied)
     properties: dict[str, Any] = {"latestModelApplied": instance.is_current}
     if version >= MODELS_SINCE:
-        network = profile.get("networkProfile") or {}
-        cards = network.get("networkInterfaceConfigurations") or []
         properties |= {
             "modelDefinitionApplied": "VirtualMachine"
             if instance.has_own_model
             else "VirtualMachineScaleSet",
-            "networkProfileConfiguration": {"networkInterfaceConfigurations": cards},
+            "networkProfileConfiguration": {"networkInterfaceConfigurations": _cards(profile)},
         }
     if detail.view:
         properties["instanceView"] = instance_view(instance, version)
@@ -306,7 +308,7 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
         "storageProfile": _storage(instance, detail),
         "osProfile": _os(instance, profile),
         "networkProfile": {
-            "networkInterfaces": [{"id": f"{row_id(instance)}/networkInterfaces/{owner.name}"}]
+            "networkInterfaces": [{"id": card_id(instance, each)} for each in _cards(profile)]
         },
         **_taken(profile, INHERITED),
     }
@@ -376,6 +378,11 @@ def resource_id(scale_set: ScaleSet, *, shouts_group: bool = False) -> str:
 def row_id(instance: Instance) -> str:
     """The id of an instance as a part of its scale set."""
     return f"{instance.owner.id}/virtualMachines/{instance.id}"
+
+
+def card_id(instance: Instance, card: Mapping[str, Any]) -> str:
+    """The id of the network interface that a card of the model is for an instance."""
+    return f"{row_id(instance)}/networkInterfaces/{card['name']}"
 
 
 def machine_id(instance: Instance, *, shouts_group: bool = False) -> str:

@@ -18,11 +18,13 @@ FREE = frozenset(
     {
         "name", "computerName", "computerNamePrefix", "osName", "osVersion", "vmAgentVersion", "exactVersion",
         "typeHandlerVersion", "keyData", "message", "vmId", "uniqueId", "nextLink",
+        "macAddress", "privateIPAddress", "internalDomainNameSuffix",
     }
 )  # fmt: skip
 # What only somebody who has the image can know.
 OF_IMAGES = frozenset({"features", "automaticOSUpgradeSupported", "sizeInGb", "sizeInBytes"})
 ANY_GUID = re.compile(GUID.pattern, re.I)
+WEAK_ETAG = re.compile(r'W/"[^"]+"')
 MOMENT = re.compile(TIME.pattern + "|" + r"\d{4}-\d\d-\d\dT[\d:.]+([+-]\d\d:\d\d|Z)?")
 NOTHING = object()
 
@@ -103,7 +105,9 @@ def _agree(recorded: Any, found: Any, name: str) -> bool:
         return bool(recorded == found)
     if name in FREE:
         return True
-    if any(form.fullmatch(recorded) and form.fullmatch(found) for form in (ANY_GUID, MOMENT, ETAG)):
+    if any(
+        form.fullmatch(recorded) and form.fullmatch(found) for form in (ANY_GUID, MOMENT, ETAG, WEAK_ETAG)
+    ):
         return True
     return recorded.startswith("/") and _types(recorded) == _types(found)
 

@@ -260,7 +260,7 @@ def _guess(resource_id: str, rest: Iterable[Interaction]) -> Mapping[str, Any]:
     profile = {
         "storageProfile": storage if storage.get("imageReference") else {"imageReference": GUESSED_IMAGE},
         "osProfile": guest,
-        "networkProfile": properties.get("networkProfileConfiguration") or {},
+        "networkProfile": properties.get("networkProfileConfiguration") or _cards(properties),
         "extensionProfile": {"extensions": extensions},
         **{name: properties[name] for name in SHARED if name in properties},
     }
@@ -274,6 +274,14 @@ def _guess(resource_id: str, rest: Iterable[Interaction]) -> Mapping[str, Any]:
 
 
 GUESSED_IMAGE = {"publisher": "Canonical", "offer": "UbuntuServer", "sku": UNSEEN, "version": SOME_VERSION}
+
+
+def _cards(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Cards of which only the ids are told."""
+    found = (properties.get("networkProfile") or {}).get("networkInterfaces") or []
+    names = (each["id"].rpartition("/")[2] for each in found)
+    cards = [{"name": name, "properties": {"ipConfigurations": [{"name": name}]}} for name in names]
+    return {"networkInterfaceConfigurations": cards}
 
 
 def _images(cassette: Cassette) -> Iterator[str]:

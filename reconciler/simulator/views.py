@@ -133,7 +133,8 @@ def scale_set_view(
         profile = profile_shown(scale_set.profile, version) | {"timeCreated": created}
         if not user_data:
             profile.pop(USER_DATA, None)
-    if version >= ETAGS or body.get("zones"):
+    is_cheap = profile.get("priority") in ("Spot", "Low")
+    if version >= ETAGS or body.get("zones") or is_cheap:
         properties.setdefault("platformFaultDomainCount", scale_set.placement.fault_domains)
     view["properties"] = properties_shown(
         {
@@ -183,7 +184,8 @@ def instance_view(instance: Instance, version: str = LATEST) -> dict[str, Any]:
     if is_placed and instance.power in GUEST_KNOWN:
         view |= _guest_view(instance, version)
     created = _status("ProvisioningState/succeeded", instance.created)
-    view["disks"] = [{"name": disk_name(instance), "statuses": [created]}]
+    disks = [disk_name(instance), *(each["name"] for each in data_disks(instance, Detail(version)))]
+    view["disks"] = [{"name": name, "statuses": [created]} for name in disks]
     if installed:
         view["extensions"] = [
             {

@@ -375,3 +375,50 @@ def test_a_data_disk_is_attached_and_detached(azure: Azure) -> None:
 
     assert sent([disk]) == ([("d1", False)], ["d1"])
     assert sent([]) == ([("d1", True)], [])
+
+
+@pytest.mark.parametrize(
+    "change, shown",
+    [
+        pytest.param({"singlePlacementGroup": True}, 5, id="one placement group"),
+        pytest.param({"singlePlacementGroup": False}, 1, id="several placement groups"),
+        pytest.param({"orchestrationMode": "Flexible"}, 1, id="Flexible"),
+        pytest.param({"singlePlacementGroup": False, "platformFaultDomainCount": 3}, 3, id="as written"),
+    ],
+)
+def test_fault_domains_that_are_left_out(start: Start, change: dict[str, Any], shown: int) -> None:
+    body = put()
+    body["properties"] |= change
+    answer = start().ask("PUT", SET[:-3] + "api", json.dumps(body).encode())
+    assert (answer.status, answer.json()["properties"]["platformFaultDomainCount"]) == (201, shown)
+
+
+def test_a_spot_set_tells_its_fault_domains_to_every_version(start: Start) -> None:
+    body = json.dumps(put(priority="spot", evictionPolicy="deallocate")).encode()
+    answer = start().ask("PUT", SET[:-3] + "api", body, version="2020-06-01").json()["properties"]
+    profile = answer["virtualMachineProfile"]
+    assert (answer["platformFaultDomainCount"], profile["priority"], profile["evictionPolicy"]) == (
+        1,
+        "Spot",
+        "Deallocate",
+    )
+
+
+@pytest.mark.parametrize("mode, status", [("Flexible", 201), ("Uniform", 400)])
+def test_a_flexible_set_may_have_no_profile(start: Start, mode: str, status: int) -> None:
+    body = json.dumps({"location": "westeurope", "properties": {"orchestrationMode": mode}}).encode()
+    answer = start().ask("PUT", SET[:-3] + "api", body)
+    assert answer.status == status
+    assert "virtualMachineProfile" not in answer.json().get("properties", {})
+
+
+def test_the_view_of_an_instance_has_all_of_its_disks(azure: Azure) -> None:
+    disk = {
+        "lun": 0,
+        "createOption": "attach",
+        "managedDisk": {"id": f"{GROUP}/providers/Microsoft.Compute/disks/d1"},
+    }
+    azure.ask("PUT", MACHINE, json.dumps({"properties": {"storageProfile": {"dataDisks": [disk]}}}).encode())
+    system, data = azure.ask("GET", f"{MACHINE}/instanceView").json()["disks"]
+    assert "_OS_" in system["name"]
+    assert (data["name"], data["statuses"][0]["code"]) == ("d1", "ProvisioningState/succeeded")

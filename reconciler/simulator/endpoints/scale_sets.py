@@ -103,8 +103,8 @@ def _created(call: Call) -> Reply:
     capacity = sku.pop("capacity", None) or 0
     zones = tuple(str(zone) for zone in change.get("zones") or ())
     properties.setdefault("singlePlacementGroup", not (flexible or zones))
-    is_cheap = (properties.get("virtualMachineProfile") or {}).get("priority") in ("Spot", "Low")
-    is_compact = properties["singlePlacementGroup"] and not is_cheap
+    priority = str((properties.get("virtualMachineProfile") or {}).get("priority")).lower()
+    is_compact = properties["singlePlacementGroup"] and priority not in ("spot", "low")
     faults = properties.get("platformFaultDomainCount") or (MOST_FAULT_DOMAINS if is_compact else 1)
     if not 1 <= faults <= MOST_FAULT_DOMAINS:
         raise errors.bad_value("platformFaultDomainCount")

@@ -20,11 +20,11 @@ from typing import Any, Literal
 
 from reconciler.simulator.clock import Clock
 from reconciler.simulator.errors import ArmError
+from reconciler.simulator.generations import Generation, generation_of, system_of
 from reconciler.simulator.regions import region
 
 Kind = Literal["platform", "gallery", "managed", "shared", "community", "vhd", "none"]
 Boots = Literal["well", "unhealthy", "silent", "fails", "never", "extensionFails"]
-Generation = Literal["V1", "V2"]
 Architecture = Literal["x64", "Arm64"]
 # What Azure says of an image under the feature SecurityType. Standard is for none of it.
 SecurityType = Literal["Standard", "TrustedLaunch", "TrustedLaunchSupported"]
@@ -132,7 +132,8 @@ class Catalogue:
         """Add an image under the name a fleet file would give it.
 
         Publishing twice is publishing once; what is None stays as it was said before: at first an image is
-        in every region, active, and boots well. `others` are the further fields of `Details`.
+        in every region, active, boots well, and is what its name says. `others` are the further fields of
+        `Details`.
         """
         if kind_of_name(name) == "platform":
             publisher, offer, sku, version = name.split(":")
@@ -152,7 +153,7 @@ class Catalogue:
             "is_withdrawn": False,
             **others,
         }
-        before = self.told.get(name.lower()) or Details(self.clock.now())
+        before = self.told.get(name.lower()) or _unsaid(name, self.clock.now())
         self.told[name.lower()] = replace(
             before, **{part: value for part, value in said.items() if value is not None}
         )
@@ -279,6 +280,17 @@ class Catalogue:
                 400, "InvalidParameter", f"Unable to find VHD blob with URI {uri}.", target="osDisk.image.uri"
             )
         return Image("vhd", uri, uri=uri)
+
+
+def _unsaid(name: str, now: datetime) -> Details:
+    """What there is to say of an image of which only the name is known."""
+    generation = generation_of(name)
+    return Details(
+        now,
+        generation=generation,
+        security_type="Standard" if generation == "V1" else "TrustedLaunchSupported",
+        disk_size_gb=127 if system_of(name) == "Windows" else 30,
+    )
 
 
 def kind_of(storage: Mapping[str, Any]) -> Kind | None:

@@ -7,7 +7,7 @@ first written.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from reconciler.simulator import errors
 from reconciler.simulator.catalogue import Catalogue
 from reconciler.simulator.clock import Clock
 from reconciler.simulator.domains import guid
-from reconciler.simulator.operations import Operations
+from reconciler.simulator.operations import Operation, Operations
 from reconciler.simulator.permissions import Permissions
 from reconciler.simulator.quota import Quotas
 from reconciler.simulator.record import Record, is_called
@@ -36,9 +36,18 @@ class Group:
     scale_sets: dict[str, ScaleSet] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A managed image that a client makes of a virtual machine. `source` is the id of that."""
+
+    source: str
+    tags: Mapping[str, str]
+    operation: Operation
+
+
 @dataclass(slots=True, eq=False)
 class Cloud:
-    """`groups` is by subscription, then by resource group, both in lower case.
+    """`groups` is by subscription, then by resource group, and `captures` by id, all in lower case.
 
     `provisioning_state_during_upgrade` is what a scale set reports while a manual upgrade runs.
     `flexible_row_properties` says whether the instance list of a Flexible set carries `properties`, at
@@ -56,6 +65,7 @@ class Cloud:
     tenants: dict[str, str] = field(default_factory=dict)
     permissions: Permissions = field(default_factory=Permissions)
     groups: dict[str, dict[str, Group]] = field(default_factory=dict)
+    captures: dict[str, Capture] = field(default_factory=dict)
     catalogue: Catalogue = field(init=False)
     record: Record = field(init=False)
     operations: Operations = field(init=False)

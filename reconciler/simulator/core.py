@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
 from reconciler.simulator import errors, fleet
-from reconciler.simulator.catalogue import Architecture, Boots, Deprecation, Generation, SecurityType
+from reconciler.simulator.catalogue import Architecture, Boots, Deprecation, SecurityType
 from reconciler.simulator.clock import Clock
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.distortion import distort
@@ -46,6 +46,7 @@ from reconciler.simulator.faults import (
     Timeout,
     Truncated,
 )
+from reconciler.simulator.generations import Generation
 from reconciler.simulator.live import LiveScaleSet
 from reconciler.simulator.message import Lost, Request, Response
 from reconciler.simulator.record import Exchange, Record, Scene

@@ -8,8 +8,9 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, get_args
 
-from reconciler.simulator.catalogue import Architecture, Boots, Deprecation, Generation, SecurityType
+from reconciler.simulator.catalogue import Architecture, Boots, Deprecation, SecurityType
 from reconciler.simulator.cloud import DuringUpgrade
+from reconciler.simulator.generations import Generation
 from reconciler.simulator.life import EvictedPower, Health, Power, Provisioning, ReportedPower
 from reconciler.simulator.repairs import ACTIONS
 from reconciler.simulator.timings import duration

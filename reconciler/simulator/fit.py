@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.simulator import errors
-from reconciler.simulator.catalogue import Architecture, Details, Generation
+from reconciler.simulator.catalogue import Architecture, Details
+from reconciler.simulator.generations import Generation
 
 SIZE = re.compile(
     r"(?:Standard|Basic)_(?P<family>[A-Z]+)\d+(?:-\d+)?(?P<features>[a-z]*)(?:_[A-Z]+\d+)?(?:_v(?P<version>\d+))?"

@@ -66,6 +66,10 @@ GET_MACHINE = (
 )
 MACHINES = Policy("HighCostGetSubscriptionMaximum", 900, 300)
 BULK = (ACTIONS, BATCHED)
+GET_OPERATION = (
+    Policy("GetOperationResource", 45, 15, "resource"),
+    Policy("GetOperationSubscriptionMaximum", 15000, 5000),
+)
 # Not recorded for the images of extensions.
 GET_IMAGE = (
     Policy("GetVMImageFromLocation3Min", 13000, 4333),
@@ -124,15 +128,16 @@ POLICIES: Mapping[str, tuple[Policy, ...]] = {
     "VirtualMachines_List": (MACHINES,),
     "VirtualMachines_Get": GET_MACHINE,
     "VirtualMachines_InstanceView": GET_MACHINE,
-    "Operations_Get": (
-        Policy("GetOperationResource", 45, 15, "resource"),
-        Policy("GetOperationSubscriptionMaximum", 15000, 5000),
-    ),
+    "Operations_Get": GET_OPERATION,
+    "DiskOperations_Get": GET_OPERATION,
     "VirtualMachineImages_List": (
         Policy("ListVMImagesVersionsFromLocation3Min", 16000, 5333),
         Policy("ListVMImagesVersionsFromLocation30Min", 44000, 1466),
     ),
     "VirtualMachineImages_Get": GET_IMAGE,
+    # How fast these fill up again is not documented.
+    "Images_Get": (Policy("GetImagesSubscriptionMaximum", 360, 120),),
+    "Images_CreateOrUpdate": (Policy("CreateImagesSubscriptionMaximum", 60, 20),),
     "VirtualMachineExtensionImages_ListTypes": GET_IMAGE,
     "VirtualMachineExtensionImages_ListVersions": GET_IMAGE,
     "VirtualMachineExtensionImages_Get": GET_IMAGE,

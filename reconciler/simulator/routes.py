@@ -1,9 +1,10 @@
 """Which request leads to which endpoint: one table.
 
-The name of a route is Azure's operationId: the record, the faults and the quotas know it by that. Three have
-none in Azure's specifications and get one of the same form: the state of an operation, the discovery of a
-cloud, the permissions in a subscription. Paths match in any casing; `{braces}` are the variable parts, and an
-endpoint finds them in `Call.names`. To add one: a row here and a function in `endpoints`.
+The name of a route is Azure's operationId: the record, the faults and the quotas know it by that. Four have
+none in Azure's specifications and get one of the same form: the state of an operation, of one on disks as
+well, the discovery of a cloud, the permissions in a subscription. Paths match in any casing; `{braces}` are
+the variable parts, and an endpoint finds them in `Call.names`. To add one: a row here and a function in
+`endpoints`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from reconciler.simulator.endpoints import (
     galleries,
     images,
     instances,
+    interfaces,
+    managed_images,
     platform,
     providers,
     publishers,
@@ -135,6 +138,24 @@ ROUTES = (
         SET + "/rollingUpgrades/cancel",
         actions.cancel_rolling_upgrade,
     ),
+    Route(
+        "NetworkInterfaces_ListVirtualMachineScaleSetNetworkInterfaces",
+        "GET",
+        SET + "/networkInterfaces",
+        interfaces.of_scale_set,
+    ),
+    Route(
+        "NetworkInterfaces_ListVirtualMachineScaleSetVMNetworkInterfaces",
+        "GET",
+        INSTANCE + "/networkInterfaces",
+        interfaces.of_instance,
+    ),
+    Route(
+        "NetworkInterfaces_GetVirtualMachineScaleSetNetworkInterface",
+        "GET",
+        INSTANCE + "/networkInterfaces/{interface}",
+        interfaces.get,
+    ),
     Route("VirtualMachineScaleSetExtensions_List", "GET", SET + "/extensions", extensions.listed),
     Route("VirtualMachineScaleSetExtensions_Get", "GET", EXTENSION, extensions.get),
     Route("VirtualMachineScaleSetExtensions_CreateOrUpdate", "PUT", EXTENSION, extensions.put),
@@ -167,6 +188,7 @@ ROUTES = (
         virtual_machines.view,
     ),
     Route("Operations_Get", "GET", LOCATION + "/operations/{operation}", platform.operation),
+    Route("DiskOperations_Get", "GET", LOCATION + "/DiskOperations/{operation}", platform.operation),
     Route("VirtualMachineSizes_List", "GET", LOCATION + "/vmSizes", providers.sizes),
     Route("VirtualMachineImages_ListPublishers", "GET", PUBLISHERS, publishers.publishers),
     Route("VirtualMachineImages_ListOffers", "GET", OFFERS, publishers.offers),
@@ -197,7 +219,8 @@ ROUTES = (
         COMMUNITY_VERSIONS + "/{version}",
         galleries.regional_version,
     ),
-    Route("Images_Get", "GET", MANAGED_IMAGE, galleries.managed),
+    Route("Images_Get", "GET", MANAGED_IMAGE, managed_images.get),
+    Route("Images_CreateOrUpdate", "PUT", MANAGED_IMAGE, managed_images.put),
     Route("Tenants_List", "GET", "/tenants", directory.tenants),
     Route("Subscriptions_List", "GET", "/subscriptions", directory.subscriptions),
     Route("Subscriptions_Get", "GET", SUBSCRIPTION, directory.subscription),

@@ -15,7 +15,7 @@ from reconciler.simulator.catalogue import ID_FIELDS, PLATFORM_FIELDS
 Shape = dict[str, Any]
 
 # A name that ends in "!" must be there. A list has one entry, the shape of all of its own.
-CARD: Shape = {"name": str, "properties": {"ipConfigurations": [{"properties": {}}]}}
+CARD: Shape = {"name!": str, "properties": {"ipConfigurations": [{"properties": {}}]}}
 EXTENSION: Shape = {
     "name!": str,
     "properties!": {"publisher!": str, "type!": str, "typeHandlerVersion!": str},

@@ -133,7 +133,8 @@ def scale_set_view(
         profile = profile_shown(scale_set.profile, version) | {"timeCreated": created}
         if not user_data:
             profile.pop(USER_DATA, None)
-    if version >= ETAGS or body.get("zones"):
+    is_cheap = profile.get("priority") in ("Spot", "Low")
+    if version >= ETAGS or body.get("zones") or is_cheap:
         properties.setdefault("platformFaultDomainCount", scale_set.placement.fault_domains)
     view["properties"] = properties_shown(
         {
@@ -183,7 +184,8 @@ def instance_view(instance: Instance, version: str = LATEST) -> dict[str, Any]:
     if is_placed and instance.power in GUEST_KNOWN:
         view |= _guest_view(instance, version)
     created = _status("ProvisioningState/succeeded", instance.created)
-    view["disks"] = [{"name": disk_name(instance), "statuses": [created]}]
+    disks = [disk_name(instance), *(each["name"] for each in data_disks(instance, Detail(version)))]
+    view["disks"] = [{"name": name, "statuses": [created]} for name in disks]
     if installed:
         view["extensions"] = [
             {
@@ -198,7 +200,7 @@ def instance_view(instance: Instance, version: str = LATEST) -> dict[str, Any]:
     if instance.applied.health == "extension" and instance.power == "running" and _speaks(instance):
         view["vmHealth"] = {"status": _status(f"HealthState/{instance.health}", instance.health_changed)}
     if version >= GENERATIONS_SINCE:
-        view["hyperVGeneration"] = "V2"
+        view["hyperVGeneration"] = _generation(instance)
     provisioning = f"ProvisioningState/{instance.provisioning}"
     state = {
         "code": f"{provisioning}/{instance.failure}" if instance.failure else provisioning,
@@ -207,6 +209,15 @@ def instance_view(instance: Instance, version: str = LATEST) -> dict[str, Any]:
         **_since(provisioning, instance.changed),
     }
     return view | {"statuses": [state, *_power(instance)]}
+
+
+def _cards(profile: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list((profile.get("networkProfile") or {}).get("networkInterfaceConfigurations") or [])
+
+
+def _generation(instance: Instance) -> str:
+    catalogue, image = instance.owner.cloud.catalogue, instance.applied.image
+    return catalogue.details(image.name).generation if image.name else "V1"
 
 
 def _guest_view(instance: Instance, version: str) -> dict[str, Any]:
@@ -274,13 +285,11 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
     owner, version, profile = instance.owner, detail.version, detail.profile(instance.applied)
     properties: dict[str, Any] = {"latestModelApplied": instance.is_current}
     if version >= MODELS_SINCE:
-        network = profile.get("networkProfile") or {}
-        cards = network.get("networkInterfaceConfigurations") or []
         properties |= {
             "modelDefinitionApplied": "VirtualMachine"
             if instance.has_own_model
             else "VirtualMachineScaleSet",
-            "networkProfileConfiguration": {"networkInterfaceConfigurations": cards},
+            "networkProfileConfiguration": {"networkInterfaceConfigurations": _cards(profile)},
         }
     if detail.view:
         properties["instanceView"] = instance_view(instance, version)
@@ -301,7 +310,7 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
         "storageProfile": _storage(instance, detail),
         "osProfile": _os(instance, profile),
         "networkProfile": {
-            "networkInterfaces": [{"id": f"{row_id(instance)}/networkInterfaces/{owner.name}"}]
+            "networkInterfaces": [{"id": card_id(instance, each)} for each in _cards(profile)]
         },
         **_taken(profile, INHERITED),
     }
@@ -371,6 +380,11 @@ def resource_id(scale_set: ScaleSet, *, shouts_group: bool = False) -> str:
 def row_id(instance: Instance) -> str:
     """The id of an instance as a part of its scale set."""
     return f"{instance.owner.id}/virtualMachines/{instance.id}"
+
+
+def card_id(instance: Instance, card: Mapping[str, Any]) -> str:
+    """The id of the network interface that a card of the model is for an instance."""
+    return f"{row_id(instance)}/networkInterfaces/{card['name']}"
 
 
 def machine_id(instance: Instance, *, shouts_group: bool = False) -> str:

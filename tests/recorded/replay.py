@@ -25,7 +25,7 @@ from tests.recorded.comparison import Difference, compare
 
 HOST = "https://arm.test"
 VERSION = "2026-04-01"
-OPERATION = re.compile(r"/operations/([^/?]+)", re.I)
+OPERATION = re.compile(r"/(?:disk)?operations/([^/?]+)", re.I)
 IF_MATCH = re.compile(r'if-match header "([^"]*)"')
 STEP, PATIENCE = timedelta(seconds=1), 7200
 IN_TRANSITION = re.compile(r'provisioningState(/|": ")(creating|updating|deleting)', re.I)
@@ -107,7 +107,7 @@ class _Player:
             # Only the refusal tells what was asked for.
             match = IF_MATCH.search(str(interaction.answer.get("error", {}).get("message")))
             headers["If-Match"] = f'"{match[1] if match else ""}"'
-        sent = interaction.sent
+        sent = world.with_policies(interaction)
         if sent is None and interaction.method == "PUT":
             # Some recorders keep no bodies of requests.
             sent = next(map(world.body_of, world.scale_sets(interaction.answer)), None)
@@ -140,7 +140,7 @@ class _Player:
         operation = self.sim.cloud.operations.find(path.rpartition("/")[2])
         if operation is not None and _has_ended(interaction):
             self._wait(lambda: not operation.is_running)
-        return self._ask(replace(interaction, path=path if "/operations/" in path else interaction.path))
+        return self._ask(replace(interaction, path=path))
 
     def _start(self, interaction: Interaction) -> _Started:
         """An operation that a request started which is no part of the cassette."""

@@ -14,9 +14,11 @@ from typing import Any, cast
 from urllib.parse import unquote
 
 from reconciler.simulator import Simulator
-from reconciler.simulator.catalogue import ID_FIELDS, kind_of
+from reconciler.simulator.catalogue import ID_FIELDS, kind_of, kind_of_name
+from reconciler.simulator.generations import generation_of
 from reconciler.simulator.instance import Instance
 from reconciler.simulator.life import Stage
+from reconciler.simulator.merge import merged
 from reconciler.simulator.scale_set import ScaleSet
 from tests.recorded.cassette import Cassette, Interaction
 
@@ -56,8 +58,12 @@ def prepare(simulator: Simulator, cassette: Cassette) -> None:
             place = GROUP.match(row["id"])
             if place and place["group"]:
                 simulator.cloud.put_group(place["subscription"], place["group"], str(row["location"]))
-    for name, details in _images(cassette):
-        simulator.cloud.catalogue.publish(name, **details)
+    made_here = {each.path.lower() for each in cassette.interactions if each.status == CREATED}
+    for name in _images(cassette):
+        if name.lower() not in made_here:
+            # An image that has an id fits every size: nothing recorded tells which it was made for.
+            generation = generation_of(name) if kind_of_name(name) == "platform" else "V1"
+            simulator.cloud.catalogue.publish(name, generation=generation)
 
 
 def scale_sets(answer: Any) -> Iterator[Mapping[str, Any]]:
@@ -94,6 +100,58 @@ def body_of(row: Mapping[str, Any]) -> dict[str, Any]:
     properties = {name: value for name, value in row["properties"].items() if name not in READ_ONLY}
     kept = ("location", "tags", "zones", "identity", "plan", "sku")
     return {**{name: row[name] for name in kept if name in row}, "properties": properties}
+
+
+def with_policies(interaction: Interaction) -> Any:
+    """The body of a request with what policies of the subscription wrote into it before Azure took it.
+
+    When a set is made, tags and extensions that the answer has and the request has not are theirs, and so is then the
+    rest of the guest's configuration.
+    """
+    sent, row = interaction.sent, next(scale_sets(interaction.answer), None)
+    if interaction.method != "PUT" or row is None or not isinstance(sent, Mapping):
+        return sent
+    tags, extensions = _strange(sent, row)
+    if not (tags or extensions):
+        return sent
+    change = {
+        "tags": {**tags, **(sent.get("tags") or {})},
+        "properties": {
+            "virtualMachineProfile": {
+                "extensionProfile": {"extensions": _in_order([*_extensions(sent), *extensions], row)},
+                "osProfile": row["properties"]["virtualMachineProfile"].get("osProfile"),
+            }
+        },
+    }
+    return merged(change, {**sent, "properties": _without_extensions(sent)})
+
+
+def _without_extensions(sent: Mapping[str, Any]) -> dict[str, Any]:
+    properties = dict(sent.get("properties") or {})
+    profile = {**(properties.get("virtualMachineProfile") or {})}
+    profile.pop("extensionProfile", None)
+    return {**properties, "virtualMachineProfile": profile}
+
+
+def _in_order(extensions: list[Mapping[str, Any]], row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    names = [each["name"] for each in _extensions(row)]
+    return sorted(
+        extensions, key=lambda each: names.index(each["name"]) if each["name"] in names else len(names)
+    )
+
+
+def _strange(
+    sent: Mapping[str, Any], row: Mapping[str, Any]
+) -> tuple[dict[str, str], list[Mapping[str, Any]]]:
+    own = sent.get("tags") or {}
+    tags = {name: value for name, value in (row.get("tags") or {}).items() if name not in own}
+    names = {each["name"] for each in _extensions(sent)}
+    return tags, [each for each in _extensions(row) if each["name"] not in names]
+
+
+def _extensions(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    profile = (row.get("properties") or {}).get("virtualMachineProfile") or {}
+    return list((profile.get("extensionProfile") or {}).get("extensions") or [])
 
 
 def error_of(interaction: Interaction) -> str:
@@ -202,7 +260,7 @@ def _guess(resource_id: str, rest: Iterable[Interaction]) -> Mapping[str, Any]:
     profile = {
         "storageProfile": storage if storage.get("imageReference") else {"imageReference": GUESSED_IMAGE},
         "osProfile": guest,
-        "networkProfile": properties.get("networkProfileConfiguration") or {},
+        "networkProfile": properties.get("networkProfileConfiguration") or _cards(properties),
         "extensionProfile": {"extensions": extensions},
         **{name: properties[name] for name in SHARED if name in properties},
     }
@@ -215,27 +273,35 @@ def _guess(resource_id: str, rest: Iterable[Interaction]) -> Mapping[str, Any]:
     }
 
 
-GUESSED_IMAGE = {"publisher": UNSEEN, "offer": UNSEEN, "sku": UNSEEN, "version": SOME_VERSION}
+GUESSED_IMAGE = {"publisher": "Canonical", "offer": "UbuntuServer", "sku": UNSEEN, "version": SOME_VERSION}
 
 
-def _images(cassette: Cassette) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The images that the cassette tells of, by name, each with what is known of it."""
-    yield ":".join(GUESSED_IMAGE.values()), {}
+def _cards(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Cards of which only the ids are told."""
+    found = (properties.get("networkProfile") or {}).get("networkInterfaces") or []
+    names = (each["id"].rpartition("/")[2] for each in found)
+    cards = [{"name": name, "properties": {"ipConfigurations": [{"name": name}]}} for name in names]
+    return {"networkInterfaceConfigurations": cards}
+
+
+def _images(cassette: Cassette) -> Iterator[str]:
+    """The names of the images that the cassette tells of."""
+    yield ":".join(GUESSED_IMAGE.values())
     for each in cassette.interactions:
         yield from _versions(each)
         for part in (each.sent, each.answer):
             for storage in _storages(part):
-                yield from ((name, {}) for name in _names(storage))
+                yield from _names(storage)
 
 
-def _versions(interaction: Interaction) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _versions(interaction: Interaction) -> Iterator[str]:
     match = VERSION.search(interaction.path)
     if match is None or interaction.status >= REFUSED:
         return
     family = [unquote(match[part]) for part in ("publisher", "offer", "sku")]
     rows = interaction.answer if isinstance(interaction.answer, list) else [interaction.answer]
     for row in rows:
-        yield ":".join((*family, row["name"])), {}
+        yield ":".join((*family, row["name"]))
 
 
 def _storages(body: Any) -> Iterator[Mapping[str, Any]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.simulator.azure import GROUP, Azure
+import pytest
+
+from tests.simulator.azure import GROUP, VERSION, Azure
 from tests.simulator.likeness import GUID, differences
 
 ONE, TWO = (f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id{n}" for n in (1, 2))
@@ -13,9 +15,9 @@ KNOWN = {"principalId": GUID, "clientId": GUID}
 SYSTEM = {"principalId": GUID, "tenantId": GUID}
 
 
-def patched(azure: Azure, identity: Any) -> Any:
+def patched(azure: Azure, identity: Any, version: str = VERSION) -> Any:
     """What the answer to a PATCH says, and then a GET."""
-    answer = azure.ask("PATCH", "", json.dumps({"identity": identity}).encode())
+    answer = azure.ask("PATCH", "", json.dumps({"identity": identity}).encode(), version=version)
     assert answer.status == 200, answer.body
     return answer.json().get("identity"), azure.ask("GET", "").json().get("identity")
 
@@ -34,10 +36,24 @@ def test_identities_come_and_go(azure: Azure) -> None:
     assert patched(azure, {"type": "None"}) == (None, None)
 
 
-def test_the_answer_does_not_say_yet_who_a_new_identity_is(azure: Azure) -> None:
+@pytest.mark.parametrize(
+    "version, shown",
+    [
+        pytest.param("2020-06-01", {ONE: {}, TWO: {}}, id="once of none"),
+        pytest.param("2024-07-01", {ONE: KNOWN, TWO: {}}, id="now of the others"),
+    ],
+)
+def test_the_answer_does_not_say_yet_who_a_new_identity_is(azure: Azure, version: str, shown: Any) -> None:
     patched(azure, {"type": "UserAssigned", "userAssignedIdentities": {ONE: {}}})
-    answer, _ = patched(azure, {"type": "UserAssigned", "userAssignedIdentities": {TWO: {}}})
-    assert differences({ONE: KNOWN, TWO: {}}, answer["userAssignedIdentities"]) == []
+    answer, then = patched(azure, {"type": "UserAssigned", "userAssignedIdentities": {TWO: {}}}, version)
+    assert differences(shown, answer["userAssignedIdentities"]) == []
+    assert differences({ONE: KNOWN, TWO: KNOWN}, then["userAssignedIdentities"]) == []
+
+
+def test_before_2018_identities_were_a_list_of_ids(azure: Azure) -> None:
+    patched(azure, {"type": "UserAssigned", "userAssignedIdentities": {ONE: {}}})
+    shown = azure.ask("GET", "", version="2017-12-01").json()["identity"]
+    assert shown == {"type": "UserAssigned", "identityIds": [ONE]}
 
 
 def test_no_instance_is_behind_because_of_them(azure: Azure) -> None:

@@ -1,4 +1,4 @@
-"""Images that somebody made: managed ones, and versions in galleries of one's own, shared, and public.
+"""Versions of images in galleries: one's own, shared, and public.
 
 A gallery of one's own is the same everywhere, and tells where its copies are. Shared and community galleries
 are asked region by region, and show what is there. What these answer when there is nothing was not found
@@ -76,30 +76,6 @@ def regional_definition(call: Call) -> Reply:
             "properties": _common(name, details),
         },
     )
-
-
-def managed(call: Call) -> Reply:
-    """A managed image, which lives in one region: the first it was said to be in."""
-    name = _published(call, call.request.path)
-    details = call.cloud.catalogue.details(name)
-    regions = details.regions
-    body = {
-        "name": name.rpartition("/")[2],
-        "id": name,
-        "type": "Microsoft.Compute/images",
-        "location": regions[0] if regions else call.cloud.catalogue.location,
-        "tags": {},
-        "properties": {
-            "storageProfile": {
-                "osDisk": {"osType": "Linux", "osState": "Generalized", "diskSizeGB": details.disk_size_gb},
-                "dataDisks": [],
-                "zoneResilient": False,
-            },
-            "provisioningState": "Succeeded",
-            "hyperVGeneration": details.generation,
-        },
-    }
-    return Reply(200, body)
 
 
 def _definition(call: Call, name: str) -> tuple[str, Details]:

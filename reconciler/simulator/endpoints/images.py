@@ -12,7 +12,18 @@ from typing import Any
 from reconciler.simulator import errors
 from reconciler.simulator.catalogue import Details
 from reconciler.simulator.endpoints.call import Call, Reply
+from reconciler.simulator.generations import system_of
 from reconciler.simulator.regions import region
+
+# Architecture and deprecation are told since this version; of a VHD's size only the bytes since that one.
+STATUS_SINCE, BYTES_ONLY_SINCE = "2021-11-01", "2024-07-01"
+VHD_FOOTER = 512
+# What images can be used with, beside their security.
+FEATURES = (
+    {"name": "IsAcceleratedNetworkSupported", "value": "True"},
+    {"name": "DiskControllerTypes", "value": "SCSI, NVMe"},
+    {"name": "IsHibernateSupported", "value": "True"},
+)
 
 
 def versions(call: Call) -> Reply:
@@ -28,7 +39,7 @@ def versions(call: Call) -> Reply:
     return Reply(
         200,
         [
-            _version(call, name) | ({"properties": _properties(_details(call, name))} if expanded else {})
+            _version(call, name) | ({"properties": _properties(call, name)} if expanded else {})
             for name in found[: int(top) if top.isdecimal() else None]
         ],
     )
@@ -48,11 +59,7 @@ def version(call: Call) -> Reply:
             "deprecated."
         )
         raise errors.ArmError(404, "ImageVersionDeprecated", message)
-    return Reply(200, {"properties": _properties(details), **_version(call, name)})
-
-
-def _details(call: Call, name: str) -> Details:
-    return call.cloud.catalogue.details(":".join((*_sku(call), name)))
+    return Reply(200, {"properties": _properties(call, name), **_version(call, name)})
 
 
 def _deprecation(details: Details) -> dict[str, str]:
@@ -63,18 +70,34 @@ def _deprecation(details: Details) -> dict[str, str]:
     return {"imageState": details.deprecation, "scheduledDeprecationTime": when.isoformat()}
 
 
-def _properties(details: Details) -> dict[str, Any]:
+def _properties(call: Call, version: str) -> dict[str, Any]:
+    """Images of the second generation are kept as managed ones; recorded ones of the first were not."""
+    name = ":".join((*_sku(call), version))
+    details, asked = call.cloud.catalogue.details(name), call.request.version
+    properties: dict[str, Any] = {"plan": dict(details.plan)} if details.plan else {}
+    properties["hyperVGeneration"] = details.generation
+    if asked >= STATUS_SINCE:
+        properties |= {
+            "architecture": details.architecture,
+            "imageDeprecationStatus": _deprecation(details),
+            "features": [*details.features, *FEATURES],
+        }
+    size = details.disk_size_gb
+    if details.generation == "V2":
+        properties |= {
+            "replicaType": "Managed",
+            "replicaCount": 10,
+            "disallowed": {"vmDiskType": "Unmanaged"},
+        }
+        disk = {"sizeInGb": size}
+    else:
+        properties |= {"replicaType": "Unmanaged", "disallowed": {"vmDiskType": "None"}}
+        gigabytes = {"sizeInGb": size} if asked < BYTES_ONLY_SINCE else {}
+        disk = {**gigabytes, "sizeInBytes": size * 2**30 + VHD_FOOTER}
     return {
-        **({"plan": dict(details.plan)} if details.plan else {}),
-        "hyperVGeneration": details.generation,
-        "architecture": details.architecture,
-        "replicaType": "Managed",
-        "replicaCount": 10,
-        "disallowed": {"vmDiskType": "Unmanaged"},
+        **properties,
         "automaticOSUpgradeProperties": {"automaticOSUpgradeSupported": True},
-        "imageDeprecationStatus": _deprecation(details),
-        "features": details.features,
-        "osDiskImage": {"operatingSystem": "Linux", "sizeInGb": details.disk_size_gb},
+        "osDiskImage": {"operatingSystem": system_of(name), **disk},
         "dataDiskImages": [],
     }
 

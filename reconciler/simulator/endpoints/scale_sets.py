@@ -27,6 +27,9 @@ from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.shape import require_shape
 from reconciler.simulator.views import scale_set_instance_view, scale_set_view
 
+# Before this version the answer to a change of identities says of none who it is.
+IDENTITIES_KNOWN_SINCE = "2022-03-01"
+
 
 def in_subscription(call: Call) -> Reply:
     """Spread over regions and put together by the gateway, which spells resource groups in upper case."""
@@ -93,19 +96,21 @@ def _created(call: Call) -> Reply:
     require_shape(change)
     refuse_capacity(change.get("sku") or {})
     properties: dict[str, Any] = dict(change.get("properties") or {})
-    if "virtualMachineProfile" not in properties:
+    flexible = properties.get("orchestrationMode") == "Flexible"
+    if "virtualMachineProfile" not in properties and not flexible:
         raise errors.missing_parameter("virtualMachineProfile")
     sku = dict(change.get("sku") or {"name": "Standard_D2s_v5"})
     capacity = sku.pop("capacity", None) or 0
     zones = tuple(str(zone) for zone in change.get("zones") or ())
-    flexible = properties.get("orchestrationMode") == "Flexible"
-    faults = properties.get("platformFaultDomainCount") or (1 if zones or flexible else 5)
+    properties.setdefault("singlePlacementGroup", not (flexible or zones))
+    priority = str((properties.get("virtualMachineProfile") or {}).get("priority")).lower()
+    is_compact = properties["singlePlacementGroup"] and priority not in ("spot", "low")
+    faults = properties.get("platformFaultDomainCount") or (MOST_FAULT_DOMAINS if is_compact else 1)
     if not 1 <= faults <= MOST_FAULT_DOMAINS:
         raise errors.bad_value("platformFaultDomainCount")
     body: dict[str, Any] = {
         name: change[name] for name in ("tags", "zones", "identity", "plan") if change.get(name) is not None
     }
-    properties.setdefault("singlePlacementGroup", not (flexible or zones))
     if len(zones) > 1 and not flexible:
         properties.setdefault("zoneBalance", False)
     scale_set = ScaleSet(
@@ -129,6 +134,8 @@ def _created(call: Call) -> Reply:
 
 def _changed(call: Call, scale_set: ScaleSet, kind: str) -> Reply:
     known = (scale_set.body.get("identity") or {}).get(USERS) or {}
+    if call.request.version < IDENTITIES_KNOWN_SINCE and "identity" in call.request.json():
+        known = {}
     body = amended(scale_set, call.request.json(), call.request.version, whole=kind == "put")
     return _begun(call, scale_set, take(scale_set, body, kind=kind), known=known)
 

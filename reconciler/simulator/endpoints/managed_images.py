@@ -1,0 +1,71 @@
+"""Managed images: those of the fleet, and those that a client makes of a virtual machine.
+
+The machine itself is not looked for, for a fleet has none but those of Flexible sets: its disk is one of the
+usual size.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.simulator import errors
+from reconciler.simulator.cloud import Capture
+from reconciler.simulator.endpoints.call import Call, Reply, under_way
+
+DISK = {"caching": "ReadWrite", "storageAccountType": "Premium_LRS"}
+
+
+def get(call: Call) -> Reply:
+    """It lives in one region: the first it was said to be in."""
+    name = call.cloud.catalogue.ids.get(call.request.path.rstrip("/").lower())
+    if name is None:
+        raise errors.no_resource(call.names["group"], f"images/{call.names['image']}")
+    return Reply(200, _view(call, name))
+
+
+def put(call: Call) -> Reply:
+    group = call.cloud.group(call.subscription, call.names["group"])
+    body = call.request.json()
+    source = ((body.get("properties") or {}).get("sourceVirtualMachine") or {}).get("id")
+    if source is None:
+        # Images of a blob, a disk or a snapshot are not made here.
+        raise errors.missing_parameter("sourceVirtualMachine")
+    location = str(body.get("location", group.location))
+    name = call.request.path.rstrip("/")
+    is_new = name.lower() not in call.cloud.catalogue.ids
+    operation = call.cloud.operations.start("image", call.subscription, location)
+    operation.wait("itself", call.cloud.timings.model)
+    generation = (body.get("properties") or {}).get("hyperVGeneration", "V1")
+    call.cloud.catalogue.publish(name, regions=[location], generation=generation)
+    call.cloud.captures[name.lower()] = Capture(source, body.get("tags") or {}, operation)
+    status = 201 if is_new else 200
+    return under_way(call, operation, _view(call, name), number=None, charge=None, status=status)
+
+
+def _view(call: Call, name: str) -> dict[str, Any]:
+    details = call.cloud.catalogue.details(name)
+    capture = call.cloud.captures.get(name.lower())
+    disk: dict[str, Any] = {"osType": "Linux", "osState": "Generalized"}
+    is_made = capture is None or not capture.operation.is_running
+    disk |= {"diskSizeGB": details.disk_size_gb} if is_made else {}
+    properties: dict[str, Any] = {}
+    if capture is None:
+        storage: dict[str, Any] = {"osDisk": disk, "dataDisks": [], "zoneResilient": False}
+    else:
+        properties["sourceVirtualMachine"] = {"id": capture.source}
+        machine = capture.source.rpartition("/")[2]
+        place = f"{name.partition('/images/')[0]}/disks/{machine}_OsDisk_1"
+        storage = {"osDisk": {**disk, **DISK, "managedDisk": {"id": place}}, "dataDisks": []}
+    return {
+        "name": name.rpartition("/")[2],
+        "id": name,
+        "type": "Microsoft.Compute/images",
+        "location": details.regions[0] if details.regions else call.cloud.catalogue.location,
+        "tags": dict(capture.tags) if capture else {},
+        "properties": {
+            **properties,
+            "storageProfile": storage,
+            "provisioningState": "Succeeded" if is_made else "Creating",
+            "hyperVGeneration": details.generation,
+        },
+    }

@@ -1,0 +1,91 @@
+"""Managed images that a client makes of a virtual machine."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.simulator.azure import GROUP, Azure
+
+IMAGE = f"{GROUP}/providers/Microsoft.Compute/images/golden"
+MACHINE = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/builder"
+
+
+def made(azure: Azure, **properties: Any) -> Any:
+    body = {"location": "westeurope", "properties": {"sourceVirtualMachine": {"id": MACHINE}, **properties}}
+    return azure.ask("PUT", IMAGE, json.dumps(body).encode())
+
+
+def test_one_is_made_of_a_machine(azure: Azure) -> None:
+    assert azure.ask("GET", IMAGE).status == 404
+    answer = made(azure)
+    properties = answer.json()["properties"]
+    assert (answer.status, properties["provisioningState"], properties["hyperVGeneration"]) == (
+        201,
+        "Creating",
+        "V1",
+    )
+    assert "diskSizeGB" not in properties["storageProfile"]["osDisk"]
+    azure.wait(60)
+    shown = azure.ask("GET", IMAGE).json()
+    assert (shown["location"], shown["properties"]["provisioningState"]) == ("westeurope", "Succeeded")
+    assert shown["properties"]["sourceVirtualMachine"] == {"id": MACHINE}
+    disk = shown["properties"]["storageProfile"]["osDisk"]
+    assert (disk["diskSizeGB"], disk["caching"], disk["managedDisk"]["id"].split("/")[-2]) == (
+        30,
+        "ReadWrite",
+        "disks",
+    )
+    assert made(azure, hyperVGeneration="V2").status == 200
+
+
+def test_a_scale_set_can_be_made_of_it(azure: Azure) -> None:
+    made(azure)
+    profile = {"storageProfile": {"imageReference": {"id": IMAGE}}}
+    body = {
+        "location": "westeurope",
+        "sku": {"name": "Standard_D2s_v5", "capacity": 1},
+        "properties": {"virtualMachineProfile": profile, "overprovision": False},
+    }
+    assert (
+        azure.ask(
+            "PUT",
+            f"{GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets/api",
+            json.dumps(body).encode(),
+        ).status
+        == 201
+    )
+    azure.wait(300)
+    assert azure.sim.record.images("api") == {"0": IMAGE}
+
+
+def test_one_of_anything_else_is_refused(azure: Azure) -> None:
+    answer = azure.ask("PUT", IMAGE, b'{"properties":{"storageProfile":{"osDisk":{"blobUri":"https://x"}}}}')
+    assert (answer.status, answer.json()["error"]["target"]) == (400, "sourceVirtualMachine")
+
+
+@pytest.mark.parametrize(
+    "offer, version, generation, size",
+    [
+        pytest.param("UbuntuServer/skus/18.04-LTS", "2022-11-01", "V1", {"sizeInGb": 30, "sizeInBytes": 32212255232}, id="first, in 2022"),
+        pytest.param("UbuntuServer/skus/18.04-LTS", "2024-07-01", "V1", {"sizeInBytes": 32212255232}, id="first, in 2024"),
+        pytest.param("ubuntu-24_04-lts/skus/server", "2024-07-01", "V2", {"sizeInGb": 30}, id="second"),
+    ],
+)  # fmt: skip
+def test_a_platform_image_is_kept_as_its_generation_was(
+    azure: Azure, offer: str, version: str, generation: str, size: dict[str, int]
+) -> None:
+    azure.sim.publish("Canonical:UbuntuServer:18.04-LTS:24.04.202602010")
+    place = f"{GROUP.partition('/resourceGroups')[0]}/providers/Microsoft.Compute/locations/westeurope"
+    path = f"{place}/publishers/Canonical/artifacttypes/vmimage/offers/{offer}/versions/24.04.202602010"
+    properties = azure.ask("GET", path, version=version).json()["properties"]
+    kept = {"V1": ("Unmanaged", "None"), "V2": ("Managed", "Unmanaged")}[generation]
+    assert (
+        properties["hyperVGeneration"],
+        properties["replicaType"],
+        properties["disallowed"]["vmDiskType"],
+    ) == (generation, *kept)
+    assert properties["osDiskImage"] == {"operatingSystem": "Linux", **size}
+    assert ("replicaCount" in properties) is (generation == "V2")

@@ -46,7 +46,7 @@ class FleetError(ValueError):
     @classmethod
     def of(cls, mistakes: Sequence[Mistake], description: Any) -> FleetError:
         return cls(
-            "\n".join(f"{written(each.place, description)}: {each.message}" for each in mistakes), mistakes
+            "\n".join(f"{name_of(each.place, description)}: {each.message}" for each in mistakes), mistakes
         )
 
 
@@ -80,15 +80,15 @@ def mistakes(description: Any) -> list[Mistake]:
     return list(found.values())
 
 
-def filled(description: Mapping[str, Any]) -> dict[str, Any]:
+def with_defaults(description: Mapping[str, Any]) -> dict[str, Any]:
     """The fleet with the schema's default wherever it says nothing itself."""
-    return _filled(schema(), description)
+    return _with_defaults(schema(), description)
 
 
-def written(place: Place, description: Any) -> str:
+def name_of(place: Place, description: Any) -> str:
     """The place as messages name it: scale sets have their names beside their numbers.
 
-    >>> written(("scaleSets", 0, "image"), {"scaleSets": [{"name": "web"}]})
+    >>> name_of(("scaleSets", 0, "image"), {"scaleSets": [{"name": "web"}]})
     'scaleSets[0] (web).image'
     """
     text, value = "", description
@@ -118,22 +118,22 @@ def _validator() -> Draft202012Validator:
     return checked(schema())  # type: ignore[no-any-return]
 
 
-def _filled(part: Schema, value: Mapping[str, Any]) -> dict[str, Any]:
+def _with_defaults(part: Schema, value: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(value)
     for name, inner in part.get("properties", {}).items():
-        resolved = _resolved(inner)
+        resolved = _resolve(inner)
         if name not in result and "default" in resolved:
             result[name] = resolved["default"]
         below = result.get(name)
         if isinstance(below, dict):
-            result[name] = _filled(resolved, below)
+            result[name] = _with_defaults(resolved, below)
         elif isinstance(below, list):
-            items = _resolved(resolved.get("items", {}))
-            result[name] = [_filled(items, item) if isinstance(item, dict) else item for item in below]
+            items = _resolve(resolved.get("items", {}))
+            result[name] = [_with_defaults(items, item) if isinstance(item, dict) else item for item in below]
     return result
 
 
-def _resolved(part: Schema) -> Schema:
+def _resolve(part: Schema) -> Schema:
     """The schema with its reference put in; what stands beside the reference wins, such as a default."""
     if "$ref" not in part:
         return part
@@ -200,7 +200,7 @@ def _required(breach: _Breach) -> str:
     missing = next(name for name in breach.wanted if name not in breach.value)
     if others:
         return f"has no {missing}; it needs {', '.join(others)} and {last}"
-    example = _resolved(breach.schema["properties"][missing])["examples"][0]
+    example = _resolve(breach.schema["properties"][missing])["examples"][0]
     return f"has no {missing}; add `{missing}: {example}`"
 
 

@@ -113,7 +113,7 @@ class LiveScaleSet:
             self._scale_set.reported[name] = value
 
     def limit_allocation(self, instances: int | None) -> None:
-        """From now on Azure has room for so many instances of it; None for all that are asked for."""
+        """Limit how many instances of it Azure has room for. None lifts the limit."""
         with self._clock.held():
             self._scale_set.allocation_limit = instances
 

@@ -134,11 +134,11 @@ def _change(said: Mapping[str, Any], cloud: Cloud, _: Faults, place: Place) -> N
     attach(scale_set, said.get("attached", ()), place)
     for state in said.get("instanceStates", ()):
         bring_into(member_of(scale_set, state["id"], place), state)
-    if change := _written(said, scale_set):
+    if change := _patch_body(said, scale_set):
         take(scale_set, amended(scale_set, change, whole=False), kind="patch")
 
 
-def _written(said: Mapping[str, Any], scale_set: ScaleSet) -> dict[str, Any]:
+def _patch_body(said: Mapping[str, Any], scale_set: ScaleSet) -> dict[str, Any]:
     """What a client would PATCH to have it so."""
     properties: dict[str, Any] = {}
     if "image" in said:

@@ -82,7 +82,7 @@ def member_of(scale_set: ScaleSet, instance_id: str, place: Place) -> Instance:
 
 def bring_into(member: Instance, state: Mapping[str, Any]) -> None:
     """Bring an instance into a declared state while the simulator runs: whatever was under way is over."""
-    words = _described(member, state)
+    words = _apply_all_but_words(member, state)
     if words:
         member.strike(Stage("", **words), _cause(state))
     if state.get("health") == "none":
@@ -90,7 +90,7 @@ def bring_into(member: Instance, state: Mapping[str, Any]) -> None:
 
 
 def _seed(member: Instance, state: Mapping[str, Any]) -> None:
-    for name, word in _described(member, state).items():
+    for name, word in _apply_all_but_words(member, state).items():
         setattr(member, name, word)
     if member.power != "running" and "health" not in state:
         member.health = "unknown"
@@ -98,7 +98,7 @@ def _seed(member: Instance, state: Mapping[str, Any]) -> None:
     member.settle(cause=_cause(state))
 
 
-def _described(member: Instance, state: Mapping[str, Any]) -> dict[str, Any]:
+def _apply_all_but_words(member: Instance, state: Mapping[str, Any]) -> dict[str, Any]:
     """What is left to set of a state, once all is set that no operation has to do with."""
     is_current = state.get("latestModelApplied", "image" not in state)
     if "image" in state:

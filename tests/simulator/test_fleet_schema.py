@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from reconciler.simulator import Simulator, VirtualClock
 from reconciler.simulator.cloud import PAGE, Cloud
-from reconciler.simulator.declared import filled, mistakes, schema, time
+from reconciler.simulator.declared import mistakes, schema, time, with_defaults
 from reconciler.simulator.timings import Timings
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ def test_every_field_has_a_title_a_description_and_examples_that_fit(part: dict[
 
 
 def test_its_defaults_are_those_of_a_cloud_without_a_fleet() -> None:
-    fleet, bare = filled({}), Cloud(VirtualClock())
+    fleet, bare = with_defaults({}), Cloud(VirtualClock())
     assert {name: time(value) for name, value in fleet["timings"].items()} == asdict(Timings())
     assert (fleet["page"], fleet["throttling"], fleet["location"]) == (PAGE, False, bare.catalogue.location)
     assert tuple(fleet["fixedImageFields"]) == bare.fixed_image_fields

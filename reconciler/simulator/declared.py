@@ -1,4 +1,4 @@
-"""What a fleet file may say, which is the JSON Schema: every mistake by place, cause and mend.
+"""What a fleet file may say, which is the JSON Schema: every mistake by place, cause and fix.
 
 The schema `fleet.schema.json` alone knows the fields, their types, choices and defaults. Editors complete
 from the same file. How one field must fit another only shows when both are put to use: that raises `Wrong`.
@@ -37,7 +37,7 @@ class Mistake:
 
 
 class FleetError(ValueError):
-    """A fleet file that cannot be. The message has a line for each mistake: where, why, the mend."""
+    """A fleet file that cannot be. The message has a line for each mistake: where, why, and the fix."""
 
     def __init__(self, message: str, mistakes: Sequence[Mistake] = ()) -> None:
         super().__init__(message)
@@ -157,14 +157,14 @@ def _mistakes(error: ValidationError) -> list[Mistake]:
     if breach.rule == "additionalProperties":
         known = list(schema["properties"])
         return [
-            Mistake((*place, str(name)), f"there is no such field; {_mend(str(name), known, 'there are')}")
+            Mistake((*place, str(name)), f"there is no such field; {_suggest(str(name), known, 'there are')}")
             for name in breach.value
             if name not in known
         ]
     return [Mistake(place, _WORDING[breach.rule](breach))]
 
 
-def _mend(value: str, choices: Sequence[str], otherwise: str) -> str:
+def _suggest(value: str, choices: Sequence[str], otherwise: str) -> str:
     near = get_close_matches(value, choices, n=1, cutoff=0.5)
     return f"did you mean {near[0]}?" if near else f"{otherwise} {', '.join(choices)}"
 
@@ -195,7 +195,7 @@ def _maximum(breach: _Breach) -> str:
     return f"{breach.value} {breach.schema.get('maximumErrorMessage', usual)}"
 
 
-def _required(breach: _Breach) -> str:
+def _missing(breach: _Breach) -> str:
     *others, last = breach.wanted
     missing = next(name for name in breach.wanted if name not in breach.value)
     if others:
@@ -210,8 +210,8 @@ def _twice(breach: _Breach) -> str:
 
 
 def _choice(breach: _Breach) -> str:
-    mend = _mend(str(breach.value), breach.wanted, "choose one of")
-    return f"{breach.value!r} is not a choice; {mend}"
+    fix = _suggest(str(breach.value), breach.wanted, "choose one of")
+    return f"{breach.value!r} is not a choice; {fix}"
 
 
 def _just_one(breach: _Breach) -> str:
@@ -224,7 +224,7 @@ _WORDING: Mapping[str, Callable[[_Breach], str]] = {
     "minimum": _minimum,
     "maximum": _maximum,
     "minLength": lambda breach: f"{breach.value!r} is empty; write a name",
-    "required": _required,
+    "required": _missing,
     "uniqueItems": _twice,
     "minProperties": _just_one,
     "maxProperties": _just_one,

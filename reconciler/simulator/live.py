@@ -200,7 +200,7 @@ class LiveInstance:
             self._instance.is_silent = True
 
     def report_power(self, power: ReportedPower | None) -> None:
-        """Have Azure report PowerState/unknown, or no PowerState ("none"), whatever it is. None ends that."""
+        """Have Azure report PowerState/unknown, or with "none" no PowerState. None ends that."""
         with self._clock.held():
             self._instance.reported_power = power
 

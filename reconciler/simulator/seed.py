@@ -168,14 +168,14 @@ def report_state(scale_set: ScaleSet, state: str) -> None:
 def _set_going(scale_set: ScaleSet, declared: Mapping[str, Any], place: Place) -> None:
     """What happens to it by itself from the start."""
     if "automaticRepairs" in declared and declared["health"] == "none":
-        mend = "nothing says which instances are ill; add `health: extension`, or probe"
-        raise Wrong((*place, "automaticRepairs"), mend)
+        fix = "nothing says which instances are ill; add `health: extension`, or probe"
+        raise Wrong((*place, "automaticRepairs"), fix)
     if "autoscale" in declared:
         scaler = declared["autoscale"]
         minimum, maximum = scaler["minimum"], scaler["maximum"]
         if minimum > maximum:
-            mend = f"{minimum} is more than the maximum; write at most {maximum}"
-            raise Wrong((*place, "autoscale", "minimum"), mend)
+            fix = f"{minimum} is more than the maximum; write at most {maximum}"
+            raise Wrong((*place, "autoscale", "minimum"), fix)
         Autoscale(scale_set, minimum, maximum, time(scaler["every"])).begin()
     for number, each in enumerate(declared.get("flapping", ())):
         member = member_of(scale_set, each["id"], (*place, "flapping", number))

@@ -82,6 +82,7 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
         "image: says more than one thing; write one of platform, id, vhd",
         "two images",
     ),
+    ({"capacity": True}, "capacity: True is not a whole number of at least 0", "a capacity of yes"),
     ({"capacity": 5.0}, "capacity: 5.0 is not a whole number of at least 0", "a capacity with a point"),
     (
         {"virtualMachineProfile": False},

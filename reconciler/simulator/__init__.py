@@ -8,7 +8,7 @@
 
 It speaks from recorded traffic, shares nothing with the code that it tests, and imports nothing of it.
 Reading order: clock, life, instance, scale_set, operations, routes, core; then the doors, `transport` and
-`server`.
+`server`; then what a fleet file does: declared, fleet, seed, stock, orders.
 """
 
 from __future__ import annotations

@@ -240,6 +240,7 @@ class ScaleSet:
         }
         found = NO_IMAGE
         if image is not None:
+            self.cloud.catalogue.publish(image)
             storage = merged(storage, storage_of(image))
             found = self.cloud.catalogue.find(storage, self.location)
         applied = Applied(self.applied.revision, {"storageProfile": storage}, found, "none")

@@ -66,10 +66,7 @@ def attach(scale_set: ScaleSet, machines: Any, place: Place) -> None:
     if machines and not scale_set.is_flexible:
         raise Wrong(place, "only a Flexible set takes machines; add `orchestration: Flexible`")
     for machine in machines:
-        image = image_name(machine["image"]) if "image" in machine else None
-        if image is not None:
-            scale_set.cloud.catalogue.publish(image)
-        scale_set.attach(machine["name"], image)
+        scale_set.attach(machine["name"], image_name(machine["image"]) if "image" in machine else None)
 
 
 def member_of(scale_set: ScaleSet, instance_id: str, place: Place) -> Instance:

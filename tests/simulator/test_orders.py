@@ -68,11 +68,21 @@ def test_every_fault_of_the_schema_can_be_armed(kind: str) -> None:
         assert type(armed.fault).__name__.lower() == kind.lower()
 
 
+EVENT_KINDS = schema()["$defs"]["event"]["properties"]["event"]["properties"]
+
+
+@pytest.mark.parametrize("kind", EVENT_KINDS)
+def test_every_event_of_the_schema_happens(start: Start, kind: str) -> None:
+    for example in EVENT_KINDS[kind]["examples"]:
+        azure = start(top={"events": [{"after": "30m", "event": {kind: example}}]}, capacity=4, spot=True)
+        azure.clock.advance(LATER)
+
+
 def test_every_fault_but_a_refusal_by_name_is_in_the_schema() -> None:
     kinds = {kind.__name__ for kind in get_args(Fault)} - {Refused.__name__}
     assert {kind.lower() for kind in kinds} == {name.lower() for name in KINDS}
     assert set(KINDS) == set(FAULTS)
-    assert set(EVENTS) == set(schema()["$defs"]["event"]["properties"]["event"]["properties"])
+    assert set(EVENTS) == set(EVENT_KINDS)
     assert KINDS["throttled"]["properties"]["group"]["default"] == values.Throttled(LATER).group
     assert KINDS["foreignLinks"]["properties"]["host"]["default"] == values.ForeignLinks().host
 

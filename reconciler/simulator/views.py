@@ -38,6 +38,7 @@ EXACT_VERSIONS_SINCE = "2020-06-01"
 DETACHING_SINCE = "2020-06-01"
 CREATION_SINCE = "2021-11-01"
 SIZES_SINCE = "2022-03-01"
+CONTROLLERS_SINCE = "2022-08-01"
 GUESTS_SINCE = "2017-12-01"
 GENERATIONS_SINCE = "2019-07-01"
 # Before this version a list of ids stood for user-assigned identities.
@@ -72,6 +73,7 @@ WINDOWS_GUEST = {
 }
 GUEST_KNOWN = ("running", "stopping", "stopped")
 SPOT = ("priority", "evictionPolicy", "billingProfile")
+CONTROLLER = ("diskControllerType",)
 INHERITED = ("securityProfile", "licenseType")
 DISPLAY = {
     "ProvisioningState/creating": "Creating",
@@ -131,6 +133,8 @@ def scale_set_view(
     profile = {}
     if scale_set.profile:
         profile = profile_shown(scale_set.profile, version) | {"timeCreated": created}
+        controller = _controller(scale_set, scale_set.applied.image, version)
+        profile["storageProfile"] = {**controller, **profile.get("storageProfile", {})}
         if not user_data:
             profile.pop(USER_DATA, None)
     is_cheap = profile.get("priority") in ("Spot", "Low")
@@ -216,8 +220,17 @@ def _cards(profile: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _generation(instance: Instance) -> str:
-    catalogue, image = instance.owner.cloud.catalogue, instance.applied.image
-    return catalogue.details(image.name).generation if image.name else "V1"
+    return _generation_of(instance.owner, instance.applied.image)
+
+
+def _generation_of(scale_set: ScaleSet, image: Image) -> str:
+    return scale_set.cloud.catalogue.details(image.name).generation if image.name else "V1"
+
+
+def _controller(scale_set: ScaleSet, image: Image, version: str) -> dict[str, str]:
+    """How disks are attached is told of machines of the second generation."""
+    is_told = version >= CONTROLLERS_SINCE and _generation_of(scale_set, image) == "V2"
+    return {"diskControllerType": "SCSI"} if is_told else {}
 
 
 def _guest_view(instance: Instance, version: str) -> dict[str, Any]:
@@ -421,7 +434,7 @@ def _storage(instance: Instance, detail: Detail) -> dict[str, Any]:
     storage["osDisk"] = disk
     if "managedDisk" in disk:
         storage["dataDisks"] = data_disks(instance, detail)
-    return storage | _taken(model, ("diskControllerType",))
+    return {**storage, **_controller(instance.owner, image, detail.version), **_taken(model, CONTROLLER)}
 
 
 def _disk(instance: Instance, disk: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,8 @@ from tests.cli.program import ROOT, bare
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^#+ (?P<heading>[^\n]*)$|^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
 TERMINAL = {"", "sh"}
-PATIENCE = 20.0  # seconds, for a command to end, and for what a firewall that drops everything would add
+PATIENCE = 60.0  # seconds for a command to end, on a loaded machine; when all is well it takes two
+WAITING = 20.0  # seconds that it may wait for others, where a firewall drops everything
 AZURE = ("management.azure.com", "login.microsoftonline.com", "169.254.169.254")
 ASKS_AZURE = {"adopt", "approve", "check", "plan", "run", "status", "why"}
 # A daemon goes on until it is told to end: when it has said one of these, it has done what a sweep does.
@@ -165,7 +166,7 @@ def test_a_command_line_ends_and_reaches_nobody_by_mistake(line: str, desk: Desk
     if verb in ASKS_AZURE:
         assert "Azure Resource Manager: https://management.azure.com, as the identity" in done.err[0]
         assert {host for host, _ in done.reached} <= set(AZURE)
-        assert sum(seconds for _, seconds in done.reached) < PATIENCE
+        assert sum(seconds for _, seconds in done.reached) < WAITING
         assert any(
             word in "\n".join((done.out, *done.err)) for word in ("no Azure identity", "cannot be fetched")
         )
@@ -194,7 +195,7 @@ obtain(default_credential(), "https://management.azure.com/.default")
 """
     assert "Unreachable: no Azure identity" in desk.complaints([sys.executable, "-"], script)
     assert {each for each, _ in desk.reached()} == {host}
-    assert sum(seconds for _, seconds in desk.reached()) < PATIENCE
+    assert sum(seconds for _, seconds in desk.reached()) < WAITING
 
 
 def test_there_is_a_line_of_ours_of_every_kind() -> None:

@@ -23,7 +23,6 @@ COMPUTE = "Microsoft.Compute"
 LINKED = {
     f"{COMPUTE}/virtualMachineScaleSets/virtualMachines/instanceView/read",
     f"{COMPUTE}/virtualMachines/instanceView/read",
-    f"{COMPUTE}/galleries/images/read",
 }
 
 

@@ -25,7 +25,7 @@ ROOMS = {
 OWNERS = {
     "azure": {"azure", "simulator"},
     "yaml": {"spec", "simulator"},
-    "jsonschema": {"spec"},
+    "jsonschema": {"spec", "simulator"},
     "apscheduler": {"daemon"},
     "prometheus_client": {"web"},
     "cronsim": {"spec"},

@@ -131,14 +131,14 @@ def definition_traits(session: Session, image: Image, model: Model, share: Share
     home = str(image) if isinstance(image, GalleryImage) else model.id
     try:
         with session.call(Charge.IMAGES, home, share) as call:
-            found = _definition(call.client, image, model.location)["properties"]
+            found = mapping_in(_definition(call.client, image, model.location), "properties")
             return Traits(
                 generation=text_in(found, "hyperVGeneration"),
                 architecture=text_in(found, "architecture"),
                 security_type=_security_type(found),
                 plan=plan(mapping_in(found, "purchasePlan")),
             )
-    except (AzureFailure, AttributeError, KeyError, TypeError, ValueError):
+    except AzureFailure:
         return Traits()
 
 

@@ -25,6 +25,11 @@ class Live:
     model: Model | None
     trouble: str = ""
 
+    @property
+    def owner(self) -> str:
+        """The controller of somebody else's that it belongs to, "" where that is not known."""
+        return self.model.owner if self.model else ""
+
 
 def inventory(session: Session, scope: Scope) -> tuple[Live, ...]:
     """Every scale set of `scope`. Raises AzureFailure."""

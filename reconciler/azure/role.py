@@ -38,8 +38,14 @@ FLEXIBLE = (
 # too, when a PATCH refers to one.
 BY_IMAGE: Mapping[type[Image], tuple[str, ...]] = {
     PlatformImage: (f"{_COMPUTE}/locations/publishers/artifacttypes/offers/skus/versions/read",),
-    CommunityGalleryImage: (f"{_COMPUTE}/locations/communityGalleries/images/versions/read",),
-    SharedGalleryImage: (f"{_COMPUTE}/locations/sharedGalleries/images/versions/read",),
+    CommunityGalleryImage: (
+        f"{_COMPUTE}/locations/communityGalleries/images/read",
+        f"{_COMPUTE}/locations/communityGalleries/images/versions/read",
+    ),
+    SharedGalleryImage: (
+        f"{_COMPUTE}/locations/sharedGalleries/images/read",
+        f"{_COMPUTE}/locations/sharedGalleries/images/versions/read",
+    ),
     GalleryImage: (f"{_COMPUTE}/galleries/images/read", f"{_COMPUTE}/galleries/images/versions/read"),
     ManagedImage: (f"{_COMPUTE}/images/read",),
     VhdImage: (),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from json import JSONDecodeError
 from threading import Lock, local
 from typing import Any
 from urllib.parse import urlsplit
@@ -112,6 +113,8 @@ class Session:
             if isinstance(ours, Throttled):
                 self.budget.rest(charge, call.subject, ours.policy, self.now() + ours.retry_after)
             raise ours from error
+        except JSONDecodeError as error:  # where the SDK reads what a write is answered with
+            raise Malformed("Azure sent an answer that is not JSON") from error
         except OSError as error:  # such as a REQUESTS_CA_BUNDLE that is not there
             raise Unreachable(str(error)) from error
         finally:

@@ -78,8 +78,9 @@ def adopt(
 
     NAMES are those of scale sets and may hold * and ?; by default all. Each spec declares the image that its
     scale set is on now, so that nothing changes. Where a daemon would do anything all the same, or refuse,
-    the spec is suspended and says why. No file that is there is touched. Exit 0 when every scale set has a
-    spec, else 1.
+    the spec is suspended and says why. Scale sets of another controller (AKS, Service Fabric managed
+    clusters, Azure DevOps pools, Cluster API and others) get none. No file that is there is touched. Exit 0
+    when every other scale set has a spec, else 1.
     """
     existing = _existing(to)
     groups = tuple(dict.fromkeys(map(str.casefold, resource_groups))) or (None,)

@@ -25,6 +25,7 @@ from reconciler.spec.shape import fields
 from reconciler.spec.suspension import Suspension
 from reconciler.spec.wording import printable
 
+_SETS_IMAGE = "which changes its image by itself"
 _LONGEST = int(fields("ScaleSet")["spec", "suspend", "reason"]["maxLength"])
 
 
@@ -34,6 +35,7 @@ class Result(StrEnum):
     ADOPTED = "adopted"
     SUSPENDED = "adopted suspended"
     KNOWN = "there already"
+    OWNED = "owned by others"
     LEFT_OUT = "not adopted"
 
 
@@ -54,7 +56,13 @@ def adopt(
     for each in live:
         if spec := known.get(each.target.key):
             yield Adopted(each.target, Result.KNOWN, f"is in {spec.place.file} already")
-    new = [each for each in live if each.target.key not in known]
+    unknown = [each for each in live if each.target.key not in known]
+    for each in unknown:
+        if each.owner:
+            yield Adopted(
+                each.target, Result.OWNED, f"not adopted: it belongs to {each.owner}, {_SETS_IMAGE}"
+            )
+    new = [each for each in unknown if not each.owner]
     # Also what only a file is called, whatever it declares: none is written over.
     taken = {spec.name for spec in known.values()}
     taken |= {path.stem.casefold() for path in to.iterdir() if is_spec(path.name)}
@@ -75,6 +83,8 @@ def _proposed(live: Live, name: str) -> ScaleSet | str:
     """A spec of the scale set as it is, in which `validate` finds no mistake; or why there can be none."""
     if live.model is None:
         return live.trouble
+    if not live.model.has_profile:
+        return "it has no virtualMachineProfile: its virtual machines were attached by hand"
     if live.model.image is None:
         return "its model has no image of a kind that is known here"
     image = live.model.image

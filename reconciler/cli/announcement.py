@@ -21,19 +21,20 @@ def announce(session: Session) -> None:
 
 def announcement(session: Session) -> str:
     """The endpoint, and the identity as far as it is known."""
-    return f"Azure Resource Manager: {session.endpoint}, as {identity(os.environ)}"
+    return f"Azure Resource Manager: {session.endpoint}, as {known_identity(os.environ)}"
 
 
-def identity(environment: Mapping[str, str]) -> str:
+def known_identity(environment: Mapping[str, str]) -> str:
     """Whom DefaultAzureCredential will be, as far as its variables tell.
 
-    >>> identity({})
+    >>> known_identity({})
     'the identity that DefaultAzureCredential finds'
-    >>> identity({"AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential", "AZURE_CLIENT_ID": "A"})
-    'application A (ManagedIdentityCredential)'
+    >>> known_identity({"AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential", "AZURE_CLIENT_ID": "A"})
+    'application A, by ManagedIdentityCredential'
     """
     chosen = environment.get("AZURE_TOKEN_CREDENTIALS", "").strip()
-    credential = chosen or "DefaultAzureCredential"
+    group = f" ({chosen})" if chosen.lower() in {"dev", "prod"} else ""
+    credential = f"DefaultAzureCredential{group}" if group or not chosen else chosen
     application, tenant = environment.get("AZURE_CLIENT_ID"), environment.get("AZURE_TENANT_ID")
     match chosen.lower():
         case "managedidentitycredential":
@@ -46,4 +47,4 @@ def identity(environment: Mapping[str, str]) -> str:
             application = None
     if not application:
         return f"the identity that {credential} finds"
-    return f"application {application}{f' of tenant {tenant}' if tenant else ''} ({credential})"
+    return f"application {application}{f' of tenant {tenant}' if tenant else ''}, by {credential}"

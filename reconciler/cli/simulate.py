@@ -14,7 +14,8 @@ import click
 
 from reconciler.cli.child import run_command
 from reconciler.cli.failure import fail
-from reconciler.simulator import FleetError, Simulator, WallClock, read_fleet
+from reconciler.cli.table import count
+from reconciler.simulator import FleetError, Simulator, WallClock, check_fleet, located, read_fleet
 
 
 class _Wrapper(click.Command):
@@ -43,8 +44,17 @@ class _Wrapper(click.Command):
     help="Where the environment is written, for other shells to source; the file is there only while the "
     "fleet is served.",
 )
+@click.option(
+    "--check", is_flag=True, help="Name every mistake in FLEET and serve nothing. Exit 1 if there is any."
+)
 def simulate(
-    fleet: Path, command: tuple[str, ...], port: int, certificates: Path | None, env_file: Path | None
+    fleet: Path,
+    command: tuple[str, ...],
+    port: int,
+    certificates: Path | None,
+    env_file: Path | None,
+    *,
+    check: bool,
 ) -> None:
     """Serve a fleet file as Azure would, to COMMAND or until interrupted.
 
@@ -53,6 +63,9 @@ def simulate(
     environment is printed, to paste into another shell. Do not redirect it to a file: that would be there,
     and empty, before the fleet is served. Use --env-file.
     """
+    if check:
+        _check(fleet)
+        return
     try:
         declared = read_fleet(fleet)
     except FleetError as error:
@@ -63,7 +76,7 @@ def simulate(
     try:
         server = Simulator.load(declared, WallClock()).serve(port=port, certificates=certificates)
     except FleetError as error:
-        fail(f"{fleet}: {error}")
+        fail("\n".join(located(fleet, error)))
     except OSError as error:
         where = error.filename or f"port {port}"
         fail(f"{where}: {error.strerror}; choose another with --port or --certificates")
@@ -78,6 +91,16 @@ def simulate(
             threading.Event().wait()
         except KeyboardInterrupt:
             click.echo("# ended", err=True)
+
+
+def _check(fleet: Path) -> None:
+    mistakes = check_fleet(fleet)
+    for mistake in mistakes:
+        click.echo(mistake)
+    if mistakes:
+        click.echo(count(len(mistakes), "mistake"), err=True)
+        sys.exit(1)
+    click.echo(f"{fleet}: no mistakes")
 
 
 def _end_by_interrupt(*numbers: signal.Signals) -> None:

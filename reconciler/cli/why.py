@@ -47,6 +47,7 @@ def explained(row: Json) -> str:
         lines.append(f"instances {_counted(instances)}")
         behind = [each for each in instances["domains"] if each["away"] or each["upToDate"] < each["total"]]
         lines += [f"          {each['domain']}: {_counted(each)}" for each in behind]
+    lines += [f"note      {each}" for each in row["notes"]]
     lines += [f"rollout   {_record(each)}" for each in row["history"]]
     if row["forecast"]:
         lines.append(f"forecast  {headline(row)}")

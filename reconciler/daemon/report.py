@@ -25,7 +25,8 @@ def entry(shown: Entry) -> Json:
     """One scale set. "standing", "reason" and "message" are None until its first tick.
 
     "revision" is what is declared, "observedRevision" what it was last decided on. "nextLook" is when it
-    is looked at again at the latest, None where the next sweep tells whether that is due.
+    is looked at again at the latest, None where the next sweep tells whether that is due. "notes" are what it
+    and its instances say of themselves, as sentences.
     """
     outcome = shown.outcome
     again = outcome.at + outcome.again if outcome and outcome.again is not None else None
@@ -46,6 +47,7 @@ def entry(shown: Entry) -> Json:
         "revision": _revision(shown.revision),
         "observedRevision": _revision(shown.observed),
         "conditions": [_condition(each) for each in shown.conditions],
+        "notes": list(shown.notes),
         "gates": [_gate(each) for each in outcome.gates] if outcome else [],
         "history": [_record(each) for each in shown.history.records],
     }

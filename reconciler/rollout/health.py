@@ -100,6 +100,11 @@ def serves(instance: Instance) -> bool:
     return instance.power in {"running", *_UNSURE} and instance.health == "healthy"
 
 
+def is_unsure(instance: Instance) -> bool:
+    """Whether nothing tells that it serves, nor that it does not."""
+    return instance.provisioning == "succeeded" and instance.power in _UNSURE and not instance.health
+
+
 def ailment(instance: Instance) -> str:
     """What is wrong with it, in Azure's words, for a message: "unhealthy", "stopped", "failed (code)"."""
     if instance.provisioning != "succeeded":

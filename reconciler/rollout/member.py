@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.rollout.health import State, at_work, serves, state
+from reconciler.rollout.health import State, at_work, is_unsure, serves, state
 from reconciler.rollout.observed import Instance, Model, Observed
 from reconciler.rollout.step import Upgrade
 from reconciler.spec.image import same
@@ -40,8 +40,10 @@ class Member:
 
     @property
     def is_lost(self) -> bool:
-        """Whether it does no work anyway, so that taking it down costs nothing."""
-        return self.is_stuck or (self.state is State.BROKEN and not serves(self.instance))
+        """Whether it is known to do no work, so that taking it down costs nothing."""
+        if self.is_stuck:
+            return True
+        return self.state is State.BROKEN and not serves(self.instance) and not is_unsure(self.instance)
 
 
 def members(

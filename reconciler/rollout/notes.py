@@ -49,6 +49,6 @@ def _of_instances(instances: Sequence[Instance]) -> Iterator[str]:
         yield f"Azure does not tell the power state of {listed(unsure)}"
     if passed := [each.name for each in instances if each.skips_upgrade]:
         yield f"ask through Application Health to be passed over by upgrades: {listed(passed)}"
-    phases = {each.upgrade_phase for each in instances} - {None}
+    phases = sorted({each.upgrade_phase for each in instances if each.upgrade_phase is not None})
     if phases:
-        yield f"give their order of upgrade through Application Health: {len(phases)} phases"
+        yield f"give their order of upgrade through Application Health: phases {listed(map(str, phases))}"

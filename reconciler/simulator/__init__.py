@@ -37,6 +37,7 @@ from reconciler.simulator.faults import (
 )
 from reconciler.simulator.fleet import SUBSCRIPTION, read_fleet
 from reconciler.simulator.live import LiveInstance, LiveScaleSet
+from reconciler.simulator.located import check_fleet, located
 from reconciler.simulator.message import Lost, Request, Response
 from reconciler.simulator.record import Absence, Event, Exchange, Record, Scene, Stand
 
@@ -75,5 +76,7 @@ __all__ = [
     "Truncated",
     "VirtualClock",
     "WallClock",
+    "check_fleet",
+    "located",
     "read_fleet",
 ]

@@ -82,10 +82,10 @@ class Simulator:
     def load(cls, description: Mapping[str, Any], clock: Clock) -> Simulator:
         """A simulator with a fleet in it.
 
-        Raises FleetError, whose message names the place, the cause and the mend.
+        Raises FleetError, whose message names place, cause and mend of every mistake.
         """
         simulator = cls(clock)
-        fleet.build(description, simulator.cloud)
+        fleet.build(description, simulator.cloud, simulator.faults)
         return simulator
 
     @property

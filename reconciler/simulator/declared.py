@@ -1,180 +1,233 @@
-"""What a fleet file may say: fields, choices, and the error that says where, why, and how to mend it."""
+"""What a fleet file may say, which is the JSON Schema: every mistake by place, cause and mend.
+
+The schema `fleet.schema.json` alone knows the fields, their types, choices and defaults. Editors complete
+from the same file. How one field must fit another only shows when both are put to use: that raises `Wrong`.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any
 
-from reconciler.simulator.catalogue import Architecture, Boots, Deprecation, SecurityType
-from reconciler.simulator.cloud import DuringUpgrade
-from reconciler.simulator.generations import Generation
-from reconciler.simulator.life import EvictedPower, Health, Power, Provisioning, ReportedPower
-from reconciler.simulator.repairs import ACTIONS
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
+
 from reconciler.simulator.timings import duration
 
-FIELDS: Mapping[str, tuple[str, ...]] = {
-    "fleet": (
-        "location", "subscription", "timings", "page", "throttling", "permissions",
-        "fixedImageFields", "provisioningStateDuringUpgrade", "flexibleRowProperties", "tenants", "images",
-        "scaleSets",
-    ),
-    "permissions": ("actions", "notActions"),
-    "timings": ("model", "upgrade", "boot", "health", "create", "conflict"),
-    "images": ("platform", "ids", "vhds", "bad", "details"),
-    "platform": ("publisher", "offer", "sku", "versions"),
-    "bad": ("image", "boots"),
-    "details": (
-        "image", "regions", "deprecation", "excludeFromLatest", "replicating", "hyperVGeneration",
-        "architecture", "diskSizeGB", "securityType", "plan",
-    ),
-    "scaleSet": (
-        "name", "resourceGroup", "location", "subscription", "count", "capacity", "instances", "image",
-        "mode", "automaticOSUpgrade", "orchestration", "zones", "zonalUpdateDomains", "faultDomains",
-        "placementGroupSize", "health", "extensions", "skuName", "tags", "spot", "evictionPolicy",
-        "spotRestore", "securityType", "overprovision", "autoscale", "automaticRepairs", "protected",
-        "provisioningState", "healthGracePeriod", "osImageNotification", "terminateNotification",
-        "diskSizeGB", "plan", "managedBy", "reportedSku", "virtualMachineProfile", "attached",
-        "allocationLimit", "evictedPowerState", "instanceStates",
-    ),
-    "autoscale": ("minimum", "maximum", "every"),
-    "automaticRepairs": ("grace", "action"),
-    "instanceState": (
-        "id", "image", "power", "health", "provisioning", "latestModelApplied", "modelDefinitionApplied",
-        "customMetrics",
-    ),
-    "customMetrics": ("rollingUpgrade",),
-    "rollingUpgrade": ("PhaseOrderingNumber", "SkipUpgrade"),
-    "extension": ("name", "publisher", "type", "settings"),
-    "attached": ("name", "image"),
-    "plan": ("publisher", "product", "name"),
-    "image": ("platform", "id", "vhd"),
-    "platformImage": ("publisher", "offer", "sku", "version"),
-}  # fmt: skip
+Place = tuple[str | int, ...]
+Schema = dict[str, Any]
 
-CHOICES: Mapping[str, tuple[str, ...]] = {
-    "mode": ("Manual", "Automatic", "Rolling"),
-    "orchestration": ("Uniform", "Flexible"),
-    "health": ("extension", "binaryExtension", "probe", "none"),
-    "evictionPolicy": ("Deallocate", "Delete"),
-    "securityType": ("Standard", "TrustedLaunch"),
-    "action": tuple(ACTIONS),
-    "boots": get_args(Boots),
-    "deprecation": get_args(Deprecation),
-    "hyperVGeneration": get_args(Generation),
-    "architecture": get_args(Architecture),
-    "imageSecurityType": get_args(SecurityType),
-    "evictedPowerState": get_args(EvictedPower),
-    "modelDefinitionApplied": ("VirtualMachineScaleSet", "VirtualMachine"),
-    "provisioningState": ("Succeeded", "Creating", "Updating", "Migrating", "Failed"),
-    "provisioningStateDuringUpgrade": get_args(DuringUpgrade),
-}
-# Fields of a scale set that are all of one sort.
-CHOSEN = (
-    "mode", "orchestration", "health", "evictionPolicy", "securityType", "provisioningState",
-    "evictedPowerState",
-)  # fmt: skip
-TIMES = ("spotRestore", "healthGracePeriod", "osImageNotification", "terminateNotification")
-YES_OR_NO = ("automaticOSUpgrade", "zonalUpdateDomains", "spot", "overprovision", "virtualMachineProfile")
-TEXTS = ("resourceGroup", "location", "skuName", "managedBy")
-GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
+_PACKAGE = Path(__file__).resolve().parent.parent
+_NAME = "fleet.schema.json"
 
-STATES: Mapping[str, tuple[str, ...]] = {
-    "power": (*get_args(Power), *get_args(ReportedPower)),
-    "health": (*get_args(Health), "none"),
-    "provisioning": get_args(Provisioning),
-}
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """`place` is the way to the value in the file: names, and numbers in lists."""
+
+    place: Place
+    message: str
 
 
 class FleetError(ValueError):
-    """A fleet file that cannot be: the message says where, why, and how to mend it."""
+    """A fleet file that cannot be. The message has a line for each mistake: where, why, the mend."""
+
+    def __init__(self, message: str, mistakes: Sequence[Mistake] = ()) -> None:
+        super().__init__(message)
+        self.mistakes = tuple(mistakes)
+
+    @classmethod
+    def of(cls, mistakes: Sequence[Mistake], description: Any) -> FleetError:
+        return cls(
+            "\n".join(f"{written(each.place, description)}: {each.message}" for each in mistakes), mistakes
+        )
 
 
-def known(value: Any, kind: str, place: str) -> Mapping[str, Any]:
-    """The mapping, once every field in it is one there is."""
-    for name in mapping(value, place):
-        if name not in FIELDS[kind]:
-            near = get_close_matches(str(name), FIELDS[kind], n=1)
-            mend = f"did you mean {near[0]}?" if near else f"there are {', '.join(FIELDS[kind])}"
-            raise FleetError(f"{place}: there is no field {name!r}; {mend}")
-    return mapping(value, place)
+class Wrong(Exception):
+    """A mistake that only shows when the value is put to use."""
+
+    def __init__(self, place: Place, message: str) -> None:
+        super().__init__(message)
+        self.mistake = Mistake(place, message)
 
 
-def mapping(value: Any, place: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise FleetError(f"{place}: {value!r} is not a mapping; write `name: value` lines")
-    return value
+def schema_path() -> Path:
+    """The schema file: inside the package where it is installed, beside it in a checkout."""
+    installed = _PACKAGE / "schemas" / _NAME
+    return installed if installed.is_file() else _PACKAGE.parent / "schemas" / _NAME
 
 
-def rows(value: Any, place: str) -> list[Any]:
-    if value is not None and not isinstance(value, list):
-        raise FleetError(f"{place}: {value!r} is not a list; begin each entry with `- `")
-    return value or []
+@functools.cache
+def schema() -> Schema:
+    """The whole schema. Shared: read it, never write to it."""
+    loaded: Schema = json.loads(schema_path().read_text(encoding="utf-8"))
+    return loaded
 
 
-def choice(declared: Mapping[str, Any], name: str, default: str, place: str) -> str:
-    return one_of(declared.get(name, default), CHOICES[name], f"{place}.{name}")
+def mistakes(description: Any) -> list[Mistake]:
+    """What is wrong with the shape of a fleet, at most one mistake in each place."""
+    found: dict[Place, Mistake] = {}
+    for error in _validator().iter_errors(description):
+        for mistake in _mistakes(error):
+            found.setdefault(mistake.place, mistake)
+    return list(found.values())
 
 
-def one_of(value: Any, choices: tuple[str, ...], place: str) -> str:
-    if value not in choices:
-        near = get_close_matches(str(value), choices, n=1, cutoff=0.5)
-        mend = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(choices)}"
-        raise FleetError(f"{place}: {value!r} is not a choice; {mend}")
-    return str(value)
+def filled(description: Mapping[str, Any]) -> dict[str, Any]:
+    """The fleet with the schema's default wherever it says nothing itself."""
+    return _filled(schema(), description)
 
 
-def yes(value: Any, place: str) -> bool:
-    if not isinstance(value, bool):
-        raise FleetError(f"{place}: {value!r} is neither true nor false; write one of them")
-    return value
+def written(place: Place, description: Any) -> str:
+    """The place as messages name it: scale sets have their names beside their numbers.
+
+    >>> written(("scaleSets", 0, "image"), {"scaleSets": [{"name": "web"}]})
+    'scaleSets[0] (web).image'
+    """
+    text, value = "", description
+    for part in place:
+        text += f"[{part}]" if isinstance(part, int) else f"{text and '.'}{part}"
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            value = None
+        name = value.get("name") if isinstance(value, Mapping) else None
+        if text == f"scaleSets[{part}]" and name and isinstance(name, str):
+            text += f" ({name})"
+    return text or "fleet"
 
 
-def whole(value: Any, place: str, *, at_least: int, at_most: int | None = None, limit: str = "") -> int:
-    """`limit` says whose limit `at_most` is, and of what."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < at_least:
-        raise FleetError(f"{place}: {value!r} is not a whole number of at least {at_least}")
-    if at_most is not None and value > at_most:
-        raise FleetError(f"{place}: {value} is more than {limit}; write at most {at_most}")
-    return value
+def time(value: Any) -> timedelta:
+    return duration(str(value))
 
 
-def text(value: Any, place: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise FleetError(f"{place}: {value!r} is not a name; write it as text")
-    return value
+@functools.cache
+def _validator() -> Draft202012Validator:
+    """By the schema, but 5.0 is no whole number: YAML tells it from 5, and so do we."""
+    checker = Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    )
+    checked: Any = extend(Draft202012Validator, type_checker=checker)  # type: ignore[no-untyped-call]
+    return checked(schema())  # type: ignore[no-any-return]
 
 
-def subscription_id(value: Any, place: str) -> str:
-    return guid_of(value, "subscription", place)
+def _filled(part: Schema, value: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(value)
+    for name, inner in part.get("properties", {}).items():
+        resolved = _resolved(inner)
+        if name not in result and "default" in resolved:
+            result[name] = resolved["default"]
+        below = result.get(name)
+        if isinstance(below, dict):
+            result[name] = _filled(resolved, below)
+        elif isinstance(below, list):
+            items = _resolved(resolved.get("items", {}))
+            result[name] = [_filled(items, item) if isinstance(item, dict) else item for item in below]
+    return result
 
 
-def guid_of(value: Any, what: str, place: str) -> str:
-    if GUID.fullmatch(str(value)) is None:
-        example = "11111111-1111-1111-1111-111111111111"
-        raise FleetError(f"{place}: {value!r} is not a {what} id; write its GUID, like {example}")
-    return str(value)
+def _resolved(part: Schema) -> Schema:
+    """The schema with its reference put in; what stands beside the reference wins, such as a default."""
+    if "$ref" not in part:
+        return part
+    return {**schema()["$defs"][part["$ref"].removeprefix("#/$defs/")], **part}
 
 
-def once(values: list[Any], place: str) -> list[str]:
-    """The entries of a list as text, once none of them is there twice."""
-    found = [str(value) for value in values]
-    if twice := next((each for each in found if found.count(each) > 1), None):
-        raise FleetError(f"{place}: {twice!r} is there twice; leave one out")
-    return found
+@dataclass(frozen=True, slots=True)
+class _Breach:
+    """`value` breaks the `rule` of the schema around it, which has `wanted` beside its name."""
+
+    rule: str
+    wanted: Any
+    value: Any
+    schema: Schema
 
 
-def plan(value: Any, place: str) -> dict[str, str]:
-    found = known(value, "plan", place)
-    if missing := [name for name in FIELDS["plan"] if name not in found]:
-        raise FleetError(f"{place}: has no {missing[0]}; it needs publisher, product and name")
-    return {name: text(found[name], f"{place}.{name}") for name in FIELDS["plan"]}
+def _mistakes(error: ValidationError) -> list[Mistake]:
+    place: Place = tuple(error.absolute_path)
+    schema: Any = error.schema
+    breach = _Breach(str(error.validator), error.validator_value, error.instance, schema)
+    if breach.rule == "additionalProperties":
+        known = list(schema["properties"])
+        return [
+            Mistake((*place, str(name)), f"there is no such field; {_mend(str(name), known, 'there are')}")
+            for name in breach.value
+            if name not in known
+        ]
+    return [Mistake(place, _WORDING[breach.rule](breach))]
 
 
-def time(value: Any, place: str) -> timedelta:
-    try:
-        return duration(str(value))
-    except ValueError as problem:
-        raise FleetError(f"{place}: {problem}") from problem
+def _mend(value: str, choices: Sequence[str], otherwise: str) -> str:
+    near = get_close_matches(value, choices, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"{otherwise} {', '.join(choices)}"
+
+
+_TYPES = {
+    "object": "is not a mapping; write `name: value` lines",
+    "array": "is not a list; begin each entry with `- `",
+    "boolean": "is neither true nor false; write one of them",
+    "string": "is not text; write it in quotes",
+}
+
+
+def _type(breach: _Breach) -> str:
+    if breach.wanted == "integer":
+        return _minimum(breach)
+    usual = _TYPES["object" if isinstance(breach.wanted, list) else breach.wanted]
+    # 1.10 without quotes is the number 1.1.
+    is_number = breach.wanted == "string" and isinstance(breach.value, int | float)
+    return f"{breach.value!r} {usual if is_number else breach.schema.get('patternErrorMessage', usual)}"
+
+
+def _minimum(breach: _Breach) -> str:
+    return f"{breach.value!r} is not a whole number of at least {breach.schema.get('minimum', 0)}"
+
+
+def _maximum(breach: _Breach) -> str:
+    usual = f"is more than {breach.wanted}; write at most that"
+    return f"{breach.value} {breach.schema.get('maximumErrorMessage', usual)}"
+
+
+def _required(breach: _Breach) -> str:
+    *others, last = breach.wanted
+    missing = next(name for name in breach.wanted if name not in breach.value)
+    if others:
+        return f"has no {missing}; it needs {', '.join(others)} and {last}"
+    example = _resolved(breach.schema["properties"][missing])["examples"][0]
+    return f"has no {missing}; add `{missing}: {example}`"
+
+
+def _twice(breach: _Breach) -> str:
+    twice = next(each for each in breach.value if breach.value.count(each) > 1)
+    return f"{twice!r} is there twice; leave one out"
+
+
+def _choice(breach: _Breach) -> str:
+    mend = _mend(str(breach.value), breach.wanted, "choose one of")
+    return f"{breach.value!r} is not a choice; {mend}"
+
+
+def _just_one(breach: _Breach) -> str:
+    says = "says nothing" if breach.rule == "minProperties" else "says more than one thing"
+    return f"{says}; write one of {', '.join(breach.schema['properties'])}"
+
+
+_WORDING: Mapping[str, Callable[[_Breach], str]] = {
+    "type": _type,
+    "minimum": _minimum,
+    "maximum": _maximum,
+    "minLength": lambda breach: f"{breach.value!r} is empty; write a name",
+    "required": _required,
+    "uniqueItems": _twice,
+    "minProperties": _just_one,
+    "maxProperties": _just_one,
+    "enum": _choice,
+    "pattern": lambda breach: f"{breach.value!r} {breach.schema['patternErrorMessage']}",
+}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from reconciler.simulator.defaults import completed
@@ -19,23 +19,20 @@ HEALTH_VERSIONS = {"extension": "2.0", "binaryExtension": "1.0"}
 def scale_set_body(
     declared: Mapping[str, Any],
     *,
-    storage: Mapping[str, Any],
-    health: str,
-    extensions: Sequence[Mapping[str, Any]],
+    storage: Mapping[str, Any] | None,
     group_id: str,
     is_single_group: bool,
     fault_domains: int,
 ) -> dict[str, Any]:
     """What a client would have written to get this scale set, in the wire's words.
 
-    `storage` names the image.
+    `storage` names the image; without it there is no `virtualMachineProfile`.
     """
-    name = str(declared["name"])
-    flexible = declared.get("orchestration") == "Flexible"
+    flexible = declared["orchestration"] == "Flexible"
     policy: dict[str, Any] = {"mode": declared["mode"]}
     if declared["mode"] == "Rolling":
         policy["rollingUpgradePolicy"] = dict(ROLLING_POLICY)
-    if declared.get("automaticOSUpgrade"):
+    if declared["automaticOSUpgrade"]:
         automatic = {
             "enableAutomaticOSUpgrade": True,
             "useRollingUpgradePolicy": False,
@@ -45,17 +42,16 @@ def scale_set_body(
     properties: dict[str, Any] = {
         "singlePlacementGroup": is_single_group,
         "orchestrationMode": "Flexible" if flexible else "Uniform",
-        "virtualMachineProfile": _profile(
-            name, declared, storage=storage, health=health, extensions=extensions, group_id=group_id
-        ),
-        "overprovision": bool(declared.get("overprovision", False)),
+        "overprovision": declared["overprovision"],
         "doNotRunExtensionsOnOverprovisionedVMs": False,
         "platformFaultDomainCount": fault_domains,
     }
+    if storage is not None:
+        properties["virtualMachineProfile"] = _profile(declared, storage, group_id)
     if "automaticRepairs" in declared:
         properties["automaticRepairsPolicy"] = _repairs(declared["automaticRepairs"])
     if "spotRestore" in declared:
-        timeout = iso_text(duration(str(declared["spotRestore"])))
+        timeout = iso_text(duration(declared["spotRestore"]))
         properties["spotRestorePolicy"] = {"enabled": True, "restoreTimeout": timeout}
     # Azure fills in no upgrade policy for a Flexible set: it shows one only if a client wrote it.
     if not flexible or policy != {"mode": "Manual"}:
@@ -63,35 +59,27 @@ def scale_set_body(
     if flexible:
         del properties["overprovision"]
         properties["constrainedMaximumCapacity"] = False
-    zones = [str(zone) for zone in declared.get("zones") or ()]
+    zones = list(declared.get("zones", ()))
     return completed(
         {
-            "tags": dict(declared.get("tags") or {}),
+            "tags": dict(declared.get("tags", {})),
             **({"zones": zones} if zones else {}),
             **({"plan": dict(declared["plan"])} if "plan" in declared else {}),
-            "sku": {"name": str(declared.get("skuName", "Standard_D2s_v5"))},
+            "sku": {"name": declared["skuName"]},
             "properties": properties,
         }
     )
 
 
 def _repairs(declared: Mapping[str, Any]) -> dict[str, Any]:
-    grace = duration(str(declared.get("grace", "10m")))
-    action = ACTIONS[declared.get("action", "replace")]
-    return {"enabled": True, "gracePeriod": iso_text(grace), "repairAction": action}
+    grace = iso_text(duration(declared["grace"]))
+    return {"enabled": True, "gracePeriod": grace, "repairAction": ACTIONS[declared["action"]]}
 
 
-def _profile(
-    name: str,
-    declared: Mapping[str, Any],
-    *,
-    storage: Mapping[str, Any],
-    health: str,
-    extensions: Sequence[Mapping[str, Any]],
-    group_id: str,
-) -> dict[str, Any]:
+def _profile(declared: Mapping[str, Any], storage: Mapping[str, Any], group_id: str) -> dict[str, Any]:
+    name, health = declared["name"], declared["health"]
     network = f"{group_id}/providers/Microsoft.Network"
-    installed = [_extension(each) for each in extensions]
+    installed = [_extension(each) for each in declared.get("extensions", ())]
     if health in HEALTH_VERSIONS:
         installed.insert(0, _health_extension(HEALTH_VERSIONS[health], declared.get("healthGracePeriod")))
     profile: dict[str, Any] = {
@@ -104,7 +92,7 @@ def _profile(
             "requireGuestProvisionSignal": True,
         },
         "storageProfile": merged(
-            _disk(declared.get("diskSizeGB", 30), is_managed="imageReference" in storage), storage
+            _disk(declared["diskSizeGB"], is_managed="imageReference" in storage), storage
         ),
         "networkProfile": {
             **(
@@ -117,15 +105,15 @@ def _profile(
     }
     if installed:
         profile["extensionProfile"] = {"extensions": installed}
-    if declared.get("securityType") == "TrustedLaunch":
+    if declared["securityType"] == "TrustedLaunch":
         profile["securityProfile"] = {
             "uefiSettings": {"secureBootEnabled": True, "vTpmEnabled": True},
             "securityType": "TrustedLaunch",
         }
     if events := _scheduled_events(declared):
         profile["scheduledEventsProfile"] = events
-    if declared.get("spot"):
-        profile |= {"priority": "Spot", "evictionPolicy": declared.get("evictionPolicy", "Deallocate")}
+    if declared["spot"]:
+        profile |= {"priority": "Spot", "evictionPolicy": declared["evictionPolicy"]}
         profile["billingProfile"] = {"maxPrice": -1}
     return profile
 
@@ -133,7 +121,7 @@ def _profile(
 def _scheduled_events(declared: Mapping[str, Any]) -> dict[str, Any]:
     """Which events Azure announces to the guests, and how long it waits for them."""
     return {
-        f"{name}Profile": {"enable": True, "notBeforeTimeout": iso_text(duration(str(declared[name])))}
+        f"{name}Profile": {"enable": True, "notBeforeTimeout": iso_text(duration(declared[name]))}
         for name in ("terminateNotification", "osImageNotification")
         if name in declared
     }

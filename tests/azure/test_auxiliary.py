@@ -12,13 +12,19 @@ from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Refused, Unreachable
 from reconciler.azure.session import Session
+from reconciler.daemon.reconciliation import Reconciliation
+from reconciler.daemon.settings import Settings
+from reconciler.daemon.specs import Specs
 from reconciler.rollout.step import PatchModel
 from reconciler.simulator import Simulator
+from reconciler.simulator.tokens import TENANT
 from reconciler.simulator.transport import InProcessTransport
 from tests.azure.conftest import IMAGE, TARGET
 from tests.azure.test_identity import jwt
+from tests.stories.world import World, fleet, scale_set, spec
 
-HOME, VENDOR, OTHER = (f"{digit * 8}-0000-0000-0000-000000000000" for digit in "abc")
+HOME = TENANT  # of the simulator's subscription
+VENDOR, OTHER = (f"{digit * 8}-0000-0000-0000-000000000000" for digit in "bc")
 HEADER = "x-ms-authorization-auxiliary"
 NOT_THERE = (
     f"Attempted credentials:\n\tEnvironmentCredential: AADSTS700016: Application 'A' was not found in {VENDOR}. "
@@ -119,3 +125,44 @@ def test_a_token_that_is_of_the_tenant_or_does_not_tell_is_used(token: str, azur
         TARGET, Share.ROLLOUT
     )
     assert HEADER in transport.sent[0][1]
+
+
+@pytest.mark.parametrize(
+    "tenants, line, version",
+    [
+        pytest.param(
+            [VENDOR],
+            "ModelDrift: the model is on base/1.0.0; setting its image to base/1.1.0",
+            "1.1.0",
+            id="the tenant is named",
+        ),
+        pytest.param(
+            [],
+            "Refused: LinkedAuthorizationFailed: The client has permission to ",
+            "1.0.0",
+            id="the tenant is not named",
+        ),
+    ],
+)
+def test_an_image_of_another_tenant_is_rolled_where_that_tenant_is(
+    tenants: list[str], line: str, version: str
+) -> None:
+    """Its catalogue is closed to us either way, which an exact version does not need."""
+    theirs = "22222222-2222-2222-2222-222222222222"
+    gallery = f"/subscriptions/{theirs}/resourceGroups/g/providers/Microsoft.Compute/galleries/g/images/base"
+    old, new = (f"{gallery}/versions/1.{minor}.0" for minor in (0, 1))
+    world = World(
+        fleet(scale_set(capacity=1, image={"id": old}), tenants={theirs: VENDOR}, images={"ids": [old, new]}),
+        spec(image={"gallery": {"id": new}}),
+    )
+    session = Session(
+        credential=Application({None: HOME, VENDOR: VENDOR}),
+        transport=world.azure.transport(),
+        auxiliary_tenants=tenants,
+        now=world.now,
+    )
+    board = Reconciliation(Specs(world.source, world.now), Compute(session), Settings()).once(act=True)
+    (outcome,) = (each.outcome for each in board.entries())
+    assert outcome
+    assert outcome.line.startswith(line)
+    assert world.azure.scale_set("web").image.endswith(f"/{version}")

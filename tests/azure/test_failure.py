@@ -11,7 +11,7 @@ from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict, Malformed, Refused, Throttled, Unreachable
 from reconciler.azure.session import Session
-from reconciler.rollout.step import Upgrade
+from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.simulator import Reset, Simulator, Status, Timeout, Truncated
 from reconciler.simulator import Throttled as TooMany
 from tests.azure.conftest import IMAGE, TARGET, Door
@@ -51,6 +51,42 @@ def test_an_answer_is_typed_by_what_to_do_next(
         door.take(TARGET, Upgrade(("0",), IMAGE))
     assert type(caught.value) is kind
     assert str(caught.value) == f"{code}: Azure's own words."
+
+
+GALLERY = (
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/G/images/web/versions/1.4.0"
+)
+
+
+THE, SET = "The Resource 'Microsoft.Compute/", "virtualMachineScaleSets/image-builder'"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "kind"),
+    [
+        pytest.param(404, "NotFound", f"The resource '{GALLERY}' was not found.", Refused, id="a gallery image"),
+        pytest.param(404, "ResourceNotFound", f"{THE}images/base' was not found.", Refused, id="a managed image"),
+        pytest.param(404, "NotFound", "The specified image cannot be found.", Refused, id="an image without a name"),
+        pytest.param(404, "ResourceNotFound", f"{THE}{SET} was not found.", Conflict, id="a scale set of that name"),
+        pytest.param(404, "ResourceGroupNotFound", "Resource group 'g' could not be found.", Conflict, id="a group"),
+        pytest.param(404, "NotFound", "The entity was not found.", Conflict, id="nobody knows what"),
+        pytest.param(409, "OperationNotAllowed", "Rolling Upgrade is already in progress.", Conflict, id="an upgrade"),
+        pytest.param(409, "ReferencedResourceNotProvisioned", "lb is updating.", Conflict, id="a resource beside"),
+        pytest.param(409, "New", "The resource lb is not in Succeeded state.", Conflict, id="the same by its message"),
+        pytest.param(409, "New", "Another operation is in progress.", Conflict, id="another operation"),
+        pytest.param(409, "ConflictingConcurrentWriteNotAllowed", "Retry.", Conflict, id="a concurrent write"),
+        pytest.param(409, "OperationNotAllowed", "The disk size 30 GB is too small.", Refused, id="a disk too small"),
+        pytest.param(409, "ScopeLocked", "Please remove the lock and try again.", Refused, id="a lock"),
+        pytest.param(409, "OperationNotAllowed", "It exceeds approved cores quota.", Refused, id="a quota"),
+    ],
+)  # fmt: skip
+def test_what_a_code_leaves_open_the_message_tells(
+    door: Door, azure: Simulator, *, status: int, code: str, message: str, kind: type[AzureFailure]
+) -> None:
+    azure.faults.arm("VirtualMachineScaleSets_Update", Status(status, code, message))
+    with pytest.raises(AzureFailure) as caught:
+        door.take(TARGET, PatchModel(IMAGE, '"1"'))
+    assert type(caught.value) is kind
 
 
 def test_throttling_says_when_to_come_back_though_its_code_is_that_of_a_denial(

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -297,3 +298,37 @@ def test_a_directory_that_is_read_only_is_said_before_azure_is_asked(here: Path)
         1,
         "Error: specs may not be written to; name another directory with --to\n",
     )
+
+
+OWNERS: dict[str, tuple[dict[str, Any], str]] = {
+    "aks-pool1-vmss": ({"tags": {"aks-managed-poolName": "pool1"}}, "Azure Kubernetes Service"),
+    "nodes": (
+        {
+            "extensions": [
+                {"name": "x", "publisher": "Microsoft.Azure.ServiceFabric.MC", "type": "ServiceFabricMCNode"}
+            ]
+        },
+        "a Service Fabric managed cluster",
+    ),
+    "agents": ({"tags": {"__AzureDevOpsElasticPool": "linux"}}, "an Azure DevOps agent pool"),
+    "pool-mp-0": (
+        {"tags": {"sigs.k8s.io_cluster-api-provider-azure_cluster_prod": "owned"}},
+        "Cluster API",
+    ),
+    "workers": (
+        {"managedBy": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Databricks/workspaces/w"},
+        "Azure Databricks",
+    ),
+}
+
+
+def test_scale_sets_of_other_controllers_get_no_spec_and_are_no_failure(here: Path) -> None:
+    owned = [scale_set(name, capacity=1, **signs) for name, (signs, _) in OWNERS.items()]
+    with azure(*owned, scale_set("web", capacity=1)) as fleet:
+        done = adopt(fleet)
+    assert done.code == 0
+    assert {path.name for path in (here / "specs").iterdir()} == {"web.yaml"}
+    for name, (_, owner) in OWNERS.items():
+        line = f"shop/{name}: not adopted: it belongs to {owner}, which changes its image by itself"
+        assert line in done.out
+    assert done.out[-1] == "6 scale sets: 1 adopted, 5 owned by others"

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from reconciler.cli import main
-from reconciler.cli.announcement import identity
+from reconciler.cli.announcement import known_identity
 from tests.cli.program import Azure, write_specs
 from tests.stories.world import SUBSCRIPTION, spec
 
@@ -28,23 +28,28 @@ NOBODY = ["--server", "http://127.0.0.1:1"]
         ),
         pytest.param(
             {A: "app", T: "home", "AZURE_CLIENT_SECRET": "hush"},
-            "application app of tenant home (DefaultAzureCredential)",
+            "application app of tenant home, by DefaultAzureCredential",
             id="an application with a secret",
         ),
         pytest.param(
             {A: "app", T: "home", "AZURE_FEDERATED_TOKEN_FILE": "token", CHOSEN: "prod"},
-            "application app of tenant home (prod)",
+            "application app of tenant home, by DefaultAzureCredential (prod)",
             id="a workload in a cluster",
         ),
         pytest.param(
             {A: "app", T: "home", CHOSEN: "WorkloadIdentityCredential"},
-            "application app of tenant home (WorkloadIdentityCredential)",
+            "application app of tenant home, by WorkloadIdentityCredential",
             id="a workload that is asked for",
         ),
         pytest.param(
             {A: "app", T: "home", CHOSEN: " ManagedIdentityCredential "},
-            "application app (ManagedIdentityCredential)",
+            "application app, by ManagedIdentityCredential",
             id="an identity of the machine, whose tenant is its own",
+        ),
+        pytest.param(
+            {CHOSEN: "dev"},
+            "the identity that DefaultAzureCredential (dev) finds",
+            id="whoever develops here",
         ),
         pytest.param(
             {CHOSEN: "managedidentitycredential"},
@@ -59,7 +64,7 @@ NOBODY = ["--server", "http://127.0.0.1:1"]
     ],
 )
 def test_an_identity_as_far_as_the_environment_tells(environment: Mapping[str, str], said: str) -> None:
-    assert identity(environment) == said
+    assert known_identity(environment) == said
 
 
 @pytest.mark.parametrize(

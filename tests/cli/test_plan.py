@@ -127,6 +127,7 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
             "instanceIds": ["1"],
         },
         "suspended": False,
+        "notes": [],
         "gates": [],
         **blank,
         "nextLook": "",

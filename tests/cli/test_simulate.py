@@ -2,11 +2,11 @@
 
 import json
 import os
-import pty
 import shlex
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,20 +106,35 @@ def test_a_signal_is_the_commands_to_answer_and_nothing_is_left(
 
 
 @pytest.mark.usefixtures("fleet_file")
-def test_ctrl_c_reaches_the_command_once(tmp_path: Path) -> None:
-    """A terminal interrupts every process in the foreground by itself; twice means "at once" to a daemon."""
-    counting = (
-        "trap 'n=$((n+1))' INT; n=0; echo ready; while [ $n = 0 ]; do sleep 0.1; done; sleep 0.3; exit $n"
-    )
-    pid, terminal = pty.fork()
-    if pid == 0:
-        line = command("simulate", "fleet.yaml", "--", "sh", "-c", counting)
-        os.chdir(tmp_path)
-        os.execve(line[0], line, bare())  # noqa: S606
-    with os.fdopen(terminal, "r+b", buffering=0) as screen:
-        assert screen.readline() == b"ready\r\n"
-        screen.write(b"\x03")
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+def test_ctrl_c_is_not_forwarded_to_a_command_that_the_terminal_interrupts(tmp_path: Path) -> None:
+    """It would come twice, which to a daemon means "at once". Two that come together may be seen as one, so the
+    command leaves the foreground here, and somebody else stays there to see the terminal's own."""
+    counting = """if True:
+        import os, signal, subprocess, sys, time
+        seen = []
+        signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+        interrupted = subprocess.Popen(["sh", "-c", "trap 'exit 0' INT; while :; do sleep 0.05; done"])
+        os.setpgrp()
+        print("ready", flush=True)
+        interrupted.wait()
+        time.sleep(0.3)
+        sys.exit(10 + len(seen))
+        """
+    inner = command("simulate", "fleet.yaml", "--", sys.executable, "-c", counting)
+    spawn = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+    with subprocess.Popen(
+        [sys.executable, "-c", spawn, *inner],
+        env=bare(),
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as terminal:
+        assert terminal.stdin
+        assert terminal.stdout
+        assert terminal.stdout.readline() == b"ready\r\n"
+        terminal.stdin.write(b"\x03")
+        terminal.stdin.flush()
+        assert terminal.wait(60) == 10
 
 
 def test_a_file_of_the_environment_is_whole_and_there_while_it_serves(
@@ -138,7 +153,10 @@ def test_a_file_of_the_environment_is_whole_and_there_while_it_serves(
     "content, env_file, error",
     [
         pytest.param(
-            "scaleSet: []", "azure.env", "fleet.yaml: fleet: there is no", id="a mistake in the fleet"
+            "scaleSet: []",
+            "azure.env",
+            "fleet.yaml:1: scaleSet: there is no such field",
+            id="a mistake in the fleet",
         ),
         pytest.param(
             "scaleSets: []", "there", "/there: there is such a file already; re", id="a file in use"
@@ -201,12 +219,12 @@ def ended(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, 
         ),
         pytest.param(
             "scaleSet: []",
-            "fleet.yaml: fleet: there is no field 'scaleSet'; did you mean scaleSets?",
+            "fleet.yaml:1: scaleSet: there is no such field; did you mean scaleSets?",
             id="a misspelt field",
         ),
         pytest.param(
             "scaleSets: [{name: web, image: 'a:b:c:1', mode: Auto}]",
-            "fleet.yaml: scaleSets[0] (web).mode: 'Auto' is not a choice; did you mean Automatic?",
+            "fleet.yaml:1: scaleSets[0] (web).mode: 'Auto' is not a choice; did you mean Automatic?",
             id="a mode there is not",
         ),
     ],
@@ -231,3 +249,70 @@ def test_a_port_in_use_is_said_in_one_line(fleet_file: Path, tmp_path: Path) -> 
         done.stderr
         == f"error: port {port}: Address already in use; choose another with --port or --certificates\n"
     )
+
+
+MISTAKEN = """\
+location: westeurope
+scaleSets:
+  - name: web
+    mode: Auto
+    capacity: 5000
+    image: Canonical:ubuntu-24_04-lts:server:24.04.202601010
+  - {name: api, imag: none}
+event: []
+"""
+MISPLACED = """\
+scaleSets:
+  - name: web
+    capacity: 2
+    protected: ["0", "7"]
+    image: &image Canonical:ubuntu-24_04-lts:server:24.04.202601010
+  - name: db
+    image: *image
+    attached: [{name: sql-1}]
+  - {name: WEB, image: *image}
+"""
+
+
+@pytest.mark.parametrize(
+    "content, told",
+    [
+        pytest.param(
+            MISTAKEN,
+            [
+                "fleet.yaml:4: scaleSets[0] (web).mode: 'Auto' is not a choice; did you mean Automatic?",
+                "fleet.yaml:5: scaleSets[0] (web).capacity: 5000 is more than Azure's limit of 1,000 instances in "
+                "a scale set; write at most 1000",
+                "fleet.yaml:7: scaleSets[1] (api).imag: there is no such field; did you mean image?",
+                "fleet.yaml:8: event: there is no such field; did you mean events?",
+            ],
+            id="of the schema",
+        ),
+        pytest.param(
+            MISPLACED,
+            [
+                "fleet.yaml:4: scaleSets[0] (web).protected[1]: there is no instance '7'; the scale set starts "
+                "with 0, 1",
+                "fleet.yaml:8: scaleSets[1] (db).attached: only a Flexible set takes machines; add "
+                "`orchestration: Flexible`",
+                "fleet.yaml:9: scaleSets[2] (WEB): rg/WEB is there twice; rename one",
+            ],
+            id="of fields that do not fit",
+        ),
+        pytest.param("a: [", ["fleet.yaml: not YAML: "], id="no YAML"),
+    ],
+)
+def test_a_check_names_every_mistake_and_its_line(
+    content: str, told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("fleet.yaml").write_text(content)
+    done = CliRunner().invoke(main, ["simulate", "fleet.yaml", "--check"])
+    assert (done.exit_code, done.stderr) == (1, f"{len(told)} mistake{'s' * (len(told) > 1)}\n")
+    for line, wanted in zip(done.stdout.splitlines(), told, strict=True):
+        assert line.startswith(wanted)
+
+
+def test_a_check_of_a_right_file_serves_nothing(fleet_file: Path) -> None:
+    done = CliRunner().invoke(main, ["simulate", str(fleet_file), "--check"])
+    assert (done.exit_code, done.stdout, done.stderr) == (0, f"{fleet_file}: no mistakes\n", "")

@@ -37,6 +37,7 @@ ROW: dict[str, Any] = {
         condition("Healthy", "False", "HealthCheckFailed"),
         condition("Drifted", "True", "InstanceDrift"),
     ],
+    "notes": ["the instances are Spot: Azure deallocates those it evicts"],
     "gates": [
         {"name": "windows", "open": True, "evidence": "open until 12:00", "until": None},
         {"name": "approval", "open": False, "evidence": "1.2.3 is not approved yet", "until": None},
@@ -75,6 +76,7 @@ def test_one_scale_set_is_explained_in_a_few_lines() -> None:
         "instances 1 of 4 up to date, 1 away",
         "          update domain 0: 1 of 1 up to date, 1 away",
         "          update domain 1: 0 of 2 up to date, 0 away",
+        "note      the instances are Spot: Azure deallocates those it evicts",
         "rollout   2026-01-05 08:40:00: 1.2.2 to 1.2.3: under way; 1 instance in 1 batch, by commit 91eab1ad9c",
         "rollout   began before the daemon: to 1.2.2: Succeeded; 4 instances in 2 batches",
         "seen      2026-01-05 09:00:00 UTC; looks again at the next sweep",
@@ -132,7 +134,15 @@ def test_while_a_look_must_wait_it_says_how_it_stood() -> None:
 
 
 def test_one_that_was_not_looked_at_yet() -> None:
-    row = ROW | {"standing": None, "reason": None, "instances": None, "at": None, "gates": [], "history": []}
+    row = ROW | {
+        "standing": None,
+        "reason": None,
+        "instances": None,
+        "at": None,
+        "gates": [],
+        "history": [],
+        "notes": [],
+    }
     row |= {"revision": REVISION | {"commit": ""}, "observedRevision": None}
     assert explained(row).splitlines() == [
         "web: not looked at yet",

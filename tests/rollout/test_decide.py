@@ -13,7 +13,7 @@ from reconciler.rollout.observed import ABSENT, HealthSource, Instance, Observed
 from reconciler.rollout.step import PatchModel, Tried, Upgrade
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.image import ManagedImage, PlatformImage, VhdImage
-from reconciler.spec.scale_set import By, Canary, Converge
+from reconciler.spec.scale_set import Approval, By, Canary, Converge
 from reconciler.spec.suspension import Suspension
 from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
@@ -75,6 +75,57 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
             ),
             "Upgrading: zone 1: upgrading 1 instance to 24.04.202601140 (web_0); 0 of 3 up to date",
             id="Flexible orchestration has no update domains and goes by zone",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(owner="Azure Kubernetes Service", service_fabric=True)),
+            "ManagedByAnother: the scale set belongs to Azure Kubernetes Service, which changes its image and drains "
+            "its instances by itself; remove the spec",
+            id="a scale set of another controller is refused before all else",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(has_profile=False, orchestration="Flexible", image=None)),
+            "NoProfile: the scale set has no virtualMachineProfile: its virtual machines were attached by hand and "
+            "follow no model; remove the spec",
+            id="a scale set without a profile is refused",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(image=OLD, etag="")),
+            "EtagMissing: Azure sent the scale set without an etag, so a change could overwrite somebody else's; "
+            "nothing is changed until there is one",
+            id="a model without an etag is not changed",
+        ),
+        pytest.param(
+            spec(),
+            observed(model=model(etag=""), instances=fleet(rest="upgraded")),
+            "UpToDate: all 10 instances run 24.04.202601140",
+            id="without an etag what is up to date is so all the same",
+        ),
+        pytest.param(
+            spec(),
+            observed(
+                instances=(
+                    *fleet(rest="upgraded", of=9),
+                    outdated(9, name="pet", is_attached=True, provisioning=""),
+                )
+            ),
+            "UpToDate: all 9 instances run 24.04.202601140; attached by hand and not touched: pet",
+            id="a machine that was attached by hand is named and not touched, whatever its state",
+        ),
+        pytest.param(
+            spec(),
+            observed(instances=fleet(*(outdated(n, power="", health="") for n in range(10)))),
+            "Upgrading: update domain 0: upgrading 2 instances to 24.04.202601140 (web_0, web_5); 0 of 10 up to date",
+            id="of what nobody knows whether it serves one domain goes",
+        ),
+        pytest.param(
+            spec(approval=Approval.START),
+            observed(instances=fleet(*(outdated(n, power="unknown", health="") for n in range(10)))),
+            "AwaitingApproval: 24.04.202601140 is not approved yet; run `reconciler approve web`; until then not "
+            "upgrading the next batch",
+            id="and not past a gate",
         ),
         pytest.param(
             spec(),

@@ -73,6 +73,15 @@ from tests.build import NOW, instance
         pytest.param({"provisioning": "failed"}, State.BROKEN, id="failed, though it runs"),
         pytest.param({"power": "starting"}, State.RETURNING, id="starting"),
         pytest.param({"power": "stopping"}, State.BROKEN, id="stopping"),
+        pytest.param({"power": "unknown"}, State.BACK, id="of unknown power, and healthy"),
+        pytest.param({"power": ""}, State.BACK, id="without a power state, and healthy"),
+        pytest.param(
+            {"power": "unknown", "health": "unhealthy"}, State.BROKEN, id="of unknown power, and unhealthy"
+        ),
+        pytest.param(
+            {"power": "unknown", "health": "initializing"}, State.BROKEN, id="of unknown power, initializing"
+        ),
+        pytest.param({"power": "", "health": ""}, State.BROKEN, id="without power state or health"),
         pytest.param({"power": "stopped"}, State.BROKEN, id="powered off"),
         pytest.param({"power": "deallocated", "health": ""}, State.DEALLOCATED, id="deallocated"),
         pytest.param({"power": "deallocating", "health": ""}, State.DEALLOCATED, id="being deallocated"),

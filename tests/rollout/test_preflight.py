@@ -1,6 +1,7 @@
 """Before the model is set: whether the image is there, which version is meant, and whether there is room."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Look
 from reconciler.rollout.observed import Availability, Verdict
 from reconciler.rollout.step import PatchModel
+from reconciler.rollout.traits import Plan, Traits
 from reconciler.spec.image import GalleryImage, Image, PlatformImage, VhdImage, at_version
 from tests.build import NEW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
@@ -229,3 +231,98 @@ def test_what_else_instances_lack_is_told_of_a_model(on: Image, lack: str) -> No
     seen = observed(model=model(image=on, capacity=1), instances=fleet(outdated(0), of=1))
     message = decided(spec(), seen).message
     assert (f"{lack} instances lack another change of the model too" in message) is bool(lack)
+
+
+PLAN = Plan("contoso", "firewall", "byol")
+
+
+@pytest.mark.parametrize(
+    ("of_model", "wanted", "current", "found"),
+    [
+        pytest.param(
+            {}, Traits(generation="V2"), Traits(generation="V1"),
+            "it is of Hyper-V generation V2 and the scale set runs V1: name an image of generation V1",
+            id="another generation",
+        ),
+        pytest.param(
+            {}, Traits(architecture="Arm64"), Traits(architecture="x64"),
+            "it is made for Arm64 and the scale set runs x64: name an image for x64",
+            id="another architecture",
+        ),
+        pytest.param(
+            {"disk_size": 30}, Traits(disk_size=64), Traits(),
+            "its OS disk has 64 GB and that of the scale set 30 GB: set osDisk.diskSizeGB of the scale set to 64, "
+            "or more",
+            id="a disk that is too small",
+        ),
+        pytest.param(
+            {}, Traits(security_type="TrustedLaunch"), Traits(),
+            "its security type is TrustedLaunch and that of the scale set Standard: name an image that supports it",
+            id="an image for Trusted Launch alone",
+        ),
+        pytest.param(
+            {"security_type": "TrustedLaunch"}, Traits(security_type="ConfidentialVmSupported"), Traits(),
+            "its security type is ConfidentialVmSupported and that of the scale set TrustedLaunch: name an image "
+            "that supports it",
+            id="an image that does not support the scale set's security type",
+        ),
+        pytest.param(
+            {}, Traits(plan=PLAN), Traits(),
+            "it is sold under the plan contoso:firewall:byol and the scale set has no plan: Azure sets a plan only "
+            "when a scale set is made",
+            id="a plan that the scale set lacks",
+        ),
+        pytest.param(
+            {"plan": Plan("contoso", "firewall", "hourly")}, Traits(plan=PLAN), Traits(),
+            "it is sold under the plan contoso:firewall:byol and the scale set has the plan "
+            "contoso:firewall:hourly: Azure sets a plan only when a scale set is made",
+            id="another plan",
+        ),
+        pytest.param(
+            {"disk_size": 30}, Traits(generation="V2", disk_size=31), Traits(generation="V1"),
+            "it is of Hyper-V generation V2 and the scale set runs V1: name an image of generation V1; its OS disk "
+            "has 31 GB and that of the scale set 30 GB: set osDisk.diskSizeGB of the scale set to 31, or more",
+            id="two things at once",
+        ),
+    ],
+)  # fmt: skip
+def test_an_image_that_does_not_fit_is_not_put_into_the_model(
+    of_model: dict[str, Any], wanted: Traits, current: Traits, found: str
+) -> None:
+    available = Availability(NEW, Verdict.AVAILABLE, traits=wanted, current=current)
+    decision = decided(
+        spec(), observed(model=replace(DRIFTED, **of_model), instances=CURRENT, availability=available)
+    )
+    assert (decision.line, decision.step) == (f"ImageIncompatible: {NEW}: {found}", None)
+
+
+@pytest.mark.parametrize(
+    ("of_model", "wanted", "current"),
+    [
+        pytest.param({}, None, None, id="nothing is told"),
+        pytest.param({}, Traits("V2", "x64", 30), Traits(), id="nothing is told of the one that is left"),
+        pytest.param({}, Traits(), Traits("V1", "Arm64"), id="nothing is told of the one that is wanted"),
+        pytest.param({"disk_size": 30}, Traits("V2", "x64", 30), Traits("V2", "x64", 64), id="it fits"),
+        pytest.param({}, Traits(disk_size=64), Traits(), id="a disk without a size of its own"),
+        pytest.param({}, Traits(security_type="TrustedLaunchSupported"), Traits(), id="Trusted Launch is optional"),
+        pytest.param(
+            {"security_type": "TrustedLaunch"}, Traits(security_type="TrustedLaunch"), Traits(),
+            id="Trusted Launch is needed and there",
+        ),
+        pytest.param(
+            {"security_type": "ConfidentialVM"}, Traits(security_type="TrustedLaunchAndConfidentialVmSupported"),
+            Traits(), id="one of two that are supported",
+        ),
+        pytest.param({"security_type": "TrustedLaunch"}, Traits(security_type="NewType"), Traits(), id="a new type"),
+        pytest.param({"plan": PLAN}, Traits(plan=PLAN), Traits(), id="its plan"),
+        pytest.param({"plan": PLAN}, Traits(), Traits(), id="an image without a plan"),
+    ],
+)  # fmt: skip
+def test_what_fits_or_is_not_told_bars_nothing(
+    of_model: dict[str, Any], wanted: Traits | None, current: Traits | None
+) -> None:
+    available = Availability(NEW, Verdict.AVAILABLE, traits=wanted, current=current)
+    decision = decided(
+        spec(), observed(model=replace(DRIFTED, **of_model), instances=CURRENT, availability=available)
+    )
+    assert isinstance(decision.step, PatchModel)

@@ -104,6 +104,86 @@ def test_it_is_told_what_the_model_was_set_to_and_no_batch_is_waited_for(status:
     assert (decision.step, decision.survey) == (None, None)
 
 
+URL = "https://management.azure.com/operations/1"
+DONE = Tried(PatchModel(NEW, '"3"'), NOW - timedelta(minutes=1), URL)
+PREEMPTED = Operation("Failed", "OperationPreempted: preempted by a more recent operation.")
+
+
+def test_no_instance_follows_a_model_before_the_operation_that_set_it_is_read() -> None:
+    assert decide(spec(), observed(tried=DONE)) is Look.OPERATION
+    assert decide(spec(), observed(tried=DONE, instances=None)) is Look.OPERATION
+
+
+@pytest.mark.parametrize(
+    ("operation", "provisioning", "reason"),
+    [
+        pytest.param(Operation("Succeeded"), "succeeded", "Upgrading", id="it ended well"),
+        pytest.param(Operation("Succeeded"), "failed", "Upgrading", id="it ended well, in a set that failed"),
+        pytest.param(Operation("InProgress"), "succeeded", "AzureBusy", id="it is under way"),
+        pytest.param(Operation("Failed", "X: no"), "succeeded", "OperationFailed", id="it failed"),
+        pytest.param(Operation(""), "succeeded", "Upgrading", id="it is not told, and the set is well"),
+        pytest.param(Operation(""), "failed", "NoEffect", id="it is not told, and the set failed"),
+        pytest.param(PREEMPTED, "succeeded", "Upgrading", id="another took its place, and the set is well"),
+        pytest.param(PREEMPTED, "failed", "OperationFailed", id="another took its place, and the set failed"),
+    ],
+)
+def test_what_becomes_of_a_model_that_was_set(operation: Operation, provisioning: str, reason: str) -> None:
+    seen = observed(tried=DONE, operation=operation, model=model(provisioning=provisioning))
+    assert decided(spec(), seen).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("tried", "expected"),
+    [
+        pytest.param(
+            Tried(PatchModel(OLD, '"3"'), NOW - timedelta(hours=1), URL), None, id="of another image"
+        ),
+        pytest.param(
+            Tried(PatchModel(NEW, '"3"'), NOW - timedelta(hours=1)), None, id="that named no operation"
+        ),
+        pytest.param(
+            Tried(PatchModel(NEW, '"3"'), NOW - timedelta(hours=1), URL),
+            "ModelDrift",
+            id="of this image, long ago",
+        ),
+    ],
+)
+def test_a_change_of_the_model_that_failed_is_made_again(tried: Tried, expected: str | None) -> None:
+    decision = decided(spec(), observed(tried=tried, operation=Operation("Failed", "X: no")))
+    assert decision.reason == (expected or "Upgrading")
+    if expected:
+        assert decision.step == PatchModel(NEW, '"4"')
+        assert decision.line == (
+            "ModelDrift: setting the image of the model to 24.04.202601140 once more: Azure accepted it and then "
+            "failed: X: no"
+        )
+        assert decision.soon
+
+
+def test_it_is_not_made_again_without_an_etag() -> None:
+    tried = Tried(PatchModel(NEW, '"3"'), NOW - timedelta(hours=1), URL)
+    seen = observed(tried=tried, operation=Operation("Failed", "X: no"), model=model(etag=""))
+    assert decided(spec(), seen).reason == "EtagMissing"
+
+
+OTHERS = fleet(outdated(0, provisioning="failed", since=NOW - timedelta(seconds=30)), instance(5))
+
+
+@pytest.mark.parametrize(
+    ("operation", "reason"),
+    [
+        pytest.param(Operation("Failed", "X: no"), "OperationFailed", id="it failed: the next waits"),
+        pytest.param(Operation("Succeeded"), "Upgrading", id="it ended well"),
+        pytest.param(Operation(""), "Upgrading", id="it is not told"),
+    ],
+)
+def test_before_another_upgrade_that_of_one_which_is_not_done_is_read(
+    operation: Operation, reason: str
+) -> None:
+    assert decide(spec(), observed(tried=TRIED, instances=OTHERS)) is Look.OPERATION
+    assert decided(spec(), observed(tried=TRIED, instances=OTHERS, operation=operation)).reason == reason
+
+
 def test_a_model_that_could_not_be_set_holds_nothing_up() -> None:
     assert decide(spec(), observed(tried=SET)) is Look.OPERATION
     preempted = observed(tried=SET, operation=Operation("Failed", "OperationPreempted: no"))

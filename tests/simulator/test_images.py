@@ -386,7 +386,9 @@ def test_writing_a_definition_anew_puts_instances_behind(start: Start) -> None:
             "images.details[0].excludeFromLatest: 'no' is neither true nor false; write one of them",
             id="neither true nor false",
         ),
-        pytest.param({"regions": []}, "images.details[0].image: no image; write", id="details of nothing"),
+        pytest.param(
+            {"regions": []}, "images.details[0]: has no image; add `image: ", id="details of nothing"
+        ),
     ],
 )
 def test_details_that_cannot_be(details: dict[str, Any], message: str) -> None:

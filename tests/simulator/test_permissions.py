@@ -148,8 +148,7 @@ def test_there_are_no_permissions_on_what_is_not_there(start: Start, scope: str)
         ),
         pytest.param(
             {"notActions": ["*", 3]},
-            "permissions.notActions[1]: 3 is not an action; write it as "
-            "Microsoft.Compute/virtualMachineScaleSets/read, with * for any part",
+            "permissions.notActions[1]: 3 is not text; write it in quotes",
             id="a number",
         ),
         pytest.param(
@@ -159,7 +158,7 @@ def test_there_are_no_permissions_on_what_is_not_there(start: Start, scope: str)
         ),
         pytest.param(
             {"action": ["*"]},
-            "permissions: there is no field 'action'; did you mean actions?",
+            "permissions.action: there is no such field; did you mean actions?",
             id="a misspelt field",
         ),
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.simulator import Exchange
 from reconciler.simulator.faults import Stale
-from tests.stories.world import BAD, NEW, World, fleet, scale_set, spec
+from tests.stories.world import BAD, BASE, NEW, World, fleet, scale_set, spec
 
 
 def flexible(**changes: Any) -> dict[str, Any]:
@@ -63,6 +63,32 @@ def test_of_two_lists_one_may_lag_behind_and_no_second_zone_goes(operation: str,
     world.azure.faults.disarm()
     world.run()
     assert world.lines()["web"].startswith(f"UpToDate: all 9 instances run {NEW}")
+
+
+@pytest.mark.parametrize("rows", [False, True], ids=["rows of names alone", "rows with properties"])
+def test_it_rolls_whatever_the_rows_of_its_list_hold(*, rows: bool) -> None:
+    world = World(fleet(flexible(), flexibleRowProperties=rows), spec()).run()
+    assert world.lines() == {"web": f"UpToDate: all 9 instances run {NEW}"}
+
+
+def test_a_machine_attached_by_hand_is_named_and_not_touched() -> None:
+    pet = {
+        "name": "sql-pet",
+        "image": {"platform": {**BASE, "publisher": "MicrosoftSQLServer", "version": "1.0.0"}},
+    }
+    world = World(fleet(flexible(attached=[pet])), spec()).run()
+    assert world.lines() == {
+        "web": f"UpToDate: all 9 instances run {NEW}; attached by hand and not touched: sql-pet"
+    }
+    assert not any("sql-pet" in each.body["instanceIds"] for each in upgrades(world))
+    assert world.entry().notes == ("attached by hand, and not touched: sql-pet",)
+
+
+def test_one_without_a_profile_is_refused_before_anything_else_is_asked() -> None:
+    world = World(fleet(flexible(virtualMachineProfile=False)), spec())
+    world.rest(timedelta(minutes=5))
+    assert world.lines()["web"].startswith("NoProfile: the scale set has no virtualMachineProfile")
+    assert set(world.requests()) <= {"VirtualMachineScaleSets_ListAll", "VirtualMachineScaleSets_Get"}
 
 
 def names(world: World) -> set[str]:

@@ -240,6 +240,7 @@ def test_a_probe_says(
                         "revision": {"commit": COMMIT, "spec": Revision.of(spec("api"), COMMIT).spec},
                         "observedRevision": None,
                         "conditions": unseen(),
+                        "notes": [],
                         "gates": [],
                         "history": [],
                     },
@@ -274,6 +275,7 @@ def test_a_probe_says(
                             condition("Healthy", "False", "Upgrading", "update domain 1"),
                             condition("Drifted", "True", "InstanceDrift", "2 of 4 up to date"),
                         ],
+                        "notes": [],
                         "gates": [
                             {"name": "windows", "open": True, "evidence": "open until 12:00", "until": None},
                             {

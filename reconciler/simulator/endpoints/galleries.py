@@ -83,7 +83,7 @@ def _definition(call: Call, name: str) -> tuple[str, Details]:
     found = call.cloud.catalogue.gallery_versions(name.rstrip("/"))
     if not found:
         raise _no_resource(call, name)
-    return found[-1].rpartition("/versions/")[0], call.cloud.catalogue.details(found[-1])
+    return found[-1].rsplit("/", 2)[0], call.cloud.catalogue.details(found[-1])
 
 
 def _common(name: str, details: Details) -> dict[str, Any]:

@@ -1,0 +1,182 @@
+"""One scale set as a fleet file declares it: put in the cloud settled, as if it had always been there.
+
+The shape of the declaration is right by now and its defaults are in it. What its fields must have to do with
+each other, and with the cloud, shows here: a `Wrong` says where it does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from reconciler.simulator.autoscale import Autoscale
+from reconciler.simulator.catalogue import storage_of
+from reconciler.simulator.cloud import Cloud
+from reconciler.simulator.declared import Place, Wrong, time
+from reconciler.simulator.domains import Placement
+from reconciler.simulator.flapping import Flapping
+from reconciler.simulator.instance import Instance
+from reconciler.simulator.life import ReportedPower, Stage
+from reconciler.simulator.profile import scale_set_body
+from reconciler.simulator.scale_set import ScaleSet
+from reconciler.simulator.stock import image_name, is_open
+
+WORDS = ("provisioning", "power", "health")
+
+
+def plant(declared: Mapping[str, Any], cloud: Cloud, place: Place) -> None:
+    """Add the scale set to the cloud. Raises Wrong, or ArmError where Azure would refuse it."""
+    storage = _storage(declared, cloud, place)
+    ids = declared.get("instances", ())
+    capacity = len(ids) or declared.get("capacity", int(storage is not None))
+    placement = _placement(declared)
+    group_id = f"/subscriptions/{declared['subscription']}/resourceGroups/{declared['resourceGroup']}"
+    body = scale_set_body(
+        declared,
+        storage=storage,
+        group_id=group_id,
+        is_single_group=placement.fits_one_group(capacity),
+        fault_domains=placement.fault_domains,
+    )
+    scale_set = ScaleSet(
+        cloud,
+        subscription=declared["subscription"],
+        group=declared["resourceGroup"],
+        name=declared["name"],
+        location=declared.get("location", cloud.catalogue.location),
+        body=body,
+        placement=placement,
+    )
+    _report(scale_set, declared)
+    scale_set.allocation_limit = declared.get("allocationLimit")
+    scale_set.evicted_power = declared["evictedPowerState"]
+    scale_set.seed(capacity, ids)
+    cloud.add(scale_set)
+    attach(scale_set, declared.get("attached", ()), (*place, "attached"))
+    for number, instance_id in enumerate(declared.get("protected", ())):
+        member = member_of(scale_set, instance_id, (*place, "protected", number))
+        member.protect(from_actions=True, from_scale_in=True)
+    for number, state in enumerate(declared.get("instanceStates", ())):
+        _seed(member_of(scale_set, state["id"], (*place, "instanceStates", number)), state)
+    _set_going(scale_set, declared, place)
+
+
+def attach(scale_set: ScaleSet, machines: Any, place: Place) -> None:
+    """Add machines that were made by hand. Raises Wrong where the scale set takes none."""
+    if machines and not scale_set.is_flexible:
+        raise Wrong(place, "only a Flexible set takes machines; add `orchestration: Flexible`")
+    for machine in machines:
+        image = image_name(machine["image"]) if "image" in machine else None
+        if image is not None:
+            scale_set.cloud.catalogue.publish(image)
+        scale_set.attach(machine["name"], image)
+
+
+def member_of(scale_set: ScaleSet, instance_id: str, place: Place) -> Instance:
+    found = scale_set.instances.get(instance_id)
+    if found is None:
+        there = ", ".join(list(scale_set.instances)[:5]) or "none"
+        raise Wrong(place, f"there is no instance {instance_id!r}; the scale set starts with {there}")
+    return found
+
+
+def bring_into(member: Instance, state: Mapping[str, Any]) -> None:
+    """Bring an instance into a declared state while the simulator runs: whatever was under way is over."""
+    words = _described(member, state)
+    if words:
+        member.strike(Stage("", **words), _cause(state))
+    if state.get("health") == "none":
+        member.is_silent = True
+
+
+def _seed(member: Instance, state: Mapping[str, Any]) -> None:
+    for name, word in _described(member, state).items():
+        setattr(member, name, word)
+    if member.power != "running" and "health" not in state:
+        member.health = "unknown"
+    member.is_silent = state.get("health") == "none"
+    member.settle(cause=_cause(state))
+
+
+def _described(member: Instance, state: Mapping[str, Any]) -> dict[str, Any]:
+    """What is left to set of a state, once all is set that no operation has to do with."""
+    is_current = state.get("latestModelApplied", "image" not in state)
+    if "image" in state:
+        image = image_name(state["image"])
+        member.owner.cloud.catalogue.publish(image)
+        member.put_on(storage_of(image), is_current=is_current)
+    elif not is_current:
+        member.put_behind()
+    words = {name: state[name] for name in WORDS if state.get(name, "none") != "none"}
+    if state.get("power") in get_args(ReportedPower):
+        member.reported_power = state["power"]
+        words.pop("power", None)
+    member.has_own_model = state["modelDefinitionApplied"] == "VirtualMachine"
+    member.custom_metrics = state.get("customMetrics", member.custom_metrics)
+    return words
+
+
+def _cause(state: Mapping[str, Any]) -> str:
+    """Why an instance is away that is brought into this state."""
+    return next(
+        (word for name, word in (("power", "deallocate"), ("provisioning", "fail")) if name in state),
+        "unhealthy",
+    )
+
+
+def _storage(declared: Mapping[str, Any], cloud: Cloud, place: Place) -> dict[str, Any] | None:
+    """The part of the storage profile that names the image; None where there is no profile."""
+    if not declared["virtualMachineProfile"]:
+        if declared["orchestration"] != "Flexible":
+            raise Wrong((*place, "virtualMachineProfile"), "only a Flexible set has none; leave it out")
+        return None
+    if "image" not in declared:
+        raise Wrong(place, "has no image; add `image: publisher:offer:sku:version`, or an id")
+    image = image_name(declared["image"])
+    if not is_open(image):
+        cloud.catalogue.publish(image)
+    return storage_of(image)
+
+
+def _placement(declared: Mapping[str, Any]) -> Placement:
+    zones, is_flexible = tuple(declared.get("zones", ())), declared["orchestration"] == "Flexible"
+    return Placement(
+        declared["name"],
+        zones,
+        declared.get("faultDomains", 1 if zones or is_flexible else 5),
+        declared["placementGroupSize"],
+        declared["zonalUpdateDomains"],
+        flexible=is_flexible,
+    )
+
+
+def _report(scale_set: ScaleSet, declared: Mapping[str, Any]) -> None:
+    """What it says of itself that does not follow from what it is."""
+    report_state(scale_set, declared["provisioningState"])
+    if "managedBy" in declared:
+        scale_set.reported["managedBy"] = declared["managedBy"]
+    if "reportedSku" in declared:
+        scale_set.reported["sku"] = declared["reportedSku"]
+
+
+def report_state(scale_set: ScaleSet, state: str) -> None:
+    """`Failed` ends with the next write that succeeds, as in Azure; the others but `Succeeded` stay."""
+    scale_set.failed = state == "Failed"
+    scale_set.reported_state = None if state in ("Succeeded", "Failed") else state
+
+
+def _set_going(scale_set: ScaleSet, declared: Mapping[str, Any], place: Place) -> None:
+    """What happens to it by itself from the start."""
+    if "automaticRepairs" in declared and declared["health"] == "none":
+        mend = "nothing says which instances are ill; add `health: extension`, or probe"
+        raise Wrong((*place, "automaticRepairs"), mend)
+    if "autoscale" in declared:
+        scaler = declared["autoscale"]
+        minimum, maximum = scaler["minimum"], scaler["maximum"]
+        if minimum > maximum:
+            mend = f"{minimum} is more than the maximum; write at most {maximum}"
+            raise Wrong((*place, "autoscale", "minimum"), mend)
+        Autoscale(scale_set, minimum, maximum, time(scaler["every"])).begin()
+    for number, each in enumerate(declared.get("flapping", ())):
+        member = member_of(scale_set, each["id"], (*place, "flapping", number))
+        Flapping(member, time(each["healthy"]), time(each["unhealthy"])).begin()

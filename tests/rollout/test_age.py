@@ -1,0 +1,101 @@
+"""Since when an instance has been in its state, where Azure does not say."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.rollout.age import Sighting, date_instances, sightings
+from reconciler.rollout.step import PatchModel, Tried, Upgrade
+from tests.build import NEW, NOW, instance
+
+MINUTE = timedelta(minutes=1)
+SENT = NOW - 2 * MINUTE
+UPGRADE = Tried(Upgrade(("0",), NEW), SENT)
+LONG_AGO = NOW - timedelta(hours=8)
+
+
+def since(before: Sighting | None, tried: Tried | None = None, **seen: Any) -> timedelta:
+    """How long an instance 0 that is seen now has been in its state."""
+    known = {} if before is None else {"0": before}
+    [dated] = date_instances([instance(0, **({"since": None} | seen))], known, tried, NOW)
+    assert dated.since is not None
+    return NOW - dated.since
+
+
+@pytest.mark.parametrize(
+    ("before", "tried", "seen", "age"),
+    [
+        pytest.param(
+            Sighting("succeeded", LONG_AGO), UPGRADE, {"provisioning": "updating"}, 2 * MINUTE,
+            id="our step, after the state it left",
+        ),
+        pytest.param(
+            None, UPGRADE, {"provisioning": "updating"}, 2 * MINUTE, id="our step, where nothing was seen before"
+        ),
+        pytest.param(
+            Sighting("updating", NOW - 30 * MINUTE), UPGRADE, {"provisioning": "updating"}, 2 * MINUTE,
+            id="our step, which takes once more what was stuck",
+        ),
+        pytest.param(
+            Sighting("updating", SENT), UPGRADE, {"provisioning": "updating"}, 2 * MINUTE,
+            id="our step, seen a second time",
+        ),
+        pytest.param(
+            Sighting("succeeded", NOW - MINUTE), UPGRADE, {"provisioning": "updating"}, 0 * MINUTE,
+            id="first observation: our step is older than the state it left",
+        ),
+        pytest.param(
+            Sighting("updating", NOW - MINUTE), UPGRADE, {"provisioning": "updating"}, MINUTE,
+            id="first observation, seen a second time: our step is older",
+        ),
+        pytest.param(None, None, {"provisioning": "updating"}, 0 * MINUTE, id="first observation, of a new process"),
+        pytest.param(
+            Sighting("succeeded", LONG_AGO), Tried(Upgrade(("1",), NEW), SENT), {"provisioning": "updating"},
+            0 * MINUTE, id="first observation: our step names another",
+        ),
+        pytest.param(
+            None, Tried(PatchModel(NEW, '"1"'), SENT), {"provisioning": "updating"}, 0 * MINUTE,
+            id="first observation: a change of the model takes no instance down",
+        ),
+        pytest.param(
+            None, None, {"provisioning": "creating", "created": NOW - 3 * MINUTE}, 3 * MINUTE,
+            id="the moment at which it was created",
+        ),
+        pytest.param(
+            None, None, {"provisioning": "updating", "created": NOW - 3 * MINUTE}, 0 * MINUTE,
+            id="not the moment of its creation, once it is created",
+        ),
+        pytest.param(
+            None, UPGRADE, {"provisioning": "updating", "since": NOW - 5 * MINUTE}, 5 * MINUTE,
+            id="Azure's own time, where it gives one and that is earlier",
+        ),
+        pytest.param(
+            Sighting("updating", NOW - 4 * MINUTE), None, {"provisioning": "deleting"}, 0 * MINUTE,
+            id="from one transition to another, its first observation",
+        ),
+        pytest.param(
+            Sighting("updating", NOW - 4 * MINUTE), None, {"provisioning": "failed"}, 0 * MINUTE,
+            id="a failure without a time",
+        ),
+    ],
+)  # fmt: skip
+def test_an_instance_in_transition_has_an_age(
+    before: Sighting | None, tried: Tried | None, seen: dict[str, Any], age: timedelta
+) -> None:
+    assert since(before, tried, **seen) == age
+
+
+def test_a_state_that_azure_dates_is_left_as_it_is() -> None:
+    at_rest = (instance(0), instance(1, provisioning="failed"))
+    assert date_instances(at_rest, {}, UPGRADE, NOW) == at_rest
+
+
+def test_a_row_at_rest_without_a_time_stays_unread() -> None:
+    [dated] = date_instances([instance(0, since=None)], {}, None, NOW)
+    assert dated.since is None
+
+
+def test_what_is_remembered_is_what_was_dated() -> None:
+    dated = date_instances([instance(0, provisioning="updating", since=None)], {}, UPGRADE, NOW)
+    assert sightings(dated) == {"0": Sighting("updating", SENT)}

@@ -1,0 +1,81 @@
+"""What a scale set and its instances say of themselves, for people."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.rollout.notes import notes
+from tests.build import instance, model
+
+
+@pytest.mark.parametrize(
+    ("of_model", "of_instance", "note"),
+    [
+        pytest.param(
+            {"os_image_notice": timedelta(minutes=15)},
+            {},
+            "Azure warns each instance up to 15m before it replaces the OS disk (osImageNotificationProfile)",
+            id="a notice before the OS image changes",
+        ),
+        pytest.param(
+            {"terminate_notice": timedelta(minutes=5)},
+            {},
+            "Azure warns each instance up to 5m before it deletes it (terminateNotificationProfile)",
+            id="a notice before an instance is deleted",
+        ),
+        pytest.param(
+            {"health_grace": timedelta(minutes=10)},
+            {},
+            "the Application Health extension may report Initializing for 10m (gracePeriod)",
+            id="a grace period",
+        ),
+        pytest.param(
+            {"is_spot": True, "eviction_policy": "Deallocate"},
+            {},
+            "the instances are Spot: Azure deallocates those it evicts",
+            id="Spot, deallocated",
+        ),
+        pytest.param(
+            {"is_spot": True, "eviction_policy": "Delete"},
+            {},
+            "the instances are Spot: Azure deletes those it evicts",
+            id="Spot, deleted",
+        ),
+        pytest.param(
+            {},
+            {"is_attached": True},
+            "attached by hand, and not touched: web_0",
+            id="a machine attached by hand",
+        ),
+        pytest.param(
+            {},
+            {"has_own_model": True},
+            "changed by themselves (modelDefinitionApplied is VirtualMachine): web_0; an upgrade takes that change "
+            "away",
+            id="a model of its own",
+        ),
+        pytest.param(
+            {}, {"power": "unknown"}, "Azure does not tell the power state of web_0", id="power unknown"
+        ),
+        pytest.param({}, {"power": ""}, "Azure does not tell the power state of web_0", id="no power state"),
+        pytest.param(
+            {},
+            {"skips_upgrade": True},
+            "ask through Application Health to be passed over by upgrades: web_0",
+            id="an application that asks to be passed over",
+        ),
+        pytest.param(
+            {},
+            {"upgrade_phase": 2},
+            "give their order of upgrade through Application Health: phases 2",
+            id="an order that applications give",
+        ),
+    ],
+)
+def test_a_note(of_model: dict[str, Any], of_instance: dict[str, Any], note: str) -> None:
+    assert notes(model(**of_model), [instance(0, **of_instance)]) == (note,)
+
+
+def test_of_a_plain_scale_set_there_is_nothing_to_note() -> None:
+    assert notes(model(), [instance(0), instance(1, provisioning="", power="")]) == ()

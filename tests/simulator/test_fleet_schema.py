@@ -1,0 +1,105 @@
+"""The schema of fleet files: complete for editors, of one mind with the code, and shown by its page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from reconciler.simulator import Simulator, VirtualClock
+from reconciler.simulator.cloud import PAGE, Cloud
+from reconciler.simulator.declared import filled, mistakes, schema, time
+from reconciler.simulator.timings import Timings
+
+ROOT = Path(__file__).parents[2]
+PAGE_TEXT = (ROOT / "docs" / "fleet.md").read_text()
+BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", PAGE_TEXT, re.MULTILINE | re.DOTALL)
+
+
+def parts(part: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every schema in the schema that describes a value, by the way to it."""
+    yield name, part
+    for key in ("properties", "$defs"):
+        for inner, below in part.get(key, {}).items():
+            yield from parts(below, f"{name}.{inner}")
+    for key in ("additionalProperties", "items"):
+        if isinstance(part.get(key), dict):
+            yield from parts(part[key], f"{name}.*")
+
+
+PARTS = [pytest.param(part, id=name) for name, part in parts(schema(), "fleet") if set(part) != {"$ref"}]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_field_has_a_title_a_description_and_examples_that_fit(part: dict[str, Any]) -> None:
+    assert part["title"]
+    assert part["description"].endswith(".")
+    assert part["examples"]
+    validator = Draft202012Validator({**part, "$defs": schema()["$defs"]})
+    for example in part["examples"]:
+        validator.validate(example)
+    if "default" in part:
+        validator.validate(part["default"])
+
+
+def test_its_defaults_are_those_of_a_cloud_without_a_fleet() -> None:
+    fleet, bare = filled({}), Cloud(VirtualClock())
+    assert {name: time(value) for name, value in fleet["timings"].items()} == asdict(Timings())
+    assert (fleet["page"], fleet["throttling"], fleet["location"]) == (PAGE, False, bare.catalogue.location)
+    assert tuple(fleet["fixedImageFields"]) == bare.fixed_image_fields
+    assert fleet["provisioningStateDuringUpgrade"] == bare.provisioning_state_during_upgrade
+    assert fleet["flexibleRowProperties"] == bare.flexible_row_properties
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param((ROOT / "demo" / "fleet.yaml").read_text(), id="the demo"),
+        *(pytest.param(block, id=f"block {number}") for number, block in enumerate(BLOCKS, 1)),
+    ],
+)
+def test_a_file_that_is_shown_is_right(text: str) -> None:
+    described = yaml.safe_load(text)
+    assert mistakes(described) == []
+    Simulator.load(described, VirtualClock())
+
+
+def fields(value: Any, part: dict[str, Any], place: str = "") -> Iterator[str]:
+    """The fields of the schema that occur in a value; those of a shared definition by its name."""
+    if "$ref" in part:
+        place = part["$ref"].rpartition("/")[2]
+        part = schema()["$defs"][place]
+    if isinstance(value, list):
+        for each in value:
+            yield from fields(each, part["items"], place)
+    if isinstance(value, dict):
+        for name, below in value.items():
+            if name in part.get("properties", {}):
+                yield f"{place}.{name}"
+                yield from fields(below, part["properties"][name], f"{place}.{name}")
+
+
+def known(part: dict[str, Any], place: str = "") -> Iterator[str]:
+    for name, below in part.get("properties", {}).items():
+        yield f"{place}.{name}"
+        if "$ref" not in below:
+            yield from known(below.get("items", below), f"{place}.{name}")
+
+
+def test_the_page_shows_every_field() -> None:
+    shown = {field for block in BLOCKS for field in fields(yaml.safe_load(block), schema())}
+    there = set(known(schema()))
+    for name, part in schema()["$defs"].items():
+        there |= set(known(part, name))
+    assert sorted(there - shown) == []
+
+
+def test_the_page_tells_how_an_instance_comes_up_on_every_kind_of_image() -> None:
+    boots = schema()["$defs"]["imageDetails"]["properties"]["boots"]["enum"]
+    assert re.findall(r"^\| `(\w+)` \|", PAGE_TEXT, re.MULTILINE)[1:] == boots

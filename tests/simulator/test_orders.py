@@ -1,0 +1,243 @@
+"""Faults and events that a fleet file orders."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any, get_args
+
+import pytest
+
+from reconciler.simulator import FleetError, Simulator, VirtualClock
+from reconciler.simulator import faults as values
+from reconciler.simulator.catalogue import storage_of
+from reconciler.simulator.declared import schema
+from reconciler.simulator.faults import Fault, Refused
+from reconciler.simulator.orders import EVENTS, FAULTS
+from tests.simulator.azure import NEW, OLD, Azure, Start, fleet
+
+CONFLICT = {"status": {"code": 409, "errorCode": "Conflict", "message": "Try again."}}
+PATCH = "VirtualMachineScaleSets_Update"
+LATER = timedelta(hours=1)
+
+
+def faulty(start: Start, *others: dict[str, Any], **fault: Any) -> Azure:
+    return start(*others, top={"faults": [{"operation": PATCH, "fault": CONFLICT, **fault}]})
+
+
+def tagged(azure: Azure, name: str = "web") -> int:
+    path = azure.sim.scale_set(name)._scale_set.id
+    return azure.ask("PATCH", path, b'{"tags": {"a": "b"}}').status
+
+
+@pytest.mark.parametrize(
+    "fault, statuses",
+    [
+        pytest.param({}, [409, 200, 200, 200], id="once"),
+        pytest.param({"times": 2, "after": 1}, [200, 409, 409, 200], id="twice, after one"),
+        pytest.param({"times": "always"}, [409] * 4, id="always"),
+        pytest.param({"times": "always", "for": "2h"}, [409, 409, 200, 200], id="for two hours"),
+        pytest.param({"scaleSet": "we"}, [200] * 4, id="of another scale set"),
+        pytest.param({"scaleSet": "WEB"}, [409, 200, 200, 200], id="of this scale set"),
+        pytest.param({"operation": "*"}, [409, 200, 200, 200], id="any operation"),
+    ],
+)
+def test_a_fault_strikes_as_the_file_says(start: Start, fault: dict[str, Any], statuses: list[int]) -> None:
+    azure = faulty(start, **fault)
+    seen = []
+    for _ in statuses:
+        seen.append(tagged(azure))
+        azure.clock.advance(LATER)
+    assert seen == statuses
+
+
+def test_a_fault_may_be_for_one_scale_set_of_many(start: Start) -> None:
+    azure = faulty(start, {"name": "api", "resourceGroup": "shop", "image": OLD}, scaleSet="api")
+    assert [tagged(azure, name) for name in ("web", "api", "api")] == [200, 409, 200]
+
+
+KINDS = schema()["$defs"]["fault"]["properties"]["fault"]["properties"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_fault_of_the_schema_can_be_armed(kind: str) -> None:
+    for example in KINDS[kind]["examples"]:
+        declared = {**fleet(), "faults": [{"operation": "*", "fault": {kind: example}}]}
+        sim = Simulator.load(declared, VirtualClock())
+        (armed,) = sim.faults._armed
+        assert type(armed.fault).__name__.lower() == kind.lower()
+
+
+def test_every_fault_but_a_refusal_by_name_is_in_the_schema() -> None:
+    kinds = {kind.__name__ for kind in get_args(Fault)} - {Refused.__name__}
+    assert {kind.lower() for kind in kinds} == {name.lower() for name in KINDS}
+    assert set(KINDS) == set(FAULTS)
+    assert set(EVENTS) == set(schema()["$defs"]["event"]["properties"]["event"]["properties"])
+    assert KINDS["throttled"]["properties"]["group"]["default"] == values.Throttled(LATER).group
+    assert KINDS["foreignLinks"]["properties"]["host"]["default"] == values.ForeignLinks().host
+
+
+@pytest.mark.parametrize(
+    "order, message",
+    [
+        pytest.param(
+            {"faults": [{"operation": "VirtualMachineScaleSets_Updat", "fault": CONFLICT}]},
+            "faults[0].operation: the simulator has no operation 'VirtualMachineScaleSets_Updat'; did you mean "
+            "VirtualMachineScaleSets_Update?",
+            id="no operation",
+        ),
+        pytest.param(
+            {"events": [{"after": "1m", "event": {"evict": {"scaleSet": "wev", "id": "0"}}}]},
+            "events[0].event.evict.scaleSet: there is no scale set 'wev'; name one of the fleet, as group/name "
+            "where there are several",
+            id="no scale set",
+        ),
+        pytest.param(
+            {"events": [{"after": "1m", "event": {"fault": {"operation": "A_B", "fault": CONFLICT}}}]},
+            "events[0].event.fault.operation: the simulator has no operation 'A_B'; write the operationId of a "
+            "request it answers",
+            id="no operation later",
+        ),
+        pytest.param(
+            {"events": [{"after": "1m", "event": {}}]},
+            "events[0].event: says nothing; write one of publish, withdraw, evict, scaleSet, fault",
+            id="no event",
+        ),
+    ],
+)
+def test_what_cannot_be_ordered(order: dict[str, Any], message: str) -> None:
+    with pytest.raises(FleetError) as caught:
+        Simulator.load({**fleet(), **order}, VirtualClock())
+    assert str(caught.value) == message
+
+
+def eventful(start: Start, kind: str, said: Any, after: str = "30m", **event: Any) -> Azure:
+    return start(top={"events": [{"after": after, "event": {kind: said}, **event}]}, capacity=4, spot=True)
+
+
+def patched(azure: Azure) -> Any:
+    change = {"properties": {"virtualMachineProfile": {"storageProfile": storage_of(NEW)}}}
+    return azure.ask("PATCH", "", json.dumps(change).encode())
+
+
+@pytest.mark.parametrize(
+    "kind, said, code",
+    [
+        pytest.param("withdraw", NEW, "PlatformImageNotFound", id="deleted"),
+        pytest.param(
+            "publish", {"image": NEW, "deprecation": "Deprecated"}, "ImageVersionDeprecated", id="deprecated"
+        ),
+    ],
+)
+def test_an_image_changes_when_the_file_says(start: Start, kind: str, said: Any, code: str) -> None:
+    early, late = eventful(start, kind, said), eventful(start, kind, said)
+    early.clock.advance(timedelta(minutes=29))
+    assert patched(early).status == 200
+    late.clock.advance(timedelta(minutes=30))
+    assert patched(late).json()["error"]["code"] == code
+
+
+@pytest.mark.parametrize(
+    "said, wanted",
+    [
+        pytest.param({}, "deallocated", id="as the scale set has it"),
+        pytest.param({"power": "stopped"}, "stopped", id="stopped"),
+    ],
+)
+def test_an_instance_is_evicted_when_the_file_says(start: Start, said: dict[str, str], wanted: str) -> None:
+    azure = eventful(start, "evict", {"scaleSet": "web", "id": "2", **said})
+    azure.clock.advance(LATER)
+    assert [each.state[1] for each in azure.sim.scale_set("web").instances] == [
+        "running", "running", wanted, "running",
+    ]  # fmt: skip
+
+
+def test_a_scale_set_changes_when_the_file_says(start: Start) -> None:
+    states = [{"id": "0", "provisioning": "failed"}, {"id": "1", "power": "unknown", "health": "none"}]
+    change = {"capacity": 5, "tags": {"a": "b"}, "image": NEW, "mode": "Automatic", "instanceStates": states}
+    azure = eventful(start, "scaleSet", {"name": "web", **change})
+    azure.clock.advance(timedelta(minutes=30))
+    live = azure.sim.scale_set("web")
+    assert (live.capacity, live.tags, live.image) == (5, {"a": "b"}, NEW)
+    azure.clock.advance(LATER)
+    assert azure.ask("GET", "").json()["properties"]["upgradePolicy"]["mode"] == "Automatic"
+    assert {each.image for each in live.instances} == {NEW}, "the change of the mode is taken with the image"
+
+
+def test_an_instance_comes_into_another_state_when_the_file_says(start: Start) -> None:
+    states = [
+        {"id": "0", "provisioning": "failed"},
+        {"id": "1", "power": "unknown", "health": "none"},
+        {"id": "2", "health": "unhealthy", "modelDefinitionApplied": "VirtualMachine"},
+        {"id": "3", "image": NEW},
+    ]
+    azure = eventful(start, "scaleSet", {"name": "shop/web", "instanceStates": states})
+    azure.clock.advance(LATER)
+    live = azure.sim.scale_set("web")
+    assert [each.state[0] for each in live.instances] == ["failed", "succeeded", "succeeded", "succeeded"]
+    assert live.instance("2").state == ("succeeded", "running", "unhealthy")
+    assert (live.instance("3").image, live.instance("3").is_current) == (NEW, False)
+    view = azure.ask("GET", "virtualMachines/1/instanceView").json()
+    assert (view["statuses"][1]["code"], "vmHealth" in view) == ("PowerState/unknown", False)
+    row = azure.ask("GET", "virtualMachines/2").json()
+    assert row["properties"]["modelDefinitionApplied"] == "VirtualMachine"
+
+
+def test_a_scale_set_reports_another_state_when_the_file_says(start: Start) -> None:
+    azure = eventful(
+        start, "scaleSet", {"name": "web", "provisioningState": "Migrating", "allocationLimit": 4}
+    )
+    azure.clock.advance(LATER)
+    assert azure.sim.scale_set("web").provisioning_state == "Migrating"
+    azure.sim.scale_set("web").scale_to(6)
+    azure.clock.advance(LATER)
+    assert len(azure.sim.scale_set("web").instances) == 4
+
+
+def test_machines_are_attached_when_the_file_says(start: Start) -> None:
+    event = {"scaleSet": {"name": "web", "attached": [{"name": "sql-1"}]}}
+    azure = start(top={"events": [{"after": "30m", "event": event}]}, orchestration="Flexible", capacity=1)
+    azure.clock.advance(LATER)
+    assert [each.id for each in azure.sim.scale_set("web").instances][1:] == ["sql-1"]
+
+
+def test_a_fault_begins_when_the_file_says(start: Start) -> None:
+    azure = eventful(start, "fault", {"operation": PATCH, "fault": CONFLICT, "times": "always", "for": "1h"})
+    seen = []
+    for _ in range(4):
+        seen.append(tagged(azure))
+        azure.clock.advance(timedelta(minutes=40))
+    assert seen == [200, 409, 409, 200]
+
+
+def test_an_event_may_come_again_and_again(start: Start) -> None:
+    azure = eventful(start, "scaleSet", {"name": "web", "tags": {"a": "b"}}, every="1h")
+    for _ in range(3):
+        azure.sim.scale_set("web").set_tags({"a": None})
+        assert azure.sim.scale_set("web").tags == {}
+        azure.clock.advance(LATER)
+        assert azure.sim.scale_set("web").tags == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    "kind, said",
+    [
+        pytest.param("evict", {"scaleSet": "web", "id": "9"}, id="no such instance"),
+        pytest.param("withdraw", f"{OLD}1", id="no such image"),
+        pytest.param("scaleSet", {"name": "web", "image": f"{OLD}1"}, id="an image that Azure refuses"),
+    ],
+)
+def test_what_cannot_be_does_not_happen(start: Start, kind: str, said: Any) -> None:
+    azure = eventful(start, kind, said)
+    before = azure.ask("GET", "").json()
+    azure.clock.advance(LATER)
+    assert azure.ask("GET", "").json() == before
+
+
+def test_an_instance_flaps_from_the_start(start: Start) -> None:
+    azure = start(capacity=4, flapping=[{"id": "3", "healthy": "15m", "unhealthy": "5m"}])
+    seen = []
+    for _ in range(4):
+        seen.append(azure.sim.scale_set("web").instance("3").state[2])
+        azure.clock.advance(timedelta(minutes=5))
+    assert seen == ["healthy", "healthy", "healthy", "unhealthy"]

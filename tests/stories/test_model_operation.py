@@ -1,0 +1,77 @@
+"""A change of the model that Azure accepts, and what then becomes of it: nothing follows before that is known."""
+
+from datetime import timedelta
+
+import pytest
+
+from reconciler.simulator import OperationFails, Slow, Status
+from tests.stories.world import FIX, NEW, World, fleet, scale_set, spec
+
+PATCH, UPGRADE = "VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_UpdateInstances"
+MINUTE = timedelta(minutes=1)
+REFUSED = OperationFails("MarketplacePurchaseEligibilityFailed", "Marketplace purchase eligibility failed.")
+
+
+def writes(world: World) -> list[str]:
+    return [each for each in world.requests() if each in (PATCH, UPGRADE)]
+
+
+def test_one_that_fails_takes_no_instance_down_and_is_made_again_five_minutes_later() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec())
+    world.azure.faults.arm(PATCH, REFUSED, times=2)
+    world.rest(9 * MINUTE)
+    assert writes(world) == [PATCH, PATCH]
+    assert world.lines()["web"].startswith(
+        f"OperationFailed: Azure was asked at 09:05:00 for {NEW} in the model, and failed: "
+        "MarketplacePurchaseEligibilityFailed: "
+    )
+    world.run()
+    assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
+    assert writes(world)[:4] == [PATCH, PATCH, PATCH, UPGRADE]
+
+
+def test_a_fix_for_one_that_fails_goes_at_once() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec())
+    world.azure.faults.arm(PATCH, REFUSED)
+    world.run(lambda: world.reasons()[-1:] == ["OperationFailed"])
+    world.merge(spec(version=FIX))
+    world.rest(2 * MINUTE)
+    assert writes(world)[:2] == [PATCH, PATCH]
+    world.run()
+    assert world.lines() == {"web": f"UpToDate: all 5 instances run {FIX}"}
+
+
+def test_where_its_operation_cannot_be_read_the_state_of_the_scale_set_has_to_tell() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec())
+    world.azure.faults.arm(PATCH, REFUSED)
+    world.azure.faults.arm("Operations_Get", Status(403, "AuthorizationFailed", "No."), times=None)
+    world.rest(4 * MINUTE)
+    assert writes(world) == [PATCH]
+    world.run()
+    assert writes(world)[:3] == [PATCH, PATCH, UPGRADE]
+
+
+def test_one_that_takes_long_is_waited_for() -> None:
+    world = World(fleet(scale_set(capacity=5), timings={"model": "20m"}), spec())
+    world.rest(15 * MINUTE)
+    assert writes(world) == [PATCH]
+    world.run()
+    assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
+
+
+def test_one_that_somebody_elses_change_takes_the_place_of_is_not_made_again() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec())
+    world.run(lambda: PATCH in world.requests())
+    world.azure.scale_set("web").set_tags({"team": "web"})
+    world.run()
+    assert writes(world).count(PATCH) == 1
+
+
+@pytest.mark.parametrize("seconds", [5, 40])
+def test_answers_that_are_slow_change_nothing_of_how_it_ends(seconds: int) -> None:
+    world = World(fleet(scale_set(capacity=5)), spec())
+    world.azure.faults.arm(PATCH, Slow(timedelta(seconds=seconds)), times=None)
+    world.azure.faults.arm(UPGRADE, Slow(timedelta(seconds=seconds)), times=None)
+    world.run()
+    assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
+    assert writes(world).count(PATCH) == 1

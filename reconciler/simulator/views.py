@@ -22,7 +22,6 @@ from reconciler.simulator.planned import HEALTH_EXTENSIONS
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.versions import (
     ETAGS,
-    LATEST,
     instance_profile_shown,
     is_windows,
     profile_shown,
@@ -170,12 +169,12 @@ def scale_set_instance_view(scale_set: ScaleSet) -> dict[str, Any]:
     return view | {"statuses": [_status(code, scale_set.settled_at)]}
 
 
-def instance_view(instance: Instance, version: str = LATEST) -> dict[str, Any]:
+def instance_view(instance: Instance, detail: Detail) -> dict[str, Any]:
     """What the platform knows about one instance right now.
 
     A stopped one still has its guest told of, as it was last seen; a deallocated one has none.
     """
-    domain = instance.domain
+    domain, version = instance.domain, detail.version
     places = {
         "placementGroupId": None if instance.owner.is_flexible else domain.placement_group,
         "platformUpdateDomain": domain.update_domain,
@@ -188,7 +187,7 @@ def instance_view(instance: Instance, version: str = LATEST) -> dict[str, Any]:
     if is_placed and instance.power in GUEST_KNOWN:
         view |= _guest_view(instance, version)
     created = _status("ProvisioningState/succeeded", instance.created)
-    disks = [disk_name(instance), *(each["name"] for each in data_disks(instance, Detail(version)))]
+    disks = [disk_name(instance), *(each["name"] for each in data_disks(instance, detail))]
     view["disks"] = [{"name": name, "statuses": [created]} for name in disks]
     if installed:
         view["extensions"] = [
@@ -305,7 +304,7 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
             "networkProfileConfiguration": {"networkInterfaceConfigurations": _cards(profile)},
         }
     if detail.view:
-        properties["instanceView"] = instance_view(instance, version)
+        properties["instanceView"] = instance_view(instance, detail)
     if instance.has_protection_policy:
         properties["protectionPolicy"] = {
             "protectFromScaleIn": instance.protected_from_scale_in,
@@ -334,12 +333,12 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
     return properties
 
 
-def selected(instance: Instance) -> dict[str, Any]:
+def selected(instance: Instance, detail: Detail) -> dict[str, Any]:
     """What `$select=instanceView` leaves of a row: little, and `latestModelApplied` false in any case."""
     return {
         "id": row_id(instance),
         "instanceId": instance.id,
-        "properties": {"latestModelApplied": False, "instanceView": instance_view(instance)},
+        "properties": {"latestModelApplied": False, "instanceView": instance_view(instance, detail)},
     }
 
 
@@ -370,7 +369,7 @@ def virtual_machine(instance: Instance, detail: Detail, *, shouts_group: bool = 
             "networkInterfaces": [{"id": card, "properties": {"primary": True, "deleteOption": "Delete"}}]
         },
         "virtualMachineScaleSet": {"id": resource_id(owner, shouts_group=shouts_group)},
-        **({"instanceView": instance_view(instance, detail.version)} if detail.view else {}),
+        **({"instanceView": instance_view(instance, detail)} if detail.view else {}),
     }
     if detail.version >= CREATION_SINCE:
         view["properties"]["timeCreated"] = instance.created.isoformat()

@@ -42,6 +42,7 @@ GUESTS_SINCE = "2017-12-01"
 GENERATIONS_SINCE = "2019-07-01"
 # Before this version a list of ids stood for user-assigned identities.
 IDENTITIES_SINCE = "2018-06-01"
+INSTANCE_IDENTITIES_SINCE = "2022-11-01"
 # What nobody is shown who has not asked for it.
 USER_DATA = "userData"
 # A status of one of these says since when it holds only once nothing is under way any more.
@@ -261,6 +262,8 @@ def row(instance: Instance, detail: Detail) -> dict[str, Any]:
         view["tags"] = owner.body["tags"]
     view |= {"instanceId": instance.id, "sku": owner.body["sku"]}
     view["properties"] = _row_properties(instance, detail)
+    if detail.version >= INSTANCE_IDENTITIES_SINCE and owner.body.get("identity"):
+        view["identity"] = owner.body["identity"]
     if resources := _resources(instance, owner.location):
         view["resources"] = resources
     if detail.version >= ETAGS:

@@ -40,6 +40,14 @@ FLEXIBLE = {
     "storageProfile": {"osDisk": {"deleteOption": "Delete"}},
     "networkProfile": {"networkApiVersion": "2020-11-01"},
 }
+FLEXIBLE_LINUX = {
+    "linuxConfiguration": {"patchSettings": {"patchMode": "ImageDefault", "assessmentMode": "ImageDefault"}}
+}
+FLEXIBLE_INTERFACE = {"deleteOption": "Delete", "auxiliaryMode": "None", "auxiliarySku": "None"}
+FLEXIBLE_ADDRESS: dict[str, Any] = {
+    "applicationSecurityGroups": [],
+    "applicationGatewayBackendAddressPools": [],
+}
 UNIFORM = {"overprovision": True, "doNotRunExtensionsOnOverprovisionedVMs": False}
 EXTENSION = {"autoUpgradeMinorVersion": False}
 AUTOMATIC_UPGRADE = {
@@ -94,13 +102,15 @@ def _profile(profile: Mapping[str, Any], account: str, *, is_flexible: bool) -> 
         storage["dataDisks"] = [_data_disk(each, account) for each in storage["dataDisks"]]
     filled = {**profile, "storageProfile": storage}
     if profile.get("osProfile"):
-        filled["osProfile"] = _guest(profile["osProfile"], is_windows=is_windows(profile))
+        guest = _guest(profile["osProfile"], is_windows=is_windows(profile))
+        patched = is_flexible and "linuxConfiguration" in guest
+        filled["osProfile"] = merged(FLEXIBLE_LINUX, guest) if patched else guest
     network = profile.get("networkProfile") or {}
     cards = network.get("networkInterfaceConfigurations")
     if cards:
         filled["networkProfile"] = {
             **network,
-            "networkInterfaceConfigurations": [_card(each, keeps_empty=is_flexible) for each in cards],
+            "networkInterfaceConfigurations": [_card(each, is_flexible=is_flexible) for each in cards],
         }
     events = profile.get("scheduledEventsProfile")
     if events:
@@ -133,18 +143,19 @@ def _guest(profile: Mapping[str, Any], *, is_windows: bool) -> dict[str, Any]:
     return {**GUEST, **shown, name: {**configuration, **(shown.get(name) or {})}}
 
 
-def _card(card: Mapping[str, Any], *, keeps_empty: bool) -> dict[str, Any]:
-    properties = {**INTERFACE, **(card.get("properties") or {})}
+def _card(card: Mapping[str, Any], *, is_flexible: bool) -> dict[str, Any]:
+    usual = {**INTERFACE, **(FLEXIBLE_INTERFACE if is_flexible else {})}
+    properties = {**usual, **(card.get("properties") or {})}
     addresses = properties.get("ipConfigurations") or []
-    properties["ipConfigurations"] = [_address(each, keeps_empty=keeps_empty) for each in addresses]
+    properties["ipConfigurations"] = [_address(each, is_flexible=is_flexible) for each in addresses]
     return {**card, "properties": properties}
 
 
-def _address(address: Mapping[str, Any], *, keeps_empty: bool) -> dict[str, Any]:
-    """Lists of pools that are empty are kept by Flexible sets only."""
+def _address(address: Mapping[str, Any], *, is_flexible: bool) -> dict[str, Any]:
+    """Lists that are empty are shown by Flexible sets only."""
     fields = (address.get("properties") or {}).items()
-    told = {name: value for name, value in fields if keeps_empty or value != []}
-    properties = {**ADDRESS, **told}
+    told = {name: value for name, value in fields if is_flexible or value != []}
+    properties = {**ADDRESS, **(FLEXIBLE_ADDRESS if is_flexible else {}), **told}
     if public := properties.get("publicIPAddressConfiguration"):
         shown = {**PUBLIC_ADDRESS, **(public.get("properties") or {})}
         properties["publicIPAddressConfiguration"] = {**public, "properties": shown}

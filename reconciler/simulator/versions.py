@@ -88,6 +88,8 @@ PROFILE_KNOWN = (
     Known(LINUX, "provisionVMAgent", "2018-10-01"),
     Known(CARD, "enableIPForwarding", "2017-12-01"),
     Known(CARD, "disableTcpStateTracking", "2022-03-01"),
+    Known(CARD, "auxiliaryMode", "2023-09-01"),
+    Known(CARD, "auxiliarySku", "2023-09-01"),
 )
 PROFILE_FILLED = (
     Filled(DISK, "osType", system, since="2021-03-01"),

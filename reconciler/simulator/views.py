@@ -22,7 +22,6 @@ from reconciler.simulator.planned import HEALTH_EXTENSIONS
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.versions import (
     ETAGS,
-    LATEST,
     instance_profile_shown,
     is_windows,
     profile_shown,
@@ -38,10 +37,12 @@ EXACT_VERSIONS_SINCE = "2020-06-01"
 DETACHING_SINCE = "2020-06-01"
 CREATION_SINCE = "2021-11-01"
 SIZES_SINCE = "2022-03-01"
+CONTROLLERS_SINCE = "2022-08-01"
 GUESTS_SINCE = "2017-12-01"
 GENERATIONS_SINCE = "2019-07-01"
 # Before this version a list of ids stood for user-assigned identities.
 IDENTITIES_SINCE = "2018-06-01"
+INSTANCE_IDENTITIES_SINCE = "2022-11-01"
 # What nobody is shown who has not asked for it.
 USER_DATA = "userData"
 # A status of one of these says since when it holds only once nothing is under way any more.
@@ -72,6 +73,7 @@ WINDOWS_GUEST = {
 }
 GUEST_KNOWN = ("running", "stopping", "stopped")
 SPOT = ("priority", "evictionPolicy", "billingProfile")
+CONTROLLER = ("diskControllerType",)
 INHERITED = ("securityProfile", "licenseType")
 DISPLAY = {
     "ProvisioningState/creating": "Creating",
@@ -131,6 +133,8 @@ def scale_set_view(
     profile = {}
     if scale_set.profile:
         profile = profile_shown(scale_set.profile, version) | {"timeCreated": created}
+        controller = _controller(scale_set, scale_set.applied.image, version)
+        profile["storageProfile"] = {**controller, **profile.get("storageProfile", {})}
         if not user_data:
             profile.pop(USER_DATA, None)
     is_cheap = profile.get("priority") in ("Spot", "Low")
@@ -166,12 +170,12 @@ def scale_set_instance_view(scale_set: ScaleSet) -> dict[str, Any]:
     return view | {"statuses": [_status(code, scale_set.settled_at)]}
 
 
-def instance_view(instance: Instance, version: str = LATEST) -> dict[str, Any]:
+def instance_view(instance: Instance, detail: Detail) -> dict[str, Any]:
     """What the platform knows about one instance right now.
 
     A stopped one still has its guest told of, as it was last seen; a deallocated one has none.
     """
-    domain = instance.domain
+    domain, version = instance.domain, detail.version
     places = {
         "placementGroupId": None if instance.owner.is_flexible else domain.placement_group,
         "platformUpdateDomain": domain.update_domain,
@@ -184,7 +188,7 @@ def instance_view(instance: Instance, version: str = LATEST) -> dict[str, Any]:
     if is_placed and instance.power in GUEST_KNOWN:
         view |= _guest_view(instance, version)
     created = _status("ProvisioningState/succeeded", instance.created)
-    disks = [disk_name(instance), *(each["name"] for each in data_disks(instance, Detail(version)))]
+    disks = [disk_name(instance), *(each["name"] for each in data_disks(instance, detail))]
     view["disks"] = [{"name": name, "statuses": [created]} for name in disks]
     if installed:
         view["extensions"] = [
@@ -216,8 +220,17 @@ def _cards(profile: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _generation(instance: Instance) -> str:
-    catalogue, image = instance.owner.cloud.catalogue, instance.applied.image
-    return catalogue.details(image.name).generation if image.name else "V1"
+    return _generation_of(instance.owner, instance.applied.image)
+
+
+def _generation_of(scale_set: ScaleSet, image: Image) -> str:
+    return scale_set.cloud.catalogue.details(image.name).generation if image.name else "V1"
+
+
+def _controller(scale_set: ScaleSet, image: Image, version: str) -> dict[str, str]:
+    """How disks are attached is told of machines of the second generation."""
+    is_told = version >= CONTROLLERS_SINCE and _generation_of(scale_set, image) == "V2"
+    return {"diskControllerType": "SCSI"} if is_told else {}
 
 
 def _guest_view(instance: Instance, version: str) -> dict[str, Any]:
@@ -249,6 +262,8 @@ def row(instance: Instance, detail: Detail) -> dict[str, Any]:
         view["tags"] = owner.body["tags"]
     view |= {"instanceId": instance.id, "sku": owner.body["sku"]}
     view["properties"] = _row_properties(instance, detail)
+    if detail.version >= INSTANCE_IDENTITIES_SINCE and owner.body.get("identity"):
+        view["identity"] = owner.body["identity"]
     if resources := _resources(instance, owner.location):
         view["resources"] = resources
     if detail.version >= ETAGS:
@@ -292,7 +307,7 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
             "networkProfileConfiguration": {"networkInterfaceConfigurations": _cards(profile)},
         }
     if detail.view:
-        properties["instanceView"] = instance_view(instance, version)
+        properties["instanceView"] = instance_view(instance, detail)
     if instance.has_protection_policy:
         properties["protectionPolicy"] = {
             "protectFromScaleIn": instance.protected_from_scale_in,
@@ -321,12 +336,12 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
     return properties
 
 
-def selected(instance: Instance) -> dict[str, Any]:
+def selected(instance: Instance, detail: Detail) -> dict[str, Any]:
     """What `$select=instanceView` leaves of a row: little, and `latestModelApplied` false in any case."""
     return {
         "id": row_id(instance),
         "instanceId": instance.id,
-        "properties": {"latestModelApplied": False, "instanceView": instance_view(instance)},
+        "properties": {"latestModelApplied": False, "instanceView": instance_view(instance, detail)},
     }
 
 
@@ -357,7 +372,7 @@ def virtual_machine(instance: Instance, detail: Detail, *, shouts_group: bool = 
             "networkInterfaces": [{"id": card, "properties": {"primary": True, "deleteOption": "Delete"}}]
         },
         "virtualMachineScaleSet": {"id": resource_id(owner, shouts_group=shouts_group)},
-        **({"instanceView": instance_view(instance, detail.version)} if detail.view else {}),
+        **({"instanceView": instance_view(instance, detail)} if detail.view else {}),
     }
     if detail.version >= CREATION_SINCE:
         view["properties"]["timeCreated"] = instance.created.isoformat()
@@ -421,7 +436,7 @@ def _storage(instance: Instance, detail: Detail) -> dict[str, Any]:
     storage["osDisk"] = disk
     if "managedDisk" in disk:
         storage["dataDisks"] = data_disks(instance, detail)
-    return storage | _taken(model, ("diskControllerType",))
+    return {**storage, **_controller(instance.owner, image, detail.version), **_taken(model, CONTROLLER)}
 
 
 def _disk(instance: Instance, disk: dict[str, Any]) -> dict[str, Any]:

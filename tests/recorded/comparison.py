@@ -68,9 +68,7 @@ def _of_fields(recorded: Mapping[str, Any], found: Mapping[str, Any], path: str)
     theirs, ours = ({_key(each): each for each in side} for side in (recorded, found))
     for key in dict.fromkeys((*theirs, *ours)):
         at = f"{path}.{key}"
-        if key in OF_IMAGES and key in ours and key in theirs:
-            continue
-        if key == "features":
+        if key == "features" or (key in OF_IMAGES and key in ours and key in theirs):
             continue
         if key not in ours:
             yield Difference(at, "missing", recorded[theirs[key]])

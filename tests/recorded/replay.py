@@ -19,9 +19,10 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from reconciler.simulator import Request, Response, Simulator, VirtualClock
 from reconciler.simulator.scale_set import ScaleSet
-from tests.recorded import world
+from tests.recorded import seeds, world
 from tests.recorded.cassette import Cassette, Interaction
 from tests.recorded.comparison import Difference, compare
+from tests.recorded.policies import with_policies
 
 HOST = "https://arm.test"
 VERSION = "2026-04-01"
@@ -82,7 +83,7 @@ class _Player:
 
     def play(self, place: int, interaction: Interaction) -> Response:
         rest = self.cassette.interactions[place:]
-        for row in world.wanted(interaction, rest):
+        for row in seeds.wanted(interaction, rest):
             if self._scale_set(row["id"]) is None:
                 self._seed(row)
         polled = OPERATION.search(interaction.path)
@@ -107,10 +108,10 @@ class _Player:
             # Only the refusal tells what was asked for.
             match = IF_MATCH.search(str(interaction.answer.get("error", {}).get("message")))
             headers["If-Match"] = f'"{match[1] if match else ""}"'
-        sent = world.with_policies(interaction)
+        sent = with_policies(interaction)
         if sent is None and interaction.method == "PUT":
             # Some recorders keep no bodies of requests.
-            sent = next(map(world.body_of, world.scale_sets(interaction.answer)), None)
+            sent = next(map(seeds.body_of, world.scale_sets(interaction.answer)), None)
         body = b"" if sent is None else json.dumps(sent).encode()
         url = f"{HOST}{quote(interaction.path, safe='/%*')}?{urlencode(interaction.query)}"
         usual = self.sim.cloud.timings
@@ -178,7 +179,7 @@ class _Player:
 
     def _seed(self, row: Mapping[str, Any]) -> None:
         """Let a scale set be there that was made before the cassette began, or in a part of it that was cut."""
-        body = json.dumps(world.body_of(row)).encode()
+        body = json.dumps(seeds.body_of(row)).encode()
         url = f"{HOST}{row['id']}?api-version={VERSION}"
         answer = self.sim.handle(Request("PUT", url, {"Authorization": "Bearer t"}, body))
         scale_set = self._scale_set(row["id"])

@@ -92,6 +92,7 @@ SCALE_SET: tuple[tuple[str, Any, str, str], ...] = (
     (f"{DISK}.osType", "Linux", "2022-03-01", ""),
     (f"{DISK}.diskSizeGB", 30, "2020-06-01", ""),
     (f"{CARD}.enableAcceleratedNetworking", False, "", "2022-03-01"),
+    ("properties.virtualMachineProfile.storageProfile.diskControllerType", "SCSI", "2022-11-01", ""),
     (f"{CARD}.enableIPForwarding", False, "2017-12-01", ""),
     (f"{CARD}.disableTcpStateTracking", False, "2022-03-01", ""),
     (f"{CARD}.dnsSettings", {"dnsServers": []}, "", ""),
@@ -422,3 +423,30 @@ def test_the_view_of_an_instance_has_all_of_its_disks(azure: Azure) -> None:
     system, data = azure.ask("GET", f"{MACHINE}/instanceView").json()["disks"]
     assert "_OS_" in system["name"]
     assert (data["name"], data["statuses"][0]["code"]) == ("d1", "ProvisioningState/succeeded")
+
+
+@pytest.mark.parametrize(
+    "path, value, since",
+    [
+        pytest.param(f"{DISK}.deleteOption", "Delete", OLDEST, id="the disk goes with its machine"),
+        pytest.param(f"{CARD}.deleteOption", "Delete", OLDEST, id="and so does the card"),
+        pytest.param(f"{CARD}.auxiliaryMode", "None", "2023-09-01", id="auxiliary mode"),
+        pytest.param(f"{CARD}.auxiliarySku", "None", "2023-09-01", id="auxiliary size"),
+        pytest.param(f"{CARD}.ipConfigurations.0.properties.applicationSecurityGroups", [], OLDEST, id="lists that are empty"),
+        pytest.param(f"{GUEST}.linuxConfiguration.patchSettings", {"patchMode": "AutomaticByPlatform", "assessmentMode": "ImageDefault"}, OLDEST, id="patches"),
+        pytest.param("properties.virtualMachineProfile.networkProfile.networkApiVersion", "2020-11-01", OLDEST, id="the network's version"),
+        pytest.param("properties.overprovision", ABSENT, OLDEST, id="no overprovisioning"),
+        pytest.param("properties.upgradePolicy", ABSENT, OLDEST, id="no upgrade policy"),
+    ],
+)  # fmt: skip
+def test_what_a_flexible_set_is_filled_in_with(start: Start, path: str, value: Any, since: str) -> None:
+    azure = start()
+    body = put()
+    body["properties"] |= {"orchestrationMode": "Flexible"}
+    del body["properties"]["overprovision"]
+    guest = body["properties"]["virtualMachineProfile"]["osProfile"]
+    guest["linuxConfiguration"] = {"patchSettings": {"patchMode": "AutomaticByPlatform"}}
+    assert azure.ask("PUT", SET[:-3] + "api", json.dumps(body).encode()).status == 201
+    for version in ("2022-11-01", "2024-07-01"):
+        found = at(azure.ask("GET", f"{SET[:-3]}api", version=version).json(), path)
+        assert found == (value if version >= since else ABSENT)

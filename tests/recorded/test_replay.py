@@ -63,9 +63,11 @@ def test_a_set_that_was_made_before_is_there_with_the_instances_that_later_answe
     found = played(
         interaction(f"GET {SET}", 200, scale_set()),
         interaction(f"GET {SET}/virtualMachines", 200, {"value": [row("0"), row("3")]}),
+        interaction(f"GET {SET}/virtualMachines/3/instanceView", 200, {"statuses": []}),
         interaction(f"POST {SET}/virtualMachines/3/restart", 202),
     )
-    assert [each.status for each in found] == [200, 200, 202]
+    assert [each.status for each in found] == [200, 200, 200, 202]
+    assert found[2].answer["platformUpdateDomain"] == 3
     assert [each["instanceId"] for each in found[1].answer["value"]] == ["0", "3"]
 
 

@@ -61,3 +61,10 @@ def test_no_instance_is_behind_because_of_them(azure: Azure) -> None:
     azure.wait(60)
     answer = azure.ask("POST", "manualupgrade", b'{"instanceIds":["*"]}')
     assert answer.headers["x-ms-request-charge"] == "0"
+
+
+@pytest.mark.parametrize("version, is_shown", [("2022-03-01", False), ("2022-11-01", True)])
+def test_instances_show_the_identity_of_their_set(azure: Azure, version: str, is_shown: bool) -> None:
+    _, shown = patched(azure, {"type": "UserAssigned", "userAssignedIdentities": {ONE: {}}})
+    row = azure.ask("GET", "virtualMachines/0", version=version).json()
+    assert row.get("identity") == (shown if is_shown else None)

@@ -169,7 +169,7 @@ SCALE_SET = {
         "upgradePolicy": {"mode": "Manual"},
         "virtualMachineProfile": {
             "osProfile": {"computerNamePrefix": str, **GUEST},
-            "storageProfile": {"osDisk": DISK, "imageReference": REFERENCE},
+            "storageProfile": {"osDisk": DISK, "imageReference": REFERENCE, "diskControllerType": "SCSI"},
             "networkProfile": {"networkInterfaceConfigurations": [CARD]},
             "extensionProfile": {"extensions": [HEALTH]},
             "timeCreated": TIME,
@@ -229,6 +229,7 @@ def instance(number: int, **properties: Any) -> dict[str, Any]:
                     },
                 },
                 "dataDisks": [],
+                "diskControllerType": "SCSI",
             },
             "osProfile": {"computerName": f"web{number:06}", **GUEST},
             "networkProfile": {"networkInterfaces": [{"id": re.compile(rf"{where}/networkInterfaces/\w+")}]},
@@ -962,7 +963,11 @@ FILLED = {
         },
         "virtualMachineProfile": {
             "osProfile": {"computerNamePrefix": "vmss", **GUEST},
-            "storageProfile": {"osDisk": {**DISK, "caching": "None"}, "imageReference": REFERENCE},
+            "storageProfile": {
+                "osDisk": {**DISK, "caching": "None"},
+                "imageReference": REFERENCE,
+                "diskControllerType": "SCSI",
+            },
             "networkProfile": {"networkInterfaceConfigurations": [CARD]},
             "timeCreated": TIME,
         },

@@ -89,3 +89,35 @@ def test_a_platform_image_is_kept_as_its_generation_was(
     ) == (generation, *kept)
     assert properties["osDiskImage"] == {"operatingSystem": "Linux", **size}
     assert ("replicaCount" in properties) is (generation == "V2")
+
+
+@pytest.mark.parametrize(
+    "name, generation, system, size",
+    [
+        pytest.param("Canonical:UbuntuServer:18.04-LTS:18.04.1", "V1", "Linux", 30, id="Ubuntu 18.04"),
+        pytest.param("Canonical:0001-com-ubuntu-server-jammy:22_04-lts-gen2:1.0.0", "V2", "Linux", 30, id="Ubuntu 22.04, second generation"),
+        pytest.param("Canonical:ubuntu-24_04-lts:server:24.04.1", "V2", "Linux", 30, id="Ubuntu 24.04"),
+        pytest.param("Canonical:ubuntu-24_04-lts:server-gen1:24.04.1", "V1", "Linux", 30, id="Ubuntu 24.04, first generation"),
+        pytest.param("Debian:debian-10:10:0.20230222.1299", "V1", "Linux", 30, id="Debian 10"),
+        pytest.param("MicrosoftWindowsServer:WindowsServer:2019-Datacenter:1.0.0", "V1", "Windows", 127, id="Windows 2019"),
+        pytest.param("MicrosoftWindowsServer:WindowsServer:2022-datacenter-g2:1.0.0", "V2", "Windows", 127, id="Windows 2022, second generation"),
+        pytest.param("MicrosoftWindowsServer:WindowsServer:2022-datacenter-azure-edition:1.0.0", "V2", "Windows", 127, id="Windows 2022 Azure Edition"),
+        pytest.param("acme:base:stable:1.0.0", "V2", "Linux", 30, id="another publisher"),
+    ],
+)  # fmt: skip
+def test_a_platform_image_is_what_its_name_says(
+    azure: Azure, name: str, generation: str, system: str, size: int
+) -> None:
+    azure.sim.publish(name)
+    details = azure.sim.cloud.catalogue.details(name)
+    assert (details.generation, details.disk_size_gb) == (generation, size)
+    assert details.features == (
+        [{"name": "SecurityType", "value": "TrustedLaunchSupported"}] if generation == "V2" else []
+    )
+    place = f"{GROUP.partition('/resourceGroups')[0]}/providers/Microsoft.Compute/locations/westeurope"
+    publisher, offer, sku, version = name.split(":")
+    path = (
+        f"{place}/publishers/{publisher}/artifacttypes/vmimage/offers/{offer}/skus/{sku}/versions/{version}"
+    )
+    shown = azure.ask("GET", path).json()["properties"]
+    assert (shown["hyperVGeneration"], shown["osDiskImage"]["operatingSystem"]) == (generation, system)

@@ -26,6 +26,13 @@ def test_in_rolling_mode_a_patch_lasts_as_long_as_its_roll(start: Start) -> None
     assert azure.sim.record.most_domains_away("web", cause="rollingupgrade") == 1
 
 
+def test_who_needs_no_upgrade_counts_as_upgraded(start: Start) -> None:
+    azure = start(image=f"{OLD.rpartition(':')[0]}:latest", capacity=3)
+    azure.sim.scale_set("web").start_rolling_upgrade()
+    azure.wait(60)
+    assert status(azure) == ("Completed", 3)
+
+
 def test_it_stops_at_an_unhealthy_batch(start: Start) -> None:
     azure = start(mode="Rolling")
     with pytest.raises(HttpResponseError) as caught:

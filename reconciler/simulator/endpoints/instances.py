@@ -43,7 +43,7 @@ def listed(call: Call) -> Reply:
     part = found[rows]
     detail = Detail(call.request.version, view=call.expands("instanceView"))
     if "instanceview" in query.get("$select", "").lower():
-        value = [selected(instance) for instance in part]
+        value = [selected(instance, detail) for instance in part]
     elif scale_set.is_flexible:
         value = [flexible_row(instance, detail) for instance in part]
     else:
@@ -64,7 +64,7 @@ def get(call: Call) -> Reply:
 
 
 def view(call: Call) -> Reply:
-    return Reply(200, instance_view(_instance(call), call.request.version), charge=1)
+    return Reply(200, instance_view(_instance(call), Detail(call.request.version)), charge=1)
 
 
 def put(call: Call) -> Reply:

@@ -40,7 +40,7 @@ def get(call: Call) -> Reply:
 
 
 def view(call: Call) -> Reply:
-    return Reply(200, instance_view(_machine(call), call.request.version))
+    return Reply(200, instance_view(_machine(call), Detail(call.request.version)))
 
 
 def _listed(call: Call, scale_sets: Iterable[ScaleSet], *, shouts_group: bool) -> Reply:

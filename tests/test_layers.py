@@ -16,7 +16,7 @@ ROOMS = {
     "git": {"spec"},
     "checks": {"spec", "rollout"},
     "daemon": {"spec", "rollout", "forecast", "azure", "git", "checks"},
-    "web": {"daemon"},
+    "web": {"rollout", "daemon"},
     "simulator": set[str](),
     "cli": {"spec", "rollout", "forecast", "azure", "git", "checks", "daemon", "web", "simulator"},
 }

@@ -21,23 +21,25 @@ from azure.core.exceptions import (
     ServiceRequestError,
 )
 
+from reconciler.rollout.reason import Reason
+
 
 class AzureFailure(Exception):
     """A call failed. `str()` is one line in Azure's own words."""
 
-    reason = "AzureFailure"
+    reason = Reason.BUG
 
 
 class Refused(AzureFailure):
     """Azure will give the same answer until a person changes something."""
 
-    reason = "Refused"
+    reason = Reason.REFUSED
 
 
 class Conflict(AzureFailure):
     """The scale set is no longer what was looked at, or something else is at work on it."""
 
-    reason = "Conflict"
+    reason = Reason.CONFLICT
 
 
 class Throttled(AzureFailure):
@@ -46,7 +48,7 @@ class Throttled(AzureFailure):
     `policy` is the budget that Azure named, "" where the gateway refused all requests of a kind.
     """
 
-    reason = "Throttled"
+    reason = Reason.THROTTLED
 
     def __init__(self, message: str, retry_after: timedelta, *, policy: str = "") -> None:
         super().__init__(message)
@@ -57,13 +59,13 @@ class Throttled(AzureFailure):
 class Unreachable(AzureFailure):
     """Whether the call had an effect is not known; the next look tells."""
 
-    reason = "Unreachable"
+    reason = Reason.UNREACHABLE
 
 
 class Malformed(Unreachable):
     """An answer that is not JSON, lacks what every such answer has, or has a field of another type."""
 
-    reason = "MalformedResponse"
+    reason = Reason.MALFORMED_RESPONSE
 
 
 # Of what is not found, what is missing for good: Azure sends these as 404 or as 400.

@@ -9,24 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reconciler.cli.table import count
-from reconciler.rollout.reason import OVER
+from reconciler.rollout.reason import Phase, Reason
 from reconciler.spec.duration import written
 
 Json = Mapping[str, Any]
 
 _MOST_LINES = 8
 _OFF = 5  # percent of the scale set: an amount that is rounded by so much is said as what it comes to
-
-# What is told between the batches. That instances soak is only part of how long it takes.
-_AWAITED = {
-    "OutsideWindow": "when the window opens",
-    "AwaitingApproval": "after approval",
-    "AwaitingTurn": "when it is its turn",
-    "DependencyNotReady": "once what it depends on is ready",
-    "CheckFailed": "once its check passes",
-    "TooMuchChange": "once the cap on change lets it",
-}
-_RESTS = {"Soaking", "Baking"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +57,7 @@ def lines(row: Json) -> list[Line]:
 
 
 def _lines(row: Json, *, is_folded: bool) -> Iterator[Line]:
-    waits = [each for each in row["forecast"]["holds"] if each["reason"] in _AWAITED]
+    waits = [each for each in row["forecast"]["holds"] if Reason(each["reason"]).meaning.ends]
     number = 1
     for run in _runs(row["forecast"]["batches"], waits, is_folded=is_folded):
         while waits and _at(waits[0]["at"]) <= _at(run[0]["at"]):
@@ -113,7 +102,7 @@ def _batches(run: Sequence[Json], number: int) -> Line:
 
 def _wait(hold: Json, verb: str, seen_at: str) -> Line:
     at = f", {_moment(hold['until'], seen_at)}" if hold["until"] else ""
-    return Line("", f"{verb} {_AWAITED[hold['reason']]}{at}")
+    return Line("", f"{verb} {Reason(hold['reason']).meaning.ends}{at}")
 
 
 def _size(forecast: Json) -> str:
@@ -136,10 +125,11 @@ def _size(forecast: Json) -> str:
 
 def _time(forecast: Json, seen_at: str) -> str:
     """How long it takes, how much of that is resting, and when it is over where that can be said."""
-    rests = [each for each in forecast["holds"] if each["reason"] in _RESTS]
+    rests = [each for each in forecast["holds"] if Reason(each["reason"]).meaning.is_rest]
     resting = sum((_at(each["until"]) - _at(each["at"]) for each in rests), timedelta())
     within = f" ({_about(resting)} of it soaking)" if resting else ""
-    verb = "done by" if forecast["endsWith"] in OVER else "held from"
+    is_done = Reason(forecast["endsWith"]).meaning.phase is Phase.DONE if forecast["endsWith"] else False
+    verb = "done by" if is_done else "held from"
     ends = f", {verb} {_moment(forecast['ends'], seen_at)}" if forecast["ends"] else ""
     return f"about {_about(timedelta(seconds=forecast['seconds']))}{within}{ends}"
 

@@ -20,10 +20,10 @@ from reconciler.cli.options import Fleet
 from reconciler.cli.table import count
 from reconciler.daemon.board import Entry
 from reconciler.daemon.listing import scope_of
-from reconciler.daemon.outcome import Outcome, Standing
+from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.report import is_suspended
 from reconciler.daemon.specs import Specs
-from reconciler.rollout.reason import Reason
+from reconciler.rollout.reason import Reason, Standing
 from reconciler.spec.duration import written
 
 _MOST_SKEW = timedelta(minutes=5)  # beyond it a token is taken for one of the past or of the future

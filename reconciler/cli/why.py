@@ -10,7 +10,7 @@ from reconciler.cli.forecast import headline
 from reconciler.cli.named import unknown
 from reconciler.cli.options import Fleet, fleet_options, output_option
 from reconciler.cli.status import board, server_option
-from reconciler.daemon.advice import ADVICE
+from reconciler.rollout.reason import Reason, Requeue
 
 Json = dict[str, Any]
 
@@ -36,8 +36,8 @@ def explained(row: Json) -> str:
     lines = [f"{row['name']}: {row['standing'] or 'not looked at yet'}"]
     if row["reason"]:
         lines.append(f"{row['reason']}: {row['message']}")
-        advice = ADVICE[row["reason"]]
-        lines += [f"because   {advice.cause}", f"goes on   {advice.onward}"]
+        meaning = Reason(row["reason"]).meaning
+        lines += [f"because   {meaning.cause}", f"goes on   {meaning.remedy}"]
         lines += _before(row)
     lines.append(f"declared  {_declared(row)}")
     if row["reason"]:
@@ -104,7 +104,7 @@ def _record(record: Json) -> str:
 def _again(row: Json) -> str:
     if row["nextLook"]:
         return f"at {_moment(row['nextLook'])} at the latest"
-    if row["standing"] == "Ready" or row["reason"] in {"InstancesLeftOut", "RolloutFailed"}:
+    if Reason(row["reason"]).meaning.requeue is Requeue.ON_CHANGE:
         return "when it moves, or its interval has passed"
     return "at the next sweep"
 

@@ -8,10 +8,9 @@ import hashlib
 from datetime import datetime, timedelta
 
 from reconciler.daemon.board import Entry
-from reconciler.daemon.outcome import Standing
 from reconciler.daemon.revision import said
 from reconciler.rollout.observed import Model
-from reconciler.rollout.reason import Reason
+from reconciler.rollout.reason import Reason, Requeue, Standing
 from reconciler.rollout.tried import PATIENCE
 from reconciler.spec.image import follows_latest
 from reconciler.spec.scale_set import ScaleSet
@@ -27,7 +26,7 @@ def due(entry: Entry, listed: Model | None, at: datetime, *, is_let_on: bool = F
         return True
     if outcome.again is not None and outcome.standing is not Standing.WAITING:
         return False  # a follow-up is on its way
-    if outcome.standing not in _AT_REST and outcome.reason not in _LEFT:
+    if outcome.reason.meaning.requeue is Requeue.SWEEP and outcome.standing not in _AT_REST:
         return True
     if outcome.reason == Reason.ROLLOUT_FAILED and follows_latest(entry.desired.image):
         return True  # the fix comes from the catalogue, and nothing shows that it has
@@ -38,9 +37,8 @@ def due(entry: Entry, listed: Model | None, at: datetime, *, is_let_on: bool = F
     return at - entry.looked_at >= _spread(entry.desired) or _was_early(entry, entry.looked_at, at)
 
 
-# There is nothing to see at these before the list shows that something has moved, or others let them on.
+# Of a look that had to wait for its request: it stands as it stood before.
 _AT_REST = frozenset({Standing.READY, Standing.WAITING})
-_LEFT = frozenset({Reason.INSTANCES_LEFT_OUT, Reason.ROLLOUT_FAILED, Reason.TOO_MUCH_CHANGE})
 
 
 def _was_early(entry: Entry, looked_at: datetime, at: datetime) -> bool:

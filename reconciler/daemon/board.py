@@ -12,13 +12,14 @@ from threading import Lock
 from reconciler.azure.tally import Tally
 from reconciler.daemon.condition import UNSEEN, Condition
 from reconciler.daemon.history import History
-from reconciler.daemon.outcome import Outcome, Standing
+from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import Revision
 from reconciler.forecast.forecast import Forecast
 from reconciler.forecast.tempo import Lap
 from reconciler.rollout.age import Sighting
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Model
+from reconciler.rollout.reason import Standing
 from reconciler.rollout.step import Tried
 from reconciler.rollout.streak import Streak
 from reconciler.rollout.survey import Survey

@@ -21,13 +21,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from reconciler.azure.failure import Throttled
 from reconciler.daemon.board import Entry
 from reconciler.daemon.condition import NOT_LOOKED_AT, Condition, Status, Type
-from reconciler.daemon.outcome import Outcome, Standing
+from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import Revision
 from reconciler.rollout.observed import Model
-from reconciler.rollout.reason import Reason
+from reconciler.rollout.reason import Reason, Standing
 from reconciler.rollout.survey import Survey
 from reconciler.rollout.wording import listed
 from reconciler.spec.image import Image, follows_latest, is_version_of, same, short
@@ -41,32 +40,6 @@ SUMMARY: dict[Standing, tuple[Status, Status, Status]] = {
     Standing.STALLED: (Status.FALSE, Status.FALSE, Status.TRUE),
     Standing.SUSPENDED: (Status.UNKNOWN, Status.FALSE, Status.FALSE),
 }
-
-# Of which nothing that was seen before says anything any more: it is left alone, or is not there.
-_UNSEEN = frozenset(
-    {
-        Reason.SUSPENDED,
-        Reason.SUSPENSION_EXPIRED,
-        Reason.FROZEN,
-        Reason.FREEZE_EXPIRED,
-        Reason.NOT_FOUND,
-    }
-)
-
-# Whose messages name the instances that are not serving.
-_NAMING = frozenset(
-    {
-        Reason.UPGRADING,
-        Reason.WAITING_FOR_INSTANCES,
-        Reason.HEALTH_CHECK_FAILED,
-        Reason.PROGRESS_DEADLINE_EXCEEDED,
-        Reason.TOO_MANY_UNHEALTHY,
-        Reason.TOO_MANY_UNAVAILABLE,
-    }
-)
-
-# Who cannot say what latest means cannot say whether something differs from it.
-_LATEST_UNKNOWN = frozenset({Reason.CATALOGUE_UNREADABLE, Reason.NO_LATEST_VERSION})
 
 SERVING, AWAY = "Serving", "InstancesAway"
 MODEL_DRIFT, INSTANCE_DRIFT, NO_DRIFT = "ModelDrift", "InstanceDrift", "NoDrift"
@@ -84,7 +57,7 @@ def conditions(entry: Entry) -> tuple[Condition, ...]:
     if outcome is None:
         return entry.conditions
     revision = Revision.of(entry.desired, entry.commit)
-    if outcome.reason == Throttled.reason and _were_about(entry, revision):
+    if outcome.reason is Reason.THROTTLED and _were_about(entry, revision):
         return entry.conditions
     said = {
         **_summary(outcome),
@@ -132,14 +105,14 @@ def _where_true(status: Status, outcome: Outcome) -> str:
 
 
 def _healthy(entry: Entry, outcome: Outcome) -> _Said:
-    if outcome.reason in _UNSEEN:
+    if outcome.reason.meaning.is_unseen:
         return _Said(Status.UNKNOWN, outcome.reason, outcome.message)
     counts = entry.survey
     if counts is None or _is_old(entry.looked_at, entry, outcome):
         return _Said(Status.UNKNOWN, NOT_LOOKED_AT)
     if not counts.away:
         return _Said(Status.TRUE, SERVING)
-    if outcome.reason in _NAMING:
+    if outcome.reason.meaning.names_instances:
         return _Said(Status.FALSE, outcome.reason, outcome.message)
     return _Said(Status.FALSE, AWAY, _away(counts))
 
@@ -150,7 +123,7 @@ def _away(counts: Survey) -> str:
 
 
 def _drifted(entry: Entry, outcome: Outcome) -> _Said:
-    if outcome.reason in _UNSEEN or outcome.reason in _LATEST_UNKNOWN:
+    if outcome.reason.meaning.is_unseen or outcome.reason.meaning.is_latest_unknown:
         return _Said(Status.UNKNOWN, outcome.reason, outcome.message)
     if outcome.reason == Reason.MODEL_DRIFT:
         return _Said(Status.TRUE, MODEL_DRIFT, outcome.message)

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 from reconciler.daemon.attention import moved
 from reconciler.daemon.board import Entry
-from reconciler.daemon.outcome import Standing
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.reason import Reason
+from reconciler.rollout.reason import Reason, Standing
 from reconciler.rollout.wording import listed
 from reconciler.spec.image import Image, follows_latest, is_version_of, order, same, short, version
 

@@ -12,9 +12,8 @@ from enum import StrEnum
 
 from reconciler.daemon.outcome import Outcome
 from reconciler.rollout.observed import Model
-from reconciler.rollout.reason import OVER, Reason
+from reconciler.rollout.reason import Phase, Reason
 from reconciler.rollout.step import PatchModel, Step, Upgrade
-from reconciler.rollout.waiting import FAILED
 from reconciler.spec.duration import written
 from reconciler.spec.image import Image, same, short
 from reconciler.spec.scale_set import ScaleSet
@@ -94,32 +93,18 @@ class History:
         return next((each for each in self.records if each.ending), None)
 
 
-# The batch that was taken is still waited for, or nobody knows.
-_AWAY = frozenset(
-    {
-        Reason.WAITING_FOR_INSTANCES,
-        Reason.HEALTH_CHECK_FAILED,
-        Reason.PROGRESS_DEADLINE_EXCEEDED,
-        Reason.MODEL_DRIFT,
-        Reason.AZURE_BUSY,
-        Reason.NO_EFFECT,
-        Reason.OPERATION_FAILED,
-    }
-)
-
-
 def following(
     history: History, desired: ScaleSet, model: Model | None, outcome: Outcome, taken: Step | None
 ) -> History:
     """The history after a tick on `desired` that saw `model`, and had Azure take this step, if any."""
     if outcome.is_error:
         return history
-    current = history.current
+    current, phase = history.current, outcome.reason.meaning.phase
     if current and not same(current.declared, desired.image):
         history = _replaced(history, outcome.at)
-    if outcome.reason in {Reason.GIVING_UP, Reason.ROLLOUT_FAILED}:
+    if outcome.reason is Reason.GIVING_UP or phase is Phase.GIVEN_UP:
         return replace(_ended(history, Ending.GIVEN_UP, outcome.at), is_settled=True)
-    if outcome.reason in OVER:
+    if phase is Phase.DONE:
         return replace(_ended(history, Ending.SUCCEEDED, outcome.at), is_settled=True)
     begun = _begun(history, desired, model, outcome, taken)
     return replace(_gone_on(begun, outcome, taken), is_settled=False)
@@ -171,11 +156,11 @@ def _gone_on(history: History, outcome: Outcome, taken: Step | None) -> History:
     current = history.current
     if current is None or outcome.survey is None:
         return history
-    is_failing = outcome.reason in FAILED or outcome.reason == Reason.OPERATION_FAILED
+    is_failing = outcome.reason.meaning.is_failure or outcome.reason is Reason.OPERATION_FAILED
     current = replace(current, is_failing=is_failing)
     if isinstance(taken, Upgrade):
         current = _upgrading(current, taken.instance_ids, outcome.at)
-    elif outcome.reason not in _AWAY:
+    elif not outcome.reason.meaning.keeps_batch:
         current = _back(current, outcome.at)
     return replace(history, records=(current, *history.records[1:]))
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
-from reconciler.azure.failure import AzureFailure, Conflict, Throttled, Unreachable
+from reconciler.azure.failure import AzureFailure, Conflict, Unreachable
 from reconciler.daemon import gates
 from reconciler.daemon.attention import due, moved
 from reconciler.daemon.board import Board, Entry, Sweep
@@ -21,7 +21,7 @@ from reconciler.daemon.change import counted as weighed
 from reconciler.daemon.conditions import conditions
 from reconciler.daemon.listing import Listing, listing
 from reconciler.daemon.observer import Observer
-from reconciler.daemon.outcome import Outcome, Standing, bug, decided, failed, rest_after
+from reconciler.daemon.outcome import Outcome, bug, decided, failed, rest_after
 from reconciler.daemon.prospect import foreseen
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
@@ -30,7 +30,7 @@ from reconciler.daemon.turn import holding
 from reconciler.forecast.tempo import lapped
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Observed
-from reconciler.rollout.reason import Reason
+from reconciler.rollout.reason import Reason, Standing
 from reconciler.rollout.step import PatchModel, Tried
 from reconciler.rollout.streak import Streak, following
 from reconciler.rollout.survey import Survey
@@ -131,7 +131,7 @@ class Reconciliation:
             throttled = {
                 key: outcome.again or timedelta()
                 for key, outcome in zip(left, outcomes, strict=True)
-                if outcome and outcome.reason == Throttled.reason
+                if outcome and outcome.reason is Reason.THROTTLED
             }
             rest = max(throttled.values(), default=timedelta())
             idle = idle + rest if len(throttled) == len(left) else rest
@@ -172,7 +172,7 @@ class Reconciliation:
         except Exception as error:
             _log.exception("%s: tick failed", name)
             outcome = bug(name, entry.commit, self._now(), error)
-        if outcome.reason == Throttled.reason and _is_known(entry) and entry.outcome:
+        if outcome.reason is Reason.THROTTLED and _is_known(entry) and entry.outcome:
             # That there is no request left for a look says nothing new of the scale set.
             outcome = replace(outcome, standing=entry.outcome.standing)
         if entry.outcome is None or entry.outcome.line != outcome.line:
@@ -317,7 +317,7 @@ def _streak(entry: Entry, outcome: Outcome) -> Streak:
     if outcome.is_error:
         return entry.streak
     back = outcome.survey.back if outcome.survey else None
-    return following(entry.streak, Reason(outcome.reason), back, outcome.at)
+    return following(entry.streak, outcome.reason, back, outcome.at)
 
 
 def _is_under_way(

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from reconciler.azure.failure import Refused
 from reconciler.daemon.board import Entry
 from reconciler.daemon.conditions import conditions
 from reconciler.daemon.history import following
@@ -18,7 +17,7 @@ def told(
     perhaps another spec. `tried` is the last step that Azure accepted."""
     taken = tried.step if tried and tried is not entry.tried else None
     # Where Azure said no, a decision was reached or can never be; every other failure leaves it open.
-    is_conclusion = not outcome.is_error or outcome.reason == Refused.reason
+    is_conclusion = outcome.reason.meaning.is_conclusive
     after = replace(
         entry,
         outcome=outcome,

@@ -13,39 +13,11 @@ cannot tell, and leaves a place for each. Who waits goes by name: the first of t
 
 from collections.abc import Iterable, Sequence
 
-from reconciler.azure.failure import Refused
 from reconciler.daemon.board import Entry
 from reconciler.daemon.outcome import Outcome
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.reason import Reason
+from reconciler.rollout.reason import Reason, Slot
 from reconciler.rollout.wording import listed
-
-_OVER = frozenset(
-    {
-        Reason.UP_TO_DATE,
-        Reason.INSTANCES_LEFT_OUT,
-        Reason.SUSPENDED,
-        Reason.SUSPENSION_EXPIRED,
-        Reason.NOT_FOUND,
-        Reason.DEPENDENCY_NOT_READY,
-    }
-)
-_SAYS_NOTHING = frozenset({Reason.AZURE_BUSY, Reason.PARTIAL_READ, Reason.FROZEN, Reason.FREEZE_EXPIRED})
-# What tells a process that was not there when it began, beside instances that are on the image.
-_BEGUN = frozenset(
-    {
-        Reason.MODEL_DRIFT,
-        Reason.UPGRADING,
-        Reason.GIVING_UP,
-        Reason.ROLLOUT_FAILED,
-        Reason.WAITING_FOR_INSTANCES,
-        Reason.HEALTH_CHECK_FAILED,
-        Reason.PROGRESS_DEADLINE_EXCEEDED,
-        Reason.DEADLINE_EXCEEDED,
-        Reason.NO_EFFECT,
-        Reason.OPERATION_FAILED,
-    }
-)
 
 
 def turn(entry: Entry, entries: Sequence[Entry], *, has_begun: bool = False) -> Gate:
@@ -77,21 +49,21 @@ def turn(entry: Entry, entries: Sequence[Entry], *, has_begun: bool = False) -> 
 
 def holding(before: bool | None, outcome: Outcome, *, is_claimed: bool) -> bool | None:
     """Whether it holds a place after a look that gave this outcome; `is_claimed`: the look took one."""
-    if outcome.reason == Refused.reason and before is None:
+    if outcome.reason is Reason.REFUSED and before is None:
         return False  # nothing of ours can be under way where Azure lets us do nothing
     if outcome.is_error:
         return before
-    reason = Reason(outcome.reason)
-    if reason in _OVER:
+    slot = outcome.reason.meaning.slot
+    if slot is Slot.FREES:
         return False
-    if reason in _SAYS_NOTHING:
+    if slot is Slot.KEEPS:
         return before
     if before is None:
         is_half = outcome.survey is not None and outcome.survey.up_to_date > 0
-        return reason in _BEGUN or is_half
+        return slot is Slot.HOLDS or is_half
     # The fix of a rollout that went wrong passes every gate, and so claims nothing; a rollout it is all the
     # same.
-    has_begun = is_claimed or reason is Reason.MODEL_DRIFT
+    has_begun = is_claimed or outcome.reason is Reason.MODEL_DRIFT
     return before or (has_begun and outcome.step is not None)
 
 

@@ -28,13 +28,13 @@ from reconciler.rollout.observed import FRESH, Absent, Instance, Model, Observed
 from reconciler.rollout.pace import first, missing, room, sick, soaking
 from reconciler.rollout.preflight import held, newest
 from reconciler.rollout.reading import grouped, own, partial
-from reconciler.rollout.reason import OVER, Reason
+from reconciler.rollout.reason import Phase, Reason
 from reconciler.rollout.refusal import frozen, refusal, suspended
 from reconciler.rollout.settled import settled
 from reconciler.rollout.step import Upgrade
 from reconciler.rollout.survey import Survey, survey
 from reconciler.rollout.tried import unset, withheld
-from reconciler.rollout.waiting import FAILED, awaited, confirming, overrun, stalled, waiting
+from reconciler.rollout.waiting import awaited, confirming, overrun, stalled, waiting
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.scale_set import Converge, OnFailure, ScaleSet
 
@@ -101,7 +101,7 @@ def _towards(desired: ScaleSet, model: Model, observed: Observed) -> Decision | 
     staying = members(back, model, observed, observed.instances)
     if desired.rollout.on_failure is OnFailure.ROLLBACK:
         decision = _approach(back, model, observed, is_return=True)
-        if isinstance(decision, Look) or decision.reason not in OVER:
+        if isinstance(decision, Look) or decision.reason.meaning.phase is not Phase.DONE:
             return decision
         return failed(desired.image, good, staying, decision.survey)
     domain_of = grouped(rollout, own(observed.instances))
@@ -155,7 +155,7 @@ def _roll(
     movable = [each for each in staying if each.is_movable]
     if waits := awaited(desired, staying, observed.at, is_last=not movable):
         found = waiting(waits, domain_of, desired, observed, counts)
-        is_failure = found.reason in FAILED and awaited(desired, staying, observed.at, is_last=False)
+        is_failure = found.reason.meaning.is_failure and awaited(desired, staying, observed.at, is_last=False)
         return given_up(desired, model, observed, staying, found) if is_failure else found
     if not movable:
         return settled(desired, model, staying, observed, counts, is_return=is_return)

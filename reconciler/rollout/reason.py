@@ -1,6 +1,93 @@
-"""The reasons there are for a scale set to be where it is."""
+"""Why a scale set is where it is: every reason there is, and all that follows from each. The one table of
+them.
 
-from enum import StrEnum
+To add one: a member of `Reason`, a row of `TABLE`, a row in `tests/daemon/test_reasons.py`. `docs/reasons.md`
+is made from the table (`reason_rows`). Whoever needs several reasons asks the table for them
+(`reasons_where`); a test finds any other list.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, StrEnum, auto
+
+
+class Standing(StrEnum):
+    """How a scale set stands, in one word: what a person scans a table for."""
+
+    READY = "Ready"  # it is as declared
+    RECONCILING = "Reconciling"  # on its way; nothing to do for a person
+    WAITING = "Waiting"  # held on purpose by a gate of its spec: a window, an approval, its turn
+    FAILING = "Failing"  # held, and looked at again at every sweep: it goes on once the cause is gone
+    STALLED = "Stalled"  # nothing will happen until a person changes the spec or the scale set
+    SUSPENDED = "Suspended"
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self in {Standing.READY, Standing.STALLED, Standing.SUSPENDED}
+
+
+class Phase(Enum):
+    """Where a rollout is, by the last decision."""
+
+    BEGINS = auto()  # a step has just been taken
+    AWAITS = auto()  # instances of a step are waited for
+    PASSES = auto()  # nothing is waited for: the upgraded instances were found as they should be
+    DONE = auto()  # all that can be is on the image
+    GIVEN_UP = auto()  # the image failed, and the model is back on the last good one
+
+
+class Slot(Enum):
+    """What becomes of the place under `spec.maxConcurrentRollouts`."""
+
+    HOLDS = auto()  # a rollout is under way, also to a process that did not see it begin
+    ASKS = auto()  # one that is held is kept; whoever has none asks for one before its first step
+    KEEPS = auto()  # nothing can be told: it stays as it was
+    FREES = auto()  # none is held
+
+
+class Requeue(Enum):
+    """When it is looked at again, where no time is named."""
+
+    SWEEP = auto()  # at every sweep
+    ON_CHANGE = (
+        auto()
+    )  # when the list shows that it moved, what it waits for has come, or its interval has passed
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """All that follows from one reason.
+
+    `cause` is what is the case, `remedy` what has to be the case for it to go on. `lasts` is for how long it
+    may be so before it counts as failing, None for any time. `ends` are the words of a forecast for when it
+    is over.
+
+    `is_failure`: the rollout has failed, and `rollout.onFailure` says what becomes of it. `is_error`: a call
+    failed, or we did, so that nothing was decided. `is_conclusive`: the last decision is about what is
+    declared. `names_instances`: its message names those that are not serving. `is_unseen`: what was seen
+    before says nothing any more. `is_latest_unknown`: nobody can say whether something differs from latest.
+    `keeps_batch`: the batch that was taken last is still away, or nobody knows. `is_rest`: a wait that the
+    spec asks for between batches.
+    """
+
+    standing: Standing
+    cause: str
+    remedy: str
+    phase: Phase = Phase.PASSES
+    slot: Slot = Slot.ASKS
+    requeue: Requeue = Requeue.SWEEP
+    lasts: timedelta | None = None
+    ends: str = ""
+    is_failure: bool = False
+    is_error: bool = False
+    is_conclusive: bool = True
+    names_instances: bool = False
+    is_unseen: bool = False
+    is_latest_unknown: bool = False
+    keeps_batch: bool = False
+    is_rest: bool = False
 
 
 class Reason(StrEnum):
@@ -55,7 +142,437 @@ class Reason(StrEnum):
     CHECK_FAILED = "CheckFailed"
     AWAITING_TURN = "AwaitingTurn"
     INSTANCES_LEFT_OUT = "InstancesLeftOut"
+    # Of what nothing could be decided about: a call failed, or we did.
+    REFUSED = "Refused"
+    CONFLICT = "Conflict"
+    THROTTLED = "Throttled"
+    UNREACHABLE = "Unreachable"
+    MALFORMED_RESPONSE = "MalformedResponse"
+    BUG = "Bug"
+
+    @property
+    def meaning(self) -> Meaning:
+        """All that follows from it."""
+        return TABLE[self]
 
 
-# A rollout has come to its end: all that could be is on the image.
-OVER = frozenset({Reason.UP_TO_DATE, Reason.INSTANCES_LEFT_OUT})
+TABLE: dict[Reason, Meaning] = {
+    Reason.UP_TO_DATE: Meaning(
+        Standing.READY,
+        cause="every instance runs the declared image",
+        remedy="nothing is to be done",
+        phase=Phase.DONE,
+        slot=Slot.FREES,
+        requeue=Requeue.ON_CHANGE,
+    ),
+    Reason.SUSPENDED: Meaning(
+        Standing.SUSPENDED,
+        cause="`spec.suspend` says so",
+        remedy="remove `spec.suspend`, or set it to false",
+        slot=Slot.FREES,
+        is_unseen=True,
+    ),
+    Reason.SUSPENSION_EXPIRED: Meaning(
+        Standing.STALLED,
+        cause="`spec.suspend.until` has passed, and nothing resumes by itself",
+        remedy="remove `spec.suspend`, or extend it",
+        slot=Slot.FREES,
+        is_unseen=True,
+    ),
+    Reason.FROZEN: Meaning(
+        Standing.SUSPENDED,
+        cause="the document of kind Fleet says so of all scale sets: nothing at all is written",
+        remedy="remove `spec.freeze` of the Fleet, or set it to false",
+        slot=Slot.KEEPS,
+        is_unseen=True,
+    ),
+    Reason.FREEZE_EXPIRED: Meaning(
+        Standing.STALLED,
+        cause="`spec.freeze.until` of the Fleet has passed, and nothing resumes by itself",
+        remedy="remove `spec.freeze`, or extend it",
+        slot=Slot.KEEPS,
+        is_unseen=True,
+    ),
+    Reason.NOT_FOUND: Meaning(
+        Standing.STALLED,
+        cause="Azure knows no scale set of this subscription, resource group and name",
+        remedy="correct `spec.target`, or remove the spec",
+        slot=Slot.FREES,
+        is_unseen=True,
+    ),
+    Reason.PARTIAL_READ: Meaning(
+        Standing.FAILING,
+        cause=(
+            "Azure listed fewer instances than there are, one twice, or one without a state; nothing "
+            "is done on that"
+        ),
+        remedy="by itself, once a list is whole",
+        slot=Slot.KEEPS,
+    ),
+    Reason.MANAGED_BY_ANOTHER: Meaning(
+        Standing.STALLED,
+        cause=("another controller made the scale set, changes its image and drains its instances by itself"),
+        remedy="remove the spec; choose the image where that controller is told of it",
+    ),
+    Reason.NO_PROFILE: Meaning(
+        Standing.STALLED,
+        cause=(
+            "a Flexible scale set without a `virtualMachineProfile` has no model that instances could follow"
+        ),
+        remedy="remove the spec, or give the scale set a profile",
+    ),
+    Reason.ETAG_MISSING: Meaning(
+        Standing.FAILING,
+        cause="without the etag of the scale set a change could overwrite somebody else's",
+        remedy="by itself, once Azure sends one; a proxy that removes it has to let it pass",
+    ),
+    Reason.SERVICE_FABRIC: Meaning(
+        Standing.STALLED,
+        cause="the infrastructure service of Service Fabric upgrades these nodes",
+        remedy="remove the spec",
+    ),
+    Reason.NOT_MANUAL_MODE: Meaning(
+        Standing.STALLED,
+        cause=(
+            "in Automatic mode Azure takes all instances down at once as soon as the model changes; "
+            "in Rolling mode it rolls by itself"
+        ),
+        remedy="set `upgradePolicy.mode` to Manual",
+    ),
+    Reason.AUTOMATIC_OS_UPGRADE: Meaning(
+        Standing.STALLED,
+        cause="Azure changes images too, and requires latest",
+        remedy="switch automatic OS image upgrade off",
+    ),
+    Reason.NATIVE_UPGRADE_IN_PROGRESS: Meaning(
+        Standing.FAILING,
+        cause="somebody started a rolling upgrade of Azure's own",
+        remedy="by itself, once it has ended; or cancel it",
+    ),
+    Reason.IMAGE_UNREADABLE: Meaning(
+        Standing.STALLED,
+        cause="the model has no image of a kind that is known here",
+        remedy="set the model to an image, or remove the spec",
+    ),
+    Reason.IMAGE_TYPE_IMMUTABLE: Meaning(
+        Standing.STALLED,
+        cause="Azure never changes a scale set from one kind of image to another",
+        remedy="name an image of the same kind, or make a new scale set",
+    ),
+    Reason.IMAGE_INCOMPATIBLE: Meaning(
+        Standing.STALLED,
+        cause=(
+            "the image does not fit the scale set: its generation, architecture, disk size, security "
+            "type or purchase plan"
+        ),
+        remedy="name one that fits; the line says what has to",
+    ),
+    Reason.IMAGE_NOT_FOUND: Meaning(
+        Standing.STALLED,
+        cause="the catalogue has no such image in this region",
+        remedy="correct `spec.image`, or publish it",
+    ),
+    Reason.IMAGE_NOT_REPLICATED: Meaning(
+        Standing.STALLED,
+        cause="the image is not in the region of the scale set",
+        remedy="add the region to the image's target regions",
+    ),
+    Reason.IMAGE_REPLICATING: Meaning(
+        Standing.RECONCILING,
+        cause="the image is being copied to the region of the scale set",
+        remedy="by itself, once the copy is there",
+    ),
+    Reason.IMAGE_DEPRECATED: Meaning(
+        Standing.STALLED,
+        cause="Azure makes no instance from a deprecated image",
+        remedy="name a newer one",
+    ),
+    Reason.NO_LATEST_VERSION: Meaning(
+        Standing.STALLED,
+        cause="no version of the image can be the latest in this region",
+        remedy="publish one there that is not excluded from latest",
+        is_latest_unknown=True,
+    ),
+    Reason.CATALOGUE_UNREADABLE: Meaning(
+        Standing.FAILING,
+        cause="what the latest version is cannot be looked up; a rollout under way goes on",
+        remedy="by itself, once the catalogue answers; a role that is missing has to be granted",
+        is_latest_unknown=True,
+    ),
+    Reason.TOO_MANY_MODELS: Meaning(
+        Standing.STALLED,
+        cause="Azure allows ten models in use in a scale set at once",
+        remedy="bring the oldest instances to the model by hand: `az vmss update-instances`",
+    ),
+    Reason.DOMAINS_UNKNOWN: Meaning(
+        Standing.STALLED,
+        cause="`rollout.by` names domains that Azure does not report for this scale set",
+        remedy="write `by: auto`",
+    ),
+    Reason.AZURE_BUSY: Meaning(
+        Standing.RECONCILING,
+        cause="Azure is at work on the scale set",
+        remedy="by itself, once it has finished",
+        slot=Slot.KEEPS,
+        keeps_batch=True,
+    ),
+    Reason.MODEL_DRIFT: Meaning(
+        Standing.RECONCILING,
+        cause="the model is on another image than the declared one",
+        remedy="it is being set",
+        phase=Phase.BEGINS,
+        slot=Slot.HOLDS,
+        keeps_batch=True,
+    ),
+    Reason.UPGRADING: Meaning(
+        Standing.RECONCILING,
+        cause="instances of one domain are being upgraded",
+        remedy="by itself, once they are back",
+        phase=Phase.BEGINS,
+        slot=Slot.HOLDS,
+        names_instances=True,
+    ),
+    Reason.OPERATION_FAILED: Meaning(
+        Standing.FAILING,
+        cause="the operation that an upgrade started has failed, for the reason that Azure gives",
+        remedy="mend what it names, or merge a fix; the same step is tried again every five minutes",
+        phase=Phase.AWAITS,
+        slot=Slot.HOLDS,
+        keeps_batch=True,
+    ),
+    Reason.NO_EFFECT: Meaning(
+        Standing.FAILING,
+        cause="Azure accepted a step of which nothing shows; its lists may be behind",
+        remedy="by itself; the same step is tried again every five minutes",
+        phase=Phase.AWAITS,
+        slot=Slot.HOLDS,
+        keeps_batch=True,
+    ),
+    Reason.WAITING_FOR_INSTANCES: Meaning(
+        Standing.RECONCILING,
+        cause="instances are not back and healthy yet, so no other is touched",
+        remedy="by itself, once they are",
+        phase=Phase.AWAITS,
+        slot=Slot.HOLDS,
+        names_instances=True,
+        keeps_batch=True,
+    ),
+    Reason.HEALTH_CHECK_FAILED: Meaning(
+        Standing.FAILING,
+        cause=(
+            "instances that were upgraded are not back and healthy within `health.timeout`, so no "
+            "other is touched"
+        ),
+        remedy=("by itself, once they are healthy; or merge a fix, which goes to the sick first and at once"),
+        phase=Phase.AWAITS,
+        slot=Slot.HOLDS,
+        is_failure=True,
+        names_instances=True,
+        keeps_batch=True,
+    ),
+    Reason.PROGRESS_DEADLINE_EXCEEDED: Meaning(
+        Standing.FAILING,
+        cause=(
+            "no further instance of the batch has come back within `rollout.progressDeadline`, "
+            "however young each one is: repairs may be replacing them again and again"
+        ),
+        remedy="by itself, once one comes back; or merge a fix, which goes to the sick first and at once",
+        phase=Phase.AWAITS,
+        slot=Slot.HOLDS,
+        is_failure=True,
+        names_instances=True,
+        keeps_batch=True,
+    ),
+    Reason.DEADLINE_EXCEEDED: Meaning(
+        Standing.FAILING,
+        cause=(
+            "all of the rollout has taken longer than `rollout.deadline`, so no further instance is touched"
+        ),
+        remedy="extend or remove the deadline, or name another image",
+        slot=Slot.HOLDS,
+        is_failure=True,
+    ),
+    Reason.GIVING_UP: Meaning(
+        Standing.RECONCILING,
+        cause="the rollout has failed, and `rollout.onFailure` asks to give the image up",
+        remedy="the model is being set back to the last known good image",
+        phase=Phase.BEGINS,
+        slot=Slot.HOLDS,
+    ),
+    Reason.ROLLOUT_FAILED: Meaning(
+        Standing.STALLED,
+        cause="the declared image was given up, and is not tried again",
+        remedy=(
+            "name another image: it goes first, at once; or empty the tag `reconciler-failed` to try it again"
+        ),
+        phase=Phase.GIVEN_UP,
+        slot=Slot.HOLDS,
+        requeue=Requeue.ON_CHANGE,
+    ),
+    Reason.CONFIRMING_HEALTH: Meaning(
+        Standing.RECONCILING,
+        cause=(
+            "every upgraded instance has to be seen healthy as many times in a row as `health.passes` says"
+        ),
+        remedy="by itself, within seconds",
+    ),
+    Reason.SOAKING: Meaning(
+        Standing.RECONCILING,
+        cause="the last batch has to have been back for as long as `soak` says",
+        remedy="by itself, at the time that is named",
+        is_rest=True,
+    ),
+    Reason.BAKING: Meaning(
+        Standing.RECONCILING,
+        cause=(
+            "all instances are on the image, and the last ones have to have been back for as long as "
+            "`rollout.bakeTime` says"
+        ),
+        remedy="by itself, at the time that is named",
+        is_rest=True,
+    ),
+    Reason.CANARY_MISSING: Meaning(
+        Standing.STALLED,
+        cause="`rollout.canary` names instances of which none can be upgraded",
+        remedy="name others, or a number of them",
+    ),
+    Reason.TOO_MANY_UNHEALTHY: Meaning(
+        Standing.FAILING,
+        cause=(
+            "so many instances are sick, whatever made them so, that `rollout.maxUnhealthy` allows no "
+            "working one to be taken down"
+        ),
+        remedy="by itself, once enough are well; heal, unprotect or delete those that are not",
+        names_instances=True,
+    ),
+    Reason.TOO_MANY_UNAVAILABLE: Meaning(
+        Standing.FAILING,
+        cause=(
+            "so many instances are away, whoever took them down, that `rollout.maxUnavailable` allows "
+            "no other"
+        ),
+        remedy="by itself, once enough are back; heal, delete or deallocate those that are not",
+        names_instances=True,
+    ),
+    Reason.OUTSIDE_WINDOW: Meaning(
+        Standing.WAITING,
+        cause=(
+            "no window of `rollout.windows`, or of the Fleet, allows working instances to be taken down now"
+        ),
+        remedy="by itself, when the next one opens; what is sick is cured all the same",
+        requeue=Requeue.ON_CHANGE,
+        ends="when the window opens",
+    ),
+    Reason.AWAITING_APPROVAL: Meaning(
+        Standing.WAITING,
+        cause="`rollout.approval` asks for a person's word on this very image",
+        remedy="run `reconciler approve`",
+        requeue=Requeue.ON_CHANGE,
+        ends="after approval",
+    ),
+    Reason.TOO_MUCH_CHANGE: Meaning(
+        Standing.STALLED,
+        cause=(
+            "the commit changes the images of more scale sets than `spec.maxChange` of the Fleet "
+            "allows, so it changes none of them"
+        ),
+        remedy="split the commit, or raise `spec.maxChange`",
+        requeue=Requeue.ON_CHANGE,
+        ends="once the cap on change lets it",
+    ),
+    Reason.DEPENDENCY_NOT_READY: Meaning(
+        Standing.WAITING,
+        cause="a scale set that goes first, by `dependsOn` or by its `wave`, is not Ready",
+        remedy="by itself, once it is",
+        slot=Slot.FREES,
+        requeue=Requeue.ON_CHANGE,
+        ends="once what it depends on is ready",
+    ),
+    Reason.CHECK_FAILED: Meaning(
+        Standing.FAILING,
+        cause="a check of `rollout.checks` does not pass, or gives no answer",
+        remedy="by itself, once it passes",
+        ends="once its check passes",
+    ),
+    Reason.AWAITING_TURN: Meaning(
+        Standing.WAITING,
+        cause=(
+            "as many scale sets roll, or have failed to, as `spec.maxConcurrentRollouts` of the Fleet allows"
+        ),
+        remedy="by itself, once one of them is done",
+        requeue=Requeue.ON_CHANGE,
+        ends="when it is its turn",
+    ),
+    Reason.INSTANCES_LEFT_OUT: Meaning(
+        Standing.STALLED,
+        cause="instances that are protected or deallocated cannot be upgraded now; all others are",
+        remedy="nothing is held up; unprotect, start or delete them to have them follow",
+        phase=Phase.DONE,
+        slot=Slot.FREES,
+        requeue=Requeue.ON_CHANGE,
+    ),
+    Reason.REFUSED: Meaning(
+        Standing.STALLED,
+        cause=(
+            "Azure itself said no, in its own words: a role that is missing, a lock, a quota, a "
+            "change that it never allows"
+        ),
+        remedy="as they say; it is asked again at every sweep",
+        is_error=True,
+    ),
+    Reason.CONFLICT: Meaning(
+        Standing.RECONCILING,
+        cause="somebody else was faster, or something else is at work on the scale set",
+        remedy="by itself, within seconds",
+        is_error=True,
+        is_conclusive=False,
+    ),
+    Reason.THROTTLED: Meaning(
+        Standing.RECONCILING,
+        cause="Azure's request budget leaves nothing to us just now; the scale set stands as it stood",
+        remedy="by itself, as soon as it does",
+        is_error=True,
+        is_conclusive=False,
+    ),
+    Reason.UNREACHABLE: Meaning(
+        Standing.FAILING,
+        cause="Azure gave no answer, or no identity was found",
+        remedy="by itself, once it answers; `reconciler check` tells what is missing",
+        is_error=True,
+        is_conclusive=False,
+    ),
+    Reason.MALFORMED_RESPONSE: Meaning(
+        Standing.FAILING,
+        cause=(
+            "Azure sent an answer that is not JSON, lacks what every such answer has, has a field of "
+            "another type, or leads to another host"
+        ),
+        remedy="by itself, once an answer makes sense; look for a proxy in between",
+        is_error=True,
+        is_conclusive=False,
+    ),
+    Reason.BUG: Meaning(
+        Standing.FAILING,
+        cause="the reconciler made a mistake of its own",
+        remedy="report it, with its log",
+        is_error=True,
+        is_conclusive=False,
+    ),
+}
+
+
+def reasons_where(holds: Callable[[Meaning], bool]) -> frozenset[Reason]:
+    """Those of which this holds.
+
+    >>> sorted(reasons_where(lambda meaning: meaning.is_rest))
+    [<Reason.BAKING: 'Baking'>, <Reason.SOAKING: 'Soaking'>]
+    """
+    return frozenset(reason for reason, meaning in TABLE.items() if holds(meaning))
+
+
+def reason_rows() -> Iterator[str]:
+    """The lines of the table in docs/reasons.md."""
+    yield "| you see | it stands | because | it goes on |"
+    yield "|---|---|---|---|"
+    for reason, meaning in TABLE.items():
+        yield f"| `{reason}` | {meaning.standing} | {meaning.cause} | {meaning.remedy} |"

@@ -8,41 +8,41 @@ from datetime import datetime
 
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Model, RollingUpgrade
-from reconciler.rollout.reason import Reason
+from reconciler.rollout.reason import Reason, Standing
 from reconciler.rollout.wording import moment
 from reconciler.spec.image import Image
 from reconciler.spec.suspension import Suspension
 
-SUSPENDED = (Reason.SUSPENDED, Reason.SUSPENSION_EXPIRED)
-FROZEN = (Reason.FROZEN, Reason.FREEZE_EXPIRED)
-
 
 def suspended(suspension: Suspension, at: datetime) -> Decision:
     """Who left the scale set alone, why and until when; and that it was forgotten, past that time."""
-    return _left_alone(suspension, at, "suspended", "spec.suspend", SUSPENDED)
+    reason = Reason.SUSPENSION_EXPIRED if _is_over(suspension, at) else Reason.SUSPENDED
+    return _left_alone(suspension, reason, "suspended", "spec.suspend")
 
 
 def frozen(freeze: Suspension, at: datetime) -> Decision:
     """The same of the whole fleet."""
-    return _left_alone(freeze, at, "the fleet is frozen", "spec.freeze of the Fleet", FROZEN)
+    reason = Reason.FREEZE_EXPIRED if _is_over(freeze, at) else Reason.FROZEN
+    return _left_alone(freeze, reason, "the fleet is frozen", "spec.freeze of the Fleet")
 
 
-def _left_alone(
-    suspension: Suspension, at: datetime, what: str, field: str, reasons: tuple[Reason, Reason]
-) -> Decision:
-    in_force, forgotten = reasons
+def _left_alone(suspension: Suspension, reason: Reason, what: str, field: str) -> Decision:
     by = f" by {suspension.by}" if suspension.by else ""
     said = f"{what}{by}: {suspension.reason}" if suspension.reason else f"{field} is true"
     if suspension.until is None:
-        return Decision(in_force, f"{said}; nothing is changed until it is false")
+        return Decision(reason, f"{said}; nothing is changed until it is false")
     until = moment(suspension.until)
-    if at < suspension.until:
-        return Decision(in_force, f"{said}; until {until}")
+    if reason.meaning.standing is Standing.SUSPENDED:
+        return Decision(reason, f"{said}; until {until}")
     return Decision(
-        forgotten,
+        reason,
         f"{said}; that was until {until}, and nothing is changed until somebody removes {field} or "
         "extends it",
     )
+
+
+def _is_over(suspension: Suspension, at: datetime) -> bool:
+    return suspension.until is not None and at >= suspension.until
 
 
 def unguarded() -> Decision:

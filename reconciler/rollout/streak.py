@@ -7,19 +7,9 @@ healthy looks once more, and gives a batch its whole time anew; what it starts i
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from reconciler.rollout.reason import OVER, Reason
+from reconciler.rollout.reason import Phase, Reason
 
-_WAITING = frozenset(
-    {
-        Reason.WAITING_FOR_INSTANCES,
-        Reason.HEALTH_CHECK_FAILED,
-        Reason.PROGRESS_DEADLINE_EXCEEDED,
-        Reason.NO_EFFECT,
-        Reason.OPERATION_FAILED,
-    }
-)
-_STARTED = frozenset({Reason.MODEL_DRIFT, Reason.UPGRADING, Reason.GIVING_UP})
-_OVER = OVER | {Reason.ROLLOUT_FAILED}
+_ENDS = (Phase.DONE, Phase.GIVEN_UP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +32,13 @@ def following(before: Streak, reason: Reason, back: int | None, at: datetime) ->
     taken."""
     if reason is Reason.UPGRADING and before.waiting_since and back is not None and back <= before.back:
         return replace(before, passes=0, is_under_way=True)  # tried again: nothing has come of it yet
-    if reason in _STARTED:
+    phase = reason.meaning.phase
+    if phase is Phase.BEGINS:
         return Streak(is_under_way=True)
     if back is None:
         return before
-    if reason in _WAITING:
+    if phase is Phase.AWAITS:
         if before.waiting_since is None or back > before.back:
             return Streak(0, at, back, before.is_under_way)
         return replace(before, passes=0)
-    return Streak(before.passes + 1, is_under_way=False if reason in _OVER else before.is_under_way)
+    return Streak(before.passes + 1, is_under_way=False if phase in _ENDS else before.is_under_way)

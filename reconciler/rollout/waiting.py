@@ -17,9 +17,6 @@ from reconciler.spec.duration import written
 from reconciler.spec.image import short
 from reconciler.spec.scale_set import ScaleSet
 
-# What becomes of a rollout with one of these is for `rollout.onFailure` to say.
-FAILED = frozenset({Reason.HEALTH_CHECK_FAILED, Reason.PROGRESS_DEADLINE_EXCEEDED, Reason.DEADLINE_EXCEEDED})
-
 
 def awaited(desired: ScaleSet, staying: Sequence[Member], at: datetime, *, is_last: bool) -> list[Instance]:
     """The instances that a rollout waits for before it goes on: none that `maxUnhealthyUpgraded` gives up

@@ -11,8 +11,8 @@ from reconciler import __version__
 from reconciler.daemon.board import Board, Entry
 from reconciler.daemon.condition import Status
 from reconciler.daemon.history import Ending
-from reconciler.daemon.outcome import Standing
 from reconciler.daemon.report import is_suspended
+from reconciler.rollout.reason import Standing
 
 
 def exposition(board: Board) -> bytes:

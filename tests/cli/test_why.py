@@ -110,7 +110,7 @@ OTHER = {"commit": "5d41402abc4b", "spec": "79b1126502bb"}
             id="the time of its next look is known",
         ),
         pytest.param(
-            {"standing": "Ready"},
+            {"standing": "Ready", "reason": "UpToDate"},
             "seen      2026-01-05 09:00:00 UTC; looks again when it moves, or its interval has passed",
             id="settled",
         ),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from reconciler.daemon.board import Entry
-from reconciler.daemon.outcome import FAILED, STANDINGS, Outcome
+from reconciler.daemon.outcome import Outcome
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason
 from reconciler.spec.scale_set import ScaleSet
@@ -15,9 +15,9 @@ def outcome(name: str = "web", reason: str = "UpToDate", **changes: Any) -> Outc
     values: dict[str, Any] = {
         "commit": "a1",
         "at": NOW,
-        "reason": reason,
+        "reason": Reason(reason),
         "message": "",
-        "standing": STANDINGS.get(reason) or FAILED[reason],
+        "standing": Reason(reason).meaning.standing,
     }
     return Outcome(name=name, **(values | changes))
 

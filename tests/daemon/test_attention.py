@@ -8,9 +8,9 @@ import pytest
 
 from reconciler.daemon.attention import due
 from reconciler.daemon.board import Entry
-from reconciler.daemon.outcome import Outcome, Standing
+from reconciler.daemon.outcome import Outcome
 from reconciler.rollout.observed import Model
-from reconciler.rollout.reason import Reason
+from reconciler.rollout.reason import Reason, Standing
 from reconciler.rollout.step import PatchModel, Tried
 from reconciler.spec.problem import Place
 from reconciler.spec.scale_set import ScaleSet
@@ -20,7 +20,7 @@ from tests.build import NEW, NOW, OLD, model, spec
 
 def entry(reason: str = Reason.UP_TO_DATE, standing: Standing = Standing.READY, **changes: Any) -> Entry:
     again = changes.pop("again", None)
-    outcome = Outcome("web", "a1", NOW, reason, "", standing, again=again)
+    outcome = Outcome("web", "a1", NOW, Reason(reason), "", standing, again=again)
     values: dict[str, Any] = {
         "outcome": outcome,
         "model": model(),

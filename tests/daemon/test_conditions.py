@@ -19,12 +19,12 @@ from reconciler.daemon.conditions import (
     SUMMARY,
     conditions,
 )
-from reconciler.daemon.outcome import FAILED, STANDINGS, Outcome, Standing
+from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import Revision
 from reconciler.rollout.domains import Domain
 from reconciler.rollout.marks import Marks
 from reconciler.rollout.observed import Model
-from reconciler.rollout.reason import Reason
+from reconciler.rollout.reason import Reason, Standing
 from reconciler.rollout.survey import Survey, Tally
 from reconciler.spec.image import at_version
 from tests.build import FIX, NEW, NOW, OLD, model, spec
@@ -46,7 +46,7 @@ def survey(up_to_date: int, away: int, total: int = 10) -> Survey:
 
 
 def outcome(reason: str, message: str = "why", at: datetime = NOW) -> Outcome:
-    return Outcome("web", "a1", at, reason, message, STANDINGS.get(reason) or FAILED[reason])
+    return Outcome("web", "a1", at, Reason(reason), message, Reason(reason).meaning.standing)
 
 
 def looked(reason: str = Reason.UPGRADING, **changes: Any) -> Entry:
@@ -131,7 +131,7 @@ ROWS = [line.split() for line in HALF_WAY.strip().splitlines()]
 
 
 def test_every_reason_has_its_row() -> None:
-    assert [row[0] for row in ROWS] == [*Reason, *FAILED]
+    assert [row[0] for row in ROWS] == [*Reason]
 
 
 @pytest.mark.parametrize(("reason", "expected"), [pytest.param(row[0], row[1:], id=row[0]) for row in ROWS])
@@ -292,7 +292,7 @@ def test_a_look_that_azure_left_no_request_for_says_nothing_new() -> None:
     assert statuses(moved)[:3] == ["Unknown", "True", "False"]
 
 
-REASONS = st.sampled_from([*Reason, *FAILED])
+REASONS = st.sampled_from([*Reason])
 COUNTS = st.none() | st.builds(survey, st.integers(0, 10), st.integers(0, 5))
 SEEN = st.none() | st.builds(lambda image: model(image=image), st.sampled_from([NEW, OLD, FIX, None]))
 DECLARED = st.sampled_from([spec(), spec(image=OLD), spec(image=LATEST)])
@@ -320,7 +320,7 @@ def test_whatever_comes_after_what(
         true = [each.type for each in (ready, reconciling, stalled) if each.status is Status.TRUE]
         assert len(true) <= 1
         if reason != "Throttled":
-            assert (ready.status is Status.TRUE) is (STANDINGS.get(reason) is Standing.READY)
+            assert (ready.status is Status.TRUE) is (Reason(reason).meaning.standing is Standing.READY)
             assert (stalled.status is Status.TRUE) is (entry.outcome.standing is Standing.STALLED)  # type: ignore[union-attr]
             assert (ready.status is Status.FALSE) is (
                 entry.outcome is not None and entry.outcome.standing in {Standing.FAILING, Standing.STALLED}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from reconciler.daemon.history import Ending, History, Record, following
-from reconciler.daemon.outcome import FAILED, STANDINGS, Outcome
+from reconciler.daemon.outcome import Outcome
 from reconciler.rollout.domains import Domain
 from reconciler.rollout.marks import Began, Marks
 from reconciler.rollout.observed import Model
@@ -34,8 +34,8 @@ class Ticks:
         """One that counted so many of ten, None where it counted nobody."""
         self.at += MINUTE
         counts = None if up_to_date is None else survey(up_to_date)
-        standing = STANDINGS.get(reason) or FAILED[reason]
-        outcome = Outcome("web", "a1", self.at, reason, "", standing, taken, counts)
+        standing = Reason(reason).meaning.standing
+        outcome = Outcome("web", "a1", self.at, Reason(reason), "", standing, taken, counts)
         self.history = following(self.history, self.desired, self.seen, outcome, taken)
         return self
 

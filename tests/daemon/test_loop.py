@@ -9,8 +9,9 @@ from threading import Event, Lock
 import pytest
 
 from reconciler.daemon.loop import Loop
-from reconciler.daemon.outcome import Outcome, Standing
+from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.settings import Settings
+from reconciler.rollout.reason import Reason, Standing
 from tests.build import NOW
 
 DEADLINE = timedelta(seconds=20)  # far more than any of these takes; a lost wake is what reaches it
@@ -43,7 +44,7 @@ class Work:
         finally:
             with self._lock:
                 self.at_once[name] -= 1
-        return Outcome(name, "", NOW, "UpToDate", "", Standing.READY, again=again)
+        return Outcome(name, "", NOW, Reason.UP_TO_DATE, "", Standing.READY, again=again)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.daemon import report
 from reconciler.daemon.condition import Status, Type
-from reconciler.daemon.outcome import Standing
+from reconciler.rollout.reason import Standing
 from reconciler.simulator import Page, Throttled, Timeout
 from reconciler.simulator import Status as Refusal
 from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, platform, scale_set, spec

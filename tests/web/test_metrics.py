@@ -14,9 +14,9 @@ from reconciler.azure.budget import Charge
 from reconciler.daemon.board import Board, Sweep
 from reconciler.daemon.condition import Status, Type
 from reconciler.daemon.history import Ending, History, Record
-from reconciler.daemon.outcome import FAILED, Outcome, Standing
+from reconciler.daemon.outcome import Outcome
 from reconciler.rollout.domains import Domain
-from reconciler.rollout.reason import Reason
+from reconciler.rollout.reason import Reason, Standing
 from reconciler.rollout.survey import Survey, Tally
 from reconciler.web.metrics import exposition
 from tests.build import NEW, NOW, OLD, spec
@@ -27,7 +27,7 @@ LABELS = {
     "type": set(Type),
     "status": {*Status, "0", "200", "429"},
     "standing": set(Standing),
-    "reason": {*Reason, *FAILED},
+    "reason": {*Reason},
     "state": {"total", "up_to_date", "away"},
     "result": set(Ending),
     "kind": {charge.name.lower() for charge in Charge},

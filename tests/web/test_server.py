@@ -17,11 +17,11 @@ from reconciler import __version__
 from reconciler.daemon.board import Board, Sweep
 from reconciler.daemon.conditions import conditions
 from reconciler.daemon.history import Ending, History, Record
-from reconciler.daemon.outcome import Outcome, Standing
+from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import Revision
 from reconciler.rollout.domains import Domain
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.reason import Reason
+from reconciler.rollout.reason import Reason, Standing
 from reconciler.rollout.step import Upgrade
 from reconciler.rollout.survey import Survey, Tally
 from reconciler.web.server import Pages, Server
@@ -54,7 +54,7 @@ def rolling() -> Board:
     step = Upgrade(("1",), NEW)
     gates = (Gate("windows", "open until 12:00"), Gate("approval", "is not", Reason.AWAITING_APPROVAL, NOW))
     outcome = Outcome(
-        *("web", COMMIT, NOW, "Upgrading", "update domain 1", Standing.RECONCILING, step),
+        *("web", COMMIT, NOW, Reason.UPGRADING, "update domain 1", Standing.RECONCILING, step),
         gates=gates,
         again=15 * SECOND,
     )

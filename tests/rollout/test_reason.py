@@ -1,0 +1,49 @@
+"""The table of reasons is whole, and it is the only one."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from reconciler.azure.failure import AzureFailure, Conflict, Malformed, Refused, Throttled, Unreachable
+from reconciler.rollout.reason import TABLE, Reason, reason_rows, reasons_where
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs" / "reasons.md"
+SOURCES = sorted((ROOT / "reconciler").rglob("*.py"))
+
+
+def test_every_reason_has_its_row() -> None:
+    assert list(TABLE) == [*Reason]
+
+
+def test_the_docs_have_the_table_of_the_code() -> None:
+    assert [line for line in DOCS.read_text().splitlines() if line.startswith("|")] == list(reason_rows())
+
+
+def test_every_failure_of_a_call_has_its_reason() -> None:
+    failures = (AzureFailure, Conflict, Malformed, Refused, Throttled, Unreachable)
+    assert {each.reason for each in failures} == reasons_where(lambda meaning: meaning.is_error)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda each: str(each.relative_to(ROOT)))
+def test_nobody_keeps_a_list_of_reasons(source: Path) -> None:
+    """A set, a list or a table of several reasons stands in `rollout/reason.py` alone."""
+    if source.match("rollout/reason.py"):
+        return
+    lists = [
+        node.lineno
+        for node in ast.walk(ast.parse(source.read_text()))
+        if isinstance(node, ast.Set | ast.List | ast.Tuple | ast.Dict) and len(list(_reasons(node))) > 1
+    ]
+    assert lists == []
+
+
+def _reasons(node: ast.AST) -> list[object]:
+    """Members of Reason that stand in it directly, or begin an entry of it."""
+    inside = node.keys if isinstance(node, ast.Dict) else getattr(node, "elts", [])
+    return [each for each in inside if _is_reason(each)]
+
+
+def _is_reason(node: object) -> bool:
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Reason"

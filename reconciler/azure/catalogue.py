@@ -4,6 +4,7 @@ Azure keeps one catalogue for each kind of image. Versions are ordered as number
 name, takes "9" for later than "10". To add a kind: a function, and its row in `_CATALOGUES`.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -161,10 +162,16 @@ def _platform_traits(properties: Json) -> Traits:
     return Traits(
         generation=text_in(properties, "hyperVGeneration"),
         architecture=text_in(properties, "architecture"),
-        disk_size=number_in(mapping_in(properties, "osDiskImage"), "sizeInGb"),
+        disk_size=_disk_size(mapping_in(properties, "osDiskImage")),
         security_type=_security_type(properties),
         plan=plan(mapping_in(properties, "plan")),
     )
+
+
+def _disk_size(disk: Json) -> int | None:
+    """In GB, rounded up as Azure does; newer answers tell bytes alone."""
+    size = number_in(disk, "sizeInBytes")
+    return number_in(disk, "sizeInGb") if size is None else math.ceil(size / 2**30)
 
 
 def _disk_traits(properties: Json) -> Traits:

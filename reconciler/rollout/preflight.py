@@ -64,6 +64,9 @@ _SECURITY: Mapping[str, frozenset[str]] = {
 }
 
 
+_ROUNDING = 1  # GB by which the size of an image may be told too large
+
+
 def misfit(model: Model, availability: Availability) -> Decision | None:
     """Why the scale set cannot run the image, by what the catalogue tells of it and of the one it leaves."""
     wanted, current = availability.traits or Traits(), availability.current or Traits()
@@ -86,7 +89,8 @@ def _misfits(model: Model, wanted: Traits, current: Traits) -> Iterator[str]:
             "image "
             f"for {current.architecture}"
         )
-    if wanted.disk_size and model.disk_size and wanted.disk_size > model.disk_size:
+    # An image of 30 GB and one megabyte is told as one of 31 GB, and was recorded to run on a disk of 30 GB.
+    if wanted.disk_size and model.disk_size and wanted.disk_size > model.disk_size + _ROUNDING:
         yield (
             f"its OS disk has {wanted.disk_size} GB and that of the scale set {model.disk_size} GB: set "
             f"osDisk.diskSizeGB of the scale set to {wanted.disk_size}, or more"

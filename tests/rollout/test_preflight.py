@@ -279,9 +279,9 @@ PLAN = Plan("contoso", "firewall", "byol")
             id="another plan",
         ),
         pytest.param(
-            {"disk_size": 30}, Traits(generation="V2", disk_size=31), Traits(generation="V1"),
+            {"disk_size": 30}, Traits(generation="V2", disk_size=32), Traits(generation="V1"),
             "it is of Hyper-V generation V2 and the scale set runs V1: name an image of generation V1; its OS disk "
-            "has 31 GB and that of the scale set 30 GB: set osDisk.diskSizeGB of the scale set to 31, or more",
+            "has 32 GB and that of the scale set 30 GB: set osDisk.diskSizeGB of the scale set to 32, or more",
             id="two things at once",
         ),
     ],
@@ -304,6 +304,7 @@ def test_an_image_that_does_not_fit_is_not_put_into_the_model(
         pytest.param({}, Traits(), Traits("V1", "Arm64"), id="nothing is told of the one that is wanted"),
         pytest.param({"disk_size": 30}, Traits("V2", "x64", 30), Traits("V2", "x64", 64), id="it fits"),
         pytest.param({}, Traits(disk_size=64), Traits(), id="a disk without a size of its own"),
+        pytest.param({"disk_size": 30}, Traits(disk_size=31), Traits(), id="a size that is rounded up"),
         pytest.param({}, Traits(security_type="TrustedLaunchSupported"), Traits(), id="Trusted Launch is optional"),
         pytest.param(
             {"security_type": "TrustedLaunch"}, Traits(security_type="TrustedLaunch"), Traits(),

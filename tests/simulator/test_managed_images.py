@@ -121,3 +121,16 @@ def test_a_platform_image_is_what_its_name_says(
     )
     shown = azure.ask("GET", path).json()["properties"]
     assert (shown["hyperVGeneration"], shown["osDiskImage"]["operatingSystem"]) == (generation, system)
+
+
+@pytest.mark.parametrize(
+    "name, generation",
+    [
+        pytest.param(IMAGE, "V1", id="a managed image"),
+        pytest.param("https://acct.blob.core.windows.net/vhds/base-1.vhd", "V1", id="a VHD"),
+        pytest.param(f"{GROUP}/providers/Microsoft.Compute/galleries/g/images/base/versions/1.0.0", "V2", id="a version of a gallery"),
+    ],
+)  # fmt: skip
+def test_an_image_of_ones_own_is_of_the_usual_generation(azure: Azure, name: str, generation: str) -> None:
+    azure.sim.publish(name)
+    assert azure.sim.cloud.catalogue.details(name).generation == generation

@@ -34,12 +34,13 @@ explore: $(READY) ## every fault at every call of every kind of rollout, and man
 mutants: $(READY) ## small changes of the decision, and which of them no test sees (slow)
 	@$(BIN)/python -m tests.mutants
 
-lint: $(READY) ## ruff, mypy --strict, the schema and the example specs
+lint: $(READY) ## ruff, mypy --strict, the schemas, the example specs and fleet
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/check-jsonschema --check-metaschema schemas/*.json
 	@$(BIN)/reconciler validate specs
+	@$(BIN)/reconciler simulate --check demo/fleet.yaml
 
 format: $(READY) ## rewrite the sources in the house style
 	@$(BIN)/ruff check --fix .

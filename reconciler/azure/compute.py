@@ -161,10 +161,10 @@ class Compute:
     def operation(self, url: str, target: Target) -> Operation:
         """What became of a long operation. `url` is Azure's own and is asked as it stands: it is signed.
 
-        It only explains: where Azure does not tell, the instances must do.
+        Where Azure does not tell, the scale set and its instances must do.
         """
         try:
-            with self._session.call(Charge.OPERATION, target.id, Share.ROUTINE) as call:
+            with self._session.call(Charge.OPERATION, target.id, Share.ROLLOUT) as call:
                 return arm.operation(call.got(HttpRequest("GET", url)))
         except AzureFailure:
             return Operation("")

@@ -68,11 +68,12 @@ class Malformed(Unreachable):
 
 # Of what is not found, what is missing for good: Azure sends these as 404 or as 400.
 _NEVER = frozenset({"GalleryImageNotFound", "ImageNotFound", "PlatformImageNotFound", "SubscriptionNotFound"})
-# What a 404 does not find: the image that the request names ("The gallery image ...", "The Resource
-# 'Microsoft.Compute/images/base' ...", ".../galleries/g/images/i/versions/1.0.0 was not found"), or the scale
-# set.
-_IMAGE = re.compile(r"/images/|\bimage\b", re.IGNORECASE)
+# A 404 that is about the image which the request names: "The gallery image ...", "The Resource
+# 'Microsoft.Compute/images/base' ...", ".../galleries/g/images/i/versions/1.0.0 was not found". One about the
+# scale set may name an image, too: it may be called so, or its resource group.
+_IMAGE = re.compile(r"Microsoft\.Compute/images/|/galleries/|\bimage\b", re.IGNORECASE)
 _SCALE_SET = re.compile(r"^The Resource 'Microsoft\.Compute/virtualMachineScaleSets/", re.IGNORECASE)
+_GONE = frozenset({"ParentResourceNotFound", "ResourceGroupNotFound"})
 # Conflicts that pass. Any other one ("OperationNotAllowed", "ScopeLocked", ...) is a denial in other words,
 # unless its message says that something else is under way.
 _PASSING = frozenset(
@@ -125,7 +126,9 @@ def _misses_image(error: HttpResponseError) -> bool:
     message = str(getattr(error.error, "message", None) or "")
     if _code(error) in _NEVER or "image" in _target(error).casefold():
         return True
-    return bool(_IMAGE.search(message)) and not _SCALE_SET.search(message)
+    if _code(error) in _GONE or _SCALE_SET.search(message):
+        return False
+    return bool(_IMAGE.search(message))
 
 
 def _will_pass(error: HttpResponseError) -> bool:

@@ -15,7 +15,7 @@ import click
 from reconciler.cli.child import run_command
 from reconciler.cli.failure import fail
 from reconciler.cli.table import count
-from reconciler.simulator import FleetError, Simulator, WallClock, check_fleet, located, read_fleet
+from reconciler.simulator import FleetError, Simulator, WallClock, check_fleet, locate, read_fleet
 
 
 class _Wrapper(click.Command):
@@ -76,7 +76,7 @@ def simulate(
     try:
         server = Simulator.load(declared, WallClock()).serve(port=port, certificates=certificates)
     except FleetError as error:
-        fail("\n".join(located(fleet, error)))
+        fail("\n".join(locate(fleet, error)))
     except OSError as error:
         where = error.filename or f"port {port}"
         fail(f"{where}: {error.strerror}; choose another with --port or --certificates")

@@ -39,6 +39,8 @@ def settled(
             f"{counts.up_to_date} of {counts.total} run {image}; left out: {left_out}{others}",
             survey=counts,
         )
+    if not staying and (attached := _attached(observed.instances or ())):
+        return Decision(Reason.INSTANCES_LEFT_OUT, f"no instance runs {image}{attached}", survey=counts)
     what = {0: "no instances; the model is on", 1: "its one instance runs"}.get(
         counts.total, f"all {counts.total} instances run"
     )

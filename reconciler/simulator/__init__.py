@@ -8,11 +8,12 @@
 
 It speaks from recorded traffic, shares nothing with the code that it tests, and imports nothing of it.
 Reading order: clock, life, instance, scale_set, operations, routes, core; then the doors, `transport` and
-`server`.
+`server`; then what a fleet file does: declared, fleet, seed, stock, orders.
 """
 
 from __future__ import annotations
 
+from reconciler.simulator.check import check_fleet, locate
 from reconciler.simulator.clock import Clock, VirtualClock, WallClock
 from reconciler.simulator.core import Simulator
 from reconciler.simulator.declared import FleetError
@@ -37,7 +38,6 @@ from reconciler.simulator.faults import (
 )
 from reconciler.simulator.fleet import SUBSCRIPTION, read_fleet
 from reconciler.simulator.live import LiveInstance, LiveScaleSet
-from reconciler.simulator.located import check_fleet, located
 from reconciler.simulator.message import Lost, Request, Response
 from reconciler.simulator.record import Absence, Event, Exchange, Record, Scene, Stand
 
@@ -77,6 +77,6 @@ __all__ = [
     "VirtualClock",
     "WallClock",
     "check_fleet",
-    "located",
+    "locate",
     "read_fleet",
 ]

@@ -82,7 +82,7 @@ class Simulator:
     def load(cls, description: Mapping[str, Any], clock: Clock) -> Simulator:
         """A simulator with a fleet in it.
 
-        Raises FleetError, whose message names place, cause and mend of every mistake.
+        Raises FleetError, whose message names place, cause and fix of every mistake.
         """
         simulator = cls(clock)
         fleet.build(description, simulator.cloud, simulator.faults)
@@ -168,15 +168,15 @@ class Simulator:
             fault = self.faults.strike(Errand(request, route, names, now).operation, request, now)
         # The clock cannot run while it is held.
         if not isinstance(fault, Slow):
-            return self._handled(request, route, names, fault)
+            return self._carry_out(request, route, names, fault)
         if fault.is_late:
             self.clock.sleep(fault.delay)
-            return self._handled(request, route, names, fault)
-        response = self._handled(request, route, names, fault)
+            return self._carry_out(request, route, names, fault)
+        response = self._carry_out(request, route, names, fault)
         self.clock.sleep(fault.delay)
         return response
 
-    def _handled(
+    def _carry_out(
         self, request: Request, route: Route | None, names: Mapping[str, str], fault: Fault | None
     ) -> Response:
         with self.clock.held() as now:

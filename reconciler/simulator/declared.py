@@ -1,4 +1,4 @@
-"""What a fleet file may say, which is the JSON Schema: every mistake by place, cause and mend.
+"""What a fleet file may say, which is the JSON Schema: every mistake by place, cause and fix.
 
 The schema `fleet.schema.json` alone knows the fields, their types, choices and defaults. Editors complete
 from the same file. How one field must fit another only shows when both are put to use: that raises `Wrong`.
@@ -37,7 +37,7 @@ class Mistake:
 
 
 class FleetError(ValueError):
-    """A fleet file that cannot be. The message has a line for each mistake: where, why, the mend."""
+    """A fleet file that cannot be. The message has a line for each mistake: where, why, and the fix."""
 
     def __init__(self, message: str, mistakes: Sequence[Mistake] = ()) -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class FleetError(ValueError):
     @classmethod
     def of(cls, mistakes: Sequence[Mistake], description: Any) -> FleetError:
         return cls(
-            "\n".join(f"{written(each.place, description)}: {each.message}" for each in mistakes), mistakes
+            "\n".join(f"{name_of(each.place, description)}: {each.message}" for each in mistakes), mistakes
         )
 
 
@@ -80,15 +80,15 @@ def mistakes(description: Any) -> list[Mistake]:
     return list(found.values())
 
 
-def filled(description: Mapping[str, Any]) -> dict[str, Any]:
+def with_defaults(description: Mapping[str, Any]) -> dict[str, Any]:
     """The fleet with the schema's default wherever it says nothing itself."""
-    return _filled(schema(), description)
+    return _with_defaults(schema(), description)
 
 
-def written(place: Place, description: Any) -> str:
+def name_of(place: Place, description: Any) -> str:
     """The place as messages name it: scale sets have their names beside their numbers.
 
-    >>> written(("scaleSets", 0, "image"), {"scaleSets": [{"name": "web"}]})
+    >>> name_of(("scaleSets", 0, "image"), {"scaleSets": [{"name": "web"}]})
     'scaleSets[0] (web).image'
     """
     text, value = "", description
@@ -118,22 +118,22 @@ def _validator() -> Draft202012Validator:
     return checked(schema())  # type: ignore[no-any-return]
 
 
-def _filled(part: Schema, value: Mapping[str, Any]) -> dict[str, Any]:
+def _with_defaults(part: Schema, value: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(value)
     for name, inner in part.get("properties", {}).items():
-        resolved = _resolved(inner)
+        resolved = _resolve(inner)
         if name not in result and "default" in resolved:
             result[name] = resolved["default"]
         below = result.get(name)
         if isinstance(below, dict):
-            result[name] = _filled(resolved, below)
+            result[name] = _with_defaults(resolved, below)
         elif isinstance(below, list):
-            items = _resolved(resolved.get("items", {}))
-            result[name] = [_filled(items, item) if isinstance(item, dict) else item for item in below]
+            items = _resolve(resolved.get("items", {}))
+            result[name] = [_with_defaults(items, item) if isinstance(item, dict) else item for item in below]
     return result
 
 
-def _resolved(part: Schema) -> Schema:
+def _resolve(part: Schema) -> Schema:
     """The schema with its reference put in; what stands beside the reference wins, such as a default."""
     if "$ref" not in part:
         return part
@@ -157,14 +157,14 @@ def _mistakes(error: ValidationError) -> list[Mistake]:
     if breach.rule == "additionalProperties":
         known = list(schema["properties"])
         return [
-            Mistake((*place, str(name)), f"there is no such field; {_mend(str(name), known, 'there are')}")
+            Mistake((*place, str(name)), f"there is no such field; {_suggest(str(name), known, 'there are')}")
             for name in breach.value
             if name not in known
         ]
     return [Mistake(place, _WORDING[breach.rule](breach))]
 
 
-def _mend(value: str, choices: Sequence[str], otherwise: str) -> str:
+def _suggest(value: str, choices: Sequence[str], otherwise: str) -> str:
     near = get_close_matches(value, choices, n=1, cutoff=0.5)
     return f"did you mean {near[0]}?" if near else f"{otherwise} {', '.join(choices)}"
 
@@ -195,12 +195,12 @@ def _maximum(breach: _Breach) -> str:
     return f"{breach.value} {breach.schema.get('maximumErrorMessage', usual)}"
 
 
-def _required(breach: _Breach) -> str:
+def _missing(breach: _Breach) -> str:
     *others, last = breach.wanted
     missing = next(name for name in breach.wanted if name not in breach.value)
     if others:
         return f"has no {missing}; it needs {', '.join(others)} and {last}"
-    example = _resolved(breach.schema["properties"][missing])["examples"][0]
+    example = _resolve(breach.schema["properties"][missing])["examples"][0]
     return f"has no {missing}; add `{missing}: {example}`"
 
 
@@ -210,8 +210,8 @@ def _twice(breach: _Breach) -> str:
 
 
 def _choice(breach: _Breach) -> str:
-    mend = _mend(str(breach.value), breach.wanted, "choose one of")
-    return f"{breach.value!r} is not a choice; {mend}"
+    fix = _suggest(str(breach.value), breach.wanted, "choose one of")
+    return f"{breach.value!r} is not a choice; {fix}"
 
 
 def _just_one(breach: _Breach) -> str:
@@ -224,7 +224,7 @@ _WORDING: Mapping[str, Callable[[_Breach], str]] = {
     "minimum": _minimum,
     "maximum": _maximum,
     "minLength": lambda breach: f"{breach.value!r} is empty; write a name",
-    "required": _required,
+    "required": _missing,
     "uniqueItems": _twice,
     "minProperties": _just_one,
     "maxProperties": _just_one,

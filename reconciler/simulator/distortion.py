@@ -21,16 +21,16 @@ def distort(response: Response, fault: Distortion, request: Request) -> Response
         case Truncated():
             return _with_body(response, response.body[: len(response.body) // 2])
         case Partial(lacks):
-            return _rewritten(response, lambda body: _without_rows(body, lacks))
+            return _rewrite(response, lambda body: _without_rows(body, lacks))
         case Malformed():
-            return _rewritten(response, lambda body: _malformed(body, fault))
+            return _rewrite(response, lambda body: _replace_in_rows(body, fault))
         case ForeignLinks(host):
             headers = {
                 name: value.replace(request.host, host, 1) if name in LINKS else value
                 for name, value in response.headers.items()
             }
-            return _rewritten(
-                replace(response, headers=headers), lambda body: _linked(body, request.host, host)
+            return _rewrite(
+                replace(response, headers=headers), lambda body: _relink(body, request.host, host)
             )
 
 
@@ -39,19 +39,19 @@ def _without_rows(body: dict[str, Any], lacks: int) -> dict[str, Any]:
     return {**body, "value": body["value"][lacks:]} if isinstance(body.get("value"), list) else body
 
 
-def _linked(body: dict[str, Any], own: str, foreign: str) -> dict[str, Any]:
+def _relink(body: dict[str, Any], own: str, foreign: str) -> dict[str, Any]:
     return {**body, "nextLink": body["nextLink"].replace(own, foreign, 1)} if "nextLink" in body else body
 
 
-def _malformed(body: dict[str, Any], fault: Malformed) -> dict[str, Any]:
+def _replace_in_rows(body: dict[str, Any], fault: Malformed) -> dict[str, Any]:
     """The field replaced in each row of a list that it is for, or in the resource itself."""
     if not isinstance(body.get("value"), list):
-        replaced: dict[str, Any] = _replaced(body, fault)
+        replaced: dict[str, Any] = _replace_field(body, fault)
         return replaced
-    return {**body, "value": [_replaced(row, fault) for row in body["value"]]}
+    return {**body, "value": [_replace_field(row, fault) for row in body["value"]]}
 
 
-def _replaced(row: Any, fault: Malformed) -> Any:
+def _replace_field(row: Any, fault: Malformed) -> Any:
     if fault.name is not None and str(row.get("name")).lower() != fault.name.lower():
         return row
     return _set(row, fault.field.split("."), fault.value) if fault.field else fault.value
@@ -63,7 +63,7 @@ def _set(row: Any, path: list[str], value: Any) -> dict[str, Any]:
     return {**found, first: _set(found.get(first), rest, value) if rest else value}
 
 
-def _rewritten(response: Response, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Response:
+def _rewrite(response: Response, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Response:
     """With another JSON object in it. A body that is none stays as it is, and so does one unchanged."""
     told = json.loads(response.body or b"null")
     if not isinstance(told, dict) or (changed := change(told)) == told:

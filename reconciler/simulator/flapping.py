@@ -1,7 +1,7 @@
 """Health that comes and goes: an instance that is healthy for a while and unhealthy for a while.
 
-Only the health moves; the provisioning state keeps its time. While the instance does not run, or an operation
-is getting on with it, a turn passes without effect.
+Only the health moves; the provisioning state keeps its time. While the instance does not run, a turn passes
+without effect.
 """
 
 from __future__ import annotations
@@ -45,5 +45,5 @@ class Flapping:
 
     def _turn(self, misfortune: str) -> None:
         instance = self.instance
-        if instance.power == "running" and not instance.is_busy:
+        if instance.power == "running":
             instance.strike(MISFORTUNES[misfortune], misfortune)

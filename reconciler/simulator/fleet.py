@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from reconciler.simulator.cloud import Cloud
-from reconciler.simulator.declared import FleetError, Mistake, Wrong, filled, mistakes, time
+from reconciler.simulator.declared import FleetError, Mistake, Wrong, mistakes, time, with_defaults
 from reconciler.simulator.domains import guid
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.faults import Faults
@@ -48,7 +48,7 @@ def build(description: Mapping[str, Any], cloud: Cloud, faults: Faults) -> None:
     """
     found = mistakes(description)
     if not found:
-        found = _build(filled(description), cloud, faults)
+        found = _build(with_defaults(description), cloud, faults)
     if found:
         raise FleetError.of(found, description)
 

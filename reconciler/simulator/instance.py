@@ -133,7 +133,7 @@ class Instance:
             return
         destination = target or self.applied
         if operation is not None and operation.keeps_image is not None:
-            destination = self._unmoved(destination, operation.keeps_image)
+            destination = self._keep_image(destination, operation.keeps_image)
         course = COURSES[verb, self.owner.cloud.catalogue.boots(destination.image)]
         if verb in NOTICES and notice(verb, self.applied.profile):
             first, *others = course
@@ -203,7 +203,7 @@ class Instance:
         self._note_presence(cause)
         repairs.notice(self)
 
-    def _unmoved(self, target: Applied, fault: OperationKeepsImage) -> Applied:
+    def _keep_image(self, target: Applied, fault: OperationKeepsImage) -> Applied:
         """What an upgrade to `target` comes to that leaves the image as it was."""
         return replace(target, image=self.applied.image) if fault.latest_model_applied else self.applied
 

@@ -113,7 +113,7 @@ class LiveScaleSet:
             self._scale_set.reported[name] = value
 
     def limit_allocation(self, instances: int | None) -> None:
-        """From now on Azure has room for so many instances of it; None for all that are asked for."""
+        """Limit how many instances of it Azure has room for. None lifts the limit."""
         with self._clock.held():
             self._scale_set.allocation_limit = instances
 
@@ -200,7 +200,7 @@ class LiveInstance:
             self._instance.is_silent = True
 
     def report_power(self, power: ReportedPower | None) -> None:
-        """Have Azure report PowerState/unknown, or no PowerState ("none"), whatever it is. None ends that."""
+        """Have Azure report PowerState/unknown, or with "none" no PowerState. None ends that."""
         with self._clock.held():
             self._instance.reported_power = power
 

@@ -52,8 +52,8 @@ def arm(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, place: Place)
     """Arm a fault of the file, from this moment on. Raises Wrong."""
     if (operation := declared["operation"]) not in OPERATIONS:
         near = get_close_matches(operation, OPERATIONS, n=1)
-        mend = f"did you mean {near[0]}?" if near else "write the operationId of a request it answers"
-        raise Wrong((*place, "operation"), f"the simulator has no operation {operation!r}; {mend}")
+        fix = f"did you mean {near[0]}?" if near else "write the operationId of a request it answers"
+        raise Wrong((*place, "operation"), f"the simulator has no operation {operation!r}; {fix}")
     ((kind, fields),) = declared["fault"].items()
     faults.arm(
         operation,
@@ -88,8 +88,8 @@ def _refuse_impossible(kind: str, fields: Any, cloud: Cloud, place: Place) -> No
         try:
             cloud.named(fields[NAMING[kind]])
         except KeyError as problem:
-            mend = "name one of the fleet, as group/name where there are several"
-            raise Wrong((*place, NAMING[kind]), f"{problem.args[0]}; {mend}") from None
+            fix = "name one of the fleet, as group/name where there are several"
+            raise Wrong((*place, NAMING[kind]), f"{problem.args[0]}; {fix}") from None
 
 
 def _below(name: str) -> Callable[[Request], bool]:
@@ -134,11 +134,11 @@ def _change(said: Mapping[str, Any], cloud: Cloud, _: Faults, place: Place) -> N
     attach(scale_set, said.get("attached", ()), place)
     for state in said.get("instanceStates", ()):
         bring_into(member_of(scale_set, state["id"], place), state)
-    if change := _written(said, scale_set):
+    if change := _patch_body(said, scale_set):
         take(scale_set, amended(scale_set, change, whole=False), kind="patch")
 
 
-def _written(said: Mapping[str, Any], scale_set: ScaleSet) -> dict[str, Any]:
+def _patch_body(said: Mapping[str, Any], scale_set: ScaleSet) -> dict[str, Any]:
     """What a client would PATCH to have it so."""
     properties: dict[str, Any] = {}
     if "image" in said:

@@ -155,7 +155,7 @@ class ScaleSet:
         return Applied(revision, profile, found, health_source(profile))
 
     def admit(self, body: Mapping[str, Any], capacity: int) -> None:
-        """Raise Azure's refusal of so many instances, or of new ones on the image that `body` names."""
+        """Raise Azure's refusal of the capacity, or of new instances on the image that `body` names."""
         is_single = body["properties"].get("singlePlacementGroup", False)
         limit = GROUP * max(1, len(self.placement.zones)) if is_single else LARGEST
         if capacity > limit:
@@ -240,6 +240,7 @@ class ScaleSet:
         }
         found = NO_IMAGE
         if image is not None:
+            self.cloud.catalogue.publish(image)
             storage = merged(storage, storage_of(image))
             found = self.cloud.catalogue.find(storage, self.location)
         applied = Applied(self.applied.revision, {"storageProfile": storage}, found, "none")
@@ -334,7 +335,7 @@ class ScaleSet:
         return frozenset({"manualupgrade"}) if is_silent else frozenset()
 
     def _allocatable(self, capacity: int) -> int:
-        """How many of so many instances Azure has room for."""
+        """How many of the instances asked for Azure has room for."""
         return capacity if self.allocation_limit is None else min(capacity, self.allocation_limit)
 
     def _require(self, image: Image, body: Mapping[str, Any]) -> None:

@@ -66,10 +66,7 @@ def attach(scale_set: ScaleSet, machines: Any, place: Place) -> None:
     if machines and not scale_set.is_flexible:
         raise Wrong(place, "only a Flexible set takes machines; add `orchestration: Flexible`")
     for machine in machines:
-        image = image_name(machine["image"]) if "image" in machine else None
-        if image is not None:
-            scale_set.cloud.catalogue.publish(image)
-        scale_set.attach(machine["name"], image)
+        scale_set.attach(machine["name"], image_name(machine["image"]) if "image" in machine else None)
 
 
 def member_of(scale_set: ScaleSet, instance_id: str, place: Place) -> Instance:
@@ -82,7 +79,7 @@ def member_of(scale_set: ScaleSet, instance_id: str, place: Place) -> Instance:
 
 def bring_into(member: Instance, state: Mapping[str, Any]) -> None:
     """Bring an instance into a declared state while the simulator runs: whatever was under way is over."""
-    words = _described(member, state)
+    words = _apply_all_but_words(member, state)
     if words:
         member.strike(Stage("", **words), _cause(state))
     if state.get("health") == "none":
@@ -90,7 +87,7 @@ def bring_into(member: Instance, state: Mapping[str, Any]) -> None:
 
 
 def _seed(member: Instance, state: Mapping[str, Any]) -> None:
-    for name, word in _described(member, state).items():
+    for name, word in _apply_all_but_words(member, state).items():
         setattr(member, name, word)
     if member.power != "running" and "health" not in state:
         member.health = "unknown"
@@ -98,7 +95,7 @@ def _seed(member: Instance, state: Mapping[str, Any]) -> None:
     member.settle(cause=_cause(state))
 
 
-def _described(member: Instance, state: Mapping[str, Any]) -> dict[str, Any]:
+def _apply_all_but_words(member: Instance, state: Mapping[str, Any]) -> dict[str, Any]:
     """What is left to set of a state, once all is set that no operation has to do with."""
     is_current = state.get("latestModelApplied", "image" not in state)
     if "image" in state:
@@ -168,14 +165,14 @@ def report_state(scale_set: ScaleSet, state: str) -> None:
 def _set_going(scale_set: ScaleSet, declared: Mapping[str, Any], place: Place) -> None:
     """What happens to it by itself from the start."""
     if "automaticRepairs" in declared and declared["health"] == "none":
-        mend = "nothing says which instances are ill; add `health: extension`, or probe"
-        raise Wrong((*place, "automaticRepairs"), mend)
+        fix = "nothing says which instances are ill; add `health: extension`, or probe"
+        raise Wrong((*place, "automaticRepairs"), fix)
     if "autoscale" in declared:
         scaler = declared["autoscale"]
         minimum, maximum = scaler["minimum"], scaler["maximum"]
         if minimum > maximum:
-            mend = f"{minimum} is more than the maximum; write at most {maximum}"
-            raise Wrong((*place, "autoscale", "minimum"), mend)
+            fix = f"{minimum} is more than the maximum; write at most {maximum}"
+            raise Wrong((*place, "autoscale", "minimum"), fix)
         Autoscale(scale_set, minimum, maximum, time(scaler["every"])).begin()
     for number, each in enumerate(declared.get("flapping", ())):
         member = member_of(scale_set, each["id"], (*place, "flapping", number))

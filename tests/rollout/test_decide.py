@@ -116,6 +116,12 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         ),
         pytest.param(
             spec(),
+            observed(model=model(capacity=1), instances=(outdated(9, name="pet", is_attached=True),)),
+            "InstancesLeftOut: no instance runs 24.04.202601140; attached by hand and not touched: pet",
+            id="a scale set of nothing but such machines is not called up to date",
+        ),
+        pytest.param(
+            spec(),
             observed(instances=fleet(*(outdated(n, power="", health="") for n in range(10)))),
             "Upgrading: update domain 0: upgrading 2 instances to 24.04.202601140 (web_0, web_5); 0 of 10 up to date",
             id="of what nobody knows whether it serves one domain goes",

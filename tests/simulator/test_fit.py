@@ -19,7 +19,7 @@ def images(**details: Any) -> dict[str, Any]:
     return {"images": {**fleet()["images"], "details": [{"image": NEW, **details}]}}
 
 
-def patched(azure: Azure, image: str = NEW, **options: Any) -> Any:
+def patch(azure: Azure, image: str = NEW, **options: Any) -> Any:
     change = {"properties": {"virtualMachineProfile": {"storageProfile": storage_of(image)}}}
     return azure.ask("PATCH", "", json.dumps(change).encode(), **options)
 
@@ -78,7 +78,7 @@ def test_an_image_that_does_not_fit_is_refused(
     start: Start, details: dict[str, Any], web: dict[str, Any], code: str, words: str
 ) -> None:
     azure = start(top=images(**details), **web)
-    answer = patched(azure)
+    answer = patch(azure)
     error = answer.json()["error"]
     assert f"{answer.status} {error['code']}" == code
     assert words in error["message"]
@@ -99,7 +99,7 @@ def test_an_image_that_does_not_fit_is_refused(
     ],
 )
 def test_an_image_that_fits_is_taken(start: Start, details: dict[str, Any], web: dict[str, Any]) -> None:
-    assert patched(start(top=images(**details), **web)).status == 200
+    assert patch(start(top=images(**details), **web)).status == 200
 
 
 NEEDS = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from reconciler.simulator import Simulator, VirtualClock
 from reconciler.simulator.cloud import PAGE, Cloud
-from reconciler.simulator.declared import filled, mistakes, schema, time
+from reconciler.simulator.declared import mistakes, schema, time, with_defaults
 from reconciler.simulator.timings import Timings
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +50,7 @@ def test_every_field_has_a_title_a_description_and_examples_that_fit(part: dict[
 
 
 def test_its_defaults_are_those_of_a_cloud_without_a_fleet() -> None:
-    fleet, bare = filled({}), Cloud(VirtualClock())
+    fleet, bare = with_defaults({}), Cloud(VirtualClock())
     assert {name: time(value) for name, value in fleet["timings"].items()} == asdict(Timings())
     assert (fleet["page"], fleet["throttling"], fleet["location"]) == (PAGE, False, bare.catalogue.location)
     assert tuple(fleet["fixedImageFields"]) == bare.fixed_image_fields
@@ -103,3 +104,42 @@ def test_the_page_shows_every_field() -> None:
 def test_the_page_tells_how_an_instance_comes_up_on_every_kind_of_image() -> None:
     boots = schema()["$defs"]["imageDetails"]["properties"]["boots"]["enum"]
     assert re.findall(r"^\| `(\w+)` \|", PAGE_TEXT, re.MULTILINE)[1:] == boots
+
+
+BASE = {"name": "web", "capacity": 9, "image": "a:b:c:1", "health": "extension"}
+DEFS = schema()["$defs"]
+# Where a value of each shared definition stands in a fleet.
+HOLDERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "scaleSet": lambda said: {"scaleSets": [{**BASE, **said}]},
+    "instanceState": lambda said: {"scaleSets": [{**BASE, "instanceStates": [{"id": "3", **said}]}]},
+    "imageDetails": lambda said: {"images": {"details": [{"image": "a:b:c:1", **said}]}},
+    "fault": lambda said: {"faults": [{"operation": "*", "fault": {"reset": {}}, **said}]},
+    "event": lambda said: {
+        "scaleSets": [BASE],
+        "events": [{"after": "1m", "event": {"withdraw": "a:b:c:1"}, **said}],
+    },
+    "": lambda said: {"scaleSets": [BASE], **said},
+}
+# Examples that need another field beside them.
+NEEDY: dict[str, dict[str, Any]] = {
+    "scaleSet.virtualMachineProfile": {"orchestration": "Flexible"},
+    "scaleSet.attached": {"orchestration": "Flexible"},
+    "scaleSet.instances": {"protected": ["3"]},
+    "imageDetails.excludeFromLatest": {"image": "/sharedGalleries/g/images/i/versions/1.0.0"},
+}
+
+
+@pytest.mark.parametrize(
+    "holder, name, example",
+    [
+        pytest.param(holder, name, example, id=f"{holder or 'fleet'}.{name} {number}")
+        for holder in HOLDERS
+        for name, part in (DEFS[holder] if holder else schema())["properties"].items()
+        for number, example in enumerate(part.get("examples", ()), 1)
+    ],
+)
+def test_every_example_of_the_schema_can_be_served(holder: str, name: str, example: Any) -> None:
+    said = {**NEEDY.get(f"{holder}.{name}", {}), name: example}
+    clock = VirtualClock()
+    Simulator.load(HOLDERS[holder](said), clock)
+    clock.advance(timedelta(hours=2))

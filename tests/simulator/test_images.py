@@ -426,6 +426,12 @@ def test_an_image_that_is_deleted_is_gone_for_all_who_do_not_run_it(
     assert azure.ask("GET", path).status == 200
 
 
+def test_a_platform_image_that_is_deleted_is_in_no_list(azure: Azure) -> None:
+    azure.sim.withdraw(NEW)
+    versions = [row["name"] for row in azure.ask("GET", VERSIONS).json()]
+    assert versions == [OLD.rpartition(":")[2], BAD.rpartition(":")[2]]
+
+
 def test_latest_does_not_come_to_a_version_that_is_deleted(start: Start) -> None:
     azure = start(top={"images": {"ids": [f"{GALLERY}/versions/1.{n}.0" for n in (0, 1)]}}, image=GALLERY)
     azure.sim.withdraw(f"{GALLERY}/versions/1.1.0")

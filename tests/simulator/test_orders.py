@@ -21,11 +21,11 @@ PATCH = "VirtualMachineScaleSets_Update"
 LATER = timedelta(hours=1)
 
 
-def faulty(start: Start, *others: dict[str, Any], **fault: Any) -> Azure:
+def with_fault(start: Start, *others: dict[str, Any], **fault: Any) -> Azure:
     return start(*others, top={"faults": [{"operation": PATCH, "fault": CONFLICT, **fault}]})
 
 
-def tagged(azure: Azure, name: str = "web") -> int:
+def set_tag(azure: Azure, name: str = "web") -> int:
     path = azure.sim.scale_set(name)._scale_set.id
     return azure.ask("PATCH", path, b'{"tags": {"a": "b"}}').status
 
@@ -43,17 +43,17 @@ def tagged(azure: Azure, name: str = "web") -> int:
     ],
 )
 def test_a_fault_strikes_as_the_file_says(start: Start, fault: dict[str, Any], statuses: list[int]) -> None:
-    azure = faulty(start, **fault)
+    azure = with_fault(start, **fault)
     seen = []
     for _ in statuses:
-        seen.append(tagged(azure))
+        seen.append(set_tag(azure))
         azure.clock.advance(LATER)
     assert seen == statuses
 
 
 def test_a_fault_may_be_for_one_scale_set_of_many(start: Start) -> None:
-    azure = faulty(start, {"name": "api", "resourceGroup": "shop", "image": OLD}, scaleSet="api")
-    assert [tagged(azure, name) for name in ("web", "api", "api")] == [200, 409, 200]
+    azure = with_fault(start, {"name": "api", "resourceGroup": "shop", "image": OLD}, scaleSet="api")
+    assert [set_tag(azure, name) for name in ("web", "api", "api")] == [200, 409, 200]
 
 
 KINDS = schema()["$defs"]["fault"]["properties"]["fault"]["properties"]
@@ -68,11 +68,21 @@ def test_every_fault_of_the_schema_can_be_armed(kind: str) -> None:
         assert type(armed.fault).__name__.lower() == kind.lower()
 
 
+EVENT_KINDS = schema()["$defs"]["event"]["properties"]["event"]["properties"]
+
+
+@pytest.mark.parametrize("kind", EVENT_KINDS)
+def test_every_event_of_the_schema_happens(start: Start, kind: str) -> None:
+    for example in EVENT_KINDS[kind]["examples"]:
+        azure = start(top={"events": [{"after": "30m", "event": {kind: example}}]}, capacity=4, spot=True)
+        azure.clock.advance(LATER)
+
+
 def test_every_fault_but_a_refusal_by_name_is_in_the_schema() -> None:
     kinds = {kind.__name__ for kind in get_args(Fault)} - {Refused.__name__}
     assert {kind.lower() for kind in kinds} == {name.lower() for name in KINDS}
     assert set(KINDS) == set(FAULTS)
-    assert set(EVENTS) == set(schema()["$defs"]["event"]["properties"]["event"]["properties"])
+    assert set(EVENTS) == set(EVENT_KINDS)
     assert KINDS["throttled"]["properties"]["group"]["default"] == values.Throttled(LATER).group
     assert KINDS["foreignLinks"]["properties"]["host"]["default"] == values.ForeignLinks().host
 
@@ -111,11 +121,11 @@ def test_what_cannot_be_ordered(order: dict[str, Any], message: str) -> None:
     assert str(caught.value) == message
 
 
-def eventful(start: Start, kind: str, said: Any, after: str = "30m", **event: Any) -> Azure:
+def with_event(start: Start, kind: str, said: Any, after: str = "30m", **event: Any) -> Azure:
     return start(top={"events": [{"after": after, "event": {kind: said}, **event}]}, capacity=4, spot=True)
 
 
-def patched(azure: Azure) -> Any:
+def patch(azure: Azure) -> Any:
     change = {"properties": {"virtualMachineProfile": {"storageProfile": storage_of(NEW)}}}
     return azure.ask("PATCH", "", json.dumps(change).encode())
 
@@ -130,11 +140,11 @@ def patched(azure: Azure) -> Any:
     ],
 )
 def test_an_image_changes_when_the_file_says(start: Start, kind: str, said: Any, code: str) -> None:
-    early, late = eventful(start, kind, said), eventful(start, kind, said)
+    early, late = with_event(start, kind, said), with_event(start, kind, said)
     early.clock.advance(timedelta(minutes=29))
-    assert patched(early).status == 200
+    assert patch(early).status == 200
     late.clock.advance(timedelta(minutes=30))
-    assert patched(late).json()["error"]["code"] == code
+    assert patch(late).json()["error"]["code"] == code
 
 
 @pytest.mark.parametrize(
@@ -145,7 +155,7 @@ def test_an_image_changes_when_the_file_says(start: Start, kind: str, said: Any,
     ],
 )
 def test_an_instance_is_evicted_when_the_file_says(start: Start, said: dict[str, str], wanted: str) -> None:
-    azure = eventful(start, "evict", {"scaleSet": "web", "id": "2", **said})
+    azure = with_event(start, "evict", {"scaleSet": "web", "id": "2", **said})
     azure.clock.advance(LATER)
     assert [each.state[1] for each in azure.sim.scale_set("web").instances] == [
         "running", "running", wanted, "running",
@@ -155,7 +165,7 @@ def test_an_instance_is_evicted_when_the_file_says(start: Start, said: dict[str,
 def test_a_scale_set_changes_when_the_file_says(start: Start) -> None:
     states = [{"id": "0", "provisioning": "failed"}, {"id": "1", "power": "unknown", "health": "none"}]
     change = {"capacity": 5, "tags": {"a": "b"}, "image": NEW, "mode": "Automatic", "instanceStates": states}
-    azure = eventful(start, "scaleSet", {"name": "web", **change})
+    azure = with_event(start, "scaleSet", {"name": "web", **change})
     azure.clock.advance(timedelta(minutes=30))
     live = azure.sim.scale_set("web")
     assert (live.capacity, live.tags, live.image) == (5, {"a": "b"}, NEW)
@@ -171,7 +181,7 @@ def test_an_instance_comes_into_another_state_when_the_file_says(start: Start) -
         {"id": "2", "health": "unhealthy", "modelDefinitionApplied": "VirtualMachine"},
         {"id": "3", "image": NEW},
     ]
-    azure = eventful(start, "scaleSet", {"name": "shop/web", "instanceStates": states})
+    azure = with_event(start, "scaleSet", {"name": "shop/web", "instanceStates": states})
     azure.clock.advance(LATER)
     live = azure.sim.scale_set("web")
     assert [each.state[0] for each in live.instances] == ["failed", "succeeded", "succeeded", "succeeded"]
@@ -184,7 +194,7 @@ def test_an_instance_comes_into_another_state_when_the_file_says(start: Start) -
 
 
 def test_a_scale_set_reports_another_state_when_the_file_says(start: Start) -> None:
-    azure = eventful(
+    azure = with_event(
         start, "scaleSet", {"name": "web", "provisioningState": "Migrating", "allocationLimit": 4}
     )
     azure.clock.advance(LATER)
@@ -202,16 +212,18 @@ def test_machines_are_attached_when_the_file_says(start: Start) -> None:
 
 
 def test_a_fault_begins_when_the_file_says(start: Start) -> None:
-    azure = eventful(start, "fault", {"operation": PATCH, "fault": CONFLICT, "times": "always", "for": "1h"})
+    azure = with_event(
+        start, "fault", {"operation": PATCH, "fault": CONFLICT, "times": "always", "for": "1h"}
+    )
     seen = []
     for _ in range(4):
-        seen.append(tagged(azure))
+        seen.append(set_tag(azure))
         azure.clock.advance(timedelta(minutes=40))
     assert seen == [200, 409, 409, 200]
 
 
 def test_an_event_may_come_again_and_again(start: Start) -> None:
-    azure = eventful(start, "scaleSet", {"name": "web", "tags": {"a": "b"}}, every="1h")
+    azure = with_event(start, "scaleSet", {"name": "web", "tags": {"a": "b"}}, every="1h")
     for _ in range(3):
         azure.sim.scale_set("web").set_tags({"a": None})
         assert azure.sim.scale_set("web").tags == {}
@@ -228,7 +240,7 @@ def test_an_event_may_come_again_and_again(start: Start) -> None:
     ],
 )
 def test_what_cannot_be_does_not_happen(start: Start, kind: str, said: Any) -> None:
-    azure = eventful(start, kind, said)
+    azure = with_event(start, kind, said)
     before = azure.ask("GET", "").json()
     azure.clock.advance(LATER)
     assert azure.ask("GET", "").json() == before

@@ -155,6 +155,17 @@ def test_an_upgrade_waits_for_the_guest_where_the_model_says_so(start: Start) ->
     assert (one.image, one.state) == (NEW, ("succeeded", "running", "healthy"))
 
 
+def test_a_notification_that_is_disabled_delays_nothing(start: Start) -> None:
+    azure = start(capacity=3, osImageNotification="15m")
+    events = {"osImageNotificationProfile": {"enable": False}}
+    azure.patch({"properties": {"virtualMachineProfile": {"scheduledEventsProfile": events}}})
+    azure.upgrade("1").result()
+    azure.patch_image(NEW)
+    azure.upgrade("1", polling=False)
+    azure.wait(120)
+    assert azure.sim.scale_set("web").instance("1").image == NEW
+
+
 def test_a_deletion_waits_for_the_guest_where_the_model_says_so(start: Start) -> None:
     azure = start(capacity=3, terminateNotification="5m")
     azure.sim.scale_set("web").scale_to(2)

@@ -29,7 +29,7 @@ def shared(start: Start) -> Azure:
     return start(top={"tenants": {THEIRS: TENANT_OF_THEIRS}, "images": {"ids": [NEW]}}, image=OLD)
 
 
-def patched(azure: Azure, auxiliary: str | None = None, image: str = NEW) -> Any:
+def patch(azure: Azure, auxiliary: str | None = None, image: str = NEW) -> Any:
     change = {"properties": {"virtualMachineProfile": {"storageProfile": storage_of(image)}}}
     headers = {} if auxiliary is None else {"x-ms-authorization-auxiliary": auxiliary}
     return azure.ask("PATCH", "", json.dumps(change).encode(), headers=headers)
@@ -45,7 +45,7 @@ def patched(azure: Azure, auxiliary: str | None = None, image: str = NEW) -> Any
 def test_a_patch_that_names_an_image_of_another_tenant_is_refused(
     shared: Azure, image: str, action: str
 ) -> None:
-    refused = patched(shared, image=image)
+    refused = patch(shared, image=image)
     error = refused.json()["error"]
     assert (refused.status, error["code"]) == (403, "LinkedAuthorizationFailed")
     assert error["message"] == (
@@ -67,7 +67,7 @@ def test_a_patch_that_names_an_image_of_another_tenant_is_refused(
 def test_an_auxiliary_token_of_that_tenant_is_needed(
     shared: Azure, tokens: list[str], status: int, separator: str
 ) -> None:
-    assert patched(shared, separator.join(map(bearer, tokens))).status == status
+    assert patch(shared, separator.join(map(bearer, tokens))).status == status
 
 
 def test_a_patch_that_names_no_image_needs_none(shared: Azure) -> None:

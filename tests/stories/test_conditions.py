@@ -46,13 +46,21 @@ def passing(world: World) -> list[str]:
     return [now for before, now in zip([None, *seen], seen, strict=False) if now != before]
 
 
+def told(*stages: str) -> list[str]:
+    """Only where a scale set does not say Updating during an upgrade are its instances listed meanwhile."""
+    if World.during_upgrade == "Updating":
+        return list(stages)
+    seen = [each.replace("InstancesAway", "WaitingForInstances") for each in stages]
+    return [each for before, each in zip(["", *seen], seen, strict=False) if each != before]
+
+
 def test_a_rollout_from_merge_to_ready() -> None:
     world = World(fleet(scale_set(capacity=3)), spec(version=OLD)).run()
     assert stands(world) == "True False False True(Serving) False(NoDrift)"
     since = row(world)["conditions"][0]["lastTransitionTime"]
 
     world.merge(spec(version=NEW))
-    assert passing(world) == [
+    assert passing(world) == told(
         "Unknown True False Unknown(NotLookedAt) True(ModelDrift)",
         "Unknown True False False(Upgrading) True(InstanceDrift)",
         "Unknown True False False(InstancesAway) True(InstanceDrift)",
@@ -64,7 +72,7 @@ def test_a_rollout_from_merge_to_ready() -> None:
         "Unknown True False False(InstancesAway) True(InstanceDrift)",
         "Unknown True False False(WaitingForInstances) False(NoDrift)",
         "True False False True(Serving) False(NoDrift)",
-    ]
+    )
     assert row(world)["conditions"][0]["lastTransitionTime"] > since
 
 
@@ -225,7 +233,7 @@ def test_a_newer_version_of_latest_is_drift_until_all_are_on_it() -> None:
     world.run(lambda: world.reasons()[-1] == "ModelDrift")
     assert stands(world) == "Unknown True False Unknown(NotLookedAt) True(ModelDrift)"
     assert row(world)["instances"] is None, "nobody has counted them against the newer version yet"
-    assert passing(world) == [
+    assert passing(world) == told(
         "Unknown True False False(Upgrading) True(InstanceDrift)",
         "Unknown True False False(InstancesAway) True(InstanceDrift)",
         "Unknown True False False(WaitingForInstances) True(InstanceDrift)",
@@ -233,4 +241,4 @@ def test_a_newer_version_of_latest_is_drift_until_all_are_on_it() -> None:
         "Unknown True False False(InstancesAway) True(InstanceDrift)",
         "Unknown True False False(WaitingForInstances) False(NoDrift)",
         "True False False True(Serving) False(NoDrift)",
-    ]
+    )

@@ -168,7 +168,7 @@ TABLE = [
     pytest.param(UPGRADE, Timeout(), "Unreachable", FAILS, id="no answer to a write that never arrived"),
     pytest.param(UPGRADE, Timeout(lost_answer=True), "Unreachable", FAILS, id="no answer to a write that did"),
     pytest.param(PATCH, Reset(lost_answer=True), "Unreachable", FAILS, id="a connection reset after a write"),
-    pytest.param(INSTANCES, Truncated(), "Unreachable", FAILS, id="a body cut short"),
+    pytest.param(INSTANCES, Truncated(), "MalformedResponse", FAILS, id="a body cut short"),
     *(
         pytest.param(
             UPGRADE, OperationFails(code, message), "OperationFailed", FAILS, id=f"200 {code}: a long operation that failed"

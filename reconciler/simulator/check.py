@@ -18,11 +18,11 @@ def check_fleet(path: str | Path) -> list[str]:
     try:
         build(read_fleet(path), Cloud(VirtualClock()), Faults())
     except FleetError as error:
-        return located(path, error)
+        return locate(path, error)
     return []
 
 
-def located(path: str | Path, error: FleetError) -> list[str]:
+def locate(path: str | Path, error: FleetError) -> list[str]:
     """The lines of the error, each after the file and the line that it is about, in the order of the file."""
     if not error.mistakes:
         return [str(error)]

@@ -1,7 +1,7 @@
-"""What a platform image is like, as far as its name tells: the generation of its machines, and their system.
+"""What an image is like, as far as its name tells: the generation of its machines, and their system.
 
-Publishers with images of the first generation name the second: `2022-datacenter-g2`, `18_04-lts-gen2`. Those
-that came later, and images of one's own, are of the second.
+Publishers with images of the first generation name the second: `2022-datacenter-g2`, `18_04-lts-gen2`. What
+came later is of the second.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Literal
 
 Generation = Literal["V1", "V2"]
 
+# A managed image and a VHD are of the first unless somebody says otherwise; a gallery's images are not.
+MADE_OF_A_DISK = re.compile(r"/providers/Microsoft\.Compute/images/|^https?://", re.I)
 SECOND = re.compile(r"gen2|[-_]g2\b|arm64|azure-edition", re.I)
 # Ubuntu since 23.10: the plain SKU is of the second generation, and the first is named.
 SINCE_UBUNTU_23_10 = re.compile(r"canonical:ubuntu-(23_10|2[4-9]_)", re.I)
@@ -31,6 +33,8 @@ def generation_of(name: str) -> Generation:
     >>> generation_of("MicrosoftWindowsServer:WindowsServer:2022-datacenter-g2:20348.2655.240810")
     'V2'
     """
+    if MADE_OF_A_DISK.search(name):
+        return "V1"
     publisher, _, rest = name.partition(":")
     if SECOND.search(rest):
         return "V2"

@@ -48,9 +48,9 @@ def publish_details(details: Mapping[str, Any], catalogue: Catalogue, place: Pla
 
 
 def _security_type(details: Mapping[str, Any]) -> Any:
-    """Trusted launch needs generation 2."""
-    usual = "Standard" if details.get("hyperVGeneration") == "V1" else None
-    return details.get("securityType", usual)
+    """Trusted launch needs generation 2. Where neither is said, the name of the image tells both."""
+    usual = {"V1": "Standard", "V2": "TrustedLaunchSupported"}
+    return details.get("securityType", usual.get(str(details.get("hyperVGeneration"))))
 
 
 def image_name(value: str | Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulator.azure import GROUP, Azure
+from tests.simulator.azure import GROUP, Azure, Start
 
 IMAGE = f"{GROUP}/providers/Microsoft.Compute/images/golden"
 MACHINE = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/builder"
@@ -121,3 +121,26 @@ def test_a_platform_image_is_what_its_name_says(
     )
     shown = azure.ask("GET", path).json()["properties"]
     assert (shown["hyperVGeneration"], shown["osDiskImage"]["operatingSystem"]) == (generation, system)
+
+
+@pytest.mark.parametrize(
+    "name, generation",
+    [
+        pytest.param(IMAGE, "V1", id="a managed image"),
+        pytest.param("https://acct.blob.core.windows.net/vhds/base-1.vhd", "V1", id="a VHD"),
+        pytest.param(f"{GROUP}/providers/Microsoft.Compute/galleries/g/images/base/versions/1.0.0", "V2", id="a version of a gallery"),
+    ],
+)  # fmt: skip
+def test_an_image_of_ones_own_is_of_the_usual_generation(azure: Azure, name: str, generation: str) -> None:
+    azure.sim.publish(name)
+    assert azure.sim.cloud.catalogue.details(name).generation == generation
+
+
+@pytest.mark.parametrize("said, security", [("V1", "Standard"), ("V2", "TrustedLaunchSupported")])
+def test_what_a_fleet_says_goes_before_what_a_name_tells(start: Start, said: str, security: str) -> None:
+    azure = start(
+        top={"images": {"ids": [IMAGE], "details": [{"image": IMAGE, "hyperVGeneration": said}]}},
+        image="a:b:c:1",
+    )
+    details = azure.sim.cloud.catalogue.details(IMAGE)
+    assert (details.generation, details.security_type) == (said, security)

@@ -46,7 +46,7 @@ format: $(READY) ## rewrite the sources in the house style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(READY) ## figures: a sweep over 1,000 sets, and a rollout beside a sequential SDK script
+bench: $(READY) ## figures: a sweep over 1,000 sets, and a rollout beside a sequential SDK script, and the request budgets
 	@$(BIN)/python -m benchmarks
 
 lock: $(READY) ## resolve the locks anew, hashes and all: what runs, and what builds and tests it

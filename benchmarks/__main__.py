@@ -26,6 +26,7 @@ def main() -> None:
     """Each measurement is a process of its own."""
     console = Console(width=140, highlight=False)
     dearer = [*sweep(console), *rollout(console)]
+    budget(console)
     console.print("[bold]Where the reconciler costs more than the script")
     for line in dearer:
         console.print(f"  {line}")
@@ -72,6 +73,14 @@ def rollout(console: Console) -> Iterator[str]:
     )
     console.print(tables.costs(title, rows, tables.ROLLOUT), "")
     return chain(tables.dearer(rows, tables.ROLLOUT), remarks)
+
+
+def budget(console: Console) -> None:
+    """Print what it costs to reckon the request budgets, beside the same for ten sets."""
+    costs = {sets: measured("budget", sets)["lists"] for sets in (10, 1000, 10_000)}
+    rows = [Row(f"{sets:,} sets", cost, None if sets == 10 else costs[10]) for sets, cost in costs.items()]
+    title = "The request budgets, for one list of instances"
+    console.print(tables.costs(title, rows, tables.BUDGET), "")
 
 
 def _both(job: str, sets: int, instances: int, upgrade: int) -> tuple[Mapping[str, Figures], ...]:

@@ -12,7 +12,7 @@ _MEGABYTE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one side did. `beside` is what the script did for the same end, None for the script itself."""
+    """What one side did. `beside` is its baseline, such as the script's job; None for the baseline itself."""
 
     what: str
     cost: Figures
@@ -34,14 +34,16 @@ WRITES = Measure("WRITES", lambda cost: cost.writes)
 MEGABYTES = Measure("MB", lambda cost: cost.bytes / _MEGABYTE, 1)
 CPU = Measure("CPU s", lambda cost: cost.cpu.total_seconds(), 2, noise=0.1)
 AZURE = Measure("AZURE'S s", lambda cost: cost.azure.total_seconds())
+EACH = Measure("CPU µs A REQUEST", lambda cost: cost.cpu.total_seconds() * 1e6 / cost.requests, noise=0.2)
 PEAK = Measure("PEAK MB", lambda cost: cost.peak / _MEGABYTE)
 
 SWEEP = (REQUESTS, MEGABYTES, CPU, PEAK)
+BUDGET = (EACH,)
 ROLLOUT = (REQUESTS, WRITES, MEGABYTES, AZURE, CPU, PEAK)
 
 
 def costs(title: str, rows: Sequence[Row], measures: Sequence[Measure]) -> Table:
-    """A row for each side, each figure with its ratio to the script's."""
+    """A row for each side, each figure with its ratio to the baseline's."""
     table = _table(title)
     for measure in measures:
         table.add_column(measure.title, justify="right")

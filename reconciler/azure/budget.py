@@ -8,21 +8,30 @@ against rollouts, which must not stand still half-way, the larger one against ro
 nothing of its kind is asked before the time that Azure named.
 
 Sizes: Azure's "Throttling limits for Compute". A budget that is not in the table is left to Azure's own 429.
+
+A request costs the same however many scale sets there are: every bucket is found by its key. Only a request
+that covers every region goes through several, one for each region.
 """
 
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
+from itertools import chain
 from threading import Lock
+
+from reconciler.azure.expiring import ExpiringMap
 
 # "VmssQueuedVMOperations;0" stands in the same header and is no budget: it counts up.
 _REMAINING = "x-ms-ratelimit-remaining-resource"
 # Answers to what was asked at once come within it, in any order.
 _MOMENT = timedelta(seconds=1)
+# How long a bucket is remembered once it is full again. A full bucket holds nothing up, but it counts what is
+# on its way. A forgotten one counts only after the next answer.
+_FULL_KEPT = timedelta(hours=1)
 _OF_GATEWAY = re.compile(r"x-ms-ratelimit-remaining-(subscription-(?:reads|writes))", re.IGNORECASE)
 
 
@@ -122,11 +131,6 @@ class Subject:
             case Of.RESOURCE:
                 return self
 
-    def covers(self, other: "Subject") -> bool:
-        """Whether a bucket counts here: what covers every region draws on that of each."""
-        is_wide = not self.location and not self.resource and not other.resource
-        return self == other or (is_wide and self.subscription == other.subscription)
-
 
 @dataclass(frozen=True, slots=True)
 class Wait:
@@ -148,6 +152,10 @@ class _Left:
         # Rounded, so that who waits as long as was said finds a whole request.
         return round(min(policy.size, filled), 6)
 
+    def full_at(self, policy: Policy) -> datetime:
+        missing = max(0, policy.size - self.requests)
+        return self.at + timedelta(minutes=missing / policy.refill)
+
 
 _Key = tuple[str, Subject]
 
@@ -156,9 +164,12 @@ _Key = tuple[str, Subject]
 class Budget:
     """Safe to share between threads."""
 
-    _left: dict[_Key, _Left] = field(default_factory=dict)
+    _left: ExpiringMap[_Key, _Left] = field(default_factory=ExpiringMap)
     _under_way: Counter[_Key] = field(default_factory=Counter)
-    _resting: dict[_Key, datetime] = field(default_factory=dict)
+    _resting: ExpiringMap[_Key, datetime] = field(default_factory=ExpiringMap)
+    # The regions of each subscription, in the order of their first answers. They stay: Azure has fewer than a
+    # hundred.
+    _regions: defaultdict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
     _lock: Lock = field(default_factory=Lock)
 
     def note(self, subject: Subject, headers: Mapping[str, str], at: datetime) -> None:
@@ -168,14 +179,15 @@ class Budget:
         raise only once nothing was asked for a moment.
         """
         with self._lock:
+            self._add_region(subject)
             for name, requests in _told(headers):
                 if policy := _BY_NAME.get(name):
-                    key = (name, subject.of(policy.of))
+                    key = _key(policy, subject)
                     told = _Left(requests - max(0, self._under_way[key] - 1), at)
-                    known = self._left.get(key)
+                    known = self._left.get(key, at)
                     is_busy = known is not None and at - known.at < _MOMENT
                     if not known or not is_busy or told.requests < known.by(at, policy):
-                        self._left[key] = told
+                        self._put(key, told, policy)
 
     def rest(self, charge: Charge, subject: Subject, policy: str, until: datetime) -> None:
         """Remember a 429. `policy` is the budget that Azure named, "" where the gateway itself refused."""
@@ -185,7 +197,9 @@ class Budget:
             whose = Of.RESOURCE if policy.endswith("Resource") else Of.REGION
             key = (charge.stem, subject.of(whose))
         with self._lock:
-            self._resting[key] = max(until, self._resting.get(key, until))
+            self._add_region(subject)
+            longest = self._resting.get(key, until) or until
+            self._resting.put(key, longest, until=longest)
 
     def ask(
         self, charge: Charge, subject: Subject, share: Share, at: datetime, requests: int = 1
@@ -195,48 +209,64 @@ class Budget:
         `requests` are as many as it takes in one go, such as the pages of a list: half of one helps nobody.
         """
         with self._lock:
+            self._resting.forget(at)
             waits = [self._rest(charge, subject, at)]
             waits += [
                 _kept(policy, left, share, at, requests)
                 for policy in charge.policies
-                for left in self._known(policy, subject)
+                for key in self._keys(policy.name, policy.of, subject)
+                if (left := self._left.get(key, at))
             ]
             if longest := max((wait for wait in waits if wait), key=lambda wait: wait.length, default=None):
                 return longest
             for policy in charge.policies:
-                key = (policy.name, subject.of(policy.of))
+                key = _key(policy, subject)
                 self._under_way[key] += 1
-                if left := self._left.get(key):
-                    self._left[key] = replace(left, requests=left.by(at, policy) - requests, at=at)
+                if left := self._left.get(key, at):
+                    self._put(key, _Left(left.by(at, policy) - requests, at), policy)
         return None
 
     def end(self, charge: Charge, subject: Subject) -> None:
         """What could go has come to its end, whichever."""
         with self._lock:
-            self._under_way -= Counter((policy.name, subject.of(policy.of)) for policy in charge.policies)
+            for policy in charge.policies:
+                key = _key(policy, subject)
+                self._under_way[key] -= 1
+                if self._under_way[key] <= 0:
+                    del self._under_way[key]
 
-    def _known(self, policy: Policy, subject: Subject) -> Iterator[_Left]:
-        wanted = subject.of(policy.of)
-        for (name, counted), left in self._left.items():
-            if name == policy.name and wanted.covers(counted):
-                yield left
+    def _put(self, key: _Key, left: _Left, policy: Policy) -> None:
+        self._left.forget(left.at)
+        self._left.put(key, left, until=left.full_at(policy) + _FULL_KEPT)
+
+    def _add_region(self, subject: Subject) -> None:
+        if subject.location:
+            self._regions[subject.subscription][subject.location] = None
+
+    def _keys(self, name: str, whose: Of, subject: Subject) -> Iterator[_Key]:
+        """Where to look for what holds up `subject`: what covers every region draws on the bucket of each."""
+        own = subject.of(whose)
+        yield name, own
+        if whose is Of.REGION and not own.location:
+            for location in self._regions.get(own.subscription, ()):
+                yield name, Subject(own.subscription, location)
 
     def _rest(self, charge: Charge, subject: Subject, at: datetime) -> Wait | None:
         """The longest of the rests that `subject` is under."""
-        self._resting = {key: until for key, until in self._resting.items() if until > at}
-        mine = [until for key, until in self._resting.items() if _is_under(key, charge, subject)]
-        if not mine:
+        keys = chain(
+            self._keys(charge.gateway.name, Of.CALLER, subject),
+            self._keys(charge.stem, Of.REGION, subject),
+            self._keys(charge.stem, Of.RESOURCE, subject),
+        )
+        rests = [until for key in keys if (until := self._resting.get(key, at))]
+        if not rests:
             return None
-        until = max(mine)
+        until = max(rests)
         return Wait(until - at, f"Azure asked for no such requests before {until:%H:%M:%S}")
 
 
-def _is_under(key: _Key, charge: Charge, subject: Subject) -> bool:
-    """Whether a rest holds up such requests about `subject`."""
-    name, counted = key
-    if name == charge.gateway.name:
-        return counted == subject.of(Of.CALLER)
-    return name == charge.stem and (counted == subject or subject.of(Of.REGION).covers(counted))
+def _key(policy: Policy, subject: Subject) -> _Key:
+    return policy.name, subject.of(policy.of)
 
 
 def _kept(policy: Policy, left: _Left, share: Share, at: datetime, requests: int) -> Wait | None:

@@ -17,6 +17,7 @@ from azure.mgmt.compute.models import VirtualMachineScaleSetUpdate
 
 from reconciler.azure import arm, catalogue
 from reconciler.azure.budget import Charge, Share
+from reconciler.azure.expiring import ExpiringMap
 from reconciler.azure.failure import AzureFailure, Malformed
 from reconciler.azure.fields import Json
 from reconciler.azure.flexible import instance_rows
@@ -64,8 +65,8 @@ class Compute:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._availabilities: dict[tuple[str, str, str], tuple[datetime, Availability]] = {}
-        self._definitions: dict[tuple[str, str, str], tuple[datetime, Traits]] = {}
+        self._availabilities: ExpiringMap[tuple[str, str, str], Availability] = ExpiringMap()
+        self._definitions: ExpiringMap[tuple[str, str, str], Traits] = ExpiringMap()
 
     @property
     def requests(self) -> Tally:
@@ -136,14 +137,14 @@ class Compute:
 
     def _available(self, image: Image, model: Model, share: Share) -> Availability:
         key = (str(image).casefold(), model.subscription, model.location)
-        known = self._availabilities.get(key)
-        if known and self._session.now() - known[0] < _CATALOGUE_KEPT:
-            return known[1]
+        if known := self._availabilities.get(key, self._session.now()):
+            return known
         found = catalogue.availability(self._session, image, model, share)
-        self._availabilities[key] = (self._session.now(), found)
+        now = self._session.now()
+        self._availabilities.keep(key, found, now, _CATALOGUE_KEPT)
         if follows_latest(image):  # and so that the version it means is not asked for once more
             exact = (str(found.image).casefold(), *key[1:])
-            self._availabilities[exact] = self._availabilities[key]
+            self._availabilities.keep(exact, found, now, _CATALOGUE_KEPT)
         return found
 
     def _traits(self, image: Image, model: Model, share: Share) -> Traits:
@@ -152,11 +153,11 @@ class Compute:
         if not version(image) or isinstance(image, PlatformImage):
             return own
         key = (str(at_version(image, "latest")).casefold(), model.subscription, model.location)
-        known = self._definitions.get(key)
-        if known is None or self._session.now() - known[0] >= _CATALOGUE_KEPT:
-            known = (self._session.now(), catalogue.definition_traits(self._session, image, model, share))
-            self._definitions[key] = known
-        return replace(known[1], disk_size=own.disk_size)
+        traits = self._definitions.get(key, self._session.now())
+        if traits is None:
+            traits = catalogue.definition_traits(self._session, image, model, share)
+            self._definitions.keep(key, traits, self._session.now(), _CATALOGUE_KEPT)
+        return replace(traits, disk_size=own.disk_size)
 
     def operation(self, url: str, target: Target) -> Operation:
         """What became of a long operation. `url` is Azure's own and is asked as it stands: it is signed.

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from json import JSONDecodeError
 from threading import Lock, local
 from typing import Any
@@ -33,6 +33,7 @@ from reconciler import __version__
 from reconciler.azure import auxiliary
 from reconciler.azure.budget import Budget, Charge, Share, Subject
 from reconciler.azure.clock import Clock, told
+from reconciler.azure.expiring import ExpiringMap
 from reconciler.azure.failure import Malformed, Throttled, Unreachable, failure
 from reconciler.azure.fields import Json, text_in
 from reconciler.azure.tally import Tally
@@ -42,6 +43,9 @@ PUBLIC_CLOUD = "https://management.azure.com"
 COMPUTE = "2026-04-01"  # the api-version that the SDK's typed operations send too
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 60  # a list page of a large subscription takes seconds, never a minute
+# How long the region of a scale set and the length of a list are remembered after they were last seen. Looks
+# at a scale set are a day apart at most.
+_KEPT = timedelta(days=7)
 _ERRORS = {401: ClientAuthenticationError, 404: ResourceNotFoundError}  # as of the SDK's typed operations
 _SCALE_SET = re.compile(
     r"/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft\.compute/virtualmachinescalesets/[^/]+"
@@ -79,8 +83,8 @@ class Session:
         self._clients: dict[str, ComputeManagementClient] = {}
         self.budget = Budget()
         self.tally = Tally()
-        self._locations: dict[str, str] = {}
-        self._pages: dict[str, int] = {}
+        self._locations: ExpiringMap[str, str] = ExpiringMap()
+        self._pages: ExpiringMap[str, int] = ExpiringMap()
         self._thread = local()  # what the call under way in a thread is about
         self._lock = Lock()
 
@@ -90,11 +94,11 @@ class Session:
 
     def locate(self, resource: str, location: str) -> None:
         """Remember in which region a scale set is (its folded id): Azure counts requests by region."""
-        self._locations[resource] = location
+        self._locations.keep(resource, location, self.now(), _KEPT)
 
     def paged(self, path: str, pages: int) -> None:
         """Remember how many pages a list has."""
-        self._pages[path.casefold()] = pages
+        self._pages.keep(path.casefold(), pages, self.now(), _KEPT)
 
     @contextmanager
     def call(self, charge: Charge, path: str, share: Share) -> Iterator["Call"]:
@@ -103,7 +107,7 @@ class Session:
         Raises Throttled without asking where the budget has no request left for this share.
         """
         call = Call(self, charge, self._subject(path), share)
-        call.ask(self._pages.get(path.casefold(), 1))
+        call.ask(self._pages.get(path.casefold(), self.now()) or 1)
         before = getattr(self._thread, "call", None)
         self._thread.call = call
         try:
@@ -155,7 +159,7 @@ class Session:
         subscription, scale_set = _SUBSCRIPTION.match(folded), _SCALE_SET.match(folded)
         assert subscription, f"a path of Azure Resource Manager: {path}"  # noqa: S101
         resource = scale_set[0] if scale_set else ""
-        return Subject(subscription[1], self._locations.get(resource, ""), resource)
+        return Subject(subscription[1], self._locations.get(resource, self.now()) or "", resource)
 
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
         """Take over what an answer in this thread says; `status` is 0 where none came."""

@@ -1,12 +1,16 @@
 """Azure's request budgets: what is left, what is kept for others, and what rests after a 429."""
 
+import gc
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from reconciler.azure.budget import Budget, Charge, Share, Subject
 from reconciler.simulator.quota import POLICIES
 from tests.build import NOW
+from tests.work import instructions
 
 WEB = Subject("s", "westeurope", "web")
 API = Subject("s", "westeurope", "api")
@@ -190,6 +194,21 @@ def test_what_covers_every_region_draws_on_the_bucket_of_each() -> None:
     assert may(budget, WEB)
 
 
+def test_a_scale_set_whose_region_is_not_known_waits_for_every_region() -> None:
+    budget = Budget()
+    budget.note(NORTH, told(**{HIGH: 0}), NOW)
+    assert not may(budget, Subject("s", "", "new"))
+
+
+def test_a_bucket_that_takes_longer_than_an_hour_to_fill_is_not_forgotten_meanwhile() -> None:
+    budget = Budget()
+    budget.note(WEB, told(**{RESOURCE: 30}), NOW)
+    assert budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW, requests=900) is None
+    wait = budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW + 61 * MINUTE)
+    assert wait is not None
+    assert wait.length == 26.7 * MINUTE  # 900 - 610 - 30 = 260 too many; for 267 requests at 10 a minute
+
+
 def test_patches_of_one_scale_set_are_counted_apart_from_its_upgrades() -> None:
     budget = Budget()
     budget.note(WEB, told(VMScaleSetActionsResource=0), NOW)
@@ -244,3 +263,67 @@ def test_every_budget_of_the_simulator_is_known_with_its_size(operation: str, ch
         wait = budget.ask(charge, WEB, Share.ROLLOUT, NOW)
         assert wait is not None, policy.name
         assert f" of {policy.size} requests of {policy.name} " in wait.why
+
+
+def busy(scale_sets: int) -> Budget:
+    """A budget that knows every scale set: instances listed, one patch under way, one refused with 429."""
+    budget = Budget()
+    for number in range(scale_sets):
+        subject = Subject("s", "westeurope", f"web-{number}")
+        assert may(budget, subject, Charge.PATCH)
+        budget.note(subject, told(**{HIGH: 1000, RESOURCE: 29}), NOW)
+    for number in range(scale_sets):
+        subject = Subject("s", "westeurope", f"web-{number}")
+        budget.rest(Charge.PATCH, subject, "VMScaleSetActionsResource", NOW + MINUTE)
+    return budget
+
+
+@pytest.fixture(scope="module")
+def small_and_large() -> tuple[Budget, Budget]:
+    return busy(10), busy(10_000)
+
+
+ONE_OF_THEM = Subject("s", "westeurope", "web-5")
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        pytest.param(lambda budget: may(budget, ONE_OF_THEM), id="a request that may go"),
+        pytest.param(lambda budget: may(budget, ONE_OF_THEM, Charge.PATCH), id="a request that must wait"),
+        pytest.param(lambda budget: may(budget, WHOLE), id="a list of the subscription"),
+        pytest.param(
+            lambda budget: budget.note(ONE_OF_THEM, told(**{HIGH: 9, RESOURCE: 9}), NOW), id="an answer"
+        ),
+        pytest.param(lambda budget: budget.end(Charge.PATCH, ONE_OF_THEM), id="the end of a call"),
+        pytest.param(
+            lambda budget: budget.rest(Charge.PATCH, ONE_OF_THEM, RESOURCE, NOW + MINUTE), id="a 429"
+        ),
+    ],
+)
+def test_a_request_is_the_same_work_at_ten_thousand_scale_sets_as_at_ten(
+    act: Callable[[Budget], object], small_and_large: tuple[Budget, Budget]
+) -> None:
+    small, large = (instructions(partial(act, budget)) for budget in small_and_large)
+    assert 0 < large == small
+
+
+def remembered(thing: object) -> Iterator[Subject]:
+    """Each subject that a budget, or a collection in it, refers to."""
+    for each in gc.get_referents(thing):
+        if isinstance(each, Subject):
+            yield each
+        elif isinstance(each, (dict, tuple)) or type(each).__module__.startswith("reconciler."):
+            yield from remembered(each)
+
+
+def test_scale_sets_that_come_and_go_for_years_are_forgotten() -> None:
+    """One new scale set a day for ten years, each listed once, patched once and refused once."""
+    budget = Budget()
+    for day in range(3650):
+        at, subject = NOW + timedelta(days=day), Subject("s", "westeurope", f"web-{day}")
+        assert budget.ask(Charge.HIGH_COST_GET, subject, Share.ROLLOUT, at) is None
+        budget.note(subject, told(**{HIGH: 1000, RESOURCE: 29}), at)
+        budget.end(Charge.HIGH_COST_GET, subject)
+        budget.rest(Charge.PATCH, subject, "VMScaleSetActionsResource", at + 5 * MINUTE)
+    assert 0 < len(list(remembered(budget))) < 20

@@ -1,0 +1,58 @@
+"""What a session remembers of scale sets, for the budget: their regions and how long their lists are."""
+
+from datetime import timedelta
+
+import pytest
+
+from reconciler.azure.budget import Charge, Share
+from reconciler.azure.expiring import ExpiringMap
+from reconciler.azure.failure import Throttled
+from reconciler.azure.session import Session
+from reconciler.simulator import Simulator, VirtualClock
+from tests.azure.conftest import TARGET
+from tests.token import Token
+
+DAY = timedelta(days=1)
+SCALE_SET, LIST = TARGET.id, f"{TARGET.id}/virtualMachines"
+
+
+@pytest.fixture
+def session(azure: Simulator, clock: VirtualClock) -> Session:
+    return Session(credential=Token(), transport=azure.transport(), now=clock.now)
+
+
+@pytest.mark.parametrize(
+    ("after", "location"),
+    [
+        pytest.param(DAY, "westeurope", id="kept for the longest interval between two looks"),
+        pytest.param(8 * DAY, "", id="forgotten a week after the scale set was last seen"),
+    ],
+)
+def test_the_region_of_a_scale_set_is_remembered(
+    session: Session, clock: VirtualClock, after: timedelta, location: str
+) -> None:
+    session.locate(SCALE_SET.casefold(), "westeurope")
+    clock.advance(after)
+    with session.call(Charge.GET, SCALE_SET, Share.ROLLOUT) as call:
+        assert call.subject.location == location
+
+
+def test_a_list_that_had_twenty_pages_is_asked_for_as_twenty(session: Session, clock: VirtualClock) -> None:
+    session.paged(LIST, 20)
+    clock.advance(DAY)
+    with session.call(Charge.HIGH_COST_GET, SCALE_SET, Share.ROLLOUT) as call:
+        left = {"x-ms-ratelimit-remaining-resource": "Microsoft.Compute/HighCostGetVMScaleSetResource;15"}
+        session.budget.note(call.subject, left, clock.now())
+    with pytest.raises(Throttled), session.call(Charge.HIGH_COST_GET, LIST, Share.ROLLOUT):
+        pass
+
+
+def test_scale_sets_that_come_and_go_for_years_are_forgotten(session: Session, clock: VirtualClock) -> None:
+    """One new scale set a day for three years: those of a week stay, and as many that have expired."""
+    for day in range(1000):
+        session.locate(f"{SCALE_SET}-{day}".casefold(), "westeurope")
+        session.paged(f"{SCALE_SET}-{day}/virtualMachines", 20)
+        clock.advance(DAY)
+    sizes = [len(each) for each in vars(session).values() if isinstance(each, ExpiringMap)]
+    assert len(sizes) == 2
+    assert all(7 <= size <= 16 for size in sizes)

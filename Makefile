@@ -8,7 +8,7 @@ LOCK    := --quiet --universal --generate-hashes --no-emit-index-url --no-annota
            --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients soak stories explore mutants lint format bench lock image clean
+.PHONY: help demo test test-clients soak stories transcripts explore mutants lint format bench lock image clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ soak: $(READY) ## a week of noise on the virtual clock, and a rollout of 1,000 i
 
 stories: $(READY) ## the stories once more, with scale sets that do not say Updating during an upgrade (slow)
 	@STORIES_DURING_UPGRADE=Succeeded $(BIN)/pytest -n auto tests/stories
+
+transcripts: $(READY) ## write tests/transcripts/*.txt anew, after an intended change of behaviour
+	@$(BIN)/python -m tests.transcripts
 
 explore: $(READY) ## every fault at every call of every kind of rollout, and many at random (very slow)
 	@EXPLORE_SEEDS=$${EXPLORE_SEEDS:-300} $(BIN)/pytest -n auto tests/stories/test_faults.py

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import yaml
 
@@ -179,9 +179,7 @@ class World:
                 self._to_come.remove((after, happening))
                 happening()
 
-    def run(
-        self, until: Callable[[], bool] | None = None, *, limit: timedelta = timedelta(hours=12)
-    ) -> "World":
+    def run(self, until: Callable[[], bool] | None = None, *, limit: timedelta = timedelta(hours=12)) -> Self:
         """Step until `until()`, by default until everything is settled. Fails past `limit`."""
         end = self.clock.now() + limit
         self.step()
@@ -196,7 +194,7 @@ class World:
         for name in names:
             del self.source.documents[name]
 
-    def rest(self, span: timedelta) -> "World":
+    def rest(self, span: timedelta) -> Self:
         """Let the daemon work for `span`, whatever it finds to do."""
         end = self.clock.now() + span
         return self.run(lambda: self.clock.now() >= end, limit=span * 2 + timedelta(minutes=2))

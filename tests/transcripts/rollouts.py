@@ -1,0 +1,212 @@
+"""The rollouts that have a transcript. The docstring of each heads its transcript: the fleet, the spec, the story."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from reconciler.simulator import OperationFails
+from tests.stories.fleets import is_there
+from tests.stories.world import BAD, BASE, FIX, NEW, OLD, fleet, of_all, scale_set, spec
+from tests.transcripts.witness import Witness
+
+MINUTE = timedelta(minutes=1)
+URN = ":".join(BASE.values())
+
+
+def five(**changes: Any) -> dict[str, Any]:
+    """One instance in each of five update domains."""
+    return scale_set(capacity=5, **changes)
+
+
+def pair(name: str) -> dict[str, Any]:
+    """One instance in each of two update domains."""
+    return scale_set(name, capacity=2)
+
+
+def a_good_rollout() -> Witness:
+    """web has ten instances in five update domains. The spec sets nothing but the image."""
+    return Witness(fleet(scale_set(capacity=10)), spec()).run()
+
+
+def silent_upgrades() -> Witness:
+    """web has five instances in five update domains. The spec sets nothing but the image. The scale set keeps saying
+    Succeeded while Azure upgrades instances, so the daemon has to go by the instances alone."""
+    return Witness(fleet(five(), provisioningStateDuringUpgrade="Succeeded"), spec()).run()
+
+
+def zones() -> Witness:
+    """web has six instances in three zones, and two update domains in each zone. The spec puts zone 3 first."""
+    declared = scale_set(capacity=6, zones=["1", "2", "3"])
+    return Witness(fleet(declared), spec(rollout={"order": ["zone 3"]})).run()
+
+
+def placement_groups() -> Witness:
+    """web has six instances in two placement groups. Both groups number their update domains from 0, and equal numbers
+    are different domains. The spec sets nothing but the image."""
+    return Witness(fleet(scale_set(capacity=6, placementGroupSize=3)), spec()).run()
+
+
+def flexible() -> Witness:
+    """web is a Flexible scale set of six instances in three zones. It has no update domains, and its instances have
+    names of their own. The spec sets nothing but the image."""
+    declared = scale_set(capacity=6, orchestration="Flexible", zones=["1", "2", "3"])
+    return Witness(fleet(declared), spec()).run()
+
+
+def a_canary_that_fails() -> Witness:
+    """web has five instances in five update domains. The spec asks for a canary of one instance. The new image makes it
+    unhealthy, and the rollout holds (onFailure: hold, the default)."""
+    world = Witness(fleet(five()), spec(version=BAD, rollout={"canary": {"instances": 1}}))
+    return world.run(is_there(world, "HealthCheckFailed")).rest(15 * MINUTE)
+
+
+def hold_and_fix() -> Witness:
+    """web has ten instances in five update domains. The new image makes its instances unhealthy, and the rollout holds
+    (onFailure: hold, the default). A fix is merged, and the unhealthy instances get it first."""
+    world = Witness(fleet(scale_set(capacity=10)), spec(version=BAD))
+    world.run(is_there(world, "HealthCheckFailed")).rest(2 * MINUTE)
+    world.commit(f"a commit sets the image of web to {FIX}", spec(version=FIX))
+    return world.run()
+
+
+def rollback() -> Witness:
+    """web has ten instances in five update domains. The spec says onFailure: rollback. An instance of the third domain
+    turns unhealthy after its upgrade, and the upgraded instances return in reverse order."""
+    world = Witness(fleet(scale_set(capacity=10)), spec(rollout={"onFailure": "rollback"}))
+    world.run(lambda: world.has_upgraded(3)).run(is_there(world, "WaitingForInstances"))
+    world.note("the application on web_7 stops answering")
+    world.azure.scale_set("web").instance("7").sicken()
+    return world.run()
+
+
+def repin() -> Witness:
+    """web has five instances in five update domains. The spec says onFailure: repin and asks for a canary of one instance.
+    The new image makes the canary unhealthy. Only the model goes back; an instance that is added later runs the old image."""
+    rollout = {"onFailure": "repin", "canary": {"instances": 1}}
+    world = Witness(fleet(five()), spec(version=BAD, rollout=rollout)).run()
+    world.note("a person scales web out to six instances")
+    world.azure.scale_set("web").scale_to(6)
+    return world.rest(5 * MINUTE)
+
+
+def a_window() -> Witness:
+    """web has five instances in five update domains. The spec has a window that opens at minutes 5 and 25 of every hour,
+    for four minutes. The batch under way when it closes is finished."""
+    window = {"kind": "allow", "schedule": "5,25 * * * *", "duration": "4m", "timeZone": "UTC"}
+    return Witness(fleet(five()), spec(rollout={"windows": [window]})).run()
+
+
+def soak_and_bake() -> Witness:
+    """web has three instances in three update domains. The spec asks for a canary of one instance that soaks for ten
+    minutes, a soak of three minutes for every other batch, and a bake time of eight minutes."""
+    rollout = {"canary": {"instances": 1, "soak": "10m"}, "soak": "3m", "bakeTime": "8m"}
+    return Witness(fleet(scale_set(capacity=3)), spec(rollout=rollout)).run()
+
+
+def an_approval() -> Witness:
+    """web has three instances in three update domains. The spec says approval: canary, so the rollout waits for a person
+    after its first batch."""
+    world = Witness(fleet(scale_set(capacity=3)), spec(rollout={"approval": "canary"}))
+    world.run(is_there(world, "AwaitingApproval")).rest(4 * MINUTE)
+    world.note(f"a person approves {NEW}")
+    world.azure.scale_set("web").set_tags({"reconciler-approved": f"{URN}:{NEW}"})
+    return world.run()
+
+
+def a_stuck_set() -> Witness:
+    """web has ten instances in five update domains. The new image never boots, so Azure stays at work on its instances
+    and on the scale set. A fix is merged, and gets through all the same."""
+    declared = fleet(scale_set(capacity=10))
+    declared["images"]["bad"] = [{"image": f"{URN}:{BAD}", "boots": "never"}]
+    world = Witness(declared, spec(version=BAD))
+    world.run(is_there(world, "HealthCheckFailed")).rest(5 * MINUTE)
+    world.commit(f"a commit sets the image of web to {FIX}", spec(version=FIX))
+    return world.run()
+
+
+def one_at_a_time() -> Witness:
+    """a and b have two instances each. The Fleet says maxConcurrentRollouts: 1."""
+    return Witness(fleet(pair("a"), pair("b")), of_all(maxConcurrentRollouts=1), spec("a"), spec("b")).run()
+
+
+def waves() -> Witness:
+    """dev (wave 0) and prod (wave 1) have two instances each, and one commit sets the image of both. It makes instances
+    of dev unhealthy, so prod never gets it. A fix is merged, and goes through dev to prod."""
+
+    def both(version: str) -> list[dict[str, Any]]:
+        return [spec("dev", version, wave=0), spec("prod", version, wave=1)]
+
+    world = Witness(fleet(pair("dev"), pair("prod")), *both(BAD))
+    world.run(is_there(world, "HealthCheckFailed", "dev")).rest(5 * MINUTE)
+    world.commit(f"a commit sets the image of dev and prod to {FIX}", *both(FIX))
+    return world.run()
+
+
+def an_eviction() -> Witness:
+    """web has five Spot instances in five update domains. The spec sets nothing but the image. An instance that has not
+    been upgraded yet is evicted while another one is under upgrade. Later it is started again."""
+    world = Witness(fleet(five(spot=True, evictionPolicy="Deallocate")), spec())
+    world.run(lambda: world.has_upgraded(2))
+    world.note("Azure evicts web_4, which is deallocated")
+    world.azure.scale_set("web").instance("4").evict()
+    world.run()
+    world.note("a person starts web_4")
+    world.azure.scale_set("web").instance("4").start()
+    return world.rest(2 * MINUTE).run()
+
+
+def a_person_in_the_way() -> Witness:
+    """web has five instances in five update domains. The spec sets nothing but the image. In the middle of the rollout a
+    person sets the image of the model back by hand."""
+    world = Witness(fleet(five()), spec())
+    world.run(lambda: world.has_upgraded(2)).run(is_there(world, "WaitingForInstances"))
+    world.note(f"a person sets the image of the model to {OLD}")
+    world.azure.scale_set("web").set_image(f"{URN}:{OLD}")
+    return world.run()
+
+
+def a_restart() -> Witness:
+    """web has five instances in five update domains. The spec sets nothing but the image. The daemon is killed right after
+    it has asked for an upgrade, and another one goes on."""
+    world = Witness(fleet(five()), spec())
+    world.run(lambda: world.has_upgraded(2))
+    world.note("the daemon is killed, and another one starts")
+    world.restart()
+    return world.run()
+
+
+def a_failed_patch() -> Witness:
+    """web has five instances in five update domains. The spec sets nothing but the image. Azure accepts the PATCH of the
+    model, and the operation that it starts fails. No instance is touched before the PATCH is repeated."""
+    world = Witness(fleet(five()), spec())
+    failure = OperationFails(
+        "MarketplacePurchaseEligibilityFailed", "Marketplace purchase eligibility failed."
+    )
+    world.azure.faults.arm("VirtualMachineScaleSets_Update", failure)
+    return world.run()
+
+
+ROLLOUTS: dict[str, Callable[[], Witness]] = {
+    each.__name__.replace("_", "-"): each
+    for each in (
+        a_good_rollout,
+        silent_upgrades,
+        zones,
+        placement_groups,
+        flexible,
+        a_canary_that_fails,
+        hold_and_fix,
+        rollback,
+        repin,
+        a_window,
+        soak_and_bake,
+        an_approval,
+        a_stuck_set,
+        one_at_a_time,
+        waves,
+        an_eviction,
+        a_person_in_the_way,
+        a_restart,
+        a_failed_patch,
+    )
+}

@@ -1,0 +1,217 @@
+"""A whole rollout as text that a reviewer reads in a minute, and in which a change of behaviour is a small diff.
+
+It is told in terms that survive an internal change: the outcomes of the looks, what the simulator recorded, and
+what the story did. Looks at a scale set that equal the one before are told once.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from textwrap import wrap
+from typing import Any
+
+from reconciler.daemon.outcome import Outcome
+from reconciler.rollout.survey import Survey, Tally
+from reconciler.simulator import Exchange, OperationFails
+from tests.stories.world import BASE
+from tests.transcripts.witness import Note, View, Witness
+
+LEGEND = """\
+azure    the scale set as it is: its own state, the image of its model, the instances that do not serve
+counts   what the daemon counts, by update domain (UD), zone (Z) and placement group (PG), one sign for each instance:
+         # up to date   X up to date, unavailable   . outdated   x outdated, unavailable
+         A batch counts as unavailable from the look that takes it.
+story    what anybody else does: people, commits, the platform"""
+URN = f"{':'.join(BASE.values())}:"
+VERBS = {
+    "VirtualMachineScaleSets_Update": "PATCH",
+    "VirtualMachineScaleSets_UpdateInstances": "manualupgrade",
+}
+ABBREVIATIONS = {
+    "update domain ": "UD",
+    "fault domain ": "FD",
+    "zone ": "Z",
+    "placement group ": "PG",
+    "the scale set": "all",
+}
+# Most messages fit into one line, so that a change of one word is a diff of one line.
+WIDTH = 140
+TIME, LABEL = 10, 9  # columns
+
+Line = tuple[str, str]  # a label, and what it is about
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What came to pass at one moment: a look at the scale set `name`, or the story's doing where that is ""."""
+
+    at: datetime
+    name: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An entry, and how many looks in a row came to the same until when."""
+
+    entry: Entry
+    until: datetime
+    looks: int = 1
+
+
+def transcript(title: str, premise: str, world: Witness) -> str:
+    """All that came to pass in `world`."""
+    head = (title, "", *wrap(premise, WIDTH), "", LEGEND, "")
+    body = (line for run in _runs(_entries(world)) for line in _paragraph(run))
+    return "\n".join((*head, *body, "", _cost(world.azure.record.requests), ""))
+
+
+def _entries(world: Witness) -> Iterator[Entry]:
+    """Looks and notes in order."""
+    requests = world.azure.record.requests
+    scenes = world.scenes
+    ends = [*(scene.requests for scene in scenes[1:]), len(requests)]
+    notes = {looks: tuple(each) for looks, each in groupby(world.notes, key=lambda note: note.looks)}
+    for number, (outcome, scene, end) in enumerate(zip(world.outcomes, scenes, ends, strict=True)):
+        yield from map(_story, notes.get(number, ()))
+        exchanges = requests[scene.requests : end]
+        prefix = f"{outcome.name}: " if len(scene.views) > 1 else ""
+        yield _look(outcome, scene.views[outcome.name], exchanges, prefix)
+    yield from map(_story, notes.get(len(scenes), ()))
+
+
+def _runs(entries: Iterable[Entry]) -> list[Run]:
+    """Equal looks at a scale set together, though others were looked at in between. The story ends every run."""
+    runs: list[Run] = []
+    last: dict[str, int] = {}
+    for entry in entries:
+        if not entry.name:
+            last.clear()
+        number = last.get(entry.name)
+        if number is not None and runs[number].entry.lines == entry.lines:
+            runs[number] = Run(runs[number].entry, entry.at, runs[number].looks + 1)
+            continue
+        if entry.name:
+            last[entry.name] = len(runs)
+        runs.append(Run(entry, entry.at))
+    return runs
+
+
+def _paragraph(run: Run) -> Iterator[str]:
+    """The lines of one run: the time once, a label each. What the story does stands apart."""
+    if not run.entry.name:
+        yield ""
+    time = f"{run.entry.at:%H:%M:%S}"
+    again = (("", f"... the same until {run.until:%H:%M:%S}, {run.looks} looks"),) if run.looks > 1 else ()
+    for label, text in (*run.entry.lines, *again):
+        yield from wrap(
+            text,
+            WIDTH,
+            initial_indent=f"{time:{TIME}}{label:{LABEL}}",
+            subsequent_indent=" " * (TIME + LABEL + 2),
+            break_on_hyphens=False,
+        )
+        time = ""
+
+
+def _story(note: Note) -> Entry:
+    return Entry(note.at, "", (("story", note.text),))
+
+
+def _look(outcome: Outcome, view: View, exchanges: Sequence[Exchange], prefix: str) -> Entry:
+    decision = f"{outcome.standing}, {outcome.reason}: {outcome.message}"
+    lines = (
+        ("azure", f"{prefix}{_view(view)}"),
+        *([("counts", _survey(outcome.survey))] if outcome.survey else []),
+        ("decides", decision.replace(URN, "")),
+        *(("writes", _write(each)) for each in exchanges if each.method != "GET"),
+    )
+    return Entry(outcome.at, outcome.name, lines)
+
+
+def _view(view: View) -> str:
+    unavailable = f", unavailable: {', '.join(view.unavailable)}" if view.unavailable else ""
+    return f"{view.state}, model {view.image.removeprefix(URN)}{unavailable}"
+
+
+def _survey(survey: Survey) -> str:
+    """
+    >>> from reconciler.rollout.domains import Domain
+    >>> tallies = [Tally(Domain("", "", n, "update domain"), 3, 2 - n, 1 - n, 1 + n) for n in (0, 1)]
+    >>> _survey(Survey(tuple(tallies)))
+    '3 of 6 up to date, 3 unavailable: UD0 #X. UD1 X.x'
+    """
+    domains = " | ".join(
+        " ".join((*([place] if place else []), *(f"{number} {_signs(tally)}" for number, tally in inside)))
+        for place, inside in _places(survey.tallies)
+    )
+    return f"{survey.up_to_date} of {survey.total} up to date, {survey.away} unavailable: {domains}"
+
+
+def _places(tallies: Iterable[Tally]) -> Iterator[tuple[str, list[tuple[str, Tally]]]]:
+    """Domains beside each other that share a zone and a placement group: where that is, and each by its number."""
+    named = ((*_place(str(tally.domain)), tally) for tally in tallies)
+    for place, inside in groupby(named, key=lambda each: each[0]):
+        yield place, [(number, tally) for _, number, tally in inside]
+
+
+def _place(domain: str) -> tuple[str, str]:
+    """
+    >>> _place("zone 2, update domain 1, placement group 4f3a0c11")
+    ('Z2/PG4f3a0c11', 'UD1')
+    >>> _place("zone 2"), _place("the scale set")
+    (('', 'Z2'), ('', 'all'))
+    """
+    for name, short in ABBREVIATIONS.items():
+        domain = domain.replace(name, short)
+    parts = domain.split(", ")
+    numbers = [part for part in parts if part[:2] in ("UD", "FD")]
+    rest = [part for part in parts if part not in numbers]
+    return ("/".join(rest), numbers[0]) if numbers else ("", domain)
+
+
+def _signs(tally: Tally) -> str:
+    """One for each instance of a domain."""
+    lost = tally.up_to_date - tally.back
+    outdated = tally.total - tally.up_to_date
+    down = tally.away - lost
+    return "#" * tally.back + "X" * lost + "." * (outdated - down) + "x" * down
+
+
+def _write(exchange: Exchange) -> str:
+    what = f"{_verb(exchange)} {', '.join(_changes(exchange))}"
+    answer = f"answer {exchange.status}" if exchange.status else "no answer"
+    fails = (
+        f", and its operation fails: {exchange.fault.code}"
+        if isinstance(exchange.fault, OperationFails)
+        else ""
+    )
+    return f"{what} ({answer}{fails})".replace(URN, "")
+
+
+def _changes(exchange: Exchange) -> Iterator[str]:
+    """What a write asks for: the instances, or the image and the tags that it changes."""
+    body: Mapping[str, Any] = exchange.body or {}
+    if "instanceIds" in body:
+        yield f"instances {', '.join(body['instanceIds'])}"
+        return
+    profile = body.get("properties", {}).get("virtualMachineProfile", {})
+    if reference := profile.get("storageProfile", {}).get("imageReference"):
+        yield f"image {':'.join(reference.values())}"
+    present = exchange.before.tags if exchange.before else {}
+    for name, value in body.get("tags", {}).items():
+        if (value or "") != present.get(name, ""):
+            yield f"tag {name} = {value}" if value else f"tag {name} emptied"
+
+
+def _cost(requests: Sequence[Exchange]) -> str:
+    counts = Counter(_verb(each) for each in requests if each.method != "GET")
+    writes = [f"{count} {verb}" for verb, count in sorted(counts.items())]
+    return f"Asked of Azure: {', '.join([*writes, f'{len(requests) - counts.total()} reads'])}."
+
+
+def _verb(write: Exchange) -> str:
+    """A write that the daemon never makes today goes by its whole name, so that nobody overlooks it."""
+    return VERBS.get(write.operation, f"{write.method} {write.operation}")

@@ -13,9 +13,9 @@ from reconciler.cli.named import unknown
 from reconciler.cli.options import Fleet, fleet_options
 from reconciler.daemon.specs import Specs
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.member import is_up_to_date
+from reconciler.rollout.member import has_begun
 from reconciler.rollout.observed import Absent, Model
-from reconciler.rollout.preflight import newest
+from reconciler.rollout.preflight import exact_spec
 from reconciler.spec.image import Image, follows_latest, same, short
 from reconciler.spec.scale_set import Approval, OnFailure, ScaleSet
 
@@ -83,7 +83,7 @@ def _has_begun(desired: ScaleSet, model: Model, image: Image, compute: Compute) 
         instances = compute.instances(desired.target, model, Share.ROLLOUT)
     except AzureFailure:
         return True  # no reason not to approve
-    return any(is_up_to_date(each, replace(desired, image=image)) for each in instances)
+    return has_begun(replace(desired, image=image), model, instances)
 
 
 def _next(desired: ScaleSet) -> str:
@@ -96,7 +96,10 @@ def _next(desired: ScaleSet) -> str:
 
 def _exact(desired: ScaleSet, model: Model, compute: Compute) -> Image:
     """The image that the daemon would set."""
-    if not follows_latest(desired.image):
-        return desired.image
-    found = newest(desired.image, model, compute.availability(desired.image, model, Share.ROLLOUT))
-    return fail(f"{desired.name}: {found.message}") if isinstance(found, Decision) else found
+    available = None
+    if follows_latest(desired.image):
+        available = compute.availability(desired.image, model, Share.ROLLOUT)
+    found = exact_spec(desired, model, available)
+    if isinstance(found, Decision):
+        fail(f"{desired.name}: {found.message}")
+    return found.image if found else desired.image

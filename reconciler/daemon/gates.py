@@ -18,13 +18,11 @@ from reconciler.daemon.change import change, is_counted
 from reconciler.daemon.dependencies import dependencies, waves
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.turn import turn
-from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.member import is_up_to_date
+from reconciler.rollout.member import has_begun
 from reconciler.rollout.observed import Model, Observed
-from reconciler.rollout.preflight import newest
+from reconciler.rollout.preflight import exact_spec
 from reconciler.rollout.reason import Reason
-from reconciler.spec.image import follows_latest, same
 from reconciler.spec.scale_set import ScaleSet
 
 
@@ -85,23 +83,16 @@ def _all(entry: Entry, board: Board, checks: Checks, *, has_begun: bool) -> Iter
 
 
 def _exact(desired: ScaleSet, observed: Observed) -> ScaleSet:
-    """What is declared, with the version that latest means."""
-    if (
-        not follows_latest(desired.image)
-        or not isinstance(observed.model, Model)
-        or not observed.availability
-    ):
+    """What is declared, with the version that latest means, as far as that is known."""
+    if not isinstance(observed.model, Model):
         return desired
-    found = newest(desired.image, observed.model, observed.availability)
-    return desired if isinstance(found, Decision) else replace(desired, image=found)
+    found = exact_spec(desired, observed.model, observed.availability)
+    return found if isinstance(found, ScaleSet) else desired
 
 
 def _has_begun(towards: ScaleSet, observed: Observed) -> bool:
-    """Whether some of its instances are on the image already, and the model is."""
     model = observed.model
-    if not isinstance(model, Model) or model.image is None or not same(model.image, towards.image):
-        return False
-    return any(is_up_to_date(each, towards) for each in observed.instances or ())
+    return isinstance(model, Model) and has_begun(towards, model, observed.instances or ())
 
 
 def _cheap(entry: Entry, entries: Sequence[Entry]) -> tuple[Gate, ...]:

@@ -5,20 +5,18 @@ more of the decision than what came of each tick.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reconciler.forecast.imagined import imagined
 from reconciler.forecast.rehearsal import Rehearsal, Rhythm, Tick
 from reconciler.forecast.tempo import Tempo
-from reconciler.rollout.decision import Decision
 from reconciler.rollout.domains import grouping
 from reconciler.rollout.member import members
 from reconciler.rollout.observed import Model, Observed
-from reconciler.rollout.preflight import newest
+from reconciler.rollout.preflight import exact_spec
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
-from reconciler.spec.image import Image, follows_latest
 from reconciler.spec.scale_set import ScaleSet
 
 # Instances decided about one after the other: a second of CPU. A scale set of 1,000 in 50 domains needs half.
@@ -75,7 +73,7 @@ class Forecast:
 def forecast(desired: ScaleSet, observed: Observed, tempo: Tempo, rhythm: Rhythm) -> Forecast | None:
     """What comes of `desired` from what was observed; None where no step is to come, or too little was seen
     to say."""
-    exact = replace(desired, image=_exact(desired, observed))
+    exact = _exact(desired, observed)
     world = imagined(exact, observed, tempo)
     if world is None:
         return None
@@ -103,13 +101,12 @@ def forecast(desired: ScaleSet, observed: Observed, tempo: Tempo, rhythm: Rhythm
     )
 
 
-def _exact(desired: ScaleSet, observed: Observed) -> Image:
-    """The image that is meant, of latest the newest."""
-    model, availability = observed.model, observed.availability
-    if not follows_latest(desired.image) or not isinstance(model, Model) or availability is None:
-        return desired.image
-    found = newest(desired.image, model, availability)
-    return desired.image if isinstance(found, Decision) else found
+def _exact(desired: ScaleSet, observed: Observed) -> ScaleSet:
+    """The spec with the image that is meant, as far as that is known."""
+    if not isinstance(observed.model, Model):
+        return desired
+    found = exact_spec(desired, observed.model, observed.availability)
+    return found if isinstance(found, ScaleSet) else desired
 
 
 def _followed(ticks: Iterable[Tick]) -> list[Tick]:

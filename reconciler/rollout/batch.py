@@ -2,39 +2,31 @@
 
 from collections.abc import Sequence
 
+from reconciler.rollout.context import Context
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.domains import Grouping
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
-from reconciler.rollout.survey import Survey
 from reconciler.rollout.wording import listed
 from reconciler.spec.image import short
-from reconciler.spec.scale_set import ScaleSet
 
 
-def batch(
-    desired: ScaleSet,
-    candidates: Sequence[Member],
-    most: int,
-    domain_of: Grouping,
-    counts: Survey,
-    *,
-    is_return: bool,
-) -> Decision:
+def batch(context: Context, candidates: Sequence[Member], most: int) -> Decision:
     """The upgrade of at most so many of one domain, the first in order; on the way back the last."""
+    domain_of, counts, is_return = context.domain_of, context.counts, context.is_return
     foremost = max if is_return else min
     domain = foremost(domain_of(each.instance) for each in candidates)
     inside = [each for each in candidates if domain_of(each.instance) == domain]
     inside.sort(key=_by_id, reverse=is_return)
-    taken = inside[: min(most, desired.rollout.max_batch.of(counts.total))]
+    # Of ten instances with maxBatch 20%, two; fewer where maxUnavailable or a canary leaves less room.
+    taken = inside[: min(most, context.rollout.max_batch.of(counts.total))]
     named = listed(each.instance.name for each in taken)
     return Decision(
         Reason.UPGRADING,
-        f"{domain}: {'returning' if is_return else 'upgrading'} {_counted(taken)} to {short(desired.image)} "
+        f"{domain}: {'returning' if is_return else 'upgrading'} {_counted(taken)} to {short(context.image)} "
         f"({named}); {counts.done}",
-        step=Upgrade(tuple(each.instance.id for each in taken), desired.image),
+        step=Upgrade(tuple(each.instance.id for each in taken), context.image),
         soon=True,
         survey=counts.taking(domain, sum(each.state is State.BACK for each in taken)),
     )

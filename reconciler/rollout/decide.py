@@ -18,21 +18,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from reconciler.rollout.batch import batch
+from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.drift import drift
 from reconciler.rollout.gates import barred, barred_by_window
 from reconciler.rollout.halt import back_on_model, failed, given_up
 from reconciler.rollout.health import at_work
 from reconciler.rollout.member import Member, is_overdue, members
-from reconciler.rollout.observed import FRESH, Absent, Instance, Model, Observed
+from reconciler.rollout.observed import FRESH, Absent, Observed
 from reconciler.rollout.pace import first, missing, room, sick, soaking
-from reconciler.rollout.preflight import held, newest
-from reconciler.rollout.reading import grouped, own, partial
+from reconciler.rollout.preflight import exact_spec, held
+from reconciler.rollout.reading import partial, with_instances
 from reconciler.rollout.reason import Phase, Reason
 from reconciler.rollout.refusal import frozen, refusal, suspended
 from reconciler.rollout.settled import settled
 from reconciler.rollout.step import Upgrade
-from reconciler.rollout.survey import Survey, survey
 from reconciler.rollout.tried import unset, withheld
 from reconciler.rollout.waiting import awaited, confirming, overrun, stalled, waiting
 from reconciler.spec.image import follows_latest, same
@@ -69,14 +69,14 @@ def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
         return Decision(Reason.NOT_FOUND, f"there is no scale set {desired.target.id}")
     if refused := refusal(desired.image, model, observed.rolling_upgrade):
         return refused
-    if not follows_latest(desired.image):
-        return _towards(desired, model, observed)
-    if observed.availability is None:
+    exact = exact_spec(desired, model, observed.availability)
+    if exact is None:
         return Look.IMAGE
-    exact = newest(desired.image, model, observed.availability)
     if isinstance(exact, Decision):
         return exact
-    decision = _towards(replace(desired, image=exact), model, observed)
+    decision = _towards(Aim(desired=exact, model=model, observed=observed))
+    if not follows_latest(desired.image) or observed.availability is None:
+        return decision
     # Up to date with the version it is on; but nobody can say whether that is the latest.
     unsaid = held(desired.image, observed.availability)
     if unsaid and isinstance(decision, Decision) and decision.reason is Reason.UP_TO_DATE:
@@ -84,119 +84,102 @@ def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
     return decision
 
 
-def _towards(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Look:
+def _towards(aim: Aim) -> Decision | Look:
     """The rungs that know the exact image: towards it or, once it was given up, back from it."""
-    good = model.marks.stand_in(desired.image)
-    if good is None or desired.rollout.on_failure is OnFailure.HOLD:
-        return _approach(desired, model, observed)
-    if step := back_on_model(desired.image, model, good):
+    model, observed, on_failure = aim.model, aim.observed, aim.rollout.on_failure
+    good = model.marks.stand_in(aim.image)
+    if good is None or on_failure is OnFailure.HOLD:
+        return _approach(aim)
+    if step := back_on_model(aim.image, model, good):
         return step
     if observed.instances is None:
         return Look.INSTANCES
     if unread := partial(model, observed.instances):
         return unread
     # By image alone: setting the model back made the others differ from it, who never left.
-    rollout = replace(desired.rollout, canary=None, converge=Converge.IMAGE)
-    back = replace(desired, image=good, rollout=rollout)
-    staying = members(back, model, observed, observed.instances)
-    if desired.rollout.on_failure is OnFailure.ROLLBACK:
-        decision = _approach(back, model, observed, is_return=True)
+    rollout = replace(aim.rollout, canary=None, converge=Converge.IMAGE)
+    back = replace(aim, desired=replace(aim.desired, image=good, rollout=rollout), is_return=True)
+    if on_failure is OnFailure.ROLLBACK:
+        decision = _approach(back)
         if isinstance(decision, Look) or decision.reason.meaning.phase is not Phase.DONE:
             return decision
-        return failed(desired.image, good, staying, decision.survey)
-    domain_of = grouped(rollout, own(observed.instances))
-    if isinstance(domain_of, Decision):
-        return domain_of
-    return failed(desired.image, good, staying, survey(staying, domain_of))
+        staying = members(back.desired, model, observed, observed.instances)
+        return failed(aim.image, good, staying, decision.survey)
+    context = with_instances(back, observed.instances)
+    if isinstance(context, Decision):
+        return context
+    return failed(aim.image, good, context.members, context.counts)
 
 
-def _approach(
-    desired: ScaleSet, model: Model, observed: Observed, *, is_return: bool = False
-) -> Decision | Look:
-    if at_work(model.provisioning) and (waits := _busy(desired, model, observed)):
+def _approach(aim: Aim) -> Decision | Look:
+    model, observed = aim.model, aim.observed
+    if at_work(model.provisioning) and (waits := _busy(aim)):
         return waits
-    if model.image is None or not same(model.image, desired.image):
-        return drift(desired, model, observed)
-    if waits := unset(desired.image, model, observed):
+    if model.image is None or not same(model.image, aim.image):
+        return drift(aim)
+    if waits := unset(aim):
         return waits
     if observed.instances is None:
         return Look.INSTANCES
-    return _roll(desired, model, observed, observed.instances, is_return=is_return)
+    context = with_instances(aim, observed.instances)
+    return context if isinstance(context, Decision) else _roll(context)
 
 
-def _busy(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Look | None:
+def _busy(aim: Aim) -> Decision | Look | None:
     """Wait for Azure, unless it has been at it for too long: then what is stuck is dealt with.
 
     While our own step is young there is no need to list the instances to know that it is not overdue.
     """
-    busy = Decision(Reason.AZURE_BUSY, f"Azure is at work on the scale set ({model.provisioning})", soon=True)
-    if model.provisioning != "updating":
+    busy = Decision(
+        Reason.AZURE_BUSY, f"Azure is at work on the scale set ({aim.model.provisioning})", soon=True
+    )
+    if aim.model.provisioning != "updating":
         return busy
-    tried = observed.tried
-    if tried and isinstance(tried.step, Upgrade) and observed.at - tried.at <= desired.health.timeout:
+    tried = aim.observed.tried
+    if tried and isinstance(tried.step, Upgrade) and aim.at - tried.at <= aim.desired.health.timeout:
         return busy
-    if observed.instances is None:
+    if aim.observed.instances is None:
         return Look.INSTANCES
-    moving = [each for each in observed.instances if at_work(each.provisioning)]
-    return None if any(is_overdue(each, desired, observed.at) for each in moving) else busy
+    moving = [each for each in aim.observed.instances if at_work(each.provisioning)]
+    return None if any(is_overdue(each, aim.desired, aim.at) for each in moving) else busy
 
 
-def _roll(
-    desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance], *, is_return: bool
-) -> Decision | Look:
+def _roll(context: Context) -> Decision | Look:
     """The rungs that need the instances; the model is right by now."""
-    if unread := partial(model, instances):
-        return unread
-    domain_of = grouped(desired.rollout, own(instances))
-    if isinstance(domain_of, Decision):
-        return domain_of
-    staying = members(desired, model, observed, instances)
-    counts = survey(staying, domain_of)
-    movable = [each for each in staying if each.is_movable]
-    if waits := awaited(desired, staying, observed.at, is_last=not movable):
-        found = waiting(waits, domain_of, desired, observed, counts)
-        is_failure = found.reason.meaning.is_failure and awaited(desired, staying, observed.at, is_last=False)
-        return given_up(desired, model, observed, staying, found) if is_failure else found
+    movable = context.movable
+    if waits := awaited(context, is_last=not movable):
+        found = waiting(context, waits)
+        is_failure = found.reason.meaning.is_failure and awaited(context, is_last=False)
+        return given_up(context, found) if is_failure else found
     if not movable:
-        return settled(desired, model, staying, observed, counts, is_return=is_return)
-    is_given_up = not is_return and desired.rollout.on_failure is not OnFailure.HOLD
-    if is_given_up and (failing := stalled(desired, observed, counts)):
-        return given_up(desired, model, observed, staying, failing)
+        return settled(context)
+    is_given_up = not context.is_return and context.rollout.on_failure is not OnFailure.HOLD
+    if is_given_up and (failing := stalled(context)):
+        return given_up(context, failing)
     if cured := [each for each in movable if each.is_lost]:
-        return batch(desired, cured, len(cured), domain_of, counts, is_return=is_return)
-    if late := overrun(desired, model, observed, staying, counts):
-        return given_up(desired, model, observed, staying, late)
-    going = _may(desired, model, observed, staying, counts, is_return=is_return)
+        return batch(context, cured, len(cured))
+    if late := overrun(context):
+        return given_up(context, late)
+    going = _may(context)
     if not isinstance(going, tuple):
         return going
     candidates, most = going
-    return batch(desired, candidates, most, domain_of, counts, is_return=is_return)
+    return batch(context, candidates, most)
 
 
-def _may(
-    desired: ScaleSet,
-    model: Model,
-    observed: Observed,
-    staying: Sequence[Member],
-    counts: Survey,
-    *,
-    is_return: bool,
-) -> tuple[Sequence[Member], int] | Decision | Look:
+def _may(context: Context) -> tuple[Sequence[Member], int] | Decision | Look:
     """The working instances that may be taken down now, and how many of them at most; or why none may."""
-    rollout = desired.rollout
-    if waits := soaking(rollout, staying, observed.at, counts) or confirming(
-        desired, staying, observed, counts
-    ):
+    if waits := soaking(context) or confirming(context):
         return waits
-    if waits := sick(rollout, staying, counts) or missing(rollout.canary, staying):
+    if waits := sick(context) or missing(context.rollout.canary, context.members):
         return waits
-    going = first(rollout.canary, staying)
-    free = room(rollout, going.members, staying, counts)
+    going = first(context.rollout.canary, context.members)
+    free = room(context, going.members)
     if isinstance(free, Decision):
         return free
     doing = "upgrading the next batch"
-    if is_return:
-        closed: Decision | Look | None = barred_by_window(desired, observed.at, doing, counts)
+    if context.is_return:
+        closed: Decision | Look | None = barred_by_window(context, doing)
     else:
-        closed = barred(desired, model, observed, has_begun=going.has_begun, doing=doing, counts=counts)
+        closed = barred(context, has_begun=going.has_begun, doing=doing, counts=context.counts)
     return closed or (going.members, min(going.most, free))

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+from reconciler.rollout.context import Aim
 from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.gates import barred, is_cure
 from reconciler.rollout.halt import marked
 from reconciler.rollout.member import Member, members
-from reconciler.rollout.observed import Instance, Model, Observed
+from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.pace import missing
 from reconciler.rollout.preflight import crowd, held, misfit
 from reconciler.rollout.reading import grouped, own, partial
@@ -17,12 +18,13 @@ from reconciler.spec.image import Image, is_version_of, same, short
 from reconciler.spec.scale_set import ScaleSet
 
 
-def drift(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Look:
+def drift(aim: Aim) -> Decision | Look:
     """The step that sets the model, or why it is not taken, or what is still to be looked at.
 
     The instances tell what else their upgrade will bring, and whether it is the cure of a rollout that
     failed.
     """
+    desired, model, observed = aim.desired, aim.model, aim.observed
     if not model.etag:
         return unguarded()
     if observed.availability is None:
@@ -41,7 +43,7 @@ def drift(desired: ScaleSet, model: Model, observed: Observed) -> Decision | Loo
         if impossible := _impossible(desired, instances, staying):
             return impossible
         doing = f"setting the image of the model to {short(desired.image)}"
-        if closed := barred(desired, model, observed, has_begun=False, doing=doing, counts=None):
+        if closed := barred(aim, has_begun=False, doing=doing, counts=None):
             return closed
     was = short(model.image) if model.image else "none"
     also = _others(model, instances)

@@ -8,10 +8,11 @@ cost something. What is sick anyway passes no gate: a gate never bars its own cu
 from collections.abc import Sequence
 from datetime import datetime
 
+from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.member import Member
-from reconciler.rollout.observed import Model, Observed
+from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.survey import Survey
 from reconciler.rollout.wording import moment
@@ -20,25 +21,23 @@ from reconciler.spec.scale_set import Approval, ScaleSet
 from reconciler.spec.window import opening
 
 
-def barred(
-    desired: ScaleSet, model: Model, observed: Observed, *, has_begun: bool, doing: str, counts: Survey | None
-) -> Decision | Look | None:
+def barred(aim: Aim, *, has_begun: bool, doing: str, counts: Survey | None) -> Decision | Look | None:
     """Why what `doing` says may not be done now, or None; or that the gates outside are to be asked.
 
     `has_begun`: the first instances are on the image and back.
     """
-    here = _here(desired, model, observed.at, has_begun=has_begun)
+    here = (*_windows(aim.desired, aim.at), *_approval(aim.desired, aim.model, has_begun=has_begun))
     if any(gate.closed for gate in here):
         return _closed(here, doing, counts)
-    if observed.gates is None:
+    if aim.observed.gates is None:
         return Look.GATES
-    return _closed((*here, *observed.gates), doing, counts)
+    return _closed((*here, *aim.observed.gates), doing, counts)
 
 
-def barred_by_window(desired: ScaleSet, at: datetime, doing: str, counts: Survey) -> Decision | None:
+def barred_by_window(context: Context, doing: str) -> Decision | None:
     """The same of a rollout that goes back to the last good image: it waits for its window and for nothing
     else."""
-    return _closed(_windows(desired, at), doing, counts)
+    return _closed(_windows(context.desired, context.at), doing, context.counts)
 
 
 def is_cure(desired: ScaleSet, model: Model, staying: Sequence[Member]) -> bool:
@@ -66,10 +65,6 @@ def is_cure(desired: ScaleSet, model: Model, staying: Sequence[Member]) -> bool:
 def _fails_on_its_way(member: Member) -> bool:
     """Whether an upgrade to the model has not succeeded, and shows as that."""
     return not member.instance.latest_model and (member.is_stuck or member.instance.provisioning == "failed")
-
-
-def _here(desired: ScaleSet, model: Model, at: datetime, *, has_begun: bool) -> tuple[Gate, ...]:
-    return (*_windows(desired, at), *_approval(desired, model, has_begun=has_begun))
 
 
 def _windows(desired: ScaleSet, at: datetime) -> tuple[Gate, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from reconciler.rollout.context import Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.health import State
 from reconciler.rollout.marks import Began, Marks
@@ -66,20 +67,18 @@ def _is_proven(desired: ScaleSet, observed: Observed, staying: Sequence[Member])
     return is_borne and _is_long_ago(desired, observed, staying)
 
 
-def given_up(
-    desired: ScaleSet, model: Model, observed: Observed, staying: Sequence[Member], failing: Decision
-) -> Decision:
+def given_up(context: Context, failing: Decision) -> Decision:
     """`failing` says why the rollout has failed: hold, or set the model back.
 
     Once it was over, an instance that falls sick is no reason to doubt the image.
     """
-    good = model.marks.last_good
-    if desired.rollout.on_failure is OnFailure.HOLD or (good and same(good, desired.image)):
+    model, good = context.model, context.model.marks.last_good
+    if context.rollout.on_failure is OnFailure.HOLD or (good and same(good, context.image)):
         return failing
-    if _is_over(desired, observed, staying):
+    if _is_over(context):
         return failing
-    since = observed.streak.waiting_since
-    if failing.reason is Reason.HEALTH_CHECK_FAILED and (since is None or observed.at - since < _CONFIRMED):
+    since = context.observed.streak.waiting_since
+    if failing.reason is Reason.HEALTH_CHECK_FAILED and (since is None or context.at - since < _CONFIRMED):
         return replace(failing, soon=True)
     if good is None:
         return replace(
@@ -90,20 +89,19 @@ def given_up(
     return Decision(
         Reason.GIVING_UP,
         f"{failing.message}; setting the model back to {short(good)}",
-        step=PatchModel(good, model.etag, replace(model.marks, failed=desired.image), model.tags),
+        step=PatchModel(good, model.etag, replace(model.marks, failed=context.image), model.tags),
         soon=True,
         survey=failing.survey,
     )
 
 
-def _is_over(desired: ScaleSet, observed: Observed, staying: Sequence[Member]) -> bool:
+def _is_over(context: Context) -> bool:
     """Whether the rollout has ended: by what was seen of it, or else by how long the last batch has been
     back."""
-    if observed.streak.is_under_way is not None:
-        return not observed.streak.is_under_way
-    if any(each.is_movable for each in staying):
-        return False
-    return _is_long_ago(desired, observed, staying)
+    streak = context.observed.streak
+    if streak.is_under_way is not None:
+        return not streak.is_under_way
+    return not context.movable and _is_long_ago(context.desired, context.observed, context.members)
 
 
 def _is_long_ago(desired: ScaleSet, observed: Observed, staying: Sequence[Member]) -> bool:

@@ -1,6 +1,6 @@
 """An instance as the rollout of its scale set sees it: up to date or not, back or not, movable or not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -73,6 +73,13 @@ def is_up_to_date(instance: Instance, desired: ScaleSet) -> bool:
         return True
     # One that failed on its way to an image that has been reverted since shows the old one still.
     return desired.rollout.converge is Converge.IMAGE and instance.provisioning != "failed"
+
+
+def has_begun(desired: ScaleSet, model: Model, instances: Iterable[Instance]) -> bool:
+    """Whether the model and some instance are on the image already."""
+    if model.image is None or not same(model.image, desired.image):
+        return False
+    return any(is_up_to_date(each, desired) for each in instances)
 
 
 def is_overdue(instance: Instance, desired: ScaleSet, at: datetime) -> bool:

@@ -9,23 +9,24 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from reconciler.rollout.context import Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.survey import Survey
 from reconciler.rollout.wording import ailing, listed
 from reconciler.spec.duration import written
-from reconciler.spec.scale_set import Canary, Rollout
+from reconciler.spec.scale_set import Canary
 
 # An instance whose state last changed so soon after it was made was not upgraded: it came with the image, and
 # an autoscaler that keeps making such ones must not keep a rollout waiting.
 _NEWBORN = timedelta(minutes=5)
 
 
-def soaking(rollout: Rollout, members: Sequence[Member], at: datetime, counts: Survey) -> Decision | None:
+def soaking(context: Context) -> Decision | None:
     """The wait until the last batch has been back for long enough, and the canary for as long as it must, or
     None."""
+    rollout, members, at = context.rollout, context.members, context.at
     soaks = [_Soak(members, rollout.soak)]
     if canary := rollout.canary:
         length = max(rollout.soak, canary.soak)
@@ -37,28 +38,31 @@ def soaking(rollout: Rollout, members: Sequence[Member], at: datetime, counts: S
     return Decision(
         Reason.SOAKING,
         f"{last.who}{young}: back since {last.until - last.length:%H:%M:%S}; the next batch goes at "
-        f"{last.until:%H:%M:%S} (soak {written(last.length)}); {counts.done}",
+        f"{last.until:%H:%M:%S} (soak {written(last.length)}); {context.counts.done}",
         until=last.until,
-        survey=counts,
+        survey=context.counts,
     )
 
 
-def baking(rollout: Rollout, members: Sequence[Member], at: datetime, counts: Survey) -> Decision | None:
+def baking(context: Context) -> Decision | None:
     """The wait until the last batch of all has been back for long enough, or None."""
+    rollout, members, at = context.rollout, context.members, context.at
     since = last_back(members)
     if since is None or since + rollout.bake_time <= at:
         return None
     return Decision(
         Reason.BAKING,
         f"{_younger(members, at - rollout.bake_time)}: back since {since:%H:%M:%S}; the rollout is over at "
-        f"{since + rollout.bake_time:%H:%M:%S} (bakeTime {written(rollout.bake_time)}); {counts.done}",
+        f"{since + rollout.bake_time:%H:%M:%S} (bakeTime {written(rollout.bake_time)}); "
+        f"{context.counts.done}",
         until=since + rollout.bake_time,
-        survey=counts,
+        survey=context.counts,
     )
 
 
-def sick(rollout: Rollout, members: Sequence[Member], counts: Survey) -> Decision | None:
+def sick(context: Context) -> Decision | None:
     """Why so many are sick that no working one may be taken down, or None."""
+    rollout, members, counts = context.rollout, context.members, context.counts
     unhealthy = [each.instance for each in members if each.is_lost]
     if len(unhealthy) <= rollout.max_unhealthy.of(len(members)):
         return None
@@ -70,14 +74,13 @@ def sick(rollout: Rollout, members: Sequence[Member], counts: Survey) -> Decisio
     )
 
 
-def room(
-    rollout: Rollout, going: Sequence[Member], members: Sequence[Member], counts: Survey
-) -> int | Decision:
+def room(context: Context, going: Sequence[Member]) -> int | Decision:
     """How many of those that may go may be taken down, or why none may.
 
     What is deallocated was given back on purpose. One that may go itself is not in its own way, though it
     counts as away because Azure calls it failed.
     """
+    rollout, members, counts = context.rollout, context.members, context.counts
     may_go = {each.instance.id for each in going}
     others = [each for each in members if each.instance.id not in may_go]
     away = [each.instance for each in others if each.state not in {State.BACK, State.DEALLOCATED}]

@@ -6,12 +6,14 @@ row below, a `Reason`, its standing, a row in the test's table.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Availability, Instance, Model, Verdict
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.traits import Traits
-from reconciler.spec.image import Image, is_version_of, order, same, short, version
+from reconciler.spec.image import Image, follows_latest, is_version_of, order, same, short, version
+from reconciler.spec.scale_set import ScaleSet
 
 # "... has reached its limit of 10 models that may be referenced by one or more VMs belonging to the Virtual
 # Machine Scale Set".
@@ -121,6 +123,21 @@ def newest(image: Image, model: Model, availability: Availability) -> Image | De
         return current or refused
     found = availability.image
     return current if current and order(version(current)) > order(version(found)) else found
+
+
+def exact_spec(
+    desired: ScaleSet, model: Model, availability: Availability | None
+) -> ScaleSet | Decision | None:
+    """The spec with the exact image that it means for this scale set now: of latest the newest.
+
+    A Decision where it can mean none, None where the catalogue was not asked yet.
+    """
+    if not follows_latest(desired.image):
+        return desired
+    if availability is None:
+        return None
+    found = newest(desired.image, model, availability)
+    return found if isinstance(found, Decision) else replace(desired, image=found)
 
 
 def crowd(desired: Image, instances: Iterable[Instance]) -> Decision | None:

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
+from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.domains import DomainsUnknown, Grouping, grouping
 from reconciler.rollout.health import readable
+from reconciler.rollout.member import members
 from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.reason import Reason
+from reconciler.rollout.survey import survey
 from reconciler.rollout.wording import listed
 from reconciler.spec.scale_set import Rollout
 
@@ -28,6 +31,25 @@ def grouped(rollout: Rollout, instances: Sequence[Instance]) -> Grouping | Decis
         return grouping(rollout.by, rollout.order, instances)
     except DomainsUnknown as error:
         return Decision(Reason.DOMAINS_UNKNOWN, str(error))
+
+
+def with_instances(aim: Aim, instances: Sequence[Instance]) -> Context | Decision:
+    """What a decision is about, with its instances; or why their list does not tell enough."""
+    if unread := partial(aim.model, instances):
+        return unread
+    domain_of = grouped(aim.rollout, own(instances))
+    if isinstance(domain_of, Decision):
+        return domain_of
+    staying = members(aim.desired, aim.model, aim.observed, instances)
+    return Context(
+        desired=aim.desired,
+        model=aim.model,
+        observed=aim.observed,
+        is_return=aim.is_return,
+        members=staying,
+        domain_of=domain_of,
+        counts=survey(staying, domain_of),
+    )
 
 
 def _missing(model: Model, instances: Sequence[Instance]) -> str:

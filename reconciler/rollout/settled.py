@@ -2,36 +2,28 @@
 
 from collections.abc import Sequence
 
+from reconciler.rollout.context import Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.health import ailment
 from reconciler.rollout.member import Member
-from reconciler.rollout.observed import Instance, Model, Observed
+from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.pace import baking
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.survey import Survey
 from reconciler.rollout.wording import listed
 from reconciler.spec.image import short
-from reconciler.spec.scale_set import ScaleSet
 
 
-def settled(
-    desired: ScaleSet,
-    model: Model,
-    staying: Sequence[Member],
-    observed: Observed,
-    counts: Survey,
-    *,
-    is_return: bool,
-) -> Decision:
+def settled(context: Context) -> Decision:
     """All that can be is on the image; the wait whether that lasts, or what is left out.
 
     What a process has seen to be over does not begin to bake anew because somebody restarts an instance.
     """
-    is_over = is_return or observed.streak.is_under_way is False
-    if not is_over and (waits := baking(desired.rollout, staying, observed.at, counts)):
+    staying, counts, observed = context.members, context.counts, context.observed
+    is_over = context.is_return or observed.streak.is_under_way is False
+    if not is_over and (waits := baking(context)):
         return waits
-    image = short(desired.image)
-    others = f"{_others(staying, model)}{_attached(observed.instances or ())}"
+    image = short(context.image)
+    others = f"{_others(staying, context.model)}{_attached(observed.instances or ())}"
     if outdated := [each.instance for each in staying if each.is_outdated]:
         left_out = listed(f"{each.name} ({_obstacle(each)})" for each in outdated)
         return Decision(

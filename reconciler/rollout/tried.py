@@ -14,32 +14,33 @@ Azure accepts a step before it carries it out, and what it then lists may be beh
 
 from datetime import timedelta
 
+from reconciler.rollout.context import Aim
 from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.health import at_work
-from reconciler.rollout.observed import Instance, Model, Observed
+from reconciler.rollout.observed import Instance, Observed
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.refusal import unguarded
 from reconciler.rollout.step import PatchModel, Step, Tried, Upgrade
 from reconciler.rollout.survey import Survey
 from reconciler.rollout.wording import ailing, listed
-from reconciler.spec.image import Image, same, short
+from reconciler.spec.image import same, short
 
 # Far longer than a list is behind; and an upgrade that failed is not helped by haste.
 PATIENCE = timedelta(minutes=5)
 
 
-def unset(image: Image, model: Model, observed: Observed) -> Decision | Look | None:
-    """What is to be done about our own change of the model to `image`, which reads as done; None if it is.
+def unset(aim: Aim) -> Decision | Look | None:
+    """What is to be done about our own change of the model, which reads as done; None if it is.
 
     A change whose operation failed is made again: what Azure keeps of it nobody knows. Where the operation
     cannot be read, or a later one took its place, the state of the scale set itself has to tell.
     """
-    tried = observed.tried
+    image, model, tried = aim.image, aim.model, aim.observed.tried
     if tried is None or not tried.operation or not isinstance(tried.step, PatchModel):
         return None
     if not same(tried.step.image, image):
         return None
-    operation = observed.operation
+    operation = aim.observed.operation
     if operation is None:
         return Look.OPERATION
     if operation.status == "InProgress":

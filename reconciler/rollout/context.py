@@ -1,0 +1,47 @@
+"""What a decision is about, put together once: the rungs of the ladder read it and hand it on whole."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.rollout.domains import Grouping
+from reconciler.rollout.member import Member
+from reconciler.rollout.observed import Model, Observed
+from reconciler.rollout.survey import Survey
+from reconciler.spec.image import Image
+from reconciler.spec.scale_set import Rollout, ScaleSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """One scale set, and the exact image that it is to run: what is known before its instances are listed."""
+
+    desired: ScaleSet  # its image is the exact one: a version in place of latest, or the last good image
+    model: Model
+    observed: Observed
+    is_return: bool = False  # the way is back to the last good image
+
+    @property
+    def image(self) -> Image:
+        return self.desired.image
+
+    @property
+    def rollout(self) -> Rollout:
+        return self.desired.rollout
+
+    @property
+    def at(self) -> datetime:
+        return self.observed.at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context(Aim):
+    """The same with its instances, the list of which was whole."""
+
+    members: tuple[Member, ...]  # those that stay, in Azure's order
+    domain_of: Grouping
+    counts: Survey  # of `members`, by domain
+
+    @property
+    def movable(self) -> list[Member]:
+        """Those that an upgrade would bring to the image."""
+        return [each for each in self.members if each.is_movable]

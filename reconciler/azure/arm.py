@@ -58,6 +58,8 @@ _TAG = 256
 
 # "notBeforeTimeout" and its like: "PT15M".
 _ISO_DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?", re.IGNORECASE)
+# How the long operations of Azure end, by their folded status.
+_ENDED = {"succeeded": "Succeeded", "failed": "Failed", "canceled": "Canceled", "cancelled": "Canceled"}
 # Not a field of Azure's: what `flexible` has found out about a row.
 ATTACHED = "isAttached"
 
@@ -150,10 +152,15 @@ def rolling_upgrade(body: Json) -> RollingUpgrade:
 def operation(body: Json) -> Operation:
     """What became of a long operation. It may fail though the answer itself is a 200."""
     error, status = mapping_in(body, "error"), text_in(body, "status")
+    if not status:
+        return Operation("")
+    ended = _ENDED.get(status.casefold())
+    if ended is None:
+        return Operation("InProgress")  # "Running", "Accepted", "Updating": any word that is not an end
+    if ended == "Succeeded":
+        return Operation(ended)
     said = ": ".join(text for text in (text_in(error, "code"), text_in(error, "message")) if text)
-    if status in {"Failed", "Canceled"} and not said:
-        said = f"{status}, without a code or a message"
-    return Operation(status, " ".join(said.split()))
+    return Operation(ended, " ".join(said.split()) or f"{ended}, without a code or a message")
 
 
 def region(name: str) -> str:

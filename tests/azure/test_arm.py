@@ -8,7 +8,7 @@ import pytest
 from reconciler.azure import arm
 from reconciler.azure.failure import Malformed
 from reconciler.rollout.marks import Marks
-from reconciler.rollout.observed import HealthSource
+from reconciler.rollout.observed import HealthSource, Operation
 from reconciler.spec.image import (
     CommunityGalleryImage,
     GalleryImage,
@@ -360,3 +360,29 @@ def test_a_scale_set_without_what_every_one_has_is_malformed(body: dict[str, Any
 def test_an_instance_without_an_id_is_malformed() -> None:
     with pytest.raises(Malformed):
         arm.instance({"properties": {}})
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param({"status": "Succeeded"}, Operation("Succeeded"), id="it ended well"),
+        pytest.param({"status": "succeeded"}, Operation("Succeeded"), id="in another case"),
+        pytest.param({"status": "Running"}, Operation("InProgress"), id="any other word is no end"),
+        pytest.param(
+            {"status": "Updating", "error": {"code": "X"}}, Operation("InProgress"), id="even beside an error"
+        ),
+        pytest.param(
+            {"status": "Failed", "error": {"code": "X", "message": "No."}},
+            Operation("Failed", "X: No."),
+            id="it failed",
+        ),
+        pytest.param(
+            {"status": "Canceled"},
+            Operation("Canceled", "Canceled, without a code or a message"),
+            id="it was canceled",
+        ),
+        pytest.param({}, Operation(""), id="it does not say"),
+    ],
+)
+def test_how_a_long_operation_stands(body: dict[str, Any], expected: Operation) -> None:
+    assert arm.operation(body) == expected

@@ -26,7 +26,6 @@ from reconciler.simulator.merge import merged
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.planned import HEALTH_EXTENSIONS
 from reconciler.simulator.record import Event, Scene
-from reconciler.simulator.scaling import grow, leaving
 from reconciler.simulator.timings import NOTHING_TO_DO
 
 if TYPE_CHECKING:
@@ -227,7 +226,7 @@ class ScaleSet:
 
         `ids` in order, where not 0 to capacity - 1.
         """
-        for number in map(int, ids) if ids else range(self._allocatable(capacity)):
+        for number in map(int, ids) if ids else range(self.allocatable(capacity)):
             self.next_number = number
             self.add_instance(number).created -= AGE
         self.next_number = max((each.number for each in self.instances.values()), default=-1) + 1
@@ -251,29 +250,6 @@ class ScaleSet:
         self.instances[name] = instance
         self.capacity += 1
         return instance
-
-    def scale(self, capacity: int, operation: Operation) -> None:
-        """Create or delete instances until there are `capacity`, or as near as protection allows.
-
-        Where more are created than are wanted the etag moves once more when it is over, and only there: so it
-        was recorded.
-        """
-        if operation.is_lost:
-            return
-        staying = [
-            each
-            for each in self.instances.values()
-            if each.provisioning != "deleting" and each.id not in self.surplus
-        ]
-        if (wanted := self._allocatable(capacity)) > len(staying):
-            grow(self, wanted - len(staying), operation)
-        if wanted < capacity:
-            operation.done("capacity", errors.allocation_failed())
-        for instance in leaving(self, staying, len(staying) - capacity):
-            instance.send("delete", cause="delete", operation=operation)
-        self.capacity = capacity
-        if self.surplus:
-            operation.when_ended.append(lambda _: self.bump())
 
     def remove(self) -> Operation:
         """Delete it, instances and all. Deleting it again returns the operation that is deleting it."""
@@ -307,6 +283,10 @@ class ScaleSet:
         missing = next((each for each in wanted if each not in self.instances), None)
         return missing if missing is not None else [self.instances[each] for each in dict.fromkeys(wanted)]
 
+    def allocatable(self, capacity: int) -> int:
+        """How many of the instances asked for Azure has room for."""
+        return capacity if self.allocation_limit is None else min(capacity, self.allocation_limit)
+
     def free_slots(self) -> Iterator[int]:
         """Where new instances go: the first places that nobody has, which evens out zones and domains."""
         taken = {each.slot for each in self.instances.values()}
@@ -333,10 +313,6 @@ class ScaleSet:
         """The operations during which the scale set does not report Updating."""
         is_silent = self.cloud.provisioning_state_during_upgrade == "Succeeded"
         return frozenset({"manualupgrade"}) if is_silent else frozenset()
-
-    def _allocatable(self, capacity: int) -> int:
-        """How many of the instances asked for Azure has room for."""
-        return capacity if self.allocation_limit is None else min(capacity, self.allocation_limit)
 
     def _require(self, image: Image, body: Mapping[str, Any]) -> None:
         """Raise Azure's refusal of the image for new instances of the scale set with this body."""

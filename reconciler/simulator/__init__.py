@@ -7,8 +7,9 @@
         ...
 
 It speaks from recorded traffic, shares nothing with the code that it tests, and imports nothing of it.
-Reading order: clock, life, instance, scale_set, operations, routes, core; then the doors, `transport` and
-`server`; then what a fleet file does: declared, fleet, seed, stock, orders. `simulator` holds all of them.
+Reading order: clock, life, model, instance, scale_set, operations, cloud, routes, core; then the doors,
+`transport` and `server`; then what a fleet file does: declared, fleet, seed, stock, orders. `simulator` holds
+all of them.
 """
 
 from __future__ import annotations

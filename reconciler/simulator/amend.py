@@ -15,9 +15,10 @@ from reconciler.simulator.assigned import identified
 from reconciler.simulator.catalogue import kind_of
 from reconciler.simulator.defaults import completed
 from reconciler.simulator.merge import merged, put_together, without_echo
+from reconciler.simulator.model import health_source
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.rolling import ROLLING_POLICY, RollingUpgrade
-from reconciler.simulator.scale_set import ScaleSet, health_source
+from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.scaling import scale
 from reconciler.simulator.shape import require_shape
 from reconciler.simulator.upgrades import bring, due

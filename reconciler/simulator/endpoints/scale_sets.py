@@ -115,7 +115,7 @@ def _created(call: Call) -> Reply:
     if len(zones) > 1 and not flexible:
         properties.setdefault("zoneBalance", False)
     scale_set = ScaleSet(
-        call.cloud,
+        cloud=call.cloud,
         subscription=call.subscription,
         group=call.names["group"],
         name=call.names["name"],

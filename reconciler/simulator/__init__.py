@@ -7,15 +7,15 @@
         ...
 
 It speaks from recorded traffic, shares nothing with the code that it tests, and imports nothing of it.
-Reading order: clock, life, instance, scale_set, operations, routes, core; then the doors, `transport` and
-`server`; then what a fleet file does: declared, fleet, seed, stock, orders.
+Reading order: clock, life, model, instance, scale_set, operations, cloud, routes, core; then the doors,
+`transport` and `server`; then what a fleet file does: declared, fleet, seed, stock, orders. `simulator` holds
+all of them.
 """
 
 from __future__ import annotations
 
 from reconciler.simulator.check import check_fleet, locate
 from reconciler.simulator.clock import Clock, VirtualClock, WallClock
-from reconciler.simulator.core import Simulator
 from reconciler.simulator.declared import FleetError
 from reconciler.simulator.domains import Domain
 from reconciler.simulator.faults import (
@@ -40,6 +40,7 @@ from reconciler.simulator.fleet import SUBSCRIPTION, read_fleet
 from reconciler.simulator.live import LiveInstance, LiveScaleSet
 from reconciler.simulator.message import Lost, Request, Response
 from reconciler.simulator.record import Absence, Event, Exchange, Record, Scene, Stand
+from reconciler.simulator.simulator import Simulator
 
 __all__ = [
     "SUBSCRIPTION",

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.rollout.member import has_begun, Member, members
+from reconciler.rollout.member import Member, has_begun, members
 from reconciler.rollout.observed import HealthSource, Instance
 from reconciler.rollout.step import PatchModel, Tried, Upgrade
 from reconciler.spec.scale_set import Converge

@@ -63,7 +63,7 @@ def test_a_rollout_says_at_each_stage_what_it_does() -> None:
 def test_a_bad_image_stops_after_its_first_domain() -> None:
     world = World(fleet(scale_set()), spec(version=BAD))
     world.run(lambda: world.lines()["web"].startswith("HealthCheckFailed"))
-    world.rest(timedelta(hours=2))
+    world.rest(timedelta(hours=1))
     assert world.lines()["web"] == (
         "HealthCheckFailed: update domain 0: web_0 (unhealthy), web_5 (unhealthy), web_10 (unhealthy), "
         "web_15 (unhealthy), not healthy within 10m of the last change; no other instance is touched until then"

@@ -195,7 +195,7 @@ def test_by_resource_group_the_groups_are_what_is_read(fleet: Azure, here: Path)
         pytest.param(
             [
                 {
-                    "apiVersion": "reconciler/v1alpha1",
+                    "apiVersion": "vmss-reconciler/v1alpha1",
                     "kind": "Image",
                     "metadata": {"name": "base"},
                     "spec": platform(OLD),

@@ -5,6 +5,7 @@ has others, its help names them.
 """
 
 import logging
+import os
 
 import click
 
@@ -12,6 +13,7 @@ from reconciler import __version__
 from reconciler.cli.adopt import adopt
 from reconciler.cli.approve import approve
 from reconciler.cli.check import check
+from reconciler.cli.environment import refuse_former_variables
 from reconciler.cli.plan import plan
 from reconciler.cli.run import run
 from reconciler.cli.simulate import simulate
@@ -29,6 +31,7 @@ def main() -> None:
     """
     # What goes wrong is said once, by the verb: without a handler Python would print each warning besides.
     logging.getLogger().addHandler(logging.NullHandler())
+    refuse_former_variables(main.commands.values(), os.environ)
 
 
 for _verb in (adopt, check, validate, plan, run, approve, status, why, simulate):

@@ -35,7 +35,7 @@ def approve(
 ) -> Ended:
     """In this process, which spares each case the start of another."""
     specs = write_specs(where / "specs", *documents)
-    env = {**world.environment, "RECONCILER_SPECS": str(specs)}
+    env = {**world.environment, "VMSS_RECONCILER_SPECS": str(specs)}
     done = CliRunner().invoke(main, ["approve", name, *options], env=env)
     return Ended.of(done.exit_code, done.stdout, done.stderr)
 

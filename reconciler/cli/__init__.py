@@ -5,10 +5,12 @@ has others, its help names them.
 """
 
 import logging
+import os
 
 import click
 
 from reconciler import __version__
+from reconciler.cli.environment import refuse_former_variables
 from reconciler.cli.verbs import Verbs
 
 
@@ -16,10 +18,13 @@ from reconciler.cli.verbs import Verbs
     commands=Verbs(), context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.version_option(__version__, prog_name="reconciler")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Keep Azure Virtual Machine Scale Sets on the image that git declares.
 
     One update domain at a time, gated on health, or it stops and says why.
     """
     # What goes wrong is said once, by the verb: without a handler Python would print each warning besides.
     logging.getLogger().addHandler(logging.NullHandler())
+    if context.invoked_subcommand:
+        refuse_former_variables(main.commands[context.invoked_subcommand], os.environ)

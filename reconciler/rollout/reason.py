@@ -412,7 +412,8 @@ TABLE: dict[Reason, Meaning] = {
         Standing.STALLED,
         cause="the declared image was given up, and is not tried again",
         remedy=(
-            "name another image: it goes first, at once; or empty the tag `reconciler-failed` to try it again"
+            "name another image: it goes first, at once; or empty the tag `vmss-reconciler-failed` to try it "
+            "again"
         ),
         phase=Phase.GIVEN_UP,
         slot=Slot.HOLDS,

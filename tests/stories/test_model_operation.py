@@ -92,11 +92,15 @@ def test_a_restart_takes_no_instance_down_before_the_model_is_set_once_more() ->
 @pytest.mark.parametrize(
     ("fault", "times", "said"),
     [
-        pytest.param(Status(503, "ServerTimeout", "No."), None, "Unreachable: ", id="Azure is overloaded, for long"),
+        pytest.param(
+            Status(503, "ServerTimeout", "No."), None, "Unreachable: ", id="Azure is overloaded, for long"
+        ),
         pytest.param(Status(429, "Throttled", "No."), 4, "Throttled: ", id="there were too many requests"),
     ],
 )
-def test_nothing_follows_while_its_operation_cannot_be_read_just_now(fault: Status, times: int | None, said: str) -> None:
+def test_nothing_follows_while_its_operation_cannot_be_read_just_now(
+    fault: Status, times: int | None, said: str
+) -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm("Operations_Get", fault, times=times)
     world.rest(3 * MINUTE)

@@ -10,7 +10,7 @@ from tests.stories.world import BAD, NEW, World, fleet, scale_set, spec
 
 MINUTE = timedelta(minutes=1)
 POLICY = {
-    "apiVersion": "reconciler/v1alpha1",
+    "apiVersion": "vmss-reconciler/v1alpha1",
     "kind": "RolloutPolicy",
     "metadata": {"name": "careful"},
     "spec": {"canary": {"instances": 1, "soak": "30m"}, "soak": "10m"},

@@ -106,7 +106,7 @@ def test_a_daemon_killed_in_the_middle_is_followed_by_one_that_goes_on(upgrades:
 
 def test_one_line_moves_every_scale_set_that_points_to_an_image() -> None:
     names = ["api", "cart", "web"]
-    image = {"apiVersion": "reconciler/v1alpha1", "kind": "Image", "metadata": {"name": "base"}}
+    image = {"apiVersion": "vmss-reconciler/v1alpha1", "kind": "Image", "metadata": {"name": "base"}}
     documents = [spec(name, image={"ref": "base"}) for name in names]
     world = World(
         fleet(*(scale_set(name, capacity=5) for name in names)), *documents, image | {"spec": platform(OLD)}

@@ -68,7 +68,7 @@ class Watched(Compute):
 def test_one_that_is_let_on_half_way_does_not_wait_with_what_is_settled() -> None:
     world = World(fleet(scale_set(capacity=10)), spec(rollout={"approval": "canary"}), compute=Watched)
     world.run(lambda: world.reasons()[-1:] == ["AwaitingApproval"])
-    world.azure.scale_set("web").set_tags({"reconciler-approved": f"{':'.join(BASE.values())}:{NEW}"})
+    world.azure.scale_set("web").set_tags({"vmss-reconciler-approved": f"{':'.join(BASE.values())}:{NEW}"})
     asked = len(world.requests())
     world.run(lambda: "VirtualMachineScaleSetVMs_List" in world.requests()[asked:])
     assert Watched.shares.pop() is Share.ROLLOUT

@@ -310,7 +310,7 @@ def test_a_probe_says(
                                 "batches": 0,
                                 "instances": 0,
                                 "longestBatchSeconds": 0.0,
-                                "message": f"to {OLD.version}: Failed; 0 instances in 0 batches",
+                                "message": f"to {OLD.version}: Failed",
                             },
                         ],
                     },

@@ -164,21 +164,3 @@ def test_an_operation_of_another_host_is_not_asked(azure: Simulator) -> None:
     asked = len(azure.record.requests)
     assert door.operation(url, TARGET).status == ""
     assert len(azure.record.requests) == asked
-
-
-@pytest.mark.parametrize(
-    ("url", "is_own"),
-    [
-        ("https://management.azure.com/subscriptions/s", True),
-        ("https://management.azure.com:443/subscriptions/s", True),
-        ("https://MANAGEMENT.azure.com/subscriptions/s", True),
-        ("/subscriptions/s", True),
-        ("http://management.azure.com/subscriptions/s", False),
-        ("https://management.azure.com:8443/subscriptions/s", False),
-        ("https://management.azure.com.elsewhere.test/", False),
-        ("https://management.azure.com@elsewhere.test/", False),
-        ("//elsewhere.test/", False),
-    ],
-)
-def test_whose_address_it_is(url: str, *, is_own: bool) -> None:
-    assert Session(credential=Token()).is_own(url) is is_own

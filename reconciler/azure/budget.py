@@ -32,6 +32,8 @@ _MOMENT = timedelta(seconds=1)
 # How long a bucket is remembered once it is full again. A full bucket holds nothing up, but it counts what is
 # on its way. A forgotten one counts only after the next answer.
 _FULL_KEPT = timedelta(hours=1)
+# No budget is a thousandth of what this holds, and none overflows.
+_COUNT = re.compile(r"[0-9]{1,9}")
 _OF_GATEWAY = re.compile(r"x-ms-ratelimit-remaining-(subscription-(?:reads|writes))", re.IGNORECASE)
 
 
@@ -296,8 +298,8 @@ def _told(headers: Mapping[str, str]) -> Iterator[tuple[str, int]]:
     """
     for part in headers.get(_REMAINING, "").split(","):
         name, _, count = part.strip().rpartition("/")[2].partition(";")
-        if count.isdecimal():
+        if _COUNT.fullmatch(count):
             yield name, int(count)
     for header, count in headers.items():
-        if (match := _OF_GATEWAY.fullmatch(header)) and count.isdecimal():
+        if (match := _OF_GATEWAY.fullmatch(header)) and _COUNT.fullmatch(count):
             yield match[1].lower(), int(count)

@@ -118,7 +118,10 @@ class Session:
             if isinstance(ours, Throttled):
                 self.budget.rest(charge, call.subject, ours.policy, self.now() + ours.retry_after)
             raise ours from error
-        except JSONDecodeError as error:  # where the SDK reads what a write is answered with
+        except (
+            JSONDecodeError,
+            RecursionError,
+        ) as error:  # where the SDK reads what a write is answered with
             raise Malformed("Azure sent an answer that is not JSON") from error
         except ValueError as error:  # such as a redirect to an address that nobody can read
             raise Malformed(f"Azure sent an answer that makes no sense: {str(error)[:80]}") from error
@@ -228,7 +231,7 @@ class Call:
         response.raise_for_status()
         try:
             body = response.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Malformed("Azure sent an answer that is not JSON") from error
         if not isinstance(body, Mapping):
             raise Malformed("Azure sent an answer that is no JSON object")

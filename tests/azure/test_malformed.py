@@ -234,6 +234,8 @@ def test_one_row_of_another_type_costs_its_own_scale_set_only(fault: OfAnotherTy
         "VirtualMachineScaleSetVMs_List",
         "VirtualMachineScaleSetRollingUpgrades_GetLatest",
         "VirtualMachineImages_Get",
+        "GalleryImages_Get",
+        "GalleryImageVersions_Get",
         "VirtualMachineScaleSets_Update",
         "VirtualMachineScaleSets_UpdateInstances",
         "Operations_Get",

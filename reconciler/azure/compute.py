@@ -15,7 +15,7 @@ from azure.core.polling import LROPoller
 from azure.core.rest import HttpRequest
 from azure.mgmt.compute.models import VirtualMachineScaleSetUpdate
 
-from reconciler.azure import arm, catalogue
+from reconciler.azure import arm, auxiliary, catalogue
 from reconciler.azure.budget import Charge, Share
 from reconciler.azure.expiring import ExpiringMap
 from reconciler.azure.failure import Conflict, Malformed, Refused
@@ -191,6 +191,7 @@ class Compute:
                         match_condition=MatchConditions.IfNotModified,
                         polling=False,
                         cls=_operation_url,
+                        **auxiliary.options(self._session.auxiliary_tenants),
                     )
                 case Upgrade(instance_ids=instance_ids):
                     accepted = sets.begin_update_instances(

@@ -68,7 +68,8 @@ class Session:
     ) -> None:
         """`credential` defaults to DefaultAzureCredential, which AZURE_TOKEN_CREDENTIALS narrows.
 
-        `auxiliary_tenants` own images that are rolled here: each request also carries a token of each.
+        `auxiliary_tenants` own images that are rolled here: a request that names an image also carries a
+        token of each.
         `now` reads our own clock.
         """
         self.endpoint = endpoint.rstrip("/")
@@ -78,7 +79,8 @@ class Session:
         self.auxiliary_tenants = tuple(auxiliary_tenants)
         self._policies: list[SansIOHTTPPolicy[Any, Any]] = [_Meter(self)]
         if auxiliary_tenants:
-            self._policies.insert(0, auxiliary.policy(self.credential, self.scopes, auxiliary_tenants))
+            tokens = auxiliary.AuxiliaryTokens(self.credential, self.scopes, auxiliary_tenants)
+            self._policies.insert(0, tokens)
         # The SDK takes "no transport" only as an absent argument.
         self._transport: dict[str, Any] = {"transport": transport} if transport else {}
         self._clients: dict[str, ComputeManagementClient] = {}

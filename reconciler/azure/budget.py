@@ -168,7 +168,7 @@ class Budget:
 
     _left: ExpiringMap[_Key, _Left] = field(default_factory=ExpiringMap)
     _under_way: Counter[_Key] = field(default_factory=Counter)
-    _resting: ExpiringMap[_Key, datetime] = field(default_factory=ExpiringMap)
+    _resting: ExpiringMap[_Key, None] = field(default_factory=ExpiringMap)
     # The regions of each subscription, in the order of their first answers. They stay: Azure has fewer than a
     # hundred.
     _regions: defaultdict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
@@ -200,8 +200,8 @@ class Budget:
             key = (charge.stem, subject.of(whose))
         with self._lock:
             self._add_region(subject)
-            longest = self._resting.get(key, until) or until
-            self._resting.put(key, longest, until=longest)
+            if not self._resting.expiry(key, until):  # a longer rest stays
+                self._resting.put(key, None, until)
 
     def ask(
         self, charge: Charge, subject: Subject, share: Share, at: datetime, requests: int = 1
@@ -260,7 +260,7 @@ class Budget:
             self._keys(charge.stem, Of.REGION, subject),
             self._keys(charge.stem, Of.RESOURCE, subject),
         )
-        rests = [until for key in keys if (until := self._resting.get(key, at))]
+        rests = [until for key in keys if (until := self._resting.expiry(key, at))]
         if not rests:
             return None
         until = max(rests)

@@ -20,7 +20,7 @@ from reconciler.simulator import ForeignLinks, Page, Simulator, VirtualClock
 from reconciler.simulator import Malformed as OfAnotherType
 from tests.azure.conftest import IMAGE, TARGET
 from tests.stories.test_images import world_of
-from tests.stories.world import NEW, World, fleet, scale_set, spec
+from tests.stories.world import NEW, SUBSCRIPTION, World, fleet, scale_set, spec
 from tests.token import Token
 
 
@@ -261,6 +261,21 @@ def test_a_next_page_of_another_host_is_not_asked() -> None:
     assert world.lines()["web"] == (
         "MalformedResponse: Azure sent an address of another host, which is not asked: "
         "https://arm.elsewhere.test"
+    )
+
+
+def test_a_next_page_of_another_host_costs_the_list_of_the_subscription_and_what_is_rolling_goes_on() -> None:
+    world = World(fleet(scale_set(capacity=5), scale_set("other", capacity=5), page=1), spec(), spec("other"))
+    world.run(lambda: world.requests().count("VirtualMachineScaleSets_Update") == 2)
+    world.azure.faults.arm("VirtualMachineScaleSets_ListAll", ForeignLinks(), times=None)
+    world.run()
+    world.rest(timedelta(minutes=2))
+    assert set(world.lines().values()) == {f"UpToDate: all 5 instances run {NEW}"}
+    sweep = world.reconciliation.board.last_sweep
+    assert sweep is not None
+    assert sweep.trouble == (
+        f"subscription {SUBSCRIPTION}: Azure sent an address of another host, which is not asked: "
+        "https://arm.elsewhere.test",
     )
 
 

@@ -285,5 +285,6 @@ def test_an_operation_of_another_host_is_not_asked(azure: Simulator) -> None:
     url = door.take(TARGET, Upgrade(("0",), IMAGE))
     assert url.startswith("https://arm.elsewhere.test/")
     asked = len(azure.record.requests)
-    assert door.operation(url, TARGET).status == ""
+    for foreign in (url, "https://[bad/x", r"https://evil.example\@management.azure.com/x"):
+        assert door.operation(foreign, TARGET).status == ""
     assert len(azure.record.requests) == asked

@@ -30,6 +30,9 @@ def on_endpoint(url: str, endpoint: str) -> str:
     'https://management.azure.com/subscriptions/s'
     """
     own = urlsplit(endpoint)
+    address, mark, query = url.partition("?")
+    # A filter has spaces, and the SDK leaves them as they are.
+    url = f"{address}{mark}{query.replace(' ', '%20')}"
     try:
         parts = urlsplit(url)
         is_elsewhere = bool(parts.scheme or parts.netloc) and _origin(parts) != _origin(own)

@@ -23,6 +23,7 @@ from reconciler.azure.fields import (
     number_in,
     object_from,
     objects_in,
+    only_malformed,
     required_in,
     text_in,
     time_in,
@@ -56,8 +57,13 @@ _LAST_GOOD, _FAILED = "vmss-reconciler-last-good", "vmss-reconciler-failed"
 _APPROVED, _BEGAN = "vmss-reconciler-approved", "vmss-reconciler-began"
 _TAG = 256
 
-# "notBeforeTimeout" and its like: "PT15M".
-_ISO_DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?", re.IGNORECASE)
+# "notBeforeTimeout" and its like: "PT15M". More digits are as good as none: nobody waits for years, and a
+# number that is long enough overflows.
+_ISO_DURATION = re.compile(
+    r"PT(?:([0-9]{1,3})H)?(?:([0-9]{1,4})M)?(?:([0-9]{1,6}(?:\.[0-9]{1,9})?)S)?", re.IGNORECASE
+)
+_SECONDS = re.compile(r"[0-9]{1,6}")
+_LONGEST_GRACE = 10**6
 # How the long operations of Azure end, by their folded status.
 _ENDED = {"succeeded": "Succeeded", "failed": "Failed", "canceled": "Canceled", "cancelled": "Canceled"}
 # Not a field of Azure's: what `flexible` has found out about a row.
@@ -65,7 +71,12 @@ ATTACHED = "isAttached"
 
 
 def model(body: Json) -> Model:
-    """A scale set, from GET or from a row of a list. Raises Malformed."""
+    """A scale set, from GET or from a row of a list. Raises Malformed, and nothing else."""
+    with only_malformed("a scale set"):
+        return _model(body)
+
+
+def _model(body: Json) -> Model:
     body = object_from(body, "a scale set")
     properties = required_in(body, "properties")
     is_flexible = text_in(properties, "orchestrationMode").casefold() == "flexible"
@@ -106,10 +117,15 @@ def model(body: Json) -> Model:
 
 
 def instance(row: Json) -> Instance:
-    """A row of the list of instances, with its instance view expanded. Raises Malformed.
+    """A row of the list of instances, with its instance view expanded. Raises Malformed, and nothing else.
 
     Rows of a Flexible scale set may say nothing but their names: see `flexible`.
     """
+    with only_malformed("an instance"):
+        return _instance(row)
+
+
+def _instance(row: Json) -> Instance:
     row = object_from(row, "an instance")
     id_ = text_in(row, "instanceId") or identifier_in(row, "name")
     properties = required_in(row, "properties")
@@ -344,7 +360,7 @@ def _custom_metrics(view: Json) -> tuple[int | None, bool]:
     message = text_in(_status(reports, "ComponentStatus/CustomMetrics"), "message")
     try:
         told = json.loads(message or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, False
     upgrade = told.get("rollingUpgrade") if isinstance(told, dict) else None
     if not isinstance(upgrade, dict):
@@ -366,7 +382,11 @@ def _grace(extensions: Iterable[Json]) -> timedelta:
     settings = next((each.get("settings") for each in extensions if _is(each, publisher, types)), None)
     # Settings are the user's own JSON, of whatever shape.
     seconds = settings.get("gracePeriod") if isinstance(settings, Mapping) else None
-    return timedelta(seconds=int(str(seconds))) if str(seconds).isdecimal() else timedelta()
+    if isinstance(seconds, str) and _SECONDS.fullmatch(seconds):
+        seconds = int(seconds)
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 <= seconds < _LONGEST_GRACE:
+        return timedelta()
+    return timedelta(seconds=seconds)
 
 
 def _notice(profile: Json, name: str) -> timedelta:

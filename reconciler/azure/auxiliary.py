@@ -1,18 +1,25 @@
 """Tokens of other tenants, beside our own: Azure needs one where an image belongs to another tenant.
 
 x-ms-authorization-auxiliary: Bearer <token>, Bearer <token>
+
+Azure checks them "when the request references a resource from different tenant", by the body of the request,
+and answers 401 if any of them is not valid. So they go with the one request that names an image, the PATCH of
+a model. A tenant that gives no token stops no other request.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from azure.core.credentials import AccessToken, TokenCredential
+from azure.core.pipeline import PipelineRequest
 from azure.mgmt.core.policies import AuxiliaryAuthenticationPolicy
 
 from reconciler.azure.failure import AzureFailure, Refused, Unreachable
 from reconciler.azure.token import claims, obtain
 
-MOST = 3  # tenants that Azure takes tokens of
+MAX_TENANTS = 3  # that Azure takes tokens of
+# The option of a request that wants the tokens.
+_OPTION = "needs_auxiliary_tokens"
 
 
 class TenantCredential:
@@ -37,8 +44,18 @@ class TenantCredential:
         return token
 
 
-def policy(
-    credential: TokenCredential, scopes: Sequence[str], tenants: Sequence[str]
-) -> AuxiliaryAuthenticationPolicy:
-    """Puts a token of each tenant on every request, and gets new ones before they expire."""
-    return AuxiliaryAuthenticationPolicy([TenantCredential(credential, each) for each in tenants], *scopes)
+class AuxiliaryTokens(AuxiliaryAuthenticationPolicy):
+    """Puts a token of each tenant on the requests that ask for it, and gets new ones before they expire."""
+
+    def __init__(self, credential: TokenCredential, scopes: Sequence[str], tenants: Sequence[str]) -> None:
+        super().__init__([TenantCredential(credential, each) for each in tenants], *scopes)
+
+    def on_request(self, request: PipelineRequest[Any]) -> None:
+        """Raises AzureFailure where a token is needed and cannot be had."""
+        if request.context.options.pop(_OPTION, False):
+            super().on_request(request)
+
+
+def options(tenants: Sequence[str]) -> dict[str, Any]:
+    """What an operation of the SDK is called with to send a token of each tenant."""
+    return {_OPTION: True} if tenants else {}

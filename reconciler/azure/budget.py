@@ -32,6 +32,8 @@ _MOMENT = timedelta(seconds=1)
 # How long a bucket is remembered once it is full again. A full bucket holds nothing up, but it counts what is
 # on its way. A forgotten one counts only after the next answer.
 _FULL_KEPT = timedelta(hours=1)
+# No budget is a thousandth of what this holds, and none overflows.
+_COUNT = re.compile(r"[0-9]{1,9}")
 _OF_GATEWAY = re.compile(r"x-ms-ratelimit-remaining-(subscription-(?:reads|writes))", re.IGNORECASE)
 
 
@@ -166,7 +168,7 @@ class Budget:
 
     _left: ExpiringMap[_Key, _Left] = field(default_factory=ExpiringMap)
     _under_way: Counter[_Key] = field(default_factory=Counter)
-    _resting: ExpiringMap[_Key, datetime] = field(default_factory=ExpiringMap)
+    _resting: ExpiringMap[_Key, None] = field(default_factory=ExpiringMap)
     # The regions of each subscription, in the order of their first answers. They stay: Azure has fewer than a
     # hundred.
     _regions: defaultdict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
@@ -198,8 +200,8 @@ class Budget:
             key = (charge.stem, subject.of(whose))
         with self._lock:
             self._add_region(subject)
-            longest = self._resting.get(key, until) or until
-            self._resting.put(key, longest, until=longest)
+            if not self._resting.expiry(key, until):  # a longer rest stays
+                self._resting.put(key, None, until)
 
     def ask(
         self, charge: Charge, subject: Subject, share: Share, at: datetime, requests: int = 1
@@ -258,7 +260,7 @@ class Budget:
             self._keys(charge.stem, Of.REGION, subject),
             self._keys(charge.stem, Of.RESOURCE, subject),
         )
-        rests = [until for key in keys if (until := self._resting.get(key, at))]
+        rests = [until for key in keys if (until := self._resting.expiry(key, at))]
         if not rests:
             return None
         until = max(rests)
@@ -296,8 +298,8 @@ def _told(headers: Mapping[str, str]) -> Iterator[tuple[str, int]]:
     """
     for part in headers.get(_REMAINING, "").split(","):
         name, _, count = part.strip().rpartition("/")[2].partition(";")
-        if count.isdecimal():
+        if _COUNT.fullmatch(count):
             yield name, int(count)
     for header, count in headers.items():
-        if (match := _OF_GATEWAY.fullmatch(header)) and count.isdecimal():
+        if (match := _OF_GATEWAY.fullmatch(header)) and _COUNT.fullmatch(count):
             yield match[1].lower(), int(count)

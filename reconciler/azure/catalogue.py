@@ -15,8 +15,16 @@ from azure.mgmt.core.tools import parse_resource_id
 
 from reconciler.azure.arm import plan, region
 from reconciler.azure.budget import Charge, Share
-from reconciler.azure.failure import AzureFailure, Malformed
-from reconciler.azure.fields import Json, mapping_in, number_in, objects_in, text_in
+from reconciler.azure.failure import AzureFailure
+from reconciler.azure.fields import (
+    Json,
+    mapping_in,
+    number_in,
+    object_from,
+    objects_in,
+    only_malformed,
+    text_in,
+)
 from reconciler.azure.session import Session
 from reconciler.rollout.observed import Availability, Model, Verdict
 from reconciler.rollout.traits import Traits
@@ -50,11 +58,10 @@ def availability(session: Session, image: Image, model: Model, share: Share) -> 
     try:
         with session.call(Charge.IMAGES, home, share) as call:
             try:
-                return find(call.client, image, model.location)
+                with only_malformed("an image"):
+                    return find(call.client, image, model.location)
             except ResourceNotFoundError as error:
                 return _missing(image, model.location, error)
-            except (AttributeError, KeyError, TypeError, ValueError) as error:
-                raise Malformed(f"Azure sent an image without {error}") from error
     except AzureFailure as failure:
         verdict = Verdict.UNREADABLE if follows_latest(image) else Verdict.UNCHECKED
         return Availability(image, verdict, str(failure))
@@ -131,16 +138,20 @@ def definition_traits(session: Session, image: Image, model: Model, share: Share
         return Traits()
     home = str(image) if isinstance(image, GalleryImage) else model.id
     try:
-        with session.call(Charge.IMAGES, home, share) as call:
-            found = mapping_in(_definition(call.client, image, model.location), "properties")
-            return Traits(
-                generation=text_in(found, "hyperVGeneration"),
-                architecture=text_in(found, "architecture"),
-                security_type=_security_type(found),
-                plan=plan(mapping_in(found, "purchasePlan")),
-            )
+        with session.call(Charge.IMAGES, home, share) as call, only_malformed("an image definition"):
+            return _definition_traits(_definition(call.client, image, model.location))
     except AzureFailure:
         return Traits()
+
+
+def _definition_traits(definition: Json) -> Traits:
+    found = mapping_in(object_from(definition, "an image definition"), "properties")
+    return Traits(
+        generation=text_in(found, "hyperVGeneration"),
+        architecture=text_in(found, "architecture"),
+        security_type=_security_type(found),
+        plan=plan(mapping_in(found, "purchasePlan")),
+    )
 
 
 def _definition(

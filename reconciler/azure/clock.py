@@ -10,6 +10,9 @@ from email.utils import parsedate_to_datetime
 
 # An answer says its time in whole seconds, and was some time on its way.
 _ALIKE = timedelta(seconds=5)
+# A moment of another year says nothing: "0001-01-01" stands for none, and one near the year 9999 overflows as
+# soon as a wait is added.
+_YEARS = range(2000, 2200)
 
 
 class Clock:
@@ -31,6 +34,11 @@ class Clock:
             self._behind = behind if abs(behind) > _ALIKE else timedelta()
 
 
+def is_plausible(moment: datetime) -> bool:
+    """Whether a moment that Azure names can be meant."""
+    return moment.year in _YEARS
+
+
 def told(date: str | None) -> datetime | None:
     """The time in the "Date" of an answer, None where it says none.
 
@@ -41,6 +49,6 @@ def told(date: str | None) -> datetime | None:
     """
     try:
         found = parsedate_to_datetime(date) if date else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    return found if found and found.tzinfo else None
+    return found if found and found.tzinfo and is_plausible(found) else None

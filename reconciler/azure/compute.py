@@ -15,7 +15,8 @@ from azure.core.polling import LROPoller
 from azure.core.rest import HttpRequest
 from azure.mgmt.compute.models import VirtualMachineScaleSetUpdate
 
-from reconciler.azure import arm, catalogue
+from reconciler.azure import arm, auxiliary, catalogue
+from reconciler.azure.address import ForeignAddress
 from reconciler.azure.budget import Charge, Share
 from reconciler.azure.expiring import ExpiringMap
 from reconciler.azure.failure import Conflict, Malformed, Refused
@@ -168,7 +169,7 @@ class Compute:
         try:
             with self._session.call(Charge.OPERATION, target.id, Share.ROLLOUT) as call:
                 return arm.operation(call.got(HttpRequest("GET", url)))
-        except (Refused, Conflict):
+        except (Refused, Conflict, ForeignAddress):
             return Operation("")
 
     def take(self, target: Target, step: Step) -> str:
@@ -191,6 +192,7 @@ class Compute:
                         match_condition=MatchConditions.IfNotModified,
                         polling=False,
                         cls=_operation_url,
+                        **auxiliary.options(self._session.auxiliary_tenants),
                     )
                 case Upgrade(instance_ids=instance_ids):
                     accepted = sets.begin_update_instances(

@@ -26,6 +26,8 @@ class ExpiringMap(Generic[K, V]):
     >>> regions.put("web", "westeurope", until=noon + minute)
     >>> regions.get("web", noon), regions.get("web", noon + minute), len(regions)
     ('westeurope', None, 1)
+    >>> print(regions.expiry("web", noon), regions.expiry("web", noon + minute))
+    2026-01-01 12:01:00 None
     >>> regions.forget(noon + minute)
     >>> len(regions)
     0
@@ -46,6 +48,12 @@ class ExpiringMap(Generic[K, V]):
         with self._lock:
             entry = self._entries.get(key)
         return entry[0] if entry and entry[1] > now else None
+
+    def expiry(self, key: K, now: datetime) -> datetime | None:
+        """When an entry expires that has not expired by `now`."""
+        with self._lock:
+            entry = self._entries.get(key)
+        return entry[1] if entry and entry[1] > now else None
 
     def put(self, key: K, value: V, until: datetime) -> None:
         """Add an entry, or replace it. It expires at `until`."""

@@ -96,6 +96,8 @@ _NO_IDENTITY = (
     "AZURE_TOKEN_CREDENTIALS and the variables of the identity that it names"
 )
 _DEFAULT_REST = timedelta(minutes=1)  # every Compute bucket refills within a minute
+# In whole seconds. Azure names twenty minutes at most; of more than a day, nobody could have meant it.
+_RETRY_AFTER = re.compile(r"[0-9]{1,5}")
 _LONGEST = 600  # characters of Azure's message that fit a log line
 
 
@@ -135,7 +137,7 @@ def _will_pass(error: HttpResponseError) -> bool:
 
 def _retry_after(error: HttpResponseError) -> timedelta:
     seconds = str(getattr(error.response, "headers", {}).get("Retry-After", ""))
-    return timedelta(seconds=int(seconds)) if seconds.isdigit() else _DEFAULT_REST
+    return timedelta(seconds=int(seconds)) if _RETRY_AFTER.fullmatch(seconds) else _DEFAULT_REST
 
 
 def _policy(error: HttpResponseError) -> str:

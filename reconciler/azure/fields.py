@@ -4,17 +4,38 @@ A field that is absent or null has its default. One of another type makes the an
 be to act on what nobody said. Pure.
 """
 
-from collections.abc import Mapping, Sequence
+import reprlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from reconciler.azure.failure import Malformed
+from azure.core.exceptions import AzureError
+
+from reconciler.azure.clock import is_plausible
+from reconciler.azure.failure import AzureFailure, Malformed
 
 Json = Mapping[str, Any]
 Value = TypeVar("Value")
 Default = TypeVar("Default")
 
 _LONGEST_EXCERPT = 80  # characters of a value that makes no sense, in a message
+_LARGEST = 2**63 - 1  # what fits a number of Azure's; one beyond it overflows once it is reckoned with
+
+
+@contextmanager
+def only_malformed(what: str) -> Iterator[None]:
+    """Make whatever is raised while `what` is read the failure of `what` alone. Raises Malformed.
+
+    Nobody foresees everything that a document may hold, and one row must not stop the others of its list.
+    A request that fails in between is a failure already, or becomes one in `Session.call`.
+    """
+    try:
+        yield
+    except (AzureFailure, AzureError, OSError):
+        raise
+    except Exception as error:
+        raise Malformed(f"Azure sent {what} that cannot be read: {type(error).__name__}") from error
 
 
 def time_in(body: Json, key: str) -> datetime | None:
@@ -22,12 +43,18 @@ def time_in(body: Json, key: str) -> datetime | None:
 
 
 def moment(text: str) -> datetime | None:
-    """The moment that a text names, in UTC unless it says otherwise; None if it names none."""
+    """The moment that a text names, in UTC unless it says otherwise; None if it names none.
+
+    >>> print(moment("2026-01-05T09:00:00Z"), moment("0001-01-01T00:00:00Z"))
+    2026-01-05 09:00:00+00:00 None
+    """
     try:
         found = datetime.fromisoformat(text) if text else None
     except ValueError:
         return None
-    return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
+    if found is None or not is_plausible(found):
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
 def object_from(value: object, what: str) -> Json:
@@ -82,7 +109,7 @@ def known_flag_in(body: Json, key: str) -> bool | None:
 
 def number_in(body: Json, key: str) -> int | None:
     value = body.get(key)
-    if isinstance(value, bool):
+    if isinstance(value, bool) or (isinstance(value, int) and abs(value) > _LARGEST):
         raise _misfit(key, value)
     return _typed(body, key, int, None)
 
@@ -102,5 +129,8 @@ def _misfit(key: str, value: object) -> Malformed:
 
 
 def _excerpt(value: object) -> str:
-    text = repr(value)
+    try:
+        text = reprlib.repr(value)
+    except ValueError:  # a number of more digits than Python writes out
+        text = type(value).__name__
     return text if len(text) <= _LONGEST_EXCERPT else f"{text[:_LONGEST_EXCERPT]}…"

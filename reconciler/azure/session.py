@@ -31,6 +31,7 @@ from azure.mgmt.core.tools import get_arm_endpoints
 
 from reconciler import __version__
 from reconciler.azure import auxiliary
+from reconciler.azure.address import on_endpoint
 from reconciler.azure.budget import Budget, Charge, Share, Subject
 from reconciler.azure.clock import Clock, told
 from reconciler.azure.expiring import ExpiringMap
@@ -67,7 +68,8 @@ class Session:
     ) -> None:
         """`credential` defaults to DefaultAzureCredential, which AZURE_TOKEN_CREDENTIALS narrows.
 
-        `auxiliary_tenants` own images that are rolled here: each request also carries a token of each.
+        `auxiliary_tenants` own images that are rolled here: a request that names an image also carries a
+        token of each.
         `now` reads our own clock.
         """
         self.endpoint = endpoint.rstrip("/")
@@ -77,7 +79,8 @@ class Session:
         self.auxiliary_tenants = tuple(auxiliary_tenants)
         self._policies: list[SansIOHTTPPolicy[Any, Any]] = [_Meter(self)]
         if auxiliary_tenants:
-            self._policies.insert(0, auxiliary.policy(self.credential, self.scopes, auxiliary_tenants))
+            tokens = auxiliary.AuxiliaryTokens(self.credential, self.scopes, auxiliary_tenants)
+            self._policies.insert(0, tokens)
         # The SDK takes "no transport" only as an absent argument.
         self._transport: dict[str, Any] = {"transport": transport} if transport else {}
         self._clients: dict[str, ComputeManagementClient] = {}
@@ -117,8 +120,13 @@ class Session:
             if isinstance(ours, Throttled):
                 self.budget.rest(charge, call.subject, ours.policy, self.now() + ours.retry_after)
             raise ours from error
-        except JSONDecodeError as error:  # where the SDK reads what a write is answered with
+        except (
+            JSONDecodeError,
+            RecursionError,
+        ) as error:  # where the SDK reads what a write is answered with
             raise Malformed("Azure sent an answer that is not JSON") from error
+        except ValueError as error:  # such as a redirect to an address that nobody can read
+            raise Malformed(f"Azure sent an answer that makes no sense: {str(error)[:80]}") from error
         except OSError as error:  # such as a REQUESTS_CA_BUNDLE that is not there
             raise Unreachable(str(error)) from error
         finally:
@@ -146,13 +154,10 @@ class Session:
                     read_timeout=_READ_SECONDS,
                     user_agent=f"vmss-reconciler/{__version__}",
                     per_call_policies=self._policies,
+                    per_retry_policies=[_OwnEndpoint(self.endpoint)],
                     **self._transport,
                 )
             return self._clients[subscription]
-
-    def is_own(self, url: str) -> bool:
-        """Whether an address is one of this Azure Resource Manager; one without a host is."""
-        return not urlsplit(url).netloc or _origin(url) == _origin(self.endpoint)
 
     def _subject(self, path: str) -> Subject:
         folded = path.casefold()
@@ -220,19 +225,15 @@ class Call:
     def got(self, request: HttpRequest) -> Json:
         """What a request is answered with, in JSON. Raises AzureError, Malformed.
 
-        An address that came in an answer is followed only where it leads to Azure Resource Manager itself:
-        the request carries a token with which whoever gets it can do what we may.
+        An address that came in an answer is followed only where it leads to Azure Resource Manager itself.
         """
-        if not self.session.is_own(request.url):
-            raise Malformed(
-                f"Azure sent an address of another host, which is not asked: {_host(request.url)}"
-            )
+        request.url = on_endpoint(request.url, self.session.endpoint)
         response = self.client.send_request(request)
         map_error(response.status_code, response, _ERRORS)
         response.raise_for_status()
         try:
             body = response.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Malformed("Azure sent an answer that is not JSON") from error
         if not isinstance(body, Mapping):
             raise Malformed("Azure sent an answer that is no JSON object")
@@ -253,23 +254,15 @@ class _Meter(SansIOHTTPPolicy[Any, Any]):
         self._session.answered(0, {})
 
 
-def _origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port: links have named the port that goes without saying.
+class _OwnEndpoint(SansIOHTTPPolicy[Any, Any]):
+    """Sends no request, and so no token, to another host: the SDK follows links and redirects by itself."""
 
-    >>> _origin("https://Management.azure.com:443/subscriptions") == _origin("https://management.azure.com")
-    True
-    """
-    parts = urlsplit(url)
-    return (
-        parts.scheme.lower(),
-        parts.hostname or "",
-        parts.port or {"https": 443, "http": 80}.get(parts.scheme.lower()),
-    )
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
 
-
-def _host(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+    def on_request(self, request: PipelineRequest[Any]) -> None:
+        """Raises Malformed."""
+        request.http_request.url = on_endpoint(request.http_request.url, self._endpoint)
 
 
 def _scopes(endpoint: str) -> list[str]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reconciler.cli.table import count
-from reconciler.rollout.reason import Phase, Reason
+from reconciler.rollout.reason import Phase, meaning_of
 from reconciler.spec.duration import written
 
 Json = Mapping[str, Any]
@@ -57,7 +57,7 @@ def lines(row: Json) -> list[Line]:
 
 
 def _lines(row: Json, *, is_folded: bool) -> Iterator[Line]:
-    waits = [each for each in row["forecast"]["holds"] if Reason(each["reason"]).meaning.ends]
+    waits = [each for each in row["forecast"]["holds"] if _ends(each)]
     number = 1
     for run in _runs(row["forecast"]["batches"], waits, is_folded=is_folded):
         while waits and _at(waits[0]["at"]) <= _at(run[0]["at"]):
@@ -102,7 +102,13 @@ def _batches(run: Sequence[Json], number: int) -> Line:
 
 def _wait(hold: Json, verb: str, seen_at: str) -> Line:
     at = f", {_moment(hold['until'], seen_at)}" if hold["until"] else ""
-    return Line("", f"{verb} {Reason(hold['reason']).meaning.ends}{at}")
+    return Line("", f"{verb} {_ends(hold)}{at}")
+
+
+def _ends(hold: Json) -> str:
+    """When a wait is over, in words; "" for one that is not told, or that only a newer version knows."""
+    meaning = meaning_of(hold["reason"])
+    return meaning.ends if meaning else ""
 
 
 def _size(forecast: Json) -> str:
@@ -125,11 +131,13 @@ def _size(forecast: Json) -> str:
 
 def _time(forecast: Json, seen_at: str) -> str:
     """How long it takes, how much of that is resting, and when it is over where that can be said."""
-    rests = [each for each in forecast["holds"] if Reason(each["reason"]).meaning.is_rest]
+    rests = [
+        each for each in forecast["holds"] if (meaning := meaning_of(each["reason"])) and meaning.is_rest
+    ]
     resting = sum((_at(each["until"]) - _at(each["at"]) for each in rests), timedelta())
     within = f" ({_about(resting)} of it soaking)" if resting else ""
-    is_done = Reason(forecast["endsWith"]).meaning.phase is Phase.DONE if forecast["endsWith"] else False
-    verb = "done by" if is_done else "held from"
+    end = meaning_of(forecast["endsWith"] or "")
+    verb = "done by" if end and end.phase is Phase.DONE else "held from"
     ends = f", {verb} {_moment(forecast['ends'], seen_at)}" if forecast["ends"] else ""
     return f"about {_about(timedelta(seconds=forecast['seconds']))}{within}{ends}"
 

@@ -116,8 +116,8 @@ def _auxiliary_tenants(
     _ctx: click.Context, param: click.Parameter, tenants: tuple[str, ...]
 ) -> tuple[str, ...]:
     distinct = tuple(dict.fromkeys(tenants))
-    if len(distinct) > auxiliary.MOST:
-        said = f"{len(distinct)} tenants are too many: Azure takes tokens of {auxiliary.MOST} at most"
+    if len(distinct) > auxiliary.MAX_TENANTS:
+        said = f"{len(distinct)} tenants are too many: Azure takes tokens of {auxiliary.MAX_TENANTS} at most"
         raise click.BadParameter(said, param=param)
     return distinct
 
@@ -154,7 +154,7 @@ _auxiliary_tenant_option = click.option(
     callback=_auxiliary_tenants,
     envvar="VMSS_RECONCILER_AUXILIARY_TENANTS",
     show_envvar=True,
-    help=f"Another tenant, whose images are rolled here; up to {auxiliary.MOST} may be named.",
+    help=f"Tenant that owns images used here (repeatable, at most {auxiliary.MAX_TENANTS}).",
 )
 
 _arm_endpoint_option = click.option(

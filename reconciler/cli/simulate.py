@@ -125,12 +125,22 @@ def _written(path: Path | None, environment: Mapping[str, str]) -> Iterator[None
         yield
         return
     try:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            file.write(_exports(environment))
-        os.replace(file.name, path)
+        _replace(path, _exports(environment))
     except OSError as error:
         fail(f"{path}: {error.strerror}; name another with --env-file")
     try:
         yield
     finally:
         path.unlink(missing_ok=True)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file at once, or leave nothing behind. Raises OSError."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            file.write(text)
+            file.close()
+            os.replace(file.name, path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise

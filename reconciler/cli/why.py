@@ -10,7 +10,7 @@ from reconciler.cli.forecast import headline
 from reconciler.cli.named import unknown
 from reconciler.cli.options import Fleet, fleet_options, output_option
 from reconciler.cli.status import board, server_option
-from reconciler.rollout.reason import Reason, Requeue
+from reconciler.rollout.reason import Requeue, meaning_of
 
 Json = dict[str, Any]
 
@@ -36,8 +36,8 @@ def explained(row: Json) -> str:
     lines = [f"{row['name']}: {row['standing'] or 'not looked at yet'}"]
     if row["reason"]:
         lines.append(f"{row['reason']}: {row['message']}")
-        meaning = Reason(row["reason"]).meaning
-        lines += [f"because   {meaning.cause}", f"goes on   {meaning.remedy}"]
+        if meaning := meaning_of(row["reason"]):  # none where the daemon is of a newer version
+            lines += [f"because   {meaning.cause}", f"goes on   {meaning.remedy}"]
         lines += _before(row)
     lines.append(f"declared  {_declared(row)}")
     if row["reason"]:
@@ -104,7 +104,8 @@ def _record(record: Json) -> str:
 def _again(row: Json) -> str:
     if row["nextLook"]:
         return f"at {_moment(row['nextLook'])} at the latest"
-    if Reason(row["reason"]).meaning.requeue is Requeue.ON_CHANGE:
+    meaning = meaning_of(row["reason"])
+    if meaning is None or meaning.requeue is Requeue.ON_CHANGE:
         return "when it moves, or its interval has passed"
     return "at the next sweep"
 

@@ -571,6 +571,18 @@ TABLE: dict[Reason, Meaning] = {
 }
 
 
+def meaning_of(word: str) -> Meaning | None:
+    """What follows from the reason that another version wrote; None for one that is not known here.
+
+    >>> meaning_of("UpToDate") is Reason.UP_TO_DATE.meaning, meaning_of("Unheard")
+    (True, None)
+    """
+    try:
+        return Reason(word).meaning
+    except ValueError:
+        return None
+
+
 def reasons_where(holds: Callable[[Meaning], bool]) -> frozenset[Reason]:
     """Those of which this holds.
 

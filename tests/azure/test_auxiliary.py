@@ -1,6 +1,7 @@
-"""Tokens of other tenants go with every request, and one that cannot be had is said with its tenant."""
+"""Tokens of other tenants go with what names an image, and one that cannot be had is said with its tenant."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,13 +16,14 @@ from reconciler.azure.session import Session
 from reconciler.daemon.reconciliation import Reconciliation
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
-from reconciler.rollout.step import PatchModel
+from reconciler.rollout.observed import ABSENT, Model
+from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.simulator import Simulator
 from reconciler.simulator.tokens import TENANT
 from reconciler.simulator.transport import InProcessTransport
 from tests.azure.conftest import IMAGE, TARGET
 from tests.azure.test_identity import jwt
-from tests.stories.world import World, fleet, scale_set, spec
+from tests.stories.world import NEW, World, fleet, scale_set, spec
 
 HOME = TENANT  # of the simulator's subscription
 VENDOR, OTHER = (f"{digit * 8}-0000-0000-0000-000000000000" for digit in "bc")
@@ -57,23 +59,33 @@ class Headers(InProcessTransport):
         return super().send(request, **kwargs)
 
 
-def test_every_request_carries_a_token_of_each_tenant(azure: Simulator) -> None:
+def test_the_change_of_a_model_carries_a_token_of_each_tenant_and_nothing_else_does(azure: Simulator) -> None:
     application = Application({None: HOME, VENDOR: VENDOR, OTHER: OTHER})
     transport = Headers(azure)
     session = Session(credential=application, transport=transport, auxiliary_tenants=[VENDOR, OTHER])
     compute = Compute(session)
-    compute.model(TARGET, Share.ROLLOUT)
-    compute.take(TARGET, PatchModel(IMAGE, '"1"'))
-    assert [method for method, _ in transport.sent] == ["GET", "PATCH"]
-    for _, headers in transport.sent:
-        assert headers["Authorization"] == f"Bearer {jwt(tid=HOME)}"
-        assert headers[HEADER] == f"Bearer {jwt(tid=VENDOR)}, Bearer {jwt(tid=OTHER)}"
+    model = compute.model(TARGET, Share.ROLLOUT)
+    assert isinstance(model, Model)
+    compute.take(TARGET, PatchModel(IMAGE, model.etag))
+    compute.take(TARGET, Upgrade(("0",), IMAGE))
+    later = compute.model(TARGET, Share.ROLLOUT)
+    assert isinstance(later, Model)
+    compute.approve(TARGET, later, IMAGE)
+    both = f"Bearer {jwt(tid=VENDOR)}, Bearer {jwt(tid=OTHER)}"
+    assert [(method, headers.get(HEADER)) for method, headers in transport.sent] == [
+        ("GET", None),
+        ("PATCH", both),
+        ("POST", None),
+        ("GET", None),
+        ("PATCH", None),
+    ]
+    assert {headers["Authorization"] for _, headers in transport.sent} == {f"Bearer {jwt(tid=HOME)}"}
 
 
 def test_without_auxiliary_tenants_there_is_no_such_header(azure: Simulator) -> None:
     transport = Headers(azure)
     session = Session(credential=Application({None: HOME}), transport=transport)
-    Compute(session).model(TARGET, Share.ROLLOUT)
+    Compute(session).take(TARGET, PatchModel(IMAGE, '"1"'))
     assert [HEADER in headers for _, headers in transport.sent] == [False]
 
 
@@ -106,24 +118,24 @@ def test_without_auxiliary_tenants_there_is_no_such_header(azure: Simulator) -> 
         ),
     ],
 )
-def test_a_token_that_cannot_be_had_stops_every_request_and_names_the_tenant(
+def test_a_token_that_cannot_be_had_stops_the_change_of_a_model_and_names_the_tenant(
     said: str | Exception, kind: type[AzureFailure], message: str, azure: Simulator
 ) -> None:
     application = Application({None: HOME, VENDOR: said})
     session = Session(credential=application, transport=azure.transport(), auxiliary_tenants=[VENDOR])
     with pytest.raises(kind) as failure:
-        Compute(session).model(TARGET, Share.ROLLOUT)
+        Compute(session).take(TARGET, PatchModel(IMAGE, '"1"'))
     assert str(failure.value).startswith(message)
     assert azure.record.requests == ()
+    assert Compute(session).model(TARGET, Share.ROLLOUT) is not ABSENT
 
 
 @pytest.mark.parametrize("token", [VENDOR.upper(), "opaque"])
 def test_a_token_that_is_of_the_tenant_or_does_not_tell_is_used(token: str, azure: Simulator) -> None:
     transport = Headers(azure)
     application = Application({None: HOME, VENDOR: token})
-    Compute(Session(credential=application, transport=transport, auxiliary_tenants=[VENDOR])).model(
-        TARGET, Share.ROLLOUT
-    )
+    session = Session(credential=application, transport=transport, auxiliary_tenants=[VENDOR])
+    Compute(session).take(TARGET, PatchModel(IMAGE, '"1"'))
     assert HEADER in transport.sent[0][1]
 
 
@@ -166,3 +178,25 @@ def test_an_image_of_another_tenant_is_rolled_where_that_tenant_is(
     assert outcome
     assert outcome.line.startswith(line)
     assert world.azure.scale_set("web").image.endswith(f"/{version}")
+
+
+def test_a_tenant_without_a_token_costs_only_scale_sets_whose_model_is_to_change() -> None:
+    world = World(fleet(scale_set("begun", capacity=3), scale_set("new", capacity=3)), spec("begun"))
+    world.run(lambda: "VirtualMachineScaleSets_Update" in world.requests())
+
+    class WithoutToken(Compute):
+        def __init__(self, _session: Session) -> None:
+            application = Application({None: HOME, VENDOR: ClientAuthenticationError(NOT_THERE)})
+            transport = world.azure.transport()
+            super().__init__(
+                Session(
+                    credential=application, transport=transport, auxiliary_tenants=[VENDOR], now=world.now
+                )
+            )
+
+    world.compute = WithoutToken
+    world.merge(spec("new"))
+    world.restart()
+    world.rest(timedelta(minutes=30))
+    assert world.lines()["begun"] == f"UpToDate: all 3 instances run {NEW}"
+    assert world.lines()["new"].startswith(f"Unreachable: auxiliary tenant {VENDOR}: AADSTS700016: ")

@@ -143,6 +143,10 @@ def test_a_budget_is_of_its_subject(policy: str, free: list[Subject]) -> None:
         pytest.param(told(HighCostGetVMScaleSet3Min=0), id="a budget that is not known is left to Azure"),
         pytest.param({"x-ms-ratelimit-remaining-resource": "nonsense"}, id="nonsense"),
         pytest.param({"x-ms-ratelimit-remaining-resource": f"Microsoft.Compute/{HIGH};many"}, id="no number"),
+        pytest.param(told(**{HIGH: 10**400}), id="more than fits a float"),
+        pytest.param(
+            {"x-ms-ratelimit-remaining-subscription-reads": "9" * 5000}, id="more digits than Python reads"
+        ),
         pytest.param({}, id="no header"),
     ],
 )

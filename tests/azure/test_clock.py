@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.azure.budget import Share
-from reconciler.azure.clock import Clock
+from reconciler.azure.clock import Clock, told
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
 from reconciler.simulator import Simulator, VirtualClock
@@ -59,3 +59,17 @@ def test_every_answer_sets_the_clock(azure: Simulator, clock: VirtualClock) -> N
     assert door.now() == clock.now()
     clock.advance(timedelta(minutes=7))
     assert door.now() == clock.now()
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Mon, 01 Jan 1900 00:00:00 GMT",
+        f"Mon, 05 Jan {'9' * 20} 09:00:00 GMT",
+        f"Mon, 05 Jan 2026 09:00:00 +{'9' * 20}",
+        f"Mon, {'9' * 5000} Jan 2026 09:00:00 GMT",
+    ],
+)
+def test_a_date_that_nobody_means_tells_no_time(date: str) -> None:
+    assert told(date) is None

@@ -2,14 +2,23 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 from azure.core.credentials import AccessToken
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
-from reconciler.azure.failure import AzureFailure, Conflict, Malformed, Refused, Throttled, Unreachable
+from reconciler.azure.failure import (
+    AzureFailure,
+    Conflict,
+    Malformed,
+    Refused,
+    Throttled,
+    Unreachable,
+    failure,
+)
 from reconciler.azure.session import Session
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.simulator import Reset, Simulator, Status, Timeout, Truncated
@@ -98,6 +107,25 @@ def test_throttling_says_when_to_come_back_though_its_code_is_that_of_a_denial(
     with pytest.raises(Throttled, match="OperationNotAllowed: ") as caught:
         door.model(TARGET, Share.ROLLOUT)
     assert caught.value.retry_after == timedelta(seconds=77)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "wait"),
+    [
+        pytest.param("77", timedelta(seconds=77), id="seconds"),
+        pytest.param("", timedelta(minutes=1), id="nothing"),
+        pytest.param("Wed, 21 Oct 2026 07:28:00 GMT", timedelta(minutes=1), id="a date"),
+        pytest.param("-1", timedelta(minutes=1), id="below zero"),
+        pytest.param("\u00b2", timedelta(minutes=1), id="a digit that is no number"),
+        pytest.param("9" * 20, timedelta(minutes=1), id="beyond a timedelta"),
+        pytest.param("9" * 5000, timedelta(minutes=1), id="more digits than Python reads"),
+    ],
+)
+def test_a_wait_that_nobody_means_is_a_minute(retry_after: str, wait: timedelta) -> None:
+    response = Mock(status_code=429, headers={"Retry-After": retry_after}, reason="Too Many Requests")
+    throttled = failure(HttpResponseError(response=response))
+    assert isinstance(throttled, Throttled)
+    assert throttled.retry_after == wait
 
 
 @pytest.mark.parametrize(

@@ -189,3 +189,13 @@ def test_a_reason_is_told_with_what_is_to_come() -> None:
 def test_every_wait_is_told(reason: str) -> None:
     (told,) = lines(row(holds=[hold(reason, "09:00")]))
     assert told.text.startswith("begins ")
+
+
+def test_reasons_of_a_newer_daemon_are_no_waits_and_no_end() -> None:
+    new = hold("NotKnownYet", "09:00", "2026-01-05T10:00")
+    shown = row(*FIVE, holds=[new], endsWith="NotKnownEither")
+    assert lines(shown) == lines(row(*FIVE))
+    assert headline(shown) == (
+        "20 instances in 5 batches, about 22m, held from 09:22 UTC; at worst 4 of 20 (20%) away; 1 patch, 5 upgrades, "
+        "about 70 requests; then NotKnownEither (assuming 3m a batch)"
+    )

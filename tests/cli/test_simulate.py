@@ -1,5 +1,6 @@
 """`reconciler simulate`: what it prints is all that another process needs."""
 
+import errno
 import json
 import os
 import shlex
@@ -176,6 +177,20 @@ def test_what_cannot_be_served_starts_no_command_and_leaves_no_file(
     assert error in done.stderr
     assert sorted(os.listdir()) == ["fleet.yaml", "there"]
     assert Path("there").read_text() == "mine"
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EBUSY, "Device or resource busy"), KeyboardInterrupt()])
+def test_a_file_of_the_environment_that_cannot_be_put_in_place_leaves_nothing(
+    error: BaseException, fleet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_paths: object) -> None:
+        raise error
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "replace", refuse)
+    done = CliRunner().invoke(main, ["simulate", fleet_file.name, "--env-file", "azure.env", "--", "true"])
+    assert done.exit_code == 1
+    assert os.listdir() == [fleet_file.name]
 
 
 def simulation(where: Path, *options: str) -> subprocess.Popen[str]:

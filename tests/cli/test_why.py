@@ -83,6 +83,15 @@ def test_one_scale_set_is_explained_in_a_few_lines() -> None:
     ]
 
 
+def test_a_reason_of_a_newer_daemon_is_shown_without_advice() -> None:
+    shown = explained(ROW | {"reason": "NotKnownYet", "message": "something new"}).splitlines()
+    assert shown[:2] == ["web: Failing", "NotKnownYet: something new"]
+    assert not any(line.startswith(("because", "goes on")) for line in shown)
+    assert shown[-1] == (
+        "seen      2026-01-05 09:00:00 UTC; looks again when it moves, or its interval has passed"
+    )
+
+
 OTHER = {"commit": "5d41402abc4b", "spec": "79b1126502bb"}
 
 

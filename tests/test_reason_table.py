@@ -8,7 +8,7 @@ import pytest
 from reconciler.azure.failure import AzureFailure, Conflict, Malformed, Refused, Throttled, Unreachable
 from reconciler.rollout.reason import TABLE, Reason, reason_rows, reasons_where
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs" / "reasons.md"
 SOURCES = sorted((ROOT / "reconciler").rglob("*.py"))
 

@@ -17,12 +17,8 @@ _PORTS = {"https": 443, "http": 80}
 _LONGEST_EXCERPT = 80
 
 
-class ForeignAddress(Malformed):
-    """An address that leads to another host, or nowhere: it would lead there at the next attempt, too."""
-
-
 def on_endpoint(url: str, endpoint: str) -> str:
-    """The address of `url` on `endpoint`. Raises ForeignAddress where it leads to another host, or nowhere.
+    """The address of `url` on `endpoint`. Raises Malformed where it leads to another host, or nowhere.
 
     >>> on_endpoint("https://MANAGEMENT.azure.com:443/subscriptions/s?page=2", "https://management.azure.com")
     'https://management.azure.com/subscriptions/s?page=2'
@@ -42,7 +38,7 @@ def on_endpoint(url: str, endpoint: str) -> str:
         raise _unreadable(url)
     if is_elsewhere:
         host = f"{parts.scheme}://{parts.netloc}"[:_LONGEST_EXCERPT]
-        raise ForeignAddress(f"Azure sent an address of another host, which is not asked: {host}")
+        raise Malformed(f"Azure sent an address of another host, which is not asked: {host}")
     root = f"{own.scheme}://{own.netloc}" if parts.netloc else endpoint.rstrip("/")
     query = f"?{parts.query}" if parts.query else ""
     # The SDK takes braces for places to fill in.
@@ -54,9 +50,9 @@ def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
     return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
 
 
-def _unreadable(url: str) -> ForeignAddress:
+def _unreadable(url: str) -> Malformed:
     """Without the query, which may hold a signature."""
     shown = repr(url.partition("?")[0])
-    return ForeignAddress(
+    return Malformed(
         f"Azure sent an address that makes no sense, which is not asked: {shown[:_LONGEST_EXCERPT]}"
     )

@@ -16,7 +16,6 @@ from azure.core.rest import HttpRequest
 from azure.mgmt.compute.models import VirtualMachineScaleSetUpdate
 
 from reconciler.azure import arm, auxiliary, catalogue
-from reconciler.azure.address import ForeignAddress
 from reconciler.azure.budget import Charge, Share
 from reconciler.azure.expiring import ExpiringMap
 from reconciler.azure.failure import Conflict, Malformed, Refused
@@ -169,7 +168,7 @@ class Compute:
         try:
             with self._session.call(Charge.OPERATION, target.id, Share.ROLLOUT) as call:
                 return arm.operation(call.got(HttpRequest("GET", url)))
-        except (Refused, Conflict, ForeignAddress):
+        except (Refused, Conflict):
             return Operation("")
 
     def take(self, target: Target, step: Step) -> str:

@@ -125,7 +125,12 @@ def failure(error: AzureError) -> AzureFailure:
 
 
 def _has_gone(error: HttpResponseError) -> bool:
-    """Whether a 404 is about the scale set or its machines, and not about what the request names."""
+    """Whether a 404 is about the scale set or its machines, and not about what the request names.
+
+    One that says nothing, such as a page of HTML, is no refusal either.
+    """
+    if error.error is None:
+        return True
     message = str(getattr(error.error, "message", None) or "")
     return _code(error) in _GONE or bool(_SCALE_SET.search(message))
 

@@ -1,10 +1,11 @@
 """A close look at one scale set: each fact is fetched only when the decision asks for it."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
-from reconciler.azure.failure import AzureFailure
+from reconciler.azure.failure import AzureFailure, Throttled
 from reconciler.checks.door import Checks
 from reconciler.daemon import gates
 from reconciler.daemon.board import Board, Entry
@@ -76,10 +77,15 @@ class Observer:
         """What became of it; what cannot be read for long is taken for what Azure no longer knows."""
         try:
             return self._azure.operation(tried.operation, target)
-        except AzureFailure:
-            if self._now() - tried.at < PATIENCE:
-                raise
-            return Operation("")
+        except AzureFailure as failure:
+            left = tried.at + PATIENCE - self._now()
+            if left <= timedelta():
+                return Operation("")
+            if isinstance(failure, Throttled):  # perhaps for hours
+                raise Throttled(
+                    str(failure), min(failure.retry_after, left), policy=failure.policy
+                ) from failure
+            raise
 
     def _listed_will_do(self, entry: Entry) -> bool:
         """Whether the row of the last sweep stands for a look: to a tick that the sweep asked for, it does.

@@ -168,7 +168,9 @@ def test_every_variable_has_the_prefix_and_is_known_here() -> None:
 @pytest.mark.parametrize("value", [pytest.param("x", id="set"), pytest.param("", id="empty")])
 @pytest.mark.parametrize("name", VARIABLES)
 def test_a_variable_under_its_former_name_is_refused_with_the_new_one(name: str, value: str) -> None:
-    verb = next(verb for verb, command in main.commands.items() if f"VMSS_RECONCILER_{name}" in variables(command))
+    verb = next(
+        verb for verb, command in main.commands.items() if f"VMSS_RECONCILER_{name}" in variables(command)
+    )
     done = CliRunner(env={**AZURE, f"RECONCILER_{name}": value}).invoke(main, [verb])
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1] == (

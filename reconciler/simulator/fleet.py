@@ -7,10 +7,7 @@ below where it holds for the whole fleet; an example in `docs/fleet.md`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.declared import FleetError, Mistake, Wrong, mistakes, time, with_defaults
@@ -24,21 +21,6 @@ from reconciler.simulator.stock import publish
 from reconciler.simulator.timings import Timings
 
 SUBSCRIPTION = guid("subscription")
-
-
-def read_fleet(path: str | Path) -> Mapping[str, Any]:
-    """The parsed file. Raises FleetError for a file that is not there or is not a YAML mapping."""
-    try:
-        parsed = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise FleetError(f"{path}: {problem.strerror}; name a fleet file that can be read") from problem
-    except UnicodeDecodeError as problem:
-        raise FleetError(f"{path}: not UTF-8; save it as UTF-8") from problem
-    except yaml.YAMLError as problem:
-        raise FleetError(f"{path}: not YAML: {' '.join(str(problem).split())}") from problem
-    if not isinstance(parsed, Mapping) and parsed is not None:
-        raise FleetError(f"{path}: {parsed!r} is not a mapping; write `name: value` lines")
-    return parsed or {}
 
 
 def build(description: Mapping[str, Any], cloud: Cloud, faults: Faults) -> None:
@@ -95,7 +77,7 @@ def _plant(fleet: Mapping[str, Any], cloud: Cloud) -> list[Mistake]:
             key = (declared["subscription"].lower(), group.lower(), name.lower())
             try:
                 if key in seen:
-                    raise Wrong(place, f"{group}/{name} is there twice; rename one")
+                    raise Wrong(place, f"{group}/{name} is declared twice; rename one")
                 seen.add(key)
                 plant({**declared, "name": name}, cloud, place)
             except Wrong as wrong:

@@ -10,6 +10,7 @@ import functools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -58,6 +59,15 @@ class Wrong(Exception):
     def __init__(self, place: Place, message: str) -> None:
         super().__init__(message)
         self.mistake = Mistake(place, message)
+
+
+@contextmanager
+def noting(found: list[Mistake]) -> Iterator[None]:
+    """Go on after a mistake, which is noted."""
+    try:
+        yield
+    except Wrong as wrong:
+        found.append(wrong.mistake)
 
 
 def schema_path() -> Path:

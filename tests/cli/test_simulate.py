@@ -316,6 +316,29 @@ scaleSets:
             id="a field twice",
         ),
         pytest.param(
+            "page: 0\nscaleSets:\n  - {name: web, image: 'a:b:c:1', mode: Auto, protected: ['88']}\n"
+            "  - name: api\n    image: a:b:c:1\n    protected: ['88']\n    instanceStates: [{id: '77'}]\n"
+            "    flapping: [{id: '99', healthy: 1m, unhealthy: 1m}]\n"
+            "  - {name: API, image: 'a:b:c:1'}\n  - {name: db, imag: none, protected: ['88']}\n"
+            "faults: [{operation: A_B, times: 0, fault: {reset: {}}}, {operation: '*', scaleSet: db, fault: {reset: {}}}]\n"
+            "events: [{after: 5, event: {evict: {scaleSet: nope, id: '0'}}}]\n",
+            [
+                "fleet.yaml:1:1: page: 0 is not",
+                "fleet.yaml:3:35: scaleSets[0] (web).mode: 'Auto' is not a choice",
+                "fleet.yaml:3:59: scaleSets[0] (web).protected[0]: there is no instance '88'",
+                "fleet.yaml:6:17: scaleSets[1] (api).protected[0]: there is no instance '88'",
+                "fleet.yaml:7:22: scaleSets[1] (api).instanceStates[0]: there is no instance '77'",
+                "fleet.yaml:8:16: scaleSets[1] (api).flapping[0]: there is no instance '99'",
+                "fleet.yaml:9:5: scaleSets[2] (API): rg/API is declared twice; rename one",
+                "fleet.yaml:10:16: scaleSets[3] (db).imag: there is no such field; did you mean image?",
+                "fleet.yaml:11:11: faults[0].operation: the simulator has no operation 'A_B'",
+                "fleet.yaml:11:27: faults[0].times: 0 is not a",
+                "fleet.yaml:12:11: events[0].after: 5 has no unit; write 5s",
+                "fleet.yaml:12:37: events[0].event.evict.scaleSet: there is no scale set 'nope'",
+            ],
+            id="of both sorts at once",
+        ),
+        pytest.param(
             "# to do\n", ["fleet.yaml:1:1: holds nothing: write `scaleSets:` and a scale set"], id="nothing"
         ),
         pytest.param(

@@ -41,6 +41,17 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
         "a name for an id",
     ),
     ({"zones": ["1", "1"]}, "zones: '1' is listed twice; remove one", "a zone twice"),
+    ({"zones": ["7"]}, 'zones[0]: \'7\' is not a zone; write "1", "2" or "3"', "a zone that is none"),
+    (
+        {"instances": ["0", "1"], "capacity": 2},
+        "capacity: instances says how many there are; remove one of the two",
+        "instances and a capacity",
+    ),
+    (
+        {"evictionPolicy": "Delete"},
+        "evictionPolicy: only a Spot set has it; add `spot: true`, or remove it",
+        "an eviction policy without spot",
+    ),
     ({"zones": [1]}, "zones[0]: 1 is not text; write it in quotes", "a zone that is a number"),
     ({"protected": ["0", "0"]}, "protected: '0' is listed twice; remove one", "protected twice"),
     ({"spot": "no"}, "spot: 'no' is neither true nor false; write one of them", "neither true nor false"),
@@ -161,7 +172,7 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
         ),
         pytest.param(
             {"scaleSets": [{"name": ["a"], "image": OLD}]},
-            "scaleSets[0].name: ['a'] is not text; write it in quotes",
+            "scaleSets[0].name: ['a'] is not a name that Azure takes; write letters, digits,",
             id="a name that is no text",
         ),
         *(
@@ -211,6 +222,16 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
             {"scaleSets": [{"name": "", "image": OLD}]},
             "scaleSets[0].name: '' is empty; write a name",
             id="an empty name",
+        ),
+        pytest.param(
+            {"scaleSets": [{"name": "a b/c", "image": OLD}]},
+            "scaleSets[0] (a b/c).name: 'a b/c' is not a name that Azure takes; write letters, digits,",
+            id="a name that Azure refuses",
+        ),
+        pytest.param(
+            {"scaleSets": [{"name": "w" * 76, "count": 2, "image": OLD}]},
+            "leaves no room for -0000; write at most 75",
+            id="a name too long for its numbers",
         ),
         pytest.param(
             {"scaleSets": [{"name": "web", "image": OLD, "tags": 5}]},

@@ -22,8 +22,8 @@ test: $(READY) lint ## lint, types, and the whole suite
 test-clients: $(READY) $(CLIENTS)/.ready ## az, its SDK and azurerm, unmodified, on the simulator (slow)
 	@$(BIN)/pytest tests/clients
 
-soak: $(READY) ## a week of noise on the virtual clock, and a rollout of 1,000 instances (slow)
-	@SOAK_CYCLES=10000 $(BIN)/pytest tests/stories/test_soak.py
+soak: $(READY) ## a week of noise on the virtual clock, a rollout of 1,000 instances, and 400 random worlds (slow)
+	@SOAK_CYCLES=10000 PROPERTY_EXAMPLES=400 $(BIN)/pytest -n auto tests/stories/test_soak.py tests/stories/test_properties.py
 
 stories: $(READY) ## the stories once more, with scale sets that do not say Updating during an upgrade (slow)
 	@STORIES_DURING_UPGRADE=Succeeded $(BIN)/pytest -n auto tests/stories

@@ -90,7 +90,7 @@ def write_specs(directory: Path, sets: int, version: str) -> None:
     for number in range(sets):
         target = {"subscription": SUBSCRIPTION, "resourceGroup": GROUP, "name": name(number)}
         document: dict[str, Any] = {
-            "apiVersion": "reconciler/v1alpha1",
+            "apiVersion": "vmss-reconciler/v1alpha1",
             "kind": "ScaleSet",
             "metadata": {"name": name(number)},
             "spec": {"target": target, "image": {"platform": image(version)}},

@@ -92,8 +92,8 @@ class Desk:
             "GUARD_LOG": str(self.directory / "reached"),
             "HOME": str(self.directory),
             "GIT_CONFIG_GLOBAL": str(self.directory / "gitconfig"),
-            "RECONCILER_LISTEN": "127.0.0.1:0",
-            "RECONCILER_SERVER": "http://127.0.0.1:1",
+            "VMSS_RECONCILER_LISTEN": "127.0.0.1:0",
+            "VMSS_RECONCILER_SERVER": "http://127.0.0.1:1",
         }
 
     def program(self, name: str, text: str) -> None:
@@ -217,7 +217,7 @@ def test_what_other_clients_are_told_does_nothing_without_a_simulator(block: Blo
     """Pasted into a shell, which goes on after a line that fails."""
     for name in ("az", "python"):
         desk.program(name, f'echo {name} "$@" >> {desk.directory}/ran')
-    assert "RECONCILER_ARM_ENDPOINT: parameter " in desk.complaints(["sh", "-i"], block.text)
+    assert "VMSS_RECONCILER_ARM_ENDPOINT: parameter " in desk.complaints(["sh", "-i"], block.text)
     ran = desk.directory / "ran"
     lines = set(ran.read_text().splitlines() if ran.exists() else ())
     assert lines <= {"az account show --query tenantId --output tsv"}, "which asks no other machine"
@@ -229,5 +229,5 @@ def test_what_other_clients_are_told_does_nothing_without_a_simulator(block: Blo
 def test_a_script_for_other_clients_asks_nobody_without_a_simulator(block: Block, desk: Desk) -> None:
     complaint = desk.complaints([sys.executable, "-"], block.text).splitlines()[-1]
     # The libraries are not all there: `make test-clients` installs them, and runs the same with a simulator.
-    assert re.match("KeyError: 'RECONCILER_ARM_ENDPOINT'|(ModuleNotFound|Import)Error: ", complaint)
+    assert re.match("KeyError: 'VMSS_RECONCILER_ARM_ENDPOINT'|(ModuleNotFound|Import)Error: ", complaint)
     assert desk.reached() == []

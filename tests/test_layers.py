@@ -1,6 +1,8 @@
 """Who may import whom: the direction of the house, and one owner per outside library."""
 
 import ast
+from collections.abc import Collection, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,66 @@ def imports(file: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module)
     return found
+
+
+def dependencies(room: Path) -> dict[str, set[str]]:
+    """Each module of a room, and the modules of it that it imports: at its top, for types, or in a function."""
+    modules = {_name(file, room.parent.parent): file for file in room.rglob("*.py")}
+    return {name: {*_imported(file, modules)} - {name} for name, file in modules.items()}
+
+
+def _name(file: Path, root: Path) -> str:
+    path = file.relative_to(root)
+    return ".".join((path.parent if file.name == "__init__.py" else path.with_suffix("")).parts)
+
+
+def _imported(file: Path, known: Collection[str]) -> Iterator[str]:
+    """The known modules that a module imports."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                # A name that is imported from a package is a module of it, or stands in its __init__.
+                module = f"{node.module}.{alias.name}"
+                if (found := module if module in known else node.module) in known:
+                    yield str(found)
+
+
+def circle(room: Path) -> list[str]:
+    """Modules of a room that import each other in a circle, if there are any."""
+    try:
+        TopologicalSorter(dependencies(room)).prepare()
+    except CycleError as error:
+        found: list[str] = error.args[1]
+        return found
+    return []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_modules_of_a_room_import_each_other_in_a_circle(room: str) -> None:
+    assert circle(PACKAGE / room) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("from house.cellar import roof\n", id="the usual import"),
+        pytest.param("import house.cellar.roof\n", id="the import of a module by its name"),
+        pytest.param("def climb():\n    from house.cellar import roof\n", id="an import in a function"),
+        pytest.param(
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from house.cellar.roof import Tile\n",
+            id="an import for types only",
+        ),
+    ],
+)
+def test_a_circle_is_found_whatever_the_import(tmp_path: Path, source: str) -> None:
+    room = tmp_path / "house" / "cellar"
+    room.mkdir(parents=True)
+    (room / "__init__.py").touch()
+    (room / "roof.py").write_text("from house.cellar import floor\n")
+    (room / "floor.py").write_text(source)
+    assert set(circle(room)) == {"house.cellar.roof", "house.cellar.floor"}
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -52,12 +52,14 @@ _APPLICATION_HEALTH = (
 )
 
 # Tags on the scale set. Azure keeps no more than 256 characters in one, and ids are longer.
-_LAST_GOOD, _FAILED, _APPROVED = "reconciler-last-good", "reconciler-failed", "reconciler-approved"
-_BEGAN = "reconciler-began"
+_LAST_GOOD, _FAILED = "vmss-reconciler-last-good", "vmss-reconciler-failed"
+_APPROVED, _BEGAN = "vmss-reconciler-approved", "vmss-reconciler-began"
 _TAG = 256
 
 # "notBeforeTimeout" and its like: "PT15M".
 _ISO_DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?", re.IGNORECASE)
+# How the long operations of Azure end, by their folded status.
+_ENDED = {"succeeded": "Succeeded", "failed": "Failed", "canceled": "Canceled", "cancelled": "Canceled"}
 # Not a field of Azure's: what `flexible` has found out about a row.
 ATTACHED = "isAttached"
 
@@ -150,10 +152,15 @@ def rolling_upgrade(body: Json) -> RollingUpgrade:
 def operation(body: Json) -> Operation:
     """What became of a long operation. It may fail though the answer itself is a 200."""
     error, status = mapping_in(body, "error"), text_in(body, "status")
+    if not status:
+        return Operation("")
+    ended = _ENDED.get(status.casefold())
+    if ended is None:
+        return Operation("InProgress")  # "Running", "Accepted", "Updating": any word that is not an end
+    if ended == "Succeeded":
+        return Operation(ended)
     said = ": ".join(text for text in (text_in(error, "code"), text_in(error, "message")) if text)
-    if status in {"Failed", "Canceled"} and not said:
-        said = f"{status}, without a code or a message"
-    return Operation(status, " ".join(said.split()))
+    return Operation(ended, " ".join(said.split()) or f"{ended}, without a code or a message")
 
 
 def region(name: str) -> str:
@@ -173,7 +180,9 @@ def model_patch(image: Image, marks: Marks | None, tags: Mapping[str, str]) -> d
     """
     if marks is None:
         return image_patch(image)
-    return {**image_patch(image), "tags": _beside(tags, mark_tags(marks))}
+    # The approval moves in the same PATCH. Emptied alone, it would be lost to the rollout that it allows.
+    ours = {**mark_tags(marks), **_approval_to_move(tags)}
+    return {**image_patch(image), "tags": _beside(tags, ours)}
 
 
 def approval_patch(image: Image, tags: Mapping[str, str]) -> dict[str, Any]:
@@ -224,8 +233,24 @@ def mark_tags(marks: Marks) -> dict[str, str]:
 
 
 def _beside(tags: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
-    """Everybody's tags with ours among them. Azure compares their names without regard to case."""
-    return {name: value for name, value in tags.items() if name.casefold() not in ours} | dict(ours)
+    """Everybody's tags with ours among them, and what stands on their former names emptied. Azure compares
+    names without regard to case.
+    """
+    former = set(map(_former_name, ours))
+    others = {name: value for name, value in tags.items() if name.casefold() not in ours}
+    return {name: "" if name.casefold() in former else value for name, value in others.items()} | dict(ours)
+
+
+def _former_name(tag: str) -> str:
+    """What a tag of ours was named before all of them began with "vmss-"."""
+    return tag.removeprefix("vmss-")
+
+
+def _approval_to_move(tags: Json) -> dict[str, str]:
+    """The tags of an approval that stands on its former name only; none where there is no such approval."""
+    known = _by_folded_name(tags)
+    approved = None if _is_written(known, _APPROVED) else _named(_text_on(known, _APPROVED))
+    return _image_tags(_APPROVED, approved) if approved else {}
 
 
 def _image_tags(tag: str, image: Image | None) -> dict[str, str]:
@@ -235,11 +260,25 @@ def _image_tags(tag: str, image: Image | None) -> dict[str, str]:
 
 def marks(tags: Json) -> Marks:
     """The marks that the tags of a scale set hold; what is no image there counts for nothing."""
-    known = {str(name).casefold(): str(value) for name, value in tags.items()}
-    last_good, failed, approved = (
-        _named(known.get(tag, "") + known.get(f"{tag}-2", "")) for tag in (_LAST_GOOD, _FAILED, _APPROVED)
-    )
-    return Marks(last_good, failed, _began(known.get(_BEGAN, "")), approved)
+    known = _by_folded_name(tags)
+    last_good, failed, approved = (_named(_text_on(known, tag)) for tag in (_LAST_GOOD, _FAILED, _APPROVED))
+    return Marks(last_good, failed, _began(_text_on(known, _BEGAN)), approved)
+
+
+def _by_folded_name(tags: Json) -> dict[str, str]:
+    return {str(name).casefold(): str(value) for name, value in tags.items()}
+
+
+def _is_written(known: Mapping[str, str], tag: str) -> bool:
+    return tag in known or f"{tag}-2" in known
+
+
+def _text_on(known: Mapping[str, str], tag: str) -> str:
+    """The text on a tag and its continuation. A tag that is empty says that nothing is known: its former name
+    counts only where the tag is absent.
+    """
+    name = tag if _is_written(known, tag) else _former_name(tag)
+    return known.get(name, "") + known.get(f"{name}-2", "")
 
 
 def _began(text: str) -> Began | None:

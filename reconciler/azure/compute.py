@@ -18,7 +18,7 @@ from azure.mgmt.compute.models import VirtualMachineScaleSetUpdate
 from reconciler.azure import arm, catalogue
 from reconciler.azure.budget import Charge, Share
 from reconciler.azure.expiring import ExpiringMap
-from reconciler.azure.failure import AzureFailure, Malformed
+from reconciler.azure.failure import Conflict, Malformed, Refused
 from reconciler.azure.fields import Json
 from reconciler.azure.flexible import instance_rows
 from reconciler.azure.session import Session
@@ -162,12 +162,13 @@ class Compute:
     def operation(self, url: str, target: Target) -> Operation:
         """What became of a long operation. `url` is Azure's own and is asked as it stands: it is signed.
 
-        Where Azure does not tell, the scale set and its instances must do.
+        Where Azure no longer knows it, or never tells us, the scale set and its instances must do. Raises any
+        other AzureFailure: what cannot be read just now may be read a moment later.
         """
         try:
             with self._session.call(Charge.OPERATION, target.id, Share.ROLLOUT) as call:
                 return arm.operation(call.got(HttpRequest("GET", url)))
-        except AzureFailure:
+        except (Refused, Conflict):
             return Operation("")
 
     def take(self, target: Target, step: Step) -> str:

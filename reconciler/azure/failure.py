@@ -68,13 +68,12 @@ class Malformed(Unreachable):
     reason = Reason.MALFORMED_RESPONSE
 
 
-# Of what is not found, what is missing for good: Azure sends these as 404 or as 400.
-_NEVER = frozenset({"GalleryImageNotFound", "ImageNotFound", "PlatformImageNotFound", "SubscriptionNotFound"})
-# A 404 that is about the image which the request names: "The gallery image ...", "The Resource
-# 'Microsoft.Compute/images/base' ...", ".../galleries/g/images/i/versions/1.0.0 was not found". One about the
-# scale set may name an image, too: it may be called so, or its resource group.
-_IMAGE = re.compile(r"Microsoft\.Compute/images/|/galleries/|\bimage\b", re.IGNORECASE)
-_SCALE_SET = re.compile(r"^The Resource 'Microsoft\.Compute/virtualMachineScaleSets/", re.IGNORECASE)
+# A 404 that is about the scale set, or one of its machines: it went after it was read. Any other is about
+# what the request names: "The gallery image ...", "The Resource 'Microsoft.Compute/images/base' ...", a disk
+# encryption set, a key.
+_SCALE_SET = re.compile(
+    r"^The Resource 'Microsoft\.Compute/(virtualMachineScaleSets|virtualMachines)/", re.IGNORECASE
+)
 _GONE = frozenset({"ParentResourceNotFound", "ResourceGroupNotFound"})
 # Conflicts that pass. Any other one ("OperationNotAllowed", "ScopeLocked", ...) is a denial in other words,
 # unless its message says that something else is under way.
@@ -119,18 +118,14 @@ def failure(error: AzureError) -> AzureFailure:
     if status == 412 or "instanceIds" in _target(error):
         return Conflict(message)  # an instance that scaled in meanwhile is named in "target"
     if status == 404:
-        return Refused(message) if _misses_image(error) else Conflict(message)
+        return Conflict(message) if _has_gone(error) else Refused(message)
     return Conflict(message) if status == 409 and _will_pass(error) else Refused(message)
 
 
-def _misses_image(error: HttpResponseError) -> bool:
-    """Whether a 404 is about the image that a request names; else the scale set went after it was read."""
+def _has_gone(error: HttpResponseError) -> bool:
+    """Whether a 404 is about the scale set or its machines, and not about what the request names."""
     message = str(getattr(error.error, "message", None) or "")
-    if _code(error) in _NEVER or "image" in _target(error).casefold():
-        return True
-    if _code(error) in _GONE or _SCALE_SET.search(message):
-        return False
-    return bool(_IMAGE.search(message))
+    return _code(error) in _GONE or bool(_SCALE_SET.search(message))
 
 
 def _will_pass(error: HttpResponseError) -> bool:

@@ -61,14 +61,14 @@ def owner(id_: str, tags: Mapping[str, str], publishers: Iterable[str], managed_
     names, installed = list(tags), list(publishers)
     for each in _CONTROLLERS:
         if (
-            _fits(each.tags, names)
-            or _fits(each.publishers, installed)
-            or _fits(each.path, [id_])
-            or _fits(each.manager, [managed_by])
+            _matches(each.tags, names)
+            or _matches(each.publishers, installed)
+            or _matches(each.path, [id_])
+            or _matches(each.manager, [managed_by])
         ):
             return each.name
     return managed_by
 
 
-def _fits(pattern: str, texts: Iterable[str]) -> bool:
+def _matches(pattern: str, texts: Iterable[str]) -> bool:
     return bool(pattern) and any(re.fullmatch(pattern, text, re.IGNORECASE) for text in texts)

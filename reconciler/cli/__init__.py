@@ -5,31 +5,26 @@ has others, its help names them.
 """
 
 import logging
+import os
 
 import click
 
 from reconciler import __version__
-from reconciler.cli.adopt import adopt
-from reconciler.cli.approve import approve
-from reconciler.cli.check import check
-from reconciler.cli.plan import plan
-from reconciler.cli.run import run
-from reconciler.cli.simulate import simulate
-from reconciler.cli.status import status
-from reconciler.cli.validate import validate
-from reconciler.cli.why import why
+from reconciler.cli.environment import refuse_former_variables
+from reconciler.cli.verbs import Verbs
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    commands=Verbs(), context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="reconciler")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Keep Azure Virtual Machine Scale Sets on the image that git declares.
 
     One update domain at a time, gated on health, or it stops and says why.
     """
     # What goes wrong is said once, by the verb: without a handler Python would print each warning besides.
     logging.getLogger().addHandler(logging.NullHandler())
-
-
-for _verb in (adopt, check, validate, plan, run, approve, status, why, simulate):
-    main.add_command(_verb)
+    if context.invoked_subcommand:
+        refuse_former_variables(main.commands[context.invoked_subcommand], os.environ)

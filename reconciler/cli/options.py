@@ -1,6 +1,7 @@
 """Options that several verbs share: where specs come from, which Azure is talked to, the form of the output.
 
-Each of the first two kinds can be given as a RECONCILER_ variable too, which is how a Deployment sets them.
+Each of the first two kinds can be given as a VMSS_RECONCILER_ variable too, which is how a Deployment sets
+them.
 """
 
 import functools
@@ -26,7 +27,7 @@ from reconciler.daemon.specs import Directory, Git, Specs
 from reconciler.git.repository import Repository
 from reconciler.spec.duration import duration
 
-_ENDPOINT = "RECONCILER_ARM_ENDPOINT"
+_ENDPOINT = "VMSS_RECONCILER_ARM_ENDPOINT"
 
 output_option = click.option(
     "-o",
@@ -151,7 +152,7 @@ _auxiliary_tenant_option = click.option(
     metavar="ID",
     multiple=True,
     callback=_auxiliary_tenants,
-    envvar="RECONCILER_AUXILIARY_TENANTS",
+    envvar="VMSS_RECONCILER_AUXILIARY_TENANTS",
     show_envvar=True,
     help=f"Another tenant, whose images are rolled here; up to {auxiliary.MOST} may be named.",
 )
@@ -192,14 +193,14 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--specs",
         type=click.Path(path_type=Path),
-        envvar="RECONCILER_SPECS",
+        envvar="VMSS_RECONCILER_SPECS",
         show_envvar=True,
         help="A directory of specs.  [default: specs]",
     )
     @click.option(
         "--git",
         metavar="URL",
-        envvar="RECONCILER_GIT",
+        envvar="VMSS_RECONCILER_GIT",
         show_envvar=True,
         help="A git repository of specs, fetched at every sweep, instead of --specs.",
     )
@@ -207,7 +208,7 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
         "--branch",
         default="main",
         show_default=True,
-        envvar="RECONCILER_BRANCH",
+        envvar="VMSS_RECONCILER_BRANCH",
         show_envvar=True,
         help="Its branch.",
     )
@@ -215,14 +216,14 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
         "--path",
         default="specs",
         show_default=True,
-        envvar="RECONCILER_PATH",
+        envvar="VMSS_RECONCILER_PATH",
         show_envvar=True,
         help="The directory of specs in the repository.",
     )
     @click.option(
         "--clone",
         type=click.Path(path_type=Path, file_okay=False),
-        envvar="RECONCILER_CLONE",
+        envvar="VMSS_RECONCILER_CLONE",
         show_envvar=True,
         help="Where to keep the clone; may be lost at any time.  [default: a temporary directory]",
     )
@@ -232,7 +233,7 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
         type=click.Choice(["subscription", "resourceGroup"]),
         default="subscription",
         show_default=True,
-        envvar="RECONCILER_LIST_BY",
+        envvar="VMSS_RECONCILER_LIST_BY",
         show_envvar=True,
         help="What one list of scale sets covers; resourceGroup needs no role on the subscription.",
     )

@@ -42,7 +42,7 @@ class _Stopped(BaseException):
     type=Duration(),
     default="1m",
     show_default=True,
-    envvar="RECONCILER_SWEEP",
+    envvar="VMSS_RECONCILER_SWEEP",
     show_envvar=True,
     help="How often the specs are read and the whole fleet is listed.",
 )
@@ -51,7 +51,7 @@ class _Stopped(BaseException):
     type=Duration(),
     default="15s",
     show_default=True,
-    envvar="RECONCILER_FOLLOW_UP",
+    envvar="VMSS_RECONCILER_FOLLOW_UP",
     show_envvar=True,
     help="How soon a scale set that is rolling is looked at again.",
 )
@@ -59,7 +59,7 @@ class _Stopped(BaseException):
     "--listen",
     type=Address(),
     metavar="HOST:PORT",
-    envvar="RECONCILER_LISTEN",
+    envvar="VMSS_RECONCILER_LISTEN",
     show_envvar=True,
     help="Where /livez, /readyz, /metrics and /status are served.  [default: 127.0.0.1:8080; "
     "nowhere with --once or --until-settled]",

@@ -80,7 +80,7 @@ def simulate(
     except OSError as error:
         where = error.filename or f"port {port}"
         fail(f"{where}: {error.strerror}; choose another with --port or --certificates")
-    environment = {"RECONCILER_ARM_ENDPOINT": server.url, **server.environment}
+    environment = {"VMSS_RECONCILER_ARM_ENDPOINT": server.url, **server.environment}
     with server, _written(env_file, environment):
         if command:
             sys.exit(run_command(command, environment))

@@ -20,7 +20,7 @@ server_option = click.option(
     metavar="URL",
     default="http://127.0.0.1:8080",
     show_default=True,
-    envvar="RECONCILER_SERVER",
+    envvar="VMSS_RECONCILER_SERVER",
     show_envvar=True,
     help="Where the daemon listens.",
 )

@@ -68,7 +68,9 @@ class Record:
         longest = f", the longest {written(self.longest)}" if self.longest else ""
         batches = f"{self.batches} batch{'' if self.batches == 1 else 'es'}"
         instances = f"{self.instances} instance{'' if self.instances == 1 else 's'}"
-        return f"{was}{short(self.image)}: {how}; {instances} in {batches}{longest}"
+        # A process that has taken none itself may have found a rollout half-way.
+        taken = f"; {instances} in {batches}{longest}" if self.batches else ""
+        return f"{was}{short(self.image)}: {how}{taken}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
+from reconciler.azure.failure import AzureFailure
 from reconciler.checks.door import Checks
 from reconciler.daemon import gates
 from reconciler.daemon.board import Board, Entry
@@ -11,8 +12,11 @@ from reconciler.rollout.age import date_instances, sightings
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.notes import notes
-from reconciler.rollout.observed import FRESH, Model, Observed
+from reconciler.rollout.observed import FRESH, Model, Observed, Operation
 from reconciler.rollout.reading import partial
+from reconciler.rollout.step import Tried
+from reconciler.rollout.tried import PATIENCE
+from reconciler.spec.scale_set import Target
 
 
 class Observer:
@@ -66,7 +70,16 @@ class Observer:
                 return replace(observed, at=self._now(), gates=asked, instances=instances_now)
             case Look.OPERATION:
                 assert observed.tried, "there is an operation where a step was tried"  # noqa: S101
-                return replace(observed, operation=self._azure.operation(observed.tried.operation, target))
+                return replace(observed, operation=self._operation(observed.tried, target))
+
+    def _operation(self, tried: Tried, target: Target) -> Operation:
+        """What became of it; what cannot be read for long is taken for what Azure no longer knows."""
+        try:
+            return self._azure.operation(tried.operation, target)
+        except AzureFailure:
+            if self._now() - tried.at < PATIENCE:
+                raise
+            return Operation("")
 
     def _listed_will_do(self, entry: Entry) -> bool:
         """Whether the row of the last sweep stands for a look: to a tick that the sweep asked for, it does.

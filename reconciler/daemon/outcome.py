@@ -92,16 +92,19 @@ def failed(
     return Outcome(name, commit, at, failure.reason, message, failure.reason.meaning.standing, again=again)
 
 
-def rest_after(failure: AzureFailure, settings: Settings) -> timedelta | None:
-    """When to look again after a failure; None for the next sweep.
+def rest_after(failure: AzureFailure, before: Outcome | None, settings: Settings) -> timedelta | None:
+    """When to look again after a failure; None for the next sweep. `before` is what came of the last look.
 
-    Not the next sweep where the list itself may be what fails: what is rolling goes on without it.
+    Not the next sweep where the list itself may be what fails: what is rolling goes on without it. A conflict
+    that lasts is waited for twice as long each time, up to a sweep: 15, 30 and 60 seconds.
     """
     match failure:
         case Throttled(retry_after=asked_for):
             return max(asked_for, settings.follow_up)
         case Conflict():
-            return settings.follow_up
+            if before is None or before.reason is not Reason.CONFLICT or before.again is None:
+                return settings.follow_up
+            return max(min(2 * before.again, settings.sweep), settings.follow_up)
         case Unreachable():
             return settings.sweep
         case _:

@@ -189,7 +189,7 @@ class Reconciliation:
             tried=tried,
             streak=_streak(entry, outcome),
             is_rolling=entry.is_rolling if outcome.is_error else outcome.standing is Standing.RECONCILING,
-            **told(entry, latest or entry, outcome, counted, tried),
+            **told(entry, latest or entry, outcome, counted, outcome.step if act else None),
         )
         return outcome
 
@@ -211,7 +211,7 @@ class Reconciliation:
                 tried = replace(tried, operation="")  # it need not be asked for again
         except AzureFailure as failure:
             doing = decision.message if decision else ""
-            again = rest_after(failure, self._settings)
+            again = rest_after(failure, entry.outcome, self._settings)
             outcome = failed(desired.name, commit, self._now(), failure, again=again, doing=doing)
             return outcome, tried, decision is not None and isinstance(failure, Unreachable)
         outcome = decided(desired, commit, self._now(), decision, self._settings.follow_up)

@@ -1,4 +1,4 @@
-"""How the daemon is set up. Every setting is an option of `reconciler run` and a RECONCILER_ variable."""
+"""How the daemon is set up. Each setting is an option of `reconciler run` and a VMSS_RECONCILER_ variable."""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -6,16 +6,15 @@ from reconciler.daemon.board import Entry
 from reconciler.daemon.conditions import conditions
 from reconciler.daemon.history import following
 from reconciler.daemon.outcome import Outcome
-from reconciler.rollout.step import Tried
+from reconciler.rollout.step import Step
 from reconciler.rollout.survey import Survey
 
 
 def told(
-    entry: Entry, latest: Entry, outcome: Outcome, counted: Survey | None, tried: Tried | None
+    entry: Entry, latest: Entry, outcome: Outcome, counted: Survey | None, taken: Step | None
 ) -> dict[str, object]:
     """The fields of an entry after a tick on `entry` as it was then; `latest` knows what the tick saw, and
-    perhaps another spec. `tried` is the last step that Azure accepted."""
-    taken = tried.step if tried and tried is not entry.tried else None
+    perhaps another spec. `taken` is the step that Azure accepted in it, if any."""
     # Where Azure said no, a decision was reached or can never be; every other failure leaves it open.
     is_conclusion = outcome.reason.meaning.is_conclusive
     after = replace(

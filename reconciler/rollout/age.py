@@ -3,7 +3,8 @@
 Azure says when an instance succeeded or failed. Of one that it is creating, updating or deleting it does not
 say since when. That is then the earliest time known that is not before the state which the instance left: of
 Azure's own, the moment at which it was created, and the moment at which a step of ours that names it was
-sent. Only where there is none of these is it our own first observation, which a restart makes anew.
+sent. Only where there is none of these is it our own first observation, which a restart makes anew. The
+`startTime` of an operation is not read: it never lies before the moment at which we sent its step.
 
     09:00:00  seen: succeeded, since 08:00:00
     09:00:05  an upgrade of ours is sent that names it

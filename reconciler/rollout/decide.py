@@ -33,7 +33,7 @@ from reconciler.rollout.reason import Phase, Reason
 from reconciler.rollout.refusal import frozen, refusal, suspended
 from reconciler.rollout.settled import settled
 from reconciler.rollout.step import Upgrade
-from reconciler.rollout.tried import unset, withheld
+from reconciler.rollout.tried import lapse, unfinished, withheld
 from reconciler.rollout.waiting import awaited, confirming, overrun, stalled, waiting
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.scale_set import Converge, OnFailure, ScaleSet
@@ -117,12 +117,14 @@ def _approach(aim: Aim) -> Decision | Look:
         return waits
     if model.image is None or not same(model.image, aim.image):
         return drift(aim)
-    if waits := unset(aim):
-        return waits
+    if again := lapse(aim):
+        return again
     if observed.instances is None:
         return Look.INSTANCES
     context = with_instances(aim, observed.instances)
-    return context if isinstance(context, Decision) else _roll(context)
+    if isinstance(context, Decision):
+        return context
+    return unfinished(context) or _roll(context)
 
 
 def _busy(aim: Aim) -> Decision | Look | None:
@@ -140,7 +142,8 @@ def _busy(aim: Aim) -> Decision | Look | None:
         return busy
     if aim.observed.instances is None:
         return Look.INSTANCES
-    moving = [each for each in aim.observed.instances if at_work(each.provisioning)]
+    staying = members(aim.desired, aim.model, aim.observed, aim.observed.instances)
+    moving = [each.instance for each in staying if at_work(each.instance.provisioning)]
     return None if any(is_overdue(each, aim.desired, aim.at) for each in moving) else busy
 
 

@@ -46,12 +46,22 @@ def state(instance: Instance, source: HealthSource, at: datetime) -> State:
         return State.DEALLOCATED
     if instance.power == "starting":
         return State.RETURNING
-    if instance.power in _UNSURE:
-        # It may run all the same; only what says itself that it is well is known to.
-        return State.BACK if instance.health == "healthy" else State.BROKEN
-    if instance.power != "running":
+    if instance.power in _UNSURE and not instance.health:
+        return _unsure(instance, source, at)
+    if instance.power not in {"running", *_UNSURE}:
         return State.BROKEN
     return _health(instance, source, at)
+
+
+def _unsure(instance: Instance, source: HealthSource, at: datetime) -> State:
+    """How it stands where nothing tells whether it runs.
+
+    Of some, Azure never tells a power state. Where nothing could report the health of such a one either, it
+    is taken at Azure's word that it was provisioned, once it had the time to boot.
+    """
+    if instance.power or source is HealthSource.EXTENSION:
+        return State.BROKEN
+    return State.RETURNING if _changed_within(_STARTING, instance, at) else State.BACK
 
 
 def _health(instance: Instance, source: HealthSource, at: datetime) -> State:
@@ -109,8 +119,8 @@ def ailment(instance: Instance) -> str:
     """What is wrong with it, in Azure's words, for a message: "unhealthy", "stopped", "failed (code)"."""
     if instance.provisioning != "succeeded":
         return f"{instance.provisioning} ({instance.error})" if instance.error else instance.provisioning
-    if instance.power in _UNSURE:
+    if instance.power in _UNSURE and not instance.health:
         return "power state unknown"
-    if instance.power != "running":
+    if instance.power not in {"running", *_UNSURE}:
         return instance.power
     return instance.health or "no health reported yet"

@@ -79,7 +79,7 @@ def has_begun(desired: ScaleSet, model: Model, instances: Iterable[Instance]) ->
     """Whether the model and some instance are on the image already."""
     if model.image is None or not same(model.image, desired.image):
         return False
-    return any(is_up_to_date(each, desired) for each in instances)
+    return any(is_up_to_date(each, desired) for each in instances if not each.is_attached)
 
 
 def is_overdue(instance: Instance, desired: ScaleSet, at: datetime) -> bool:
@@ -96,5 +96,8 @@ def _is_stuck(instance: Instance, desired: ScaleSet, observed: Observed) -> bool
     on_its_way = (
         isinstance(tried, Upgrade) and instance.id in tried.instance_ids and same(tried.image, desired.image)
     )
-    stays = is_up_to_date(instance, desired) and (instance.latest_model or not at_work(instance.provisioning))
+    # Of a Flexible set latest_model is None: then nothing says that it is taken elsewhere.
+    stays = is_up_to_date(instance, desired) and (
+        instance.latest_model is not False or not at_work(instance.provisioning)
+    )
     return is_overdue(instance, desired, observed.at) and not on_its_way and not stays

@@ -19,8 +19,7 @@ def _of_model(model: Model) -> Iterator[str]:
     if model.os_image_notice:
         yield (
             f"Azure warns each instance up to {written(model.os_image_notice)} before it replaces the OS "
-            "disk "
-            "(osImageNotificationProfile)"
+            "disk (osImageNotificationProfile)"
         )
     if model.terminate_notice:
         yield (
@@ -42,13 +41,13 @@ def _of_instances(instances: Sequence[Instance]) -> Iterator[str]:
         yield f"attached by hand, and not touched: {listed(attached)}"
     if own := [each.name for each in instances if each.has_own_model and not each.is_attached]:
         yield (
-            f"changed by themselves (modelDefinitionApplied is VirtualMachine): {listed(own)}; an upgrade "
-            "takes that change away"
+            f"changed one by one (modelDefinitionApplied is VirtualMachine), and an upgrade reverts that: "
+            f"{listed(own)}"
         )
     if unsure := [each.name for each in instances if each.power in {"", "unknown"} and each.provisioning]:
         yield f"Azure does not tell the power state of {listed(unsure)}"
     if passed := [each.name for each in instances if each.skips_upgrade]:
-        yield f"ask through Application Health to be passed over by upgrades: {listed(passed)}"
+        yield f"ask to be skipped by upgrades (SkipUpgrade, through Application Health): {listed(passed)}"
     phases = sorted({each.upgrade_phase for each in instances if each.upgrade_phase is not None})
     if phases:
-        yield f"give their order of upgrade through Application Health: phases {listed(map(str, phases))}"
+        yield f"Application Health reports the upgrade phases {listed(map(str, phases))}"

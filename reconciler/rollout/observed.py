@@ -160,6 +160,11 @@ class Operation:
     error: str = ""  # never "" where it failed
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether Azure is at work on it still."""
+        return self.status == "InProgress"
+
+    @property
     def is_preempted(self) -> bool:
         """Whether a later operation took its place, and does what it was to do."""
         return self.error.startswith("OperationPreempted")

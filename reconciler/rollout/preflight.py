@@ -79,22 +79,21 @@ def misfit(model: Model, availability: Availability) -> Decision | None:
 
 
 def _misfits(model: Model, wanted: Traits, current: Traits) -> Iterator[str]:
-    if wanted.generation and current.generation and wanted.generation != current.generation:
+    if _differ(wanted.generation, current.generation):
         yield (
             f"it is of Hyper-V generation {wanted.generation} and the scale set runs {current.generation}: "
             "name "
             f"an image of generation {current.generation}"
         )
-    if wanted.architecture and current.architecture and wanted.architecture != current.architecture:
+    if _differ(wanted.architecture, current.architecture):
         yield (
             f"it is made for {wanted.architecture} and the scale set runs {current.architecture}: name an "
-            "image "
-            f"for {current.architecture}"
+            f"image for {current.architecture}"
         )
     # An image of 30 GB and one megabyte is told as one of 31 GB, and was recorded to run on a disk of 30 GB.
     if wanted.disk_size and model.disk_size and wanted.disk_size > model.disk_size + _ROUNDING:
         yield (
-            f"its OS disk has {wanted.disk_size} GB and that of the scale set {model.disk_size} GB: set "
+            f"it needs an OS disk of {wanted.disk_size} GB and the scale set has {model.disk_size} GB: set "
             f"osDisk.diskSizeGB of the scale set to {wanted.disk_size}, or more"
         )
     security = model.security_type.casefold() or "standard"
@@ -103,13 +102,20 @@ def _misfits(model: Model, wanted: Traits, current: Traits) -> Iterator[str]:
             f"its security type is {wanted.security_type} and that of the scale set "
             f"{model.security_type or 'Standard'}: name an image that supports it"
         )
-    if wanted.plan and wanted.plan != model.plan:
-        has = f"the plan {model.plan}" if model.plan else "no plan"
+    # What the scale set runs already it may run, whatever its own plan is read as.
+    plans = {str(each).casefold() for each in (model.plan, current.plan)}
+    if wanted.plan and str(wanted.plan).casefold() not in plans:
+        has = model.plan or "none"
         yield (
-            f"it is sold under the plan {wanted.plan} and the scale set has {has}: Azure sets a plan only "
-            "when a "
-            "scale set is made"
+            f"it requires the purchase plan {wanted.plan} and the scale set has {has}: a plan can be set "
+            "only "
+            "when a scale set is created"
         )
+
+
+def _differ(wanted: str, current: str) -> bool:
+    """Whether both are told, and are not the same word but for their case."""
+    return bool(wanted and current) and wanted.casefold() != current.casefold()
 
 
 def newest(image: Image, model: Model, availability: Availability) -> Image | Decision:

@@ -121,6 +121,7 @@ class Reason(StrEnum):
     AZURE_BUSY = "AzureBusy"
     MODEL_DRIFT = "ModelDrift"
     UPGRADING = "Upgrading"
+    MODEL_UPDATE_FAILED = "ModelUpdateFailed"
     OPERATION_FAILED = "OperationFailed"
     NO_EFFECT = "NoEffect"
     WAITING_FOR_INSTANCES = "WaitingForInstances"
@@ -332,9 +333,17 @@ TABLE: dict[Reason, Meaning] = {
         slot=Slot.HOLDS,
         names_instances=True,
     ),
+    Reason.MODEL_UPDATE_FAILED: Meaning(
+        Standing.RECONCILING,
+        cause="Azure accepted the image of the model and then failed to set it, as far as is known",
+        remedy="it is being set once more; no instance follows before that",
+        phase=Phase.BEGINS,
+        slot=Slot.HOLDS,
+        keeps_batch=True,
+    ),
     Reason.OPERATION_FAILED: Meaning(
         Standing.FAILING,
-        cause="the operation that an upgrade started has failed, for the reason that Azure gives",
+        cause="the operation of the last step has failed, for the reason that Azure gives",
         remedy="mend what it names, or merge a fix; the same step is tried again every five minutes",
         phase=Phase.AWAITS,
         slot=Slot.HOLDS,
@@ -403,7 +412,8 @@ TABLE: dict[Reason, Meaning] = {
         Standing.STALLED,
         cause="the declared image was given up, and is not tried again",
         remedy=(
-            "name another image: it goes first, at once; or empty the tag `reconciler-failed` to try it again"
+            "name another image: it goes first, at once; or empty the tag `vmss-reconciler-failed` to try it "
+            "again"
         ),
         phase=Phase.GIVEN_UP,
         slot=Slot.HOLDS,
@@ -523,7 +533,7 @@ TABLE: dict[Reason, Meaning] = {
     Reason.CONFLICT: Meaning(
         Standing.RECONCILING,
         cause="somebody else was faster, or something else is at work on the scale set",
-        remedy="by itself, within seconds",
+        remedy="by itself; it is tried again after seconds, and at every sweep where it lasts",
         is_error=True,
         is_conclusive=False,
     ),

@@ -21,7 +21,7 @@ def suspended(suspension: Suspension, at: datetime) -> Decision:
 
 
 def frozen(freeze: Suspension, at: datetime) -> Decision:
-    """The same of the whole fleet."""
+    """Who froze the whole fleet, why and until when; and that it was forgotten, past that time."""
     reason = Reason.FREEZE_EXPIRED if _is_over(freeze, at) else Reason.FROZEN
     return _left_alone(freeze, reason, "the fleet is frozen", "spec.freeze of the Fleet")
 
@@ -57,17 +57,12 @@ def unguarded() -> Decision:
 def refusal(image: Image, model: Model, rolling_upgrade: RollingUpgrade | None) -> Decision | None:
     """Why `model` must not be brought to `image`, or None. Most lasting reason first."""
     if model.owner:
-        return Decision(
-            Reason.MANAGED_BY_ANOTHER,
-            f"the scale set belongs to {model.owner}, which changes its image and drains its instances by "
-            "itself; remove the spec",
-        )
+        return Decision(Reason.MANAGED_BY_ANOTHER, f"{_belonging(model.owner)}; remove the spec")
     if not model.has_profile:
         return Decision(
             Reason.NO_PROFILE,
             "the scale set has no virtualMachineProfile: its virtual machines were attached by hand and "
-            "follow "
-            "no model; remove the spec",
+            "follow no model; remove the spec",
         )
     if model.service_fabric:
         return Decision(
@@ -105,3 +100,10 @@ def refusal(image: Image, model: Model, rolling_upgrade: RollingUpgrade | None) 
             f"never changes the type; name a {model.image.kind} image, or make a new scale set",
         )
     return None
+
+
+def _belonging(owner: str) -> str:
+    """Of an owner that is known by name only, more is known than of a resource that "managedBy" names."""
+    if owner.startswith("/"):
+        return f"managedBy of the scale set names {owner}, which may change its image too"
+    return f"the scale set belongs to {owner}, which changes its image and drains its instances by itself"

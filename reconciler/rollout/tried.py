@@ -3,7 +3,8 @@
 Azure accepts a step before it carries it out, and what it then lists may be behind. So:
 
 - Before an instance is upgraded, the operation that set the model has ended well. If it failed, the model is
-  set once more, though it reads as it should.
+  set once more, though it reads as it should. A new process, which knows no operation, goes by the state of
+  the scale set.
 - Before another instance is upgraded, the operation of the upgrade before is read, unless the list shows that
   upgrade done. If it failed, the next upgrade waits.
 - The same step is not asked for again at once.
@@ -14,9 +15,10 @@ Azure accepts a step before it carries it out, and what it then lists may be beh
 
 from datetime import timedelta
 
-from reconciler.rollout.context import Aim
+from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.health import at_work
+from reconciler.rollout.marks import Marks
 from reconciler.rollout.observed import Instance, Observed
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.refusal import unguarded
@@ -29,36 +31,50 @@ from reconciler.spec.image import same, short
 PATIENCE = timedelta(minutes=5)
 
 
-def unset(aim: Aim) -> Decision | Look | None:
+def lapse(aim: Aim) -> Decision | Look | None:
     """What is to be done about our own change of the model, which reads as done; None if it is.
 
     A change whose operation failed is made again: what Azure keeps of it nobody knows. Where the operation
     cannot be read, or a later one took its place, the state of the scale set itself has to tell.
     """
-    image, model, tried = aim.image, aim.model, aim.observed.tried
+    model, tried = aim.model, aim.observed.tried
     if tried is None or not tried.operation or not isinstance(tried.step, PatchModel):
         return None
-    if not same(tried.step.image, image):
+    if not same(tried.step.image, aim.image):
         return None
     operation = aim.observed.operation
     if operation is None:
         return Look.OPERATION
-    if operation.status == "InProgress":
-        asked = f"Azure was asked at {tried.at:%H:%M:%S} for {_said(tried.step)} and is at work on it"
-        return Decision(Reason.AZURE_BUSY, asked, soon=True)
+    if operation.is_under_way:
+        return Decision(Reason.AZURE_BUSY, f"{_said(tried)}, is under way", soon=True)
     is_untold = not operation.status or operation.is_preempted
-    failed = "" if is_untold else operation.error
     if is_untold and model.provisioning == "failed":
-        failed = "the scale set says Failed"
-    if not failed:
+        return _once_more(aim, "and its scale set says Failed", tried.step.marks)
+    if not is_untold and operation.error:
+        return _once_more(aim, f"but the operation failed: {operation.error.rstrip('.')}", tried.step.marks)
+    return None
+
+
+def unfinished(context: Context) -> Decision | None:
+    """The same for a new process, which finds a scale set that failed and no instance on its image.
+
+    The model may have been set by an operation that failed. To set it once more costs one request, and no
+    instance; an upgrade by it could cost a domain.
+    """
+    if context.observed.tried is not None or context.model.provisioning != "failed":
         return None
-    if not model.etag:
+    if not context.movable or any(each.instance.runs(context.image) for each in context.members):
+        return None
+    return _once_more(context, "and its scale set says Failed", None)
+
+
+def _once_more(aim: Aim, why: str, marks: Marks | None) -> Decision:
+    if not aim.model.etag:
         return unguarded()
     return Decision(
-        Reason.MODEL_DRIFT,
-        f"setting the image of the model to {short(image)} once more: Azure accepted it and then failed: "
-        f"{failed}",
-        step=PatchModel(image, model.etag),
+        Reason.MODEL_UPDATE_FAILED,
+        f"setting the image of the model to {short(aim.image)} once more: it was set, {why}",
+        step=PatchModel(aim.image, aim.model.etag, marks, aim.model.tags),
         soon=True,
     )
 
@@ -77,18 +93,17 @@ def withheld(step: Step, observed: Observed, counts: Survey | None) -> Decision 
     operation = observed.operation
     if operation is None and tried.operation:
         return Look.OPERATION
-    asked = f"Azure was asked at {tried.at:%H:%M:%S} for {_said(tried.step)}"
-    if operation and operation.status == "InProgress":
-        return Decision(Reason.AZURE_BUSY, f"{asked} and is at work on it", soon=True, survey=counts)
-    again = f"it is asked again after {tried.at + PATIENCE:%H:%M:%S}"
+    if operation and operation.is_under_way:
+        return Decision(Reason.AZURE_BUSY, f"{_said(tried)}, is under way", soon=True, survey=counts)
+    again = f"it is tried again after {tried.at + PATIENCE:%H:%M:%S}"
     if operation and operation.error:
-        failed = f"{asked}, and failed: {operation.error}; {again}"
+        failed = f"{_said(tried)}, failed: {operation.error.rstrip('.')}; {again}"
         return Decision(Reason.OPERATION_FAILED, failed, survey=counts)
     if step != tried.step and all(_shows(tried, each) for each in named):
         return None
     unlike = [each for each in named if each.provisioning != "succeeded"]
     how = f": {ailing(unlike)}" if unlike else ""
-    return Decision(Reason.NO_EFFECT, f"{asked}, which is not so yet{how}; {again}", survey=counts)
+    return Decision(Reason.NO_EFFECT, f"{_said(tried)}, does not show yet{how}; {again}", survey=counts)
 
 
 def _named(tried: Tried, observed: Observed) -> list[Instance]:
@@ -128,9 +143,10 @@ def _shows(tried: Tried, instance: Instance) -> bool:
     return instance.since is None or instance.since > tried.at
 
 
-def _said(step: Step) -> str:
-    match step:
+def _said(tried: Tried) -> str:
+    match tried.step:
         case PatchModel(image=image):
-            return f"{short(image)} in the model"
+            what = f"the change of the model to {short(image)}"
         case Upgrade(instance_ids=ids, image=image):
-            return f"{short(image)} on instances {listed(ids)}"
+            what = f"the upgrade of instance{'s' if len(ids) > 1 else ''} {listed(ids)} to {short(image)}"
+    return f"{what}, asked for at {tried.at:%H:%M:%S}"

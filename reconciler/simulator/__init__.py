@@ -8,15 +8,15 @@
 
 It speaks from recorded traffic, shares nothing with the code that it tests, and imports nothing of it but the
 reading of YAML, in `reading` and `declared`.
-Reading order: clock, life, instance, scale_set, operations, routes, core; then the doors, `transport` and
-`server`; then what a fleet file does: reading, declared, fleet, seed, stock, orders.
+Reading order: clock, life, model, instance, scale_set, operations, cloud, routes, core; then the doors,
+`transport` and `server`; then what a fleet file does: reading, declared, fleet, seed, stock, orders. `simulator`
+holds all of them.
 """
 
 from __future__ import annotations
 
 from reconciler.simulator.check import check_fleet, locate, read_fleet
 from reconciler.simulator.clock import Clock, VirtualClock, WallClock
-from reconciler.simulator.core import Simulator
 from reconciler.simulator.declared import FleetError
 from reconciler.simulator.domains import Domain
 from reconciler.simulator.faults import (
@@ -41,6 +41,7 @@ from reconciler.simulator.fleet import SUBSCRIPTION
 from reconciler.simulator.live import LiveInstance, LiveScaleSet
 from reconciler.simulator.message import Lost, Request, Response
 from reconciler.simulator.record import Absence, Event, Exchange, Record, Scene, Stand
+from reconciler.simulator.simulator import Simulator
 
 __all__ = [
     "SUBSCRIPTION",

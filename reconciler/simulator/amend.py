@@ -15,9 +15,11 @@ from reconciler.simulator.assigned import identified
 from reconciler.simulator.catalogue import kind_of
 from reconciler.simulator.defaults import completed
 from reconciler.simulator.merge import merged, put_together, without_echo
+from reconciler.simulator.model import health_source
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.rolling import ROLLING_POLICY, RollingUpgrade
-from reconciler.simulator.scale_set import ScaleSet, health_source
+from reconciler.simulator.scale_set import ScaleSet
+from reconciler.simulator.scaling import scale
 from reconciler.simulator.shape import require_shape
 from reconciler.simulator.upgrades import bring, due
 from reconciler.simulator.versions import LATEST
@@ -96,7 +98,7 @@ def take(scale_set: ScaleSet, body: Mapping[str, Any], *, kind: str) -> Operatio
         scale_set.bump()
         operation.wait("model", scale_set.cloud.timings.model)
     if capacity != scale_set.capacity:
-        scale_set.scale(capacity, operation)
+        scale(scale_set, capacity, operation)
     if is_new_model or (is_changed and scale_set.mode != "Manual"):
         follow_mode(scale_set, operation)
     if is_changed:

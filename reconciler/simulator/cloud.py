@@ -9,22 +9,20 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
-from reconciler.simulator import errors
+from reconciler.simulator import errors, repairs
 from reconciler.simulator.catalogue import Catalogue
-from reconciler.simulator.clock import Clock
 from reconciler.simulator.domains import guid
+from reconciler.simulator.fabric import Fabric
 from reconciler.simulator.operations import Operation, Operations
 from reconciler.simulator.permissions import Permissions
 from reconciler.simulator.quota import Quotas
 from reconciler.simulator.record import Record, is_called
 from reconciler.simulator.regions import region
 from reconciler.simulator.scale_set import ScaleSet
-from reconciler.simulator.timings import Timings
 from reconciler.simulator.tokens import TENANT
-
-DuringUpgrade = Literal["Updating", "Succeeded"]
 
 PAGE = 50
 
@@ -46,29 +44,16 @@ class Capture:
 
 
 @dataclass(slots=True, eq=False)
-class Cloud:
-    """`groups` is by subscription, then by resource group, and `captures` by id, all in lower case.
+class Cloud(Fabric):
+    """`groups` is by subscription, then by resource group, and `captures` by id, all in lower case."""
 
-    `provisioning_state_during_upgrade` is what a scale set reports while a manual upgrade runs.
-    `flexible_row_properties` says whether the instance list of a Flexible set carries `properties`, at
-    api-versions that can. No recording settles either.
-    """
-
-    clock: Clock
-    timings: Timings = field(default_factory=Timings)
     page: int = PAGE
     is_throttling: bool = False
-    fixed_image_fields: tuple[str, ...] = ("publisher",)
-    provisioning_state_during_upgrade: DuringUpgrade = "Updating"
-    flexible_row_properties: bool = False
     # Of subscriptions, in lower case, that belong to another tenant than the fleet's own.
     tenants: dict[str, str] = field(default_factory=dict)
     permissions: Permissions = field(default_factory=Permissions)
     groups: dict[str, dict[str, Group]] = field(default_factory=dict)
     captures: dict[str, Capture] = field(default_factory=dict)
-    catalogue: Catalogue = field(init=False)
-    record: Record = field(init=False)
-    operations: Operations = field(init=False)
     quotas: Quotas = field(init=False)
     serial: Iterator[int] = field(default_factory=itertools.count)
 
@@ -110,12 +95,11 @@ class Cloud:
         )
 
     def add(self, scale_set: ScaleSet) -> None:
+        """Hold it until it is deleted. Automatic repairs hear of its instances from now on."""
         group = self.put_group(scale_set.subscription, scale_set.group, scale_set.location)
         group.scale_sets[scale_set.name.lower()] = scale_set
-
-    def remove(self, scale_set: ScaleSet) -> None:
-        group = self.group(scale_set.subscription, scale_set.group)
-        group.scale_sets.pop(scale_set.name.lower(), None)
+        scale_set.when_changed.append(partial(repairs.notice, scale_set))
+        scale_set.when_deleted.append(self._remove)
 
     def regions(self) -> list[str]:
         """Where its scale sets are, the catalogue's own region first."""
@@ -139,6 +123,10 @@ class Cloud:
             several = ", ".join("/".join(_path(each)) for each in found)
             raise KeyError(f"{name!r} could be any of {several}")
         raise KeyError(f"there is no scale set {name!r}")
+
+    def _remove(self, scale_set: ScaleSet) -> None:
+        group = self.group(scale_set.subscription, scale_set.group)
+        group.scale_sets.pop(scale_set.name.lower(), None)
 
     def _called(self, plain: str) -> Iterator[ScaleSet]:
         for groups in self.groups.values():

@@ -1,27 +1,21 @@
 """The core: one request in, one response out, over a cloud that lives by a clock.
 
-    sim = Simulator.load(read_fleet("fleet.yaml"), VirtualClock())
-    client = ComputeManagementClient(credential, subscription, transport=sim.transport())
-
 In the order of `handle`: find the route, strike the fault that is armed for it, hold the clock (so everything
 due has happened), check version, token and quota, call the endpoint, put on the headers, record the
-exchange. The doors, `transport.py` and `server.py`, add nothing to this but wire.
+exchange. The doors, `transport.py` and `server.py`, stand on it and add nothing but wire.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import Any, assert_never
 
-from reconciler.simulator import errors, fleet
-from reconciler.simulator.catalogue import Architecture, Boots, Deprecation, SecurityType
+from reconciler.simulator import errors
 from reconciler.simulator.clock import Clock
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.distortion import distort
@@ -46,17 +40,11 @@ from reconciler.simulator.faults import (
     Timeout,
     Truncated,
 )
-from reconciler.simulator.generations import Generation
-from reconciler.simulator.live import LiveScaleSet
 from reconciler.simulator.message import Lost, Request, Response
-from reconciler.simulator.record import Exchange, Record, Scene
+from reconciler.simulator.record import Exchange, Scene
 from reconciler.simulator.routes import TABLE, Route
 from reconciler.simulator.tenancy import require_linked, require_tenant
 from reconciler.simulator.tokens import TENANT
-
-if TYPE_CHECKING:
-    from reconciler.simulator.server import Server
-    from reconciler.simulator.transport import InProcessTransport
 
 JSON = "application/json; charset=utf-8"
 OF_THE_BODY = ("Content-Type", "Content-Length", "ETag")
@@ -70,96 +58,16 @@ ALWAYS = {
 }
 
 
-class Simulator:
-    """Azure Resource Manager for scale sets, in this process."""
+class Core:
+    """What a door opens on: `handle`, the clock that it waits by, and the cloud that is answered from."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.cloud = Cloud(clock)
-        self.faults = Faults()
-        self._doors = itertools.count(1)
-
-    @classmethod
-    def load(cls, description: Mapping[str, Any], clock: Clock) -> Simulator:
-        """A simulator with a fleet in it.
-
-        Raises FleetError, whose message names place, cause and fix of every mistake.
-        """
-        simulator = cls(clock)
-        fleet.build(description, simulator.cloud, simulator.faults)
-        return simulator
+    def __init__(self, cloud: Cloud, faults: Faults) -> None:
+        self.cloud = cloud
+        self.faults = faults
 
     @property
     def clock(self) -> Clock:
         return self.cloud.clock
-
-    @property
-    def record(self) -> Record:
-        return self.cloud.record
-
-    def scale_set(self, name: str) -> LiveScaleSet:
-        """The live scale set, by name, "group/name" or "subscription/group/name".
-
-        KeyError when there is none, or more than one.
-        """
-        with self.clock.held():
-            return LiveScaleSet(self.cloud.named(name))
-
-    def publish(
-        self,
-        image: str,
-        *,
-        boots: Boots | None = None,
-        regions: Iterable[str] | None = None,
-        deprecation: Deprecation | None = None,
-        exclude_from_latest: bool | None = None,
-        replicating: Iterable[str] | None = None,
-        generation: Generation | None = None,
-        architecture: Architecture | None = None,
-        disk_size_gb: int | None = None,
-        security_type: SecurityType | None = None,
-        plan: Mapping[str, str] | None = None,
-    ) -> None:
-        """Add an image to the catalogue: `publisher:offer:sku:version`, an id or the address of a VHD.
-
-        Said of one that is there already, what is not None replaces what was said before. `regions` are
-        those it is in, `replicating` those its copy has not reached yet.
-        """
-        with self.clock.held():
-            self.cloud.catalogue.publish(
-                image,
-                boots=boots,
-                regions=regions,
-                deprecation=deprecation,
-                exclude_from_latest=exclude_from_latest,
-                replicating=replicating,
-                generation=generation,
-                architecture=architecture,
-                disk_size_gb=disk_size_gb,
-                security_type=security_type,
-                plan=plan,
-            )
-
-    def withdraw(self, image: str) -> None:
-        """Delete an image that was published. Instances that run it go on."""
-        with self.clock.held():
-            self.cloud.catalogue.withdraw(image)
-
-    def transport(self) -> InProcessTransport:
-        """The door for the sync SDK: `ComputeManagementClient(..., transport=sim.transport())`."""
-        # Only this door needs azure-core.
-        from reconciler.simulator.transport import InProcessTransport  # noqa: PLC0415
-
-        return InProcessTransport(self, next(self._doors))
-
-    def serve(self, port: int = 0, certificates: Path | None = None) -> Server:
-        """The door for everybody else: HTTPS on 127.0.0.1.
-
-        `certificates` is the directory they are made in; a temporary one unless given.
-        """
-        # Only this door needs cryptography.
-        from reconciler.simulator.server import Server  # noqa: PLC0415
-
-        return Server(self, port, certificates)
 
     def handle(self, request: Request) -> Response:
         """Answer one request. Raises Lost when the client is to get no answer."""
@@ -308,7 +216,7 @@ class Simulator:
 
     def _record(self, errand: Errand, response: Response, fault: Fault | None, before: Scene | None) -> None:
         request = errand.request
-        self.record.add(
+        self.cloud.record.add(
             Exchange(
                 errand.at,
                 request.method,

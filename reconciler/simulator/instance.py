@@ -8,15 +8,15 @@ instance is slots and shared values only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from reconciler.simulator import errors, repairs
-from reconciler.simulator.catalogue import Image
+from reconciler.simulator import errors
 from reconciler.simulator.domains import Domain
 from reconciler.simulator.errors import ArmError
+from reconciler.simulator.faults import OperationKeepsImage
 from reconciler.simulator.life import (
     COURSES,
     NO_EXTENSION,
@@ -31,25 +31,18 @@ from reconciler.simulator.life import (
     Verb,
 )
 from reconciler.simulator.merge import merged
+from reconciler.simulator.model import Applied, Model
+from reconciler.simulator.operations import Operation
 from reconciler.simulator.planned import health_grace, notice
 from reconciler.simulator.record import Event, Happened, Stand, Standing
 
-if TYPE_CHECKING:
-    from reconciler.simulator.faults import OperationKeepsImage
-    from reconciler.simulator.operations import Operation
-    from reconciler.simulator.scale_set import ScaleSet
 
-HealthSource = Literal["extension", "probe", "none"]
+@dataclass(slots=True, eq=False, kw_only=True)
+class Owner(Model):
+    """A scale set as its instances know it. `when_changed` hears of every change of one of them."""
 
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """The model as one or more instances run it; shared by all that got it at once."""
-
-    revision: int
-    profile: Mapping[str, Any]
-    image: Image
-    health: HealthSource
+    instances: dict[str, Instance] = field(default_factory=dict)
+    when_changed: list[Callable[[Instance], None]] = field(default_factory=list)
 
 
 class Instance:
@@ -63,7 +56,7 @@ class Instance:
     )  # fmt: skip
 
     def __init__(
-        self, owner: ScaleSet, number: int, instance_id: str, *, slot: int, applied: Applied, at: datetime
+        self, owner: Owner, number: int, instance_id: str, *, slot: int, applied: Applied, at: datetime
     ) -> None:
         self.owner = owner
         self.number = number
@@ -173,7 +166,7 @@ class Instance:
         if stage.health is not None and stage.health != self.health:
             self.health, self.health_changed = stage.health, now
         self._note_presence(cause)
-        repairs.notice(self)
+        self._tell_change()
         if stage.gone:
             self.owner.instances.pop(self.id, None)
             self._note("deleted", cause)
@@ -201,7 +194,7 @@ class Instance:
     def settle(self, *, cause: str) -> None:
         """Note whether it serves, after a seed or a change made from outside the tables."""
         self._note_presence(cause)
-        repairs.notice(self)
+        self._tell_change()
 
     def _keep_image(self, target: Applied, fault: OperationKeepsImage) -> Applied:
         """What an upgrade to `target` comes to that leaves the image as it was."""
@@ -231,6 +224,10 @@ class Instance:
         if self.is_away:
             self.cause = cause
         self._note("away" if self.is_away else "back", self.cause)
+
+    def _tell_change(self) -> None:
+        for hear in self.owner.when_changed:
+            hear(self)
 
     def _note(self, kind: Happened, cause: str) -> None:
         owner = self.owner

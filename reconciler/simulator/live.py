@@ -61,11 +61,12 @@ class LiveScaleSet:
     @property
     def instances(self) -> tuple[LiveInstance, ...]:
         with self._clock.held():
-            return tuple(LiveInstance(instance) for instance in self._scale_set.instances.values())
+            scale_set = self._scale_set
+            return tuple(LiveInstance(scale_set, instance) for instance in scale_set.instances.values())
 
     def instance(self, instance_id: str) -> LiveInstance:
         with self._clock.held():
-            return LiveInstance(self._scale_set.instances[instance_id])
+            return LiveInstance(self._scale_set, self._scale_set.instances[instance_id])
 
     def scale_to(self, capacity: int) -> None:
         """An autoscaler or a person sets the capacity."""
@@ -120,7 +121,7 @@ class LiveScaleSet:
     def attach(self, name: str, image: str | None = None) -> LiveInstance:
         """Somebody attaches a machine to a Flexible set: on an image of its own, or on a mere disk."""
         with self._clock.held():
-            return LiveInstance(self._scale_set.attach(name, image))
+            return LiveInstance(self._scale_set, self._scale_set.attach(name, image))
 
     def bump_etag(self) -> None:
         """The platform touches the resource and nothing that shows."""
@@ -137,9 +138,10 @@ class LiveScaleSet:
 
 
 class LiveInstance:
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, scale_set: ScaleSet, instance: Instance) -> None:
+        self._scale_set = scale_set
         self._instance = instance
-        self._clock = instance.owner.cloud.clock
+        self._clock = scale_set.cloud.clock
 
     @property
     def id(self) -> str:
@@ -218,7 +220,7 @@ class LiveInstance:
     def evict(self, power: EvictedPower | None = None) -> None:
         """Spot capacity is taken back. It is left in this power state; the policy Delete removes it."""
         with self._clock.held():
-            evict(self._instance, power)
+            evict(self._scale_set, self._instance, power)
 
     def recover(self) -> None:
         """Its health turns healthy, and nothing else moves."""
@@ -242,5 +244,5 @@ class LiveInstance:
 
     def _send(self, verb: Verb) -> None:
         with self._clock.held():
-            operation = self._instance.owner.begin(verb)
+            operation = self._scale_set.begin(verb)
             self._instance.send(verb, cause=verb, operation=operation)

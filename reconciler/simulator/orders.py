@@ -166,7 +166,8 @@ FAULTS: Mapping[str, Callable[[Mapping[str, Any]], Fault]] = {
 
 
 def _evict(said: Mapping[str, Any], cloud: Cloud, _: Faults, place: Place) -> None:
-    evict(member_of(cloud.named(said["scaleSet"]), said["id"], place), said.get("power"))
+    scale_set = cloud.named(said["scaleSet"])
+    evict(scale_set, member_of(scale_set, said["id"], place), said.get("power"))
 
 
 def _change(said: Mapping[str, Any], cloud: Cloud, _: Faults, place: Place) -> None:

@@ -10,13 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from reconciler.simulator.instance import Instance
+from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.timings import iso_duration
-
-if TYPE_CHECKING:
-    from reconciler.simulator.instance import Instance
-    from reconciler.simulator.scale_set import ScaleSet
 
 CAUSE = "repair"
 SERVICE = "AutomaticRepairs"
@@ -24,20 +22,20 @@ SERVICE = "AutomaticRepairs"
 ACTIONS: Mapping[str, str] = {"replace": "Replace", "restart": "Restart", "reimage": "Reimage"}
 
 
-def notice(instance: Instance) -> None:
+def notice(scale_set: ScaleSet, instance: Instance) -> None:
     """An instance has changed: if it is ill now, look again when the grace period is over."""
-    policy = _policy(instance.owner)
+    policy = _policy(scale_set)
     if policy is not None and _is_ill(instance):
         # Azure takes no less than ten minutes; a fleet in a hurry may, but time has to pass.
         grace = max(iso_duration(str(policy.get("gracePeriod", "PT10M"))), timedelta(seconds=1))
-        instance.owner.cloud.clock.after(grace, lambda: _look(instance, grace))
+        scale_set.cloud.clock.after(grace, lambda: _look(scale_set, instance, grace))
 
 
 def survey(scale_set: ScaleSet) -> None:
     """The policy has changed, or its service: see who is ill already."""
     if _policy(scale_set) is not None:
         for instance in scale_set.instances.values():
-            notice(instance)
+            notice(scale_set, instance)
 
 
 def services(scale_set: ScaleSet) -> list[dict[str, str]]:
@@ -63,20 +61,20 @@ def _is_ill(instance: Instance) -> bool:
     )
 
 
-def _look(instance: Instance, grace: timedelta) -> None:
+def _look(scale_set: ScaleSet, instance: Instance, grace: timedelta) -> None:
     """Repair it, if it is as ill as it was a grace period ago."""
-    owner = instance.owner
-    policy, clock = _policy(owner), owner.cloud.clock
-    is_there = owner.instances.get(instance.id) is instance and not owner.is_deleting
+    policy, clock = _policy(scale_set), scale_set.cloud.clock
+    is_there = scale_set.instances.get(instance.id) is instance and not scale_set.is_deleting
     since = max(instance.changed, instance.health_changed)
     if policy is None or not is_there or not _is_ill(instance) or clock.now() - since < grace:
         return
     if instance.protected:
         return
-    if _under_repair(owner) >= max(1, len(owner.instances) // 20):
-        clock.after(max(owner.cloud.timings.boot, timedelta(seconds=1)), lambda: _look(instance, grace))
+    if _under_repair(scale_set) >= max(1, len(scale_set.instances) // 20):
+        pause = max(scale_set.cloud.timings.boot, timedelta(seconds=1))
+        clock.after(pause, lambda: _look(scale_set, instance, grace))
         return
-    _repair(instance, str(policy.get("repairAction", "Replace")).lower())
+    _repair(scale_set, instance, str(policy.get("repairAction", "Replace")).lower())
 
 
 def _under_repair(scale_set: ScaleSet) -> int:
@@ -85,17 +83,17 @@ def _under_repair(scale_set: ScaleSet) -> int:
     )
 
 
-def _repair(instance: Instance, action: str) -> None:
-    owner = instance.owner
-    operation = owner.begin(CAUSE)
+def _repair(scale_set: ScaleSet, instance: Instance, action: str) -> None:
+    operation = scale_set.begin(CAUSE)
     if action == "restart":
         instance.send("restart", cause=CAUSE, operation=operation)
     elif action == "reimage":
-        instance.send("replace", cause=CAUSE, operation=operation, target=owner.reimaged(instance))
+        target = scale_set.reimaged(instance.applied)
+        instance.send("replace", cause=CAUSE, operation=operation, target=target)
     else:
-        owner.renew()
+        scale_set.renew()
         instance.send("delete", cause=CAUSE, operation=operation)
-        successor = owner.add_instance(next(owner.free_slots()))
+        successor = scale_set.add_instance(next(scale_set.free_slots()))
         successor.note_creation()
         successor.send("create", cause=CAUSE, operation=operation)
-    operation.when_ended.append(lambda _: owner.bump())
+    operation.when_ended.append(lambda _: scale_set.bump())

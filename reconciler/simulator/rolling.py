@@ -10,16 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reconciler.simulator.errors import ArmError, unhealthy_upgrade
-from reconciler.simulator.instance import Instance
+from reconciler.simulator.instance import Instance, Owner
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.timings import iso_duration
 from reconciler.simulator.upgrades import bring, due
-
-if TYPE_CHECKING:
-    from reconciler.simulator.scale_set import ScaleSet
 
 # What the model echoes once the mode is Rolling, and the part of it that a rolling upgrade reports.
 ROLLING_POLICY: Mapping[str, Any] = {
@@ -37,7 +34,7 @@ GATE = "rolling upgrade"
 class RollingUpgrade:
     """One of them. `code` is one of RollingForward, Cancelled, Completed, Faulted."""
 
-    def __init__(self, scale_set: ScaleSet, operation: Operation, *, by: str) -> None:
+    def __init__(self, scale_set: Owner, operation: Operation, *, by: str) -> None:
         self.scale_set = scale_set
         self.operation = operation
         self.by = by

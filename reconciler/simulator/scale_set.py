@@ -1,37 +1,26 @@
-"""One scale set: its model, its instances, and what is being done to it.
-
-`body` is what clients write and read back, in the wire's own words (sku, tags, zones, identity,
-properties), replaced whole and never changed in place. `applied` is the model that new and upgraded
-instances get; its revision counts every change of what an instance would become, so an instance with an
-older revision is one that Azure reports as not on the latest model. Changing the model back counts as a
-change too: whether Azure then calls untouched instances current again is not known.
-"""
+"""One scale set: its model, its instances, and what is being done to it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reconciler.simulator import errors
 from reconciler.simulator.catalogue import NO_IMAGE, Image, storage_of
-from reconciler.simulator.domains import Placement, guid
+from reconciler.simulator.domains import guid
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.fit import require_fit
-from reconciler.simulator.instance import Applied, HealthSource, Instance
+from reconciler.simulator.instance import Instance, Owner
 from reconciler.simulator.life import EvictedPower
 from reconciler.simulator.merge import merged
+from reconciler.simulator.model import Applied, storage_in
 from reconciler.simulator.operations import Operation
-from reconciler.simulator.planned import HEALTH_EXTENSIONS
-from reconciler.simulator.record import Event, Scene
-from reconciler.simulator.scaling import grow, leaving
+from reconciler.simulator.record import Scene
+from reconciler.simulator.rolling import RollingUpgrade
 from reconciler.simulator.timings import NOTHING_TO_DO
-
-if TYPE_CHECKING:
-    from reconciler.simulator.cloud import Cloud
-    from reconciler.simulator.rolling import RollingUpgrade
 
 # How many instances a scale set may have, and a placement group; each zone has its own.
 LARGEST = 1000
@@ -42,82 +31,32 @@ AGE = timedelta(days=30)
 MODELS = 10
 
 
-class ScaleSet:
-    __slots__ = (
-        "allocation_limit", "applied", "body", "capacity", "cloud", "created", "etag", "evicted_power",
-        "failed", "group", "history", "instances", "is_deleting", "location", "name", "next_number",
-        "placement", "repairs_suspended", "reported", "reported_state", "rolling", "running", "settled_at",
-        "subscription", "surplus",
-    )  # fmt: skip
+@dataclass(slots=True, eq=False, kw_only=True)
+class ScaleSet(Owner):
+    """`reported` replaces fields at the top of the resource that Azure reports; None is a null."""
 
-    def __init__(
-        self,
-        cloud: Cloud,
-        *,
-        subscription: str,
-        group: str,
-        name: str,
-        location: str,
-        body: Mapping[str, Any],
-        placement: Placement,
-    ) -> None:
-        self.cloud = cloud
-        self.subscription = subscription
-        self.group = group
-        self.name = name
-        self.location = location
-        self.placement = placement
-        self.body = body
-        self.capacity = 0
-        self.etag = 1
-        self.created = self.settled_at = cloud.clock.now()
-        self.instances: dict[str, Instance] = {}
-        self.next_number = 0
-        self.running: list[Operation] = []
-        self.rolling: RollingUpgrade | None = None
-        self.history: list[RollingUpgrade] = []
-        self.failed = False
-        # Fields at the top of the resource that Azure reports in place of what is so; None is a null.
-        self.reported: dict[str, Any] = {}
-        self.reported_state: str | None = None
-        self.allocation_limit: int | None = None
-        self.evicted_power: EvictedPower = "deallocated"
-        self.is_deleting = False
-        self.repairs_suspended = False
-        self.surplus: set[str] = set()
-        self.applied = self.model_of(body, revision=1)
+    capacity: int = 0
+    etag: int = 1
+    created: datetime = field(init=False)
+    settled_at: datetime = field(init=False)
+    next_number: int = 0
+    running: list[Operation] = field(default_factory=list)
+    rolling: RollingUpgrade | None = None
+    history: list[RollingUpgrade] = field(default_factory=list)
+    failed: bool = False
+    reported: dict[str, Any] = field(default_factory=dict)
+    reported_state: str | None = None
+    allocation_limit: int | None = None
+    evicted_power: EvictedPower = "deallocated"
+    is_deleting: bool = False
+    repairs_suspended: bool = False
+    surplus: set[str] = field(default_factory=set)
+    when_deleted: list[Callable[[ScaleSet], None]] = field(default_factory=list)
 
-    @property
-    def id(self) -> str:
-        return (
-            f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
-            f"/providers/Microsoft.Compute/virtualMachineScaleSets/{self.name}"
-        )
-
-    @property
-    def unique_id(self) -> str:
-        return guid("scaleSet", self.id)
-
-    @property
-    def profile(self) -> Mapping[str, Any]:
-        """What instances are made from; empty for a Flexible set that was created without one."""
-        return _profile(self.body)
-
-    @property
-    def policy(self) -> Mapping[str, Any]:
-        return self.body["properties"].get("upgradePolicy") or {}
-
-    @property
-    def mode(self) -> str:
-        return str(self.policy.get("mode", "Manual"))
-
-    @property
-    def is_flexible(self) -> bool:
-        return self.placement.flexible
-
-    @property
-    def overprovisions(self) -> bool:
-        return bool(self.body["properties"].get("overprovision")) and not self.is_flexible
+    def __post_init__(self) -> None:
+        # slots=True makes the class anew, and super() still means the old one.
+        Owner.__post_init__(self)
+        self.created = self.settled_at = self.cloud.clock.now()
 
     @property
     def provisioning(self) -> str:
@@ -143,17 +82,6 @@ class ScaleSet:
             {each.id: each.stand for each in self.instances.values()},
         )
 
-    def model_of(self, body: Mapping[str, Any], *, revision: int, image: Image | None = None) -> Applied:
-        """The model that `body` describes, on `image` where that is known already.
-
-        Raises ArmError when there is no such image.
-        """
-        profile = _profile(body)
-        if not profile:
-            return Applied(revision, profile, NO_IMAGE, "none")
-        found = image or self.cloud.catalogue.find(_storage(body), self.location)
-        return Applied(revision, profile, found, health_source(profile))
-
     def admit(self, body: Mapping[str, Any], capacity: int) -> None:
         """Raise Azure's refusal of the capacity, or of new instances on the image that `body` names."""
         is_single = body["properties"].get("singlePlacementGroup", False)
@@ -162,26 +90,6 @@ class ScaleSet:
             raise errors.too_many_instances(self.name, limit)
         self._require(self.model_of(body, revision=0).image, body)
 
-    def renew(self) -> bool:
-        """Let `latest` in the model be what is newest now; returns whether that is another image.
-
-        Nobody is behind because of it: Azure flips no flag when a version is published.
-        """
-        image = self._newest(self.applied)
-        if image == self.applied.image:
-            return False
-        self.applied = replace(self.applied, image=image)
-        return True
-
-    def outdate(self, cause: str) -> None:
-        """From now on every instance is behind the model."""
-        self.applied = replace(self.applied, revision=self.applied.revision + 1)
-        self.cloud.record.add(
-            Event(
-                self.cloud.clock.now(), "model", self.name, None, None, cause, self.group, self.subscription
-            )
-        )
-
     def change(self, body: Mapping[str, Any], *, cause: str) -> bool:
         """Take a new model.
 
@@ -189,8 +97,8 @@ class ScaleSet:
         valid. A bare gallery definition is taken anew by every write, and one that has come to a newer
         version puts instances behind, as was seen in the field; `latest` of a platform image does not.
         """
-        is_same_image = _storage(body) == (self.applied.profile.get("storageProfile") or {})
-        image = self._newest(self.applied) if is_same_image else None
+        is_same_image = storage_in(body) == (self.applied.profile.get("storageProfile") or {})
+        image = self.newest(self.applied) if is_same_image else None
         model = self.model_of(body, revision=self.applied.revision, image=image)
         if model.image != self.applied.image:
             self._require(model.image, body)
@@ -227,7 +135,7 @@ class ScaleSet:
 
         `ids` in order, where not 0 to capacity - 1.
         """
-        for number in map(int, ids) if ids else range(self._allocatable(capacity)):
+        for number in map(int, ids) if ids else range(self.allocatable(capacity)):
             self.next_number = number
             self.add_instance(number).created -= AGE
         self.next_number = max((each.number for each in self.instances.values()), default=-1) + 1
@@ -252,29 +160,6 @@ class ScaleSet:
         self.capacity += 1
         return instance
 
-    def scale(self, capacity: int, operation: Operation) -> None:
-        """Create or delete instances until there are `capacity`, or as near as protection allows.
-
-        Where more are created than are wanted the etag moves once more when it is over, and only there: so it
-        was recorded.
-        """
-        if operation.is_lost:
-            return
-        staying = [
-            each
-            for each in self.instances.values()
-            if each.provisioning != "deleting" and each.id not in self.surplus
-        ]
-        if (wanted := self._allocatable(capacity)) > len(staying):
-            grow(self, wanted - len(staying), operation)
-        if wanted < capacity:
-            operation.done("capacity", errors.allocation_failed())
-        for instance in leaving(self, staying, len(staying) - capacity):
-            instance.send("delete", cause="delete", operation=operation)
-        self.capacity = capacity
-        if self.surplus:
-            operation.when_ended.append(lambda _: self.bump())
-
     def remove(self) -> Operation:
         """Delete it, instances and all. Deleting it again returns the operation that is deleting it."""
         if self.is_deleting:
@@ -283,21 +168,8 @@ class ScaleSet:
         self.is_deleting = True
         for instance in list(self.instances.values()):
             instance.send("delete", cause="delete", operation=operation)
-        operation.when_ended.append(lambda _: self.cloud.remove(self))
+        operation.when_ended.append(self._tell_deletion)
         return operation
-
-    def reimaged(self, instance: Instance, exact_version: str | None = None) -> Applied:
-        """What a reimage makes of an instance: its own model, with `latest` the newest there is now.
-
-        Field reports say so; the SDK's documentation says the version stays, unless `exact_version` names
-        another.
-        """
-        applied = instance.applied
-        if exact_version is None:
-            return replace(applied, image=self._newest(applied))
-        return replace(
-            applied, image=self.cloud.catalogue.exactly(applied.image, exact_version, self.location)
-        )
 
     def find(self, ids: Iterable[str]) -> list[Instance] | str:
         """The instances with these ids, all for "*"; or the first id that is not an instance."""
@@ -306,6 +178,10 @@ class ScaleSet:
             return list(self.instances.values())
         missing = next((each for each in wanted if each not in self.instances), None)
         return missing if missing is not None else [self.instances[each] for each in dict.fromkeys(wanted)]
+
+    def allocatable(self, capacity: int) -> int:
+        """How many of the instances asked for Azure has room for."""
+        return capacity if self.allocation_limit is None else min(capacity, self.allocation_limit)
 
     def free_slots(self) -> Iterator[int]:
         """Where new instances go: the first places that nobody has, which evens out zones and domains."""
@@ -334,10 +210,6 @@ class ScaleSet:
         is_silent = self.cloud.provisioning_state_during_upgrade == "Succeeded"
         return frozenset({"manualupgrade"}) if is_silent else frozenset()
 
-    def _allocatable(self, capacity: int) -> int:
-        """How many of the instances asked for Azure has room for."""
-        return capacity if self.allocation_limit is None else min(capacity, self.allocation_limit)
-
     def _require(self, image: Image, body: Mapping[str, Any]) -> None:
         """Raise Azure's refusal of the image for new instances of the scale set with this body."""
         if image.kind == "none":
@@ -346,36 +218,14 @@ class ScaleSet:
         catalogue.admit(image, self.location)
         require_fit(catalogue.details(image.name), body, self.id)
 
-    def _newest(self, applied: Applied) -> Image:
-        """Its image, with `latest` as of now; what it was before where there is none any more."""
-        if not applied.image.follows_latest:
-            return applied.image
-        try:
-            return self.cloud.catalogue.find(applied.profile.get("storageProfile") or {}, self.location)
-        except ArmError:
-            return applied.image
+    def _tell_deletion(self, _: Operation) -> None:
+        for hear in self.when_deleted:
+            hear(self)
 
     def _settle(self, operation: Operation) -> None:
         self.running.remove(operation)
         self.failed = operation.status == "Failed" and not _was_preempted(operation.error)
         self.settled_at = self.cloud.clock.now()
-
-
-def health_source(profile: Mapping[str, Any]) -> HealthSource:
-    """Where the health of instances on this `virtualMachineProfile` comes from."""
-    extensions = (profile.get("extensionProfile") or {}).get("extensions") or []
-    types = {str((extension.get("properties") or {}).get("type", "")).lower() for extension in extensions}
-    if types.intersection(HEALTH_EXTENSIONS):
-        return "extension"
-    return "probe" if (profile.get("networkProfile") or {}).get("healthProbe") else "none"
-
-
-def _storage(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _profile(body).get("storageProfile") or {}
-
-
-def _profile(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    return body["properties"].get("virtualMachineProfile") or {}
 
 
 def _was_preempted(error: ArmError | None) -> bool:

@@ -12,19 +12,41 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from math import ceil
-from typing import TYPE_CHECKING
 
+from reconciler.simulator import errors
 from reconciler.simulator.domains import guid
 from reconciler.simulator.instance import Instance
 from reconciler.simulator.operations import Operation
-
-if TYPE_CHECKING:
-    from reconciler.simulator.scale_set import ScaleSet
+from reconciler.simulator.scale_set import ScaleSet
 
 SURPLUS = "overprovisioned instances"
 
 
-def grow(scale_set: ScaleSet, count: int, operation: Operation) -> None:
+def scale(scale_set: ScaleSet, capacity: int, operation: Operation) -> None:
+    """Create or delete instances until there are `capacity`, or as near as protection allows.
+
+    Where more are created than are wanted the etag moves once more when it is over, and only there: so it
+    was recorded.
+    """
+    if operation.is_lost:
+        return
+    staying = [
+        each
+        for each in scale_set.instances.values()
+        if each.provisioning != "deleting" and each.id not in scale_set.surplus
+    ]
+    if (wanted := scale_set.allocatable(capacity)) > len(staying):
+        _grow(scale_set, wanted - len(staying), operation)
+    if wanted < capacity:
+        operation.done("capacity", errors.allocation_failed())
+    for instance in _leaving(scale_set, staying, len(staying) - capacity):
+        instance.send("delete", cause="delete", operation=operation)
+    scale_set.capacity = capacity
+    if scale_set.surplus:
+        operation.when_ended.append(lambda _: scale_set.bump())
+
+
+def _grow(scale_set: ScaleSet, count: int, operation: Operation) -> None:
     """Create `count` instances that stay, on the model of this moment."""
     extra = surplus_of(count) if scale_set.overprovisions else 0
     born = [scale_set.add_instance(slot) for slot in islice(scale_set.free_slots(), count + extra)]
@@ -72,7 +94,7 @@ def surplus_of(count: int) -> int:
     return max(2, ceil(count / 5))
 
 
-def leaving(scale_set: ScaleSet, staying: Sequence[Instance], count: int) -> list[Instance]:
+def _leaving(scale_set: ScaleSet, staying: Sequence[Instance], count: int) -> list[Instance]:
     """Who goes by Azure's default policy, first to last; fewer than `count` if the others are protected.
 
     Zones are kept in balance first, then fault domains; then the highest id goes, in a Flexible set the

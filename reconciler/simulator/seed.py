@@ -42,7 +42,7 @@ def plant(declared: Mapping[str, Any], cloud: Cloud, place: Place) -> list[Mista
         fault_domains=placement.fault_domains,
     )
     scale_set = ScaleSet(
-        cloud,
+        cloud=cloud,
         subscription=declared["subscription"],
         group=declared["resourceGroup"],
         name=declared["name"],

@@ -18,15 +18,13 @@ import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reconciler.simulator import certificates as authority
 from reconciler.simulator import entra, identity
+from reconciler.simulator.core import Core
 from reconciler.simulator.domains import guid
 from reconciler.simulator.message import Lost, Request, Response
-
-if TYPE_CHECKING:
-    from reconciler.simulator.core import Simulator
 
 LOOPBACK = "127.0.0.1"
 # SO_LINGER on, zero seconds: closing sends a reset instead of a goodbye.
@@ -36,7 +34,7 @@ ABRUPTLY = struct.pack("ii", 1, 0)
 class Server:
     """Serves from construction until `close`."""
 
-    def __init__(self, simulator: Simulator, port: int = 0, certificates: Path | None = None) -> None:
+    def __init__(self, core: Core, port: int = 0, certificates: Path | None = None) -> None:
         self.identity_header = guid("identity header")
         with contextlib.ExitStack() as opened:  # a port that is taken leaves nothing behind
             directory = certificates or Path(opened.enter_context(tempfile.TemporaryDirectory()))
@@ -44,9 +42,9 @@ class Server:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(files.chain, files.key)
             self.ca_file = files.ca
-            self._secure = _Listener(simulator, port, self.identity_header, context)
+            self._secure = _Listener(core, port, self.identity_header, context)
             opened.callback(self._secure.stop)
-            self._plain = _Listener(simulator, 0, self.identity_header, None)
+            self._plain = _Listener(core, 0, self.identity_header, None)
             opened.callback(self._plain.stop)
             self._opened = opened.pop_all()
 
@@ -89,9 +87,9 @@ class Server:
 class _Listener(ThreadingHTTPServer):
     request_queue_size = 128
 
-    def __init__(self, simulator: Simulator, port: int, secret: str, context: ssl.SSLContext | None) -> None:
+    def __init__(self, core: Core, port: int, secret: str, context: ssl.SSLContext | None) -> None:
         super().__init__((LOOPBACK, port), _Handler)
-        self.simulator = simulator
+        self.core = core
         self.secret = secret
         self.scheme = "https" if context else "http"
         self._connections: set[socket.socket] = set()
@@ -134,12 +132,12 @@ class _Handler(BaseHTTPRequestHandler):
         host = self.headers.get("Host") or f"{LOOPBACK}:{self.server.server_port}"
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         request = Request(self.command, f"{self.server.scheme}://{host}{self.path}", dict(self.headers), body)
-        tenants = self.server.simulator.cloud.tenants.values()
+        tenants = self.server.core.cloud.tenants.values()
         if aside := identity.answer(request, self.server.secret) or entra.answer(request, tenants):
             self._send(aside)
             return
         try:
-            response = self.server.simulator.handle(request)
+            response = self.server.core.handle(request)
         except Lost:
             self._break()
             return

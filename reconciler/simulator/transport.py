@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator, MutableMapping
 from datetime import timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from azure.core.exceptions import (
     HttpResponseError,
@@ -26,10 +26,8 @@ from azure.core.pipeline.transport import HttpTransport
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.core.utils import CaseInsensitiveDict
 
+from reconciler.simulator.core import Core
 from reconciler.simulator.message import Lost, Request, Response
-
-if TYPE_CHECKING:
-    from reconciler.simulator.core import Simulator
 
 LOST = {
     (False, False): ServiceRequestError,
@@ -40,8 +38,8 @@ LOST = {
 
 
 class InProcessTransport(HttpTransport[HttpRequest, HttpResponse]):
-    def __init__(self, simulator: Simulator, door: int = 0) -> None:
-        self._simulator = simulator
+    def __init__(self, core: Core, door: int = 0) -> None:
+        self._core = core
         self._door = door
 
     def send(self, request: HttpRequest, **_kwargs: Any) -> HttpResponse:
@@ -49,12 +47,12 @@ class InProcessTransport(HttpTransport[HttpRequest, HttpResponse]):
         body = content.encode() if isinstance(content, str) else content or b""
         asked = Request(request.method, request.url, dict(request.headers), body, self._door)
         try:
-            return InProcessResponse(request, self._simulator.handle(asked))
+            return InProcessResponse(request, self._core.handle(asked))
         except Lost as lost:
             raise LOST[lost.carried_out, lost.timed_out](str(lost)) from lost
 
     def sleep(self, duration: float) -> None:
-        self._simulator.clock.sleep(timedelta(seconds=duration))
+        self._core.clock.sleep(timedelta(seconds=duration))
 
     def open(self) -> None:
         """There is nothing to open."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reconciler.simulator.instance import Instance
+from reconciler.simulator.instance import Instance, Owner
 from reconciler.simulator.life import Verb
 from reconciler.simulator.operations import Operation
-from reconciler.simulator.scale_set import ScaleSet
 
 
 def due(instances: Iterable[Instance]) -> list[Instance]:
@@ -23,7 +22,7 @@ def due(instances: Iterable[Instance]) -> list[Instance]:
     ]
 
 
-def bring(scale_set: ScaleSet, instances: Iterable[Instance], operation: Operation, *, cause: str) -> None:
+def bring(scale_set: Owner, instances: Iterable[Instance], operation: Operation, *, cause: str) -> None:
     """Send each instance to the current model, on behalf of `operation`; `latest` is what is newest now."""
     scale_set.renew()
     for instance in list(instances):
@@ -31,7 +30,7 @@ def bring(scale_set: ScaleSet, instances: Iterable[Instance], operation: Operati
         instance.send(verb, cause=cause, operation=operation, target=scale_set.applied)
 
 
-def _way(instance: Instance, scale_set: ScaleSet) -> Verb:
+def _way(instance: Instance, scale_set: Owner) -> Verb:
     """How one gets there. That one which does not run gets its disk and stays down is an assumption."""
     if instance.applied.image == scale_set.applied.image and instance.provisioning == "succeeded":
         return "configure"

@@ -17,7 +17,8 @@ from typing import Any
 from reconciler.simulator import repairs
 from reconciler.simulator.catalogue import Image
 from reconciler.simulator.domains import guid
-from reconciler.simulator.instance import Applied, Instance
+from reconciler.simulator.instance import Instance
+from reconciler.simulator.model import Applied, Model
 from reconciler.simulator.planned import HEALTH_EXTENSIONS
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.versions import (
@@ -223,11 +224,11 @@ def _generation(instance: Instance) -> str:
     return _generation_of(instance.owner, instance.applied.image)
 
 
-def _generation_of(scale_set: ScaleSet, image: Image) -> str:
+def _generation_of(scale_set: Model, image: Image) -> str:
     return scale_set.cloud.catalogue.details(image.name).generation if image.name else "V1"
 
 
-def _controller(scale_set: ScaleSet, image: Image, version: str) -> dict[str, str]:
+def _controller(scale_set: Model, image: Image, version: str) -> dict[str, str]:
     """How disks are attached is told of machines of the second generation."""
     is_told = version >= CONTROLLERS_SINCE and _generation_of(scale_set, image) == "V2"
     return {"diskControllerType": "SCSI"} if is_told else {}
@@ -385,7 +386,7 @@ def etag(number: int) -> str:
     return f'"{number}"'
 
 
-def resource_id(scale_set: ScaleSet, *, shouts_group: bool = False) -> str:
+def resource_id(scale_set: Model, *, shouts_group: bool = False) -> str:
     if not shouts_group:
         return scale_set.id
     group = _group_id(scale_set, shouts_group=True)
@@ -500,7 +501,7 @@ def _identity(identity: Mapping[str, Any], version: str) -> Mapping[str, Any]:
     return {**kept, "identityIds": list(identity["userAssignedIdentities"])}
 
 
-def _group_id(scale_set: ScaleSet, *, shouts_group: bool = False) -> str:
+def _group_id(scale_set: Model, *, shouts_group: bool = False) -> str:
     group = scale_set.group.upper() if shouts_group else scale_set.group
     return f"/subscriptions/{scale_set.subscription}/resourceGroups/{group}"
 

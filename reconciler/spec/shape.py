@@ -16,7 +16,7 @@ from reconciler.spec.field import EACH, Field
 Schema = dict[str, Any]
 
 KINDS = ("ScaleSet", "Image", "RolloutPolicy", "Fleet")
-API_VERSION = "reconciler/v1alpha1"
+API_VERSION = "vmss-reconciler/v1alpha1"
 
 _NAME = "scale-set.schema.json"
 _PACKAGE = Path(__file__).resolve().parent.parent

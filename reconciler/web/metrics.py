@@ -27,7 +27,7 @@ class _Board(Collector):
         self._board = board
 
     def collect(self) -> Iterator[Metric]:
-        build = GaugeMetricFamily("reconciler_build_info", "The running version", labels=["version"])
+        build = GaugeMetricFamily("vmss_reconciler_build_info", "The running version", labels=["version"])
         build.add_metric([__version__], 1)
         yield build
         yield from self._sweep()
@@ -42,20 +42,20 @@ class _Board(Collector):
         if sweep is None:
             return
         yield GaugeMetricFamily(
-            "reconciler_last_sweep_timestamp_seconds", "When the last sweep began", sweep.at.timestamp()
+            "vmss_reconciler_last_sweep_timestamp_seconds", "When the last sweep began", sweep.at.timestamp()
         )
         yield GaugeMetricFamily(
-            "reconciler_trouble",
+            "vmss_reconciler_trouble",
             "Mistakes in the specs and lists that failed, in the last sweep",
             len(sweep.trouble),
         )
-        commit = GaugeMetricFamily("reconciler_commit_info", "The commit in force", labels=["commit"])
+        commit = GaugeMetricFamily("vmss_reconciler_commit_info", "The commit in force", labels=["commit"])
         commit.add_metric([sweep.commit], 1)
         yield commit
 
     def _requests(self) -> Iterator[Metric]:
         asked = CounterMetricFamily(
-            "reconciler_azure_requests",
+            "vmss_reconciler_azure_requests",
             "Requests to Azure by kind and HTTP status, 0 where no answer came",
             labels=["kind", "status"],
         )
@@ -66,15 +66,15 @@ class _Board(Collector):
 
 def _standings(entries: Sequence[Entry]) -> Iterator[Metric]:
     standing = GaugeMetricFamily(
-        "reconciler_standing",
+        "vmss_reconciler_standing",
         "1 for how a scale set stands, 0 for the others",
         labels=["name", "standing"],
     )
     reason = GaugeMetricFamily(
-        "reconciler_reason", "1 for why a scale set is where it is", labels=["name", "reason"]
+        "vmss_reconciler_reason", "1 for why a scale set is where it is", labels=["name", "reason"]
     )
     instances = GaugeMetricFamily(
-        "reconciler_instances", "Instances when last looked at", labels=["name", "state"]
+        "vmss_reconciler_instances", "Instances when last looked at", labels=["name", "state"]
     )
     for entry in entries:
         outcome, name = entry.outcome, entry.desired.name
@@ -92,15 +92,17 @@ def _standings(entries: Sequence[Entry]) -> Iterator[Metric]:
 
 def _conditions(entries: Sequence[Entry]) -> Iterator[Metric]:
     condition = GaugeMetricFamily(
-        "reconciler_condition",
+        "vmss_reconciler_condition",
         "1 for the status that a condition of a scale set has, 0 for the others",
         labels=["name", "type", "status"],
     )
     suspended = GaugeMetricFamily(
-        "reconciler_suspended", "1 where a spec or the Fleet says to leave a scale set alone", labels=["name"]
+        "vmss_reconciler_suspended",
+        "1 where a spec or the Fleet says to leave a scale set alone",
+        labels=["name"],
     )
     known = GaugeMetricFamily(
-        "reconciler_last_look_timestamp_seconds",
+        "vmss_reconciler_last_look_timestamp_seconds",
         "When it was last known how a scale set stands",
         labels=["name"],
     )
@@ -117,12 +119,12 @@ def _conditions(entries: Sequence[Entry]) -> Iterator[Metric]:
 
 def _rollouts(entries: Sequence[Entry]) -> Iterator[Metric]:
     rollouts = CounterMetricFamily(
-        "reconciler_rollouts",
+        "vmss_reconciler_rollouts",
         "Rollouts that have ended, since the process began",
         labels=["name", "result"],
     )
     lengths = GaugeMetricFamily(
-        "reconciler_rollout_duration_seconds",
+        "vmss_reconciler_rollout_duration_seconds",
         "How long the last rollout that has ended took",
         labels=["name", "result"],
     )

@@ -7,8 +7,8 @@ import pytest
 
 from reconciler.azure import arm
 from reconciler.azure.failure import Malformed
-from reconciler.rollout.marks import Marks
-from reconciler.rollout.observed import HealthSource
+from reconciler.rollout.marks import Began, Marks
+from reconciler.rollout.observed import HealthSource, Operation
 from reconciler.spec.image import (
     CommunityGalleryImage,
     GalleryImage,
@@ -67,18 +67,96 @@ def test_marks_are_read_as_they_were_written_in_tags_that_azure_keeps(image: Ima
 
 
 def test_tags_of_ours_in_other_letters_are_not_sent_twice() -> None:
-    tags = {"team": "web", "Reconciler-Failed": "x", "RECONCILER-APPROVED": "y"}
+    tags = {"team": "web", "Vmss-Reconciler-Failed": "x", "VMSS-RECONCILER-APPROVED": "y"}
     image = PlatformImage(**UBUNTU)
     patch = arm.model_patch(image, Marks(), tags)["tags"]
-    assert patch == {"team": "web", "RECONCILER-APPROVED": "y", **arm.mark_tags(Marks())}
-    approved = {"reconciler-approved": str(image), "reconciler-approved-2": ""}
-    assert arm.approval_patch(image, tags) == {"tags": {"team": "web", "Reconciler-Failed": "x", **approved}}
+    assert patch == {"team": "web", "VMSS-RECONCILER-APPROVED": "y", **arm.mark_tags(Marks())}
+    approved = {"vmss-reconciler-approved": str(image), "vmss-reconciler-approved-2": ""}
+    assert arm.approval_patch(image, tags) == {
+        "tags": {"team": "web", "Vmss-Reconciler-Failed": "x", **approved}
+    }
     assert arm.marks(approved).is_approved(image)
+
+
+GOOD, BAD = PlatformImage("C", "O", "S", "1.0.0"), PlatformImage("C", "O", "S", "1.0.1")
+BEGAN = Began.of(datetime(2026, 1, 5, 9, 0, tzinfo=UTC), BAD)
+FORMER = {
+    "reconciler-last-good": str(GOOD),
+    "reconciler-last-good-2": "",
+    "Reconciler-Failed": str(BAD),
+    "reconciler-failed-2": "",
+    "reconciler-began": f"2026-01-05T09:00:00+00:00 {BEGAN.image}",
+    "reconciler-approved": str(BAD),
+}
+EMPTIED = dict.fromkeys(FORMER, "")
+PRESENT = {name: value for name, value in arm.mark_tags(Marks(GOOD, BAD, BEGAN)).items() if value}
+
+
+@pytest.mark.parametrize(
+    ("tags", "marks"),
+    [
+        pytest.param(FORMER, Marks(GOOD, BAD, BEGAN, BAD), id="former names alone"),
+        pytest.param(
+            {"reconciler-failed": VERSION[:40], "reconciler-failed-2": VERSION[40:]},
+            Marks(failed=GalleryImage(VERSION)),
+            id="a former name that goes on in a second tag",
+        ),
+        pytest.param(
+            FORMER | {"vmss-reconciler-failed": str(GOOD)},
+            Marks(GOOD, GOOD, BEGAN, BAD),
+            id="one tag under both names",
+        ),
+        pytest.param(
+            FORMER | {"vmss-reconciler-failed": ""},
+            Marks(GOOD, None, BEGAN, BAD),
+            id="a tag that is empty, and its former name that is not",
+        ),
+        pytest.param(
+            FORMER | {"vmss-reconciler-failed-2": ""},
+            Marks(GOOD, None, BEGAN, BAD),
+            id="a second tag alone, and a former name",
+        ),
+        pytest.param(EMPTIED | PRESENT, Marks(GOOD, BAD, BEGAN), id="former names that were emptied"),
+    ],
+)
+def test_a_former_name_counts_where_the_present_one_is_absent(tags: dict[str, str], marks: Marks) -> None:
+    assert arm.marks(tags) == marks
+
+
+def test_a_patch_of_the_model_leaves_nothing_on_former_names_and_moves_the_approval() -> None:
+    patch = arm.model_patch(BAD, Marks(last_good=GOOD), {"team": "web", **FORMER})["tags"]
+    moved = {"vmss-reconciler-approved": str(BAD), "vmss-reconciler-approved-2": ""}
+    assert patch == {"team": "web", **EMPTIED, **arm.mark_tags(Marks(last_good=GOOD)), **moved}
+    assert arm.marks(patch) == Marks(last_good=GOOD, approved=BAD)
+
+
+@pytest.mark.parametrize(
+    "present",
+    [
+        pytest.param({"vmss-reconciler-approved": str(GOOD)}, id="another image is approved since"),
+        pytest.param({"vmss-reconciler-approved": ""}, id="the approval was withdrawn"),
+    ],
+)
+def test_an_approval_under_its_former_name_does_not_replace_a_present_one(present: dict[str, str]) -> None:
+    patch = arm.model_patch(BAD, Marks(), {"reconciler-approved": str(BAD), **present})["tags"]
+    assert patch["vmss-reconciler-approved"] == present["vmss-reconciler-approved"]
+    assert not arm.marks(patch).is_approved(BAD)
+
+
+def test_an_approval_empties_its_own_former_name_and_no_other() -> None:
+    patch = arm.approval_patch(GOOD, FORMER)["tags"]
+    approved = {"vmss-reconciler-approved": str(GOOD), "vmss-reconciler-approved-2": ""}
+    assert patch == FORMER | {"reconciler-approved": ""} | approved
+    assert arm.marks(patch) == Marks(GOOD, BAD, BEGAN, GOOD)
+
+
+def test_a_patch_of_the_image_alone_touches_no_tag() -> None:
+    assert "tags" not in arm.model_patch(BAD, None, FORMER)
 
 
 @pytest.mark.parametrize("text", ["", "web", "a:b:c", "/subscriptions/s", "a:b:c:d:e"])
 def test_a_mark_that_is_no_image_counts_for_nothing(text: str) -> None:
-    assert arm.marks({"reconciler-last-good": text, "reconciler-failed": text}) == Marks()
+    assert arm.marks({"vmss-reconciler-last-good": text, "vmss-reconciler-failed": text}) == Marks()
 
 
 def test_a_token_in_the_address_of_a_vhd_is_not_kept() -> None:
@@ -360,3 +438,29 @@ def test_a_scale_set_without_what_every_one_has_is_malformed(body: dict[str, Any
 def test_an_instance_without_an_id_is_malformed() -> None:
     with pytest.raises(Malformed):
         arm.instance({"properties": {}})
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param({"status": "Succeeded"}, Operation("Succeeded"), id="it ended well"),
+        pytest.param({"status": "succeeded"}, Operation("Succeeded"), id="in another case"),
+        pytest.param({"status": "Running"}, Operation("InProgress"), id="any other word is no end"),
+        pytest.param(
+            {"status": "Updating", "error": {"code": "X"}}, Operation("InProgress"), id="even beside an error"
+        ),
+        pytest.param(
+            {"status": "Failed", "error": {"code": "X", "message": "No."}},
+            Operation("Failed", "X: No."),
+            id="it failed",
+        ),
+        pytest.param(
+            {"status": "Canceled"},
+            Operation("Canceled", "Canceled, without a code or a message"),
+            id="it was canceled",
+        ),
+        pytest.param({}, Operation(""), id="it does not say"),
+    ],
+)
+def test_how_a_long_operation_stands(body: dict[str, Any], expected: Operation) -> None:
+    assert arm.operation(body) == expected

@@ -162,8 +162,19 @@ def test_an_operation_of_another_host_is_not_asked(azure: Simulator) -> None:
     url = door.take(TARGET, Upgrade(("0",), IMAGE))
     assert url.startswith("https://arm.elsewhere.test/")
     asked = len(azure.record.requests)
-    assert door.operation(url, TARGET).status == ""
+    with pytest.raises(Malformed, match="an address of another host, which is not asked"):
+        door.operation(url, TARGET)
     assert len(azure.record.requests) == asked
+
+
+def test_an_operation_that_leads_elsewhere_is_told_and_holds_a_rollout_up_for_five_minutes() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec())
+    world.azure.faults.arm("VirtualMachineScaleSets_Update", ForeignLinks())
+    world.rest(timedelta(minutes=4))
+    assert "VirtualMachineScaleSets_UpdateInstances" not in world.requests()
+    assert world.lines()["web"].startswith("MalformedResponse: ")
+    world.run()
+    assert world.lines()["web"].startswith("UpToDate: ")
 
 
 @pytest.mark.parametrize(

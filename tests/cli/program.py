@@ -27,6 +27,7 @@ from tests.stories.world import fleet, scale_set
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent.parent
 SWIFT = {"model": "0.2s", "upgrade": "0.3s", "boot": "0.1s", "health": "0.1s"}
+_OURS = ("VMSS_RECONCILER_", "RECONCILER_", "AZURE_", "GIT_")
 _PATIENCE = 60.0  # seconds; for a loaded machine, no test waits for it when all is well
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -40,7 +41,7 @@ class Azure:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**bare(), **self.server.environment, "RECONCILER_ARM_ENDPOINT": self.server.url}
+        return {**bare(), **self.server.environment, "VMSS_RECONCILER_ARM_ENDPOINT": self.server.url}
 
     @property
     def announcement(self) -> str:
@@ -77,7 +78,7 @@ def bare() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("RECONCILER_", "AZURE_", "GIT_")) and name not in {"FORCE_COLOR", "COLUMNS"}
+        if not name.startswith(_OURS) and name not in {"FORCE_COLOR", "COLUMNS"}
     }
     return {**kept, "PYTHONPATH": str(ROOT), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
@@ -127,7 +128,7 @@ class Daemon:
     def __init__(self, *arguments: object, env: Mapping[str, str], cwd: Path) -> None:
         self._log = (cwd / "daemon.log").open("wb")
         self._path = cwd / "daemon.log"
-        env = {**env, "RECONCILER_CLONE": str(cwd / "clone of the daemon")}  # it may be killed
+        env = {**env, "VMSS_RECONCILER_CLONE": str(cwd / "clone of the daemon")}  # it may be killed
         options = ("--sweep", "1s", "--follow-up", "1s", "--listen", "127.0.0.1:0")
         self._process = subprocess.Popen(
             command("run", *options, *arguments),

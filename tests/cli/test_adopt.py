@@ -23,7 +23,7 @@ MIXED = f"Upgrading: update domain 1: upgrading 1 instance to {OLD} (mixed_1); 1
 LATEST = f"ModelDrift: the model is on latest; setting its image to {NEW}"
 WEB = f"""\
 # yaml-language-server: $schema=../schemas/scale-set.schema.json
-apiVersion: reconciler/v1alpha1
+apiVersion: vmss-reconciler/v1alpha1
 kind: ScaleSet
 metadata:
   name: shop-web
@@ -139,7 +139,7 @@ def test_only_what_is_asked_for_is_adopted(fleet: Azure, options: list[str], exp
 
 def test_a_file_that_is_there_is_never_written_over(fleet: Azure, here: Path) -> None:
     specs = write_specs(here / "specs", spec("cart", target=spec("elsewhere")["spec"]["target"]))
-    image = {"apiVersion": "reconciler/v1alpha1", "kind": "Image", "spec": platform(OLD)}
+    image = {"apiVersion": "vmss-reconciler/v1alpha1", "kind": "Image", "spec": platform(OLD)}
     write_specs(specs, image | {"metadata": {"name": "mixed"}})
     before = {path: path.read_text() for path in specs.iterdir()}
     done = adopt(fleet, "cart", "mixed", "newest")

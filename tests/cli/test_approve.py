@@ -14,8 +14,8 @@ from tests.cli.program import Azure, Ended, azure, reconciler, write_specs
 from tests.stories.world import BASE, FIX, NEW, OLD, ROLE, SUBSCRIPTION, of_all, platform, scale_set, spec
 
 URN = ":".join(BASE.values())
-TAGS = {"team": "web", "Reconciler-Approved": f"{URN}:{OLD}"}
-APPROVED = {"team": "web", "reconciler-approved": f"{URN}:{NEW}", "reconciler-approved-2": ""}
+TAGS = {"team": "web", "Vmss-Reconciler-Approved": f"{URN}:{OLD}"}
+APPROVED = {"team": "web", "vmss-reconciler-approved": f"{URN}:{NEW}", "vmss-reconciler-approved-2": ""}
 GOES_ON = f"web: {NEW} is approved; the daemon sees it at its next sweep"
 MOVED = Status(412, "PreconditionFailed", "Etag provided in if-match header does not match.")
 
@@ -35,7 +35,7 @@ def approve(
 ) -> Ended:
     """In this process, which spares each case the start of another."""
     specs = write_specs(where / "specs", *documents)
-    env = {**world.environment, "RECONCILER_SPECS": str(specs)}
+    env = {**world.environment, "VMSS_RECONCILER_SPECS": str(specs)}
     done = CliRunner().invoke(main, ["approve", name, *options], env=env)
     return Ended.of(done.exit_code, done.stdout, done.stderr)
 
@@ -68,13 +68,13 @@ def test_another_image_is_approved_in_the_place_of_the_one_before(world: Azure, 
     approve(world, tmp_path, asking())
     done = approve(world, tmp_path, asking(version=FIX))
     assert done.out == [f"web: {FIX} is approved; the daemon sees it at its next sweep"]
-    assert world.simulator.scale_set("web").tags["reconciler-approved"] == f"{URN}:{FIX}"
+    assert world.simulator.scale_set("web").tags["vmss-reconciler-approved"] == f"{URN}:{FIX}"
 
 
 def test_latest_is_approved_as_the_version_that_the_daemon_would_set(world: Azure, tmp_path: Path) -> None:
     done = approve(world, tmp_path, asking(version="latest"))
     assert done.out == [f"web: {FIX} is approved; the daemon sees it at its next sweep"]
-    assert patches(world)[0]["tags"]["reconciler-approved"] == f"{URN}:{FIX}"
+    assert patches(world)[0]["tags"]["vmss-reconciler-approved"] == f"{URN}:{FIX}"
 
 
 @pytest.mark.parametrize(
@@ -120,12 +120,12 @@ def test_it_does_not_promise_what_is_held(
 
 
 def test_an_image_that_was_given_up_is_not_approved(world: Azure, tmp_path: Path) -> None:
-    marks = {"reconciler-failed": f"{URN}:{NEW}", "reconciler-last-good": f"{URN}:{OLD}"}
+    marks = {"vmss-reconciler-failed": f"{URN}:{NEW}", "vmss-reconciler-last-good": f"{URN}:{OLD}"}
     world.simulator.scale_set("web").set_tags(marks)
     document = asking()
     document["spec"]["rollout"]["onFailure"] = "rollback"
     done = approve(world, tmp_path, document)
-    mend = "declare another image, or empty the tag reconciler-failed of the scale set"
+    mend = "declare another image, or empty the tag vmss-reconciler-failed of the scale set"
     said = f"error: web: {NEW} was given up, and no approval brings it back: {mend}"
     assert done == Ended(1, [], [said])
     assert not patches(world)

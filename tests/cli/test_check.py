@@ -195,7 +195,7 @@ def test_by_resource_group_the_groups_are_what_is_read(fleet: Azure, here: Path)
         pytest.param(
             [
                 {
-                    "apiVersion": "reconciler/v1alpha1",
+                    "apiVersion": "vmss-reconciler/v1alpha1",
                     "kind": "Image",
                     "metadata": {"name": "base"},
                     "spec": platform(OLD),
@@ -233,7 +233,7 @@ def test_without_specs_the_rest_is_looked_at(
             id="an authority that is not known",
         ),
         pytest.param(
-            {"RECONCILER_ARM_ENDPOINT": "https://127.0.0.1:1"},
+            {"VMSS_RECONCILER_ARM_ENDPOINT": "https://127.0.0.1:1"},
             "Connection refused; let this machine reach it, or set HTTPS_PROXY",
             id="nobody there",
         ),
@@ -251,7 +251,7 @@ def test_a_network_that_fails_is_named_with_the_mend(
     env = fleet.environment | changes
     done = check(env)
     (line,) = of("network", done)
-    assert line.startswith(f"FAIL    {env['RECONCILER_ARM_ENDPOINT']}: ")
+    assert line.startswith(f"FAIL    {env['VMSS_RECONCILER_ARM_ENDPOINT']}: ")
     assert found in line
     assert of("clock", done) == ["skipped needs network: mend that first"]
     assert done.code == 1
@@ -288,7 +288,7 @@ def test_a_role_at_the_image_itself_is_as_good() -> None:
 
 def test_an_auxiliary_tenant_is_asked_for_a_token_too(fleet: Azure, here: Path) -> None:
     write_specs(here / "specs", spec("web"))
-    done = check(fleet.environment | {"RECONCILER_AUXILIARY_TENANTS": f"{TENANT}, {OTHER}"})
+    done = check(fleet.environment | {"VMSS_RECONCILER_AUXILIARY_TENANTS": f"{TENANT}, {OTHER}"})
     assert done.code == 1
     assert done.out[2:4] == [
         f"ok      identity     auxiliary tenant {TENANT} gives a token",

@@ -17,7 +17,8 @@ def test_its_pages_answer_and_sigterm_ends_it_well(world: Azure, tmp_path: Path)
         assert daemon.get("/livez") == (200, "ok\n")
         assert daemon.get("/readyz") == (200, "ok\n")
         assert (
-            'reconciler_standing{name="web",standing="Ready"} 1.0' in daemon.get("/metrics")[1].splitlines()
+            'vmss_reconciler_standing{name="web",standing="Ready"} 1.0'
+            in daemon.get("/metrics")[1].splitlines()
         )
         (row,) = daemon.status()["scaleSets"]
         assert row["message"] == f"all 3 instances run {OLD}"

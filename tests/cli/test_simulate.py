@@ -44,7 +44,7 @@ def test_it_serves_by_what_it_prints_until_it_is_interrupted(tmp_path: Path) -> 
         assert ended(process, signal.SIGINT) == (0, "", "# ended\n")
     assert (done.code, done.out[-1]) == (0, "0 to change, 1 not (1 UpToDate)")
     assert environment["REQUESTS_CA_BUNDLE"] == str(tmp_path / "a place" / "ca.pem")
-    address = environment["RECONCILER_ARM_ENDPOINT"]
+    address = environment["VMSS_RECONCILER_ARM_ENDPOINT"]
     assert told == f"# fleet.yaml is served at {address}; Ctrl-C ends it\n"
 
 
@@ -141,7 +141,7 @@ def test_a_file_of_the_environment_is_whole_and_there_while_it_serves(
     fleet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    script = 'before=$RECONCILER_ARM_ENDPOINT; . ./azure.env && test "$before" = "$RECONCILER_ARM_ENDPOINT"'
+    script = 'before=$VMSS_RECONCILER_ARM_ENDPOINT; . ./azure.env && test "$before" = "$VMSS_RECONCILER_ARM_ENDPOINT"'
     done = CliRunner().invoke(
         main, ["simulate", fleet_file.name, "--env-file", "azure.env", "--", "sh", "-euc", script]
     )

@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from click import Command
 from click.testing import CliRunner
 
 from reconciler.cli import main
@@ -37,62 +38,62 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         ),
         pytest.param(
             "plan --git file:///fleet.git --clone fleet.yaml",
-            "Invalid value for '--clone' (env var: 'RECONCILER_CLONE'): Directory 'fleet.yaml' is a file.",
+            "Invalid value for '--clone' (env var: 'VMSS_RECONCILER_CLONE'): Directory 'fleet.yaml' is a file.",
             id="a clone where a file is",
         ),
         pytest.param(
             "plan --arm-endpoint http://127.0.0.1:8443",
-            "Invalid value for '--arm-endpoint' (env var: 'RECONCILER_ARM_ENDPOINT'): 'http://127.0.0.1:8443' is not an https:// address, such as https://HOST",
+            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'http://127.0.0.1:8443' is not an https:// address, such as https://HOST",
             id="a token is not sent in the clear",
         ),
         pytest.param(
             "plan --arm-endpoint https://",
-            "Invalid value for '--arm-endpoint' (env var: 'RECONCILER_ARM_ENDPOINT'): 'https://' is not an https:// address, such as https://HOST",
+            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'https://' is not an https:// address, such as https://HOST",
             id="an address without a host",
         ),
         pytest.param(
             "plan --arm-endpoint https://[::1",
-            "Invalid value for '--arm-endpoint' (env var: 'RECONCILER_ARM_ENDPOINT'): 'https://[::1' is not an https:// address, such as https://HOST",
+            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'https://[::1' is not an https:// address, such as https://HOST",
             id="half an address",
         ),
         pytest.param(
             "plan --arm-endpoint https://ada:hush@azure",
-            "Invalid value for '--arm-endpoint' (env var: 'RECONCILER_ARM_ENDPOINT'): 'https://ada:hush@azure' is not an https:// address, such as https://HOST",
+            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'https://ada:hush@azure' is not an https:// address, such as https://HOST",
             id="a password where it would be shown",
         ),
         pytest.param(
             "plan --auxiliary-tenant vendor.example.com",
-            "Invalid value for '--auxiliary-tenant' (env var: 'RECONCILER_AUXILIARY_TENANTS'): 'vendor.example.com' is not the id of a tenant, such as 11111111-1111-1111-1111-111111111111",
+            "Invalid value for '--auxiliary-tenant' (env var: 'VMSS_RECONCILER_AUXILIARY_TENANTS'): 'vendor.example.com' is not the id of a tenant, such as 11111111-1111-1111-1111-111111111111",
             id="a tenant by its domain",
         ),
         pytest.param(
             f"adopt --subscription {TENANTS[0]} {' '.join(f'--auxiliary-tenant {each}' for each in TENANTS)}",
-            "Invalid value for '--auxiliary-tenant' (env var: 'RECONCILER_AUXILIARY_TENANTS'): 4 tenants are too many: Azure takes tokens of 3 at most",
+            "Invalid value for '--auxiliary-tenant' (env var: 'VMSS_RECONCILER_AUXILIARY_TENANTS'): 4 tenants are too many: Azure takes tokens of 3 at most",
             id="more tenants than Azure takes",
         ),
         pytest.param(
             "run --arm-endpoint https://azure:port",
-            "Invalid value for '--arm-endpoint' (env var: 'RECONCILER_ARM_ENDPOINT'): 'https://azure:port' is not an https:// address, such as https://HOST",
+            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'https://azure:port' is not an https:// address, such as https://HOST",
             id="a port that is no number",
         ),
         pytest.param(
             "status --server daemon:8080",
-            "Invalid value for '--server' (env var: 'RECONCILER_SERVER'): 'daemon:8080' is not an http:// or https:// address, such as https://HOST",
+            "Invalid value for '--server' (env var: 'VMSS_RECONCILER_SERVER'): 'daemon:8080' is not an http:// or https:// address, such as https://HOST",
             id="a daemon without a scheme",
         ),
         pytest.param(
             "run --listen 8080",
-            "Invalid value for '--listen' (env var: 'RECONCILER_LISTEN'): '8080' is not of the form HOST:PORT, such as 127.0.0.1:8080",
+            "Invalid value for '--listen' (env var: 'VMSS_RECONCILER_LISTEN'): '8080' is not of the form HOST:PORT, such as 127.0.0.1:8080",
             id="a port alone",
         ),
         pytest.param(
             "run --listen 127.0.0.1:99999",
-            "Invalid value for '--listen' (env var: 'RECONCILER_LISTEN'): '127.0.0.1:99999' is not of the form HOST:PORT, such as 127.0.0.1:8080",
+            "Invalid value for '--listen' (env var: 'VMSS_RECONCILER_LISTEN'): '127.0.0.1:99999' is not of the form HOST:PORT, such as 127.0.0.1:8080",
             id="a port out of range",
         ),
         pytest.param(
             "run --sweep 0s",
-            "Invalid value for '--sweep' (env var: 'RECONCILER_SWEEP'): '0s' is not a duration of a second or more; write it like 15s, 5m or 1h30m",
+            "Invalid value for '--sweep' (env var: 'VMSS_RECONCILER_SWEEP'): '0s' is not a duration of a second or more; write it like 15s, 5m or 1h30m",
             id="a sweep without a pause",
         ),
         pytest.param(
@@ -131,12 +132,64 @@ def test_a_wrong_use_is_said_in_one_line(
 
 @pytest.mark.parametrize("line", ["run --once", "plan", f"adopt --subscription {TENANTS[0]}"])
 def test_an_endpoint_that_is_empty_is_not_taken_for_the_real_azure(line: str) -> None:
-    done = CliRunner(env={**AZURE, "RECONCILER_ARM_ENDPOINT": ""}).invoke(main, line.split())
+    done = CliRunner(env={**AZURE, "VMSS_RECONCILER_ARM_ENDPOINT": ""}).invoke(main, line.split())
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1] == (
-        "Error: RECONCILER_ARM_ENDPOINT is empty: name an https:// address, or unset it for "
+        "Error: VMSS_RECONCILER_ARM_ENDPOINT is empty: name an https:// address, or unset it for "
         "https://management.azure.com"
     )
+
+
+VARIABLES = (
+    "ARM_ENDPOINT",
+    "AUXILIARY_TENANTS",
+    "BRANCH",
+    "CLONE",
+    "FOLLOW_UP",
+    "GIT",
+    "LISTEN",
+    "LIST_BY",
+    "PATH",
+    "SERVER",
+    "SPECS",
+    "SWEEP",
+)
+
+
+def variables(command: Command) -> set[str]:
+    return {each.envvar for each in command.params if isinstance(each.envvar, str)}
+
+
+def test_every_variable_has_the_prefix_and_is_known_here() -> None:
+    named = {name for command in main.commands.values() for name in variables(command)}
+    assert named == {f"VMSS_RECONCILER_{each}" for each in VARIABLES}
+
+
+@pytest.mark.parametrize("value", [pytest.param("x", id="set"), pytest.param("", id="empty")])
+@pytest.mark.parametrize("name", VARIABLES)
+def test_a_variable_under_its_former_name_is_refused_with_the_new_one(name: str, value: str) -> None:
+    verb = next(verb for verb, command in main.commands.items() if f"VMSS_RECONCILER_{name}" in variables(command))
+    done = CliRunner(env={**AZURE, f"RECONCILER_{name}": value}).invoke(main, [verb])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == (
+        f"Error: rename these environment variables: RECONCILER_{name} to VMSS_RECONCILER_{name}"
+    )
+
+
+def test_several_former_variables_are_named_at_once_though_the_new_ones_are_set_too() -> None:
+    env = {"RECONCILER_PATH": "a", "RECONCILER_GIT": "b", "VMSS_RECONCILER_GIT": "c"}
+    done = CliRunner(env=env).invoke(main, ["plan"])
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1] == (
+        "Error: rename these environment variables: RECONCILER_GIT to VMSS_RECONCILER_GIT, "
+        "RECONCILER_PATH to VMSS_RECONCILER_PATH"
+    )
+
+
+def test_a_variable_that_kubernetes_sets_for_a_service_is_none_of_ours(tmp_path: Path) -> None:
+    env = {"RECONCILER_PORT": "tcp://10.0.0.1:8080", "RECONCILER_SERVICE_HOST": "10.0.0.1"}
+    done = CliRunner(env=env).invoke(main, ["validate", str(tmp_path)])
+    assert "rename" not in done.output
 
 
 def test_a_credential_that_there_is_not_is_said_with_those_there_are() -> None:

@@ -10,7 +10,7 @@ from tests.cli.program import write_specs
 from tests.stories.world import spec
 
 MISSPELT = """\
-apiVersion: reconciler/v1alpha1
+apiVersion: vmss-reconciler/v1alpha1
 kind: ScaleSet
 metadata: {name: cart}
 spec:

@@ -23,7 +23,7 @@ def environment(server: Server) -> dict[str, str]:
     """The environment of a client, as `reconciler simulate` prints it, with the rest of the world shut off."""
     proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), NOBODY)
     kept = {name: value for name, value in bare().items() if name != "PYTHONPATH"}
-    return {**kept, **proxies, **server.environment, "RECONCILER_ARM_ENDPOINT": server.url}
+    return {**kept, **proxies, **server.environment, "VMSS_RECONCILER_ARM_ENDPOINT": server.url}
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,7 @@ DomainsUnknown            False    False  True   False    True
 AzureBusy                 Unknown  True   False  False    True
 ModelDrift                Unknown  True   False  False    True
 Upgrading                 Unknown  True   False  False    True
+ModelUpdateFailed         Unknown  True   False  False    True
 OperationFailed           False    True   False  False    True
 NoEffect                  False    True   False  False    True
 WaitingForInstances       Unknown  True   False  False    True

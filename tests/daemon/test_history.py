@@ -137,7 +137,7 @@ OLDER, NEWER = OLD.version, NEW.version
         pytest.param(
             Ticks().patch().upgrade("0").tick(Reason.HEALTH_CHECK_FAILED, 1).declare(FIX).patch(FIX, NEW),
             [
-                f"{NEWER} to {FIX.version}: under way; 0 instances in 0 batches",
+                f"{NEWER} to {FIX.version}: under way",
                 f"{OLDER} to {NEWER}: Failed in 3m; 1 instance in 1 batch, the longest 2m",
             ],
             id="another image is declared where it was held by its failure",
@@ -151,7 +151,7 @@ OLDER, NEWER = OLD.version, NEW.version
             .declare(FIX)
             .patch(FIX, NEW),
             [
-                f"{NEWER} to {FIX.version}: under way; 0 instances in 0 batches",
+                f"{NEWER} to {FIX.version}: under way",
                 f"{OLDER} to {NEWER}: Superseded in 4m; 2 instances in 2 batches, the longest 2m",
             ],
             id="a failure that was overcome is none",
@@ -159,7 +159,7 @@ OLDER, NEWER = OLD.version, NEW.version
         pytest.param(
             Ticks(spec(image=LATEST)).patch().upgrade("0").patch(FIX, NEW),
             [
-                f"{NEWER} to {FIX.version}: under way; 0 instances in 0 batches",
+                f"{NEWER} to {FIX.version}: under way",
                 f"{OLDER} to {NEWER}: Superseded in 2m; 1 instance in 1 batch, the longest 1m",
             ],
             id="latest comes to mean another version",
@@ -191,7 +191,7 @@ OLDER, NEWER = OLD.version, NEW.version
         ),
         pytest.param(
             Ticks().tick(Reason.UP_TO_DATE, 10).patch(NEW, FIX).tick(Reason.UP_TO_DATE, 10),
-            [f"{FIX.version} to {NEWER}: Succeeded in 1m; 0 instances in 0 batches"],
+            [f"{FIX.version} to {NEWER}: Succeeded in 1m"],
             id="somebody who changed the model of a settled set is put right",
         ),
         pytest.param(

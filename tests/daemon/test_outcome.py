@@ -25,6 +25,7 @@ def test_every_reason_has_its_standing(reason: Reason) -> None:
 def test_what_is_moving_is_never_called_settled() -> None:
     moving = {
         Reason.MODEL_DRIFT,
+        Reason.MODEL_UPDATE_FAILED,
         Reason.UPGRADING,
         Reason.WAITING_FOR_INSTANCES,
         Reason.AZURE_BUSY,
@@ -94,9 +95,23 @@ SETTINGS = Settings(sweep=timedelta(minutes=1), follow_up=FOLLOW_UP)
 def test_a_failure_says_what_was_being_done_and_when_it_is_tried_again(
     failure: AzureFailure, standing: Standing, again: timedelta | None
 ) -> None:
-    outcome = failed("web", "a1", NOW, failure, again=rest_after(failure, SETTINGS), doing="upgrading")
+    outcome = failed("web", "a1", NOW, failure, again=rest_after(failure, None, SETTINGS), doing="upgrading")
     assert outcome.line == f"{failure.reason}: no (while upgrading)"
     assert (outcome.standing, outcome.again, outcome.is_error) == (standing, again, True)
+
+
+def test_a_conflict_that_lasts_is_waited_for_longer_each_time_up_to_a_sweep() -> None:
+    outcome, rests = None, []
+    for _ in range(4):
+        rest = rest_after(Conflict("no"), outcome, SETTINGS)
+        outcome = failed("web", "a1", NOW, Conflict("no"), again=rest)
+        rests.append(rest)
+    minute = timedelta(minutes=1)
+    assert rests == [FOLLOW_UP, 2 * FOLLOW_UP, minute, minute]
+    assert (
+        rest_after(Conflict("no"), failed("web", "a1", NOW, Throttled("no", FOLLOW_UP)), SETTINGS)
+        == FOLLOW_UP
+    )
 
 
 def test_a_bug_is_called_one() -> None:

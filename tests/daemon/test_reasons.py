@@ -49,6 +49,7 @@ DomainsUnknown            passes  held  free     sweep
 AzureBusy                 passes  held  unknown  sweep
 ModelDrift                begins  held  held     sweep
 Upgrading                 begins  held  held     sweep
+ModelUpdateFailed         begins  held  held     sweep
 OperationFailed           waits   held  held     sweep
 NoEffect                  waits   held  held     sweep
 WaitingForInstances       waits   held  held     sweep

@@ -745,8 +745,8 @@ def test_a_step_that_azure_accepted_and_that_shows_no_effect_is_not_repeated_at_
 def test_a_withheld_step_says_when_it_was_asked_for_and_when_it_will_be_again() -> None:
     tried = Tried(Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=1))
     assert decided(spec(), observed(tried=tried)).line == (
-        "NoEffect: Azure was asked at 08:59:00 for 24.04.202601140 on instances 0, 5, which is not so yet; "
-        "it is asked again after 09:04:00"
+        "NoEffect: the upgrade of instances 0, 5 to 24.04.202601140, asked for at 08:59:00, does not show yet; "
+        "it is tried again after 09:04:00"
     )
 
 
@@ -816,8 +816,8 @@ def test_a_withheld_step_says_what_ails_the_instances() -> None:
         outdated(n, provisioning="failed", health="unknown", error="OSProvisioningTimedOut") for n in (0, 5)
     ]
     assert decided(spec(), observed(instances=fleet(*failed), tried=tried)).line == (
-        "NoEffect: Azure was asked at 08:59:00 for 24.04.202601140 on instances 0, 5, which is not so yet: "
-        "web_0 (failed (OSProvisioningTimedOut)), web_5 (failed (OSProvisioningTimedOut)); it is asked again "
+        "NoEffect: the upgrade of instances 0, 5 to 24.04.202601140, asked for at 08:59:00, does not show yet: "
+        "web_0 (failed (OSProvisioningTimedOut)), web_5 (failed (OSProvisioningTimedOut)); it is tried again "
         "after 09:04:00"
     )
 
@@ -886,6 +886,20 @@ def test_the_batch_that_is_about_to_leave_counts_as_away() -> None:
             fleet(outdated(0, provisioning="updating", since=NOW - timedelta(minutes=9))),
             "AzureBusy: Azure is at work on the scale set (updating)",
             id="nothing is stuck: Azure is waited for",
+        ),
+        pytest.param(
+            NEW,
+            None,
+            fleet(instance(0, provisioning="deleting", since=NOW - HOUR)),
+            "AzureBusy: Azure is at work on the scale set (updating)",
+            id="one that is being deleted is nothing to cure",
+        ),
+        pytest.param(
+            NEW,
+            None,
+            fleet(outdated(0, provisioning="updating", since=NOW - HOUR, is_attached=True)),
+            "AzureBusy: Azure is at work on the scale set (updating)",
+            id="nor is a machine that a person attached",
         ),
     ],
 )

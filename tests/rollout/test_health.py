@@ -79,7 +79,9 @@ from tests.build import NOW, instance
             {"power": "unknown", "health": "unhealthy"}, State.BROKEN, id="of unknown power, and unhealthy"
         ),
         pytest.param(
-            {"power": "unknown", "health": "initializing"}, State.BROKEN, id="of unknown power, initializing"
+            {"power": "unknown", "health": "initializing"},
+            State.RETURNING,
+            id="of unknown power, initializing",
         ),
         pytest.param({"power": "", "health": ""}, State.BROKEN, id="without power state or health"),
         pytest.param({"power": "stopped"}, State.BROKEN, id="powered off"),
@@ -101,6 +103,21 @@ def test_without_the_extension_running_is_enough(source: HealthSource) -> None:
 
 def test_without_any_source_there_is_nothing_to_wait_for() -> None:
     assert state(instance(0, health="", since=NOW), HealthSource.NONE, NOW) is State.BACK
+
+
+@pytest.mark.parametrize("source", [HealthSource.NONE, HealthSource.PROBE])
+@pytest.mark.parametrize(
+    ("power", "age", "stands"),
+    [
+        pytest.param("", timedelta(minutes=4), State.RETURNING, id="which may be on its way"),
+        pytest.param("", timedelta(minutes=5), State.BACK, id="for good"),
+        pytest.param("unknown", timedelta(hours=1), State.BROKEN, id="which Azure itself calls unknown"),
+    ],
+)
+def test_without_a_power_state_or_a_source_of_health_azure_is_taken_at_its_word(
+    source: HealthSource, power: str, age: timedelta, stands: State
+) -> None:
+    assert state(instance(0, health="", power=power, since=NOW - age), source, NOW) is stands
 
 
 def test_a_probe_that_does_report_is_believed() -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.rollout.member import Member, members
+from reconciler.rollout.member import Member, has_begun, members
 from reconciler.rollout.observed import HealthSource, Instance
 from reconciler.rollout.step import PatchModel, Tried, Upgrade
 from reconciler.spec.scale_set import Converge
@@ -111,6 +111,20 @@ def test_what_we_sent_to_the_image_is_not_stuck_but_late(tried: Upgrade | PatchM
     one = outdated(0, provisioning="updating", since=LONG_AGO)
     [member] = members(spec(), model(), observed(tried=Tried(tried, LONG_AGO)), [one])
     assert member.is_stuck is is_stuck
+
+
+@pytest.mark.parametrize("latest_model", [True, None])
+def test_one_that_is_up_to_date_is_not_upgraded_again_because_azure_takes_long(
+    latest_model: bool | None,
+) -> None:
+    one = instance(0, provisioning="updating", since=LONG_AGO, latest_model=latest_model)
+    [member] = members(spec(), model(), observed(), [one])
+    assert qualities(member) == {"awaited"}
+
+
+def test_a_machine_that_a_person_attached_has_begun_no_rollout() -> None:
+    assert has_begun(spec(), model(), [instance(0)])
+    assert not has_begun(spec(), model(), [instance(0, is_attached=True)])
 
 
 def test_with_converge_model_whatever_lacks_the_model_is_outdated() -> None:

@@ -51,8 +51,7 @@ from tests.build import instance, model
         pytest.param(
             {},
             {"has_own_model": True},
-            "changed by themselves (modelDefinitionApplied is VirtualMachine): web_0; an upgrade takes that change "
-            "away",
+            "changed one by one (modelDefinitionApplied is VirtualMachine), and an upgrade reverts that: web_0",
             id="a model of its own",
         ),
         pytest.param(
@@ -62,13 +61,13 @@ from tests.build import instance, model
         pytest.param(
             {},
             {"skips_upgrade": True},
-            "ask through Application Health to be passed over by upgrades: web_0",
-            id="an application that asks to be passed over",
+            "ask to be skipped by upgrades (SkipUpgrade, through Application Health): web_0",
+            id="an application that asks to be skipped",
         ),
         pytest.param(
             {},
             {"upgrade_phase": 2},
-            "give their order of upgrade through Application Health: phases 2",
+            "Application Health reports the upgrade phases 2",
             id="an order that applications give",
         ),
     ],

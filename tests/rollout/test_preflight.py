@@ -251,8 +251,8 @@ PLAN = Plan("contoso", "firewall", "byol")
         ),
         pytest.param(
             {"disk_size": 30}, Traits(disk_size=64), Traits(),
-            "its OS disk has 64 GB and that of the scale set 30 GB: set osDisk.diskSizeGB of the scale set to 64, "
-            "or more",
+            "it needs an OS disk of 64 GB and the scale set has 30 GB: set osDisk.diskSizeGB of the scale set to "
+            "64, or more",
             id="a disk that is too small",
         ),
         pytest.param(
@@ -268,20 +268,20 @@ PLAN = Plan("contoso", "firewall", "byol")
         ),
         pytest.param(
             {}, Traits(plan=PLAN), Traits(),
-            "it is sold under the plan contoso:firewall:byol and the scale set has no plan: Azure sets a plan only "
-            "when a scale set is made",
+            "it requires the purchase plan contoso:firewall:byol and the scale set has none: a plan can be set only "
+            "when a scale set is created",
             id="a plan that the scale set lacks",
         ),
         pytest.param(
             {"plan": Plan("contoso", "firewall", "hourly")}, Traits(plan=PLAN), Traits(),
-            "it is sold under the plan contoso:firewall:byol and the scale set has the plan "
-            "contoso:firewall:hourly: Azure sets a plan only when a scale set is made",
+            "it requires the purchase plan contoso:firewall:byol and the scale set has contoso:firewall:hourly: a "
+            "plan can be set only when a scale set is created",
             id="another plan",
         ),
         pytest.param(
             {"disk_size": 30}, Traits(generation="V2", disk_size=32), Traits(generation="V1"),
-            "it is of Hyper-V generation V2 and the scale set runs V1: name an image of generation V1; its OS disk "
-            "has 32 GB and that of the scale set 30 GB: set osDisk.diskSizeGB of the scale set to 32, or more",
+            "it is of Hyper-V generation V2 and the scale set runs V1: name an image of generation V1; it needs an "
+            "OS disk of 32 GB and the scale set has 30 GB: set osDisk.diskSizeGB of the scale set to 32, or more",
             id="two things at once",
         ),
     ],
@@ -317,6 +317,12 @@ def test_an_image_that_does_not_fit_is_not_put_into_the_model(
         pytest.param({"security_type": "TrustedLaunch"}, Traits(security_type="NewType"), Traits(), id="a new type"),
         pytest.param({"plan": PLAN}, Traits(plan=PLAN), Traits(), id="its plan"),
         pytest.param({"plan": PLAN}, Traits(), Traits(), id="an image without a plan"),
+        pytest.param({}, Traits(generation="v2"), Traits(generation="V2"), id="a generation in another case"),
+        pytest.param({}, Traits(architecture="X64"), Traits(architecture="x64"), id="an architecture in another case"),
+        pytest.param(
+            {"plan": Plan("Contoso", "Firewall", "BYOL")}, Traits(plan=PLAN), Traits(), id="its plan in another case"
+        ),
+        pytest.param({}, Traits(plan=PLAN), Traits(plan=PLAN), id="the plan of the image that it runs already"),
     ],
 )  # fmt: skip
 def test_what_fits_or_is_not_told_bars_nothing(

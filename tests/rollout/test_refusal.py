@@ -31,6 +31,15 @@ def test_times_are_told_in_utc_wherever_the_daemon_runs() -> None:
     assert decision.line == "Suspended: suspended: load test; until 2026-01-05 10:00 UTC"
 
 
+def test_of_a_resource_that_is_named_no_more_is_claimed_than_that() -> None:
+    refused = refusal(NEW, model(owner="/subscriptions/s/providers/contoso.fleet/pools/p"), None)
+    assert refused is not None
+    assert refused.line == (
+        "ManagedByAnother: managedBy of the scale set names /subscriptions/s/providers/contoso.fleet/pools/p, which "
+        "may change its image too; remove the spec"
+    )
+
+
 @pytest.mark.parametrize(
     ("left", "reason"),
     [

@@ -6,7 +6,8 @@ import pytest
 
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision, Look
-from reconciler.rollout.observed import Operation
+from reconciler.rollout.marks import Marks
+from reconciler.rollout.observed import Instance, Operation
 from reconciler.rollout.step import PatchModel, Tried, Upgrade
 from reconciler.spec.image import Image
 from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
@@ -14,7 +15,7 @@ from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed
 TRIED = Tried(
     Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=1), "https://management.azure.com/operations/1"
 )
-ASKED = "Azure was asked at 08:59:00 for 24.04.202601140 on instances 0, 5"
+ASKED = "the upgrade of instances 0, 5 to 24.04.202601140, asked for at 08:59:00,"
 
 
 def test_the_operation_is_asked_for_only_where_its_effect_does_not_show() -> None:
@@ -28,26 +29,26 @@ def test_the_operation_is_asked_for_only_where_its_effect_does_not_show() -> Non
     [
         pytest.param(
             Operation("InProgress"),
-            f"AzureBusy: {ASKED} and is at work on it",
+            f"AzureBusy: {ASKED} is under way",
             True,
             id="it is under way: wait",
         ),
         pytest.param(
             Operation("Failed", "VMExtensionProvisioningError: VM has reported a failure."),
-            f"OperationFailed: {ASKED}, and failed: VMExtensionProvisioningError: VM has reported a failure.; it is "
-            "asked again after 09:04:00",
+            f"OperationFailed: {ASKED} failed: VMExtensionProvisioningError: VM has reported a failure; it is "
+            "tried again after 09:04:00",
             False,
             id="it failed: in Azure's words",
         ),
         pytest.param(
             Operation("Succeeded"),
-            f"NoEffect: {ASKED}, which is not so yet; it is asked again after 09:04:00",
+            f"NoEffect: {ASKED} does not show yet; it is tried again after 09:04:00",
             False,
             id="it succeeded and nothing shows: the list may be behind",
         ),
         pytest.param(
             Operation(""),
-            f"NoEffect: {ASKED}, which is not so yet; it is asked again after 09:04:00",
+            f"NoEffect: {ASKED} does not show yet; it is tried again after 09:04:00",
             False,
             id="Azure does not know it any more",
         ),
@@ -69,8 +70,8 @@ def test_a_patch_that_failed_is_told_too() -> None:
         operation=Operation("Failed", "Conflict: no"),
     )
     assert decided(spec(), seen).line == (
-        "OperationFailed: Azure was asked at 08:59:00 for 24.04.202601140 in the model, and failed: Conflict: no; it "
-        "is asked again after 09:04:00"
+        "OperationFailed: the change of the model to 24.04.202601140, asked for at 08:59:00, failed: Conflict: no; it "
+        "is tried again after 09:04:00"
     )
 
 
@@ -143,7 +144,7 @@ def test_what_becomes_of_a_model_that_was_set(operation: Operation, provisioning
         ),
         pytest.param(
             Tried(PatchModel(NEW, '"3"'), NOW - timedelta(hours=1), URL),
-            "ModelDrift",
+            "ModelUpdateFailed",
             id="of this image, long ago",
         ),
     ],
@@ -154,10 +155,42 @@ def test_a_change_of_the_model_that_failed_is_made_again(tried: Tried, expected:
     if expected:
         assert decision.step == PatchModel(NEW, '"4"')
         assert decision.line == (
-            "ModelDrift: setting the image of the model to 24.04.202601140 once more: Azure accepted it and then "
-            "failed: X: no"
+            "ModelUpdateFailed: setting the image of the model to 24.04.202601140 once more: it was set, but the "
+            "operation failed: X: no"
         )
         assert decision.soon
+
+
+def test_what_it_was_to_remember_is_written_again_beside_the_tags_of_now() -> None:
+    marks = Marks(last_good=OLD)
+    tried = Tried(PatchModel(NEW, '"3"', marks, {"team": "then"}), NOW - timedelta(hours=1), URL)
+    seen = observed(tried=tried, operation=Operation("Failed", "X: no"), model=model(tags={"team": "now"}))
+    step = decided(spec(), seen).step
+    assert isinstance(step, PatchModel)
+    assert (step.etag, step.marks, step.tags) == ('"4"', marks, {"team": "now"})
+
+
+@pytest.mark.parametrize(
+    ("provisioning", "instances", "reason"),
+    [
+        pytest.param("failed", fleet(), "ModelUpdateFailed", id="it failed, and no instance follows yet"),
+        pytest.param("failed", fleet(instance(0)), "Upgrading", id="it failed, and one has followed"),
+        pytest.param("failed", fleet(rest="upgraded"), "UpToDate", id="it failed, and all have followed"),
+        pytest.param("succeeded", fleet(), "Upgrading", id="it is well"),
+    ],
+)
+def test_a_new_process_sets_the_model_of_a_set_that_failed_once_more_before_any_instance(
+    provisioning: str, instances: tuple[Instance, ...], reason: str
+) -> None:
+    seen = observed(model=model(provisioning=provisioning), instances=instances)
+    decision = decided(spec(), seen)
+    assert decision.reason == reason
+    if reason == "ModelUpdateFailed":
+        assert decision.line == (
+            "ModelUpdateFailed: setting the image of the model to 24.04.202601140 once more: it was set, and its "
+            "scale set says Failed"
+        )
+        assert decision.step == PatchModel(NEW, '"4"')
 
 
 def test_it_is_not_made_again_without_an_etag() -> None:

@@ -8,7 +8,7 @@ from reconciler.spec.declared import declare
 from reconciler.spec.files import File
 
 WEB = """\
-apiVersion: reconciler/v1alpha1
+apiVersion: vmss-reconciler/v1alpha1
 kind: ScaleSet
 metadata:
   name: web

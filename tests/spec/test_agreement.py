@@ -15,7 +15,7 @@ from tests.build import FLEET, NOW
 Lines = Callable[..., list[str]]
 
 SCALE_SET = """\
-apiVersion: reconciler/v1alpha1
+apiVersion: vmss-reconciler/v1alpha1
 kind: ScaleSet
 metadata: {name: NAME}
 spec:
@@ -23,13 +23,13 @@ spec:
   image: {platform: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: "24.04.202601140"}}
 """
 POLICY = """\
-apiVersion: reconciler/v1alpha1
+apiVersion: vmss-reconciler/v1alpha1
 kind: RolloutPolicy
 metadata: {name: careful}
 spec: {SAID}
 """
 ALL = """\
-apiVersion: reconciler/v1alpha1
+apiVersion: vmss-reconciler/v1alpha1
 kind: Fleet
 metadata: {name: fleet}
 spec: {SAID}

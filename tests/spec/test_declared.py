@@ -19,13 +19,13 @@ from tests.build import FLEET, rollout
 SPECS = Path(__file__).parents[2] / "specs"
 UBUNTU = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202601140")
 BASE = """\
-apiVersion: reconciler/v1alpha1
+apiVersion: vmss-reconciler/v1alpha1
 kind: Image
 metadata: {name: base}
 spec: {platform: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: "24.04.202601140"}}
 """
 REFERRING = """\
-apiVersion: reconciler/v1alpha1
+apiVersion: vmss-reconciler/v1alpha1
 kind: ScaleSet
 metadata: {name: NAME}
 spec:
@@ -218,8 +218,8 @@ def test_several_documents_of_one_file_are_all_checked(lines: Lines) -> None:
     assert lines(text) == [
         'web.yaml:16:18: metadata.name: "Web" is not a name: use lower-case letters, digits and hyphens between'
         " them, such as web-2",
-        "web.yaml:21:1: is a list, where a spec is expected: begin it with apiVersion: reconciler/v1alpha1 and"
-        " kind: ScaleSet",
+        "web.yaml:21:1: is a list, where a spec is expected: begin it with"
+        " apiVersion: vmss-reconciler/v1alpha1 and kind: ScaleSet",
     ]
 
 

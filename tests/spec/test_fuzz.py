@@ -7,7 +7,7 @@ from reconciler.spec.declared import Declared, declare
 from reconciler.spec.files import File
 
 WEB = """\
-apiVersion: reconciler/v1alpha1
+apiVersion: vmss-reconciler/v1alpha1
 kind: ScaleSet
 metadata: {name: web, labels: {env: prod}}
 spec:
@@ -32,12 +32,12 @@ spec:
   interval: &i 1h
   suspend: false
 ---
-apiVersion: reconciler/v1alpha1
+apiVersion: vmss-reconciler/v1alpha1
 kind: Image
 metadata: {name: base}
 spec: {gallery: {id: /SharedGalleries/g/Images/i/Versions/1.2.3}}
 ---
-apiVersion: reconciler/v1alpha1
+apiVersion: vmss-reconciler/v1alpha1
 kind: Fleet
 metadata: {name: fleet}
 spec: {freeze: false, maxChange: 50%, windows: [{kind: deny, schedule: "@daily", duration: 1h}]}

@@ -257,7 +257,13 @@ FIELDS = [
         "a version of the shape",
         "v1alpha1",
         "v1",
-        '1:13: apiVersion: "reconciler/v1" is unknown: write reconciler/v1alpha1',
+        '1:13: apiVersion: "vmss-reconciler/v1" is unknown: write vmss-reconciler/v1alpha1',
+    ),
+    row(
+        "the version under its former name",
+        "vmss-reconciler/",
+        "reconciler/",
+        '1:13: apiVersion: "reconciler/v1alpha1" is unknown: write vmss-reconciler/v1alpha1',
     ),
     row(
         "a kind in other letters",

@@ -14,7 +14,7 @@ from tests.build import rollout
 
 Lines = Callable[..., list[str]]
 POLICY = """\
-apiVersion: reconciler/v1alpha1
+apiVersion: vmss-reconciler/v1alpha1
 kind: RolloutPolicy
 metadata: {name: careful}
 spec: {by: zone, canary: {instances: 1, soak: 30m}, maxBatch: 10%, soak: 5m}

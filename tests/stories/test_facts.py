@@ -29,14 +29,14 @@ def version(number: str, **details: Any) -> dict[str, Any]:
             id="another generation",
         ),
         pytest.param({}, [version(NEW, architecture="Arm64")], "it is made for Arm64", id="another architecture"),
-        pytest.param({"diskSizeGB": 30}, [version(NEW, diskSizeGB=64)], "its OS disk has 64 GB", id="a larger disk"),
+        pytest.param({"diskSizeGB": 30}, [version(NEW, diskSizeGB=64)], "it needs an OS disk of 64 GB", id="a larger disk"),
         pytest.param(
             {}, [version(NEW, securityType="TrustedLaunch")], "its security type is TrustedLaunch",
             id="another security type",
         ),
         pytest.param(
             {}, [version(NEW, plan={"publisher": "contoso", "product": "firewall", "name": "byol"})],
-            "it is sold under the plan contoso:firewall:byol", id="a purchase plan",
+            "it requires the purchase plan contoso:firewall:byol", id="a purchase plan",
         ),
     ],
 )  # fmt: skip
@@ -125,6 +125,6 @@ def test_what_a_scale_set_says_of_itself_is_noted() -> None:
         "Azure warns each instance up to 5m before it deletes it (terminateNotificationProfile)",
         "the Application Health extension may report Initializing for 10m (gracePeriod)",
         "the instances are Spot: Azure deallocates those it evicts",
-        "changed by themselves (modelDefinitionApplied is VirtualMachine): web_1; an upgrade takes that change away",
+        "changed one by one (modelDefinitionApplied is VirtualMachine), and an upgrade reverts that: web_1",
     )
     assert platform(OLD)["platform"]["version"] == OLD

@@ -131,7 +131,7 @@ def test_so_it_is_of_one_that_waits_for_a_person() -> None:
     expected = planned(world)
     world.run(lambda: world.reasons()[-1:] == ["AwaitingApproval"])
     world.rest(timedelta(hours=2))
-    world.azure.scale_set("web").set_tags({"reconciler-approved": f"{':'.join(BASE.values())}:{NEW}"})
+    world.azure.scale_set("web").set_tags({"vmss-reconciler-approved": f"{':'.join(BASE.values())}:{NEW}"})
     world.run()
     assert [batch.instance_ids for batch in expected.batches] == ids(world.azure.record.requests)
     assert expected.writes == len(writes(list(world.azure.record.requests)))

@@ -51,7 +51,7 @@ class Scene:
 
     def approve(self, version: str) -> None:
         approved = f"{URN}:{version}" if version else ""
-        self.world.azure.scale_set("web").set_tags({"reconciler-approved": approved})
+        self.world.azure.scale_set("web").set_tags({"vmss-reconciler-approved": approved})
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +276,7 @@ def test_a_canary_is_approved_and_nothing_else_with_it() -> None:
         "VirtualMachineScaleSets_Update",
         "VirtualMachineScaleSets_UpdateInstances",
     ]
-    world.azure.scale_set("web").set_tags({"reconciler-approved": f"{URN}:{FIX}"})
+    world.azure.scale_set("web").set_tags({"vmss-reconciler-approved": f"{URN}:{FIX}"})
     world.rest(10 * MINUTE)
     assert reason(world) == "AwaitingApproval", "another image is approved, and that lets nothing through"
     assert len(writes(world, "web")) == 2
@@ -291,6 +291,16 @@ def test_a_canary_is_approved_and_nothing_else_with_it() -> None:
     world.merge(spec(version=FIX, rollout=rollout))
     world.rest(30 * MINUTE)
     assert reason(world) == "AwaitingApproval", "what was approved was the image before"
+
+
+def test_an_approval_under_its_former_name_lasts_for_the_whole_rollout() -> None:
+    world = World(fleet(scale_set()), spec(rollout={"approval": "start", "onFailure": "rollback"}))
+    world.run(is_there(world, "AwaitingApproval"))
+    world.azure.scale_set("web").set_tags({"reconciler-approved": f"{URN}:{NEW}"})
+    world.rest(HOUR)
+    assert on(world, "web") == {NEW}
+    tags = world.azure.scale_set("web").tags
+    assert (tags["reconciler-approved"], tags["vmss-reconciler-approved"]) == ("", f"{URN}:{NEW}")
 
 
 def approve(world: World) -> None:

@@ -87,19 +87,60 @@ def test_the_marks_are_tags_beside_those_of_others() -> None:
     world = failed("repin")
     urn = "Canonical:ubuntu-24_04-lts:server"
     marks = {
-        "reconciler-last-good": f"{urn}:{OLD}",
-        "reconciler-last-good-2": "",
-        "reconciler-failed": f"{urn}:{BAD}",
-        "reconciler-failed-2": "",
-        "reconciler-began": f"2026-01-05T09:00:00+00:00 {BAD}",
+        "vmss-reconciler-last-good": f"{urn}:{OLD}",
+        "vmss-reconciler-last-good-2": "",
+        "vmss-reconciler-failed": f"{urn}:{BAD}",
+        "vmss-reconciler-failed-2": "",
+        "vmss-reconciler-began": f"2026-01-05T09:00:00+00:00 {BAD}",
     }
     assert world.azure.scale_set("web").tags == TAGS | marks
     world.merge(rolling("repin", FIX))
     world.run()
     tags = dict(world.azure.scale_set("web").tags)
-    assert tags.pop("reconciler-began").endswith(f"+00:00 {FIX}")
-    del marks["reconciler-began"]
-    assert tags == TAGS | marks | {"reconciler-failed": ""}
+    assert tags.pop("vmss-reconciler-began").endswith(f"+00:00 {FIX}")
+    del marks["vmss-reconciler-began"]
+    assert tags == TAGS | marks | {"vmss-reconciler-failed": ""}
+
+
+def former_name(name: str) -> str:
+    return name.removeprefix("vmss-")
+
+
+def restart_with_former_tags(world: World) -> None:
+    """Start a daemon on a scale set as one left it that knew only the former names of the tags."""
+    live = world.azure.scale_set("web")
+    ours = {name: value for name, value in live.tags.items() if name.startswith("vmss-")}
+    live.set_tags({former_name(name): value for name, value in ours.items()} | dict.fromkeys(ours))
+    assert not any(name.startswith("vmss-") for name in live.tags)
+    world.restart()
+
+
+@pytest.mark.parametrize("on_failure", ["repin", "rollback"])
+def test_what_was_given_up_under_former_tags_is_not_tried_again_until_a_fix_is_named(on_failure: str) -> None:
+    world = failed(on_failure)
+    restart_with_former_tags(world)
+    asked = len(world.requests())
+    world.rest(6 * HOUR)
+    nothing_was_written(world.azure.record, asked)
+    assert world.reasons()[-1] == "RolloutFailed"
+    world.merge(rolling(on_failure, FIX))
+    world.run()
+    assert on(world) == {FIX: 10}
+
+
+@pytest.mark.parametrize("on_failure", ["repin", "rollback"])
+def test_a_rollout_begun_under_former_tags_goes_back_to_its_last_good_image(on_failure: str) -> None:
+    world = World(fleet(scale_set(capacity=10, tags=TAGS)), rolling(on_failure))
+    world.run(lambda: world.azure.record.requests[-1].operation.endswith("_UpdateInstances"))
+    restart_with_former_tags(world)
+    world.rest(3 * HOUR)
+    assert (model(world), world.reasons()[-1]) == (OLD, "RolloutFailed")
+    tags = dict(world.azure.scale_set("web").tags)
+    ours = {name for name in tags if name.startswith("vmss-")}
+    assert {name: tags[former_name(name)] for name in ours} == dict.fromkeys(ours, "")
+    assert tags["vmss-reconciler-failed"].endswith(f":{BAD}")
+    assert tags["vmss-reconciler-last-good"].endswith(f":{OLD}")
+    assert tags["vmss-reconciler-began"] == f"2026-01-05T09:00:00+00:00 {BAD}"
 
 
 def test_without_it_nothing_is_marked_and_the_rollout_holds() -> None:
@@ -134,7 +175,7 @@ def test_a_model_on_latest_is_nothing_to_go_back_to() -> None:
     world.azure.publish(f"{':'.join(BASE.values())}:{BAD}", boots="unhealthy")
     world.rest(2 * HOUR)
     assert world.lines()["web"].endswith("no last known good image is marked to go back to")
-    assert world.azure.scale_set("web").tags["reconciler-last-good"] == ""
+    assert world.azure.scale_set("web").tags["vmss-reconciler-last-good"] == ""
 
 
 def test_the_last_good_image_is_the_one_before_the_last_that_was_completed() -> None:

@@ -22,7 +22,7 @@ def test_one_that_fails_takes_no_instance_down_and_is_made_again_five_minutes_la
     world.rest(9 * MINUTE)
     assert writes(world) == [PATCH, PATCH]
     assert world.lines()["web"].startswith(
-        f"OperationFailed: Azure was asked at 09:05:00 for {NEW} in the model, and failed: "
+        f"OperationFailed: the change of the model to {NEW}, asked for at 09:05:00, failed: "
         "MarketplacePurchaseEligibilityFailed: "
     )
     world.run()
@@ -75,3 +75,36 @@ def test_answers_that_are_slow_change_nothing_of_how_it_ends(seconds: int) -> No
     world.run()
     assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
     assert writes(world).count(PATCH) == 1
+
+
+def test_a_restart_takes_no_instance_down_before_the_model_is_set_once_more() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec())
+    world.azure.faults.arm(PATCH, REFUSED, times=3)
+    for _ in range(2):
+        world.rest(2 * MINUTE)
+        world.restart()
+    world.run(lambda: UPGRADE in world.requests())
+    assert writes(world) == [PATCH, PATCH, PATCH, PATCH, UPGRADE]
+    world.run()
+    assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "times", "said"),
+    [
+        pytest.param(
+            Status(503, "ServerTimeout", "No."), None, "Unreachable: ", id="Azure is overloaded, for long"
+        ),
+        pytest.param(Status(429, "Throttled", "No."), 4, "Throttled: ", id="there were too many requests"),
+    ],
+)
+def test_nothing_follows_while_its_operation_cannot_be_read_just_now(
+    fault: Status, times: int | None, said: str
+) -> None:
+    world = World(fleet(scale_set(capacity=5)), spec())
+    world.azure.faults.arm("Operations_Get", fault, times=times)
+    world.rest(3 * MINUTE)
+    assert writes(world) == [PATCH]
+    assert world.lines()["web"].startswith(said)
+    world.run()
+    assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}

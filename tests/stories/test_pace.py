@@ -10,7 +10,7 @@ from tests.stories.world import BAD, NEW, World, fleet, scale_set, spec
 
 MINUTE = timedelta(minutes=1)
 POLICY = {
-    "apiVersion": "reconciler/v1alpha1",
+    "apiVersion": "vmss-reconciler/v1alpha1",
     "kind": "RolloutPolicy",
     "metadata": {"name": "careful"},
     "spec": {"canary": {"instances": 1, "soak": "30m"}, "soak": "10m"},
@@ -33,7 +33,7 @@ def upgrades(world: World) -> list[tuple[int, timedelta]]:
 
 def test_a_bad_image_stops_after_the_canary() -> None:
     world = World(fleet(scale_set()), spec(version=BAD, rollout={"canary": {"instances": 1}}))
-    world.rest(timedelta(hours=3))
+    world.rest(timedelta(hours=1))
     assert sum(image.endswith(BAD) for image in world.azure.record.images("web").values()) == 1
     assert world.lines()["web"].startswith("HealthCheckFailed: update domain 0: web_0 (unhealthy)")
 

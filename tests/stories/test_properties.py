@@ -1,5 +1,9 @@
-"""Safety and liveness, from any state that an interruption, people and bad luck can leave a scale set in."""
+"""Safety and liveness, from any state that an interruption, people and bad luck can leave a scale set in.
 
+`make soak` tries several hundred worlds, the suite forty. They are the same each time.
+"""
+
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -12,6 +16,7 @@ from reconciler.simulator import OperationFails, Reset, Status, Throttled
 from tests.invariants import nothing_was_written
 from tests.stories.world import BASE, FIX, NEW, OLD, World, fleet, platform, scale_set, spec
 
+EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "40"))
 OLD_URN = f"{':'.join(BASE.values())}:{OLD}"
 NEW_URN = f"{':'.join(BASE.values())}:{NEW}"
 
@@ -100,13 +105,13 @@ def interrupted(draw: st.DrawFn) -> tuple[World, list[tuple[int, str]]]:
 
 
 @settings(
-    max_examples=100,
+    max_examples=EXAMPLES,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
 )
-@pytest.mark.timeout(600)  # a hundred rollouts, each through a few hundred calls of the SDK
+@pytest.mark.timeout(3600)  # each of them a rollout, through a few hundred calls of the SDK
 @given(interrupted())
 def test_from_any_state_a_rollout_finishes_and_the_invariants_hold(
     found: tuple[World, list[tuple[int, str]]],

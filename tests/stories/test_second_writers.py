@@ -47,7 +47,7 @@ def test_repairs_of_a_bad_image_do_not_carry_the_rollout_on() -> None:
     """Azure replaces the sick ones by new ones on the same bad image, again and again."""
     declared = scale_set(capacity=10, automaticRepairs={"grace": "10m", "action": "replace"})
     world = World(fleet(declared), spec(version=BAD))
-    world.rest(3 * HOUR)
+    world.rest(2 * HOUR)
     assert len(upgraded(world)) == 2
     assert sum(BAD in image for image in world.azure.record.images("web").values()) == 2
     world.merge(spec(version=NEW))

@@ -1,6 +1,6 @@
 """A long time of noise: autoscale, evictions, policies, sick instances, commits and other tools, for days on end.
 
-`make soak` runs 10,000 cycles (a week of sweeps) and a rollout of 1,000 instances; the suite a few hundred of each.
+`make soak` runs 10,000 cycles (a week of sweeps) and a rollout of 1,000 instances; the suite a hundred or so of each.
 Every run is the same for its seed.
 """
 
@@ -18,8 +18,8 @@ from reconciler.simulator.quota import Payer
 from tests.invariants import nothing_was_written
 from tests.stories.world import BASE, NEW, OLD, SUBSCRIPTION, World, fleet, scale_set, spec
 
-CYCLES = int(os.environ.get("SOAK_CYCLES", "400"))
-LARGE = 1000 if CYCLES >= 10_000 else 200
+CYCLES = int(os.environ.get("SOAK_CYCLES", "120"))
+LARGE = 1000 if CYCLES >= 10_000 else 100
 URN = ":".join(BASE.values())
 MINUTE = timedelta(minutes=1)
 

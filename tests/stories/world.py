@@ -62,7 +62,7 @@ def fleet(*scale_sets: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
 def spec(name: str = "web", version: str = NEW, **changes: Any) -> dict[str, Any]:
     """A document that declares `version` for the scale set of that name."""
     return {
-        "apiVersion": "reconciler/v1alpha1",
+        "apiVersion": "vmss-reconciler/v1alpha1",
         "kind": "ScaleSet",
         "metadata": {"name": name},
         "spec": {
@@ -76,7 +76,7 @@ def spec(name: str = "web", version: str = NEW, **changes: Any) -> dict[str, Any
 def of_all(**said: Any) -> dict[str, Any]:
     """The document that holds for all scale sets together."""
     return {
-        "apiVersion": "reconciler/v1alpha1",
+        "apiVersion": "vmss-reconciler/v1alpha1",
         "kind": "Fleet",
         "metadata": {"name": "fleet"},
         "spec": said,

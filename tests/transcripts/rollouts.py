@@ -109,7 +109,7 @@ def an_approval() -> Witness:
     world = Witness(fleet(scale_set(capacity=3)), spec(rollout={"approval": "canary"}))
     world.run(is_there(world, "AwaitingApproval")).rest(4 * MINUTE)
     world.note(f"a person approves {NEW}")
-    world.azure.scale_set("web").set_tags({"reconciler-approved": f"{URN}:{NEW}"})
+    world.azure.scale_set("web").set_tags({"vmss-reconciler-approved": f"{URN}:{NEW}"})
     return world.run()
 
 

@@ -101,7 +101,7 @@ def alerts() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "expression"), [pytest.param(*each, id=each[0]) for each in alerts()])
 def test_an_alert_asks_for_what_there_is(name: str, expression: str) -> None:
     known = {sample.name: sample.labels for family in families() for sample in family.samples}
-    selectors = re.findall(r"(reconciler_\w+)(?:\{(.*?)\})?", expression)
+    selectors = re.findall(r"(\w*reconciler_\w+)(?:\{(.*?)\})?", expression)
     assert selectors, name
     for metric, matchers in selectors:
         assert metric in known
@@ -112,12 +112,12 @@ def test_an_alert_asks_for_what_there_is(name: str, expression: str) -> None:
 
 def test_what_was_asked_of_azure_is_counted() -> None:
     lines = exposition(board()).decode().splitlines()
-    assert 'reconciler_azure_requests_total{kind="high_cost_get",status="200"} 2.0' in lines
-    assert 'reconciler_azure_requests_total{kind="patch",status="0"} 1.0' in lines
+    assert 'vmss_reconciler_azure_requests_total{kind="high_cost_get",status="200"} 2.0' in lines
+    assert 'vmss_reconciler_azure_requests_total{kind="patch",status="0"} 1.0' in lines
 
 
 def test_what_has_ended_is_counted_and_the_last_one_timed() -> None:
     lines = exposition(board()).decode().splitlines()
-    assert 'reconciler_rollouts_total{name="web",result="Succeeded"} 1.0' in lines
-    assert 'reconciler_rollouts_total{name="web",result="Failed"} 0.0' in lines
-    assert 'reconciler_rollout_duration_seconds{name="web",result="Succeeded"} 540.0' in lines
+    assert 'vmss_reconciler_rollouts_total{name="web",result="Succeeded"} 1.0' in lines
+    assert 'vmss_reconciler_rollouts_total{name="web",result="Failed"} 0.0' in lines
+    assert 'vmss_reconciler_rollout_duration_seconds{name="web",result="Succeeded"} 540.0' in lines

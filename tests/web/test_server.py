@@ -310,7 +310,7 @@ def test_a_probe_says(
                                 "batches": 0,
                                 "instances": 0,
                                 "longestBatchSeconds": 0.0,
-                                "message": f"to {OLD.version}: Failed; 0 instances in 0 batches",
+                                "message": f"to {OLD.version}: Failed",
                             },
                         ],
                     },
@@ -330,14 +330,14 @@ def conditions_of(name: str, *statuses: str) -> list[str]:
     """Three series for each condition."""
     kinds = ("Ready", "Reconciling", "Stalled", "Healthy", "Drifted")
     return [
-        f'reconciler_condition{{name="{name}",status="{status}",type="{kind}"}} {float(status == has)}'
+        f'vmss_reconciler_condition{{name="{name}",status="{status}",type="{kind}"}} {float(status == has)}'
         for kind, has in zip(kinds, statuses, strict=True)
         for status in ("True", "False", "Unknown")
     ]
 
 
-BUILD = f'reconciler_build_info{{version="{__version__}"}} 1.0'
-SWEPT = f"reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
+BUILD = f'vmss_reconciler_build_info{{version="{__version__}"}} 1.0'
+SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
 
 
 @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ SWEPT = f"reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
         pytest.param(unread, [BUILD], id="nothing read yet"),
         pytest.param(
             unreadable,
-            [BUILD, SWEPT, "reconciler_trouble 2.0", 'reconciler_commit_info{commit=""} 1.0'],
+            [BUILD, SWEPT, "vmss_reconciler_trouble 2.0", 'vmss_reconciler_commit_info{commit=""} 1.0'],
             id="mistakes in the specs are counted",
         ),
         pytest.param(
@@ -354,25 +354,25 @@ SWEPT = f"reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
             [
                 BUILD,
                 SWEPT,
-                "reconciler_trouble 0.0",
-                f'reconciler_commit_info{{commit="{COMMIT}"}} 1.0',
-                'reconciler_standing{name="web",standing="Ready"} 0.0',
-                'reconciler_standing{name="web",standing="Reconciling"} 1.0',
-                'reconciler_standing{name="web",standing="Waiting"} 0.0',
-                'reconciler_standing{name="web",standing="Failing"} 0.0',
-                'reconciler_standing{name="web",standing="Stalled"} 0.0',
-                'reconciler_standing{name="web",standing="Suspended"} 0.0',
-                'reconciler_reason{name="web",reason="Upgrading"} 1.0',
-                'reconciler_instances{name="web",state="total"} 4.0',
-                'reconciler_instances{name="web",state="up_to_date"} 2.0',
-                'reconciler_instances{name="web",state="away"} 1.0',
+                "vmss_reconciler_trouble 0.0",
+                f'vmss_reconciler_commit_info{{commit="{COMMIT}"}} 1.0',
+                'vmss_reconciler_standing{name="web",standing="Ready"} 0.0',
+                'vmss_reconciler_standing{name="web",standing="Reconciling"} 1.0',
+                'vmss_reconciler_standing{name="web",standing="Waiting"} 0.0',
+                'vmss_reconciler_standing{name="web",standing="Failing"} 0.0',
+                'vmss_reconciler_standing{name="web",standing="Stalled"} 0.0',
+                'vmss_reconciler_standing{name="web",standing="Suspended"} 0.0',
+                'vmss_reconciler_reason{name="web",reason="Upgrading"} 1.0',
+                'vmss_reconciler_instances{name="web",state="total"} 4.0',
+                'vmss_reconciler_instances{name="web",state="up_to_date"} 2.0',
+                'vmss_reconciler_instances{name="web",state="away"} 1.0',
                 *conditions_of("api", "Unknown", "Unknown", "Unknown", "Unknown", "Unknown"),
                 *conditions_of("web", "Unknown", "True", "False", "False", "True"),
-                'reconciler_suspended{name="api"} 0.0',
-                'reconciler_suspended{name="web"} 0.0',
-                f'reconciler_last_look_timestamp_seconds{{name="web"}} {NOW.timestamp()}',
+                'vmss_reconciler_suspended{name="api"} 0.0',
+                'vmss_reconciler_suspended{name="web"} 0.0',
+                f'vmss_reconciler_last_look_timestamp_seconds{{name="web"}} {NOW.timestamp()}',
                 *(
-                    f'reconciler_rollouts_total{{name="{name}",result="{result}"}} 0.0'
+                    f'vmss_reconciler_rollouts_total{{name="{name}",result="{result}"}} 0.0'
                     for name in ("api", "web")
                     for result in ("Succeeded", "Failed", "Superseded", "GivenUp")
                 ),

@@ -131,8 +131,9 @@ def cancel_rolling_upgrade(call: Call) -> Reply:
 
 def _carried_out(call: Call, scale_set: ScaleSet, action: Action, found: list[Instance], name: str) -> Reply:
     chosen = [instance for instance in found if not (action.spares_protected and instance.protected)]
-    exact = call.request.json().get("exactVersion") if action.verb == "replace" else None
-    targets = [scale_set.reimaged(each, exact) if action.verb == "replace" else None for each in chosen]
+    is_reimage = action.verb == "replace"
+    exact = call.request.json().get("exactVersion") if is_reimage else None
+    targets = [scale_set.reimaged(each.applied, exact) if is_reimage else None for each in chosen]
     _refuse_busy(scale_set, chosen)
     operation = scale_set.begin(name)
     scale_set.bump()

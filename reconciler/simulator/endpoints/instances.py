@@ -84,7 +84,7 @@ def put(call: Call) -> Reply:
     if is_change:
         instance.protect(from_actions=whole, from_scale_in=scale_in)
         instance.etag += 1
-    operation = instance.owner.begin("instance")
+    operation = _parent(call).begin("instance")
     is_change = _take_disks(call, instance, operation) or is_change
     answer = row(instance, Detail(call.request.version))
     answer["properties"] = {**answer["properties"], "provisioningState": "Updating"}
@@ -141,7 +141,7 @@ def simulate_eviction(call: Call) -> Reply:
     # Low is what Spot was called at first.
     if instance.applied.profile.get("priority") not in ("Spot", "Low"):
         raise errors.only_for_spot()
-    evict(instance)
+    evict(_parent(call), instance)
     return Reply(204)
 
 

@@ -24,6 +24,7 @@ from reconciler.simulator.endpoints.call import (
 from reconciler.simulator.merge import merged
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.scale_set import ScaleSet
+from reconciler.simulator.scaling import scale
 from reconciler.simulator.shape import require_shape
 from reconciler.simulator.views import scale_set_instance_view, scale_set_view
 
@@ -114,7 +115,7 @@ def _created(call: Call) -> Reply:
     if len(zones) > 1 and not flexible:
         properties.setdefault("zoneBalance", False)
     scale_set = ScaleSet(
-        call.cloud,
+        cloud=call.cloud,
         subscription=call.subscription,
         group=call.names["group"],
         name=call.names["name"],
@@ -128,7 +129,7 @@ def _created(call: Call) -> Reply:
         scale_set.body = {**scale_set.body, "identity": identity}
     call.cloud.add(scale_set)
     operation = scale_set.begin("create")
-    scale_set.scale(capacity, operation)
+    scale(scale_set, capacity, operation)
     return _begun(call, scale_set, operation, status=201)
 
 

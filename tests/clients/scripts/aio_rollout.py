@@ -18,7 +18,7 @@ async def main(version):
         ComputeManagementClient(
             credential,
             os.environ["SUBSCRIPTION"],
-            base_url=os.environ["RECONCILER_ARM_ENDPOINT"],
+            base_url=os.environ["VMSS_RECONCILER_ARM_ENDPOINT"],
             credential_scopes=["https://management.azure.com/.default"],
             polling_interval=0.1,
         ) as client,

@@ -1,0 +1,36 @@
+"""The verbs of the command line. Each is in the module of its name, which is imported when the verb is used.
+
+So `run` loads no simulator, and `validate` no Azure SDK.
+"""
+
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
+
+import click
+
+NAMES = ("adopt", "approve", "check", "plan", "run", "simulate", "status", "validate", "why")
+
+
+class Verbs(MutableMapping[str, click.Command]):
+    """The commands of a click group. Listing their names imports nothing."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, click.Command | None] = dict.fromkeys(NAMES)
+
+    def __getitem__(self, name: str) -> click.Command:
+        command = self._known[name]
+        if command is None:
+            command = self._known[name] = getattr(import_module(f"reconciler.cli.{name}"), name)
+        return command
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._known[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)

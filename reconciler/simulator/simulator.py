@@ -1,0 +1,113 @@
+"""The simulator as its users hold it: the core with a fleet in its cloud, and with its doors.
+
+    sim = Simulator.load(read_fleet("fleet.yaml"), VirtualClock())
+    client = ComputeManagementClient(credential, subscription, transport=sim.transport())
+
+It imports a door when that is opened: one needs azure-core, the other cryptography.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconciler.simulator import fleet
+from reconciler.simulator.catalogue import Architecture, Boots, Deprecation, SecurityType
+from reconciler.simulator.clock import Clock
+from reconciler.simulator.cloud import Cloud
+from reconciler.simulator.core import Core
+from reconciler.simulator.faults import Faults
+from reconciler.simulator.generations import Generation
+from reconciler.simulator.live import LiveScaleSet
+from reconciler.simulator.record import Record
+
+if TYPE_CHECKING:
+    from reconciler.simulator.server import Server
+    from reconciler.simulator.transport import InProcessTransport
+
+
+class Simulator(Core):
+    """Azure Resource Manager for scale sets, in this process."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(Cloud(clock), Faults())
+        self._doors = itertools.count(1)
+
+    @classmethod
+    def load(cls, description: Mapping[str, Any], clock: Clock) -> Simulator:
+        """A simulator with a fleet in it.
+
+        Raises FleetError, whose message names place, cause and fix of every mistake.
+        """
+        simulator = cls(clock)
+        fleet.build(description, simulator.cloud, simulator.faults)
+        return simulator
+
+    @property
+    def record(self) -> Record:
+        return self.cloud.record
+
+    def scale_set(self, name: str) -> LiveScaleSet:
+        """The live scale set, by name, "group/name" or "subscription/group/name".
+
+        KeyError when there is none, or more than one.
+        """
+        with self.clock.held():
+            return LiveScaleSet(self.cloud.named(name))
+
+    def publish(
+        self,
+        image: str,
+        *,
+        boots: Boots | None = None,
+        regions: Iterable[str] | None = None,
+        deprecation: Deprecation | None = None,
+        exclude_from_latest: bool | None = None,
+        replicating: Iterable[str] | None = None,
+        generation: Generation | None = None,
+        architecture: Architecture | None = None,
+        disk_size_gb: int | None = None,
+        security_type: SecurityType | None = None,
+        plan: Mapping[str, str] | None = None,
+    ) -> None:
+        """Add an image to the catalogue: `publisher:offer:sku:version`, an id or the address of a VHD.
+
+        Said of one that is there already, what is not None replaces what was said before. `regions` are
+        those it is in, `replicating` those its copy has not reached yet.
+        """
+        with self.clock.held():
+            self.cloud.catalogue.publish(
+                image,
+                boots=boots,
+                regions=regions,
+                deprecation=deprecation,
+                exclude_from_latest=exclude_from_latest,
+                replicating=replicating,
+                generation=generation,
+                architecture=architecture,
+                disk_size_gb=disk_size_gb,
+                security_type=security_type,
+                plan=plan,
+            )
+
+    def withdraw(self, image: str) -> None:
+        """Delete an image that was published. Instances that run it go on."""
+        with self.clock.held():
+            self.cloud.catalogue.withdraw(image)
+
+    def transport(self) -> InProcessTransport:
+        """The door for the sync SDK: `ComputeManagementClient(..., transport=sim.transport())`."""
+        from reconciler.simulator.transport import InProcessTransport  # noqa: PLC0415
+
+        return InProcessTransport(self, next(self._doors))
+
+    def serve(self, port: int = 0, certificates: Path | None = None) -> Server:
+        """The door for everybody else: HTTPS on 127.0.0.1.
+
+        `certificates` is the directory they are made in; a temporary one unless given.
+        """
+        from reconciler.simulator.server import Server  # noqa: PLC0415
+
+        return Server(self, port, certificates)

@@ -15,10 +15,11 @@ import click
 from reconciler.cli.child import run_command
 from reconciler.cli.failure import fail
 from reconciler.cli.table import count
+from reconciler.cli.verb import Verb
 from reconciler.simulator import FleetError, Simulator, WallClock, check_fleet, locate, read_fleet
 
 
-class _Wrapper(click.Command):
+class _Wrapper(Verb):
     """A command whose arguments may end in `--` and another command."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from reconciler.cli import table
 from reconciler.cli.announcement import announce
 from reconciler.cli.options import Fleet, Url, fleet_options, output_option
+from reconciler.cli.verb import Verb
 from reconciler.daemon import report
 
 server_option = click.option(
@@ -26,7 +27,7 @@ server_option = click.option(
 )
 
 
-@click.command()
+@click.command(cls=Verb)
 @server_option
 @fleet_options
 @output_option

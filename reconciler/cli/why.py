@@ -10,12 +10,13 @@ from reconciler.cli.forecast import headline
 from reconciler.cli.named import unknown
 from reconciler.cli.options import Fleet, fleet_options, output_option
 from reconciler.cli.status import board, server_option
+from reconciler.cli.verb import Verb
 from reconciler.rollout.reason import Reason, Requeue
 
 Json = dict[str, Any]
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("name")
 @server_option
 @fleet_options

@@ -73,7 +73,6 @@ def test_a_command_talks_to_the_simulated_azure_and_its_exit_code_is_ours(tmp_pa
         pytest.param(["sh", "-c", "kill -9 $$"], 137, "", id="a command that is killed"),
         pytest.param(["rolout"], 127, "error: rolout: command not found\n", id="a command there is not"),
         pytest.param(["./fleet.yaml"], 126, "error: ./fleet.yaml: Permission denied\n", id="a file of data"),
-        pytest.param([""], 126, "error: '': Permission denied\n", id="a variable that is empty"),
     ],
 )
 @pytest.mark.usefixtures("fleet_file")

@@ -9,8 +9,8 @@
 It speaks from recorded traffic, shares nothing with the code that it tests, and imports nothing of it but the
 reading of YAML, in `reading` and `declared`.
 Reading order: clock, life, model, instance, scale_set, operations, cloud, routes, core; then the doors,
-`transport` and `server`; then what a fleet file does: reading, declared, fleet, seed, stock, orders. They meet
-in `simulator`.
+`transport` and `server`; then what a fleet file does: reading, declared, fleet, seed, stock, orders.
+They meet in `simulator`.
 """
 
 from __future__ import annotations

@@ -157,9 +157,7 @@ def test_a_file_of_the_environment_is_whole_and_there_while_it_serves(
             "fleet.yaml:1:1: scaleSet: there is no such field",
             id="a mistake in the fleet",
         ),
-        pytest.param(
-            "scaleSets: []", "there", "/there: there is such a file already; re", id="a file in use"
-        ),
+        pytest.param("scaleSets: []", "there", "/there: the file exists already; re", id="a file in use"),
         pytest.param("scaleSets: []", "no/where", "/no/where: No such file or directory; name", id="nowhere"),
     ],
 )

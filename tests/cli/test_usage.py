@@ -117,6 +117,26 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         pytest.param(
             "simulate fleet.yaml --", "there is no COMMAND after --", id="a simulation for a command left out"
         ),
+        pytest.param(
+            "simulate fleet.yaml ls",
+            "unexpected argument 'ls': write -- before a COMMAND",
+            id="a simulation for a command that may be a file",
+        ),
+        pytest.param(
+            "simulate fleet.yaml --check -- ls",
+            "--check serves nothing, so it cannot be combined with COMMAND",
+            id="a check for a command",
+        ),
+        pytest.param(
+            "simulate fleet.yaml --check --env-file azure.env",
+            "--check serves nothing, so it cannot be combined with --env-file",
+            id="a check for an environment",
+        ),
+        pytest.param(
+            "simulate fleet.yaml --port abc",
+            "Invalid value for '--port': 'abc' is not a valid port number.",
+            id="a port that is a word",
+        ),
         pytest.param("apply", "No such command 'apply'.", id="a verb of another tool"),
     ],
 )

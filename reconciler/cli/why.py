@@ -26,9 +26,10 @@ def why(*, name: str, fleet: Fleet, server: str, output: str) -> None:
 
     NAME is that of its spec. Asks the daemon; where none answers, looks itself, without changing anything.
     """
-    rows = {row["name"]: row for row in board(fleet, server)["scaleSets"]}
+    shown = board(fleet, server)
+    rows = {row["name"]: row for row in shown["scaleSets"]}
     if name not in rows:
-        fail(unknown(name, rows))
+        fail(unknown(name, rows, (shown["sweep"] or {}).get("trouble") or ()))
     click.echo(json.dumps(rows[name], indent=2) if output == "json" else explained(rows[name]))
 
 

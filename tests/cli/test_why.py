@@ -179,3 +179,13 @@ def test_all_that_is_known_of_it_for_programs(tmp_path: Path) -> None:
     row = json.loads("\n".join(done.out))
     assert (done.code, row["name"], row["observedRevision"]) == (0, "web", row["revision"])
     assert [each["status"] for each in row["conditions"]] == ["True", "False", "False", "True", "False"]
+
+
+def test_a_directory_that_is_not_there_is_said_in_place_of_a_name_that_is_not(tmp_path: Path) -> None:
+    with azure() as fleet:
+        done = reconciler("why", "web", "--server", "http://127.0.0.1:1", env=fleet.environment, cwd=tmp_path)
+    assert done.code == 1
+    assert (
+        done.err[-1]
+        == "error: no spec is in force: specs: there is no such file or directory: check the path"
+    )

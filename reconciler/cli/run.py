@@ -84,7 +84,7 @@ def run(
 
     Runs until SIGTERM or SIGINT, then finishes the ticks under way; whatever it was in the middle of, the
     next start goes on with. With --once or --until-settled, exit 0 when every scale set is as declared (or
-    suspended), 1 when one is not.
+    suspended), 1 when one is not. After --once that may be a rollout in progress: run it again.
     """
     if once and until_settled:
         raise click.UsageError("--once and --until-settled cannot be combined")

@@ -35,7 +35,7 @@ def status(*, fleet: Fleet, server: str, output: str) -> None:
     """Show where every scale set stands.
 
     Asks the daemon; where none answers, looks at the specs and at Azure itself, without changing anything.
-    Exit 1 when the specs hold mistakes, or they or Azure cannot be read.
+    Exit 1 when the specs hold mistakes, or they or Azure cannot be read; 0 otherwise, however they stand.
     """
     shown = board(fleet, server)
     trouble = (shown["sweep"] or {}).get("trouble") or ()

@@ -153,7 +153,7 @@ def test_one_that_was_not_looked_at_yet() -> None:
 @pytest.mark.parametrize(
     ("name", "code", "told"),
     [
-        pytest.param("web", 0, "UpToDate: all 2 instances run ", id="one that is there"),
+        pytest.param("web", 0, "UpToDate: both instances run ", id="one that is there"),
         pytest.param("wbe", 1, "error: no spec in force is named 'wbe': did you mean web?", id="a slip"),
         pytest.param(
             "x", 1, "error: no spec in force is named 'x': `reconciler status` lists them", id="no name"

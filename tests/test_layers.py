@@ -19,14 +19,14 @@ ROOMS = {
     "checks": {"spec", "rollout"},
     "daemon": {"spec", "rollout", "forecast", "azure", "git", "checks"},
     "web": {"rollout", "daemon"},
-    "simulator": set[str](),
+    "simulator": {"spec"},
     "cli": {"spec", "rollout", "forecast", "azure", "git", "checks", "daemon", "web", "simulator"},
 }
 
 # The rooms that may import each outside library.
 OWNERS = {
     "azure": {"azure", "simulator"},
-    "yaml": {"spec", "simulator"},
+    "yaml": {"spec"},
     "jsonschema": {"spec", "simulator"},
     "apscheduler": {"daemon"},
     "prometheus_client": {"web"},
@@ -129,6 +129,16 @@ def test_an_outside_library_is_used_by_its_owners_only(room: str) -> None:
         if room not in OWNERS.get(name.split(".")[0], {room})
     }
     assert strangers == set()
+
+
+def test_the_simulator_takes_nothing_of_ours_but_the_reading_of_yaml() -> None:
+    users = {
+        file.name: {name for name in imports(file) if name.startswith("reconciler.spec")}
+        for file in (PACKAGE / "simulator").rglob("*.py")
+    }
+    used = {f"reconciler.spec.{name}" for name in ("document", "files", "problem", "scalar", "text", "tree")}
+    assert {name for name, found in users.items() if found} == {"declared.py", "reading.py"}
+    assert set().union(*users.values()) == used
 
 
 def test_every_room_is_known_here() -> None:

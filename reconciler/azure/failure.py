@@ -68,12 +68,12 @@ class Malformed(Unreachable):
     reason = Reason.MALFORMED_RESPONSE
 
 
-# A 404 that is about the scale set, or one of its machines: it went after it was read. Any other is about
-# what the request names: "The gallery image ...", "The Resource 'Microsoft.Compute/images/base' ...", a disk
-# encryption set, a key.
-_SCALE_SET = re.compile(
-    r"^The Resource 'Microsoft\.Compute/(virtualMachineScaleSets|virtualMachines)/", re.IGNORECASE
-)
+# A 404 that is about what a request names, and lasts: "The gallery image ...", "The Resource
+# 'Microsoft.Compute/images/base' ...", ".../galleries/g/images/i/versions/1.0.0 was not found", a disk encryption
+# set. One about the scale set or a machine of it may name an image, too: it may be called so.
+_NEVER = frozenset({"GalleryImageNotFound", "ImageNotFound", "PlatformImageNotFound", "SubscriptionNotFound"})
+_NAMED = re.compile(r"^The Resource '|/galleries/|\bimage\b", re.IGNORECASE)
+_SCALE_SET = re.compile(r"^The Resource 'Microsoft\.Compute/virtualMachine(ScaleSet)?s/", re.IGNORECASE)
 _GONE = frozenset({"ParentResourceNotFound", "ResourceGroupNotFound"})
 # Conflicts that pass. Any other one ("OperationNotAllowed", "ScopeLocked", ...) is a denial in other words,
 # unless its message says that something else is under way.
@@ -120,19 +120,19 @@ def failure(error: AzureError) -> AzureFailure:
     if status == 412 or "instanceIds" in _target(error):
         return Conflict(message)  # an instance that scaled in meanwhile is named in "target"
     if status == 404:
-        return Conflict(message) if _has_gone(error) else Refused(message)
+        return Refused(message) if _misses_what_is_named(error) else Conflict(message)
     return Conflict(message) if status == 409 and _will_pass(error) else Refused(message)
 
 
-def _has_gone(error: HttpResponseError) -> bool:
-    """Whether a 404 is about the scale set or its machines, and not about what the request names.
-
-    One that says nothing, such as a page of HTML, is no refusal either.
-    """
-    if error.error is None:
-        return True
+def _misses_what_is_named(error: HttpResponseError) -> bool:
+    """Whether a 404 is about what a request names; else the scale set or a machine went after it was read, or is
+    not known everywhere yet."""
     message = str(getattr(error.error, "message", None) or "")
-    return _code(error) in _GONE or bool(_SCALE_SET.search(message))
+    if _code(error) in _NEVER or "image" in _target(error).casefold():
+        return True
+    if _code(error) in _GONE or _SCALE_SET.search(message):
+        return False
+    return bool(_NAMED.search(message))
 
 
 def _will_pass(error: HttpResponseError) -> bool:

@@ -1,11 +1,12 @@
 """The command line: one module per verb.
 
 Exit codes: 0 all is well, 1 something is wrong (and was said), 2 the command was used wrongly; where a verb
-has others, its help names them.
+has others, its help names them. 130: Ctrl-C.
 """
 
 import logging
 import os
+import sys
 
 import click
 
@@ -14,8 +15,21 @@ from reconciler.cli.environment import refuse_former_variables
 from reconciler.cli.verbs import Verbs
 
 
+class _Program(click.Group):
+    """All verbs end alike on Ctrl-C, but those that have something to finish first."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            sys.exit(130)  # as shells have it: 128 + SIGINT
+
+
 @click.group(
-    commands=Verbs(), context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=_Program,
+    commands=Verbs(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="reconciler")
 @click.pass_context

@@ -19,6 +19,7 @@ from reconciler.cli.adoption import Adopted, Result
 from reconciler.cli.announcement import announce
 from reconciler.cli.options import azure_options
 from reconciler.cli.table import count
+from reconciler.cli.verb import Verb
 from reconciler.spec.declared import declare
 from reconciler.spec.files import is_hidden, is_spec, read_paths
 from reconciler.spec.scale_set import ScaleSet, Target
@@ -39,7 +40,7 @@ class Part(click.ParamType[str]):
         return value
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("names", nargs=-1)
 @click.option(
     "--subscription",

@@ -11,6 +11,7 @@ from reconciler.cli.announcement import announce
 from reconciler.cli.failure import fail
 from reconciler.cli.named import unknown
 from reconciler.cli.options import Fleet, fleet_options
+from reconciler.cli.verb import Verb
 from reconciler.daemon.specs import Specs
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.member import has_begun
@@ -20,7 +21,7 @@ from reconciler.spec.image import Image, follows_latest, same, short
 from reconciler.spec.scale_set import Approval, OnFailure, ScaleSet
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("name")
 @fleet_options
 def approve(*, name: str, fleet: Fleet) -> None:

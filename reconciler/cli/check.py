@@ -10,9 +10,10 @@ from reconciler.cli.announcement import announce
 from reconciler.cli.finding import Result
 from reconciler.cli.options import Fleet, fleet_options, output_option
 from reconciler.cli.readiness import readiness
+from reconciler.cli.verb import Verb
 
 
-@click.command()
+@click.command(cls=Verb)
 @fleet_options
 @output_option
 def check(*, fleet: Fleet, output: str) -> None:

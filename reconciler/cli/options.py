@@ -5,7 +5,6 @@ them.
 """
 
 import functools
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import click
-from click.core import ParameterSource
 
 from reconciler.azure import auxiliary
 from reconciler.azure.compute import Compute
@@ -26,6 +24,7 @@ from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Directory, Git, Specs
 from reconciler.git.repository import Repository
 from reconciler.spec.duration import duration
+from reconciler.spec.wording import shortened
 
 _ENDPOINT = "VMSS_RECONCILER_ARM_ENDPOINT"
 
@@ -68,7 +67,9 @@ class Address(click.ParamType[tuple[str, int]]):
         if isinstance(value, tuple):
             return value
         host, _, port = value.rpartition(":")
-        if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        if host and port.isascii() and port.isdigit() and int(port) > 65535:
+            self.fail(f"the port {shortened(port)} is too large; write 65535 or less", param, ctx)
+        if not host or not port.isascii() or not port.isdigit():
             self.fail(f"{value!r} is not of the form HOST:PORT, such as 127.0.0.1:8080", param, ctx)
         return host.strip("[]"), int(port)
 
@@ -130,11 +131,6 @@ def azure_options(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def with_session(*, arm_endpoint: str, auxiliary_tenants: tuple[str, ...], **others: Any) -> None:
         ctx = click.get_current_context()
-        # To click an empty variable is none, and the default is the real Azure: another may have been meant.
-        if ctx.get_parameter_source("arm_endpoint") is ParameterSource.DEFAULT and _ENDPOINT in os.environ:
-            raise click.UsageError(
-                f"{_ENDPOINT} is empty: name an https:// address, or unset it for {PUBLIC_CLOUD}"
-            )
         try:
             session = Session(arm_endpoint, auxiliary_tenants=auxiliary_tenants)
         except ValueError as error:  # the identity library does not know what AZURE_TOKEN_CREDENTIALS says
@@ -250,7 +246,7 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
         **others: Any,
     ) -> None:
         if specs and git:
-            raise click.UsageError("--specs and --git exclude each other: name one place the specs come from")
+            raise click.UsageError("--specs and --git cannot be combined: name one place the specs come from")
         ctx = click.get_current_context()
         source = _git(ctx, git, branch, path, clone) if git else Directory(specs or Path("specs"))
         command(fleet=Fleet(Specs(source), session, list_by == "resourceGroup"), **others)

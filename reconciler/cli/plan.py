@@ -13,10 +13,11 @@ from rich.text import Text
 from reconciler.cli import forecast, markdown, table
 from reconciler.cli.announcement import announce
 from reconciler.cli.options import Fleet, fleet_options
+from reconciler.cli.verb import Verb
 from reconciler.daemon import report
 
 
-@click.command()
+@click.command(cls=Verb)
 @fleet_options
 @click.option(
     "-o",

@@ -15,6 +15,7 @@ from reconciler.cli import table
 from reconciler.cli.announcement import announcement
 from reconciler.cli.options import Address, Duration, Fleet, fleet_options
 from reconciler.cli.screen import Screen
+from reconciler.cli.verb import Verb
 from reconciler.daemon import report
 from reconciler.daemon.board import Board
 from reconciler.daemon.loop import Loop
@@ -35,7 +36,7 @@ class _Stopped(BaseException):
         self.number = number
 
 
-@click.command()
+@click.command(cls=Verb)
 @fleet_options
 @click.option(
     "--sweep",
@@ -83,10 +84,10 @@ def run(
 
     Runs until SIGTERM or SIGINT, then finishes the ticks under way; whatever it was in the middle of, the
     next start goes on with. With --once or --until-settled, exit 0 when every scale set is as declared (or
-    suspended), 1 when one is not.
+    suspended), 1 when one is not. After --once that may be a rollout in progress: run it again.
     """
     if once and until_settled:
-        raise click.UsageError("--once and --until-settled exclude each other")
+        raise click.UsageError("--once and --until-settled cannot be combined")
     if timeout and not until_settled:
         raise click.UsageError("--timeout goes with --until-settled")
     settings = Settings(sweep=sweep, follow_up=follow_up)

@@ -15,24 +15,37 @@ import click
 from reconciler.cli.child import run_command
 from reconciler.cli.failure import fail
 from reconciler.cli.table import count
+from reconciler.cli.verb import Verb
 from reconciler.simulator import FleetError, Simulator, WallClock, check_fleet, locate, read_fleet
 
 
-class _Wrapper(click.Command):
+class _Wrapper(Verb):
     """A command whose arguments may end in `--` and another command."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if "--" in args and args.index("--") == len(args) - 1:
             raise click.UsageError("there is no COMMAND after --", ctx)  # such as a variable that is empty
-        return super().parse_args(ctx, args)
+        behind = args[args.index("--") + 1 :] if "--" in args else []
+        rest = super().parse_args(ctx, args)  # which empties args
+        command = ctx.params["command"]
+        if command and list(command) != behind:
+            raise click.UsageError(f"unexpected argument {command[0]!r}: write -- before a COMMAND", ctx)
+        return rest
+
+
+class _Port(click.IntRange):
+    """The number of a port, 0 for any free one."""
+
+    name = "port number"
+
+    def __init__(self) -> None:
+        super().__init__(0, 65535)
 
 
 @click.command(cls=_Wrapper)
 @click.argument("fleet", type=click.Path(path_type=Path))
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, help="The HTTPS port.  [default: any free one]"
-)
+@click.option("--port", type=_Port(), default=0, help="The HTTPS port.  [default: any free one]")
 @click.option(
     "--certificates",
     type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
@@ -64,14 +77,14 @@ def simulate(
     and empty, before the fleet is served. Use --env-file.
     """
     if check:
-        _check(fleet)
+        _check(fleet, {"COMMAND": command, "--env-file": env_file, "--certificates": certificates})
         return
     try:
         declared = read_fleet(fleet)
     except FleetError as error:
         fail(str(error))
     if env_file and env_file.exists():
-        fail(f"{env_file}: there is such a file already; remove it, or name another with --env-file")
+        fail(f"{env_file}: the file exists already; remove it, or name another with --env-file")
     _end_by_interrupt(signal.SIGTERM, signal.SIGHUP)
     try:
         server = Simulator.load(declared, WallClock()).serve(port=port, certificates=certificates)
@@ -93,7 +106,9 @@ def simulate(
             click.echo("# ended", err=True)
 
 
-def _check(fleet: Path) -> None:
+def _check(fleet: Path, of_serving: Mapping[str, object]) -> None:
+    for name in (name for name, value in of_serving.items() if value):
+        raise click.UsageError(f"--check serves nothing, so it cannot be combined with {name}")
     mistakes = check_fleet(fleet)
     for mistake in mistakes:
         click.echo(mistake)

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from reconciler.cli import table
 from reconciler.cli.announcement import announce
 from reconciler.cli.options import Fleet, Url, fleet_options, output_option
+from reconciler.cli.verb import Verb
 from reconciler.daemon import report
 
 server_option = click.option(
@@ -26,7 +27,7 @@ server_option = click.option(
 )
 
 
-@click.command()
+@click.command(cls=Verb)
 @server_option
 @fleet_options
 @output_option
@@ -34,7 +35,7 @@ def status(*, fleet: Fleet, server: str, output: str) -> None:
     """Show where every scale set stands.
 
     Asks the daemon; where none answers, looks at the specs and at Azure itself, without changing anything.
-    Exit 1 when the specs hold mistakes, or they or Azure cannot be read.
+    Exit 1 when the specs hold mistakes, or they or Azure cannot be read; 0 otherwise, however they stand.
     """
     shown = board(fleet, server)
     trouble = (shown["sweep"] or {}).get("trouble") or ()

@@ -6,11 +6,12 @@ from pathlib import Path
 import click
 
 from reconciler.cli.table import count
+from reconciler.cli.verb import Verb
 from reconciler.spec.declared import declare
 from reconciler.spec.files import read_paths
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 def validate(paths: tuple[Path, ...]) -> None:
     """Check spec files and directories (default: specs).

@@ -10,12 +10,13 @@ from reconciler.cli.forecast import headline
 from reconciler.cli.named import unknown
 from reconciler.cli.options import Fleet, fleet_options, output_option
 from reconciler.cli.status import board, server_option
+from reconciler.cli.verb import Verb
 from reconciler.rollout.reason import Requeue, meaning_of
 
 Json = dict[str, Any]
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("name")
 @server_option
 @fleet_options
@@ -25,9 +26,10 @@ def why(*, name: str, fleet: Fleet, server: str, output: str) -> None:
 
     NAME is that of its spec. Asks the daemon; where none answers, looks itself, without changing anything.
     """
-    rows = {row["name"]: row for row in board(fleet, server)["scaleSets"]}
+    shown = board(fleet, server)
+    rows = {row["name"]: row for row in shown["scaleSets"]}
     if name not in rows:
-        fail(unknown(name, rows))
+        fail(unknown(name, rows, (shown["sweep"] or {}).get("trouble") or ()))
     click.echo(json.dumps(rows[name], indent=2) if output == "json" else explained(rows[name]))
 
 

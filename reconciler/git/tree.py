@@ -5,8 +5,8 @@ import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reconciler.spec.files import LIMIT, File, is_hidden, is_spec, problem_of, too_large
-from reconciler.spec.problem import Problem
+from reconciler.spec.files import LIMIT, File, is_hidden, is_spec, too_large
+from reconciler.spec.problem import Problem, problem_of
 from reconciler.spec.wording import printable
 
 Git = Callable[[Sequence[str], bytes], bytes]

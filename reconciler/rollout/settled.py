@@ -33,7 +33,7 @@ def settled(context: Context) -> Decision:
         )
     if not staying and (attached := _attached(observed.instances or ())):
         return Decision(Reason.INSTANCES_LEFT_OUT, f"no instance runs {image}{attached}", survey=counts)
-    what = {0: "no instances; the model is on", 1: "its one instance runs"}.get(
+    what = {0: "no instances; the model is on", 1: "its one instance runs", 2: "both instances run"}.get(
         counts.total, f"all {counts.total} instances run"
     )
     return Decision(Reason.UP_TO_DATE, f"{what} {image}{others}", survey=counts)

@@ -6,15 +6,16 @@
     with sim.serve() as server:         # or over the wire, for any client: HTTPS at server.url
         ...
 
-It speaks from recorded traffic, shares nothing with the code that it tests, and imports nothing of it.
+It speaks from recorded traffic, shares nothing with the code that it tests, and imports nothing of it but the
+reading of YAML, in `reading` and `declared`.
 Reading order: clock, life, model, instance, scale_set, operations, cloud, routes, core; then the doors,
-`transport` and `server`; then what a fleet file does: declared, fleet, seed, stock, orders. `simulator` holds
-all of them.
+`transport` and `server`; then what a fleet file does: reading, declared, fleet, seed, stock, orders.
+They meet in `simulator`.
 """
 
 from __future__ import annotations
 
-from reconciler.simulator.check import check_fleet, locate
+from reconciler.simulator.check import check_fleet, locate, read_fleet
 from reconciler.simulator.clock import Clock, VirtualClock, WallClock
 from reconciler.simulator.declared import FleetError
 from reconciler.simulator.domains import Domain
@@ -36,7 +37,7 @@ from reconciler.simulator.faults import (
     Timeout,
     Truncated,
 )
-from reconciler.simulator.fleet import SUBSCRIPTION, read_fleet
+from reconciler.simulator.fleet import SUBSCRIPTION
 from reconciler.simulator.live import LiveInstance, LiveScaleSet
 from reconciler.simulator.message import Lost, Request, Response
 from reconciler.simulator.record import Absence, Event, Exchange, Record, Scene, Stand

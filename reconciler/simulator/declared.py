@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -20,6 +22,7 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 from reconciler.simulator.timings import duration
+from reconciler.spec.scalar import Misread, meaning
 
 Place = tuple[str | int, ...]
 Schema = dict[str, Any]
@@ -58,6 +61,15 @@ class Wrong(Exception):
         self.mistake = Mistake(place, message)
 
 
+@contextmanager
+def noting(found: list[Mistake]) -> Iterator[None]:
+    """Go on after a mistake, which is noted."""
+    try:
+        yield
+    except Wrong as wrong:
+        found.append(wrong.mistake)
+
+
 def schema_path() -> Path:
     """The schema file: inside the package where it is installed, beside it in a checkout."""
     installed = _PACKAGE / "schemas" / _NAME
@@ -77,7 +89,22 @@ def mistakes(description: Any) -> list[Mistake]:
     for error in _validator().iter_errors(description):
         for mistake in _mistakes(error):
             found.setdefault(mistake.place, mistake)
+    for place, value in _misread(description):
+        mend = f"{value.text} is read as {meaning(value)} by some; write it plainly, or in quotes"
+        found.setdefault(place, Mistake(place, mend))
     return list(found.values())
+
+
+def _misread(value: Any, place: Place = ()) -> Iterator[tuple[Place, Misread]]:
+    """The unquoted values that not all YAML readers take for the same."""
+    if isinstance(value, Misread):
+        yield place, value
+    elif isinstance(value, Mapping):
+        for name, below in value.items():
+            yield from _misread(below, (*place, name))
+    elif isinstance(value, list):
+        for number, below in enumerate(value):
+            yield from _misread(below, (*place, number))
 
 
 def with_defaults(description: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,17 +204,51 @@ _TYPES = {
 }
 
 
+def _shown(value: Any) -> str:
+    """A value as messages repeat it: as YAML writes it, where that is not as Python does.
+
+    >>> _shown(False), _shown(None), _shown("web"), _shown(Misread("off", "the boolean false"))
+    ('false', 'nothing', "'web'", 'off')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None:
+        return "nothing"
+    return value.text if isinstance(value, Misread) else repr(value)
+
+
 def _type(breach: _Breach) -> str:
     if breach.wanted == "integer":
         return _minimum(breach)
+    if breach.wanted == "string" and isinstance(breach.value, int | float | Misread):
+        return f"{_shown(breach.value)} {_to_text(breach)}"
+    if breach.wanted == "boolean" and isinstance(breach.value, Misread) and "boolean" in breach.value.meaning:
+        return f"{breach.value.text} is text to some YAML readers; write {breach.value.meaning.split()[-1]}"
     usual = _TYPES["object" if isinstance(breach.wanted, list) else breach.wanted]
-    # 1.10 without quotes is the number 1.1.
-    is_number = breach.wanted == "string" and isinstance(breach.value, int | float)
-    return f"{breach.value!r} {usual if is_number else breach.schema.get('patternErrorMessage', usual)}"
+    return f"{_shown(breach.value)} {breach.schema.get('patternErrorMessage', usual)}"
+
+
+def _to_text(breach: _Breach) -> str:
+    """How to mend what YAML does not read as the text it should be. 1.10 without quotes is the number 1.1."""
+    schema, value = breach.schema, breach.value
+    text = value.text if isinstance(value, Misread) else _shown(value)
+    if isinstance(value, bool | Misread):
+        what = f"is read as {meaning(value)}"
+        if "enum" in schema:
+            return f"{what}; {_suggest(text, schema['enum'], 'choose one of')}"
+        fix = schema.get("patternErrorMessage", "").rpartition("; ")[2]
+        is_fit = re.search(schema.get("pattern", ""), text)
+        return f"{what}; write it in quotes" if is_fit else f"{what}; {fix}"
+    pattern = re.compile(schema.get("pattern", ""))
+    if pattern.search(text):
+        return "is not text; write it in quotes"
+    if pattern.search(f"{text}s"):
+        return f"has no unit; write {text}s"
+    return str(schema["patternErrorMessage"])
 
 
 def _minimum(breach: _Breach) -> str:
-    return f"{breach.value!r} is not a whole number of at least {breach.schema.get('minimum', 0)}"
+    return f"{_shown(breach.value)} is not a whole number of at least {breach.schema.get('minimum', 0)}"
 
 
 def _maximum(breach: _Breach) -> str:
@@ -206,17 +267,24 @@ def _missing(breach: _Breach) -> str:
 
 def _twice(breach: _Breach) -> str:
     twice = next(each for each in breach.value if breach.value.count(each) > 1)
-    return f"{twice!r} is there twice; leave one out"
+    return f"{twice!r} is listed twice; remove one"
 
 
 def _choice(breach: _Breach) -> str:
     fix = _suggest(str(breach.value), breach.wanted, "choose one of")
-    return f"{breach.value!r} is not a choice; {fix}"
+    return f"{_shown(breach.value)} is not a choice; {fix}"
 
 
 def _just_one(breach: _Breach) -> str:
     says = "says nothing" if breach.rule == "minProperties" else "says more than one thing"
     return f"{says}; write one of {', '.join(breach.schema['properties'])}"
+
+
+def _pattern(breach: _Breach) -> str:
+    """60 in quotes has no unit either."""
+    if breach.value.isdecimal() and re.search(breach.wanted, f"{breach.value}s"):
+        return f"{breach.value!r} has no unit; write {breach.value}s"
+    return f"{breach.value!r} {breach.schema['patternErrorMessage']}"
 
 
 _WORDING: Mapping[str, Callable[[_Breach], str]] = {
@@ -229,5 +297,5 @@ _WORDING: Mapping[str, Callable[[_Breach], str]] = {
     "minProperties": _just_one,
     "maxProperties": _just_one,
     "enum": _choice,
-    "pattern": lambda breach: f"{breach.value!r} {breach.schema['patternErrorMessage']}",
+    "pattern": _pattern,
 }

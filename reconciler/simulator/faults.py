@@ -77,7 +77,7 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """A list lacks the first so many rows of what would be its page, in an answer that looks whole."""
+    """The first `lacks` rows are missing from a page of a list, in an answer that looks whole."""
 
     lacks: int = 1
 

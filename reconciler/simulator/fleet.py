@@ -6,18 +6,16 @@ below where it holds for the whole fleet; an example in `docs/fleet.md`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import yaml
-
+from reconciler.simulator.agreement import is_known, misfits, sound_part
 from reconciler.simulator.cloud import Cloud
-from reconciler.simulator.declared import FleetError, Mistake, Wrong, mistakes, time, with_defaults
+from reconciler.simulator.declared import FleetError, Mistake, Wrong, mistakes, noting, time, with_defaults
 from reconciler.simulator.domains import guid
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.faults import Faults
-from reconciler.simulator.orders import arm, schedule
+from reconciler.simulator.orders import arm, event_mistakes, fault_mistakes, schedule
 from reconciler.simulator.permissions import Permissions
 from reconciler.simulator.seed import plant
 from reconciler.simulator.stock import publish
@@ -26,49 +24,55 @@ from reconciler.simulator.timings import Timings
 SUBSCRIPTION = guid("subscription")
 
 
-def read_fleet(path: str | Path) -> Mapping[str, Any]:
-    """The parsed file. Raises FleetError for a file that is not there or is not a YAML mapping."""
-    try:
-        parsed = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise FleetError(f"{path}: {problem.strerror}; name a fleet file that can be read") from problem
-    except UnicodeDecodeError as problem:
-        raise FleetError(f"{path}: not UTF-8; save it as UTF-8") from problem
-    except yaml.YAMLError as problem:
-        raise FleetError(f"{path}: not YAML: {' '.join(str(problem).split())}") from problem
-    if not isinstance(parsed, Mapping) and parsed is not None:
-        raise FleetError(f"{path}: {parsed!r} is not a mapping; write `name: value` lines")
-    return parsed or {}
-
-
 def build(description: Mapping[str, Any], cloud: Cloud, faults: Faults) -> None:
     """Put the fleet in the cloud, settled, as if it had always been there, and order what is to go wrong.
 
     Raises FleetError with every mistake that can be found.
     """
-    found = mistakes(description)
-    if not found:
-        found = _build(with_defaults(description), cloud, faults)
-    if found:
-        raise FleetError.of(found, description)
+    shape = mistakes(description)
+    found = _build(with_defaults(sound_part(description, shape)), cloud, faults)
+    found += _misfits(description)
+    known = [*shape, *(each for each in found if is_known(each, shape))]
+    if known:
+        raise FleetError.of(list({each.place: each for each in reversed(known)}.values())[::-1], description)
 
 
 def _build(fleet: Mapping[str, Any], cloud: Cloud, faults: Faults) -> list[Mistake]:
     """The mistakes that only show when the fleet is put together."""
     found: list[Mistake] = []
     _set_up(fleet, cloud)
-    try:
+    with noting(found):
         publish(fleet["images"], cloud.catalogue)
-    except Wrong as wrong:
-        found.append(wrong.mistake)
     found += _plant(fleet, cloud)
     for name, order in (("faults", arm), ("events", schedule)):
         for number, declared in enumerate(fleet[name]):
-            try:
-                order(declared, cloud, faults, (name, number))
-            except Wrong as wrong:
-                found.append(wrong.mistake)
+            if declared is not None:
+                with noting(found):
+                    order(declared, cloud, faults, (name, number))
     return found
+
+
+def _misfits(description: Mapping[str, Any]) -> Iterator[Mistake]:
+    """What is wrong with entries as the file has them, whether or not their shape is right."""
+    paths: list[tuple[str, str, str]] | None = []
+    for number, declared in _entries(description, "scaleSets"):
+        yield from misfits(declared, ("scaleSets", number))
+        group = str(declared.get("resourceGroup", "rg"))
+        subscription = str(declared.get("subscription", description.get("subscription", SUBSCRIPTION)))
+        if paths is not None and isinstance(declared.get("name"), str):
+            paths += [(subscription, group, name) for name in _names(declared)]
+        else:
+            paths = None
+    for top, check in (("faults", fault_mistakes), ("events", event_mistakes)):
+        for number, declared in _entries(description, top):
+            yield from check(declared, (top, number), paths)
+
+
+def _entries(description: Mapping[str, Any], name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    value = description.get(name)
+    for number, each in enumerate(value if isinstance(value, list) else ()):
+        if isinstance(each, Mapping):
+            yield number, each
 
 
 def _set_up(fleet: Mapping[str, Any], cloud: Cloud) -> None:
@@ -89,24 +93,29 @@ def _plant(fleet: Mapping[str, Any], cloud: Cloud) -> list[Mistake]:
     found: list[Mistake] = []
     seen: set[tuple[str, str, str]] = set()
     for number, entry in enumerate(fleet["scaleSets"]):
+        if entry is None:
+            continue
         declared = {"subscription": fleet.get("subscription", SUBSCRIPTION), **entry}
         group, place = declared["resourceGroup"], ("scaleSets", number)
         for name in _names(declared):
             key = (declared["subscription"].lower(), group.lower(), name.lower())
             try:
                 if key in seen:
-                    raise Wrong(place, f"{group}/{name} is there twice; rename one")
+                    raise Wrong(place, f"{group}/{name} is declared twice; rename one")
                 seen.add(key)
-                plant({**declared, "name": name}, cloud, place)
-            except Wrong as wrong:
-                found.append(wrong.mistake)
+                wrong = plant({**declared, "name": name}, cloud, place)
+            except Wrong as error:
+                wrong = [error.mistake]
             except ArmError as problem:
-                found.append(Mistake(place, problem.message))
+                wrong = [Mistake(place, problem.message)]
+            found += wrong
+            if wrong:
+                break  # the others of its kind have the same
     return found
 
 
 def _names(declared: Mapping[str, Any]) -> Iterable[str]:
-    if "count" not in declared:
+    if not isinstance(declared.get("count"), int) or not 0 < declared["count"] <= 10_000:
         return [declared["name"]]
     digits = max(4, len(str(declared["count"] - 1)))
     return [f"{declared['name']}-{number:0{digits}}" for number in range(declared["count"])]

@@ -7,15 +7,16 @@ instance is gone or Azure refuses the change, does not happen.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any
 
 from reconciler.simulator.amend import amended, take
-from reconciler.simulator.catalogue import storage_of
+from reconciler.simulator.catalogue import Catalogue, storage_of
 from reconciler.simulator.cloud import Cloud
-from reconciler.simulator.declared import Place, Wrong, time
+from reconciler.simulator.declared import Mistake, Place, Wrong, time
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.faults import (
     UNAVAILABLE,
@@ -37,6 +38,7 @@ from reconciler.simulator.faults import (
     Truncated,
 )
 from reconciler.simulator.message import Request
+from reconciler.simulator.record import is_called
 from reconciler.simulator.routes import ROUTES
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.seed import attach, bring_into, member_of, report_state
@@ -45,18 +47,20 @@ from reconciler.simulator.stock import image_name, publish_details
 
 # The events that are about one scale set, and the field that names it.
 NAMING = {"evict": "scaleSet", "scaleSet": "name"}
+Path = tuple[str, str, str]
+"""Subscription, resource group and name of a scale set."""
+_SCALE_SET = re.compile(
+    "/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/Microsoft.Compute/virtualMachineScaleSets/([^/]+)",
+    re.IGNORECASE,
+)
 OPERATIONS = ("*", *(route.name for route in ROUTES))
 
 
-def arm(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, place: Place) -> None:
-    """Arm a fault of the file, from this moment on. Raises Wrong."""
-    if (operation := declared["operation"]) not in OPERATIONS:
-        near = get_close_matches(operation, OPERATIONS, n=1)
-        fix = f"did you mean {near[0]}?" if near else "write the operationId of a request it answers"
-        raise Wrong((*place, "operation"), f"the simulator has no operation {operation!r}; {fix}")
+def arm(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, _: Place) -> None:
+    """Arm a fault of the file, from this moment on."""
     ((kind, fields),) = declared["fault"].items()
     faults.arm(
-        operation,
+        declared["operation"],
         FAULTS[kind](fields),
         times=None if declared["times"] == "always" else declared["times"],
         after=declared["after"],
@@ -69,7 +73,8 @@ def schedule(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, place: P
     """Write an event of the file in the clock's agenda. Raises Wrong for one that can never be."""
     ((kind, fields),) = declared["event"].items()
     where = (*place, "event", kind)
-    _refuse_impossible(kind, fields, cloud, where)
+    if kind == "publish":
+        publish_details(fields, Catalogue(cloud.clock), where)
 
     def happen() -> None:
         with contextlib.suppress(ArmError, KeyError, Wrong):
@@ -80,22 +85,60 @@ def schedule(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, place: P
     cloud.clock.after(time(declared["after"]), happen)
 
 
-def _refuse_impossible(kind: str, fields: Any, cloud: Cloud, place: Place) -> None:
-    """An instance or an image may come later; a scale set or an operation that is not there never does."""
-    if kind == "fault":
-        arm(fields, cloud, Faults(), place)
-    if kind in NAMING:
-        try:
-            cloud.named(fields[NAMING[kind]])
-        except KeyError as problem:
-            fix = "name one of the fleet, as group/name where there are several"
-            raise Wrong((*place, NAMING[kind]), f"{problem.args[0]}; {fix}") from None
+def fault_mistakes(
+    declared: Mapping[str, Any], place: Place, paths: Sequence[Path] | None
+) -> Iterator[Mistake]:
+    """What is wrong with a fault in a fleet of these scale sets. Its shape may be wrong too."""
+    operation = declared.get("operation")
+    if isinstance(operation, str) and operation not in OPERATIONS:
+        near = get_close_matches(operation, OPERATIONS, n=1)
+        fix = f"did you mean {near[0]}?" if near else "write the operationId of a request it answers"
+        yield Mistake((*place, "operation"), f"the simulator has no operation {operation!r}; {fix}")
+    yield from _absent(declared, "scaleSet", place, paths, just_one=False)
+
+
+def event_mistakes(
+    declared: Mapping[str, Any], place: Place, paths: Sequence[Path] | None
+) -> Iterator[Mistake]:
+    """What is wrong with an event. An instance or an image may come later; a scale set never does."""
+    event = declared.get("event")
+    for kind, fields in event.items() if isinstance(event, Mapping) else ():
+        where = (*place, "event", kind)
+        if kind == "fault" and isinstance(fields, Mapping):
+            yield from fault_mistakes(fields, where, paths)
+        elif kind in NAMING and isinstance(fields, Mapping):
+            yield from _absent(fields, NAMING[kind], where, paths)
+
+
+def _absent(
+    declared: Mapping[str, Any],
+    field: str,
+    place: Place,
+    paths: Sequence[Path] | None,
+    *,
+    just_one: bool = True,
+) -> Iterator[Mistake]:
+    name = declared.get(field)
+    if paths is None or not isinstance(name, str):
+        return
+    found = ["/".join(path) for path in paths if is_called(name, *path)]
+    if not found:
+        problem = f"there is no scale set {name!r}"
+    elif just_one and len(found) > 1:
+        problem = f"{name!r} could be any of {', '.join(found[:5])}"
+    else:
+        return
+    yield Mistake((*place, field), f"{problem}; name one of the fleet, as group/name where there are several")
 
 
 def _below(name: str) -> Callable[[Request], bool]:
-    """Whether a request is about the scale set of this name, or what is in it."""
-    wanted = f"/virtualmachinescalesets/{name.lower()}/"
-    return lambda request: wanted in f"{request.path.lower()}/"
+    """Whether a request is about a scale set of this name, or what is in it."""
+
+    def is_below(request: Request) -> bool:
+        match = _SCALE_SET.match(request.path)
+        return match is not None and is_called(name, *match.groups())
+
+    return is_below
 
 
 def _wait(fields: Mapping[str, Any], name: str) -> timedelta | None:

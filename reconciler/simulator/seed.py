@@ -12,7 +12,7 @@ from typing import Any, get_args
 from reconciler.simulator.autoscale import Autoscale
 from reconciler.simulator.catalogue import storage_of
 from reconciler.simulator.cloud import Cloud
-from reconciler.simulator.declared import Place, Wrong, time
+from reconciler.simulator.declared import Mistake, Place, Wrong, noting, time
 from reconciler.simulator.domains import Placement
 from reconciler.simulator.flapping import Flapping
 from reconciler.simulator.instance import Instance
@@ -24,8 +24,11 @@ from reconciler.simulator.stock import image_name, is_open
 WORDS = ("provisioning", "power", "health")
 
 
-def plant(declared: Mapping[str, Any], cloud: Cloud, place: Place) -> None:
-    """Add the scale set to the cloud. Raises Wrong, or ArmError where Azure would refuse it."""
+def plant(declared: Mapping[str, Any], cloud: Cloud, place: Place) -> list[Mistake]:
+    """Add the scale set to the cloud, and say what does not fit it.
+
+    Raises Wrong where it cannot be, or ArmError where Azure would refuse it.
+    """
     storage = _storage(declared, cloud, place)
     ids = declared.get("instances", ())
     capacity = len(ids) or declared.get("capacity", int(storage is not None))
@@ -52,13 +55,18 @@ def plant(declared: Mapping[str, Any], cloud: Cloud, place: Place) -> None:
     scale_set.evicted_power = declared["evictedPowerState"]
     scale_set.seed(capacity, ids)
     cloud.add(scale_set)
-    attach(scale_set, declared.get("attached", ()), (*place, "attached"))
+    found: list[Mistake] = []
+    with noting(found):
+        attach(scale_set, declared.get("attached", ()), (*place, "attached"))
     for number, instance_id in enumerate(declared.get("protected", ())):
-        member = member_of(scale_set, instance_id, (*place, "protected", number))
-        member.protect(from_actions=True, from_scale_in=True)
+        with noting(found):
+            member = member_of(scale_set, instance_id, (*place, "protected", number))
+            member.protect(from_actions=True, from_scale_in=True)
     for number, state in enumerate(declared.get("instanceStates", ())):
-        _seed(member_of(scale_set, state["id"], (*place, "instanceStates", number)), state)
-    _set_going(scale_set, declared, place)
+        with noting(found):
+            _seed(member_of(scale_set, state["id"], (*place, "instanceStates", number)), state)
+    _set_going(scale_set, declared, place, found)
+    return found
 
 
 def attach(scale_set: ScaleSet, machines: Any, place: Place) -> None:
@@ -162,18 +170,20 @@ def report_state(scale_set: ScaleSet, state: str) -> None:
     scale_set.reported_state = None if state in ("Succeeded", "Failed") else state
 
 
-def _set_going(scale_set: ScaleSet, declared: Mapping[str, Any], place: Place) -> None:
-    """What happens to it by itself from the start."""
+def _set_going(scale_set: ScaleSet, declared: Mapping[str, Any], place: Place, found: list[Mistake]) -> None:
+    """What happens to it by itself from the start; what cannot is put into `found`."""
     if "automaticRepairs" in declared and declared["health"] == "none":
         fix = "nothing says which instances are ill; add `health: extension`, or probe"
-        raise Wrong((*place, "automaticRepairs"), fix)
+        found.append(Mistake((*place, "automaticRepairs"), fix))
     if "autoscale" in declared:
         scaler = declared["autoscale"]
         minimum, maximum = scaler["minimum"], scaler["maximum"]
         if minimum > maximum:
             fix = f"{minimum} is more than the maximum; write at most {maximum}"
-            raise Wrong((*place, "autoscale", "minimum"), fix)
-        Autoscale(scale_set, minimum, maximum, time(scaler["every"])).begin()
+            found.append(Mistake((*place, "autoscale", "minimum"), fix))
+        else:
+            Autoscale(scale_set, minimum, maximum, time(scaler["every"])).begin()
     for number, each in enumerate(declared.get("flapping", ())):
-        member = member_of(scale_set, each["id"], (*place, "flapping", number))
-        Flapping(member, time(each["healthy"]), time(each["unhealthy"])).begin()
+        with noting(found):
+            member = member_of(scale_set, each["id"], (*place, "flapping", number))
+            Flapping(member, time(each["healthy"]), time(each["unhealthy"])).begin()

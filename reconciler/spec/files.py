@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.spec.problem import Place, Problem
+from reconciler.spec.problem import Problem, problem_of
 from reconciler.spec.wording import printable
 
 LIMIT = 1024 * 1024  # bytes; a spec takes about 500, so this is two thousand of them in one file
@@ -39,11 +39,6 @@ def is_hidden(name: str) -> bool:
 def too_large(path: str, size: int) -> Problem:
     """The problem of a file over `LIMIT`; `size` in bytes."""
     return problem_of(path, f"is {size:,} bytes, over the limit of {LIMIT:,}: split it into several files")
-
-
-def problem_of(path: str, message: str) -> Problem:
-    """A problem of a file or directory as a whole."""
-    return Problem(Place(printable(path)), "", message)
 
 
 def read_paths(paths: Sequence[Path]) -> tuple[tuple[File, ...], tuple[Problem, ...]]:

@@ -13,6 +13,9 @@ def kind_of(document: Document) -> tuple[str | None, tuple[Problem, ...]]:
         mend = f"begin it with apiVersion: {API_VERSION} and kind: ScaleSet"
         message = f"is {what(document.value)}, where a spec is expected: {mend}"
         return None, (Problem(document.place, "", message),)
+    if "kind" not in document.value and "scaleSets" in document.value:
+        message = "is a fleet file, no spec: check it with reconciler simulate --check, or keep it elsewhere"
+        return None, (Problem(document.place, "", message),)
     if "kind" not in document.value:
         guess = _guess(document)
         message = (

@@ -37,6 +37,7 @@ DEPTH = 40  # levels; a spec has five
 
 LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+_EMPTY = "holds no document: write a spec there, beginning with apiVersion and kind, or remove it"
 _TEXT_TAGS = ("!", "tag:yaml.org,2002:str")
 _COLLECTION_TAGS = {MappingStartEvent: "tag:yaml.org,2002:map", SequenceStartEvent: "tag:yaml.org,2002:seq"}
 
@@ -58,8 +59,8 @@ class Trees:
     whole: bool
 
 
-def trees(text: str, path: str, *, loader: type | None = None) -> Trees:
-    """The documents in the text of the file at `path`, as far as it can be read."""
+def trees(text: str, path: str, *, loader: type | None = None, empty: str = _EMPTY) -> Trees:
+    """The documents in the text of a file, as far as it is read. `empty` is the mistake of having none."""
     composer = _Composer(path, yaml.parse(text, Loader=loader or LOADER))
     documents: list[Tree] = []
     whole = True
@@ -73,8 +74,7 @@ def trees(text: str, path: str, *, loader: type | None = None) -> Trees:
         composer.problems.append(syntax_problem(error, text, path))
         whole = False
     if whole and not documents:
-        message = "holds no document: write a spec there, beginning with apiVersion and kind, or remove it"
-        composer.problems.append(Problem(Place(path), "", message))
+        composer.problems.append(Problem(Place(path), "", empty))
     return Trees(tuple(documents), tuple(composer.problems), whole)
 
 
@@ -138,7 +138,7 @@ class _Composer:
             key = self.key(start, at)
             value = self.node(next(self.events), (*at, key.text))
             if key.text == "<<":
-                message = "merge keys (<<) are not read: write the fields out; kind: Image shares an image"
+                message = "merge keys (<<) are not read: write the fields out, or share a value by an alias"
                 self.problems.append(Problem(key.place, dotted(at), message))
             elif key.text in entries:
                 first = entries[key.text][0].place

@@ -80,7 +80,13 @@ THE, SET = "The Resource 'Microsoft.Compute/", "virtualMachineScaleSets/image-bu
         pytest.param(404, "ResourceGroupNotFound", "Resource group 'g' could not be found.", Conflict, id="a group"),
         pytest.param(404, "ResourceGroupNotFound", "The group 'image' is gone.", Conflict, id="a group of that name"),
         pytest.param(404, "ParentResourceNotFound", "No set 'image'.", Conflict, id="a parent of that name"),
-        pytest.param(404, "NotFound", "The entity was not found.", Refused, id="nobody knows what"),
+        pytest.param(404, "NotFound", "The entity was not found.", Conflict, id="nobody knows what"),
+        pytest.param(
+            404, "ResourceNotFound", f"{THE}diskEncryptionSets/keys' was not found.", Refused, id="another resource"
+        ),
+        pytest.param(
+            404, "ResourceNotFound", f"{THE}virtualMachines/image_1' was not found.", Conflict, id="a Flexible machine"
+        ),
         pytest.param(409, "OperationNotAllowed", "Rolling Upgrade is already in progress.", Conflict, id="an upgrade"),
         pytest.param(409, "ReferencedResourceNotProvisioned", "lb is updating.", Conflict, id="a resource beside"),
         pytest.param(409, "New", "The resource lb is not in Succeeded state.", Conflict, id="the same by its message"),

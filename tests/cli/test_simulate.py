@@ -74,7 +74,6 @@ def test_a_command_talks_to_the_simulated_azure_and_its_exit_code_is_ours(tmp_pa
         pytest.param(["sh", "-c", "kill -9 $$"], 137, "", id="a command that is killed"),
         pytest.param(["rolout"], 127, "error: rolout: command not found\n", id="a command there is not"),
         pytest.param(["./fleet.yaml"], 126, "error: ./fleet.yaml: Permission denied\n", id="a file of data"),
-        pytest.param([""], 126, "error: '': Permission denied\n", id="a variable that is empty"),
     ],
 )
 @pytest.mark.usefixtures("fleet_file")
@@ -156,12 +155,10 @@ def test_a_file_of_the_environment_is_whole_and_there_while_it_serves(
         pytest.param(
             "scaleSet: []",
             "azure.env",
-            "fleet.yaml:1: scaleSet: there is no such field",
+            "fleet.yaml:1:1: scaleSet: there is no such field",
             id="a mistake in the fleet",
         ),
-        pytest.param(
-            "scaleSets: []", "there", "/there: there is such a file already; re", id="a file in use"
-        ),
+        pytest.param("scaleSets: []", "there", "/there: the file exists already; re", id="a file in use"),
         pytest.param("scaleSets: []", "no/where", "/no/where: No such file or directory; name", id="nowhere"),
     ],
 )
@@ -230,16 +227,18 @@ def ended(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, 
             id="no such file",
         ),
         pytest.param(
-            "- web", "fleet.yaml: ['web'] is not a mapping; write `name: value` lines", id="a list of sets"
+            "- web",
+            "fleet.yaml:1:1: ['web'] is not a mapping; write `name: value` lines",
+            id="a list of sets",
         ),
         pytest.param(
             "scaleSet: []",
-            "fleet.yaml:1: scaleSet: there is no such field; did you mean scaleSets?",
+            "fleet.yaml:1:1: scaleSet: there is no such field; did you mean scaleSets?",
             id="a misspelt field",
         ),
         pytest.param(
             "scaleSets: [{name: web, image: 'a:b:c:1', mode: Auto}]",
-            "fleet.yaml:1: scaleSets[0] (web).mode: 'Auto' is not a choice; did you mean Automatic?",
+            "fleet.yaml:1:43: scaleSets[0] (web).mode: 'Auto' is not a choice; did you mean Automatic?",
             id="a mode there is not",
         ),
     ],
@@ -295,26 +294,88 @@ scaleSets:
         pytest.param(
             MISTAKEN,
             [
-                "fleet.yaml:4: scaleSets[0] (web).mode: 'Auto' is not a choice; did you mean Automatic?",
-                "fleet.yaml:5: scaleSets[0] (web).capacity: 5000 is more than Azure's limit of 1,000 instances in "
+                "fleet.yaml:4:5: scaleSets[0] (web).mode: 'Auto' is not a choice; did you mean Automatic?",
+                "fleet.yaml:5:5: scaleSets[0] (web).capacity: 5000 is more than Azure's limit of 1,000 instances in "
                 "a scale set; write at most 1000",
-                "fleet.yaml:7: scaleSets[1] (api).imag: there is no such field; did you mean image?",
-                "fleet.yaml:8: event: there is no such field; did you mean events?",
+                "fleet.yaml:7:17: scaleSets[1] (api).imag: there is no such field; did you mean image?",
+                "fleet.yaml:8:1: event: there is no such field; did you mean events?",
             ],
             id="of the schema",
         ),
         pytest.param(
             MISPLACED,
             [
-                "fleet.yaml:4: scaleSets[0] (web).protected[1]: there is no instance '7'; the scale set starts "
+                "fleet.yaml:4:22: scaleSets[0] (web).protected[1]: there is no instance '7'; the scale set starts "
                 "with 0, 1",
-                "fleet.yaml:8: scaleSets[1] (db).attached: only a Flexible set takes machines; add "
+                "fleet.yaml:8:5: scaleSets[1] (db).attached: only a Flexible set takes machines; add "
                 "`orchestration: Flexible`",
-                "fleet.yaml:9: scaleSets[2] (WEB): rg/WEB is there twice; rename one",
+                "fleet.yaml:9:5: scaleSets[2] (WEB): rg/WEB is declared twice; rename one",
             ],
             id="of fields that do not fit",
         ),
-        pytest.param("a: [", ["fleet.yaml: not YAML: "], id="no YAML"),
+        pytest.param(
+            "a: [",
+            ["fleet.yaml:2:1: a value is missing here: write one, or quote it if it begins with a bracket"],
+            id="no YAML",
+        ),
+        pytest.param(
+            "scaleSets: [{name: web, image: 'a:b:c:1', mode: Auto}]\npage: 0\nscaleSets: []\n",
+            [
+                "fleet.yaml:1:43: scaleSets[0] (web).mode: 'Auto' is not a choice; did you mean Automatic?",
+                "fleet.yaml:2:1: page: 0 is not a whole number of at least 1",
+                "fleet.yaml:3:1: scaleSets: is given twice: it already stands in line 1; remove one of the two",
+            ],
+            id="a field twice",
+        ),
+        pytest.param(
+            "page: 0\nscaleSets:\n  - {name: web, image: 'a:b:c:1', mode: Auto, protected: ['88']}\n"
+            "  - name: api\n    image: a:b:c:1\n    protected: ['88']\n    instanceStates: [{id: '77'}]\n"
+            "    flapping: [{id: '99', healthy: 1m, unhealthy: 1m}]\n"
+            "  - {name: API, image: 'a:b:c:1'}\n  - {name: db, imag: none, protected: ['88']}\n"
+            "faults: [{operation: A_B, times: 0, fault: {reset: {}}}, {operation: '*', scaleSet: db, fault: {reset: {}}}]\n"
+            "events: [{after: 5, event: {evict: {scaleSet: nope, id: '0'}}}]\n",
+            [
+                "fleet.yaml:1:1: page: 0 is not",
+                "fleet.yaml:3:35: scaleSets[0] (web).mode: 'Auto' is not a choice",
+                "fleet.yaml:3:59: scaleSets[0] (web).protected[0]: there is no instance '88'",
+                "fleet.yaml:6:17: scaleSets[1] (api).protected[0]: there is no instance '88'",
+                "fleet.yaml:7:22: scaleSets[1] (api).instanceStates[0]: there is no instance '77'",
+                "fleet.yaml:8:16: scaleSets[1] (api).flapping[0]: there is no instance '99'",
+                "fleet.yaml:9:5: scaleSets[2] (API): rg/API is declared twice; rename one",
+                "fleet.yaml:10:16: scaleSets[3] (db).imag: there is no such field; did you mean image?",
+                "fleet.yaml:11:11: faults[0].operation: the simulator has no operation 'A_B'",
+                "fleet.yaml:11:27: faults[0].times: 0 is not a",
+                "fleet.yaml:12:11: events[0].after: 5 has no unit; write 5s",
+                "fleet.yaml:12:37: events[0].event.evict.scaleSet: there is no scale set 'nope'",
+            ],
+            id="of both sorts at once",
+        ),
+        pytest.param(
+            "# to do\n", ["fleet.yaml:1:1: holds nothing: write `scaleSets:` and a scale set"], id="nothing"
+        ),
+        pytest.param(
+            "page: 5\n---\npage: 6\n", ["fleet.yaml:3:1: a fleet is one document; remove"], id="two documents"
+        ),
+        pytest.param(
+            "faults: [{operation: '*', fault: {malformed: {field: name, value: off}}}]\n",
+            [
+                "fleet.yaml:1:60: faults[0].fault.malformed.value: off is read as the boolean false by some; write it "
+                "plainly, or in quotes"
+            ],
+            id="a value of any type",
+        ),
+        pytest.param(
+            "timings: {upgrade: 60, boot: 1:30}\nthrottling: no\nscaleSets:\n  - name: off\n    image: a:b:c:1\n"
+            "    instanceStates: [{id: '0', power: off}]\n",
+            [
+                "fleet.yaml:1:11: timings.upgrade: 60 has no unit; write 60s",
+                "fleet.yaml:1:24: timings.boot: 1:30 is read as the number 90; write one like 8s, 2m or 0.5s",
+                "fleet.yaml:2:1: throttling: no is text to some YAML readers; write false",
+                "fleet.yaml:4:5: scaleSets[0].name: off is read as the boolean false; write it in quotes",
+                "fleet.yaml:6:32: scaleSets[0].instanceStates[0].power: off is read as the boolean false; choose one of",
+            ],
+            id="what YAML reads otherwise",
+        ),
     ],
 )
 def test_a_check_names_every_mistake_and_its_line(

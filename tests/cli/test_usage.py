@@ -18,7 +18,7 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
     [
         pytest.param(
             "plan --specs specs --git file:///fleet.git",
-            "--specs and --git exclude each other: name one place the specs come from",
+            "--specs and --git cannot be combined: name one place the specs come from",
             id="specs come from one place",
         ),
         pytest.param(
@@ -88,7 +88,7 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         ),
         pytest.param(
             "run --listen 127.0.0.1:99999",
-            "Invalid value for '--listen' (env var: 'VMSS_RECONCILER_LISTEN'): '127.0.0.1:99999' is not of the form HOST:PORT, such as 127.0.0.1:8080",
+            "Invalid value for '--listen' (env var: 'VMSS_RECONCILER_LISTEN'): the port 99999 is too large; write 65535 or less",
             id="a port out of range",
         ),
         pytest.param(
@@ -104,7 +104,7 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         pytest.param("run --timeout 5m", "--timeout goes with --until-settled", id="a daemon has no end"),
         pytest.param(
             "run --once --until-settled",
-            "--once and --until-settled exclude each other",
+            "--once and --until-settled cannot be combined",
             id="two ends at once",
         ),
         pytest.param("plan web", "Got unexpected extra argument (web)", id="a plan is of the whole fleet"),
@@ -116,6 +116,26 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         ),
         pytest.param(
             "simulate fleet.yaml --", "there is no COMMAND after --", id="a simulation for a command left out"
+        ),
+        pytest.param(
+            "simulate fleet.yaml ls",
+            "unexpected argument 'ls': write -- before a COMMAND",
+            id="a simulation for a command that may be a file",
+        ),
+        pytest.param(
+            "simulate fleet.yaml --check -- ls",
+            "--check serves nothing, so it cannot be combined with COMMAND",
+            id="a check for a command",
+        ),
+        pytest.param(
+            "simulate fleet.yaml --check --env-file azure.env",
+            "--check serves nothing, so it cannot be combined with --env-file",
+            id="a check for an environment",
+        ),
+        pytest.param(
+            "simulate fleet.yaml --port abc",
+            "Invalid value for '--port': 'abc' is not a valid port number.",
+            id="a port that is a word",
         ),
         pytest.param("apply", "No such command 'apply'.", id="a verb of another tool"),
     ],
@@ -135,7 +155,7 @@ def test_an_endpoint_that_is_empty_is_not_taken_for_the_real_azure(line: str) ->
     done = CliRunner(env={**AZURE, "VMSS_RECONCILER_ARM_ENDPOINT": ""}).invoke(main, line.split())
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1] == (
-        "Error: VMSS_RECONCILER_ARM_ENDPOINT is empty: name an https:// address, or unset it for "
+        "Error: VMSS_RECONCILER_ARM_ENDPOINT is empty: give it a value, or unset it for "
         "https://management.azure.com"
     )
 
@@ -192,6 +212,54 @@ def test_a_variable_that_kubernetes_sets_for_a_service_is_none_of_ours(tmp_path:
     env = {"RECONCILER_PORT": "tcp://10.0.0.1:8080", "RECONCILER_SERVICE_HOST": "10.0.0.1"}
     done = CliRunner(env=env).invoke(main, ["validate", str(tmp_path)])
     assert "rename" not in done.output
+
+
+EMPTY = {
+    "plan": ["specs", "git", "branch", "path", "clone", "arm-endpoint", "auxiliary-tenants", "list-by"],
+    "run": ["sweep", "follow-up", "listen"],
+    "status": ["server", "git"],
+    "check": ["git"],
+}
+
+
+@pytest.mark.parametrize(
+    "verb, option", [(verb, each) for verb, options in EMPTY.items() for each in options]
+)
+def test_an_empty_variable_is_none_that_was_left_out(verb: str, option: str) -> None:
+    variable = f"VMSS_RECONCILER_{option.upper().replace('-', '_')}"
+    done = CliRunner(env={**AZURE, variable: ""}).invoke(main, [verb])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith(
+        f"Error: {variable} is empty: give it a value, or unset it"
+    )
+
+
+@pytest.mark.parametrize(
+    "line, name",
+    [
+        (["plan", "--git", ""], "--git"),
+        (["plan", "--specs", "specs", "--git", ""], "--git"),
+        (["run", "--specs", ""], "--specs"),
+        (["plan", "--clone="], "--clone"),
+        (["adopt", "--subscription", ""], "--subscription"),
+        (["approve", ""], "NAME"),
+        (["why", ""], "NAME"),
+        (["validate", "specs", ""], "PATHS"),
+        (["simulate", "--check", ""], "FLEET"),
+        (["simulate", "fleet.yaml", "--env-file", ""], "--env-file"),
+        (["simulate", "fleet.yaml", "--certificates", ""], "--certificates"),
+        (["simulate", "fleet.yaml", "--", ""], "COMMAND"),
+    ],
+)
+def test_an_empty_word_is_nothing_that_was_left_out(line: list[str], name: str) -> None:
+    done = CliRunner(env=AZURE).invoke(main, line)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == f"Error: {name} is empty: give it a value, or leave it out"
+
+
+def test_a_variable_may_be_empty_where_the_option_is_given() -> None:
+    done = CliRunner(env={**AZURE, "VMSS_RECONCILER_GIT": ""}).invoke(main, ["plan", "--git", "ext::sh"])
+    assert "names a helper program" in done.stderr
 
 
 def test_a_credential_that_there_is_not_is_said_with_those_there_are() -> None:

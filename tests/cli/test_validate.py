@@ -41,8 +41,8 @@ def mistakes(file: str) -> list[str]:
 
 
 EMPTY = "mixed/empty.yml:1:1: holds no document: write a spec there, beginning with apiVersion and kind, or remove it"
-ABSENT = "{}:1:1: there is no such file or directory: check the path"
-BARREN = "none:1:1: holds no spec: put a file ending in .yaml or .yml there"
+ABSENT = "{}: there is no such file or directory: check the path"
+BARREN = "none: holds no spec: put a file ending in .yaml or .yml there"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ BARREN = "none:1:1: holds no spec: put a file ending in .yaml or .yml there"
         pytest.param(
             ["/dev/null"],
             1,
-            ["/dev/null:1:1: is not read: its name must end in .yaml or .yml"],
+            ["/dev/null: is not read: its name must end in .yaml or .yml"],
             ["1 mistake"],
             id="a device is not read",
         ),
@@ -110,3 +110,13 @@ def test_the_help_says_what_a_line_looks_like() -> None:
     done = CliRunner().invoke(main, ["validate", "--help"], terminal_width=120)
     assert done.exit_code == 0
     assert "file:line:column: field: what is wrong and how to mend it" in " ".join(done.stdout.split())
+
+
+def test_a_fleet_file_is_known_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("fleet.yaml").write_text("location: westeurope\nscaleSets: []\n")
+    done = CliRunner().invoke(main, ["validate", "fleet.yaml"])
+    assert (done.exit_code, done.stdout) == (
+        1,
+        "fleet.yaml:1:1: is a fleet file, no spec: check it with reconciler simulate --check, or keep it elsewhere\n",
+    )

@@ -3,9 +3,14 @@
 import json
 import subprocess
 import sys
+from importlib import import_module
+from types import ModuleType
 
 import pytest
+from click.testing import CliRunner
 
+from reconciler import program
+from reconciler.cli import main
 from reconciler.cli.verbs import NAMES, Verbs
 
 # Modules stay once they are imported, so a verb is charged with what the verbs before it have loaded.
@@ -38,6 +43,40 @@ def test_a_verb_loads_only_what_it_needs() -> None:
         [sys.executable, "-c", PROGRAM, *LOADED], check=True, capture_output=True, text=True
     )
     assert json.loads(ended.stdout) == LOADED
+
+
+@pytest.mark.parametrize(
+    "line, name",
+    [
+        (["validate"], "reconciler.cli.validate.read_paths"),
+        (["simulate", "fleet.yaml"], "reconciler.cli.simulate.read_fleet"),
+        *(([verb], "reconciler.cli.options.Session") for verb in ("plan", "check", "status", "run")),
+        (["why", "web"], "reconciler.cli.options.Session"),
+        (["approve", "web"], "reconciler.cli.options.Session"),
+    ],
+)
+def test_every_verb_ends_alike_on_ctrl_c(line: list[str], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, _, function = name.rpartition(".")
+    monkeypatch.setattr(import_module(module), function, interrupted)
+    done = CliRunner().invoke(main, line)
+    assert (done.exit_code, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
+def interrupted(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_is_quiet_while_the_program_is_imported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Slow(ModuleType):
+        def __getattr__(self, name: str) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "reconciler.cli", Slow("reconciler.cli"))
+    with pytest.raises(SystemExit) as ended:
+        program.main()
+    assert (ended.value.code, *capsys.readouterr()) == (130, "", "interrupted\n")
 
 
 def test_every_verb_is_weighed_here() -> None:

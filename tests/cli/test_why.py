@@ -162,7 +162,7 @@ def test_one_that_was_not_looked_at_yet() -> None:
 @pytest.mark.parametrize(
     ("name", "code", "told"),
     [
-        pytest.param("web", 0, "UpToDate: all 2 instances run ", id="one that is there"),
+        pytest.param("web", 0, "UpToDate: both instances run ", id="one that is there"),
         pytest.param("wbe", 1, "error: no spec in force is named 'wbe': did you mean web?", id="a slip"),
         pytest.param(
             "x", 1, "error: no spec in force is named 'x': `reconciler status` lists them", id="no name"
@@ -188,3 +188,13 @@ def test_all_that_is_known_of_it_for_programs(tmp_path: Path) -> None:
     row = json.loads("\n".join(done.out))
     assert (done.code, row["name"], row["observedRevision"]) == (0, "web", row["revision"])
     assert [each["status"] for each in row["conditions"]] == ["True", "False", "False", "True", "False"]
+
+
+def test_a_directory_that_is_not_there_is_said_in_place_of_a_name_that_is_not(tmp_path: Path) -> None:
+    with azure() as fleet:
+        done = reconciler("why", "web", "--server", "http://127.0.0.1:1", env=fleet.environment, cwd=tmp_path)
+    assert done.code == 1
+    assert (
+        done.err[-1]
+        == "error: no spec is in force: specs: there is no such file or directory: check the path"
+    )

@@ -75,7 +75,9 @@ def fleet(*others: Mapping[str, Any], **web: Any) -> dict[str, Any]:
         "sku": "server",
         "versions": [image.rpartition(":")[2] for image in (OLD, NEW, BAD)],
     }
-    first = {"name": "web", "resourceGroup": "shop", "capacity": 20, "image": OLD, "health": "extension"}
+    first: dict[str, Any] = {"name": "web", "resourceGroup": "shop", "image": OLD, "health": "extension"}
+    if "instances" not in web:
+        first["capacity"] = 20
     return {
         "images": {"platform": [platform], "bad": [{"image": BAD, "boots": "unhealthy"}]},
         "scaleSets": [{**first, **web}, *others],

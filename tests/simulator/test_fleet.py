@@ -34,15 +34,26 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
         "six fault domains",
     ),
     ({"placementGroupSize": 101}, "placementGroupSize: 101 is more than Azure's", "a large placement group"),
-    ({"instances": ["0", "0"]}, "instances: '0' is there twice; leave one out", "an instance twice"),
+    ({"instances": ["0", "0"]}, "instances: '0' is listed twice; remove one", "an instance twice"),
     (
         {"instances": ["a"]},
         "instances[0]: 'a' is not the id of an instance; write a number",
         "a name for an id",
     ),
-    ({"zones": ["1", "1"]}, "zones: '1' is there twice; leave one out", "a zone twice"),
+    ({"zones": ["1", "1"]}, "zones: '1' is listed twice; remove one", "a zone twice"),
+    ({"zones": ["7"]}, 'zones[0]: \'7\' is not a zone; write "1", "2" or "3"', "a zone that is none"),
+    (
+        {"instances": ["0", "1"], "capacity": 2},
+        "capacity: instances says how many there are; remove one of the two",
+        "instances and a capacity",
+    ),
+    (
+        {"evictionPolicy": "Delete"},
+        "evictionPolicy: only a Spot set has it; add `spot: true`, or remove it",
+        "an eviction policy without spot",
+    ),
     ({"zones": [1]}, "zones[0]: 1 is not text; write it in quotes", "a zone that is a number"),
-    ({"protected": ["0", "0"]}, "protected: '0' is there twice; leave one out", "protected twice"),
+    ({"protected": ["0", "0"]}, "protected: '0' is listed twice; remove one", "protected twice"),
     ({"spot": "no"}, "spot: 'no' is neither true nor false; write one of them", "neither true nor false"),
     ({"location": 5}, "location: 5 is not text; write it in quotes", "a location that is no text"),
     ({"securityType": "trusted"}, "securityType: 'trusted' is not a choice", "a security type that is none"),
@@ -82,7 +93,7 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
         "image: says more than one thing; write one of platform, id, vhd",
         "two images",
     ),
-    ({"capacity": True}, "capacity: True is not a whole number of at least 0", "a capacity of yes"),
+    ({"capacity": True}, "capacity: true is not a whole number of at least 0", "a capacity of yes"),
     ({"capacity": 5.0}, "capacity: 5.0 is not a whole number of at least 0", "a capacity with a point"),
     (
         {"virtualMachineProfile": False},
@@ -104,9 +115,7 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
         pytest.param(
             {"scaleset": []}, "scaleset: there is no such field; did you mean scaleSets?", id="field"
         ),
-        pytest.param(
-            {"timings": {"boot": "20"}}, "timings.boot: '20' is not a duration; write one like 8s", id="time"
-        ),
+        pytest.param({"timings": {"boot": "20"}}, "timings.boot: '20' has no unit; write 20s", id="time"),
         pytest.param({"page": 0}, "page: 0 is not a whole number of at least 1", id="page"),
         pytest.param(
             {"scaleSets": {"name": "web"}}, "is not a list; begin each entry with `- `", id="no list"
@@ -163,7 +172,7 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
         ),
         pytest.param(
             {"scaleSets": [{"name": ["a"], "image": OLD}]},
-            "scaleSets[0].name: ['a'] is not text; write it in quotes",
+            "scaleSets[0].name: ['a'] is not a name that Azure takes; write letters, digits,",
             id="a name that is no text",
         ),
         *(
@@ -206,13 +215,23 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
         ),
         pytest.param(
             {"scaleSets": [{"name": "web", "image": OLD}, {"name": "WEB", "image": OLD}]},
-            "scaleSets[1] (WEB): rg/WEB is there twice; rename one",
+            "scaleSets[1] (WEB): rg/WEB is declared twice; rename one",
             id="one twice",
         ),
         pytest.param(
             {"scaleSets": [{"name": "", "image": OLD}]},
             "scaleSets[0].name: '' is empty; write a name",
             id="an empty name",
+        ),
+        pytest.param(
+            {"scaleSets": [{"name": "a b/c", "image": OLD}]},
+            "scaleSets[0] (a b/c).name: 'a b/c' is not a name that Azure takes; write letters, digits,",
+            id="a name that Azure refuses",
+        ),
+        pytest.param(
+            {"scaleSets": [{"name": "w" * 76, "count": 2, "image": OLD}]},
+            "leaves no room for -0000; write at most 75",
+            id="a name too long for its numbers",
         ),
         pytest.param(
             {"scaleSets": [{"name": "web", "image": OLD, "tags": 5}]},
@@ -235,8 +254,10 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        pytest.param(b"a: \xff", ": not UTF-8; save it as UTF-8", id="not UTF-8"),
-        pytest.param(b"a: [", ": not YAML: while parsing a flow node", id="not YAML"),
+        pytest.param(
+            b"a: \xff", ":1:4: byte 0xff (at offset 3) is not UTF-8: save the file as UTF-8", id="not UTF-8"
+        ),
+        pytest.param(b"a: [", ":2:1: a value is missing here: write one", id="not YAML"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_said_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:

@@ -109,11 +109,15 @@ def test_the_page_tells_how_an_instance_comes_up_on_every_kind_of_image() -> Non
 BASE = {"name": "web", "capacity": 9, "image": "a:b:c:1", "health": "extension"}
 DEFS = schema()["$defs"]
 # Where a value of each shared definition stands in a fleet.
+UNCOUNTED = {name: value for name, value in BASE.items() if name != "capacity"}
 HOLDERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "scaleSet": lambda said: {"scaleSets": [{**BASE, **said}]},
+    "scaleSet": lambda said: {"scaleSets": [{**(UNCOUNTED if "instances" in said else BASE), **said}]},
     "instanceState": lambda said: {"scaleSets": [{**BASE, "instanceStates": [{"id": "3", **said}]}]},
     "imageDetails": lambda said: {"images": {"details": [{"image": "a:b:c:1", **said}]}},
-    "fault": lambda said: {"faults": [{"operation": "*", "fault": {"reset": {}}, **said}]},
+    "fault": lambda said: {
+        "scaleSets": [BASE],
+        "faults": [{"operation": "*", "fault": {"reset": {}}, **said}],
+    },
     "event": lambda said: {
         "scaleSets": [BASE],
         "events": [{"after": "1m", "event": {"withdraw": "a:b:c:1"}, **said}],
@@ -125,6 +129,9 @@ NEEDY: dict[str, dict[str, Any]] = {
     "scaleSet.virtualMachineProfile": {"orchestration": "Flexible"},
     "scaleSet.attached": {"orchestration": "Flexible"},
     "scaleSet.instances": {"protected": ["3"]},
+    "scaleSet.evictionPolicy": {"spot": True},
+    "scaleSet.evictedPowerState": {"spot": True},
+    "scaleSet.spotRestore": {"spot": True},
     "imageDetails.excludeFromLatest": {"image": "/sharedGalleries/g/images/i/versions/1.0.0"},
 }
 

@@ -37,13 +37,13 @@ def set_tag(azure: Azure, name: str = "web") -> int:
         pytest.param({"times": 2, "after": 1}, [200, 409, 409, 200], id="twice, after one"),
         pytest.param({"times": "always"}, [409] * 4, id="always"),
         pytest.param({"times": "always", "for": "2h"}, [409, 409, 200, 200], id="for two hours"),
-        pytest.param({"scaleSet": "we"}, [200] * 4, id="of another scale set"),
+        pytest.param({"scaleSet": "api"}, [200] * 4, id="of another scale set"),
         pytest.param({"scaleSet": "WEB"}, [409, 200, 200, 200], id="of this scale set"),
         pytest.param({"operation": "*"}, [409, 200, 200, 200], id="any operation"),
     ],
 )
 def test_a_fault_strikes_as_the_file_says(start: Start, fault: dict[str, Any], statuses: list[int]) -> None:
-    azure = with_fault(start, **fault)
+    azure = with_fault(start, {"name": "api", "resourceGroup": "shop", "image": OLD}, **fault)
     seen = []
     for _ in statuses:
         seen.append(set_tag(azure))
@@ -52,7 +52,7 @@ def test_a_fault_strikes_as_the_file_says(start: Start, fault: dict[str, Any], s
 
 
 def test_a_fault_may_be_for_one_scale_set_of_many(start: Start) -> None:
-    azure = with_fault(start, {"name": "api", "resourceGroup": "shop", "image": OLD}, scaleSet="api")
+    azure = with_fault(start, {"name": "api", "resourceGroup": "shop", "image": OLD}, scaleSet="shop/api")
     assert [set_tag(azure, name) for name in ("web", "api", "api")] == [200, 409, 200]
 
 
@@ -101,6 +101,17 @@ def test_every_fault_but_a_refusal_by_name_is_in_the_schema() -> None:
             "events[0].event.evict.scaleSet: there is no scale set 'wev'; name one of the fleet, as group/name "
             "where there are several",
             id="no scale set",
+        ),
+        pytest.param(
+            {"faults": [{"operation": "*", "scaleSet": "wev", "fault": CONFLICT}]},
+            "faults[0].scaleSet: there is no scale set 'wev'; name one of the fleet, as group/name where there are "
+            "several",
+            id="no scale set of a fault",
+        ),
+        pytest.param(
+            {"events": [{"after": "1m", "event": {"publish": {"image": NEW, "excludeFromLatest": True}}}]},
+            f"events[0].event.publish.excludeFromLatest: {NEW} is not a version in a gallery; leave it out",
+            id="a detail that the image cannot have",
         ),
         pytest.param(
             {"events": [{"after": "1m", "event": {"fault": {"operation": "A_B", "fault": CONFLICT}}}]},

@@ -65,7 +65,7 @@ CASES = [
     pytest.param("a: &x\n  <<: *y\n", '2:7: a."<<": no &y stands above this alias: quote the value if the * is part of it', id="a merge of nothing"),
     pytest.param(
         "b: {c: 1}\na:\n  <<: {c: 1}\n",
-        "3:3: a: merge keys (<<) are not read: write the fields out; kind: Image shares an image",
+        "3:3: a: merge keys (<<) are not read: write the fields out, or share a value by an alias",
         id="a merge key",
     ),
     pytest.param("a: {{ x }}\n", f"1:5: a: {NO_NAME}", id="a template"),
@@ -122,12 +122,12 @@ BYTES = [
     ),
     pytest.param(
         "a: 1\n".encode("utf-16"),
-        "web.yaml:1:1: is not UTF-8 but looks like UTF-16 or UTF-32: save it as UTF-8",
+        "web.yaml: is not UTF-8 but looks like UTF-16 or UTF-32: save it as UTF-8",
         id="UTF-16 with its mark",
     ),
     pytest.param(
         "a: 1\n".encode("utf-16-be"),
-        "web.yaml:1:1: is not UTF-8 but looks like UTF-16 or UTF-32: save it as UTF-8",
+        "web.yaml: is not UTF-8 but looks like UTF-16 or UTF-32: save it as UTF-8",
         id="UTF-16 without its mark",
     ),
     pytest.param(
@@ -142,7 +142,7 @@ BYTES = [
     ),
     pytest.param(
         b"#" * (1024 * 1024 + 1),
-        "web.yaml:1:1: is 1,048,577 bytes, over the limit of 1,048,576: split it into several files",
+        "web.yaml: is 1,048,577 bytes, over the limit of 1,048,576: split it into several files",
         id="a byte over the limit",
     ),
 ]

@@ -12,29 +12,31 @@ AKS = {"aks-managed-poolName": "pool1", "aks-managed-orchestrator": "Kubernetes:
 
 
 @pytest.mark.parametrize(
-    ("signs", "owner"),
+    ("signs", "said"),
     [
-        pytest.param({"tags": AKS}, "Azure Kubernetes Service", id="a node pool of AKS"),
+        pytest.param(
+            {"tags": AKS},
+            "the scale set belongs to Azure Kubernetes Service, which changes ",
+            id="a node pool of AKS",
+        ),
         pytest.param(
             {"tags": {"__AzureDevOpsElasticPool": "linux"}},
-            "an Azure DevOps agent pool",
+            "the scale set belongs to an Azure DevOps agent pool, which changes ",
             id="Azure DevOps agents",
         ),
         pytest.param(
             {"managedBy": "/subscriptions/s/resourceGroups/g/providers/Contoso.Farm/farms/f"},
-            "/subscriptions/s/resourceGroups/g/providers/Contoso.Farm/farms/f",
+            "managedBy of the scale set names /subscriptions/s/resourceGroups/g/providers/Contoso.Farm/farms/f, ",
             id="one of a controller that nobody here knows",
         ),
     ],
 )
 def test_it_is_refused_after_its_get_and_before_anything_else_is_asked(
-    signs: dict[str, Any], owner: str
+    signs: dict[str, Any], said: str
 ) -> None:
     world = World(fleet(scale_set(capacity=3, **signs)), spec())
     world.rest(timedelta(hours=2))
-    assert world.lines()["web"].startswith(
-        f"ManagedByAnother: the scale set belongs to {owner}, which changes "
-    )
+    assert world.lines()["web"].startswith(f"ManagedByAnother: {said}")
     assert set(world.requests()) <= {"VirtualMachineScaleSets_ListAll", "VirtualMachineScaleSets_Get"}
     nothing_was_written(world.azure.record)
 

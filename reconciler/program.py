@@ -1,0 +1,14 @@
+"""Where the console script begins. It imports the rest itself, so that Ctrl-C is quiet all the time."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        from reconciler.cli import main as program  # noqa: PLC0415 - takes a second, in which Ctrl-C may come
+
+        program(prog_name="reconciler")
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)  # noqa: T201 - click may not be there yet
+        sys.exit(130)

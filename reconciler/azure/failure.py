@@ -69,8 +69,8 @@ class Malformed(Unreachable):
 
 
 # A 404 that is about what a request names, and lasts: "The gallery image ...", "The Resource
-# 'Microsoft.Compute/images/base' ...", ".../galleries/g/images/i/versions/1.0.0 was not found", a disk encryption
-# set. One about the scale set or a machine of it may name an image, too: it may be called so.
+# 'Microsoft.Compute/images/base' ...", ".../galleries/g/images/i/versions/1.0.0 was not found", a disk
+# encryption set. One about the scale set or a machine of it may name an image, too: it may be called so.
 _NEVER = frozenset({"GalleryImageNotFound", "ImageNotFound", "PlatformImageNotFound", "SubscriptionNotFound"})
 _NAMED = re.compile(r"^The Resource '|/galleries/|\bimage\b", re.IGNORECASE)
 _SCALE_SET = re.compile(r"^The Resource 'Microsoft\.Compute/virtualMachine(ScaleSet)?s/", re.IGNORECASE)
@@ -125,8 +125,10 @@ def failure(error: AzureError) -> AzureFailure:
 
 
 def _misses_what_is_named(error: HttpResponseError) -> bool:
-    """Whether a 404 is about what a request names; else the scale set or a machine went after it was read, or is
-    not known everywhere yet."""
+    """Whether a 404 is about what a request names.
+
+    Else the scale set or a machine went after it was read, or is not known everywhere yet.
+    """
     message = str(getattr(error.error, "message", None) or "")
     if _code(error) in _NEVER or "image" in _target(error).casefold():
         return True

@@ -3,7 +3,7 @@
 import re
 
 from reconciler.spec.files import LIMIT, File, too_large
-from reconciler.spec.problem import Place, Problem, problem_of
+from reconciler.spec.problem import Place, Problem
 
 # What YAML 1.1 and 1.2 leave out of a stream: control characters other than tab and line ends, surrogates.
 _NOT_ALLOWED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
@@ -16,7 +16,7 @@ def text_of(file: File) -> str | Problem:
     if len(file.content) > LIMIT:
         return too_large(file.path, len(file.content))
     if _is_wide(file.content):
-        return problem_of(file.path, "is not UTF-8 but looks like UTF-16 or UTF-32: save it as UTF-8")
+        return Problem(Place(file.path), "", "is not UTF-8 but looks like UTF-16 or UTF-32: save it as UTF-8")
     try:
         text = file.content.decode().removeprefix(_BYTE_ORDER_MARK)
     except UnicodeDecodeError as error:

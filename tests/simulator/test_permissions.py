@@ -148,7 +148,7 @@ def test_there_are_no_permissions_on_what_is_not_there(start: Start, scope: str)
         ),
         pytest.param(
             {"notActions": ["*", 3]},
-            "permissions.notActions[1]: 3 is not text; write it in quotes",
+            "permissions.notActions[1]: 3 is not an action; write it as Microsoft.Compute/virtualMachineScaleSets/read, with * for any part",
             id="a number",
         ),
         pytest.param(

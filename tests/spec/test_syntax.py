@@ -122,12 +122,12 @@ BYTES = [
     ),
     pytest.param(
         "a: 1\n".encode("utf-16"),
-        "web.yaml: is not UTF-8 but looks like UTF-16 or UTF-32: save it as UTF-8",
+        "web.yaml:1:1: is not UTF-8 but looks like UTF-16 or UTF-32: save it as UTF-8",
         id="UTF-16 with its mark",
     ),
     pytest.param(
         "a: 1\n".encode("utf-16-be"),
-        "web.yaml: is not UTF-8 but looks like UTF-16 or UTF-32: save it as UTF-8",
+        "web.yaml:1:1: is not UTF-8 but looks like UTF-16 or UTF-32: save it as UTF-8",
         id="UTF-16 without its mark",
     ),
     pytest.param(

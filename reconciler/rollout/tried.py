@@ -17,7 +17,6 @@ from datetime import timedelta
 
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision, Look
-from reconciler.rollout.health import at_work
 from reconciler.rollout.marks import Marks
 from reconciler.rollout.observed import Instance, Observed
 from reconciler.rollout.reason import Reason
@@ -138,9 +137,7 @@ def _is_done(tried: Tried, instance: Instance) -> bool:
 
 def _shows(tried: Tried, instance: Instance) -> bool:
     """Whether the list shows that something has become of this instance since."""
-    if instance.runs(tried.step.image) or at_work(instance.provisioning):
-        return True
-    return instance.since is None or instance.since > tried.at
+    return instance.runs(tried.step.image) or instance.since is None or instance.since > tried.at
 
 
 def _said(tried: Tried) -> str:

@@ -42,6 +42,10 @@ def since(before: Sighting | None, tried: Tried | None = None, **seen: Any) -> t
             id="our step, seen a second time",
         ),
         pytest.param(
+            Sighting("succeeded", SENT), UPGRADE, {"provisioning": "updating"}, 2 * MINUTE,
+            id="our step, at the very moment at which it was seen to succeed",
+        ),
+        pytest.param(
             Sighting("succeeded", NOW - MINUTE), UPGRADE, {"provisioning": "updating"}, 0 * MINUTE,
             id="first observation: our step is older than the state it left",
         ),

@@ -946,3 +946,10 @@ def test_another_image_is_another_step_and_is_not_withheld() -> None:
 def test_an_upgrade_without_named_instances_cannot_be_made(ids: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="names its instances, one at least"):
         Upgrade(ids, NEW)
+
+
+def test_a_scale_set_of_nothing_but_attached_machines_is_counted_empty() -> None:
+    pet = outdated(9, name="pet", is_attached=True)
+    survey = decided(spec(), observed(model=model(capacity=1), instances=(pet,))).survey
+    assert survey is not None
+    assert survey.total == 0

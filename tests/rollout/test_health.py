@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.rollout.health import State, state
+from reconciler.rollout.health import State, ailment, state
 from reconciler.rollout.observed import HealthSource
 from tests.build import NOW, instance
 
@@ -134,3 +134,18 @@ def test_a_probe_that_does_report_is_believed() -> None:
 )
 def test_a_probe_that_does_not_report_is_given_a_minute(age: timedelta, stands: State) -> None:
     assert state(instance(0, health="", since=NOW - age), HealthSource.PROBE, NOW) is stands
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        pytest.param({"power": "unknown", "health": ""}, "power state unknown", id="nothing is told"),
+        pytest.param({"power": "", "health": "initializing"}, "initializing", id="its health alone is told"),
+        pytest.param({"power": "stopped", "health": ""}, "stopped", id="powered off"),
+        pytest.param({"health": ""}, "no health reported yet", id="running, and silent"),
+        pytest.param({"provisioning": "failed", "error": "OSProvisioningTimedOut"}, "failed (OSProvisioningTimedOut)",
+                     id="failed"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_it_is_said_in_azures_words(facts: dict[str, Any], said: str) -> None:
+    assert ailment(instance(0, **facts)) == said

@@ -7,6 +7,7 @@ import pytest
 from reconciler.rollout.member import Member, has_begun, members
 from reconciler.rollout.observed import HealthSource, Instance
 from reconciler.rollout.step import PatchModel, Tried, Upgrade
+from reconciler.spec.image import Image
 from reconciler.spec.scale_set import Converge
 from tests.build import NEW, NOW, OLD, instance, model, observed, outdated, spec
 
@@ -47,6 +48,16 @@ def qualities(member: Member) -> set[str]:
         ),
         pytest.param(
             outdated(0, health="unhealthy"), {"outdated", "movable", "lost"}, id="it was sick before"
+        ),
+        pytest.param(
+            outdated(0, provisioning="failed", health=""),
+            {"outdated", "movable", "lost"},
+            id="it failed, and nothing says that it serves",
+        ),
+        pytest.param(
+            outdated(0, power="unknown", health=""),
+            {"outdated", "movable"},
+            id="nobody knows whether it serves",
         ),
         pytest.param(
             outdated(0, provisioning="failed"),
@@ -125,6 +136,11 @@ def test_one_that_is_up_to_date_is_not_upgraded_again_because_azure_takes_long(
 def test_a_machine_that_a_person_attached_has_begun_no_rollout() -> None:
     assert has_begun(spec(), model(), [instance(0)])
     assert not has_begun(spec(), model(), [instance(0, is_attached=True)])
+
+
+@pytest.mark.parametrize("image", [OLD, None])
+def test_nor_has_an_instance_while_the_model_is_not_on_its_image(image: Image | None) -> None:
+    assert not has_begun(spec(), model(image=image), [instance(0)])
 
 
 def test_with_converge_model_whatever_lacks_the_model_is_outdated() -> None:

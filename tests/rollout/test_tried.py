@@ -61,6 +61,16 @@ def test_what_became_of_it_is_said(operation: Operation, line: str, soon: bool) 
     assert decision.survey.total == 10
 
 
+def test_an_upgrade_of_one_instance_is_told_as_that() -> None:
+    tried = Tried(Upgrade(("0",), NEW), NOW - timedelta(minutes=1))
+    assert (
+        "the upgrade of instance 0 to 24.04.202601140, asked for"
+        in decided(
+            spec(), observed(tried=tried, instances=fleet(outdated(0), of=1), model=model(capacity=1))
+        ).message
+    )
+
+
 def test_a_patch_that_failed_is_told_too() -> None:
     tried = Tried(PatchModel(NEW, '"3"'), NOW - timedelta(minutes=1), "https://...")
     seen = observed(

@@ -50,7 +50,9 @@ def lapse(aim: Aim) -> Decision | Look | None:
     if is_untold and model.provisioning == "failed":
         return _once_more(aim, "and its scale set says Failed", tried.step.marks)
     if not is_untold and operation.error:
-        return _once_more(aim, f"but the operation failed: {operation.error.rstrip('.')}", tried.step.marks)
+        return _once_more(
+            aim, f"but the operation failed: {operation.error.removesuffix('.')}", tried.step.marks
+        )
     return None
 
 
@@ -96,7 +98,7 @@ def withheld(step: Step, observed: Observed, counts: Survey | None) -> Decision 
         return Decision(Reason.AZURE_BUSY, f"{_said(tried)}, is under way", soon=True, survey=counts)
     again = f"it is tried again after {tried.at + PATIENCE:%H:%M:%S}"
     if operation and operation.error:
-        failed = f"{_said(tried)}, failed: {operation.error.rstrip('.')}; {again}"
+        failed = f"{_said(tried)}, failed: {operation.error.removesuffix('.')}; {again}"
         return Decision(Reason.OPERATION_FAILED, failed, survey=counts)
     if step != tried.step and all(_shows(tried, each) for each in named):
         return None

@@ -1,7 +1,7 @@
 """A fault at every call of a rollout, and several at random: the invariants hold, and the end is the same.
 
-`make explore` strikes every call of every kind of rollout and tries hundreds of seeds of each; the suite every
-call of one kind, and a few seeds. A case is the same every time: its id, and what it says was armed, show it again.
+`make stories` strikes every call of one kind of rollout and tries four seeds of each; `make explore` every call of
+every kind, and hundreds of seeds; the suite every fourth call, and one seed. A case is the same every time: its id, and what it says was armed, show it again.
 """
 
 import functools
@@ -32,7 +32,8 @@ from reconciler.simulator.faults import Fault
 from tests.invariants import nothing_was_written
 from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, scale_set, spec
 
-SEEDS = int(os.environ.get("EXPLORE_SEEDS", "4"))
+SEEDS = int(os.environ.get("EXPLORE_SEEDS", "1"))
+STRIDE = 1 if SEEDS >= 4 else 4  # from one call that is struck to the next
 LOOKS = 20 if SEEDS >= 100 else 6  # after the last write, which are struck too
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 # So quick that a rollout takes few calls.
@@ -252,7 +253,7 @@ def fitting(name: str, strike: str) -> int:
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.timeout(3600)
 def test_at_every_call(name: str, strike: str) -> None:
-    for call in range(fitting(name, strike)):
+    for call in range(0, fitting(name, strike), STRIDE):
         explored(name, (strike, call))
 
 

@@ -180,6 +180,36 @@ def test_what_it_was_to_remember_is_written_again_beside_the_tags_of_now() -> No
     assert (step.etag, step.marks, step.tags) == ('"4"', marks, {"team": "now"})
 
 
+AGAIN = "ModelUpdateFailed: setting the image of the model to 24.04.202601140 once more: it was set, "
+
+
+@pytest.mark.parametrize(
+    ("operation", "line"),
+    [
+        pytest.param(
+            Operation("InProgress"),
+            "AzureBusy: the change of the model to 24.04.202601140, asked for at 08:00:00, is under way",
+            id="it is under way",
+        ),
+        pytest.param(
+            Operation("Failed", "X: No."), f"{AGAIN}but the operation failed: X: No", id="it failed"
+        ),
+        pytest.param(
+            Operation(""), f"{AGAIN}and its scale set says Failed", id="it is not told, and the set failed"
+        ),
+    ],
+)
+def test_what_is_said_of_a_change_of_the_model_before_any_instance_follows(
+    operation: Operation, line: str
+) -> None:
+    marks = Marks(last_good=OLD)
+    tried = Tried(PatchModel(NEW, '"3"', marks), NOW - timedelta(hours=1), URL)
+    decision = decided(spec(), observed(tried=tried, operation=operation, model=model(provisioning="failed")))
+    assert (decision.line, decision.soon) == (line, True)
+    if isinstance(decision.step, PatchModel):
+        assert decision.step.marks == marks
+
+
 @pytest.mark.parametrize(
     ("provisioning", "instances", "reason"),
     [

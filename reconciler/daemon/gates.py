@@ -21,7 +21,7 @@ from reconciler.daemon.turn import turn
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.member import has_begun
 from reconciler.rollout.observed import Model, Observed
-from reconciler.rollout.preflight import exact_spec
+from reconciler.rollout.preflight import exact_if_known
 from reconciler.rollout.reason import Reason
 from reconciler.spec.scale_set import ScaleSet
 
@@ -31,7 +31,7 @@ def asked(desired: ScaleSet, observed: Observed, board: Board, checks: Checks) -
 
     Raises Conflict while a sweep is at taking over another commit.
     """
-    key, towards = desired.target.key, _exact(desired, observed)
+    key, towards = desired.target.key, exact_if_known(desired, observed)
     board.update(key, exact=towards.image)
     entry = board.get(key)
     if entry is None or moved(desired, entry.desired) or not is_counted(entry):
@@ -80,14 +80,6 @@ def _all(entry: Entry, board: Board, checks: Checks, *, has_begun: bool) -> Iter
     yield from _cheap(entry, board.entries())
     yield from map(checks.gate, entry.desired.rollout.checks)
     yield board.claim(entry.desired.target.key, partial(turn, has_begun=has_begun))
-
-
-def _exact(desired: ScaleSet, observed: Observed) -> ScaleSet:
-    """What is declared, with the version that latest means, as far as that is known."""
-    if not isinstance(observed.model, Model):
-        return desired
-    found = exact_spec(desired, observed.model, observed.availability)
-    return found if isinstance(found, ScaleSet) else desired
 
 
 def _has_begun(towards: ScaleSet, observed: Observed) -> bool:

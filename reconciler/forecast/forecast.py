@@ -13,8 +13,8 @@ from reconciler.forecast.rehearsal import Rehearsal, Rhythm, Tick
 from reconciler.forecast.tempo import Tempo
 from reconciler.rollout.domains import grouping
 from reconciler.rollout.member import members
-from reconciler.rollout.observed import Model, Observed
-from reconciler.rollout.preflight import exact_spec
+from reconciler.rollout.observed import Observed
+from reconciler.rollout.preflight import exact_if_known
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
 from reconciler.spec.scale_set import ScaleSet
@@ -73,7 +73,7 @@ class Forecast:
 def forecast(desired: ScaleSet, observed: Observed, tempo: Tempo, rhythm: Rhythm) -> Forecast | None:
     """What comes of `desired` from what was observed; None where no step is to come, or too little was seen
     to say."""
-    exact = _exact(desired, observed)
+    exact = exact_if_known(desired, observed)
     world = imagined(exact, observed, tempo)
     if world is None:
         return None
@@ -99,14 +99,6 @@ def forecast(desired: ScaleSet, observed: Observed, tempo: Tempo, rhythm: Rhythm
         end_reason=last.decision.reason if last.is_last else None,
         tempo=tempo,
     )
-
-
-def _exact(desired: ScaleSet, observed: Observed) -> ScaleSet:
-    """The spec with the image that is meant, as far as that is known."""
-    if not isinstance(observed.model, Model):
-        return desired
-    found = exact_spec(desired, observed.model, observed.availability)
-    return found if isinstance(found, ScaleSet) else desired
 
 
 def _followed(ticks: Iterable[Tick]) -> list[Tick]:

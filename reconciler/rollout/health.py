@@ -46,9 +46,9 @@ def state(instance: Instance, source: HealthSource, at: datetime) -> State:
         return State.DEALLOCATED
     if instance.power == "starting":
         return State.RETURNING
-    if instance.power in _UNSURE and not instance.health:
+    if not is_power_told(instance) and not instance.health:
         return _unsure(instance, source, at)
-    if instance.power not in {"running", *_UNSURE}:
+    if is_power_told(instance) and instance.power != "running":
         return State.BROKEN
     return _health(instance, source, at)
 
@@ -98,6 +98,11 @@ def at_work(provisioning: str) -> bool:
     return provisioning in _AT_WORK
 
 
+def is_power_told(instance: Instance) -> bool:
+    """Whether Azure says that it runs, or that it does not."""
+    return instance.power not in _UNSURE
+
+
 def readable(instance: Instance) -> bool:
     """Whether the row says enough to judge it: a state, and once it is at rest since when."""
     return bool(instance.provisioning) and (
@@ -107,20 +112,20 @@ def readable(instance: Instance) -> bool:
 
 def serves(instance: Instance) -> bool:
     """Whether it is known to do its work, even if Azure calls its provisioning failed."""
-    return instance.power in {"running", *_UNSURE} and instance.health == "healthy"
+    return (instance.power == "running" or not is_power_told(instance)) and instance.health == "healthy"
 
 
 def is_unsure(instance: Instance) -> bool:
     """Whether nothing tells that it serves, nor that it does not."""
-    return instance.provisioning == "succeeded" and instance.power in _UNSURE and not instance.health
+    return instance.provisioning == "succeeded" and not is_power_told(instance) and not instance.health
 
 
 def ailment(instance: Instance) -> str:
     """What is wrong with it, in Azure's words, for a message: "unhealthy", "stopped", "failed (code)"."""
     if instance.provisioning != "succeeded":
         return f"{instance.provisioning} ({instance.error})" if instance.error else instance.provisioning
-    if instance.power in _UNSURE and not instance.health:
+    if not is_power_told(instance) and not instance.health:
         return "power state unknown"
-    if instance.power not in {"running", *_UNSURE}:
+    if is_power_told(instance) and instance.power != "running":
         return instance.power
     return instance.health or "no health reported yet"

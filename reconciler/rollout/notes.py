@@ -5,6 +5,7 @@ Each note is one sentence. None of them decides anything.
 
 from collections.abc import Iterator, Sequence
 
+from reconciler.rollout.health import is_power_told
 from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.wording import listed
 from reconciler.spec.duration import written
@@ -44,7 +45,7 @@ def _of_instances(instances: Sequence[Instance]) -> Iterator[str]:
             f"changed one by one (modelDefinitionApplied is VirtualMachine), and an upgrade reverts that: "
             f"{listed(own)}"
         )
-    if unsure := [each.name for each in instances if each.power in {"", "unknown"} and each.provisioning]:
+    if unsure := [each.name for each in instances if not is_power_told(each) and each.provisioning]:
         yield f"Azure does not tell the power state of {listed(unsure)}"
     if passed := [each.name for each in instances if each.skips_upgrade]:
         yield f"ask to be skipped by upgrades (SkipUpgrade, through Application Health): {listed(passed)}"

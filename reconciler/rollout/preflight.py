@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.observed import Availability, Instance, Model, Verdict
+from reconciler.rollout.observed import Availability, Instance, Model, Observed, Verdict
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.traits import Traits
 from reconciler.spec.image import Image, follows_latest, is_version_of, order, same, short, version
@@ -144,6 +144,14 @@ def exact_spec(
         return None
     found = newest(desired.image, model, availability)
     return found if isinstance(found, Decision) else replace(desired, image=found)
+
+
+def exact_if_known(desired: ScaleSet, observed: Observed) -> ScaleSet:
+    """The spec with its exact image, as it is declared where what was seen does not tell which that is."""
+    if not isinstance(observed.model, Model):
+        return desired
+    found = exact_spec(desired, observed.model, observed.availability)
+    return found if isinstance(found, ScaleSet) else desired
 
 
 def crowd(desired: Image, instances: Iterable[Instance]) -> Decision | None:

@@ -17,21 +17,11 @@ from reconciler.simulator import Simulator, VirtualClock
 from reconciler.simulator.cloud import PAGE, Cloud
 from reconciler.simulator.declared import mistakes, schema, time, with_defaults
 from reconciler.simulator.timings import Timings
+from tests.schema_parts import parts
 
 ROOT = Path(__file__).parents[2]
 PAGE_TEXT = (ROOT / "docs" / "fleet.md").read_text()
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", PAGE_TEXT, re.MULTILINE | re.DOTALL)
-
-
-def parts(part: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every schema in the schema that describes a value, by the way to it."""
-    yield name, part
-    for key in ("properties", "$defs"):
-        for inner, below in part.get(key, {}).items():
-            yield from parts(below, f"{name}.{inner}")
-    for key in ("additionalProperties", "items"):
-        if isinstance(part.get(key), dict):
-            yield from parts(part[key], f"{name}.*")
 
 
 PARTS = [pytest.param(part, id=name) for name, part in parts(schema(), "fleet") if set(part) != {"$ref"}]

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,19 +16,9 @@ from reconciler.spec.rules import broken_rule
 from reconciler.spec.scale_set import Approval, By, Converge, OnFailure
 from reconciler.spec.shape import API_VERSION, KINDS, fields, schema, schema_path
 from reconciler.spec.window import Kind
+from tests.schema_parts import parts
 
 ROOT = Path(__file__).parents[2]
-
-
-def parts(part: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every schema in the schema that describes a value, by the way to it."""
-    yield name, part
-    for key in ("properties", "$defs"):
-        for inner, below in part.get(key, {}).items():
-            yield from parts(below, f"{name}.{inner}")
-    for key in ("additionalProperties", "items"):
-        if isinstance(part.get(key), dict):
-            yield from parts(part[key], f"{name}.*")
 
 
 PARTS = [pytest.param(part, id=name) for name, part in parts(schema(), "schema") if set(part) != {"$ref"}]

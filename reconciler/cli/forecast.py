@@ -37,7 +37,7 @@ def headline(row: Json) -> str:
     if forecast["batches"]:
         loss, total = forecast["worstLoss"]["instances"], forecast["worstLoss"]["of"]
         parts.append(f"at worst {loss} of {total} ({round(100 * loss / total)}%) away")
-    parts.append(_cost(forecast))
+    parts.append(_writes(forecast))
     if forecast["endsWith"] is None:
         parts.append("what comes after these batches is not forecast")
     elif forecast["endsWith"] != "UpToDate":
@@ -142,10 +142,10 @@ def _time(forecast: Json, seen_at: str) -> str:
     return f"about {_about(timedelta(seconds=forecast['seconds']))}{within}{ends}"
 
 
-def _cost(forecast: Json) -> str:
+def _writes(forecast: Json) -> str:
     """
-    >>> _cost({"patches": 1, "batches": [{}, {}], "requests": 74})
-    '1 patch, 2 upgrades, about 70 requests'
+    >>> _writes({"patches": 1, "batches": [{}, {}]})
+    '1 patch, 2 upgrades'
     """
     writes = [
         f"{number} {one if number == 1 else many}"
@@ -155,8 +155,7 @@ def _cost(forecast: Json) -> str:
         )
         if number
     ]
-    requests = forecast["requests"]
-    return f"{', '.join(writes)}, about {requests if requests < 20 else round(requests, -1)} requests"
+    return ", ".join(writes)
 
 
 def _tempo(forecast: Json) -> str:

@@ -140,7 +140,6 @@ def forecast(expected: Forecast | None, desired: ScaleSet) -> Json | None:
         "worstLoss": {"instances": expected.worst_loss, "of": expected.total},
         "maxBatch": {"declared": str(max_batch), "instances": max_batch.of(expected.total)},
         "patches": expected.patches,
-        "requests": expected.requests,
         "writes": expected.writes,
         "begins": _moment(expected.begins),
         "ends": _moment(expected.ends),

@@ -1,4 +1,4 @@
-"""The forecast: the batches to come, what they cost and when it is over, if all goes well.
+"""The forecast: the batches to come, and when it is over, if all goes well.
 
 It is `decide` run forward (`rehearsal.py`) on the scale set as it would become (`imagined.py`): it knows no
 more of the decision than what came of each tick.
@@ -47,17 +47,15 @@ class Forecast:
     """What is to come, from the step that is due next.
 
     Most at once `worst_loss` instances of `total` are away, among them those that are sick already.
-    `requests` are all that a daemon makes of this scale set, writes and all. `begins` is when the first step
-    is taken and `ends` when nothing is left to do, None where that hangs on a hold that has no time; what
-    comes after one is told as if it were lifted at once. `lasts` is from when no gate holds it to the end.
-    `end_reason` is what is said then, None where it was not followed that far.
+    `begins` is when the first step is taken and `ends` when nothing is left to do, None where that hangs on a
+    hold that has no time; what comes after one is told as if it were lifted at once. `lasts` is from when no
+    gate holds it to the end. `end_reason` is what is said then, None where it was not followed that far.
     """
 
     batches: tuple[Batch, ...]
     patches: int
     worst_loss: int
     total: int
-    requests: int
     begins: datetime | None
     ends: datetime | None
     lasts: timedelta
@@ -91,7 +89,6 @@ def forecast(desired: ScaleSet, observed: Observed, tempo: Tempo, rhythm: Rhythm
         patches=len(steps) - len(upgrades),
         worst_loss=max((len(tick.away) for tick, _ in upgrades), default=0),
         total=last.decision.survey.total if last.decision.survey else len(world.instances),
-        requests=sum(tick.requests for tick in ticks),
         begins=begun if undated is None or begun < undated else None,
         ends=last.at if undated is None and last.is_last else None,
         lasts=last.at - let_on,

@@ -4,19 +4,18 @@ Nothing of the decision is known here. What only a person or the world outside c
 at once, and told.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.forecast.bill import Bill, price_of_change, price_of_image, price_of_instances
 from reconciler.forecast.imagined import Imagined
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision, Look
-from reconciler.rollout.observed import Availability, Observed, Operation, RollingUpgrade, Verdict
+from reconciler.rollout.observed import FRESH, Availability, Observed, Operation, RollingUpgrade, Verdict
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Tried, Upgrade
 from reconciler.rollout.streak import following
-from reconciler.spec.image import Image, same
+from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
 
 _OPERATION = "the address of an operation"
@@ -33,7 +32,7 @@ class Rhythm:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A look and what was decided; `requests` is what it costs together with its step.
+    """A look and what was decided.
 
     `world` is as it was found. `lifted` are the decisions that were set aside before this one.
     `is_repeated`: nothing has happened since the look before, so that this one was not really taken.
@@ -42,7 +41,6 @@ class Tick:
     at: datetime
     world: Imagined
     decision: Decision
-    requests: int
     lifted: tuple[Decision, ...] = ()
     is_repeated: bool = False
 
@@ -70,13 +68,8 @@ class Rehearsal:
         self._observed = observed
         self._world = world
         self._rhythm = rhythm
-        self._bill = Bill(
-            observed.at,
-            rhythm.sweep,
-            price_of_instances(world.model, len(world.instances)),
-            price_of_image(desired.image, observed.availability),
-            price_of_change(desired.image, observed.availability),
-        )
+        self._begun = observed.at  # with a sweep, and one more comes at each `rhythm.sweep`
+        self._row_used: datetime | None = None
         # What a daemon knows before it looks. Gates cost Azure nothing, and whether a rolling upgrade of its
         # own runs is asked before every step and at no other time: said beforehand, a step takes one decision
         # and not three.
@@ -91,10 +84,10 @@ class Rehearsal:
     def ticks(self) -> Iterator[Tick]:
         """One after the other, to the last."""
         while True:
-            row_at = self._bill.row(self._known.at)
+            row_at = self._row_at(self._known.at)
             row = self._world.at(row_at) if row_at else None
             self._world = self._world.at(self._known.at)
-            tick, looks = self._tick(row)
+            tick = self._tick(row)
             yield tick
             if tick.is_last:
                 return
@@ -102,31 +95,34 @@ class Rehearsal:
             same_until = self._known.at if is_behind else self._same_until(tick.decision)
             self._go_on(tick.decision)
             while (at := self._known.at) < same_until:
-                yield replace(tick, at=at, requests=self._cost(looks, at), lifted=(), is_repeated=True)
+                self._row_used = self._row_at(at) or self._row_used
+                yield replace(tick, at=at, lifted=(), is_repeated=True)
                 self._go_on(tick.decision)
 
-    def _tick(self, row: Imagined | None) -> tuple[Tick, tuple[Look, ...]]:
-        """A tick, and what it asked for; `row` is the world as the last sweep has just listed it."""
+    def _swept(self, at: datetime) -> datetime:
+        """When the last sweep was, at `at`."""
+        return self._begun + (at - self._begun) // self._rhythm.sweep * self._rhythm.sweep
+
+    def _row_at(self, at: datetime) -> datetime | None:
+        """When Azure listed the row that stands for a look at the model, None where it must be asked."""
+        listed_at = self._swept(at)
+        return listed_at if listed_at != self._row_used and at - listed_at <= FRESH else None
+
+    def _tick(self, row: Imagined | None) -> Tick:
+        """A tick; `row` is the world as the last sweep has just listed it."""
         at, lifted = self._known.at, list[Decision]()
-        decision, looks = self._decided(row)
+        self._row_used = self._row_at(at) or self._row_used
+        decision = self._decided(row)
         while self._lift(decision):
             lifted.append(decision)
-            decision, looks = self._decided(None)
-        if decision.step:
-            looks = (*looks, Look.ROLLING_UPGRADE)
-        requests = self._cost(looks, at) + (1 if decision.step else 0)
-        return Tick(at, self._world, decision, requests, tuple(lifted)), looks
+            decision = self._decided(None)
+        return Tick(at, self._world, decision, tuple(lifted))
 
-    def _cost(self, looks: Iterable[Look], at: datetime) -> int:
-        image = self._world.model.image
-        return self._bill.cost(looks, at, is_change=image is not None and not same(image, self._image))
-
-    def _decided(self, row: Imagined | None) -> tuple[Decision, tuple[Look, ...]]:
-        seen, looks = self._known, list[Look]()
+    def _decided(self, row: Imagined | None) -> Decision:
+        seen = self._known
         while isinstance(verdict := decide(self._desired, seen), Look):
             seen = self._looked(verdict, seen, row)
-            looks.append(verdict)
-        return verdict, tuple(looks)
+        return verdict
 
     def _looked(self, at: Look, seen: Observed, row: Imagined | None) -> Observed:
         """The fact that is asked for: as it was found at the last real look, else as one would wish."""
@@ -177,7 +173,7 @@ class Rehearsal:
         if decision.step:
             self._world = self._world.after(decision.step, known.at)
         rest = self._rhythm.again(decision, known.at)
-        at = self._bill.swept(known.at) + self._rhythm.sweep if rest is None else known.at + rest
+        at = self._swept(known.at) + self._rhythm.sweep if rest is None else known.at + rest
         back = decision.survey.back if decision.survey else None
         self._known = replace(
             known,

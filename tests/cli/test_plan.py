@@ -59,13 +59,13 @@ def timeless(lines: list[str]) -> list[str]:
                     f"web        PatchModel  -           ModelDrift: the model is on {OLD}; setting its image to {NEW}",
                     "2 to change, 2 not (1 NotManualMode, 1 UpToDate)",
                     "",
-                    "api: 4 instances in 4 batches, about 12m, done by … UTC; at worst 1 of 5 (20%) away; 4 upgrades, about 60 requests (assuming 3m a batch)",
+                    "api: 4 instances in 4 batches, about 12m, done by … UTC; at worst 1 of 5 (20%) away; 4 upgrades (assuming 3m a batch)",
                     "     1  update domain 1  1 instance",
                     "     2  update domain 2  1 instance",
                     "     3  update domain 3  1 instance",
                     "     4  update domain 4  1 instance",
                     "",
-                    "web: 5 instances in 5 batches, about 16m, done by … UTC; at worst 1 of 5 (20%) away; 1 patch, 5 upgrades, about 80 requests (assuming 3m a batch)",
+                    "web: 5 instances in 5 batches, about 16m, done by … UTC; at worst 1 of 5 (20%) away; 1 patch, 5 upgrades (assuming 3m a batch)",
                     "     1  update domain 0  1 instance",
                     "     2  update domain 1  1 instance",
                     "     3  update domain 2  1 instance",
@@ -146,7 +146,6 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
     }
     assert last["instanceIds"] == ["4"]
     assert ends - begins == timedelta(seconds=foreseen.pop("seconds"))
-    assert foreseen.pop("requests") > 40
     assert foreseen == {
         "worstLoss": {"instances": 1, "of": 5},
         "maxBatch": {"declared": "20%", "instances": 1},
@@ -172,7 +171,7 @@ def test_a_plan_for_a_pull_request_is_markdown(fleet: Azure, tmp_path: Path) -> 
         "",
         "0 to change, 2 not (1 AwaitingApproval, 1 NotFound)",
         "",
-        "<details><summary>api: 4 instances in 4 batches, about 12m; at worst 1 of 5 (20%) away; 4 upgrades, about 60 requests (assuming 3m a batch)</summary>",
+        "<details><summary>api: 4 instances in 4 batches, about 12m; at worst 1 of 5 (20%) away; 4 upgrades (assuming 3m a batch)</summary>",
         "",
         "| Batch | Domain | Instances |",
         "| --- | --- | --- |",

@@ -13,7 +13,7 @@ from tests.build import FIX, NEW, spec
 from tests.daemon.entries import outcome
 
 COUNTS = Survey(())
-AHEAD = Forecast((), 1, 0, 0, 5, None, None, timedelta(), (), None, ASSUMED)
+AHEAD = Forecast((), 1, 0, 0, None, None, timedelta(), (), None, ASSUMED)
 
 
 def board(*scale_sets: Any) -> Board:

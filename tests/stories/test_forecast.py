@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from reconciler.daemon.settings import Settings
 from reconciler.forecast.forecast import Forecast
 from reconciler.simulator import Exchange
 from tests.stories.world import BASE, NEW, OLD, World, fleet, platform, scale_set, spec
@@ -102,7 +101,6 @@ def test_what_is_forecast_is_what_happens(kind: str) -> None:
     assert expected.end_reason == world.outcomes[-1].reason
     assert expected.begins == writes(happened)[0].at
     assert expected.ends == world.outcomes[-1].at
-    assert_cost(expected, happened)
 
 
 @pytest.mark.parametrize("steps", [3, 9, 16, 30])
@@ -118,8 +116,6 @@ def test_of_one_that_was_interrupted_it_is_a_batch_too_late_at_most(kind: str, s
     assert [batch.instance_ids for batch in expected.batches] == ids(happened)
     assert expected.ends is not None
     assert timedelta() <= expected.ends - world.outcomes[-1].at <= expected.tempo.whole
-    if World.during_upgrade == "Updating":
-        assert abs(expected.requests - len(happened)) <= 2 * expected.tempo.whole / Settings().follow_up
 
 
 def test_so_it_is_of_one_that_waits_for_a_person() -> None:
@@ -164,15 +160,6 @@ def test_a_commit_makes_a_forecast_anew_while_it_soaks() -> None:
     world.run(lambda: remaining(world) != 5)
     assert world.reasons()[-1] == "Soaking"
     assert remaining(world) == 9
-
-
-def assert_cost(expected: Forecast, happened: list[Exchange]) -> None:
-    """A forecast takes it that a scale set says Updating while Azure is at work on its instances: then a look costs
-    one request. Where it does not say so, its instances are listed instead, and the forecast is too low."""
-    if World.during_upgrade == "Updating":
-        assert expected.requests == len(happened)
-    else:
-        assert expected.requests <= len(happened) <= 3 * expected.requests
 
 
 def remaining(world: World) -> int:

@@ -1,18 +1,17 @@
-"""The clockwork: runs sweeps and ticks on threads, each at its time, until it is told to stop.
+"""The clockwork: APScheduler says when, a work queue what, and a few workers do it, until they are told to
+stop.
 
 Facts about APScheduler 3.11 that shape this module: a late run is dropped unless `misfire_grace_time` is
-None; a run that finds `max_instances` of its job at work is dropped, so ticks are kept apart here and a wake
-that arrives during one is remembered (`_again`); an interval's jitter only adds, so follow-ups are spread
-here; `shutdown(wait=True)` holds the lock of the job store while it waits, so a job that then asks for a
-wake would wait for ever, and `stop` lets the jobs under way finish first.
+None; an interval's jitter only adds, so follow-ups are spread here; `shutdown(wait=True)` holds the lock of
+the job store while it waits, so a job that then asks for a wake would wait for ever, and `stop` lets the
+sweep under way finish first.
 """
 
 import logging
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from threading import Condition, Event
+from threading import Condition, Lock, Thread
 from typing import Protocol
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -22,13 +21,13 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.settings import Settings
+from reconciler.daemon.workqueue import WorkQueue
 
 _log = logging.getLogger("reconciler")
 
 # Ticks that one sweep asks for start this far apart: 300 a minute, where Azure refills 360 lists of instances
 # a minute for a subscription and region.
 APART = timedelta(milliseconds=200)
-_NO_LIMIT = 1_000_000
 _JITTER = 0.1  # a follow-up comes up to a tenth of its delay later, and never before Azure's time
 
 
@@ -50,20 +49,16 @@ class Loop:
     def __init__(self, work: Work, settings: Settings) -> None:
         self._work = work
         self._settings = settings
-        self._due: dict[str, datetime] = {}  # asked for and not begun
-        self._running: set[str] = set()
-        self._under_way = 0
-        self._again: set[str] = set()
+        self._queue = WorkQueue()
+        self._workers = [Thread(target=self._tick_all, name=f"tick-{n}") for n in range(settings.workers)]
+        self._sweeping = Lock()
+        self._delayed: dict[str, datetime] = {}  # when each is to be queued
+        self._delaying = Lock()
         self._changed = Condition()
-        self._stopping = Event()
         self._random = random.Random()  # noqa: S311 - spreads load, guards nothing
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
-            executors={
-                "default": ThreadPoolExecutor(settings.workers),
-                # Of its own, so that slow ticks never hold up a sweep.
-                "sweep": ThreadPoolExecutor(1),
-            },
+            executors={"default": ThreadPoolExecutor(1), "sweep": ThreadPoolExecutor(1)},
             job_defaults={"misfire_grace_time": None, "coalesce": True},
         )
 
@@ -76,18 +71,22 @@ class Loop:
             executor="sweep",
             next_run_time=datetime.now(UTC),
         )
+        for worker in self._workers:
+            worker.start()
         self._scheduler.start()
 
     def stop(self) -> None:
         """Start nothing more, and return when the ticks under way have finished."""
-        with self._changed:
-            self._stopping.set()
-            self._changed.wait_for(lambda: not self._under_way)
-        # Shut down in the middle of a round, the scheduler's own thread would die of a job that it no longer
-        # finds. Removing all jobs takes the lock of the round, so it has ended by then.
-        self._scheduler.pause()
-        self._scheduler.remove_all_jobs()
+        self._queue.shut_down()
+        for worker in self._workers:
+            worker.join()
+        with self._sweeping:
+            # Shut down in the middle of a round, the scheduler's own thread would die of a job that it no
+            # longer finds. Removing all jobs takes the lock of the round, so it has ended by then.
+            self._scheduler.pause()
+            self._scheduler.remove_all_jobs()
         self._scheduler.shutdown(wait=True)
+        self._tell()
 
     def wait(self, until: Callable[[], bool], timeout: timedelta | None) -> bool:
         """Block until `until()` holds, asked after every tick and sweep; False if `timeout` passes first."""
@@ -98,81 +97,57 @@ class Loop:
     @property
     def idle(self) -> bool:
         """Whether no sweep or tick is running, and no tick asked for."""
-        with self._changed:
-            return not (self._due or self._under_way)
+        with self._delaying:
+            is_delayed = bool(self._delayed)
+        return not (self._sweeping.locked() or is_delayed or len(self._queue))
 
     def wake(self, key: str, after: timedelta = timedelta()) -> None:
         """Tick one scale set within `after`. While its tick is running: once more when it has finished."""
+        if after <= timedelta():
+            self._queue.add(key)
+            return
         at = datetime.now(UTC) + after
-        with self._changed:
-            if key in self._running:
-                self._again.add(key)
+        with self._delaying:
+            # Sweeps that come faster than ticks are spread put none off for ever.
+            if self._queue.is_shut_down or self._delayed.get(key, at + after) <= at:
                 return
-            # Sweeps that come faster than ticks are spread, or than workers are free, put none off for ever
-            # and pile none up.
-            if self._stopping.is_set() or (key in self._due and self._due[key] <= at):
-                return
-            self._due[key] = at
+            self._delayed[key] = at
             self._scheduler.add_job(
-                self._tick,
-                DateTrigger(at, timezone=UTC),
-                args=[key],
-                id=f"tick {key}",
-                replace_existing=True,
-                max_instances=_NO_LIMIT,
+                self._come, DateTrigger(at, timezone=UTC), args=[key], id=key, replace_existing=True
             )
 
+    def _come(self, key: str) -> None:
+        with self._delaying:
+            if key in self._delayed:
+                self._queue.add(key)
+                del self._delayed[key]
+
     def _sweep(self) -> None:
-        with self._job() as may:
-            if not may:
+        with self._sweeping:
+            if self._queue.is_shut_down:
                 return
             try:
                 for number, key in enumerate(self._work.sweep()):
                     self.wake(key, number * APART)
             except Exception:
                 _log.exception("a bug in the reconciler, please report it: the sweep failed")
+        self._tell()
 
-    def _tick(self, key: str) -> None:
-        with self._job() as may:
-            if not may or not self._enter(key):
-                return
-            outcome: Outcome | None = None
+    def _tick_all(self) -> None:
+        """What each worker does."""
+        while (key := self._queue.get()) is not None:
+            with self._delaying:  # what was to come later is this tick: it says itself when to come again
+                self._delayed.pop(key, None)
             try:
                 outcome = self._work.tick(key)
+                if outcome and outcome.again is not None:
+                    self.wake(key, outcome.again * (1 + self._random.uniform(0, _JITTER)))
             except Exception:
                 _log.exception("a bug in the reconciler, please report it: the tick of %s failed", key)
-            if self._leave(key):
-                self.wake(key)
-            elif outcome and outcome.again is not None:
-                self.wake(key, outcome.again * (1 + self._random.uniform(0, _JITTER)))
+            self._queue.done(key)
+            self._tell()
 
-    @contextmanager
-    def _job(self) -> Iterator[bool]:
-        """Around everything the scheduler runs; False when it may not any more. Tells those who wait."""
+    def _tell(self) -> None:
+        """Have those who wait ask again."""
         with self._changed:
-            may = not self._stopping.is_set()
-            self._under_way += may
-        try:
-            yield may
-        finally:
-            with self._changed:
-                self._under_way -= may
-                self._changed.notify_all()
-
-    def _enter(self, key: str) -> bool:
-        """Begin a tick, unless one of the same scale set is running: then remember to run it again."""
-        with self._changed:
-            self._due.pop(key, None)
-            if key in self._running:
-                self._again.add(key)
-                return False
-            self._running.add(key)
-            return True
-
-    def _leave(self, key: str) -> bool:
-        """End a tick. True if it was asked for again meanwhile."""
-        with self._changed:
-            self._running.discard(key)
-            woken = key in self._again
-            self._again.discard(key)
-            return woken
+            self._changed.notify_all()

@@ -1,0 +1,70 @@
+"""The keys that are to be worked on: each at most once in the queue, and by one worker at a time.
+
+The semantics are those of client-go's workqueue. A key that is added while a worker has it is queued once
+more as soon as that worker is done with it, so no wake is lost. `shut_down` differs in one thing: what no
+worker has begun is dropped and not drained, because the next process looks at every scale set anyway.
+"""
+
+from collections import deque
+from threading import Condition
+
+
+class WorkQueue:
+    """Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._queue: deque[str] = deque()
+        self._dirty: set[str] = set()  # queued, or to be queued when its worker is done
+        self._processing: set[str] = set()
+        self._is_shut_down = False
+        self._changed = Condition()
+
+    def __len__(self) -> int:
+        """How many keys are queued or with a worker."""
+        with self._changed:
+            return len(self._dirty | self._processing)
+
+    @property
+    def is_shut_down(self) -> bool:
+        """Whether nothing more is taken in or given out."""
+        with self._changed:
+            return self._is_shut_down
+
+    def add(self, key: str) -> None:
+        """Queue this key, unless it is queued already."""
+        with self._changed:
+            if self._is_shut_down or key in self._dirty:
+                return
+            self._dirty.add(key)
+            if key not in self._processing:
+                self._queue.append(key)
+                self._changed.notify()
+
+    def get(self) -> str | None:
+        """Block until there is a key to work on; None once the queue is shut down. Each is followed by
+        `done`.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._is_shut_down)
+            if not self._queue:
+                return None
+            key = self._queue.popleft()
+            self._dirty.remove(key)
+            self._processing.add(key)
+            return key
+
+    def done(self, key: str) -> None:
+        """The worker that was given this key has finished with it."""
+        with self._changed:
+            self._processing.remove(key)
+            if key in self._dirty:
+                self._queue.append(key)
+                self._changed.notify()
+
+    def shut_down(self) -> None:
+        """Take in nothing more and give out nothing more."""
+        with self._changed:
+            self._is_shut_down = True
+            self._dirty.clear()
+            self._queue.clear()
+            self._changed.notify_all()

@@ -20,7 +20,7 @@ from benchmarks.azure import GROUP, NEW, OLD, Azure, Token, image, imports, name
 from benchmarks.figures import Figures, tell
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
-from reconciler.daemon.reconciliation import Reconciliation
+from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Directory, Git, Reading, Source, Specs
 from reconciler.git.repository import Repository
@@ -38,7 +38,7 @@ class Daemon:
         compute = Compute(session)
         specs = Specs(source, azure.clock.now)
         self._settings = Settings()
-        self.reconciliation = Reconciliation(specs, compute, self._settings)
+        self.reconciler = Reconciler(specs, compute, self._settings)
         self._azure = azure
         self._sweep_at = azure.clock.now()
         self._due: dict[str, datetime] = {}
@@ -55,11 +55,11 @@ class Daemon:
         if following is None or self._sweep_at <= self._due[following]:
             self._wait_until(self._sweep_at)
             self._sweep_at += self._settings.sweep
-            for number, each in enumerate(self.reconciliation.sweep()):
+            for number, each in enumerate(self.reconciler.sweep()):
                 self._due[each] = self._azure.clock.now() + number * _APART
         else:
             self._wait_until(self._due.pop(following))
-            outcome = self.reconciliation.tick(following)
+            outcome = self.reconciler.tick(following)
             if outcome and outcome.again is not None:
                 self._due[following] = self._azure.clock.now() + outcome.again
 
@@ -67,7 +67,7 @@ class Daemon:
         self._azure.sleep(max(moment - self._azure.clock.now(), timedelta()))
 
     def _settled(self) -> bool:
-        entries = self.reconciliation.board.entries()
+        entries = self.reconciler.store.states()
         return not self._due and all(each.outcome and each.outcome.reason == "UpToDate" for each in entries)
 
 

@@ -39,7 +39,7 @@ MODELS = (
 )
 # Of these lists a decision needs every row.
 LISTS = ("VirtualMachineScaleSetVMs_List", "VirtualMachines_List")
-# How long a daemon does not repeat a step (see `rollout/tried.py`); Azure's clock tells whole seconds.
+# How long a daemon does not repeat a step (see `rollout/expectations.py`); Azure's clock tells whole seconds.
 PATIENCE = timedelta(minutes=5) - timedelta(seconds=1)
 # How old the model may be that a daemon acts on.
 FRESH = timedelta(seconds=10)
@@ -73,7 +73,7 @@ def hold(world: World) -> None:
     no_write_follows_from_a_partial_read(record)
     no_step_is_repeated_at_once(record)
     no_write_is_for_nothing(record)
-    for entry in world.reconciliation.board.entries():
+    for entry in world.reconciler.store.states():
         target, rollout = entry.desired.target, entry.desired.rollout
         name = f"{target.subscription}/{target.resource_group}/{target.name}"
         lost = Lost(rollout.max_unhealthy_upgraded.within, entry.desired.health.timeout)

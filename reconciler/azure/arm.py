@@ -29,8 +29,8 @@ from reconciler.azure.fields import (
     time_in,
 )
 from reconciler.azure.owner import owner
-from reconciler.rollout.marks import Began, Marks
 from reconciler.rollout.observed import HealthSource, Instance, Model, Operation, RollingUpgrade
+from reconciler.rollout.persisted import Began, PersistedState
 from reconciler.rollout.traits import Plan
 from reconciler.spec.image import (
     KINDS,
@@ -112,7 +112,7 @@ def _model(body: Json) -> Model:
         security_type=text_in(mapping_in(profile, "securityProfile"), "securityType"),
         plan=plan(mapping_in(body, "plan")),
         tags=tags,
-        marks=marks(tags),
+        persisted=persisted(tags),
     )
 
 
@@ -188,16 +188,16 @@ def region(name: str) -> str:
     return "".join(name.split()).casefold()
 
 
-def model_patch(image: Image, marks: Marks | None, tags: Mapping[str, str]) -> dict[str, Any]:
+def model_patch(image: Image, persisted: PersistedState | None, tags: Mapping[str, str]) -> dict[str, Any]:
     """The body of the PATCH that sets the image of the model and, with it, what it is to remember.
 
     Whether Azure merges tags or replaces them is not known for sure: all there are are sent, so that either
     comes to the same.
     """
-    if marks is None:
+    if persisted is None:
         return image_patch(image)
     # The approval moves in the same PATCH. Emptied alone, it would be lost to the rollout that it allows.
-    ours = {**mark_tags(marks), **_approval_to_move(tags)}
+    ours = {**mark_tags(persisted), **_approval_to_move(tags)}
     return {**image_patch(image), "tags": _beside(tags, ours)}
 
 
@@ -233,17 +233,21 @@ def image_patch(image: Image) -> dict[str, Any]:
     return {"properties": {"virtualMachineProfile": {"storageProfile": storage}}}
 
 
-def mark_tags(marks: Marks) -> dict[str, str]:
+def mark_tags(persisted: PersistedState) -> dict[str, str]:
     """The tags that marks are kept on, but for the approval. What is not known is "", for a tag that is
     left out may stay.
 
-    >>> list(mark_tags(Marks()).values())
+    >>> list(mark_tags(PersistedState()).values())
     ['', '', '', '', '']
     """
-    began = f"{marks.began.at.isoformat(timespec='seconds')} {marks.began.image}" if marks.began else ""
+    began = (
+        f"{persisted.began.at.isoformat(timespec='seconds')} {persisted.began.image}"
+        if persisted.began
+        else ""
+    )
     return {
-        **_image_tags(_LAST_GOOD, marks.last_good),
-        **_image_tags(_FAILED, marks.failed),
+        **_image_tags(_LAST_GOOD, persisted.last_good),
+        **_image_tags(_FAILED, persisted.failed),
         _BEGAN: began[:_TAG],
     }
 
@@ -274,11 +278,11 @@ def _image_tags(tag: str, image: Image | None) -> dict[str, str]:
     return {tag: text[:_TAG], f"{tag}-2": text[_TAG:]}
 
 
-def marks(tags: Json) -> Marks:
+def persisted(tags: Json) -> PersistedState:
     """The marks that the tags of a scale set hold; what is no image there counts for nothing."""
     known = _by_folded_name(tags)
     last_good, failed, approved = (_named(_text_on(known, tag)) for tag in (_LAST_GOOD, _FAILED, _APPROVED))
-    return Marks(last_good, failed, _began(_text_on(known, _BEGAN)), approved)
+    return PersistedState(last_good, failed, _began(_text_on(known, _BEGAN)), approved)
 
 
 def _by_folded_name(tags: Json) -> dict[str, str]:

@@ -21,8 +21,8 @@ from reconciler.azure.expiring import ExpiringMap
 from reconciler.azure.failure import Conflict, Malformed, Refused
 from reconciler.azure.fields import Json
 from reconciler.azure.flexible import instance_rows
+from reconciler.azure.request_counter import RequestCounter
 from reconciler.azure.session import Session
-from reconciler.azure.tally import Tally
 from reconciler.rollout.observed import (
     ABSENT,
     Absent,
@@ -69,9 +69,9 @@ class Compute:
         self._definitions: ExpiringMap[tuple[str, str, str], Traits] = ExpiringMap()
 
     @property
-    def requests(self) -> Tally:
+    def requests(self) -> RequestCounter:
         """What was asked of Azure so far."""
-        return self._session.tally
+        return self._session.counter
 
     def now(self) -> datetime:
         """What time it is in Azure."""
@@ -181,11 +181,11 @@ class Compute:
             sets = call.client.virtual_machine_scale_sets
             accepted: LROPoller[Any]
             match step:
-                case PatchModel(image=image, etag=etag, marks=marks, tags=tags):
+                case PatchModel(image=image, etag=etag, persisted=persisted, tags=tags):
                     accepted = sets.begin_update(
                         target.resource_group,
                         target.name,
-                        VirtualMachineScaleSetUpdate(arm.model_patch(image, marks, tags)),
+                        VirtualMachineScaleSetUpdate(arm.model_patch(image, persisted, tags)),
                         etag=etag,
                         # Without it the SDK sends no If-Match at all.
                         match_condition=MatchConditions.IfNotModified,

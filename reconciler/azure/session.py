@@ -37,7 +37,7 @@ from reconciler.azure.clock import Clock, told
 from reconciler.azure.expiring import ExpiringMap
 from reconciler.azure.failure import Malformed, Throttled, Unreachable, failure
 from reconciler.azure.fields import Json, text_in
-from reconciler.azure.tally import Tally
+from reconciler.azure.request_counter import RequestCounter
 from reconciler.azure.token import default_credential
 
 PUBLIC_CLOUD = "https://management.azure.com"
@@ -85,7 +85,7 @@ class Session:
         self._transport: dict[str, Any] = {"transport": transport} if transport else {}
         self._clients: dict[str, ComputeManagementClient] = {}
         self.budget = Budget()
-        self.tally = Tally()
+        self.counter = RequestCounter()
         self._locations: ExpiringMap[str, str] = ExpiringMap()
         self._pages: ExpiringMap[str, int] = ExpiringMap()
         self._thread = local()  # what the call under way in a thread is about
@@ -170,7 +170,7 @@ class Session:
         """Take over what an answer in this thread says; `status` is 0 where none came."""
         self.clock.heed(told(headers.get("Date")))
         if call := getattr(self._thread, "call", None):
-            self.tally.count(call.charge.name, status)
+            self.counter.count(call.charge.name, status)
             self.budget.note(call.subject, headers, self.now())
 
 

@@ -74,7 +74,7 @@ def adopt(
             proposed.append(spec_or_why)
         else:
             yield _left_out(each.target, spec_or_why)
-    for entry in look(proposed, session, by_group=by_group).entries:
+    for entry in look(proposed, session, by_group=by_group).states:
         if entry.outcome:
             yield _written(entry.desired, entry.outcome, to)
 

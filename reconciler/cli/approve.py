@@ -63,12 +63,12 @@ def _approved(desired: ScaleSet, compute: Compute) -> str:
     if isinstance(model, Absent):
         fail(f"{desired.name}: there is no scale set {desired.target.id}")
     image = _exact(desired, model, compute)
-    if model.marks.stand_in(image) and desired.rollout.on_failure is not OnFailure.HOLD:
+    if model.persisted.stand_in(image) and desired.rollout.on_failure is not OnFailure.HOLD:
         fail(
             f"{desired.name}: {short(image)} was given up, and no approval brings it back: declare another "
             "image, or empty the tag vmss-reconciler-failed of the scale set"
         )
-    if model.marks.is_approved(image):
+    if model.persisted.is_approved(image):
         return f"{short(image)} is approved already"
     early = desired.rollout.approval is Approval.CANARY and not _has_begun(desired, model, image, compute)
     compute.approve(desired.target, model, image)

@@ -11,7 +11,7 @@ from reconciler.azure.role import ACTIONS, BY_IMAGE, home, needed
 from reconciler.azure.session import Session
 from reconciler.cli.finding import Finding, Result, alike
 from reconciler.cli.table import count
-from reconciler.daemon.board import Entry
+from reconciler.daemon.store import ScaleSetState
 from reconciler.rollout.wording import listed
 
 _WORKERS = 16
@@ -21,19 +21,17 @@ _PATIENCE = timedelta(minutes=1)
 _TRIES = 60
 
 
-def grants(entries: Sequence[Entry], session: Session) -> Iterator[Finding]:
+def grants(states: Sequence[ScaleSetState], session: Session) -> Iterator[Finding]:
     """A finding for each action, and for what Azure does not tell."""
     # What is asked of a region is asked of the subscription: a role on the scale set does not reach there.
-    regional = {
-        each: _allowed(session, f"/subscriptions/{each}") for each in set(map(_subscription, entries))
-    }
+    regional = {each: _allowed(session, f"/subscriptions/{each}") for each in set(map(_subscription, states))}
     with ThreadPoolExecutor(_WORKERS) as pool:
-        missed = pool.map(lambda each: _missing(each, regional[_subscription(each)], session), entries)
-        looks = tuple(zip(entries, missed, strict=True))
-    read = [(entry, missing) for entry, missing in looks if not isinstance(missing, AzureFailure)]
+        missed = pool.map(lambda each: _missing(each, regional[_subscription(each)], session), states)
+        looks = tuple(zip(states, missed, strict=True))
+    read = [(state, missing) for state, missing in looks if not isinstance(missing, AzureFailure)]
     for action in ACTIONS:
         asked = [
-            (entry.desired.name, action in missing) for entry, missing in read if action in _needed(entry)
+            (state.desired.name, action in missing) for state, missing in read if action in _needed(state)
         ]
         if lacking := [name for name, lacks in asked if lacks]:
             found = f"not granted on {listed(lacking)}; assign a role that has it, as deploy/role.json does"
@@ -43,8 +41,8 @@ def grants(entries: Sequence[Entry], session: Session) -> Iterator[Finding]:
     yield from alike(
         "role",
         (
-            (entry.desired.name, *_untold(failure))
-            for entry, failure in looks
+            (state.desired.name, *_untold(failure))
+            for state, failure in looks
             if isinstance(failure, AzureFailure)
         ),
     )
@@ -56,21 +54,21 @@ def _untold(failure: AzureFailure) -> tuple[Result, str]:
     return result, f"what is granted cannot be read: {failure}"
 
 
-def _needed(entry: Entry) -> tuple[str, ...]:
-    return needed(entry.desired.image, flexible=entry.listed is not None and entry.listed.is_flexible)
+def _needed(state: ScaleSetState) -> tuple[str, ...]:
+    return needed(state.desired.image, flexible=state.listed is not None and state.listed.is_flexible)
 
 
 def _missing(
-    entry: Entry, regional: Permissions | AzureFailure, session: Session
+    state: ScaleSetState, regional: Permissions | AzureFailure, session: Session
 ) -> frozenset[str] | AzureFailure:
     """The actions that are granted neither on the scale set nor, where they are about its image, on that."""
-    image, allowed = entry.desired.image, _allowed(session, entry.desired.target.id)
+    image, allowed = state.desired.image, _allowed(session, state.desired.target.id)
     if isinstance(allowed, AzureFailure):
         return allowed
     if isinstance(regional, AzureFailure):
         return regional
     missing = frozenset(
-        each for each in _needed(entry) if not (regional if "/locations/" in each else allowed).allow(each)
+        each for each in _needed(state) if not (regional if "/locations/" in each else allowed).allow(each)
     )
     if not home(image) or missing.isdisjoint(BY_IMAGE[type(image)]):
         return missing
@@ -80,8 +78,8 @@ def _missing(
     return missing - {each for each in BY_IMAGE[type(image)] if allowed.allow(each)}
 
 
-def _subscription(entry: Entry) -> str:
-    return entry.desired.target.subscription.casefold()
+def _subscription(state: ScaleSetState) -> str:
+    return state.desired.target.subscription.casefold()
 
 
 def _allowed(session: Session, scope: str) -> Permissions | AzureFailure:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from reconciler.azure.session import Session
 from reconciler.cli.options import Fleet
-from reconciler.daemon.board import Entry
 from reconciler.daemon.specs import Reading, Specs
+from reconciler.daemon.store import ScaleSetState
 from reconciler.spec.declaration import text
 from reconciler.spec.files import File
 from reconciler.spec.scale_set import ScaleSet
@@ -16,7 +16,7 @@ from reconciler.spec.scale_set import ScaleSet
 class Looks:
     """What a daemon knows of each scale set then, and which lists it could not read."""
 
-    entries: tuple[Entry, ...]
+    states: tuple[ScaleSetState, ...]
     trouble: tuple[str, ...]
 
 
@@ -36,5 +36,5 @@ class _Declared:
 
 def look(scale_sets: Sequence[ScaleSet], session: Session, *, by_group: bool) -> Looks:
     """Look at all of them, by name. Names and targets must be unique, as `validate` has it."""
-    board = Fleet(Specs(_Declared(scale_sets)), session, by_group).reconciliation().once(act=False)
-    return Looks(board.entries(), board.last_sweep.trouble if board.last_sweep else ())
+    store = Fleet(Specs(_Declared(scale_sets)), session, by_group).reconciler().once(act=False)
+    return Looks(store.states(), store.last_sweep.trouble if store.last_sweep else ())

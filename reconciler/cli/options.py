@@ -19,7 +19,7 @@ import click
 from reconciler.azure import auxiliary
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import PUBLIC_CLOUD, Session
-from reconciler.daemon.reconciliation import Reconciliation
+from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Directory, Git, Specs
 from reconciler.git.repository import Repository
@@ -173,9 +173,9 @@ class Fleet:
     session: Session
     list_by_resource_group: bool
 
-    def reconciliation(self, settings: Settings | None = None) -> Reconciliation:
+    def reconciler(self, settings: Settings | None = None) -> Reconciler:
         """The work on this fleet."""
-        return Reconciliation(
+        return Reconciler(
             self.specs,
             Compute(self.session),
             settings or Settings(),

@@ -39,12 +39,12 @@ def plan(*, fleet: Fleet, output: str, detailed_exitcode: bool) -> None:
     and Azure, and writes to neither. Exit 0 when every scale set could be planned, else 1.
     """
     announce(fleet.session)
-    board = fleet.reconciliation().once(act=False)
-    trouble = board.last_sweep.trouble if board.last_sweep else ()
+    store = fleet.reconciler().once(act=False)
+    trouble = store.last_sweep.trouble if store.last_sweep else ()
     for line in trouble:
         click.echo(f"error: {line}", err=True)
 
-    rows = report.board(board)["scaleSets"]
+    rows = report.store(store)["scaleSets"]
     if output == "json":
         click.echo(json.dumps(rows, indent=2))
     elif rows and output == "markdown":
@@ -55,9 +55,9 @@ def plan(*, fleet: Fleet, output: str, detailed_exitcode: bool) -> None:
     elif not trouble:
         click.echo("no scale set is declared")
 
-    if trouble or any(entry.outcome is None or entry.outcome.is_error for entry in board.entries()):
+    if trouble or any(entry.outcome is None or entry.outcome.is_error for entry in store.states()):
         sys.exit(1)
-    if detailed_exitcode and not board.is_as_declared:
+    if detailed_exitcode and not store.is_as_declared:
         sys.exit(2)
 
 

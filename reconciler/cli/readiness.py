@@ -18,12 +18,12 @@ from reconciler.cli.grants import grants
 from reconciler.cli.looks import look
 from reconciler.cli.options import Fleet
 from reconciler.cli.table import count
-from reconciler.daemon.board import Entry
 from reconciler.daemon.listing import scope_of
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.report import is_suspended
 from reconciler.daemon.specs import Specs
-from reconciler.rollout.reason import Reason, Standing
+from reconciler.daemon.store import ScaleSetState
+from reconciler.rollout.reason import Reason, Status
 from reconciler.spec.duration import written
 
 _MOST_SKEW = timedelta(minutes=5)  # beyond it a token is taken for one of the past or of the future
@@ -52,13 +52,13 @@ def readiness(fleet: Fleet) -> Iterator[Finding]:
     }
     resumed = [replace(each, suspend=None) for each in fleet.specs.scale_sets]
     looks = look(resumed, fleet.session, by_group=fleet.list_by_resource_group)
-    yield from _subscriptions(looks.entries, fleet, looks.trouble)
-    outcomes = [(each.desired.name, each.outcome) for each in looks.entries]
+    yield from _subscriptions(looks.states, fleet, looks.trouble)
+    outcomes = [(each.desired.name, each.outcome) for each in looks.states]
     yield from alike(
         "scale set",
-        ((name, *_standing(outcome, held.get(name, ""))) for name, outcome in outcomes if outcome),
+        ((name, *_status(outcome, held.get(name, ""))) for name, outcome in outcomes if outcome),
     )
-    yield from grants([each for each in looks.entries if _is_there(each)], fleet.session)
+    yield from grants([each for each in looks.states if _is_there(each)], fleet.session)
 
 
 def clock(ahead: timedelta) -> Finding:
@@ -111,9 +111,11 @@ def _network(session: Session) -> tuple[Finding, Finding]:
     return reached, clock(session.clock.reading() - answer.date)
 
 
-def _subscriptions(entries: Sequence[Entry], fleet: Fleet, trouble: Sequence[str]) -> Iterator[Finding]:
+def _subscriptions(
+    states: Sequence[ScaleSetState], fleet: Fleet, trouble: Sequence[str]
+) -> Iterator[Finding]:
     """Whether each list that a sweep begins with can be read."""
-    scopes = {scope_of(each.desired, by_group=fleet.list_by_resource_group) for each in entries}
+    scopes = {scope_of(each.desired, by_group=fleet.list_by_resource_group) for each in states}
     for scope in sorted(scopes, key=str):
         about = str(scope).removeprefix("subscription ")
         said = [line.removeprefix(f"{scope}: ") for line in trouble if line.startswith(f"{scope}: ")]
@@ -123,16 +125,16 @@ def _subscriptions(entries: Sequence[Entry], fleet: Fleet, trouble: Sequence[str
             yield Finding("subscription", Result.OK, about, "its scale sets can be listed")
 
 
-def _standing(outcome: Outcome, held: str) -> tuple[Result, str]:
+def _status(outcome: Outcome, held: str) -> tuple[Result, str]:
     """Whether anything holds a rollout up, and what; of what is `held`, what will once it is not."""
     if held and outcome.reason != Reason.NOT_FOUND:
         return Result.SKIPPED, f"{held}; without that: {outcome.line}"
-    if outcome.standing in {Standing.STALLED, Standing.FAILING}:
+    if outcome.status in {Status.STALLED, Status.FAILING}:
         return Result.FAIL, outcome.line
-    if outcome.standing is Standing.READY or outcome.step:
+    if outcome.status is Status.READY or outcome.step:
         return Result.OK, f"{outcome.reason}: nothing holds a rollout up"
     return Result.SKIPPED, outcome.line  # throttled, or something is under way
 
 
-def _is_there(entry: Entry) -> bool:
-    return entry.outcome is not None and entry.outcome.reason != Reason.NOT_FOUND
+def _is_there(state: ScaleSetState) -> bool:
+    return state.outcome is not None and state.outcome.reason != Reason.NOT_FOUND

@@ -17,10 +17,10 @@ from reconciler.cli.options import Address, Duration, Fleet, fleet_options
 from reconciler.cli.screen import Screen
 from reconciler.cli.verb import Verb
 from reconciler.daemon import report
-from reconciler.daemon.board import Board
 from reconciler.daemon.loop import Loop
-from reconciler.daemon.reconciliation import Reconciliation
+from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
+from reconciler.daemon.store import Store
 from reconciler.spec.duration import written
 from reconciler.web.server import Pages, Server
 
@@ -91,36 +91,36 @@ def run(
     if timeout and not until_settled:
         raise click.UsageError("--timeout goes with --until-settled")
     settings = Settings(sweep=sweep, follow_up=follow_up)
-    reconciliation = fleet.reconciliation(settings)
-    board, now = reconciliation.board, fleet.session.now
+    reconciler = fleet.reconciler(settings)
+    store, now = reconciler.store, fleet.session.now
     ends = once or until_settled
     address = listen or (None if ends else _LISTEN)
     try:
-        with _stoppable(), _served(board, settings, address, now) as url, Screen(board) as screen:
+        with _stoppable(), _served(store, settings, address, now) as url, Screen(store) as screen:
             _log.info("%s", announcement(fleet.session))
             if url:
                 _log.info("listening at %s", url)
             if once:
-                reconciliation.once(act=True)
+                reconciler.once(act=True)
             else:
-                _loop(reconciliation, settings, until_settled, timeout)
+                _loop(reconciler, settings, until_settled, timeout)
     except _Stopped as stopped:  # outside the loop, or again while it was ending: waits for no thread
         os._exit(128 + stopped.number)
     if ends and not screen.is_live:
-        table.show(table.status(report.board(board)))
-    if ends and not _as_declared(board):
+        table.show(table.status(report.store(store)))
+    if ends and not _as_declared(store):
         sys.exit(1)
 
 
 @contextmanager
 def _served(
-    board: Board, settings: Settings, address: tuple[str, int] | None, now: Callable[[], datetime]
+    store: Store, settings: Settings, address: tuple[str, int] | None, now: Callable[[], datetime]
 ) -> Iterator[str]:
     """Show the board over HTTP for as long as this lasts. Gives the URL, "" where there is no address."""
     if address is None:
         yield ""
         return
-    pages = Pages(board, overdue=max(10 * settings.sweep, timedelta(minutes=10)), now=now)
+    pages = Pages(store, overdue=max(10 * settings.sweep, timedelta(minutes=10)), now=now)
     try:
         server = Server(pages, *address)
     except OSError as error:
@@ -134,15 +134,13 @@ def _served(
         server.close()
 
 
-def _loop(
-    reconciliation: Reconciliation, settings: Settings, until_settled: bool, timeout: timedelta | None
-) -> None:
+def _loop(reconciler: Reconciler, settings: Settings, until_settled: bool, timeout: timedelta | None) -> None:
     """Run until told to stop, or settled, or the time is over."""
-    board = reconciliation.board
-    loop = Loop(reconciliation, settings)
+    store = reconciler.store
+    loop = Loop(reconciler, settings)
     loop.start()
     try:
-        if not loop.wait(lambda: until_settled and loop.idle and _settled(board), timeout) and timeout:
+        if not loop.wait(lambda: until_settled and loop.idle and _settled(store), timeout) and timeout:
             _log.error("not settled within %s, giving up", written(timeout))
     except _Stopped:
         _log.info("stopping: the ticks under way are finished first; another signal ends at once")
@@ -165,15 +163,13 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     raise _Stopped(number)
 
 
-def _settled(board: Board) -> bool:
-    outcomes = [entry.outcome for entry in board.entries()]
-    return board.last_sweep is not None and all(
-        each is not None and each.standing.settled for each in outcomes
-    )
+def _settled(store: Store) -> bool:
+    outcomes = [state.outcome for state in store.states()]
+    return store.last_sweep is not None and all(each is not None and each.status.settled for each in outcomes)
 
 
-def _as_declared(board: Board) -> bool:
+def _as_declared(store: Store) -> bool:
     """Whether all is well: specs without mistakes, at least read once, and every scale set as they say."""
-    if board.last_sweep is None or board.last_sweep.trouble:
+    if store.last_sweep is None or store.last_sweep.trouble:
         return False
-    return board.is_as_declared
+    return store.is_as_declared

@@ -12,14 +12,14 @@ from rich.text import Text
 
 from reconciler.cli.table import status
 from reconciler.daemon import report
-from reconciler.daemon.board import Board
+from reconciler.daemon.store import Store
 
 
 class Screen:
     """Context manager around a run. Log lines go to standard error, so that a pipe gets nothing else."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._console = Console(stderr=True, highlight=False)
         self._is_over = False
         # FORCE_COLOR makes rich take a pipe for a terminal; colours suit a pipe, a moving table does not.
@@ -50,7 +50,7 @@ class Screen:
 
     def _status(self) -> RenderableType:
         """Within the window while it moves, or every refresh would leave lines behind; whole at the end."""
-        return status(report.board(self._board), height=None if self._is_over else self._console.height - 1)
+        return status(report.store(self._store), height=None if self._is_over else self._console.height - 1)
 
 
 class _Above(logging.Handler):

@@ -37,7 +37,7 @@ def status(*, fleet: Fleet, server: str, output: str) -> None:
     Asks the daemon; where none answers, looks at the specs and at Azure itself, without changing anything.
     Exit 1 when the specs hold mistakes, or they or Azure cannot be read; 0 otherwise, however they stand.
     """
-    shown = board(fleet, server)
+    shown = store(fleet, server)
     trouble = (shown["sweep"] or {}).get("trouble") or ()
     for line in trouble:
         click.echo(f"error: {line}", err=True)
@@ -49,7 +49,7 @@ def status(*, fleet: Fleet, server: str, output: str) -> None:
         sys.exit(1)
 
 
-def board(fleet: Fleet, server: str) -> dict[str, Any]:
+def store(fleet: Fleet, server: str) -> dict[str, Any]:
     """The board of the daemon at `server`; where none answers, our own, which is said."""
     shown = _asked(server)
     if shown is not None:
@@ -58,7 +58,7 @@ def board(fleet: Fleet, server: str) -> dict[str, Any]:
     else:
         announce(fleet.session)
         click.echo(f"no daemon answers at {server}: looking myself; each step is what one would do", err=True)
-        shown = report.board(fleet.reconciliation().once(act=False))
+        shown = report.store(fleet.reconciler().once(act=False))
     return shown
 
 

@@ -46,13 +46,13 @@ def show(shown: RenderableType) -> None:
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
-def status(board: Json, *, height: int | None = None) -> RenderableType:
-    """A board, of the shape of `reconciler.daemon.report.board`.
+def status(store: Json, *, height: int | None = None) -> RenderableType:
+    """A board, of the shape of `reconciler.daemon.report.store`.
 
     `height` is how many lines there are for one that moves: each row then takes one line, whatever it has to
     say, and where not all fit, those that need nothing more are left out first.
     """
-    sweep, rows = board["sweep"], board["scaleSets"]
+    sweep, rows = store["sweep"], store["scaleSets"]
     if sweep is None:
         return Text("looking for the first time …", "dim")
     if not rows:
@@ -75,15 +75,15 @@ def heading(sweep: Json) -> str:
 
 def summary(rows: Sequence[Json]) -> str:
     """
-    >>> summary([{"standing": "Ready", "instances": {"upToDate": 3, "total": 3}}])
+    >>> summary([{"status": "Ready", "instances": {"upToDate": 3, "total": 3}}])
     '1 scale set: 1 Ready; of 3 instances looked at 3 are up to date'
     """
-    standings = Counter(row["standing"] or "not looked at yet" for row in rows)
+    statuses = Counter(row["status"] or "not looked at yet" for row in rows)
     counts = [row["instances"] for row in rows if row["instances"]]
     current, total = (sum(count[name] for count in counts) for name in ("upToDate", "total"))
     return (
         f"{count(len(rows), 'scale set')}: "
-        f"{', '.join(f'{number} {standing}' for standing, number in sorted(standings.items()))}"
+        f"{', '.join(f'{number} {status}' for status, number in sorted(statuses.items()))}"
         f"{f'; of {total} instances looked at {current} are up to date' if counts else ''}"
     )
 
@@ -128,10 +128,10 @@ def domains(instances: Json | None) -> Text:
 def _status_table(rows: Iterable[Json], *, one_line: bool) -> Table:
     table = _table("SCALE SET", "STANDING", "UP TO DATE", "DOMAINS", "WHY")
     for row in rows:
-        standing = row["standing"] or "…"
+        status = row["status"] or "…"
         table.add_row(
             _line(row["name"], one_line=one_line),
-            Text(standing, STYLES.get(standing, "dim")),
+            Text(status, STYLES.get(status, "dim")),
             share(row["instances"]),
             domains(row["instances"]),
             _line(_why(row), one_line=one_line),
@@ -152,7 +152,7 @@ def _most_telling(rows: Sequence[Json], number: int) -> Sequence[Json]:
     """As many rows, in their order; of more, those that are as declared go first."""
     if len(rows) <= number:
         return rows
-    ranked = sorted(rows, key=lambda row: row["standing"] in {"Ready", "Suspended"})
+    ranked = sorted(rows, key=lambda row: row["status"] in {"Ready", "Suspended"})
     return sorted(ranked[:number], key=lambda row: str(row["name"]))
 
 

@@ -9,7 +9,7 @@ from reconciler.cli.failure import fail
 from reconciler.cli.forecast import headline
 from reconciler.cli.named import unknown
 from reconciler.cli.options import Fleet, fleet_options, output_option
-from reconciler.cli.status import board, server_option
+from reconciler.cli.status import server_option, store
 from reconciler.cli.verb import Verb
 from reconciler.rollout.reason import Requeue, meaning_of
 
@@ -26,7 +26,7 @@ def why(*, name: str, fleet: Fleet, server: str, output: str) -> None:
 
     NAME is that of its spec. Asks the daemon; where none answers, looks itself, without changing anything.
     """
-    shown = board(fleet, server)
+    shown = store(fleet, server)
     rows = {row["name"]: row for row in shown["scaleSets"]}
     if name not in rows:
         fail(unknown(name, rows, (shown["sweep"] or {}).get("trouble") or ()))
@@ -35,7 +35,7 @@ def why(*, name: str, fleet: Fleet, server: str, output: str) -> None:
 
 def explained(row: Json) -> str:
     """One scale set in a few lines, of the shape of `reconciler.daemon.report.entry`."""
-    lines = [f"{row['name']}: {row['standing'] or 'not looked at yet'}"]
+    lines = [f"{row['name']}: {row['status'] or 'not looked at yet'}"]
     if row["reason"]:
         lines.append(f"{row['reason']}: {row['message']}")
         if meaning := meaning_of(row["reason"]):  # none where the daemon is of a newer version

@@ -7,7 +7,7 @@ from enum import StrEnum
 from reconciler.daemon.revision import Revision
 
 
-class Type(StrEnum):
+class ConditionType(StrEnum):
     """What is said of a scale set. The second and the third are worth a word only where they are true."""
 
     READY = "Ready"  # it is as declared
@@ -17,7 +17,7 @@ class Type(StrEnum):
     DRIFTED = "Drifted"  # its model or an instance is on another image than the declared one
 
 
-class Status(StrEnum):
+class ConditionStatus(StrEnum):
     """Whether it is so."""
 
     TRUE = "True"
@@ -30,8 +30,8 @@ class Condition:
     """`since` is when its status last changed, None while nothing was ever looked at. `revision` is what the
     look that says so was about."""
 
-    type: Type
-    status: Status
+    type: ConditionType
+    status: ConditionStatus
     reason: str
     message: str
     since: datetime | None
@@ -41,4 +41,6 @@ class Condition:
 NOT_LOOKED_AT = "NotLookedAt"
 
 # Of a scale set that was never looked at.
-UNSEEN = tuple(Condition(each, Status.UNKNOWN, NOT_LOOKED_AT, "", None, None) for each in Type)
+UNSEEN = tuple(
+    Condition(each, ConditionStatus.UNKNOWN, NOT_LOOKED_AT, "", None, None) for each in ConditionType
+)

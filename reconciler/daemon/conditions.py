@@ -21,24 +21,24 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from reconciler.daemon.board import Entry
-from reconciler.daemon.condition import NOT_LOOKED_AT, Condition, Status, Type
+from reconciler.daemon.condition import NOT_LOOKED_AT, Condition, ConditionStatus, ConditionType
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import Revision
+from reconciler.daemon.store import ScaleSetState
+from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.observed import Model
-from reconciler.rollout.reason import Reason, Standing
-from reconciler.rollout.survey import Survey
+from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.wording import listed
 from reconciler.spec.image import Image, follows_latest, is_version_of, same, short
 
 # Ready, Reconciling, Stalled.
-SUMMARY: dict[Standing, tuple[Status, Status, Status]] = {
-    Standing.READY: (Status.TRUE, Status.FALSE, Status.FALSE),
-    Standing.RECONCILING: (Status.UNKNOWN, Status.TRUE, Status.FALSE),
-    Standing.WAITING: (Status.UNKNOWN, Status.TRUE, Status.FALSE),
-    Standing.FAILING: (Status.FALSE, Status.TRUE, Status.FALSE),
-    Standing.STALLED: (Status.FALSE, Status.FALSE, Status.TRUE),
-    Standing.SUSPENDED: (Status.UNKNOWN, Status.FALSE, Status.FALSE),
+SUMMARY: dict[Status, tuple[ConditionStatus, ConditionStatus, ConditionStatus]] = {
+    Status.READY: (ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.FALSE),
+    Status.RECONCILING: (ConditionStatus.UNKNOWN, ConditionStatus.TRUE, ConditionStatus.FALSE),
+    Status.WAITING: (ConditionStatus.UNKNOWN, ConditionStatus.TRUE, ConditionStatus.FALSE),
+    Status.FAILING: (ConditionStatus.FALSE, ConditionStatus.TRUE, ConditionStatus.FALSE),
+    Status.STALLED: (ConditionStatus.FALSE, ConditionStatus.FALSE, ConditionStatus.TRUE),
+    Status.SUSPENDED: (ConditionStatus.UNKNOWN, ConditionStatus.FALSE, ConditionStatus.FALSE),
 }
 
 SERVING, AWAY = "Serving", "InstancesAway"
@@ -46,30 +46,30 @@ MODEL_DRIFT, INSTANCE_DRIFT, NO_DRIFT = "ModelDrift", "InstanceDrift", "NoDrift"
 
 
 class _Said(NamedTuple):
-    status: Status
+    status: ConditionStatus
     reason: str
     message: str = ""
 
 
-def conditions(entry: Entry) -> tuple[Condition, ...]:
+def conditions(state: ScaleSetState) -> tuple[Condition, ...]:
     """Those of a scale set after a look, from what its entry then holds; its conditions are those before."""
-    outcome = entry.outcome
+    outcome = state.outcome
     if outcome is None:
-        return entry.conditions
-    revision = Revision.of(entry.desired, entry.commit)
-    if outcome.reason is Reason.THROTTLED and _were_about(entry, revision):
-        return entry.conditions
+        return state.conditions
+    revision = Revision.of(state.desired, state.commit)
+    if outcome.reason is Reason.THROTTLED and _were_about(state, revision):
+        return state.conditions
     said = {
         **_summary(outcome),
-        Type.HEALTHY: _healthy(entry, outcome),
-        Type.DRIFTED: _drifted(entry, outcome),
+        ConditionType.HEALTHY: _healthy(state, outcome),
+        ConditionType.DRIFTED: _drifted(state, outcome),
     }
-    return tuple(_after(before, said[before.type], outcome.at, revision) for before in entry.conditions)
+    return tuple(_after(before, said[before.type], outcome.at, revision) for before in state.conditions)
 
 
-def _were_about(entry: Entry, revision: Revision) -> bool:
+def _were_about(state: ScaleSetState, revision: Revision) -> bool:
     """Whether the conditions before say something of what is declared now."""
-    known = entry.conditions[0].revision
+    known = state.conditions[0].revision
     return known is not None and known.spec == revision.spec
 
 
@@ -90,71 +90,71 @@ def _after(before: Condition, said: _Said, at: datetime, revision: Revision) -> 
     )
 
 
-def _summary(outcome: Outcome) -> dict[Type, _Said]:
+def _summary(outcome: Outcome) -> dict[ConditionType, _Said]:
     """Ready says the line of the outcome, and so does what else is true; the others have nothing to add."""
-    ready, reconciling, stalled = SUMMARY[outcome.standing]
+    ready, reconciling, stalled = SUMMARY[outcome.status]
     return {
-        Type.READY: _Said(ready, outcome.reason, outcome.message),
-        Type.RECONCILING: _Said(reconciling, outcome.reason, _where_true(reconciling, outcome)),
-        Type.STALLED: _Said(stalled, outcome.reason, _where_true(stalled, outcome)),
+        ConditionType.READY: _Said(ready, outcome.reason, outcome.message),
+        ConditionType.RECONCILING: _Said(reconciling, outcome.reason, _where_true(reconciling, outcome)),
+        ConditionType.STALLED: _Said(stalled, outcome.reason, _where_true(stalled, outcome)),
     }
 
 
-def _where_true(status: Status, outcome: Outcome) -> str:
-    return outcome.message if status is Status.TRUE else ""
+def _where_true(status: ConditionStatus, outcome: Outcome) -> str:
+    return outcome.message if status is ConditionStatus.TRUE else ""
 
 
-def _healthy(entry: Entry, outcome: Outcome) -> _Said:
+def _healthy(state: ScaleSetState, outcome: Outcome) -> _Said:
     if outcome.reason.meaning.is_unseen:
-        return _Said(Status.UNKNOWN, outcome.reason, outcome.message)
-    counts = entry.survey
-    if counts is None or _is_old(entry.looked_at, entry, outcome):
-        return _Said(Status.UNKNOWN, NOT_LOOKED_AT)
+        return _Said(ConditionStatus.UNKNOWN, outcome.reason, outcome.message)
+    counts = state.counts
+    if counts is None or _is_old(state.looked_at, state, outcome):
+        return _Said(ConditionStatus.UNKNOWN, NOT_LOOKED_AT)
     if not counts.away:
-        return _Said(Status.TRUE, SERVING)
+        return _Said(ConditionStatus.TRUE, SERVING)
     if outcome.reason.meaning.names_instances:
-        return _Said(Status.FALSE, outcome.reason, outcome.message)
-    return _Said(Status.FALSE, AWAY, _away(counts))
+        return _Said(ConditionStatus.FALSE, outcome.reason, outcome.message)
+    return _Said(ConditionStatus.FALSE, AWAY, _away(counts))
 
 
-def _away(counts: Survey) -> str:
-    where = listed(f"{each.away} of {each.domain}" for each in counts.tallies if each.away)
+def _away(counts: InstanceCounts) -> str:
+    where = listed(f"{each.away} of {each.domain}" for each in counts.domains if each.away)
     return f"{counts.away} of {counts.total} are not serving: {where}"
 
 
-def _drifted(entry: Entry, outcome: Outcome) -> _Said:
+def _drifted(state: ScaleSetState, outcome: Outcome) -> _Said:
     if outcome.reason.meaning.is_unseen or outcome.reason.meaning.is_latest_unknown:
-        return _Said(Status.UNKNOWN, outcome.reason, outcome.message)
+        return _Said(ConditionStatus.UNKNOWN, outcome.reason, outcome.message)
     if outcome.reason == Reason.MODEL_DRIFT:
-        return _Said(Status.TRUE, MODEL_DRIFT, outcome.message)
-    model, counts = entry.model, entry.survey
-    if model is None or _is_old(entry.known_at, entry, outcome):
-        return _Said(Status.UNKNOWN, NOT_LOOKED_AT)
+        return _Said(ConditionStatus.TRUE, MODEL_DRIFT, outcome.message)
+    model, counts = state.model, state.counts
+    if model is None or _is_old(state.known_at, state, outcome):
+        return _Said(ConditionStatus.UNKNOWN, NOT_LOOKED_AT)
     if model.image is None:
-        return _Said(Status.UNKNOWN, Reason.IMAGE_UNREADABLE)
-    if not _is_declared(model.image, entry) or _is_given_up(model, entry, outcome):
-        on, declared = short(model.image), short(entry.desired.image)
-        return _Said(Status.TRUE, MODEL_DRIFT, f"the model is on {on}, and {declared} is declared")
-    if counts is None or _is_old(entry.looked_at, entry, outcome):
-        return _Said(Status.UNKNOWN, NOT_LOOKED_AT)
+        return _Said(ConditionStatus.UNKNOWN, Reason.IMAGE_UNREADABLE)
+    if not _is_declared(model.image, state) or _is_given_up(model, state, outcome):
+        on, declared = short(model.image), short(state.desired.image)
+        return _Said(ConditionStatus.TRUE, MODEL_DRIFT, f"the model is on {on}, and {declared} is declared")
+    if counts is None or _is_old(state.looked_at, state, outcome):
+        return _Said(ConditionStatus.UNKNOWN, NOT_LOOKED_AT)
     if counts.up_to_date < counts.total:
-        return _Said(Status.TRUE, INSTANCE_DRIFT, counts.done)
-    return _Said(Status.FALSE, NO_DRIFT)
+        return _Said(ConditionStatus.TRUE, INSTANCE_DRIFT, counts.done)
+    return _Said(ConditionStatus.FALSE, NO_DRIFT)
 
 
-def _is_declared(image: Image, entry: Entry) -> bool:
+def _is_declared(image: Image, state: ScaleSetState) -> bool:
     """Whether the model is on the declared image; for latest on a version of it, as far as is known here."""
-    declared = entry.desired.image
+    declared = state.desired.image
     return is_version_of(image, declared) if follows_latest(declared) else same(image, declared)
 
 
-def _is_given_up(model: Model, entry: Entry, outcome: Outcome) -> bool:
+def _is_given_up(model: Model, state: ScaleSetState, outcome: Outcome) -> bool:
     """Whether latest means a version that was given up, and the model is on the last good one instead."""
-    failed, good = model.marks.failed, model.marks.last_good
-    if failed is None or good is None or outcome.standing is Standing.READY:
+    failed, good = model.persisted.failed, model.persisted.last_good
+    if failed is None or good is None or outcome.status is Status.READY:
         return False
-    return is_version_of(failed, entry.desired.image) and model.image is not None and same(model.image, good)
+    return is_version_of(failed, state.desired.image) and model.image is not None and same(model.image, good)
 
 
-def _is_old(seen: datetime | None, entry: Entry, outcome: Outcome) -> bool:
-    return seen is None or outcome.at - seen > entry.desired.interval
+def _is_old(seen: datetime | None, state: ScaleSetState, outcome: Outcome) -> bool:
+    return seen is None or outcome.at - seen > state.desired.interval

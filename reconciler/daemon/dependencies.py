@@ -5,25 +5,25 @@ All of them must be Ready, for what is declared of them now, before this one goe
 
 from collections.abc import Sequence
 
-from reconciler.daemon.attention import moved
-from reconciler.daemon.board import Entry
+from reconciler.daemon.due import differs
+from reconciler.daemon.store import ScaleSetState
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.reason import Reason, Standing
+from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.wording import listed
 from reconciler.spec.image import Image, follows_latest, is_version_of, order, same, short, version
 
 
-def dependencies(entry: Entry, entries: Sequence[Entry], exact: Image) -> tuple[Gate, ...]:
+def dependencies(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -> tuple[Gate, ...]:
     """The gate of `dependsOn`, where it names anybody; `exact` as in `waves`, for those of the same image."""
-    names = entry.desired.depends_on
+    names = state.desired.depends_on
     if not names:
         return ()
-    known = {each.desired.name: each for each in entries}
+    known = {each.desired.name: each for each in states}
     missing = [f"no scale set named {name} is declared" for name in names if name not in known]
     behind = [
         f"{each.desired.name} {said}"
         for each in _named(names, known)
-        if (said := _obstacle(each) or (_lag(each, exact) if _is_same(each, entry) else ""))
+        if (said := _obstacle(each) or (_lag(each, exact) if _is_same(each, state) else ""))
     ]
     if missing or behind:
         evidence = listed([*behind, *missing])
@@ -31,14 +31,14 @@ def dependencies(entry: Entry, entries: Sequence[Entry], exact: Image) -> tuple[
     return (Gate("dependsOn", f"{listed(names)} {'is' if len(names) == 1 else 'are'} Ready"),)
 
 
-def waves(entry: Entry, entries: Sequence[Entry], exact: Image) -> tuple[Gate, ...]:
+def waves(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -> tuple[Gate, ...]:
     """The gate of `wave`, where scale sets of lower ones are to run the same image.
 
     `exact` is what that comes to for this one. Where it follows latest the others must be on that version,
     or on a later one: being Ready, they may not have seen yet that there is one.
     """
-    desired = entry.desired
-    lower = [each for each in entries if each.desired.wave < desired.wave and _is_same(each, entry)]
+    desired = state.desired
+    lower = [each for each in states if each.desired.wave < desired.wave and _is_same(each, state)]
     if not lower:
         return ()
     behind = [
@@ -51,36 +51,36 @@ def waves(entry: Entry, entries: Sequence[Entry], exact: Image) -> tuple[Gate, .
     return (Gate("wave", f"{_of(lower, lower)} Ready"),)
 
 
-def _is_same(entry: Entry, other: Entry) -> bool:
+def _is_same(state: ScaleSetState, other: ScaleSetState) -> bool:
     """Whether the two declare the same image."""
-    return same(entry.desired.image, other.desired.image)
+    return same(state.desired.image, other.desired.image)
 
 
-def _of(some: Sequence[object], entries: Sequence[Entry]) -> str:
-    return f"{len(some)} of {len(entries)} scale sets of lower waves {'is' if len(some) == 1 else 'are'}"
+def _of(some: Sequence[object], states: Sequence[ScaleSetState]) -> str:
+    return f"{len(some)} of {len(states)} scale sets of lower waves {'is' if len(some) == 1 else 'are'}"
 
 
-def _named(names: Sequence[str], known: dict[str, Entry]) -> list[Entry]:
+def _named(names: Sequence[str], known: dict[str, ScaleSetState]) -> list[ScaleSetState]:
     return [known[name] for name in names if name in known]
 
 
-def _obstacle(entry: Entry) -> str:
+def _obstacle(state: ScaleSetState) -> str:
     """Why others may not go on yet, or ""."""
-    outcome = entry.outcome
+    outcome = state.outcome
     if outcome is None:
         return "was not looked at yet"
-    if entry.decided is not None and moved(entry.decided, entry.desired):
+    if state.decided is not None and differs(state.decided, state.desired):
         return "was not looked at since its spec changed"
-    if entry.decided is not None and outcome.standing is Standing.READY:
+    if state.decided is not None and outcome.status is Status.READY:
         return ""
-    return f"is {outcome.standing}: {outcome.reason}"
+    return f"is {outcome.status}: {outcome.reason}"
 
 
-def _lag(entry: Entry, exact: Image) -> str:
+def _lag(state: ScaleSetState, exact: Image) -> str:
     """Which version it is on, where that is not the one that latest means by now; or ""."""
-    if not follows_latest(entry.desired.image):
+    if not follows_latest(state.desired.image):
         return ""
-    current = entry.model.image if entry.model else None
-    if current is None or not is_version_of(current, entry.desired.image):
+    current = state.model.image if state.model else None
+    if current is None or not is_version_of(current, state.desired.image):
         return f"is not known to be on {short(exact)}"
     return "" if order(version(current)) >= order(version(exact)) else f"is on {short(current)} still"

@@ -12,11 +12,11 @@ from functools import partial
 
 from reconciler.azure.failure import Conflict
 from reconciler.checks.door import Checks
-from reconciler.daemon.attention import moved
-from reconciler.daemon.board import Board, Entry
 from reconciler.daemon.change import change, is_counted
 from reconciler.daemon.dependencies import dependencies, waves
+from reconciler.daemon.due import differs
 from reconciler.daemon.outcome import Outcome
+from reconciler.daemon.store import ScaleSetState, Store
 from reconciler.daemon.turn import turn
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.member import has_begun
@@ -26,28 +26,28 @@ from reconciler.rollout.reason import Reason
 from reconciler.spec.scale_set import ScaleSet
 
 
-def asked(desired: ScaleSet, observed: Observed, board: Board, checks: Checks) -> tuple[Gate, ...]:
+def asked(desired: ScaleSet, observed: Observed, store: Store, checks: Checks) -> tuple[Gate, ...]:
     """The gates of one scale set as it was seen just now, and a place taken where all of them are open.
 
     Raises Conflict while a sweep is at taking over another commit.
     """
     key, towards = desired.target.key, exact_if_known(desired, observed)
-    board.update(key, exact=towards.image)
-    entry = board.get(key)
-    if entry is None or moved(desired, entry.desired) or not is_counted(entry):
+    store.update(key, exact=towards.image)
+    state = store.get(key)
+    if state is None or differs(desired, state.desired) or not is_counted(state):
         raise Conflict("a commit is being taken over; deciding anew")
     found: list[Gate] = []
-    for gate in _all(entry, board, checks, has_begun=_has_begun(towards, observed)):
+    for gate in _all(state, store, checks, has_begun=_has_begun(towards, observed)):
         found.append(gate)
         if gate.closed:
             break
     return tuple(found)
 
 
-def awaited(entry: Entry, entries: Sequence[Entry], at: datetime) -> Gate | None:
+def awaited(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> Gate | None:
     """The gate that a scale set waits for, as it is now; None where it waits for none that costs nothing."""
-    outcome = entry.outcome
-    if outcome is None or not is_counted(entry):
+    outcome = state.outcome
+    if outcome is None or not is_counted(state):
         return None
     match outcome.reason:
         case Reason.OUTSIDE_WINDOW:
@@ -55,10 +55,10 @@ def awaited(entry: Entry, entries: Sequence[Entry], at: datetime) -> Gate | None
             is_over = closed is not None and closed.until is not None and closed.until <= at
             return replace(closed, closed=None) if closed and is_over else closed
         case Reason.TOO_MUCH_CHANGE | Reason.DEPENDENCY_NOT_READY:
-            gates = _cheap(entry, entries)
+            gates = _cheap(state, states)
             return next((each for each in gates if each.closed), Gate("", ""))
         case Reason.AWAITING_TURN:
-            return turn(entry, entries)
+            return turn(state, states)
         case _:
             return None
 
@@ -75,11 +75,11 @@ def retold(outcome: Outcome, gate: Gate) -> Outcome:
     )
 
 
-def _all(entry: Entry, board: Board, checks: Checks, *, has_begun: bool) -> Iterator[Gate]:
+def _all(state: ScaleSetState, store: Store, checks: Checks, *, has_begun: bool) -> Iterator[Gate]:
     """Each only once it is asked for."""
-    yield from _cheap(entry, board.entries())
-    yield from map(checks.gate, entry.desired.rollout.checks)
-    yield board.claim(entry.desired.target.key, partial(turn, has_begun=has_begun))
+    yield from _cheap(state, store.states())
+    yield from map(checks.gate, state.desired.rollout.checks)
+    yield store.claim(state.desired.target.key, partial(turn, has_begun=has_begun))
 
 
 def _has_begun(towards: ScaleSet, observed: Observed) -> bool:
@@ -87,12 +87,12 @@ def _has_begun(towards: ScaleSet, observed: Observed) -> bool:
     return isinstance(model, Model) and has_begun(towards, model, observed.instances or ())
 
 
-def _cheap(entry: Entry, entries: Sequence[Entry]) -> tuple[Gate, ...]:
-    exact = entry.exact or entry.desired.image
+def _cheap(state: ScaleSetState, states: Sequence[ScaleSetState]) -> tuple[Gate, ...]:
+    exact = state.exact or state.desired.image
     return (
-        *change(entry, entries),
-        *dependencies(entry, entries, exact),
-        *waves(entry, entries, exact),
+        *change(state, states),
+        *dependencies(state, states, exact),
+        *waves(state, states, exact),
     )
 
 

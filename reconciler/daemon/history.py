@@ -128,7 +128,7 @@ def _begun(
             found = Record(desired.image, image, outcome.commit, None, _since(history, model, image, outcome))
             return _with(history, found)
         case None if history.is_settled is None and _is_under_way(outcome) and model and model.image:
-            image, began = model.image, model.marks.began_at(model.image)
+            image, began = model.image, model.persisted.began_at(model.image)
             return _with(history, Record(desired.image, image, outcome.commit, None, began))
         case _:
             return history
@@ -136,27 +136,27 @@ def _begun(
 
 def _since(history: History, model: Model | None, image: Image, outcome: Outcome) -> datetime | None:
     """When a rollout began whose model somebody else had set: this daemon before us, or another person."""
-    if marked := model.marks.began_at(image) if model else None:
+    if marked := model.persisted.began_at(image) if model else None:
         return marked
-    is_first = history.is_settled or (outcome.survey is not None and not outcome.survey.up_to_date)
+    is_first = history.is_settled or (outcome.counts is not None and not outcome.counts.up_to_date)
     return outcome.at if is_first else None
 
 
 def _is_under_way(outcome: Outcome) -> bool:
-    counts = outcome.survey
+    counts = outcome.counts
     return counts is not None and 0 < counts.up_to_date < counts.total
 
 
 def _is_return(image: Image, desired: ScaleSet, model: Model | None) -> bool:
     """Whether an upgrade to `image` undoes a rollout that was given up."""
-    failed = model.marks.failed if model else None
+    failed = model.persisted.failed if model else None
     return failed is not None and not same(image, failed) and not same(image, desired.image)
 
 
 def _gone_on(history: History, outcome: Outcome, taken: Step | None) -> History:
     """With the batch that was taken, or is back."""
     current = history.current
-    if current is None or outcome.survey is None:
+    if current is None or outcome.counts is None:
         return history
     is_failing = outcome.reason.meaning.is_failure or outcome.reason is Reason.OPERATION_FAILED
     current = replace(current, is_failing=is_failing)

@@ -32,7 +32,7 @@ _JITTER = 0.1  # a follow-up comes up to a tenth of its delay later, and never b
 
 
 class Work(Protocol):
-    """What the loop runs: `Reconciliation`."""
+    """What the loop runs: `Reconciler`."""
 
     def sweep(self) -> tuple[str, ...]:
         """The keys of the scale sets that are due for a tick."""

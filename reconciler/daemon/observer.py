@@ -8,77 +8,77 @@ from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Throttled
 from reconciler.checks.door import Checks
 from reconciler.daemon import gates
-from reconciler.daemon.board import Board, Entry
+from reconciler.daemon.store import ScaleSetState, Store
 from reconciler.rollout.age import date_instances, sightings
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision, Look
+from reconciler.rollout.expectations import PATIENCE
 from reconciler.rollout.notes import notes
 from reconciler.rollout.observed import FRESH, Model, Observed, Operation
 from reconciler.rollout.reading import partial
-from reconciler.rollout.step import Tried
-from reconciler.rollout.tried import PATIENCE
+from reconciler.rollout.step import Attempt
 from reconciler.spec.scale_set import Target
 
 
 class Observer:
     """Looks until there is a decision, and tells the board which model it saw, and when the instances."""
 
-    def __init__(self, azure: Compute, board: Board) -> None:
+    def __init__(self, azure: Compute, store: Store) -> None:
         self._azure = azure
-        self._board = board
+        self._store = store
         self._checks = Checks(azure.now)
         self._now = azure.now
 
-    def decided(self, entry: Entry, share: Share) -> tuple[Decision, Observed]:
+    def decided(self, state: ScaleSetState, share: Share) -> tuple[Decision, Observed]:
         """What is decided, and what was seen. Raises AzureFailure."""
-        observed = Observed(self._now(), tried=entry.tried, streak=entry.streak)
-        while isinstance(verdict := decide(entry.desired, observed), Look):
-            observed = self._looked(verdict, entry, observed, share)
+        observed = Observed(self._now(), attempt=state.attempt, progress=state.progress)
+        while isinstance(verdict := decide(state.desired, observed), Look):
+            observed = self._looked(verdict, state, observed, share)
         return verdict, observed
 
-    def _looked(self, at: Look, entry: Entry, observed: Observed, share: Share) -> Observed:
+    def _looked(self, at: Look, state: ScaleSetState, observed: Observed, share: Share) -> Observed:
         """What was observed and, beside it, the fact that was asked for."""
-        target, model = entry.desired.target, observed.model
-        if at is Look.MODEL and model is None and self._listed_will_do(entry):
+        target, model = state.desired.target, observed.model
+        if at is Look.MODEL and model is None and self._listed_will_do(state):
             # Good for one look: a later tick wants to see what has become of the model.
-            self._board.update(target.key, listed_at=None, model=entry.listed)
-            return replace(observed, model=entry.listed, model_at=entry.listed_at)
+            self._store.update(target.key, listed_at=None, model=state.listed)
+            return replace(observed, model=state.listed, model_at=state.listed_at)
         if at is Look.MODEL:
             model = self._azure.model(target, share)
-            self._board.update(target.key, model=model if isinstance(model, Model) else None)
+            self._store.update(target.key, model=model if isinstance(model, Model) else None)
             return replace(observed, at=self._now(), model=model, model_at=self._now())
         assert isinstance(model, Model), "the decision asks for the model first"  # noqa: S101
         match at:
             case Look.INSTANCES:
                 listed, now = self._azure.instances(target, model, share), self._now()
-                instances = date_instances(listed, entry.sightings, entry.tried, now)
+                instances = date_instances(listed, state.sightings, state.attempt, now)
                 seen = sightings(instances)
                 # A list that is not whole says nothing of those it lacks.
-                kept = {**entry.sightings, **seen} if partial(model, instances) else seen
+                kept = {**state.sightings, **seen} if partial(model, instances) else seen
                 about = notes(model, instances)
-                self._board.update(target.key, looked_at=now, sightings=kept, notes=about)
+                self._store.update(target.key, looked_at=now, sightings=kept, notes=about)
                 return replace(observed, at=now, instances=instances)
             case Look.ROLLING_UPGRADE:
                 return replace(observed, rolling_upgrade=self._azure.rolling_upgrade(target, share))
             case Look.IMAGE:
-                availability = self._azure.availability(entry.desired.image, model, share)
+                availability = self._azure.availability(state.desired.image, model, share)
                 return replace(observed, availability=availability)
             case Look.GATES:
-                asked = gates.asked(entry.desired, observed, self._board, self._checks)
+                asked = gates.asked(state.desired, observed, self._store, self._checks)
                 # Checks may take their time: what was seen before them is then too old to act on.
                 is_fresh = self._now() - observed.at <= FRESH
                 instances_now = observed.instances if is_fresh else None
                 return replace(observed, at=self._now(), gates=asked, instances=instances_now)
             case Look.OPERATION:
-                assert observed.tried, "there is an operation where a step was tried"  # noqa: S101
-                return replace(observed, operation=self._operation(observed.tried, target))
+                assert observed.attempt, "there is an operation where a step was tried"  # noqa: S101
+                return replace(observed, operation=self._operation(observed.attempt, target))
 
-    def _operation(self, tried: Tried, target: Target) -> Operation:
+    def _operation(self, attempt: Attempt, target: Target) -> Operation:
         """What became of it; what cannot be read for long is taken for what Azure no longer knows."""
         try:
-            return self._azure.operation(tried.operation, target)
+            return self._azure.operation(attempt.operation, target)
         except AzureFailure as failure:
-            left = tried.at + PATIENCE - self._now()
+            left = attempt.at + PATIENCE - self._now()
             if left <= timedelta():
                 return Operation("")
             if isinstance(failure, Throttled):  # perhaps for hours
@@ -87,12 +87,12 @@ class Observer:
                 ) from failure
             raise
 
-    def _listed_will_do(self, entry: Entry) -> bool:
+    def _listed_will_do(self, state: ScaleSetState) -> bool:
         """Whether the row of the last sweep stands for a look: to a tick that the sweep asked for, it does.
 
         A follow-up asks what has become of the model since, and the row must be fresh.
         """
-        if entry.listed is None or entry.listed_at is None:
+        if state.listed is None or state.listed_at is None:
             return False
-        is_follow_up = entry.outcome is not None and entry.outcome.again is not None
-        return not is_follow_up or self._now() - entry.listed_at <= FRESH
+        is_follow_up = state.outcome is not None and state.outcome.again is not None
+        return not is_follow_up or self._now() - state.listed_at <= FRESH

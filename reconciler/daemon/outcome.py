@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from reconciler.azure.failure import AzureFailure, Conflict, Throttled, Unreachable
 from reconciler.daemon.settings import Settings
+from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.reason import Reason, Standing
+from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.step import Step
-from reconciler.rollout.survey import Survey
 from reconciler.spec.scale_set import ScaleSet
 
 # A canary that falls sick while it soaks is told within this time.
@@ -29,9 +29,9 @@ class Outcome:
     at: datetime
     reason: Reason
     message: str
-    standing: Standing
+    status: Status
     step: Step | None = None
-    survey: Survey | None = None
+    counts: InstanceCounts | None = None
     gates: tuple[Gate, ...] = ()
     again: timedelta | None = None
 
@@ -56,9 +56,9 @@ def decided(
         at=at,
         reason=decision.reason,
         message=decision.message,
-        standing=decision.reason.meaning.standing,
+        status=decision.reason.meaning.status,
         step=decision.step,
-        survey=decision.survey,
+        counts=decision.counts,
         gates=decision.gates,
         again=rest_until(decision, at, follow_up, desired.interval),
     )
@@ -72,9 +72,9 @@ def rest_until(
     What must not go wrong meanwhile is looked at meanwhile. Where nothing has been upgraded yet there is
     nothing to watch.
     """
-    if decision.until is None and decision.reason.meaning.standing is not Standing.WAITING:
+    if decision.until is None and decision.reason.meaning.status is not Status.WAITING:
         return follow_up if decision.soon else None
-    watch = _WATCH if decision.survey and decision.survey.up_to_date else max(interval, _WATCH)
+    watch = _WATCH if decision.counts and decision.counts.up_to_date else max(interval, _WATCH)
     return watch if decision.until is None else min(max(decision.until - at, follow_up), watch)
 
 
@@ -89,7 +89,7 @@ def failed(
 ) -> Outcome:
     """A call failed: on the way to a decision, or taking its step, which `doing` then words."""
     message = f"{failure} (while {doing})" if doing else str(failure)
-    return Outcome(name, commit, at, failure.reason, message, failure.reason.meaning.standing, again=again)
+    return Outcome(name, commit, at, failure.reason, message, failure.reason.meaning.status, again=again)
 
 
 def rest_after(failure: AzureFailure, before: Outcome | None, settings: Settings) -> timedelta | None:
@@ -114,4 +114,4 @@ def rest_after(failure: AzureFailure, before: Outcome | None, settings: Settings
 def bug(name: str, commit: str, at: datetime, error: Exception) -> Outcome:
     """An error of our own: it costs this scale set its tick and nothing else."""
     message = f"a bug in the reconciler, please report it: {type(error).__name__}: {error}"
-    return Outcome(name, commit, at, Reason.BUG, message, Reason.BUG.meaning.standing)
+    return Outcome(name, commit, at, Reason.BUG, message, Reason.BUG.meaning.status)

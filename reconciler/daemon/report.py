@@ -3,25 +3,25 @@
 from datetime import datetime
 from typing import Any
 
-from reconciler.daemon.board import Board, Entry, Sweep
 from reconciler.daemon.condition import Condition
 from reconciler.daemon.history import Record
 from reconciler.daemon.revision import Revision
+from reconciler.daemon.store import ScaleSetState, Store, Sweep
 from reconciler.forecast.forecast import Forecast
+from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.step import PatchModel, Step, Upgrade
-from reconciler.rollout.survey import Survey
 from reconciler.spec.scale_set import ScaleSet
 
 Json = dict[str, Any]
 
 
-def board(shown: Board) -> Json:
+def store(shown: Store) -> Json:
     """The whole board: the last sweep and every scale set, by name."""
-    return {"sweep": _sweep(shown.last_sweep), "scaleSets": [entry(each) for each in shown.entries()]}
+    return {"sweep": _sweep(shown.last_sweep), "scaleSets": [state(each) for each in shown.states()]}
 
 
-def entry(shown: Entry) -> Json:
+def state(shown: ScaleSetState) -> Json:
     """One scale set. "standing", "reason" and "message" are None until its first tick.
 
     "revision" is what is declared, "observedRevision" what it was last decided on. "nextLook" is when it
@@ -35,13 +35,13 @@ def entry(shown: Entry) -> Json:
         "target": shown.desired.target.id,
         "image": str(shown.desired.image),
         "commit": outcome.commit if outcome else shown.commit,
-        "standing": str(outcome.standing) if outcome else None,
+        "status": str(outcome.status) if outcome else None,
         "reason": str(outcome.reason) if outcome else None,
         "message": outcome.message if outcome else None,
         "at": _moment(outcome.at) if outcome else None,
         "step": _step(outcome.step) if outcome else None,
         "nextLook": _moment(again),
-        "instances": survey(shown.survey),
+        "instances": counts(shown.counts),
         "forecast": forecast(shown.forecast, shown.desired),
         "suspended": is_suspended(shown.desired),
         "revision": _revision(shown.revision),
@@ -53,7 +53,7 @@ def entry(shown: Entry) -> Json:
     }
 
 
-def survey(counts: Survey | None) -> Json | None:
+def counts(counts: InstanceCounts | None) -> Json | None:
     """Instances by domain, in rollout order."""
     if counts is None:
         return None
@@ -68,7 +68,7 @@ def survey(counts: Survey | None) -> Json | None:
                 "upToDate": tally.up_to_date,
                 "away": tally.away,
             }
-            for tally in counts.tallies
+            for tally in counts.domains
         ],
     }
 
@@ -144,8 +144,8 @@ def forecast(expected: Forecast | None, desired: ScaleSet) -> Json | None:
         "begins": _moment(expected.begins),
         "ends": _moment(expected.ends),
         "seconds": int(expected.lasts.total_seconds()),
-        "assumedBatchSeconds": int(expected.tempo.whole.total_seconds()),
-        "isMeasured": not expected.tempo.is_assumed,
+        "assumedBatchSeconds": int(expected.duration.whole.total_seconds()),
+        "isMeasured": not expected.duration.is_assumed,
         "healthTimeoutSeconds": int(desired.health.timeout.total_seconds()),
         "holds": [
             {"reason": str(hold.reason), "at": hold.at.isoformat(), "until": _moment(hold.until)}

@@ -2,30 +2,34 @@
 
 from dataclasses import replace
 
-from reconciler.daemon.board import Entry
 from reconciler.daemon.conditions import conditions
 from reconciler.daemon.history import following
 from reconciler.daemon.outcome import Outcome
+from reconciler.daemon.store import ScaleSetState
+from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.step import Step
-from reconciler.rollout.survey import Survey
 
 
 def told(
-    entry: Entry, latest: Entry, outcome: Outcome, counted: Survey | None, taken: Step | None
+    state: ScaleSetState,
+    latest: ScaleSetState,
+    outcome: Outcome,
+    counted: InstanceCounts | None,
+    taken: Step | None,
 ) -> dict[str, object]:
-    """The fields of an entry after a tick on `entry` as it was then; `latest` knows what the tick saw, and
+    """The fields of an entry after a tick on `state` as it was then; `latest` knows what the tick saw, and
     perhaps another spec. `taken` is the step that Azure accepted in it, if any."""
     # Where Azure said no, a decision was reached or can never be; every other failure leaves it open.
     is_conclusion = outcome.reason.meaning.is_conclusive
     after = replace(
-        entry,
+        state,
         outcome=outcome,
         model=latest.model,
         looked_at=latest.looked_at,
-        survey=counted,
-        concluded=entry.revision if is_conclusion else entry.concluded,
-        known_at=entry.known_at if outcome.is_error else outcome.at,
-        history=following(entry.history, entry.desired, latest.model, outcome, taken),
+        counts=counted,
+        concluded=state.revision if is_conclusion else state.concluded,
+        known_at=state.known_at if outcome.is_error else outcome.at,
+        history=following(state.history, state.desired, latest.model, outcome, taken),
     )
     return {
         "concluded": after.concluded,

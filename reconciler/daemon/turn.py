@@ -13,24 +13,24 @@ cannot tell, and leaves a place for each. Who waits goes by name: the first of t
 
 from collections.abc import Iterable, Sequence
 
-from reconciler.daemon.board import Entry
 from reconciler.daemon.outcome import Outcome
+from reconciler.daemon.store import ScaleSetState
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason, Slot
 from reconciler.rollout.wording import listed
 
 
-def turn(entry: Entry, entries: Sequence[Entry], *, has_begun: bool = False) -> Gate:
-    """The gate. `entries` are all, by name; `has_begun`: this one was seen to be half-way just now."""
-    cap, total = entry.desired.fleet.max_concurrent, len(entries)
-    if entry.is_under_way or (entry.is_under_way is None and has_begun):
+def turn(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_begun: bool = False) -> Gate:
+    """The gate. `states` are all, by name; `has_begun`: this one was seen to be half-way just now."""
+    cap, total = state.desired.fleet.max_concurrent, len(states)
+    if state.is_under_way or (state.is_under_way is None and has_begun):
         return Gate("turn", "its rollout is under way")
-    others = [each for each in entries if each.desired.target.key != entry.desired.target.key]
+    others = [each for each in states if each.desired.target.key != state.desired.target.key]
     moving = [each for each in others if each.is_under_way]
     unknown = [each for each in others if each.is_under_way is None and not each.desired.suspend]
     unseen = [each for each in unknown if each.outcome is None]
     untold = [each for each in unknown if each.outcome]
-    ahead = [each for each in others if each.desired.name < entry.desired.name and _waits(each)]
+    ahead = [each for each in others if each.desired.name < state.desired.name and _waits(each)]
     is_open = len(moving) + len(unknown) + len(ahead) < cap.of(total)
     who = "; ".join(
         (
@@ -59,7 +59,7 @@ def holding(before: bool | None, outcome: Outcome, *, is_claimed: bool) -> bool 
     if slot is Slot.KEEPS:
         return before
     if before is None:
-        is_half = outcome.survey is not None and outcome.survey.up_to_date > 0
+        is_half = outcome.counts is not None and outcome.counts.up_to_date > 0
         return slot is Slot.HOLDS or is_half
     # The fix of a rollout that went wrong passes every gate, and so claims nothing; a rollout it is all the
     # same.
@@ -67,22 +67,22 @@ def holding(before: bool | None, outcome: Outcome, *, is_claimed: bool) -> bool 
     return before or (has_begun and outcome.step is not None)
 
 
-def _waits(entry: Entry) -> bool:
-    if entry.outcome is None or entry.desired.suspend or entry.is_under_way:
+def _waits(state: ScaleSetState) -> bool:
+    if state.outcome is None or state.desired.suspend or state.is_under_way:
         return False
-    return entry.outcome.reason == Reason.AWAITING_TURN
+    return state.outcome.reason == Reason.AWAITING_TURN
 
 
-def _are(entries: Sequence[object], one: str = "is", many: str = "are") -> str:
-    return one if len(entries) == 1 else many
+def _are(states: Sequence[object], one: str = "is", many: str = "are") -> str:
+    return one if len(states) == 1 else many
 
 
-def _names(entries: Iterable[Entry]) -> str:
-    return listed(each.desired.name for each in entries)
+def _names(states: Iterable[ScaleSetState]) -> str:
+    return listed(each.desired.name for each in states)
 
 
-def _with_reasons(entries: Iterable[Entry]) -> str:
+def _with_reasons(states: Iterable[ScaleSetState]) -> str:
     return listed(
         f"{each.desired.name} ({each.outcome.reason})" if each.outcome else each.desired.name
-        for each in entries
+        for each in states
     )

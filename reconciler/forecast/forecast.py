@@ -1,6 +1,6 @@
 """The forecast: the batches to come, and when it is over, if all goes well.
 
-It is `decide` run forward (`rehearsal.py`) on the scale set as it would become (`imagined.py`): it knows no
+It is `decide` run forward (`simulation.py`) on the scale set as it would become (`predicted.py`): it knows no
 more of the decision than what came of each tick.
 """
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reconciler.forecast.imagined import imagined
-from reconciler.forecast.rehearsal import Rehearsal, Rhythm, Tick
-from reconciler.forecast.tempo import Tempo
+from reconciler.forecast.batch_duration import BatchDuration
+from reconciler.forecast.model import predicted
+from reconciler.forecast.simulation import Rhythm, Simulation, Tick
 from reconciler.rollout.domains import grouping
 from reconciler.rollout.member import members
 from reconciler.rollout.observed import Observed
@@ -61,21 +61,23 @@ class Forecast:
     lasts: timedelta
     holds: tuple[Hold, ...]
     end_reason: Reason | None
-    tempo: Tempo
+    duration: BatchDuration
 
     @property
     def writes(self) -> int:
         return self.patches + len(self.batches)
 
 
-def forecast(desired: ScaleSet, observed: Observed, tempo: Tempo, rhythm: Rhythm) -> Forecast | None:
+def forecast(
+    desired: ScaleSet, observed: Observed, duration: BatchDuration, rhythm: Rhythm
+) -> Forecast | None:
     """What comes of `desired` from what was observed; None where no step is to come, or too little was seen
     to say."""
     exact = exact_if_known(desired, observed)
-    world = imagined(exact, observed, tempo)
+    world = predicted(exact, observed, duration)
     if world is None:
         return None
-    ticks = _followed(Rehearsal(desired, exact.image, observed, world, rhythm).ticks())
+    ticks = _followed(Simulation(desired, exact.image, observed, world, rhythm).ticks())
     steps = [tick for tick in ticks if tick.decision.step]
     if not steps:
         return None
@@ -88,13 +90,13 @@ def forecast(desired: ScaleSet, observed: Observed, tempo: Tempo, rhythm: Rhythm
         batches=tuple(_batch(exact, tick, step) for tick, step in upgrades),
         patches=len(steps) - len(upgrades),
         worst_loss=max((len(tick.away) for tick, _ in upgrades), default=0),
-        total=last.decision.survey.total if last.decision.survey else len(world.instances),
+        total=last.decision.counts.total if last.decision.counts else len(world.instances),
         begins=begun if undated is None or begun < undated else None,
         ends=last.at if undated is None and last.is_last else None,
         lasts=last.at - let_on,
         holds=holds,
         end_reason=last.decision.reason if last.is_last else None,
-        tempo=tempo,
+        duration=duration,
     )
 
 
@@ -103,7 +105,7 @@ def _followed(ticks: Iterable[Tick]) -> list[Tick]:
     followed, effort = [], 0
     for tick in ticks:
         followed.append(tick)
-        is_dear = tick.decision.survey is not None and not tick.is_repeated
+        is_dear = tick.decision.counts is not None and not tick.is_repeated
         effort += len(tick.world.instances) if is_dear else 1
         if effort > _MOST:
             break

@@ -20,7 +20,7 @@ from datetime import datetime
 
 from reconciler.rollout.health import at_work
 from reconciler.rollout.observed import Instance
-from reconciler.rollout.step import Tried, Upgrade
+from reconciler.rollout.step import Attempt, Upgrade
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class Sighting:
 
 
 def date_instances(
-    instances: Iterable[Instance], before: Mapping[str, Sighting], tried: Tried | None, at: datetime
+    instances: Iterable[Instance], before: Mapping[str, Sighting], attempt: Attempt | None, at: datetime
 ) -> tuple[Instance, ...]:
     """The instances as listed at `at`, each with a time; `before` is how they were seen last."""
     return tuple(
-        replace(each, since=_since(each, before.get(each.id), tried, at)) if _lacks_time(each) else each
+        replace(each, since=_since(each, before.get(each.id), attempt, at)) if _lacks_time(each) else each
         for each in instances
     )
 
@@ -51,19 +51,19 @@ def _lacks_time(instance: Instance) -> bool:
     return at_work(instance.provisioning) or (instance.provisioning == "failed" and instance.since is None)
 
 
-def _since(instance: Instance, before: Sighting | None, tried: Tried | None, at: datetime) -> datetime:
+def _since(instance: Instance, before: Sighting | None, attempt: Attempt | None, at: datetime) -> datetime:
     floor = before.since if before else None
-    known = [each for each in _known(instance, tried) if floor is None or each >= floor]
+    known = [each for each in _known(instance, attempt) if floor is None or each >= floor]
     if known:
         return min(known)
     is_same = before is not None and before.provisioning == instance.provisioning
     return floor if is_same and floor else at
 
 
-def _known(instance: Instance, tried: Tried | None) -> Iterator[datetime]:
+def _known(instance: Instance, attempt: Attempt | None) -> Iterator[datetime]:
     if instance.since:
         yield instance.since
     if instance.provisioning == "creating" and instance.created:
         yield instance.created
-    if tried and isinstance(tried.step, Upgrade) and instance.id in tried.step.instance_ids:
-        yield tried.at
+    if attempt and isinstance(attempt.step, Upgrade) and instance.id in attempt.step.instance_ids:
+        yield attempt.at

@@ -28,7 +28,7 @@ def batch(context: Context, candidates: Sequence[Member], most: int) -> Decision
         f"({named}); {counts.done}",
         step=Upgrade(tuple(each.instance.id for each in taken), context.image),
         soon=True,
-        survey=counts.taking(domain, sum(each.state is State.BACK for each in taken)),
+        counts=counts.taking(domain, sum(each.state is State.BACK for each in taken)),
     )
 
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.domains import Grouping
 from reconciler.rollout.member import Member
 from reconciler.rollout.observed import Model, Observed
-from reconciler.rollout.survey import Survey
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import Rollout, ScaleSet
 
@@ -39,7 +39,7 @@ class Context(Aim):
 
     members: tuple[Member, ...]  # those that stay, in Azure's order
     domain_of: Grouping
-    counts: Survey  # of `members`, by domain
+    counts: InstanceCounts  # of `members`, by domain
 
     @property
     def movable(self) -> list[Member]:

@@ -21,8 +21,8 @@ from reconciler.rollout.batch import batch
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.drift import drift
+from reconciler.rollout.expectations import lapse, unfinished, withheld
 from reconciler.rollout.gates import barred, barred_by_window
-from reconciler.rollout.halt import back_on_model, failed, given_up
 from reconciler.rollout.health import at_work
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import FRESH, Absent, Observed
@@ -31,9 +31,9 @@ from reconciler.rollout.preflight import exact_spec, held
 from reconciler.rollout.reading import partial, with_instances
 from reconciler.rollout.reason import Phase, Reason
 from reconciler.rollout.refusal import frozen, refusal, suspended
+from reconciler.rollout.rollback import back_on_model, failed, given_up
 from reconciler.rollout.settled import settled
 from reconciler.rollout.step import Upgrade
-from reconciler.rollout.tried import lapse, unfinished, withheld
 from reconciler.rollout.waiting import awaited, confirming, overrun, stalled, waiting
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.scale_set import Converge, OnFailure, ScaleSet
@@ -48,7 +48,7 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
     decision = _ladder(desired, observed)
     if isinstance(decision, Look) or decision.step is None:
         return decision
-    if waits := withheld(decision.step, observed, decision.survey):
+    if waits := withheld(decision.step, observed, decision.counts):
         return waits
     if observed.model_at is None or observed.at - observed.model_at > FRESH:
         return Look.MODEL
@@ -80,14 +80,14 @@ def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
     # Up to date with the version it is on; but nobody can say whether that is the latest.
     unsaid = held(desired.image, observed.availability)
     if unsaid and isinstance(decision, Decision) and decision.reason is Reason.UP_TO_DATE:
-        return replace(unsaid, survey=decision.survey)
+        return replace(unsaid, counts=decision.counts)
     return decision
 
 
 def _towards(aim: Aim) -> Decision | Look:
     """The rungs that know the exact image: towards it or, once it was given up, back from it."""
     model, observed, on_failure = aim.model, aim.observed, aim.rollout.on_failure
-    good = model.marks.stand_in(aim.image)
+    good = model.persisted.stand_in(aim.image)
     if good is None or on_failure is OnFailure.HOLD:
         return _approach(aim)
     if step := back_on_model(aim.image, model, good):
@@ -104,7 +104,7 @@ def _towards(aim: Aim) -> Decision | Look:
         if isinstance(decision, Look) or decision.reason.meaning.phase is not Phase.DONE:
             return decision
         staying = members(back.desired, model, observed, observed.instances)
-        return failed(aim.image, good, staying, decision.survey)
+        return failed(aim.image, good, staying, decision.counts)
     context = with_instances(back, observed.instances)
     if isinstance(context, Decision):
         return context
@@ -137,8 +137,8 @@ def _busy(aim: Aim) -> Decision | Look | None:
     )
     if aim.model.provisioning != "updating":
         return busy
-    tried = aim.observed.tried
-    if tried and isinstance(tried.step, Upgrade) and aim.at - tried.at <= aim.desired.health.timeout:
+    attempt = aim.observed.attempt
+    if attempt and isinstance(attempt.step, Upgrade) and aim.at - attempt.at <= aim.desired.health.timeout:
         return busy
     if aim.observed.instances is None:
         return Look.INSTANCES

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Step
-from reconciler.rollout.survey import Survey
 
 
 class Look(StrEnum):
@@ -31,7 +31,7 @@ class Decision:
 
     `soon` asks for the next look in seconds instead of at the next sweep: something is moving. `until` is
     when the next step may be taken, where that is known.
-    `survey` counts the instances by domain where they were looked at. `gates` are those that were asked
+    `counts` counts the instances by domain where they were looked at. `gates` are those that were asked
     whether working instances may be taken down.
     """
 
@@ -40,7 +40,7 @@ class Decision:
     step: Step | None = None
     soon: bool = False
     until: datetime | None = None
-    survey: Survey | None = None
+    counts: InstanceCounts | None = None
     gates: tuple[Gate, ...] = ()
 
     @property

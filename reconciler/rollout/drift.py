@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from reconciler.rollout.context import Aim
 from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.gates import barred, is_cure
-from reconciler.rollout.halt import marked
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.pace import missing
@@ -13,6 +12,7 @@ from reconciler.rollout.preflight import crowd, held, misfit
 from reconciler.rollout.reading import grouped, own, partial
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.refusal import unguarded
+from reconciler.rollout.rollback import marked
 from reconciler.rollout.step import PatchModel
 from reconciler.spec.image import Image, is_version_of, same, short
 from reconciler.spec.scale_set import ScaleSet
@@ -74,7 +74,7 @@ def _others(model: Model, instances: Sequence[Instance]) -> str:
     if not behind:
         return ""
     share = f"{len(behind)} of {len(instances)} instances lack"
-    if failed := model.marks.given_up_for(model.image):
+    if failed := model.persisted.given_up_for(model.image):
         return (
             f"{share} the latest model too, which was set to {short(failed)} and back, or changed by "
             "somebody else; their upgrade will bring that along"

@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from reconciler.rollout.context import Aim, Context
+from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.member import Member
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.survey import Survey
 from reconciler.rollout.wording import moment
 from reconciler.spec.image import same, short
 from reconciler.spec.scale_set import Approval, ScaleSet
 from reconciler.spec.window import opening
 
 
-def barred(aim: Aim, *, has_begun: bool, doing: str, counts: Survey | None) -> Decision | Look | None:
+def barred(aim: Aim, *, has_begun: bool, doing: str, counts: InstanceCounts | None) -> Decision | Look | None:
     """Why what `doing` says may not be done now, or None; or that the gates outside are to be asked.
 
     `has_begun`: the first instances are on the image and back.
@@ -51,7 +51,7 @@ def is_cure(desired: ScaleSet, model: Model, staying: Sequence[Member]) -> bool:
     if len(lost) > desired.rollout.max_unhealthy.of(len(staying)):
         return True
     sick = [each.instance.image for each in lost if each.instance.image]
-    if model.marks.failed and any(same(image, model.marks.failed) for image in sick):
+    if model.persisted.failed and any(same(image, model.persisted.failed) for image in sick):
         return True
     leaving = model.image
     if leaving and any(_fails_on_its_way(each) and not each.instance.runs(leaving) for each in lost):
@@ -85,7 +85,7 @@ def _approval(desired: ScaleSet, model: Model, *, has_begun: bool) -> tuple[Gate
     if asked is None:
         return ()
     image = short(desired.image)
-    if model.marks.is_approved(desired.image):
+    if model.persisted.is_approved(desired.image):
         return (Gate("approval", f"{image} is approved"),)
     if asked is Approval.CANARY and not has_begun:
         return (Gate("approval", f"{image} is to be approved once its canary is back"),)
@@ -93,14 +93,14 @@ def _approval(desired: ScaleSet, model: Model, *, has_begun: bool) -> tuple[Gate
     return (Gate("approval", f"{image} is not approved yet; {mend}", Reason.AWAITING_APPROVAL),)
 
 
-def _closed(gates: tuple[Gate, ...], doing: str, counts: Survey | None) -> Decision | None:
+def _closed(gates: tuple[Gate, ...], doing: str, counts: InstanceCounts | None) -> Decision | None:
     for gate in gates:
         if gate.closed:
             return Decision(
                 gate.closed,
                 f"{gate.evidence}; until then not {doing}",
                 until=gate.until,
-                survey=counts,
+                counts=counts,
                 gates=gates,
             )
     return None

@@ -92,9 +92,11 @@ def _is_stuck(instance: Instance, desired: ScaleSet, observed: Observed) -> bool
 
     It returns to that one if we sent it there, or if it is up to date and nothing takes it elsewhere.
     """
-    tried = observed.tried.step if observed.tried else None
+    attempt = observed.attempt.step if observed.attempt else None
     on_its_way = (
-        isinstance(tried, Upgrade) and instance.id in tried.instance_ids and same(tried.image, desired.image)
+        isinstance(attempt, Upgrade)
+        and instance.id in attempt.instance_ids
+        and same(attempt.image, desired.image)
     )
     # Of a Flexible set latest_model is None: then nothing says that it is taken elsewhere.
     stays = is_up_to_date(instance, desired) and (

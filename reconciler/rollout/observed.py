@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.marks import Marks
-from reconciler.rollout.step import Tried
-from reconciler.rollout.streak import Streak
+from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.progress import Progress
+from reconciler.rollout.step import Attempt
 from reconciler.rollout.traits import Plan, Traits
 from reconciler.spec.image import Image, same
 
@@ -67,7 +67,7 @@ class Model:
     security_type: str = ""  # "TrustedLaunch", "ConfidentialVM"; "" is Standard
     plan: Plan | None = None
     tags: Mapping[str, str] = field(default_factory=dict)  # everybody's, ours among them
-    marks: Marks = field(default_factory=Marks)
+    persisted: PersistedState = field(default_factory=PersistedState)
 
     @property
     def subscription(self) -> str:
@@ -172,8 +172,8 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One look at one scale set; `tried` is None where nothing was, or by another process. `streak` is what
-    the looks before this one have in common.
+    """One look at one scale set; `attempt` is None where nothing was, or by another process. `progress` is
+    what the looks before this one have in common.
 
     `model_at` is when Azure said what `model` says, which may be a while before `at`: in a list.
     """
@@ -186,5 +186,5 @@ class Observed:
     availability: Availability | None = None
     operation: Operation | None = None
     gates: tuple[Gate, ...] | None = None
-    tried: Tried | None = None
-    streak: Streak = field(default_factory=Streak)
+    attempt: Attempt | None = None
+    progress: Progress = field(default_factory=Progress)

@@ -40,7 +40,7 @@ def soaking(context: Context) -> Decision | None:
         f"{last.who}{young}: back since {last.until - last.length:%H:%M:%S}; the next batch goes at "
         f"{last.until:%H:%M:%S} (soak {written(last.length)}); {context.counts.done}",
         until=last.until,
-        survey=context.counts,
+        counts=context.counts,
     )
 
 
@@ -56,7 +56,7 @@ def baking(context: Context) -> Decision | None:
         f"{since + rollout.bake_time:%H:%M:%S} (bakeTime {written(rollout.bake_time)}); "
         f"{context.counts.done}",
         until=since + rollout.bake_time,
-        survey=context.counts,
+        counts=context.counts,
     )
 
 
@@ -70,7 +70,7 @@ def sick(context: Context) -> Decision | None:
         Reason.TOO_MANY_UNHEALTHY,
         f"{ailing(unhealthy)}: {len(unhealthy)} of {counts.total} are unhealthy, and "
         f"spec.rollout.maxUnhealthy is {rollout.max_unhealthy.said(len(members))}; {counts.done}",
-        survey=counts,
+        counts=counts,
     )
 
 
@@ -91,7 +91,7 @@ def room(context: Context, going: Sequence[Member]) -> int | Decision:
         Reason.TOO_MANY_UNAVAILABLE,
         f"{ailing(away)}: {len(away)} of {counts.total} are away already, and spec.rollout.maxUnavailable is "
         f"{rollout.max_unavailable.said(len(members))}; {counts.done}",
-        survey=counts,
+        counts=counts,
     )
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from reconciler.rollout.context import Aim, Context
+from reconciler.rollout.counts import count_instances
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.domains import DomainsUnknown, Grouping, grouping
 from reconciler.rollout.health import readable
 from reconciler.rollout.member import members
 from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.survey import survey
 from reconciler.rollout.wording import listed
 from reconciler.spec.scale_set import Rollout
 
@@ -48,7 +48,7 @@ def with_instances(aim: Aim, instances: Sequence[Instance]) -> Context | Decisio
         is_return=aim.is_return,
         members=staying,
         domain_of=domain_of,
-        counts=survey(staying, domain_of),
+        counts=count_instances(staying, domain_of),
     )
 
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import Enum, StrEnum, auto
 
 
-class Standing(StrEnum):
+class Status(StrEnum):
     """How a scale set stands, in one word: what a person scans a table for."""
 
     READY = "Ready"  # it is as declared
@@ -25,7 +25,7 @@ class Standing(StrEnum):
     @property
     def settled(self) -> bool:
         """Whether nothing more will happen by itself."""
-        return self in {Standing.READY, Standing.STALLED, Standing.SUSPENDED}
+        return self in {Status.READY, Status.STALLED, Status.SUSPENDED}
 
 
 class Phase(Enum):
@@ -72,7 +72,7 @@ class Meaning:
     spec asks for between batches.
     """
 
-    standing: Standing
+    status: Status
     cause: str
     remedy: str
     phase: Phase = Phase.PASSES
@@ -159,7 +159,7 @@ class Reason(StrEnum):
 
 TABLE: dict[Reason, Meaning] = {
     Reason.UP_TO_DATE: Meaning(
-        Standing.READY,
+        Status.READY,
         cause="every instance runs the declared image",
         remedy="nothing is to be done",
         phase=Phase.DONE,
@@ -167,42 +167,42 @@ TABLE: dict[Reason, Meaning] = {
         requeue=Requeue.ON_CHANGE,
     ),
     Reason.SUSPENDED: Meaning(
-        Standing.SUSPENDED,
+        Status.SUSPENDED,
         cause="`spec.suspend` says so",
         remedy="remove `spec.suspend`, or set it to false",
         slot=Slot.FREES,
         is_unseen=True,
     ),
     Reason.SUSPENSION_EXPIRED: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause="`spec.suspend.until` has passed, and nothing resumes by itself",
         remedy="remove `spec.suspend`, or extend it",
         slot=Slot.FREES,
         is_unseen=True,
     ),
     Reason.FROZEN: Meaning(
-        Standing.SUSPENDED,
+        Status.SUSPENDED,
         cause="the document of kind Fleet says so of all scale sets: nothing at all is written",
         remedy="remove `spec.freeze` of the Fleet, or set it to false",
         slot=Slot.KEEPS,
         is_unseen=True,
     ),
     Reason.FREEZE_EXPIRED: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause="`spec.freeze.until` of the Fleet has passed, and nothing resumes by itself",
         remedy="remove `spec.freeze`, or extend it",
         slot=Slot.KEEPS,
         is_unseen=True,
     ),
     Reason.NOT_FOUND: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause="Azure knows no scale set of this subscription, resource group and name",
         remedy="correct `spec.target`, or remove the spec",
         slot=Slot.FREES,
         is_unseen=True,
     ),
     Reason.PARTIAL_READ: Meaning(
-        Standing.FAILING,
+        Status.FAILING,
         cause=(
             "Azure listed fewer instances than there are, one twice, or one without a state; nothing "
             "is done on that"
@@ -211,29 +211,29 @@ TABLE: dict[Reason, Meaning] = {
         slot=Slot.KEEPS,
     ),
     Reason.MANAGED_BY_ANOTHER: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause=("another controller made the scale set, changes its image and drains its instances by itself"),
         remedy="remove the spec; choose the image where that controller is told of it",
     ),
     Reason.NO_PROFILE: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause=(
             "a Flexible scale set without a `virtualMachineProfile` has no model that instances could follow"
         ),
         remedy="remove the spec, or give the scale set a profile",
     ),
     Reason.ETAG_MISSING: Meaning(
-        Standing.FAILING,
+        Status.FAILING,
         cause="without the etag of the scale set a change could overwrite somebody else's",
         remedy="by itself, once Azure sends one; a proxy that removes it has to let it pass",
     ),
     Reason.SERVICE_FABRIC: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause="the infrastructure service of Service Fabric upgrades these nodes",
         remedy="remove the spec",
     ),
     Reason.NOT_MANUAL_MODE: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause=(
             "in Automatic mode Azure takes all instances down at once as soon as the model changes; "
             "in Rolling mode it rolls by itself"
@@ -241,27 +241,27 @@ TABLE: dict[Reason, Meaning] = {
         remedy="set `upgradePolicy.mode` to Manual",
     ),
     Reason.AUTOMATIC_OS_UPGRADE: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause="Azure changes images too, and requires latest",
         remedy="switch automatic OS image upgrade off",
     ),
     Reason.NATIVE_UPGRADE_IN_PROGRESS: Meaning(
-        Standing.FAILING,
+        Status.FAILING,
         cause="somebody started a rolling upgrade of Azure's own",
         remedy="by itself, once it has ended; or cancel it",
     ),
     Reason.IMAGE_UNREADABLE: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause="the model has no image of a kind that is known here",
         remedy="set the model to an image, or remove the spec",
     ),
     Reason.IMAGE_TYPE_IMMUTABLE: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause="Azure never changes a scale set from one kind of image to another",
         remedy="name an image of the same kind, or make a new scale set",
     ),
     Reason.IMAGE_INCOMPATIBLE: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause=(
             "the image does not fit the scale set: its generation, architecture, disk size, security "
             "type or purchase plan"
@@ -269,56 +269,56 @@ TABLE: dict[Reason, Meaning] = {
         remedy="name one that fits; the line says what has to",
     ),
     Reason.IMAGE_NOT_FOUND: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause="the catalogue has no such image in this region",
         remedy="correct `spec.image`, or publish it",
     ),
     Reason.IMAGE_NOT_REPLICATED: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause="the image is not in the region of the scale set",
         remedy="add the region to the image's target regions",
     ),
     Reason.IMAGE_REPLICATING: Meaning(
-        Standing.RECONCILING,
+        Status.RECONCILING,
         cause="the image is being copied to the region of the scale set",
         remedy="by itself, once the copy is there",
     ),
     Reason.IMAGE_DEPRECATED: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause="Azure makes no instance from a deprecated image",
         remedy="name a newer one",
     ),
     Reason.NO_LATEST_VERSION: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause="no version of the image can be the latest in this region",
         remedy="publish one there that is not excluded from latest",
         is_latest_unknown=True,
     ),
     Reason.CATALOGUE_UNREADABLE: Meaning(
-        Standing.FAILING,
+        Status.FAILING,
         cause="what the latest version is cannot be looked up; a rollout under way goes on",
         remedy="by itself, once the catalogue answers; a role that is missing has to be granted",
         is_latest_unknown=True,
     ),
     Reason.TOO_MANY_MODELS: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause="Azure allows ten models in use in a scale set at once",
         remedy="bring the oldest instances to the model by hand: `az vmss update-instances`",
     ),
     Reason.DOMAINS_UNKNOWN: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause="`rollout.by` names domains that Azure does not report for this scale set",
         remedy="write `by: auto`",
     ),
     Reason.AZURE_BUSY: Meaning(
-        Standing.RECONCILING,
+        Status.RECONCILING,
         cause="Azure is at work on the scale set",
         remedy="by itself, once it has finished",
         slot=Slot.KEEPS,
         keeps_batch=True,
     ),
     Reason.MODEL_DRIFT: Meaning(
-        Standing.RECONCILING,
+        Status.RECONCILING,
         cause="the model is on another image than the declared one",
         remedy="it is being set",
         phase=Phase.BEGINS,
@@ -326,7 +326,7 @@ TABLE: dict[Reason, Meaning] = {
         keeps_batch=True,
     ),
     Reason.UPGRADING: Meaning(
-        Standing.RECONCILING,
+        Status.RECONCILING,
         cause="instances of one domain are being upgraded",
         remedy="by itself, once they are back",
         phase=Phase.BEGINS,
@@ -334,7 +334,7 @@ TABLE: dict[Reason, Meaning] = {
         names_instances=True,
     ),
     Reason.MODEL_UPDATE_FAILED: Meaning(
-        Standing.RECONCILING,
+        Status.RECONCILING,
         cause="Azure accepted the image of the model and then failed to set it, as far as is known",
         remedy="it is being set once more; no instance follows before that",
         phase=Phase.BEGINS,
@@ -342,7 +342,7 @@ TABLE: dict[Reason, Meaning] = {
         keeps_batch=True,
     ),
     Reason.OPERATION_FAILED: Meaning(
-        Standing.FAILING,
+        Status.FAILING,
         cause="the operation of the last step has failed, for the reason that Azure gives",
         remedy="mend what it names, or merge a fix; the same step is tried again every five minutes",
         phase=Phase.AWAITS,
@@ -350,7 +350,7 @@ TABLE: dict[Reason, Meaning] = {
         keeps_batch=True,
     ),
     Reason.NO_EFFECT: Meaning(
-        Standing.FAILING,
+        Status.FAILING,
         cause="Azure accepted a step of which nothing shows; its lists may be behind",
         remedy="by itself; the same step is tried again every five minutes",
         phase=Phase.AWAITS,
@@ -358,7 +358,7 @@ TABLE: dict[Reason, Meaning] = {
         keeps_batch=True,
     ),
     Reason.WAITING_FOR_INSTANCES: Meaning(
-        Standing.RECONCILING,
+        Status.RECONCILING,
         cause="instances are not back and healthy yet, so no other is touched",
         remedy="by itself, once they are",
         phase=Phase.AWAITS,
@@ -367,7 +367,7 @@ TABLE: dict[Reason, Meaning] = {
         keeps_batch=True,
     ),
     Reason.HEALTH_CHECK_FAILED: Meaning(
-        Standing.FAILING,
+        Status.FAILING,
         cause=(
             "instances that were upgraded are not back and healthy within `health.timeout`, so no "
             "other is touched"
@@ -380,7 +380,7 @@ TABLE: dict[Reason, Meaning] = {
         keeps_batch=True,
     ),
     Reason.PROGRESS_DEADLINE_EXCEEDED: Meaning(
-        Standing.FAILING,
+        Status.FAILING,
         cause=(
             "no further instance of the batch has come back within `rollout.progressDeadline`, "
             "however young each one is: repairs may be replacing them again and again"
@@ -393,7 +393,7 @@ TABLE: dict[Reason, Meaning] = {
         keeps_batch=True,
     ),
     Reason.DEADLINE_EXCEEDED: Meaning(
-        Standing.FAILING,
+        Status.FAILING,
         cause=(
             "all of the rollout has taken longer than `rollout.deadline`, so no further instance is touched"
         ),
@@ -402,14 +402,14 @@ TABLE: dict[Reason, Meaning] = {
         is_failure=True,
     ),
     Reason.GIVING_UP: Meaning(
-        Standing.RECONCILING,
+        Status.RECONCILING,
         cause="the rollout has failed, and `rollout.onFailure` asks to give the image up",
         remedy="the model is being set back to the last known good image",
         phase=Phase.BEGINS,
         slot=Slot.HOLDS,
     ),
     Reason.ROLLOUT_FAILED: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause="the declared image was given up, and is not tried again",
         remedy=(
             "name another image: it goes first, at once; or empty the tag `vmss-reconciler-failed` to try it "
@@ -420,20 +420,20 @@ TABLE: dict[Reason, Meaning] = {
         requeue=Requeue.ON_CHANGE,
     ),
     Reason.CONFIRMING_HEALTH: Meaning(
-        Standing.RECONCILING,
+        Status.RECONCILING,
         cause=(
             "every upgraded instance has to be seen healthy as many times in a row as `health.passes` says"
         ),
         remedy="by itself, within seconds",
     ),
     Reason.SOAKING: Meaning(
-        Standing.RECONCILING,
+        Status.RECONCILING,
         cause="the last batch has to have been back for as long as `soak` says",
         remedy="by itself, at the time that is named",
         is_rest=True,
     ),
     Reason.BAKING: Meaning(
-        Standing.RECONCILING,
+        Status.RECONCILING,
         cause=(
             "all instances are on the image, and the last ones have to have been back for as long as "
             "`rollout.bakeTime` says"
@@ -442,12 +442,12 @@ TABLE: dict[Reason, Meaning] = {
         is_rest=True,
     ),
     Reason.CANARY_MISSING: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause="`rollout.canary` names instances of which none can be upgraded",
         remedy="name others, or a number of them",
     ),
     Reason.TOO_MANY_UNHEALTHY: Meaning(
-        Standing.FAILING,
+        Status.FAILING,
         cause=(
             "so many instances are sick, whatever made them so, that `rollout.maxUnhealthy` allows no "
             "working one to be taken down"
@@ -456,7 +456,7 @@ TABLE: dict[Reason, Meaning] = {
         names_instances=True,
     ),
     Reason.TOO_MANY_UNAVAILABLE: Meaning(
-        Standing.FAILING,
+        Status.FAILING,
         cause=(
             "so many instances are away, whoever took them down, that `rollout.maxUnavailable` allows "
             "no other"
@@ -465,7 +465,7 @@ TABLE: dict[Reason, Meaning] = {
         names_instances=True,
     ),
     Reason.OUTSIDE_WINDOW: Meaning(
-        Standing.WAITING,
+        Status.WAITING,
         cause=(
             "no window of `rollout.windows`, or of the Fleet, allows working instances to be taken down now"
         ),
@@ -474,14 +474,14 @@ TABLE: dict[Reason, Meaning] = {
         ends="when the window opens",
     ),
     Reason.AWAITING_APPROVAL: Meaning(
-        Standing.WAITING,
+        Status.WAITING,
         cause="`rollout.approval` asks for a person's word on this very image",
         remedy="run `reconciler approve`",
         requeue=Requeue.ON_CHANGE,
         ends="after approval",
     ),
     Reason.TOO_MUCH_CHANGE: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause=(
             "the commit changes the images of more scale sets than `spec.maxChange` of the Fleet "
             "allows, so it changes none of them"
@@ -491,7 +491,7 @@ TABLE: dict[Reason, Meaning] = {
         ends="once the cap on change lets it",
     ),
     Reason.DEPENDENCY_NOT_READY: Meaning(
-        Standing.WAITING,
+        Status.WAITING,
         cause="a scale set that goes first, by `dependsOn` or by its `wave`, is not Ready",
         remedy="by itself, once it is",
         slot=Slot.FREES,
@@ -499,13 +499,13 @@ TABLE: dict[Reason, Meaning] = {
         ends="once what it depends on is ready",
     ),
     Reason.CHECK_FAILED: Meaning(
-        Standing.FAILING,
+        Status.FAILING,
         cause="a check of `rollout.checks` does not pass, or gives no answer",
         remedy="by itself, once it passes",
         ends="once its check passes",
     ),
     Reason.AWAITING_TURN: Meaning(
-        Standing.WAITING,
+        Status.WAITING,
         cause=(
             "as many scale sets roll, or have failed to, as `spec.maxConcurrentRollouts` of the Fleet allows"
         ),
@@ -514,7 +514,7 @@ TABLE: dict[Reason, Meaning] = {
         ends="when it is its turn",
     ),
     Reason.INSTANCES_LEFT_OUT: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause="instances that are protected or deallocated cannot be upgraded now; all others are",
         remedy="nothing is held up; unprotect, start or delete them to have them follow",
         phase=Phase.DONE,
@@ -522,7 +522,7 @@ TABLE: dict[Reason, Meaning] = {
         requeue=Requeue.ON_CHANGE,
     ),
     Reason.REFUSED: Meaning(
-        Standing.STALLED,
+        Status.STALLED,
         cause=(
             "Azure itself said no, in its own words: a role that is missing, a lock, a quota, a "
             "change that it never allows"
@@ -531,28 +531,28 @@ TABLE: dict[Reason, Meaning] = {
         is_error=True,
     ),
     Reason.CONFLICT: Meaning(
-        Standing.RECONCILING,
+        Status.RECONCILING,
         cause="somebody else was faster, or something else is at work on the scale set",
         remedy="by itself; it is tried again after seconds, and at every sweep where it lasts",
         is_error=True,
         is_conclusive=False,
     ),
     Reason.THROTTLED: Meaning(
-        Standing.RECONCILING,
+        Status.RECONCILING,
         cause="Azure's request budget leaves nothing to us just now; the scale set stands as it stood",
         remedy="by itself, as soon as it does",
         is_error=True,
         is_conclusive=False,
     ),
     Reason.UNREACHABLE: Meaning(
-        Standing.FAILING,
+        Status.FAILING,
         cause="Azure gave no answer, or no identity was found",
         remedy="by itself, once it answers; `reconciler check` tells what is missing",
         is_error=True,
         is_conclusive=False,
     ),
     Reason.MALFORMED_RESPONSE: Meaning(
-        Standing.FAILING,
+        Status.FAILING,
         cause=(
             "Azure sent an answer that is not JSON, lacks what every such answer has, has a field of "
             "another type, or leads to another host"
@@ -562,7 +562,7 @@ TABLE: dict[Reason, Meaning] = {
         is_conclusive=False,
     ),
     Reason.BUG: Meaning(
-        Standing.FAILING,
+        Status.FAILING,
         cause="the reconciler made a mistake of its own",
         remedy="report it, with its log",
         is_error=True,
@@ -597,4 +597,4 @@ def reason_rows() -> Iterator[str]:
     yield "| you see | it stands | because | it goes on |"
     yield "|---|---|---|---|"
     for reason, meaning in TABLE.items():
-        yield f"| `{reason}` | {meaning.standing} | {meaning.cause} | {meaning.remedy} |"
+        yield f"| `{reason}` | {meaning.status} | {meaning.cause} | {meaning.remedy} |"

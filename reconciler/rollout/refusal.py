@@ -8,7 +8,7 @@ from datetime import datetime
 
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Model, RollingUpgrade
-from reconciler.rollout.reason import Reason, Standing
+from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.wording import moment
 from reconciler.spec.image import Image
 from reconciler.spec.suspension import Suspension
@@ -32,7 +32,7 @@ def _left_alone(suspension: Suspension, reason: Reason, what: str, field: str) -
     if suspension.until is None:
         return Decision(reason, f"{said}; nothing is changed until it is false")
     until = moment(suspension.until)
-    if reason.meaning.standing is Standing.SUSPENDED:
+    if reason.meaning.status is Status.SUSPENDED:
         return Decision(reason, f"{said}; until {until}")
     return Decision(
         reason,

@@ -19,7 +19,7 @@ def settled(context: Context) -> Decision:
     What a process has seen to be over does not begin to bake anew because somebody restarts an instance.
     """
     staying, counts, observed = context.members, context.counts, context.observed
-    is_over = context.is_return or observed.streak.is_under_way is False
+    is_over = context.is_return or observed.progress.is_under_way is False
     if not is_over and (waits := baking(context)):
         return waits
     image = short(context.image)
@@ -29,14 +29,14 @@ def settled(context: Context) -> Decision:
         return Decision(
             Reason.INSTANCES_LEFT_OUT,
             f"{counts.up_to_date} of {counts.total} run {image}; left out: {left_out}{others}",
-            survey=counts,
+            counts=counts,
         )
     if not staying and (attached := _attached(observed.instances or ())):
-        return Decision(Reason.INSTANCES_LEFT_OUT, f"no instance runs {image}{attached}", survey=counts)
+        return Decision(Reason.INSTANCES_LEFT_OUT, f"no instance runs {image}{attached}", counts=counts)
     what = {0: "no instances; the model is on", 1: "its one instance runs", 2: "both instances run"}.get(
         counts.total, f"all {counts.total} instances run"
     )
-    return Decision(Reason.UP_TO_DATE, f"{what} {image}{others}", survey=counts)
+    return Decision(Reason.UP_TO_DATE, f"{what} {image}{others}", counts=counts)
 
 
 def _others(staying: Sequence[Member], model: Model) -> str:
@@ -44,7 +44,7 @@ def _others(staying: Sequence[Member], model: Model) -> str:
     pending = sum(each.instance.latest_model is False for each in staying if not each.is_outdated)
     if not pending:
         return ""
-    failed = model.marks.given_up_for(model.image)
+    failed = model.persisted.given_up_for(model.image)
     what = (
         f"the latest model (latestModelApplied is false), which was set to {short(failed)} and back, or "
         "changed by somebody else"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from reconciler.rollout.marks import Marks
+from reconciler.rollout.persisted import PersistedState
 from reconciler.spec.image import Image
 
 _ID = re.compile(r"\w[\w.-]*")
@@ -15,13 +15,13 @@ _ID = re.compile(r"\w[\w.-]*")
 class PatchModel:
     """Set the image of the model, if the model is still the one that was seen.
 
-    Two patches to one image are the same step, whatever the etag: the patch itself moves it. `marks` are what
-    the scale set is to remember from then on, beside all the `tags` that it has; None leaves both alone.
+    Two patches to one image are the same step, whatever the etag: the patch itself moves it. `persisted` are
+    what the scale set is to remember from then on, beside all the `tags` that it has; None leaves both alone.
     """
 
     image: Image
     etag: str = field(compare=False)
-    marks: Marks | None = field(default=None, compare=False)
+    persisted: PersistedState | None = field(default=None, compare=False)
     tags: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
@@ -49,7 +49,7 @@ Step = PatchModel | Upgrade
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class Attempt:
     """The last step that Azure accepted, and when it was sent.
 
     Known only to the process that took it. It spares Azure the same request twice; a new process may repeat a

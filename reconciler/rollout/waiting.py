@@ -45,7 +45,7 @@ def waiting(context: Context, instances: Sequence[Instance]) -> Decision:
             Reason.HEALTH_CHECK_FAILED,
             f"{domains}: {ailing(overdue)}, not healthy within {written(desired.health.timeout)} of the last "
             f"change{mend}{holds}",
-            survey=counts,
+            counts=counts,
         )
     if late := stalled(context):
         return replace(late, message=f"{domains}: waiting for {ailing(instances)}, and {late.message}{holds}")
@@ -53,19 +53,19 @@ def waiting(context: Context, instances: Sequence[Instance]) -> Decision:
         Reason.WAITING_FOR_INSTANCES,
         f"{domains}: waiting for {ailing(instances)}; {counts.done}",
         soon=True,
-        survey=counts,
+        counts=counts,
     )
 
 
 def stalled(context: Context) -> Decision | None:
     """A batch has been waited for or tried again for too long, and nothing comes of it; or None."""
-    since, patience = context.observed.streak.waiting_since, context.rollout.progress_deadline
+    since, patience = context.observed.progress.waiting_since, context.rollout.progress_deadline
     if since is None or context.at - since <= patience:
         return None
     return Decision(
         Reason.PROGRESS_DEADLINE_EXCEEDED,
         f"no further instance has come back within {written(patience)} (spec.rollout.progressDeadline)",
-        survey=context.counts,
+        counts=context.counts,
     )
 
 
@@ -77,10 +77,10 @@ def overrun(context: Context) -> Decision | None:
     instance that was left out then and may go now is no part of it.
     """
     at, deadline, counts = context.at, context.rollout.deadline, context.counts
-    began = context.model.marks.began_at(context.image)
+    began = context.model.persisted.began_at(context.image)
     if began is None or deadline is None or at - began <= deadline:
         return None
-    is_under_way, latest = context.observed.streak.is_under_way, last_back(context.members)
+    is_under_way, latest = context.observed.progress.is_under_way, last_back(context.members)
     if is_under_way is None:
         is_under_way = latest is None or at - latest <= deadline
     if not is_under_way:
@@ -89,13 +89,13 @@ def overrun(context: Context) -> Decision | None:
         Reason.DEADLINE_EXCEEDED,
         f"the rollout to {short(context.image)} began at {moment(began)} and is not done within "
         f"{written(deadline)} (spec.rollout.deadline); {counts.done}; extend it, or name another image",
-        survey=counts,
+        counts=counts,
     )
 
 
 def confirming(context: Context) -> Decision | None:
     """The looks that are still to find every upgraded instance healthy, or None."""
-    seen, wanted = context.observed.streak.passes + 1, context.desired.health.passes
+    seen, wanted = context.observed.progress.passes + 1, context.desired.health.passes
     upgraded = [each for each in context.members if not each.is_outdated and each.state is State.BACK]
     if seen >= wanted or not upgraded:
         return None
@@ -104,7 +104,7 @@ def confirming(context: Context) -> Decision | None:
         f"every upgraded instance is healthy, seen {seen} of {wanted} times in a row "
         f"(spec.health.passes); {context.counts.done}",
         soon=True,
-        survey=context.counts,
+        counts=context.counts,
     )
 
 

@@ -8,23 +8,23 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from reconciler import __version__
-from reconciler.daemon.board import Board, Entry
-from reconciler.daemon.condition import Status
+from reconciler.daemon.condition import ConditionStatus
 from reconciler.daemon.history import Ending
 from reconciler.daemon.report import is_suspended
-from reconciler.rollout.reason import Standing
+from reconciler.daemon.store import ScaleSetState, Store
+from reconciler.rollout.reason import Status
 
 
-def exposition(board: Board) -> bytes:
+def exposition(store: Store) -> bytes:
     """The text of one scrape."""
     registry = CollectorRegistry()
-    registry.register(_Board(board))
+    registry.register(_Board(store))
     return generate_latest(registry)
 
 
 class _Board(Collector):
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def collect(self) -> Iterator[Metric]:
         build = GaugeMetricFamily("vmss_reconciler_build_info", "The running version", labels=["version"])
@@ -32,13 +32,13 @@ class _Board(Collector):
         yield build
         yield from self._sweep()
         yield from self._requests()
-        entries = self._board.entries()
-        yield from _standings(entries)
-        yield from _conditions(entries)
-        yield from _rollouts(entries)
+        states = self._store.states()
+        yield from _statuses(states)
+        yield from _conditions(states)
+        yield from _rollouts(states)
 
     def _sweep(self) -> Iterator[Metric]:
-        sweep = self._board.last_sweep
+        sweep = self._store.last_sweep
         if sweep is None:
             return
         yield GaugeMetricFamily(
@@ -59,16 +59,16 @@ class _Board(Collector):
             "Requests to Azure by kind and HTTP status, 0 where no answer came",
             labels=["kind", "status"],
         )
-        for (kind, status), number in sorted(self._board.requests.counts().items()):
+        for (kind, status), number in sorted(self._store.requests.counts().items()):
             asked.add_metric([kind.lower(), str(status)], number)
         yield asked
 
 
-def _standings(entries: Sequence[Entry]) -> Iterator[Metric]:
-    standing = GaugeMetricFamily(
-        "vmss_reconciler_standing",
+def _statuses(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
+    status = GaugeMetricFamily(
+        "vmss_reconciler_status",
         "1 for how a scale set stands, 0 for the others",
-        labels=["name", "standing"],
+        labels=["name", "status"],
     )
     reason = GaugeMetricFamily(
         "vmss_reconciler_reason", "1 for why a scale set is where it is", labels=["name", "reason"]
@@ -76,21 +76,21 @@ def _standings(entries: Sequence[Entry]) -> Iterator[Metric]:
     instances = GaugeMetricFamily(
         "vmss_reconciler_instances", "Instances when last looked at", labels=["name", "state"]
     )
-    for entry in entries:
-        outcome, name = entry.outcome, entry.desired.name
+    for state in states:
+        outcome, name = state.outcome, state.desired.name
         if outcome is None:
             continue
-        for each in Standing:
-            standing.add_metric([name, each], float(outcome.standing is each))
+        for each in Status:
+            status.add_metric([name, each], float(outcome.status is each))
         reason.add_metric([name, outcome.reason], 1)
-        if counts := entry.survey:
+        if counts := state.counts:
             instances.add_metric([name, "total"], counts.total)
             instances.add_metric([name, "up_to_date"], counts.up_to_date)
             instances.add_metric([name, "away"], counts.away)
-    yield from (standing, reason, instances)
+    yield from (status, reason, instances)
 
 
-def _conditions(entries: Sequence[Entry]) -> Iterator[Metric]:
+def _conditions(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
     condition = GaugeMetricFamily(
         "vmss_reconciler_condition",
         "1 for the status that a condition of a scale set has, 0 for the others",
@@ -106,18 +106,18 @@ def _conditions(entries: Sequence[Entry]) -> Iterator[Metric]:
         "When it was last known how a scale set stands",
         labels=["name"],
     )
-    for entry in entries:
-        name = entry.desired.name
-        for each in entry.conditions:
-            for status in Status:
+    for state in states:
+        name = state.desired.name
+        for each in state.conditions:
+            for status in ConditionStatus:
                 condition.add_metric([name, each.type, status], float(each.status is status))
-        suspended.add_metric([name], float(is_suspended(entry.desired)))
-        if entry.known_at:
-            known.add_metric([name], entry.known_at.timestamp())
+        suspended.add_metric([name], float(is_suspended(state.desired)))
+        if state.known_at:
+            known.add_metric([name], state.known_at.timestamp())
     yield from (condition, suspended, known)
 
 
-def _rollouts(entries: Sequence[Entry]) -> Iterator[Metric]:
+def _rollouts(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
     rollouts = CounterMetricFamily(
         "vmss_reconciler_rollouts",
         "Rollouts that have ended, since the process began",
@@ -128,8 +128,8 @@ def _rollouts(entries: Sequence[Entry]) -> Iterator[Metric]:
         "How long the last rollout that has ended took",
         labels=["name", "result"],
     )
-    for entry in entries:
-        name, history = entry.desired.name, entry.history
+    for state in states:
+        name, history = state.desired.name, state.history
         for each in Ending:
             rollouts.add_metric([name, each], history.endings.get(each, 0))
         last = history.last

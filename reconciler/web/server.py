@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from reconciler.daemon import report
-from reconciler.daemon.board import Board
+from reconciler.daemon.store import Store
 from reconciler.web import metrics
 
 _log = logging.getLogger("reconciler")
@@ -44,9 +44,9 @@ class Pages:
     """What each path answers. `overdue` is the age at which a missing sweep means that the daemon hangs."""
 
     def __init__(
-        self, board: Board, overdue: timedelta, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, store: Store, overdue: timedelta, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self._board = board
+        self._store = store
         self._overdue = overdue
         self._now = now
         self._started = now()
@@ -66,7 +66,7 @@ class Pages:
         return page()
 
     def _livez(self) -> Answer:
-        sweep = self._board.last_sweep
+        sweep = self._store.last_sweep
         age = self._now() - (sweep.at if sweep else self._started)
         if age > self._overdue:
             late = f"no sweep for {age.total_seconds():.0f} s\n".encode()
@@ -74,18 +74,18 @@ class Pages:
         return Answer(HTTPStatus.OK, b"ok\n")
 
     def _readyz(self) -> Answer:
-        sweep = self._board.last_sweep
+        sweep = self._store.last_sweep
         if sweep is None:
             return Answer(HTTPStatus.SERVICE_UNAVAILABLE, b"the first sweep has not finished\n")
-        if not self._board.entries() and sweep.trouble:
+        if not self._store.states() and sweep.trouble:
             return Answer(HTTPStatus.SERVICE_UNAVAILABLE, "\n".join((*sweep.trouble, "")).encode())
         return Answer(HTTPStatus.OK, b"ok\n")
 
     def _metrics(self) -> Answer:
-        return Answer(HTTPStatus.OK, metrics.exposition(self._board), CONTENT_TYPE_LATEST)
+        return Answer(HTTPStatus.OK, metrics.exposition(self._store), CONTENT_TYPE_LATEST)
 
     def _status(self) -> Answer:
-        text = json.dumps(report.board(self._board), indent=2)
+        text = json.dumps(report.store(self._store), indent=2)
         return Answer(HTTPStatus.OK, f"{text}\n".encode(), "application/json")
 
 

@@ -13,7 +13,7 @@ from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Refused, Unreachable
 from reconciler.azure.session import Session
-from reconciler.daemon.reconciliation import Reconciliation
+from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
 from reconciler.rollout.observed import ABSENT, Model
@@ -173,8 +173,8 @@ def test_an_image_of_another_tenant_is_rolled_where_that_tenant_is(
         auxiliary_tenants=tenants,
         now=world.now,
     )
-    board = Reconciliation(Specs(world.source, world.now), Compute(session), Settings()).once(act=True)
-    (outcome,) = (each.outcome for each in board.entries())
+    store = Reconciler(Specs(world.source, world.now), Compute(session), Settings()).once(act=True)
+    (outcome,) = (each.outcome for each in store.states())
     assert outcome
     assert outcome.line.startswith(line)
     assert world.azure.scale_set("web").image.endswith(f"/{version}")

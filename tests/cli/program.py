@@ -172,9 +172,9 @@ class Daemon:
         shown: dict[str, Any] = json.loads(self.get("/status")[1])
         return shown
 
-    def standing(self, name: str) -> str | None:
+    def status_of(self, name: str) -> str | None:
         """How a scale set stands, None while it was not looked at."""
-        return next((row["standing"] for row in self.status()["scaleSets"] if row["name"] == name), None)
+        return next((row["status"] for row in self.status()["scaleSets"] if row["name"] == name), None)
 
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)

@@ -120,8 +120,8 @@ def test_it_does_not_promise_what_is_held(
 
 
 def test_an_image_that_was_given_up_is_not_approved(world: Azure, tmp_path: Path) -> None:
-    marks = {"vmss-reconciler-failed": f"{URN}:{NEW}", "vmss-reconciler-last-good": f"{URN}:{OLD}"}
-    world.simulator.scale_set("web").set_tags(marks)
+    persisted = {"vmss-reconciler-failed": f"{URN}:{NEW}", "vmss-reconciler-last-good": f"{URN}:{OLD}"}
+    world.simulator.scale_set("web").set_tags(persisted)
     document = asking()
     document["spec"]["rollout"]["onFailure"] = "rollback"
     done = approve(world, tmp_path, document)

@@ -16,7 +16,7 @@ from reconciler.cli import main
 from reconciler.cli.finding import Result
 from reconciler.cli.grants import grants
 from reconciler.cli.readiness import clock
-from reconciler.daemon.board import Entry
+from reconciler.daemon.store import ScaleSetState
 from reconciler.simulator import Response, Simulator, WallClock
 from reconciler.simulator.faults import Page
 from reconciler.simulator.tokens import CLIENT, TENANT, principal
@@ -282,7 +282,9 @@ def test_a_role_at_the_image_itself_is_as_good() -> None:
 
     session = Session(credential=Token(), transport=AtTheImage(simulator))
     desired = build.spec("cart", image=GalleryImage(f"{CART}/versions/1.4.0"))
-    lacking = [each.about for each in grants([Entry(desired, "")], session) if each.result is Result.FAIL]
+    lacking = [
+        each.about for each in grants([ScaleSetState(desired, "")], session) if each.result is Result.FAIL
+    ]
     assert lacking == ["Microsoft.Compute/galleries/images/read"]
 
 

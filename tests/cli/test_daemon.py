@@ -13,12 +13,11 @@ def test_its_pages_answer_and_sigterm_ends_it_well(world: Azure, tmp_path: Path)
     write_specs(tmp_path / "specs", spec("web", version=OLD))
     with Daemon(env=world.environment, cwd=tmp_path) as daemon:
         daemon.started()
-        until(lambda: daemon.standing("web") == "Ready", daemon.log)
+        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
         assert daemon.get("/livez") == (200, "ok\n")
         assert daemon.get("/readyz") == (200, "ok\n")
         assert (
-            'vmss_reconciler_standing{name="web",standing="Ready"} 1.0'
-            in daemon.get("/metrics")[1].splitlines()
+            'vmss_reconciler_status{name="web",status="Ready"} 1.0' in daemon.get("/metrics")[1].splitlines()
         )
         (row,) = daemon.status()["scaleSets"]
         assert row["message"] == f"all 3 instances run {OLD}"
@@ -84,7 +83,7 @@ def test_kill_9_in_the_middle_of_a_rollout_changes_nothing_of_how_it_ends(
     assert world.images("web") == {OLD, NEW}
     with Daemon(env=world.environment, cwd=tmp_path) as second:
         second.started()
-        until(lambda: second.standing("web") == "Ready", second.log)
+        until(lambda: second.status_of("web") == "Ready", second.log)
         (row,) = second.status()["scaleSets"]
     assert row["message"] == f"all 3 instances run {NEW}"
     assert world.images("web") == {NEW}

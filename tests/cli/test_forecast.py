@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.cli.forecast import Line, headline, lines
 from reconciler.cli.why import explained
-from reconciler.rollout.reason import Standing, reasons_where
+from reconciler.rollout.reason import Status, reasons_where
 from tests.cli.test_why import ROW
 
 SEEN = "2026-01-05T09:00:00+00:00"
@@ -182,9 +182,7 @@ def test_a_reason_is_told_with_what_is_to_come() -> None:
     assert f"forecast  20 instances in 5 batches, about 22m, done by 09:22 UTC; {END}" in told
 
 
-@pytest.mark.parametrize(
-    "reason", sorted(reasons_where(lambda meaning: meaning.standing is Standing.WAITING))
-)
+@pytest.mark.parametrize("reason", sorted(reasons_where(lambda meaning: meaning.status is Status.WAITING)))
 def test_every_wait_is_told(reason: str) -> None:
     (told,) = lines(row(holds=[hold(reason, "09:00")]))
     assert told.text.startswith("begins ")

@@ -14,7 +14,7 @@ def test_each_is_looked_at_as_a_daemon_would_and_nothing_is_written() -> None:
     azure = Simulator.load(fleet(*sets), VirtualClock())
     session = Session(credential=Token(), transport=azure.transport(), now=azure.clock.now)
     looks = look([spec("web"), spec("api")], session, by_group=False)
-    assert [entry.outcome and entry.outcome.reason for entry in looks.entries] == ["ModelDrift", "UpToDate"]
+    assert [entry.outcome and entry.outcome.reason for entry in looks.states] == ["ModelDrift", "UpToDate"]
     assert {exchange.method for exchange in azure.record.requests} == {"GET"}
 
 
@@ -22,5 +22,5 @@ def test_specs_that_are_all_suspended_cost_nothing() -> None:
     azure = Simulator.load(fleet(scale_set("web", capacity=1)), VirtualClock())
     session = Session(credential=Token(), transport=azure.transport(), now=azure.clock.now)
     looks = look([spec("web", suspend=Suspension())], session, by_group=False)
-    assert [entry.outcome and entry.outcome.reason for entry in looks.entries] == ["Suspended"]
+    assert [entry.outcome and entry.outcome.reason for entry in looks.states] == ["Suspended"]
     assert azure.record.requests == ()

@@ -117,7 +117,7 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
         "target": f"{TARGET}/api",
         "image": f"Canonical:ubuntu-24_04-lts:server:{NEW}",
         "commit": "",
-        "standing": "Reconciling",
+        "status": "Reconciling",
         "reason": "Upgrading",
         "message": f"update domain 1: upgrading 1 instance to {NEW} (api_1); 1 of 5 up to date",
         "at": "",

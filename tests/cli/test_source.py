@@ -58,10 +58,10 @@ def test_a_merge_moves_the_fleet(world: Azure, remote: Remote, tmp_path: Path) -
     before = remote.merge("Begin where we are", spec("web", version=OLD))
     with Daemon("--git", remote.url, env=world.environment, cwd=tmp_path) as daemon:
         daemon.started()
-        until(lambda: daemon.standing("web") == "Ready", daemon.log)
+        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
         assert daemon.status()["sweep"]["commit"] == before
         after = remote.merge("Move web to the January image", spec("web"))
-        until(lambda: world.images("web") == {NEW} and daemon.standing("web") == "Ready", daemon.log)
+        until(lambda: world.images("web") == {NEW} and daemon.status_of("web") == "Ready", daemon.log)
         shown = daemon.status()
     never_two_domains_away(world.simulator.record, "web")
     assert (shown["sweep"]["commit"], shown["sweep"]["subject"]) == (after, "Move web to the January image")
@@ -73,7 +73,7 @@ def test_a_broken_commit_changes_nothing_and_is_told(world: Azure, remote: Remot
     good = remote.merge("Begin where we are", spec("web", version=OLD))
     with Daemon("--git", remote.url, env=world.environment, cwd=tmp_path) as daemon:
         daemon.started()
-        until(lambda: daemon.standing("web") == "Ready", daemon.log)
+        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
         remote.merge("Move web, with a slip", spec("web", interval="soon"))
         until(lambda: daemon.status()["sweep"]["trouble"], daemon.log)
         shown = daemon.status()
@@ -83,7 +83,7 @@ def test_a_broken_commit_changes_nothing_and_is_told(world: Azure, remote: Remot
             "subject": "Begin where we are",
             "trouble": [mistake],
         }
-        assert [(row["commit"], row["standing"]) for row in shown["scaleSets"]] == [(good, "Ready")]
+        assert [(row["commit"], row["status"]) for row in shown["scaleSets"]] == [(good, "Ready")]
         assert daemon.get("/readyz") == (200, "ok\n")
         assert daemon.log()[-2:] == [
             f"ERROR {mistake}",
@@ -103,13 +103,13 @@ def test_a_remote_out_of_reach_changes_nothing_and_is_told(
     away = tmp_path / "away.git"
     with Daemon("--git", remote.url, env=world.environment, cwd=tmp_path) as daemon:
         daemon.started()
-        until(lambda: daemon.standing("web") == "Ready", daemon.log)
+        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
         remote.tree.rename(away)
         lost = f"branch main of {remote.url} cannot be fetched: '{remote.tree}' does not appear to be a git repository"
         until(lambda: daemon.status()["sweep"]["trouble"] == [lost], daemon.log)
         shown = daemon.status()
         assert shown["sweep"]["commit"] == good
-        assert [(row["commit"], row["standing"]) for row in shown["scaleSets"]] == [(good, "Ready")]
+        assert [(row["commit"], row["status"]) for row in shown["scaleSets"]] == [(good, "Ready")]
         assert daemon.log()[-2:] == [
             f"ERROR {lost}",
             f"ERROR commit {good[:10]} (Begin where we are) stays in force",

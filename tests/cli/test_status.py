@@ -41,7 +41,7 @@ def test_the_whole_board_for_programs(fleet: Azure, tmp_path: Path) -> None:
     done = reconciler("status", "-o", "json", *NOBODY, env=fleet.environment, cwd=tmp_path)
     shown = json.loads("\n".join(done.out))
     assert (done.code, done.err) == (0, [ALONE])
-    assert [(row["name"], row["standing"]) for row in shown["scaleSets"]] == [("web", "Reconciling")]
+    assert [(row["name"], row["status"]) for row in shown["scaleSets"]] == [("web", "Reconciling")]
     assert shown["sweep"] | {"at": ""} == {"at": "", "commit": "", "subject": "specs", "trouble": []}
 
 

@@ -20,7 +20,7 @@ def condition(kind: str, status: str, reason: str) -> dict[str, Any]:
 
 ROW: dict[str, Any] = {
     "name": "web",
-    "standing": "Failing",
+    "status": "Failing",
     "reason": "HealthCheckFailed",
     "message": "update domain 0: web_0 (unhealthy)",
     "image": "Canonical:ubuntu:server:1.2.3",
@@ -119,7 +119,7 @@ OTHER = {"commit": "5d41402abc4b", "spec": "79b1126502bb"}
             id="the time of its next look is known",
         ),
         pytest.param(
-            {"standing": "Ready", "reason": "UpToDate"},
+            {"status": "Ready", "reason": "UpToDate"},
             "seen      2026-01-05 09:00:00 UTC; looks again when it moves, or its interval has passed",
             id="settled",
         ),
@@ -144,7 +144,7 @@ def test_while_a_look_must_wait_it_says_how_it_stood() -> None:
 
 def test_one_that_was_not_looked_at_yet() -> None:
     row = ROW | {
-        "standing": None,
+        "status": None,
         "reason": None,
         "instances": None,
         "at": None,

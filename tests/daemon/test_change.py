@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.daemon.board import Entry
 from reconciler.daemon.change import change, counted, is_counted
-from reconciler.rollout.marks import Marks
+from reconciler.daemon.store import ScaleSetState
+from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
 from reconciler.spec.amount import Amount, Count, Percent
 from reconciler.spec.image import Image, PlatformImage
@@ -28,7 +28,7 @@ class Fleet:
     def __init__(self, cap: Amount, **declared: Any) -> None:
         self.cap = cap
         self.at = NOW
-        self.entries: Sequence[Entry] = ()
+        self.states: Sequence[ScaleSetState] = ()
         self.models = {
             spec(f"s{n}").target.key: model(id=spec(f"s{n}").target.key, image=OLD) for n in range(10)
         }
@@ -47,20 +47,20 @@ class Fleet:
 
     def sweep(self, unlisted: frozenset[str] = frozenset()) -> "Fleet":
         fleet = replace(FLEET, max_change=self.cap)
-        known = {entry.desired.name: entry for entry in self.entries}
+        known = {state.desired.name: state for state in self.states}
         now = [spec(name, fleet=fleet, **said) for name, said in self.declared.items()]
         commit = f"{self.number:040x}"
         before = [
             replace(known[each.name], desired=each, commit=commit)
             if each.name in known
-            else Entry(each, commit)
+            else ScaleSetState(each, commit)
             for each in now
         ]
-        self.entries = counted(before, self.models, frozenset(spec(n).target.key for n in unlisted), self.at)
+        self.states = counted(before, self.models, frozenset(spec(n).target.key for n in unlisted), self.at)
         return self
 
     def restart(self, unlisted: frozenset[str] = frozenset()) -> "Fleet":
-        self.entries = ()
+        self.states = ()
         self.at += MINUTE
         return self.sweep(unlisted)
 
@@ -74,12 +74,12 @@ class Fleet:
     @property
     def held(self) -> str:
         """Those that are, but for suspended ones."""
-        names = [each.desired.name for each in self.entries if not each.desired.suspend]
+        names = [each.desired.name for each in self.states if not each.desired.suspend]
         return " ".join(name for name in names if self.gate(name).closed)
 
     def gate(self, name: str) -> Any:
-        entry = next(each for each in self.entries if each.desired.name == name)
-        (found,) = change(entry, self.entries) or (type("None", (), {"closed": None, "evidence": ""}),)
+        state = next(each for each in self.states if each.desired.name == name)
+        (found,) = change(state, self.states) or (type("None", (), {"closed": None, "evidence": ""}),)
         return found
 
 
@@ -170,8 +170,8 @@ def test_going_over_to_latest_changes_an_image() -> None:
 
 
 def test_an_image_that_was_tried_and_given_up_is_no_change_for_a_process_that_starts() -> None:
-    given_up = Marks(last_good=OLD, failed=NEW)
-    fleet = Fleet(THREE).moved(OLD, "s1", "s2", marks=given_up)
+    given_up = PersistedState(last_good=OLD, failed=NEW)
+    fleet = Fleet(THREE).moved(OLD, "s1", "s2", persisted=given_up)
     repin = {"image": NEW, "on_failure": OnFailure.REPIN}
     fleet.declared |= {"s1": dict(repin), "s2": dict(repin), "s3": {"image": NEW}, "s4": {"image": NEW}}
     assert fleet.restart().held == ""
@@ -222,19 +222,19 @@ def test_what_was_never_listed_is_counted_once_it_is_and_holds_nothing_that_was_
     fleet.declared |= {f"s{number}": {"image": NEW} for number in range(1, 7)}
     fleet.restart(frozenset({"s1", "s2", "s3"}))
     assert fleet.held == ""
-    assert [each.desired.name for each in fleet.entries if not is_counted(each)] == ["s1", "s2", "s3"]
+    assert [each.desired.name for each in fleet.states if not is_counted(each)] == ["s1", "s2", "s3"]
     assert fleet.sweep().held == "s1 s2 s3"
-    assert all(map(is_counted, fleet.entries))
+    assert all(map(is_counted, fleet.states))
 
 
 def test_a_plain_directory_has_no_commit_to_name() -> None:
     fleet = Fleet(Count(1)).commit(**to(NEW, 1, 2))
     (found,) = change(
-        replace(fleet.entries[1], change=replace(_change(fleet.entries[1]), commit="")), fleet.entries
+        replace(fleet.states[1], change=replace(_change(fleet.states[1]), commit="")), fleet.states
     )
     assert found.evidence.startswith("the specs change the images of ")
 
 
-def _change(entry: Entry) -> Any:
-    assert entry.change is not None
-    return entry.change
+def _change(state: ScaleSetState) -> Any:
+    assert state.change is not None
+    return state.change

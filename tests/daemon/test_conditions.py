@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.daemon.board import Entry
-from reconciler.daemon.condition import UNSEEN, Condition, Status, Type
+from reconciler.daemon.condition import UNSEEN, Condition, ConditionStatus, ConditionType
 from reconciler.daemon.conditions import (
     INSTANCE_DRIFT,
     MODEL_DRIFT,
@@ -21,11 +20,12 @@ from reconciler.daemon.conditions import (
 )
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import Revision
+from reconciler.daemon.store import ScaleSetState
+from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
-from reconciler.rollout.marks import Marks
 from reconciler.rollout.observed import Model
-from reconciler.rollout.reason import Reason, Standing
-from reconciler.rollout.survey import Survey, Tally
+from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.reason import Reason, Status
 from reconciler.spec.image import at_version
 from tests.build import FIX, NEW, NOW, OLD, model, spec
 
@@ -33,40 +33,40 @@ LATEST = at_version(NEW, "latest")
 REVISION = Revision.of(spec(), "a1")
 
 
-def survey(up_to_date: int, away: int, total: int = 10) -> Survey:
+def counts(up_to_date: int, away: int, total: int = 10) -> InstanceCounts:
     """Two domains, of which the first is where something is on its way."""
     half = total // 2
     first, second = (Domain("", "", number, "update domain") for number in (0, 1))
-    return Survey(
+    return InstanceCounts(
         (
-            Tally(first, half, min(up_to_date, half), 0, away),
-            Tally(second, total - half, max(0, up_to_date - half), 0, 0),
+            DomainCounts(first, half, min(up_to_date, half), 0, away),
+            DomainCounts(second, total - half, max(0, up_to_date - half), 0, 0),
         )
     )
 
 
 def outcome(reason: str, message: str = "why", at: datetime = NOW) -> Outcome:
-    return Outcome("web", "a1", at, Reason(reason), message, Reason(reason).meaning.standing)
+    return Outcome("web", "a1", at, Reason(reason), message, Reason(reason).meaning.status)
 
 
-def looked(reason: str = Reason.UPGRADING, **changes: Any) -> Entry:
+def looked(reason: str = Reason.UPGRADING, **changes: Any) -> ScaleSetState:
     """Half-way: the model is on NEW, and of ten instances four are, and two away."""
     values: dict[str, Any] = {
         "outcome": outcome(reason),
         "model": model(),
-        "survey": survey(4, 2),
+        "counts": counts(4, 2),
         "looked_at": NOW,
         "known_at": NOW,
     }
-    return Entry(changes.pop("desired", spec()), "a1", **(values | changes))
+    return ScaleSetState(changes.pop("desired", spec()), "a1", **(values | changes))
 
 
-def statuses(entry: Entry) -> list[str]:
-    return [each.status.value for each in conditions(entry)]
+def statuses(state: ScaleSetState) -> list[str]:
+    return [each.status.value for each in conditions(state)]
 
 
-def one(entry: Entry, which: Type) -> Condition:
-    return next(each for each in conditions(entry) if each.type is which)
+def one(state: ScaleSetState, which: ConditionType) -> Condition:
+    return next(each for each in conditions(state) if each.type is which)
 
 
 # Ready, Reconciling, Stalled, Healthy, Drifted of what is half-way: all that there are, each written out.
@@ -144,58 +144,58 @@ def test_what_is_half_way_stands(reason: str, expected: list[str]) -> None:
 def test_without_anything_seen_no_more_is_said_than_what_was_decided(
     reason: str, expected: list[str]
 ) -> None:
-    seen = looked(reason, model=None, survey=None, looked_at=None, known_at=None)
+    seen = looked(reason, model=None, counts=None, looked_at=None, known_at=None)
     drifted = "True" if reason == Reason.MODEL_DRIFT else "Unknown"
     assert statuses(seen) == [*expected, "Unknown", drifted]
 
 
 def test_what_was_never_looked_at_is_unknown() -> None:
-    assert conditions(Entry(spec(), "a1")) == UNSEEN
+    assert conditions(ScaleSetState(spec(), "a1")) == UNSEEN
     assert {(each.status, each.reason, each.since) for each in UNSEEN} == {
-        (Status.UNKNOWN, "NotLookedAt", None)
+        (ConditionStatus.UNKNOWN, "NotLookedAt", None)
     }
-    assert [each.type for each in UNSEEN] == list(Type)
+    assert [each.type for each in UNSEEN] == list(ConditionType)
 
 
 @pytest.mark.parametrize(
-    ("entry", "said"),
+    ("state", "said"),
     [
-        pytest.param(looked(survey=survey(10, 0)), "True Serving", id="all serve"),
-        pytest.param(looked(survey=survey(0, 0, total=0)), "True Serving", id="there are none"),
+        pytest.param(looked(counts=counts(10, 0)), "True Serving", id="all serve"),
+        pytest.param(looked(counts=counts(0, 0, total=0)), "True Serving", id="there are none"),
         pytest.param(looked(Reason.UPGRADING), "False Upgrading: why", id="the line names who is away"),
         pytest.param(
             looked(Reason.AZURE_BUSY),
             "False InstancesAway: 2 of 10 are not serving: 2 of update domain 0",
             id="the line names nobody, so they are counted",
         ),
-        pytest.param(looked(survey=None), "Unknown NotLookedAt", id="nobody was counted"),
+        pytest.param(looked(counts=None), "Unknown NotLookedAt", id="nobody was counted"),
         pytest.param(
-            looked(survey=survey(10, 0), looked_at=NOW - timedelta(hours=1)),
+            looked(counts=counts(10, 0), looked_at=NOW - timedelta(hours=1)),
             "True Serving",
             id="the count is as old as the interval lets it get",
         ),
         pytest.param(
-            looked(survey=survey(10, 0), looked_at=NOW - timedelta(hours=1, seconds=1)),
+            looked(counts=counts(10, 0), looked_at=NOW - timedelta(hours=1, seconds=1)),
             "Unknown NotLookedAt",
             id="the count is older than that",
         ),
         pytest.param(looked(Reason.SUSPENDED), "Unknown Suspended: why", id="left alone"),
     ],
 )
-def test_healthy_is(entry: Entry, said: str) -> None:
-    assert worded(one(entry, Type.HEALTHY)) == said
+def test_healthy_is(state: ScaleSetState, said: str) -> None:
+    assert worded(one(state, ConditionType.HEALTHY)) == said
 
 
-GIVEN_UP = Marks(last_good=OLD, failed=NEW)
+GIVEN_UP = PersistedState(last_good=OLD, failed=NEW)
 
 
 @pytest.mark.parametrize(
-    ("entry", "said"),
+    ("state", "said"),
     [
-        pytest.param(looked(survey=survey(10, 0)), "False NoDrift", id="all are on it"),
+        pytest.param(looked(counts=counts(10, 0)), "False NoDrift", id="all are on it"),
         pytest.param(looked(), "True InstanceDrift: 4 of 10 up to date", id="instances are not"),
         pytest.param(
-            looked(model=model(image=OLD), survey=survey(10, 0)),
+            looked(model=model(image=OLD), counts=counts(10, 0)),
             f"True ModelDrift: the model is on {OLD.version}, and {NEW.version} is declared",
             id="the model is not, which goes before",
         ),
@@ -203,12 +203,12 @@ GIVEN_UP = Marks(last_good=OLD, failed=NEW)
             looked(Reason.MODEL_DRIFT), "True ModelDrift: why", id="the line says so of the model itself"
         ),
         pytest.param(
-            looked(desired=spec(image=LATEST), survey=survey(10, 0)),
+            looked(desired=spec(image=LATEST), counts=counts(10, 0)),
             "False NoDrift",
             id="latest: the model is on a version of it, and so are all",
         ),
         pytest.param(
-            looked(Reason.CATALOGUE_UNREADABLE, desired=spec(image=LATEST), survey=survey(10, 0)),
+            looked(Reason.CATALOGUE_UNREADABLE, desired=spec(image=LATEST), counts=counts(10, 0)),
             "Unknown CatalogueUnreadable: why",
             id="latest: nobody knows what it is",
         ),
@@ -218,7 +218,9 @@ GIVEN_UP = Marks(last_good=OLD, failed=NEW)
             id="latest: the model is on no version at all",
         ),
         pytest.param(
-            looked(Reason.ROLLOUT_FAILED, desired=spec(image=LATEST), model=model(image=OLD, marks=GIVEN_UP)),
+            looked(
+                Reason.ROLLOUT_FAILED, desired=spec(image=LATEST), model=model(image=OLD, persisted=GIVEN_UP)
+            ),
             f"True ModelDrift: the model is on {OLD.version}, and latest is declared",
             id="latest: the newest was given up",
         ),
@@ -226,14 +228,14 @@ GIVEN_UP = Marks(last_good=OLD, failed=NEW)
             looked(
                 Reason.UP_TO_DATE,
                 desired=spec(image=LATEST),
-                model=model(image=OLD, marks=GIVEN_UP),
-                survey=survey(10, 0),
+                model=model(image=OLD, persisted=GIVEN_UP),
+                counts=counts(10, 0),
             ),
             "False NoDrift",
             id="latest: what was given up is withdrawn, and is not meant any more",
         ),
         pytest.param(
-            looked(Reason.ROLLOUT_FAILED, model=model(image=OLD, marks=GIVEN_UP)),
+            looked(Reason.ROLLOUT_FAILED, model=model(image=OLD, persisted=GIVEN_UP)),
             f"True ModelDrift: the model is on {OLD.version}, and {NEW.version} is declared",
             id="what is declared was given up",
         ),
@@ -242,7 +244,7 @@ GIVEN_UP = Marks(last_good=OLD, failed=NEW)
             "Unknown ImageUnreadable",
             id="the model shows no image",
         ),
-        pytest.param(looked(survey=None), "Unknown NotLookedAt", id="the model is, and nobody was counted"),
+        pytest.param(looked(counts=None), "Unknown NotLookedAt", id="the model is, and nobody was counted"),
         pytest.param(
             looked("Unreachable", known_at=NOW - timedelta(hours=2)),
             "Unknown NotLookedAt",
@@ -251,8 +253,8 @@ GIVEN_UP = Marks(last_good=OLD, failed=NEW)
         pytest.param(looked(Reason.NOT_FOUND), "Unknown NotFound: why", id="there is no scale set"),
     ],
 )
-def test_drifted_is(entry: Entry, said: str) -> None:
-    assert worded(one(entry, Type.DRIFTED)) == said
+def test_drifted_is(state: ScaleSetState, said: str) -> None:
+    assert worded(one(state, ConditionType.DRIFTED)) == said
 
 
 def worded(condition: Condition) -> str:
@@ -272,7 +274,7 @@ def test_the_line_is_told_where_it_is_true_and_never_in_other_words() -> None:
 def test_a_condition_tells_since_when_and_of_what() -> None:
     before = conditions(looked(Reason.UPGRADING))
     later = outcome(Reason.WAITING_FOR_INSTANCES, at=NOW + timedelta(minutes=1))
-    after = conditions(looked(outcome=later, conditions=before, survey=survey(10, 0)))
+    after = conditions(looked(outcome=later, conditions=before, counts=counts(10, 0)))
     assert {(each.since, each.revision) for each in before} == {(NOW, REVISION)}
     assert [each.since == NOW for each in after] == [True, True, True, False, False]
     assert {each.since for each in after[3:]} == {later.at}
@@ -285,8 +287,8 @@ def test_a_clock_that_goes_back_takes_no_condition_with_it() -> None:
 
 
 def test_a_look_that_azure_left_no_request_for_says_nothing_new() -> None:
-    before = conditions(looked(Reason.UP_TO_DATE, survey=survey(10, 0)))
-    throttled = replace(outcome("Throttled", at=NOW + timedelta(hours=9)), standing=Standing.READY)
+    before = conditions(looked(Reason.UP_TO_DATE, counts=counts(10, 0)))
+    throttled = replace(outcome("Throttled", at=NOW + timedelta(hours=9)), status=Status.READY)
     assert conditions(looked(outcome=throttled, conditions=before)) == before
     # What was declared since is another matter: nobody has looked at that.
     moved = looked("Throttled", desired=spec(image=FIX), conditions=before)
@@ -294,7 +296,7 @@ def test_a_look_that_azure_left_no_request_for_says_nothing_new() -> None:
 
 
 REASONS = st.sampled_from([*Reason])
-COUNTS = st.none() | st.builds(survey, st.integers(0, 10), st.integers(0, 5))
+COUNTS = st.none() | st.builds(counts, st.integers(0, 10), st.integers(0, 5))
 SEEN = st.none() | st.builds(lambda image: model(image=image), st.sampled_from([NEW, OLD, FIX, None]))
 DECLARED = st.sampled_from([spec(), spec(image=OLD), spec(image=LATEST)])
 STEPS = st.integers(-30, 120).map(lambda minutes: timedelta(minutes=minutes))
@@ -302,29 +304,29 @@ STEPS = st.integers(-30, 120).map(lambda minutes: timedelta(minutes=minutes))
 
 @given(st.lists(st.tuples(REASONS, COUNTS, SEEN, DECLARED, STEPS), min_size=1, max_size=12))
 def test_whatever_comes_after_what(
-    looks: list[tuple[str, Survey | None, Model | None, Any, timedelta]],
+    looks: list[tuple[str, InstanceCounts | None, Model | None, Any, timedelta]],
 ) -> None:
     known, at = UNSEEN, NOW
     for reason, counts, seen, desired, step in looks:
         at += step
-        entry = looked(
+        state = looked(
             outcome=outcome(reason, at=at),
-            survey=counts,
+            counts=counts,
             model=seen,
             desired=desired,
             conditions=known,
             looked_at=at,
             known_at=at,
         )
-        before, known = known, conditions(entry)
+        before, known = known, conditions(state)
         ready, reconciling, stalled, healthy, drifted = known
-        true = [each.type for each in (ready, reconciling, stalled) if each.status is Status.TRUE]
+        true = [each.type for each in (ready, reconciling, stalled) if each.status is ConditionStatus.TRUE]
         assert len(true) <= 1
         if reason != "Throttled":
-            assert (ready.status is Status.TRUE) is (Reason(reason).meaning.standing is Standing.READY)
-            assert (stalled.status is Status.TRUE) is (entry.outcome.standing is Standing.STALLED)  # type: ignore[union-attr]
-            assert (ready.status is Status.FALSE) is (
-                entry.outcome is not None and entry.outcome.standing in {Standing.FAILING, Standing.STALLED}
+            assert (ready.status is ConditionStatus.TRUE) is (Reason(reason).meaning.status is Status.READY)
+            assert (stalled.status is ConditionStatus.TRUE) is (state.outcome.status is Status.STALLED)  # type: ignore[union-attr]
+            assert (ready.status is ConditionStatus.FALSE) is (
+                state.outcome is not None and state.outcome.status in {Status.FAILING, Status.STALLED}
             )
         for was, now in zip(before, known, strict=True):
             assert now.type is was.type
@@ -333,7 +335,12 @@ def test_whatever_comes_after_what(
             if was.since is not None:
                 assert now.since >= was.since
                 assert now.status is not was.status or now.since == was.since
-        assert healthy.status is not Status.TRUE or counts is None or not counts.away or reason == "Throttled"
+        assert (
+            healthy.status is not ConditionStatus.TRUE
+            or counts is None
+            or not counts.away
+            or reason == "Throttled"
+        )
         assert drifted.reason != "NoDrift" or reason == "Throttled" or counts is not None
 
 
@@ -346,8 +353,8 @@ def test_the_docs_have_the_table_of_the_code() -> None:
         for line in DOCS.read_text().splitlines()
         if line.startswith("|")
     ]
-    assert [row for row in rows if row[0] in set(Standing)] == [
-        [standing, *(status.value for status in SUMMARY[standing])] for standing in Standing
+    assert [row for row in rows if row[0] in set(Status)] == [
+        [status, *(status.value for status in SUMMARY[status])] for status in Status
     ]
     told = {row[2].strip("`") for row in rows if row[0] in {"Healthy", "Drifted"} and " " not in row[2]}
     assert told == {SERVING, MODEL_DRIFT, INSTANCE_DRIFT, NO_DRIFT}

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from reconciler.daemon.board import Entry
 from reconciler.daemon.dependencies import dependencies, waves
+from reconciler.daemon.store import ScaleSetState
 from reconciler.rollout.reason import Reason
 from reconciler.spec.image import PlatformImage
 from tests.build import FIX, NEW, OLD, model, spec
-from tests.daemon.entries import entry
+from tests.daemon.states import state
 
 LATEST = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "latest")
 
@@ -26,58 +26,60 @@ def asked(found: tuple[Any, ...]) -> tuple[bool, str] | None:
     ("names", "others", "expected"),
     [
         pytest.param((), [], None, id="it depends on none"),
-        pytest.param(("db",), [entry("db")], (True, "db is Ready"), id="one that is Ready"),
+        pytest.param(("db",), [state("db")], (True, "db is Ready"), id="one that is Ready"),
         pytest.param(
-            ("db", "cache"), [entry("db"), entry("cache")], (True, "db, cache are Ready"), id="two that are"
+            ("db", "cache"), [state("db"), state("cache")], (True, "db, cache are Ready"), id="two that are"
         ),
         pytest.param(
             ("db", "cache"),
-            [entry("db", "HealthCheckFailed"), entry("cache")],
+            [state("db", "HealthCheckFailed"), state("cache")],
             (False, "db is Failing: HealthCheckFailed"),
             id="one of two that is not",
         ),
         pytest.param(
-            ("db",), [entry("db", None)], (False, "db was not looked at yet"), id="one never looked at"
+            ("db",), [state("db", None)], (False, "db was not looked at yet"), id="one never looked at"
         ),
         pytest.param(
             ("db",),
-            [entry("db", image=FIX, decided=spec("db", image=NEW))],
+            [state("db", image=FIX, decided=spec("db", image=NEW))],
             (False, "db was not looked at since its spec changed"),
             id="one that was Ready for the spec of before",
         ),
         pytest.param(
             ("db",),
-            [entry("db", "Unreachable", decided=None)],
+            [state("db", "Unreachable", decided=None)],
             (False, "db is Failing: Unreachable"),
             id="one whose list failed",
         ),
         pytest.param(
             ("db",),
-            [entry("db", "Suspended")],
+            [state("db", "Suspended")],
             (False, "db is Suspended: Suspended"),
             id="one that is suspended",
         ),
         pytest.param(
             ("bd", "db"),
-            [entry("db")],
+            [state("db")],
             (False, "no scale set named bd is declared"),
             id="one that is not declared",
         ),
         pytest.param(
             ("db", "bd"),
-            [entry("db", "Upgrading")],
+            [state("db", "Upgrading")],
             (False, "db is Reconciling: Upgrading, no scale set named bd is declared"),
             id="one that is on its way, and one that is not declared",
         ),
     ],
 )
-def test_depends_on(names: tuple[str, ...], others: list[Entry], expected: tuple[bool, str] | None) -> None:
-    web = entry("web", "ModelDrift", depends_on=names)
+def test_depends_on(
+    names: tuple[str, ...], others: list[ScaleSetState], expected: tuple[bool, str] | None
+) -> None:
+    web = state("web", "ModelDrift", depends_on=names)
     assert asked(dependencies(web, [web, *others], web.desired.image)) == expected
 
 
-def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> Entry:
-    return entry(name, reason, **({"wave": 0} | changes))
+def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetState:
+    return state(name, reason, **({"wave": 0} | changes))
 
 
 @pytest.mark.parametrize(
@@ -106,8 +108,8 @@ def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> Entry:
         ),
     ],
 )
-def test_waves(others: list[Entry], expected: tuple[bool, str] | None) -> None:
-    prod = entry("prod", "ModelDrift", wave=1)
+def test_waves(others: list[ScaleSetState], expected: tuple[bool, str] | None) -> None:
+    prod = state("prod", "ModelDrift", wave=1)
     assert asked(waves(prod, [prod, *others], NEW)) == expected
 
 
@@ -133,12 +135,12 @@ def test_waves(others: list[Entry], expected: tuple[bool, str] | None) -> None:
 )
 def test_waves_of_latest_go_by_the_version(on: PlatformImage | None, expected: tuple[bool, str]) -> None:
     seen = None if on is None else model(image=on)
-    prod = entry("prod", "ModelDrift", wave=1, image=LATEST)
+    prod = state("prod", "ModelDrift", wave=1, image=LATEST)
     assert asked(waves(prod, [prod, dev("dev", image=LATEST, model=seen)], NEW)) == expected
 
 
 def test_a_dependency_on_the_same_latest_is_ready_only_on_that_version() -> None:
-    web = entry("web", "ModelDrift", image=LATEST, depends_on=("db",))
+    web = state("web", "ModelDrift", image=LATEST, depends_on=("db",))
     for on, expected in ((OLD, (False, f"db is on {OLD.version} still")), (NEW, (True, "db is Ready"))):
         db = dev("db", image=LATEST, model=model(image=on))
         assert asked(dependencies(web, [web, db], NEW)) == expected

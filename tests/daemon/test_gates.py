@@ -8,8 +8,8 @@ import pytest
 
 from reconciler.azure.failure import Conflict
 from reconciler.checks.door import Checks
-from reconciler.daemon.board import Board, Change, Entry
 from reconciler.daemon.gates import asked, awaited, retold
+from reconciler.daemon.store import Change, ScaleSetState, Store
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason
 from reconciler.spec.amount import Count
@@ -17,16 +17,16 @@ from reconciler.spec.fleet import Fleet
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
 from tests.build import FIX, FLEET, NEW, NOW, observed, spec
-from tests.daemon.entries import entry, outcome, waiting
+from tests.daemon.states import outcome, state, waiting
 
 HELD = Change("91eab1ad9c53", NOW, is_held=True)
 ONE_PLACE: Fleet = replace(FLEET, max_concurrent=Count(1), max_change=Count(1))
 
 
-def waits(reason: Reason, **changes: Any) -> Entry:
+def waits(reason: Reason, **changes: Any) -> ScaleSetState:
     """One that waits at a gate whose evidence was "as it was then"."""
     until = changes.pop("until", None)
-    return entry(
+    return state(
         "web", reason, outcome=waiting(reason, "as it was then", until=until), fleet=ONE_PLACE, **changes
     )
 
@@ -36,28 +36,28 @@ def waits(reason: Reason, **changes: Any) -> Entry:
     [
         pytest.param(
             waits(Reason.DEPENDENCY_NOT_READY, depends_on=("db",)),
-            [entry("db", "Upgrading")],
+            [state("db", "Upgrading")],
             False,
             "db is Reconciling: Upgrading",
             id="its dependency is not ready yet",
         ),
         pytest.param(
             waits(Reason.DEPENDENCY_NOT_READY, depends_on=("db",)),
-            [entry("db")],
+            [state("db")],
             True,
             "",
             id="its dependency is",
         ),
         pytest.param(
             waits(Reason.DEPENDENCY_NOT_READY, depends_on=("db",), wave=1),
-            [entry("db"), entry("dev", "Upgrading")],
+            [state("db"), state("dev", "Upgrading")],
             False,
             "1 of 2 scale sets of lower waves is not Ready: dev is Reconciling: Upgrading",
             id="its dependency is, and a lower wave is not",
         ),
         pytest.param(
             waits(Reason.TOO_MUCH_CHANGE, change=HELD),
-            [entry("db", change=HELD)],
+            [state("db", change=HELD)],
             False,
             "commit 91eab1ad9c changes the images of 2 of 2 scale sets, and spec.maxChange of the Fleet is 1; split it, "
             "or raise the cap",
@@ -72,13 +72,13 @@ def waits(reason: Reason, **changes: Any) -> Entry:
         ),
         pytest.param(
             waits(Reason.AWAITING_TURN),
-            [entry("api", "Soaking", is_under_way=True)],
+            [state("api", "Soaking", is_under_way=True)],
             False,
             "no place is free, and spec.maxConcurrentRollouts of the Fleet is 1: api (Soaking) is under way",
             id="the place is taken",
         ),
         pytest.param(
-            waits(Reason.AWAITING_TURN), [entry("api")], True, "a place is free", id="the place is free"
+            waits(Reason.AWAITING_TURN), [state("api")], True, "a place is free", id="the place is free"
         ),
         pytest.param(
             waits(Reason.OUTSIDE_WINDOW, until=NOW + timedelta(seconds=1)),
@@ -95,7 +95,9 @@ def waits(reason: Reason, **changes: Any) -> Entry:
         ),
     ],
 )
-def test_the_gate_that_is_waited_for(web: Entry, others: list[Entry], is_open: bool, evidence: str) -> None:
+def test_the_gate_that_is_waited_for(
+    web: ScaleSetState, others: list[ScaleSetState], is_open: bool, evidence: str
+) -> None:
     found = awaited(web, (*others, web), NOW)
     assert found is not None
     assert found.closed == (None if is_open else Reason(web.outcome.reason))  # type: ignore[union-attr]
@@ -105,14 +107,14 @@ def test_the_gate_that_is_waited_for(web: Entry, others: list[Entry], is_open: b
 @pytest.mark.parametrize(
     "web",
     [
-        pytest.param(entry("web"), id="as declared"),
-        pytest.param(entry("web", None), id="not looked at yet"),
+        pytest.param(state("web"), id="as declared"),
+        pytest.param(state("web", None), id="not looked at yet"),
         pytest.param(waits(Reason.CHECK_FAILED), id="a check costs a request, and is put by a look"),
         pytest.param(waits(Reason.AWAITING_APPROVAL), id="an approval is seen in the list"),
         pytest.param(waits(Reason.AWAITING_TURN, counted=FIX), id="a commit is being taken over"),
     ],
 )
-def test_no_gate_is_waited_for_that_the_board_knows_of(web: Entry) -> None:
+def test_no_gate_is_waited_for_that_the_board_knows_of(web: ScaleSetState) -> None:
     assert awaited(web, (web,), NOW) is None
 
 
@@ -153,18 +155,18 @@ def test_waiting_for_others_by_name_ends_for_the_first_alone() -> None:
     ],
 )
 def test_no_gate_is_open_while_a_commit_is_being_taken_over(later: ScaleSet, counted: Image | None) -> None:
-    board = Board()
-    board.declare([later], "a1")
-    board.update(later.target.key, counted=counted, is_under_way=False)
+    store = Store()
+    store.declare([later], "a1")
+    store.update(later.target.key, counted=counted, is_under_way=False)
     with pytest.raises(Conflict, match="a commit is being taken over"):
-        asked(spec(), observed(), board, Checks(lambda: NOW))
-    assert [each.is_under_way for each in board.entries()] == [False]
+        asked(spec(), observed(), store, Checks(lambda: NOW))
+    assert [each.is_under_way for each in store.states()] == [False]
 
 
 def test_where_all_gates_are_open_a_place_is_taken() -> None:
-    board = Board()
-    board.declare([spec(), spec("api")], "a1")
-    board.update(spec().target.key, counted=NEW, is_under_way=False)
-    (gate,) = asked(spec(), observed(), board, Checks(lambda: NOW))
+    store = Store()
+    store.declare([spec(), spec("api")], "a1")
+    store.update(spec().target.key, counted=NEW, is_under_way=False)
+    (gate,) = asked(spec(), observed(), store, Checks(lambda: NOW))
     assert gate.closed is None
-    assert {each.desired.name: each.is_under_way for each in board.entries()} == {"api": None, "web": True}
+    assert {each.desired.name: each.is_under_way for each in store.states()} == {"api": None, "web": True}

@@ -7,12 +7,12 @@ import pytest
 
 from reconciler.daemon.history import Ending, History, Record, following
 from reconciler.daemon.outcome import Outcome
+from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
-from reconciler.rollout.marks import Began, Marks
 from reconciler.rollout.observed import Model
+from reconciler.rollout.persisted import Began, PersistedState
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Step, Upgrade
-from reconciler.rollout.survey import Survey, Tally
 from reconciler.spec.image import Image, at_version
 from reconciler.spec.scale_set import ScaleSet
 from tests.build import FIX, NEW, NOW, OLD, model, spec
@@ -24,25 +24,25 @@ LATEST = at_version(NEW, "latest")
 class Ticks:
     """A process that takes a tick every minute, and what it records."""
 
-    def __init__(self, desired: ScaleSet | None = None, **marks: Any) -> None:
+    def __init__(self, desired: ScaleSet | None = None, **persisted: Any) -> None:
         self.desired = desired or spec()
-        self.seen: Model = model(marks=Marks(**marks))
+        self.seen: Model = model(persisted=PersistedState(**persisted))
         self.history = History()
         self.at = NOW - MINUTE
 
     def tick(self, reason: str, up_to_date: int | None = None, taken: Step | None = None) -> "Ticks":
         """One that counted so many of ten, None where it counted nobody."""
         self.at += MINUTE
-        counts = None if up_to_date is None else survey(up_to_date)
-        standing = Reason(reason).meaning.standing
-        outcome = Outcome("web", "a1", self.at, Reason(reason), "", standing, taken, counts)
+        counted = None if up_to_date is None else counts(up_to_date)
+        status = Reason(reason).meaning.status
+        outcome = Outcome("web", "a1", self.at, Reason(reason), "", status, taken, counted)
         self.history = following(self.history, self.desired, self.seen, outcome, taken)
         return self
 
     def patch(self, image: Image = NEW, was: Image = OLD, reason: str = Reason.MODEL_DRIFT) -> "Ticks":
-        self.seen = model(image=was, marks=self.seen.marks)
+        self.seen = model(image=was, persisted=self.seen.persisted)
         self.tick(reason, None, PatchModel(image, '"1"'))
-        self.seen = model(image=image, marks=self.seen.marks)
+        self.seen = model(image=image, persisted=self.seen.persisted)
         return self
 
     def upgrade(self, *ids: str, up_to_date: int = 0, image: Image = NEW) -> "Ticks":
@@ -63,8 +63,8 @@ class Ticks:
         return record
 
 
-def survey(up_to_date: int) -> Survey:
-    return Survey((Tally(Domain("", "", 0, "update domain"), 10, up_to_date, up_to_date, 0),))
+def counts(up_to_date: int) -> InstanceCounts:
+    return InstanceCounts((DomainCounts(Domain("", "", 0, "update domain"), 10, up_to_date, up_to_date, 0),))
 
 
 OLDER, NEWER = OLD.version, NEW.version

@@ -11,7 +11,7 @@ import pytest
 from reconciler.daemon.loop import Loop
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.settings import Settings
-from reconciler.rollout.reason import Reason, Standing
+from reconciler.rollout.reason import Reason, Status
 from tests.build import NOW
 
 DEADLINE = timedelta(seconds=20)  # far more than any of these takes; a lost wake is what reaches it
@@ -44,7 +44,7 @@ class Work:
         finally:
             with self._lock:
                 self.at_once[name] -= 1
-        return Outcome(name, "", NOW, Reason.UP_TO_DATE, "", Standing.READY, again=again)
+        return Outcome(name, "", NOW, Reason.UP_TO_DATE, "", Status.READY, again=again)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled,
 from reconciler.daemon.outcome import bug, decided, failed, rest_after
 from reconciler.daemon.settings import Settings
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.reason import Reason, Standing
+from reconciler.rollout.reason import Reason, Status
 from tests.build import NOW, spec
 
 FOLLOW_UP = timedelta(seconds=15)
@@ -19,7 +19,7 @@ def test_every_reason_has_its_standing(reason: Reason) -> None:
     outcome = decided(spec(), "a1", NOW, Decision(reason, "why", soon=True), FOLLOW_UP)
     assert outcome.line == f"{reason}: why"
     assert not outcome.is_error
-    assert (outcome.standing is Standing.READY) is (reason is Reason.UP_TO_DATE)
+    assert (outcome.status is Status.READY) is (reason is Reason.UP_TO_DATE)
 
 
 def test_what_is_moving_is_never_called_settled() -> None:
@@ -58,8 +58,7 @@ def test_what_is_moving_is_never_called_settled() -> None:
     unsettled = {
         r
         for r in Reason
-        if not r.meaning.is_error
-        and not decided(spec(), "", NOW, Decision(r, ""), FOLLOW_UP).standing.settled
+        if not r.meaning.is_error and not decided(spec(), "", NOW, Decision(r, ""), FOLLOW_UP).status.settled
     }
     assert unsettled == moving | waiting | held
 
@@ -68,36 +67,36 @@ SETTINGS = Settings(sweep=timedelta(minutes=1), follow_up=FOLLOW_UP)
 
 
 @pytest.mark.parametrize(
-    ("failure", "standing", "again"),
+    ("failure", "status", "again"),
     [
-        pytest.param(Refused("no"), Standing.STALLED, None, id="refused: a person must act"),
-        pytest.param(Conflict("no"), Standing.RECONCILING, FOLLOW_UP, id="conflict: look again soon"),
+        pytest.param(Refused("no"), Status.STALLED, None, id="refused: a person must act"),
+        pytest.param(Conflict("no"), Status.RECONCILING, FOLLOW_UP, id="conflict: look again soon"),
         pytest.param(
             Throttled("no", timedelta(seconds=77)),
-            Standing.RECONCILING,
+            Status.RECONCILING,
             timedelta(seconds=77),
             id="throttled: at the time that Azure named",
         ),
         pytest.param(
             Throttled("no", timedelta()),
-            Standing.RECONCILING,
+            Status.RECONCILING,
             FOLLOW_UP,
             id="throttled for no time at all: not at once all the same",
         ),
         pytest.param(
             Unreachable("no"),
-            Standing.FAILING,
+            Status.FAILING,
             SETTINGS.sweep,
             id="unreachable: at the pace of sweeps, with or without",
         ),
     ],
 )
 def test_a_failure_says_what_was_being_done_and_when_it_is_tried_again(
-    failure: AzureFailure, standing: Standing, again: timedelta | None
+    failure: AzureFailure, status: Status, again: timedelta | None
 ) -> None:
     outcome = failed("web", "a1", NOW, failure, again=rest_after(failure, None, SETTINGS), doing="upgrading")
     assert outcome.line == f"{failure.reason}: no (while upgrading)"
-    assert (outcome.standing, outcome.again, outcome.is_error) == (standing, again, True)
+    assert (outcome.status, outcome.again, outcome.is_error) == (status, again, True)
 
 
 def test_a_conflict_that_lasts_is_waited_for_longer_each_time_up_to_a_sweep() -> None:
@@ -117,4 +116,4 @@ def test_a_conflict_that_lasts_is_waited_for_longer_each_time_up_to_a_sweep() ->
 def test_a_bug_is_called_one() -> None:
     outcome = bug("web", "a1", NOW, KeyError("x"))
     assert outcome.line == "Bug: a bug in the reconciler, please report it: KeyError: 'x'"
-    assert outcome.standing is Standing.FAILING
+    assert outcome.status is Status.FAILING

@@ -8,13 +8,13 @@ import pytest
 
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
-from reconciler.daemon.board import Entry
 from reconciler.daemon.outcome import Outcome, decided
 from reconciler.daemon.prospect import foreseen
-from reconciler.daemon.reconciliation import Reconciliation
+from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
-from reconciler.forecast.tempo import Lap, Tempo
+from reconciler.daemon.store import ScaleSetState
+from reconciler.forecast.batch_duration import BatchDuration, MeasuredBatch
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Observed
@@ -34,7 +34,7 @@ def outcome(reason: Reason, **changes: Any) -> Outcome:
     return decided(spec(), "a1", NOW, Decision(reason, "why", **changes), timedelta(seconds=15))
 
 
-KNOWN = foreseen(Entry(spec(), "a1"), outcome(Reason.UPGRADING, step=STEP), observed(), Settings())
+KNOWN = foreseen(ScaleSetState(spec(), "a1"), outcome(Reason.UPGRADING, step=STEP), observed(), Settings())
 
 
 def held(reason: Reason) -> Outcome:
@@ -67,7 +67,7 @@ def test_at_first_there_are_five_batches() -> None:
     ],
 )  # fmt: skip
 def test_a_forecast(before: Outcome, now: Outcome, seen: Observed, batches: int | None) -> None:
-    found = foreseen(Entry(spec(), "a1", outcome=before, forecast=KNOWN), now, seen, Settings())
+    found = foreseen(ScaleSetState(spec(), "a1", outcome=before, forecast=KNOWN), now, seen, Settings())
     assert (len(found.batches) if found else None) == batches
 
 
@@ -79,14 +79,14 @@ def test_a_forecast(before: Outcome, now: Outcome, seen: Observed, batches: int 
     ],
 )
 def test_a_daemon_that_begins_half_way(seen: Observed, batches: int | None) -> None:
-    found = foreseen(Entry(spec(), "a1"), outcome(Reason.AZURE_BUSY), seen, Settings())
+    found = foreseen(ScaleSetState(spec(), "a1"), outcome(Reason.AZURE_BUSY), seen, Settings())
     assert (len(found.batches) if found else None) == batches
 
 
 def test_it_goes_by_the_settings_and_by_what_batches_took() -> None:
-    laps = (Lap(NOW, Tempo(timedelta(minutes=4), timedelta(minutes=2))),)
-    entry = Entry(spec(), "a1", laps=laps)
-    found = foreseen(entry, outcome(Reason.UPGRADING), observed(), Settings(follow_up=timedelta(minutes=5)))
+    measured = (MeasuredBatch(NOW, BatchDuration(timedelta(minutes=4), timedelta(minutes=2))),)
+    state = ScaleSetState(spec(), "a1", measured=measured)
+    found = foreseen(state, outcome(Reason.UPGRADING), observed(), Settings(follow_up=timedelta(minutes=5)))
     assert found
     assert found.batches[1].at - found.batches[0].at == timedelta(minutes=10), "a look comes every five"
 
@@ -95,7 +95,7 @@ def test_a_forecast_that_fails_costs_no_step(caplog: pytest.LogCaptureFixture) -
     world = World(fleet(scale_set(capacity=5)), document())
     session = Session(credential=Token(), transport=world.azure.transport(), now=world.clock.now)
     without_time = Settings(sweep=timedelta())
-    work = Reconciliation(Specs(world.source, world.clock.now), Compute(session), without_time)
+    work = Reconciler(Specs(world.source, world.clock.now), Compute(session), without_time)
     (key,) = work.sweep()
     with caplog.at_level(logging.ERROR, "reconciler"):
         told = work.tick(key)

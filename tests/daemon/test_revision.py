@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.daemon.board import Entry
 from reconciler.daemon.revision import Revision
+from reconciler.daemon.store import ScaleSetState
 from reconciler.spec.problem import Place
 from reconciler.spec.suspension import Suspension
 from tests.build import FIX, spec
@@ -39,17 +39,19 @@ def test_another_process_tells_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "observed"),
+    ("state", "observed"),
     [
-        pytest.param(Entry(spec(), "a1"), None, id="nothing was decided yet"),
-        pytest.param(Entry(spec(), "a1", concluded=ONE), ONE, id="what is declared was decided on"),
-        pytest.param(Entry(spec(image=FIX), "b2", concluded=ONE), ONE, id="what is declared was not yet"),
+        pytest.param(ScaleSetState(spec(), "a1"), None, id="nothing was decided yet"),
+        pytest.param(ScaleSetState(spec(), "a1", concluded=ONE), ONE, id="what is declared was decided on"),
         pytest.param(
-            Entry(spec(), "b2", concluded=ONE),
+            ScaleSetState(spec(image=FIX), "b2", concluded=ONE), ONE, id="what is declared was not yet"
+        ),
+        pytest.param(
+            ScaleSetState(spec(), "b2", concluded=ONE),
             Revision.of(spec(), "b2"),
             id="a commit that says nothing new of it is seen at once",
         ),
     ],
 )
-def test_what_it_was_last_decided_on(entry: Entry, observed: Revision | None) -> None:
-    assert entry.observed == observed
+def test_what_it_was_last_decided_on(state: ScaleSetState, observed: Revision | None) -> None:
+    assert state.observed == observed

@@ -83,14 +83,14 @@ def test_labels_cost_nothing(world: World) -> None:
     labelled["metadata"]["labels"] = {"team": "shop"}
     world.merge(labelled)
     assert operations(asked(world)) == PAGES
-    entry = world.entry("web-0017")
-    assert entry
-    assert entry.desired.labels == {"team": "shop"}
+    state = world.state("web-0017")
+    assert state
+    assert state.desired.labels == {"team": "shop"}
 
 
 def test_specs_that_stand_elsewhere_in_their_file_cost_nothing(world: World) -> None:
     def places() -> list[object]:
-        return [entry.desired.place for entry in world.reconciliation.board.entries()]
+        return [state.desired.place for state in world.reconciler.store.states()]
 
     before = places()
     world.source.documents = dict(reversed(world.source.documents.items()))
@@ -148,9 +148,9 @@ def test_a_fleet_first_seen_at_one_moment_is_looked_at_again_at_several(world: W
 
 def test_a_first_look_that_waits_for_its_turn_goes_by_the_list() -> None:
     world = World(fleet(scale_set(capacity=5)), spec(version=OLD))
-    (due,) = world.reconciliation.sweep()
+    (due,) = world.reconciler.sweep()
     world.clock.advance(timedelta(minutes=3))
-    world.reconciliation.tick(due)
+    world.reconciler.tick(due)
     assert operations(list(world.azure.record.requests)) == {
         "VirtualMachineScaleSets_ListAll": 1,
         "VirtualMachineScaleSetVMs_List": 1,
@@ -159,10 +159,10 @@ def test_a_first_look_that_waits_for_its_turn_goes_by_the_list() -> None:
 
 def test_a_step_is_never_taken_on_a_list_that_is_minutes_old() -> None:
     world = World(fleet(scale_set(capacity=5)), spec(version=NEW))
-    (due,) = world.reconciliation.sweep()
+    (due,) = world.reconciler.sweep()
     world.azure.scale_set("web").set_mode("Automatic")
     world.clock.advance(timedelta(minutes=3))
-    world.reconciliation.tick(due)
+    world.reconciler.tick(due)
     assert world.lines()["web"].startswith("NotManualMode: ")
     assert "VirtualMachineScaleSets_Update" not in world.requests()
     assert world.requests().count("VirtualMachineScaleSets_Get") == 1
@@ -170,9 +170,9 @@ def test_a_step_is_never_taken_on_a_list_that_is_minutes_old() -> None:
 
 def test_a_listed_model_is_good_for_one_look() -> None:
     world = World(fleet(scale_set(capacity=5)), spec(version=OLD))
-    (due,) = world.reconciliation.sweep()
-    world.reconciliation.tick(due)
-    world.reconciliation.tick(due)
+    (due,) = world.reconciler.sweep()
+    world.reconciler.tick(due)
+    world.reconciler.tick(due)
     assert operations(list(world.azure.record.requests))["VirtualMachineScaleSets_Get"] == 1
 
 

@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from reconciler.daemon.board import Board, Entry
+from reconciler.daemon.store import ScaleSetState, Store
 from reconciler.daemon.turn import holding, turn
+from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
-from reconciler.rollout.survey import Survey, Tally
 from reconciler.spec.amount import Amount, Count, Percent
 from reconciler.spec.fleet import Fleet
 from reconciler.spec.suspension import Suspension
 from tests.build import FLEET, NEW, spec
-from tests.daemon.entries import entry, outcome
+from tests.daemon.states import outcome, state
 
 WAITS = "AwaitingTurn"
 
@@ -27,16 +27,16 @@ def capped(most: Amount) -> Fleet:
 TWO = Count(2)
 
 
-def one(name: str, reason: str | None = "UpToDate", most: Amount = TWO, **changes: Any) -> Entry:
-    return entry(name, reason, fleet=capped(most), **changes)
+def one(name: str, reason: str | None = "UpToDate", most: Amount = TWO, **changes: Any) -> ScaleSetState:
+    return state(name, reason, fleet=capped(most), **changes)
 
 
-def moving(name: str, reason: str = "Upgrading") -> Entry:
+def moving(name: str, reason: str = "Upgrading") -> ScaleSetState:
     return one(name, reason, is_under_way=True)
 
 
-def ask(name: str, *entries: Entry, **options: bool) -> tuple[bool, str]:
-    found = turn(next(each for each in entries if each.desired.name == name), entries, **options)
+def ask(name: str, *states: ScaleSetState, **options: bool) -> tuple[bool, str]:
+    found = turn(next(each for each in states if each.desired.name == name), states, **options)
     assert found.closed in {None, Reason.AWAITING_TURN}
     return found.closed is None, found.evidence
 
@@ -46,7 +46,7 @@ A_PLACE = "a place is free, and spec.maxConcurrentRollouts of the Fleet is 2"
 
 
 @pytest.mark.parametrize(
-    ("entries", "is_open", "said"),
+    ("states", "is_open", "said"),
     [
         pytest.param([one("web")], True, A_PLACE, id="it is the only one"),
         pytest.param(
@@ -111,16 +111,16 @@ A_PLACE = "a place is free, and spec.maxConcurrentRollouts of the Fleet is 2"
         ),
     ],
 )
-def test_a_place_is_free_or_not(entries: list[Entry], is_open: bool, said: str) -> None:
-    assert ask("web", *entries) == (is_open, said)
+def test_a_place_is_free_or_not(states: list[ScaleSetState], is_open: bool, said: str) -> None:
+    assert ask("web", *states) == (is_open, said)
 
 
 def test_a_share_is_of_all_that_are_declared() -> None:
-    entries = [one(f"s{number}", WAITS, Percent(30)) for number in range(10)]
-    assert [ask(each.desired.name, *entries)[0] for each in entries] == [True] * 3 + [False] * 7
+    states = [one(f"s{number}", WAITS, Percent(30)) for number in range(10)]
+    assert [ask(each.desired.name, *states)[0] for each in states] == [True] * 3 + [False] * 7
     assert (
         "spec.maxConcurrentRollouts of the Fleet is 30% (3 of 10): s0, s1, s2 go first"
-        in ask("s3", *entries)[1]
+        in ask("s3", *states)[1]
     )
 
 
@@ -135,12 +135,12 @@ def test_a_share_is_of_all_that_are_declared() -> None:
 def test_a_process_that_starts_goes_by_what_it_sees(
     known: bool | None, has_begun: bool, is_open: bool
 ) -> None:
-    entries = (moving("a"), moving("b"), one("web", None, is_under_way=known))
-    assert ask("web", *entries, has_begun=has_begun)[0] is is_open
+    states = (moving("a"), moving("b"), one("web", None, is_under_way=known))
+    assert ask("web", *states, has_begun=has_begun)[0] is is_open
 
 
-HALF = Survey((Tally(Domain("", "", 0, "update domain"), 4, 2, 2, 0),))
-NONE = Survey((Tally(Domain("", "", 0, "update domain"), 4, 0, 0, 0),))
+HALF = InstanceCounts((DomainCounts(Domain("", "", 0, "update domain"), 4, 2, 2, 0),))
+NONE = InstanceCounts((DomainCounts(Domain("", "", 0, "update domain"), 4, 0, 0, 0),))
 STEP = Upgrade(("1",), NEW)
 
 
@@ -150,26 +150,26 @@ STEP = Upgrade(("1",), NEW)
     [
         pytest.param("UpToDate", {}, (False, False, False), id="done"),
         pytest.param(
-            "InstancesLeftOut", {"survey": HALF}, (False, False, False), id="done, but for those left out"
+            "InstancesLeftOut", {"counts": HALF}, (False, False, False), id="done, but for those left out"
         ),
         pytest.param("Suspended", {}, (False, False, False), id="suspended: it takes part in nothing"),
         pytest.param("NotFound", {}, (False, False, False), id="gone"),
         pytest.param(
             "DependencyNotReady",
-            {"survey": HALF},
+            {"counts": HALF},
             (False, False, False),
             id="waiting for another, which may need it",
         ),
         pytest.param(
-            "WaitingForInstances", {"survey": HALF}, (True, False, True), id="waiting for its instances"
+            "WaitingForInstances", {"counts": HALF}, (True, False, True), id="waiting for its instances"
         ),
-        pytest.param("HealthCheckFailed", {"survey": NONE}, (True, False, True), id="failed on the way"),
+        pytest.param("HealthCheckFailed", {"counts": NONE}, (True, False, True), id="failed on the way"),
         pytest.param("RolloutFailed", {}, (True, False, True), id="given up"),
         pytest.param(
-            "OutsideWindow", {"survey": HALF}, (True, False, True), id="half-way, its window closed"
+            "OutsideWindow", {"counts": HALF}, (True, False, True), id="half-way, its window closed"
         ),
         pytest.param(
-            "OutsideWindow", {"survey": NONE}, (False, False, True), id="not begun, its window closed"
+            "OutsideWindow", {"counts": NONE}, (False, False, True), id="not begun, its window closed"
         ),
         pytest.param("AwaitingTurn", {}, (False, False, True), id="told to wait for its turn"),
         pytest.param("NotManualMode", {}, (False, False, True), id="refused"),
@@ -207,11 +207,11 @@ def test_a_place_that_a_look_took_is_kept_only_by_what_began(
 
 
 def test_two_who_ask_at_one_moment_do_not_both_get_the_last_place() -> None:
-    board = Board()
+    store = Store()
     desired = [spec(name, fleet=capped(Count(1))) for name in ("a", "b")]
-    board.declare(desired, "a1")
+    store.declare(desired, "a1")
     for each in desired:
-        board.update(each.target.key, is_under_way=False)
-    found = [board.claim(each.target.key, turn).closed for each in desired]
+        store.update(each.target.key, is_under_way=False)
+    found = [store.claim(each.target.key, turn).closed for each in desired]
     assert found == [None, Reason.AWAITING_TURN]
-    assert [each.is_under_way for each in board.entries()] == [True, False]
+    assert [each.is_under_way for each in store.states()] == [True, False]

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from reconciler.daemon.outcome import rest_until
+from reconciler.forecast.batch_duration import ASSUMED, BatchDuration
 from reconciler.forecast.forecast import Forecast, Hold, forecast
-from reconciler.forecast.rehearsal import Rhythm
-from reconciler.forecast.tempo import ASSUMED, Tempo
+from reconciler.forecast.simulation import Rhythm
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.marks import Marks
 from reconciler.rollout.observed import ABSENT, Availability, HealthSource, Observed, Verdict
+from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.step import Tried, Upgrade
-from reconciler.rollout.streak import Streak
+from reconciler.rollout.step import Attempt, Upgrade
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.image import PlatformImage
 from reconciler.spec.scale_set import Approval, By, Canary, Converge, Health, OnFailure, ScaleSet
@@ -33,18 +33,18 @@ AT_ELEVEN = Window(Kind.ALLOW, "0 11 * * *", 4 * timedelta(hours=1), "UTC")
 NEVER = Window(Kind.DENY, "0 0 * * *", timedelta(hours=24), "UTC")
 
 
-def foreseen(desired: ScaleSet, seen: Observed, tempo: Tempo = ASSUMED) -> Forecast | None:
+def foreseen(desired: ScaleSet, seen: Observed, duration: BatchDuration = ASSUMED) -> Forecast | None:
     """By a daemon as it is set up by default."""
     return forecast(
         desired,
         seen,
-        tempo,
+        duration,
         Rhythm(MINUTE, lambda decision, at: rest_until(decision, at, MINUTE / 4, desired.interval)),
     )
 
 
-def expected(desired: ScaleSet, seen: Observed, tempo: Tempo = ASSUMED) -> Forecast:
-    found = foreseen(desired, seen, tempo)
+def expected(desired: ScaleSet, seen: Observed, duration: BatchDuration = ASSUMED) -> Forecast:
+    found = foreseen(desired, seen, duration)
     assert found is not None
     return found
 
@@ -142,7 +142,7 @@ EVEN = ["0: 0 5", "1: 1 6", "2: 2 7", "3: 3 8", "4: 4 9"]
         pytest.param(
             spec(on_failure=OnFailure.ROLLBACK, canary=Canary(Count(1), MINUTE)),
             observed(
-                model=model(image=OLD, marks=Marks(last_good=OLD, failed=NEW)),
+                model=model(image=OLD, persisted=PersistedState(last_good=OLD, failed=NEW)),
                 instances=fleet(*map(instance, (0, 1, 5))),
             ),
             ["1: 1", "0: 5 0"], (0, 2, "RolloutFailed"), id="a rollback, last one first and without a canary",
@@ -150,7 +150,7 @@ EVEN = ["0: 0 5", "1: 1 6", "2: 2 7", "3: 3 8", "4: 4 9"]
         pytest.param(
             spec(on_failure=OnFailure.ROLLBACK, canary=Canary(Count(1), MINUTE)),
             observed(
-                model=model(image=OLD, marks=Marks(last_good=OLD, failed=NEW)), instances=fleet(instance(0))
+                model=model(image=OLD, persisted=PersistedState(last_good=OLD, failed=NEW)), instances=fleet(instance(0))
             ),
             ["0: 0"], (0, 1, "RolloutFailed"), id="that of the canary is none",
         ),
@@ -196,7 +196,7 @@ def test_what_comes_of_it(
         pytest.param(spec(windows=(NEVER,)), observed(), id="windows that never open"),
         pytest.param(
             spec(),
-            observed(tried=Tried(Upgrade(("0", "5"), NEW), NOW - MINUTE)),
+            observed(attempt=Attempt(Upgrade(("0", "5"), NEW), NOW - MINUTE)),
             id="an upgrade that was asked for and does not show",
         ),
     ],
@@ -221,11 +221,11 @@ LATER = replace(TURN, until=NOW + 20 * MINUTE)
             id="an approval, taken for given at once",
         ),
         pytest.param(
-            spec(approval=Approval.START), {"model": model(image=OLD, marks=Marks(approved=NEW))}, 0, True, [],
+            spec(approval=Approval.START), {"model": model(image=OLD, persisted=PersistedState(approved=NEW))}, 0, True, [],
             id="one that was given",
         ),
         pytest.param(
-            spec(approval=Approval.START), {"model": model(image=OLD, marks=Marks(approved=OLD))}, None, False,
+            spec(approval=Approval.START), {"model": model(image=OLD, persisted=PersistedState(approved=OLD))}, None, False,
             [(Reason.AWAITING_APPROVAL, 0, None)], id="one that was given to another image",
         ),
         pytest.param(
@@ -300,7 +300,7 @@ def test_a_window_that_closes_is_waited_for_again() -> None:
 def test_a_batch_that_takes_longer_than_its_patience(
     on_failure: OnFailure, end: str, patches: int, batches: int
 ) -> None:
-    slow = Tempo(2 * MINUTE, 15 * MINUTE)
+    slow = BatchDuration(2 * MINUTE, 15 * MINUTE)
     desired = spec(on_failure=on_failure, health=Health(10 * MINUTE, passes=1))
     found = expected(desired, observed(model=BEHIND), slow)
     assert (found.end_reason, found.patches, len(found.batches)) == (end, patches, batches)
@@ -334,7 +334,9 @@ def test_azure_is_waited_for_where_it_is_at_work_on_the_scale_set() -> None:
 @pytest.mark.parametrize(("seen", "begins"), [(0, 30), (1, 15), (2, 0)])
 def test_looks_that_found_it_healthy_before_count(seen: int, begins: int) -> None:
     desired = spec(health=Health(10 * MINUTE, passes=3))
-    found = expected(desired, observed(instances=fleet(instance(0), instance(5)), streak=Streak(passes=seen)))
+    found = expected(
+        desired, observed(instances=fleet(instance(0), instance(5)), progress=Progress(passes=seen))
+    )
     assert found.begins == NOW + timedelta(seconds=begins)
 
 

@@ -6,25 +6,25 @@ from typing import Any
 import pytest
 
 from reconciler.rollout.age import Sighting, date_instances, sightings
-from reconciler.rollout.step import PatchModel, Tried, Upgrade
+from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from tests.build import NEW, NOW, instance
 
 MINUTE = timedelta(minutes=1)
 SENT = NOW - 2 * MINUTE
-UPGRADE = Tried(Upgrade(("0",), NEW), SENT)
+UPGRADE = Attempt(Upgrade(("0",), NEW), SENT)
 LONG_AGO = NOW - timedelta(hours=8)
 
 
-def since(before: Sighting | None, tried: Tried | None = None, **seen: Any) -> timedelta:
+def since(before: Sighting | None, attempt: Attempt | None = None, **seen: Any) -> timedelta:
     """How long an instance 0 that is seen now has been in its state."""
     known = {} if before is None else {"0": before}
-    [dated] = date_instances([instance(0, **({"since": None} | seen))], known, tried, NOW)
+    [dated] = date_instances([instance(0, **({"since": None} | seen))], known, attempt, NOW)
     assert dated.since is not None
     return NOW - dated.since
 
 
 @pytest.mark.parametrize(
-    ("before", "tried", "seen", "age"),
+    ("before", "attempt", "seen", "age"),
     [
         pytest.param(
             Sighting("succeeded", LONG_AGO), UPGRADE, {"provisioning": "updating"}, 2 * MINUTE,
@@ -55,11 +55,11 @@ def since(before: Sighting | None, tried: Tried | None = None, **seen: Any) -> t
         ),
         pytest.param(None, None, {"provisioning": "updating"}, 0 * MINUTE, id="first observation, of a new process"),
         pytest.param(
-            Sighting("succeeded", LONG_AGO), Tried(Upgrade(("1",), NEW), SENT), {"provisioning": "updating"},
+            Sighting("succeeded", LONG_AGO), Attempt(Upgrade(("1",), NEW), SENT), {"provisioning": "updating"},
             0 * MINUTE, id="first observation: our step names another",
         ),
         pytest.param(
-            None, Tried(PatchModel(NEW, '"1"'), SENT), {"provisioning": "updating"}, 0 * MINUTE,
+            None, Attempt(PatchModel(NEW, '"1"'), SENT), {"provisioning": "updating"}, 0 * MINUTE,
             id="first observation: a change of the model takes no instance down",
         ),
         pytest.param(
@@ -85,9 +85,9 @@ def since(before: Sighting | None, tried: Tried | None = None, **seen: Any) -> t
     ],
 )  # fmt: skip
 def test_an_instance_in_transition_has_an_age(
-    before: Sighting | None, tried: Tried | None, seen: dict[str, Any], age: timedelta
+    before: Sighting | None, attempt: Attempt | None, seen: dict[str, Any], age: timedelta
 ) -> None:
-    assert since(before, tried, **seen) == age
+    assert since(before, attempt, **seen) == age
 
 
 def test_a_state_that_azure_dates_is_left_as_it_is() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.rollout.marks import Marks
+from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.step import Upgrade
 from reconciler.spec.amount import Count
 from reconciler.spec.scale_set import By, Canary, OnFailure
@@ -46,11 +46,11 @@ def test_the_domain_that_goes_first(order: Any, by: By, instances: Any, ids: lis
 
 def test_the_survey_counts_in_the_order_of_the_rollout() -> None:
     decision = decided(spec(order=("update domain 4", "update domain 2")), observed())
-    assert decision.survey is not None
-    assert [tally.domain.number for tally in decision.survey.tallies] == [4, 2, 0, 1, 3]
+    assert decision.counts is not None
+    assert [tally.domain.number for tally in decision.counts.domains] == [4, 2, 0, 1, 3]
 
 
-GIVEN_UP = model(image=OLD, marks=Marks(last_good=OLD, failed=NEW))
+GIVEN_UP = model(image=OLD, persisted=PersistedState(last_good=OLD, failed=NEW))
 
 
 def on_new(*numbers: int) -> Any:

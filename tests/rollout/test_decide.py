@@ -8,9 +8,9 @@ import pytest
 
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Look
-from reconciler.rollout.marks import Marks
 from reconciler.rollout.observed import ABSENT, HealthSource, Instance, Observed, RollingUpgrade
-from reconciler.rollout.step import PatchModel, Tried, Upgrade
+from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.image import ManagedImage, PlatformImage, VhdImage
 from reconciler.spec.scale_set import Approval, By, Canary, Converge
@@ -544,7 +544,7 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         pytest.param(
             spec(),
             observed(
-                model=model(marks=Marks(last_good=NEW, failed=FIX)),
+                model=model(persisted=PersistedState(last_good=NEW, failed=FIX)),
                 instances=fleet(instance(0, latest_model=False), rest="upgraded"),
             ),
             "UpToDate: all 10 instances run 24.04.202601140; 1 lacks the latest model (latestModelApplied is false), which "
@@ -554,7 +554,7 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         pytest.param(
             spec(),
             observed(
-                model=model(marks=Marks(last_good=OLD, failed=FIX)),
+                model=model(persisted=PersistedState(last_good=OLD, failed=FIX)),
                 instances=fleet(instance(0, latest_model=False), rest="upgraded"),
             ),
             "UpToDate: all 10 instances run 24.04.202601140; 1 lacks another change of the model "
@@ -564,7 +564,7 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         pytest.param(
             spec(),
             observed(
-                model=model(image=OLD, marks=Marks(last_good=OLD, failed=FIX), capacity=1),
+                model=model(image=OLD, persisted=PersistedState(last_good=OLD, failed=FIX), capacity=1),
                 instances=(outdated(0),),
             ),
             "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140; 1 of 1 instances lack the "
@@ -710,7 +710,7 @@ def test_a_fact_that_costs_a_request_is_asked_for_on_its_rung(seen: Any, look: L
                 model=model(provisioning="updating"),
                 instances=None,
                 rolling_upgrade=None,
-                tried=Tried(Upgrade(("0",), NEW), NOW - timedelta(minutes=10)),
+                attempt=Attempt(Upgrade(("0",), NEW), NOW - timedelta(minutes=10)),
             ),
             id="busy with our own step",
         ),
@@ -738,13 +738,13 @@ def test_nothing_more_is_looked_at_where_nothing_is_to_be_done(seen: Any) -> Non
 def test_a_step_that_azure_accepted_and_that_shows_no_effect_is_not_repeated_at_once(
     since: timedelta, step: Upgrade | None
 ) -> None:
-    tried = Tried(Upgrade(("0", "5"), NEW), NOW - since)
-    assert decided(spec(), observed(tried=tried)).step == step
+    attempt = Attempt(Upgrade(("0", "5"), NEW), NOW - since)
+    assert decided(spec(), observed(attempt=attempt)).step == step
 
 
 def test_a_withheld_step_says_when_it_was_asked_for_and_when_it_will_be_again() -> None:
-    tried = Tried(Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=1))
-    assert decided(spec(), observed(tried=tried)).line == (
+    attempt = Attempt(Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=1))
+    assert decided(spec(), observed(attempt=attempt)).line == (
         "NoEffect: the upgrade of instances 0, 5 to 24.04.202601140, asked for at 08:59:00, does not show yet; "
         "it is tried again after 09:04:00"
     )
@@ -805,17 +805,17 @@ def test_a_withheld_step_says_when_it_was_asked_for_and_when_it_will_be_again() 
 def test_while_a_list_is_behind_no_other_upgrade_is_started(
     desired: Any, instances: Any, is_withheld: bool
 ) -> None:
-    tried = Tried(Upgrade(("0", "5"), NEW), NOW - timedelta(seconds=30))
-    seen = observed(model=model(image=desired.image), instances=instances, tried=tried)
+    attempt = Attempt(Upgrade(("0", "5"), NEW), NOW - timedelta(seconds=30))
+    seen = observed(model=model(image=desired.image), instances=instances, attempt=attempt)
     assert (decided(desired, seen).reason == "NoEffect") is is_withheld
 
 
 def test_a_withheld_step_says_what_ails_the_instances() -> None:
-    tried = Tried(Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=1))
+    attempt = Attempt(Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=1))
     failed = [
         outdated(n, provisioning="failed", health="unknown", error="OSProvisioningTimedOut") for n in (0, 5)
     ]
-    assert decided(spec(), observed(instances=fleet(*failed), tried=tried)).line == (
+    assert decided(spec(), observed(instances=fleet(*failed), attempt=attempt)).line == (
         "NoEffect: the upgrade of instances 0, 5 to 24.04.202601140, asked for at 08:59:00, does not show yet: "
         "web_0 (failed (OSProvisioningTimedOut)), web_5 (failed (OSProvisioningTimedOut)); it is tried again "
         "after 09:04:00"
@@ -823,8 +823,8 @@ def test_a_withheld_step_says_what_ails_the_instances() -> None:
 
 
 def test_an_upgrade_that_does_not_show_yet_bars_no_new_image_from_the_model() -> None:
-    tried = Tried(Upgrade(("0", "5"), NEW), NOW - timedelta(seconds=30))
-    assert decided(spec(image=FIX), observed(tried=tried)).reason == "ModelDrift"
+    attempt = Attempt(Upgrade(("0", "5"), NEW), NOW - timedelta(seconds=30))
+    assert decided(spec(image=FIX), observed(attempt=attempt)).reason == "ModelDrift"
 
 
 def test_an_instance_that_is_off_does_not_serve_whatever_it_last_said_of_its_health() -> None:
@@ -833,13 +833,13 @@ def test_an_instance_that_is_off_does_not_serve_whatever_it_last_said_of_its_hea
 
 
 def test_the_batch_that_is_about_to_leave_counts_as_away() -> None:
-    counts = decided(spec(), observed()).survey
+    counts = decided(spec(), observed()).counts
     assert counts is not None
-    assert [tally.away for tally in counts.tallies] == [2, 0, 0, 0, 0]
+    assert [tally.away for tally in counts.domains] == [2, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(
-    ("image", "tried", "instances", "line"),
+    ("image", "attempt", "instances", "line"),
     [
         pytest.param(
             OLD,
@@ -860,21 +860,21 @@ def test_the_batch_that_is_about_to_leave_counts_as_away() -> None:
         ),
         pytest.param(
             NEW,
-            Tried(Upgrade(("0",), OLD), NOW - timedelta(minutes=11)),
+            Attempt(Upgrade(("0",), OLD), NOW - timedelta(minutes=11)),
             fleet(outdated(0, provisioning="updating", since=NOW - timedelta(minutes=11))),
             "Upgrading: update domain 0: upgrading 1 instance to 24.04.202601140 (web_0); 0 of 10 up to date",
             id="stuck on our own word to another image, it is cured",
         ),
         pytest.param(
             NEW,
-            Tried(Upgrade(("1",), NEW), NOW - timedelta(minutes=11)),
+            Attempt(Upgrade(("1",), NEW), NOW - timedelta(minutes=11)),
             fleet(outdated(0, provisioning="updating", since=NOW - timedelta(minutes=11))),
             "Upgrading: update domain 0: upgrading 1 instance to 24.04.202601140 (web_0); 0 of 10 up to date",
             id="stuck on somebody else's word, it is cured",
         ),
         pytest.param(
             NEW,
-            Tried(Upgrade(("0",), NEW), NOW - timedelta(minutes=11)),
+            Attempt(Upgrade(("0",), NEW), NOW - timedelta(minutes=11)),
             fleet(outdated(0, provisioning="updating", since=NOW - timedelta(minutes=11))),
             "HealthCheckFailed: update domain 0: web_0 (updating), not healthy within 10m of the last change; "
             "no other instance is touched until then",
@@ -904,9 +904,9 @@ def test_the_batch_that_is_about_to_leave_counts_as_away() -> None:
     ],
 )
 def test_azure_at_work_for_too_long_does_not_bar_the_cure(
-    image: Any, tried: Any, instances: Any, line: str
+    image: Any, attempt: Any, instances: Any, line: str
 ) -> None:
-    seen = observed(model=model(image=image, provisioning="updating"), instances=instances, tried=tried)
+    seen = observed(model=model(image=image, provisioning="updating"), instances=instances, attempt=attempt)
     assert decided(spec(), seen).line == line
 
 
@@ -926,13 +926,13 @@ def test_a_patch_without_an_etag_cannot_be_made() -> None:
 
 
 def test_a_patch_to_the_same_image_is_the_same_step_whatever_the_etag() -> None:
-    tried = Tried(PatchModel(NEW, '"3"'), NOW - timedelta(minutes=1))
-    assert decided(spec(), observed(model=model(image=OLD), tried=tried)).reason == "NoEffect"
+    attempt = Attempt(PatchModel(NEW, '"3"'), NOW - timedelta(minutes=1))
+    assert decided(spec(), observed(model=model(image=OLD), attempt=attempt)).reason == "NoEffect"
 
 
 def test_another_image_is_another_step_and_is_not_withheld() -> None:
-    tried = Tried(Upgrade(("0", "5"), OLD), NOW)
-    assert decided(spec(), observed(tried=tried)).step == Upgrade(("0", "5"), NEW)
+    attempt = Attempt(Upgrade(("0", "5"), OLD), NOW)
+    assert decided(spec(), observed(attempt=attempt)).step == Upgrade(("0", "5"), NEW)
 
 
 @pytest.mark.parametrize(
@@ -950,6 +950,6 @@ def test_an_upgrade_without_named_instances_cannot_be_made(ids: tuple[str, ...])
 
 def test_a_scale_set_of_nothing_but_attached_machines_is_counted_empty() -> None:
     pet = outdated(9, name="pet", is_attached=True)
-    survey = decided(spec(), observed(model=model(capacity=1), instances=(pet,))).survey
-    assert survey is not None
-    assert survey.total == 0
+    counts = decided(spec(), observed(model=model(capacity=1), instances=(pet,))).counts
+    assert counts is not None
+    assert counts.total == 0

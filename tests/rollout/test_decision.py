@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.marks import Began, Marks
 from reconciler.rollout.observed import Availability, Observed, Verdict
+from reconciler.rollout.persisted import Began, PersistedState
+from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.streak import Streak
 from reconciler.spec.amount import Count
 from reconciler.spec.scale_set import Health, OnFailure, ScaleSet
 from reconciler.spec.window import Kind, Window
@@ -16,7 +16,7 @@ from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 NIGHT = Window(Kind.ALLOW, "0 22 * * *", 4 * HOUR, "UTC")
-LATE = Marks(began=Began.of(NOW - 2 * HOUR, NEW))
+LATE = PersistedState(began=Began.of(NOW - 2 * HOUR, NEW))
 DONE = fleet(rest="upgraded")
 
 
@@ -100,7 +100,8 @@ def test_it_looks_again_at_its_time_where(
         pytest.param(
             spec(),
             observed(
-                instances=fleet(instance(0, health="unhealthy")), streak=Streak(waiting_since=NOW - 2 * HOUR)
+                instances=fleet(instance(0, health="unhealthy")),
+                progress=Progress(waiting_since=NOW - 2 * HOUR),
             ),
             Reason.PROGRESS_DEADLINE_EXCEEDED,
             id="nothing comes of a batch",
@@ -109,14 +110,14 @@ def test_it_looks_again_at_its_time_where(
             spec(on_failure=OnFailure.REPIN),
             observed(
                 instances=fleet(outdated(3, provisioning="failed")),
-                streak=Streak(waiting_since=NOW - 2 * HOUR),
+                progress=Progress(waiting_since=NOW - 2 * HOUR),
             ),
             Reason.PROGRESS_DEADLINE_EXCEEDED,
             id="nothing comes of a batch that is tried again, and there is no image to go back to",
         ),
         pytest.param(
             spec(deadline=HOUR),
-            observed(model=model(marks=LATE), instances=fleet(instance(0))),
+            observed(model=model(persisted=LATE), instances=fleet(instance(0))),
             Reason.DEADLINE_EXCEEDED,
             id="all of it takes too long",
         ),
@@ -163,8 +164,8 @@ def test_it_looks_again_at_its_time_where(
 def test_the_instances_have_been_counted_where(desired: ScaleSet, seen: Observed, reason: Reason) -> None:
     decision = decided(desired, seen)
     assert decision.reason is reason
-    assert decision.survey is not None
-    assert decision.survey.total == 10
+    assert decision.counts is not None
+    assert decision.counts.total == 10
 
 
 @pytest.mark.parametrize("verdict", [Verdict.UNREADABLE, Verdict.NO_LATEST])
@@ -176,5 +177,5 @@ def test_where_nobody_can_say_what_latest_is_the_instances_have_been_counted_all
     decision = decided(latest, seen)
     assert decision.reason in {Reason.CATALOGUE_UNREADABLE, Reason.NO_LATEST_VERSION}
     assert decision.message.startswith(f"{latest.image}: ")
-    assert decision.survey is not None
-    assert decision.survey.done == "10 of 10 up to date"
+    assert decision.counts is not None
+    assert decision.counts.done == "10 of 10 up to date"

@@ -9,8 +9,8 @@ import pytest
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Look
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.marks import Marks
 from reconciler.rollout.observed import Observed
+from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.spec.amount import Count, Percent
@@ -90,7 +90,7 @@ def frozen(freeze: Suspension) -> ScaleSet:
         ),
         pytest.param(
             spec(approval=Approval.CANARY),
-            observed(model=model(marks=Marks(approved=OLD)), instances=fleet(instance(0))),
+            observed(model=model(persisted=PersistedState(approved=OLD)), instances=fleet(instance(0))),
             "AwaitingApproval: 24.04.202601140 is not approved yet; run `reconciler approve web`; until then not "
             "upgrading the next batch",
             id="the approval of another image is none",
@@ -139,7 +139,7 @@ def test_what_holds(desired: ScaleSet, seen: Observed, line: str) -> None:
         pytest.param(spec(windows=(DAY,)), DRIFTED, PatchModel(NEW, '"4"'), id="a window that is open"),
         pytest.param(
             spec(approval=Approval.START),
-            replace(DRIFTED, model=model(image=OLD, marks=Marks(approved=NEW))),
+            replace(DRIFTED, model=model(image=OLD, persisted=PersistedState(approved=NEW))),
             PatchModel(NEW, '"4"'),
             id="what is approved",
         ),
@@ -176,7 +176,7 @@ def test_what_holds(desired: ScaleSet, seen: Observed, line: str) -> None:
         pytest.param(
             spec(image=FIX, windows=(NIGHT,)),
             observed(
-                model=model(image=OLD, marks=Marks(last_good=OLD, failed=NEW)),
+                model=model(image=OLD, persisted=PersistedState(last_good=OLD, failed=NEW)),
                 instances=fleet(instance(0, health="unhealthy")),
                 gates=(CLOSED,),
             ),
@@ -248,21 +248,23 @@ def test_the_model_is_set_before_the_canary_is_approved() -> None:
 
 
 @pytest.mark.parametrize(
-    ("marks", "instances", "evidence"),
+    ("persisted", "instances", "evidence"),
     [
         pytest.param(
-            Marks(),
+            PersistedState(),
             fleet(),
             "24.04.202601140 is to be approved once its canary is back",
             id="not yet asked for",
         ),
-        pytest.param(Marks(approved=NEW), fleet(instance(0)), "24.04.202601140 is approved", id="given"),
+        pytest.param(
+            PersistedState(approved=NEW), fleet(instance(0)), "24.04.202601140 is approved", id="given"
+        ),
     ],
 )
 def test_an_approval_that_holds_nothing_is_named_beside_the_gate_that_does(
-    marks: Marks, instances: Any, evidence: str
+    persisted: PersistedState, instances: Any, evidence: str
 ) -> None:
-    seen = observed(model=model(marks=marks), instances=instances, gates=(CLOSED,))
+    seen = observed(model=model(persisted=persisted), instances=instances, gates=(CLOSED,))
     assert decided(spec(approval=Approval.CANARY), seen).gates == (Gate("approval", evidence), CLOSED)
 
 
@@ -281,7 +283,7 @@ def test_a_closed_gate_says_when_it_may_be_open_and_names_all_that_were_asked() 
         ("windows", Reason.OUTSIDE_WINDOW),
         ("approval", Reason.AWAITING_APPROVAL),
     ]
-    assert decision.survey is not None
+    assert decision.counts is not None
 
 
 def test_gates_outside_are_asked_only_once_those_of_the_spec_are_open() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.rollout.member import Member, has_begun, members
 from reconciler.rollout.observed import HealthSource, Instance
-from reconciler.rollout.step import PatchModel, Tried, Upgrade
+from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import Converge
 from tests.build import NEW, NOW, OLD, instance, model, observed, outdated, spec
@@ -110,7 +110,7 @@ def test_an_instance_is_seen_as_what_a_rollout_may_do_with_it(one: Instance, see
 
 
 @pytest.mark.parametrize(
-    ("tried", "is_stuck"),
+    ("attempt", "is_stuck"),
     [
         pytest.param(Upgrade(("0",), NEW), False, id="we sent it to the image"),
         pytest.param(Upgrade(("0",), OLD), True, id="we sent it to another image"),
@@ -118,9 +118,11 @@ def test_an_instance_is_seen_as_what_a_rollout_may_do_with_it(one: Instance, see
         pytest.param(PatchModel(NEW, '"3"'), True, id="we sent none"),
     ],
 )
-def test_what_we_sent_to_the_image_is_not_stuck_but_late(tried: Upgrade | PatchModel, is_stuck: bool) -> None:
+def test_what_we_sent_to_the_image_is_not_stuck_but_late(
+    attempt: Upgrade | PatchModel, is_stuck: bool
+) -> None:
     one = outdated(0, provisioning="updating", since=LONG_AGO)
-    [member] = members(spec(), model(), observed(tried=Tried(tried, LONG_AGO)), [one])
+    [member] = members(spec(), model(), observed(attempt=Attempt(attempt, LONG_AGO)), [one])
     assert member.is_stuck is is_stuck
 
 

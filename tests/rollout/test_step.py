@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.rollout.marks import Marks
+from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.step import PatchModel
 from tests.build import NEW, OLD
 
@@ -11,7 +11,7 @@ from tests.build import NEW, OLD
     ("other", "is_same"),
     [
         pytest.param(PatchModel(NEW, '"5"'), True, id="another etag: the patch itself moves it"),
-        pytest.param(PatchModel(NEW, '"4"', Marks(last_good=OLD)), True, id="other marks"),
+        pytest.param(PatchModel(NEW, '"4"', PersistedState(last_good=OLD)), True, id="other marks"),
         pytest.param(PatchModel(NEW, '"4"', None, {"team": "shop"}), True, id="other tags"),
         pytest.param(PatchModel(OLD, '"4"'), False, id="another image"),
     ],

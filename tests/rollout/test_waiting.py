@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.rollout.marks import Began, Marks
 from reconciler.rollout.observed import Observed
+from reconciler.rollout.persisted import Began, PersistedState
+from reconciler.rollout.progress import Progress, following
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Upgrade
-from reconciler.rollout.streak import Streak, following
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.scale_set import Health, OnFailure, ScaleSet
 from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
@@ -24,8 +24,8 @@ def lost(number: int) -> Any:
     return instance(number, health="unhealthy", since=LONG_AGO)
 
 
-def began(at: datetime, **changes: Any) -> Marks:
-    return Marks(began=Began.of(at, NEW), **changes)
+def began(at: datetime, **changes: Any) -> PersistedState:
+    return PersistedState(began=Began.of(at, NEW), **changes)
 
 
 @pytest.mark.parametrize(
@@ -84,23 +84,23 @@ def test_a_batch_of_which_nothing_comes_is_not_waited_for_for_ever(
     waiting_since: datetime, line: str
 ) -> None:
     seen = observed(
-        instances=fleet(instance(0, health="unhealthy")), streak=Streak(waiting_since=waiting_since)
+        instances=fleet(instance(0, health="unhealthy")), progress=Progress(waiting_since=waiting_since)
     )
     assert decided(spec(), seen).line == line
 
 
 def test_a_batch_that_has_taken_too_long_is_given_up_where_the_spec_asks_for_it() -> None:
     seen = observed(
-        model=model(marks=Marks(last_good=OLD)),
+        model=model(persisted=PersistedState(last_good=OLD)),
         instances=fleet(instance(0, health="unhealthy")),
-        streak=Streak(waiting_since=NOW - 2 * HOUR),
+        progress=Progress(waiting_since=NOW - 2 * HOUR),
     )
     decision = decided(spec(on_failure=OnFailure.REPIN), seen)
     assert (decision.reason, decision.step) == (Reason.GIVING_UP, PatchModel(OLD, '"4"'))
 
 
 @pytest.mark.parametrize(
-    ("desired", "marks", "instances", "reason"),
+    ("desired", "persisted", "instances", "reason"),
     [
         pytest.param(spec(deadline=HOUR), began(NOW - HOUR), fleet(), Reason.UPGRADING, id="in time"),
         pytest.param(
@@ -115,11 +115,11 @@ def test_a_batch_that_has_taken_too_long_is_given_up_where_the_spec_asks_for_it(
         ),
         pytest.param(spec(), began(NOW - 99 * HOUR), fleet(), Reason.UPGRADING, id="no deadline"),
         pytest.param(
-            spec(deadline=HOUR), Marks(), fleet(), Reason.UPGRADING, id="nobody knows when it began"
+            spec(deadline=HOUR), PersistedState(), fleet(), Reason.UPGRADING, id="nobody knows when it began"
         ),
         pytest.param(
             spec(deadline=HOUR),
-            Marks(began=Began.of(LONG_AGO - HOUR, OLD)),
+            PersistedState(began=Began.of(LONG_AGO - HOUR, OLD)),
             fleet(),
             Reason.UPGRADING,
             id="what began was another rollout",
@@ -134,32 +134,32 @@ def test_a_batch_that_has_taken_too_long_is_given_up_where_the_spec_asks_for_it(
     ],
 )
 def test_the_rollout_as_a_whole_has_its_deadline(
-    desired: ScaleSet, marks: Marks, instances: Any, reason: Reason
+    desired: ScaleSet, persisted: PersistedState, instances: Any, reason: Reason
 ) -> None:
-    assert decided(desired, observed(model=model(marks=marks), instances=instances)).reason is reason
+    assert decided(desired, observed(model=model(persisted=persisted), instances=instances)).reason is reason
 
 
 @pytest.mark.parametrize(
-    ("streak", "others", "reason"),
+    ("progress", "others", "reason"),
     [
-        pytest.param(Streak(is_under_way=True), NOW - 9 * HOUR, Reason.DEADLINE_EXCEEDED, id="under way"),
-        pytest.param(Streak(), NOW - HOUR, Reason.DEADLINE_EXCEEDED, id="under way a while ago"),
-        pytest.param(Streak(), NOW - 2 * HOUR, Reason.DEADLINE_EXCEEDED, id="as long ago as the deadline"),
-        pytest.param(Streak(is_under_way=False), NOW, Reason.UPGRADING, id="seen to end"),
-        pytest.param(Streak(), NOW - 9 * HOUR, Reason.UPGRADING, id="nothing has come back for long"),
+        pytest.param(Progress(is_under_way=True), NOW - 9 * HOUR, Reason.DEADLINE_EXCEEDED, id="under way"),
+        pytest.param(Progress(), NOW - HOUR, Reason.DEADLINE_EXCEEDED, id="under way a while ago"),
+        pytest.param(Progress(), NOW - 2 * HOUR, Reason.DEADLINE_EXCEEDED, id="as long ago as the deadline"),
+        pytest.param(Progress(is_under_way=False), NOW, Reason.UPGRADING, id="seen to end"),
+        pytest.param(Progress(), NOW - 9 * HOUR, Reason.UPGRADING, id="nothing has come back for long"),
     ],
 )
 def test_an_instance_that_was_left_out_is_no_part_of_a_rollout_long_over(
-    streak: Streak, others: datetime, reason: Reason
+    progress: Progress, others: datetime, reason: Reason
 ) -> None:
     instances = fleet(outdated(0), *(instance(n, since=others) for n in range(1, 10)))
-    seen = observed(model=model(marks=began(NOW - 9 * HOUR)), instances=instances, streak=streak)
+    seen = observed(model=model(persisted=began(NOW - 9 * HOUR)), instances=instances, progress=progress)
     assert decided(spec(deadline=2 * HOUR), seen).reason is reason
 
 
 def test_a_deadline_that_has_passed_bars_no_cure() -> None:
     seen = observed(
-        model=model(marks=began(NOW - 9 * HOUR)), instances=fleet(outdated(3, health="unhealthy"))
+        model=model(persisted=began(NOW - 9 * HOUR)), instances=fleet(outdated(3, health="unhealthy"))
     )
     assert decided(spec(deadline=HOUR), seen).step == Upgrade(("3",), NEW)
 
@@ -173,9 +173,9 @@ def test_a_deadline_that_has_passed_bars_no_cure() -> None:
 )
 def test_a_loss_that_was_borne_sets_nothing_back_in_the_end(allowed: Any, reason: Reason) -> None:
     seen = observed(
-        model=model(marks=Marks(last_good=OLD)),
+        model=model(persisted=PersistedState(last_good=OLD)),
         instances=fleet(lost(0), rest="upgraded"),
-        streak=Streak(waiting_since=NOW - 2 * MINUTE, is_under_way=True),
+        progress=Progress(waiting_since=NOW - 2 * MINUTE, is_under_way=True),
     )
     desired = spec(max_unhealthy_upgraded=allowed, on_failure=OnFailure.ROLLBACK)
     assert decided(desired, seen).reason is reason
@@ -193,15 +193,15 @@ def test_an_upgrade_that_fails_again_and_again(
     on_failure: OnFailure, reason: Reason, seen_to_begin: Any
 ) -> None:
     seen = observed(
-        model=model(marks=Marks(last_good=OLD)),
+        model=model(persisted=PersistedState(last_good=OLD)),
         instances=fleet(outdated(3, provisioning="failed")),
-        streak=Streak(waiting_since=NOW - HOUR - MINUTE, is_under_way=seen_to_begin),
+        progress=Progress(waiting_since=NOW - HOUR - MINUTE, is_under_way=seen_to_begin),
     )
     assert decided(spec(on_failure=on_failure), seen).reason is reason
 
 
 def test_a_deadline_that_has_passed_is_told_in_full() -> None:
-    seen = observed(model=model(marks=began(NOW - 2 * HOUR)), instances=fleet(instance(0)))
+    seen = observed(model=model(persisted=began(NOW - 2 * HOUR)), instances=fleet(instance(0)))
     assert decided(spec(deadline=HOUR), seen).line == (
         "DeadlineExceeded: the rollout to 24.04.202601140 began at 2026-01-05 07:00 UTC and is not done within 1h "
         "(spec.rollout.deadline); 1 of 10 up to date; extend it, or name another image"
@@ -240,7 +240,7 @@ def test_a_deadline_that_has_passed_is_told_in_full() -> None:
     ],
 )
 def test_so_many_looks_in_a_row_must_find_the_upgraded_healthy(passes: int, before: int, line: str) -> None:
-    seen = observed(instances=fleet(instance(0)), streak=Streak(passes=before))
+    seen = observed(instances=fleet(instance(0)), progress=Progress(passes=before))
     assert decided(spec(health=Health(10 * MINUTE, passes=passes)), seen).line == line
 
 
@@ -251,141 +251,147 @@ def test_before_anything_is_upgraded_there_is_nothing_to_confirm() -> None:
 @pytest.mark.parametrize(
     ("before", "reason", "back", "after"),
     [
-        pytest.param(Streak(), Reason.SOAKING, 2, Streak(passes=1), id="a look that finds all well"),
-        pytest.param(Streak(passes=4), Reason.OUTSIDE_WINDOW, 2, Streak(passes=5), id="one more"),
+        pytest.param(Progress(), Reason.SOAKING, 2, Progress(passes=1), id="a look that finds all well"),
+        pytest.param(Progress(passes=4), Reason.OUTSIDE_WINDOW, 2, Progress(passes=5), id="one more"),
         pytest.param(
-            Streak(passes=4),
+            Progress(passes=4),
             Reason.WAITING_FOR_INSTANCES,
             2,
-            Streak(0, NOW, 2),
+            Progress(0, NOW, 2),
             id="one that has to wait begins to count anew",
         ),
         pytest.param(
-            Streak(0, LONG_AGO, 2),
+            Progress(0, LONG_AGO, 2),
             Reason.WAITING_FOR_INSTANCES,
             2,
-            Streak(0, LONG_AGO, 2),
+            Progress(0, LONG_AGO, 2),
             id="while nothing comes back the clock runs",
         ),
         pytest.param(
-            Streak(0, LONG_AGO, 2),
+            Progress(0, LONG_AGO, 2),
             Reason.HEALTH_CHECK_FAILED,
             3,
-            Streak(0, NOW, 3),
+            Progress(0, NOW, 3),
             id="one more that came back is progress",
         ),
         pytest.param(
-            Streak(0, LONG_AGO, 3),
+            Progress(0, LONG_AGO, 3),
             Reason.PROGRESS_DEADLINE_EXCEEDED,
             2,
-            Streak(0, LONG_AGO, 3),
+            Progress(0, LONG_AGO, 3),
             id="one that left again is none",
         ),
         pytest.param(
-            Streak(2, LONG_AGO, 3),
+            Progress(2, LONG_AGO, 3),
             Reason.HEALTH_CHECK_FAILED,
             3,
-            Streak(0, LONG_AGO, 3),
+            Progress(0, LONG_AGO, 3),
             id="one that falls sick ends the run of looks that found all well",
         ),
         pytest.param(
-            Streak(2, LONG_AGO, 3),
+            Progress(2, LONG_AGO, 3),
             Reason.UPGRADING,
             3,
-            Streak(0, LONG_AGO, 3, is_under_way=True),
+            Progress(0, LONG_AGO, 3, is_under_way=True),
             id="so does a batch that is tried again, and it is under way",
         ),
         pytest.param(
-            Streak(2, LONG_AGO, 3),
+            Progress(2, LONG_AGO, 3),
             Reason.AZURE_BUSY,
             None,
-            Streak(2, LONG_AGO, 3),
+            Progress(2, LONG_AGO, 3),
             id="no look at the instances",
         ),
         pytest.param(
-            Streak(2, None, 3, is_under_way=None),
+            Progress(2, None, 3, is_under_way=None),
             Reason.UPGRADING,
             3,
-            Streak(is_under_way=True),
+            Progress(is_under_way=True),
             id="a batch begins",
         ),
         pytest.param(
-            Streak(0, LONG_AGO, 3, is_under_way=True),
+            Progress(0, LONG_AGO, 3, is_under_way=True),
             Reason.UPGRADING,
             3,
-            Streak(0, LONG_AGO, 3, is_under_way=True),
+            Progress(0, LONG_AGO, 3, is_under_way=True),
             id="a batch that is tried again is no progress",
         ),
         pytest.param(
-            Streak(2, None, 3), Reason.OPERATION_FAILED, 3, Streak(0, NOW, 3), id="nor is one that failed"
+            Progress(2, None, 3), Reason.OPERATION_FAILED, 3, Progress(0, NOW, 3), id="nor is one that failed"
         ),
-        pytest.param(Streak(2), Reason.MODEL_DRIFT, None, Streak(is_under_way=True), id="a rollout begins"),
         pytest.param(
-            Streak(2, is_under_way=True),
+            Progress(2), Reason.MODEL_DRIFT, None, Progress(is_under_way=True), id="a rollout begins"
+        ),
+        pytest.param(
+            Progress(2, is_under_way=True),
             Reason.BAKING,
             3,
-            Streak(3, is_under_way=True),
+            Progress(3, is_under_way=True),
             id="it bakes, and is not over",
         ),
         pytest.param(
-            Streak(2, is_under_way=True),
+            Progress(2, is_under_way=True),
             Reason.UP_TO_DATE,
             3,
-            Streak(3, is_under_way=False),
+            Progress(3, is_under_way=False),
             id="it is over",
         ),
         pytest.param(
-            Streak(0, LONG_AGO, 1, is_under_way=True),
+            Progress(0, LONG_AGO, 1, is_under_way=True),
             Reason.WAITING_FOR_INSTANCES,
             2,
-            Streak(0, NOW, 2, is_under_way=True),
+            Progress(0, NOW, 2, is_under_way=True),
             id="progress does not end it",
         ),
     ],
 )
 def test_what_looks_in_a_row_have_in_common(
-    before: Streak, reason: Reason, back: int | None, after: Streak
+    before: Progress, reason: Reason, back: int | None, after: Progress
 ) -> None:
     assert following(before, reason, back, NOW) == after
 
 
 @pytest.mark.parametrize(
-    ("streak", "instances", "reason"),
+    ("progress", "instances", "reason"),
     [
-        pytest.param(Streak(waiting_since=None), fleet(lost(0)), Reason.HEALTH_CHECK_FAILED, id="seen once"),
         pytest.param(
-            Streak(waiting_since=NOW - MINUTE / 2),
+            Progress(waiting_since=None), fleet(lost(0)), Reason.HEALTH_CHECK_FAILED, id="seen once"
+        ),
+        pytest.param(
+            Progress(waiting_since=NOW - MINUTE / 2),
             fleet(lost(0)),
             Reason.HEALTH_CHECK_FAILED,
             id="for half a minute",
         ),
-        pytest.param(Streak(waiting_since=NOW - MINUTE), fleet(lost(0)), Reason.GIVING_UP, id="for a minute"),
         pytest.param(
-            Streak(waiting_since=NOW - MINUTE, is_under_way=True),
+            Progress(waiting_since=NOW - MINUTE), fleet(lost(0)), Reason.GIVING_UP, id="for a minute"
+        ),
+        pytest.param(
+            Progress(waiting_since=NOW - MINUTE, is_under_way=True),
             fleet(lost(0), rest="upgraded"),
             Reason.GIVING_UP,
             id="in the last batch of all",
         ),
         pytest.param(
-            Streak(waiting_since=NOW - MINUTE, is_under_way=False),
+            Progress(waiting_since=NOW - MINUTE, is_under_way=False),
             fleet(lost(0), rest="upgraded"),
             Reason.HEALTH_CHECK_FAILED,
             id="once it was over",
         ),
         pytest.param(
-            Streak(waiting_since=NOW - MINUTE),
+            Progress(waiting_since=NOW - MINUTE),
             fleet(lost(0), *(instance(n, since=LONG_AGO) for n in range(1, 10))),
             Reason.HEALTH_CHECK_FAILED,
             id="over, as far as a new process can tell",
         ),
         pytest.param(
-            Streak(waiting_since=NOW - MINUTE),
+            Progress(waiting_since=NOW - MINUTE),
             fleet(instance(0, health="unhealthy", since=NOW - 11 * MINUTE), rest="upgraded"),
             Reason.GIVING_UP,
             id="in a last batch that a new process finds failing",
         ),
         pytest.param(
-            Streak(waiting_since=NOW - MINUTE, is_under_way=False),
+            Progress(waiting_since=NOW - MINUTE, is_under_way=False),
             fleet(lost(0), outdated(1, protected=True), rest="upgraded"),
             Reason.HEALTH_CHECK_FAILED,
             id="once it was over, though one was left out",
@@ -393,9 +399,11 @@ def test_what_looks_in_a_row_have_in_common(
     ],
 )
 def test_an_image_is_given_up_for_a_failure_that_lasts(
-    streak: Streak, instances: Any, reason: Reason
+    progress: Progress, instances: Any, reason: Reason
 ) -> None:
-    seen = observed(model=model(marks=Marks(last_good=OLD)), instances=instances, streak=streak)
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=OLD)), instances=instances, progress=progress
+    )
     decision = decided(spec(on_failure=OnFailure.ROLLBACK), seen)
     assert decision.reason is reason
 
@@ -404,36 +412,36 @@ BAKING = spec(bake_time=HOUR, on_failure=OnFailure.REPIN)
 
 
 @pytest.mark.parametrize(
-    ("streak", "seen", "line"),
+    ("progress", "seen", "line"),
     [
         pytest.param(
-            Streak(is_under_way=True),
+            Progress(is_under_way=True),
             fleet(instance(3, since=NOW - HOUR / 2), rest="upgraded"),
             "Baking: web_0, web_1, web_2, web_3 and 6 more: back since 08:59:00; the rollout is over at 09:59:00 "
             "(bakeTime 1h); 10 of 10 up to date",
             id="until the last batch has been back for so long",
         ),
         pytest.param(
-            Streak(is_under_way=True),
+            Progress(is_under_way=True),
             fleet(*(instance(n, since=NOW - HOUR) for n in range(10))),
             "UpToDate: all 10 instances run 24.04.202601140",
             id="then it is over",
         ),
         pytest.param(
-            Streak(is_under_way=False),
+            Progress(is_under_way=False),
             fleet(rest="upgraded"),
             "UpToDate: all 10 instances run 24.04.202601140",
             id="one that was over does not begin again",
         ),
         pytest.param(
-            Streak(),
+            Progress(),
             fleet(rest="upgraded"),
             "Baking: web_0, web_1, web_2, web_3 and 6 more: back since 08:59:00; the rollout is over at 09:59:00 "
             "(bakeTime 1h); 10 of 10 up to date",
             id="a new process goes by the times alone",
         ),
         pytest.param(
-            Streak(waiting_since=NOW - MINUTE),
+            Progress(waiting_since=NOW - MINUTE),
             fleet(lost(0), rest="upgraded"),
             "GivingUp: update domain 0: web_0 (unhealthy), not healthy within 10m of the last change; setting the model "
             "back to 24.04.202601010",
@@ -441,8 +449,8 @@ BAKING = spec(bake_time=HOUR, on_failure=OnFailure.REPIN)
         ),
     ],
 )
-def test_the_end_bakes(streak: Streak, seen: Any, line: str) -> None:
-    looked = observed(model=model(marks=Marks(last_good=OLD)), instances=seen, streak=streak)
+def test_the_end_bakes(progress: Progress, seen: Any, line: str) -> None:
+    looked = observed(model=model(persisted=PersistedState(last_good=OLD)), instances=seen, progress=progress)
     assert decided(BAKING, looked).line == line
 
 

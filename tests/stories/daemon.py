@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.azure.session import Session
 from reconciler.daemon.loop import APART
-from reconciler.daemon.reconciliation import Reconciliation
+from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
 from tests.token import Token
@@ -25,7 +25,7 @@ class Daemon:
     def __init__(self, world: World, start: datetime) -> None:
         self._world = world
         session = Session(credential=Token(), transport=world.azure.transport(), now=world.now)
-        self.reconciliation = Reconciliation(
+        self.reconciler = Reconciler(
             Specs(world.source, world.now),
             world.compute(session),
             Settings(),
@@ -40,11 +40,11 @@ class Daemon:
 
     @property
     def is_settled(self) -> bool:
-        entries = self.reconciliation.board.entries()
+        entries = self.reconciler.store.states()
         return (
             bool(entries)
             and not self._follow_ups
-            and all(entry.outcome and entry.outcome.standing.settled for entry in entries)
+            and all(entry.outcome and entry.outcome.status.settled for entry in entries)
         )
 
     def step(self) -> None:
@@ -53,7 +53,7 @@ class Daemon:
         if due is None or self._sweep_at <= self._follow_ups[due]:
             self._world.until(self._sweep_at)
             at, self._sweep_at = self._sweep_at, self._sweep_at + timedelta(minutes=1)
-            for number, key in enumerate(self.reconciliation.sweep()):
+            for number, key in enumerate(self.reconciler.sweep()):
                 self._world.until(at + number * APART)
                 self._tick(key)
         else:
@@ -62,7 +62,7 @@ class Daemon:
 
     def _tick(self, key: str) -> None:
         self._follow_ups.pop(key, None)
-        outcome = self.reconciliation.tick(key)
+        outcome = self.reconciler.tick(key)
         if outcome is None:
             return
         self._world.outcomes.append(outcome)

@@ -82,7 +82,7 @@ def test_never_more_than_three_of_ten_are_under_way_and_all_finish(every: int | 
         if every and minutes % every == 0:
             world.restart()
     assert most_at_once(world, TEN) == 3
-    waited = [each.survey for each in world.outcomes if each.reason == "AwaitingTurn"]
+    waited = [each.counts for each in world.outcomes if each.reason == "AwaitingTurn"]
     assert waited
     assert not any(counts and counts.up_to_date for counts in waited), "what is half-way waits for no turn"
 
@@ -182,8 +182,8 @@ def test_one_that_is_suspended_half_way_leaves_its_place_to_the_next() -> None:
 
 def planned(world: World) -> Mapping[str, str]:
     world.restart()
-    board = world.reconciliation.once(act=False)
-    return {each.desired.name: each.outcome.reason for each in board.entries() if each.outcome}
+    store = world.reconciler.once(act=False)
+    return {each.desired.name: each.outcome.reason for each in store.states() if each.outcome}
 
 
 def test_a_plan_looks_at_those_first_that_others_wait_for() -> None:
@@ -211,10 +211,10 @@ def test_a_plan_gives_places_by_name_whatever_the_order_of_its_looks() -> None:
 
 def test_a_round_takes_no_more_places_than_there_are_though_its_ticks_run_at_once() -> None:
     world = World(sets(*TEN), of_all(maxConcurrentRollouts=3), *changing(10))
-    world.reconciliation.once(act=True)
+    world.reconciler.once(act=True)
     assert [name for name in TEN if writes(world, name)] == ["s0", "s1", "s2"]
     world.restart()
-    world.reconciliation.once(act=True)
+    world.reconciler.once(act=True)
     assert len([name for name in TEN if writes(world, name)]) == 3
 
 
@@ -223,7 +223,7 @@ def test_a_round_goes_on_with_what_another_began() -> None:
     rounds = 0
     while not all(on(world, name) == {NEW} for name in TEN):
         world.restart()
-        world.reconciliation.once(act=True)
+        world.reconciler.once(act=True)
         world.clock.advance(MINUTE)
         rounds += 1
         assert rounds < 240, world.lines()

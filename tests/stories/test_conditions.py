@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from reconciler.daemon import report
-from reconciler.daemon.condition import Status, Type
-from reconciler.rollout.reason import Standing
+from reconciler.daemon.condition import ConditionStatus, ConditionType
+from reconciler.rollout.reason import Status
 from reconciler.simulator import Page, Throttled, Timeout
 from reconciler.simulator import Status as Refusal
 from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, platform, scale_set, spec
@@ -16,13 +16,13 @@ MINUTE = timedelta(minutes=1)
 
 
 def row(world: World, name: str = "web") -> dict[str, Any]:
-    return report.entry(world.entry(name))
+    return report.state(world.state(name))
 
 
 def stands(world: World) -> str:
     """The statuses in order, Healthy and Drifted with their reasons."""
     shown = row(world)["conditions"]
-    assert [each["type"] for each in shown] == list(Type)
+    assert [each["type"] for each in shown] == list(ConditionType)
     return " ".join(
         f"{each['status']}({each['reason']})" if each["type"] in {"Healthy", "Drifted"} else each["status"]
         for each in shown
@@ -34,13 +34,13 @@ def passing(world: World) -> list[str]:
     seen: list[str] = []
 
     def is_settled() -> bool:
-        entry = world.entry()
+        entry = world.state()
         assert entry.outcome is not None
         ready, reconciling, stalled, *_ = entry.conditions
-        assert [each.status for each in (ready, reconciling, stalled)].count(Status.TRUE) <= 1
-        assert (ready.status is Status.TRUE) is (entry.outcome.standing is Standing.READY)
+        assert [each.status for each in (ready, reconciling, stalled)].count(ConditionStatus.TRUE) <= 1
+        assert (ready.status is ConditionStatus.TRUE) is (entry.outcome.status is Status.READY)
         seen.append(stands(world))
-        return entry.outcome.standing.settled
+        return entry.outcome.status.settled
 
     world.run(is_settled)
     return [now for before, now in zip([None, *seen], seen, strict=False) if now != before]
@@ -101,7 +101,7 @@ def test_what_is_suspended_is_never_green() -> None:
 def test_the_model_that_somebody_else_changes_is_drift_of_the_model() -> None:
     world = World(fleet(scale_set(capacity=3)), spec(version=NEW)).run()
     world.azure.scale_set("web").set_image(f"Canonical:ubuntu-24_04-lts:server:{OLD}")
-    world.run(lambda: world.entry().outcome is not world.outcomes[0])
+    world.run(lambda: world.state().outcome is not world.outcomes[0])
     assert stands(world) == "Unknown True False True(Serving) True(ModelDrift)"
     world.run()
     newest = row(world)["history"][0]
@@ -117,7 +117,7 @@ def test_a_merge_is_seen_of_every_scale_set_by_itself() -> None:
 
     # A commit that says something new of one of them only.
     world.merge(spec("web", FIX))
-    world.reconciliation.sweep()
+    world.reconciler.sweep()
     api, web = row(world, "api"), row(world, "web")
     assert api["observedRevision"] == api["revision"]
     assert web["revision"]["commit"] == api["revision"]["commit"] == f"{2:040x}"
@@ -137,7 +137,7 @@ def test_a_merge_that_cannot_be_looked_at_yet_is_not_ready() -> None:
     world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Throttled(3 * MINUTE))
     world.step()
     after = row(world)
-    assert (after["reason"], after["standing"]) == ("Throttled", "Reconciling")
+    assert (after["reason"], after["status"]) == ("Throttled", "Reconciling")
     assert stands(world).startswith("Unknown True False")
     assert after["observedRevision"] == before["observedRevision"] != after["revision"]
     world.run()
@@ -189,13 +189,13 @@ def test_what_is_out_of_reach_for_long_is_not_known_any_more() -> None:
 def test_a_settled_one_is_known_at_every_sweep_and_one_that_cannot_be_looked_at_is_not() -> None:
     world = World(fleet(scale_set(capacity=2)), spec(version=NEW)).run()
     world.rest(30 * MINUTE)
-    assert world.entry().known_at == world.reconciliation.board.last_sweep.at  # type: ignore[union-attr]
-    known = world.entry().known_at
+    assert world.state().known_at == world.reconciler.store.last_sweep.at  # type: ignore[union-attr]
+    known = world.state().known_at
     world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Page(), times=None)
     world.azure.scale_set("web").bump_etag()
     world.rest(10 * MINUTE)
     assert world.reasons()[-1] == "Unreachable"
-    assert world.entry().known_at == known
+    assert world.state().known_at == known
 
 
 def test_what_azure_refuses_was_decided_on_and_what_it_does_not_answer_was_not() -> None:

@@ -62,9 +62,9 @@ def test_a_deadline_alone_holds_and_a_longer_one_lets_it_go_on() -> None:
     world = World(fleet(scale_set(capacity=10)), spec(rollout={"soak": "1h", "deadline": "2h"}))
     world.rest(3 * HOUR)
     assert world.reasons()[-1] == "DeadlineExceeded"
-    outcome = world.entry().outcome
+    outcome = world.state().outcome
     assert outcome is not None
-    assert outcome.standing == "Failing"
+    assert outcome.status == "Failing"
     done = len(batches(world))
     world.rest(2 * HOUR)
     assert len(batches(world)) == done, "no further instance is touched"

@@ -28,12 +28,12 @@ SECOND = timedelta(seconds=1)
 
 
 def told(
-    error: str, message: str, operation: str, outcome: str, standing: str, *, name: str = ""
+    error: str, message: str, operation: str, outcome: str, status: str, *, name: str = ""
 ) -> ParameterSet:
     """An error (status and code) that Azure answers `operation` with, and the outcome of the tick that meets it."""
-    status, code = error.split()
-    fault = Status(int(status), code, message)
-    return pytest.param(operation, fault, outcome, standing, id=name or f"{error} at {operation}")
+    http, code = error.split()
+    fault = Status(int(http), code, message)
+    return pytest.param(operation, fault, outcome, status, id=name or f"{error} at {operation}")
 
 
 NEVER, WAITS, FAILS = "Stalled", "Reconciling", "Failing"
@@ -183,18 +183,16 @@ TABLE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("operation", "fault", "outcome", "standing"), TABLE)
-def test_an_error_in_the_middle_of_a_rollout(
-    operation: str, fault: Fault, outcome: str, standing: str
-) -> None:
+@pytest.mark.parametrize(("operation", "fault", "outcome", "status"), TABLE)
+def test_an_error_in_the_middle_of_a_rollout(operation: str, fault: Fault, outcome: str, status: str) -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     if operation not in {PATCH, VERSION, ROLLING}:
         world.run(lambda: world.requests().count(UPGRADE) == 1)
     world.azure.faults.arm(operation, fault)
-    world.run(lambda: world.entry().outcome is not None and world.reasons()[-1] == outcome)
-    said = world.entry().outcome
+    world.run(lambda: world.state().outcome is not None and world.reasons()[-1] == outcome)
+    said = world.state().outcome
     assert said is not None
-    assert (said.reason, str(said.standing)) == (outcome, standing)
+    assert (said.reason, str(said.status)) == (outcome, status)
     if isinstance(fault, Status) and outcome not in {"NotFound", "ImageNotFound"}:
         assert f"{fault.error_code}: {fault.message}" in said.message
     if isinstance(fault, Page):

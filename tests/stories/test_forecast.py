@@ -115,7 +115,7 @@ def test_of_one_that_was_interrupted_it_is_a_batch_too_late_at_most(kind: str, s
     happened = rest_of(world)
     assert [batch.instance_ids for batch in expected.batches] == ids(happened)
     assert expected.ends is not None
-    assert timedelta() <= expected.ends - world.outcomes[-1].at <= expected.tempo.whole
+    assert timedelta() <= expected.ends - world.outcomes[-1].at <= expected.duration.whole
 
 
 def test_so_it_is_of_one_that_waits_for_a_person() -> None:
@@ -140,16 +140,16 @@ def test_a_daemon_learns_from_its_batches_when_it_will_be_done() -> None:
     forecasts: dict[int, Forecast] = {}
     while not world.outcomes or world.outcomes[-1].reason != "UpToDate":
         world.step()
-        if found := world.entry().forecast:
+        if found := world.state().forecast:
             forecasts.setdefault(world.requests().count("VirtualMachineScaleSets_UpdateInstances"), found)
     upgrades = ids(world.azure.record.requests)
     done = world.outcomes[-1].at
     assert {asked: [each.instance_ids for each in found.batches] for asked, found in forecasts.items()} == {
         asked: upgrades[max(0, asked - 1) :] for asked in range(6)
     }
-    assert [found.tempo.is_assumed for found in forecasts.values()] == [True, True, *[False] * 4]
+    assert [found.duration.is_assumed for found in forecasts.values()] == [True, True, *[False] * 4]
     assert [found.ends == done for found in forecasts.values()] == [False, False, *[True] * 4]
-    assert world.entry().forecast is None, "nothing is to come of what is up to date"
+    assert world.state().forecast is None, "nothing is to come of what is up to date"
 
 
 def test_a_commit_makes_a_forecast_anew_while_it_soaks() -> None:
@@ -163,14 +163,14 @@ def test_a_commit_makes_a_forecast_anew_while_it_soaks() -> None:
 
 
 def remaining(world: World) -> int:
-    found = world.entry().forecast
+    found = world.state().forecast
     return len(found.batches) if found else 0
 
 
 def planned(world: World) -> Forecast:
     """What a plan of its own foresees of web; the daemon that follows has seen nothing."""
-    world.reconciliation.once(act=False)
-    found = world.entry().forecast
+    world.reconciler.once(act=False)
+    found = world.state().forecast
     assert found
     world.restart()
     return found

@@ -307,7 +307,7 @@ def approve(world: World) -> None:
     """A person's word, as `reconciler approve` writes it."""
 
     compute = Compute(Session(credential=Token(), transport=world.azure.transport(), now=world.clock.now))
-    desired = world.entry().desired
+    desired = world.state().desired
     model = compute.model(desired.target, Share.ROLLOUT)
     assert isinstance(model, Model)
     compute.approve(desired.target, model, desired.image)

@@ -68,8 +68,8 @@ def test_an_upgrade_that_azure_forgets_is_asked_for_again_after_five_minutes() -
 def test_without_its_mark_a_rollout_that_fails_has_nowhere_to_go_back_to_and_holds() -> None:
     world = World(fleet(scale_set(capacity=10)), spec(version=BAD, rollout={"onFailure": "rollback"}))
     world.run(lambda: upgrades(world) == 1)
-    marks = ("vmss-reconciler-last-good", "vmss-reconciler-last-good-2", "vmss-reconciler-began")
-    world.azure.scale_set("web").set_tags(dict.fromkeys(marks))
+    persisted = ("vmss-reconciler-last-good", "vmss-reconciler-last-good-2", "vmss-reconciler-began")
+    world.azure.scale_set("web").set_tags(dict.fromkeys(persisted))
     world.rest(2 * HOUR)
     line = world.lines()["web"]
     assert line.startswith("HealthCheckFailed: update domain 0")

@@ -55,7 +55,7 @@ def on(world: World) -> set[str]:
 @pytest.mark.parametrize("kind", ["platform", *KINDS])
 def test_every_kind_follows_an_exact_version(kind: str) -> None:
     world = world_of(kind, "1.0.10").run()
-    assert world.entry().outcome is not None
+    assert world.state().outcome is not None
     assert world.lines()["web"].startswith("UpToDate: all 5 instances run ")
     assert {image.endswith("1.0.10") for image in world.azure.record.images("web").values()} == {True}
 

@@ -80,7 +80,7 @@ def test_a_single_pass_waits_for_what_azure_has_no_request_left_for() -> None:
     names = [f"web-{number:04}" for number in range(400)]
     sets = fleet(scale_set(count=400, capacity=1), throttling=True)
     world = World(sets, *(spec(name, OLD) for name in names))
-    world.reconciliation.once(act=False)
+    world.reconciler.once(act=False)
     assert set(world.lines().values()) == {f"UpToDate: its one instance runs {OLD}"}
     assert world.clock.now() - MONDAY_MORNING < timedelta(minutes=2)
     assert refused(world) == []
@@ -100,7 +100,7 @@ def test_a_single_pass_gives_up_on_what(fault: Throttled, times: int | None) -> 
     world.azure.faults.arm(
         "VirtualMachineScaleSetVMs_List", fault, times=times, when=lambda request: "/b/" in request.path
     )
-    world.reconciliation.once(act=False)
+    world.reconciler.once(act=False)
     assert world.lines()["a"].startswith("UpToDate")
     assert world.lines()["b"].startswith("Throttled")
     assert world.clock.now() - MONDAY_MORNING < timedelta(minutes=2)

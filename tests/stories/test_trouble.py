@@ -83,9 +83,9 @@ def test_a_look_that_is_throttled_does_not_hide_how_a_scale_set_stands() -> None
     world.run(lambda: world.reasons()[-1:] == ["HealthCheckFailed"])
     world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Throttled(timedelta(minutes=5)))
     world.run(lambda: world.reasons()[-1:] == ["Throttled"])
-    outcome = world.entry().outcome
+    outcome = world.state().outcome
     assert outcome is not None
-    assert outcome.standing == "Failing"
+    assert outcome.status == "Failing"
 
 
 def test_one_scale_set_in_trouble_holds_up_no_other() -> None:
@@ -122,7 +122,7 @@ def test_a_list_that_fails_is_told_and_what_is_rolling_goes_on() -> None:
     world.run()
     assert world.lines() == {"web": f"UpToDate: all 20 instances run {NEW}"}
     world.rest(timedelta(minutes=2))
-    sweep = world.reconciliation.board.last_sweep
+    sweep = world.reconciler.store.last_sweep
     assert sweep is not None
     assert sweep.trouble == (f"subscription {SUBSCRIPTION}: ServerTimeout: Try later.",)
     assert world.lines() == {"web": f"UpToDate: all 20 instances run {NEW}"}
@@ -177,7 +177,7 @@ def test_a_bug_in_a_list_is_told_and_what_is_rolling_goes_on(monkeypatch: pytest
     monkeypatch.setattr(OddList, "breaks", True)
     world.run()
     assert world.lines() == {"web": f"UpToDate: all 20 instances run {NEW}"}
-    sweep = world.reconciliation.board.last_sweep
+    sweep = world.reconciler.store.last_sweep
     assert sweep is not None
     assert "a bug in the reconciler, please report it: AttributeError" in sweep.trouble[0]
 

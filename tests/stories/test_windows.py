@@ -155,13 +155,13 @@ def test_a_freeze_stops_even_a_cure(*, killed: bool) -> None:
     before = writes(world)
     world.rest(2 * HOUR)
     assert world.lines()["web"] == "Frozen: the fleet is frozen by ada: audit; until 2026-01-05 12:00 UTC"
-    assert world.entry().outcome.standing == "Suspended"  # type: ignore[union-attr]
+    assert world.state().outcome.status == "Suspended"  # type: ignore[union-attr]
     world.rest(HOUR)
     assert world.lines()["web"] == (
         "FreezeExpired: the fleet is frozen by ada: audit; that was until 2026-01-05 12:00 UTC, and nothing is changed "
         "until somebody removes spec.freeze of the Fleet or extends it"
     )
-    assert world.entry().outcome.standing == "Stalled"  # type: ignore[union-attr]
+    assert world.state().outcome.status == "Stalled"  # type: ignore[union-attr]
     assert writes(world) == before
     world.merge(of_all(freeze=False))
     world.rest(2 * MINUTE).run()

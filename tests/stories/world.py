@@ -13,10 +13,10 @@ from typing import Any, ClassVar, Self
 import yaml
 
 from reconciler.azure.compute import Compute
-from reconciler.daemon.board import Entry
 from reconciler.daemon.outcome import Outcome
-from reconciler.daemon.reconciliation import Reconciliation
+from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.specs import Reading
+from reconciler.daemon.store import ScaleSetState
 from reconciler.simulator import Simulator, VirtualClock
 from reconciler.spec.files import File
 from tests.invariants import hold
@@ -127,9 +127,9 @@ class World:
         World.unjudged.append(self)
 
     @property
-    def reconciliation(self) -> Reconciliation:
+    def reconciler(self) -> Reconciler:
         """That of the daemon, or of the first one."""
-        return self.daemons[0].reconciliation
+        return self.daemons[0].reconciler
 
     def now(self) -> datetime:
         """What the clocks of the daemons say, which may be wrong."""
@@ -201,12 +201,12 @@ class World:
 
     def lines(self) -> dict[str, str]:
         """The last line about every scale set."""
-        entries = self.reconciliation.board.entries()
-        return {entry.desired.name: entry.outcome.line if entry.outcome else "" for entry in entries}
+        states = self.reconciler.store.states()
+        return {state.desired.name: state.outcome.line if state.outcome else "" for state in states}
 
-    def entry(self, name: str = "web") -> Entry:
+    def state(self, name: str = "web") -> ScaleSetState:
         """What the board knows of one scale set."""
-        return next(each for each in self.reconciliation.board.entries() if each.desired.name == name)
+        return next(each for each in self.reconciler.store.states() if each.desired.name == name)
 
     def reasons(self, name: str = "web") -> list[str]:
         """Every reason there was about one scale set, repetitions told once."""

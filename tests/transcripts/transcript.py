@@ -13,7 +13,7 @@ from textwrap import wrap
 from typing import Any
 
 from reconciler.daemon.outcome import Outcome
-from reconciler.rollout.survey import Survey, Tally
+from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.simulator import Exchange, OperationFails
 from tests.stories.world import BASE
 from tests.transcripts.witness import Note, View, Witness
@@ -121,10 +121,10 @@ def _story(note: Note) -> Entry:
 
 
 def _look(outcome: Outcome, view: View, exchanges: Sequence[Exchange], prefix: str) -> Entry:
-    decision = f"{outcome.standing}, {outcome.reason}: {outcome.message}"
+    decision = f"{outcome.status}, {outcome.reason}: {outcome.message}"
     lines = (
         ("azure", f"{prefix}{_view(view)}"),
-        *([("counts", _survey(outcome.survey))] if outcome.survey else []),
+        *([("counts", _survey(outcome.counts))] if outcome.counts else []),
         ("decides", decision.replace(URN, "")),
         *(("writes", _write(each)) for each in exchanges if each.method != "GET"),
     )
@@ -136,23 +136,23 @@ def _view(view: View) -> str:
     return f"{view.state}, model {view.image.removeprefix(URN)}{unavailable}"
 
 
-def _survey(survey: Survey) -> str:
+def _survey(counts: InstanceCounts) -> str:
     """
     >>> from reconciler.rollout.domains import Domain
-    >>> tallies = [Tally(Domain("", "", n, "update domain"), 3, 2 - n, 1 - n, 1 + n) for n in (0, 1)]
-    >>> _survey(Survey(tuple(tallies)))
+    >>> domains = [DomainCounts(Domain("", "", n, "update domain"), 3, 2 - n, 1 - n, 1 + n) for n in (0, 1)]
+    >>> _survey(InstanceCounts(tuple(domains)))
     '3 of 6 up to date, 3 unavailable: UD0 #X. UD1 X.x'
     """
     domains = " | ".join(
         " ".join((*([place] if place else []), *(f"{number} {_signs(tally)}" for number, tally in inside)))
-        for place, inside in _places(survey.tallies)
+        for place, inside in _places(counts.domains)
     )
-    return f"{survey.up_to_date} of {survey.total} up to date, {survey.away} unavailable: {domains}"
+    return f"{counts.up_to_date} of {counts.total} up to date, {counts.away} unavailable: {domains}"
 
 
-def _places(tallies: Iterable[Tally]) -> Iterator[tuple[str, list[tuple[str, Tally]]]]:
+def _places(domains: Iterable[DomainCounts]) -> Iterator[tuple[str, list[tuple[str, DomainCounts]]]]:
     """Domains beside each other that share a zone and a placement group: where that is, and each by its number."""
-    named = ((*_place(str(tally.domain)), tally) for tally in tallies)
+    named = ((*_place(str(tally.domain)), tally) for tally in domains)
     for place, inside in groupby(named, key=lambda each: each[0]):
         yield place, [(number, tally) for _, number, tally in inside]
 
@@ -172,7 +172,7 @@ def _place(domain: str) -> tuple[str, str]:
     return ("/".join(rest), numbers[0]) if numbers else ("", domain)
 
 
-def _signs(tally: Tally) -> str:
+def _signs(tally: DomainCounts) -> str:
     """One for each instance of a domain."""
     lost = tally.up_to_date - tally.back
     outdated = tally.total - tally.up_to_date

@@ -11,22 +11,21 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from reconciler.azure.budget import Charge
-from reconciler.daemon.board import Board, Sweep
-from reconciler.daemon.condition import Status, Type
+from reconciler.daemon.condition import ConditionStatus, ConditionType
 from reconciler.daemon.history import Ending, History, Record
 from reconciler.daemon.outcome import Outcome
+from reconciler.daemon.store import Store, Sweep
+from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
-from reconciler.rollout.reason import Reason, Standing
-from reconciler.rollout.survey import Survey, Tally
+from reconciler.rollout.reason import Reason, Status
 from reconciler.web.metrics import exposition
 from tests.build import NEW, NOW, OLD, spec
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 ENDED = Record(NEW, NEW, "a1", OLD, NOW - timedelta(minutes=9), ended=NOW, ending=Ending.SUCCEEDED)
 LABELS = {
-    "type": set(Type),
-    "status": {*Status, "0", "200", "429"},
-    "standing": set(Standing),
+    "type": set(ConditionType),
+    "status": {*ConditionStatus, *Status, "0", "200", "429"},
     "reason": {*Reason},
     "state": {"total", "up_to_date", "away"},
     "result": set(Ending),
@@ -34,17 +33,17 @@ LABELS = {
 }
 
 
-def board() -> Board:
+def store() -> Store:
     """One scale set of which everything is known."""
-    shown = Board(Sweep(NOW, "a1", "Move web"))
+    shown = Store(Sweep(NOW, "a1", "Move web"))
     shown.declare([spec()], "a1")
     shown.requests.count("HIGH_COST_GET", 200)
     shown.requests.count("HIGH_COST_GET", 200)
     shown.requests.count("PATCH", 0)
     shown.update(
         spec().target.key,
-        outcome=Outcome("web", "a1", NOW, Reason.UP_TO_DATE, "", Standing.READY),
-        survey=Survey((Tally(Domain("", "", 0, "update domain"), 2, 2, 2, 0),)),
+        outcome=Outcome("web", "a1", NOW, Reason.UP_TO_DATE, "", Status.READY),
+        counts=InstanceCounts((DomainCounts(Domain("", "", 0, "update domain"), 2, 2, 2, 0),)),
         known_at=NOW,
         history=History((ENDED,), {Ending.SUCCEEDED: 1}),
     )
@@ -52,7 +51,7 @@ def board() -> Board:
 
 
 def families() -> Iterator[Metric]:
-    yield from text_string_to_metric_families(exposition(board()).decode())
+    yield from text_string_to_metric_families(exposition(store()).decode())
 
 
 def test_the_page_has_every_metric_with_its_labels() -> None:
@@ -111,13 +110,13 @@ def test_an_alert_asks_for_what_there_is(name: str, expression: str) -> None:
 
 
 def test_what_was_asked_of_azure_is_counted() -> None:
-    lines = exposition(board()).decode().splitlines()
+    lines = exposition(store()).decode().splitlines()
     assert 'vmss_reconciler_azure_requests_total{kind="high_cost_get",status="200"} 2.0' in lines
     assert 'vmss_reconciler_azure_requests_total{kind="patch",status="0"} 1.0' in lines
 
 
 def test_what_has_ended_is_counted_and_the_last_one_timed() -> None:
-    lines = exposition(board()).decode().splitlines()
+    lines = exposition(store()).decode().splitlines()
     assert 'vmss_reconciler_rollouts_total{name="web",result="Succeeded"} 1.0' in lines
     assert 'vmss_reconciler_rollouts_total{name="web",result="Failed"} 0.0' in lines
     assert 'vmss_reconciler_rollout_duration_seconds{name="web",result="Succeeded"} 540.0' in lines

@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 
 from reconciler import __version__
-from reconciler.daemon.board import Board, Sweep
 from reconciler.daemon.conditions import conditions
 from reconciler.daemon.history import Ending, History, Record
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import Revision
+from reconciler.daemon.store import Store, Sweep
+from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.reason import Reason, Standing
+from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.step import Upgrade
-from reconciler.rollout.survey import Survey, Tally
 from reconciler.web.server import Pages, Server
 from tests.build import NEW, NOW, OLD, SUBSCRIPTION, model, spec
 from tests.cli.program import until
@@ -34,37 +34,37 @@ SECOND = timedelta(seconds=1)
 Get = Callable[[str], tuple[int, str, str]]
 
 
-def unread() -> Board:
+def unread() -> Store:
     """What there is before the first sweep has finished."""
-    return Board()
+    return Store()
 
 
-def unreadable() -> Board:
+def unreadable() -> Store:
     """A first sweep that found nothing it could use."""
     trouble = ("specs/web.yaml:3:1: metadata: is missing", "specs/api.yaml:1:1: holds no document")
-    return Board(Sweep(NOW, "", "", trouble))
+    return Store(Sweep(NOW, "", "", trouble))
 
 
-def rolling() -> Board:
+def rolling() -> Store:
     """One scale set whose second domain is being upgraded, and one that waits for its first tick."""
-    board = Board(Sweep(NOW, COMMIT, "Move web", ()))
-    board.declare((spec("web"), spec("api")), COMMIT)
+    store = Store(Sweep(NOW, COMMIT, "Move web", ()))
+    store.declare((spec("web"), spec("api")), COMMIT)
     first, second = (Domain("", "", number, "update domain") for number in (0, 1))
-    survey = Survey((Tally(first, 2, 2, 2, 0), Tally(second, 2, 0, 0, 1)))
+    counts = InstanceCounts((DomainCounts(first, 2, 2, 2, 0), DomainCounts(second, 2, 0, 0, 1)))
     step = Upgrade(("1",), NEW)
     gates = (Gate("windows", "open until 12:00"), Gate("approval", "is not", Reason.AWAITING_APPROVAL, NOW))
     outcome = Outcome(
-        *("web", COMMIT, NOW, Reason.UPGRADING, "update domain 1", Standing.RECONCILING, step),
+        *("web", COMMIT, NOW, Reason.UPGRADING, "update domain 1", Status.RECONCILING, step),
         gates=gates,
         again=15 * SECOND,
     )
     key = spec("web").target.key
-    board.update(key, outcome=outcome, survey=survey, model=model(), looked_at=NOW, known_at=NOW)
-    (_, entry) = board.entries()
+    store.update(key, outcome=outcome, counts=counts, model=model(), looked_at=NOW, known_at=NOW)
+    (_, state) = store.states()
     over = Record(OLD, OLD, COMMIT, None, None, ended=NOW, ending=Ending.FAILED)
     record = Record(NEW, NEW, COMMIT, OLD, NOW - 90 * SECOND, batches=1, instances=2)
-    board.update(key, conditions=conditions(entry), concluded=entry.revision, history=History((record, over)))
-    return board
+    store.update(key, conditions=conditions(state), concluded=state.revision, history=History((record, over)))
+    return store
 
 
 REVISION = {"commit": COMMIT, "spec": Revision.of(spec(), COMMIT).spec}
@@ -96,23 +96,23 @@ def condition(kind: str, status: str, reason: str, message: str) -> dict[str, An
     }
 
 
-def held() -> Board:
+def held() -> Store:
     """The specs of an earlier commit are in force, because the last one holds a mistake."""
-    board = rolling()
-    board.last_sweep = Sweep(NOW, COMMIT, "Move web", ("specs/web.yaml:3:1: metadata: is missing",))
-    return board
+    store = rolling()
+    store.last_sweep = Sweep(NOW, COMMIT, "Move web", ("specs/web.yaml:3:1: metadata: is missing",))
+    return store
 
 
-def empty() -> Board:
+def empty() -> Store:
     """Specs without mistakes that declare nothing."""
-    return Board(Sweep(NOW, COMMIT, "Remove all", ()))
+    return Store(Sweep(NOW, COMMIT, "Remove all", ()))
 
 
 @contextmanager
-def served(board: Board, after: timedelta = timedelta(0)) -> Iterator[Get]:
+def served(store: Store, after: timedelta = timedelta(0)) -> Iterator[Get]:
     """A way to get the pages of a daemon that started at NOW and has reached `after`."""
     times = iter((NOW,))
-    server = Server(Pages(board, OVERDUE, lambda: next(times, NOW + after)), "127.0.0.1", 0)
+    server = Server(Pages(store, OVERDUE, lambda: next(times, NOW + after)), "127.0.0.1", 0)
     try:
         yield lambda path: get(f"{server.url}{path}")
     finally:
@@ -134,7 +134,7 @@ ABRUPTLY = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing resets the c
 
 
 @pytest.mark.parametrize(
-    "board, after, path, status, body",
+    "store, after, path, status, body",
     [
         pytest.param(rolling, SECOND, "/livez", 200, "ok\n", id="it lives while sweeps come"),
         pytest.param(rolling, SECOND, "/livez?verbose", 200, "ok\n", id="a query changes nothing"),
@@ -195,14 +195,14 @@ ABRUPTLY = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing resets the c
     ],
 )
 def test_a_probe_says(
-    board: Callable[[], Board], after: timedelta, path: str, status: int, body: str
+    store: Callable[[], Store], after: timedelta, path: str, status: int, body: str
 ) -> None:
-    with served(board(), after) as get:
+    with served(store(), after) as get:
         assert get(path) == (status, "text/plain; charset=utf-8", body)
 
 
 @pytest.mark.parametrize(
-    "board, expected",
+    "store, expected",
     [
         pytest.param(unread, {"sweep": None, "scaleSets": []}, id="nothing read yet"),
         pytest.param(
@@ -228,7 +228,7 @@ def test_a_probe_says(
                         "target": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/api",
                         "image": str(NEW),
                         "commit": COMMIT,
-                        "standing": None,
+                        "status": None,
                         "reason": None,
                         "message": None,
                         "at": None,
@@ -249,7 +249,7 @@ def test_a_probe_says(
                         "target": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web",
                         "image": str(NEW),
                         "commit": COMMIT,
-                        "standing": "Reconciling",
+                        "status": "Reconciling",
                         "reason": "Upgrading",
                         "message": "update domain 1",
                         "at": NOW.isoformat(),
@@ -320,8 +320,8 @@ def test_a_probe_says(
         ),
     ],
 )
-def test_status_is_the_board(board: Callable[[], Board], expected: dict[str, Any]) -> None:
-    with served(board()) as get:
+def test_status_is_the_board(store: Callable[[], Store], expected: dict[str, Any]) -> None:
+    with served(store()) as get:
         status, kind, body = get("/status")
     assert (status, kind, json.loads(body)) == (200, "application/json", expected)
 
@@ -341,7 +341,7 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
 
 
 @pytest.mark.parametrize(
-    "board, lines",
+    "store, lines",
     [
         pytest.param(unread, [BUILD], id="nothing read yet"),
         pytest.param(
@@ -356,12 +356,12 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
                 SWEPT,
                 "vmss_reconciler_trouble 0.0",
                 f'vmss_reconciler_commit_info{{commit="{COMMIT}"}} 1.0',
-                'vmss_reconciler_standing{name="web",standing="Ready"} 0.0',
-                'vmss_reconciler_standing{name="web",standing="Reconciling"} 1.0',
-                'vmss_reconciler_standing{name="web",standing="Waiting"} 0.0',
-                'vmss_reconciler_standing{name="web",standing="Failing"} 0.0',
-                'vmss_reconciler_standing{name="web",standing="Stalled"} 0.0',
-                'vmss_reconciler_standing{name="web",standing="Suspended"} 0.0',
+                'vmss_reconciler_status{name="web",status="Ready"} 0.0',
+                'vmss_reconciler_status{name="web",status="Reconciling"} 1.0',
+                'vmss_reconciler_status{name="web",status="Waiting"} 0.0',
+                'vmss_reconciler_status{name="web",status="Failing"} 0.0',
+                'vmss_reconciler_status{name="web",status="Stalled"} 0.0',
+                'vmss_reconciler_status{name="web",status="Suspended"} 0.0',
                 'vmss_reconciler_reason{name="web",reason="Upgrading"} 1.0',
                 'vmss_reconciler_instances{name="web",state="total"} 4.0',
                 'vmss_reconciler_instances{name="web",state="up_to_date"} 2.0',
@@ -381,8 +381,8 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
         ),
     ],
 )
-def test_metrics_are_the_board_in_numbers(board: Callable[[], Board], lines: list[str]) -> None:
-    with served(board()) as get:
+def test_metrics_are_the_board_in_numbers(store: Callable[[], Store], lines: list[str]) -> None:
+    with served(store()) as get:
         status, kind, body = get("/metrics")
     assert (status, kind.split(";")[0]) == (200, "text/plain")
     assert [float_at(line) for line in body.splitlines() if not line.startswith("#")] == [

@@ -9,12 +9,12 @@ import pytest
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Look
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.halt import marked
-from reconciler.rollout.marks import Began, Marks
 from reconciler.rollout.observed import Instance
+from reconciler.rollout.persisted import Began, PersistedState
+from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
+from reconciler.rollout.rollback import marked
 from reconciler.rollout.step import PatchModel, Upgrade
-from reconciler.rollout.streak import Streak
 from reconciler.spec.amount import Count
 from reconciler.spec.scale_set import Approval, Converge, Health, OnFailure, ScaleSet
 from reconciler.spec.window import Kind, Window
@@ -23,7 +23,7 @@ from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, obs
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 BEGAN = Began(NOW, "24.04.202601140")
 LATEST = replace(OLD, version="latest")
-LASTING = Streak(waiting_since=NOW - MINUTE)
+LASTING = Progress(waiting_since=NOW - MINUTE)
 # All on OLD, and well for an hour.
 WELL = tuple(outdated(n, latest_model=True, since=NOW - HOUR) for n in range(10))
 
@@ -44,97 +44,99 @@ def but(*special: Instance) -> tuple[Instance, ...]:
 
 
 @pytest.mark.parametrize(
-    ("desired", "instances", "marks"),
+    ("desired", "instances", "persisted"),
     [
         pytest.param(spec(), WELL, None, id="no spec needs them: no tag is written"),
-        pytest.param(spec(deadline=HOUR), WELL, Marks(OLD, began=BEGAN), id="a deadline does"),
-        pytest.param(spec(on_failure=OnFailure.REPIN), WELL, Marks(OLD, began=BEGAN), id="repin does"),
+        pytest.param(spec(deadline=HOUR), WELL, PersistedState(OLD, began=BEGAN), id="a deadline does"),
         pytest.param(
-            spec(on_failure=OnFailure.ROLLBACK), WELL, Marks(OLD, began=BEGAN), id="so does rollback"
+            spec(on_failure=OnFailure.REPIN), WELL, PersistedState(OLD, began=BEGAN), id="repin does"
+        ),
+        pytest.param(
+            spec(on_failure=OnFailure.ROLLBACK), WELL, PersistedState(OLD, began=BEGAN), id="so does rollback"
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN),
             tuple(replace(each, latest_model=False) for each in WELL),
-            Marks(OLD, began=BEGAN),
+            PersistedState(OLD, began=BEGAN),
             id="another change of the model is no matter",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN),
             but(*(sick(n) for n in (0, 1))),
-            Marks(OLD, began=BEGAN),
+            PersistedState(OLD, began=BEGAN),
             id="nor are as many sick ones as maxUnhealthy bears",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN),
             but(*(sick(n) for n in (0, 1, 2))),
-            Marks(FIX, began=BEGAN),
+            PersistedState(FIX, began=BEGAN),
             id="with one more it is not proven good: the one before stays",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN, bake_time=HOUR),
             but(sick(0)),
-            Marks(FIX, began=BEGAN),
+            PersistedState(FIX, began=BEGAN),
             id="nor is it while a sick one may be sick because of it",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN, bake_time=9 * HOUR),
             WELL,
-            Marks(OLD, began=BEGAN),
+            PersistedState(OLD, began=BEGAN),
             id="that it bakes still is no matter where all are well",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN, max_unhealthy=Count(9)),
             but(*(sick(n) for n in range(4))),
-            Marks(OLD, began=BEGAN),
+            PersistedState(OLD, began=BEGAN),
             id="nor are many sick, where the spec bears them and most are well",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN, max_unhealthy=Count(9)),
             but(*(sick(n) for n in range(5))),
-            Marks(FIX, began=BEGAN),
+            PersistedState(FIX, began=BEGAN),
             id="but not half of them",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN),
             but(outdated(0, power="deallocated"), instance(1, image=FIX, protected=True)),
-            Marks(OLD, began=BEGAN),
+            PersistedState(OLD, began=BEGAN),
             id="what a rollout leaves out says nothing about it",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN),
             but(*(outdated(n, power="deallocated") for n in range(10))),
-            Marks(FIX, began=BEGAN),
+            PersistedState(FIX, began=BEGAN),
             id="where none runs it is not proven",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN),
             but(sick(0), *(outdated(n, power="deallocated") for n in range(1, 10))),
-            Marks(FIX, began=BEGAN),
+            PersistedState(FIX, began=BEGAN),
             id="nor where those that run are sick",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN),
             but(outdated(0, health="initializing")),
-            Marks(FIX, began=BEGAN),
+            PersistedState(FIX, began=BEGAN),
             id="nor where one is still on its way",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN),
             but(instance(0, image=FIX)),
-            Marks(FIX, began=BEGAN),
+            PersistedState(FIX, began=BEGAN),
             id="nor where one could still be brought to it",
         ),
     ],
 )
 def test_what_a_scale_set_is_to_remember_when_its_model_is_set(
-    desired: ScaleSet, instances: Any, marks: Marks | None
+    desired: ScaleSet, instances: Any, persisted: PersistedState | None
 ) -> None:
     tags = {"owner": "ada"}
-    before = model(image=OLD, marks=Marks(last_good=FIX), tags=tags)
+    before = model(image=OLD, persisted=PersistedState(last_good=FIX), tags=tags)
     seen = observed(at=NOW.replace(microsecond=7), model=before, instances=instances)
     step = decided(desired, seen).step
     assert isinstance(step, PatchModel)
-    assert (step.marks, step.tags) == (marks, tags)
+    assert (step.persisted, step.tags) == (persisted, tags)
 
 
 @pytest.mark.parametrize(
@@ -150,24 +152,26 @@ def test_what_a_scale_set_is_to_remember_when_its_model_is_set(
     ],
 )
 def test_the_image_that_is_left_is_not_good_for_want_of_proof(image: Any, instances: Any) -> None:
-    leaves = model(image=image, marks=Marks(last_good=FIX))
-    assert marked(spec(on_failure=OnFailure.REPIN), leaves, observed(), instances) == Marks(FIX, began=BEGAN)
+    leaves = model(image=image, persisted=PersistedState(last_good=FIX))
+    assert marked(spec(on_failure=OnFailure.REPIN), leaves, observed(), instances) == PersistedState(
+        FIX, began=BEGAN
+    )
 
 
 def test_the_one_instance_of_a_scale_set_proves_its_image() -> None:
     seen = observed(model=model(image=OLD, capacity=1), instances=WELL[:1])
     step = decided(spec(on_failure=OnFailure.REPIN), seen).step
     assert isinstance(step, PatchModel)
-    assert step.marks == Marks(OLD, began=BEGAN)
+    assert step.persisted == PersistedState(OLD, began=BEGAN)
 
 
 def test_the_model_is_set_back_in_one_patch_with_what_is_to_be_remembered() -> None:
-    before = Marks(last_good=OLD, failed=FIX, began=BEGAN, approved=NEW)
+    before = PersistedState(last_good=OLD, failed=FIX, began=BEGAN, approved=NEW)
     tags = {"owner": "ada"}
     seen = observed(
-        model=model(marks=before, tags=tags, etag='"9"'),
+        model=model(persisted=before, tags=tags, etag='"9"'),
         instances=fleet(lost(0)),
-        streak=LASTING,
+        progress=LASTING,
     )
     decision = decided(spec(on_failure=OnFailure.REPIN), seen)
     assert decision.line == (
@@ -177,10 +181,10 @@ def test_the_model_is_set_back_in_one_patch_with_what_is_to_be_remembered() -> N
     step = decision.step
     assert isinstance(step, PatchModel)
     assert (step.image, step.etag, step.tags) == (OLD, '"9"', tags)
-    assert step.marks == Marks(last_good=OLD, failed=NEW, began=BEGAN, approved=NEW)
+    assert step.persisted == PersistedState(last_good=OLD, failed=NEW, began=BEGAN, approved=NEW)
     assert decision.soon
-    assert decision.survey is not None
-    assert decision.survey.done == "1 of 10 up to date"
+    assert decision.counts is not None
+    assert decision.counts.done == "1 of 10 up to date"
 
 
 SICK = fleet(lost(0))
@@ -191,7 +195,7 @@ FAILED = (
 
 
 @pytest.mark.parametrize(
-    ("on_failure", "good", "streak", "line", "soon"),
+    ("on_failure", "good", "progress", "line", "soon"),
     [
         pytest.param(OnFailure.HOLD, OLD, LASTING, FAILED, False, id="the spec asks to hold"),
         pytest.param(OnFailure.REPIN, NEW, LASTING, FAILED, False, id="it is the last good image itself"),
@@ -203,11 +207,13 @@ FAILED = (
             False,
             id="there is none to go back to",
         ),
-        pytest.param(OnFailure.REPIN, OLD, Streak(), FAILED, True, id="it was seen so once: look again soon"),
+        pytest.param(
+            OnFailure.REPIN, OLD, Progress(), FAILED, True, id="it was seen so once: look again soon"
+        ),
         pytest.param(
             OnFailure.REPIN,
             None,
-            Streak(waiting_since=NOW - MINUTE / 2),
+            Progress(waiting_since=NOW - MINUTE / 2),
             FAILED,
             True,
             id="it was not seen so for a minute",
@@ -215,9 +221,9 @@ FAILED = (
     ],
 )
 def test_a_failure_that_sets_nothing_back(
-    on_failure: OnFailure, good: Any, streak: Streak, line: str, *, soon: bool
+    on_failure: OnFailure, good: Any, progress: Progress, line: str, *, soon: bool
 ) -> None:
-    seen = observed(model=model(marks=Marks(last_good=good)), instances=SICK, streak=streak)
+    seen = observed(model=model(persisted=PersistedState(last_good=good)), instances=SICK, progress=progress)
     decision = decided(spec(on_failure=on_failure), seen)
     assert (decision.line, decision.soon, decision.step) == (line, soon, None)
 
@@ -225,14 +231,16 @@ def test_a_failure_that_sets_nothing_back(
 @pytest.mark.parametrize("since", [NOW, None], ids=["young each time", "since nobody knows when"])
 def test_a_batch_that_azure_never_ends_is_given_up(since: Any) -> None:
     instances = tuple(instance(n, provisioning="updating", since=since) for n in range(10))
-    streak = Streak(waiting_since=NOW - 2 * HOUR)
-    seen = observed(model=model(marks=Marks(last_good=OLD)), instances=instances, streak=streak)
+    progress = Progress(waiting_since=NOW - 2 * HOUR)
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=OLD)), instances=instances, progress=progress
+    )
     assert decided(spec(on_failure=OnFailure.REPIN), seen).reason is Reason.GIVING_UP
 
 
 def test_a_deadline_that_has_passed_is_not_seen_for_a_minute_first() -> None:
-    marks = Marks(last_good=OLD, began=Began.of(NOW - 2 * HOUR, NEW))
-    seen = observed(model=model(marks=marks), instances=fleet(instance(0)))
+    persisted = PersistedState(last_good=OLD, began=Began.of(NOW - 2 * HOUR, NEW))
+    seen = observed(model=model(persisted=persisted), instances=fleet(instance(0)))
     assert decided(spec(on_failure=OnFailure.REPIN, deadline=HOUR), seen).reason is Reason.GIVING_UP
 
 
@@ -242,7 +250,7 @@ def last_batch(ago: timedelta) -> tuple[Instance, ...]:
 
 
 @pytest.mark.parametrize(
-    ("streak", "instances", "reason"),
+    ("progress", "instances", "reason"),
     [
         pytest.param(
             LASTING,
@@ -283,14 +291,16 @@ def last_batch(ago: timedelta) -> tuple[Instance, ...]:
     ],
 )
 def test_once_a_rollout_was_over_one_that_falls_sick_is_no_reason_to_doubt_the_image(
-    streak: Streak, instances: Any, reason: Reason
+    progress: Progress, instances: Any, reason: Reason
 ) -> None:
     desired = spec(on_failure=OnFailure.REPIN, bake_time=20 * MINUTE)
-    seen = observed(model=model(marks=Marks(last_good=OLD)), instances=instances, streak=streak)
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=OLD)), instances=instances, progress=progress
+    )
     assert decided(desired, seen).reason is reason
 
 
-GIVEN_UP = Marks(last_good=OLD, failed=NEW, began=Began.of(NOW - 2 * HOUR, NEW))
+GIVEN_UP = PersistedState(last_good=OLD, failed=NEW, began=Began.of(NOW - 2 * HOUR, NEW))
 
 
 @pytest.mark.parametrize("on_failure", [OnFailure.REPIN, OnFailure.ROLLBACK])
@@ -299,14 +309,14 @@ GIVEN_UP = Marks(last_good=OLD, failed=NEW, began=Began.of(NOW - 2 * HOUR, NEW))
 )
 def test_a_model_that_somebody_sets_anew_is_set_back(on_failure: OnFailure, image: Any) -> None:
     tags = {"owner": "ada"}
-    seen = observed(model=model(image=image, marks=GIVEN_UP, tags=tags, etag='"9"'), instances=None)
+    seen = observed(model=model(image=image, persisted=GIVEN_UP, tags=tags, etag='"9"'), instances=None)
     decision = decided(spec(on_failure=on_failure), seen)
     assert decision.line == (
         "GivingUp: 24.04.202601140 failed and the model is not on 24.04.202601010; setting it back"
     )
     step = decision.step
     assert isinstance(step, PatchModel)
-    assert (step.image, step.etag, step.marks, step.tags) == (OLD, '"9"', GIVEN_UP, tags)
+    assert (step.image, step.etag, step.persisted, step.tags) == (OLD, '"9"', GIVEN_UP, tags)
     assert decision.soon
 
 
@@ -315,7 +325,7 @@ def given_up(*numbers: int, **changes: Any) -> Any:
     instances = tuple(
         instance(n) if n in numbers else instance(n, image=OLD, since=NOW - HOUR) for n in range(10)
     )
-    return observed(model=model(image=OLD, marks=GIVEN_UP), instances=instances, **changes)
+    return observed(model=model(image=OLD, persisted=GIVEN_UP), instances=instances, **changes)
 
 
 LEFT = "24.04.202601140 failed and is not tried again; the model is back on 24.04.202601010, "
@@ -383,9 +393,9 @@ def test_what_is_counted_in_the_end_is_who_is_on_the_last_good_image(
 ) -> None:
     decision = decided(spec(on_failure=on_failure), seen)
     assert decision.step is None
-    assert decision.survey is not None
-    assert decision.survey.done == done
-    assert [tally.total for tally in decision.survey.tallies] == [2] * 5
+    assert decision.counts is not None
+    assert decision.counts.done == done
+    assert [tally.total for tally in decision.counts.domains] == [2] * 5
 
 
 def test_nothing_is_said_of_a_rollout_that_failed_by_a_partial_list() -> None:
@@ -438,7 +448,7 @@ def test_the_instances_are_looked_at_before_anything_is_said_of_them(on_failure:
         ),
         pytest.param(
             {},
-            given_up(0, 5, streak=Streak(waiting_since=NOW - 2 * HOUR)),
+            given_up(0, 5, progress=Progress(waiting_since=NOW - 2 * HOUR)),
             "Upgrading: update domain 0: returning 2 instances to 24.04.202601010 (web_5, web_0); 8 of 10 up to date",
             id="nor does a batch that took too long",
         ),
@@ -475,7 +485,7 @@ def test_the_way_back_goes_under_the_gates_of_the_way_there(
 ) -> None:
     decision = decided(spec(on_failure=OnFailure.ROLLBACK, **changes), seen)
     assert decision.line == line
-    assert decision.survey is not None
+    assert decision.counts is not None
 
 
 def test_a_rollback_sends_what_is_sick_on_the_image_that_failed_back_first() -> None:

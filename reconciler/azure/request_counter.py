@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from threading import Lock
 
 
-class Tally:
+class RequestCounter:
     """Since the process began. Safe to share between threads."""
 
     def __init__(self) -> None:

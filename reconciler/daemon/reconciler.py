@@ -15,25 +15,25 @@ from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict, Unreachable
 from reconciler.daemon import gates
-from reconciler.daemon.attention import due, moved
-from reconciler.daemon.board import Board, Entry, Sweep
 from reconciler.daemon.change import counted as weighed
 from reconciler.daemon.conditions import conditions
+from reconciler.daemon.due import differs, due
 from reconciler.daemon.listing import Listing, listing
 from reconciler.daemon.observer import Observer
 from reconciler.daemon.outcome import Outcome, bug, decided, failed, rest_after
 from reconciler.daemon.prospect import foreseen
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
+from reconciler.daemon.store import ScaleSetState, Store, Sweep
 from reconciler.daemon.telling import told
 from reconciler.daemon.turn import holding
-from reconciler.forecast.tempo import lapped
+from reconciler.forecast.batch_duration import measure
+from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Observed
-from reconciler.rollout.reason import Reason, Standing
-from reconciler.rollout.step import PatchModel, Tried
-from reconciler.rollout.streak import Streak, following
-from reconciler.rollout.survey import Survey
+from reconciler.rollout.progress import Progress, following
+from reconciler.rollout.reason import Reason, Status
+from reconciler.rollout.step import Attempt, PatchModel
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.precedence import levels
 from reconciler.spec.scale_set import ScaleSet
@@ -42,16 +42,16 @@ _log = logging.getLogger("reconciler")
 
 _PATIENCE = timedelta(minutes=1)  # for which a single pass waits where Azure asks to be left alone
 _LEVELS = {
-    Standing.READY: logging.INFO,
-    Standing.RECONCILING: logging.INFO,
-    Standing.WAITING: logging.INFO,
-    Standing.SUSPENDED: logging.INFO,
-    Standing.FAILING: logging.WARNING,
-    Standing.STALLED: logging.WARNING,
+    Status.READY: logging.INFO,
+    Status.RECONCILING: logging.INFO,
+    Status.WAITING: logging.INFO,
+    Status.SUSPENDED: logging.INFO,
+    Status.FAILING: logging.WARNING,
+    Status.STALLED: logging.WARNING,
 }
 
 
-class Reconciliation:
+class Reconciler:
     """Brings a fleet to its specs, one call of `sweep` or `tick` at a time.
 
     Ticks of different scale sets may run at once; the caller sees to it that two of the same one never do.
@@ -66,14 +66,14 @@ class Reconciliation:
         list_by_resource_group: bool = False,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.board = Board(requests=azure.requests)
+        self.store = Store(requests=azure.requests)
         self._by_group = list_by_resource_group
         self._specs = specs
         self._azure = azure
         self._settings = settings
         self._now = azure.now
         self._sleep = sleep
-        self._observer = Observer(azure, self.board)
+        self._observer = Observer(azure, self.store)
 
     def sweep(self) -> tuple[str, ...]:
         """Read the specs, list the fleet, and give the keys of the scale sets that are due for a tick.
@@ -81,7 +81,7 @@ class Reconciliation:
         Whatever others wait for comes before them.
         """
         self._specs.refresh()
-        gone = self.board.declare(self._specs.scale_sets, self._specs.commit)
+        gone = self.store.declare(self._specs.scale_sets, self._specs.commit)
         self._tell_commit()
         for name in gone:
             _log.info("%s: no spec names it any more; it is left as it is", name)
@@ -92,11 +92,11 @@ class Reconciliation:
             *(f"{scope}: {failure}" for scope, failure in listed.failures.items()),
         )
         self._tell(trouble)
-        self.board.last_sweep = Sweep(at, self._specs.commit, self._specs.subject, trouble)
+        self.store.last_sweep = Sweep(at, self._specs.commit, self._specs.subject, trouble)
         self._count(listed)
-        entries = self.board.entries()
-        is_due = {entry.desired.target.key: self._attend(entry, entries, listed, at) for entry in entries}
-        in_order = levels([entry.desired for entry in entries])
+        states = self.store.states()
+        is_due = {state.desired.target.key: self._attend(state, states, listed, at) for state in states}
+        in_order = levels([state.desired for state in states])
         return tuple(key for level in in_order for each in level if is_due[key := each.target.key])
 
     def tick(self, key: str) -> Outcome | None:
@@ -106,7 +106,7 @@ class Reconciliation:
         """
         return self._attempt(key, act=True, share=Share.ROUTINE)
 
-    def once(self, *, act: bool) -> Board:
+    def once(self, *, act: bool) -> Store:
         """Sweep, and tick every scale set that is due; without `act` only decide. Returns the board.
 
         Somebody waits for it, so that no look is a routine one. Azure lets us ask for a hundred or so at
@@ -121,7 +121,7 @@ class Reconciliation:
         while let_on := [key for key in self._let_on() if key not in seen]:
             seen.update(let_on)
             idle = self._tick_all(let_on, idle, act=act)
-        return self.board
+        return self.store
 
     def _tick_all(self, left: Sequence[str], idle: timedelta, *, act: bool) -> timedelta:
         """Tick these, in any order. Takes and returns for how long nothing could be asked."""
@@ -143,128 +143,130 @@ class Reconciliation:
 
     def _let_on(self) -> Iterator[str]:
         """The scale sets of which the gate that they wait for is open by now."""
-        entries, at = self.board.entries(), self._now()
-        return (entry.desired.target.key for entry in entries if self._is_let_on(entry, entries, at))
+        states, at = self.store.states(), self._now()
+        return (state.desired.target.key for state in states if self._is_let_on(state, states, at))
 
-    def _is_let_on(self, entry: Entry, entries: Sequence[Entry], at: datetime) -> bool:
+    def _is_let_on(self, state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> bool:
         """Whether the gate that it waits for is open by now; where it is not, its line says how it stands."""
-        gate = gates.awaited(entry, entries, at)
-        if gate is None or entry.outcome is None:
+        gate = gates.awaited(state, states, at)
+        if gate is None or state.outcome is None:
             return False
         if gate.closed:
-            anew = replace(entry, outcome=gates.retold(entry.outcome, gate))
-            self.board.retell(entry, outcome=anew.outcome, conditions=conditions(anew))
+            anew = replace(state, outcome=gates.retold(state.outcome, gate))
+            self.store.retell(state, outcome=anew.outcome, conditions=conditions(anew))
         return gate.closed is None
 
     def _attempt(self, key: str, *, act: bool, share: Share) -> Outcome | None:
         """`share` is that of a look at what is settled."""
-        entry = self.board.get(key)
-        if entry is None:
+        state = self.store.get(key)
+        if state is None:
             return None
-        name, tried, may_have_begun = entry.desired.name, entry.tried, True
-        if entry.decided is not None and moved(entry.decided, entry.desired):
-            is_same = same(entry.decided.image, entry.desired.image)
-            streak = Streak(is_under_way=entry.streak.is_under_way if is_same else None)
-            entry = replace(entry, streak=streak, forecast=None)
-            self.board.update(key, forecast=None)
+        name, attempt, may_have_begun = state.desired.name, state.attempt, True
+        if state.decided is not None and differs(state.decided, state.desired):
+            is_same = same(state.decided.image, state.desired.image)
+            progress = Progress(is_under_way=state.progress.is_under_way if is_same else None)
+            state = replace(state, progress=progress, forecast=None)
+            self.store.update(key, forecast=None)
         try:
-            outcome, tried, may_have_begun = self._tick(entry, act, share)
+            outcome, attempt, may_have_begun = self._tick(state, act, share)
         except Exception as error:
             _log.exception("%s: tick failed", name)
-            outcome = bug(name, entry.commit, self._now(), error)
-        if outcome.reason is Reason.THROTTLED and _is_known(entry) and entry.outcome:
+            outcome = bug(name, state.commit, self._now(), error)
+        if outcome.reason is Reason.THROTTLED and _is_known(state) and state.outcome:
             # That there is no request left for a look says nothing new of the scale set.
-            outcome = replace(outcome, standing=entry.outcome.standing)
-        if entry.outcome is None or entry.outcome.line != outcome.line:
+            outcome = replace(outcome, status=state.outcome.status)
+        if state.outcome is None or state.outcome.line != outcome.line:
             # That Azure is at work was to be expected after our own step, and says nothing new.
-            level = logging.DEBUG if outcome.reason == Reason.AZURE_BUSY else _LEVELS[outcome.standing]
+            level = logging.DEBUG if outcome.reason == Reason.AZURE_BUSY else _LEVELS[outcome.status]
             _log.log(level, "%s: %s", name, outcome.line)
-        latest, counted = self.board.get(key), _counted(entry, outcome)
-        self.board.update(
+        latest, counted = self.store.get(key), _counted(state, outcome)
+        self.store.update(
             key,
             outcome=outcome,
-            decided=entry.desired,
-            survey=counted if _is_about(entry, latest) else None,
-            is_under_way=_is_under_way(entry, latest, outcome, may_have_begun=may_have_begun),
-            tried=tried,
-            streak=_streak(entry, outcome),
-            is_rolling=entry.is_rolling if outcome.is_error else outcome.standing is Standing.RECONCILING,
-            **told(entry, latest or entry, outcome, counted, outcome.step if act else None),
+            decided=state.desired,
+            counts=counted if _is_about(state, latest) else None,
+            is_under_way=_is_under_way(state, latest, outcome, may_have_begun=may_have_begun),
+            attempt=attempt,
+            progress=_streak(state, outcome),
+            is_rolling=state.is_rolling if outcome.is_error else outcome.status is Status.RECONCILING,
+            **told(state, latest or state, outcome, counted, outcome.step if act else None),
         )
         return outcome
 
-    def _tick(self, entry: Entry, act: bool, share: Share) -> tuple[Outcome, Tried | None, bool]:
+    def _tick(self, state: ScaleSetState, act: bool, share: Share) -> tuple[Outcome, Attempt | None, bool]:
         """What came of it, the last step that Azure accepted, and whether one may have been that is not known
         of."""
-        desired, commit, tried = entry.desired, entry.commit, entry.tried
+        desired, commit, attempt = state.desired, state.commit, state.attempt
         decision: Decision | None = None
         try:
-            if entry.is_rolling or _is_new(entry) or _is_half_way(entry):
+            if state.is_rolling or _is_new(state) or _is_half_way(state):
                 share = Share.ROLLOUT
-            decision, observed = self._observer.decided(entry, share)
+            decision, observed = self._observer.decided(state, share)
             if act and decision.step:
                 self._insist_on(desired)
                 sent = self._now()
                 operation = self._azure.take(desired.target, decision.step)
-                tried = Tried(decision.step, sent, operation)
-            elif tried and observed.operation and observed.operation.status == "Succeeded":
-                tried = replace(tried, operation="")  # it need not be asked for again
+                attempt = Attempt(decision.step, sent, operation)
+            elif attempt and observed.operation and observed.operation.status == "Succeeded":
+                attempt = replace(attempt, operation="")  # it need not be asked for again
         except AzureFailure as failure:
             doing = decision.message if decision else ""
-            again = rest_after(failure, entry.outcome, self._settings)
+            again = rest_after(failure, state.outcome, self._settings)
             outcome = failed(desired.name, commit, self._now(), failure, again=again, doing=doing)
-            return outcome, tried, decision is not None and isinstance(failure, Unreachable)
+            return outcome, attempt, decision is not None and isinstance(failure, Unreachable)
         outcome = decided(desired, commit, self._now(), decision, self._settings.follow_up)
-        self._foresee(entry, outcome, observed)
-        return outcome, tried, False
+        self._foresee(state, outcome, observed)
+        return outcome, attempt, False
 
     def _insist_on(self, desired: ScaleSet) -> None:
         """Raises Conflict where a sweep has meanwhile taken over a spec that says something else, or none."""
-        latest = self.board.get(desired.target.key)
-        if latest is None or moved(desired, latest.desired):
+        latest = self.store.get(desired.target.key)
+        if latest is None or differs(desired, latest.desired):
             raise Conflict("the spec has changed since the look; deciding anew")
 
-    def _foresee(self, entry: Entry, outcome: Outcome, observed: Observed) -> None:
+    def _foresee(self, state: ScaleSetState, outcome: Outcome, observed: Observed) -> None:
         """Put on the board what is to come. What goes wrong with that is no reason to lose a tick."""
-        key = entry.desired.target.key
+        key = state.desired.target.key
         try:
-            entry = replace(entry, laps=lapped(entry.laps, observed))
-            expected = foreseen(entry, outcome, observed, self._settings)
+            state = replace(state, measured=measure(state.measured, observed))
+            expected = foreseen(state, outcome, observed, self._settings)
         except Exception:
-            _log.exception("a bug in the reconciler, please report it: no forecast of %s", entry.desired.name)
+            _log.exception("a bug in the reconciler, please report it: no forecast of %s", state.desired.name)
             expected = None
-        is_about = _is_about(entry, self.board.get(key))
-        self.board.update(key, laps=entry.laps, forecast=expected if is_about else None)
+        is_about = _is_about(state, self.store.get(key))
+        self.store.update(key, measured=state.measured, forecast=expected if is_about else None)
 
     def _count(self, listed: Listing) -> None:
         """Hold what the specs in force change against the cap on change."""
-        entries, at = self.board.entries(), self._specs.in_force_since
+        states, at = self.store.states(), self._specs.in_force_since
         if at is None:
             return
-        unlisted = frozenset(each.desired.target.key for each in entries if listed.failure(each.desired))
-        for before, after in zip(entries, weighed(entries, listed.models, unlisted, at), strict=True):
+        unlisted = frozenset(each.desired.target.key for each in states if listed.failure(each.desired))
+        for before, after in zip(states, weighed(states, listed.models, unlisted, at), strict=True):
             if after is not before:
-                self.board.update(after.desired.target.key, counted=after.counted, change=after.change)
+                self.store.update(after.desired.target.key, counted=after.counted, change=after.change)
 
-    def _attend(self, entry: Entry, entries: Sequence[Entry], listed: Listing, at: datetime) -> bool:
+    def _attend(
+        self, state: ScaleSetState, states: Sequence[ScaleSetState], listed: Listing, at: datetime
+    ) -> bool:
         """Whether this entry is due, once what the sweep saw of it is on the board."""
-        desired = entry.desired
+        desired = state.desired
         failure, model = listed.failure(desired), listed.model(desired)
         if failure and not desired.suspend:
-            if entry.outcome is None:
-                outcome = failed(desired.name, entry.commit, at, failure)
-                known = replace(entry, outcome=outcome)
-                self.board.update(desired.target.key, outcome=outcome, conditions=conditions(known))
+            if state.outcome is None:
+                outcome = failed(desired.name, state.commit, at, failure)
+                known = replace(state, outcome=outcome)
+                self.store.update(desired.target.key, outcome=outcome, conditions=conditions(known))
             return False
-        self.board.update(desired.target.key, listed=model, listed_at=at)
-        is_due = due(entry, model, at, is_let_on=self._is_let_on(entry, entries, at))
-        if model and not is_due and entry.outcome and not entry.outcome.is_error:
-            self.board.update(desired.target.key, known_at=at)
+        self.store.update(desired.target.key, listed=model, listed_at=at)
+        is_due = due(state, model, at, is_let_on=self._is_let_on(state, states, at))
+        if model and not is_due and state.outcome and not state.outcome.is_error:
+            self.store.update(desired.target.key, known_at=at)
         return is_due
 
     def _tell_commit(self) -> None:
         """Log once what specs are in force: the answer to "did it see my merge?"."""
-        known = self.board.last_sweep
+        known = self.store.last_sweep
         since = self._specs.in_force_since
         if since is None or (
             known and (known.commit, known.subject) == (self._specs.commit, self._specs.subject)
@@ -275,7 +277,7 @@ class Reconciliation:
 
     def _tell(self, trouble: tuple[str, ...]) -> None:
         """Log what is wrong outside any one scale set, once when it begins and once when it ends."""
-        known = self.board.last_sweep.trouble if self.board.last_sweep else ()
+        known = self.store.last_sweep.trouble if self.store.last_sweep else ()
         for line in trouble:
             if line not in known:
                 _log.error("%s", line)
@@ -285,52 +287,52 @@ class Reconciliation:
             _log.info("the trouble with the specs or the list of scale sets is over")
 
 
-def _is_half_way(entry: Entry) -> bool:
+def _is_half_way(state: ScaleSetState) -> bool:
     """Whether a rollout waits for its gate in the middle."""
-    return bool(entry.is_under_way and entry.outcome and entry.outcome.standing is Standing.WAITING)
+    return bool(state.is_under_way and state.outcome and state.outcome.status is Status.WAITING)
 
 
-def _is_new(entry: Entry) -> bool:
+def _is_new(state: ScaleSetState) -> bool:
     """Whether a rollout is to begin: the spec has moved, or the model is on another image."""
-    if entry.decided is not None and moved(entry.decided, entry.desired):
+    if state.decided is not None and differs(state.decided, state.desired):
         return True
-    listed, image = entry.listed, entry.desired.image
+    listed, image = state.listed, state.desired.image
     if listed is None or listed.image is None or follows_latest(image):
         return False
     return not same(listed.image, image)
 
 
-def _is_known(entry: Entry) -> bool:
+def _is_known(state: ScaleSetState) -> bool:
     """Whether how the scale set stands is how it stands to what is declared of it now."""
-    return entry.decided is not None and not moved(entry.decided, entry.desired)
+    return state.decided is not None and not differs(state.decided, state.desired)
 
 
-def _counted(entry: Entry, outcome: Outcome) -> Survey | None:
+def _counted(state: ScaleSetState, outcome: Outcome) -> InstanceCounts | None:
     """The instances by domain, as last counted; against another version of latest, none were."""
-    if isinstance(outcome.step, PatchModel) and follows_latest(entry.desired.image):
-        return outcome.survey
-    return outcome.survey or entry.survey
+    if isinstance(outcome.step, PatchModel) and follows_latest(state.desired.image):
+        return outcome.counts
+    return outcome.counts or state.counts
 
 
-def _streak(entry: Entry, outcome: Outcome) -> Streak:
+def _streak(state: ScaleSetState, outcome: Outcome) -> Progress:
     """What the looks up to this one have in common."""
     if outcome.is_error:
-        return entry.streak
-    back = outcome.survey.back if outcome.survey else None
-    return following(entry.streak, outcome.reason, back, outcome.at)
+        return state.progress
+    back = outcome.counts.back if outcome.counts else None
+    return following(state.progress, outcome.reason, back, outcome.at)
 
 
 def _is_under_way(
-    entry: Entry, latest: Entry | None, outcome: Outcome, *, may_have_begun: bool
+    state: ScaleSetState, latest: ScaleSetState | None, outcome: Outcome, *, may_have_begun: bool
 ) -> bool | None:
     """Whether it holds a place among those that roll; one that a look took is given back if it began
     nothing."""
     is_claimed = latest is not None and latest.is_under_way is True
     if outcome.is_error and may_have_begun and is_claimed:
         return True
-    return holding(entry.is_under_way, outcome, is_claimed=is_claimed)
+    return holding(state.is_under_way, outcome, is_claimed=is_claimed)
 
 
-def _is_about(entry: Entry, latest: Entry | None) -> bool:
-    """Whether what was counted for `entry` still says something, after a sweep may have changed the spec."""
-    return latest is not None and latest.desired.image == entry.desired.image
+def _is_about(state: ScaleSetState, latest: ScaleSetState | None) -> bool:
+    """Whether what was counted for `state` still says something, after a sweep may have changed the spec."""
+    return latest is not None and latest.desired.image == state.desired.image

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from reconciler.daemon.board import Entry
 from reconciler.daemon.outcome import Outcome
+from reconciler.daemon.store import ScaleSetState
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason
 from reconciler.spec.scale_set import ScaleSet
@@ -17,12 +17,12 @@ def outcome(name: str = "web", reason: str = "UpToDate", **changes: Any) -> Outc
         "at": NOW,
         "reason": Reason(reason),
         "message": "",
-        "standing": Reason(reason).meaning.standing,
+        "status": Reason(reason).meaning.status,
     }
     return Outcome(name=name, **(values | changes))
 
 
-def entry(name: str = "web", reason: str | None = "UpToDate", **changes: Any) -> Entry:
+def state(name: str = "web", reason: str | None = "UpToDate", **changes: Any) -> ScaleSetState:
     """One that was looked at, and by default found as declared; of `desired` what is given, else a plain spec.
 
     Without a reason it was not looked at yet.
@@ -31,7 +31,7 @@ def entry(name: str = "web", reason: str | None = "UpToDate", **changes: Any) ->
     values: dict[str, Any] = {"counted": desired.image}
     if reason is not None:
         values |= {"outcome": outcome(name, reason), "decided": desired, "is_under_way": False}
-    return Entry(desired, "a1", **(values | changes))
+    return ScaleSetState(desired, "a1", **(values | changes))
 
 
 def waiting(reason: Reason, evidence: str, name: str = "web", **changes: Any) -> Outcome:

@@ -16,13 +16,13 @@ Azure accepts a step before it carries it out, and what it then lists may be beh
 from datetime import timedelta
 
 from reconciler.rollout.context import Aim, Context
+from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision, Look
-from reconciler.rollout.marks import Marks
 from reconciler.rollout.observed import Instance, Observed
+from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.refusal import unguarded
-from reconciler.rollout.step import PatchModel, Step, Tried, Upgrade
-from reconciler.rollout.survey import Survey
+from reconciler.rollout.step import Attempt, PatchModel, Step, Upgrade
 from reconciler.rollout.wording import ailing, listed
 from reconciler.spec.image import same, short
 
@@ -36,22 +36,22 @@ def lapse(aim: Aim) -> Decision | Look | None:
     A change whose operation failed is made again: what Azure keeps of it nobody knows. Where the operation
     cannot be read, or a later one took its place, the state of the scale set itself has to tell.
     """
-    model, tried = aim.model, aim.observed.tried
-    if tried is None or not tried.operation or not isinstance(tried.step, PatchModel):
+    model, attempt = aim.model, aim.observed.attempt
+    if attempt is None or not attempt.operation or not isinstance(attempt.step, PatchModel):
         return None
-    if not same(tried.step.image, aim.image):
+    if not same(attempt.step.image, aim.image):
         return None
     operation = aim.observed.operation
     if operation is None:
         return Look.OPERATION
     if operation.is_under_way:
-        return Decision(Reason.AZURE_BUSY, f"{_said(tried)}, is under way", soon=True)
+        return Decision(Reason.AZURE_BUSY, f"{_said(attempt)}, is under way", soon=True)
     is_untold = not operation.status or operation.is_preempted
     if is_untold and model.provisioning == "failed":
-        return _once_more(aim, "and its scale set says Failed", tried.step.marks)
+        return _once_more(aim, "and its scale set says Failed", attempt.step.persisted)
     if not is_untold and operation.error:
         return _once_more(
-            aim, f"but the operation failed: {operation.error.removesuffix('.')}", tried.step.marks
+            aim, f"but the operation failed: {operation.error.removesuffix('.')}", attempt.step.persisted
         )
     return None
 
@@ -62,90 +62,90 @@ def unfinished(context: Context) -> Decision | None:
     The model may have been set by an operation that failed. To set it once more costs one request, and no
     instance; an upgrade by it could cost a domain.
     """
-    if context.observed.tried is not None or context.model.provisioning != "failed":
+    if context.observed.attempt is not None or context.model.provisioning != "failed":
         return None
     if not context.movable or any(each.instance.runs(context.image) for each in context.members):
         return None
     return _once_more(context, "and its scale set says Failed", None)
 
 
-def _once_more(aim: Aim, why: str, marks: Marks | None) -> Decision:
+def _once_more(aim: Aim, why: str, persisted: PersistedState | None) -> Decision:
     if not aim.model.etag:
         return unguarded()
     return Decision(
         Reason.MODEL_UPDATE_FAILED,
         f"setting the image of the model to {short(aim.image)} once more: it was set, {why}",
-        step=PatchModel(aim.image, aim.model.etag, marks, aim.model.tags),
+        step=PatchModel(aim.image, aim.model.etag, persisted, aim.model.tags),
         soon=True,
     )
 
 
-def withheld(step: Step, observed: Observed, counts: Survey | None) -> Decision | Look | None:
+def withheld(step: Step, observed: Observed, counts: InstanceCounts | None) -> Decision | Look | None:
     """Why `step` must wait, or None where it need not."""
-    tried = observed.tried
-    if tried is None or observed.at - tried.at >= PATIENCE:
+    attempt = observed.attempt
+    if attempt is None or observed.at - attempt.at >= PATIENCE:
         return None
-    if isinstance(step, Upgrade) and isinstance(tried.step, PatchModel):
-        return _misread(tried, step, observed)
-    named = _named(tried, observed)
-    is_open = isinstance(step, Upgrade) and any(not _is_done(tried, each) for each in named)
-    if step != tried.step and not is_open:
+    if isinstance(step, Upgrade) and isinstance(attempt.step, PatchModel):
+        return _misread(attempt, step, observed)
+    named = _named(attempt, observed)
+    is_open = isinstance(step, Upgrade) and any(not _is_done(attempt, each) for each in named)
+    if step != attempt.step and not is_open:
         return None
     operation = observed.operation
-    if operation is None and tried.operation:
+    if operation is None and attempt.operation:
         return Look.OPERATION
     if operation and operation.is_under_way:
-        return Decision(Reason.AZURE_BUSY, f"{_said(tried)}, is under way", soon=True, survey=counts)
-    again = f"it is tried again after {tried.at + PATIENCE:%H:%M:%S}"
+        return Decision(Reason.AZURE_BUSY, f"{_said(attempt)}, is under way", soon=True, counts=counts)
+    again = f"it is tried again after {attempt.at + PATIENCE:%H:%M:%S}"
     if operation and operation.error:
-        failed = f"{_said(tried)}, failed: {operation.error.removesuffix('.')}; {again}"
-        return Decision(Reason.OPERATION_FAILED, failed, survey=counts)
-    if step != tried.step and all(_shows(tried, each) for each in named):
+        failed = f"{_said(attempt)}, failed: {operation.error.removesuffix('.')}; {again}"
+        return Decision(Reason.OPERATION_FAILED, failed, counts=counts)
+    if step != attempt.step and all(_shows(attempt, each) for each in named):
         return None
     unlike = [each for each in named if each.provisioning != "succeeded"]
     how = f": {ailing(unlike)}" if unlike else ""
-    return Decision(Reason.NO_EFFECT, f"{_said(tried)}, does not show yet{how}; {again}", survey=counts)
+    return Decision(Reason.NO_EFFECT, f"{_said(attempt)}, does not show yet{how}; {again}", counts=counts)
 
 
-def _named(tried: Tried, observed: Observed) -> list[Instance]:
+def _named(attempt: Attempt, observed: Observed) -> list[Instance]:
     """The instances that an upgrade which was tried names, as they are listed now."""
-    ids = tried.step.instance_ids if isinstance(tried.step, Upgrade) else ()
+    ids = attempt.step.instance_ids if isinstance(attempt.step, Upgrade) else ()
     return [each for each in observed.instances or () if each.id in ids]
 
 
-def _misread(tried: Tried, step: Upgrade, observed: Observed) -> Decision | Look | None:
+def _misread(attempt: Attempt, step: Upgrade, observed: Observed) -> Decision | Look | None:
     """Why nothing is upgraded by a model that is read with another image than it was set to, or None.
 
     It counts no instances: that nothing comes of a batch is told by looks that may take one.
     """
-    if same(tried.step.image, step.image):
+    if same(attempt.step.image, step.image):
         return None
     operation = observed.operation
-    if operation is None and tried.operation:
+    if operation is None and attempt.operation:
         return Look.OPERATION
     if operation and operation.error:
         return None  # it was not set
     return Decision(
         Reason.NO_EFFECT,
-        f"the model was set to {short(tried.step.image)} at {tried.at:%H:%M:%S} and is read with "
-        f"{short(step.image)}; nothing is upgraded by that before {tried.at + PATIENCE:%H:%M:%S}",
+        f"the model was set to {short(attempt.step.image)} at {attempt.at:%H:%M:%S} and is read with "
+        f"{short(step.image)}; nothing is upgraded by that before {attempt.at + PATIENCE:%H:%M:%S}",
     )
 
 
-def _is_done(tried: Tried, instance: Instance) -> bool:
+def _is_done(attempt: Attempt, instance: Instance) -> bool:
     """Whether the list shows the upgrade done: no operation needs to tell."""
-    return instance.runs(tried.step.image) and instance.provisioning == "succeeded"
+    return instance.runs(attempt.step.image) and instance.provisioning == "succeeded"
 
 
-def _shows(tried: Tried, instance: Instance) -> bool:
+def _shows(attempt: Attempt, instance: Instance) -> bool:
     """Whether the list shows that something has become of this instance since."""
-    return instance.runs(tried.step.image) or instance.since is None or instance.since > tried.at
+    return instance.runs(attempt.step.image) or instance.since is None or instance.since > attempt.at
 
 
-def _said(tried: Tried) -> str:
-    match tried.step:
+def _said(attempt: Attempt) -> str:
+    match attempt.step:
         case PatchModel(image=image):
             what = f"the change of the model to {short(image)}"
         case Upgrade(instance_ids=ids, image=image):
             what = f"the upgrade of instance{'s' if len(ids) > 1 else ''} {listed(ids)} to {short(image)}"
-    return f"{what}, asked for at {tried.at:%H:%M:%S}"
+    return f"{what}, asked for at {attempt.at:%H:%M:%S}"

@@ -25,7 +25,7 @@ class Began:
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class PersistedState:
     """`last_good` is the image that a rollout had brought all instances to before the model was last changed,
     and that few were sick on; `failed` the one that was given up, `began` the last rollout. `approved` is
     written by a person, and only read here. None where nothing is known."""

@@ -7,46 +7,46 @@ or its spec moves, or its interval has passed.
 import hashlib
 from datetime import datetime, timedelta
 
-from reconciler.daemon.board import Entry
 from reconciler.daemon.revision import said
+from reconciler.daemon.store import ScaleSetState
+from reconciler.rollout.expectations import PATIENCE
 from reconciler.rollout.observed import Model
-from reconciler.rollout.reason import Reason, Requeue, Standing
-from reconciler.rollout.tried import PATIENCE
+from reconciler.rollout.reason import Reason, Requeue, Status
 from reconciler.spec.image import follows_latest
 from reconciler.spec.scale_set import ScaleSet
 
 
-def due(entry: Entry, listed: Model | None, at: datetime, *, is_let_on: bool = False) -> bool:
+def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_let_on: bool = False) -> bool:
     """Whether the sweep at `at` looks closely at this scale set; `listed` is its row in the list.
 
     `is_let_on`: what it waits for has come.
     """
-    outcome = entry.outcome
-    if outcome is None or entry.decided is None or moved(entry.decided, entry.desired) or is_let_on:
+    outcome = state.outcome
+    if outcome is None or state.decided is None or differs(state.decided, state.desired) or is_let_on:
         return True
-    if outcome.again is not None and outcome.standing is not Standing.WAITING:
+    if outcome.again is not None and outcome.status is not Status.WAITING:
         return False  # a follow-up is on its way
-    if outcome.reason.meaning.requeue is Requeue.SWEEP and outcome.standing not in _AT_REST:
+    if outcome.reason.meaning.requeue is Requeue.SWEEP and outcome.status not in _AT_REST:
         return True
-    if outcome.reason == Reason.ROLLOUT_FAILED and follows_latest(entry.desired.image):
+    if outcome.reason == Reason.ROLLOUT_FAILED and follows_latest(state.desired.image):
         return True  # the fix comes from the catalogue, and nothing shows that it has
-    if listed != entry.model or entry.looked_at is None:
+    if listed != state.model or state.looked_at is None:
         return True
     if outcome.again is not None:
         return False
-    return at - entry.looked_at >= _spread(entry.desired) or _was_early(entry, entry.looked_at, at)
+    return at - state.looked_at >= _spread(state.desired) or _was_early(state, state.looked_at, at)
 
 
 # Of a look that had to wait for its request: it stands as it stood before.
-_AT_REST = frozenset({Standing.READY, Standing.WAITING})
+_AT_REST = frozenset({Status.READY, Status.WAITING})
 
 
-def _was_early(entry: Entry, looked_at: datetime, at: datetime) -> bool:
+def _was_early(state: ScaleSetState, looked_at: datetime, at: datetime) -> bool:
     """Whether the last look came so soon after our last step that it may have shown what was before."""
-    return entry.tried is not None and looked_at < entry.tried.at + PATIENCE <= at
+    return state.attempt is not None and looked_at < state.attempt.at + PATIENCE <= at
 
 
-def moved(before: ScaleSet, now: ScaleSet) -> bool:
+def differs(before: ScaleSet, now: ScaleSet) -> bool:
     """Whether the spec says something else."""
     return said(before) != said(now)
 

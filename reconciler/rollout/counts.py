@@ -9,7 +9,7 @@ from reconciler.rollout.member import Member
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class DomainCounts:
     """The instances of one domain: all, those up to date, of these the ones that are back, and all that are
     not serving just now."""
 
@@ -21,27 +21,27 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class InstanceCounts:
     """Every domain of a scale set, in rollout order."""
 
-    tallies: tuple[Tally, ...]
+    domains: tuple[DomainCounts, ...]
 
-    def taking(self, domain: Domain, serving: int) -> "Survey":
+    def taking(self, domain: Domain, serving: int) -> "InstanceCounts":
         """The same with so many more instances of `domain` away: what it comes to once a batch is taken."""
-        return Survey(
+        return InstanceCounts(
             tuple(
-                replace(tally, away=tally.away + serving) if tally.domain == domain else tally
-                for tally in self.tallies
+                replace(each, away=each.away + serving) if each.domain == domain else each
+                for each in self.domains
             )
         )
 
     @property
     def total(self) -> int:
-        return sum(tally.total for tally in self.tallies)
+        return sum(each.total for each in self.domains)
 
     @property
     def up_to_date(self) -> int:
-        return sum(tally.up_to_date for tally in self.tallies)
+        return sum(each.up_to_date for each in self.domains)
 
     @property
     def done(self) -> str:
@@ -50,21 +50,21 @@ class Survey:
 
     @property
     def back(self) -> int:
-        return sum(tally.back for tally in self.tallies)
+        return sum(each.back for each in self.domains)
 
     @property
     def away(self) -> int:
-        return sum(tally.away for tally in self.tallies)
+        return sum(each.away for each in self.domains)
 
 
-def survey(members: Iterable[Member], grouping: Grouping) -> Survey:
+def count_instances(members: Iterable[Member], grouping: Grouping) -> InstanceCounts:
     """Count `members` by domain."""
     by_domain: dict[Domain, list[Member]] = {}
     for member in members:
         by_domain.setdefault(grouping(member.instance), []).append(member)
-    return Survey(
+    return InstanceCounts(
         tuple(
-            Tally(
+            DomainCounts(
                 domain=domain,
                 total=len(inside),
                 up_to_date=sum(not member.is_outdated for member in inside),

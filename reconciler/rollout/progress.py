@@ -13,7 +13,7 @@ _ENDS = (Phase.DONE, Phase.GIVEN_UP)
 
 
 @dataclass(frozen=True, slots=True)
-class Streak:
+class Progress:
     """`passes` counts the looks in a row that found every upgraded instance back.
 
     `waiting_since` is when it began to wait for instances, or when one more of them than ever was `back`,
@@ -27,18 +27,18 @@ class Streak:
     is_under_way: bool | None = None
 
 
-def following(before: Streak, reason: Reason, back: int | None, at: datetime) -> Streak:
+def following(before: Progress, reason: Reason, back: int | None, at: datetime) -> Progress:
     """The streak after a look at `at` that gave this reason; `back` as in Survey, None where none was
     taken."""
     if reason is Reason.UPGRADING and before.waiting_since and back is not None and back <= before.back:
         return replace(before, passes=0, is_under_way=True)  # tried again: nothing has come of it yet
     phase = reason.meaning.phase
     if phase is Phase.BEGINS:
-        return Streak(is_under_way=True)
+        return Progress(is_under_way=True)
     if back is None:
         return before
     if phase is Phase.AWAITS:
         if before.waiting_since is None or back > before.back:
-            return Streak(0, at, back, before.is_under_way)
+            return Progress(0, at, back, before.is_under_way)
         return replace(before, passes=0)
-    return Streak(before.passes + 1, is_under_way=False if phase in _ENDS else before.is_under_way)
+    return Progress(before.passes + 1, is_under_way=False if phase in _ENDS else before.is_under_way)

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.forecast.imagined import Imagined
+from reconciler.forecast.model import PredictedState
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.observed import FRESH, Availability, Observed, Operation, RollingUpgrade, Verdict
+from reconciler.rollout.progress import following
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.step import Tried, Upgrade
-from reconciler.rollout.streak import following
+from reconciler.rollout.step import Attempt, Upgrade
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
 
@@ -39,7 +39,7 @@ class Tick:
     """
 
     at: datetime
-    world: Imagined
+    world: PredictedState
     decision: Decision
     lifted: tuple[Decision, ...] = ()
     is_repeated: bool = False
@@ -57,11 +57,11 @@ class Tick:
         return not (decision.step or decision.soon or decision.until or self.world.coming)
 
 
-class Rehearsal:
+class Simulation:
     """One daemon at one imagined scale set. `image` is the exact one that is desired."""
 
     def __init__(
-        self, desired: ScaleSet, image: Image, observed: Observed, world: Imagined, rhythm: Rhythm
+        self, desired: ScaleSet, image: Image, observed: Observed, world: PredictedState, rhythm: Rhythm
     ) -> None:
         self._desired = desired
         self._image = image
@@ -77,8 +77,8 @@ class Rehearsal:
             observed.at,
             rolling_upgrade=RollingUpgrade(),
             gates=observed.gates or (),
-            tried=observed.tried,
-            streak=observed.streak,
+            attempt=observed.attempt,
+            progress=observed.progress,
         )
 
     def ticks(self) -> Iterator[Tick]:
@@ -108,7 +108,7 @@ class Rehearsal:
         listed_at = self._swept(at)
         return listed_at if listed_at != self._row_used and at - listed_at <= FRESH else None
 
-    def _tick(self, row: Imagined | None) -> Tick:
+    def _tick(self, row: PredictedState | None) -> Tick:
         """A tick; `row` is the world as the last sweep has just listed it."""
         at, lifted = self._known.at, list[Decision]()
         self._row_used = self._row_at(at) or self._row_used
@@ -118,13 +118,13 @@ class Rehearsal:
             decision = self._decided(None)
         return Tick(at, self._world, decision, tuple(lifted))
 
-    def _decided(self, row: Imagined | None) -> Decision:
+    def _decided(self, row: PredictedState | None) -> Decision:
         seen = self._known
         while isinstance(verdict := decide(self._desired, seen), Look):
             seen = self._looked(verdict, seen, row)
         return verdict
 
-    def _looked(self, at: Look, seen: Observed, row: Imagined | None) -> Observed:
+    def _looked(self, at: Look, seen: Observed, row: PredictedState | None) -> Observed:
         """The fact that is asked for: as it was found at the last real look, else as one would wish."""
         match at:
             case Look.MODEL:
@@ -137,8 +137,8 @@ class Rehearsal:
                 return replace(seen, availability=self._observed.availability or wished)
             case Look.OPERATION:
                 # One that has ended well is not asked for again.
-                if self._known.tried:
-                    self._known = replace(self._known, tried=replace(self._known.tried, operation=""))
+                if self._known.attempt:
+                    self._known = replace(self._known, attempt=replace(self._known.attempt, operation=""))
                 return replace(seen, operation=Operation("Succeeded"))
             case Look.ROLLING_UPGRADE | Look.GATES:
                 raise AssertionError(f"{at} is known beforehand")
@@ -148,7 +148,9 @@ class Rehearsal:
         closed = next((each for each in decision.gates if each.closed), None)
         if closed is None or closed.until:
             return False
-        if closed.closed is Reason.AWAITING_APPROVAL and not self._world.model.marks.is_approved(self._image):
+        if closed.closed is Reason.AWAITING_APPROVAL and not self._world.model.persisted.is_approved(
+            self._image
+        ):
             self._world = self._world.approved(self._image)
             return True
         gates = self._known.gates or ()
@@ -163,7 +165,7 @@ class Rehearsal:
         if not coming:
             return decision.until or at
         patience = min(self._desired.health.timeout, self._desired.rollout.progress_deadline)
-        if self._world.tempo.whole > patience:
+        if self._world.duration.whole > patience:
             return at
         return min(coming[0].at, decision.until or coming[0].at)
 
@@ -174,12 +176,12 @@ class Rehearsal:
             self._world = self._world.after(decision.step, known.at)
         rest = self._rhythm.again(decision, known.at)
         at = self._swept(known.at) + self._rhythm.sweep if rest is None else known.at + rest
-        back = decision.survey.back if decision.survey else None
+        back = decision.counts.back if decision.counts else None
         self._known = replace(
             known,
             at=at,
             # A gate that named a time is open by then.
             gates=tuple(each for each in known.gates or () if not each.until or each.until > at),
-            tried=Tried(decision.step, known.at, _OPERATION) if decision.step else known.tried,
-            streak=following(known.streak, decision.reason, back, known.at),
+            attempt=Attempt(decision.step, known.at, _OPERATION) if decision.step else known.attempt,
+            progress=following(known.progress, decision.reason, back, known.at),
         )

@@ -11,15 +11,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 from reconciler.rollout.context import Context
+from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.health import State
-from reconciler.rollout.marks import Began, Marks
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Instance, Model, Observed
+from reconciler.rollout.persisted import Began, PersistedState
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.refusal import unguarded
 from reconciler.rollout.step import PatchModel
-from reconciler.rollout.survey import Survey
 from reconciler.spec.image import Image, follows_latest, same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
 
@@ -34,7 +34,7 @@ _NOTICED = timedelta(minutes=5)
 
 def marked(
     desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance]
-) -> Marks | None:
+) -> PersistedState | None:
     """The marks to write with a change of the model, None where nothing in the spec needs them.
 
     The image that the model leaves is good if all that could be are on it and most run it well. Latest is
@@ -44,10 +44,10 @@ def marked(
         return None
     began = Began.of(observed.at, desired.image)
     if model.image is None or follows_latest(model.image):
-        return Marks(last_good=model.marks.last_good, began=began)
+        return PersistedState(last_good=model.persisted.last_good, began=began)
     staying = members(replace(desired, image=model.image), model, observed, instances)
     is_good = _is_proven(desired, observed, staying)
-    return Marks(last_good=model.image if is_good else model.marks.last_good, began=began)
+    return PersistedState(last_good=model.image if is_good else model.persisted.last_good, began=began)
 
 
 def _is_proven(desired: ScaleSet, observed: Observed, staying: Sequence[Member]) -> bool:
@@ -72,12 +72,12 @@ def given_up(context: Context, failing: Decision) -> Decision:
 
     Once it was over, an instance that falls sick is no reason to doubt the image.
     """
-    model, good = context.model, context.model.marks.last_good
+    model, good = context.model, context.model.persisted.last_good
     if context.rollout.on_failure is OnFailure.HOLD or (good and same(good, context.image)):
         return failing
     if _is_over(context):
         return failing
-    since = context.observed.streak.waiting_since
+    since = context.observed.progress.waiting_since
     if failing.reason is Reason.HEALTH_CHECK_FAILED and (since is None or context.at - since < _CONFIRMED):
         return replace(failing, soon=True)
     if good is None:
@@ -89,18 +89,18 @@ def given_up(context: Context, failing: Decision) -> Decision:
     return Decision(
         Reason.GIVING_UP,
         f"{failing.message}; setting the model back to {short(good)}",
-        step=PatchModel(good, model.etag, replace(model.marks, failed=context.image), model.tags),
+        step=PatchModel(good, model.etag, replace(model.persisted, failed=context.image), model.tags),
         soon=True,
-        survey=failing.survey,
+        counts=failing.counts,
     )
 
 
 def _is_over(context: Context) -> bool:
     """Whether the rollout has ended: by what was seen of it, or else by how long the last batch has been
     back."""
-    streak = context.observed.streak
-    if streak.is_under_way is not None:
-        return not streak.is_under_way
+    progress = context.observed.progress
+    if progress.is_under_way is not None:
+        return not progress.is_under_way
     return not context.movable and _is_long_ago(context.desired, context.observed, context.members)
 
 
@@ -119,12 +119,12 @@ def back_on_model(failed: Image, model: Model, good: Image) -> Decision | None:
     return Decision(
         Reason.GIVING_UP,
         f"{short(failed)} failed and the model is not on {short(good)}; setting it back",
-        step=PatchModel(good, model.etag, model.marks, model.tags),
+        step=PatchModel(good, model.etag, model.persisted, model.tags),
         soon=True,
     )
 
 
-def failed(image: Image, good: Image, staying: Sequence[Member], counts: Survey | None) -> Decision:
+def failed(image: Image, good: Image, staying: Sequence[Member], counts: InstanceCounts | None) -> Decision:
     """The end of a rollout that was given up; `staying` and `counts` are as seen from the last good image."""
     still = sum(each.instance.runs(image) for each in staying)
     where = f"{still} of {len(staying)} instances still run it" if still else "no instance runs it"
@@ -132,5 +132,5 @@ def failed(image: Image, good: Image, staying: Sequence[Member], counts: Survey 
         Reason.ROLLOUT_FAILED,
         f"{short(image)} failed and is not tried again; the model is back on {short(good)}, {where}; "
         "name another image",
-        survey=counts,
+        counts=counts,
     )

@@ -13,7 +13,7 @@ _KEPT = 5  # laps: enough for one slow batch not to count, and few enough to fol
 
 
 @dataclass(frozen=True, slots=True)
-class Tempo:
+class BatchDuration:
     """`upgrade` is how long Azure is at work on a batch, `health` how long it then takes until all of it is
     healthy. `is_assumed`: no batch of this scale set was seen yet."""
 
@@ -28,41 +28,45 @@ class Tempo:
 
 
 # A new disk and a boot take minutes, and an application some seconds more until it says that it is well.
-ASSUMED = Tempo(timedelta(minutes=2, seconds=30), timedelta(seconds=30), is_assumed=True)
+ASSUMED = BatchDuration(timedelta(minutes=2, seconds=30), timedelta(seconds=30), is_assumed=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Lap:
+class MeasuredBatch:
     """What one batch took, and when Azure was asked for it."""
 
     asked_at: datetime
-    took: Tempo
+    took: BatchDuration
 
 
-def tempo(laps: Sequence[Lap]) -> Tempo:
+def duration(measured: Sequence[MeasuredBatch]) -> BatchDuration:
     """What a batch usually takes, by the last few."""
-    if not laps:
+    if not measured:
         return ASSUMED
-    return Tempo(median_low(lap.took.upgrade for lap in laps), median_low(lap.took.health for lap in laps))
+    return BatchDuration(
+        median_low(lap.took.upgrade for lap in measured), median_low(lap.took.health for lap in measured)
+    )
 
 
-def lapped(laps: tuple[Lap, ...], observed: Observed) -> tuple[Lap, ...]:
+def measure(measured: tuple[MeasuredBatch, ...], observed: Observed) -> tuple[MeasuredBatch, ...]:
     """The last few laps, once this look finds the batch back that was asked for last.
 
     Azure tells when it was done with each instance. That the last of them is healthy is known at this look,
     which is when the next batch goes.
     """
-    tried, model = observed.tried, observed.model
-    if tried is None or not isinstance(tried.step, Upgrade) or not isinstance(model, Model):
-        return laps
-    if laps and laps[-1].asked_at == tried.at:
-        return laps
-    batch = [each for each in observed.instances or () if each.id in tried.step.instance_ids]
-    image = tried.step.image
+    attempt, model = observed.attempt, observed.model
+    if attempt is None or not isinstance(attempt.step, Upgrade) or not isinstance(model, Model):
+        return measured
+    if measured and measured[-1].asked_at == attempt.at:
+        return measured
+    batch = [each for each in observed.instances or () if each.id in attempt.step.instance_ids]
+    image = attempt.step.image
     is_back = all(
         each.runs(image) and state(each, model.health_source, observed.at) is State.BACK for each in batch
     )
     done = max((each.since for each in batch if each.since), default=None)
-    if not is_back or done is None or done < tried.at:
-        return laps
-    return (*laps, Lap(tried.at, Tempo(done - tried.at, observed.at - done)))[-_KEPT:]
+    if not is_back or done is None or done < attempt.at:
+        return measured
+    return (*measured, MeasuredBatch(attempt.at, BatchDuration(done - attempt.at, observed.at - done)))[
+        -_KEPT:
+    ]

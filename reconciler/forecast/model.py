@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.forecast.tempo import Tempo
+from reconciler.forecast.batch_duration import BatchDuration
 from reconciler.rollout.health import State, at_work
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import HealthSource, Instance, Model, Observed
@@ -30,7 +30,7 @@ class Coming:
 
 
 @dataclass(frozen=True, slots=True)
-class Imagined:
+class PredictedState:
     """The scale set at one moment, and what is coming, soonest first. `away` are the instances that do not
     serve, but for those that were given back on purpose."""
 
@@ -38,9 +38,9 @@ class Imagined:
     instances: tuple[Instance, ...]
     away: frozenset[str]
     coming: tuple[Coming, ...]
-    tempo: Tempo
+    duration: BatchDuration
 
-    def at(self, moment: datetime) -> "Imagined":
+    def at(self, moment: datetime) -> "PredictedState":
         """The same at a later moment."""
         world = self
         while world.coming and world.coming[0].at <= moment:
@@ -48,7 +48,7 @@ class Imagined:
             world = replace(world, coming=tuple(later))._met(event)
         return world
 
-    def after(self, step: Step, at: datetime) -> "Imagined":
+    def after(self, step: Step, at: datetime) -> "PredictedState":
         """The same once Azure has accepted a step."""
         match step:
             case PatchModel():
@@ -56,23 +56,23 @@ class Imagined:
             case Upgrade(instance_ids=ids):
                 return self._upgrading(frozenset(ids), at)
 
-    def approved(self, image: Image) -> "Imagined":
+    def approved(self, image: Image) -> "PredictedState":
         """The same once a person has approved this image."""
-        marks = replace(self.model.marks, approved=image)
-        return replace(self, model=replace(self.model, marks=marks))
+        persisted = replace(self.model.persisted, approved=image)
+        return replace(self, model=replace(self.model, persisted=persisted))
 
-    def _patched(self, step: PatchModel) -> "Imagined":
-        marks = self.model.marks
-        if step.marks:
-            marks = replace(step.marks, approved=marks.approved)
+    def _patched(self, step: PatchModel) -> "PredictedState":
+        persisted = self.model.persisted
+        if step.persisted:
+            persisted = replace(step.persisted, approved=persisted.approved)
         return replace(
             self,
-            model=replace(self.model, image=step.image, etag=f"{step.etag}'", marks=marks),
+            model=replace(self.model, image=step.image, etag=f"{step.etag}'", persisted=persisted),
             instances=tuple(replace(each, latest_model=False) for each in self.instances),
         )
 
-    def _upgrading(self, ids: frozenset[str], at: datetime) -> "Imagined":
-        done, back = at + _work(self.model, self.tempo), at + self.tempo.whole
+    def _upgrading(self, ids: frozenset[str], at: datetime) -> "PredictedState":
+        done, back = at + _work(self.model, self.duration), at + self.duration.whole
         return replace(
             self,
             model=replace(self.model, provisioning="updating"),
@@ -84,7 +84,7 @@ class Imagined:
             coming=_sorted((*self.coming, Coming(done, ids, is_back=False), Coming(back, ids, is_back=True))),
         )
 
-    def _met(self, event: Coming) -> "Imagined":
+    def _met(self, event: Coming) -> "PredictedState":
         become = self._healthy if event.is_back else self._done
         instances = tuple(become(each, event.at) if each.id in event.ids else each for each in self.instances)
         is_resting = not any(not each.is_back for each in self.coming)
@@ -115,24 +115,24 @@ class Imagined:
         return replace(instance, health="healthy" if is_told else "")
 
 
-def imagined(desired: ScaleSet, observed: Observed, tempo: Tempo) -> Imagined | None:
+def predicted(desired: ScaleSet, observed: Observed, duration: BatchDuration) -> PredictedState | None:
     """The world that was observed, None where too little of it was."""
     model, instances = observed.model, observed.instances
     if not isinstance(model, Model) or instances is None:
         return None
     staying = members(desired, model, observed, instances)
-    coming = _sorted(tuple(_returning(desired, model, staying, observed.at, tempo)))
+    coming = _sorted(tuple(_returning(desired, model, staying, observed.at, duration)))
     if at_work(model.provisioning) and not any(not each.is_back for each in coming):
-        rests = Coming(observed.at + _work(model, tempo), frozenset(), is_back=False)
+        rests = Coming(observed.at + _work(model, duration), frozenset(), is_back=False)
         coming = _sorted((*coming, rests))
     away = frozenset(
         each.instance.id for each in staying if each.state not in {State.BACK, State.DEALLOCATED}
     )
-    return Imagined(model, instances, away, coming, tempo)
+    return PredictedState(model, instances, away, coming, duration)
 
 
 def _returning(
-    desired: ScaleSet, model: Model, staying: Sequence[Member], at: datetime, tempo: Tempo
+    desired: ScaleSet, model: Model, staying: Sequence[Member], at: datetime, duration: BatchDuration
 ) -> Iterator[Coming]:
     """When those that are on their way now come back."""
     awaited = [
@@ -144,17 +144,17 @@ def _returning(
         by_stage.setdefault((each.since or at, is_at_work), []).append(each.id)
     soonest = at + _ANY_MOMENT
     for (since, is_at_work), ids in by_stage.items():
-        done, work = since, _work(model, tempo)
+        done, work = since, _work(model, duration)
         if is_at_work:
             done = max(soonest, since + work)
             yield Coming(done, frozenset(ids), is_back=False)
-        yield Coming(max(soonest, done + tempo.whole - work), frozenset(ids), is_back=True)
+        yield Coming(max(soonest, done + duration.whole - work), frozenset(ids), is_back=True)
 
 
-def _work(model: Model, tempo: Tempo) -> timedelta:
+def _work(model: Model, duration: BatchDuration) -> timedelta:
     """How long Azure is at work on a batch. Where nothing tells its health, it is back when Azure is done; a
     probe is waited for by the decision itself."""
-    return tempo.whole if model.health_source is HealthSource.NONE else tempo.upgrade
+    return duration.whole if model.health_source is HealthSource.NONE else duration.upgrade
 
 
 def _sorted(coming: tuple[Coming, ...]) -> tuple[Coming, ...]:

@@ -40,9 +40,9 @@ def test_a_bad_image_stops_after_the_canary_and_scaling_out_afterwards_makes_goo
         f"RolloutFailed: {BAD} failed and is not tried again; the model is back on {OLD}, 1 of 10 instances still run "
         "it; name another image"
     )
-    outcome = world.entry().outcome
+    outcome = world.state().outcome
     assert outcome is not None
-    assert outcome.standing == "Stalled"
+    assert outcome.status == "Stalled"
     world.azure.scale_set("web").scale_to(13)
     world.rest(HOUR)
     assert on(world) == {OLD: 12, BAD: 1}
@@ -86,20 +86,20 @@ def test_a_daemon_killed_anywhere_is_followed_by_one_that_ends_the_same(on_failu
 def test_the_marks_are_tags_beside_those_of_others() -> None:
     world = failed("repin")
     urn = "Canonical:ubuntu-24_04-lts:server"
-    marks = {
+    persisted = {
         "vmss-reconciler-last-good": f"{urn}:{OLD}",
         "vmss-reconciler-last-good-2": "",
         "vmss-reconciler-failed": f"{urn}:{BAD}",
         "vmss-reconciler-failed-2": "",
         "vmss-reconciler-began": f"2026-01-05T09:00:00+00:00 {BAD}",
     }
-    assert world.azure.scale_set("web").tags == TAGS | marks
+    assert world.azure.scale_set("web").tags == TAGS | persisted
     world.merge(rolling("repin", FIX))
     world.run()
     tags = dict(world.azure.scale_set("web").tags)
     assert tags.pop("vmss-reconciler-began").endswith(f"+00:00 {FIX}")
-    del marks["vmss-reconciler-began"]
-    assert tags == TAGS | marks | {"vmss-reconciler-failed": ""}
+    del persisted["vmss-reconciler-began"]
+    assert tags == TAGS | persisted | {"vmss-reconciler-failed": ""}
 
 
 def former_name(name: str) -> str:

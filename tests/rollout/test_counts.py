@@ -1,8 +1,8 @@
 """Counts by domain."""
 
+from reconciler.rollout.counts import DomainCounts, count_instances
 from reconciler.rollout.domains import Domain, grouping
 from reconciler.rollout.member import members
-from reconciler.rollout.survey import Tally, survey
 from reconciler.spec.scale_set import By
 from tests.build import fleet, instance, model, observed, outdated, spec
 
@@ -14,24 +14,24 @@ def test_a_survey_counts_each_domain_in_rollout_order() -> None:
         *(instance(0), instance(5, health="unhealthy"), outdated(1, power="deallocated")),
         *(instance(2), instance(7)),
     )
-    counts = survey(members(spec(), model(), observed(), instances), GROUPING)
-    assert counts.tallies[:3] == (
-        Tally(Domain("", "", 0, "update domain"), total=2, up_to_date=2, back=1, away=1),
-        Tally(Domain("", "", 1, "update domain"), total=2, up_to_date=0, back=0, away=1),
-        Tally(Domain("", "", 2, "update domain"), total=2, up_to_date=2, back=2, away=0),
+    counts = count_instances(members(spec(), model(), observed(), instances), GROUPING)
+    assert counts.domains[:3] == (
+        DomainCounts(Domain("", "", 0, "update domain"), total=2, up_to_date=2, back=1, away=1),
+        DomainCounts(Domain("", "", 1, "update domain"), total=2, up_to_date=0, back=0, away=1),
+        DomainCounts(Domain("", "", 2, "update domain"), total=2, up_to_date=2, back=2, away=0),
     )
     assert (counts.total, counts.up_to_date, counts.back, counts.away) == (10, 4, 3, 2)
     assert counts.done == "4 of 10 up to date"
 
 
 def test_domains_come_in_rollout_order_whatever_the_order_of_the_instances() -> None:
-    counts = survey(members(spec(), model(), observed(), fleet()[::-1]), GROUPING)
-    assert [tally.domain.number for tally in counts.tallies] == [0, 1, 2, 3, 4]
+    counts = count_instances(members(spec(), model(), observed(), fleet()[::-1]), GROUPING)
+    assert [each.domain.number for each in counts.domains] == [0, 1, 2, 3, 4]
 
 
 def test_a_batch_about_to_leave_counts_as_away_in_its_domain_only() -> None:
-    counts = survey(members(spec(), model(), observed(), fleet()), GROUPING)
+    counts = count_instances(members(spec(), model(), observed(), fleet()), GROUPING)
     taking = counts.taking(Domain("", "", 3, "update domain"), 2)
-    assert [tally.away for tally in taking.tallies] == [0, 0, 0, 2, 0]
+    assert [each.away for each in taking.domains] == [0, 0, 0, 2, 0]
     more = taking.taking(Domain("", "", 3, "update domain"), 1)
-    assert [tally.away for tally in more.tallies] == [0, 0, 0, 3, 0], "beside those that were away before"
+    assert [each.away for each in more.domains] == [0, 0, 0, 3, 0], "beside those that were away before"

@@ -6,72 +6,72 @@ from typing import Any
 
 import pytest
 
-from reconciler.daemon.attention import due
-from reconciler.daemon.board import Entry
+from reconciler.daemon.due import due
 from reconciler.daemon.outcome import Outcome
+from reconciler.daemon.store import ScaleSetState
 from reconciler.rollout.observed import Model
-from reconciler.rollout.reason import Reason, Standing
-from reconciler.rollout.step import PatchModel, Tried
+from reconciler.rollout.reason import Reason, Status
+from reconciler.rollout.step import Attempt, PatchModel
 from reconciler.spec.problem import Place
 from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.suspension import Suspension
 from tests.build import NEW, NOW, OLD, model, spec
 
 
-def entry(reason: str = Reason.UP_TO_DATE, standing: Standing = Standing.READY, **changes: Any) -> Entry:
+def state(reason: str = Reason.UP_TO_DATE, status: Status = Status.READY, **changes: Any) -> ScaleSetState:
     again = changes.pop("again", None)
-    outcome = Outcome("web", "a1", NOW, Reason(reason), "", standing, again=again)
+    outcome = Outcome("web", "a1", NOW, Reason(reason), "", status, again=again)
     values: dict[str, Any] = {
         "outcome": outcome,
         "model": model(),
         "looked_at": NOW - timedelta(minutes=1),
     } | changes
-    return Entry(spec(), "a1", **values)
+    return ScaleSetState(spec(), "a1", **values)
 
 
-LEFT_OUT = entry(Reason.INSTANCES_LEFT_OUT, Standing.STALLED)
-GIVEN_UP = entry(Reason.ROLLOUT_FAILED, Standing.STALLED)
+LEFT_OUT = state(Reason.INSTANCES_LEFT_OUT, Status.STALLED)
+GIVEN_UP = state(Reason.ROLLOUT_FAILED, Status.STALLED)
 LATEST = replace(NEW, version="latest")
-SET = Tried(PatchModel(NEW, '"3"'), NOW - timedelta(minutes=5))
-REFUSED = entry(Reason.NOT_MANUAL_MODE, Standing.STALLED, looked_at=None)
-SICK = entry(Reason.HEALTH_CHECK_FAILED, Standing.FAILING)
+SET = Attempt(PatchModel(NEW, '"3"'), NOW - timedelta(minutes=5))
+REFUSED = state(Reason.NOT_MANUAL_MODE, Status.STALLED, looked_at=None)
+SICK = state(Reason.HEALTH_CHECK_FAILED, Status.FAILING)
 HOUR = timedelta(hours=1)
-WAITING = entry(Reason.DEPENDENCY_NOT_READY, Standing.WAITING, again=HOUR)
-HELD = entry(Reason.TOO_MUCH_CHANGE, Standing.STALLED)
-ROLLING = entry(Reason.UPGRADING, Standing.RECONCILING, again=timedelta(seconds=15))
+WAITING = state(Reason.DEPENDENCY_NOT_READY, Status.WAITING, again=HOUR)
+HELD = state(Reason.TOO_MUCH_CHANGE, Status.STALLED)
+ROLLING = state(Reason.UPGRADING, Status.RECONCILING, again=timedelta(seconds=15))
 
 
 @pytest.mark.parametrize(
     ("known", "before", "listed", "is_due"),
     [
-        pytest.param(Entry(spec(), "a1"), None, model(), True, id="never looked at"),
+        pytest.param(ScaleSetState(spec(), "a1"), None, model(), True, id="never looked at"),
         pytest.param(
-            entry(), None, model(), True, id="its outcome is not about any spec: the list had failed"
+            state(), None, model(), True, id="its outcome is not about any spec: the list had failed"
         ),
-        pytest.param(entry(), spec(), model(), False, id="settled, and nothing has moved"),
-        pytest.param(entry(), spec(image=OLD), model(), True, id="its spec names another image"),
+        pytest.param(state(), spec(), model(), False, id="settled, and nothing has moved"),
+        pytest.param(state(), spec(image=OLD), model(), True, id="its spec names another image"),
         pytest.param(
-            entry(), spec(suspend=Suspension()), model(), True, id="its spec is no longer suspended"
+            state(), spec(suspend=Suspension()), model(), True, id="its spec is no longer suspended"
         ),
         pytest.param(
-            entry(), spec(place=Place("other.yaml", 7)), model(), False, id="its spec moved to another line"
+            state(), spec(place=Place("other.yaml", 7)), model(), False, id="its spec moved to another line"
         ),
-        pytest.param(entry(), spec(labels={"env": "dev"}), model(), False, id="its labels changed"),
+        pytest.param(state(), spec(labels={"env": "dev"}), model(), False, id="its labels changed"),
         pytest.param(
-            entry(),
+            state(),
             spec("other", target=spec().target),
             model(),
             False,
             id="it was renamed, and is about the same scale set",
         ),
-        pytest.param(entry(), spec(), model(etag='"5"'), True, id="its etag moved"),
-        pytest.param(entry(), spec(), model(image=OLD), True, id="its model moved under the same etag"),
-        pytest.param(entry(), spec(), None, True, id="the list does not have it any more"),
+        pytest.param(state(), spec(), model(etag='"5"'), True, id="its etag moved"),
+        pytest.param(state(), spec(), model(image=OLD), True, id="its model moved under the same etag"),
+        pytest.param(state(), spec(), None, True, id="the list does not have it any more"),
         pytest.param(
-            entry(looked_at=NOW - timedelta(hours=1)), spec(), model(), True, id="its interval has passed"
+            state(looked_at=NOW - timedelta(hours=1)), spec(), model(), True, id="its interval has passed"
         ),
         pytest.param(
-            entry(looked_at=NOW - timedelta(minutes=53)),
+            state(looked_at=NOW - timedelta(minutes=53)),
             spec(),
             model(),
             False,
@@ -87,21 +87,21 @@ ROLLING = entry(Reason.UPGRADING, Standing.RECONCILING, again=timedelta(seconds=
             id="one of latest: a newer version may be the fix",
         ),
         pytest.param(
-            entry(tried=SET, looked_at=NOW - timedelta(minutes=1)),
+            state(attempt=SET, looked_at=NOW - timedelta(minutes=1)),
             spec(),
             model(),
             True,
             id="settled soon after our last step: what was listed then may be behind",
         ),
         pytest.param(
-            entry(tried=SET, looked_at=NOW),
+            state(attempt=SET, looked_at=NOW),
             spec(),
             model(),
             False,
             id="settled five minutes after our last step",
         ),
         pytest.param(
-            entry(tried=replace(SET, at=NOW - timedelta(minutes=4)), looked_at=NOW - timedelta(minutes=1)),
+            state(attempt=replace(SET, at=NOW - timedelta(minutes=4)), looked_at=NOW - timedelta(minutes=1)),
             spec(),
             model(),
             False,
@@ -120,7 +120,7 @@ ROLLING = entry(Reason.UPGRADING, Standing.RECONCILING, again=timedelta(seconds=
             id="waiting, and its model moved: it may be approved now",
         ),
         pytest.param(
-            entry(Reason.OUTSIDE_WINDOW, Standing.WAITING, again=HOUR, looked_at=NOW - 2 * HOUR),
+            state(Reason.OUTSIDE_WINDOW, Status.WAITING, again=HOUR, looked_at=NOW - 2 * HOUR),
             spec(),
             model(),
             False,
@@ -129,14 +129,14 @@ ROLLING = entry(Reason.UPGRADING, Standing.RECONCILING, again=timedelta(seconds=
         pytest.param(WAITING, spec(image=OLD), model(), True, id="waiting, but a new commit goes first"),
         pytest.param(HELD, spec(), model(), False, id="held by the cap on change, and nothing has moved"),
         pytest.param(
-            entry(Reason.TOO_MUCH_CHANGE, Standing.STALLED, looked_at=NOW - HOUR),
+            state(Reason.TOO_MUCH_CHANGE, Status.STALLED, looked_at=NOW - HOUR),
             spec(),
             model(),
             True,
             id="held by the cap on change, and its interval has passed",
         ),
         pytest.param(
-            entry(Reason.CHECK_FAILED, Standing.FAILING),
+            state(Reason.CHECK_FAILED, Status.FAILING),
             spec(),
             model(),
             True,
@@ -146,7 +146,7 @@ ROLLING = entry(Reason.UPGRADING, Standing.RECONCILING, again=timedelta(seconds=
         pytest.param(ROLLING, spec(image=OLD), model(), True, id="rolling, but a new commit goes first"),
     ],
 )
-def test_due(known: Entry, before: ScaleSet | None, listed: Model | None, is_due: bool) -> None:
+def test_due(known: ScaleSetState, before: ScaleSet | None, listed: Model | None, is_due: bool) -> None:
     assert due(replace(known, decided=before), listed, NOW) is is_due
 
 
@@ -156,14 +156,14 @@ def test_what_it_waits_for_has_come() -> None:
 
 
 def test_a_fleet_first_seen_at_one_moment_is_not_looked_at_again_at_one_moment() -> None:
-    entries = [replace(entry(looked_at=NOW), desired=spec(f"web-{number}")) for number in range(100)]
+    states = [replace(state(looked_at=NOW), desired=spec(f"web-{number}")) for number in range(100)]
     moments = [
         next(
             m
             for m in range(61)
             if due(replace(each, decided=each.desired), model(), NOW + timedelta(minutes=m))
         )
-        for each in entries
+        for each in states
     ]
     assert min(moments) >= 54
     assert max(moments) <= 60

@@ -6,22 +6,22 @@ import pytest
 
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision, Look
-from reconciler.rollout.marks import Marks
 from reconciler.rollout.observed import Instance, Operation
-from reconciler.rollout.step import PatchModel, Tried, Upgrade
+from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.spec.image import Image
 from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
-TRIED = Tried(
+ATTEMPT = Attempt(
     Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=1), "https://management.azure.com/operations/1"
 )
 ASKED = "the upgrade of instances 0, 5 to 24.04.202601140, asked for at 08:59:00,"
 
 
 def test_the_operation_is_asked_for_only_where_its_effect_does_not_show() -> None:
-    assert decide(spec(), observed(tried=TRIED)) is Look.OPERATION
+    assert decide(spec(), observed(attempt=ATTEMPT)) is Look.OPERATION
     done = fleet(instance(0), instance(5))
-    assert isinstance(decide(spec(), observed(tried=TRIED, instances=done)), Decision)
+    assert isinstance(decide(spec(), observed(attempt=ATTEMPT, instances=done)), Decision)
 
 
 @pytest.mark.parametrize(
@@ -55,28 +55,28 @@ def test_the_operation_is_asked_for_only_where_its_effect_does_not_show() -> Non
     ],
 )
 def test_what_became_of_it_is_said(operation: Operation, line: str, soon: bool) -> None:
-    decision = decided(spec(), observed(tried=TRIED, operation=operation))
+    decision = decided(spec(), observed(attempt=ATTEMPT, operation=operation))
     assert (decision.line, decision.step, decision.soon) == (line, None, soon)
-    assert decision.survey is not None
-    assert decision.survey.total == 10
+    assert decision.counts is not None
+    assert decision.counts.total == 10
 
 
 def test_an_upgrade_of_one_instance_is_told_as_that() -> None:
-    tried = Tried(Upgrade(("0",), NEW), NOW - timedelta(minutes=1))
+    attempt = Attempt(Upgrade(("0",), NEW), NOW - timedelta(minutes=1))
     assert (
         "the upgrade of instance 0 to 24.04.202601140, asked for"
         in decided(
-            spec(), observed(tried=tried, instances=fleet(outdated(0), of=1), model=model(capacity=1))
+            spec(), observed(attempt=attempt, instances=fleet(outdated(0), of=1), model=model(capacity=1))
         ).message
     )
 
 
 def test_a_patch_that_failed_is_told_too() -> None:
-    tried = Tried(PatchModel(NEW, '"3"'), NOW - timedelta(minutes=1), "https://...")
+    attempt = Attempt(PatchModel(NEW, '"3"'), NOW - timedelta(minutes=1), "https://...")
     seen = observed(
         model=model(image=OLD, capacity=1),
         instances=fleet(outdated(0, latest_model=True), of=1),
-        tried=tried,
+        attempt=attempt,
         operation=Operation("Failed", "Conflict: no"),
     )
     assert decided(spec(), seen).line == (
@@ -98,31 +98,31 @@ def test_a_patch_that_failed_is_told_too() -> None:
 def test_nothing_is_upgraded_to_a_model_that_is_not_the_one_that_was_set(
     image: Image, ago: timedelta, reason: str
 ) -> None:
-    tried = Tried(PatchModel(image, '"3"'), NOW - ago)
-    assert decided(spec(), observed(tried=tried)).reason == reason
+    attempt = Attempt(PatchModel(image, '"3"'), NOW - ago)
+    assert decided(spec(), observed(attempt=attempt)).reason == reason
 
 
-SET = Tried(PatchModel(OLD, '"3"'), NOW - timedelta(minutes=1), "https://management.azure.com/operations/1")
+SET = Attempt(PatchModel(OLD, '"3"'), NOW - timedelta(minutes=1), "https://management.azure.com/operations/1")
 
 
 @pytest.mark.parametrize("status", ["InProgress", "Succeeded", ""])
 def test_it_is_told_what_the_model_was_set_to_and_no_batch_is_waited_for(status: str) -> None:
-    decision = decided(spec(), observed(tried=SET, operation=Operation(status)))
+    decision = decided(spec(), observed(attempt=SET, operation=Operation(status)))
     assert decision.line == (
         "NoEffect: the model was set to 24.04.202601010 at 08:59:00 and is read with 24.04.202601140; nothing is upgraded "
         "by that before 09:04:00"
     )
-    assert (decision.step, decision.survey) == (None, None)
+    assert (decision.step, decision.counts) == (None, None)
 
 
 URL = "https://management.azure.com/operations/1"
-DONE = Tried(PatchModel(NEW, '"3"'), NOW - timedelta(minutes=1), URL)
+DONE = Attempt(PatchModel(NEW, '"3"'), NOW - timedelta(minutes=1), URL)
 PREEMPTED = Operation("Failed", "OperationPreempted: preempted by a more recent operation.")
 
 
 def test_no_instance_follows_a_model_before_the_operation_that_set_it_is_read() -> None:
-    assert decide(spec(), observed(tried=DONE)) is Look.OPERATION
-    assert decide(spec(), observed(tried=DONE, instances=None)) is Look.OPERATION
+    assert decide(spec(), observed(attempt=DONE)) is Look.OPERATION
+    assert decide(spec(), observed(attempt=DONE, instances=None)) is Look.OPERATION
 
 
 @pytest.mark.parametrize(
@@ -139,28 +139,28 @@ def test_no_instance_follows_a_model_before_the_operation_that_set_it_is_read() 
     ],
 )
 def test_what_becomes_of_a_model_that_was_set(operation: Operation, provisioning: str, reason: str) -> None:
-    seen = observed(tried=DONE, operation=operation, model=model(provisioning=provisioning))
+    seen = observed(attempt=DONE, operation=operation, model=model(provisioning=provisioning))
     assert decided(spec(), seen).reason == reason
 
 
 @pytest.mark.parametrize(
-    ("tried", "expected"),
+    ("attempt", "expected"),
     [
         pytest.param(
-            Tried(PatchModel(OLD, '"3"'), NOW - timedelta(hours=1), URL), None, id="of another image"
+            Attempt(PatchModel(OLD, '"3"'), NOW - timedelta(hours=1), URL), None, id="of another image"
         ),
         pytest.param(
-            Tried(PatchModel(NEW, '"3"'), NOW - timedelta(hours=1)), None, id="that named no operation"
+            Attempt(PatchModel(NEW, '"3"'), NOW - timedelta(hours=1)), None, id="that named no operation"
         ),
         pytest.param(
-            Tried(PatchModel(NEW, '"3"'), NOW - timedelta(hours=1), URL),
+            Attempt(PatchModel(NEW, '"3"'), NOW - timedelta(hours=1), URL),
             "ModelUpdateFailed",
             id="of this image, long ago",
         ),
     ],
 )
-def test_a_change_of_the_model_that_failed_is_made_again(tried: Tried, expected: str | None) -> None:
-    decision = decided(spec(), observed(tried=tried, operation=Operation("Failed", "X: no")))
+def test_a_change_of_the_model_that_failed_is_made_again(attempt: Attempt, expected: str | None) -> None:
+    decision = decided(spec(), observed(attempt=attempt, operation=Operation("Failed", "X: no")))
     assert decision.reason == (expected or "Upgrading")
     if expected:
         assert decision.step == PatchModel(NEW, '"4"')
@@ -172,12 +172,14 @@ def test_a_change_of_the_model_that_failed_is_made_again(tried: Tried, expected:
 
 
 def test_what_it_was_to_remember_is_written_again_beside_the_tags_of_now() -> None:
-    marks = Marks(last_good=OLD)
-    tried = Tried(PatchModel(NEW, '"3"', marks, {"team": "then"}), NOW - timedelta(hours=1), URL)
-    seen = observed(tried=tried, operation=Operation("Failed", "X: no"), model=model(tags={"team": "now"}))
+    persisted = PersistedState(last_good=OLD)
+    attempt = Attempt(PatchModel(NEW, '"3"', persisted, {"team": "then"}), NOW - timedelta(hours=1), URL)
+    seen = observed(
+        attempt=attempt, operation=Operation("Failed", "X: no"), model=model(tags={"team": "now"})
+    )
     step = decided(spec(), seen).step
     assert isinstance(step, PatchModel)
-    assert (step.etag, step.marks, step.tags) == ('"4"', marks, {"team": "now"})
+    assert (step.etag, step.persisted, step.tags) == ('"4"', persisted, {"team": "now"})
 
 
 AGAIN = "ModelUpdateFailed: setting the image of the model to 24.04.202601140 once more: it was set, "
@@ -202,12 +204,14 @@ AGAIN = "ModelUpdateFailed: setting the image of the model to 24.04.202601140 on
 def test_what_is_said_of_a_change_of_the_model_before_any_instance_follows(
     operation: Operation, line: str
 ) -> None:
-    marks = Marks(last_good=OLD)
-    tried = Tried(PatchModel(NEW, '"3"', marks), NOW - timedelta(hours=1), URL)
-    decision = decided(spec(), observed(tried=tried, operation=operation, model=model(provisioning="failed")))
+    persisted = PersistedState(last_good=OLD)
+    attempt = Attempt(PatchModel(NEW, '"3"', persisted), NOW - timedelta(hours=1), URL)
+    decision = decided(
+        spec(), observed(attempt=attempt, operation=operation, model=model(provisioning="failed"))
+    )
     assert (decision.line, decision.soon) == (line, True)
     if isinstance(decision.step, PatchModel):
-        assert decision.step.marks == marks
+        assert decision.step.persisted == persisted
 
 
 @pytest.mark.parametrize(
@@ -234,8 +238,8 @@ def test_a_new_process_sets_the_model_of_a_set_that_failed_once_more_before_any_
 
 
 def test_it_is_not_made_again_without_an_etag() -> None:
-    tried = Tried(PatchModel(NEW, '"3"'), NOW - timedelta(hours=1), URL)
-    seen = observed(tried=tried, operation=Operation("Failed", "X: no"), model=model(etag=""))
+    attempt = Attempt(PatchModel(NEW, '"3"'), NOW - timedelta(hours=1), URL)
+    seen = observed(attempt=attempt, operation=Operation("Failed", "X: no"), model=model(etag=""))
     assert decided(spec(), seen).reason == "EtagMissing"
 
 
@@ -253,11 +257,11 @@ OTHERS = fleet(outdated(0, provisioning="failed", since=NOW - timedelta(seconds=
 def test_before_another_upgrade_that_of_one_which_is_not_done_is_read(
     operation: Operation, reason: str
 ) -> None:
-    assert decide(spec(), observed(tried=TRIED, instances=OTHERS)) is Look.OPERATION
-    assert decided(spec(), observed(tried=TRIED, instances=OTHERS, operation=operation)).reason == reason
+    assert decide(spec(), observed(attempt=ATTEMPT, instances=OTHERS)) is Look.OPERATION
+    assert decided(spec(), observed(attempt=ATTEMPT, instances=OTHERS, operation=operation)).reason == reason
 
 
 def test_a_model_that_could_not_be_set_holds_nothing_up() -> None:
-    assert decide(spec(), observed(tried=SET)) is Look.OPERATION
-    preempted = observed(tried=SET, operation=Operation("Failed", "OperationPreempted: no"))
+    assert decide(spec(), observed(attempt=SET)) is Look.OPERATION
+    preempted = observed(attempt=SET, operation=Operation("Failed", "OperationPreempted: no"))
     assert decided(spec(), preempted).step == Upgrade(("0", "5"), NEW)

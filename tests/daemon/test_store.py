@@ -5,27 +5,27 @@ from typing import Any
 
 import pytest
 
-from reconciler.daemon.board import Board
+from reconciler.daemon.store import Store
+from reconciler.forecast.batch_duration import ASSUMED
 from reconciler.forecast.forecast import Forecast
-from reconciler.forecast.tempo import ASSUMED
-from reconciler.rollout.survey import Survey
+from reconciler.rollout.counts import InstanceCounts
 from tests.build import FIX, NEW, spec
-from tests.daemon.entries import outcome
+from tests.daemon.states import outcome
 
-COUNTS = Survey(())
+COUNTS = InstanceCounts(())
 AHEAD = Forecast((), 1, 0, 0, None, None, timedelta(), (), None, ASSUMED)
 
 
-def board(*scale_sets: Any) -> Board:
-    shown = Board()
+def store(*scale_sets: Any) -> Store:
+    shown = Store()
     shown.declare(scale_sets, "a1")
     for each in scale_sets:
-        shown.update(each.target.key, survey=COUNTS, forecast=AHEAD, exact=NEW)
+        shown.update(each.target.key, counts=COUNTS, forecast=AHEAD, exact=NEW)
     return shown
 
 
 @pytest.mark.parametrize(
-    ("later", "survey"),
+    ("later", "counts"),
     [
         pytest.param(spec(), COUNTS, id="the same spec keeps what was counted"),
         pytest.param(spec("front", target=spec().target), COUNTS, id="so does one that was renamed"),
@@ -33,36 +33,36 @@ def board(*scale_sets: Any) -> Board:
         pytest.param(spec(target=spec("other").target), None, id="nor was another scale set"),
     ],
 )
-def test_a_commit_takes_over(later: Any, survey: Survey | None) -> None:
-    shown = board(spec())
+def test_a_commit_takes_over(later: Any, counts: InstanceCounts | None) -> None:
+    shown = store(spec())
     shown.declare([later], "b2")
-    (entry,) = shown.entries()
-    assert (entry.desired, entry.commit, entry.survey) == (later, "b2", survey)
-    assert entry.forecast == (AHEAD if survey else None), "what was foreseen of it goes with what was counted"
-    assert entry.exact == (NEW if survey else None), "and so does what its image meant"
+    (state,) = shown.states()
+    assert (state.desired, state.commit, state.counts) == (later, "b2", counts)
+    assert state.forecast == (AHEAD if counts else None), "what was foreseen of it goes with what was counted"
+    assert state.exact == (NEW if counts else None), "and so does what its image meant"
 
 
 def test_what_is_no_longer_declared_is_named_and_gone() -> None:
-    shown = board(spec("b"), spec("a"), spec("c"))
+    shown = store(spec("b"), spec("a"), spec("c"))
     assert shown.declare([spec("b")], "b2") == ("a", "c")
-    shown.update(spec("a").target.key, survey=COUNTS)
-    assert [entry.desired.name for entry in shown.entries()] == ["b"]
+    shown.update(spec("a").target.key, counts=COUNTS)
+    assert [state.desired.name for state in shown.states()] == ["b"]
 
 
 def test_entries_come_by_name() -> None:
     first, second = spec("a", target=spec("z").target), spec("b", target=spec("y").target)
-    assert [entry.desired.name for entry in board(second, first).entries()] == ["a", "b"]
+    assert [state.desired.name for state in store(second, first).states()] == ["a", "b"]
 
 
 def test_what_a_tick_found_meanwhile_is_not_told_anew() -> None:
-    shown = board(spec())
-    (before,) = shown.entries()
+    shown = store(spec())
+    (before,) = shown.states()
     shown.update(before.desired.target.key, outcome=outcome(reason="AwaitingTurn"))
-    (waiting,) = shown.entries()
+    (waiting,) = shown.states()
     shown.retell(waiting, outcome=outcome(reason="AwaitingTurn", message="as it stands now"))
-    (retold,) = shown.entries()
+    (retold,) = shown.states()
     assert retold.outcome == outcome(reason="AwaitingTurn", message="as it stands now")
     shown.update(before.desired.target.key, outcome=outcome(reason="Upgrading"))
     shown.retell(retold, outcome=outcome(reason="AwaitingTurn", message="too late"))
-    (after,) = shown.entries()
+    (after,) = shown.states()
     assert after.outcome == outcome(reason="Upgrading")

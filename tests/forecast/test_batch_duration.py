@@ -6,22 +6,22 @@ from typing import Any
 
 import pytest
 
-from reconciler.forecast.tempo import ASSUMED, Lap, Tempo, lapped, tempo
+from reconciler.forecast.batch_duration import ASSUMED, BatchDuration, MeasuredBatch, duration, measure
 from reconciler.rollout.observed import HealthSource, Observed
-from reconciler.rollout.step import PatchModel, Tried, Upgrade
+from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from tests.build import NEW, NOW, OLD, fleet, instance, model, observed, outdated
 
 SECOND = timedelta(seconds=1)
-ASKED = Tried(Upgrade(("0", "5"), NEW), NOW - 100 * SECOND)
+ASKED = Attempt(Upgrade(("0", "5"), NEW), NOW - 100 * SECOND)
 
 
 def look(*instances: Any, **changes: Any) -> Observed:
     """One at which 0 and 5 are back for 20 and 25 seconds, unless the case says otherwise."""
     back = instances or (instance(0, since=NOW - 20 * SECOND), instance(5, since=NOW - 25 * SECOND))
-    return observed(**{"tried": ASKED, "instances": fleet(*back)} | changes)
+    return observed(**{"attempt": ASKED, "instances": fleet(*back)} | changes)
 
 
-LAP = Lap(ASKED.at, Tempo(80 * SECOND, 20 * SECOND))
+LAP = MeasuredBatch(ASKED.at, BatchDuration(80 * SECOND, 20 * SECOND))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ LAP = Lap(ASKED.at, Tempo(80 * SECOND, 20 * SECOND))
         pytest.param((), look(instance(0), outdated(5)), (), id="one of them shows nothing yet"),
         pytest.param((), look(instance(0, image=None), instance(5)), (), id="one of them shows no image"),
         pytest.param(
-            (), look(instance(0), instance(5)), (Lap(ASKED.at, Tempo(40 * SECOND, 60 * SECOND)),), id="by the last"
+            (), look(instance(0), instance(5)), (MeasuredBatch(ASKED.at, BatchDuration(40 * SECOND, 60 * SECOND)),), id="by the last"
         ),
         pytest.param(
             (),
@@ -46,9 +46,9 @@ LAP = Lap(ASKED.at, Tempo(80 * SECOND, 20 * SECOND))
         ),
         pytest.param((), look(instances=fleet(of=5)), (), id="they are gone"),
         pytest.param((), look(instances=None), (), id="nobody looked at them"),
-        pytest.param((), look(tried=None), (), id="nothing was asked"),
-        pytest.param((), look(tried=replace(ASKED, step=PatchModel(NEW, '"1"'))), (), id="a model was set"),
-        pytest.param((), look(tried=replace(ASKED, step=Upgrade(("0", "5"), OLD))), (), id="to another image"),
+        pytest.param((), look(attempt=None), (), id="nothing was asked"),
+        pytest.param((), look(attempt=replace(ASKED, step=PatchModel(NEW, '"1"'))), (), id="a model was set"),
+        pytest.param((), look(attempt=replace(ASKED, step=Upgrade(("0", "5"), OLD))), (), id="to another image"),
         pytest.param((), look(model=None), (), id="no model was seen"),
         pytest.param(
             (),
@@ -64,12 +64,12 @@ LAP = Lap(ASKED.at, Tempo(80 * SECOND, 20 * SECOND))
         ),
     ],
 )  # fmt: skip
-def test_a_lap(before: tuple[Lap, ...], seen: Observed, after: tuple[Lap, ...]) -> None:
-    assert lapped(before, seen) == after
+def test_a_lap(before: tuple[MeasuredBatch, ...], seen: Observed, after: tuple[MeasuredBatch, ...]) -> None:
+    assert measure(before, seen) == after
 
 
 @pytest.mark.parametrize(
-    ("laps", "expected"),
+    ("measured", "expected"),
     [
         pytest.param([], ASSUMED, id="nothing is known, so something is assumed"),
         pytest.param([(80, 20)], (80, 20), id="one"),
@@ -77,6 +77,18 @@ def test_a_lap(before: tuple[Lap, ...], seen: Observed, after: tuple[Lap, ...]) 
         pytest.param([(80, 20), (90, 10)], (80, 10), id="two"),
     ],
 )
-def test_what_a_batch_usually_takes(laps: list[tuple[int, int]], expected: Any) -> None:
-    wanted = expected if isinstance(expected, Tempo) else Tempo(*(each * SECOND for each in expected))
-    assert tempo([Lap(NOW, Tempo(upgrade * SECOND, health * SECOND)) for upgrade, health in laps]) == wanted
+def test_what_a_batch_usually_takes(measured: list[tuple[int, int]], expected: Any) -> None:
+    wanted = (
+        expected
+        if isinstance(expected, BatchDuration)
+        else BatchDuration(*(each * SECOND for each in expected))
+    )
+    assert (
+        duration(
+            [
+                MeasuredBatch(NOW, BatchDuration(upgrade * SECOND, health * SECOND))
+                for upgrade, health in measured
+            ]
+        )
+        == wanted
+    )

@@ -9,20 +9,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
 
-from reconciler.azure.tally import Tally
+from reconciler.azure.request_counter import RequestCounter
 from reconciler.daemon.condition import UNSEEN, Condition
 from reconciler.daemon.history import History
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import Revision
+from reconciler.forecast.batch_duration import MeasuredBatch
 from reconciler.forecast.forecast import Forecast
-from reconciler.forecast.tempo import Lap
 from reconciler.rollout.age import Sighting
+from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Model
-from reconciler.rollout.reason import Standing
-from reconciler.rollout.step import Tried
-from reconciler.rollout.streak import Streak
-from reconciler.rollout.survey import Survey
+from reconciler.rollout.progress import Progress
+from reconciler.rollout.reason import Status
+from reconciler.rollout.step import Attempt
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
 
@@ -40,16 +40,16 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ScaleSetState:
     """One scale set: what is declared of it, and what the last looks at it gave.
 
     `decided` is the spec that `outcome` is about, None where nothing could be decided yet.
-    `model` is as the last tick saw it, `survey` of the last list of its instances, at `looked_at`. `listed`
+    `model` is as the last tick saw it, `counts` of the last list of its instances, at `looked_at`. `listed`
     is what the last sweep saw; `listed_at` is None once a tick has looked at it. `is_rolling` says whether
     the last decision found it under way; a call that fails says nothing about that.
     `concluded` is what the last decision, or the last refusal by Azure, was about. `known_at` is when it was
     last known how it stands: when a tick came to a decision, or a sweep saw that no tick was called for.
-    `forecast` is as of the last step or wait, `laps` what the last few batches took.
+    `forecast` is as of the last step or wait, `measured` what the last few batches took.
 
     `counted` is the declared image that was last weighed against the cap on change, and `change` what came
     of it: None where it changes nothing. `exact` is what that image meant when the gates were last asked.
@@ -63,15 +63,15 @@ class Entry:
     outcome: Outcome | None = None
     decided: ScaleSet | None = None
     model: Model | None = None
-    survey: Survey | None = None
+    counts: InstanceCounts | None = None
     looked_at: datetime | None = None
     listed: Model | None = None
     listed_at: datetime | None = None
-    tried: Tried | None = None
-    streak: Streak = field(default_factory=Streak)
+    attempt: Attempt | None = None
+    progress: Progress = field(default_factory=Progress)
     is_rolling: bool = False
     forecast: Forecast | None = None
-    laps: tuple[Lap, ...] = ()
+    measured: tuple[MeasuredBatch, ...] = ()
     concluded: Revision | None = None
     known_at: datetime | None = None
     counted: Image | None = None
@@ -107,18 +107,18 @@ class Sweep:
 
 
 @dataclass(slots=True)
-class Board:
+class Store:
     """Every entry by the key of its target, the last sweep, and what was asked of Azure.
 
     By target and not by name: a spec that is renamed is about the same scale set, and goes on where it was.
     """
 
     last_sweep: Sweep | None = None
-    requests: Tally = field(default_factory=Tally)
-    _entries: dict[str, Entry] = field(default_factory=dict)
+    requests: RequestCounter = field(default_factory=RequestCounter)
+    _states: dict[str, ScaleSetState] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    def entries(self) -> tuple[Entry, ...]:
+    def states(self) -> tuple[ScaleSetState, ...]:
         """All of them, by name."""
         with self._lock:
             return self._by_name()
@@ -126,57 +126,57 @@ class Board:
     @property
     def is_as_declared(self) -> bool:
         """Whether every scale set is as its spec says, or suspended."""
-        outcomes = [entry.outcome for entry in self.entries()]
-        return all(each and each.standing in {Standing.READY, Standing.SUSPENDED} for each in outcomes)
+        outcomes = [state.outcome for state in self.states()]
+        return all(each and each.status in {Status.READY, Status.SUSPENDED} for each in outcomes)
 
-    def get(self, key: str) -> Entry | None:
+    def get(self, key: str) -> ScaleSetState | None:
         with self._lock:
-            return self._entries.get(key)
+            return self._states.get(key)
 
     def declare(self, scale_sets: Iterable[ScaleSet], commit: str) -> tuple[str, ...]:
         """Take over what is declared now. Returns the names of those whose scale sets no longer are."""
         wanted = {each.target.key: each for each in scale_sets}
         with self._lock:
-            gone = [self._entries.pop(key) for key in self._entries.keys() - wanted.keys()]
+            gone = [self._states.pop(key) for key in self._states.keys() - wanted.keys()]
             for key, desired in wanted.items():
-                known = self._entries.get(key)
+                known = self._states.get(key)
                 if known is None:
-                    self._entries[key] = Entry(desired, commit)
+                    self._states[key] = ScaleSetState(desired, commit)
                     continue
                 # What was counted against another image, or what it meant, says nothing about this one.
-                survey, forecast, exact = known.survey, known.forecast, known.exact
+                counts, forecast, exact = known.counts, known.forecast, known.exact
                 if known.desired.image != desired.image:
-                    survey = forecast = exact = None
-                self._entries[key] = replace(
-                    known, desired=desired, commit=commit, survey=survey, forecast=forecast, exact=exact
+                    counts = forecast = exact = None
+                self._states[key] = replace(
+                    known, desired=desired, commit=commit, counts=counts, forecast=forecast, exact=exact
                 )
-            return tuple(sorted(entry.desired.name for entry in gone))
+            return tuple(sorted(state.desired.name for state in gone))
 
     def update(self, key: str, **changes: object) -> None:
         """Replace fields of an entry, if the scale set is still declared."""
         with self._lock:
-            if key in self._entries:
-                self._entries[key] = replace(self._entries[key], **changes)  # type: ignore[arg-type]
+            if key in self._states:
+                self._states[key] = replace(self._states[key], **changes)  # type: ignore[arg-type]
 
-    def retell(self, told: Entry, **changes: object) -> None:
+    def retell(self, told: ScaleSetState, **changes: object) -> None:
         """Replace fields of an entry, unless a tick has come to another outcome meanwhile."""
         key = told.desired.target.key
         with self._lock:
-            entry = self._entries.get(key)
-            if entry and entry.outcome is told.outcome:
-                self._entries[key] = replace(entry, **changes)  # type: ignore[arg-type]
+            state = self._states.get(key)
+            if state and state.outcome is told.outcome:
+                self._states[key] = replace(state, **changes)  # type: ignore[arg-type]
 
-    def claim(self, key: str, ask: Callable[[Entry, Sequence[Entry]], Gate]) -> Gate:
+    def claim(self, key: str, ask: Callable[[ScaleSetState, Sequence[ScaleSetState]], Gate]) -> Gate:
         """Ask whether there is a place for this one, and take it where there is: nobody else asks meanwhile.
 
         Raises KeyError where the scale set is no longer declared.
         """
         with self._lock:
-            entry = self._entries[key]
-            gate = ask(entry, self._by_name())
+            state = self._states[key]
+            gate = ask(state, self._by_name())
             if gate.closed is None:
-                self._entries[key] = replace(entry, is_under_way=True)
+                self._states[key] = replace(state, is_under_way=True)
             return gate
 
-    def _by_name(self) -> tuple[Entry, ...]:
-        return tuple(sorted(self._entries.values(), key=lambda entry: entry.desired.name))
+    def _by_name(self) -> tuple[ScaleSetState, ...]:
+        return tuple(sorted(self._states.values(), key=lambda state: state.desired.name))

@@ -1,5 +1,6 @@
 """Values for tests, each with sensible defaults: name only what the case is about."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from reconciler.rollout.observed import (
     RollingUpgrade,
     Verdict,
 )
+from reconciler.rollout.progress import Progress
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.fleet import Fleet
 from reconciler.spec.image import PlatformImage
@@ -135,7 +137,10 @@ def observed(**changes: Any) -> Observed:
         "rolling_upgrade": NONE_RUNNING,
         "availability": Availability(NEW, Verdict.AVAILABLE),
         "gates": (),
+        "progress": changes.pop("progress", Progress()),
     }
+    if (attempt := changes.pop("attempt", None)) is not None:
+        values["progress"] = replace(values["progress"], attempt=attempt)
     return Observed(**(values | changes))
 
 

@@ -11,7 +11,7 @@ from reconciler.azure.role import ACTIONS, BY_IMAGE, home, needed
 from reconciler.azure.session import Session
 from reconciler.cli.finding import Finding, Result, alike
 from reconciler.cli.table import count
-from reconciler.daemon.store import ScaleSetState
+from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.wording import listed
 
 _WORKERS = 16
@@ -55,7 +55,9 @@ def _untold(failure: AzureFailure) -> tuple[Result, str]:
 
 
 def _needed(state: ScaleSetState) -> tuple[str, ...]:
-    return needed(state.desired.image, flexible=state.listed is not None and state.listed.is_flexible)
+    return needed(
+        state.desired.image, flexible=state.seen.listed is not None and state.seen.listed.is_flexible
+    )
 
 
 def _missing(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from reconciler.azure.session import Session
 from reconciler.cli.options import Fleet
 from reconciler.daemon.specs import Reading, Specs
-from reconciler.daemon.store import ScaleSetState
+from reconciler.daemon.state import ScaleSetState
 from reconciler.spec.declaration import text
 from reconciler.spec.files import File
 from reconciler.spec.scale_set import ScaleSet

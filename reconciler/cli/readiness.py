@@ -22,7 +22,7 @@ from reconciler.daemon.listing import scope_of
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.report import is_suspended
 from reconciler.daemon.specs import Specs
-from reconciler.daemon.store import ScaleSetState
+from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.reason import Reason, Status
 from reconciler.spec.duration import written
 

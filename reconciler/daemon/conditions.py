@@ -24,7 +24,7 @@ from typing import NamedTuple
 from reconciler.daemon.condition import NOT_LOOKED_AT, Condition, ConditionStatus, ConditionType
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import Revision
-from reconciler.daemon.store import ScaleSetState
+from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason, Status
@@ -55,21 +55,23 @@ def conditions(state: ScaleSetState) -> tuple[Condition, ...]:
     """Those of a scale set after a look, from what its entry then holds; its conditions are those before."""
     outcome = state.outcome
     if outcome is None:
-        return state.conditions
+        return state.published.conditions
     revision = Revision.of(state.desired, state.commit)
     if outcome.reason is Reason.THROTTLED and _were_about(state, revision):
-        return state.conditions
+        return state.published.conditions
     said = {
         **_summary(outcome),
         ConditionType.HEALTHY: _healthy(state, outcome),
         ConditionType.DRIFTED: _drifted(state, outcome),
     }
-    return tuple(_after(before, said[before.type], outcome.at, revision) for before in state.conditions)
+    return tuple(
+        _after(before, said[before.type], outcome.at, revision) for before in state.published.conditions
+    )
 
 
 def _were_about(state: ScaleSetState, revision: Revision) -> bool:
     """Whether the conditions before say something of what is declared now."""
-    known = state.conditions[0].revision
+    known = state.published.conditions[0].revision
     return known is not None and known.spec == revision.spec
 
 
@@ -107,8 +109,8 @@ def _where_true(status: ConditionStatus, outcome: Outcome) -> str:
 def _healthy(state: ScaleSetState, outcome: Outcome) -> _Said:
     if outcome.reason.meaning.is_unseen:
         return _Said(ConditionStatus.UNKNOWN, outcome.reason, outcome.message)
-    counts = state.counts
-    if counts is None or _is_old(state.looked_at, state, outcome):
+    counts = state.seen.counts
+    if counts is None or _is_old(state.seen.instances_at, state, outcome):
         return _Said(ConditionStatus.UNKNOWN, NOT_LOOKED_AT)
     if not counts.away:
         return _Said(ConditionStatus.TRUE, SERVING)
@@ -127,15 +129,15 @@ def _drifted(state: ScaleSetState, outcome: Outcome) -> _Said:
         return _Said(ConditionStatus.UNKNOWN, outcome.reason, outcome.message)
     if outcome.reason == Reason.MODEL_DRIFT:
         return _Said(ConditionStatus.TRUE, MODEL_DRIFT, outcome.message)
-    model, counts = state.model, state.counts
-    if model is None or _is_old(state.known_at, state, outcome):
+    model, counts = state.seen.model, state.seen.counts
+    if model is None or _is_old(state.published.known_at, state, outcome):
         return _Said(ConditionStatus.UNKNOWN, NOT_LOOKED_AT)
     if model.image is None:
         return _Said(ConditionStatus.UNKNOWN, Reason.IMAGE_UNREADABLE)
     if not _is_declared(model.image, state) or _is_given_up(model, state, outcome):
         on, declared = short(model.image), short(state.desired.image)
         return _Said(ConditionStatus.TRUE, MODEL_DRIFT, f"the model is on {on}, and {declared} is declared")
-    if counts is None or _is_old(state.looked_at, state, outcome):
+    if counts is None or _is_old(state.seen.instances_at, state, outcome):
         return _Said(ConditionStatus.UNKNOWN, NOT_LOOKED_AT)
     if counts.up_to_date < counts.total:
         return _Said(ConditionStatus.TRUE, INSTANCE_DRIFT, counts.done)

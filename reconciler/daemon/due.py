@@ -7,11 +7,12 @@ or its spec moves, or its interval has passed.
 import hashlib
 from datetime import datetime, timedelta
 
-from reconciler.daemon.revision import said
-from reconciler.daemon.store import ScaleSetState
+from reconciler.daemon.revision import differs
+from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.expectations import PATIENCE
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason, Requeue, Status
+from reconciler.rollout.step import Attempt
 from reconciler.spec.image import follows_latest
 from reconciler.spec.scale_set import ScaleSet
 
@@ -21,8 +22,8 @@ def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_let_on: 
 
     `is_let_on`: what it waits for has come.
     """
-    outcome = state.outcome
-    if outcome is None or state.decided is None or differs(state.decided, state.desired) or is_let_on:
+    outcome, decided, looked_at = state.outcome, state.published.decided, state.seen.instances_at
+    if outcome is None or decided is None or differs(decided, state.desired) or is_let_on:
         return True
     if outcome.again is not None and outcome.status is not Status.WAITING:
         return False  # a follow-up is on its way
@@ -30,25 +31,20 @@ def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_let_on: 
         return True
     if outcome.reason == Reason.ROLLOUT_FAILED and follows_latest(state.desired.image):
         return True  # the fix comes from the catalogue, and nothing shows that it has
-    if listed != state.model or state.looked_at is None:
+    if listed != state.seen.model or looked_at is None:
         return True
     if outcome.again is not None:
         return False
-    return at - state.looked_at >= _spread(state.desired) or _was_early(state, state.looked_at, at)
+    return at - looked_at >= _spread(state.desired) or _was_early(state.progress.attempt, looked_at, at)
 
 
 # Of a look that had to wait for its request: it stands as it stood before.
 _AT_REST = frozenset({Status.READY, Status.WAITING})
 
 
-def _was_early(state: ScaleSetState, looked_at: datetime, at: datetime) -> bool:
+def _was_early(attempt: Attempt | None, looked_at: datetime, at: datetime) -> bool:
     """Whether the last look came so soon after our last step that it may have shown what was before."""
-    return state.attempt is not None and looked_at < state.attempt.at + PATIENCE <= at
-
-
-def differs(before: ScaleSet, now: ScaleSet) -> bool:
-    """Whether the spec says something else."""
-    return said(before) != said(now)
+    return attempt is not None and looked_at < attempt.at + PATIENCE <= at
 
 
 def _spread(desired: ScaleSet) -> timedelta:

@@ -75,14 +75,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The latest rollouts, the last one first, and how many ended in which way, also of those forgotten.
-
-    `is_settled` says whether the last decision found nothing under way, None before the first decision.
-    """
+    """The latest rollouts, the last one first, and how many ended in which way, also of those forgotten."""
 
     records: tuple[Record, ...] = ()
     endings: Mapping[Ending, int] = field(default_factory=dict)
-    is_settled: bool | None = None
 
     @property
     def current(self) -> Record | None:
@@ -95,25 +91,39 @@ class History:
         return next((each for each in self.records if each.ending), None)
 
 
-def following(
-    history: History, desired: ScaleSet, model: Model | None, outcome: Outcome, taken: Step | None
+def history_after(
+    history: History,
+    desired: ScaleSet,
+    model: Model | None,
+    outcome: Outcome,
+    taken: Step | None,
+    *,
+    before: Reason | None,
 ) -> History:
-    """The history after a tick on `desired` that saw `model`, and had Azure take this step, if any."""
+    """The history after a tick on `desired` that saw `model`, and had Azure take this step, if any.
+
+    `before` is the reason of the decision before, None where there was none.
+    """
     if outcome.is_error:
         return history
     current, phase = history.current, outcome.reason.meaning.phase
     if current and not same(current.declared, desired.image):
         history = _replaced(history, outcome.at)
     if outcome.reason is Reason.GIVING_UP or phase is Phase.GIVEN_UP:
-        return replace(_ended(history, Ending.GIVEN_UP, outcome.at), is_settled=True)
+        return _ended(history, Ending.GIVEN_UP, outcome.at)
     if phase is Phase.DONE:
-        return replace(_ended(history, Ending.SUCCEEDED, outcome.at), is_settled=True)
-    begun = _begun(history, desired, model, outcome, taken)
-    return replace(_gone_on(begun, outcome, taken), is_settled=False)
+        return _ended(history, Ending.SUCCEEDED, outcome.at)
+    return _gone_on(_begun(history, desired, model, outcome, taken, before=before), outcome, taken)
 
 
 def _begun(
-    history: History, desired: ScaleSet, model: Model | None, outcome: Outcome, taken: Step | None
+    history: History,
+    desired: ScaleSet,
+    model: Model | None,
+    outcome: Outcome,
+    taken: Step | None,
+    *,
+    before: Reason | None,
 ) -> History:
     """With the rollout that this tick began, or found under way."""
     current = history.current
@@ -125,24 +135,31 @@ def _begun(
             begun = Record(desired.image, image, outcome.commit, was, outcome.at)
             return _with(_replaced(history, outcome.at), begun)
         case Upgrade(image=image) if current is None and not _is_return(image, desired, model):
-            found = Record(desired.image, image, outcome.commit, None, _since(history, model, image, outcome))
+            found = Record(desired.image, image, outcome.commit, None, _since(before, model, image, outcome))
             return _with(history, found)
-        case None if history.is_settled is None and _is_under_way(outcome) and model and model.image:
+        case None if before is None and _is_half_way(outcome) and model and model.image:
             image, began = model.image, model.persisted.began_at(model.image)
             return _with(history, Record(desired.image, image, outcome.commit, None, began))
         case _:
             return history
 
 
-def _since(history: History, model: Model | None, image: Image, outcome: Outcome) -> datetime | None:
+def _since(before: Reason | None, model: Model | None, image: Image, outcome: Outcome) -> datetime | None:
     """When a rollout began whose model somebody else had set: this daemon before us, or another person."""
     if marked := model.persisted.began_at(image) if model else None:
         return marked
-    is_first = history.is_settled or (outcome.counts is not None and not outcome.counts.up_to_date)
+    is_first = _is_settled(before) or (outcome.counts is not None and not outcome.counts.up_to_date)
     return outcome.at if is_first else None
 
 
-def _is_under_way(outcome: Outcome) -> bool:
+def _is_settled(reason: Reason | None) -> bool:
+    """Whether a decision for this reason found nothing under way, or had just ended it."""
+    if reason is None:
+        return False
+    return reason is Reason.GIVING_UP or reason.meaning.phase in {Phase.DONE, Phase.GIVEN_UP}
+
+
+def _is_half_way(outcome: Outcome) -> bool:
     counts = outcome.counts
     return counts is not None and 0 < counts.up_to_date < counts.total
 

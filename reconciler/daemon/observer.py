@@ -7,8 +7,10 @@ from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Throttled
 from reconciler.checks.door import Checks
-from reconciler.daemon import gates
-from reconciler.daemon.store import ScaleSetState, Store
+from reconciler.daemon.event import InstancesRead, ModelRead
+from reconciler.daemon.gates import evaluation
+from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.store import Store
 from reconciler.rollout.age import date_instances, sightings
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision, Look
@@ -29,9 +31,9 @@ class Observer:
         self._checks = Checks(azure.now)
         self._now = azure.now
 
-    def decided(self, state: ScaleSetState, share: Share) -> tuple[Decision, Observed]:
+    def decide(self, state: ScaleSetState, share: Share) -> tuple[Decision, Observed]:
         """What is decided, and what was seen. Raises AzureFailure."""
-        observed = Observed(self._now(), attempt=state.attempt, progress=state.progress)
+        observed = Observed(self._now(), progress=state.progress)
         while isinstance(verdict := decide(state.desired, observed), Look):
             observed = self._looked(verdict, state, observed, share)
         return verdict, observed
@@ -41,22 +43,20 @@ class Observer:
         target, model = state.desired.target, observed.model
         if at is Look.MODEL and model is None and self._listed_will_do(state):
             # Good for one look: a later tick wants to see what has become of the model.
-            self._store.update(target.key, listed_at=None, model=state.listed)
-            return replace(observed, model=state.listed, model_at=state.listed_at)
+            self._store.apply(state.key, ModelRead(state.seen.listed, is_row=True))
+            return replace(observed, model=state.seen.listed, model_at=state.seen.listed_at)
         if at is Look.MODEL:
             model = self._azure.model(target, share)
-            self._store.update(target.key, model=model if isinstance(model, Model) else None)
+            self._store.apply(state.key, ModelRead(model if isinstance(model, Model) else None))
             return replace(observed, at=self._now(), model=model, model_at=self._now())
         assert isinstance(model, Model), "the decision asks for the model first"  # noqa: S101
         match at:
             case Look.INSTANCES:
                 listed, now = self._azure.instances(target, model, share), self._now()
-                instances = date_instances(listed, state.sightings, state.attempt, now)
-                seen = sightings(instances)
-                # A list that is not whole says nothing of those it lacks.
-                kept = {**state.sightings, **seen} if partial(model, instances) else seen
-                about = notes(model, instances)
-                self._store.update(target.key, looked_at=now, sightings=kept, notes=about)
+                instances = date_instances(listed, state.seen.sightings, state.progress.attempt, now)
+                is_whole = partial(model, instances) is None
+                read = InstancesRead(now, sightings(instances), notes(model, instances), is_whole)
+                self._store.apply(state.key, read)
                 return replace(observed, at=now, instances=instances)
             case Look.ROLLING_UPGRADE:
                 return replace(observed, rolling_upgrade=self._azure.rolling_upgrade(target, share))
@@ -64,7 +64,7 @@ class Observer:
                 availability = self._azure.availability(state.desired.image, model, share)
                 return replace(observed, availability=availability)
             case Look.GATES:
-                asked = gates.asked(state.desired, observed, self._store, self._checks)
+                asked = evaluation.ask(state.desired, observed, self._store, self._checks)
                 # Checks may take their time: what was seen before them is then too old to act on.
                 is_fresh = self._now() - observed.at <= FRESH
                 instances_now = observed.instances if is_fresh else None
@@ -92,7 +92,8 @@ class Observer:
 
         A follow-up asks what has become of the model since, and the row must be fresh.
         """
-        if state.listed is None or state.listed_at is None:
+        listed_at = state.seen.listed_at
+        if state.seen.listed is None or listed_at is None:
             return False
         is_follow_up = state.outcome is not None and state.outcome.again is not None
-        return not is_follow_up or self._now() - state.listed_at <= FRESH
+        return not is_follow_up or self._now() - listed_at <= FRESH

@@ -20,8 +20,8 @@ _WATCH = timedelta(minutes=5)
 class Outcome:
     """One tick of one scale set. `commit` is the id the spec was read at, "" for a plain directory.
 
-    `step` is the one that was decided on and, where steps are taken at all, that Azure accepted. `again` is
-    when to look next, None for the next sweep.
+    `doing` is what a closed gate of `gates` holds up. `step` is the one that was decided on and, where steps
+    are taken at all, that Azure accepted. `again` is when to look next, None for the next sweep.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Outcome:
     step: Step | None = None
     counts: InstanceCounts | None = None
     gates: tuple[Gate, ...] = ()
+    doing: str = ""
     again: timedelta | None = None
 
     @property
@@ -60,6 +61,7 @@ def decided(
         step=decision.step,
         counts=decision.counts,
         gates=decision.gates,
+        doing=decision.doing,
         again=rest_until(decision, at, follow_up, desired.interval),
     )
 

@@ -1,9 +1,10 @@
 """What is to come of a scale set that is on its way: the forecast, as of its last step."""
 
+from reconciler.daemon.event import Foreseen
 from reconciler.daemon.outcome import Outcome, rest_until
 from reconciler.daemon.settings import Settings
-from reconciler.daemon.store import ScaleSetState
-from reconciler.forecast.batch_duration import duration
+from reconciler.daemon.state import ScaleSetState
+from reconciler.forecast.batch_duration import MeasuredBatch, duration, measure
 from reconciler.forecast.forecast import Forecast, forecast
 from reconciler.forecast.simulation import Rhythm
 from reconciler.rollout.observed import Observed
@@ -12,12 +13,20 @@ from reconciler.rollout.reason import Status
 _ON_ITS_WAY = {Status.RECONCILING, Status.WAITING}
 
 
-def foreseen(
-    state: ScaleSetState, outcome: Outcome, observed: Observed, settings: Settings
-) -> Forecast | None:
-    """The forecast after a decision; `state` as it was before it.
+def foresee(state: ScaleSetState, outcome: Outcome, observed: Observed, settings: Settings) -> Foreseen:
+    """What is to come after a decision; `state` as it was before it."""
+    measured = measure(state.published.measured, observed)
+    return Foreseen(_refreshed(state, outcome, observed, measured, settings), measured)
 
-    Made anew with every step and every new wait, and kept meanwhile: of a large scale set it costs some
+
+def _refreshed(
+    state: ScaleSetState,
+    outcome: Outcome,
+    observed: Observed,
+    measured: tuple[MeasuredBatch, ...],
+    settings: Settings,
+) -> Forecast | None:
+    """Made anew with every step and every new wait, and kept meanwhile: of a large scale set it costs some
     tenths of a second.
     """
     is_held = any(gate.closed for gate in outcome.gates)
@@ -25,11 +34,11 @@ def foreseen(
         return None
     is_new = state.outcome is None or state.outcome.reason != outcome.reason
     is_new_wait = is_new and (is_held or outcome.reason.meaning.is_rest)
-    if state.forecast and not (outcome.step or is_new_wait):
-        return state.forecast
+    if state.published.forecast and not (outcome.step or is_new_wait):
+        return state.published.forecast
     desired = state.desired
     rhythm = Rhythm(
         settings.sweep,
         lambda decision, at: rest_until(decision, at, settings.follow_up, desired.interval),
     )
-    return forecast(desired, observed, duration(state.measured), rhythm)
+    return forecast(desired, observed, duration(measured), rhythm)

@@ -14,26 +14,23 @@ from datetime import datetime, timedelta
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict, Unreachable
-from reconciler.daemon import gates
-from reconciler.daemon.change import counted as weighed
-from reconciler.daemon.conditions import conditions
-from reconciler.daemon.due import differs, due
+from reconciler.daemon.due import due
+from reconciler.daemon.event import Foreseen, GateChanged, Listed, ListFailed, TickBegan, Ticked, Weighed
+from reconciler.daemon.gates.evaluation import awaited_gate, is_new_evidence
+from reconciler.daemon.gates.max_change import weigh
 from reconciler.daemon.listing import Listing, listing
 from reconciler.daemon.observer import Observer
 from reconciler.daemon.outcome import Outcome, bug, decided, failed, rest_after
-from reconciler.daemon.prospect import foreseen
+from reconciler.daemon.prospect import foresee
+from reconciler.daemon.revision import differs
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
-from reconciler.daemon.store import ScaleSetState, Store, Sweep
-from reconciler.daemon.telling import told
-from reconciler.daemon.turn import holding
-from reconciler.forecast.batch_duration import measure
-from reconciler.rollout.counts import InstanceCounts
+from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.store import Store, Sweep
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Observed
-from reconciler.rollout.progress import Progress, following
 from reconciler.rollout.reason import Reason, Status
-from reconciler.rollout.step import Attempt, PatchModel
+from reconciler.rollout.step import Attempt, Step
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.precedence import levels
 from reconciler.spec.scale_set import ScaleSet
@@ -93,9 +90,9 @@ class Reconciler:
         )
         self._tell(trouble)
         self.store.last_sweep = Sweep(at, self._specs.commit, self._specs.subject, trouble)
-        self._count(listed)
+        self._weigh(listed)
         states = self.store.states()
-        is_due = {state.desired.target.key: self._attend(state, states, listed, at) for state in states}
+        is_due = {state.key: self._attend(state, states, listed, at) for state in states}
         in_order = levels([state.desired for state in states])
         return tuple(key for level in in_order for each in level if is_due[key := each.target.key])
 
@@ -144,79 +141,64 @@ class Reconciler:
     def _let_on(self) -> Iterator[str]:
         """The scale sets of which the gate that they wait for is open by now."""
         states, at = self.store.states(), self._now()
-        return (state.desired.target.key for state in states if self._is_let_on(state, states, at))
+        return (state.key for state in states if self._is_let_on(state, states, at))
 
     def _is_let_on(self, state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> bool:
         """Whether the gate that it waits for is open by now; where it is not, its line says how it stands."""
-        gate = gates.awaited(state, states, at)
+        gate = awaited_gate(state, states, at)
         if gate is None or state.outcome is None:
             return False
-        if gate.closed:
-            anew = replace(state, outcome=gates.retold(state.outcome, gate))
-            self.store.retell(state, outcome=anew.outcome, conditions=conditions(anew))
+        if gate.closed and is_new_evidence(state.outcome, gate):
+            self.store.apply(state.key, GateChanged(state.outcome, gate))
         return gate.closed is None
 
     def _attempt(self, key: str, *, act: bool, share: Share) -> Outcome | None:
         """`share` is that of a look at what is settled."""
-        state = self.store.get(key)
+        state = self.store.apply(key, TickBegan())
         if state is None:
             return None
-        name, attempt, may_have_begun = state.desired.name, state.attempt, True
-        if state.decided is not None and differs(state.decided, state.desired):
-            is_same = same(state.decided.image, state.desired.image)
-            progress = Progress(is_under_way=state.progress.is_under_way if is_same else None)
-            state = replace(state, progress=progress, forecast=None)
-            self.store.update(key, forecast=None)
+        name = state.desired.name
         try:
-            outcome, attempt, may_have_begun = self._tick(state, act, share)
+            ticked = self._tick(state, act, share)
         except Exception as error:
             _log.exception("%s: tick failed", name)
-            outcome = bug(name, state.commit, self._now(), error)
+            ticked = _ticked(state, bug(name, state.commit, self._now(), error), state.progress.attempt)
+        outcome = ticked.outcome
         if outcome.reason is Reason.THROTTLED and _is_known(state) and state.outcome:
             # That there is no request left for a look says nothing new of the scale set.
             outcome = replace(outcome, status=state.outcome.status)
+            ticked = replace(ticked, outcome=outcome)
         if state.outcome is None or state.outcome.line != outcome.line:
             # That Azure is at work was to be expected after our own step, and says nothing new.
             level = logging.DEBUG if outcome.reason == Reason.AZURE_BUSY else _LEVELS[outcome.status]
             _log.log(level, "%s: %s", name, outcome.line)
-        latest, counted = self.store.get(key), _counted(state, outcome)
-        self.store.update(
-            key,
-            outcome=outcome,
-            decided=state.desired,
-            counts=counted if _is_about(state, latest) else None,
-            is_under_way=_is_under_way(state, latest, outcome, may_have_begun=may_have_begun),
-            attempt=attempt,
-            progress=_streak(state, outcome),
-            is_rolling=state.is_rolling if outcome.is_error else outcome.status is Status.RECONCILING,
-            **told(state, latest or state, outcome, counted, outcome.step if act else None),
-        )
+        self.store.apply(key, ticked)
         return outcome
 
-    def _tick(self, state: ScaleSetState, act: bool, share: Share) -> tuple[Outcome, Attempt | None, bool]:
-        """What came of it, the last step that Azure accepted, and whether one may have been that is not known
-        of."""
-        desired, commit, attempt = state.desired, state.commit, state.attempt
+    def _tick(self, state: ScaleSetState, act: bool, share: Share) -> Ticked:
+        desired, commit, attempt = state.desired, state.commit, state.progress.attempt
         decision: Decision | None = None
+        taken: Step | None = None
         try:
-            if state.is_rolling or _is_new(state) or _is_half_way(state):
+            if _is_rolling(state) or _is_new(state) or _is_half_way(state):
                 share = Share.ROLLOUT
-            decision, observed = self._observer.decided(state, share)
+            decision, observed = self._observer.decide(state, share)
             if act and decision.step:
                 self._insist_on(desired)
                 sent = self._now()
                 operation = self._azure.take(desired.target, decision.step)
-                attempt = Attempt(decision.step, sent, operation)
+                taken, attempt = decision.step, Attempt(decision.step, sent, operation)
             elif attempt and observed.operation and observed.operation.status == "Succeeded":
                 attempt = replace(attempt, operation="")  # it need not be asked for again
         except AzureFailure as failure:
             doing = decision.message if decision else ""
             again = rest_after(failure, state.outcome, self._settings)
             outcome = failed(desired.name, commit, self._now(), failure, again=again, doing=doing)
-            return outcome, attempt, decision is not None and isinstance(failure, Unreachable)
+            may_have_begun = decision is not None and isinstance(failure, Unreachable)
+            return replace(_ticked(state, outcome, attempt), may_have_begun=may_have_begun)
         outcome = decided(desired, commit, self._now(), decision, self._settings.follow_up)
-        self._foresee(state, outcome, observed)
-        return outcome, attempt, False
+        foreseen = self._foresee(state, outcome, observed)
+        return replace(_ticked(state, outcome, attempt), taken=taken, foreseen=foreseen)
 
     def _insist_on(self, desired: ScaleSet) -> None:
         """Raises Conflict where a sweep has meanwhile taken over a spec that says something else, or none."""
@@ -224,44 +206,35 @@ class Reconciler:
         if latest is None or differs(desired, latest.desired):
             raise Conflict("the spec has changed since the look; deciding anew")
 
-    def _foresee(self, state: ScaleSetState, outcome: Outcome, observed: Observed) -> None:
-        """Put on the board what is to come. What goes wrong with that is no reason to lose a tick."""
-        key = state.desired.target.key
+    def _foresee(self, state: ScaleSetState, outcome: Outcome, observed: Observed) -> Foreseen:
+        """What is to come. What goes wrong with that is no reason to lose a tick."""
         try:
-            state = replace(state, measured=measure(state.measured, observed))
-            expected = foreseen(state, outcome, observed, self._settings)
+            return foresee(state, outcome, observed, self._settings)
         except Exception:
             _log.exception("a bug in the reconciler, please report it: no forecast of %s", state.desired.name)
-            expected = None
-        is_about = _is_about(state, self.store.get(key))
-        self.store.update(key, measured=state.measured, forecast=expected if is_about else None)
+            return Foreseen(None, state.published.measured)
 
-    def _count(self, listed: Listing) -> None:
+    def _weigh(self, listed: Listing) -> None:
         """Hold what the specs in force change against the cap on change."""
         states, at = self.store.states(), self._specs.in_force_since
         if at is None:
             return
-        unlisted = frozenset(each.desired.target.key for each in states if listed.failure(each.desired))
-        for before, after in zip(states, weighed(states, listed.models, unlisted, at), strict=True):
-            if after is not before:
-                self.store.update(after.desired.target.key, counted=after.counted, change=after.change)
+        unlisted = frozenset(each.key for each in states if listed.failure(each.desired))
+        for before, after in zip(states, weigh(states, listed.models, unlisted, at), strict=True):
+            if after is not before and after.weighed is not None:
+                self.store.apply(after.key, Weighed(after.weighed, after.change))
 
     def _attend(
         self, state: ScaleSetState, states: Sequence[ScaleSetState], listed: Listing, at: datetime
     ) -> bool:
-        """Whether this entry is due, once what the sweep saw of it is on the board."""
+        """Whether this scale set is due, once what the sweep saw of it is in the store."""
         desired = state.desired
         failure, model = listed.failure(desired), listed.model(desired)
         if failure and not desired.suspend:
-            if state.outcome is None:
-                outcome = failed(desired.name, state.commit, at, failure)
-                known = replace(state, outcome=outcome)
-                self.store.update(desired.target.key, outcome=outcome, conditions=conditions(known))
+            self.store.apply(state.key, ListFailed(failed(desired.name, state.commit, at, failure)))
             return False
-        self.store.update(desired.target.key, listed=model, listed_at=at)
         is_due = due(state, model, at, is_let_on=self._is_let_on(state, states, at))
-        if model and not is_due and state.outcome and not state.outcome.is_error:
-            self.store.update(desired.target.key, known_at=at)
+        self.store.apply(state.key, Listed(model, at, is_settled=not is_due))
         return is_due
 
     def _tell_commit(self) -> None:
@@ -287,16 +260,27 @@ class Reconciler:
             _log.info("the trouble with the specs or the list of scale sets is over")
 
 
+def _ticked(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> Ticked:
+    return Ticked(desired=state.desired, commit=state.commit, outcome=outcome, attempt=attempt)
+
+
+def _is_rolling(state: ScaleSetState) -> bool:
+    """Whether the last decision found it under way; a call that fails says nothing about that."""
+    reason = state.progress.last_reason
+    return reason is not None and reason.meaning.status is Status.RECONCILING
+
+
 def _is_half_way(state: ScaleSetState) -> bool:
     """Whether a rollout waits for its gate in the middle."""
-    return bool(state.is_under_way and state.outcome and state.outcome.status is Status.WAITING)
+    is_waiting = state.outcome is not None and state.outcome.status is Status.WAITING
+    return bool(state.progress.has_slot and is_waiting)
 
 
 def _is_new(state: ScaleSetState) -> bool:
-    """Whether a rollout is to begin: the spec has moved, or the model is on another image."""
-    if state.decided is not None and differs(state.decided, state.desired):
+    """Whether a rollout is to begin: the spec says something else, or the model is on another image."""
+    decided, listed, image = state.published.decided, state.seen.listed, state.desired.image
+    if decided is not None and differs(decided, state.desired):
         return True
-    listed, image = state.listed, state.desired.image
     if listed is None or listed.image is None or follows_latest(image):
         return False
     return not same(listed.image, image)
@@ -304,35 +288,5 @@ def _is_new(state: ScaleSetState) -> bool:
 
 def _is_known(state: ScaleSetState) -> bool:
     """Whether how the scale set stands is how it stands to what is declared of it now."""
-    return state.decided is not None and not differs(state.decided, state.desired)
-
-
-def _counted(state: ScaleSetState, outcome: Outcome) -> InstanceCounts | None:
-    """The instances by domain, as last counted; against another version of latest, none were."""
-    if isinstance(outcome.step, PatchModel) and follows_latest(state.desired.image):
-        return outcome.counts
-    return outcome.counts or state.counts
-
-
-def _streak(state: ScaleSetState, outcome: Outcome) -> Progress:
-    """What the looks up to this one have in common."""
-    if outcome.is_error:
-        return state.progress
-    back = outcome.counts.back if outcome.counts else None
-    return following(state.progress, outcome.reason, back, outcome.at)
-
-
-def _is_under_way(
-    state: ScaleSetState, latest: ScaleSetState | None, outcome: Outcome, *, may_have_begun: bool
-) -> bool | None:
-    """Whether it holds a place among those that roll; one that a look took is given back if it began
-    nothing."""
-    is_claimed = latest is not None and latest.is_under_way is True
-    if outcome.is_error and may_have_begun and is_claimed:
-        return True
-    return holding(state.is_under_way, outcome, is_claimed=is_claimed)
-
-
-def _is_about(state: ScaleSetState, latest: ScaleSetState | None) -> bool:
-    """Whether what was counted for `state` still says something, after a sweep may have changed the spec."""
-    return latest is not None and latest.desired.image == state.desired.image
+    decided = state.published.decided
+    return decided is not None and not differs(decided, state.desired)

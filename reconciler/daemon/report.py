@@ -6,7 +6,8 @@ from typing import Any
 from reconciler.daemon.condition import Condition
 from reconciler.daemon.history import Record
 from reconciler.daemon.revision import Revision
-from reconciler.daemon.store import ScaleSetState, Store, Sweep
+from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.store import Store, Sweep
 from reconciler.forecast.forecast import Forecast
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.gate import Gate
@@ -41,15 +42,15 @@ def state(shown: ScaleSetState) -> Json:
         "at": _moment(outcome.at) if outcome else None,
         "step": _step(outcome.step) if outcome else None,
         "nextLook": _moment(again),
-        "instances": counts(shown.counts),
-        "forecast": forecast(shown.forecast, shown.desired),
+        "instances": counts(shown.seen.counts),
+        "forecast": forecast(shown.published.forecast, shown.desired),
         "suspended": is_suspended(shown.desired),
         "revision": _revision(shown.revision),
         "observedRevision": _revision(shown.observed),
-        "conditions": [_condition(each) for each in shown.conditions],
-        "notes": list(shown.notes),
+        "conditions": [_condition(each) for each in shown.published.conditions],
+        "notes": list(shown.seen.notes),
         "gates": [_gate(each) for each in outcome.gates] if outcome else [],
-        "history": [_record(each) for each in shown.history.records],
+        "history": [_record(each) for each in shown.published.history.records],
     }
 
 

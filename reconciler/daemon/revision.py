@@ -29,3 +29,8 @@ class Revision:
 def said(desired: ScaleSet) -> tuple[object, ...]:
     """All that the spec says of what is to be done."""
     return tuple(getattr(desired, name) for name in ScaleSet.__slots__ if name not in _UNSAID)
+
+
+def differs(before: ScaleSet, now: ScaleSet) -> bool:
+    """Whether the spec says something else."""
+    return said(before) != said(now)

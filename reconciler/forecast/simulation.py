@@ -12,7 +12,7 @@ from reconciler.forecast.model import PredictedState
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision, Look
 from reconciler.rollout.observed import FRESH, Availability, Observed, Operation, RollingUpgrade, Verdict
-from reconciler.rollout.progress import following
+from reconciler.rollout.progress import progress_after
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, Upgrade
 from reconciler.spec.image import Image
@@ -77,7 +77,6 @@ class Simulation:
             observed.at,
             rolling_upgrade=RollingUpgrade(),
             gates=observed.gates or (),
-            attempt=observed.attempt,
             progress=observed.progress,
         )
 
@@ -138,7 +137,8 @@ class Simulation:
             case Look.OPERATION:
                 # One that has ended well is not asked for again.
                 if self._known.attempt:
-                    self._known = replace(self._known, attempt=replace(self._known.attempt, operation=""))
+                    done = replace(self._known.attempt, operation="")
+                    self._known = replace(self._known, progress=replace(self._known.progress, attempt=done))
                 return replace(seen, operation=Operation("Succeeded"))
             case Look.ROLLING_UPGRADE | Look.GATES:
                 raise AssertionError(f"{at} is known beforehand")
@@ -177,11 +177,13 @@ class Simulation:
         rest = self._rhythm.again(decision, known.at)
         at = self._swept(known.at) + self._rhythm.sweep if rest is None else known.at + rest
         back = decision.counts.back if decision.counts else None
+        progress = progress_after(known.progress, decision.reason, back, known.at)
+        if decision.step:
+            progress = replace(progress, attempt=Attempt(decision.step, known.at, _OPERATION))
         self._known = replace(
             known,
             at=at,
             # A gate that named a time is open by then.
             gates=tuple(each for each in known.gates or () if not each.until or each.until > at),
-            attempt=Attempt(decision.step, known.at, _OPERATION) if decision.step else known.attempt,
-            progress=following(known.progress, decision.reason, back, known.at),
+            progress=progress,
         )

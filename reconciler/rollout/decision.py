@@ -32,7 +32,7 @@ class Decision:
     `soon` asks for the next look in seconds instead of at the next sweep: something is moving. `until` is
     when the next step may be taken, where that is known.
     `counts` counts the instances by domain where they were looked at. `gates` are those that were asked
-    whether working instances may be taken down.
+    whether working instances may be taken down; where one is closed, `doing` is what it holds up.
     """
 
     reason: Reason
@@ -42,6 +42,7 @@ class Decision:
     until: datetime | None = None
     counts: InstanceCounts | None = None
     gates: tuple[Gate, ...] = ()
+    doing: str = ""
 
     @property
     def line(self) -> str:

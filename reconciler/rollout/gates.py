@@ -40,6 +40,11 @@ def barred_by_window(context: Context, doing: str) -> Decision | None:
     return _closed(_windows(context.desired, context.at), doing, context.counts)
 
 
+def held_message(gate: Gate, doing: str) -> str:
+    """What is said while this gate is closed."""
+    return f"{gate.evidence}; until then not {doing}"
+
+
 def is_cure(desired: ScaleSet, model: Model, staying: Sequence[Member]) -> bool:
     """Whether setting the model mends a rollout that went wrong, and so waits for no gate.
 
@@ -98,9 +103,10 @@ def _closed(gates: tuple[Gate, ...], doing: str, counts: InstanceCounts | None) 
         if gate.closed:
             return Decision(
                 gate.closed,
-                f"{gate.evidence}; until then not {doing}",
+                held_message(gate, doing),
                 until=gate.until,
                 counts=counts,
                 gates=gates,
+                doing=doing,
             )
     return None

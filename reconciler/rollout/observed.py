@@ -172,8 +172,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One look at one scale set; `attempt` is None where nothing was, or by another process. `progress` is
-    what the looks before this one have in common.
+    """One look at one scale set. `progress` is what the looks before this one have in common.
 
     `model_at` is when Azure said what `model` says, which may be a while before `at`: in a list.
     """
@@ -186,5 +185,9 @@ class Observed:
     availability: Availability | None = None
     operation: Operation | None = None
     gates: tuple[Gate, ...] | None = None
-    attempt: Attempt | None = None
     progress: Progress = field(default_factory=Progress)
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The last step that Azure accepted, None where there was none, or by another process."""
+        return self.progress.attempt

@@ -11,7 +11,8 @@ from reconciler import __version__
 from reconciler.daemon.condition import ConditionStatus
 from reconciler.daemon.history import Ending
 from reconciler.daemon.report import is_suspended
-from reconciler.daemon.store import ScaleSetState, Store
+from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.store import Store
 from reconciler.rollout.reason import Status
 
 
@@ -83,7 +84,7 @@ def _statuses(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
         for each in Status:
             status.add_metric([name, each], float(outcome.status is each))
         reason.add_metric([name, outcome.reason], 1)
-        if counts := state.counts:
+        if counts := state.seen.counts:
             instances.add_metric([name, "total"], counts.total)
             instances.add_metric([name, "up_to_date"], counts.up_to_date)
             instances.add_metric([name, "away"], counts.away)
@@ -108,12 +109,12 @@ def _conditions(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
     )
     for state in states:
         name = state.desired.name
-        for each in state.conditions:
+        for each in state.published.conditions:
             for status in ConditionStatus:
                 condition.add_metric([name, each.type, status], float(each.status is status))
         suspended.add_metric([name], float(is_suspended(state.desired)))
-        if state.known_at:
-            known.add_metric([name], state.known_at.timestamp())
+        if state.published.known_at:
+            known.add_metric([name], state.published.known_at.timestamp())
     yield from (condition, suspended, known)
 
 
@@ -129,7 +130,7 @@ def _rollouts(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
         labels=["name", "result"],
     )
     for state in states:
-        name, history = state.desired.name, state.history
+        name, history = state.desired.name, state.published.history
         for each in Ending:
             rollouts.add_metric([name, each], history.endings.get(each, 0))
         last = history.last

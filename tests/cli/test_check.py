@@ -16,7 +16,7 @@ from reconciler.cli import main
 from reconciler.cli.finding import Result
 from reconciler.cli.grants import grants
 from reconciler.cli.readiness import clock
-from reconciler.daemon.store import ScaleSetState
+from reconciler.daemon.state import ScaleSetState
 from reconciler.simulator import Response, Simulator, WallClock
 from reconciler.simulator.faults import Page
 from reconciler.simulator.tokens import CLIENT, TENANT, principal

@@ -1,17 +1,21 @@
-"""Entries of a board, as they are after some look: name only what the case is about."""
+"""States of scale sets, as they are after some look: name only what the case is about."""
 
+from dataclasses import fields
 from typing import Any
 
 from reconciler.daemon.outcome import Outcome
-from reconciler.daemon.store import ScaleSetState
+from reconciler.daemon.state import LastSeen, Published, ScaleSetState
+from reconciler.daemon.store import Store
 from reconciler.rollout.gate import Gate
+from reconciler.rollout.gates import held_message
+from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.spec.scale_set import ScaleSet
 from tests.build import NOW, spec
 
 
 def outcome(name: str = "web", reason: str = "UpToDate", **changes: Any) -> Outcome:
-    """What came of a look; it stands as this reason has it."""
+    """What came of a look; its status is that of the reason."""
     values: dict[str, Any] = {
         "commit": "a1",
         "at": NOW,
@@ -25,20 +29,33 @@ def outcome(name: str = "web", reason: str = "UpToDate", **changes: Any) -> Outc
 def state(name: str = "web", reason: str | None = "UpToDate", **changes: Any) -> ScaleSetState:
     """One that was looked at, and by default found as declared; of `desired` what is given, else a plain spec.
 
-    Without a reason it was not looked at yet.
+    Without a reason it was not looked at yet. Fields of its parts are given as if they were its own.
     """
     desired: ScaleSet = changes.pop("desired", None) or spec(name, **_taken(changes, ScaleSet))
-    values: dict[str, Any] = {"counted": desired.image}
+    values: dict[str, Any] = {"weighed": desired.image}
     if reason is not None:
-        values |= {"outcome": outcome(name, reason), "decided": desired, "is_under_way": False}
-    return ScaleSetState(desired, "a1", **(values | changes))
+        values |= {"outcome": outcome(name, reason), "decided": desired, "holds_slot": False}
+    values |= changes
+    parts: dict[str, Any] = {
+        "seen": LastSeen(**_taken(values, LastSeen)),
+        "published": Published(**_taken(values, Published)),
+        "progress": Progress(**_taken(values, Progress)),
+    }
+    return ScaleSetState(desired, values.pop("commit", "a1"), **(parts | values))
+
+
+def store_of(*states: ScaleSetState) -> Store:
+    """A store that holds these."""
+    return Store(_states={each.key: each for each in states})
 
 
 def waiting(reason: Reason, evidence: str, name: str = "web", **changes: Any) -> Outcome:
     """What came of a look that found a gate closed."""
-    gates = (Gate("approval", "1.2.3 is approved"), Gate("gate", evidence, reason, **changes))
-    return outcome(name, reason, message=f"{evidence}; until then not doing it", gates=gates)
+    closed = Gate("gate", evidence, reason, **changes)
+    gates, doing = (Gate("approval", "1.2.3 is approved"), closed), "doing it"
+    return outcome(name, reason, message=held_message(closed, doing), gates=gates, doing=doing)
 
 
 def _taken(changes: dict[str, Any], kind: type) -> dict[str, Any]:
-    return {name: changes.pop(name) for name in tuple(changes) if name in kind.__slots__}  # type: ignore[attr-defined]
+    names = [each.name for each in fields(kind)]
+    return {name: changes.pop(name) for name in names if name in changes}

@@ -20,7 +20,7 @@ from reconciler.daemon.conditions import (
 )
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import Revision
-from reconciler.daemon.store import ScaleSetState
+from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
 from reconciler.rollout.observed import Model
@@ -28,6 +28,7 @@ from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason, Status
 from reconciler.spec.image import at_version
 from tests.build import FIX, NEW, NOW, OLD, model, spec
+from tests.daemon import states
 
 LATEST = at_version(NEW, "latest")
 REVISION = Revision.of(spec(), "a1")
@@ -55,10 +56,10 @@ def looked(reason: str = Reason.UPGRADING, **changes: Any) -> ScaleSetState:
         "outcome": outcome(reason),
         "model": model(),
         "counts": counts(4, 2),
-        "looked_at": NOW,
+        "instances_at": NOW,
         "known_at": NOW,
     }
-    return ScaleSetState(changes.pop("desired", spec()), "a1", **(values | changes))
+    return states.state(**(values | {"decided": None} | changes))
 
 
 def statuses(state: ScaleSetState) -> list[str]:
@@ -144,12 +145,12 @@ def test_what_is_half_way_stands(reason: str, expected: list[str]) -> None:
 def test_without_anything_seen_no_more_is_said_than_what_was_decided(
     reason: str, expected: list[str]
 ) -> None:
-    seen = looked(reason, model=None, counts=None, looked_at=None, known_at=None)
+    seen = looked(reason, model=None, counts=None, instances_at=None, known_at=None)
     drifted = "True" if reason == Reason.MODEL_DRIFT else "Unknown"
     assert statuses(seen) == [*expected, "Unknown", drifted]
 
 
-def test_what_was_never_looked_at_is_unknown() -> None:
+def test_what_was_never_instances_at_is_unknown() -> None:
     assert conditions(ScaleSetState(spec(), "a1")) == UNSEEN
     assert {(each.status, each.reason, each.since) for each in UNSEEN} == {
         (ConditionStatus.UNKNOWN, "NotLookedAt", None)
@@ -170,12 +171,12 @@ def test_what_was_never_looked_at_is_unknown() -> None:
         ),
         pytest.param(looked(counts=None), "Unknown NotLookedAt", id="nobody was counted"),
         pytest.param(
-            looked(counts=counts(10, 0), looked_at=NOW - timedelta(hours=1)),
+            looked(counts=counts(10, 0), instances_at=NOW - timedelta(hours=1)),
             "True Serving",
             id="the count is as old as the interval lets it get",
         ),
         pytest.param(
-            looked(counts=counts(10, 0), looked_at=NOW - timedelta(hours=1, seconds=1)),
+            looked(counts=counts(10, 0), instances_at=NOW - timedelta(hours=1, seconds=1)),
             "Unknown NotLookedAt",
             id="the count is older than that",
         ),
@@ -315,7 +316,7 @@ def test_whatever_comes_after_what(
             model=seen,
             desired=desired,
             conditions=known,
-            looked_at=at,
+            instances_at=at,
             known_at=at,
         )
         before, known = known, conditions(state)

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.daemon.due import due
-from reconciler.daemon.outcome import Outcome
-from reconciler.daemon.store import ScaleSetState
+from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.step import Attempt, PatchModel
@@ -16,24 +15,32 @@ from reconciler.spec.problem import Place
 from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.suspension import Suspension
 from tests.build import NEW, NOW, OLD, model, spec
+from tests.daemon import states
 
 
-def state(reason: str = Reason.UP_TO_DATE, status: Status = Status.READY, **changes: Any) -> ScaleSetState:
-    again = changes.pop("again", None)
-    outcome = Outcome("web", "a1", NOW, Reason(reason), "", status, again=again)
+def state(
+    reason: str = Reason.UP_TO_DATE,
+    status: Status = Status.READY,
+    again: timedelta | None = None,
+    **changes: Any,
+) -> ScaleSetState:
     values: dict[str, Any] = {
-        "outcome": outcome,
         "model": model(),
-        "looked_at": NOW - timedelta(minutes=1),
+        "instances_at": NOW - timedelta(minutes=1),
+        "decided": None,
     } | changes
-    return ScaleSetState(spec(), "a1", **values)
+    return states.state(outcome=states.outcome("web", reason, status=status, again=again), **values)
+
+
+def decided(known: ScaleSetState, on: ScaleSet | None) -> ScaleSetState:
+    return replace(known, published=replace(known.published, decided=on))
 
 
 LEFT_OUT = state(Reason.INSTANCES_LEFT_OUT, Status.STALLED)
 GIVEN_UP = state(Reason.ROLLOUT_FAILED, Status.STALLED)
 LATEST = replace(NEW, version="latest")
 SET = Attempt(PatchModel(NEW, '"3"'), NOW - timedelta(minutes=5))
-REFUSED = state(Reason.NOT_MANUAL_MODE, Status.STALLED, looked_at=None)
+REFUSED = state(Reason.NOT_MANUAL_MODE, Status.STALLED, instances_at=None)
 SICK = state(Reason.HEALTH_CHECK_FAILED, Status.FAILING)
 HOUR = timedelta(hours=1)
 WAITING = state(Reason.DEPENDENCY_NOT_READY, Status.WAITING, again=HOUR)
@@ -68,10 +75,10 @@ ROLLING = state(Reason.UPGRADING, Status.RECONCILING, again=timedelta(seconds=15
         pytest.param(state(), spec(), model(image=OLD), True, id="its model moved under the same etag"),
         pytest.param(state(), spec(), None, True, id="the list does not have it any more"),
         pytest.param(
-            state(looked_at=NOW - timedelta(hours=1)), spec(), model(), True, id="its interval has passed"
+            state(instances_at=NOW - timedelta(hours=1)), spec(), model(), True, id="its interval has passed"
         ),
         pytest.param(
-            state(looked_at=NOW - timedelta(minutes=53)),
+            state(instances_at=NOW - timedelta(minutes=53)),
             spec(),
             model(),
             False,
@@ -87,21 +94,23 @@ ROLLING = state(Reason.UPGRADING, Status.RECONCILING, again=timedelta(seconds=15
             id="one of latest: a newer version may be the fix",
         ),
         pytest.param(
-            state(attempt=SET, looked_at=NOW - timedelta(minutes=1)),
+            state(attempt=SET, instances_at=NOW - timedelta(minutes=1)),
             spec(),
             model(),
             True,
             id="settled soon after our last step: what was listed then may be behind",
         ),
         pytest.param(
-            state(attempt=SET, looked_at=NOW),
+            state(attempt=SET, instances_at=NOW),
             spec(),
             model(),
             False,
             id="settled five minutes after our last step",
         ),
         pytest.param(
-            state(attempt=replace(SET, at=NOW - timedelta(minutes=4)), looked_at=NOW - timedelta(minutes=1)),
+            state(
+                attempt=replace(SET, at=NOW - timedelta(minutes=4)), instances_at=NOW - timedelta(minutes=1)
+            ),
             spec(),
             model(),
             False,
@@ -120,7 +129,7 @@ ROLLING = state(Reason.UPGRADING, Status.RECONCILING, again=timedelta(seconds=15
             id="waiting, and its model moved: it may be approved now",
         ),
         pytest.param(
-            state(Reason.OUTSIDE_WINDOW, Status.WAITING, again=HOUR, looked_at=NOW - 2 * HOUR),
+            state(Reason.OUTSIDE_WINDOW, Status.WAITING, again=HOUR, instances_at=NOW - 2 * HOUR),
             spec(),
             model(),
             False,
@@ -129,7 +138,7 @@ ROLLING = state(Reason.UPGRADING, Status.RECONCILING, again=timedelta(seconds=15
         pytest.param(WAITING, spec(image=OLD), model(), True, id="waiting, but a new commit goes first"),
         pytest.param(HELD, spec(), model(), False, id="held by the cap on change, and nothing has moved"),
         pytest.param(
-            state(Reason.TOO_MUCH_CHANGE, Status.STALLED, looked_at=NOW - HOUR),
+            state(Reason.TOO_MUCH_CHANGE, Status.STALLED, instances_at=NOW - HOUR),
             spec(),
             model(),
             True,
@@ -147,23 +156,19 @@ ROLLING = state(Reason.UPGRADING, Status.RECONCILING, again=timedelta(seconds=15
     ],
 )
 def test_due(known: ScaleSetState, before: ScaleSet | None, listed: Model | None, is_due: bool) -> None:
-    assert due(replace(known, decided=before), listed, NOW) is is_due
+    assert due(decided(known, before), listed, NOW) is is_due
 
 
 def test_what_it_waits_for_has_come() -> None:
-    waiting = replace(WAITING, decided=spec())
+    waiting = decided(WAITING, spec())
     assert [due(waiting, model(), NOW, is_let_on=let_on) for let_on in (False, True)] == [False, True]
 
 
 def test_a_fleet_first_seen_at_one_moment_is_not_looked_at_again_at_one_moment() -> None:
-    states = [replace(state(looked_at=NOW), desired=spec(f"web-{number}")) for number in range(100)]
+    fleet = [replace(state(instances_at=NOW), desired=spec(f"web-{number}")) for number in range(100)]
     moments = [
-        next(
-            m
-            for m in range(61)
-            if due(replace(each, decided=each.desired), model(), NOW + timedelta(minutes=m))
-        )
-        for each in states
+        next(m for m in range(61) if due(decided(each, each.desired), model(), NOW + timedelta(minutes=m)))
+        for each in fleet
     ]
     assert min(moments) >= 54
     assert max(moments) <= 60

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.daemon.history import Ending, History, Record, following
+from reconciler.daemon.history import Ending, History, Record, history_after
 from reconciler.daemon.outcome import Outcome
 from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
@@ -28,6 +28,7 @@ class Ticks:
         self.desired = desired or spec()
         self.seen: Model = model(persisted=PersistedState(**persisted))
         self.history = History()
+        self.reason: Reason | None = None
         self.at = NOW - MINUTE
 
     def tick(self, reason: str, up_to_date: int | None = None, taken: Step | None = None) -> "Ticks":
@@ -36,7 +37,10 @@ class Ticks:
         counted = None if up_to_date is None else counts(up_to_date)
         status = Reason(reason).meaning.status
         outcome = Outcome("web", "a1", self.at, Reason(reason), "", status, taken, counted)
-        self.history = following(self.history, self.desired, self.seen, outcome, taken)
+        self.history = history_after(
+            self.history, self.desired, self.seen, outcome, taken, before=self.reason
+        )
+        self.reason = self.reason if outcome.is_error else outcome.reason
         return self
 
     def patch(self, image: Image = NEW, was: Image = OLD, reason: str = Reason.MODEL_DRIFT) -> "Ticks":

@@ -9,11 +9,10 @@ import pytest
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
 from reconciler.daemon.outcome import Outcome, decided
-from reconciler.daemon.prospect import foreseen
+from reconciler.daemon.prospect import foresee
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
-from reconciler.daemon.store import ScaleSetState
 from reconciler.forecast.batch_duration import BatchDuration, MeasuredBatch
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import Gate
@@ -22,6 +21,7 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
 from tests.build import NEW, NOW, instance, observed, spec
 from tests.build import fleet as instances
+from tests.daemon.states import state
 from tests.stories.world import World, fleet, scale_set
 from tests.stories.world import spec as document
 from tests.token import Token
@@ -34,7 +34,7 @@ def outcome(reason: Reason, **changes: Any) -> Outcome:
     return decided(spec(), "a1", NOW, Decision(reason, "why", **changes), timedelta(seconds=15))
 
 
-KNOWN = foreseen(ScaleSetState(spec(), "a1"), outcome(Reason.UPGRADING, step=STEP), observed(), Settings())
+KNOWN = foresee(state(reason=None), outcome(Reason.UPGRADING, step=STEP), observed(), Settings()).forecast
 
 
 def held(reason: Reason) -> Outcome:
@@ -67,7 +67,7 @@ def test_at_first_there_are_five_batches() -> None:
     ],
 )  # fmt: skip
 def test_a_forecast(before: Outcome, now: Outcome, seen: Observed, batches: int | None) -> None:
-    found = foreseen(ScaleSetState(spec(), "a1", outcome=before, forecast=KNOWN), now, seen, Settings())
+    found = foresee(state(outcome=before, forecast=KNOWN), now, seen, Settings()).forecast
     assert (len(found.batches) if found else None) == batches
 
 
@@ -79,14 +79,14 @@ def test_a_forecast(before: Outcome, now: Outcome, seen: Observed, batches: int 
     ],
 )
 def test_a_daemon_that_begins_half_way(seen: Observed, batches: int | None) -> None:
-    found = foreseen(ScaleSetState(spec(), "a1"), outcome(Reason.AZURE_BUSY), seen, Settings())
+    found = foresee(state(reason=None), outcome(Reason.AZURE_BUSY), seen, Settings()).forecast
     assert (len(found.batches) if found else None) == batches
 
 
 def test_it_goes_by_the_settings_and_by_what_batches_took() -> None:
     measured = (MeasuredBatch(NOW, BatchDuration(timedelta(minutes=4), timedelta(minutes=2))),)
-    state = ScaleSetState(spec(), "a1", measured=measured)
-    found = foreseen(state, outcome(Reason.UPGRADING), observed(), Settings(follow_up=timedelta(minutes=5)))
+    known, settings = state(reason=None, measured=measured), Settings(follow_up=timedelta(minutes=5))
+    found = foresee(known, outcome(Reason.UPGRADING), observed(), settings).forecast
     assert found
     assert found.batches[1].at - found.batches[0].at == timedelta(minutes=10), "a look comes every five"
 

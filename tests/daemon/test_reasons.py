@@ -9,12 +9,12 @@ from datetime import timedelta
 import pytest
 
 from reconciler.daemon.due import due
+from reconciler.daemon.gates.concurrency import slot_after
 from reconciler.daemon.outcome import Outcome
-from reconciler.daemon.store import ScaleSetState
-from reconciler.daemon.turn import holding
-from reconciler.rollout.progress import Progress, following
+from reconciler.rollout.progress import Progress, progress_after
 from reconciler.rollout.reason import Reason
-from tests.build import NOW, model, spec
+from tests.build import NOW, model
+from tests.daemon.states import state
 
 # - Of the rollout: it begins, waits for instances, is over, or the look passes.
 # - Of the place under spec.maxConcurrentRollouts: what becomes of one that is held; and what a process that has
@@ -83,16 +83,18 @@ def test_every_reason_has_its_row() -> None:
 @pytest.mark.parametrize(("reason", "expected"), [pytest.param(row[0], row[1:], id=row[0]) for row in ROWS])
 def test_what_it_means(reason: Reason, expected: list[str]) -> None:
     outcome = Outcome("web", "a1", NOW, Reason(reason), "", Reason(reason).meaning.status)
-    place, anew = (PLACES[holding(before, outcome, is_claimed=False)] for before in (True, None))
-    seen = ScaleSetState(
-        spec(), "a1", outcome, decided=spec(), model=model(), looked_at=NOW - timedelta(minutes=1)
+    place, anew = (
+        PLACES[slot_after(Progress(holds_slot=before), outcome, may_have_begun=False)]
+        for before in (True, None)
     )
+    minute_ago = NOW - timedelta(minutes=1)
+    seen = state(outcome=outcome, model=model(), instances_at=minute_ago)
     again = "sweep" if due(seen, model(), NOW) else "moves"
     assert [of_rollout(Reason(reason)), place, anew, again] == expected
 
 
 def of_rollout(reason: Reason) -> str:
-    after = following(Progress(1, NOW - timedelta(hours=1), 2), reason, 2, NOW)
+    after = progress_after(Progress(1, NOW - timedelta(hours=1), 2), reason, 2, NOW)
     if after.is_under_way is not None:
         return "begins" if after.is_under_way else "over"
     return "passes" if after.passes else "waits"

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from reconciler.daemon.revision import Revision
-from reconciler.daemon.store import ScaleSetState
+from reconciler.daemon.state import ScaleSetState
 from reconciler.spec.problem import Place
 from reconciler.spec.suspension import Suspension
 from tests.build import FIX, spec
+from tests.daemon.states import state
 
 ONE = Revision.of(spec(), "a1")
 
@@ -39,19 +40,17 @@ def test_another_process_tells_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "observed"),
+    ("known", "observed"),
     [
         pytest.param(ScaleSetState(spec(), "a1"), None, id="nothing was decided yet"),
-        pytest.param(ScaleSetState(spec(), "a1", concluded=ONE), ONE, id="what is declared was decided on"),
+        pytest.param(state(concluded=ONE), ONE, id="what is declared was decided on"),
+        pytest.param(state(image=FIX, commit="b2", concluded=ONE), ONE, id="what is declared was not yet"),
         pytest.param(
-            ScaleSetState(spec(image=FIX), "b2", concluded=ONE), ONE, id="what is declared was not yet"
-        ),
-        pytest.param(
-            ScaleSetState(spec(), "b2", concluded=ONE),
+            state(commit="b2", concluded=ONE),
             Revision.of(spec(), "b2"),
             id="a commit that says nothing new of it is seen at once",
         ),
     ],
 )
-def test_what_it_was_last_decided_on(state: ScaleSetState, observed: Revision | None) -> None:
-    assert state.observed == observed
+def test_what_it_was_last_decided_on(known: ScaleSetState, observed: Revision | None) -> None:
+    assert known.observed == observed

@@ -1,68 +1,33 @@
-"""The board: what stays of an entry when the specs move, and what does not."""
-
-from datetime import timedelta
-from typing import Any
+"""The store: which scale sets it knows, and in which order."""
 
 import pytest
 
+from reconciler.daemon.event import TickBegan
 from reconciler.daemon.store import Store
-from reconciler.forecast.batch_duration import ASSUMED
-from reconciler.forecast.forecast import Forecast
-from reconciler.rollout.counts import InstanceCounts
-from tests.build import FIX, NEW, spec
-from tests.daemon.states import outcome
-
-COUNTS = InstanceCounts(())
-AHEAD = Forecast((), 1, 0, 0, None, None, timedelta(), (), None, ASSUMED)
+from tests.build import spec
+from tests.daemon.states import state, store_of
 
 
-def store(*scale_sets: Any) -> Store:
-    shown = Store()
-    shown.declare(scale_sets, "a1")
-    for each in scale_sets:
-        shown.update(each.target.key, counts=COUNTS, forecast=AHEAD, exact=NEW)
-    return shown
+def test_a_scale_set_that_is_no_longer_declared_is_named_and_forgotten() -> None:
+    store = store_of(state("b"), state("a"), state("c"))
+    assert store.declare([spec("b")], "b2") == ("a", "c")
+    assert store.apply(spec("a").target.key, TickBegan()) is None
+    assert [each.desired.name for each in store.states()] == ["b"]
 
 
-@pytest.mark.parametrize(
-    ("later", "counts"),
-    [
-        pytest.param(spec(), COUNTS, id="the same spec keeps what was counted"),
-        pytest.param(spec("front", target=spec().target), COUNTS, id="so does one that was renamed"),
-        pytest.param(spec(image=FIX), None, id="another image was not counted yet"),
-        pytest.param(spec(target=spec("other").target), None, id="nor was another scale set"),
-    ],
-)
-def test_a_commit_takes_over(later: Any, counts: InstanceCounts | None) -> None:
-    shown = store(spec())
-    shown.declare([later], "b2")
-    (state,) = shown.states()
-    assert (state.desired, state.commit, state.counts) == (later, "b2", counts)
-    assert state.forecast == (AHEAD if counts else None), "what was foreseen of it goes with what was counted"
-    assert state.exact == (NEW if counts else None), "and so does what its image meant"
+def test_a_spec_that_is_renamed_is_about_the_same_scale_set() -> None:
+    store = store_of(state("web"))
+    store.declare([spec("front", target=spec("web").target)], "b2")
+    (after,) = store.states()
+    assert (after.desired.name, after.outcome) == ("front", state("web").outcome)
 
 
-def test_what_is_no_longer_declared_is_named_and_gone() -> None:
-    shown = store(spec("b"), spec("a"), spec("c"))
-    assert shown.declare([spec("b")], "b2") == ("a", "c")
-    shown.update(spec("a").target.key, counts=COUNTS)
-    assert [state.desired.name for state in shown.states()] == ["b"]
+def test_states_come_by_name() -> None:
+    store = Store()
+    store.declare([spec("b", target=spec("y").target), spec("a", target=spec("z").target)], "a1")
+    assert [each.desired.name for each in store.states()] == ["a", "b"]
 
 
-def test_entries_come_by_name() -> None:
-    first, second = spec("a", target=spec("z").target), spec("b", target=spec("y").target)
-    assert [state.desired.name for state in store(second, first).states()] == ["a", "b"]
-
-
-def test_what_a_tick_found_meanwhile_is_not_told_anew() -> None:
-    shown = store(spec())
-    (before,) = shown.states()
-    shown.update(before.desired.target.key, outcome=outcome(reason="AwaitingTurn"))
-    (waiting,) = shown.states()
-    shown.retell(waiting, outcome=outcome(reason="AwaitingTurn", message="as it stands now"))
-    (retold,) = shown.states()
-    assert retold.outcome == outcome(reason="AwaitingTurn", message="as it stands now")
-    shown.update(before.desired.target.key, outcome=outcome(reason="Upgrading"))
-    shown.retell(retold, outcome=outcome(reason="AwaitingTurn", message="too late"))
-    (after,) = shown.states()
-    assert after.outcome == outcome(reason="Upgrading")
+def test_a_slot_is_not_asked_for_a_scale_set_that_is_gone() -> None:
+    with pytest.raises(KeyError):
+        store_of().acquire("gone", lambda *_: pytest.fail("asked"))

@@ -1,5 +1,6 @@
 """Waiting for instances: how long, what may be lost meanwhile, and when the rollout has failed."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from reconciler.rollout.observed import Observed
 from reconciler.rollout.persisted import Began, PersistedState
-from reconciler.rollout.progress import Progress, following
+from reconciler.rollout.progress import Progress, progress_after
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.spec.amount import Count, Percent
@@ -348,7 +349,7 @@ def test_before_anything_is_upgraded_there_is_nothing_to_confirm() -> None:
 def test_what_looks_in_a_row_have_in_common(
     before: Progress, reason: Reason, back: int | None, after: Progress
 ) -> None:
-    assert following(before, reason, back, NOW) == after
+    assert progress_after(before, reason, back, NOW) == replace(after, last_reason=reason)
 
 
 @pytest.mark.parametrize(

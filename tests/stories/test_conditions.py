@@ -34,13 +34,13 @@ def passing(world: World) -> list[str]:
     seen: list[str] = []
 
     def is_settled() -> bool:
-        entry = world.state()
-        assert entry.outcome is not None
-        ready, reconciling, stalled, *_ = entry.conditions
+        state = world.state()
+        assert state.outcome is not None
+        ready, reconciling, stalled, *_ = state.published.conditions
         assert [each.status for each in (ready, reconciling, stalled)].count(ConditionStatus.TRUE) <= 1
-        assert (ready.status is ConditionStatus.TRUE) is (entry.outcome.status is Status.READY)
+        assert (ready.status is ConditionStatus.TRUE) is (state.outcome.status is Status.READY)
         seen.append(stands(world))
-        return entry.outcome.status.settled
+        return state.outcome.status.settled
 
     world.run(is_settled)
     return [now for before, now in zip([None, *seen], seen, strict=False) if now != before]
@@ -189,13 +189,13 @@ def test_what_is_out_of_reach_for_long_is_not_known_any_more() -> None:
 def test_a_settled_one_is_known_at_every_sweep_and_one_that_cannot_be_looked_at_is_not() -> None:
     world = World(fleet(scale_set(capacity=2)), spec(version=NEW)).run()
     world.rest(30 * MINUTE)
-    assert world.state().known_at == world.reconciler.store.last_sweep.at  # type: ignore[union-attr]
-    known = world.state().known_at
+    assert world.state().published.known_at == world.reconciler.store.last_sweep.at  # type: ignore[union-attr]
+    known = world.state().published.known_at
     world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Page(), times=None)
     world.azure.scale_set("web").bump_etag()
     world.rest(10 * MINUTE)
     assert world.reasons()[-1] == "Unreachable"
-    assert world.state().known_at == known
+    assert world.state().published.known_at == known
 
 
 def test_what_azure_refuses_was_decided_on_and_what_it_does_not_answer_was_not() -> None:

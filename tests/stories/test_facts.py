@@ -70,7 +70,7 @@ def test_instances_of_unknown_power_that_are_healthy_are_in_nobodys_way_and_pass
     world.rest(3 * 60 * MINUTE)
     assert world.lines()["web"].startswith("OutsideWindow: ")
     nothing_was_written(world.azure.record)
-    assert world.state().notes == ("Azure does not tell the power state of web_3, web_7",)
+    assert world.state().seen.notes == ("Azure does not tell the power state of web_3, web_7",)
     world.merge(spec())
     world.run()
     assert world.lines() == {"web": f"UpToDate: all 20 instances run {NEW}"}
@@ -120,7 +120,7 @@ def test_what_a_scale_set_says_of_itself_is_noted() -> None:
         instanceStates=[{"id": "1", "modelDefinitionApplied": "VirtualMachine"}],
     )  # fmt: skip
     world = World(fleet(told), spec(version=OLD)).run()
-    assert world.state().notes == (
+    assert world.state().seen.notes == (
         "Azure warns each instance up to 15m before it replaces the OS disk (osImageNotificationProfile)",
         "Azure warns each instance up to 5m before it deletes it (terminateNotificationProfile)",
         "the Application Health extension may report Initializing for 10m (gracePeriod)",

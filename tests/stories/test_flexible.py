@@ -81,7 +81,7 @@ def test_a_machine_attached_by_hand_is_named_and_not_touched() -> None:
         "web": f"UpToDate: all 9 instances run {NEW}; attached by hand and not touched: sql-pet"
     }
     assert not any("sql-pet" in each.body["instanceIds"] for each in upgrades(world))
-    assert world.state().notes == ("attached by hand, and not touched: sql-pet",)
+    assert world.state().seen.notes == ("attached by hand, and not touched: sql-pet",)
 
 
 def test_one_without_a_profile_is_refused_before_anything_else_is_asked() -> None:

@@ -140,7 +140,7 @@ def test_a_daemon_learns_from_its_batches_when_it_will_be_done() -> None:
     forecasts: dict[int, Forecast] = {}
     while not world.outcomes or world.outcomes[-1].reason != "UpToDate":
         world.step()
-        if found := world.state().forecast:
+        if found := world.state().published.forecast:
             forecasts.setdefault(world.requests().count("VirtualMachineScaleSets_UpdateInstances"), found)
     upgrades = ids(world.azure.record.requests)
     done = world.outcomes[-1].at
@@ -149,7 +149,7 @@ def test_a_daemon_learns_from_its_batches_when_it_will_be_done() -> None:
     }
     assert [found.duration.is_assumed for found in forecasts.values()] == [True, True, *[False] * 4]
     assert [found.ends == done for found in forecasts.values()] == [False, False, *[True] * 4]
-    assert world.state().forecast is None, "nothing is to come of what is up to date"
+    assert world.state().published.forecast is None, "nothing is to come of what is up to date"
 
 
 def test_a_commit_makes_a_forecast_anew_while_it_soaks() -> None:
@@ -163,14 +163,14 @@ def test_a_commit_makes_a_forecast_anew_while_it_soaks() -> None:
 
 
 def remaining(world: World) -> int:
-    found = world.state().forecast
+    found = world.state().published.forecast
     return len(found.batches) if found else 0
 
 
 def planned(world: World) -> Forecast:
     """What a plan of its own foresees of web; the daemon that follows has seen nothing."""
     world.reconciler.once(act=False)
-    found = world.state().forecast
+    found = world.state().published.forecast
     assert found
     world.restart()
     return found

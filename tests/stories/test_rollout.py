@@ -272,11 +272,11 @@ def test_a_commit_that_lands_between_a_look_and_its_step_stops_the_step(
 def test_what_was_counted_against_another_image_is_not_shown_for_this_one() -> None:
     world = World(fleet(scale_set()), spec())
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 3)
-    counts = world.state().counts
+    counts = world.state().seen.counts
     assert counts is not None
     assert counts.up_to_date == 8
     world.merge(spec(version=FIX))
     world.run(lambda: world.lines()["web"].startswith("ModelDrift"))
-    assert world.state().counts is None
+    assert world.state().seen.counts is None
     world.run()
     assert world.lines() == {"web": f"UpToDate: all 20 instances run {FIX}"}

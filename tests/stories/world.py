@@ -16,7 +16,7 @@ from reconciler.azure.compute import Compute
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.specs import Reading
-from reconciler.daemon.store import ScaleSetState
+from reconciler.daemon.state import ScaleSetState
 from reconciler.simulator import Simulator, VirtualClock
 from reconciler.spec.files import File
 from tests.invariants import hold

@@ -13,13 +13,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from reconciler.azure.budget import Charge
 from reconciler.daemon.condition import ConditionStatus, ConditionType
 from reconciler.daemon.history import Ending, History, Record
-from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.store import Store, Sweep
 from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
 from reconciler.rollout.reason import Reason, Status
 from reconciler.web.metrics import exposition
-from tests.build import NEW, NOW, OLD, spec
+from tests.build import NEW, NOW, OLD
+from tests.daemon.states import state, store_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 ENDED = Record(NEW, NEW, "a1", OLD, NOW - timedelta(minutes=9), ended=NOW, ending=Ending.SUCCEEDED)
@@ -35,18 +35,16 @@ LABELS = {
 
 def store() -> Store:
     """One scale set of which everything is known."""
-    shown = Store(Sweep(NOW, "a1", "Move web"))
-    shown.declare([spec()], "a1")
-    shown.requests.count("HIGH_COST_GET", 200)
-    shown.requests.count("HIGH_COST_GET", 200)
-    shown.requests.count("PATCH", 0)
-    shown.update(
-        spec().target.key,
-        outcome=Outcome("web", "a1", NOW, Reason.UP_TO_DATE, "", Status.READY),
+    known = state(
         counts=InstanceCounts((DomainCounts(Domain("", "", 0, "update domain"), 2, 2, 2, 0),)),
         known_at=NOW,
         history=History((ENDED,), {Ending.SUCCEEDED: 1}),
     )
+    shown = store_of(known)
+    shown.last_sweep = Sweep(NOW, "a1", "Move web")
+    shown.requests.count("HIGH_COST_GET", 200)
+    shown.requests.count("HIGH_COST_GET", 200)
+    shown.requests.count("PATCH", 0)
     return shown
 
 

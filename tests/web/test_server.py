@@ -27,6 +27,7 @@ from reconciler.rollout.step import Upgrade
 from reconciler.web.server import Pages, Server
 from tests.build import NEW, NOW, OLD, SUBSCRIPTION, model, spec
 from tests.cli.program import until
+from tests.daemon.states import state, store_of
 
 COMMIT = "5d41402abc4b2a76b9719d911017c592e0d7a2f6"
 OVERDUE = timedelta(minutes=10)
@@ -47,8 +48,6 @@ def unreadable() -> Store:
 
 def rolling() -> Store:
     """One scale set whose second domain is being upgraded, and one that waits for its first tick."""
-    store = Store(Sweep(NOW, COMMIT, "Move web", ()))
-    store.declare((spec("web"), spec("api")), COMMIT)
     first, second = (Domain("", "", number, "update domain") for number in (0, 1))
     counts = InstanceCounts((DomainCounts(first, 2, 2, 2, 0), DomainCounts(second, 2, 0, 0, 1)))
     step = Upgrade(("1",), NEW)
@@ -58,12 +57,23 @@ def rolling() -> Store:
         gates=gates,
         again=15 * SECOND,
     )
-    key = spec("web").target.key
-    store.update(key, outcome=outcome, counts=counts, model=model(), looked_at=NOW, known_at=NOW)
-    (_, state) = store.states()
+    seen: dict[str, Any] = {
+        "outcome": outcome,
+        "counts": counts,
+        "model": model(),
+        "instances_at": NOW,
+        "known_at": NOW,
+    }
+    before = state("web", commit=COMMIT, **seen)
     over = Record(OLD, OLD, COMMIT, None, None, ended=NOW, ending=Ending.FAILED)
     record = Record(NEW, NEW, COMMIT, OLD, NOW - 90 * SECOND, batches=1, instances=2)
-    store.update(key, conditions=conditions(state), concluded=state.revision, history=History((record, over)))
+    told: dict[str, Any] = {
+        "conditions": conditions(before),
+        "concluded": before.revision,
+        "history": History((record, over)),
+    }
+    store = store_of(state("web", commit=COMMIT, **seen, **told), state("api", None, commit=COMMIT))
+    store.last_sweep = Sweep(NOW, COMMIT, "Move web", ())
     return store
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.daemon.change import change, counted, is_counted
-from reconciler.daemon.store import ScaleSetState
+from reconciler.daemon.gates.max_change import is_weighed, max_change, weigh
+from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
 from reconciler.spec.amount import Amount, Count, Percent
@@ -56,7 +56,7 @@ class Fleet:
             else ScaleSetState(each, commit)
             for each in now
         ]
-        self.states = counted(before, self.models, frozenset(spec(n).target.key for n in unlisted), self.at)
+        self.states = weigh(before, self.models, frozenset(spec(n).target.key for n in unlisted), self.at)
         return self
 
     def restart(self, unlisted: frozenset[str] = frozenset()) -> "Fleet":
@@ -79,7 +79,7 @@ class Fleet:
 
     def gate(self, name: str) -> Any:
         state = next(each for each in self.states if each.desired.name == name)
-        (found,) = change(state, self.states) or (type("None", (), {"closed": None, "evidence": ""}),)
+        (found,) = max_change(state, self.states) or (type("None", (), {"closed": None, "evidence": ""}),)
         return found
 
 
@@ -222,14 +222,14 @@ def test_what_was_never_listed_is_counted_once_it_is_and_holds_nothing_that_was_
     fleet.declared |= {f"s{number}": {"image": NEW} for number in range(1, 7)}
     fleet.restart(frozenset({"s1", "s2", "s3"}))
     assert fleet.held == ""
-    assert [each.desired.name for each in fleet.states if not is_counted(each)] == ["s1", "s2", "s3"]
+    assert [each.desired.name for each in fleet.states if not is_weighed(each)] == ["s1", "s2", "s3"]
     assert fleet.sweep().held == "s1 s2 s3"
-    assert all(map(is_counted, fleet.states))
+    assert all(map(is_weighed, fleet.states))
 
 
 def test_a_plain_directory_has_no_commit_to_name() -> None:
     fleet = Fleet(Count(1)).commit(**to(NEW, 1, 2))
-    (found,) = change(
+    (found,) = max_change(
         replace(fleet.states[1], change=replace(_change(fleet.states[1]), commit="")), fleet.states
     )
     assert found.evidence.startswith("the specs change the images of ")

@@ -14,20 +14,22 @@ cannot tell, and leaves a place for each. Who waits goes by name: the first of t
 from collections.abc import Iterable, Sequence
 
 from reconciler.daemon.outcome import Outcome
-from reconciler.daemon.store import ScaleSetState
+from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.gate import Gate
+from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason, Slot
 from reconciler.rollout.wording import listed
 
 
-def turn(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_begun: bool = False) -> Gate:
+def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_begun: bool = False) -> Gate:
     """The gate. `states` are all, by name; `has_begun`: this one was seen to be half-way just now."""
     cap, total = state.desired.fleet.max_concurrent, len(states)
-    if state.is_under_way or (state.is_under_way is None and has_begun):
+    has_slot = state.progress.has_slot
+    if has_slot or (has_slot is None and has_begun):
         return Gate("turn", "its rollout is under way")
-    others = [each for each in states if each.desired.target.key != state.desired.target.key]
-    moving = [each for each in others if each.is_under_way]
-    unknown = [each for each in others if each.is_under_way is None and not each.desired.suspend]
+    others = [each for each in states if each.key != state.key]
+    moving = [each for each in others if each.progress.has_slot]
+    unknown = [each for each in others if each.progress.has_slot is None and not each.desired.suspend]
     unseen = [each for each in unknown if each.outcome is None]
     untold = [each for each in unknown if each.outcome]
     ahead = [each for each in others if each.desired.name < state.desired.name and _waits(each)]
@@ -47,28 +49,34 @@ def turn(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_begun: bo
     return Gate("turn", evidence, None if is_open else Reason.AWAITING_TURN)
 
 
-def holding(before: bool | None, outcome: Outcome, *, is_claimed: bool) -> bool | None:
-    """Whether it holds a place after a look that gave this outcome; `is_claimed`: the look took one."""
-    if outcome.reason is Reason.REFUSED and before is None:
+def slot_after(before: Progress, outcome: Outcome, *, may_have_begun: bool) -> bool | None:
+    """Whether it holds a slot after a look that gave this outcome, None where that cannot be told.
+
+    `may_have_begun`: its step was sent, and no answer came.
+    """
+    held = before.holds_slot
+    if outcome.is_error and may_have_begun and before.has_acquired:
+        return True
+    if outcome.reason is Reason.REFUSED and held is None:
         return False  # nothing of ours can be under way where Azure lets us do nothing
     if outcome.is_error:
-        return before
+        return held
     slot = outcome.reason.meaning.slot
     if slot is Slot.FREES:
         return False
     if slot is Slot.KEEPS:
-        return before
-    if before is None:
+        return held
+    if held is None:
         is_half = outcome.counts is not None and outcome.counts.up_to_date > 0
         return slot is Slot.HOLDS or is_half
     # The fix of a rollout that went wrong passes every gate, and so claims nothing; a rollout it is all the
     # same.
-    has_begun = is_claimed or outcome.reason is Reason.MODEL_DRIFT
-    return before or (has_begun and outcome.step is not None)
+    has_begun = before.has_acquired or outcome.reason is Reason.MODEL_DRIFT
+    return held or (has_begun and outcome.step is not None)
 
 
 def _waits(state: ScaleSetState) -> bool:
-    if state.outcome is None or state.desired.suspend or state.is_under_way:
+    if state.outcome is None or state.desired.suspend or state.progress.has_slot:
         return False
     return state.outcome.reason == Reason.AWAITING_TURN
 

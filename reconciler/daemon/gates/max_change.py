@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from reconciler.daemon.store import Change, ScaleSetState
+from reconciler.daemon.state import Change, ScaleSetState
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason
@@ -24,27 +24,27 @@ from reconciler.spec.scale_set import OnFailure
 _Commit = tuple[str, datetime]
 
 
-def counted(
+def weigh(
     states: Sequence[ScaleSetState], listed: Mapping[str, Model], unlisted: frozenset[str], at: datetime
 ) -> tuple[ScaleSetState, ...]:
     """The entries with what the specs that are in force since `at` change.
 
     `listed` are the models by key; of the keys in `unlisted` the list failed.
     """
-    weighed = [_weighed(each, listed, unlisted, at) for each in states]
-    sizes = Counter(_commit(each) for each in weighed)
+    after = [_weighed(each, listed, unlisted, at) for each in states]
+    sizes = Counter(_commit(each) for each in after)
     return tuple(
-        _held_or_not(after, sizes, len(weighed)) if after is not before or _is_held(before) else after
-        for before, after in zip(states, weighed, strict=True)
+        _held_or_not(now, sizes, len(after)) if now is not before or _is_held(before) else now
+        for before, now in zip(states, after, strict=True)
     )
 
 
-def is_counted(state: ScaleSetState) -> bool:
+def is_weighed(state: ScaleSetState) -> bool:
     """Whether its declared image was weighed; it is not while a sweep is at taking over a commit."""
-    return state.counted is not None and same(state.counted, state.desired.image)
+    return state.weighed is not None and same(state.weighed, state.desired.image)
 
 
-def change(state: ScaleSetState, states: Sequence[ScaleSetState]) -> tuple[Gate, ...]:
+def max_change(state: ScaleSetState, states: Sequence[ScaleSetState]) -> tuple[Gate, ...]:
     """The gate, where a commit changes the image of this scale set."""
     if state.change is None:
         return ()
@@ -64,12 +64,12 @@ def _weighed(
     state: ScaleSetState, listed: Mapping[str, Model], unlisted: frozenset[str], at: datetime
 ) -> ScaleSetState:
     """The entry, marked with this change where it is one; whether that is held is seen once all are."""
-    key = state.desired.target.key
-    if state.desired.suspend or is_counted(state) or (state.counted is None and key in unlisted):
+    key = state.key
+    if state.desired.suspend or is_weighed(state) or (state.weighed is None and key in unlisted):
         return state
     is_change = key in unlisted or _changes(state, listed.get(key))
     mark = Change(state.commit, at, is_held=False) if is_change else None
-    return replace(state, counted=state.desired.image, change=mark)
+    return replace(state, weighed=state.desired.image, change=mark)
 
 
 def _changes(state: ScaleSetState, model: Model | None) -> bool:
@@ -80,7 +80,7 @@ def _changes(state: ScaleSetState, model: Model | None) -> bool:
     if model.persisted.stand_in(desired.image) and desired.rollout.on_failure is not OnFailure.HOLD:
         return False  # it was tried and given up
     if follows_latest(desired.image) and is_version_of(model.image, desired.image):
-        return state.counted is not None
+        return state.weighed is not None
     return True
 
 

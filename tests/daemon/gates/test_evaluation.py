@@ -8,8 +8,10 @@ import pytest
 
 from reconciler.azure.failure import Conflict
 from reconciler.checks.door import Checks
-from reconciler.daemon.gates import asked, awaited, retold
-from reconciler.daemon.store import Change, ScaleSetState, Store
+from reconciler.daemon.advance import advance
+from reconciler.daemon.event import GateChanged
+from reconciler.daemon.gates.evaluation import ask, awaited_gate, is_new_evidence
+from reconciler.daemon.state import Change, ScaleSetState
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason
 from reconciler.spec.amount import Count
@@ -17,7 +19,7 @@ from reconciler.spec.fleet import Fleet
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
 from tests.build import FIX, FLEET, NEW, NOW, observed, spec
-from tests.daemon.states import outcome, state, waiting
+from tests.daemon.states import outcome, state, store_of, waiting
 
 HELD = Change("91eab1ad9c53", NOW, is_held=True)
 ONE_PLACE: Fleet = replace(FLEET, max_concurrent=Count(1), max_change=Count(1))
@@ -72,7 +74,7 @@ def waits(reason: Reason, **changes: Any) -> ScaleSetState:
         ),
         pytest.param(
             waits(Reason.AWAITING_TURN),
-            [state("api", "Soaking", is_under_way=True)],
+            [state("api", "Soaking", holds_slot=True)],
             False,
             "no place is free, and spec.maxConcurrentRollouts of the Fleet is 1: api (Soaking) is under way",
             id="the place is taken",
@@ -98,7 +100,7 @@ def waits(reason: Reason, **changes: Any) -> ScaleSetState:
 def test_the_gate_that_is_waited_for(
     web: ScaleSetState, others: list[ScaleSetState], is_open: bool, evidence: str
 ) -> None:
-    found = awaited(web, (*others, web), NOW)
+    found = awaited_gate(web, (*others, web), NOW)
     assert found is not None
     assert found.closed == (None if is_open else Reason(web.outcome.reason))  # type: ignore[union-attr]
     assert found.evidence.startswith(evidence)
@@ -111,21 +113,24 @@ def test_the_gate_that_is_waited_for(
         pytest.param(state("web", None), id="not looked at yet"),
         pytest.param(waits(Reason.CHECK_FAILED), id="a check costs a request, and is put by a look"),
         pytest.param(waits(Reason.AWAITING_APPROVAL), id="an approval is seen in the list"),
-        pytest.param(waits(Reason.AWAITING_TURN, counted=FIX), id="a commit is being taken over"),
+        pytest.param(waits(Reason.AWAITING_TURN, weighed=FIX), id="a commit is being taken over"),
     ],
 )
 def test_no_gate_is_waited_for_that_the_board_knows_of(web: ScaleSetState) -> None:
-    assert awaited(web, (web,), NOW) is None
+    assert awaited_gate(web, (web,), NOW) is None
 
 
 def test_a_line_is_told_anew_as_its_gate_stands_now() -> None:
     before = waiting(Reason.DEPENDENCY_NOT_READY, "db is Failing: PartialRead")
     now = Gate("dependsOn", "db is Reconciling: Upgrading", Reason.DEPENDENCY_NOT_READY)
-    after = retold(before, now)
+    web = state("web", outcome=before)
+    assert is_new_evidence(before, now)
+    after = advance(web, GateChanged(before, now)).outcome
+    assert after
     assert after.line == "DependencyNotReady: db is Reconciling: Upgrading; until then not doing it"
     assert after.gates == (before.gates[0], now)
     assert replace(after, message=before.message, gates=before.gates) == before
-    assert retold(after, now) is after
+    assert not is_new_evidence(after, now)
 
 
 @pytest.mark.parametrize(
@@ -136,37 +141,36 @@ def test_a_line_is_told_anew_as_its_gate_stands_now() -> None:
     ],
 )
 def test_no_other_line_is_told_anew(other: Any) -> None:
-    assert retold(other, Gate("dependsOn", "db is Failing", Reason.DEPENDENCY_NOT_READY)) is other
+    assert not is_new_evidence(other, Gate("dependsOn", "db is Failing", Reason.DEPENDENCY_NOT_READY))
 
 
 def test_waiting_for_others_by_name_ends_for_the_first_alone() -> None:
     names = ["a", "b", "c"]
     all_wait = [replace(waits(Reason.AWAITING_TURN), desired=spec(name, fleet=ONE_PLACE)) for name in names]
-    gates = [awaited(each, all_wait, NOW) for each in all_wait]
+    gates = [awaited_gate(each, all_wait, NOW) for each in all_wait]
     assert [gate.closed if gate else "none" for gate in gates] == [None, *[Reason.AWAITING_TURN] * 2]
 
 
 @pytest.mark.parametrize(
-    ("later", "counted"),
+    ("later", "weighed"),
     [
         pytest.param(spec(), None, id="the first commit was not weighed yet"),
         pytest.param(spec(), FIX, id="the image was not weighed yet"),
         pytest.param(spec(interval=timedelta(hours=2)), NEW, id="the spec says something else by now"),
     ],
 )
-def test_no_gate_is_open_while_a_commit_is_being_taken_over(later: ScaleSet, counted: Image | None) -> None:
-    store = Store()
-    store.declare([later], "a1")
-    store.update(later.target.key, counted=counted, is_under_way=False)
+def test_no_gate_is_open_while_a_commit_is_being_taken_over(later: ScaleSet, weighed: Image | None) -> None:
+    store = store_of(state(desired=later, weighed=weighed))
     with pytest.raises(Conflict, match="a commit is being taken over"):
-        asked(spec(), observed(), store, Checks(lambda: NOW))
-    assert [each.is_under_way for each in store.states()] == [False]
+        ask(spec(), observed(), store, Checks(lambda: NOW))
+    assert [each.progress.has_slot for each in store.states()] == [False]
 
 
 def test_where_all_gates_are_open_a_place_is_taken() -> None:
-    store = Store()
-    store.declare([spec(), spec("api")], "a1")
-    store.update(spec().target.key, counted=NEW, is_under_way=False)
-    (gate,) = asked(spec(), observed(), store, Checks(lambda: NOW))
+    store = store_of(state("web"), state("api", None))
+    (gate,) = ask(spec(), observed(), store, Checks(lambda: NOW))
     assert gate.closed is None
-    assert {each.desired.name: each.is_under_way for each in store.states()} == {"api": None, "web": True}
+    assert {each.desired.name: each.progress.has_slot for each in store.states()} == {
+        "api": None,
+        "web": True,
+    }

@@ -5,8 +5,8 @@ All of them must be Ready, for what is declared of them now, before this one goe
 
 from collections.abc import Sequence
 
-from reconciler.daemon.due import differs
-from reconciler.daemon.store import ScaleSetState
+from reconciler.daemon.revision import differs
+from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.wording import listed
@@ -69,9 +69,10 @@ def _obstacle(state: ScaleSetState) -> str:
     outcome = state.outcome
     if outcome is None:
         return "was not looked at yet"
-    if state.decided is not None and differs(state.decided, state.desired):
+    decided = state.published.decided
+    if decided is not None and differs(decided, state.desired):
         return "was not looked at since its spec changed"
-    if state.decided is not None and outcome.status is Status.READY:
+    if decided is not None and outcome.status is Status.READY:
         return ""
     return f"is {outcome.status}: {outcome.reason}"
 
@@ -80,7 +81,7 @@ def _lag(state: ScaleSetState, exact: Image) -> str:
     """Which version it is on, where that is not the one that latest means by now; or ""."""
     if not follows_latest(state.desired.image):
         return ""
-    current = state.model.image if state.model else None
+    current = state.seen.model.image if state.seen.model else None
     if current is None or not is_version_of(current, state.desired.image):
         return f"is not known to be on {short(exact)}"
     return "" if order(version(current)) >= order(version(exact)) else f"is on {short(current)} still"

@@ -5,17 +5,18 @@ from typing import Any
 
 import pytest
 
-from reconciler.daemon.store import ScaleSetState, Store
-from reconciler.daemon.turn import holding, turn
+from reconciler.daemon.gates.concurrency import concurrency, slot_after
+from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
+from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
 from reconciler.spec.amount import Amount, Count, Percent
 from reconciler.spec.fleet import Fleet
 from reconciler.spec.suspension import Suspension
-from tests.build import FLEET, NEW, spec
-from tests.daemon.states import outcome, state
+from tests.build import FLEET, NEW
+from tests.daemon.states import outcome, state, store_of
 
 WAITS = "AwaitingTurn"
 
@@ -32,11 +33,11 @@ def one(name: str, reason: str | None = "UpToDate", most: Amount = TWO, **change
 
 
 def moving(name: str, reason: str = "Upgrading") -> ScaleSetState:
-    return one(name, reason, is_under_way=True)
+    return one(name, reason, holds_slot=True)
 
 
 def ask(name: str, *states: ScaleSetState, **options: bool) -> tuple[bool, str]:
-    found = turn(next(each for each in states if each.desired.name == name), states, **options)
+    found = concurrency(next(each for each in states if each.desired.name == name), states, **options)
     assert found.closed in {None, Reason.AWAITING_TURN}
     return found.closed is None, found.evidence
 
@@ -74,7 +75,7 @@ A_PLACE = "a place is free, and spec.maxConcurrentRollouts of the Fleet is 2"
             id="nobody knows of one whether it is",
         ),
         pytest.param(
-            [moving("a"), one("b", "Unreachable", is_under_way=None), one("web", WAITS)],
+            [moving("a"), one("b", "Unreachable", holds_slot=None), one("web", WAITS)],
             False,
             f"{NO_PLACE}a (Upgrading) is under way; whether b (Unreachable) is under way is not known",
             id="a look at one failed, and nobody knows of it",
@@ -104,7 +105,7 @@ A_PLACE = "a place is free, and spec.maxConcurrentRollouts of the Fleet is 2"
             id="those that wait and come after it do not count",
         ),
         pytest.param(
-            [one("a", WAITS, is_under_way=True), one("web", WAITS)],
+            [one("a", WAITS, holds_slot=True), one("web", WAITS)],
             True,
             f"{A_PLACE}: a (AwaitingTurn) is under way",
             id="one that has just taken its place counts once",
@@ -135,7 +136,7 @@ def test_a_share_is_of_all_that_are_declared() -> None:
 def test_a_process_that_starts_goes_by_what_it_sees(
     known: bool | None, has_begun: bool, is_open: bool
 ) -> None:
-    states = (moving("a"), moving("b"), one("web", None, is_under_way=known))
+    states = (moving("a"), moving("b"), one("web", None, holds_slot=known))
     assert ask("web", *states, has_begun=has_begun)[0] is is_open
 
 
@@ -188,7 +189,10 @@ def test_who_holds_a_place_after_a_look(
     before: bool | None, reason: str, changes: dict[str, Any], after: tuple[bool | None, ...]
 ) -> None:
     expected = dict(zip((None, False, True), after, strict=True))[before]
-    assert holding(before, outcome(reason=reason, **changes), is_claimed=before is True) is expected
+    assert (
+        slot_after(Progress(holds_slot=before), outcome(reason=reason, **changes), may_have_begun=False)
+        is expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -203,15 +207,12 @@ def test_who_holds_a_place_after_a_look(
 def test_a_place_that_a_look_took_is_kept_only_by_what_began(
     reason: str, changes: dict[str, Any], after: bool
 ) -> None:
-    assert holding(False, outcome(reason=reason, **changes), is_claimed=True) is after
+    before = Progress(holds_slot=False, has_acquired=True)
+    assert slot_after(before, outcome(reason=reason, **changes), may_have_begun=False) is after
 
 
 def test_two_who_ask_at_one_moment_do_not_both_get_the_last_place() -> None:
-    store = Store()
-    desired = [spec(name, fleet=capped(Count(1))) for name in ("a", "b")]
-    store.declare(desired, "a1")
-    for each in desired:
-        store.update(each.target.key, is_under_way=False)
-    found = [store.claim(each.target.key, turn).closed for each in desired]
+    store = store_of(one("a", most=Count(1)), one("b", most=Count(1)))
+    found = [store.acquire(each.key, concurrency).closed for each in store.states()]
     assert found == [None, Reason.AWAITING_TURN]
-    assert [each.is_under_way for each in store.states()] == [True, False]
+    assert [each.progress.has_slot for each in store.states()] == [True, False]

@@ -6,18 +6,19 @@ at every sweep for those that wait for it.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from reconciler.azure.failure import Conflict
 from reconciler.checks.door import Checks
-from reconciler.daemon.change import change, is_counted
-from reconciler.daemon.dependencies import dependencies, waves
-from reconciler.daemon.due import differs
+from reconciler.daemon.event import ImageResolved
+from reconciler.daemon.gates.concurrency import concurrency
+from reconciler.daemon.gates.dependencies import dependencies, waves
+from reconciler.daemon.gates.max_change import is_weighed, max_change
 from reconciler.daemon.outcome import Outcome
-from reconciler.daemon.store import ScaleSetState, Store
-from reconciler.daemon.turn import turn
+from reconciler.daemon.revision import differs
+from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.store import Store
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.member import has_begun
 from reconciler.rollout.observed import Model, Observed
@@ -26,15 +27,14 @@ from reconciler.rollout.reason import Reason
 from reconciler.spec.scale_set import ScaleSet
 
 
-def asked(desired: ScaleSet, observed: Observed, store: Store, checks: Checks) -> tuple[Gate, ...]:
+def ask(desired: ScaleSet, observed: Observed, store: Store, checks: Checks) -> tuple[Gate, ...]:
     """The gates of one scale set as it was seen just now, and a place taken where all of them are open.
 
     Raises Conflict while a sweep is at taking over another commit.
     """
     key, towards = desired.target.key, exact_if_known(desired, observed)
-    store.update(key, exact=towards.image)
-    state = store.get(key)
-    if state is None or differs(desired, state.desired) or not is_counted(state):
+    state = store.apply(key, ImageResolved(towards.image))
+    if state is None or differs(desired, state.desired) or not is_weighed(state):
         raise Conflict("a commit is being taken over; deciding anew")
     found: list[Gate] = []
     for gate in _all(state, store, checks, has_begun=_has_begun(towards, observed)):
@@ -44,42 +44,37 @@ def asked(desired: ScaleSet, observed: Observed, store: Store, checks: Checks) -
     return tuple(found)
 
 
-def awaited(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> Gate | None:
+def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> Gate | None:
     """The gate that a scale set waits for, as it is now; None where it waits for none that costs nothing."""
     outcome = state.outcome
-    if outcome is None or not is_counted(state):
+    if outcome is None or not is_weighed(state):
         return None
     match outcome.reason:
         case Reason.OUTSIDE_WINDOW:
             closed = _closed(outcome)
             is_over = closed is not None and closed.until is not None and closed.until <= at
-            return replace(closed, closed=None) if closed and is_over else closed
+            return Gate(closed.name, closed.evidence) if closed and is_over else closed
         case Reason.TOO_MUCH_CHANGE | Reason.DEPENDENCY_NOT_READY:
             gates = _cheap(state, states)
             return next((each for each in gates if each.closed), Gate("", ""))
         case Reason.AWAITING_TURN:
-            return turn(state, states)
+            return concurrency(state, states)
         case _:
             return None
 
 
-def retold(outcome: Outcome, gate: Gate) -> Outcome:
-    """The outcome with what its gate rests on now."""
+def is_new_evidence(outcome: Outcome, gate: Gate) -> bool:
+    """Whether the gate that this outcome waits for is closed for the same reason, and rests on something
+    else by now."""
     closed = _closed(outcome)
-    if closed is None or closed.closed is not gate.closed or closed == gate:
-        return outcome
-    return replace(
-        outcome,
-        message=outcome.message.replace(closed.evidence, gate.evidence, 1),
-        gates=tuple(gate if each is closed else each for each in outcome.gates),
-    )
+    return closed is not None and closed.closed is gate.closed and closed != gate
 
 
 def _all(state: ScaleSetState, store: Store, checks: Checks, *, has_begun: bool) -> Iterator[Gate]:
     """Each only once it is asked for."""
     yield from _cheap(state, store.states())
     yield from map(checks.gate, state.desired.rollout.checks)
-    yield store.claim(state.desired.target.key, partial(turn, has_begun=has_begun))
+    yield store.acquire(state.key, partial(concurrency, has_begun=has_begun))
 
 
 def _has_begun(towards: ScaleSet, observed: Observed) -> bool:
@@ -88,9 +83,9 @@ def _has_begun(towards: ScaleSet, observed: Observed) -> bool:
 
 
 def _cheap(state: ScaleSetState, states: Sequence[ScaleSetState]) -> tuple[Gate, ...]:
-    exact = state.exact or state.desired.image
+    exact = state.seen.exact or state.desired.image
     return (
-        *change(state, states),
+        *max_change(state, states),
         *dependencies(state, states, exact),
         *waves(state, states, exact),
     )

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.daemon.dependencies import dependencies, waves
-from reconciler.daemon.store import ScaleSetState
+from reconciler.daemon.gates.dependencies import dependencies, waves
+from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.reason import Reason
 from reconciler.spec.image import PlatformImage
 from tests.build import FIX, NEW, OLD, model, spec

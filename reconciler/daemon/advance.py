@@ -1,0 +1,185 @@
+"""The next state of a scale set: the one place where any part of it changes.
+
+A tick may take seconds, and a sweep may declare something else meanwhile. So a tick tells what it was about,
+and what it found is kept only as far as it still says something of what is declared by then.
+"""
+
+from dataclasses import replace
+
+from reconciler.daemon.conditions import conditions
+from reconciler.daemon.event import (
+    Declared,
+    Event,
+    GateChanged,
+    ImageResolved,
+    InstancesRead,
+    Listed,
+    ListFailed,
+    ModelRead,
+    SlotAcquired,
+    SweepEvent,
+    TickBegan,
+    Ticked,
+    TickEvent,
+    Weighed,
+)
+from reconciler.daemon.gates.concurrency import slot_after
+from reconciler.daemon.history import history_after
+from reconciler.daemon.outcome import Outcome
+from reconciler.daemon.revision import Revision, differs
+from reconciler.daemon.state import LastSeen, ScaleSetState
+from reconciler.rollout.counts import InstanceCounts
+from reconciler.rollout.gates import held_message
+from reconciler.rollout.progress import Progress, progress_after
+from reconciler.rollout.step import PatchModel
+from reconciler.spec.image import follows_latest, same
+
+
+def advance(state: ScaleSetState, event: Event) -> ScaleSetState:
+    """The state after this event."""
+    match event:
+        case Declared() | Weighed() | Listed() | ListFailed() | GateChanged():
+            return _after_sweep(state, event)
+        case _:
+            return _after_tick(state, event)
+
+
+def _after_sweep(state: ScaleSetState, event: SweepEvent) -> ScaleSetState:
+    match event:
+        case Declared():
+            return _declared(state, event)
+        case Weighed(image, change):
+            return replace(state, weighed=image, change=change)
+        case Listed():
+            return _listed(state, event)
+        case ListFailed(outcome):
+            return state if state.outcome else _with_outcome(state, outcome)
+        case GateChanged(outcome):
+            # A tick may have come to another outcome meanwhile.
+            return _with_gate(state, event) if state.outcome is outcome else state
+
+
+def _after_tick(state: ScaleSetState, event: TickEvent) -> ScaleSetState:
+    seen = state.seen
+    match event:
+        case TickBegan():
+            return _begun(state)
+        case ModelRead(model, is_row):
+            listed_at = None if is_row else seen.listed_at  # good for one look
+            return replace(state, seen=replace(seen, model=model, listed_at=listed_at))
+        case InstancesRead():
+            return replace(state, seen=_with_instances(seen, event))
+        case ImageResolved(image):
+            return replace(state, seen=replace(seen, exact=image))
+        case SlotAcquired():
+            return replace(state, progress=replace(state.progress, has_acquired=True))
+        case Ticked():
+            return _ticked(state, event)
+
+
+def _declared(state: ScaleSetState, event: Declared) -> ScaleSetState:
+    """What was counted against another image, or what that meant, says nothing about this one."""
+    after = replace(state, desired=event.desired, commit=event.commit)
+    if state.desired.image == event.desired.image:
+        return after
+    return replace(
+        after,
+        seen=replace(state.seen, counts=None, exact=None),
+        published=replace(state.published, forecast=None),
+    )
+
+
+def _listed(state: ScaleSetState, event: Listed) -> ScaleSetState:
+    after = replace(state, seen=replace(state.seen, listed=event.model, listed_at=event.at))
+    is_known = event.is_settled and event.model and state.outcome and not state.outcome.is_error
+    return replace(after, published=replace(after.published, known_at=event.at)) if is_known else after
+
+
+def _with_gate(state: ScaleSetState, event: GateChanged) -> ScaleSetState:
+    gates = tuple(event.gate if each.closed else each for each in event.outcome.gates)
+    message = held_message(event.gate, event.outcome.doing)
+    return _with_outcome(state, replace(event.outcome, gates=gates, message=message))
+
+
+def _with_outcome(state: ScaleSetState, outcome: Outcome) -> ScaleSetState:
+    after = replace(state, published=replace(state.published, outcome=outcome))
+    return replace(after, published=replace(after.published, conditions=conditions(after)))
+
+
+def _begun(state: ScaleSetState) -> ScaleSetState:
+    decided = state.published.decided
+    if decided is None or not differs(decided, state.desired):
+        return state
+    is_same_image = same(decided.image, state.desired.image)
+    return replace(
+        state,
+        progress=state.progress.anew(is_same_image=is_same_image),
+        published=replace(state.published, forecast=None),
+    )
+
+
+def _with_instances(seen: LastSeen, event: InstancesRead) -> LastSeen:
+    """A list that is not whole says nothing of those that it lacks."""
+    sightings = event.sightings if event.is_whole else {**seen.sightings, **event.sightings}
+    return replace(seen, instances_at=event.at, sightings=sightings, notes=event.notes)
+
+
+def _ticked(state: ScaleSetState, event: Ticked) -> ScaleSetState:
+    outcome, before = event.outcome, state.published
+    counts = _counts(state, event)
+    is_about = state.desired.image == event.desired.image
+    foreseen = event.foreseen
+    published = replace(
+        before,
+        outcome=outcome,
+        decided=event.desired,
+        concluded=(
+            Revision.of(event.desired, event.commit)
+            if outcome.reason.meaning.is_conclusive
+            else before.concluded
+        ),
+        known_at=before.known_at if outcome.is_error else outcome.at,
+        history=history_after(
+            before.history,
+            event.desired,
+            state.seen.model,
+            outcome,
+            event.taken,
+            before=state.progress.last_reason,
+        ),
+        measured=foreseen.measured if foreseen else before.measured,
+        forecast=before.forecast if foreseen is None else (foreseen.forecast if is_about else None),
+    )
+    # What is said is about what the tick was about, and stands beside what is declared by now.
+    about = replace(
+        state,
+        desired=event.desired,
+        commit=event.commit,
+        seen=replace(state.seen, counts=counts),
+        published=published,
+    )
+    return replace(
+        state,
+        seen=replace(state.seen, counts=counts if is_about else None),
+        progress=_progress(state.progress, event),
+        published=replace(published, conditions=conditions(about)),
+    )
+
+
+def _progress(before: Progress, event: Ticked) -> Progress:
+    outcome = event.outcome
+    back = outcome.counts.back if outcome.counts else None
+    after = before if outcome.is_error else progress_after(before, outcome.reason, back, outcome.at)
+    return replace(
+        after,
+        attempt=event.attempt,
+        holds_slot=slot_after(before, outcome, may_have_begun=event.may_have_begun),
+        has_acquired=False,
+    )
+
+
+def _counts(state: ScaleSetState, event: Ticked) -> InstanceCounts | None:
+    """The instances by domain, as last counted; against another version of latest, none were."""
+    if isinstance(event.outcome.step, PatchModel) and follows_latest(event.desired.image):
+        return event.outcome.counts
+    return event.outcome.counts or state.seen.counts

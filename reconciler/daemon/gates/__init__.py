@@ -1,0 +1,1 @@
+"""The gates outside of one scale set."""

@@ -1,0 +1,113 @@
+"""All that is known of one scale set: what is declared of it, how it was last seen, how far its rollout is,
+and what is published of it.
+
+In memory only, and frozen. `advance` makes the next state of one; nothing else does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from reconciler.daemon.condition import UNSEEN, Condition
+from reconciler.daemon.history import History
+from reconciler.daemon.outcome import Outcome
+from reconciler.daemon.revision import Revision
+from reconciler.forecast.batch_duration import MeasuredBatch
+from reconciler.forecast.forecast import Forecast
+from reconciler.rollout.age import Sighting
+from reconciler.rollout.counts import InstanceCounts
+from reconciler.rollout.observed import Model
+from reconciler.rollout.progress import Progress
+from reconciler.spec.image import Image
+from reconciler.spec.scale_set import ScaleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The commit by which a scale set is to change its image, and when that came into force.
+
+    `is_held`: the commit changes more of them than `spec.maxChange` of the Fleet allows.
+    """
+
+    commit: str
+    at: datetime
+    is_held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LastSeen:
+    """How a scale set was last seen.
+
+    `model` is as the last tick saw it; `counts` of its instances, `sightings` of each by id, and `notes`,
+    what it says of itself, are as of the last list of them, at `instances_at`. `listed` is what the last
+    sweep saw; `listed_at` is None once a tick has looked at it. `exact` is what the declared image meant when
+    the gates were last asked.
+    """
+
+    model: Model | None = None
+    counts: InstanceCounts | None = None
+    instances_at: datetime | None = None
+    sightings: Mapping[str, Sighting] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    listed: Model | None = None
+    listed_at: datetime | None = None
+    exact: Image | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What people and programs are told of a scale set, and what is due is judged by.
+
+    `outcome` is what came of the last tick, and `decided` the spec that it is about, None where nothing could
+    be decided yet. `concluded` is what the last decision, or the last refusal by Azure, was about.
+    `known_at` is when it was last known how it stands: when a tick came to a decision, or a sweep saw that no
+    tick was called for. `forecast` is as of the last step or wait, `measured` what the last few batches took.
+    """
+
+    outcome: Outcome | None = None
+    decided: ScaleSet | None = None
+    concluded: Revision | None = None
+    known_at: datetime | None = None
+    forecast: Forecast | None = None
+    measured: tuple[MeasuredBatch, ...] = ()
+    conditions: tuple[Condition, ...] = UNSEEN
+    history: History = field(default_factory=History)
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleSetState:
+    """One scale set.
+
+    `weighed` is the declared image that was last held against the cap on change, and `change` what came of
+    it: None where it changes nothing.
+    """
+
+    desired: ScaleSet
+    commit: str
+    weighed: Image | None = None
+    change: Change | None = None
+    seen: LastSeen = field(default_factory=LastSeen)
+    progress: Progress = field(default_factory=Progress)
+    published: Published = field(default_factory=Published)
+
+    @property
+    def key(self) -> str:
+        """By target and not by name: a spec that is renamed is about the same scale set."""
+        return self.desired.target.key
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What came of the last tick."""
+        return self.published.outcome
+
+    @property
+    def revision(self) -> Revision:
+        """What is declared of it now."""
+        return Revision.of(self.desired, self.commit)
+
+    @property
+    def observed(self) -> Revision | None:
+        """What it was last decided on. A commit that says nothing new of it is seen as soon as it is
+        declared."""
+        declared, concluded = self.revision, self.published.concluded
+        return declared if concluded and concluded.spec == declared.spec else concluded

@@ -10,8 +10,10 @@ from reconciler.rollout.observed import (
     Availability,
     HealthSource,
     Instance,
+    Look,
     Model,
     Observed,
+    ReadTime,
     RollingUpgrade,
     Verdict,
 )
@@ -127,12 +129,18 @@ def fleet(*special: Instance, of: int = 10, rest: str = "outdated") -> tuple[Ins
     return tuple(given.get(str(number)) or make(number) for number in range(of))
 
 
+READ_NOW = ReadTime(NOW, NOW)
+
+
 def observed(**changes: Any) -> Observed:
     """A look at that scale set: all instances are outdated, Azure rolls nothing by itself and offers NEW."""
     values: dict[str, Any] = {
         "at": NOW,
         "model": model(),
-        "model_at": NOW,
+        "model_read": READ_NOW,
+        "instances_read": READ_NOW,
+        "rolling_upgrade_read": READ_NOW,
+        "last_look": Look.MODEL,
         "instances": fleet(),
         "rolling_upgrade": NONE_RUNNING,
         "availability": Availability(NEW, Verdict.AVAILABLE),

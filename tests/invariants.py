@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from reconciler.simulator import (
@@ -21,6 +22,7 @@ from reconciler.simulator import (
     OperationFails,
     Partial,
     Record,
+    Slow,
     Stale,
     Stand,
     Truncated,
@@ -32,8 +34,9 @@ if TYPE_CHECKING:
     from tests.stories.world import World
 
 PATCH, UPGRADE = "VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_UpdateInstances"
+MODEL = "VirtualMachineScaleSets_Get"
 MODELS = (
-    "VirtualMachineScaleSets_Get",
+    MODEL,
     "VirtualMachineScaleSets_List",
     "VirtualMachineScaleSets_ListAll",
 )
@@ -41,8 +44,8 @@ MODELS = (
 LISTS = ("VirtualMachineScaleSetVMs_List", "VirtualMachines_List")
 # How long a daemon does not repeat a step (see `rollout/expectations.py`); Azure's clock tells whole seconds.
 PATIENCE = timedelta(minutes=5) - timedelta(seconds=1)
-# How old the model may be that a daemon acts on.
-FRESH = timedelta(seconds=10)
+# How old what a daemon acts on may be; and how old where Azure took its time to tell it.
+FRESH, OLDEST = timedelta(seconds=10), timedelta(minutes=1)
 
 Key = Callable[[Domain], Hashable]
 Reads = Sequence[Exchange]
@@ -73,6 +76,8 @@ def hold(world: World) -> None:
     no_write_follows_from_a_partial_read(record)
     no_step_is_repeated_at_once(record)
     no_write_is_for_nothing(record)
+    no_write_rests_on_old_reads(record)
+    every_upgrade_reads_the_model_last(record)
     for entry in world.reconciler.store.states():
         target, rollout = entry.desired.target, entry.desired.rollout
         name = f"{target.subscription}/{target.resource_group}/{target.name}"
@@ -124,7 +129,7 @@ def never_more_away_than(record: Record, scale_set: str, most: Callable[[int], i
 
 def no_write_follows_from_a_partial_read(record: Record) -> None:
     """Every upgrade is decided on a list of the instances, and no write on one that lacks any of them."""
-    for write, reads in _writes_and_reads(record):
+    for write, reads in _writes_and_reads(record, OLDEST):
         lists = {operation: _last_list(reads, operation) for operation in LISTS}
         assert write.operation != UPGRADE or lists[LISTS[0]], (
             f"{_said(write)}: nobody had listed the instances"
@@ -175,6 +180,28 @@ def no_write_is_for_nothing(record: Record) -> None:
         else:
             is_needed = any(stand.is_behind for id_, stand in _stands(write).items() if id_ in _named(write))
         assert is_needed, f"{_said(write)}: that was so already"
+
+
+def no_write_rests_on_old_reads(record: Record) -> None:
+    """The instances and the model that a write follows from were asked for in the ten seconds before it, or in
+    the minute before where Azure was slow to answer."""
+    for write, reads in _writes_and_reads(record, 2 * OLDEST):
+        whole = [each for each in reads if each.status == HTTPStatus.OK]
+        is_slow = any(isinstance(each.fault, Slow) for each in reads)
+        most = OLDEST if is_slow else FRESH
+        for pages in (_last_list(whole, LISTS[0]), [each for each in whole if each.operation in MODELS][-1:]):
+            age = write.at - pages[0].at if pages else timedelta()
+            assert age <= most, f"{_said(write)}: {pages[0].operation} had been asked for {age} before"
+
+
+def every_upgrade_reads_the_model_last(record: Record) -> None:
+    """An upgrade has no If-Match, so the model is what was read right before it, but where that read is slow."""
+    for upgrade, reads in _writes_and_reads(record, 2 * OLDEST):
+        if upgrade.operation != UPGRADE or any(isinstance(each.fault, Slow) for each in reads):
+            continue
+        own = [each for each in reads if _scale_set(each) and each.status == HTTPStatus.OK]
+        last = [each.operation for each in own][-1:]
+        assert last == [MODEL], f"{_said(upgrade)}: what was read last is {last}"
 
 
 def no_read_selects(record: Record) -> None:

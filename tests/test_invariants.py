@@ -15,6 +15,7 @@ from tests.stories.world import BAD, BASE, NEW, OLD
 
 SET = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web"
 MINUTE = timedelta(minutes=1)
+LIST = "/virtualMachines?$expand=instanceView"
 
 
 class Client:
@@ -140,6 +141,21 @@ BROKEN: dict[str, tuple[Callable[[Client], Client], Callable[[Record], None], st
         lambda web: partial(web).look().patch(),
         invariants.no_write_follows_from_a_partial_read,
         "a list of instances that it follows from lacked some",
+    ),
+    "an upgrade on a list of half a minute ago": (
+        lambda web: web.patch().look().wait(MINUTE / 2).ask("GET").upgrade("0"),
+        invariants.no_write_rests_on_old_reads,
+        "VirtualMachineScaleSetVMs_List had been asked for 0:00:30 before",
+    ),
+    "an upgrade on a model of half a minute ago": (
+        lambda web: web.patch().look().wait(MINUTE / 2).ask("GET", LIST).upgrade("0"),
+        invariants.no_write_rests_on_old_reads,
+        "VirtualMachineScaleSets_Get had been asked for 0:00:30 before",
+    ),
+    "an upgrade after a model and then a list": (
+        lambda web: web.patch().look().upgrade("0"),
+        invariants.every_upgrade_reads_the_model_last,
+        "what was read last is ['VirtualMachineScaleSetVMs_List']",
     ),
     "an upgrade of none": (
         lambda web: web.patch().upgrade(),

@@ -1,18 +1,31 @@
 """What time it is: by Azure's clock where ours is wrong, since all that it is held against is Azure's time.
 
 A clock that is minutes ahead, or set forward in the middle, would otherwise have instances that are just
-coming back called late, and a good image given up for them.
+coming back called late, and a good image given up for them. So would a proxy that dates three answers a day
+ahead: what most of the last answers say counts.
 """
 
+import time
+from collections import deque
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from statistics import median_low
+from threading import Lock
 
-# An answer says its time in whole seconds, and was some time on its way.
+# An answer says its time in whole seconds.
 _ALIKE = timedelta(seconds=5)
+_KEPT = 9  # answers: four that are wrong in a row change nothing
 # A moment of another year says nothing: "0001-01-01" stands for none, and one near the year 9999 overflows as
 # soon as a wait is added.
 _YEARS = range(2000, 2200)
+
+
+def steady() -> Callable[[], datetime]:
+    """Our own clock as it stands now, carried on by the time since boot: nobody sets that one."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    began, ticks = datetime.now(UTC), time.clock_gettime(clock)
+    return lambda: began + timedelta(seconds=time.clock_gettime(clock) - ticks)
 
 
 class Clock:
@@ -21,17 +34,25 @@ class Clock:
     def __init__(self, reading: Callable[[], datetime]) -> None:
         """`reading` is our own clock."""
         self.reading = reading
-        self._behind = timedelta()
+        self._offsets: deque[timedelta] = deque(maxlen=_KEPT)
+        self._offset = timedelta()
+        self._lock = Lock()
 
     def now(self) -> datetime:
-        """By Azure's clock, as its last answer told it."""
-        return self.reading() + self._behind
+        """By Azure's clock, as most of its last answers told it."""
+        return self.reading() + self._offset
 
-    def heed(self, date: datetime | None) -> None:
-        """Take over what time it is in Azure at this moment."""
-        if date is not None:
-            behind = date - self.reading()
-            self._behind = behind if abs(behind) > _ALIKE else timedelta()
+    def heed(self, date: datetime | None, asked_at: datetime) -> None:
+        """Take over what an answer that has just come says of the time; `asked_at` is by our own clock."""
+        if date is None:
+            return
+        # It was `date` at some moment since it was asked. An answer that took 20 seconds, dated when Azure
+        # began it, does not set the clock back: 0 lies between -20 and 0.
+        least, most = date - self.reading(), date - asked_at
+        offset = least if least > _ALIKE else most if most < -_ALIKE else timedelta()
+        with self._lock:
+            self._offsets.append(offset)
+            self._offset = median_low(self._offsets)
 
 
 def is_plausible(moment: datetime) -> bool:

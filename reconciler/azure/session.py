@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from json import JSONDecodeError
 from threading import Lock, local
 from typing import Any
@@ -33,7 +33,7 @@ from reconciler import __version__
 from reconciler.azure import auxiliary
 from reconciler.azure.address import on_endpoint
 from reconciler.azure.budget import Budget, Charge, Share, Subject
-from reconciler.azure.clock import Clock, told
+from reconciler.azure.clock import Clock, steady, told
 from reconciler.azure.expiring import ExpiringMap
 from reconciler.azure.failure import Malformed, Throttled, Unreachable, failure
 from reconciler.azure.fields import Json, text_in
@@ -64,16 +64,16 @@ class Session:
         credential: TokenCredential | None = None,
         transport: HttpTransport[Any, Any] | None = None,
         auxiliary_tenants: Sequence[str] = (),
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         """`credential` defaults to DefaultAzureCredential, which AZURE_TOKEN_CREDENTIALS narrows.
 
         `auxiliary_tenants` own images that are rolled here: a request that names an image also carries a
         token of each.
-        `now` reads our own clock.
+        `now` reads our own clock, by default one that nobody sets.
         """
         self.endpoint = endpoint.rstrip("/")
-        self.clock = Clock(now)
+        self.clock = Clock(now or steady())
         self.credential = credential or default_credential(auxiliary_tenants)
         self.scopes = _scopes(self.endpoint)
         self.auxiliary_tenants = tuple(auxiliary_tenants)
@@ -166,9 +166,10 @@ class Session:
         resource = scale_set[0] if scale_set else ""
         return Subject(subscription[1], self._locations.get(resource, self.now()) or "", resource)
 
-    def answered(self, status: int, headers: Mapping[str, str]) -> None:
-        """Take over what an answer in this thread says; `status` is 0 where none came."""
-        self.clock.heed(told(headers.get("Date")))
+    def heed(self, status: int, headers: Mapping[str, str], asked_at: datetime) -> None:
+        """Take over what an answer in this thread says; `status` is 0 where none came. `asked_at` is by our
+        own clock."""
+        self.clock.heed(told(headers.get("Date")), asked_at)
         if call := getattr(self._thread, "call", None):
             self.counter.count(call.charge.name, status)
             self.budget.note(call.subject, headers, self.now())
@@ -240,18 +241,24 @@ class Call:
         return body
 
 
+_ASKED_AT = "vmss_reconciler_asked_at"
+
+
 class _Meter(SansIOHTTPPolicy[Any, Any]):
     """Shows every answer, and that none came, to the session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def on_response(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:  # noqa: ARG002
-        answer = response.http_response
-        self._session.answered(answer.status_code, answer.headers)
+    def on_request(self, request: PipelineRequest[Any]) -> None:
+        request.context[_ASKED_AT] = self._session.clock.reading()
 
-    def on_exception(self, request: PipelineRequest[Any]) -> None:  # noqa: ARG002
-        self._session.answered(0, {})
+    def on_response(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:
+        answer = response.http_response
+        self._session.heed(answer.status_code, answer.headers, request.context[_ASKED_AT])
+
+    def on_exception(self, request: PipelineRequest[Any]) -> None:
+        self._session.heed(0, {}, request.context[_ASKED_AT])
 
 
 class _OwnEndpoint(SansIOHTTPPolicy[Any, Any]):

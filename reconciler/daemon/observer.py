@@ -1,7 +1,7 @@
 """A close look at one scale set: each fact is fetched only when the decision asks for it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
@@ -13,10 +13,10 @@ from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store
 from reconciler.rollout.age import date_instances, sightings
 from reconciler.rollout.decide import decide
-from reconciler.rollout.decision import Decision, Look
+from reconciler.rollout.decision import Decision
 from reconciler.rollout.expectations import PATIENCE
 from reconciler.rollout.notes import notes
-from reconciler.rollout.observed import FRESH, Model, Observed, Operation
+from reconciler.rollout.observed import FRESH, Look, Model, Observed, Operation, ReadTime
 from reconciler.rollout.reading import partial
 from reconciler.rollout.step import Attempt
 from reconciler.spec.scale_set import Target
@@ -33,9 +33,11 @@ class Observer:
 
     def decide(self, state: ScaleSetState, share: Share) -> tuple[Decision, Observed]:
         """What is decided, and what was seen. Raises AzureFailure."""
-        observed = Observed(self._now(), progress=state.progress)
+        began = self._now()
+        observed = Observed(began, began, progress=state.progress)
         while isinstance(verdict := decide(state.desired, observed), Look):
-            observed = self._looked(verdict, state, observed, share)
+            seen = self._looked(verdict, state, observed, share)
+            observed = replace(seen, at=self._now(), last_look=verdict)
         return verdict, observed
 
     def _looked(self, at: Look, state: ScaleSetState, observed: Observed, share: Share) -> Observed:
@@ -44,31 +46,31 @@ class Observer:
         if at is Look.MODEL and model is None and self._listed_will_do(state):
             # Good for one look: a later tick wants to see what has become of the model.
             self._store.apply(state.key, ModelRead(state.seen.listed, is_row=True))
-            return replace(observed, model=state.seen.listed, model_at=state.seen.listed_at)
+            return replace(observed, model=state.seen.listed, model_read=_at(state.seen.listed_at))
+        began = self._now()
         if at is Look.MODEL:
             model = self._azure.model(target, share)
             self._store.apply(state.key, ModelRead(model if isinstance(model, Model) else None))
-            return replace(observed, at=self._now(), model=model, model_at=self._now())
+            return replace(observed, model=model, model_read=ReadTime(began, self._now()))
         assert isinstance(model, Model), "the decision asks for the model first"  # noqa: S101
         match at:
             case Look.INSTANCES:
                 listed, now = self._azure.instances(target, model, share), self._now()
                 instances = date_instances(listed, state.seen.sightings, state.progress.attempt, now)
                 is_whole = partial(model, instances) is None
-                read = InstancesRead(now, sightings(instances), notes(model, instances), is_whole)
-                self._store.apply(state.key, read)
-                return replace(observed, at=now, instances=instances)
+                event = InstancesRead(now, sightings(instances), notes(model, instances), is_whole)
+                self._store.apply(state.key, event)
+                return replace(observed, instances=instances, instances_read=ReadTime(began, now))
             case Look.ROLLING_UPGRADE:
-                return replace(observed, rolling_upgrade=self._azure.rolling_upgrade(target, share))
+                found = self._azure.rolling_upgrade(target, share)
+                read = ReadTime(began, self._now())
+                return replace(observed, rolling_upgrade=found, rolling_upgrade_read=read)
             case Look.IMAGE:
                 availability = self._azure.availability(state.desired.image, model, share)
                 return replace(observed, availability=availability)
             case Look.GATES:
                 asked = evaluation.ask(state.desired, observed, self._store, self._checks)
-                # Checks may take their time: what was seen before them is then too old to act on.
-                is_fresh = self._now() - observed.at <= FRESH
-                instances_now = observed.instances if is_fresh else None
-                return replace(observed, at=self._now(), gates=asked, instances=instances_now)
+                return replace(observed, gates=asked)
             case Look.OPERATION:
                 assert observed.attempt, "there is an operation where a step was tried"  # noqa: S101
                 return replace(observed, operation=self._operation(observed.attempt, target))
@@ -97,3 +99,7 @@ class Observer:
             return False
         is_follow_up = state.outcome is not None and state.outcome.again is not None
         return not is_follow_up or self._now() - listed_at <= FRESH
+
+
+def _at(moment: datetime | None) -> ReadTime | None:
+    return ReadTime(moment, moment) if moment else None

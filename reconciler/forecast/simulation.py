@@ -10,8 +10,17 @@ from datetime import datetime, timedelta
 
 from reconciler.forecast.model import PredictedState
 from reconciler.rollout.decide import decide
-from reconciler.rollout.decision import Decision, Look
-from reconciler.rollout.observed import FRESH, Availability, Observed, Operation, RollingUpgrade, Verdict
+from reconciler.rollout.decision import Decision
+from reconciler.rollout.observed import (
+    FRESH,
+    Availability,
+    Look,
+    Observed,
+    Operation,
+    ReadTime,
+    RollingUpgrade,
+    Verdict,
+)
 from reconciler.rollout.progress import progress_after
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, Upgrade
@@ -118,19 +127,21 @@ class Simulation:
         return Tick(at, self._world, decision, tuple(lifted))
 
     def _decided(self, row: PredictedState | None) -> Decision:
-        seen = self._known
+        now = ReadTime(self._known.at, self._known.at)
+        # All is read at one moment, the model last.
+        seen = replace(self._known, rolling_upgrade_read=now, last_look=Look.MODEL)
         while isinstance(verdict := decide(self._desired, seen), Look):
-            seen = self._looked(verdict, seen, row)
+            seen = self._looked(verdict, seen, row, now)
         return verdict
 
-    def _looked(self, at: Look, seen: Observed, row: PredictedState | None) -> Observed:
+    def _looked(self, at: Look, seen: Observed, row: PredictedState | None, now: ReadTime) -> Observed:
         """The fact that is asked for: as it was found at the last real look, else as one would wish."""
         match at:
             case Look.MODEL:
                 listed = row.model if row and seen.model is None else self._world.model
-                return replace(seen, model=listed, model_at=seen.at)
+                return replace(seen, model=listed, model_read=now)
             case Look.INSTANCES:
-                return replace(seen, instances=self._world.instances)
+                return replace(seen, instances=self._world.instances, instances_read=now)
             case Look.IMAGE:
                 wished = Availability(self._image, Verdict.AVAILABLE)
                 return replace(seen, availability=self._observed.availability or wished)

@@ -19,13 +19,14 @@ from dataclasses import replace
 
 from reconciler.rollout.batch import batch
 from reconciler.rollout.context import Aim, Context
-from reconciler.rollout.decision import Decision, Look
+from reconciler.rollout.decision import Decision
 from reconciler.rollout.drift import drift
 from reconciler.rollout.expectations import lapse, unfinished, withheld
+from reconciler.rollout.freshness import stale
 from reconciler.rollout.gates import barred, barred_by_window
 from reconciler.rollout.health import at_work
 from reconciler.rollout.member import Member, is_overdue, members
-from reconciler.rollout.observed import FRESH, Absent, Observed
+from reconciler.rollout.observed import Absent, Look, Observed
 from reconciler.rollout.pace import first, missing, room, sick, soaking
 from reconciler.rollout.preflight import exact_spec, held
 from reconciler.rollout.reading import partial, with_instances
@@ -42,7 +43,7 @@ from reconciler.spec.scale_set import Converge, OnFailure, ScaleSet
 def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
     """At most one step towards `desired`, or the fact that is still to be looked at.
 
-    A step is never decided on a model that is not fresh, nor without having seen that Azure runs no rolling
+    A step is never decided on facts that are not fresh, nor without having seen that Azure runs no rolling
     upgrade of its own.
     """
     decision = _ladder(desired, observed)
@@ -50,11 +51,7 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
         return decision
     if waits := withheld(decision.step, observed, decision.counts):
         return waits
-    if observed.model_at is None or observed.at - observed.model_at > FRESH:
-        return Look.MODEL
-    if observed.rolling_upgrade is None:
-        return Look.ROLLING_UPGRADE
-    return decision
+    return stale(decision.step, observed) or decision
 
 
 def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:

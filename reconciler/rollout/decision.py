@@ -6,23 +6,11 @@ nobody words it a second time.
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Step
-
-
-class Look(StrEnum):
-    """A fact that the decision needs and that has not been looked at yet."""
-
-    MODEL = "model"
-    INSTANCES = "instances"
-    ROLLING_UPGRADE = "rolling upgrade"
-    IMAGE = "image"
-    OPERATION = "operation"
-    GATES = "gates"
 
 
 @dataclass(frozen=True, slots=True)

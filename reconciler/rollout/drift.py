@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from reconciler.rollout.context import Aim
-from reconciler.rollout.decision import Decision, Look
+from reconciler.rollout.decision import Decision
 from reconciler.rollout.gates import barred, is_cure
 from reconciler.rollout.member import Member, members
-from reconciler.rollout.observed import Instance, Model
+from reconciler.rollout.observed import Instance, Look, Model
 from reconciler.rollout.pace import missing
 from reconciler.rollout.preflight import crowd, held, misfit
 from reconciler.rollout.reading import grouped, own, partial

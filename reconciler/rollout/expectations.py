@@ -17,8 +17,8 @@ from datetime import timedelta
 
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
-from reconciler.rollout.decision import Decision, Look
-from reconciler.rollout.observed import Instance, Observed
+from reconciler.rollout.decision import Decision
+from reconciler.rollout.observed import Instance, Look, Observed
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.refusal import unguarded

@@ -10,10 +10,10 @@ from datetime import datetime
 
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
-from reconciler.rollout.decision import Decision, Look
+from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.member import Member
-from reconciler.rollout.observed import Model
+from reconciler.rollout.observed import Look, Model
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.wording import moment
 from reconciler.spec.image import same, short

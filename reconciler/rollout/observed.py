@@ -19,9 +19,17 @@ from reconciler.rollout.step import Attempt
 from reconciler.rollout.traits import Plan, Traits
 from reconciler.spec.image import Image, same
 
-# How long a model that was seen stands for what is. A row of a list may wait for its turn among a thousand:
-# older than this it is good enough to do nothing on, and not to act on.
+# How long what was read stands for what is. A row of a list may wait for its turn among a thousand: older
+# than this it is good enough to do nothing on, and not to act on.
 FRESH = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTime:
+    """When a fact was read: its first page was asked for at `began`, the last one came at `ended`."""
+
+    began: datetime
+    ended: datetime
 
 
 class HealthSource(StrEnum):
@@ -30,6 +38,17 @@ class HealthSource(StrEnum):
     EXTENSION = "Application Health extension"
     PROBE = "load balancer probe"
     NONE = "none"
+
+
+class Look(StrEnum):
+    """A fact that the decision needs and that has not been looked at yet."""
+
+    MODEL = "model"
+    INSTANCES = "instances"
+    ROLLING_UPGRADE = "rolling upgrade"
+    IMAGE = "image"
+    OPERATION = "operation"
+    GATES = "gates"
 
 
 class Absent(Enum):
@@ -174,17 +193,22 @@ class Operation:
 class Observed:
     """One look at one scale set. `progress` is what the looks before this one have in common.
 
-    `model_at` is when Azure said what `model` says, which may be a while before `at`: in a list.
+    It began at `began`, and `at` is when the last fact came. Those that a step rests on have their own times:
+    what a list says of the model may be a while older. `last_look` is what was read last.
     """
 
     at: datetime
+    began: datetime | None = None
     model: Model | Absent | None = None
-    model_at: datetime | None = None
+    model_read: ReadTime | None = None
     instances: tuple[Instance, ...] | None = None
+    instances_read: ReadTime | None = None
     rolling_upgrade: RollingUpgrade | None = None
+    rolling_upgrade_read: ReadTime | None = None
     availability: Availability | None = None
     operation: Operation | None = None
     gates: tuple[Gate, ...] | None = None
+    last_look: Look | None = None
     progress: Progress = field(default_factory=Progress)
 
     @property

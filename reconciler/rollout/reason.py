@@ -100,6 +100,7 @@ class Reason(StrEnum):
     FREEZE_EXPIRED = "FreezeExpired"
     NOT_FOUND = "NotFound"
     PARTIAL_READ = "PartialRead"
+    READS_TOO_SLOW = "ReadsTooSlow"
     MANAGED_BY_ANOTHER = "ManagedByAnother"
     NO_PROFILE = "NoProfile"
     ETAG_MISSING = "EtagMissing"
@@ -208,6 +209,12 @@ TABLE: dict[Reason, Meaning] = {
             "is done on that"
         ),
         remedy="by itself, once a list is whole",
+        slot=Slot.KEEPS,
+    ),
+    Reason.READS_TOO_SLOW: Meaning(
+        Status.FAILING,
+        cause="Azure answers so slowly that its first answer is too old to act on when the last one comes",
+        remedy="by itself, once it answers faster",
         slot=Slot.KEEPS,
     ),
     Reason.MANAGED_BY_ANOTHER: Meaning(

@@ -26,6 +26,7 @@ from reconciler.simulator.faults import (
     Faults,
     ForeignLinks,
     Malformed,
+    Misdated,
     OperationFails,
     OperationKeepsImage,
     OperationLost,
@@ -105,7 +106,7 @@ class Core:
             case OperationFails() | OperationLost() | OperationKeepsImage():
                 with self._doomed(fault):
                     return self._answered(errand)
-            case Partial() | Truncated() | Malformed() | ForeignLinks():
+            case Partial() | Truncated() | Malformed() | Misdated() | ForeignLinks():
                 return distort(self._answered(errand), fault, errand.request)
             case Timeout(lost_answer) | Reset(lost_answer):
                 if lost_answer:

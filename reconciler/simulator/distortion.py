@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
-from reconciler.simulator.faults import ForeignLinks, Malformed, Partial, Truncated
+from reconciler.simulator.faults import ForeignLinks, Malformed, Misdated, Partial, Truncated
 from reconciler.simulator.message import Request, Response
 
 LINKS = ("Azure-AsyncOperation", "Location")
 
-Distortion = Malformed | Partial | Truncated | ForeignLinks
+Distortion = Malformed | Misdated | Partial | Truncated | ForeignLinks
 
 
 def distort(response: Response, fault: Distortion, request: Request) -> Response:
@@ -22,6 +23,9 @@ def distort(response: Response, fault: Distortion, request: Request) -> Response
             return _with_body(response, response.body[: len(response.body) // 2])
         case Partial(lacks):
             return _rewrite(response, lambda body: _without_rows(body, lacks))
+        case Misdated(by):
+            date = parsedate_to_datetime(response.headers["Date"]) + by
+            return replace(response, headers={**response.headers, "Date": format_datetime(date, usegmt=True)})
         case Malformed():
             return _rewrite(response, lambda body: _replace_in_rows(body, fault))
         case ForeignLinks(host):

@@ -122,6 +122,13 @@ class ForeignLinks:
 
 
 @dataclass(frozen=True, slots=True)
+class Misdated:
+    """The answer's "Date" is wrong by `by`, as a proxy's may be whose clock is."""
+
+    by: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Slow:
     """The answer takes `delay`, during which the clock runs.
 
@@ -173,6 +180,7 @@ Fault = (
     | OperationKeepsImage
     | Malformed
     | ForeignLinks
+    | Misdated
     | Slow
 )
 Question = tuple[str, tuple[tuple[str, str], ...]]

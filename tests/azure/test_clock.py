@@ -1,11 +1,11 @@
 """What time it is, by our clock and by what Azure's answers say."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from reconciler.azure.budget import Share
-from reconciler.azure.clock import Clock, told
+from reconciler.azure.clock import Clock, steady, told
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
 from reconciler.simulator import Simulator, VirtualClock
@@ -17,11 +17,17 @@ from tests.token import Token
 HOUR = timedelta(hours=1)
 
 
+def heeding(clock: Clock, *dates: datetime | None) -> Clock:
+    """After answers of these dates, each of which came at once."""
+    for date in dates:
+        clock.heed(date, clock.reading())
+    return clock
+
+
 def test_until_azure_says_what_time_it_is_ours_is_as_good_as_any() -> None:
     clock = Clock(lambda: NOW)
     assert clock.now() == NOW
-    clock.heed(None)
-    assert clock.now() == NOW
+    assert heeding(clock, None).now() == NOW
 
 
 @pytest.mark.parametrize(
@@ -29,25 +35,60 @@ def test_until_azure_says_what_time_it_is_ours_is_as_good_as_any() -> None:
     [
         pytest.param(timedelta(), timedelta(), id="ours is right"),
         pytest.param(timedelta(seconds=5), timedelta(seconds=5), id="some seconds ahead is right enough"),
-        pytest.param(timedelta(seconds=-5), timedelta(seconds=-5), id="and behind too"),
+        pytest.param(timedelta(seconds=-5), timedelta(seconds=-5), id="some seconds behind is right enough"),
         pytest.param(timedelta(seconds=6), timedelta(), id="more is wrong"),
         pytest.param(timedelta(seconds=-6), timedelta(), id="more behind is wrong"),
         pytest.param(12 * HOUR, timedelta(), id="half a day ahead"),
     ],
 )
 def test_where_ours_is_wrong_azures_counts(ahead: timedelta, taken: timedelta) -> None:
-    clock = Clock(lambda: NOW + ahead)
-    clock.heed(NOW)
-    assert clock.now() - NOW == taken
+    assert heeding(Clock(lambda: NOW + ahead), NOW).now() - NOW == taken
+
+
+@pytest.mark.parametrize(
+    ("dated", "now"),
+    [
+        pytest.param(-60, NOW, id="an answer dated when it was asked for"),
+        pytest.param(-30, NOW, id="an answer dated half-way"),
+        pytest.param(0, NOW, id="an answer dated when it came"),
+        pytest.param(-65, NOW, id="an answer dated some seconds before it was asked for"),
+        pytest.param(-66, NOW - timedelta(seconds=6), id="an answer dated long before it was asked for"),
+        pytest.param(6, NOW + timedelta(seconds=6), id="an answer dated long after it came"),
+    ],
+)
+def test_an_answer_that_takes_a_minute_sets_no_clock_back(dated: int, now: datetime) -> None:
+    clock = Clock(lambda: NOW)
+    clock.heed(NOW + timedelta(seconds=dated), NOW - timedelta(minutes=1))
+    assert clock.now() == now
+
+
+@pytest.mark.parametrize(
+    ("wrong", "now"),
+    [
+        pytest.param(3, NOW, id="three answers of tomorrow change nothing"),
+        pytest.param(4, NOW, id="four of nine change nothing"),
+        pytest.param(5, NOW + 24 * HOUR, id="five of nine do"),
+    ],
+)
+def test_what_most_of_the_last_answers_say_counts(wrong: int, now: datetime) -> None:
+    clock = heeding(Clock(lambda: NOW), *[NOW] * 20)
+    assert heeding(clock, *[NOW + 24 * HOUR] * wrong).now() == now
 
 
 def test_a_clock_that_is_set_right_is_believed_again() -> None:
     ahead = [HOUR]
-    clock = Clock(lambda: NOW + ahead[0])
-    clock.heed(NOW)
+    clock = heeding(Clock(lambda: NOW + ahead[0]), *[NOW] * 9)
     ahead[0] = timedelta(seconds=1)
-    clock.heed(NOW)
+    heeding(clock, *[NOW] * 5)
     assert clock.now() == NOW + timedelta(seconds=1)
+
+
+def test_our_own_clock_goes_on_whoever_sets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = steady()
+    before = reading()
+    assert abs(before - datetime.now(UTC)) < timedelta(seconds=5)
+    monkeypatch.setattr("reconciler.azure.clock.datetime", None)
+    assert timedelta() <= reading() - before < timedelta(seconds=5)
 
 
 def test_every_answer_sets_the_clock(azure: Simulator, clock: VirtualClock) -> None:

@@ -79,6 +79,7 @@ Frozen                    Unknown  False  False  Unknown  Unknown
 FreezeExpired             False    False  True   Unknown  Unknown
 NotFound                  False    False  True   Unknown  Unknown
 PartialRead               False    True   False  False    True
+ReadsTooSlow              False    True   False  False    True
 ManagedByAnother          False    False  True   False    True
 NoProfile                 False    False  True   False    True
 EtagMissing               False    True   False  False    True

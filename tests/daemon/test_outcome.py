@@ -53,6 +53,7 @@ def test_what_is_moving_is_never_called_settled() -> None:
         Reason.CHECK_FAILED,
         Reason.CATALOGUE_UNREADABLE,
         Reason.PARTIAL_READ,
+        Reason.READS_TOO_SLOW,
         Reason.ETAG_MISSING,
     }
     unsettled = {

@@ -28,6 +28,7 @@ Frozen                    passes  held  unknown  sweep
 FreezeExpired             passes  held  unknown  sweep
 NotFound                  passes  free  free     sweep
 PartialRead               passes  held  unknown  sweep
+ReadsTooSlow              passes  held  unknown  sweep
 ManagedByAnother          passes  held  free     sweep
 NoProfile                 passes  held  free     sweep
 EtagMissing               passes  held  free     sweep

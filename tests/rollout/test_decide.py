@@ -7,8 +7,15 @@ from typing import Any
 import pytest
 
 from reconciler.rollout.decide import decide
-from reconciler.rollout.decision import Look
-from reconciler.rollout.observed import ABSENT, HealthSource, Instance, Observed, RollingUpgrade
+from reconciler.rollout.observed import (
+    ABSENT,
+    HealthSource,
+    Instance,
+    Look,
+    Observed,
+    ReadTime,
+    RollingUpgrade,
+)
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.spec.amount import Count, Percent
@@ -281,7 +288,10 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         ),
         pytest.param(
             spec(),
-            observed(model_at=NOW - timedelta(seconds=10)),
+            observed(
+                model_read=ReadTime(NOW - timedelta(seconds=10), NOW - timedelta(seconds=10)),
+                last_look=Look.MODEL,
+            ),
             "Upgrading: update domain 0: upgrading 2 instances to 24.04.202601140 (web_0, web_5); 0 of 10 up to date",
             id="a model seen ten seconds ago will do",
         ),
@@ -659,7 +669,7 @@ def test_an_upgrade_names_the_instances_of_one_domain() -> None:
     [
         pytest.param(Observed(NOW), Look.MODEL, id="the scale set itself comes first"),
         pytest.param(
-            observed(model_at=NOW - timedelta(seconds=11)),
+            observed(model_read=ReadTime(NOW - timedelta(seconds=11), NOW - timedelta(seconds=11))),
             Look.MODEL,
             id="a model that was listed a while ago is looked at again before a step",
         ),
@@ -717,7 +727,9 @@ def test_a_fact_that_costs_a_request_is_asked_for_on_its_rung(seen: Any, look: L
         pytest.param(observed(instances=fleet(rest="upgraded"), rolling_upgrade=None), id="settled"),
         pytest.param(
             observed(
-                instances=fleet(rest="upgraded"), model_at=NOW - timedelta(minutes=3), rolling_upgrade=None
+                instances=fleet(rest="upgraded"),
+                model_read=ReadTime(NOW - timedelta(minutes=3), NOW - timedelta(minutes=3)),
+                rolling_upgrade=None,
             ),
             id="settled by a row of a list that waited for its turn",
         ),

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from reconciler.rollout.decide import decide
-from reconciler.rollout.decision import Decision, Look
-from reconciler.rollout.observed import Instance, Operation
+from reconciler.rollout.decision import Decision
+from reconciler.rollout.observed import Instance, Look, Operation
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.spec.image import Image

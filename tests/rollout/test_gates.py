@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from reconciler.rollout.decide import decide
-from reconciler.rollout.decision import Look
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.observed import Observed
+from reconciler.rollout.observed import Look, Observed
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Upgrade

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from reconciler.rollout.decide import decide
-from reconciler.rollout.decision import Look
-from reconciler.rollout.observed import Availability, Verdict
+from reconciler.rollout.observed import Availability, Look, Verdict
 from reconciler.rollout.step import PatchModel
 from reconciler.rollout.traits import Plan, Traits
 from reconciler.spec.image import GalleryImage, Image, PlatformImage, VhdImage, at_version

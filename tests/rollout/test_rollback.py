@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from reconciler.rollout.decide import decide
-from reconciler.rollout.decision import Look
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.observed import Instance
+from reconciler.rollout.observed import Instance, Look
 from reconciler.rollout.persisted import Began, PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason

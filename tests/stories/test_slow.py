@@ -1,0 +1,75 @@
+"""Azure takes its time: what was true when one answer was asked for may not be when the last one comes."""
+
+from datetime import timedelta
+
+import pytest
+
+from reconciler.simulator import Slow
+from tests.stories.world import NEW, World, fleet, scale_set, spec
+
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+MODEL = "VirtualMachineScaleSets_Get"
+INSTANCES = "VirtualMachineScaleSetVMs_List"
+ROLLING_UPGRADE = "VirtualMachineScaleSetRollingUpgrades_GetLatest"
+UPGRADE = "VirtualMachineScaleSets_UpdateInstances"
+
+
+def upgrades(world: World) -> int:
+    return world.requests().count(UPGRADE)
+
+
+def is_back(world: World) -> bool:
+    first = world.azure.scale_set("web").instance("0")
+    return upgrades(world) == 1 and first.state == ("succeeded", "running", "healthy")
+
+
+@pytest.mark.parametrize(
+    ("before", "slow"),
+    [
+        pytest.param(INSTANCES, ROLLING_UPGRADE, id="Azure's own rolling upgrade"),
+        pytest.param(ROLLING_UPGRADE, MODEL, id="the model, right before the upgrade"),
+    ],
+)
+def test_what_falls_sick_while_an_answer_is_awaited_is_seen_before_the_next_step(
+    before: str, slow: str
+) -> None:
+    """The instances are listed, all healthy; then an answer takes 55 seconds, and the first one falls sick."""
+    world = World(fleet(scale_set(capacity=5)), spec())
+    world.run(lambda: is_back(world))
+    first = world.azure.scale_set("web").instance("0")
+
+    def strikes(_: object) -> bool:
+        if world.requests()[-1] != before:
+            return False
+        world.clock.after(30 * SECOND, first.sicken)
+        return True
+
+    world.azure.faults.arm(slow, Slow(55 * SECOND), when=strikes)
+    world.rest(3 * MINUTE)
+    assert upgrades(world) == 1
+    assert world.reasons()[-1] == "WaitingForInstances"
+    first.heal()
+    world.run()
+    assert world.lines()["web"] == f"UpToDate: all 5 instances run {NEW}"
+
+
+@pytest.mark.parametrize("slow", [MODEL, INSTANCES, ROLLING_UPGRADE])
+def test_one_read_that_is_always_slow_delays_a_rollout_and_no_more(slow: str) -> None:
+    world = World(fleet(scale_set(capacity=5)), spec())
+    world.azure.faults.arm(slow, Slow(20 * SECOND), times=None)
+    world.run()
+    assert world.lines()["web"] == f"UpToDate: all 5 instances run {NEW}"
+
+
+def test_where_every_answer_is_slow_it_says_so_and_takes_no_step() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec())
+    world.run(lambda: upgrades(world) == 1)
+    for each in (MODEL, INSTANCES, ROLLING_UPGRADE):
+        world.azure.faults.arm(each, Slow(25 * SECOND), times=None)
+    world.rest(10 * MINUTE)
+    assert upgrades(world) == 1
+    assert world.reasons()[-1] == "ReadsTooSlow"
+    world.azure.faults.disarm()
+    world.run()
+    assert world.lines()["web"] == f"UpToDate: all 5 instances run {NEW}"

@@ -19,7 +19,6 @@ from reconciler.azure.fields import (
     known_flag_in,
     list_in,
     mapping_in,
-    moment,
     number_in,
     object_from,
     objects_in,
@@ -30,10 +29,9 @@ from reconciler.azure.fields import (
 )
 from reconciler.azure.owner import owner
 from reconciler.rollout.observed import HealthSource, Instance, Model, Operation, RollingUpgrade
-from reconciler.rollout.persisted import Began, PersistedState
+from reconciler.rollout.tags import persisted_state
 from reconciler.rollout.traits import Plan
 from reconciler.spec.image import (
-    KINDS,
     CommunityGalleryImage,
     GalleryImage,
     Image,
@@ -44,18 +42,12 @@ from reconciler.spec.image import (
     at_version,
     follows_latest,
 )
-from reconciler.spec.image_id import kind_of
 
 _SERVICE_FABRIC = ("microsoft.azure.servicefabric", ("servicefabricnode", "servicefabriclinuxnode"))
 _APPLICATION_HEALTH = (
     "microsoft.managedservices",
     ("applicationhealthlinux", "applicationhealthwindows"),
 )
-
-# Tags on the scale set. Azure keeps no more than 256 characters in one, and ids are longer.
-_LAST_GOOD, _FAILED = "vmss-reconciler-last-good", "vmss-reconciler-failed"
-_APPROVED, _BEGAN = "vmss-reconciler-approved", "vmss-reconciler-began"
-_TAG = 256
 
 # "notBeforeTimeout" and its like: "PT15M". More digits are as good as none: nobody waits for years, and a
 # number that is long enough overflows.
@@ -112,7 +104,7 @@ def _model(body: Json) -> Model:
         security_type=text_in(mapping_in(profile, "securityProfile"), "securityType"),
         plan=plan(mapping_in(body, "plan")),
         tags=tags,
-        persisted=persisted(tags),
+        persisted=persisted_state(tags),
     )
 
 
@@ -188,22 +180,9 @@ def region(name: str) -> str:
     return "".join(name.split()).casefold()
 
 
-def model_patch(image: Image, persisted: PersistedState | None, tags: Mapping[str, str]) -> dict[str, Any]:
-    """The body of the PATCH that sets the image of the model and, with it, what it is to remember.
-
-    Whether Azure merges tags or replaces them is not known for sure: all there are are sent, so that either
-    comes to the same.
-    """
-    if persisted is None:
-        return image_patch(image)
-    # The approval moves in the same PATCH. Emptied alone, it would be lost to the rollout that it allows.
-    ours = {**mark_tags(persisted), **_approval_to_move(tags)}
-    return {**image_patch(image), "tags": _beside(tags, ours)}
-
-
-def approval_patch(image: Image, tags: Mapping[str, str]) -> dict[str, Any]:
-    """The body of the PATCH that says that a person has approved `image`, and nothing else."""
-    return {"tags": _beside(tags, _image_tags(_APPROVED, image))}
+def model_patch(image: Image, tags: Mapping[str, str] | None) -> dict[str, Any]:
+    """The body of the PATCH that sets the image of the model and all of its tags, which None leaves alone."""
+    return image_patch(image) if tags is None else {**image_patch(image), "tags": dict(tags)}
 
 
 def image_patch(image: Image) -> dict[str, Any]:
@@ -231,87 +210,6 @@ def image_patch(image: Image) -> dict[str, Any]:
         case GalleryImage(id=id_) | ManagedImage(id=id_):
             storage = {"imageReference": {"id": id_}}
     return {"properties": {"virtualMachineProfile": {"storageProfile": storage}}}
-
-
-def mark_tags(persisted: PersistedState) -> dict[str, str]:
-    """The tags that marks are kept on, but for the approval. What is not known is "", for a tag that is
-    left out may stay.
-
-    >>> list(mark_tags(PersistedState()).values())
-    ['', '', '', '', '']
-    """
-    began = (
-        f"{persisted.began.at.isoformat(timespec='seconds')} {persisted.began.image}"
-        if persisted.began
-        else ""
-    )
-    return {
-        **_image_tags(_LAST_GOOD, persisted.last_good),
-        **_image_tags(_FAILED, persisted.failed),
-        _BEGAN: began[:_TAG],
-    }
-
-
-def _beside(tags: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
-    """Everybody's tags with ours among them, and what stands on their former names emptied. Azure compares
-    names without regard to case.
-    """
-    former = set(map(_former_name, ours))
-    others = {name: value for name, value in tags.items() if name.casefold() not in ours}
-    return {name: "" if name.casefold() in former else value for name, value in others.items()} | dict(ours)
-
-
-def _former_name(tag: str) -> str:
-    """What a tag of ours was named before all of them began with "vmss-"."""
-    return tag.removeprefix("vmss-")
-
-
-def _approval_to_move(tags: Json) -> dict[str, str]:
-    """The tags of an approval that stands on its former name only; none where there is no such approval."""
-    known = _by_folded_name(tags)
-    approved = None if _is_written(known, _APPROVED) else _named(_text_on(known, _APPROVED))
-    return _image_tags(_APPROVED, approved) if approved else {}
-
-
-def _image_tags(tag: str, image: Image | None) -> dict[str, str]:
-    text = str(image) if image else ""
-    return {tag: text[:_TAG], f"{tag}-2": text[_TAG:]}
-
-
-def persisted(tags: Json) -> PersistedState:
-    """The marks that the tags of a scale set hold; what is no image there counts for nothing."""
-    known = _by_folded_name(tags)
-    last_good, failed, approved = (_named(_text_on(known, tag)) for tag in (_LAST_GOOD, _FAILED, _APPROVED))
-    return PersistedState(last_good, failed, _began(_text_on(known, _BEGAN)), approved)
-
-
-def _by_folded_name(tags: Json) -> dict[str, str]:
-    return {str(name).casefold(): str(value) for name, value in tags.items()}
-
-
-def _is_written(known: Mapping[str, str], tag: str) -> bool:
-    return tag in known or f"{tag}-2" in known
-
-
-def _text_on(known: Mapping[str, str], tag: str) -> str:
-    """The text on a tag and its continuation. A tag that is empty says that nothing is known: its former name
-    counts only where the tag is absent.
-    """
-    name = tag if _is_written(known, tag) else _former_name(tag)
-    return known.get(name, "") + known.get(f"{name}-2", "")
-
-
-def _began(text: str) -> Began | None:
-    at, _, image = text.partition(" ")
-    since = moment(at)
-    return Began(since, image) if since and image else None
-
-
-def _named(text: str) -> Image | None:
-    kind = kind_of(text)
-    if kind == "platform":
-        return PlatformImage(*text.split(":"))
-    return KINDS[kind](text) if kind else None
 
 
 def _running(storage: Json) -> Image | None:

@@ -34,6 +34,7 @@ from reconciler.rollout.observed import (
     Verdict,
 )
 from reconciler.rollout.step import PatchModel, Step, Upgrade
+from reconciler.rollout.tags import with_approval
 from reconciler.rollout.traits import Traits
 from reconciler.spec.image import Image, PlatformImage, at_version, follows_latest, same, version
 from reconciler.spec.scale_set import Target
@@ -181,11 +182,11 @@ class Compute:
             sets = call.client.virtual_machine_scale_sets
             accepted: LROPoller[Any]
             match step:
-                case PatchModel(image=image, etag=etag, persisted=persisted, tags=tags):
+                case PatchModel(image=image, etag=etag, tags=tags):
                     accepted = sets.begin_update(
                         target.resource_group,
                         target.name,
-                        VirtualMachineScaleSetUpdate(arm.model_patch(image, persisted, tags)),
+                        VirtualMachineScaleSetUpdate(arm.model_patch(image, tags)),
                         etag=etag,
                         # Without it the SDK sends no If-Match at all.
                         match_condition=MatchConditions.IfNotModified,
@@ -211,7 +212,7 @@ class Compute:
             call.client.virtual_machine_scale_sets.begin_update(
                 target.resource_group,
                 target.name,
-                VirtualMachineScaleSetUpdate(arm.approval_patch(image, model.tags)),
+                VirtualMachineScaleSetUpdate({"tags": with_approval(model.tags, image)}),
                 etag=model.etag,
                 match_condition=MatchConditions.IfNotModified,
                 polling=False,

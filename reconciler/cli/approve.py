@@ -66,7 +66,7 @@ def _approved(desired: ScaleSet, compute: Compute) -> str:
     if model.persisted.stand_in(image) and desired.rollout.on_failure is not OnFailure.HOLD:
         fail(
             f"{desired.name}: {short(image)} was given up, and no approval brings it back: declare another "
-            "image, or empty the tag vmss-reconciler-failed of the scale set"
+            "image, or empty the tag vmss-reconciler-state of the scale set"
         )
     if model.persisted.is_approved(image):
         return f"{short(image)} is approved already"

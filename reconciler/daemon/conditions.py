@@ -134,7 +134,7 @@ def _drifted(state: ScaleSetState, outcome: Outcome) -> _Said:
         return _Said(ConditionStatus.UNKNOWN, NOT_LOOKED_AT)
     if model.image is None:
         return _Said(ConditionStatus.UNKNOWN, Reason.IMAGE_UNREADABLE)
-    if not _is_declared(model.image, state) or _is_given_up(model, state, outcome):
+    if not _is_declared(model.image, state) or _is_given_up(model, outcome):
         on, declared = short(model.image), short(state.desired.image)
         return _Said(ConditionStatus.TRUE, MODEL_DRIFT, f"the model is on {on}, and {declared} is declared")
     if counts is None or _is_old(state.seen.instances_at, state, outcome):
@@ -150,12 +150,12 @@ def _is_declared(image: Image, state: ScaleSetState) -> bool:
     return is_version_of(image, declared) if follows_latest(declared) else same(image, declared)
 
 
-def _is_given_up(model: Model, state: ScaleSetState, outcome: Outcome) -> bool:
-    """Whether latest means a version that was given up, and the model is on the last good one instead."""
+def _is_given_up(model: Model, outcome: Outcome) -> bool:
+    """Whether an image was given up, and the model is on the last good one instead."""
     failed, good = model.persisted.failed, model.persisted.last_good
     if failed is None or good is None or outcome.status is Status.READY:
         return False
-    return is_version_of(failed, state.desired.image) and model.image is not None and same(model.image, good)
+    return model.image is not None and same(model.image, good)
 
 
 def _is_old(seen: datetime | None, state: ScaleSetState, outcome: Outcome) -> bool:

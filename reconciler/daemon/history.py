@@ -167,7 +167,7 @@ def _is_half_way(outcome: Outcome) -> bool:
 def _is_return(image: Image, desired: ScaleSet, model: Model | None) -> bool:
     """Whether an upgrade to `image` undoes a rollout that was given up."""
     failed = model.persisted.failed if model else None
-    return failed is not None and not same(image, failed) and not same(image, desired.image)
+    return failed is not None and not failed.is_of(image) and not same(image, desired.image)
 
 
 def _gone_on(history: History, outcome: Outcome, taken: Step | None) -> History:

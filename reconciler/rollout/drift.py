@@ -6,16 +6,18 @@ from reconciler.rollout.context import Aim
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.gates import barred, is_cure
 from reconciler.rollout.member import Member, members
-from reconciler.rollout.observed import Instance, Look, Model
+from reconciler.rollout.observed import Availability, Instance, Look, Model
 from reconciler.rollout.pace import missing
+from reconciler.rollout.patch import patch, unguarded
 from reconciler.rollout.preflight import crowd, held, misfit
 from reconciler.rollout.reading import grouped, own, partial
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.refusal import unguarded
-from reconciler.rollout.rollback import marked
+from reconciler.rollout.rollback import state_to_persist
 from reconciler.rollout.step import PatchModel
 from reconciler.spec.image import Image, is_version_of, same, short
-from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.scale_set import OnFailure, ScaleSet
+
+_NO_ROOM = "; there is no room for a tag, so a restart will not know when this rollout began"
 
 
 def drift(aim: Aim) -> Decision | Look:
@@ -24,21 +26,28 @@ def drift(aim: Aim) -> Decision | Look:
     The instances tell what else their upgrade will bring, and whether it is the cure of a rollout that
     failed.
     """
-    desired, model, observed = aim.desired, aim.model, aim.observed
-    if not model.etag:
-        return unguarded()
+    model, observed = aim.model, aim.observed
+    if refused := unguarded(model):
+        return refused
     if observed.availability is None:
         return Look.IMAGE
-    if refused := held(desired.image, observed.availability) or misfit(model, observed.availability):
+    if refused := held(aim.image, observed.availability) or misfit(model, observed.availability):
         return refused
     if observed.instances is None:
         return Look.INSTANCES
     if unread := partial(model, observed.instances):
         return unread
-    instances = own(observed.instances)
+    return _set(aim, observed.availability, own(observed.instances))
+
+
+def _set(aim: Aim, availability: Availability, instances: Sequence[Instance]) -> Decision | Look:
+    desired, model = aim.desired, aim.model
     if refused := crowd(desired.image, instances):
         return refused
-    staying = members(desired, model, observed, instances)
+    step, unsaid = _step(aim, instances)
+    if isinstance(step, Decision):
+        return step
+    staying = members(desired, model, aim.observed, instances)
     if not is_cure(desired, model, staying):
         if impossible := _impossible(desired, instances, staying):
             return impossible
@@ -50,11 +59,20 @@ def drift(aim: Aim) -> Decision | Look:
     return Decision(
         Reason.MODEL_DRIFT,
         f"the model is on {was}; setting its image to {short(desired.image)}"
-        f"{f' ({note})' if (note := observed.availability.evidence) else ''}"
-        f"{f'; {also}' if also else ''}",
-        step=PatchModel(desired.image, model.etag, marked(desired, model, observed, instances), model.tags),
+        f"{f' ({note})' if (note := availability.evidence) else ''}"
+        f"{f'; {also}' if also else ''}{unsaid}",
+        step=step,
         soon=True,
     )
+
+
+def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decision, str]:
+    """The change of the model, or why it cannot be made; and what goes unsaid on the scale set, in words."""
+    persisted = state_to_persist(aim.desired, aim.model, aim.observed, instances)
+    step = patch(aim.image, aim.model, persisted)
+    if isinstance(step, PatchModel) or aim.rollout.on_failure is not OnFailure.HOLD:
+        return step, ""
+    return patch(aim.image, aim.model, None), _NO_ROOM
 
 
 def _impossible(
@@ -76,7 +94,7 @@ def _others(model: Model, instances: Sequence[Instance]) -> str:
     share = f"{len(behind)} of {len(instances)} instances lack"
     if failed := model.persisted.given_up_for(model.image):
         return (
-            f"{share} the latest model too, which was set to {short(failed)} and back, or changed by "
+            f"{share} the latest model too, which was set to {failed} and back, or changed by "
             "somebody else; their upgrade will bring that along"
         )
     return f"{share} another change of the model too, which their upgrade will bring along"

@@ -19,9 +19,9 @@ from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Instance, Look, Observed
+from reconciler.rollout.patch import patch
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.refusal import unguarded
 from reconciler.rollout.step import Attempt, PatchModel, Step, Upgrade
 from reconciler.rollout.wording import ailing, listed
 from reconciler.spec.image import same, short
@@ -70,12 +70,13 @@ def unfinished(context: Context) -> Decision | None:
 
 
 def _once_more(aim: Aim, why: str, persisted: PersistedState | None) -> Decision:
-    if not aim.model.etag:
-        return unguarded()
+    step = patch(aim.image, aim.model, persisted)
+    if isinstance(step, Decision):
+        return step
     return Decision(
         Reason.MODEL_UPDATE_FAILED,
         f"setting the image of the model to {short(aim.image)} once more: it was set, {why}",
-        step=PatchModel(aim.image, aim.model.etag, persisted, aim.model.tags),
+        step=step,
         soon=True,
     )
 

@@ -56,7 +56,7 @@ def is_cure(desired: ScaleSet, model: Model, staying: Sequence[Member]) -> bool:
     if len(lost) > desired.rollout.max_unhealthy.of(len(staying)):
         return True
     sick = [each.instance.image for each in lost if each.instance.image]
-    if model.persisted.failed and any(same(image, model.persisted.failed) for image in sick):
+    if model.persisted.failed and any(map(model.persisted.failed.is_of, sick)):
         return True
     leaving = model.image
     if leaving and any(_fails_on_its_way(each) and not each.instance.runs(leaving) for each in lost):

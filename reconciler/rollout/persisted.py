@@ -1,55 +1,85 @@
-"""What a scale set itself remembers of its rollouts: on tags, written with the image in one guarded patch.
+"""What a scale set itself remembers of its rollouts, whichever process looks: on its tags.
 
-Nothing else outlives a daemon.
+Nothing else outlives a daemon. Images that are only compared are kept as fingerprints, and whatever a later
+version of this program adds is kept as it is.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.spec.image import Image, same, short
 
-_LONGEST = 200  # characters
+_DIGITS = 16  # of a digest: two of a thousand images are alike once in 10**14 times
+_LONGEST_NAME = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """An image that is only compared: a digest of it, and a short name for people.
+
+    Of what a former version wrote only the name is known; then the digest is "".
+    """
+
+    digest: str
+    name: str
+
+    @classmethod
+    def of(cls, image: Image) -> "Fingerprint":
+        """Two images that are the same but for the case of their letters have the same digest."""
+        text = f"{image.kind} {image}".casefold()
+        return cls(hashlib.sha256(text.encode()).hexdigest()[:_DIGITS], short(image)[:_LONGEST_NAME])
+
+    def is_of(self, image: Image) -> bool:
+        """Whether this image has it."""
+        its = Fingerprint.of(image)
+        return self.digest == its.digest if self.digest else self.name[:_LONGEST_NAME] == its.name
 
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """When a rollout began, and to what: the short name of its image."""
+    """When a rollout began, in whole seconds, and to what image."""
 
     at: datetime
-    image: str
+    image: Fingerprint
 
     @classmethod
     def of(cls, at: datetime, image: Image) -> "Began":
-        """In whole seconds, and so much of the name as fits one tag beside them."""
-        return cls(at.replace(microsecond=0), short(image)[:_LONGEST])
+        return cls(at.replace(microsecond=0), Fingerprint.of(image))
 
 
 @dataclass(frozen=True, slots=True)
 class PersistedState:
     """`last_good` is the image that a rollout had brought all instances to before the model was last changed,
-    and that few were sick on; `failed` the one that was given up, `began` the last rollout. `approved` is
-    written by a person, and only read here. None where nothing is known."""
+    and that few were unhealthy on; `failed` the one that was given up, `began` the last rollout. `approved`
+    is written by a person, and only read here. None where nothing is known.
+
+    `others` are the parts that another version of this program wrote, as they stand. `is_readable` is False
+    where a later one wrote all of it in a form that is not known here.
+    """
 
     last_good: Image | None = None
-    failed: Image | None = None
+    failed: Fingerprint | None = None
     began: Began | None = None
     approved: Image | None = None
+    others: tuple[str, ...] = ()
+    is_readable: bool = True
 
     def stand_in(self, image: Image) -> Image | None:
         """What stands for `image` if it was given up: the last good one."""
-        if self.failed is None or self.last_good is None or not same(self.failed, image):
+        if self.failed is None or self.last_good is None or not self.failed.is_of(image):
             return None
         return None if same(self.last_good, image) else self.last_good
 
-    def given_up_for(self, image: Image | None) -> Image | None:
-        """What was given up for `image`: None where that is not the last good one."""
+    def given_up_for(self, image: Image | None) -> str:
+        """The name of what was given up for `image`, "" where that is not the last good one."""
         if image is None or self.last_good is None or not same(self.last_good, image):
-            return None
-        return self.failed
+            return ""
+        return self.failed.name if self.failed else ""
 
     def began_at(self, image: Image) -> datetime | None:
-        """When the rollout to `image` began, where that was marked; somebody else may have set the model."""
-        return self.began.at if self.began and self.began == Began.of(self.began.at, image) else None
+        """When the rollout to `image` began, where that was noted; somebody else may have set the model."""
+        return self.began.at if self.began and self.began.image.is_of(image) else None
 
     def is_approved(self, image: Image) -> bool:
         """Whether a person has approved exactly this image."""

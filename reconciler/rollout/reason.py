@@ -108,6 +108,7 @@ class Reason(StrEnum):
     NOT_MANUAL_MODE = "NotManualMode"
     AUTOMATIC_OS_UPGRADE = "AutomaticOSUpgrade"
     NATIVE_UPGRADE_IN_PROGRESS = "NativeUpgradeInProgress"
+    STATE_UNREADABLE = "StateUnreadable"
     IMAGE_UNREADABLE = "ImageUnreadable"
     IMAGE_TYPE_IMMUTABLE = "ImageTypeImmutable"
     IMAGE_INCOMPATIBLE = "ImageIncompatible"
@@ -118,6 +119,7 @@ class Reason(StrEnum):
     NO_LATEST_VERSION = "NoLatestVersion"
     CATALOGUE_UNREADABLE = "CatalogueUnreadable"
     TOO_MANY_MODELS = "TooManyModels"
+    TOO_MANY_TAGS = "TooManyTags"
     DOMAINS_UNKNOWN = "DomainsUnknown"
     AZURE_BUSY = "AzureBusy"
     MODEL_DRIFT = "ModelDrift"
@@ -257,6 +259,11 @@ TABLE: dict[Reason, Meaning] = {
         cause="somebody started a rolling upgrade of Azure's own",
         remedy="by itself, once it has ended; or cancel it",
     ),
+    Reason.STATE_UNREADABLE: Meaning(
+        Status.STALLED,
+        cause="a later version of the reconciler wrote the tag `vmss-reconciler-state`",
+        remedy="run that version, or remove the tag to begin without what it says",
+    ),
     Reason.IMAGE_UNREADABLE: Meaning(
         Status.STALLED,
         cause="the model has no image of a kind that is known here",
@@ -311,6 +318,11 @@ TABLE: dict[Reason, Meaning] = {
         Status.STALLED,
         cause="Azure allows ten models in use in a scale set at once",
         remedy="bring the oldest instances to the model by hand: `az vmss update-instances`",
+    ),
+    Reason.TOO_MANY_TAGS: Meaning(
+        Status.STALLED,
+        cause="Azure allows 50 tags, and there is no room for what a rollback has to know after a restart",
+        remedy="remove tags of the scale set, or set `rollout.onFailure` to hold",
     ),
     Reason.DOMAINS_UNKNOWN: Meaning(
         Status.STALLED,
@@ -419,7 +431,7 @@ TABLE: dict[Reason, Meaning] = {
         Status.STALLED,
         cause="the declared image was given up, and is not tried again",
         remedy=(
-            "name another image: it goes first, at once; or empty the tag `vmss-reconciler-failed` to try it "
+            "name another image: it goes first, at once; or empty the tag `vmss-reconciler-state` to try it "
             "again"
         ),
         phase=Phase.GIVEN_UP,

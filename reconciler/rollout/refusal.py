@@ -45,15 +45,6 @@ def _is_over(suspension: Suspension, at: datetime) -> bool:
     return suspension.until is not None and at >= suspension.until
 
 
-def unguarded() -> Decision:
-    """A change of the model is sent only if it is still the one that was seen, which its etag tells."""
-    return Decision(
-        Reason.ETAG_MISSING,
-        "Azure sent the scale set without an etag, so a change could overwrite somebody else's; nothing is "
-        "changed until there is one",
-    )
-
-
 def refusal(image: Image, model: Model, rolling_upgrade: RollingUpgrade | None) -> Decision | None:
     """Why `model` must not be brought to `image`, or None. Most lasting reason first."""
     if model.owner:
@@ -87,6 +78,12 @@ def refusal(image: Image, model: Model, rolling_upgrade: RollingUpgrade | None) 
             Reason.NATIVE_UPGRADE_IN_PROGRESS,
             f"a rolling upgrade of Azure's own is running ({rolling_upgrade.code}); "
             "wait for it or cancel it (az vmss rolling-upgrade cancel)",
+        )
+    if not model.persisted.is_readable:
+        return Decision(
+            Reason.STATE_UNREADABLE,
+            "a later version of this program wrote the tag vmss-reconciler-state, so nobody can say here "
+            "which image was given up; run that version, or remove the tag to begin without it",
         )
     if model.image is None:
         return Decision(

@@ -16,10 +16,9 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Instance, Model, Observed
-from reconciler.rollout.persisted import Began, PersistedState
+from reconciler.rollout.patch import patch
+from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.refusal import unguarded
-from reconciler.rollout.step import PatchModel
 from reconciler.spec.image import Image, follows_latest, same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
 
@@ -32,22 +31,22 @@ _CONFIRMED = timedelta(minutes=1)
 _NOTICED = timedelta(minutes=5)
 
 
-def marked(
+def state_to_persist(
     desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance]
 ) -> PersistedState | None:
-    """The marks to write with a change of the model, None where nothing in the spec needs them.
+    """What to persist with a change of the model, None where nothing in the spec needs them.
 
     The image that the model leaves is good if all that could be are on it and most run it well. Latest is
     never: it may come to mean the very image that fails.
     """
     if desired.rollout.on_failure is OnFailure.HOLD and desired.rollout.deadline is None:
         return None
-    began = Began.of(observed.at, desired.image)
+    began, kept = Began.of(observed.at, desired.image), replace(model.persisted, failed=None)
     if model.image is None or follows_latest(model.image):
-        return PersistedState(last_good=model.persisted.last_good, began=began)
+        return replace(kept, began=began)
     staying = members(replace(desired, image=model.image), model, observed, instances)
     is_good = _is_proven(desired, observed, staying)
-    return PersistedState(last_good=model.image if is_good else model.persisted.last_good, began=began)
+    return replace(kept, last_good=model.image if is_good else kept.last_good, began=began)
 
 
 def _is_proven(desired: ScaleSet, observed: Observed, staying: Sequence[Member]) -> bool:
@@ -84,12 +83,13 @@ def given_up(context: Context, failing: Decision) -> Decision:
         return replace(
             failing, message=f"{failing.message}; no last known good image is marked to go back to"
         )
-    if not model.etag:
-        return unguarded()
+    step = patch(good, model, replace(model.persisted, failed=Fingerprint.of(context.image)))
+    if isinstance(step, Decision):
+        return step
     return Decision(
         Reason.GIVING_UP,
         f"{failing.message}; setting the model back to {short(good)}",
-        step=PatchModel(good, model.etag, replace(model.persisted, failed=context.image), model.tags),
+        step=step,
         soon=True,
         counts=failing.counts,
     )
@@ -114,12 +114,13 @@ def back_on_model(failed: Image, model: Model, good: Image) -> Decision | None:
     """The step that puts the model on the last good image once more, where somebody has changed it."""
     if model.image and same(model.image, good):
         return None
-    if not model.etag:
-        return unguarded()
+    step = patch(good, model, model.persisted)
+    if isinstance(step, Decision):
+        return step
     return Decision(
         Reason.GIVING_UP,
         f"{short(failed)} failed and the model is not on {short(good)}; setting it back",
-        step=PatchModel(good, model.etag, model.persisted, model.tags),
+        step=step,
         soon=True,
     )
 

@@ -46,7 +46,7 @@ def _others(staying: Sequence[Member], model: Model) -> str:
         return ""
     failed = model.persisted.given_up_for(model.image)
     what = (
-        f"the latest model (latestModelApplied is false), which was set to {short(failed)} and back, or "
+        f"the latest model (latestModelApplied is false), which was set to {failed} and back, or "
         "changed by somebody else"
         if failed
         else "another change of the model (latestModelApplied is false)"

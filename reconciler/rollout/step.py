@@ -15,14 +15,15 @@ _ID = re.compile(r"\w[\w.-]*")
 class PatchModel:
     """Set the image of the model, if the model is still the one that was seen.
 
-    Two patches to one image are the same step, whatever the etag: the patch itself moves it. `persisted` are
-    what the scale set is to remember from then on, beside all the `tags` that it has; None leaves both alone.
+    Two patches to one image are the same step, whatever the etag: the patch itself moves it. `persisted` is
+    what the scale set is to remember from then on, and `tags` are all of its tags with that among them; None
+    leaves them alone.
     """
 
     image: Image
     etag: str = field(compare=False)
     persisted: PersistedState | None = field(default=None, compare=False)
-    tags: Mapping[str, str] = field(default_factory=dict, compare=False)
+    tags: Mapping[str, str] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.etag:

@@ -8,7 +8,7 @@ import pytest
 from reconciler.azure import arm
 from reconciler.azure.failure import Malformed
 from reconciler.rollout.observed import HealthSource, Operation
-from reconciler.rollout.persisted import Began, PersistedState
+from reconciler.rollout.persisted import PersistedState
 from reconciler.spec.image import (
     CommunityGalleryImage,
     GalleryImage,
@@ -41,128 +41,18 @@ def scale_set(**properties: Any) -> dict[str, Any]:
     }
 
 
-LONG = f"/subscriptions/s/resourceGroups/{'g' * 90}/providers/Microsoft.Compute/galleries/{'G' * 80}/images/{'i' * 80}"
+@pytest.mark.parametrize("tags", [None, {}, {"team": "web", "vmss-reconciler-state": "v1"}])
+def test_a_patch_of_the_model_holds_its_image_and_its_tags(tags: dict[str, str] | None) -> None:
+    patch = arm.model_patch(PlatformImage(**UBUNTU), tags)
+    assert patch.pop("tags", None) == tags
+    assert patch == {"properties": {"virtualMachineProfile": {"storageProfile": {"imageReference": UBUNTU}}}}
 
 
-@pytest.mark.parametrize(
-    "image",
-    [
-        PlatformImage(**UBUNTU),
-        GalleryImage(VERSION),
-        GalleryImage(f"{LONG}/versions/1.4.0"),
-        CommunityGalleryImage("/CommunityGalleries/pub/Images/web/Versions/1.4.0"),
-        SharedGalleryImage("/SharedGalleries/uni/Images/web/Versions/1.4.0"),
-        ManagedImage("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/images/web"),
-        VhdImage("https://acct.blob.core.windows.net/vhds/base-1.vhd"),
-    ],
-    ids=lambda image: f"{image.kind}, {len(str(image))} characters",
-)
-def test_marks_are_read_as_they_were_written_in_tags_that_azure_keeps(image: Image) -> None:
-    for written in (PersistedState(image, None), PersistedState(None, image), PersistedState(image, image)):
-        tags = arm.mark_tags(written)
-        assert arm.persisted(tags) == written
-        assert arm.persisted({name.upper(): value for name, value in tags.items()}) == written
-        assert max(len(value) for value in tags.values()) <= 256
-        assert not any(letter in name for name in tags for letter in "<>%&\\?/")
-
-
-def test_tags_of_ours_in_other_letters_are_not_sent_twice() -> None:
-    tags = {"team": "web", "Vmss-Reconciler-Failed": "x", "VMSS-RECONCILER-APPROVED": "y"}
-    image = PlatformImage(**UBUNTU)
-    patch = arm.model_patch(image, PersistedState(), tags)["tags"]
-    assert patch == {"team": "web", "VMSS-RECONCILER-APPROVED": "y", **arm.mark_tags(PersistedState())}
-    approved = {"vmss-reconciler-approved": str(image), "vmss-reconciler-approved-2": ""}
-    assert arm.approval_patch(image, tags) == {
-        "tags": {"team": "web", "Vmss-Reconciler-Failed": "x", **approved}
-    }
-    assert arm.persisted(approved).is_approved(image)
-
-
-GOOD, BAD = PlatformImage("C", "O", "S", "1.0.0"), PlatformImage("C", "O", "S", "1.0.1")
-BEGAN = Began.of(datetime(2026, 1, 5, 9, 0, tzinfo=UTC), BAD)
-FORMER = {
-    "reconciler-last-good": str(GOOD),
-    "reconciler-last-good-2": "",
-    "Reconciler-Failed": str(BAD),
-    "reconciler-failed-2": "",
-    "reconciler-began": f"2026-01-05T09:00:00+00:00 {BEGAN.image}",
-    "reconciler-approved": str(BAD),
-}
-EMPTIED = dict.fromkeys(FORMER, "")
-PRESENT = {name: value for name, value in arm.mark_tags(PersistedState(GOOD, BAD, BEGAN)).items() if value}
-
-
-@pytest.mark.parametrize(
-    ("tags", "persisted"),
-    [
-        pytest.param(FORMER, PersistedState(GOOD, BAD, BEGAN, BAD), id="former names alone"),
-        pytest.param(
-            {"reconciler-failed": VERSION[:40], "reconciler-failed-2": VERSION[40:]},
-            PersistedState(failed=GalleryImage(VERSION)),
-            id="a former name that goes on in a second tag",
-        ),
-        pytest.param(
-            FORMER | {"vmss-reconciler-failed": str(GOOD)},
-            PersistedState(GOOD, GOOD, BEGAN, BAD),
-            id="one tag under both names",
-        ),
-        pytest.param(
-            FORMER | {"vmss-reconciler-failed": ""},
-            PersistedState(GOOD, None, BEGAN, BAD),
-            id="a tag that is empty, and its former name that is not",
-        ),
-        pytest.param(
-            FORMER | {"vmss-reconciler-failed-2": ""},
-            PersistedState(GOOD, None, BEGAN, BAD),
-            id="a second tag alone, and a former name",
-        ),
-        pytest.param(
-            EMPTIED | PRESENT, PersistedState(GOOD, BAD, BEGAN), id="former names that were emptied"
-        ),
-    ],
-)
-def test_a_former_name_counts_where_the_present_one_is_absent(
-    tags: dict[str, str], persisted: PersistedState
-) -> None:
-    assert arm.persisted(tags) == persisted
-
-
-def test_a_patch_of_the_model_leaves_nothing_on_former_names_and_moves_the_approval() -> None:
-    patch = arm.model_patch(BAD, PersistedState(last_good=GOOD), {"team": "web", **FORMER})["tags"]
-    moved = {"vmss-reconciler-approved": str(BAD), "vmss-reconciler-approved-2": ""}
-    assert patch == {"team": "web", **EMPTIED, **arm.mark_tags(PersistedState(last_good=GOOD)), **moved}
-    assert arm.persisted(patch) == PersistedState(last_good=GOOD, approved=BAD)
-
-
-@pytest.mark.parametrize(
-    "present",
-    [
-        pytest.param({"vmss-reconciler-approved": str(GOOD)}, id="another image is approved since"),
-        pytest.param({"vmss-reconciler-approved": ""}, id="the approval was withdrawn"),
-    ],
-)
-def test_an_approval_under_its_former_name_does_not_replace_a_present_one(present: dict[str, str]) -> None:
-    patch = arm.model_patch(BAD, PersistedState(), {"reconciler-approved": str(BAD), **present})["tags"]
-    assert patch["vmss-reconciler-approved"] == present["vmss-reconciler-approved"]
-    assert not arm.persisted(patch).is_approved(BAD)
-
-
-def test_an_approval_empties_its_own_former_name_and_no_other() -> None:
-    patch = arm.approval_patch(GOOD, FORMER)["tags"]
-    approved = {"vmss-reconciler-approved": str(GOOD), "vmss-reconciler-approved-2": ""}
-    assert patch == FORMER | {"reconciler-approved": ""} | approved
-    assert arm.persisted(patch) == PersistedState(GOOD, BAD, BEGAN, GOOD)
-
-
-def test_a_patch_of_the_image_alone_touches_no_tag() -> None:
-    assert "tags" not in arm.model_patch(BAD, None, FORMER)
-
-
-@pytest.mark.parametrize("text", ["", "web", "a:b:c", "/subscriptions/s", "a:b:c:d:e"])
-def test_a_mark_that_is_no_image_counts_for_nothing(text: str) -> None:
-    assert (
-        arm.persisted({"vmss-reconciler-last-good": text, "vmss-reconciler-failed": text}) == PersistedState()
-    )
+def test_what_is_persisted_is_read_off_the_tags() -> None:
+    body = scale_set() | {"tags": {"vmss-reconciler-state": "v1;good=C:O:S:1.0.0", "odd": 7}}
+    found = arm.model(body)
+    assert found.persisted == PersistedState(PlatformImage("C", "O", "S", "1.0.0"))
+    assert found.tags == {"vmss-reconciler-state": "v1;good=C:O:S:1.0.0"}
 
 
 def test_a_token_in_the_address_of_a_vhd_is_not_kept() -> None:

@@ -181,7 +181,7 @@ def test_a_message_of_an_application_that_is_no_json_says_nothing(message: str, 
 def test_a_row_that_raises_what_nobody_foresaw_costs_its_own_scale_set_only(
     azure: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arm, "persisted", lambda tags: 1 // ("odd" not in tags))
+    monkeypatch.setattr(arm, "persisted_state", lambda tags: 1 // ("odd" not in tags))
     azure.faults.arm("*", OfAnotherType("tags", {"odd": "1"}, name="web"), times=None)
     assert len(list(Compute(session(azure)).models(Scope(TARGET.subscription)))) == 119
     (lost,) = (each for each in inventory(session(azure), Scope(TARGET.subscription)) if each.model is None)

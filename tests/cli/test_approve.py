@@ -15,7 +15,7 @@ from tests.stories.world import BASE, FIX, NEW, OLD, ROLE, SUBSCRIPTION, of_all,
 
 URN = ":".join(BASE.values())
 TAGS = {"team": "web", "Vmss-Reconciler-Approved": f"{URN}:{OLD}"}
-APPROVED = {"team": "web", "vmss-reconciler-approved": f"{URN}:{NEW}", "vmss-reconciler-approved-2": ""}
+APPROVED = {"team": "web", "vmss-reconciler-approved": f"{URN}:{NEW}"}
 GOES_ON = f"web: {NEW} is approved; the daemon sees it at its next sweep"
 MOVED = Status(412, "PreconditionFailed", "Etag provided in if-match header does not match.")
 
@@ -120,12 +120,12 @@ def test_it_does_not_promise_what_is_held(
 
 
 def test_an_image_that_was_given_up_is_not_approved(world: Azure, tmp_path: Path) -> None:
-    persisted = {"vmss-reconciler-failed": f"{URN}:{NEW}", "vmss-reconciler-last-good": f"{URN}:{OLD}"}
+    persisted = {"reconciler-failed": f"{URN}:{NEW}", "reconciler-last-good": f"{URN}:{OLD}"}
     world.simulator.scale_set("web").set_tags(persisted)
     document = asking()
     document["spec"]["rollout"]["onFailure"] = "rollback"
     done = approve(world, tmp_path, document)
-    mend = "declare another image, or empty the tag vmss-reconciler-failed of the scale set"
+    mend = "declare another image, or empty the tag vmss-reconciler-state of the scale set"
     said = f"error: web: {NEW} was given up, and no approval brings it back: {mend}"
     assert done == Ended(1, [], [said])
     assert not patches(world)

@@ -24,7 +24,7 @@ from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
 from reconciler.rollout.observed import Model
-from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.reason import Reason, Status
 from reconciler.spec.image import at_version
 from tests.build import FIX, NEW, NOW, OLD, model, spec
@@ -87,6 +87,7 @@ ServiceFabric             False    False  True   False    True
 NotManualMode             False    False  True   False    True
 AutomaticOSUpgrade        False    False  True   False    True
 NativeUpgradeInProgress   False    True   False  False    True
+StateUnreadable           False    False  True   False    True
 ImageUnreadable           False    False  True   False    True
 ImageTypeImmutable        False    False  True   False    True
 ImageIncompatible         False    False  True   False    True
@@ -97,6 +98,7 @@ ImageDeprecated           False    False  True   False    True
 NoLatestVersion           False    False  True   False    Unknown
 CatalogueUnreadable       False    True   False  False    Unknown
 TooManyModels             False    False  True   False    True
+TooManyTags               False    False  True   False    True
 DomainsUnknown            False    False  True   False    True
 AzureBusy                 Unknown  True   False  False    True
 ModelDrift                Unknown  True   False  False    True
@@ -188,7 +190,7 @@ def test_healthy_is(state: ScaleSetState, said: str) -> None:
     assert worded(one(state, ConditionType.HEALTHY)) == said
 
 
-GIVEN_UP = PersistedState(last_good=OLD, failed=NEW)
+GIVEN_UP = PersistedState(last_good=OLD, failed=Fingerprint.of(NEW))
 
 
 @pytest.mark.parametrize(

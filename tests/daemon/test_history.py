@@ -10,7 +10,7 @@ from reconciler.daemon.outcome import Outcome
 from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
 from reconciler.rollout.observed import Model
-from reconciler.rollout.persisted import Began, PersistedState
+from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Step, Upgrade
 from reconciler.spec.image import Image, at_version
@@ -169,7 +169,7 @@ OLDER, NEWER = OLD.version, NEW.version
             id="latest comes to mean another version",
         ),
         pytest.param(
-            Ticks(failed=NEW, last_good=OLD)
+            Ticks(failed=Fingerprint.of(NEW), last_good=OLD)
             .patch()
             .upgrade("0")
             .patch(OLD, NEW, Reason.GIVING_UP)
@@ -179,12 +179,14 @@ OLDER, NEWER = OLD.version, NEW.version
             id="given up; the way back is no rollout of its own",
         ),
         pytest.param(
-            Ticks(failed=NEW, last_good=OLD).upgrade("0", image=OLD).tick(Reason.ROLLOUT_FAILED, 0),
+            Ticks(failed=Fingerprint.of(NEW), last_good=OLD)
+            .upgrade("0", image=OLD)
+            .tick(Reason.ROLLOUT_FAILED, 0),
             [],
             id="nor is it where another process had given up",
         ),
         pytest.param(
-            Ticks(spec(image=OLD), failed=NEW, last_good=OLD).upgrade("0", image=OLD),
+            Ticks(spec(image=OLD), failed=Fingerprint.of(NEW), last_good=OLD).upgrade("0", image=OLD),
             [f"to {OLDER}: under way; 1 instance in 1 batch"],
             id="but it is one where a person then declares the last good image",
         ),

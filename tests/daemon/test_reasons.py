@@ -36,6 +36,7 @@ ServiceFabric             passes  held  free     sweep
 NotManualMode             passes  held  free     sweep
 AutomaticOSUpgrade        passes  held  free     sweep
 NativeUpgradeInProgress   passes  held  free     sweep
+StateUnreadable           passes  held  free     sweep
 ImageUnreadable           passes  held  free     sweep
 ImageTypeImmutable        passes  held  free     sweep
 ImageIncompatible         passes  held  free     sweep
@@ -46,6 +47,7 @@ ImageDeprecated           passes  held  free     sweep
 NoLatestVersion           passes  held  free     sweep
 CatalogueUnreadable       passes  held  free     sweep
 TooManyModels             passes  held  free     sweep
+TooManyTags               passes  held  free     sweep
 DomainsUnknown            passes  held  free     sweep
 AzureBusy                 passes  held  unknown  sweep
 ModelDrift                begins  held  held     sweep

@@ -15,7 +15,7 @@ from reconciler.forecast.forecast import Forecast, Hold, forecast
 from reconciler.forecast.simulation import Rhythm
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import ABSENT, Availability, HealthSource, Observed, Verdict
-from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, Upgrade
@@ -142,7 +142,7 @@ EVEN = ["0: 0 5", "1: 1 6", "2: 2 7", "3: 3 8", "4: 4 9"]
         pytest.param(
             spec(on_failure=OnFailure.ROLLBACK, canary=Canary(Count(1), MINUTE)),
             observed(
-                model=model(image=OLD, persisted=PersistedState(last_good=OLD, failed=NEW)),
+                model=model(image=OLD, persisted=PersistedState(last_good=OLD, failed=Fingerprint.of(NEW))),
                 instances=fleet(*map(instance, (0, 1, 5))),
             ),
             ["1: 1", "0: 5 0"], (0, 2, "RolloutFailed"), id="a rollback, last one first and without a canary",
@@ -150,7 +150,7 @@ EVEN = ["0: 0 5", "1: 1 6", "2: 2 7", "3: 3 8", "4: 4 9"]
         pytest.param(
             spec(on_failure=OnFailure.ROLLBACK, canary=Canary(Count(1), MINUTE)),
             observed(
-                model=model(image=OLD, persisted=PersistedState(last_good=OLD, failed=NEW)), instances=fleet(instance(0))
+                model=model(image=OLD, persisted=PersistedState(last_good=OLD, failed=Fingerprint.of(NEW))), instances=fleet(instance(0))
             ),
             ["0: 0"], (0, 1, "RolloutFailed"), id="that of the canary is none",
         ),

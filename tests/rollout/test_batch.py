@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.step import Upgrade
 from reconciler.spec.amount import Count
 from reconciler.spec.scale_set import By, Canary, OnFailure
@@ -50,7 +50,7 @@ def test_the_survey_counts_in_the_order_of_the_rollout() -> None:
     assert [tally.domain.number for tally in decision.counts.domains] == [4, 2, 0, 1, 3]
 
 
-GIVEN_UP = model(image=OLD, persisted=PersistedState(last_good=OLD, failed=NEW))
+GIVEN_UP = model(image=OLD, persisted=PersistedState(last_good=OLD, failed=Fingerprint.of(NEW)))
 
 
 def on_new(*numbers: int) -> Any:

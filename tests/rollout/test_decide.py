@@ -16,7 +16,7 @@ from reconciler.rollout.observed import (
     ReadTime,
     RollingUpgrade,
 )
-from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.image import ManagedImage, PlatformImage, VhdImage
@@ -554,7 +554,7 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         pytest.param(
             spec(),
             observed(
-                model=model(persisted=PersistedState(last_good=NEW, failed=FIX)),
+                model=model(persisted=PersistedState(last_good=NEW, failed=Fingerprint.of(FIX))),
                 instances=fleet(instance(0, latest_model=False), rest="upgraded"),
             ),
             "UpToDate: all 10 instances run 24.04.202601140; 1 lacks the latest model (latestModelApplied is false), which "
@@ -564,7 +564,7 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         pytest.param(
             spec(),
             observed(
-                model=model(persisted=PersistedState(last_good=OLD, failed=FIX)),
+                model=model(persisted=PersistedState(last_good=OLD, failed=Fingerprint.of(FIX))),
                 instances=fleet(instance(0, latest_model=False), rest="upgraded"),
             ),
             "UpToDate: all 10 instances run 24.04.202601140; 1 lacks another change of the model "
@@ -574,7 +574,9 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         pytest.param(
             spec(),
             observed(
-                model=model(image=OLD, persisted=PersistedState(last_good=OLD, failed=FIX), capacity=1),
+                model=model(
+                    image=OLD, persisted=PersistedState(last_good=OLD, failed=Fingerprint.of(FIX)), capacity=1
+                ),
                 instances=(outdated(0),),
             ),
             "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140; 1 of 1 instances lack the "

@@ -8,7 +8,7 @@ import pytest
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Look, ReadTime
-from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.spec.scale_set import OnFailure
 from tests.build import FIX, NEW, NOW, OLD, READ_NOW, model, observed, spec
@@ -109,7 +109,7 @@ def test_what_a_change_of_the_model_reads_again(changes: dict[str, Any], look: L
 
 def test_a_step_that_rests_on_no_instances_lists_none() -> None:
     """An image that was given up, and somebody has set the model to it again."""
-    given_up = PersistedState(last_good=OLD, failed=FIX)
+    given_up = PersistedState(last_good=OLD, failed=Fingerprint.of(FIX))
     seen = observed(model=model(image=FIX, persisted=given_up), instances=None, instances_read=None)
     verdict = decide(spec(image=FIX, on_failure=OnFailure.REPIN), seen)
     assert isinstance(verdict, Decision)

@@ -9,7 +9,7 @@ import pytest
 from reconciler.rollout.decide import decide
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Look, Observed
-from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.spec.amount import Count, Percent
@@ -175,7 +175,7 @@ def test_what_holds(desired: ScaleSet, seen: Observed, line: str) -> None:
         pytest.param(
             spec(image=FIX, windows=(NIGHT,)),
             observed(
-                model=model(image=OLD, persisted=PersistedState(last_good=OLD, failed=NEW)),
+                model=model(image=OLD, persisted=PersistedState(last_good=OLD, failed=Fingerprint.of(NEW))),
                 instances=fleet(instance(0, health="unhealthy")),
                 gates=(CLOSED,),
             ),

@@ -9,18 +9,19 @@ import pytest
 from reconciler.rollout.decide import decide
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Instance, Look
-from reconciler.rollout.persisted import Began, PersistedState
+from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.rollback import marked
+from reconciler.rollout.rollback import state_to_persist
 from reconciler.rollout.step import PatchModel, Upgrade
+from reconciler.rollout.tags import with_state
 from reconciler.spec.amount import Count
 from reconciler.spec.scale_set import Approval, Converge, Health, OnFailure, ScaleSet
 from reconciler.spec.window import Kind, Window
 from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-BEGAN = Began(NOW, "24.04.202601140")
+BEGAN = Began.of(NOW, NEW)
 LATEST = replace(OLD, version="latest")
 LASTING = Progress(waiting_since=NOW - MINUTE)
 # All on OLD, and well for an hour.
@@ -135,7 +136,8 @@ def test_what_a_scale_set_is_to_remember_when_its_model_is_set(
     seen = observed(at=NOW.replace(microsecond=7), model=before, instances=instances)
     step = decided(desired, seen).step
     assert isinstance(step, PatchModel)
-    assert (step.persisted, step.tags) == (persisted, tags)
+    assert step.persisted == persisted
+    assert step.tags == (with_state(tags, persisted) if persisted else None)
 
 
 @pytest.mark.parametrize(
@@ -152,9 +154,9 @@ def test_what_a_scale_set_is_to_remember_when_its_model_is_set(
 )
 def test_the_image_that_is_left_is_not_good_for_want_of_proof(image: Any, instances: Any) -> None:
     leaves = model(image=image, persisted=PersistedState(last_good=FIX))
-    assert marked(spec(on_failure=OnFailure.REPIN), leaves, observed(), instances) == PersistedState(
-        FIX, began=BEGAN
-    )
+    assert state_to_persist(
+        spec(on_failure=OnFailure.REPIN), leaves, observed(), instances
+    ) == PersistedState(FIX, began=BEGAN)
 
 
 def test_the_one_instance_of_a_scale_set_proves_its_image() -> None:
@@ -165,7 +167,7 @@ def test_the_one_instance_of_a_scale_set_proves_its_image() -> None:
 
 
 def test_the_model_is_set_back_in_one_patch_with_what_is_to_be_remembered() -> None:
-    before = PersistedState(last_good=OLD, failed=FIX, began=BEGAN, approved=NEW)
+    before = PersistedState(last_good=OLD, failed=Fingerprint.of(FIX), began=BEGAN, approved=NEW)
     tags = {"owner": "ada"}
     seen = observed(
         model=model(persisted=before, tags=tags, etag='"9"'),
@@ -179,8 +181,11 @@ def test_the_model_is_set_back_in_one_patch_with_what_is_to_be_remembered() -> N
     )
     step = decision.step
     assert isinstance(step, PatchModel)
-    assert (step.image, step.etag, step.tags) == (OLD, '"9"', tags)
-    assert step.persisted == PersistedState(last_good=OLD, failed=NEW, began=BEGAN, approved=NEW)
+    assert (step.image, step.etag) == (OLD, '"9"')
+    assert step.tags == with_state(tags, step.persisted or PersistedState())
+    assert step.persisted == PersistedState(
+        last_good=OLD, failed=Fingerprint.of(NEW), began=BEGAN, approved=NEW
+    )
     assert decision.soon
     assert decision.counts is not None
     assert decision.counts.done == "1 of 10 up to date"
@@ -299,7 +304,7 @@ def test_once_a_rollout_was_over_one_that_falls_sick_is_no_reason_to_doubt_the_i
     assert decided(desired, seen).reason is reason
 
 
-GIVEN_UP = PersistedState(last_good=OLD, failed=NEW, began=Began.of(NOW - 2 * HOUR, NEW))
+GIVEN_UP = PersistedState(last_good=OLD, failed=Fingerprint.of(NEW), began=Began.of(NOW - 2 * HOUR, NEW))
 
 
 @pytest.mark.parametrize("on_failure", [OnFailure.REPIN, OnFailure.ROLLBACK])
@@ -315,7 +320,8 @@ def test_a_model_that_somebody_sets_anew_is_set_back(on_failure: OnFailure, imag
     )
     step = decision.step
     assert isinstance(step, PatchModel)
-    assert (step.image, step.etag, step.persisted, step.tags) == (OLD, '"9"', GIVEN_UP, tags)
+    assert (step.image, step.etag, step.persisted) == (OLD, '"9"', GIVEN_UP)
+    assert step.tags == with_state(tags, GIVEN_UP)
     assert decision.soon
 
 

@@ -68,8 +68,7 @@ def test_an_upgrade_that_azure_forgets_is_asked_for_again_after_five_minutes() -
 def test_without_its_mark_a_rollout_that_fails_has_nowhere_to_go_back_to_and_holds() -> None:
     world = World(fleet(scale_set(capacity=10)), spec(version=BAD, rollout={"onFailure": "rollback"}))
     world.run(lambda: upgrades(world) == 1)
-    persisted = ("vmss-reconciler-last-good", "vmss-reconciler-last-good-2", "vmss-reconciler-began")
-    world.azure.scale_set("web").set_tags(dict.fromkeys(persisted))
+    world.azure.scale_set("web").set_tags({"vmss-reconciler-state": None})
     world.rest(2 * HOUR)
     line = world.lines()["web"]
     assert line.startswith("HealthCheckFailed: update domain 0")
@@ -84,7 +83,7 @@ def test_without_its_mark_an_image_that_was_given_up_is_tried_once_more_and_give
     world = World(fleet(scale_set(capacity=10)), spec(version=BAD, rollout={"onFailure": "rollback"}))
     world.rest(2 * HOUR)
     assert world.reasons()[-1] == "RolloutFailed"
-    world.azure.scale_set("web").set_tags({"vmss-reconciler-failed": None, "vmss-reconciler-failed-2": None})
+    world.azure.scale_set("web").set_tags({"vmss-reconciler-state": None})
     world.rest(3 * HOUR)
     assert world.reasons().count("GivingUp") == 2
     assert world.reasons()[-1] == "RolloutFailed"

@@ -1,14 +1,18 @@
 """An image that is given up: the model goes back, and what fails is not tried again; a fix goes first, at once."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
+from reconciler.rollout.tags import persisted_state
+from reconciler.spec.image import PlatformImage
 from tests.invariants import nothing_was_written
 from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, scale_set, spec
 
 HOUR = timedelta(hours=1)
+START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 TAGS = {"team": "web", "cost-center": "7"}
 
 
@@ -83,42 +87,42 @@ def test_a_daemon_killed_anywhere_is_followed_by_one_that_ends_the_same(on_failu
     assert world.reasons()[-1] == "RolloutFailed"
 
 
-def test_the_marks_are_tags_beside_those_of_others() -> None:
+STATE = "vmss-reconciler-state"
+
+
+def test_what_is_persisted_is_one_tag_beside_those_of_others() -> None:
     world = failed("repin")
-    urn = "Canonical:ubuntu-24_04-lts:server"
-    persisted = {
-        "vmss-reconciler-last-good": f"{urn}:{OLD}",
-        "vmss-reconciler-last-good-2": "",
-        "vmss-reconciler-failed": f"{urn}:{BAD}",
-        "vmss-reconciler-failed-2": "",
-        "vmss-reconciler-began": f"2026-01-05T09:00:00+00:00 {BAD}",
-    }
-    assert world.azure.scale_set("web").tags == TAGS | persisted
+    live = world.azure.scale_set("web")
+    assert live.tags.keys() == {*TAGS, STATE}
+    assert persisted_state(live.tags) == PersistedState(
+        last_good=image(OLD), failed=Fingerprint.of(image(BAD)), began=Began.of(START, image(BAD))
+    )
     world.merge(rolling("repin", FIX))
     world.run()
-    tags = dict(world.azure.scale_set("web").tags)
-    assert tags.pop("vmss-reconciler-began").endswith(f"+00:00 {FIX}")
-    del persisted["vmss-reconciler-began"]
-    assert tags == TAGS | persisted | {"vmss-reconciler-failed": ""}
+    found = persisted_state(live.tags)
+    assert (found.last_good, found.failed) == (image(OLD), None)
+    assert found.began
+    assert found.began.image.is_of(image(FIX))
 
 
-def former_name(name: str) -> str:
-    return name.removeprefix("vmss-")
+def image(version: str) -> PlatformImage:
+    return PlatformImage(**BASE, version=version)
 
 
-def restart_with_former_tags(world: World) -> None:
+def restart_with_former_tags(world: World, **former: str) -> None:
     """Start a daemon on a scale set as one left it that knew only the former names of the tags."""
     live = world.azure.scale_set("web")
-    ours = {name: value for name, value in live.tags.items() if name.startswith("vmss-")}
-    live.set_tags({former_name(name): value for name, value in ours.items()} | dict.fromkeys(ours))
-    assert not any(name.startswith("vmss-") for name in live.tags)
+    written = {f"reconciler-{name.replace('_', '-')}": value for name, value in former.items()}
+    live.set_tags(written | {STATE: None})
     world.restart()
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
 def test_what_was_given_up_under_former_tags_is_not_tried_again_until_a_fix_is_named(on_failure: str) -> None:
     world = failed(on_failure)
-    restart_with_former_tags(world)
+    restart_with_former_tags(
+        world, last_good=str(image(OLD)), failed=str(image(BAD)), began=f"{START.isoformat()} {BAD}"
+    )
     asked = len(world.requests())
     world.rest(6 * HOUR)
     nothing_was_written(world.azure.record, asked)
@@ -132,15 +136,44 @@ def test_what_was_given_up_under_former_tags_is_not_tried_again_until_a_fix_is_n
 def test_a_rollout_begun_under_former_tags_goes_back_to_its_last_good_image(on_failure: str) -> None:
     world = World(fleet(scale_set(capacity=10, tags=TAGS)), rolling(on_failure))
     world.run(lambda: world.azure.record.requests[-1].operation.endswith("_UpdateInstances"))
-    restart_with_former_tags(world)
+    restart_with_former_tags(world, last_good=str(image(OLD)), began=f"{START.isoformat()} {BAD}")
     world.rest(3 * HOUR)
     assert (model(world), world.reasons()[-1]) == (OLD, "RolloutFailed")
-    tags = dict(world.azure.scale_set("web").tags)
-    ours = {name for name in tags if name.startswith("vmss-")}
-    assert {name: tags[former_name(name)] for name in ours} == dict.fromkeys(ours, "")
-    assert tags["vmss-reconciler-failed"].endswith(f":{BAD}")
-    assert tags["vmss-reconciler-last-good"].endswith(f":{OLD}")
-    assert tags["vmss-reconciler-began"] == f"2026-01-05T09:00:00+00:00 {BAD}"
+    tags = world.azure.scale_set("web").tags
+    assert {name for name, value in tags.items() if value} == {*TAGS, STATE}
+
+
+@pytest.mark.parametrize("on_failure", ["repin", "rollback"])
+def test_what_a_later_version_gave_up_is_not_tried_again_by_this_one(on_failure: str) -> None:
+    """A downgrade: nothing is done on a text whose version is not known here."""
+    world = failed(on_failure)
+    text = world.azure.scale_set("web").tags[STATE]
+    world.azure.scale_set("web").set_tags({STATE: text.replace("v1;", "v2;", 1)})
+    world.restart()
+    asked = len(world.requests())
+    world.rest(6 * HOUR)
+    nothing_was_written(world.azure.record, asked)
+    assert world.reasons()[-1] == "StateUnreadable"
+
+
+@pytest.mark.parametrize("on_failure", ["repin", "rollback"])
+def test_what_a_later_version_noted_beside_is_kept_to_the_end(on_failure: str) -> None:
+    world = World(fleet(scale_set(capacity=10, tags=TAGS | {STATE: "v1;pilot=yes"})), rolling(on_failure))
+    world.rest(3 * HOUR)
+    found = persisted_state(world.azure.scale_set("web").tags)
+    assert (found.others, world.reasons()[-1]) == (("pilot=yes",), "RolloutFailed")
+
+
+@pytest.mark.parametrize("on_failure", ["repin", "rollback"])
+def test_without_room_for_a_tag_it_does_not_begin_until_there_is(on_failure: str) -> None:
+    owners = {f"owner-{number}": "x" for number in range(50)}
+    world = World(fleet(scale_set(capacity=5, tags=owners)), rolling(on_failure, NEW))
+    world.rest(HOUR)
+    nothing_was_written(world.azure.record)
+    assert world.reasons()[-1] == "TooManyTags"
+    world.azure.scale_set("web").set_tags({"owner-0": None})
+    world.run()
+    assert on(world) == {NEW: 5}
 
 
 def test_without_it_nothing_is_marked_and_the_rollout_holds() -> None:
@@ -175,7 +208,7 @@ def test_a_model_on_latest_is_nothing_to_go_back_to() -> None:
     world.azure.publish(f"{':'.join(BASE.values())}:{BAD}", boots="unhealthy")
     world.rest(2 * HOUR)
     assert world.lines()["web"].endswith("no last known good image is marked to go back to")
-    assert world.azure.scale_set("web").tags["vmss-reconciler-last-good"] == ""
+    assert persisted_state(world.azure.scale_set("web").tags).last_good is None
 
 
 def test_the_last_good_image_is_the_one_before_the_last_that_was_completed() -> None:

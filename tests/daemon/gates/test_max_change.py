@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.daemon.gates.max_change import is_weighed, max_change, weigh
 from reconciler.daemon.state import ScaleSetState
-from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.reason import Reason
 from reconciler.spec.amount import Amount, Count, Percent
 from reconciler.spec.image import Image, PlatformImage
@@ -170,7 +170,7 @@ def test_going_over_to_latest_changes_an_image() -> None:
 
 
 def test_an_image_that_was_tried_and_given_up_is_no_change_for_a_process_that_starts() -> None:
-    given_up = PersistedState(last_good=OLD, failed=NEW)
+    given_up = PersistedState(last_good=OLD, failed=Fingerprint.of(NEW))
     fleet = Fleet(THREE).moved(OLD, "s1", "s2", persisted=given_up)
     repin = {"image": NEW, "on_failure": OnFailure.REPIN}
     fleet.declared |= {"s1": dict(repin), "s2": dict(repin), "s3": {"image": NEW}, "s4": {"image": NEW}}

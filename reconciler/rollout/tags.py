@@ -1,0 +1,195 @@
+"""The persisted state of a scale set as its tags, and back.
+
+One text, cut where a tag is full. Azure keeps 256 characters in one tag and 50 tags on one resource:
+
+    vmss-reconciler-state     v1;began=2026-01-05T09:00:00+00:00,5f0c…,web/1.4.0;good=/subscriptions/…/galleri
+    vmss-reconciler-state-2   es/acme/images/web/versions/1.3.0
+    vmss-reconciler-approved  Canonical:ubuntu-24_04-lts:server:24.04.202601140
+
+The approval is a tag of its own, for people and role assignments to see. A part that is not known here is
+kept as it stands. A text that does not begin with the version is not read at all: a later version of this
+program wrote it, and may know of an image that was given up.
+
+The tags that a version before this one wrote are read until the first write of these. Whether Azure merges
+tags or replaces them is not known for sure. So all others are sent beside ours; what is no longer needed is
+emptied by one write, which is safe either way, and left out of the next, which removes it where Azure
+replaces; and room is counted as if what is left out stayed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
+from reconciler.spec.image import KINDS, Image, PlatformImage
+from reconciler.spec.image_id import kind_of
+
+STATE, APPROVED = "vmss-reconciler-state", "vmss-reconciler-approved"
+MOST = 50
+_LONGEST = 256
+_VERSION = "v1"
+_MOST_TAGS = 4  # of one text: far more than the longest resource id fills
+
+_FORMER = ("vmss-reconciler", "reconciler")
+_FORMER_STATE = tuple(
+    f"{prefix}-{kind}"
+    for prefix in _FORMER
+    for kind in ("last-good", "last-good-2", "failed", "failed-2", "began")
+)
+_FORMER_APPROVAL = ("reconciler-approved", "reconciler-approved-2")
+
+Tags = Mapping[str, str]
+
+
+def persisted_state(tags: Tags) -> PersistedState:
+    """What the tags of a scale set hold; what is no image there counts for nothing."""
+    known = {name.casefold(): value for name, value in tags.items()}
+    approved = _image(_text(known, APPROVED) or _former(known, "approved"))
+    if not any(name in known for name in _names(STATE)):
+        return _former_state(known, approved)
+    text = _text(known, STATE)
+    if not text:
+        return PersistedState(approved=approved)
+    version, *parts = text.split(";")
+    if version != _VERSION:
+        return PersistedState(approved=approved, is_readable=False)
+    fields = dict(part.partition("=")[::2] for part in parts)
+    return PersistedState(
+        last_good=_image(_unescaped(fields.pop("good", ""))),
+        failed=_fingerprint(fields.pop("failed", "").split(",")),
+        began=_began(fields.pop("began", "").split(",")),
+        approved=approved,
+        others=tuple(f"{name}={value}" for name, value in fields.items()),
+    )
+
+
+def with_state(tags: Tags, persisted: PersistedState) -> dict[str, str]:
+    """All tags of a scale set once this is written among them, and what former versions wrote is removed.
+
+    An approval under its former name moves in the same write. Removed alone, it would be lost to the rollout
+    that it allows.
+    """
+    ours = {**_cut(STATE, _state_text(persisted), tags), **_approval_to_move(tags)}
+    return _beside(tags, ours, (*_FORMER_STATE, *_FORMER_APPROVAL))
+
+
+def with_approval(tags: Tags, image: Image) -> dict[str, str]:
+    """All tags of a scale set once a person has approved this image."""
+    return _beside(tags, _cut(APPROVED, str(image), tags), _FORMER_APPROVAL)
+
+
+def missing_room(tags: Tags, after: Tags) -> int:
+    """How many tags more than Azure allows there would be once `after` is written beside `tags`."""
+    return max(0, len({name.casefold() for name in (*tags, *after)}) - MOST)
+
+
+def _state_text(persisted: PersistedState) -> str:
+    return ";".join((_VERSION, *_parts(persisted)))
+
+
+def _parts(persisted: PersistedState) -> Iterator[str]:
+    """The image last: it is the longest, and people read the beginning."""
+    if failed := persisted.failed:
+        yield f"failed={failed.digest},{_escaped(failed.name)}"
+    if began := persisted.began:
+        at = began.at.isoformat(timespec="seconds")
+        yield f"began={at},{began.image.digest},{_escaped(began.image.name)}"
+    yield from persisted.others
+    if persisted.last_good:
+        yield f"good={_escaped(str(persisted.last_good))}"
+
+
+def _fingerprint(values: Sequence[str]) -> Fingerprint | None:
+    return Fingerprint(values[0], _unescaped(values[1])) if len(values) > 1 and any(values) else None
+
+
+def _began(values: Sequence[str]) -> Began | None:
+    image = _fingerprint(values[1:])
+    try:
+        at = datetime.fromisoformat(values[0])
+    except ValueError:
+        return None
+    return Began(at, image) if image and at.tzinfo else None
+
+
+def _image(text: str) -> Image | None:
+    kind = kind_of(text)
+    if kind == "platform":
+        return PlatformImage(*text.split(":"))
+    return KINDS[kind](text) if kind else None
+
+
+def _escaped(text: str) -> str:
+    """
+    >>> _escaped("a;b,c"), _unescaped("a%3Bb%2Cc")
+    ('a%3Bb%2Cc', 'a;b,c')
+    """
+    return text.replace("%", "%25").replace(";", "%3B").replace(",", "%2C")
+
+
+def _unescaped(text: str) -> str:
+    return text.replace("%2C", ",").replace("%3B", ";").replace("%25", "%")
+
+
+def _names(tag: str) -> tuple[str, ...]:
+    """A tag, and those that its text goes on in."""
+    return (tag, *(f"{tag}-{number}" for number in range(2, _MOST_TAGS + 1)))
+
+
+def _text(known: Tags, tag: str) -> str:
+    return "".join(known.get(name, "") for name in _names(tag))
+
+
+def _cut(tag: str, text: str, tags: Tags) -> dict[str, str]:
+    """The text on as few tags as hold it; one that is there and no longer needed is emptied."""
+    there = {name.casefold() for name in tags}
+    found = {}
+    for number, name in enumerate(_names(tag)):
+        part = text[number * _LONGEST : (number + 1) * _LONGEST]
+        if part or name in there or not number:
+            found[name] = part
+    return found
+
+
+def _beside(tags: Tags, ours: Tags, former: Sequence[str]) -> dict[str, str]:
+    """Ours beside all others. Those of former versions are emptied, and left out once they are empty; Azure
+    tells no case of names apart."""
+    others = {name: value for name, value in tags.items() if name.casefold() not in ours}
+    gone = {name for name in others if name.casefold() in former}
+    kept = {
+        name: "" if name in gone else value for name, value in others.items() if value or name not in gone
+    }
+    return kept | dict(ours)
+
+
+def _approval_to_move(tags: Tags) -> dict[str, str]:
+    """The tags of an approval that stands under its former name only; none where there is no such one."""
+    known = {name.casefold(): value for name, value in tags.items()}
+    if any(name in known for name in _names(APPROVED)):
+        return {}
+    approved = _image(_former(known, "approved"))
+    return _cut(APPROVED, str(approved), tags) if approved else {}
+
+
+def _former(known: Tags, kind: str) -> str:
+    """The text under the former names of a tag. One that is empty says that nothing is known."""
+    for prefix in _FORMER:
+        names = (f"{prefix}-{kind}", f"{prefix}-{kind}-2")
+        if any(name in known for name in names):
+            return "".join(known.get(name, "") for name in names)
+    return ""
+
+
+def _former_state(known: Tags, approved: Image | None) -> PersistedState:
+    """What a version before this one wrote."""
+    failed = _image(_former(known, "failed"))
+    at, _, name = _former(known, "began").partition(" ")
+    try:
+        since = datetime.fromisoformat(at)
+    except ValueError:
+        since = None
+    return PersistedState(
+        last_good=_image(_former(known, "last-good")),
+        failed=Fingerprint.of(failed) if failed else None,
+        began=Began(since, Fingerprint("", name)) if since and since.tzinfo and name else None,
+        approved=approved,
+    )

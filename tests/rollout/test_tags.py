@@ -1,0 +1,242 @@
+"""What a scale set remembers, as its tags: read as it was written, whoever wrote it, and beside everybody's."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
+from reconciler.rollout.tags import missing_room, persisted_state, with_approval, with_state
+from reconciler.spec.image import (
+    CommunityGalleryImage,
+    GalleryImage,
+    Image,
+    ManagedImage,
+    PlatformImage,
+    SharedGalleryImage,
+    VhdImage,
+)
+
+GOOD, BAD = PlatformImage("C", "O", "S", "1.0.0"), PlatformImage("C", "O", "S", "1.0.1")
+AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+FAILED, BEGAN = Fingerprint.of(BAD), Began.of(AT, BAD)
+LONG = f"/subscriptions/s/resourceGroups/{'g' * 90}/providers/Microsoft.Compute/galleries/{'G' * 80}/images/{'i' * 80}"
+VERSION = (
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/G/images/web/versions/1.4.0"
+)
+STATE = "vmss-reconciler-state"
+ALL = PersistedState(GOOD, FAILED, BEGAN)
+TEXT = (
+    f"v1;failed={FAILED.digest},1.0.1;began=2026-01-05T09:00:00+00:00,{FAILED.digest},1.0.1;good=C:O:S:1.0.0"
+)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        GOOD,
+        GalleryImage(VERSION),
+        GalleryImage(f"{LONG}/versions/1.4.0"),
+        CommunityGalleryImage("/CommunityGalleries/pub/Images/web/Versions/1.4.0"),
+        SharedGalleryImage("/SharedGalleries/uni/Images/web/Versions/1.4.0"),
+        ManagedImage("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/images/web"),
+        VhdImage("https://acct.blob.core.windows.net/vhds/base;1,a%3B.vhd"),
+    ],
+    ids=lambda image: f"{image.kind}, {len(str(image))} characters",
+)
+def test_it_is_read_as_it_was_written_in_tags_that_azure_keeps(image: Image) -> None:
+    of = Fingerprint.of(image)
+    for written in (
+        PersistedState(image),
+        PersistedState(failed=of),
+        PersistedState(image, of, Began.of(AT, image)),
+    ):
+        tags = with_state({}, written)
+        assert persisted_state(tags) == written
+        assert persisted_state({name.upper(): value for name, value in tags.items()}) == written
+        assert max(len(value) for value in tags.values()) <= 256
+        assert not any(letter in name for name in tags for letter in "<>%&\\?/")
+    approved = with_approval({}, image)
+    assert persisted_state(approved) == PersistedState(approved=image)
+    assert max(len(value) for value in approved.values()) <= 256
+
+
+def test_it_takes_one_tag_where_one_holds_it() -> None:
+    assert with_state({}, ALL) == {STATE: TEXT}
+    assert list(with_approval({}, GOOD)) == ["vmss-reconciler-approved"]
+    assert len(with_state({}, PersistedState(GalleryImage(f"{LONG}/versions/1.4.0"), FAILED, BEGAN))) == 2
+
+
+def test_a_tag_that_is_no_longer_needed_is_emptied() -> None:
+    """Azure may merge tags: one that is left out could stay, and be read as the end of a shorter text."""
+    tags = with_state({}, PersistedState(GalleryImage(f"{LONG}/versions/1.4.0")))
+    assert with_state(tags, ALL) == {STATE: TEXT, f"{STATE}-2": ""}
+    assert with_state({f"{STATE}-2": ""}, ALL) == {STATE: TEXT, f"{STATE}-2": ""}
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        pytest.param(("pilot=yes",), id="a part"),
+        pytest.param(("pilot=yes", "hmac=a=b"), id="two, one with an equals sign"),
+    ],
+)
+def test_what_another_version_added_is_kept(others: tuple[str, ...]) -> None:
+    tags = {STATE: ";".join(("v1", *others, "good=C:O:S:1.0.0"))}
+    found = persisted_state(tags)
+    assert found == PersistedState(GOOD, others=others)
+    assert persisted_state(with_state(tags, found)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "is_readable"),
+    [
+        pytest.param("v1", True, id="this version, and nothing is known"),
+        pytest.param("", True, id="emptied by a person, to begin without"),
+        pytest.param("v2;failed=x", False, id="a later version"),
+        pytest.param("v10;failed=x", False, id="a version whose number begins like ours"),
+        pytest.param("failed=x", False, id="no version at all"),
+    ],
+)
+def test_a_text_of_another_version_is_not_read(text: str, is_readable: bool) -> None:
+    assert persisted_state({STATE: text}) == PersistedState(is_readable=is_readable)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "good=",
+        "good=web",
+        "good=a:b:c",
+        "good=/subscriptions/s",
+        "failed=",
+        "failed=,",
+        "failed=abc",
+        "began=",
+        "began=yesterday,abc,web",
+        "began=2026-01-05T09:00:00,abc,web",
+        "began=2026-01-05T09:00:00+00:00",
+    ],
+)
+def test_a_part_that_makes_no_sense_counts_for_nothing(part: str) -> None:
+    assert persisted_state({STATE: f"v1;{part}"}) == PersistedState()
+
+
+def test_tags_of_others_stay_and_ours_in_other_letters_are_not_sent_twice() -> None:
+    tags = {"Team": "web", "Vmss-Reconciler-State": "v1", "VMSS-RECONCILER-APPROVED": "y"}
+    assert with_state(tags, ALL) == {"Team": "web", "VMSS-RECONCILER-APPROVED": "y", STATE: TEXT}
+    approved = {"vmss-reconciler-approved": "C:O:S:1.0.0"}
+    assert with_approval(tags, GOOD) == {"Team": "web", "Vmss-Reconciler-State": "v1", **approved}
+
+
+FORMER = {
+    "reconciler-last-good": str(GOOD),
+    "reconciler-last-good-2": "",
+    "Reconciler-Failed": str(BAD),
+    "reconciler-failed-2": "",
+    "reconciler-began": "2026-01-05T09:00:00+00:00 1.0.1",
+    "reconciler-approved": str(BAD),
+}
+BEGAN_BY_NAME = Began(AT, Fingerprint("", "1.0.1"))
+
+
+@pytest.mark.parametrize(
+    ("tags", "persisted"),
+    [
+        pytest.param(FORMER, PersistedState(GOOD, FAILED, BEGAN_BY_NAME, BAD), id="the oldest names"),
+        pytest.param(
+            {f"vmss-{name.casefold()}": value for name, value in FORMER.items()},
+            PersistedState(GOOD, FAILED, BEGAN_BY_NAME, BAD),
+            id="the names before these",
+        ),
+        pytest.param(
+            {"reconciler-failed": VERSION[:40], "reconciler-failed-2": VERSION[40:]},
+            PersistedState(failed=Fingerprint.of(GalleryImage(VERSION))),
+            id="a text that goes on in a second tag",
+        ),
+        pytest.param(
+            FORMER | {"vmss-reconciler-failed": ""},
+            PersistedState(GOOD, None, BEGAN_BY_NAME, BAD),
+            id="of two former names the later one counts, though it is empty",
+        ),
+        pytest.param(
+            FORMER | {"reconciler-began": "2026-01-05T09:00:00 1.0.1"},
+            PersistedState(GOOD, FAILED, None, BAD),
+            id="a time without a zone",
+        ),
+        pytest.param(
+            FORMER | {STATE: TEXT}, PersistedState(GOOD, FAILED, BEGAN, BAD), id="the state of today wins"
+        ),
+        pytest.param(
+            FORMER | {STATE: ""}, PersistedState(approved=BAD), id="the state of today, emptied by a person"
+        ),
+        pytest.param(
+            FORMER | {"vmss-reconciler-approved": ""},
+            PersistedState(GOOD, FAILED, BEGAN_BY_NAME),
+            id="an approval that was withdrawn",
+        ),
+    ],
+)
+def test_what_a_version_before_this_one_wrote_is_read(
+    tags: dict[str, str], persisted: PersistedState
+) -> None:
+    assert persisted_state(tags) == persisted
+
+
+def test_the_first_write_empties_what_former_versions_wrote_and_the_next_leaves_it_out() -> None:
+    tags = {"team": "web", **FORMER, **{f"vmss-{name}": "x" for name in FORMER if "approved" not in name}}
+    written = with_state(tags, ALL)
+    ours = {"team": "web", STATE: TEXT, "vmss-reconciler-approved": str(BAD)}
+    assert {name: value for name, value in written.items() if value} == ours
+    assert written.keys() == tags.keys() - {name for name, value in FORMER.items() if not value} | ours.keys()
+    assert persisted_state(written) == PersistedState(GOOD, FAILED, BEGAN, BAD)
+    assert with_state(written, ALL) == ours
+
+
+def test_what_a_former_version_began_goes_on_by_its_name() -> None:
+    found = persisted_state(with_state(FORMER, persisted_state(FORMER)))
+    assert (found.began, found.failed) == (BEGAN_BY_NAME, FAILED)
+    assert found.began_at(BAD) == AT
+    assert found.began_at(GOOD) is None
+
+
+@pytest.mark.parametrize(
+    "present",
+    [
+        pytest.param({"vmss-reconciler-approved": str(GOOD)}, id="another image is approved since"),
+        pytest.param({"vmss-reconciler-approved": ""}, id="the approval was withdrawn"),
+    ],
+)
+def test_an_approval_under_its_former_name_does_not_replace_a_present_one(present: dict[str, str]) -> None:
+    written = with_state({"reconciler-approved": str(BAD), **present}, ALL)
+    assert written == present | {STATE: TEXT, "reconciler-approved": ""}
+
+
+def test_an_approval_empties_its_own_former_name_and_no_other() -> None:
+    ours = {"reconciler-approved": "", "vmss-reconciler-approved": str(GOOD)}
+    assert with_approval(FORMER, GOOD) == FORMER | ours
+
+
+def tags_of(number: int, **more: str) -> dict[str, str]:
+    return {f"owner-{each}": "x" for each in range(number)} | more
+
+
+@pytest.mark.parametrize(
+    ("tags", "missing"),
+    [
+        pytest.param(tags_of(49), 0, id="the fiftieth is ours"),
+        pytest.param(tags_of(50), 1, id="there are fifty"),
+        pytest.param(tags_of(49, **{STATE: "v1"}), 0, id="ours is among the fifty"),
+        pytest.param(
+            tags_of(48, **{STATE: "v1", f"{STATE}-2": ""}), 0, id="two of ours are, one of them empty"
+        ),
+        pytest.param(
+            tags_of(49, **{"reconciler-failed": "x"}),
+            1,
+            id="what is removed may stay, and so has no room to give",
+        ),
+        pytest.param(tags_of(49, **{STATE.upper(): "v1"}), 0, id="ours is there in other letters"),
+    ],
+)
+def test_room_is_counted_as_if_azure_merged_tags(tags: dict[str, Any], missing: int) -> None:
+    assert missing_room(tags, with_state(tags, ALL)) == missing

@@ -32,13 +32,13 @@ _MENDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Greeting:
     """That it answered, and what time it is there; None where it does not say."""
 
     date: datetime | None
 
 
-def answer(endpoint: str) -> Answer:
+def answer(endpoint: str) -> Greeting:
     """Ask `endpoint`. Raises Unreachable, with the mend."""
     transport = RequestsTransport(connection_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS)
     pipeline: Pipeline[HttpRequest, HttpResponse] = Pipeline(transport, [])
@@ -52,7 +52,7 @@ def answer(endpoint: str) -> Answer:
     if not _is_arm(response):
         said = f"what answers (HTTP {response.status_code}) is not Azure Resource Manager"
         raise Unreachable(f"{said}; correct --arm-endpoint, or try again where it was right before")
-    return Answer(told(response.headers.get("Date")))
+    return Greeting(told(response.headers.get("Date")))
 
 
 def _is_arm(response: HttpResponse) -> bool:

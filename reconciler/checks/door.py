@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from reconciler.checks.answer import NoAnswer, asked
-from reconciler.checks.verdict import Verdict, address, place, verdict
+from reconciler.checks.verdict import CheckVerdict, address, place, verdict
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason
 from reconciler.spec.check import Check, PrometheusCheck
@@ -49,15 +49,15 @@ class Checks:
             if (lock := self._locks.get(each)) and not lock.locked():
                 del self._locks[each]
 
-    def _put(self, check: Check) -> Verdict:
+    def _put(self, check: Check) -> CheckVerdict:
         most = _MOST if isinstance(check, PrometheusCheck) else 0
         try:
             return verdict(check, asked(address(check), most=most, patience=self._patience))
         except NoAnswer as none:
-            return Verdict(False, str(none))
+            return CheckVerdict(False, str(none))
 
 
-def _gate(check: Check, found: Verdict) -> Gate:
+def _gate(check: Check, found: CheckVerdict) -> Gate:
     name = f"check {check.name}"
     evidence = f"{name}: {place(check)} {found.said}"
     return Gate(name, evidence, None if found.is_passed else Reason.CHECK_FAILED)

@@ -11,7 +11,7 @@ from reconciler.spec.wording import shortened
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckVerdict:
     """`said` goes on where the name of the place ends: "answers 503, and 200 passes"."""
 
     is_passed: bool
@@ -34,32 +34,34 @@ def address(check: Check) -> str:
     return f"{check.server.rstrip('/')}/api/v1/query?query={quote(check.query, safe='')}"
 
 
-def verdict(check: Check, answer: Answer) -> Verdict:
+def verdict(check: Check, answer: Answer) -> CheckVerdict:
     """Whether `check` passes by what was answered."""
     if isinstance(check, PrometheusCheck):
         return _of_prometheus(check, answer)
     if answer.status == check.status:
-        return Verdict(True, f"answers {answer.status}")
-    return Verdict(False, f"answers {answer.status}, and {check.status} passes")
+        return CheckVerdict(True, f"answers {answer.status}")
+    return CheckVerdict(False, f"answers {answer.status}, and {check.status} passes")
 
 
-def _of_prometheus(check: PrometheusCheck, answer: Answer) -> Verdict:
+def _of_prometheus(check: PrometheusCheck, answer: Answer) -> CheckVerdict:
     """By "data.resultType" and "data.result" of an instant query."""
     body = _json(answer.body)
     if answer.status != 200 or body.get("status") == "error":
         error = body.get("error")
         why = f": {shortened(error)}" if isinstance(error, str) else ", and not as Prometheus does"
-        return Verdict(False, f"answers {answer.status}{why}")
+        return CheckVerdict(False, f"answers {answer.status}{why}")
     data = body.get("data")
     kind, result = (data.get("resultType"), data.get("result")) if isinstance(data, dict) else (None, None)
     if kind == "vector" and isinstance(result, list):
         if not result:
-            return Verdict(False, f"gives no sample for {shortened(check.query)}")
-        return Verdict(True, f"gives {_sample(result)}")
+            return CheckVerdict(False, f"gives no sample for {shortened(check.query)}")
+        return CheckVerdict(True, f"gives {_sample(result)}")
     if isinstance(kind, str):
         wrong = f"gives a {shortened(kind)} for {shortened(check.query)}"
-        return Verdict(False, f"{wrong}, and only a vector can pass: a comparison leaves nothing else empty")
-    return Verdict(False, "answers with no result of a query")
+        return CheckVerdict(
+            False, f"{wrong}, and only a vector can pass: a comparison leaves nothing else empty"
+        )
+    return CheckVerdict(False, "answers with no result of a query")
 
 
 def _sample(result: list[Any]) -> str:

@@ -15,7 +15,7 @@ from reconciler.azure.failure import AzureFailure
 from reconciler.azure.inventory import Live, inventory
 from reconciler.azure.session import Session
 from reconciler.cli import adoption
-from reconciler.cli.adoption import Adopted, Result
+from reconciler.cli.adoption import Adopted, AdoptionResult
 from reconciler.cli.announcement import announce
 from reconciler.cli.options import azure_options
 from reconciler.cli.table import count
@@ -100,7 +100,7 @@ def adopt(
         click.echo(f"error: {line}", err=True)
     if came or not trouble:
         click.echo(_summary(came))
-    if trouble or any(each.result is Result.LEFT_OUT for each in came):
+    if trouble or any(each.result is AdoptionResult.LEFT_OUT for each in came):
         sys.exit(1)
 
 
@@ -161,9 +161,9 @@ def _label(target: Target, *, several: bool) -> str:
 
 def _summary(came: Sequence[Adopted]) -> str:
     """
-    >>> _summary([Adopted(Target("S", "shop", "web"), Result.ADOPTED, "")])
+    >>> _summary([Adopted(Target("S", "shop", "web"), AdoptionResult.ADOPTED, "")])
     '1 scale set: 1 adopted'
     """
     numbers = Counter(each.result for each in came)
-    counts = ", ".join(f"{numbers[each]} {each}" for each in Result if numbers[each])
+    counts = ", ".join(f"{numbers[each]} {each}" for each in AdoptionResult if numbers[each])
     return f"{count(len(came), 'scale set')}{f': {counts}' if counts else ''}"

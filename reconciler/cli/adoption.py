@@ -29,7 +29,7 @@ _SETS_IMAGE = "which changes its image by itself"
 _LONGEST = int(fields("ScaleSet")["spec", "suspend", "reason"]["maxLength"])
 
 
-class Result(StrEnum):
+class AdoptionResult(StrEnum):
     """What came of a scale set."""
 
     ADOPTED = "adopted"
@@ -44,7 +44,7 @@ class Adopted:
     """One scale set, what came of it, and the line that says where or why."""
 
     target: Target
-    result: Result
+    result: AdoptionResult
     line: str
 
 
@@ -55,12 +55,12 @@ def adopt(
     known = {each.target.key: each for each in existing}
     for each in live:
         if spec := known.get(each.target.key):
-            yield Adopted(each.target, Result.KNOWN, f"is in {spec.place.file} already")
+            yield Adopted(each.target, AdoptionResult.KNOWN, f"is in {spec.place.file} already")
     unknown = [each for each in live if each.target.key not in known]
     for each in unknown:
         if each.owner:
             yield Adopted(
-                each.target, Result.OWNED, f"not adopted: it belongs to {each.owner}, {_SETS_IMAGE}"
+                each.target, AdoptionResult.OWNED, f"not adopted: it belongs to {each.owner}, {_SETS_IMAGE}"
             )
     new = [each for each in unknown if not each.owner]
     # Also what only a file is called, whatever it declares: none is written over.
@@ -109,8 +109,8 @@ def _written(spec: ScaleSet, outcome: Outcome, to: Path) -> Adopted:
         return _left_out(spec.target, f"{path} cannot be written: {error.strerror}")
     line = f"{path} declares {spec.image}"
     if settled:
-        return Adopted(spec.target, Result.ADOPTED, line)
-    return Adopted(spec.target, Result.SUSPENDED, f"{line}, suspended: {outcome.line}")
+        return Adopted(spec.target, AdoptionResult.ADOPTED, line)
+    return Adopted(spec.target, AdoptionResult.SUSPENDED, f"{line}, suspended: {outcome.line}")
 
 
 def _reason(line: str) -> str:
@@ -133,4 +133,4 @@ def _write(path: Path, content: str) -> None:
 
 
 def _left_out(target: Target, why: str) -> Adopted:
-    return Adopted(target, Result.LEFT_OUT, f"not adopted: {why}")
+    return Adopted(target, AdoptionResult.LEFT_OUT, f"not adopted: {why}")

@@ -10,7 +10,7 @@ from reconciler.azure.failure import AzureFailure, Conflict
 from reconciler.cli.announcement import announce
 from reconciler.cli.failure import fail
 from reconciler.cli.named import unknown
-from reconciler.cli.options import Fleet, fleet_options
+from reconciler.cli.options import FleetAccess, fleet_options
 from reconciler.cli.verb import Verb
 from reconciler.daemon.specs import Specs
 from reconciler.rollout.decision import Decision
@@ -24,7 +24,7 @@ from reconciler.spec.scale_set import Approval, OnFailure, ScaleSet
 @click.command(cls=Verb)
 @click.argument("name")
 @fleet_options
-def approve(*, name: str, fleet: Fleet) -> None:
+def approve(*, name: str, fleet: FleetAccess) -> None:
     """Approve the image that is declared for a scale set, where `rollout.approval` asks for it.
 
     NAME is that of its spec. The approval is of this one image, and stands on a tag of the scale set:

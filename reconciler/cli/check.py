@@ -8,7 +8,7 @@ import click
 
 from reconciler.cli.announcement import announce
 from reconciler.cli.finding import Result
-from reconciler.cli.options import Fleet, fleet_options, output_option
+from reconciler.cli.options import FleetAccess, fleet_options, output_option
 from reconciler.cli.readiness import readiness
 from reconciler.cli.verb import Verb
 
@@ -16,7 +16,7 @@ from reconciler.cli.verb import Verb
 @click.command(cls=Verb)
 @fleet_options
 @output_option
-def check(*, fleet: Fleet, output: str) -> None:
+def check(*, fleet: FleetAccess, output: str) -> None:
     """Check whether the first rollout will work.
 
     The specs, the identity, the network, the clock, and what the specs name: subscriptions, scale sets, and

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconciler.azure.session import Session
-from reconciler.cli.options import Fleet
+from reconciler.cli.options import FleetAccess
 from reconciler.daemon.specs import Reading, Specs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.spec.declaration import text
@@ -36,5 +36,5 @@ class _Declared:
 
 def look(scale_sets: Sequence[ScaleSet], session: Session, *, by_group: bool) -> Looks:
     """Look at all of them, by name. Names and targets must be unique, as `validate` has it."""
-    store = Fleet(Specs(_Declared(scale_sets)), session, by_group).reconciler().once(act=False)
+    store = FleetAccess(Specs(_Declared(scale_sets)), session, by_group).reconciler().once(act=False)
     return Looks(store.states(), store.last_sweep.trouble if store.last_sweep else ())

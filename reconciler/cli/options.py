@@ -166,7 +166,7 @@ _arm_endpoint_option = click.option(
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
+class FleetAccess:
     """The specs and the Azure that a command line names."""
 
     specs: Specs
@@ -249,7 +249,7 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
             raise click.UsageError("--specs and --git cannot be combined: name one place the specs come from")
         ctx = click.get_current_context()
         source = _git(ctx, git, branch, path, clone) if git else Directory(specs or Path("specs"))
-        command(fleet=Fleet(Specs(source), session, list_by == "resourceGroup"), **others)
+        command(fleet=FleetAccess(Specs(source), session, list_by == "resourceGroup"), **others)
 
     return with_fleet
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from reconciler.cli import forecast, markdown, table
 from reconciler.cli.announcement import announce
-from reconciler.cli.options import Fleet, fleet_options
+from reconciler.cli.options import FleetAccess, fleet_options
 from reconciler.cli.verb import Verb
 from reconciler.daemon import report
 
@@ -32,7 +32,7 @@ from reconciler.daemon import report
     is_flag=True,
     help="Exit 0: all as declared or suspended, 1: error, 2: not (yet) as declared. As Terraform does.",
 )
-def plan(*, fleet: Fleet, output: str, detailed_exitcode: bool) -> None:
+def plan(*, fleet: FleetAccess, output: str, detailed_exitcode: bool) -> None:
     """Show what a daemon would do next about each scale set, and why.
 
     And what would come of it: the daemon's own decisions, run forward as if all went well. Reads the specs

@@ -16,7 +16,7 @@ from reconciler.azure.session import Session
 from reconciler.cli.finding import Finding, Result, alike
 from reconciler.cli.grants import grants
 from reconciler.cli.looks import look
-from reconciler.cli.options import Fleet
+from reconciler.cli.options import FleetAccess
 from reconciler.cli.table import count
 from reconciler.daemon.listing import scope_of
 from reconciler.daemon.outcome import Outcome
@@ -29,7 +29,7 @@ from reconciler.spec.duration import written
 _MOST_SKEW = timedelta(minutes=5)  # beyond it a token is taken for one of the past or of the future
 
 
-def readiness(fleet: Fleet) -> Iterator[Finding]:
+def readiness(fleet: FleetAccess) -> Iterator[Finding]:
     """Every check, in the order in which one rests on the other."""
     fleet.specs.refresh()
     yield from _specs(fleet.specs)
@@ -112,7 +112,7 @@ def _network(session: Session) -> tuple[Finding, Finding]:
 
 
 def _subscriptions(
-    states: Sequence[ScaleSetState], fleet: Fleet, trouble: Sequence[str]
+    states: Sequence[ScaleSetState], fleet: FleetAccess, trouble: Sequence[str]
 ) -> Iterator[Finding]:
     """Whether each list that a sweep begins with can be read."""
     scopes = {scope_of(each.desired, by_group=fleet.list_by_resource_group) for each in states}

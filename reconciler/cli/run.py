@@ -13,7 +13,7 @@ import click
 
 from reconciler.cli import table
 from reconciler.cli.announcement import announcement
-from reconciler.cli.options import Address, Duration, Fleet, fleet_options
+from reconciler.cli.options import Address, Duration, FleetAccess, fleet_options
 from reconciler.cli.screen import Screen
 from reconciler.cli.verb import Verb
 from reconciler.daemon import report
@@ -72,7 +72,7 @@ class _Stopped(BaseException):
 )
 def run(
     *,
-    fleet: Fleet,
+    fleet: FleetAccess,
     sweep: timedelta,
     follow_up: timedelta,
     listen: tuple[str, int] | None,

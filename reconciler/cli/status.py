@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from reconciler.cli import table
 from reconciler.cli.announcement import announce
-from reconciler.cli.options import Fleet, Url, fleet_options, output_option
+from reconciler.cli.options import FleetAccess, Url, fleet_options, output_option
 from reconciler.cli.verb import Verb
 from reconciler.daemon import report
 
@@ -31,7 +31,7 @@ server_option = click.option(
 @server_option
 @fleet_options
 @output_option
-def status(*, fleet: Fleet, server: str, output: str) -> None:
+def status(*, fleet: FleetAccess, server: str, output: str) -> None:
     """Show where every scale set stands.
 
     Asks the daemon; where none answers, looks at the specs and at Azure itself, without changing anything.
@@ -49,7 +49,7 @@ def status(*, fleet: Fleet, server: str, output: str) -> None:
         sys.exit(1)
 
 
-def store(fleet: Fleet, server: str) -> dict[str, Any]:
+def store(fleet: FleetAccess, server: str) -> dict[str, Any]:
     """The board of the daemon at `server`; where none answers, our own, which is said."""
     shown = _asked(server)
     if shown is not None:

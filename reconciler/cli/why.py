@@ -8,7 +8,7 @@ import click
 from reconciler.cli.failure import fail
 from reconciler.cli.forecast import headline
 from reconciler.cli.named import unknown
-from reconciler.cli.options import Fleet, fleet_options, output_option
+from reconciler.cli.options import FleetAccess, fleet_options, output_option
 from reconciler.cli.status import server_option, store
 from reconciler.cli.verb import Verb
 from reconciler.rollout.reason import Requeue, meaning_of
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 @server_option
 @fleet_options
 @output_option
-def why(*, name: str, fleet: Fleet, server: str, output: str) -> None:
+def why(*, name: str, fleet: FleetAccess, server: str, output: str) -> None:
     """Say why a scale set is where it is, and what would let it go on.
 
     NAME is that of its spec. Asks the daemon; where none answers, looks itself, without changing anything.

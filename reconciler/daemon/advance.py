@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from reconciler.daemon.conditions import conditions
 from reconciler.daemon.event import (
-    Declared,
     Event,
     GateChanged,
     ImageResolved,
@@ -17,6 +16,7 @@ from reconciler.daemon.event import (
     ListFailed,
     ModelRead,
     SlotAcquired,
+    SpecRead,
     SweepEvent,
     TickBegan,
     Ticked,
@@ -38,7 +38,7 @@ from reconciler.spec.image import follows_latest, same
 def advance(state: ScaleSetState, event: Event) -> ScaleSetState:
     """The state after this event."""
     match event:
-        case Declared() | Weighed() | Listed() | ListFailed() | GateChanged():
+        case SpecRead() | Weighed() | Listed() | ListFailed() | GateChanged():
             return _after_sweep(state, event)
         case _:
             return _after_tick(state, event)
@@ -46,7 +46,7 @@ def advance(state: ScaleSetState, event: Event) -> ScaleSetState:
 
 def _after_sweep(state: ScaleSetState, event: SweepEvent) -> ScaleSetState:
     match event:
-        case Declared():
+        case SpecRead():
             return _declared(state, event)
         case Weighed(image, change):
             return replace(state, weighed=image, change=change)
@@ -77,7 +77,7 @@ def _after_tick(state: ScaleSetState, event: TickEvent) -> ScaleSetState:
             return _ticked(state, event)
 
 
-def _declared(state: ScaleSetState, event: Declared) -> ScaleSetState:
+def _declared(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
     """What was counted against another image, or what that meant, says nothing about this one."""
     after = replace(state, desired=event.desired, commit=event.commit)
     if state.desired.image == event.desired.image:

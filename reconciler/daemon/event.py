@@ -17,7 +17,7 @@ from reconciler.spec.scale_set import ScaleSet
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class SpecRead:
     """A sweep has read what is declared."""
 
     desired: ScaleSet
@@ -116,6 +116,6 @@ class Ticked:
     foreseen: Foreseen | None = None
 
 
-SweepEvent = Declared | Weighed | Listed | ListFailed | GateChanged
+SweepEvent = SpecRead | Weighed | Listed | ListFailed | GateChanged
 TickEvent = TickBegan | ModelRead | InstancesRead | ImageResolved | SlotAcquired | Ticked
 Event = SweepEvent | TickEvent

@@ -31,7 +31,7 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RolloutRecord:
     """One rollout. `declared` is what the spec named, of which `image` is the exact one; `before` is what the
     model was on, None where this process did not set it. `began` is None where that is not known, `ended` and
     `ending` while it is under way. `upgraded` are the ids of the `instances` that were, and is emptied at the
@@ -77,16 +77,16 @@ class Record:
 class History:
     """The latest rollouts, the last one first, and how many ended in which way, also of those forgotten."""
 
-    records: tuple[Record, ...] = ()
+    records: tuple[RolloutRecord, ...] = ()
     endings: Mapping[Ending, int] = field(default_factory=dict)
 
     @property
-    def current(self) -> Record | None:
+    def current(self) -> RolloutRecord | None:
         """The rollout that is under way."""
         return self.records[0] if self.records and self.records[0].ending is None else None
 
     @property
-    def last(self) -> Record | None:
+    def last(self) -> RolloutRecord | None:
         """The last rollout that has ended."""
         return next((each for each in self.records if each.ending), None)
 
@@ -132,14 +132,16 @@ def _begun(
             if current and same(current.image, image):
                 return history  # somebody else had changed the model meanwhile
             was = model.image if model else None
-            begun = Record(desired.image, image, outcome.commit, was, outcome.at)
+            begun = RolloutRecord(desired.image, image, outcome.commit, was, outcome.at)
             return _with(_replaced(history, outcome.at), begun)
         case Upgrade(image=image) if current is None and not _is_return(image, desired, model):
-            found = Record(desired.image, image, outcome.commit, None, _since(before, model, image, outcome))
+            found = RolloutRecord(
+                desired.image, image, outcome.commit, None, _since(before, model, image, outcome)
+            )
             return _with(history, found)
         case None if before is None and _is_half_way(outcome) and model and model.image:
             image, began = model.image, model.persisted.began_at(model.image)
-            return _with(history, Record(desired.image, image, outcome.commit, None, began))
+            return _with(history, RolloutRecord(desired.image, image, outcome.commit, None, began))
         case _:
             return history
 
@@ -184,7 +186,7 @@ def _gone_on(history: History, outcome: Outcome, taken: Step | None) -> History:
     return replace(history, records=(current, *history.records[1:]))
 
 
-def _upgrading(record: Record, ids: Sequence[str], at: datetime) -> Record:
+def _upgrading(record: RolloutRecord, ids: Sequence[str], at: datetime) -> RolloutRecord:
     """With one more batch, unless it is the one that is away already, asked for again."""
     if record.batch_since is not None and record.upgraded.issuperset(ids):
         return record
@@ -198,7 +200,7 @@ def _upgrading(record: Record, ids: Sequence[str], at: datetime) -> Record:
     )
 
 
-def _back(record: Record, at: datetime) -> Record:
+def _back(record: RolloutRecord, at: datetime) -> RolloutRecord:
     """With the batch that was away back, or no longer waited for."""
     if record.batch_since is None:
         return record
@@ -220,5 +222,5 @@ def _ended(history: History, ending: Ending, at: datetime) -> History:
     return replace(history, records=(current, *history.records[1:]), endings=endings)
 
 
-def _with(history: History, record: Record) -> History:
+def _with(history: History, record: RolloutRecord) -> History:
     return replace(history, records=(record, *history.records[: _KEPT - 1]))

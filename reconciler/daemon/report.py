@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.daemon.condition import Condition
-from reconciler.daemon.history import Record
+from reconciler.daemon.history import RolloutRecord
 from reconciler.daemon.revision import Revision
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store, Sweep
@@ -104,7 +104,7 @@ def _gate(gate: Gate) -> Json:
     }
 
 
-def _record(record: Record) -> Json:
+def _record(record: RolloutRecord) -> Json:
     """Durations in seconds. "result" is None while it is under way, "from" and "began" where not known."""
     return {
         "from": _said(record.before),

@@ -11,7 +11,7 @@ from threading import Lock
 
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.daemon.advance import advance
-from reconciler.daemon.event import Declared, Event, SlotAcquired
+from reconciler.daemon.event import Event, SlotAcquired, SpecRead
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Status
@@ -59,7 +59,7 @@ class Store:
             gone = [self._states.pop(key) for key in self._states.keys() - wanted.keys()]
             for key, desired in wanted.items():
                 known = self._states.get(key) or ScaleSetState(desired, commit)
-                self._states[key] = advance(known, Declared(desired, commit))
+                self._states[key] = advance(known, SpecRead(desired, commit))
             return tuple(sorted(state.desired.name for state in gone))
 
     def apply(self, key: str, event: Event) -> ScaleSetState | None:

@@ -32,7 +32,7 @@ _CLOSES_WITHIN = 0.1  # seconds between looks at whether to go on
 _TEXT = "text/plain; charset=utf-8"
 
 
-class Answer(NamedTuple):
+class Reply(NamedTuple):
     """An HTTP response."""
 
     status: HTTPStatus
@@ -57,36 +57,34 @@ class Pages:
             "/status": self._status,
         }
 
-    def get(self, path: str) -> Answer:
+    def get(self, path: str) -> Reply:
         page = self._paths.get(path.split("?", 1)[0])
         if page is None:
-            return Answer(
-                HTTPStatus.NOT_FOUND, f"no such page; there are {', '.join(self._paths)}\n".encode()
-            )
+            return Reply(HTTPStatus.NOT_FOUND, f"no such page; there are {', '.join(self._paths)}\n".encode())
         return page()
 
-    def _livez(self) -> Answer:
+    def _livez(self) -> Reply:
         sweep = self._store.last_sweep
         age = self._now() - (sweep.at if sweep else self._started)
         if age > self._overdue:
             late = f"no sweep for {age.total_seconds():.0f} s\n".encode()
-            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, late)
-        return Answer(HTTPStatus.OK, b"ok\n")
+            return Reply(HTTPStatus.SERVICE_UNAVAILABLE, late)
+        return Reply(HTTPStatus.OK, b"ok\n")
 
-    def _readyz(self) -> Answer:
+    def _readyz(self) -> Reply:
         sweep = self._store.last_sweep
         if sweep is None:
-            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, b"the first sweep has not finished\n")
+            return Reply(HTTPStatus.SERVICE_UNAVAILABLE, b"the first sweep has not finished\n")
         if not self._store.states() and sweep.trouble:
-            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, "\n".join((*sweep.trouble, "")).encode())
-        return Answer(HTTPStatus.OK, b"ok\n")
+            return Reply(HTTPStatus.SERVICE_UNAVAILABLE, "\n".join((*sweep.trouble, "")).encode())
+        return Reply(HTTPStatus.OK, b"ok\n")
 
-    def _metrics(self) -> Answer:
-        return Answer(HTTPStatus.OK, metrics.exposition(self._store), CONTENT_TYPE_LATEST)
+    def _metrics(self) -> Reply:
+        return Reply(HTTPStatus.OK, metrics.exposition(self._store), CONTENT_TYPE_LATEST)
 
-    def _status(self) -> Answer:
+    def _status(self) -> Reply:
         text = json.dumps(report.store(self._store), indent=2)
-        return Answer(HTTPStatus.OK, f"{text}\n".encode(), "application/json")
+        return Reply(HTTPStatus.OK, f"{text}\n".encode(), "application/json")
 
 
 class Server:

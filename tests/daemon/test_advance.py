@@ -8,7 +8,6 @@ import pytest
 
 from reconciler.daemon.advance import advance
 from reconciler.daemon.event import (
-    Declared,
     Foreseen,
     GateChanged,
     ImageResolved,
@@ -17,6 +16,7 @@ from reconciler.daemon.event import (
     ListFailed,
     ModelRead,
     SlotAcquired,
+    SpecRead,
     TickBegan,
     Ticked,
     Weighed,
@@ -58,7 +58,7 @@ def ticked(reason: str = Reason.UP_TO_DATE, about: ScaleSetState | None = None, 
     ],
 )
 def test_a_commit_takes_over(later: Any, is_kept: bool) -> None:
-    after = advance(state(**COUNTED), Declared(later, "b2"))
+    after = advance(state(**COUNTED), SpecRead(later, "b2"))
     assert (after.desired, after.commit) == (later, "b2")
     found = (after.seen.counts, after.published.forecast, after.seen.exact)
     assert found == ((COUNTS, AHEAD, NEW) if is_kept else (None, None, None))

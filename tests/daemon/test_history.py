@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.daemon.history import Ending, History, Record, history_after
+from reconciler.daemon.history import Ending, History, RolloutRecord, history_after
 from reconciler.daemon.outcome import Outcome
 from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
@@ -61,7 +61,7 @@ class Ticks:
         return [each.message for each in self.history.records]
 
     @property
-    def record(self) -> Record:
+    def record(self) -> RolloutRecord:
         """The only one there is."""
         (record,) = self.history.records
         return record

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from reconciler.azure.budget import Charge
 from reconciler.daemon.condition import ConditionStatus, ConditionType
-from reconciler.daemon.history import Ending, History, Record
+from reconciler.daemon.history import Ending, History, RolloutRecord
 from reconciler.daemon.store import Store, Sweep
 from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
@@ -22,7 +22,7 @@ from tests.build import NEW, NOW, OLD
 from tests.daemon.states import state, store_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
-ENDED = Record(NEW, NEW, "a1", OLD, NOW - timedelta(minutes=9), ended=NOW, ending=Ending.SUCCEEDED)
+ENDED = RolloutRecord(NEW, NEW, "a1", OLD, NOW - timedelta(minutes=9), ended=NOW, ending=Ending.SUCCEEDED)
 LABELS = {
     "type": set(ConditionType),
     "status": {*ConditionStatus, *Status, "0", "200", "429"},

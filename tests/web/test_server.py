@@ -15,7 +15,7 @@ import pytest
 
 from reconciler import __version__
 from reconciler.daemon.conditions import conditions
-from reconciler.daemon.history import Ending, History, Record
+from reconciler.daemon.history import Ending, History, RolloutRecord
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import Revision
 from reconciler.daemon.store import Store, Sweep
@@ -65,8 +65,8 @@ def rolling() -> Store:
         "known_at": NOW,
     }
     before = state("web", commit=COMMIT, **seen)
-    over = Record(OLD, OLD, COMMIT, None, None, ended=NOW, ending=Ending.FAILED)
-    record = Record(NEW, NEW, COMMIT, OLD, NOW - 90 * SECOND, batches=1, instances=2)
+    over = RolloutRecord(OLD, OLD, COMMIT, None, None, ended=NOW, ending=Ending.FAILED)
+    record = RolloutRecord(NEW, NEW, COMMIT, OLD, NOW - 90 * SECOND, batches=1, instances=2)
     told: dict[str, Any] = {
         "conditions": conditions(before),
         "concluded": before.revision,

@@ -182,7 +182,7 @@ class Budget:
         """
         with self._lock:
             self._add_region(subject)
-            for name, requests in _told(headers):
+            for name, requests in _remaining(headers):
                 if policy := _BY_NAME.get(name):
                     key = _key(policy, subject)
                     told = _Left(requests - max(0, self._under_way[key] - 1), at)
@@ -214,7 +214,7 @@ class Budget:
             self._resting.forget(at)
             waits = [self._rest(charge, subject, at)]
             waits += [
-                _kept(policy, left, share, at, requests)
+                _reserve(policy, left, share, at, requests)
                 for policy in charge.policies
                 for key in self._keys(policy.name, policy.of, subject)
                 if (left := self._left.get(key, at))
@@ -271,7 +271,7 @@ def _key(policy: Policy, subject: Subject) -> _Key:
     return policy.name, subject.of(policy.of)
 
 
-def _kept(policy: Policy, left: _Left, share: Share, at: datetime, requests: int) -> Wait | None:
+def _reserve(policy: Policy, left: _Left, share: Share, at: datetime, requests: int) -> Wait | None:
     """The wait until so many are left besides what is kept for others, if anybody else draws on it.
 
     What takes nearly all of a bucket in one go can leave no more to others than the rest.
@@ -290,10 +290,10 @@ def _kept(policy: Policy, left: _Left, share: Share, at: datetime, requests: int
     )
 
 
-def _told(headers: Mapping[str, str]) -> Iterator[tuple[str, int]]:
+def _remaining(headers: Mapping[str, str]) -> Iterator[tuple[str, int]]:
     """Policy and count, of "Microsoft.Compute/GetVMScaleSetResource;35,..." and of the gateway's own headers.
 
-    >>> list(_told({"x-ms-ratelimit-remaining-resource": "Microsoft.Compute/GetVMScaleSetResource;35"}))
+    >>> list(_remaining({"x-ms-ratelimit-remaining-resource": "Microsoft.Compute/GetVMScaleSetResource;35"}))
     [('GetVMScaleSetResource', 35)]
     """
     for part in headers.get(_REMAINING, "").split(","):

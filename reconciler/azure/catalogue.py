@@ -87,7 +87,7 @@ def _gallery(client: ComputeManagementClient, image: GalleryImage, location: str
 
     def check(exact: Image) -> Availability:
         found = client.gallery_image_versions.get(*home, version(exact), expand="ReplicationStatus")
-        replicated = _replicated(exact, found["properties"], location)
+        replicated = _replication(exact, found["properties"], location)
         return replace(replicated, traits=_disk_traits(found["properties"]))
 
     if not follows_latest(image):
@@ -100,7 +100,9 @@ def _community(client: ComputeManagementClient, image: CommunityGalleryImage, lo
     return _public(client.community_gallery_image_versions, image, location)
 
 
-def _shared(client: ComputeManagementClient, image: SharedGalleryImage, location: str) -> Availability:
+def _shared_gallery(
+    client: ComputeManagementClient, image: SharedGalleryImage, location: str
+) -> Availability:
     return _public(client.shared_gallery_image_versions, image, location)
 
 
@@ -117,7 +119,7 @@ def _public(versions: Any, image: CommunityGalleryImage | SharedGalleryImage, lo
     return _newest(image, versions.list(location, gallery, name), check)
 
 
-def _managed(client: ComputeManagementClient, image: ManagedImage, location: str) -> Availability:
+def _managed_image(client: ComputeManagementClient, image: ManagedImage, location: str) -> Availability:
     parts = parse_resource_id(image.id)
     found = client.images.get(str(parts["resource_group"]), str(parts["name"]))
     home = region(found["location"])
@@ -200,8 +202,8 @@ _CATALOGUES: Mapping[type[Image], Callable[[ComputeManagementClient, Any, str], 
     PlatformImage: _platform,
     GalleryImage: _gallery,
     CommunityGalleryImage: _community,
-    SharedGalleryImage: _shared,
-    ManagedImage: _managed,
+    SharedGalleryImage: _shared_gallery,
+    ManagedImage: _managed_image,
 }
 
 
@@ -254,7 +256,7 @@ def _lasting(image: Image, deprecation: Json) -> Availability:
             return Availability(image, Verdict.AVAILABLE)
 
 
-def _replicated(image: Image, properties: Json, location: str) -> Availability:
+def _replication(image: Image, properties: Json, location: str) -> Availability:
     """By "targetRegions" and "replicationStatus" of a gallery image."""
     regions = _regions(properties)
     if location not in regions:

@@ -60,12 +60,12 @@ def is_plausible(moment: datetime) -> bool:
     return moment.year in _YEARS
 
 
-def told(date: str | None) -> datetime | None:
+def parse_date(date: str | None) -> datetime | None:
     """The time in the "Date" of an answer, None where it says none.
 
-    >>> print(told("Mon, 05 Jan 2026 09:00:00 GMT"))
+    >>> print(parse_date("Mon, 05 Jan 2026 09:00:00 GMT"))
     2026-01-05 09:00:00+00:00
-    >>> [told(text) for text in (None, "", "yesterday", "Mon, 05 Jan 2026 09:00:00 -0000")]
+    >>> [parse_date(text) for text in (None, "", "yesterday", "Mon, 05 Jan 2026 09:00:00 -0000")]
     [None, None, None, None]
     """
     try:

@@ -86,7 +86,7 @@ class Compute:
             try:
                 for row in call.rows(path):
                     try:
-                        yield self._located(arm.model(row))
+                        yield self._locate(arm.model(row))
                     except Malformed:
                         continue
             except ResourceNotFoundError:
@@ -97,7 +97,7 @@ class Compute:
         """One scale set as it is now."""
         with self._session.call(Charge.GET, target.id, share) as call:
             try:
-                return self._located(arm.model(call.get(target.id)))
+                return self._locate(arm.model(call.get(target.id)))
             except ResourceNotFoundError:
                 return ABSENT
 
@@ -226,7 +226,7 @@ class Compute:
         with self._session.call(Charge.VIRTUAL_MACHINES, path, share) as call:
             yield from call.rows(path, **query)
 
-    def _located(self, model: Model) -> Model:
+    def _locate(self, model: Model) -> Model:
         self._session.locate(model.id, model.location)
         return model
 

@@ -86,11 +86,11 @@ def mapping_in(body: Json, key: str) -> Json:
 
 
 def text_in(body: Json, key: str) -> str:
-    return _typed(body, key, str, "")
+    return _of_type(body, key, str, "")
 
 
 def list_in(body: Json, key: str) -> Sequence[Any]:
-    return _typed(body, key, list, ())
+    return _of_type(body, key, list, ())
 
 
 def objects_in(body: Json, key: str) -> list[Json]:
@@ -104,17 +104,17 @@ def flag_in(body: Json, key: str) -> bool:
 
 def known_flag_in(body: Json, key: str) -> bool | None:
     """None where Azure does not say."""
-    return _typed(body, key, bool, None)
+    return _of_type(body, key, bool, None)
 
 
 def number_in(body: Json, key: str) -> int | None:
     value = body.get(key)
     if isinstance(value, bool) or (isinstance(value, int) and abs(value) > _LARGEST):
         raise _misfit(key, value)
-    return _typed(body, key, int, None)
+    return _of_type(body, key, int, None)
 
 
-def _typed(body: Json, key: str, sort: type[Value], default: Default) -> Value | Default:
+def _of_type(body: Json, key: str, sort: type[Value], default: Default) -> Value | Default:
     """The value of a field, `default` where it is absent or null. Raises Malformed for another type."""
     value = body.get(key)
     if value is None:

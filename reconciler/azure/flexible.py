@@ -23,12 +23,12 @@ def instance_rows(
         instance_row = object_from(row, "an instance")
         machine = next((by_key[key] for key in _keys(instance_row) if key in by_key), {})
         met.add(text_in(machine, "name").casefold())
-        found.append(_joined(instance_row, machine, scale_set, image))
+        found.append(_join(instance_row, machine, scale_set, image))
     alone = (machine for machine in told if text_in(machine, "name").casefold() not in met)
-    return [*found, *(_joined({"name": text_in(each, "name")}, each, scale_set, image) for each in alone)]
+    return [*found, *(_join({"name": text_in(each, "name")}, each, scale_set, image) for each in alone)]
 
 
-def _joined(row: Json, machine: Json, scale_set: str, image: Image | None) -> Json:
+def _join(row: Json, machine: Json, scale_set: str, image: Image | None) -> Json:
     # The machine says what it runs and how it is in one breath: of two lists read apart one may lag behind.
     own = mapping_in(machine, "properties")
     return {

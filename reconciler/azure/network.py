@@ -11,7 +11,7 @@ from azure.core.pipeline import Pipeline
 from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
 
-from reconciler.azure.clock import told
+from reconciler.azure.clock import parse_date
 from reconciler.azure.failure import Unreachable, failure
 
 _PATH = "/metadata/endpoints?api-version=2022-09-01"
@@ -52,7 +52,7 @@ def answer(endpoint: str) -> Greeting:
     if not _is_arm(response):
         said = f"what answers (HTTP {response.status_code}) is not Azure Resource Manager"
         raise Unreachable(f"{said}; correct --arm-endpoint, or try again where it was right before")
-    return Greeting(told(response.headers.get("Date")))
+    return Greeting(parse_date(response.headers.get("Date")))
 
 
 def _is_arm(response: HttpResponse) -> bool:

@@ -53,7 +53,7 @@ BY_IMAGE: Mapping[type[Image], tuple[str, ...]] = {
 ACTIONS = (*ALWAYS, *FLEXIBLE, *(action for actions in BY_IMAGE.values() for action in actions))
 
 
-def needed(image: Image, *, flexible: bool) -> tuple[str, ...]:
+def required_actions(image: Image, *, flexible: bool) -> tuple[str, ...]:
     """What a rollout of `image` asks for, in the order of `ACTIONS`."""
     return (*ALWAYS, *(FLEXIBLE if flexible else ()), *BY_IMAGE[type(image)])
 

@@ -33,7 +33,7 @@ from reconciler import __version__
 from reconciler.azure import auxiliary
 from reconciler.azure.address import on_endpoint
 from reconciler.azure.budget import Budget, Charge, Share, Subject
-from reconciler.azure.clock import Clock, steady, told
+from reconciler.azure.clock import Clock, parse_date, steady
 from reconciler.azure.expiring import ExpiringMap
 from reconciler.azure.failure import Malformed, Throttled, Unreachable, failure
 from reconciler.azure.fields import Json, text_in
@@ -169,7 +169,7 @@ class Session:
     def heed(self, status: int, headers: Mapping[str, str], asked_at: datetime) -> None:
         """Take over what an answer in this thread says; `status` is 0 where none came. `asked_at` is by our
         own clock."""
-        self.clock.heed(told(headers.get("Date")), asked_at)
+        self.clock.heed(parse_date(headers.get("Date")), asked_at)
         if call := getattr(self._thread, "call", None):
             self.counter.count(call.charge.name, status)
             self.budget.note(call.subject, headers, self.now())

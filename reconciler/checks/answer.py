@@ -16,7 +16,7 @@ from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandl
 
 from reconciler import __version__
 from reconciler.spec.duration import written
-from reconciler.spec.wording import shortened
+from reconciler.spec.wording import shorten
 
 _PART = 65536  # bytes read at once
 
@@ -33,7 +33,7 @@ class Answer:
     body: bytes
 
 
-def asked(url: str, *, most: int, patience: timedelta) -> Answer:
+def ask(url: str, *, most: int, patience: timedelta) -> Answer:
     """What `url` answers; a body of more than `most` bytes is no answer. Raises NoAnswer.
 
     On a thread of its own: names are looked up, and slow bytes read, for longer than a socket's timeout
@@ -49,22 +49,22 @@ def asked(url: str, *, most: int, patience: timedelta) -> Answer:
 
 def _ask(answered: Future[Answer], url: str, most: int, patience: timedelta) -> None:
     try:
-        answered.set_result(_got(url, most, patience))
+        answered.set_result(_get(url, most, patience))
     except Exception as error:
         answered.set_exception(error)
 
 
-def _got(url: str, most: int, patience: timedelta) -> Answer:
+def _get(url: str, most: int, patience: timedelta) -> Answer:
     try:
         request = Request(url, headers={"User-Agent": f"vmss-reconciler/{__version__}"})  # noqa: S310
         with _opener().open(request, timeout=patience.total_seconds()) as answer:
             return Answer(answer.status, _body(answer, most, monotonic() + patience.total_seconds()))
     except HTTPException as error:
-        raise NoAnswer(f"does not answer as HTTP says: {_said(error)}") from error
+        raise NoAnswer(f"does not answer as HTTP says: {_reason_of(error)}") from error
     except (OSError, ValueError) as error:  # of a name that can be none: a ValueError
         cause = error.reason if isinstance(error, URLError) else error
         is_late = isinstance(cause, TimeoutError)
-        raise NoAnswer(_late(patience) if is_late else f"does not answer: {_said(cause)}") from error
+        raise NoAnswer(_late(patience) if is_late else f"does not answer: {_reason_of(cause)}") from error
 
 
 def _body(answer: HTTPResponse, most: int, end: float) -> bytes:
@@ -91,10 +91,10 @@ def _opener() -> OpenerDirector:
     return opener
 
 
-def _said(cause: object) -> str:
+def _reason_of(cause: object) -> str:
     """The system's own words, without its numbers."""
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid: {shortened(cause.verify_message)}"
+        return f"its certificate is not valid: {shorten(cause.verify_message)}"
     if isinstance(cause, OSError) and cause.strerror:
-        return shortened(cause.strerror[0].lower() + cause.strerror[1:])
-    return shortened(" ".join(str(cause).split()) or type(cause).__name__)
+        return shorten(cause.strerror[0].lower() + cause.strerror[1:])
+    return shorten(" ".join(str(cause).split()) or type(cause).__name__)

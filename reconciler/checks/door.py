@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Lock
 
-from reconciler.checks.answer import NoAnswer, asked
+from reconciler.checks.answer import NoAnswer, ask
 from reconciler.checks.verdict import CheckVerdict, address, place, verdict
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason
@@ -52,7 +52,7 @@ class Checks:
     def _put(self, check: Check) -> CheckVerdict:
         most = _MOST if isinstance(check, PrometheusCheck) else 0
         try:
-            return verdict(check, asked(address(check), most=most, patience=self._patience))
+            return verdict(check, ask(address(check), most=most, patience=self._patience))
         except NoAnswer as none:
             return CheckVerdict(False, str(none))
 

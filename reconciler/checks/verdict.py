@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from reconciler.checks.answer import Answer
 from reconciler.spec.check import Check, HttpCheck, PrometheusCheck
-from reconciler.spec.wording import shortened
+from reconciler.spec.wording import shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class CheckVerdict:
 
 def place(check: Check) -> str:
     """Who is asked, for people."""
-    return shortened(check.url if isinstance(check, HttpCheck) else check.server)
+    return shorten(check.url if isinstance(check, HttpCheck) else check.server)
 
 
 def address(check: Check) -> str:
@@ -48,16 +48,16 @@ def _of_prometheus(check: PrometheusCheck, answer: Answer) -> CheckVerdict:
     body = _json(answer.body)
     if answer.status != 200 or body.get("status") == "error":
         error = body.get("error")
-        why = f": {shortened(error)}" if isinstance(error, str) else ", and not as Prometheus does"
+        why = f": {shorten(error)}" if isinstance(error, str) else ", and not as Prometheus does"
         return CheckVerdict(False, f"answers {answer.status}{why}")
     data = body.get("data")
     kind, result = (data.get("resultType"), data.get("result")) if isinstance(data, dict) else (None, None)
     if kind == "vector" and isinstance(result, list):
         if not result:
-            return CheckVerdict(False, f"gives no sample for {shortened(check.query)}")
+            return CheckVerdict(False, f"gives no sample for {shorten(check.query)}")
         return CheckVerdict(True, f"gives {_sample(result)}")
     if isinstance(kind, str):
-        wrong = f"gives a {shortened(kind)} for {shortened(check.query)}"
+        wrong = f"gives a {shorten(kind)} for {shorten(check.query)}"
         return CheckVerdict(
             False, f"{wrong}, and only a vector can pass: a comparison leaves nothing else empty"
         )
@@ -67,7 +67,7 @@ def _of_prometheus(check: PrometheusCheck, answer: Answer) -> CheckVerdict:
 def _sample(result: list[Any]) -> str:
     """The first sample, and how many more there are."""
     value = result[0].get("value") if isinstance(result[0], dict) else None
-    first = shortened(str(value[1])) if isinstance(value, list) and len(value) == 2 else "a sample"
+    first = shorten(str(value[1])) if isinstance(value, list) and len(value) == 2 else "a sample"
     return f"{first} and {len(result) - 1} more" if len(result) > 1 else first
 
 

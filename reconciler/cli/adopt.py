@@ -88,9 +88,9 @@ def adopt(
     within = dict.fromkeys(map(str.casefold, subscriptions))
     scopes = [Scope(subscription, group) for subscription in within for group in groups]
     announce(session)
-    live, trouble = _listed(session, scopes)
+    live, trouble = _list(session, scopes)
     if not trouble:
-        trouble = _missed(live, names)
+        trouble = _missing(live, names)
     chosen = [each for each in live if not names or _is_named(each.target, names)]
     found = adoption.adopt(chosen, existing, to, session, by_group=bool(resource_groups))
     came = sorted(found, key=lambda each: each.target.key)
@@ -130,7 +130,7 @@ def _is_read(path: Path) -> bool:
     return is_spec(path.name) and not any(map(is_hidden, path.parts))
 
 
-def _listed(session: Session, scopes: Iterable[Scope]) -> tuple[list[Live], list[str]]:
+def _list(session: Session, scopes: Iterable[Scope]) -> tuple[list[Live], list[str]]:
     """The scale sets of all scopes, and which of these could not be listed."""
     live: dict[str, Live] = {}  # a list that changes while it is read may show one on two pages
     trouble: list[str] = []
@@ -142,7 +142,7 @@ def _listed(session: Session, scopes: Iterable[Scope]) -> tuple[list[Live], list
     return list(live.values()), trouble
 
 
-def _missed(live: Sequence[Live], names: Iterable[str]) -> list[str]:
+def _missing(live: Sequence[Live], names: Iterable[str]) -> list[str]:
     return [
         f"no scale set is called {name}; correct it, or leave it out for all"
         for name in names

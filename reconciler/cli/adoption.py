@@ -69,7 +69,7 @@ def adopt(
     called = names((each.target for each in new), taken)
     proposed: list[ScaleSet] = []
     for each in new:
-        spec_or_why = _proposed(each, called[each.target])
+        spec_or_why = _propose(each, called[each.target])
         if isinstance(spec_or_why, ScaleSet):
             proposed.append(spec_or_why)
         else:
@@ -79,7 +79,7 @@ def adopt(
             yield _written(entry.desired, entry.outcome, to)
 
 
-def _proposed(live: Live, name: str) -> ScaleSet | str:
+def _propose(live: Live, name: str) -> ScaleSet | str:
     """A spec of the scale set as it is, in which `validate` finds no mistake; or why there can be none."""
     if live.model is None:
         return live.trouble

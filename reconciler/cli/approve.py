@@ -31,22 +31,22 @@ def approve(*, name: str, fleet: FleetAccess) -> None:
     whoever may write that may approve. Where the spec follows latest, it is of the version that this means
     now.
     """
-    desired = _declared(name, fleet.specs)
+    desired = _declared_as(name, fleet.specs)
     if desired.rollout.approval is None:
         fail(f"{name}: nothing waits for an approval: its spec asks for none (spec.rollout.approval)")
     announce(fleet.session)
     compute = Compute(fleet.session)
     try:
         try:
-            said = _approved(desired, compute)
+            said = _approve(desired, compute)
         except Conflict:  # such as an autoscaler that was faster
-            said = _approved(desired, compute)
+            said = _approve(desired, compute)
     except AzureFailure as failure:
         fail(f"{name}: {failure}")
     click.echo(f"{name}: {said}")
 
 
-def _declared(name: str, specs: Specs) -> ScaleSet:
+def _declared_as(name: str, specs: Specs) -> ScaleSet:
     """The scale set as it is declared now; with a mistake anywhere nobody can say what the daemon goes by."""
     specs.refresh()
     if specs.trouble:
@@ -57,7 +57,7 @@ def _declared(name: str, specs: Specs) -> ScaleSet:
     return by_name[name] if name in by_name else fail(unknown(name, by_name))
 
 
-def _approved(desired: ScaleSet, compute: Compute) -> str:
+def _approve(desired: ScaleSet, compute: Compute) -> str:
     """What came of it. Raises AzureFailure."""
     model = compute.model(desired.target, Share.ROLLOUT)
     if isinstance(model, Absent):

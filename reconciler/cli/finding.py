@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.rollout.wording import listed
+from reconciler.rollout.wording import join
 
 
 class Result(StrEnum):
@@ -39,4 +39,4 @@ def alike(check: str, each: Iterable[tuple[str, Result, str]]) -> Iterator[Findi
     for name, result, found in each:
         names.setdefault((result, found), []).append(name)
     for (result, found), together in names.items():
-        yield Finding(check, result, listed(together), found)
+        yield Finding(check, result, join(together), found)

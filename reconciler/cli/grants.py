@@ -7,12 +7,12 @@ from datetime import timedelta
 
 from reconciler.azure.failure import AzureFailure, Refused, Throttled
 from reconciler.azure.permissions import Permissions, permissions
-from reconciler.azure.role import ACTIONS, BY_IMAGE, home, needed
+from reconciler.azure.role import ACTIONS, BY_IMAGE, home, required_actions
 from reconciler.azure.session import Session
 from reconciler.cli.finding import Finding, Result, alike
 from reconciler.cli.table import count
 from reconciler.daemon.state import ScaleSetState
-from reconciler.rollout.wording import listed
+from reconciler.rollout.wording import join
 
 _WORKERS = 16
 # Azure lets a caller read some 25 times a second: so many workers keep within it, resting a second each time.
@@ -24,17 +24,19 @@ _TRIES = 60
 def grants(states: Sequence[ScaleSetState], session: Session) -> Iterator[Finding]:
     """A finding for each action, and for what Azure does not tell."""
     # What is asked of a region is asked of the subscription: a role on the scale set does not reach there.
-    regional = {each: _allowed(session, f"/subscriptions/{each}") for each in set(map(_subscription, states))}
+    regional = {
+        each: _allowance(session, f"/subscriptions/{each}") for each in set(map(_subscription, states))
+    }
     with ThreadPoolExecutor(_WORKERS) as pool:
         missed = pool.map(lambda each: _missing(each, regional[_subscription(each)], session), states)
         looks = tuple(zip(states, missed, strict=True))
     read = [(state, missing) for state, missing in looks if not isinstance(missing, AzureFailure)]
     for action in ACTIONS:
         asked = [
-            (state.desired.name, action in missing) for state, missing in read if action in _needed(state)
+            (state.desired.name, action in missing) for state, missing in read if action in _actions(state)
         ]
         if lacking := [name for name, lacks in asked if lacks]:
-            found = f"not granted on {listed(lacking)}; assign a role that has it, as deploy/role.json does"
+            found = f"not granted on {join(lacking)}; assign a role that has it, as deploy/role.json does"
             yield Finding("role", Result.FAIL, action, found)
         elif asked:
             yield Finding("role", Result.OK, action, f"granted on {count(len(asked), 'scale set')}")
@@ -54,9 +56,10 @@ def _untold(failure: AzureFailure) -> tuple[Result, str]:
     return result, f"what is granted cannot be read: {failure}"
 
 
-def _needed(state: ScaleSetState) -> tuple[str, ...]:
-    return needed(
-        state.desired.image, flexible=state.seen.listed is not None and state.seen.listed.is_flexible
+def _actions(state: ScaleSetState) -> tuple[str, ...]:
+    return required_actions(
+        state.desired.image,
+        flexible=state.seen.listed is not None and state.seen.listed.is_flexible,
     )
 
 
@@ -64,17 +67,17 @@ def _missing(
     state: ScaleSetState, regional: Permissions | AzureFailure, session: Session
 ) -> frozenset[str] | AzureFailure:
     """The actions that are granted neither on the scale set nor, where they are about its image, on that."""
-    image, allowed = state.desired.image, _allowed(session, state.desired.target.id)
+    image, allowed = state.desired.image, _allowance(session, state.desired.target.id)
     if isinstance(allowed, AzureFailure):
         return allowed
     if isinstance(regional, AzureFailure):
         return regional
     missing = frozenset(
-        each for each in _needed(state) if not (regional if "/locations/" in each else allowed).allow(each)
+        each for each in _actions(state) if not (regional if "/locations/" in each else allowed).allow(each)
     )
     if not home(image) or missing.isdisjoint(BY_IMAGE[type(image)]):
         return missing
-    allowed = _allowed(session, home(image))
+    allowed = _allowance(session, home(image))
     if isinstance(allowed, AzureFailure):
         return missing
     return missing - {each for each in BY_IMAGE[type(image)] if allowed.allow(each)}
@@ -84,14 +87,14 @@ def _subscription(state: ScaleSetState) -> str:
     return state.desired.target.subscription.casefold()
 
 
-def _allowed(session: Session, scope: str) -> Permissions | AzureFailure:
+def _allowance(session: Session, scope: str) -> Permissions | AzureFailure:
     try:
-        return _asked(session, scope)
+        return _ask(session, scope)
     except AzureFailure as failure:
         return failure
 
 
-def _asked(session: Session, scope: str) -> Permissions:
+def _ask(session: Session, scope: str) -> Permissions:
     """The permissions at `scope`, as soon as the budget of requests lets us ask."""
     for _ in range(_TRIES):
         try:

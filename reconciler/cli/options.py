@@ -24,7 +24,7 @@ from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Directory, Git, Specs
 from reconciler.git.repository import Repository
 from reconciler.spec.duration import duration
-from reconciler.spec.wording import shortened
+from reconciler.spec.wording import shorten
 
 _ENDPOINT = "VMSS_RECONCILER_ARM_ENDPOINT"
 
@@ -68,7 +68,7 @@ class Address(click.ParamType[tuple[str, int]]):
             return value
         host, _, port = value.rpartition(":")
         if host and port.isascii() and port.isdigit() and int(port) > 65535:
-            self.fail(f"the port {shortened(port)} is too large; write 65535 or less", param, ctx)
+            self.fail(f"the port {shorten(port)} is too large; write 65535 or less", param, ctx)
         if not host or not port.isascii() or not port.isdigit():
             self.fail(f"{value!r} is not of the form HOST:PORT, such as 127.0.0.1:8080", param, ctx)
         return host.strip("[]"), int(port)

@@ -43,7 +43,7 @@ def readiness(fleet: FleetAccess) -> Iterator[Finding]:
     missing += [each.check for each in (who, reached) if each.result is Result.FAIL]
     if missing:
         for check in ("subscription", "scale set", "role"):
-            yield _skipped(check, *missing)
+            yield _skip(check, *missing)
         return
     held = {
         each.name: "suspended" if each.suspend else "the fleet is frozen"
@@ -69,7 +69,7 @@ def clock(ahead: timedelta) -> Finding:
     return Finding("clock", Result.FAIL, "", f"{skew}, which then refuses its tokens; let NTP set the clock")
 
 
-def _skipped(check: str, *missing: str) -> Finding:
+def _skip(check: str, *missing: str) -> Finding:
     return Finding(check, Result.SKIPPED, "", f"needs {' and '.join(missing)}: mend that first")
 
 
@@ -104,7 +104,7 @@ def _network(session: Session) -> tuple[Finding, Finding]:
     try:
         answer = network.answer(session.endpoint)
     except AzureFailure as failure:
-        return Finding("network", Result.FAIL, session.endpoint, str(failure)), _skipped("clock", "network")
+        return Finding("network", Result.FAIL, session.endpoint, str(failure)), _skip("clock", "network")
     reached = Finding("network", Result.OK, session.endpoint, "Azure Resource Manager answers over TLS")
     if answer.date is None:
         return reached, Finding("clock", Result.SKIPPED, "", "the answer does not say what time it is")

@@ -96,7 +96,7 @@ def run(
     ends = once or until_settled
     address = listen or (None if ends else _LISTEN)
     try:
-        with _stoppable(), _served(store, settings, address, now) as url, Screen(store) as screen:
+        with _stoppable(), _serve(store, settings, address, now) as url, Screen(store) as screen:
             _log.info("%s", announcement(fleet.session))
             if url:
                 _log.info("listening at %s", url)
@@ -113,7 +113,7 @@ def run(
 
 
 @contextmanager
-def _served(
+def _serve(
     store: Store, settings: Settings, address: tuple[str, int] | None, now: Callable[[], datetime]
 ) -> Iterator[str]:
     """Show the board over HTTP for as long as this lasts. Gives the URL, "" where there is no address."""
@@ -140,7 +140,7 @@ def _loop(reconciler: Reconciler, settings: Settings, until_settled: bool, timeo
     loop = Loop(reconciler, settings)
     loop.start()
     try:
-        if not loop.wait(lambda: until_settled and loop.idle and _settled(store), timeout) and timeout:
+        if not loop.wait(lambda: until_settled and loop.idle and _is_settled(store), timeout) and timeout:
             _log.error("not settled within %s, giving up", written(timeout))
     except _Stopped:
         _log.info("stopping: the ticks under way are finished first; another signal ends at once")
@@ -163,7 +163,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     raise _Stopped(number)
 
 
-def _settled(store: Store) -> bool:
+def _is_settled(store: Store) -> bool:
     outcomes = [state.outcome for state in store.states()]
     return store.last_sweep is not None and all(each is not None and each.status.settled for each in outcomes)
 

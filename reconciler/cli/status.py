@@ -51,7 +51,7 @@ def status(*, fleet: FleetAccess, server: str, output: str) -> None:
 
 def store(fleet: FleetAccess, server: str) -> dict[str, Any]:
     """The board of the daemon at `server`; where none answers, our own, which is said."""
-    shown = _asked(server)
+    shown = _ask(server)
     if shown is not None:
         for option in filter(_is_typed, ("specs", "git")):
             click.echo(f"the daemon at {server} goes by its own specs: --{option} is not read", err=True)
@@ -66,7 +66,7 @@ def _is_typed(option: str) -> bool:
     return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
-def _asked(server: str) -> dict[str, Any] | None:
+def _ask(server: str) -> dict[str, Any] | None:
     """The board of the daemon at `server`, or None where none answers."""
     try:
         with urlopen(f"{server}/status", timeout=5) as answer:  # noqa: S310 - a Url

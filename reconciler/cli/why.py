@@ -30,10 +30,10 @@ def why(*, name: str, fleet: FleetAccess, server: str, output: str) -> None:
     rows = {row["name"]: row for row in shown["scaleSets"]}
     if name not in rows:
         fail(unknown(name, rows, (shown["sweep"] or {}).get("trouble") or ()))
-    click.echo(json.dumps(rows[name], indent=2) if output == "json" else explained(rows[name]))
+    click.echo(json.dumps(rows[name], indent=2) if output == "json" else explanation(rows[name]))
 
 
-def explained(row: Json) -> str:
+def explanation(row: Json) -> str:
     """One scale set in a few lines, of the shape of `reconciler.daemon.report.entry`."""
     lines = [f"{row['name']}: {row['status'] or 'not looked at yet'}"]
     if row["reason"]:
@@ -41,14 +41,14 @@ def explained(row: Json) -> str:
         if meaning := meaning_of(row["reason"]):  # none where the daemon is of a newer version
             lines += [f"because   {meaning.cause}", f"goes on   {meaning.remedy}"]
         lines += _before(row)
-    lines.append(f"declared  {_declared(row)}")
+    lines.append(f"declared  {_declaration_of(row)}")
     if row["reason"]:
         lines.append(f"stands    {', '.join(map(_condition, row['conditions']))}")
     lines += [f"{'open' if each['open'] else 'closed':<9} gate {_gate(each)}" for each in row["gates"]]
     if instances := row["instances"]:
-        lines.append(f"instances {_counted(instances)}")
+        lines.append(f"instances {_count_of(instances)}")
         behind = [each for each in instances["domains"] if each["away"] or each["upToDate"] < each["total"]]
-        lines += [f"          {each['domain']}: {_counted(each)}" for each in behind]
+        lines += [f"          {each['domain']}: {_count_of(each)}" for each in behind]
     lines += [f"note      {each}" for each in row["notes"]]
     lines += [f"rollout   {_record(each)}" for each in row["history"]]
     if row["forecast"]:
@@ -66,7 +66,7 @@ def _before(row: Json) -> list[str]:
     return [f"before    {ready['reason']}: {ready['message']}"]
 
 
-def _declared(row: Json) -> str:
+def _declaration_of(row: Json) -> str:
     """What is declared now, and whether what is said here is about that: did it see the merge?"""
     declared, observed = row["revision"], row["observedRevision"]
     said = f"{row['image']}{_by(declared['commit'])}"
@@ -116,5 +116,5 @@ def _moment(text: str) -> str:
     return text[:19].replace("T", " ")
 
 
-def _counted(instances: Json) -> str:
+def _count_of(instances: Json) -> str:
     return f"{instances['upToDate']} of {instances['total']} up to date, {instances['away']} away"

@@ -47,11 +47,11 @@ def advance(state: ScaleSetState, event: Event) -> ScaleSetState:
 def _after_sweep(state: ScaleSetState, event: SweepEvent) -> ScaleSetState:
     match event:
         case SpecRead():
-            return _declared(state, event)
+            return _take_over(state, event)
         case Weighed(image, change):
             return replace(state, weighed=image, change=change)
         case Listed():
-            return _listed(state, event)
+            return _note_row(state, event)
         case ListFailed(outcome):
             return state if state.outcome else _with_outcome(state, outcome)
         case GateChanged(outcome):
@@ -63,7 +63,7 @@ def _after_tick(state: ScaleSetState, event: TickEvent) -> ScaleSetState:
     seen = state.seen
     match event:
         case TickBegan():
-            return _begun(state)
+            return _begin_tick(state)
         case ModelRead(model, is_row):
             listed_at = None if is_row else seen.listed_at  # good for one look
             return replace(state, seen=replace(seen, model=model, listed_at=listed_at))
@@ -74,10 +74,10 @@ def _after_tick(state: ScaleSetState, event: TickEvent) -> ScaleSetState:
         case SlotAcquired():
             return replace(state, progress=replace(state.progress, has_acquired=True))
         case Ticked():
-            return _ticked(state, event)
+            return _end_tick(state, event)
 
 
-def _declared(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
+def _take_over(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
     """What was counted against another image, or what that meant, says nothing about this one."""
     after = replace(state, desired=event.desired, commit=event.commit)
     if state.desired.image == event.desired.image:
@@ -89,7 +89,7 @@ def _declared(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
     )
 
 
-def _listed(state: ScaleSetState, event: Listed) -> ScaleSetState:
+def _note_row(state: ScaleSetState, event: Listed) -> ScaleSetState:
     after = replace(state, seen=replace(state.seen, listed=event.model, listed_at=event.at))
     is_known = event.is_settled and event.model and state.outcome and not state.outcome.is_error
     return replace(after, published=replace(after.published, known_at=event.at)) if is_known else after
@@ -106,7 +106,7 @@ def _with_outcome(state: ScaleSetState, outcome: Outcome) -> ScaleSetState:
     return replace(after, published=replace(after.published, conditions=conditions(after)))
 
 
-def _begun(state: ScaleSetState) -> ScaleSetState:
+def _begin_tick(state: ScaleSetState) -> ScaleSetState:
     decided = state.published.decided
     if decided is None or not differs(decided, state.desired):
         return state
@@ -124,7 +124,7 @@ def _with_instances(seen: LastSeen, event: InstancesRead) -> LastSeen:
     return replace(seen, instances_at=event.at, sightings=sightings, notes=event.notes)
 
 
-def _ticked(state: ScaleSetState, event: Ticked) -> ScaleSetState:
+def _end_tick(state: ScaleSetState, event: Ticked) -> ScaleSetState:
     outcome, before = event.outcome, state.published
     counts = _counts(state, event)
     is_about = state.desired.image == event.desired.image

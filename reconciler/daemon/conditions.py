@@ -28,7 +28,7 @@ from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason, Status
-from reconciler.rollout.wording import listed
+from reconciler.rollout.wording import join
 from reconciler.spec.image import Image, follows_latest, is_version_of, same, short
 
 # Ready, Reconciling, Stalled.
@@ -62,10 +62,10 @@ def conditions(state: ScaleSetState) -> tuple[Condition, ...]:
     said = {
         **_summary(outcome),
         ConditionType.HEALTHY: _healthy(state, outcome),
-        ConditionType.DRIFTED: _drifted(state, outcome),
+        ConditionType.DRIFTED: _drift(state, outcome),
     }
     return tuple(
-        _after(before, said[before.type], outcome.at, revision) for before in state.published.conditions
+        _next(before, said[before.type], outcome.at, revision) for before in state.published.conditions
     )
 
 
@@ -75,7 +75,7 @@ def _were_about(state: ScaleSetState, revision: Revision) -> bool:
     return known is not None and known.spec == revision.spec
 
 
-def _after(before: Condition, said: _Said, at: datetime, revision: Revision) -> Condition:
+def _next(before: Condition, said: _Said, at: datetime, revision: Revision) -> Condition:
     """The condition that follows; it turned when its status changed, and never before it turned last."""
     since = before.since
     if since is None:
@@ -120,11 +120,11 @@ def _healthy(state: ScaleSetState, outcome: Outcome) -> _Said:
 
 
 def _away(counts: InstanceCounts) -> str:
-    where = listed(f"{each.away} of {each.domain}" for each in counts.domains if each.away)
+    where = join(f"{each.away} of {each.domain}" for each in counts.domains if each.away)
     return f"{counts.away} of {counts.total} are not serving: {where}"
 
 
-def _drifted(state: ScaleSetState, outcome: Outcome) -> _Said:
+def _drift(state: ScaleSetState, outcome: Outcome) -> _Said:
     if outcome.reason.meaning.is_unseen or outcome.reason.meaning.is_latest_unknown:
         return _Said(ConditionStatus.UNKNOWN, outcome.reason, outcome.message)
     if outcome.reason == Reason.MODEL_DRIFT:

@@ -108,15 +108,15 @@ def history_after(
         return history
     current, phase = history.current, outcome.reason.meaning.phase
     if current and not same(current.declared, desired.image):
-        history = _replaced(history, outcome.at)
+        history = _supersede(history, outcome.at)
     if outcome.reason is Reason.GIVING_UP or phase is Phase.GIVEN_UP:
-        return _ended(history, Ending.GIVEN_UP, outcome.at)
+        return _end(history, Ending.GIVEN_UP, outcome.at)
     if phase is Phase.DONE:
-        return _ended(history, Ending.SUCCEEDED, outcome.at)
-    return _gone_on(_begun(history, desired, model, outcome, taken, before=before), outcome, taken)
+        return _end(history, Ending.SUCCEEDED, outcome.at)
+    return _go_on(_begin(history, desired, model, outcome, taken, before=before), outcome, taken)
 
 
-def _begun(
+def _begin(
     history: History,
     desired: ScaleSet,
     model: Model | None,
@@ -133,7 +133,7 @@ def _begun(
                 return history  # somebody else had changed the model meanwhile
             was = model.image if model else None
             begun = RolloutRecord(desired.image, image, outcome.commit, was, outcome.at)
-            return _with(_replaced(history, outcome.at), begun)
+            return _with(_supersede(history, outcome.at), begun)
         case Upgrade(image=image) if current is None and not _is_return(image, desired, model):
             found = RolloutRecord(
                 desired.image, image, outcome.commit, None, _since(before, model, image, outcome)
@@ -172,7 +172,7 @@ def _is_return(image: Image, desired: ScaleSet, model: Model | None) -> bool:
     return failed is not None and not failed.is_of(image) and not same(image, desired.image)
 
 
-def _gone_on(history: History, outcome: Outcome, taken: Step | None) -> History:
+def _go_on(history: History, outcome: Outcome, taken: Step | None) -> History:
     """With the batch that was taken, or is back."""
     current = history.current
     if current is None or outcome.counts is None:
@@ -180,19 +180,19 @@ def _gone_on(history: History, outcome: Outcome, taken: Step | None) -> History:
     is_failing = outcome.reason.meaning.is_failure or outcome.reason is Reason.OPERATION_FAILED
     current = replace(current, is_failing=is_failing)
     if isinstance(taken, Upgrade):
-        current = _upgrading(current, taken.instance_ids, outcome.at)
+        current = _take_batch(current, taken.instance_ids, outcome.at)
     elif not outcome.reason.meaning.keeps_batch:
-        current = _back(current, outcome.at)
+        current = _end_batch(current, outcome.at)
     return replace(history, records=(current, *history.records[1:]))
 
 
-def _upgrading(record: RolloutRecord, ids: Sequence[str], at: datetime) -> RolloutRecord:
+def _take_batch(record: RolloutRecord, ids: Sequence[str], at: datetime) -> RolloutRecord:
     """With one more batch, unless it is the one that is away already, asked for again."""
     if record.batch_since is not None and record.upgraded.issuperset(ids):
         return record
     upgraded = record.upgraded.union(ids)
     return replace(
-        _back(record, at),
+        _end_batch(record, at),
         batches=record.batches + 1,
         instances=len(upgraded),
         upgraded=upgraded,
@@ -200,24 +200,24 @@ def _upgrading(record: RolloutRecord, ids: Sequence[str], at: datetime) -> Rollo
     )
 
 
-def _back(record: RolloutRecord, at: datetime) -> RolloutRecord:
+def _end_batch(record: RolloutRecord, at: datetime) -> RolloutRecord:
     """With the batch that was away back, or no longer waited for."""
     if record.batch_since is None:
         return record
     return replace(record, batch_since=None, longest=max(record.longest, at - record.batch_since))
 
 
-def _replaced(history: History, at: datetime) -> History:
+def _supersede(history: History, at: datetime) -> History:
     """With the rollout that was under way, if one was, at the end that another image puts to it."""
     is_failing = history.current is not None and history.current.is_failing
-    return _ended(history, Ending.FAILED if is_failing else Ending.SUPERSEDED, at)
+    return _end(history, Ending.FAILED if is_failing else Ending.SUPERSEDED, at)
 
 
-def _ended(history: History, ending: Ending, at: datetime) -> History:
+def _end(history: History, ending: Ending, at: datetime) -> History:
     current = history.current
     if current is None:
         return history
-    current = replace(_back(current, at), ended=at, ending=ending, upgraded=frozenset())
+    current = replace(_end_batch(current, at), ended=at, ending=ending, upgraded=frozenset())
     endings = {**history.endings, ending: history.endings.get(ending, 0) + 1}
     return replace(history, records=(current, *history.records[1:]), endings=endings)
 

@@ -36,11 +36,11 @@ class Observer:
         began = self._now()
         observed = Observed(began, began, progress=state.progress)
         while isinstance(verdict := decide(state.desired, observed), Look):
-            seen = self._looked(verdict, state, observed, share)
+            seen = self._look(verdict, state, observed, share)
             observed = replace(seen, at=self._now(), last_look=verdict)
         return verdict, observed
 
-    def _looked(self, at: Look, state: ScaleSetState, observed: Observed, share: Share) -> Observed:
+    def _look(self, at: Look, state: ScaleSetState, observed: Observed, share: Share) -> Observed:
         """What was observed and, beside it, the fact that was asked for."""
         target, model = state.desired.target, observed.model
         if at is Look.MODEL and model is None and self._listed_will_do(state):

@@ -47,7 +47,7 @@ class Outcome:
         return self.reason.meaning.is_error
 
 
-def decided(
+def outcome_of(
     desired: ScaleSet, commit: str, at: datetime, decision: Decision, follow_up: timedelta
 ) -> Outcome:
     """A decision was reached."""
@@ -80,7 +80,7 @@ def rest_until(
     return watch if decision.until is None else min(max(decision.until - at, follow_up), watch)
 
 
-def failed(
+def outcome_of_failure(
     name: str,
     commit: str,
     at: datetime,
@@ -113,7 +113,7 @@ def rest_after(failure: AzureFailure, before: Outcome | None, settings: Settings
             return None
 
 
-def bug(name: str, commit: str, at: datetime, error: Exception) -> Outcome:
+def outcome_of_bug(name: str, commit: str, at: datetime, error: Exception) -> Outcome:
     """An error of our own: it costs this scale set its tick and nothing else."""
     message = f"a bug in the reconciler, please report it: {type(error).__name__}: {error}"
     return Outcome(name, commit, at, Reason.BUG, message, Reason.BUG.meaning.status)

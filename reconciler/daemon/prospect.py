@@ -16,10 +16,10 @@ _ON_ITS_WAY = {Status.RECONCILING, Status.WAITING}
 def foresee(state: ScaleSetState, outcome: Outcome, observed: Observed, settings: Settings) -> Foreseen:
     """What is to come after a decision; `state` as it was before it."""
     measured = measure(state.published.measured, observed)
-    return Foreseen(_refreshed(state, outcome, observed, measured, settings), measured)
+    return Foreseen(_refresh(state, outcome, observed, measured, settings), measured)
 
 
-def _refreshed(
+def _refresh(
     state: ScaleSetState,
     outcome: Outcome,
     observed: Observed,

@@ -20,7 +20,7 @@ from reconciler.daemon.gates.evaluation import awaited_gate, is_new_evidence
 from reconciler.daemon.gates.max_change import weigh
 from reconciler.daemon.listing import Listing, listing
 from reconciler.daemon.observer import Observer
-from reconciler.daemon.outcome import Outcome, bug, decided, failed, rest_after
+from reconciler.daemon.outcome import Outcome, outcome_of, outcome_of_bug, outcome_of_failure, rest_after
 from reconciler.daemon.prospect import foresee
 from reconciler.daemon.revision import differs
 from reconciler.daemon.settings import Settings
@@ -162,7 +162,9 @@ class Reconciler:
             ticked = self._tick(state, act, share)
         except Exception as error:
             _log.exception("%s: tick failed", name)
-            ticked = _ticked(state, bug(name, state.commit, self._now(), error), state.progress.attempt)
+            ticked = _end_of_tick(
+                state, outcome_of_bug(name, state.commit, self._now(), error), state.progress.attempt
+            )
         outcome = ticked.outcome
         if outcome.reason is Reason.THROTTLED and _is_known(state) and state.outcome:
             # That there is no request left for a look says nothing new of the scale set.
@@ -193,12 +195,12 @@ class Reconciler:
         except AzureFailure as failure:
             doing = decision.message if decision else ""
             again = rest_after(failure, state.outcome, self._settings)
-            outcome = failed(desired.name, commit, self._now(), failure, again=again, doing=doing)
+            outcome = outcome_of_failure(desired.name, commit, self._now(), failure, again=again, doing=doing)
             may_have_begun = decision is not None and isinstance(failure, Unreachable)
-            return replace(_ticked(state, outcome, attempt), may_have_begun=may_have_begun)
-        outcome = decided(desired, commit, self._now(), decision, self._settings.follow_up)
+            return replace(_end_of_tick(state, outcome, attempt), may_have_begun=may_have_begun)
+        outcome = outcome_of(desired, commit, self._now(), decision, self._settings.follow_up)
         foreseen = self._foresee(state, outcome, observed)
-        return replace(_ticked(state, outcome, attempt), taken=taken, foreseen=foreseen)
+        return replace(_end_of_tick(state, outcome, attempt), taken=taken, foreseen=foreseen)
 
     def _insist_on(self, desired: ScaleSet) -> None:
         """Raises Conflict where a sweep has meanwhile taken over a spec that says something else, or none."""
@@ -231,7 +233,9 @@ class Reconciler:
         desired = state.desired
         failure, model = listed.failure(desired), listed.model(desired)
         if failure and not desired.suspend:
-            self.store.apply(state.key, ListFailed(failed(desired.name, state.commit, at, failure)))
+            self.store.apply(
+                state.key, ListFailed(outcome_of_failure(desired.name, state.commit, at, failure))
+            )
             return False
         is_due = due(state, model, at, is_let_on=self._is_let_on(state, states, at))
         self.store.apply(state.key, Listed(model, at, is_settled=not is_due))
@@ -260,7 +264,7 @@ class Reconciler:
             _log.info("the trouble with the specs or the list of scale sets is over")
 
 
-def _ticked(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> Ticked:
+def _end_of_tick(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> Ticked:
     return Ticked(desired=state.desired, commit=state.commit, outcome=outcome, attempt=attempt)
 
 

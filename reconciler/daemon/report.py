@@ -107,12 +107,12 @@ def _gate(gate: Gate) -> Json:
 def _record(record: RolloutRecord) -> Json:
     """Durations in seconds. "result" is None while it is under way, "from" and "began" where not known."""
     return {
-        "from": _said(record.before),
+        "from": _text(record.before),
         "image": str(record.image),
         "commit": record.commit,
         "began": _moment(record.began),
         "ended": _moment(record.ended),
-        "result": _said(record.ending),
+        "result": _text(record.ending),
         "seconds": record.length.total_seconds() if record.length is not None else None,
         "batches": record.batches,
         "instances": record.instances,
@@ -160,7 +160,7 @@ def _moment(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat()
 
 
-def _said(value: object | None) -> str | None:
+def _text(value: object | None) -> str | None:
     return None if value is None else str(value)
 
 

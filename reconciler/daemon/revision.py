@@ -23,14 +23,14 @@ class Revision:
 
     @classmethod
     def of(cls, desired: ScaleSet, commit: str) -> "Revision":
-        return cls(commit, hashlib.sha256(repr(said(desired)).encode()).hexdigest()[:12])
+        return cls(commit, hashlib.sha256(repr(statement(desired)).encode()).hexdigest()[:12])
 
 
-def said(desired: ScaleSet) -> tuple[object, ...]:
+def statement(desired: ScaleSet) -> tuple[object, ...]:
     """All that the spec says of what is to be done."""
     return tuple(getattr(desired, name) for name in ScaleSet.__slots__ if name not in _UNSAID)
 
 
 def differs(before: ScaleSet, now: ScaleSet) -> bool:
     """Whether the spec says something else."""
-    return said(before) != said(now)
+    return statement(before) != statement(now)

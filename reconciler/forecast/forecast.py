@@ -1,6 +1,6 @@
 """The forecast: the batches to come, and when it is over, if all goes well.
 
-It is `decide` run forward (`simulation.py`) on the scale set as it would become (`predicted.py`): it knows no
+It is `decide` run forward (`simulation.py`) on the scale set as it would become (`predict.py`): it knows no
 more of the decision than what came of each tick.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reconciler.forecast.batch_duration import BatchDuration
-from reconciler.forecast.model import predicted
+from reconciler.forecast.model import predict
 from reconciler.forecast.simulation import Rhythm, Simulation, Tick
 from reconciler.rollout.domains import grouping
 from reconciler.rollout.member import members
@@ -74,10 +74,10 @@ def forecast(
     """What comes of `desired` from what was observed; None where no step is to come, or too little was seen
     to say."""
     exact = exact_if_known(desired, observed)
-    world = predicted(exact, observed, duration)
+    world = predict(exact, observed, duration)
     if world is None:
         return None
-    ticks = _followed(Simulation(desired, exact.image, observed, world, rhythm).ticks())
+    ticks = _follow(Simulation(desired, exact.image, observed, world, rhythm).ticks())
     steps = [tick for tick in ticks if tick.decision.step]
     if not steps:
         return None
@@ -100,7 +100,7 @@ def forecast(
     )
 
 
-def _followed(ticks: Iterable[Tick]) -> list[Tick]:
+def _follow(ticks: Iterable[Tick]) -> list[Tick]:
     """As many as are worth their time."""
     followed, effort = [], 0
     for tick in ticks:

@@ -45,23 +45,23 @@ class PredictedState:
         world = self
         while world.coming and world.coming[0].at <= moment:
             event, *later = world.coming
-            world = replace(world, coming=tuple(later))._met(event)
+            world = replace(world, coming=tuple(later))._meet(event)
         return world
 
     def after(self, step: Step, at: datetime) -> "PredictedState":
         """The same once Azure has accepted a step."""
         match step:
             case PatchModel():
-                return self._patched(step)
+                return self._patch(step)
             case Upgrade(instance_ids=ids):
-                return self._upgrading(frozenset(ids), at)
+                return self._upgrade(frozenset(ids), at)
 
     def approved(self, image: Image) -> "PredictedState":
         """The same once a person has approved this image."""
         persisted = replace(self.model.persisted, approved=image)
         return replace(self, model=replace(self.model, persisted=persisted))
 
-    def _patched(self, step: PatchModel) -> "PredictedState":
+    def _patch(self, step: PatchModel) -> "PredictedState":
         persisted = self.model.persisted
         if step.persisted:
             persisted = replace(step.persisted, approved=persisted.approved)
@@ -71,7 +71,7 @@ class PredictedState:
             instances=tuple(replace(each, latest_model=False) for each in self.instances),
         )
 
-    def _upgrading(self, ids: frozenset[str], at: datetime) -> "PredictedState":
+    def _upgrade(self, ids: frozenset[str], at: datetime) -> "PredictedState":
         done, back = at + _work(self.model, self.duration), at + self.duration.whole
         return replace(
             self,
@@ -81,11 +81,13 @@ class PredictedState:
                 for each in self.instances
             ),
             away=self.away | ids,
-            coming=_sorted((*self.coming, Coming(done, ids, is_back=False), Coming(back, ids, is_back=True))),
+            coming=_in_order(
+                (*self.coming, Coming(done, ids, is_back=False), Coming(back, ids, is_back=True))
+            ),
         )
 
-    def _met(self, event: Coming) -> "PredictedState":
-        become = self._healthy if event.is_back else self._done
+    def _meet(self, event: Coming) -> "PredictedState":
+        become = self._heal if event.is_back else self._finish
         instances = tuple(become(each, event.at) if each.id in event.ids else each for each in self.instances)
         is_resting = not any(not each.is_back for each in self.coming)
         return replace(
@@ -95,7 +97,7 @@ class PredictedState:
             away=self.away - event.ids if event.is_back else self.away,
         )
 
-    def _done(self, instance: Instance, at: datetime) -> Instance:
+    def _finish(self, instance: Instance, at: datetime) -> Instance:
         is_told = self.model.health_source is HealthSource.EXTENSION
         return replace(
             instance,
@@ -110,21 +112,21 @@ class PredictedState:
             error="",
         )
 
-    def _healthy(self, instance: Instance, _: datetime) -> Instance:
+    def _heal(self, instance: Instance, _: datetime) -> Instance:
         is_told = self.model.health_source is HealthSource.EXTENSION
         return replace(instance, health="healthy" if is_told else "")
 
 
-def predicted(desired: ScaleSet, observed: Observed, duration: BatchDuration) -> PredictedState | None:
+def predict(desired: ScaleSet, observed: Observed, duration: BatchDuration) -> PredictedState | None:
     """The world that was observed, None where too little of it was."""
     model, instances = observed.model, observed.instances
     if not isinstance(model, Model) or instances is None:
         return None
     staying = members(desired, model, observed, instances)
-    coming = _sorted(tuple(_returning(desired, model, staying, observed.at, duration)))
+    coming = _in_order(tuple(_returning(desired, model, staying, observed.at, duration)))
     if at_work(model.provisioning) and not any(not each.is_back for each in coming):
         rests = Coming(observed.at + _work(model, duration), frozenset(), is_back=False)
-        coming = _sorted((*coming, rests))
+        coming = _in_order((*coming, rests))
     away = frozenset(
         each.instance.id for each in staying if each.state not in {State.BACK, State.DEALLOCATED}
     )
@@ -157,5 +159,5 @@ def _work(model: Model, duration: BatchDuration) -> timedelta:
     return duration.whole if model.health_source is HealthSource.NONE else duration.upgrade
 
 
-def _sorted(coming: tuple[Coming, ...]) -> tuple[Coming, ...]:
+def _in_order(coming: tuple[Coming, ...]) -> tuple[Coming, ...]:
     return tuple(sorted(coming, key=lambda each: each.at))

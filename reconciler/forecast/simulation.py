@@ -120,21 +120,21 @@ class Simulation:
         """A tick; `row` is the world as the last sweep has just listed it."""
         at, lifted = self._known.at, list[Decision]()
         self._row_used = self._row_at(at) or self._row_used
-        decision = self._decided(row)
+        decision = self._decide(row)
         while self._lift(decision):
             lifted.append(decision)
-            decision = self._decided(None)
+            decision = self._decide(None)
         return Tick(at, self._world, decision, tuple(lifted))
 
-    def _decided(self, row: PredictedState | None) -> Decision:
+    def _decide(self, row: PredictedState | None) -> Decision:
         now = ReadTime(self._known.at, self._known.at)
         # All is read at one moment, the model last.
         seen = replace(self._known, rolling_upgrade_read=now, last_look=Look.MODEL)
         while isinstance(verdict := decide(self._desired, seen), Look):
-            seen = self._looked(verdict, seen, row, now)
+            seen = self._look(verdict, seen, row, now)
         return verdict
 
-    def _looked(self, at: Look, seen: Observed, row: PredictedState | None, now: ReadTime) -> Observed:
+    def _look(self, at: Look, seen: Observed, row: PredictedState | None, now: ReadTime) -> Observed:
         """The fact that is asked for: as it was found at the last real look, else as one would wish."""
         match at:
             case Look.MODEL:

@@ -17,17 +17,16 @@ _NO_BRANCH = re.compile(r"^[-/.]|[/.]$|\.lock(/|$)|\.\.|//|/\.|@\{|[\x00-\x20\x7
 def mistake_in_url(url: str) -> str | None:
     """Why git must not be given this address, None if it may."""
     if not url or url.startswith("-") or any(not c.isprintable() for c in url):
-        return f"{shown(url)!r} is no address of a repository"
+        return f"{display(url)!r} is no address of a repository"
     if "::" in url.split("://", maxsplit=1)[0].split("[", maxsplit=1)[0]:
-        return f"{shown(url)!r} names a helper program, which is not run: use https, ssh or a path"
+        return f"{display(url)!r} names a helper program, which is not run: use https, ssh or a path"
     scheme = _SCHEME.match(url)
     if not scheme or scheme[1].lower() in PROTOCOLS.split(":"):
         return None  # a path, or user@host:path, which is ssh
     if is_loopback_http(url):
         return None
-    return (
-        f"{shown(url)!r} is reached by {scheme[1]}, which does not protect what it carries: use https or ssh"
-    )
+    by = scheme[1]
+    return f"{display(url)!r} is reached by {by}, which does not protect what it carries: use https or ssh"
 
 
 def mistake_in_branch(branch: str) -> str | None:
@@ -44,16 +43,16 @@ def is_loopback_http(url: str) -> bool:
         return False
 
 
-def shown(url: str) -> str:
+def display(url: str) -> str:
     """The address for people: without user, password, token and query.
 
-    >>> shown("https://me:secret@example.com/r.git?key=1"), shown("git@example.com:r.git")
+    >>> display("https://me:secret@example.com/r.git?key=1"), display("git@example.com:r.git")
     ('https://example.com/r.git', 'git@example.com:r.git')
     """
     return _QUERY.sub("", _USER_INFO.sub("", url))
 
 
-def scrubbed(text: str, url: str) -> str:
+def scrub(text: str, url: str) -> str:
     """A message of git's without the credentials of this address, in whichever spelling it repeats them."""
     text = _USER_INFO.sub("", text)
     for secret in _secrets(url):

@@ -76,7 +76,7 @@ class Clone:
 
 
 @contextmanager
-def locked(directory: Path, timeout: timedelta) -> Iterator[Clone]:
+def lock(directory: Path, timeout: timedelta) -> Iterator[Clone]:
     """The clone in this directory, nobody else at work in it. Raises CloneBusy, or OSError."""
     directory.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -128,4 +128,4 @@ def _complaint(stderr: bytes, url: str) -> str:
     if telling > 0 and "Could not read from remote repository" in rows[telling]:
         telling -= 1
     line = printable(_PREFIX.sub("", rows[telling]))
-    return address.scrubbed(line, url)[:_LONGEST]
+    return address.scrub(line, url)[:_LONGEST]

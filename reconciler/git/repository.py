@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 
 from reconciler.git import address
-from reconciler.git.clone import Clone, CloneBusy, locked
+from reconciler.git.clone import Clone, CloneBusy, lock
 from reconciler.git.program import GitFailed
 from reconciler.git.tree import Corrupt, spec_files
 from reconciler.spec.files import File
@@ -81,11 +81,11 @@ class Repository:
 
     def __str__(self) -> str:
         """For people: where the specs come from."""
-        return f"{address.shown(self.url)} ({self.branch})"
+        return f"{address.display(self.url)} ({self.branch})"
 
     def commit(self) -> Commit:
         """Fetch the branch and read the commit that it is at now. Raises SourceUnreachable."""
-        with self._opened() as clone:
+        with self._open() as clone:
             try:
                 self._fetch(clone)
                 return self._read(clone)
@@ -97,7 +97,7 @@ class Repository:
     def last(self) -> Commit | None:
         """The commit that was fetched last, from the clone alone; None if there is none to be read."""
         try:
-            with self._opened() as clone:
+            with self._open() as clone:
                 return self._read(clone)
         except SourceUnreachable:
             return None
@@ -110,9 +110,9 @@ class Repository:
         return f"refs/reconciler/{source[:20]}"
 
     @contextmanager
-    def _opened(self) -> Iterator[Clone]:
+    def _open(self) -> Iterator[Clone]:
         try:
-            with locked(self.clone, self.timeout) as clone:
+            with lock(self.clone, self.timeout) as clone:
                 clone.prepare(self.timeout)
                 yield clone
         except OSError as error:
@@ -153,10 +153,10 @@ class Repository:
         if "find remote ref" in complaint:
             return self._no_branch(clone)
         hint = next((f"; {mend}" for pattern, mend in _MENDS if pattern.search(complaint)), "")
-        return f"branch {self.branch} of {address.shown(self.url)} cannot be fetched: {complaint}{hint}"
+        return f"branch {self.branch} of {address.display(self.url)} cannot be fetched: {complaint}{hint}"
 
     def _no_branch(self, clone: Clone) -> str:
-        shown = address.shown(self.url)
+        shown = address.display(self.url)
         try:
             heads = clone.git(["ls-remote", "--heads", "--", self.url], timeout=self.timeout, url=self.url)
         except GitFailed:

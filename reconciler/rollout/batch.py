@@ -8,7 +8,7 @@ from reconciler.rollout.health import State
 from reconciler.rollout.member import Member
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
-from reconciler.rollout.wording import listed
+from reconciler.rollout.wording import join
 from reconciler.spec.image import short
 
 
@@ -21,10 +21,10 @@ def batch(context: Context, candidates: Sequence[Member], most: int) -> Decision
     inside.sort(key=_by_id, reverse=is_return)
     # Of ten instances with maxBatch 20%, two; fewer where maxUnavailable or a canary leaves less room.
     taken = inside[: min(most, context.rollout.max_batch.of(counts.total))]
-    named = listed(each.instance.name for each in taken)
+    named = join(each.instance.name for each in taken)
     return Decision(
         Reason.UPGRADING,
-        f"{domain}: {'returning' if is_return else 'upgrading'} {_counted(taken)} to {short(context.image)} "
+        f"{domain}: {'returning' if is_return else 'upgrading'} {_count(taken)} to {short(context.image)} "
         f"({named}); {counts.done}",
         step=Upgrade(tuple(each.instance.id for each in taken), context.image),
         soon=True,
@@ -37,5 +37,5 @@ def _by_id(member: Member) -> tuple[int, str]:
     return len(member.instance.id), member.instance.id
 
 
-def _counted(taken: Sequence[Member]) -> str:
+def _count(taken: Sequence[Member]) -> str:
     return "1 instance" if len(taken) == 1 else f"{len(taken)} instances"

@@ -21,21 +21,21 @@ from reconciler.rollout.batch import batch
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.drift import drift
-from reconciler.rollout.expectations import lapse, unfinished, withheld
+from reconciler.rollout.expectations import doubtful_update, failed_update, unmet_expectation
 from reconciler.rollout.freshness import stale
-from reconciler.rollout.gates import barred, barred_by_window
+from reconciler.rollout.gates import barrier, window_barrier
 from reconciler.rollout.health import at_work
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import Absent, Look, Observed
 from reconciler.rollout.pace import first, missing, room, sick, soaking
-from reconciler.rollout.preflight import exact_spec, held
+from reconciler.rollout.preflight import exact_spec, unavailable
 from reconciler.rollout.reading import partial, with_instances
 from reconciler.rollout.reason import Phase, Reason
-from reconciler.rollout.refusal import frozen, refusal, suspended
-from reconciler.rollout.rollback import back_on_model, failed, given_up
-from reconciler.rollout.settled import settled
+from reconciler.rollout.refusal import freeze_decision, refusal, suspension_decision
+from reconciler.rollout.rollback import abort, back_on_model, end_of_rollback
+from reconciler.rollout.settled import completion
 from reconciler.rollout.step import Upgrade
-from reconciler.rollout.waiting import awaited, confirming, overrun, stalled, waiting
+from reconciler.rollout.waiting import awaited_instances, confirming, missed_deadline, overrun, waiting
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.scale_set import Converge, OnFailure, ScaleSet
 
@@ -49,16 +49,16 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
     decision = _ladder(desired, observed)
     if isinstance(decision, Look) or decision.step is None:
         return decision
-    if waits := withheld(decision.step, observed, decision.counts):
+    if waits := unmet_expectation(decision.step, observed, decision.counts):
         return waits
     return stale(decision.step, observed) or decision
 
 
 def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
     if desired.fleet.freeze:
-        return frozen(desired.fleet.freeze, observed.at)
+        return freeze_decision(desired.fleet.freeze, observed.at)
     if desired.suspend:
-        return suspended(desired.suspend, observed.at)
+        return suspension_decision(desired.suspend, observed.at)
     model = observed.model
     if model is None:
         return Look.MODEL
@@ -75,7 +75,7 @@ def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
     if not follows_latest(desired.image) or observed.availability is None:
         return decision
     # Up to date with the version it is on; but nobody can say whether that is the latest.
-    unsaid = held(desired.image, observed.availability)
+    unsaid = unavailable(desired.image, observed.availability)
     if unsaid and isinstance(decision, Decision) and decision.reason is Reason.UP_TO_DATE:
         return replace(unsaid, counts=decision.counts)
     return decision
@@ -101,11 +101,11 @@ def _towards(aim: Aim) -> Decision | Look:
         if isinstance(decision, Look) or decision.reason.meaning.phase is not Phase.DONE:
             return decision
         staying = members(back.desired, model, observed, observed.instances)
-        return failed(aim.image, good, staying, decision.counts)
+        return end_of_rollback(aim.image, good, staying, decision.counts)
     context = with_instances(back, observed.instances)
     if isinstance(context, Decision):
         return context
-    return failed(aim.image, good, context.members, context.counts)
+    return end_of_rollback(aim.image, good, context.members, context.counts)
 
 
 def _approach(aim: Aim) -> Decision | Look:
@@ -114,14 +114,14 @@ def _approach(aim: Aim) -> Decision | Look:
         return waits
     if model.image is None or not same(model.image, aim.image):
         return drift(aim)
-    if again := lapse(aim):
+    if again := failed_update(aim):
         return again
     if observed.instances is None:
         return Look.INSTANCES
     context = with_instances(aim, observed.instances)
     if isinstance(context, Decision):
         return context
-    return unfinished(context) or _roll(context)
+    return doubtful_update(context) or _roll(context)
 
 
 def _busy(aim: Aim) -> Decision | Look | None:
@@ -147,19 +147,19 @@ def _busy(aim: Aim) -> Decision | Look | None:
 def _roll(context: Context) -> Decision | Look:
     """The rungs that need the instances; the model is right by now."""
     movable = context.movable
-    if waits := awaited(context, is_last=not movable):
+    if waits := awaited_instances(context, is_last=not movable):
         found = waiting(context, waits)
-        is_failure = found.reason.meaning.is_failure and awaited(context, is_last=False)
-        return given_up(context, found) if is_failure else found
+        is_failure = found.reason.meaning.is_failure and awaited_instances(context, is_last=False)
+        return abort(context, found) if is_failure else found
     if not movable:
-        return settled(context)
+        return completion(context)
     is_given_up = not context.is_return and context.rollout.on_failure is not OnFailure.HOLD
-    if is_given_up and (failing := stalled(context)):
-        return given_up(context, failing)
+    if is_given_up and (failing := missed_deadline(context)):
+        return abort(context, failing)
     if cured := [each for each in movable if each.is_lost]:
         return batch(context, cured, len(cured))
     if late := overrun(context):
-        return given_up(context, late)
+        return abort(context, late)
     going = _may(context)
     if not isinstance(going, tuple):
         return going
@@ -179,7 +179,7 @@ def _may(context: Context) -> tuple[Sequence[Member], int] | Decision | Look:
         return free
     doing = "upgrading the next batch"
     if context.is_return:
-        closed: Decision | Look | None = barred_by_window(context, doing)
+        closed: Decision | Look | None = window_barrier(context, doing)
     else:
-        closed = barred(context, has_begun=going.has_begun, doing=doing, counts=context.counts)
+        closed = barrier(context, has_begun=going.has_begun, doing=doing, counts=context.counts)
     return closed or (going.members, min(going.most, free))

@@ -48,12 +48,12 @@ class DomainsUnknown(Exception):
     """The spec goes by a domain that Azure does not report for this scale set."""
 
 
-def ranked(domain: Domain, order: Sequence[str]) -> Domain:
+def rank(domain: Domain, order: Sequence[str]) -> Domain:
     """`domain` with the place that `order` gives it: the first entry of which it has every part, else the
     end.
 
     >>> order = ["zone 2", "update domain 4"]
-    >>> [ranked(Domain(zone, "", 4, "update domain"), order).rank for zone in ("1", "2")]
+    >>> [rank(Domain(zone, "", 4, "update domain"), order).rank for zone in ("1", "2")]
     [1, 0]
     """
     parts = set(str(domain).split(", "))
@@ -105,7 +105,7 @@ def _remembering(unranked: Grouping, order: Sequence[str]) -> Grouping:
         place = (instance.zone, instance.placement_group, instance.update_domain, instance.fault_domain)
         found = known.get(place)
         if found is None:
-            found = known[place] = ranked(unranked(instance), order)
+            found = known[place] = rank(unranked(instance), order)
         return found
 
     return domain

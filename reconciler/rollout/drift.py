@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from reconciler.rollout.context import Aim
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.gates import barred, is_cure
+from reconciler.rollout.gates import barrier, is_cure
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Availability, Instance, Look, Model
 from reconciler.rollout.pace import missing
-from reconciler.rollout.patch import patch, unguarded
-from reconciler.rollout.preflight import crowd, held, misfit
-from reconciler.rollout.reading import grouped, own, partial
+from reconciler.rollout.patch import missing_etag, patch
+from reconciler.rollout.preflight import crowd, misfit, unavailable
+from reconciler.rollout.reading import group, own, partial
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.rollback import state_to_persist
 from reconciler.rollout.step import PatchModel
@@ -27,11 +27,11 @@ def drift(aim: Aim) -> Decision | Look:
     failed.
     """
     model, observed = aim.model, aim.observed
-    if refused := unguarded(model):
+    if refused := missing_etag(model):
         return refused
     if observed.availability is None:
         return Look.IMAGE
-    if refused := held(aim.image, observed.availability) or misfit(model, observed.availability):
+    if refused := unavailable(aim.image, observed.availability) or misfit(model, observed.availability):
         return refused
     if observed.instances is None:
         return Look.INSTANCES
@@ -52,7 +52,7 @@ def _set(aim: Aim, availability: Availability, instances: Sequence[Instance]) ->
         if impossible := _impossible(desired, instances, staying):
             return impossible
         doing = f"setting the image of the model to {short(desired.image)}"
-        if closed := barred(aim, has_begun=False, doing=doing, counts=None):
+        if closed := barrier(aim, has_begun=False, doing=doing, counts=None):
             return closed
     was = short(model.image) if model.image else "none"
     also = _others(model, instances)
@@ -82,7 +82,7 @@ def _impossible(
     has_begun = any(each.runs(desired.image) for each in instances)
     if has_begun or not any(each.is_movable for each in staying):
         return None
-    domains = grouped(desired.rollout, instances)
+    domains = group(desired.rollout, instances)
     return domains if isinstance(domains, Decision) else missing(desired.rollout.canary, staying)
 
 

@@ -23,14 +23,14 @@ from reconciler.rollout.patch import patch
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, PatchModel, Step, Upgrade
-from reconciler.rollout.wording import ailing, listed
+from reconciler.rollout.wording import ailing, join
 from reconciler.spec.image import same, short
 
 # Far longer than a list is behind; and an upgrade that failed is not helped by haste.
 PATIENCE = timedelta(minutes=5)
 
 
-def lapse(aim: Aim) -> Decision | Look | None:
+def failed_update(aim: Aim) -> Decision | Look | None:
     """What is to be done about our own change of the model, which reads as done; None if it is.
 
     A change whose operation failed is made again: what Azure keeps of it nobody knows. Where the operation
@@ -45,7 +45,7 @@ def lapse(aim: Aim) -> Decision | Look | None:
     if operation is None:
         return Look.OPERATION
     if operation.is_under_way:
-        return Decision(Reason.AZURE_BUSY, f"{_said(attempt)}, is under way", soon=True)
+        return Decision(Reason.AZURE_BUSY, f"{_description(attempt)}, is under way", soon=True)
     is_untold = not operation.status or operation.is_preempted
     if is_untold and model.provisioning == "failed":
         return _once_more(aim, "and its scale set says Failed", attempt.step.persisted)
@@ -56,7 +56,7 @@ def lapse(aim: Aim) -> Decision | Look | None:
     return None
 
 
-def unfinished(context: Context) -> Decision | None:
+def doubtful_update(context: Context) -> Decision | None:
     """The same for a new process, which finds a scale set that failed and no instance on its image.
 
     The model may have been set by an operation that failed. To set it once more costs one request, and no
@@ -81,14 +81,16 @@ def _once_more(aim: Aim, why: str, persisted: PersistedState | None) -> Decision
     )
 
 
-def withheld(step: Step, observed: Observed, counts: InstanceCounts | None) -> Decision | Look | None:
+def unmet_expectation(
+    step: Step, observed: Observed, counts: InstanceCounts | None
+) -> Decision | Look | None:
     """Why `step` must wait, or None where it need not."""
     attempt = observed.attempt
     if attempt is None or observed.at - attempt.at >= PATIENCE:
         return None
     if isinstance(step, Upgrade) and isinstance(attempt.step, PatchModel):
         return _misread(attempt, step, observed)
-    named = _named(attempt, observed)
+    named = _upgraded_instances(attempt, observed)
     is_open = isinstance(step, Upgrade) and any(not _is_done(attempt, each) for each in named)
     if step != attempt.step and not is_open:
         return None
@@ -96,19 +98,21 @@ def withheld(step: Step, observed: Observed, counts: InstanceCounts | None) -> D
     if operation is None and attempt.operation:
         return Look.OPERATION
     if operation and operation.is_under_way:
-        return Decision(Reason.AZURE_BUSY, f"{_said(attempt)}, is under way", soon=True, counts=counts)
+        return Decision(Reason.AZURE_BUSY, f"{_description(attempt)}, is under way", soon=True, counts=counts)
     again = f"it is tried again after {attempt.at + PATIENCE:%H:%M:%S}"
     if operation and operation.error:
-        failed = f"{_said(attempt)}, failed: {operation.error.removesuffix('.')}; {again}"
+        failed = f"{_description(attempt)}, failed: {operation.error.removesuffix('.')}; {again}"
         return Decision(Reason.OPERATION_FAILED, failed, counts=counts)
     if step != attempt.step and all(_shows(attempt, each) for each in named):
         return None
     unlike = [each for each in named if each.provisioning != "succeeded"]
     how = f": {ailing(unlike)}" if unlike else ""
-    return Decision(Reason.NO_EFFECT, f"{_said(attempt)}, does not show yet{how}; {again}", counts=counts)
+    return Decision(
+        Reason.NO_EFFECT, f"{_description(attempt)}, does not show yet{how}; {again}", counts=counts
+    )
 
 
-def _named(attempt: Attempt, observed: Observed) -> list[Instance]:
+def _upgraded_instances(attempt: Attempt, observed: Observed) -> list[Instance]:
     """The instances that an upgrade which was tried names, as they are listed now."""
     ids = attempt.step.instance_ids if isinstance(attempt.step, Upgrade) else ()
     return [each for each in observed.instances or () if each.id in ids]
@@ -143,10 +147,10 @@ def _shows(attempt: Attempt, instance: Instance) -> bool:
     return instance.runs(attempt.step.image) or instance.since is None or instance.since > attempt.at
 
 
-def _said(attempt: Attempt) -> str:
+def _description(attempt: Attempt) -> str:
     match attempt.step:
         case PatchModel(image=image):
             what = f"the change of the model to {short(image)}"
         case Upgrade(instance_ids=ids, image=image):
-            what = f"the upgrade of instance{'s' if len(ids) > 1 else ''} {listed(ids)} to {short(image)}"
+            what = f"the upgrade of instance{'s' if len(ids) > 1 else ''} {join(ids)} to {short(image)}"
     return f"{what}, asked for at {attempt.at:%H:%M:%S}"

@@ -21,23 +21,25 @@ from reconciler.spec.scale_set import Approval, ScaleSet
 from reconciler.spec.window import opening
 
 
-def barred(aim: Aim, *, has_begun: bool, doing: str, counts: InstanceCounts | None) -> Decision | Look | None:
+def barrier(
+    aim: Aim, *, has_begun: bool, doing: str, counts: InstanceCounts | None
+) -> Decision | Look | None:
     """Why what `doing` says may not be done now, or None; or that the gates outside are to be asked.
 
     `has_begun`: the first instances are on the image and back.
     """
     here = (*_windows(aim.desired, aim.at), *_approval(aim.desired, aim.model, has_begun=has_begun))
     if any(gate.closed for gate in here):
-        return _closed(here, doing, counts)
+        return _first_closed(here, doing, counts)
     if aim.observed.gates is None:
         return Look.GATES
-    return _closed((*here, *aim.observed.gates), doing, counts)
+    return _first_closed((*here, *aim.observed.gates), doing, counts)
 
 
-def barred_by_window(context: Context, doing: str) -> Decision | None:
+def window_barrier(context: Context, doing: str) -> Decision | None:
     """The same of a rollout that goes back to the last good image: it waits for its window and for nothing
     else."""
-    return _closed(_windows(context.desired, context.at), doing, context.counts)
+    return _first_closed(_windows(context.desired, context.at), doing, context.counts)
 
 
 def held_message(gate: Gate, doing: str) -> str:
@@ -98,7 +100,7 @@ def _approval(desired: ScaleSet, model: Model, *, has_begun: bool) -> tuple[Gate
     return (Gate("approval", f"{image} is not approved yet; {mend}", Reason.AWAITING_APPROVAL),)
 
 
-def _closed(gates: tuple[Gate, ...], doing: str, counts: InstanceCounts | None) -> Decision | None:
+def _first_closed(gates: tuple[Gate, ...], doing: str, counts: InstanceCounts | None) -> Decision | None:
     for gate in gates:
         if gate.closed:
             return Decision(

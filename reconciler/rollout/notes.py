@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from reconciler.rollout.health import is_power_told
 from reconciler.rollout.observed import Instance, Model
-from reconciler.rollout.wording import listed
+from reconciler.rollout.wording import join
 from reconciler.spec.duration import written
 
 
@@ -39,16 +39,16 @@ def _of_model(model: Model) -> Iterator[str]:
 
 def _of_instances(instances: Sequence[Instance]) -> Iterator[str]:
     if attached := [each.name for each in instances if each.is_attached]:
-        yield f"attached by hand, and not touched: {listed(attached)}"
+        yield f"attached by hand, and not touched: {join(attached)}"
     if own := [each.name for each in instances if each.has_own_model and not each.is_attached]:
         yield (
             f"changed one by one (modelDefinitionApplied is VirtualMachine), and an upgrade reverts that: "
-            f"{listed(own)}"
+            f"{join(own)}"
         )
     if unsure := [each.name for each in instances if not is_power_told(each) and each.provisioning]:
-        yield f"Azure does not tell the power state of {listed(unsure)}"
+        yield f"Azure does not tell the power state of {join(unsure)}"
     if passed := [each.name for each in instances if each.skips_upgrade]:
-        yield f"ask to be skipped by upgrades (SkipUpgrade, through Application Health): {listed(passed)}"
+        yield f"ask to be skipped by upgrades (SkipUpgrade, through Application Health): {join(passed)}"
     phases = sorted({each.upgrade_phase for each in instances if each.upgrade_phase is not None})
     if phases:
-        yield f"Application Health reports the upgrade phases {listed(map(str, phases))}"
+        yield f"Application Health reports the upgrade phases {join(map(str, phases))}"

@@ -14,7 +14,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.wording import ailing, listed
+from reconciler.rollout.wording import ailing, join
 from reconciler.spec.duration import written
 from reconciler.spec.scale_set import Canary
 
@@ -109,12 +109,12 @@ def missing(canary: Canary | None, members: Sequence[Member]) -> Decision | None
     """That a canary is named by ids of which none can go or has gone: nothing then proves the image."""
     if canary is None or not isinstance(canary.instances, tuple):
         return None
-    named = _named(canary.instances, members)
+    named = _by_ids(canary.instances, members)
     if any(each.is_movable or each.is_awaited or not each.is_outdated for each in named):
         return None
     return Decision(
         Reason.CANARY_MISSING,
-        f"spec.rollout.canary names the instances {listed(canary.instances)}, of which none is there "
+        f"spec.rollout.canary names the instances {join(canary.instances)}, of which none is there "
         "that could be upgraded; name others, or a number of them",
     )
 
@@ -126,7 +126,7 @@ def first(canary: Canary | None, members: Sequence[Member]) -> Going:
     if canary is None:
         return Going(movable, len(movable), proven > 0)
     if isinstance(canary.instances, tuple):
-        going = _foremost(_named(canary.instances, members))
+        going = _foremost(_by_ids(canary.instances, members))
         return Going(going, len(going), False) if going else Going(movable, len(movable), True)
     lacks = canary.instances.of(len(members)) - proven
     return Going(movable, lacks if lacks > 0 else len(movable), lacks <= 0)
@@ -157,12 +157,12 @@ def _canaries(canary: Canary, members: Sequence[Member]) -> Sequence[Member]:
     """The members that came back first of all, or those that are named: whatever else is on the image by now,
     an instance that the autoscaler made or one that was cured, is no proof of it."""
     if isinstance(canary.instances, tuple):
-        return _named(canary.instances, members)
+        return _by_ids(canary.instances, members)
     back = sorted((since, each.instance.id) for each in members if (since := _upgraded_at(each)))
-    return _named({id_ for _, id_ in back[: canary.instances.of(len(members))]}, members)
+    return _by_ids({id_ for _, id_ in back[: canary.instances.of(len(members))]}, members)
 
 
-def _named(ids: Collection[str], members: Sequence[Member]) -> list[Member]:
+def _by_ids(ids: Collection[str], members: Sequence[Member]) -> list[Member]:
     return [each for each in members if each.instance.id in ids]
 
 
@@ -173,7 +173,7 @@ def last_back(members: Sequence[Member]) -> datetime | None:
 
 def _younger(members: Sequence[Member], than: datetime) -> str:
     """The upgraded instances that came back later than that, by name."""
-    return listed(
+    return join(
         each.instance.name for each in members if (since := _upgraded_at(each)) is not None and since > than
     )
 

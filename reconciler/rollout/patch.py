@@ -11,7 +11,7 @@ from reconciler.spec.image import Image
 
 def patch(image: Image, model: Model, persisted: PersistedState | None) -> PatchModel | Decision:
     """The step, or why it cannot be taken. `persisted` is None where nothing is to be remembered."""
-    if refused := unguarded(model):
+    if refused := missing_etag(model):
         return refused
     if persisted is None:
         return PatchModel(image, model.etag)
@@ -25,7 +25,7 @@ def patch(image: Image, model: Model, persisted: PersistedState | None) -> Patch
     return PatchModel(image, model.etag, persisted, tags)
 
 
-def unguarded(model: Model) -> Decision | None:
+def missing_etag(model: Model) -> Decision | None:
     """Why the model cannot be changed, or None: a change is sent only if the model is still the one that was
     seen, which its etag tells."""
     if model.etag:

@@ -47,7 +47,7 @@ _HELD: Mapping[Verdict, tuple[Reason, str]] = {
 }
 
 
-def held(image: Image, availability: Availability) -> Decision | None:
+def unavailable(image: Image, availability: Availability) -> Decision | None:
     """Why the model cannot be set to `image`, or None."""
     if availability.verdict not in _HELD:
         return None
@@ -125,7 +125,7 @@ def newest(image: Image, model: Model, availability: Availability) -> Image | De
     is behind or cannot be read, is no order to downgrade a fleet.
     """
     current = model.image if model.image and is_version_of(model.image, image) else None
-    if refused := held(image, availability):
+    if refused := unavailable(image, availability):
         return current or refused
     found = availability.image
     return current if current and order(version(current)) > order(version(found)) else found

@@ -10,7 +10,7 @@ from reconciler.rollout.health import readable
 from reconciler.rollout.member import members
 from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.wording import listed
+from reconciler.rollout.wording import join
 from reconciler.spec.scale_set import Rollout
 
 
@@ -25,7 +25,7 @@ def partial(model: Model, instances: Sequence[Instance]) -> Decision | None:
     return Decision(Reason.PARTIAL_READ, f"{unread}; nothing is done on a partial read") if unread else None
 
 
-def grouped(rollout: Rollout, instances: Sequence[Instance]) -> Grouping | Decision:
+def group(rollout: Rollout, instances: Sequence[Instance]) -> Grouping | Decision:
     """How the instances are taken together, or that their list does not tell."""
     try:
         return grouping(rollout.by, rollout.order, instances)
@@ -37,7 +37,7 @@ def with_instances(aim: Aim, instances: Sequence[Instance]) -> Context | Decisio
     """What a decision is about, with its instances; or why their list does not tell enough."""
     if unread := partial(aim.model, instances):
         return unread
-    domain_of = grouped(aim.rollout, own(instances))
+    domain_of = group(aim.rollout, own(instances))
     if isinstance(domain_of, Decision):
         return domain_of
     staying = members(aim.desired, aim.model, aim.observed, instances)
@@ -63,4 +63,4 @@ def _missing(model: Model, instances: Sequence[Instance]) -> str:
     if seen < model.capacity:
         return f"Azure listed {seen} instances of {model.capacity}"
     dark = [instance.name for instance in own(instances) if not readable(instance)]
-    return f"Azure sent no state for {listed(dark)}" if dark else ""
+    return f"Azure sent no state for {join(dark)}" if dark else ""

@@ -14,13 +14,13 @@ from reconciler.spec.image import Image
 from reconciler.spec.suspension import Suspension
 
 
-def suspended(suspension: Suspension, at: datetime) -> Decision:
+def suspension_decision(suspension: Suspension, at: datetime) -> Decision:
     """Who left the scale set alone, why and until when; and that it was forgotten, past that time."""
     reason = Reason.SUSPENSION_EXPIRED if _is_over(suspension, at) else Reason.SUSPENDED
     return _left_alone(suspension, reason, "suspended", "spec.suspend")
 
 
-def frozen(freeze: Suspension, at: datetime) -> Decision:
+def freeze_decision(freeze: Suspension, at: datetime) -> Decision:
     """Who froze the whole fleet, why and until when; and that it was forgotten, past that time."""
     reason = Reason.FREEZE_EXPIRED if _is_over(freeze, at) else Reason.FROZEN
     return _left_alone(freeze, reason, "the fleet is frozen", "spec.freeze of the Fleet")

@@ -66,7 +66,7 @@ def _is_proven(desired: ScaleSet, observed: Observed, staying: Sequence[Member])
     return is_borne and _is_long_ago(desired, observed, staying)
 
 
-def given_up(context: Context, failing: Decision) -> Decision:
+def abort(context: Context, failing: Decision) -> Decision:
     """`failing` says why the rollout has failed: hold, or set the model back.
 
     Once it was over, an instance that falls sick is no reason to doubt the image.
@@ -110,7 +110,7 @@ def _is_long_ago(desired: ScaleSet, observed: Observed, staying: Sequence[Member
     return observed.at - latest >= desired.rollout.bake_time + desired.health.timeout + _NOTICED
 
 
-def back_on_model(failed: Image, model: Model, good: Image) -> Decision | None:
+def back_on_model(end_of_rollback: Image, model: Model, good: Image) -> Decision | None:
     """The step that puts the model on the last good image once more, where somebody has changed it."""
     if model.image and same(model.image, good):
         return None
@@ -119,13 +119,15 @@ def back_on_model(failed: Image, model: Model, good: Image) -> Decision | None:
         return step
     return Decision(
         Reason.GIVING_UP,
-        f"{short(failed)} failed and the model is not on {short(good)}; setting it back",
+        f"{short(end_of_rollback)} failed and the model is not on {short(good)}; setting it back",
         step=step,
         soon=True,
     )
 
 
-def failed(image: Image, good: Image, staying: Sequence[Member], counts: InstanceCounts | None) -> Decision:
+def end_of_rollback(
+    image: Image, good: Image, staying: Sequence[Member], counts: InstanceCounts | None
+) -> Decision:
     """The end of a rollout that was given up; `staying` and `counts` are as seen from the last good image."""
     still = sum(each.instance.runs(image) for each in staying)
     where = f"{still} of {len(staying)} instances still run it" if still else "no instance runs it"

@@ -9,11 +9,11 @@ from reconciler.rollout.member import Member
 from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.pace import baking
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.wording import listed
+from reconciler.rollout.wording import join
 from reconciler.spec.image import short
 
 
-def settled(context: Context) -> Decision:
+def completion(context: Context) -> Decision:
     """All that can be is on the image; the wait whether that lasts, or what is left out.
 
     What a process has seen to be over does not begin to bake anew because somebody restarts an instance.
@@ -23,15 +23,15 @@ def settled(context: Context) -> Decision:
     if not is_over and (waits := baking(context)):
         return waits
     image = short(context.image)
-    others = f"{_others(staying, context.model)}{_attached(observed.instances or ())}"
+    others = f"{_others(staying, context.model)}{_attached_names(observed.instances or ())}"
     if outdated := [each.instance for each in staying if each.is_outdated]:
-        left_out = listed(f"{each.name} ({_obstacle(each)})" for each in outdated)
+        left_out = join(f"{each.name} ({_obstacle(each)})" for each in outdated)
         return Decision(
             Reason.INSTANCES_LEFT_OUT,
             f"{counts.up_to_date} of {counts.total} run {image}; left out: {left_out}{others}",
             counts=counts,
         )
-    if not staying and (attached := _attached(observed.instances or ())):
+    if not staying and (attached := _attached_names(observed.instances or ())):
         return Decision(Reason.INSTANCES_LEFT_OUT, f"no instance runs {image}{attached}", counts=counts)
     what = {0: "no instances; the model is on", 1: "its one instance runs", 2: "both instances run"}.get(
         counts.total, f"all {counts.total} instances run"
@@ -54,10 +54,10 @@ def _others(staying: Sequence[Member], model: Model) -> str:
     return f"; {pending} lack{'s' * (pending == 1)} {what}: rollout.converge: model would roll it"
 
 
-def _attached(instances: Sequence[Instance]) -> str:
+def _attached_names(instances: Sequence[Instance]) -> str:
     """Those that a person attached, in words, or ""."""
     names = [each.name for each in instances if each.is_attached]
-    return f"; attached by hand and not touched: {listed(names)}" if names else ""
+    return f"; attached by hand and not touched: {join(names)}" if names else ""
 
 
 def _obstacle(instance: Instance) -> str:

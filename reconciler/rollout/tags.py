@@ -54,7 +54,7 @@ def persisted_state(tags: Tags) -> PersistedState:
         return PersistedState(approved=approved, is_readable=False)
     fields = dict(part.partition("=")[::2] for part in parts)
     return PersistedState(
-        last_good=_image(_unescaped(fields.pop("good", ""))),
+        last_good=_image(_unescape(fields.pop("good", ""))),
         failed=_fingerprint(fields.pop("failed", "").split(",")),
         began=_began(fields.pop("began", "").split(",")),
         approved=approved,
@@ -89,17 +89,17 @@ def _state_text(persisted: PersistedState) -> str:
 def _parts(persisted: PersistedState) -> Iterator[str]:
     """The image last: it is the longest, and people read the beginning."""
     if failed := persisted.failed:
-        yield f"failed={failed.digest},{_escaped(failed.name)}"
+        yield f"failed={failed.digest},{_escape(failed.name)}"
     if began := persisted.began:
         at = began.at.isoformat(timespec="seconds")
-        yield f"began={at},{began.image.digest},{_escaped(began.image.name)}"
+        yield f"began={at},{began.image.digest},{_escape(began.image.name)}"
     yield from persisted.others
     if persisted.last_good:
-        yield f"good={_escaped(str(persisted.last_good))}"
+        yield f"good={_escape(str(persisted.last_good))}"
 
 
 def _fingerprint(values: Sequence[str]) -> Fingerprint | None:
-    return Fingerprint(values[0], _unescaped(values[1])) if len(values) > 1 and any(values) else None
+    return Fingerprint(values[0], _unescape(values[1])) if len(values) > 1 and any(values) else None
 
 
 def _began(values: Sequence[str]) -> Began | None:
@@ -118,15 +118,15 @@ def _image(text: str) -> Image | None:
     return KINDS[kind](text) if kind else None
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     """
-    >>> _escaped("a;b,c"), _unescaped("a%3Bb%2Cc")
+    >>> _escape("a;b,c"), _unescape("a%3Bb%2Cc")
     ('a%3Bb%2Cc', 'a;b,c')
     """
     return text.replace("%", "%25").replace(";", "%3B").replace(",", "%2C")
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     return text.replace("%2C", ",").replace("%3B", ";").replace("%25", "%")
 
 

@@ -11,12 +11,12 @@ from reconciler.rollout.member import is_overdue
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.pace import last_back
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.wording import ailing, listed, moment
+from reconciler.rollout.wording import ailing, join, moment
 from reconciler.spec.duration import written
 from reconciler.spec.image import short
 
 
-def awaited(context: Context, *, is_last: bool) -> list[Instance]:
+def awaited_instances(context: Context, *, is_last: bool) -> list[Instance]:
     """The instances that a rollout waits for before it goes on: none that `maxUnhealthyUpgraded` gives up
     for lost.
 
@@ -36,7 +36,7 @@ def awaited(context: Context, *, is_last: bool) -> list[Instance]:
 def waiting(context: Context, instances: Sequence[Instance]) -> Decision:
     """What is said while these are waited for, and of those that took too long."""
     desired, counts = context.desired, context.counts
-    domains = _named(sorted({context.domain_of(each) for each in instances}))
+    domains = _names_of(sorted({context.domain_of(each) for each in instances}))
     holds = "" if counts.up_to_date == counts.total else "; no other instance is touched until then"
     if overdue := [each for each in instances if is_overdue(each, desired, context.at)]:
         stopped = any(each.power == "stopped" for each in overdue)
@@ -47,7 +47,7 @@ def waiting(context: Context, instances: Sequence[Instance]) -> Decision:
             f"change{mend}{holds}",
             counts=counts,
         )
-    if late := stalled(context):
+    if late := missed_deadline(context):
         return replace(late, message=f"{domains}: waiting for {ailing(instances)}, and {late.message}{holds}")
     return Decision(
         Reason.WAITING_FOR_INSTANCES,
@@ -57,7 +57,7 @@ def waiting(context: Context, instances: Sequence[Instance]) -> Decision:
     )
 
 
-def stalled(context: Context) -> Decision | None:
+def missed_deadline(context: Context) -> Decision | None:
     """A batch has been waited for or tried again for too long, and nothing comes of it; or None."""
     since, patience = context.observed.progress.waiting_since, context.rollout.progress_deadline
     if since is None or context.at - since <= patience:
@@ -108,5 +108,5 @@ def confirming(context: Context) -> Decision | None:
     )
 
 
-def _named(domains: Sequence[Domain]) -> str:
-    return listed(str(domain) for domain in domains)
+def _names_of(domains: Sequence[Domain]) -> str:
+    return join(str(domain) for domain in domains)

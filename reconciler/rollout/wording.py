@@ -7,10 +7,10 @@ from reconciler.rollout.health import ailment
 from reconciler.rollout.observed import Instance
 
 
-def listed(names: Iterable[str], most: int = 4) -> str:
+def join(names: Iterable[str], most: int = 4) -> str:
     """The first few names, and how many more there are.
 
-    >>> listed(["a", "b", "c", "d", "e", "f"])
+    >>> join(["a", "b", "c", "d", "e", "f"])
     'a, b, c, d and 2 more'
     """
     every = list(names)
@@ -20,7 +20,7 @@ def listed(names: Iterable[str], most: int = 4) -> str:
 
 def ailing(instances: Iterable[Instance]) -> str:
     """Each by name, with what is wrong with it."""
-    return listed(f"{each.name} ({ailment(each)})" for each in instances)
+    return join(f"{each.name} ({ailment(each)})" for each in instances)
 
 
 def moment(at: datetime) -> str:

@@ -1,6 +1,6 @@
 """What a PATCH or PUT makes of a scale set, and what Azure refuses.
 
-`amended` is pure: the body as it would be, or an ArmError. `take` makes it so and starts the operation. The
+`amend` is pure: the body as it would be, or an ArmError. `take` makes it so and starts the operation. The
 wire's merge is JSON merge patch (null removes, lists are replaced whole). A PUT is merged too, but for the
 parts in `REPLACED`: recorded PUTs that omit the image keep the stored one, and the Azure CLI relies on it.
 """
@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.simulator import errors, repairs
-from reconciler.simulator.assigned import identified
+from reconciler.simulator.assigned import identify
 from reconciler.simulator.catalogue import kind_of
-from reconciler.simulator.defaults import completed
-from reconciler.simulator.merge import merged, put_together, without_echo
+from reconciler.simulator.defaults import complete
+from reconciler.simulator.merge import merge, put_together, without_echo
 from reconciler.simulator.model import health_source
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.rolling import ROLLING_POLICY, RollingUpgrade
@@ -33,7 +33,7 @@ REPLACED = frozenset({"scaleInPolicy"})
 READ_ONLY = ("provisioningState", "uniqueId", "timeCreated")
 
 
-def amended(
+def amend(
     scale_set: ScaleSet, change: Mapping[str, Any], version: str = LATEST, *, whole: bool
 ) -> dict[str, Any]:
     """The scale set's body with `change` in it; `whole` for a PUT, where tags left out are tags removed.
@@ -49,12 +49,12 @@ def amended(
     }
     if whole and "tags" in scale_set.body:
         wanted.setdefault("tags", {})
-    body = put_together(scale_set.body, wanted, REPLACED) if whole else merged(scale_set.body, wanted)
+    body = put_together(scale_set.body, wanted, REPLACED) if whole else merge(scale_set.body, wanted)
     require_shape(body)
-    body = completed(body)
+    body = complete(body)
     if "identity" in wanted:
         had = scale_set.body.get("identity") or {}
-        body["identity"] = identified(scale_set.id, had, wanted["identity"] or {"type": "None"})
+        body["identity"] = identify(scale_set.id, had, wanted["identity"] or {"type": "None"})
     storage = _at(wanted, "properties", "virtualMachineProfile", "storageProfile")
     _refuse_security(_at(body, "properties", "virtualMachineProfile"))
     _refuse_image(scale_set, storage)
@@ -92,7 +92,7 @@ def take(scale_set: ScaleSet, body: Mapping[str, Any], *, kind: str) -> Operatio
     is_new_model = scale_set.change(body, cause=kind)
     for earlier in [operation for operation in scale_set.running if operation.kind in ("patch", "put")]:
         if is_changed:
-            earlier.fail(errors.preempted())
+            earlier.fail(errors.preemption_error())
     operation = scale_set.begin(kind)
     if is_changed or is_new_model:
         scale_set.bump()

@@ -16,7 +16,7 @@ from reconciler.simulator.tokens import TENANT
 USERS = "userAssignedIdentities"
 
 
-def identified(resource_id: str, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+def identify(resource_id: str, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The identity of a resource that had `stored` and is sent `wanted`; {} for none."""
     kinds = str(wanted.get("type") or stored.get("type") or "None")
     if kinds == "None":

@@ -116,7 +116,7 @@ class Cloud(Fabric):
 
         KeyError says which there are.
         """
-        found = [each for each in self._called(name.rpartition("/")[2]) if is_called(name, *_path(each))]
+        found = [each for each in self._find(name.rpartition("/")[2]) if is_called(name, *_path(each))]
         if len(found) == 1:
             return found[0]
         if found:
@@ -128,7 +128,7 @@ class Cloud(Fabric):
         group = self.group(scale_set.subscription, scale_set.group)
         group.scale_sets.pop(scale_set.name.lower(), None)
 
-    def _called(self, plain: str) -> Iterator[ScaleSet]:
+    def _find(self, plain: str) -> Iterator[ScaleSet]:
         for groups in self.groups.values():
             for group in groups.values():
                 if (scale_set := group.scale_sets.get(plain.lower())) is not None:

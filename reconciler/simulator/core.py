@@ -92,43 +92,43 @@ class Core:
             errand = Errand(request, route, names, now)
             before = errand.scene(self.cloud)
             try:
-                response = self._struck(errand, fault)
+                response = self._strike(errand, fault)
             except Lost:
                 self._record(errand, Response(0), fault, before)
                 raise
             self._record(errand, response, fault, before)
             return response
 
-    def _struck(self, errand: Errand, fault: Fault | None) -> Response:
+    def _strike(self, errand: Errand, fault: Fault | None) -> Response:
         match fault:
             case None | Slow():
-                return self._answered(errand)
+                return self._answer(errand)
             case OperationFails() | OperationLost() | OperationKeepsImage():
-                with self._doomed(fault):
-                    return self._answered(errand)
+                with self._doom(fault):
+                    return self._answer(errand)
             case Partial() | Truncated() | Malformed() | Misdated() | ForeignLinks():
-                return distort(self._answered(errand), fault, errand.request)
+                return distort(self._answer(errand), fault, errand.request)
             case Timeout(lost_answer) | Reset(lost_answer):
                 if lost_answer:
-                    self._answered(errand)
+                    self._answer(errand)
                 raise Lost(carried_out=lost_answer, timed_out=isinstance(fault, Timeout))
             case Stale(age):
-                fresh = self._answered(errand)
+                fresh = self._answer(errand)
                 return _aged(self.faults.recall(errand.request, errand.at - age, fresh), fresh)
             case Page(code, body):
-                reply = replace(self._refused(errand, errors.server_timeout()), status=code)
+                reply = replace(self._refuse(errand, errors.server_timeout()), status=code)
                 return _page(reply, body.encode())
             case Refused(error):
-                return self._refused(errand, error)
+                return self._refuse(errand, error)
             case Status() | Throttled():
-                return self._refused(errand, _refusal(fault, errand.at))
+                return self._refuse(errand, _refusal(fault, errand.at))
         assert_never(fault)
 
-    def _answered(self, errand: Errand) -> Response:
+    def _answer(self, errand: Errand) -> Response:
         try:
-            response = self._finished(errand, self._reply(errand))
+            response = self._finish(errand, self._reply(errand))
         except errors.ArmError as problem:
-            response = self._refused(errand, problem)
+            response = self._refuse(errand, problem)
         self.faults.note(errand.operation, errand.request, errand.at, response)
         return response
 
@@ -150,20 +150,20 @@ class Core:
 
     def _let_in(self, errand: Errand) -> None:
         if not errand.is_authenticated:
-            raise errors.unauthenticated(TENANT)
+            raise errors.unauthenticated_error(TENANT)
         if not errand.request.version:
             raise errors.no_api_version()
         if self.cloud.is_throttling:
             self.cloud.quotas.admit_to_gateway(errand.verbs, errand.subscription, errand.caller)
 
-    def _refused(self, errand: Errand, problem: errors.ArmError) -> Response:
+    def _refuse(self, errand: Errand, problem: errors.ArmError) -> Response:
         reply = Reply(
             problem.status, problem.envelope(), problem.headers, problem.charge, gateway=problem.gateway
         )
         cause = {"x-ms-failure-cause": "gateway"} if problem.gateway else {}
-        return self._finished(errand, replace(reply, headers={**problem.headers, **cause}))
+        return self._finish(errand, replace(reply, headers={**problem.headers, **cause}))
 
-    def _finished(self, errand: Errand, reply: Reply) -> Response:
+    def _finish(self, errand: Errand, reply: Reply) -> Response:
         body = _body(reply)
         trace = self.cloud.next_guid("request")
         headers = {
@@ -203,7 +203,7 @@ class Core:
         return headers
 
     @contextmanager
-    def _doomed(self, fault: OperationFails | OperationLost | OperationKeepsImage) -> Iterator[None]:
+    def _doom(self, fault: OperationFails | OperationLost | OperationKeepsImage) -> Iterator[None]:
         """What starts meanwhile comes to this end."""
         operations = self.cloud.operations
         if isinstance(fault, OperationFails):
@@ -227,7 +227,7 @@ class Core:
                 len(request.body),
                 len(response.body),
                 errand.operation,
-                _told(request),
+                _tell(request),
                 request.door,
                 fault,
                 before,
@@ -258,7 +258,7 @@ def _page(response: Response, body: bytes) -> Response:
     return Response(response.status, {**kept, **kind, "Content-Length": str(len(body))}, body)
 
 
-def _told(request: Request) -> Any:
+def _tell(request: Request) -> Any:
     if request.method == "GET" or not request.body:
         return None
     try:

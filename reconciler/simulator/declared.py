@@ -204,10 +204,10 @@ _TYPES = {
 }
 
 
-def _shown(value: Any) -> str:
+def _text(value: Any) -> str:
     """A value as messages repeat it: as YAML writes it, where that is not as Python does.
 
-    >>> _shown(False), _shown(None), _shown("web"), _shown(Misread("off", "the boolean false"))
+    >>> _text(False), _text(None), _text("web"), _text(Misread("off", "the boolean false"))
     ('false', 'nothing', "'web'", 'off')
     """
     if isinstance(value, bool):
@@ -221,17 +221,17 @@ def _type(breach: _Breach) -> str:
     if breach.wanted == "integer":
         return _minimum(breach)
     if breach.wanted == "string" and isinstance(breach.value, int | float | Misread):
-        return f"{_shown(breach.value)} {_to_text(breach)}"
+        return f"{_text(breach.value)} {_to_text(breach)}"
     if breach.wanted == "boolean" and isinstance(breach.value, Misread) and "boolean" in breach.value.meaning:
         return f"{breach.value.text} is text to some YAML readers; write {breach.value.meaning.split()[-1]}"
     usual = _TYPES["object" if isinstance(breach.wanted, list) else breach.wanted]
-    return f"{_shown(breach.value)} {breach.schema.get('patternErrorMessage', usual)}"
+    return f"{_text(breach.value)} {breach.schema.get('patternErrorMessage', usual)}"
 
 
 def _to_text(breach: _Breach) -> str:
     """How to mend what YAML does not read as the text it should be. 1.10 without quotes is the number 1.1."""
     schema, value = breach.schema, breach.value
-    text = value.text if isinstance(value, Misread) else _shown(value)
+    text = value.text if isinstance(value, Misread) else _text(value)
     if isinstance(value, bool | Misread):
         what = f"is read as {meaning(value)}"
         if "enum" in schema:
@@ -248,7 +248,7 @@ def _to_text(breach: _Breach) -> str:
 
 
 def _minimum(breach: _Breach) -> str:
-    return f"{_shown(breach.value)} is not a whole number of at least {breach.schema.get('minimum', 0)}"
+    return f"{_text(breach.value)} is not a whole number of at least {breach.schema.get('minimum', 0)}"
 
 
 def _maximum(breach: _Breach) -> str:
@@ -272,7 +272,7 @@ def _twice(breach: _Breach) -> str:
 
 def _choice(breach: _Breach) -> str:
     fix = _suggest(str(breach.value), breach.wanted, "choose one of")
-    return f"{_shown(breach.value)} is not a choice; {fix}"
+    return f"{_text(breach.value)} is not a choice; {fix}"
 
 
 def _just_one(breach: _Breach) -> str:

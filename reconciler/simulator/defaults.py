@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.simulator.merge import merged
+from reconciler.simulator.merge import merge
 from reconciler.simulator.versions import is_windows
 
 GUEST = {"secrets": [], "allowExtensionOperations": True, "requireGuestProvisionSignal": True}
@@ -59,7 +59,7 @@ AUTOMATIC_UPGRADE = {
 PREMIUM_SIZE = re.compile(r"standard_((ds|gs)\d|[a-z]+\d+(-\d+)?[a-z]*s)", re.I)
 
 
-def completed(body: Mapping[str, Any]) -> dict[str, Any]:
+def complete(body: Mapping[str, Any]) -> dict[str, Any]:
     """The body as Azure stores it. Completing twice is completing once."""
     properties = _spelt(body["properties"])
     is_flexible = properties.get("orchestrationMode") == "Flexible"
@@ -68,7 +68,7 @@ def completed(body: Mapping[str, Any]) -> dict[str, Any]:
     if properties.get("virtualMachineProfile"):
         account = "Premium_LRS" if PREMIUM_SIZE.match(str(body["sku"].get("name", ""))) else "Standard_LRS"
         profile = _profile(properties["virtualMachineProfile"], account, is_flexible=is_flexible)
-        properties["virtualMachineProfile"] = merged(FLEXIBLE, profile) if is_flexible else profile
+        properties["virtualMachineProfile"] = merge(FLEXIBLE, profile) if is_flexible else profile
     if is_flexible:
         properties.setdefault("constrainedMaximumCapacity", False)
     else:
@@ -104,7 +104,7 @@ def _profile(profile: Mapping[str, Any], account: str, *, is_flexible: bool) -> 
     if profile.get("osProfile"):
         guest = _guest(profile["osProfile"], is_windows=is_windows(profile))
         patched = is_flexible and "linuxConfiguration" in guest
-        filled["osProfile"] = merged(FLEXIBLE_LINUX, guest) if patched else guest
+        filled["osProfile"] = merge(FLEXIBLE_LINUX, guest) if patched else guest
     network = profile.get("networkProfile") or {}
     cards = network.get("networkInterfaceConfigurations")
     if cards:
@@ -130,11 +130,11 @@ def _disk(disk: Mapping[str, Any], account: str) -> dict[str, Any]:
     # A disk from a VHD, or in a container of a storage account, is not a managed one.
     is_managed = "image" not in disk and "vhdContainers" not in disk
     managed = {"managedDisk": {"storageAccountType": account}} if is_managed else {}
-    return dict(merged({**DISK, **managed}, disk))
+    return dict(merge({**DISK, **managed}, disk))
 
 
 def _data_disk(disk: Mapping[str, Any], account: str) -> dict[str, Any]:
-    return dict(merged({**DATA_DISK, "managedDisk": {"storageAccountType": account}}, disk))
+    return dict(merge({**DATA_DISK, "managedDisk": {"storageAccountType": account}}, disk))
 
 
 def _guest(profile: Mapping[str, Any], *, is_windows: bool) -> dict[str, Any]:

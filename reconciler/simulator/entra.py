@@ -43,7 +43,7 @@ def answer(request: Request, tenants: Collection[str] = ()) -> Response | None:
         return json_response(200, _instances(request.host))
     if found := DISCOVERY.fullmatch(request.path):
         if refusal := _unknown(found["tenant"], tenants, "invalid_tenant"):
-            return _refused(refusal)
+            return _refusal(refusal)
         return json_response(200, _configuration(request.host, found["tenant"], found["version"] or ""))
     return None
 
@@ -51,7 +51,7 @@ def answer(request: Request, tenants: Collection[str] = ()) -> Response | None:
 def _signed_in(request: Request, tenant: str, tenants: Collection[str], *, is_v2: bool) -> Response:
     asked = form(request)
     if refusal := _unknown(tenant, tenants) or _mistake(asked, is_v2=is_v2):
-        return _refused(refusal)
+        return _refusal(refusal)
     issued = int(time.time())
     resource = asked["scope"].removesuffix(SCOPE_SUFFIX) if is_v2 else asked["resource"]
     issuer = tenant.lower() if tenant.lower() in tenants else TENANT
@@ -99,7 +99,7 @@ def _mistake(asked: Mapping[str, str], *, is_v2: bool) -> _Refusal | None:
     return None
 
 
-def _refused(refusal: _Refusal) -> Response:
+def _refusal(refusal: _Refusal) -> Response:
     moment = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"
     trace, correlation = guid("trace", moment), guid("correlation", moment)
     said = f"AADSTS{refusal.code}: {refusal.message} Trace ID: {trace} Correlation ID: {correlation}"

@@ -54,7 +54,7 @@ class ArmError(Exception):
         return {"error": error}
 
 
-def unauthenticated(tenant: str) -> ArmError:
+def unauthenticated_error(tenant: str) -> ArmError:
     """No recording of this one was found."""
     challenge = (
         f'Bearer authorization_uri="https://login.microsoftonline.com/{tenant}", error="invalid_token", '
@@ -66,7 +66,7 @@ def unauthenticated(tenant: str) -> ArmError:
     )
 
 
-def unauthorized(client: str, principal: str, action: str, scope: str) -> ArmError:
+def unauthorized_error(client: str, principal: str, action: str, scope: str) -> ArmError:
     message = (
         f"The client '{client}' with object id '{principal}' does not have authorization to perform action "
         f"'{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please "
@@ -254,7 +254,7 @@ def too_many_instances(name: str, limit: int) -> ArmError:
     )
 
 
-def preempted() -> ArmError:
+def preemption_error() -> ArmError:
     """Not an answer to a request: how an operation ends that a later one has overtaken."""
     message = "Operation execution has been preempted by a more recent operation."
     return ArmError(409, "OperationPreempted", message)

@@ -47,7 +47,7 @@ def _app_service(request: Request, secret: str) -> tuple[int, dict[str, Any]]:
         return 401, {"statusCode": 401, "message": "The X-IDENTITY-HEADER does not match."}
     if not request.query.get("resource") or not request.version:
         return 400, {"statusCode": 400, "message": "Both api-version and resource are needed."}
-    return 200, _granted(request.query)
+    return 200, _grant(request.query)
 
 
 def _cloud_shell(request: Request, _: str) -> tuple[int, dict[str, Any]]:
@@ -55,7 +55,7 @@ def _cloud_shell(request: Request, _: str) -> tuple[int, dict[str, Any]]:
     if request.header("Metadata").lower() != "true" or not fields.get("resource"):
         message = "Both the header Metadata: true and a resource are needed."
         return 400, {"error": {"code": "invalid_request", "message": message}}
-    return 200, _timed(_granted(fields))
+    return 200, _time(_grant(fields))
 
 
 def _virtual_machine(request: Request, _: str) -> tuple[int, dict[str, Any]]:
@@ -66,11 +66,11 @@ def _virtual_machine(request: Request, _: str) -> tuple[int, dict[str, Any]]:
     elif not request.query.get("resource"):
         missing = "query variable 'resource' is missing"
     else:
-        return 200, _timed(_granted(request.query))
+        return 200, _time(_grant(request.query))
     return 400, {"error": "invalid_request", "error_description": f"Required {missing}"}
 
 
-def _granted(asked: Mapping[str, str]) -> dict[str, Any]:
+def _grant(asked: Mapping[str, str]) -> dict[str, Any]:
     """A token for the system's identity, or for the user's identity that was asked for by its client id."""
     issued = int(time.time())
     client = asked.get("client_id") or CLIENT
@@ -83,7 +83,7 @@ def _granted(asked: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _timed(granted: dict[str, Any]) -> dict[str, Any]:
+def _time(granted: dict[str, Any]) -> dict[str, Any]:
     """The two that say in more than one way how long a token lives."""
     not_before = str(int(granted["expires_on"]) - LIFE)
     return {**granted, "expires_in": str(LIFE), "ext_expires_in": str(LIFE), "not_before": not_before}

@@ -30,7 +30,7 @@ from reconciler.simulator.life import (
     Stage,
     Verb,
 )
-from reconciler.simulator.merge import merged
+from reconciler.simulator.merge import merge
 from reconciler.simulator.model import Applied, Model
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.planned import health_grace, notice
@@ -131,7 +131,7 @@ class Instance:
         if verb in NOTICES and notice(verb, self.applied.profile):
             first, *others = course
             course = (NOTICES[verb], replace(first, after="notice"), *others)
-        self._end_journey(errors.preempted())
+        self._end_journey(errors.preemption_error())
         if operation is not None:
             operation.expect(self.id)
         self.journey = Journey(self, verb, course, target=destination, cause=cause, operation=operation)
@@ -182,7 +182,7 @@ class Instance:
     def put_on(self, storage: Mapping[str, Any], *, is_current: bool) -> None:
         """Run the image that a `storageProfile` fragment names, at once, whatever the model says."""
         model = self.owner.applied
-        profile = merged(model.profile, {"storageProfile": storage})
+        profile = merge(model.profile, {"storageProfile": storage})
         image = self.owner.cloud.catalogue.find(profile["storageProfile"], self.owner.location)
         revision = model.revision if is_current else model.revision - 1
         self.applied = Applied(revision, profile, image, model.health)

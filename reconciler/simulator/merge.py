@@ -6,10 +6,10 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 
-def merged(base: Any, change: Any) -> Any:
+def merge(base: Any, change: Any) -> Any:
     """`base` with `change` in it: null removes, lists are replaced whole. Neither argument is changed.
 
-    >>> merged({"a": 1, "b": {"c": 2}}, {"b": {"d": 3}, "a": None})
+    >>> merge({"a": 1, "b": {"c": 2}}, {"b": {"d": 3}, "a": None})
     {'b': {'c': 2, 'd': 3}}
     """
     if not isinstance(change, Mapping):
@@ -19,7 +19,7 @@ def merged(base: Any, change: Any) -> Any:
         if value is None:
             result.pop(name, None)
         else:
-            result[name] = merged(result.get(name), value)
+            result[name] = merge(result.get(name), value)
     return result
 
 
@@ -30,7 +30,7 @@ def put_together(base: Any, sent: Any, replaced: Container[str]) -> Any:
     {'a': {'b': 4, 'c': 2}, 'd': {}}
     """
     if not (isinstance(base, Mapping) and isinstance(sent, Mapping)):
-        return merged({}, sent)
+        return merge({}, sent)
     result = dict(base)
     for name, value in sent.items():
         if value is None:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any
 
-from reconciler.simulator.amend import amended, take
+from reconciler.simulator.amend import amend, take
 from reconciler.simulator.catalogue import Catalogue, storage_of
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.declared import Mistake, Place, Wrong, time
@@ -181,7 +181,7 @@ def _change(said: Mapping[str, Any], cloud: Cloud, _: Faults, place: Place) -> N
     for state in said.get("instanceStates", ()):
         bring_into(member_of(scale_set, state["id"], place), state)
     if change := _patch_body(said, scale_set):
-        take(scale_set, amended(scale_set, change, whole=False), kind="patch")
+        take(scale_set, amend(scale_set, change, whole=False), kind="patch")
 
 
 def _patch_body(said: Mapping[str, Any], scale_set: ScaleSet) -> dict[str, Any]:

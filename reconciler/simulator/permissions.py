@@ -123,7 +123,7 @@ class Permissions:
         if action is None or self.grant(action):
             return
         client = str(claims(authorization).get("appid", CLIENT))
-        raise errors.unauthorized(client, principal(client), action, scope_of(path))
+        raise errors.unauthorized_error(client, principal(client), action, scope_of(path))
 
 
 def action_of(route: str, names: Mapping[str, str]) -> str | None:

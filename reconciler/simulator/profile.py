@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.simulator.defaults import completed
-from reconciler.simulator.merge import merged
+from reconciler.simulator.defaults import complete
+from reconciler.simulator.merge import merge
 from reconciler.simulator.repairs import ACTIONS
 from reconciler.simulator.rolling import ROLLING_POLICY
 from reconciler.simulator.timings import duration, iso_text
@@ -60,7 +60,7 @@ def scale_set_body(
         del properties["overprovision"]
         properties["constrainedMaximumCapacity"] = False
     zones = list(declared.get("zones", ()))
-    return completed(
+    return complete(
         {
             "tags": dict(declared.get("tags", {})),
             **({"zones": zones} if zones else {}),
@@ -91,7 +91,7 @@ def _profile(declared: Mapping[str, Any], storage: Mapping[str, Any], group_id: 
             "allowExtensionOperations": True,
             "requireGuestProvisionSignal": True,
         },
-        "storageProfile": merged(
+        "storageProfile": merge(
             _disk(declared["diskSizeGB"], is_managed="imageReference" in storage), storage
         ),
         "networkProfile": {

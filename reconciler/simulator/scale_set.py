@@ -15,7 +15,7 @@ from reconciler.simulator.errors import ArmError
 from reconciler.simulator.fit import require_fit
 from reconciler.simulator.instance import Instance, Owner
 from reconciler.simulator.life import EvictedPower
-from reconciler.simulator.merge import merged
+from reconciler.simulator.merge import merge
 from reconciler.simulator.model import Applied, storage_in
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.record import Scene
@@ -149,7 +149,7 @@ class ScaleSet(Owner):
         found = NO_IMAGE
         if image is not None:
             self.cloud.catalogue.publish(image)
-            storage = merged(storage, storage_of(image))
+            storage = merge(storage, storage_of(image))
             found = self.cloud.catalogue.find(storage, self.location)
         applied = Applied(self.applied.revision, {"storageProfile": storage}, found, "none")
         number, slot = self.next_number, next(self.free_slots())

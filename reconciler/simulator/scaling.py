@@ -53,12 +53,12 @@ def _grow(scale_set: ScaleSet, count: int, operation: Operation) -> None:
     for instance in born:
         instance.note_creation()
     spare = set(sorted(born, key=lambda each: guid("surplus", scale_set.id, each.number))[:extra])
-    arrivals = _parted(scale_set, spare, operation) if spare else operation
+    arrivals = _part(scale_set, spare, operation) if spare else operation
     for instance in born:
         instance.send("create", cause="create", operation=None if instance in spare else arrivals)
 
 
-def _parted(scale_set: ScaleSet, spare: set[Instance], operation: Operation) -> Operation:
+def _part(scale_set: ScaleSet, spare: set[Instance], operation: Operation) -> Operation:
     """Let the spare ones go once the others have arrived, and be over once they are gone.
 
     Returns what waits for those others.

@@ -124,34 +124,36 @@ SET_KNOWN = (
 SET_FILLED = (Filled(POLICY, "automaticOSUpgrade", the(False), since="2017-03-30", until="2018-04-01"),)
 
 
-def shown(fields: Fields, version: str, known: Iterable[Known], filled: Iterable[Filled]) -> dict[str, Any]:
+def visible_fields(
+    fields: Fields, version: str, known: Iterable[Known], filled: Iterable[Filled]
+) -> dict[str, Any]:
     """The fields as this version shows them. `fields` is not changed."""
     result = dict(fields)
     for each in known:
         if version < each.since:
-            result = _changed(result, each.place, partial(_without, each.name))
+            result = _change(result, each.place, partial(_without, each.name))
     for entry in filled:
         if entry.since <= version < entry.until and (value := entry.value(fields)) is not None:
-            result = _changed(result, entry.place, partial(_with, entry.name, value))
+            result = _change(result, entry.place, partial(_with, entry.name, value))
     return result
 
 
 def profile_shown(profile: Fields, version: str) -> dict[str, Any]:
     """A `virtualMachineProfile` as part of its scale set."""
-    return shown(profile, version, PROFILE_KNOWN, PROFILE_FILLED)
+    return visible_fields(profile, version, PROFILE_KNOWN, PROFILE_FILLED)
 
 
 def instance_profile_shown(profile: Fields, version: str) -> dict[str, Any]:
     """A `virtualMachineProfile` as the instances that run it show it."""
-    return shown(profile, version, PROFILE_KNOWN, (*PROFILE_FILLED, *INSTANCE_FILLED))
+    return visible_fields(profile, version, PROFILE_KNOWN, (*PROFILE_FILLED, *INSTANCE_FILLED))
 
 
 def properties_shown(properties: Fields, version: str) -> dict[str, Any]:
     """The `properties` of a scale set, but for its profile."""
-    return shown(properties, version, SET_KNOWN, SET_FILLED)
+    return visible_fields(properties, version, SET_KNOWN, SET_FILLED)
 
 
-def _changed(fields: Fields, place: str, change: Callable[[Fields], Fields]) -> dict[str, Any]:
+def _change(fields: Fields, place: str, change: Callable[[Fields], Fields]) -> dict[str, Any]:
     """`fields` with the part at `place` changed; the same if there is no such part."""
     if not place:
         return dict(change(fields))
@@ -161,10 +163,10 @@ def _changed(fields: Fields, place: str, change: Callable[[Fields], Fields]) -> 
     if name != plain:
         if not isinstance(part, list):
             return dict(fields)
-        return {**fields, plain: [_changed(each, rest, change) for each in part]}
+        return {**fields, plain: [_change(each, rest, change) for each in part]}
     if not isinstance(part, Mapping):
         return dict(fields)
-    return {**fields, plain: _changed(part, rest, change)}
+    return {**fields, plain: _change(part, rest, change)}
 
 
 def _without(name: str, fields: Fields) -> Fields:

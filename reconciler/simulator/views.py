@@ -159,7 +159,7 @@ def scale_set_instance_view(scale_set: ScaleSet) -> dict[str, Any]:
     members = scale_set.instances.values()
     count = Counter(f"ProvisioningState/{instance.provisioning}" for instance in members)
     view: dict[str, Any] = {"virtualMachine": {"statusesSummary": _summary(count)}}
-    extensions = Counter(name for instance in members for name in _installed(instance))
+    extensions = Counter(name for instance in members for name in _installation(instance))
     if extensions:
         view["extensions"] = [
             {"name": name, "statusesSummary": [{"code": "ProvisioningState/succeeded", "count": number}]}
@@ -185,7 +185,7 @@ def instance_view(instance: Instance, detail: Detail) -> dict[str, Any]:
     # Domains are not assigned yet while an instance is being created.
     is_placed = instance.provisioning != "creating"
     view: dict[str, Any] = {name: value for name, value in places.items() if value is not None and is_placed}
-    installed = _installed(instance)
+    installed = _installation(instance)
     if is_placed and instance.power in GUEST_KNOWN:
         view |= _guest_view(instance, version)
     created = _status("ProvisioningState/succeeded", instance.created)
@@ -243,7 +243,7 @@ def _guest_view(instance: Instance, version: str) -> dict[str, Any]:
         "vmAgentVersion": guest["agent"],
         "statuses": [ready | {"displayStatus": "Ready", "message": guest["message"]}],
     }
-    handlers = [_handler(each) for each in _installed(instance).values()]
+    handlers = [_handler(each) for each in _installation(instance).values()]
     if handlers or not windows:
         agent["extensionHandlers"] = handlers
     told = {"computerName": computer_name(instance), "osName": guest["name"], "osVersion": guest["version"]}
@@ -314,7 +314,7 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
             "protectFromScaleIn": instance.protected_from_scale_in,
             "protectFromScaleSetActions": instance.protected,
         }
-    properties |= _taken(profile, SPOT)
+    properties |= _take(profile, SPOT)
     properties |= {
         "provisioningState": instance.provisioning.capitalize(),
         "hardwareProfile": {"vmSize": owner.body["sku"]["name"]} if version >= SIZES_SINCE else {},
@@ -328,16 +328,16 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
         "networkProfile": {
             "networkInterfaces": [{"id": card_id(instance, each)} for each in _cards(profile)]
         },
-        **_taken(profile, INHERITED),
+        **_take(profile, INHERITED),
     }
     if detail.user_data:
-        properties |= _taken(profile, (USER_DATA,))
+        properties |= _take(profile, (USER_DATA,))
     if version >= CREATION_SINCE:
         properties["timeCreated"] = instance.created.isoformat()
     return properties
 
 
-def selected(instance: Instance, detail: Detail) -> dict[str, Any]:
+def select(instance: Instance, detail: Detail) -> dict[str, Any]:
     """What `$select=instanceView` leaves of a row: little, and `latestModelApplied` false in any case."""
     return {
         "id": row_id(instance),
@@ -366,7 +366,7 @@ def virtual_machine(instance: Instance, detail: Detail, *, shouts_group: bool = 
         "hardwareProfile": {"vmSize": owner.body["sku"]["name"]},
         "provisioningState": instance.provisioning.capitalize(),
         "vmId": guid("vm", owner.id, instance.id),
-        **_taken(profile, (*SPOT, *INHERITED)),
+        **_take(profile, (*SPOT, *INHERITED)),
         "storageProfile": _storage(instance, detail),
         "osProfile": _os(instance, profile),
         "networkProfile": {
@@ -437,7 +437,7 @@ def _storage(instance: Instance, detail: Detail) -> dict[str, Any]:
     storage["osDisk"] = disk
     if "managedDisk" in disk:
         storage["dataDisks"] = data_disks(instance, detail)
-    return {**storage, **_controller(instance.owner, image, detail.version), **_taken(model, CONTROLLER)}
+    return {**storage, **_controller(instance.owner, image, detail.version), **_take(model, CONTROLLER)}
 
 
 def _disk(instance: Instance, disk: dict[str, Any]) -> dict[str, Any]:
@@ -490,7 +490,7 @@ def _resources(instance: Instance, location: str) -> list[dict[str, Any]]:
             "location": location,
             "properties": {"provisioningState": "Succeeded", "settings": {}, **properties},
         }
-        for name, properties in _installed(instance).items()
+        for name, properties in _installation(instance).items()
     ]
 
 
@@ -506,7 +506,7 @@ def _group_id(scale_set: Model, *, shouts_group: bool = False) -> str:
     return f"/subscriptions/{scale_set.subscription}/resourceGroups/{group}"
 
 
-def _taken(fields: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def _take(fields: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """What of the model an instance shows as it is, if it is there."""
     return {name: fields[name] for name in names if name in fields}
 
@@ -522,7 +522,7 @@ def _prefix(instance: Instance) -> str:
     return str(profile.get("computerNamePrefix", instance.owner.name[:9]))
 
 
-def _installed(instance: Instance) -> Mapping[str, Mapping[str, Any]]:
+def _installation(instance: Instance) -> Mapping[str, Mapping[str, Any]]:
     """The properties of its extensions by name."""
     profile = instance.applied.profile.get("extensionProfile") or {}
     return {str(each["name"]): each["properties"] for each in profile.get("extensions") or []}
@@ -562,7 +562,7 @@ def _speaks(instance: Instance) -> bool:
         return False
     versions = [
         str(each.get("typeHandlerVersion", ""))
-        for each in _installed(instance).values()
+        for each in _installation(instance).values()
         if str(each.get("type", "")).lower() in HEALTH_EXTENSIONS
     ]
     knows_more = any(version.startswith("2") for version in versions)

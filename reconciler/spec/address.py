@@ -3,7 +3,7 @@
 import re
 from urllib.parse import parse_qsl, urlsplit
 
-from reconciler.spec.wording import quoted, shortened
+from reconciler.spec.wording import quote, shorten
 
 # Names of parameters that carry a secret wherever they are seen.
 _SECRET = re.compile(
@@ -24,11 +24,11 @@ def mistake(text: str) -> str | None:
         return "has a host or port that is none: write an address such as https://shop.example.com/healthz"
     secret = next((name for name, _ in parse_qsl(parts.query) if _SECRET.fullmatch(name)), None)
     if secret:
-        return f"holds a secret, {shortened(secret)}, which does not belong in git: name a page without one"
+        return f"holds a secret, {shorten(secret)}, which does not belong in git: name a page without one"
     if parts.fragment or text.endswith("#"):
         return "holds a #, which is never sent: leave out what follows"
     if "://" not in text:
-        return f"{quoted(text)} lacks http:// or https:// at its beginning: put it there"
+        return f"{quote(text)} lacks http:// or https:// at its beginning: put it there"
     return None  # the rest the pattern says
 
 

@@ -11,10 +11,10 @@ from typing import Any
 from reconciler.spec import conversion
 from reconciler.spec.document import Document
 from reconciler.spec.duration import duration, written
-from reconciler.spec.field import Field, dotted
+from reconciler.spec.field import Field, dotted_path
 from reconciler.spec.problem import Problem
-from reconciler.spec.window import Kind, Window, never_opens, shadowed
-from reconciler.spec.wording import quoted
+from reconciler.spec.window import Kind, Window, never_opens, shadowed_windows
+from reconciler.spec.wording import quote
 
 Said = tuple[Field, str]
 
@@ -39,10 +39,10 @@ def misfits(document: Document, policy: Mapping[str, Any], fleet: Mapping[str, A
     for field, said in _in_rollout({**policy, **own}, conversion.windows(fleet.get("windows", []))):
         at: Field = ("spec", "rollout", *field)
         if field[0] in own:
-            yield Problem(document.values[at], dotted(at), said)
+            yield Problem(document.values[at], dotted_path(at), said)
         else:
             at = ("spec", "rollout", "policy")
-            yield Problem(document.values[at], dotted(at), f"{dotted(field)} of this policy {said}")
+            yield Problem(document.values[at], dotted_path(at), f"{dotted_path(field)} of this policy {said}")
 
 
 def _without(faulty: Collection[Field], document: Document, at: Field) -> dict[str, Any]:
@@ -56,23 +56,23 @@ def _without(faulty: Collection[Field], document: Document, at: Field) -> dict[s
 
 def _in_rollout(rollout: Mapping[str, Any], fleet: Sequence[Window] = ()) -> Iterator[Said]:
     order = rollout.get("order", [])
-    yield from _repeated(("order",), order)
+    yield from _repetitions(("order",), order)
     yield from _unfitting(order, rollout.get("by", "auto"))
     names = [check["name"] for check in rollout.get("checks", [])]
-    for (*_, index), said in _repeated(("checks",), names):
+    for (*_, index), said in _repetitions(("checks",), names):
         yield ("checks", index, "name"), said
-    yield from _closed(conversion.windows(rollout.get("windows", [])), fleet)
+    yield from _never_open(conversion.windows(rollout.get("windows", [])), fleet)
     yield from _overrun(rollout)
 
 
 def _in_dependencies(names: Sequence[str], itself: Any) -> Iterator[Said]:
-    yield from _repeated(("dependsOn",), names)
+    yield from _repetitions(("dependsOn",), names)
     for index, name in enumerate(names):
         if name == itself:
             yield ("dependsOn", index), "is this scale set itself: remove it"
 
 
-def _repeated(at: Field, values: Sequence[str]) -> Iterator[Said]:
+def _repetitions(at: Field, values: Sequence[str]) -> Iterator[Said]:
     known: dict[str, int] = {}
     for index, value in enumerate(values):
         if (first := known.setdefault(value, index)) < index:
@@ -86,13 +86,13 @@ def _unfitting(order: Sequence[str], by: str) -> Iterator[Said]:
     foreign = _FOREIGN.get(by)
     for index, entry in enumerate(order):
         if foreign and foreign in entry:
-            yield ("order", index), f"is {quoted(entry)}, and by: {by} knows no {foreign}s: name another"
+            yield ("order", index), f"is {quote(entry)}, and by: {by} knows no {foreign}s: name another"
 
 
-def _closed(own: tuple[Window, ...], fleet: Sequence[Window]) -> Iterator[Said]:
+def _never_open(own: tuple[Window, ...], fleet: Sequence[Window]) -> Iterator[Said]:
     """Windows beside which nothing would ever be rolled out."""
-    by_own = shadowed(own)
-    by_all = shadowed((*own, *(each for each in fleet if each.kind is Kind.DENY)))
+    by_own = shadowed_windows(own)
+    by_all = shadowed_windows((*own, *(each for each in fleet if each.kind is Kind.DENY)))
     for index in sorted(by_all):
         if index not in by_own:
             yield ("windows", index), "is closed by the windows of the Fleet whenever it opens: move it"

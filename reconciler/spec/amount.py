@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from reconciler.spec.scalar import Atom, Misread
-from reconciler.spec.wording import quoted
+from reconciler.spec.wording import quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +128,17 @@ def mistake(
         number = int(value)
         if number < least:
             return _too_few(number, least, none)
-        return f"{quoted(value)} is text: write {number} without quotes for a count, or {number}%"
-    return f"{quoted(value)} is neither a count nor a percentage: write a number such as 5, or 20%"
+        return f"{quote(value)} is text: write {number} without quotes for a count, or {number}%"
+    return f"{quote(value)} is neither a count nor a percentage: write a number such as 5, or 20%"
 
 
 def _mistaken_percent(percent: int, text: str, whole: str) -> str | None:
     if percent > 100:
-        return f"{quoted(text)} is more than {whole}: write 100% or less"
+        return f"{quote(text)} is more than {whole}: write 100% or less"
     return (
         None
         if text == f"{percent}%"
-        else f"{quoted(text)} is written with more than it needs: write {percent}%"
+        else f"{quote(text)} is written with more than it needs: write {percent}%"
     )
 
 

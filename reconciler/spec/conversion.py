@@ -21,7 +21,7 @@ from reconciler.spec.scale_set import (
     ScaleSet,
     Target,
 )
-from reconciler.spec.shape import filled
+from reconciler.spec.shape import with_defaults
 from reconciler.spec.suspension import Suspension
 from reconciler.spec.window import Kind, Window
 
@@ -34,7 +34,7 @@ def image(spec: dict[str, Any]) -> Image:
 
 def fleet(spec: Mapping[str, Any]) -> Fleet:
     """What a document of kind Fleet declares; where there is none, as an empty one does."""
-    filled_in = filled("Fleet", {"spec": dict(spec)})["spec"]
+    filled_in = with_defaults("Fleet", {"spec": dict(spec)})["spec"]
     return Fleet(
         freeze=_suspension(filled_in["freeze"]),
         windows=windows(filled_in["windows"]),
@@ -45,7 +45,7 @@ def fleet(spec: Mapping[str, Any]) -> Fleet:
 
 def windows(spec: Sequence[Mapping[str, Any]]) -> tuple[Window, ...]:
     """The windows of a list of them."""
-    filled_in = filled("Fleet", {"spec": {"windows": list(spec)}})["spec"]["windows"]
+    filled_in = with_defaults("Fleet", {"spec": {"windows": list(spec)}})["spec"]["windows"]
     return tuple(
         Window(Kind(each["kind"]), each["schedule"], _length(each["duration"]), each["timeZone"])
         for each in filled_in
@@ -60,7 +60,7 @@ def scale_set(document: Document, image: Image, policy: Mapping[str, Any], fleet
     assert isinstance(document.value, dict)  # noqa: S101 - the schema has seen to it
     said: Any = document.value["spec"]
     merged = {**said, "rollout": {**policy, **said.get("rollout", {})}}
-    value = filled("ScaleSet", {**document.value, "spec": merged})
+    value = with_defaults("ScaleSet", {**document.value, "spec": merged})
     metadata, spec = value["metadata"], value["spec"]
     target = spec["target"]
     return ScaleSet(

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from cronsim import CronSim, CronSimError
 
-from reconciler.spec.wording import one_of, quoted, shortened
+from reconciler.spec.wording import one_of, quote, shorten
 
 _NAMES = ("minute", "hour", "day of the month", "month", "day of the week")
 _FIVE = f'{one_of(_NAMES, last="and")}, such as "0 2 * * 6"'
@@ -30,24 +30,22 @@ def mistake(text: str) -> str | None:
     """What is wrong with the text as a schedule, and the mend."""
     fields = text.split()
     if meant := _NICKNAMES.get(text.strip().casefold()):
-        return f'{quoted(text)} is a nickname: write "{meant}"'
+        return f'{quote(text)} is a nickname: write "{meant}"'
     if len(fields) != len(_NAMES):
-        return f"{quoted(text)} has {_counted(fields)}, and cron has five: {_five(fields)}"
+        return f"{quote(text)} has {_count(fields)}, and cron has five: {_five(fields)}"
     if text != " ".join(fields):
-        return (
-            f'{quoted(text)} is written with more blanks than it needs: write "{shortened(" ".join(fields))}"'
-        )
+        return f'{quote(text)} is written with more blanks than it needs: write "{shorten(" ".join(fields))}"'
     if len(text) > _LONGEST:
-        return f"{quoted(text)} is longer than {_LONGEST} characters: make two windows of it"
+        return f"{quote(text)} is longer than {_LONGEST} characters: make two windows of it"
     wrong = list(_wrong(fields))
     if len(wrong) > 2:
-        return f"{quoted(text)} is no cron schedule: write {_FIVE}"
+        return f"{quote(text)} is no cron schedule: write {_FIVE}"
     if wrong:
-        return f"{quoted(text)}: {'; '.join(wrong)}"
-    return None if _comes(text) else f"{quoted(text)} never comes: {_day(fields)}; name another one"
+        return f"{quote(text)}: {'; '.join(wrong)}"
+    return None if _comes(text) else f"{quote(text)} never comes: {_day(fields)}; name another one"
 
 
-def _counted(fields: list[str]) -> str:
+def _count(fields: list[str]) -> str:
     return {0: "no field", 1: "one field"}.get(len(fields), f"{len(fields)} fields")
 
 
@@ -80,12 +78,12 @@ def _mend(field: str, number: int) -> str:
         least, most = _NAMED_RANGES.get(number, _RANGES[number]) if first.isalpha() else _RANGES[number]
         rearranged = (_span(first, most), _span(least, last))
         if all(_reads(*_EVERY[:number], each, *_EVERY[number + 1 :]) for each in rearranged):
-            return f"goes from {quoted(first)} back to {quoted(last)}: write {','.join(rearranged)}"
+            return f"goes from {quote(first)} back to {quote(last)}: write {','.join(rearranged)}"
     for named in (_NAMED_RANGES.get(number) and re.findall("[A-Za-z]{4,}", field)) or ():
         short = named[:3].upper()
         if _reads(*_EVERY[:number], short, *_EVERY[number + 1 :]):
-            return f"is written out, {quoted(named)}: write {short}"
-    return f"is {quoted(field)}: write {_BOUNDS[number]}, a list 1,3, a range 1-3, a step */2 or *"
+            return f"is written out, {quote(named)}: write {short}"
+    return f"is {quote(field)}: write {_BOUNDS[number]}, a list 1,3, a range 1-3, a step */2 or *"
 
 
 def _span(first: str, last: str) -> str:
@@ -103,4 +101,4 @@ def _day(fields: list[str]) -> str:
     day, month, weekday = fields[2:]
     if weekday == "*":
         return f"there is no day {day}" + ("" if month == "*" else f" in month {month}")
-    return f"no day is one by all of {one_of(map(quoted, (day, month, weekday)), last='and')}"
+    return f"no day is one by all of {one_of(map(quote, (day, month, weekday)), last='and')}"

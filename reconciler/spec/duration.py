@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 
 from reconciler.spec.scalar import Atom, Misread, meaning
-from reconciler.spec.wording import quoted
+from reconciler.spec.wording import quote
 
 _SHORT = re.compile(r"(?=[0-9])(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?")
 _ISO = re.compile(r"PT(?=[0-9])(?:([0-9]{1,6})H)?(?:([0-9]{1,6})M)?(?:([0-9]{1,6})S)?")
@@ -51,11 +51,11 @@ def mistake(value: Atom, *, least: timedelta, most: timedelta) -> str | None:
     if (length := duration(value)) is None:
         meant = _meant(value)
         mend = f"write {meant}" if meant and _fits(meant, least, most) else _HOW
-        return f"{quoted(value)} is not a duration: {mend}"
+        return f"{quote(value)} is not a duration: {mend}"
     if length < least:
-        return f"{quoted(value)} is too short: write {written(least)} or more"
+        return f"{quote(value)} is too short: write {written(least)} or more"
     if length > most:
-        return f"{quoted(value)} is too long: write {written(most)} or less"
+        return f"{quote(value)} is too long: write {written(most)} or less"
     return None
 
 

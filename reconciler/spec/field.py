@@ -2,7 +2,7 @@
 
 import re
 
-from reconciler.spec.wording import quoted, shortened
+from reconciler.spec.wording import quote, shorten
 
 Field = tuple[str | int, ...]
 
@@ -20,10 +20,10 @@ def of_each(field: Field) -> Field:
     return tuple(EACH if isinstance(step, int) else step for step in field)
 
 
-def dotted(field: Field) -> str:
+def dotted_path(field: Field) -> str:
     """The field as users write it.
 
-    >>> dotted(("metadata", "labels", "a.b")), dotted(("spec", "zones", 0))
+    >>> dotted_path(("metadata", "labels", "a.b")), dotted_path(("spec", "zones", 0))
     ('metadata.labels."a.b"', 'spec.zones[0]')
     """
     written = ""
@@ -31,5 +31,5 @@ def dotted(field: Field) -> str:
         if isinstance(step, int):
             written += f"[{step}]"
         else:
-            written += "." * bool(written) + (shortened(step) if _PLAIN.fullmatch(step) else quoted(step))
+            written += "." * bool(written) + (shorten(step) if _PLAIN.fullmatch(step) else quote(step))
     return written

@@ -49,7 +49,7 @@ def read_paths(paths: Sequence[Path]) -> tuple[tuple[File, ...], tuple[Problem, 
     files: dict[str, File] = {}
     problems: list[Problem] = []
     for path in paths:
-        for found in _found(path):
+        for found in _find(path):
             if isinstance(found, Problem):
                 problems.append(found)
             elif (real := os.path.realpath(found)) not in files:
@@ -61,7 +61,7 @@ def read_paths(paths: Sequence[Path]) -> tuple[tuple[File, ...], tuple[Problem, 
     return tuple(files.values()), tuple(sorted(set(problems)))
 
 
-def _found(path: Path) -> Iterator[Path | Problem]:
+def _find(path: Path) -> Iterator[Path | Problem]:
     """The spec files at a path that somebody named."""
     try:
         mode = path.stat().st_mode
@@ -75,7 +75,7 @@ def _found(path: Path) -> Iterator[Path | Problem]:
             else problem_of(str(path), "is not read: its name must end in .yaml or .yml")
         )
     elif is_spec(path.name):
-        yield _misnamed(path)
+        yield _wrong_suffix(path)
     else:
         found = list(_search(path, above=()))
         yield from found or [problem_of(str(path), "holds no spec: put a file ending in .yaml or .yml there")]
@@ -103,7 +103,7 @@ def _search(directory: Path, *, above: tuple[tuple[int, int], ...]) -> Iterator[
             if is_spec(entry.name):
                 yield path
         elif is_spec(entry.name):
-            yield _misnamed(path)
+            yield _wrong_suffix(path)
         else:
             yield from _search(path, above=(*above, here))
 
@@ -142,7 +142,7 @@ def _kind(mode: int) -> str:
     return "a directory" if stat.S_ISDIR(mode) else "a device"
 
 
-def _misnamed(directory: Path) -> Problem:
+def _wrong_suffix(directory: Path) -> Problem:
     return problem_of(
         str(directory), "is a directory named like a spec file: give it a name without the ending"
     )

@@ -7,7 +7,7 @@ Azure compares ids without regard to case, so do we. A kind that has versions is
 import re
 from urllib.parse import urlsplit
 
-from reconciler.spec.wording import quoted, shortened
+from reconciler.spec.wording import quote, shorten
 
 _ARM = "/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft.Compute"
 _ARM_FORM = "/subscriptions/S/resourceGroups/R/providers/Microsoft.Compute"
@@ -64,15 +64,15 @@ def mistake(kind: str, text: str) -> str | None:
     if kind == "vhd":
         return _mistaken_uri(text)
     if found is None:
-        return _misformed(kind, text)
+        return _form_mistake(kind, text)
     version = _PATTERNS[kind].fullmatch(text)
     assert version  # noqa: S101 - kind_of has just matched it
     if kind == "managed":
-        return _managed(version["versions"], text)
+        return _managed_image_mistake(version["versions"], text)
     return _mistaken_version(version["version"], text)
 
 
-def misplaced(text: str) -> str | None:
+def wrong_kind(text: str) -> str | None:
     """How to write an id that stands where the mapping of its kind should."""
     found = kind_of(text)
     return f"is the id of {_NAMES[found]}: write {_entry(found, text)} below it" if found else None
@@ -82,7 +82,7 @@ def version_mistake(text: str) -> str | None:
     """What is wrong with the text as the version of a platform image."""
     if _VERSION.fullmatch(text):
         return None
-    return f'{quoted(text)} is no version, which is three numbers such as "24.04.202601140", or latest'
+    return f'{quote(text)} is no version, which is three numbers such as "24.04.202601140", or latest'
 
 
 def _mistaken_version(version: str | None, text: str) -> str | None:
@@ -90,11 +90,11 @@ def _mistaken_version(version: str | None, text: str) -> str | None:
         return "names an image but not its version: add /versions/1.2.3, or /versions/latest for the newest"
     if not _VERSION.fullmatch(version):
         written = "write three numbers such as /versions/1.2.3, or /versions/latest"
-        return f"{quoted(version)} is no version: {written}"
+        return f"{quote(version)} is no version: {written}"
     return "ends in a slash: remove it" if text.endswith("/") else None
 
 
-def _managed(versions: str | None, text: str) -> str | None:
+def _managed_image_mistake(versions: str | None, text: str) -> str | None:
     if versions:
         return "names a version, and a managed image has none: remove /versions and what follows"
     return "ends in a slash: remove it" if text.endswith("/") else None
@@ -105,31 +105,29 @@ def _mistaken_uri(text: str) -> str | None:
         parts = urlsplit(text)
         host = parts.hostname or ""
     except ValueError:
-        return _misformed("vhd", text)
+        return _form_mistake("vhd", text)
     if parts.query or parts.fragment or "@" in parts.netloc:  # never repeat it: it may hold a token
         return "holds a token or query, which does not belong in git: end it with .vhd"
     if parts.scheme == "http":
         return "begins with http://: write https://"
     if parts.scheme != "https" or ".blob." not in host or parts.path.count("/") < 2:
-        return _misformed("vhd", text)
+        return _form_mistake("vhd", text)
     return (
-        None
-        if parts.path.endswith(".vhd")
-        else f"{quoted(text)} does not end in .vhd: name the blob of a VHD"
+        None if parts.path.endswith(".vhd") else f"{quote(text)} does not end in .vhd: name the blob of a VHD"
     )
 
 
-def _misformed(kind: str, text: str) -> str:
+def _form_mistake(kind: str, text: str) -> str:
     if portal := _PORTAL.match(text):
-        return f"is a web address: leave out {quoted(portal[0])[1:-1]}"
+        return f"is a web address: leave out {quote(portal[0])[1:-1]}"
     if kind != "vhd" and kind_of(f"/{text}") == kind:
         return "lacks the slash that it begins with: put it there"
-    return f"{quoted(text)} is not the id of {_NAMES[kind]}: write {_FORMS[kind]}"
+    return f"{quote(text)} is not the id of {_NAMES[kind]}: write {_FORMS[kind]}"
 
 
 def _entry(kind: str, text: str) -> str:
     """How a spec names an image by this text."""
     if kind != "platform":
         return f"{kind}: {{{'uri' if kind == 'vhd' else 'id'}: ...}}"
-    publisher, offer, sku, version = (shortened(part) for part in text.split(":"))
+    publisher, offer, sku, version = (shorten(part) for part in text.split(":"))
     return f'platform: {{publisher: {publisher}, offer: {offer}, sku: {sku}, version: "{version}"}}'

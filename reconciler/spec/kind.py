@@ -1,7 +1,7 @@
 """Which kind of spec a document is, or was probably meant to be, so that its other mistakes are found too."""
 
 from reconciler.spec.document import Document
-from reconciler.spec.example import shown, what
+from reconciler.spec.example import example_text, what
 from reconciler.spec.problem import Problem
 from reconciler.spec.shape import API_VERSION, KINDS, fields
 from reconciler.spec.wording import nearest, one_of
@@ -27,7 +27,7 @@ def kind_of(document: Document) -> tuple[str | None, tuple[Problem, ...]]:
         return said, ()
     guess = nearest(said, KINDS) if isinstance(said, str) else None
     mend = f"did you mean {guess}?" if guess else f"write {one_of(KINDS)}, or keep this file elsewhere"
-    message = f"{shown(document, ('kind',))} is not a kind of spec: {mend}"
+    message = f"{example_text(document, ('kind',))} is not a kind of spec: {mend}"
     return guess, (Problem(document.values["kind",], "kind", message),)
 
 

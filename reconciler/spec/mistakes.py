@@ -13,13 +13,13 @@ from jsonschema.exceptions import ValidationError
 
 from reconciler.spec.agreement import disagreements
 from reconciler.spec.document import Document
-from reconciler.spec.example import example, shown, what
-from reconciler.spec.field import Field, dotted, of_each
+from reconciler.spec.example import example, example_text, what
+from reconciler.spec.field import Field, dotted_path, of_each
 from reconciler.spec.problem import Place, Problem
 from reconciler.spec.rules import broken_rule, broken_rules
 from reconciler.spec.scalar import Misread, meaning
 from reconciler.spec.shape import fields, validator
-from reconciler.spec.wording import letters, nearest, one_of, quoted, shortened
+from reconciler.spec.wording import letters, nearest, one_of, quote, shorten
 
 _MANY = 20  # unknown fields of one mapping that are reported one by one: more are another kind of file
 _RULE, _TYPE, _OTHER = range(3)  # ranks: whose words are printed
@@ -59,7 +59,7 @@ def mistakes(document: Document, kind: str) -> tuple[Problem, ...]:
             found.setdefault(finding.field, finding)
     for at, said in disagreements(document, kind, tuple(found)):
         found[at] = _Finding(at, document.values[at], said)
-    return tuple(Problem(each.place, dotted(each.field), each.message) for each in found.values())
+    return tuple(Problem(each.place, dotted_path(each.field), each.message) for each in found.values())
 
 
 def _fault(error: ValidationError) -> _Fault:
@@ -95,7 +95,7 @@ def _findings(fault: _Fault, document: Document, kind: str) -> Iterator[_Finding
         case "oneOf":
             yield from _not_one(fault, document)
         case "name":
-            yield _Finding(at, document.key(at), f"{quoted(fault.value)} {_label_name(fault)}")
+            yield _Finding(at, document.key(at), f"{quote(fault.value)} {_label_name(fault)}")
         case _:
             yield _Finding(at, document.values[at], _wrong_value(fault, document, kind))
 
@@ -109,7 +109,7 @@ def _unknown(fault: _Fault, document: Document, kind: str) -> Iterator[_Finding]
         field, meant = (*fault.at, name), (*fault.at, near) if near else None
         home = None if near and letters(near) == letters(name) else _home(name, kind)
         if home:
-            message, meant = f"does not belong here: move it to {dotted(home)}", home
+            message, meant = f"does not belong here: move it to {dotted_path(home)}", home
         elif near:
             message = f"is no field: did you mean {near}?"
         else:
@@ -143,7 +143,7 @@ def _not_one(fault: _Fault, document: Document) -> Iterator[_Finding]:
 
 
 def _wrong_type(fault: _Fault, document: Document, kind: str) -> str:
-    at, value, name = fault.at, fault.value, shortened(str(fault.at[-1]))
+    at, value, name = fault.at, fault.value, shorten(str(fault.at[-1]))
     text = document.texts.get(at, "")
     write = f"write {example(kind, at)}"
     if value is None and not text:
@@ -161,10 +161,10 @@ def _wrong_type(fault: _Fault, document: Document, kind: str) -> str:
     if "boolean" not in fault.wanted:
         return f"is {meaning(value)}: {write}"
     if isinstance(value, Misread) and "boolean" in value.meaning:
-        return f"{quoted(text)} is text to some YAML readers: write {name}: {value.meaning.split()[-1]}"
+        return f"{quote(text)} is text to some YAML readers: write {name}: {value.meaning.split()[-1]}"
     if text.lower() in ("true", "false"):
-        return f"{quoted(text)} is text here: write {name}: {text.lower()}, without quotes"
-    return f"{quoted(text)} is neither true nor false: write one of the two"
+        return f"{quote(text)} is text here: write {name}: {text.lower()}, without quotes"
+    return f"{quote(text)} is neither true nor false: write one of the two"
 
 
 def _to_text(fault: _Fault, text: str, kind: str) -> str:
@@ -174,33 +174,33 @@ def _to_text(fault: _Fault, text: str, kind: str) -> str:
     still = broken_rule(kind, fault.at, text) or _unfit(fault.schema, text)
     if still and "number" not in meaning(fault.value):
         return f"write {example(kind, fault.at)}"
-    name = "" if isinstance(fault.at[-1], int) else f"{shortened(fault.at[-1])}: "
-    return f'quote it: {name}"{shortened(text)}"' + (f"; but {still}" if still else "")
+    name = "" if isinstance(fault.at[-1], int) else f"{shorten(fault.at[-1])}: "
+    return f'quote it: {name}"{shorten(text)}"' + (f"; but {still}" if still else "")
 
 
 def _unfit(schema: dict[str, Any], text: str) -> str | None:
     fits = re.search(schema.get("pattern", ""), text)
-    return None if fits else f"{quoted(text)} {schema['patternErrorMessage']}"
+    return None if fits else f"{quote(text)} {schema['patternErrorMessage']}"
 
 
 def _wrong_value(fault: _Fault, document: Document, kind: str) -> str:
     match fault.keyword:
         case "pattern":
-            return f"{quoted(fault.value)} {fault.schema['patternErrorMessage']}"
+            return f"{quote(fault.value)} {fault.schema['patternErrorMessage']}"
         case "minItems":
             return f"is an empty list: write {example(kind, fault.at)}"
         case "maxItems":
             return f"has {len(fault.value)} items, and {fault.wanted} at most are read: shorten it"
         case "maxLength":
-            return f"{quoted(fault.value)} is longer than {fault.wanted} characters: shorten it"
+            return f"{quote(fault.value)} is longer than {fault.wanted} characters: shorten it"
         case "enum" if len(fault.wanted) == 1:
-            return f"{shown(document, fault.at)} is unknown: write {fault.wanted[0]}"
+            return f"{example_text(document, fault.at)} is unknown: write {fault.wanted[0]}"
         case "enum":
             near = nearest(fault.value, fault.wanted) if isinstance(fault.value, str) else None
             mend = f"did you mean {near}?" if near else f"write {one_of(fault.wanted)}"
-            return f"{shown(document, fault.at)} is unknown: {mend}"
+            return f"{example_text(document, fault.at)} is unknown: {mend}"
         case _:
-            return f"{shown(document, fault.at)} is not allowed: write {example(kind, fault.at)}"
+            return f"{example_text(document, fault.at)} is not allowed: write {example(kind, fault.at)}"
 
 
 def _label_name(fault: _Fault) -> str:

@@ -31,13 +31,13 @@ def names(targets: Iterable[Target], taken: Collection[str]) -> dict[Target, str
     return found
 
 
-def _joined(*parts: str) -> str:
+def _join(*parts: str) -> str:
     """The parts as one name; "" where nothing is left of them, or it is too long."""
     words = _words(*parts)
     return words if len(words) <= _LONGEST else ""
 
 
-def _marked(target: Target) -> str:
+def _mark(target: Target) -> str:
     """A name that is unique whatever else there is, for what is too long or too odd for any other."""
     digest = hashlib.sha256(target.key.encode()).hexdigest()[:12]
     return _words(_words(target.name)[: _LONGEST - len(digest) - 1], digest)
@@ -53,8 +53,8 @@ def _words(*parts: str) -> str:
 
 
 _FORMS: tuple[Callable[[Target], str], ...] = (
-    lambda target: _joined(target.name),
-    lambda target: _joined(target.resource_group, target.name),
-    lambda target: _joined(target.subscription[:8], target.resource_group, target.name),
-    _marked,
+    lambda target: _join(target.name),
+    lambda target: _join(target.resource_group, target.name),
+    lambda target: _join(target.subscription[:8], target.resource_group, target.name),
+    _mark,
 )

@@ -1,7 +1,7 @@
 """Whole numbers: looks in a row, waves, HTTP statuses."""
 
 from reconciler.spec.scalar import Atom, Misread
-from reconciler.spec.wording import quoted
+from reconciler.spec.wording import quote
 
 
 def mistake(value: Atom, *, least: int, most: int) -> str | None:
@@ -14,9 +14,9 @@ def mistake(value: Atom, *, least: int, most: int) -> str | None:
         case float():
             return f"is {value:.15g}: write a whole number from {least} to {most}"
         case str() if value.isdecimal() and value.isascii() and len(value) < 7:
-            return f"{quoted(value)} is text: write {int(value)} without quotes"
+            return f"{quote(value)} is text: write {int(value)} without quotes"
         case str():
-            return f"{quoted(value)} is no number: write one from {least} to {most}"
+            return f"{quote(value)} is no number: write one from {least} to {most}"
     if least <= value <= most:
         return None
     return f"is {value}: write {least} or more" if value < least else f"is {value}: write {most} or less"

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.spec.document import Document
-from reconciler.spec.field import Field, dotted
+from reconciler.spec.field import Field, dotted_path
 from reconciler.spec.precedence import Link
 from reconciler.spec.problem import Place, Problem
 from reconciler.spec.scale_set import Target
-from reconciler.spec.wording import nearest, one_of, quoted
+from reconciler.spec.wording import nearest, one_of, quote
 
 # Where a scale set refers to a document of another kind, and to others of its own.
 REFERENCES: Mapping[str, Field] = {
@@ -71,8 +71,8 @@ def lost_references(entries: Sequence[Entry], paths: Sequence[str]) -> dict[Entr
             for field, name in _references(entry, kind):
                 if name not in named:
                     known = {str(each): found for each, found in named.items() if found is not entry}
-                    message = _lost(kind, name, known, paths)
-                    problem = Problem(entry.document.values[field], dotted(field), message)
+                    message = _missing_target(kind, name, known, paths)
+                    problem = Problem(entry.document.values[field], dotted_path(field), message)
                     lost.setdefault(entry, []).append(problem)
     return lost
 
@@ -91,7 +91,7 @@ def circle(links: Sequence[Link], entries: Mapping[str, Entry]) -> Problem:
         said.append(f"{link.name} waits for {link.on} ({why})")
     place, field = min(places)  # there is one: lower and lower waves never come round
     message = f"closes a circle, in which none could go first: {', '.join(said)}; open it"
-    return Problem(place, dotted(field), message)
+    return Problem(place, dotted_path(field), message)
 
 
 def _place(link: Link, document: Document) -> tuple[Place, Field]:
@@ -115,8 +115,8 @@ def _references(entry: Entry, kind: str) -> Iterator[tuple[Field, str]]:
             yield (*DEPENDENCIES, index), each
 
 
-def _lost(kind: str, name: str, named: dict[str, Entry], paths: Sequence[str]) -> str:
-    lost = f"there is no {kind} named {quoted(name)}"
+def _missing_target(kind: str, name: str, named: dict[str, Entry], paths: Sequence[str]) -> str:
+    lost = f"there is no {kind} named {quote(name)}"
     if near := nearest(name, list(named)):
         return f"{lost}: did you mean {near} ({named[near].document.place})?"
     if named:
@@ -139,7 +139,7 @@ def _twice(
         if other is not entry:
             clashing += (other, entry)
             said = message.format(kind=entry.kind, place=other.document.key(at))
-            problems.append(Problem(entry.document.key(at), dotted(at), said))
+            problems.append(Problem(entry.document.key(at), dotted_path(at), said))
     return clashing, problems
 
 

@@ -13,7 +13,7 @@ from reconciler.spec.document import Document, Value
 from reconciler.spec.field import EACH, Field, of_each
 from reconciler.spec.scalar import Atom
 from reconciler.spec.shape import fields
-from reconciler.spec.wording import quoted
+from reconciler.spec.wording import quote
 
 Rule = Callable[[Atom], str | None]
 
@@ -68,13 +68,13 @@ def _moment_mistake(text: str) -> str | None:
     try:
         datetime.fromisoformat(text)
     except ValueError:
-        return f'{quoted(text)} is no time: write one such as "2026-01-31T18:00Z"'
+        return f'{quote(text)} is no time: write one such as "2026-01-31T18:00Z"'
     return None
 
 
 def _of_image(*at: str) -> dict[Field, Rule]:
     rules: dict[Field, Rule] = {
-        at: partial(_of_text, image_id.misplaced),
+        at: partial(_of_text, image_id.wrong_kind),
         (*at, "platform", "version"): partial(_of_text, image_id.version_mistake),
     }
     for kind, name in _IDS.items():
@@ -90,7 +90,7 @@ def _window_mistake(value: Atom) -> str | None:
     if not length or not length % _SHORTEST:
         return None
     more = duration.written((length // _SHORTEST + 1) * _SHORTEST)
-    return f"{quoted(str(value))} is no whole number of minutes: write {more}"
+    return f"{quote(str(value))} is no whole number of minutes: write {more}"
 
 
 def _whole(*at: str | int) -> Rule:

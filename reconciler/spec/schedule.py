@@ -98,16 +98,16 @@ def _moments(day: date, minute: int, clocks: ZoneInfo, *, is_by_clocks: bool) ->
 
 def _moment(day: date, minute: int, clocks: ZoneInfo, fold: int = 0) -> datetime:
     """The moment in UTC at which clocks show this minute of the day: the first such moment, or the second."""
-    return _shown(day, minute, clocks, fold).astimezone(UTC)
+    return _text(day, minute, clocks, fold).astimezone(UTC)
 
 
 def _is_shown(day: date, minute: int, clocks: ZoneInfo, fold: int = 0) -> bool:
     """Whether clocks ever show this minute of the day, a second time if `fold` is 1."""
-    shown = _shown(day, minute, clocks, fold)
+    shown = _text(day, minute, clocks, fold)
     back = shown.astimezone(UTC).astimezone(clocks)
     return (back.replace(tzinfo=None), back.fold) == (shown.replace(tzinfo=None), fold)
 
 
-def _shown(day: date, minute: int, clocks: ZoneInfo, fold: int) -> datetime:
+def _text(day: date, minute: int, clocks: ZoneInfo, fold: int) -> datetime:
     midnight = datetime(day.year, day.month, day.day, tzinfo=clocks)
     return (midnight + minute * MINUTE).replace(fold=fold)  # by the calendar: Python adds as if it were naive

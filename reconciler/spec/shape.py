@@ -50,38 +50,38 @@ def fields(kind: str) -> dict[Field, Schema]:
     return dict(_fields(schema()["$defs"][kind], ()))
 
 
-def filled(kind: str, value: dict[str, Any]) -> dict[str, Any]:
+def with_defaults(kind: str, value: dict[str, Any]) -> dict[str, Any]:
     """The document with the schema's default wherever it says nothing itself."""
-    return _filled(schema()["$defs"][kind], value)
+    return _fill(schema()["$defs"][kind], value)
 
 
 def _fields(part: Schema, at: Field) -> Iterator[tuple[Field, Schema]]:
     for name, inner in part.get("properties", {}).items():
-        resolved = _resolved(inner)
+        resolved = _resolve(inner)
         yield (*at, name), resolved
         yield from _fields(resolved, (*at, name))
     if "items" in part:
-        resolved = _resolved(part["items"])
+        resolved = _resolve(part["items"])
         yield (*at, EACH), resolved
         yield from _fields(resolved, (*at, EACH))
 
 
-def _filled(part: Schema, value: dict[str, Any]) -> dict[str, Any]:
+def _fill(part: Schema, value: dict[str, Any]) -> dict[str, Any]:
     result = dict(value)
     for name, inner in part.get("properties", {}).items():
-        resolved = _resolved(inner)
+        resolved = _resolve(inner)
         if name not in result and "default" in resolved:
             result[name] = resolved["default"]
         below = result.get(name)
         if isinstance(below, dict):
-            result[name] = _filled(resolved, below)
+            result[name] = _fill(resolved, below)
         elif isinstance(below, list):
-            items = _resolved(resolved["items"])
-            result[name] = [_filled(items, item) if isinstance(item, dict) else item for item in below]
+            items = _resolve(resolved["items"])
+            result[name] = [_fill(items, item) if isinstance(item, dict) else item for item in below]
     return result
 
 
-def _resolved(part: Schema) -> Schema:
+def _resolve(part: Schema) -> Schema:
     """The schema with its reference put in; what stands beside the reference wins, such as a default."""
     if "$ref" not in part:
         return part

@@ -11,7 +11,7 @@ from yaml.error import Mark, MarkedYAMLError
 
 from reconciler.spec.problem import Place, Problem
 from reconciler.spec.text import lines
-from reconciler.spec.wording import printable, shortened
+from reconciler.spec.wording import printable, shorten
 
 _TAB = "a tab cannot be used for indentation; use spaces"
 _INDENTATION = "this line is indented unlike the lines it belongs to: begin it in the same column as they do"
@@ -73,7 +73,7 @@ _MESSAGES = tuple(
 def syntax_problem(error: yaml.YAMLError, text: str, path: str) -> Problem:
     """Why the text is no YAML, and where."""
     if not isinstance(error, MarkedYAMLError) or (mark := error.problem_mark or error.context_mark) is None:
-        return Problem(Place(path), "", f"is not YAML: {shortened(' '.join(str(error).split()))}")
+        return Problem(Place(path), "", f"is not YAML: {shorten(' '.join(str(error).split()))}")
     rows = lines(text)
     if tab := _tab(rows, mark):
         return Problem(Place(path, mark.line + 1, tab), "", _TAB)

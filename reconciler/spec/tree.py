@@ -25,12 +25,12 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from reconciler.spec.field import Field, dotted
+from reconciler.spec.field import Field, dotted_path
 from reconciler.spec.node import Mapping, Node, Scalar, Sequence, extent
 from reconciler.spec.problem import Place, Problem
 from reconciler.spec.scalar import atom, meaning
 from reconciler.spec.syntax import syntax_problem
-from reconciler.spec.wording import quoted, shortened
+from reconciler.spec.wording import quote, shorten
 
 NODES = 100_000  # in one file, aliases expanded: twice what the size limit allows in sensible specs
 DEPTH = 40  # levels; a spec has five
@@ -139,11 +139,11 @@ class _Composer:
             value = self.node(next(self.events), (*at, key.text))
             if key.text == "<<":
                 message = "merge keys (<<) are not read: write the fields out, or share a value by an alias"
-                self.problems.append(Problem(key.place, dotted(at), message))
+                self.problems.append(Problem(key.place, dotted_path(at), message))
             elif key.text in entries:
                 first = entries[key.text][0].place
                 message = f"is given twice: it already stands in line {first.line}; remove one of the two"
-                self.problems.append(Problem(key.place, dotted((*at, key.text)), message))
+                self.problems.append(Problem(key.place, dotted_path((*at, key.text)), message))
             else:
                 entries[key.text] = (key, value)
         below = [node for entry in entries.values() for node in entry]
@@ -163,22 +163,22 @@ class _Composer:
             self.stop(event, at, message)
         key = self.scalar(event, at)
         if not isinstance(key.value, str) and key.text:
-            message = f"the name of this field is read as {meaning(key.value)}: quote it: {quoted(key.text)}"
-            self.problems.append(Problem(key.place, dotted((*at, key.text)), message))
+            message = f"the name of this field is read as {meaning(key.value)}: quote it: {quote(key.text)}"
+            self.problems.append(Problem(key.place, dotted_path((*at, key.text)), message))
         elif not key.text:
             message = "a field without a name: write one before the colon"
-            self.problems.append(Problem(key.place, dotted(at), message))
+            self.problems.append(Problem(key.place, dotted_path(at), message))
         return key
 
     def alias(self, event: AliasEvent, at: Field) -> Node:
         """What the alias stands for, counted as often as it is used."""
         name = event.anchor or ""
         if name not in self.anchors:
-            message = f"no &{shortened(name)} stands above this alias: quote the value if the * is part of it"
+            message = f"no &{shorten(name)} stands above this alias: quote the value if the * is part of it"
             self.stop(event, at, message)
         node = self.anchors[name]
         if node is None:
-            self.stop(event, at, f"the alias *{shortened(name)} contains itself: write the value out")
+            self.stop(event, at, f"the alias *{shorten(name)} contains itself: write the value out")
         if len(at) + node.height > DEPTH:
             self.stop(event, at[:5], f"is nested more than {DEPTH} levels deep: write it flatter")
         self.count(node.size, event, at)
@@ -196,12 +196,12 @@ class _Composer:
             self.stop(event, at, message)
 
     def refuse_tag(self, tag: str, place: Place, at: Field) -> None:
-        shown = shortened(tag.replace("tag:yaml.org,2002:", "!!"))
-        self.problems.append(Problem(place, dotted(at), f"the tag {shown} is not read: remove it"))
+        shown = shorten(tag.replace("tag:yaml.org,2002:", "!!"))
+        self.problems.append(Problem(place, dotted_path(at), f"the tag {shown} is not read: remove it"))
 
     def place(self, event: Event) -> Place:
         mark = event.start_mark
         return Place(self.path, mark.line + 1, mark.column + 1) if mark else Place(self.path)
 
     def stop(self, event: Event, at: Field, message: str) -> Never:
-        raise _Stop(Problem(self.place(event), dotted(at), message))
+        raise _Stop(Problem(self.place(event), dotted_path(at), message))

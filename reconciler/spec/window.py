@@ -59,18 +59,20 @@ def opening(windows: Sequence[Window], at: datetime) -> Opening:
         next((each for each in windows if each.kind is kind and _open(each, now, 1)), None)
         for kind in (Kind.DENY, Kind.ALLOW)
     )
-    is_open = bool(_allowed(windows, now, 1))
+    is_open = bool(_allowed_minutes(windows, now, 1))
     return Opening(is_open, _change(windows, now, is_open=is_open), denying or allowing)
 
 
 @functools.lru_cache(maxsize=1000)
 def never_opens(windows: tuple[Window, ...]) -> bool:
     """Whether these windows leave no room at all, in four years with every day of the calendar."""
-    return not any(_allowed(windows, since, count) for year in _YEARS for since, count in _stretches(year))
+    return not any(
+        _allowed_minutes(windows, since, count) for year in _YEARS for since, count in _stretches(year)
+    )
 
 
 @functools.lru_cache(maxsize=1000)
-def shadowed(windows: tuple[Window, ...]) -> Mapping[int, frozenset[int] | None]:
+def shadowed_windows(windows: tuple[Window, ...]) -> Mapping[int, frozenset[int] | None]:
     """The windows of kind allow that are denied whenever they open, in these four years, by their index.
 
     For each the windows of kind deny that come to that alone; None where it does not open at all.
@@ -98,7 +100,7 @@ def _change(windows: Sequence[Window], now: datetime, *, is_open: bool) -> datet
     if not windows:
         return None
     for since, count in _stretches(now):
-        allowed = _allowed(windows, since, count)
+        allowed = _allowed_minutes(windows, since, count)
         if changed := _every(count) ^ allowed if is_open else allowed:
             return since + _lowest(changed) * MINUTE
     return None
@@ -116,7 +118,7 @@ def _stretches(since: datetime) -> Iterator[tuple[datetime, int]]:
 _DAY = 24 * 60
 
 
-def _allowed(windows: Sequence[Window], since: datetime, count: int) -> int:
+def _allowed_minutes(windows: Sequence[Window], since: datetime, count: int) -> int:
     """Of the `count` minutes from `since`, those in which it is allowed."""
     denied = allowed = 0
     for each in windows:

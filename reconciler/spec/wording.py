@@ -1,7 +1,7 @@
 """How messages quote, list and suggest.
 
 What a spec or a file name holds may be very long or hostile, and a message is one line on somebody's
-terminal: everything that is repeated from a file goes through `quoted` or `printable`.
+terminal: everything that is repeated from a file goes through `quote` or `printable`.
 """
 
 import difflib
@@ -23,20 +23,20 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def shortened(text: str) -> str:
+def shorten(text: str) -> str:
     """The text, its middle left out where it is long: the end of a resource id tells as much as its start."""
     if len(text) > _LONGEST:
         text = f"{text[:_HEAD]}…{text[_HEAD - _LONGEST :]}"
     return printable(text)
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     r"""The text between double quotes, escaped and shortened.
 
-    >>> print(quoted('say "hi"'))
+    >>> print(quote('say "hi"'))
     "say \"hi\""
     """
-    return '"{}"'.format(shortened(text).replace('"', '\\"'))
+    return '"{}"'.format(shorten(text).replace('"', '\\"'))
 
 
 def one_of(words: Iterable[str], *, last: str = "or") -> str:

@@ -8,7 +8,7 @@ import functools
 import re
 from importlib import resources
 
-from reconciler.spec.wording import nearest, quoted
+from reconciler.spec.wording import nearest, quote
 
 _MEND = "write a name such as Europe/Berlin, or UTC"
 # Abbreviations that are no names of the database, and what Windows calls the zones of large regions of Azure.
@@ -34,9 +34,9 @@ def mistake(text: str) -> str | None:
     if text in _names():
         return None
     if _OFFSET.fullmatch(text):
-        return f"{quoted(text)} is an offset, which clocks change: {_MEND}"
+        return f"{quote(text)} is an offset, which clocks change: {_MEND}"
     meant = _meant(text)
-    return f"{quoted(text)} is no time zone: " + (f"did you mean {meant}?" if meant else _MEND)
+    return f"{quote(text)} is no time zone: " + (f"did you mean {meant}?" if meant else _MEND)
 
 
 @functools.cache

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from reconciler.azure.budget import Share
-from reconciler.azure.clock import Clock, steady, told
+from reconciler.azure.clock import Clock, parse_date, steady
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
 from reconciler.simulator import Simulator, VirtualClock
@@ -113,4 +113,4 @@ def test_every_answer_sets_the_clock(azure: Simulator, clock: VirtualClock) -> N
     ],
 )
 def test_a_date_that_nobody_means_tells_no_time(date: str) -> None:
-    assert told(date) is None
+    assert parse_date(date) is None

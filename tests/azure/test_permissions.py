@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.azure.failure import Conflict
 from reconciler.azure.permissions import Grant, Permissions, permissions
-from reconciler.azure.role import ACTIONS, ALWAYS, FLEXIBLE, home, needed
+from reconciler.azure.role import ACTIONS, ALWAYS, FLEXIBLE, home, required_actions
 from reconciler.azure.session import Session
 from reconciler.simulator import Simulator, VirtualClock
 from reconciler.spec.image import GalleryImage, Image, ManagedImage, PlatformImage, VhdImage
@@ -91,7 +91,7 @@ def test_the_permissions_of_a_scale_set_are_those_that_azure_tells() -> None:
     ],
 )
 def test_a_rollout_needs(image: Image, flexible: bool, more: list[str]) -> None:
-    assert needed(image, flexible=flexible) == (*ALWAYS, *more)
+    assert required_actions(image, flexible=flexible) == (*ALWAYS, *more)
 
 
 def test_the_role_that_is_deployed_grants_every_action_and_no_other() -> None:

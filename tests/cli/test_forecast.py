@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.forecast import Line, headline, lines
-from reconciler.cli.why import explained
+from reconciler.cli.why import explanation
 from reconciler.rollout.reason import Status, reasons_where
 from tests.cli.test_why import ROW
 
@@ -178,7 +178,7 @@ def test_batch_by_batch(shown: dict[str, Any], told: list[Line]) -> None:
 
 
 def test_a_reason_is_told_with_what_is_to_come() -> None:
-    told = explained(ROW | row(*FIVE)).splitlines()
+    told = explanation(ROW | row(*FIVE)).splitlines()
     assert f"forecast  20 instances in 5 batches, about 22m, done by 09:22 UTC; {END}" in told
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli.why import explained
+from reconciler.cli.why import explanation
 from tests.cli.program import azure, reconciler, write_specs
 from tests.stories.world import NEW, OLD, platform, scale_set, spec
 
@@ -64,7 +64,7 @@ ROW: dict[str, Any] = {
 
 
 def test_one_scale_set_is_explained_in_a_few_lines() -> None:
-    assert explained(ROW).splitlines() == [
+    assert explanation(ROW).splitlines() == [
         "web: Failing",
         "HealthCheckFailed: update domain 0: web_0 (unhealthy)",
         "because   instances that were upgraded are not back and healthy within `health.timeout`, so no other is touched",
@@ -84,7 +84,7 @@ def test_one_scale_set_is_explained_in_a_few_lines() -> None:
 
 
 def test_a_reason_of_a_newer_daemon_is_shown_without_advice() -> None:
-    shown = explained(ROW | {"reason": "NotKnownYet", "message": "something new"}).splitlines()
+    shown = explanation(ROW | {"reason": "NotKnownYet", "message": "something new"}).splitlines()
     assert shown[:2] == ["web: Failing", "NotKnownYet: something new"]
     assert not any(line.startswith(("because", "goes on")) for line in shown)
     assert shown[-1] == (
@@ -126,7 +126,7 @@ OTHER = {"commit": "5d41402abc4b", "spec": "79b1126502bb"}
     ],
 )
 def test_what_it_is_about_and_when_it_looks_again(changes: dict[str, Any], line: str) -> None:
-    assert line in explained(ROW | changes).splitlines()
+    assert line in explanation(ROW | changes).splitlines()
 
 
 def test_while_a_look_must_wait_it_says_how_it_stood() -> None:
@@ -134,12 +134,12 @@ def test_while_a_look_must_wait_it_says_how_it_stood() -> None:
         condition("Ready", "False", "RolloutFailed") | {"message": "1.2.3 failed"},
         *ROW["conditions"][1:],
     ]
-    told = explained(
+    told = explanation(
         ROW | {"reason": "Throttled", "message": "6 of 30 are left", "conditions": stood}
     ).splitlines()
     assert [told[1], told[4]] == ["Throttled: 6 of 30 are left", "before    RolloutFailed: 1.2.3 failed"]
     at_first = [condition("Ready", "Unknown", "Throttled") | {"message": ""}, *ROW["conditions"][1:]]
-    assert "before    " not in explained(ROW | {"reason": "Throttled", "conditions": at_first})
+    assert "before    " not in explanation(ROW | {"reason": "Throttled", "conditions": at_first})
 
 
 def test_one_that_was_not_looked_at_yet() -> None:
@@ -153,7 +153,7 @@ def test_one_that_was_not_looked_at_yet() -> None:
         "notes": [],
     }
     row |= {"revision": REVISION | {"commit": ""}, "observedRevision": None}
-    assert explained(row).splitlines() == [
+    assert explanation(row).splitlines() == [
         "web: not looked at yet",
         "declared  Canonical:ubuntu:server:1.2.3",
     ]

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled, Unreachable
-from reconciler.daemon.outcome import bug, decided, failed, rest_after
+from reconciler.daemon.outcome import outcome_of, outcome_of_bug, outcome_of_failure, rest_after
 from reconciler.daemon.settings import Settings
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.reason import Reason, Status
@@ -16,7 +16,7 @@ FOLLOW_UP = timedelta(seconds=15)
 
 @pytest.mark.parametrize("reason", [each for each in Reason if not each.meaning.is_error])
 def test_every_reason_has_its_standing(reason: Reason) -> None:
-    outcome = decided(spec(), "a1", NOW, Decision(reason, "why", soon=True), FOLLOW_UP)
+    outcome = outcome_of(spec(), "a1", NOW, Decision(reason, "why", soon=True), FOLLOW_UP)
     assert outcome.line == f"{reason}: why"
     assert not outcome.is_error
     assert (outcome.status is Status.READY) is (reason is Reason.UP_TO_DATE)
@@ -59,7 +59,8 @@ def test_what_is_moving_is_never_called_settled() -> None:
     unsettled = {
         r
         for r in Reason
-        if not r.meaning.is_error and not decided(spec(), "", NOW, Decision(r, ""), FOLLOW_UP).status.settled
+        if not r.meaning.is_error
+        and not outcome_of(spec(), "", NOW, Decision(r, ""), FOLLOW_UP).status.settled
     }
     assert unsettled == moving | waiting | held
 
@@ -95,7 +96,9 @@ SETTINGS = Settings(sweep=timedelta(minutes=1), follow_up=FOLLOW_UP)
 def test_a_failure_says_what_was_being_done_and_when_it_is_tried_again(
     failure: AzureFailure, status: Status, again: timedelta | None
 ) -> None:
-    outcome = failed("web", "a1", NOW, failure, again=rest_after(failure, None, SETTINGS), doing="upgrading")
+    outcome = outcome_of_failure(
+        "web", "a1", NOW, failure, again=rest_after(failure, None, SETTINGS), doing="upgrading"
+    )
     assert outcome.line == f"{failure.reason}: no (while upgrading)"
     assert (outcome.status, outcome.again, outcome.is_error) == (status, again, True)
 
@@ -104,17 +107,17 @@ def test_a_conflict_that_lasts_is_waited_for_longer_each_time_up_to_a_sweep() ->
     outcome, rests = None, []
     for _ in range(4):
         rest = rest_after(Conflict("no"), outcome, SETTINGS)
-        outcome = failed("web", "a1", NOW, Conflict("no"), again=rest)
+        outcome = outcome_of_failure("web", "a1", NOW, Conflict("no"), again=rest)
         rests.append(rest)
     minute = timedelta(minutes=1)
     assert rests == [FOLLOW_UP, 2 * FOLLOW_UP, minute, minute]
     assert (
-        rest_after(Conflict("no"), failed("web", "a1", NOW, Throttled("no", FOLLOW_UP)), SETTINGS)
+        rest_after(Conflict("no"), outcome_of_failure("web", "a1", NOW, Throttled("no", FOLLOW_UP)), SETTINGS)
         == FOLLOW_UP
     )
 
 
 def test_a_bug_is_called_one() -> None:
-    outcome = bug("web", "a1", NOW, KeyError("x"))
+    outcome = outcome_of_bug("web", "a1", NOW, KeyError("x"))
     assert outcome.line == "Bug: a bug in the reconciler, please report it: KeyError: 'x'"
     assert outcome.status is Status.FAILING

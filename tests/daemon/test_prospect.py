@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
-from reconciler.daemon.outcome import Outcome, decided
+from reconciler.daemon.outcome import Outcome, outcome_of
 from reconciler.daemon.prospect import foresee
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
@@ -31,7 +31,7 @@ HALF_WAY = observed(instances=instances(*map(instance, (0, 1, 2, 5, 6, 7))))
 
 
 def outcome(reason: Reason, **changes: Any) -> Outcome:
-    return decided(spec(), "a1", NOW, Decision(reason, "why", **changes), timedelta(seconds=15))
+    return outcome_of(spec(), "a1", NOW, Decision(reason, "why", **changes), timedelta(seconds=15))
 
 
 KNOWN = foresee(state(reason=None), outcome(Reason.UPGRADING, step=STEP), observed(), Settings()).forecast

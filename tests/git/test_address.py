@@ -73,10 +73,10 @@ def test_what_people_use_is_accepted(url: str, branch: str) -> None:
     ],
 )
 def test_a_message_loses_the_credentials_in_every_spelling(text: str) -> None:
-    told = address.scrubbed(text, "https://me:p%40ss@h/r.git")
+    told = address.scrub(text, "https://me:p%40ss@h/r.git")
     assert "p%40ss" not in told
     assert "p@ss" not in told
 
 
 def test_a_token_that_stands_for_the_user_is_scrubbed_too() -> None:
-    assert address.scrubbed("bad ghp_abc", "https://ghp_abc@h/r.git") == "bad ***"
+    assert address.scrub("bad ghp_abc", "https://ghp_abc@h/r.git") == "bad ***"

@@ -338,10 +338,10 @@ def test_a_clone_directory_that_cannot_be_made_says_so(remote: Remote) -> None:
 
 
 def test_two_at_once_wait_for_each_other(remote: Remote) -> None:
-    from reconciler.git.clone import locked
+    from reconciler.git.clone import lock
 
     short = Repository(remote.url, "main", "specs", remote.clone, timeout=timedelta(seconds=0.2))
-    with locked(remote.clone, timedelta(seconds=1)):
+    with lock(remote.clone, timedelta(seconds=1)):
         assert reason(short) == (
             f"the clone in {remote.clone} cannot be used: another reconciler has been using {remote.clone} all the time"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.simulator.merge import merged
+from reconciler.simulator.merge import merge
 from tests.recorded.cassette import Interaction
 from tests.recorded.world import scale_sets
 
@@ -31,7 +31,7 @@ def with_policies(interaction: Interaction) -> Any:
             }
         },
     }
-    return merged(change, {**sent, "properties": _without_extensions(sent)})
+    return merge(change, {**sent, "properties": _without_extensions(sent)})
 
 
 def _without_extensions(sent: Mapping[str, Any]) -> dict[str, Any]:

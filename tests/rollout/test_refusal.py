@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.rollout.refusal import refusal, suspended
+from reconciler.rollout.refusal import refusal, suspension_decision
 from reconciler.spec.image import GalleryImage, Image, VhdImage
 from reconciler.spec.suspension import Suspension
 from tests.build import NEW, NOW, model
@@ -27,7 +27,7 @@ def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("tokyo")
 def test_times_are_told_in_utc_wherever_the_daemon_runs() -> None:
-    decision = suspended(Suspension("load test", "", NOW + timedelta(hours=1)), NOW)
+    decision = suspension_decision(Suspension("load test", "", NOW + timedelta(hours=1)), NOW)
     assert decision.line == "Suspended: suspended: load test; until 2026-01-05 10:00 UTC"
 
 
@@ -49,7 +49,7 @@ def test_of_a_resource_that_is_named_no_more_is_claimed_than_that() -> None:
     ],
 )
 def test_a_suspension_is_over_at_its_time_and_ever_after(left: timedelta, reason: str) -> None:
-    assert suspended(Suspension("load test", "", NOW + left), NOW).reason == reason
+    assert suspension_decision(Suspension("load test", "", NOW + left), NOW).reason == reason
 
 
 @pytest.mark.parametrize(

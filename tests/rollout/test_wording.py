@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.rollout.wording import listed
+from reconciler.rollout.wording import join
 
 
 @pytest.mark.parametrize(
@@ -15,4 +15,4 @@ from reconciler.rollout.wording import listed
     ],
 )
 def test_a_list_names_four_and_counts_the_rest(count: int, line: str) -> None:
-    assert listed(map(str, range(count))) == line
+    assert join(map(str, range(count))) == line

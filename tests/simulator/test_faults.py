@@ -134,7 +134,7 @@ REFUSALS: dict[str, tuple[ArmError, int, str, str]] = {
     "automatic upgrades": (errors.automatic_upgrade_needs_latest(), 400, "InvalidParameter", "set to 'latest'"),
     "not on latest": (errors.needs_latest(), 409, "OperationNotAllowed", "set to latest"),
     "no permission": (
-        errors.unauthorized("c", "p", "a/write", SET),
+        errors.unauthorized_error("c", "p", "a/write", SET),
         403,
         "AuthorizationFailed",
         "does not have authorization to perform action 'a/write'",
@@ -161,7 +161,7 @@ REFUSALS: dict[str, tuple[ArmError, int, str, str]] = {
         "must match the tenant 'https://sts.windows.net/b/'",
     ),
     "a token that is none": (errors.invalid_token("t"), 401, "InvalidAuthenticationToken", "token is invalid"),
-    "no token": (errors.unauthenticated("t"), 401, "AuthenticationFailed", "header is missing"),
+    "no token": (errors.unauthenticated_error("t"), 401, "AuthenticationFailed", "header is missing"),
     "too many requests": (
         errors.too_many_for_gateway("read", "s", "a", retry_after=6),
         429,
@@ -200,7 +200,7 @@ def test_a_missing_registration_is_told_as_the_sdk_expects_it(azure: Azure) -> N
 @pytest.mark.parametrize(
     "error, code",
     [
-        (errors.preempted(), "OperationPreempted"),
+        (errors.preemption_error(), "OperationPreempted"),
         (errors.extension_failed("agent"), "VMExtensionProvisioningError"),
         (errors.unhealthy_upgrade(), "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"),
     ],

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.spec.schedule import minutes
-from reconciler.spec.window import Kind, Opening, Window, never_opens, opening, shadowed
+from reconciler.spec.window import Kind, Opening, Window, never_opens, opening, shadowed_windows
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 BERLIN = "Europe/Berlin"  # clocks: 02:00 to 03:00 on 29 March 2026, 03:00 to 02:00 on 25 October 2026
@@ -310,7 +310,7 @@ def test_whether_they_ever_open(windows: list[Window], *, expected: bool) -> Non
     ],
 )  # fmt: skip
 def test_which_are_denied_whenever_they_open(windows: list[Window], expected: object) -> None:
-    assert shadowed(tuple(windows)) == expected
+    assert shadowed_windows(tuple(windows)) == expected
 
 
 # A minute at a time, by what the clocks show, and without a word of cron: slow, and plain to see.

@@ -18,7 +18,7 @@ from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason, Slot
-from reconciler.rollout.wording import listed
+from reconciler.rollout.wording import join
 
 
 def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_begun: bool = False) -> Gate:
@@ -86,11 +86,11 @@ def _are(states: Sequence[object], one: str = "is", many: str = "are") -> str:
 
 
 def _names(states: Iterable[ScaleSetState]) -> str:
-    return listed(each.desired.name for each in states)
+    return join(each.desired.name for each in states)
 
 
 def _with_reasons(states: Iterable[ScaleSetState]) -> str:
-    return listed(
+    return join(
         f"{each.desired.name} ({each.outcome.reason})" if each.outcome else each.desired.name
         for each in states
     )

@@ -9,7 +9,7 @@ from reconciler.daemon.revision import differs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason, Status
-from reconciler.rollout.wording import listed
+from reconciler.rollout.wording import join
 from reconciler.spec.image import Image, follows_latest, is_version_of, order, same, short, version
 
 
@@ -22,13 +22,13 @@ def dependencies(state: ScaleSetState, states: Sequence[ScaleSetState], exact: I
     missing = [f"no scale set named {name} is declared" for name in names if name not in known]
     behind = [
         f"{each.desired.name} {said}"
-        for each in _named(names, known)
+        for each in _by_names(names, known)
         if (said := _obstacle(each) or (_lag(each, exact) if _is_same(each, state) else ""))
     ]
     if missing or behind:
-        evidence = listed([*behind, *missing])
+        evidence = join([*behind, *missing])
         return (Gate("dependsOn", evidence, Reason.DEPENDENCY_NOT_READY),)
-    return (Gate("dependsOn", f"{listed(names)} {'is' if len(names) == 1 else 'are'} Ready"),)
+    return (Gate("dependsOn", f"{join(names)} {'is' if len(names) == 1 else 'are'} Ready"),)
 
 
 def waves(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -> tuple[Gate, ...]:
@@ -45,9 +45,7 @@ def waves(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -
         f"{each.desired.name} {said}" for each in lower if (said := _obstacle(each) or _lag(each, exact))
     ]
     if behind:
-        return (
-            Gate("wave", f"{_of(behind, lower)} not Ready: {listed(behind)}", Reason.DEPENDENCY_NOT_READY),
-        )
+        return (Gate("wave", f"{_of(behind, lower)} not Ready: {join(behind)}", Reason.DEPENDENCY_NOT_READY),)
     return (Gate("wave", f"{_of(lower, lower)} Ready"),)
 
 
@@ -60,7 +58,7 @@ def _of(some: Sequence[object], states: Sequence[ScaleSetState]) -> str:
     return f"{len(some)} of {len(states)} scale sets of lower waves {'is' if len(some) == 1 else 'are'}"
 
 
-def _named(names: Sequence[str], known: dict[str, ScaleSetState]) -> list[ScaleSetState]:
+def _by_names(names: Sequence[str], known: dict[str, ScaleSetState]) -> list[ScaleSetState]:
     return [known[name] for name in names if name in known]
 
 

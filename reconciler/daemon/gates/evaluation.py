@@ -51,7 +51,7 @@ def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: date
         return None
     match outcome.reason:
         case Reason.OUTSIDE_WINDOW:
-            closed = _closed(outcome)
+            closed = _closed_gate(outcome)
             is_over = closed is not None and closed.until is not None and closed.until <= at
             return Gate(closed.name, closed.evidence) if closed and is_over else closed
         case Reason.TOO_MUCH_CHANGE | Reason.DEPENDENCY_NOT_READY:
@@ -66,7 +66,7 @@ def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: date
 def is_new_evidence(outcome: Outcome, gate: Gate) -> bool:
     """Whether the gate that this outcome waits for is closed for the same reason, and rests on something
     else by now."""
-    closed = _closed(outcome)
+    closed = _closed_gate(outcome)
     return closed is not None and closed.closed is gate.closed and closed != gate
 
 
@@ -91,5 +91,5 @@ def _cheap(state: ScaleSetState, states: Sequence[ScaleSetState]) -> tuple[Gate,
     )
 
 
-def _closed(outcome: Outcome) -> Gate | None:
+def _closed_gate(outcome: Outcome) -> Gate | None:
     return next((each for each in outcome.gates if each.closed), None)

@@ -31,7 +31,7 @@ def weigh(
 
     `listed` are the models by key; of the keys in `unlisted` the list failed.
     """
-    after = [_weighed(each, listed, unlisted, at) for each in states]
+    after = [_weigh_one(each, listed, unlisted, at) for each in states]
     sizes = Counter(_commit(each) for each in after)
     return tuple(
         _held_or_not(now, sizes, len(after)) if now is not before or _is_held(before) else now
@@ -60,7 +60,7 @@ def max_change(state: ScaleSetState, states: Sequence[ScaleSetState]) -> tuple[G
     return (Gate("maxChange", said),)
 
 
-def _weighed(
+def _weigh_one(
     state: ScaleSetState, listed: Mapping[str, Model], unlisted: frozenset[str], at: datetime
 ) -> ScaleSetState:
     """The entry, marked with this change where it is one; whether that is held is seen once all are."""

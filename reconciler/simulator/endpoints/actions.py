@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.simulator import errors, repairs
-from reconciler.simulator.endpoints.call import Call, Reply, accepted
+from reconciler.simulator.endpoints.call import Call, Reply, accept
 from reconciler.simulator.instance import Instance
 from reconciler.simulator.life import Verb
 from reconciler.simulator.operations import Operation
@@ -46,14 +46,14 @@ def manual_upgrade(call: Call) -> Reply:
     if not ids:
         # What Azure says to an empty list is not known; it certainly upgrades nothing.
         raise errors.missing_parameter("instanceIds")
-    chosen = due(_named(scale_set, ids))
+    chosen = due(_find(scale_set, ids))
     _refuse_busy(scale_set, chosen)
     operation = scale_set.begin("manualupgrade")
     scale_set.bump()
     if chosen:
         bring(scale_set, chosen, operation, cause="manualupgrade")
         operation.when_ended.append(lambda _: scale_set.bump())
-    return accepted(call, operation, charge=len(chosen))
+    return accept(call, operation, charge=len(chosen))
 
 
 def act(call: Call) -> Reply:
@@ -64,7 +64,7 @@ def act(call: Call) -> Reply:
     ids = _ids(call) or (["*"] if action.everyone_by_default else [])
     if not ids:
         raise errors.missing_parameter("instanceIds")
-    return _carried_out(call, scale_set, action, _named(scale_set, ids), name)
+    return _carried_out(call, scale_set, action, _find(scale_set, ids), name)
 
 
 def act_on_one(call: Call) -> Reply:
@@ -72,7 +72,7 @@ def act_on_one(call: Call) -> Reply:
     scale_set = call.scale_set()
     name = call.names["action"].lower()
     action = Action(ACTIONS[name].verb)
-    return _carried_out(call, scale_set, action, _named(scale_set, [call.names["instance"]]), name)
+    return _carried_out(call, scale_set, action, _find(scale_set, [call.names["instance"]]), name)
 
 
 def os_rolling_upgrade(call: Call) -> Reply:
@@ -80,13 +80,13 @@ def os_rolling_upgrade(call: Call) -> Reply:
     scale_set = call.scale_set()
     if not scale_set.applied.image.follows_latest:
         raise errors.needs_latest()
-    return accepted(call, start_rolling_upgrade(scale_set), charge=0)
+    return accept(call, start_rolling_upgrade(scale_set), charge=0)
 
 
 def extension_rolling_upgrade(call: Call) -> Reply:
     """Roll what is behind the model, as an OS upgrade does, and look for no newer image. Not recorded."""
     scale_set = call.scale_set()
-    return accepted(call, _roll(scale_set, "extensionrollingupgrade"), charge=0)
+    return accept(call, _roll(scale_set, "extensionrollingupgrade"), charge=0)
 
 
 def start_rolling_upgrade(scale_set: ScaleSet) -> Operation:
@@ -109,7 +109,7 @@ def set_orchestration_service_state(call: Call) -> Reply:
         raise errors.missing_parameter("serviceName" if "serviceName" not in wanted else "action")
     scale_set.repairs_suspended = wanted["action"] == "Suspend"
     repairs.survey(scale_set)
-    return accepted(call, scale_set.begin("setorchestrationservicestate"), charge=0)
+    return accept(call, scale_set.begin("setorchestrationservicestate"), charge=0)
 
 
 def latest_rolling_upgrade(call: Call) -> Reply:
@@ -126,7 +126,7 @@ def cancel_rolling_upgrade(call: Call) -> Reply:
         raise errors.no_rolling_upgrade()
     operation = scale_set.begin("cancel")
     scale_set.rolling.cancel()
-    return accepted(call, operation, charge=0)
+    return accept(call, operation, charge=0)
 
 
 def _carried_out(call: Call, scale_set: ScaleSet, action: Action, found: list[Instance], name: str) -> Reply:
@@ -144,7 +144,7 @@ def _carried_out(call: Call, scale_set: ScaleSet, action: Action, found: list[In
         verb: Verb = "refuse" if operation.sabotage else action.verb
         cause = "reimage" if name.startswith("reimage") else name
         instance.send(verb, cause=cause, operation=operation, target=target)
-    return accepted(call, operation, charge=len(chosen))
+    return accept(call, operation, charge=len(chosen))
 
 
 def _roll(scale_set: ScaleSet, kind: str) -> Operation:
@@ -168,7 +168,7 @@ def _ids(call: Call) -> list[str]:
     return named or []
 
 
-def _named(scale_set: ScaleSet, ids: list[str]) -> list[Instance]:
+def _find(scale_set: ScaleSet, ids: list[str]) -> list[Instance]:
     found = scale_set.find(str(each) for each in ids)
     if isinstance(found, str):
         raise errors.inactive_instance(found)

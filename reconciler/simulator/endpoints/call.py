@@ -64,7 +64,7 @@ class Reply:
     gathered: bool = False
 
 
-def accepted(call: Call, operation: Operation, *, charge: int) -> Reply:
+def accept(call: Call, operation: Operation, *, charge: int) -> Reply:
     """The empty 202 that answers an action."""
     return Reply(202, None, _links(call, operation, location=True), charge)
 

@@ -11,17 +11,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.simulator import errors
-from reconciler.simulator.amend import amended, take
+from reconciler.simulator.amend import amend, take
 from reconciler.simulator.defaults import extension_completed
-from reconciler.simulator.endpoints.call import Call, Reply, accepted, require_steady, under_way
-from reconciler.simulator.merge import merged
+from reconciler.simulator.endpoints.call import Call, Reply, accept, require_steady, under_way
+from reconciler.simulator.merge import merge
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.scale_set import ScaleSet
 
 TYPE = "Microsoft.Compute/virtualMachineScaleSets/extensions"
 
 
-def listed(call: Call) -> Reply:
+def list_extensions(call: Call) -> Reply:
     scale_set = call.scale_set()
     state = scale_set.provisioning
     return Reply(200, {"value": [_resource(scale_set, each, state) for each in _extensions(scale_set)]})
@@ -29,7 +29,7 @@ def listed(call: Call) -> Reply:
 
 def get(call: Call) -> Reply:
     scale_set = call.scale_set()
-    return Reply(200, _resource(scale_set, _named(call, scale_set), scale_set.provisioning))
+    return Reply(200, _resource(scale_set, _find(call, scale_set), scale_set.provisioning))
 
 
 def put(call: Call) -> Reply:
@@ -42,7 +42,7 @@ def put(call: Call) -> Reply:
 def patch(call: Call) -> Reply:
     scale_set = require_steady(call)
     change = {"properties": call.request.json().get("properties") or {}}
-    return _written(call, scale_set, merged(_named(call, scale_set), change), status=200)
+    return _written(call, scale_set, merge(_find(call, scale_set), change), status=200)
 
 
 def delete(call: Call) -> Reply:
@@ -51,7 +51,7 @@ def delete(call: Call) -> Reply:
     if len(kept) == len(_extensions(scale_set)):
         return Reply(204)
     operation = _change(scale_set, kept)
-    return accepted(call, operation, charge=operation.waits_for(scale_set.instances.keys()))
+    return accept(call, operation, charge=operation.waits_for(scale_set.instances.keys()))
 
 
 def _written(call: Call, scale_set: ScaleSet, wanted: Mapping[str, Any], *, status: int) -> Reply:
@@ -69,7 +69,7 @@ def _written(call: Call, scale_set: ScaleSet, wanted: Mapping[str, Any], *, stat
 
 def _change(scale_set: ScaleSet, extensions: list[Mapping[str, Any]]) -> Operation:
     profile = {"extensionProfile": {"extensions": extensions}}
-    body = amended(scale_set, {"properties": {"virtualMachineProfile": profile}}, whole=False)
+    body = amend(scale_set, {"properties": {"virtualMachineProfile": profile}}, whole=False)
     return take(scale_set, body, kind="patch")
 
 
@@ -77,7 +77,7 @@ def _extensions(scale_set: ScaleSet) -> list[Mapping[str, Any]]:
     return list((scale_set.profile.get("extensionProfile") or {}).get("extensions") or [])
 
 
-def _named(call: Call, scale_set: ScaleSet) -> Mapping[str, Any]:
+def _find(call: Call, scale_set: ScaleSet) -> Mapping[str, Any]:
     found = next((each for each in _extensions(scale_set) if _is_called(call, each)), None)
     if found is None:
         raise errors.no_entity()

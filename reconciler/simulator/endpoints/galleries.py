@@ -32,7 +32,7 @@ def versions(call: Call) -> Reply:
 
 def version(call: Call) -> Reply:
     """Also `latest`-free: a gallery has no version of that name, only the newest."""
-    return Reply(200, _version(call, _published(call, call.request.path)))
+    return Reply(200, _version(call, _publish(call, call.request.path)))
 
 
 def regional_versions(call: Call) -> Reply:
@@ -42,7 +42,7 @@ def regional_versions(call: Call) -> Reply:
 
 
 def regional_version(call: Call) -> Reply:
-    name = _published(call, f"{_regional_definition(call)}/versions/{call.names['version']}")
+    name = _publish(call, f"{_regional_definition(call)}/versions/{call.names['version']}")
     if not _here(call, [name]):
         raise _no_resource(call, call.request.path)
     return Reply(200, _regional_version(call, name))
@@ -184,7 +184,7 @@ def _here(call: Call, names: Iterable[str]) -> list[str]:
     return [name for name in names if call.cloud.catalogue.details(name).is_in(place)]
 
 
-def _published(call: Call, name: str) -> str:
+def _publish(call: Call, name: str) -> str:
     """The image of this name as it was first spelt, or Azure's 404."""
     found = call.cloud.catalogue.ids.get(name.rstrip("/").lower())
     if found is None:

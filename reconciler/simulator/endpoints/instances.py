@@ -10,7 +10,7 @@ from reconciler.simulator import errors
 from reconciler.simulator.endpoints.call import (
     Call,
     Reply,
-    accepted,
+    accept,
     etag_header,
     next_link,
     page,
@@ -23,13 +23,13 @@ from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.shape import require_shape
 from reconciler.simulator.spot import evict
 from reconciler.simulator.versions import LATEST
-from reconciler.simulator.views import Detail, data_disks, flexible_row, instance_view, row, selected
+from reconciler.simulator.views import Detail, data_disks, flexible_row, instance_view, row, select
 
 BODY = {"properties": {"protectionPolicy": {"protectFromScaleIn": bool, "protectFromScaleSetActions": bool}}}
 LATEST_FILTER = re.compile(r"\s*properties/latestModelApplied\s+eq\s+(true|false)\s*", re.I)
 
 
-def listed(call: Call) -> Reply:
+def list_instances(call: Call) -> Reply:
     """A page of rows, charged for each; one with none tells no charge.
 
     Compact, where Azure's is printed like its other answers: a page of 1,000 rows takes ten times as long so.
@@ -43,7 +43,7 @@ def listed(call: Call) -> Reply:
     part = found[rows]
     detail = Detail(call.request.version, view=call.expands("instanceView"))
     if "instanceview" in query.get("$select", "").lower():
-        value = [selected(instance, detail) for instance in part]
+        value = [select(instance, detail) for instance in part]
     elif scale_set.is_flexible:
         value = [flexible_row(instance, detail) for instance in part]
     else:
@@ -99,7 +99,7 @@ def _take_disks(call: Call, instance: Instance, operation: Operation) -> bool:
     present = {_lun(each): each for each in data_disks(instance, Detail(LATEST))}
     kept = {_lun(each): each for each in wanted}
     disks = [{**disk, "toBeDetached": lun not in kept} for lun, disk in present.items()]
-    disks += [_attached(each) for lun, each in kept.items() if lun not in present]
+    disks += [_attachment(each) for lun, each in kept.items() if lun not in present]
     if disks == list(present.values()):
         return False
 
@@ -112,7 +112,7 @@ def _take_disks(call: Call, instance: Instance, operation: Operation) -> bool:
     return True
 
 
-def _attached(disk: Mapping[str, Any]) -> dict[str, Any]:
+def _attachment(disk: Mapping[str, Any]) -> dict[str, Any]:
     """A data disk that is a resource of its own: as small as disks come, for there are none here to ask."""
     managed = {"storageAccountType": "Standard_LRS", **(disk.get("managedDisk") or {})}
     name = str(managed.get("id", "")).rpartition("/")[2]
@@ -132,7 +132,7 @@ def delete(call: Call) -> Reply:
     owner.capacity = max(0, owner.capacity - len(chosen))
     for instance in chosen:
         instance.send("delete", cause="delete", operation=operation)
-    return accepted(call, operation, charge=len(chosen))
+    return accept(call, operation, charge=len(chosen))
 
 
 def simulate_eviction(call: Call) -> Reply:

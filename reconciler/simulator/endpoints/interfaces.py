@@ -29,11 +29,11 @@ FROM_THE_MODEL = (
 
 
 def of_scale_set(call: Call) -> Reply:
-    return _listed(call, call.scale_set().instances.values())
+    return _list(call, call.scale_set().instances.values())
 
 
 def of_instance(call: Call) -> Reply:
-    return _listed(call, [_instance(call)])
+    return _list(call, [_instance(call)])
 
 
 def get(call: Call) -> Reply:
@@ -44,7 +44,7 @@ def get(call: Call) -> Reply:
     raise errors.no_entity()
 
 
-def _listed(call: Call, instances: Iterable[Instance]) -> Reply:
+def _list(call: Call, instances: Iterable[Instance]) -> Reply:
     found = [each for instance in instances for each in _interfaces(instance, call.request.version)]
     rows = page(call)
     body: dict[str, Any] = {"value": found[rows]}

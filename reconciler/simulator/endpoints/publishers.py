@@ -13,18 +13,18 @@ IN_IDS = ("Publishers", "ArtifactTypes/VMImage/Offers", "Skus")
 
 
 def publishers(call: Call) -> Reply:
-    return _listed(call, 0)
+    return _list(call, 0)
 
 
 def offers(call: Call) -> Reply:
-    return _listed(call, 1)
+    return _list(call, 1)
 
 
 def skus(call: Call) -> Reply:
-    return _listed(call, 2)
+    return _list(call, 2)
 
 
-def _listed(call: Call, level: int) -> Reply:
+def _list(call: Call, level: int) -> Reply:
     """The names at one level, below those that the path has for the levels above."""
     above = [call.names[name] for name in LEVELS[:level]]
     wanted = [name.lower() for name in above]

@@ -21,15 +21,15 @@ AND = re.compile(r"\s+and\s+", re.I)
 
 
 def in_subscription(call: Call) -> Reply:
-    return _listed(call, call.cloud.scale_sets(call.subscription))
+    return _list(call, call.cloud.scale_sets(call.subscription))
 
 
 def in_group(call: Call) -> Reply:
     group = call.cloud.group(call.subscription, call.names["group"])
-    return _listed(call, group.scale_sets.values())
+    return _list(call, group.scale_sets.values())
 
 
-def _listed(call: Call, scale_sets: Iterable[ScaleSet]) -> Reply:
+def _list(call: Call, scale_sets: Iterable[ScaleSet]) -> Reply:
     comparisons = _comparisons(call.request.query.get("$filter", ""))
     found = [
         each

@@ -7,21 +7,21 @@ from itertools import islice
 from typing import Any
 
 from reconciler.simulator import errors
-from reconciler.simulator.amend import amended, refuse_capacity, take, without_read_only
-from reconciler.simulator.assigned import USERS, identified, with_strangers
-from reconciler.simulator.defaults import completed
+from reconciler.simulator.amend import amend, refuse_capacity, take, without_read_only
+from reconciler.simulator.assigned import USERS, identify, with_strangers
+from reconciler.simulator.defaults import complete
 from reconciler.simulator.domains import MOST_FAULT_DOMAINS, Placement
 from reconciler.simulator.endpoints.call import (
     Call,
     Reply,
-    accepted,
+    accept,
     etag_header,
     next_link,
     page,
     require_match,
     under_way,
 )
-from reconciler.simulator.merge import merged
+from reconciler.simulator.merge import merge
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.scaling import scale
@@ -34,12 +34,12 @@ IDENTITIES_KNOWN_SINCE = "2022-03-01"
 
 def in_subscription(call: Call) -> Reply:
     """Spread over regions and put together by the gateway, which spells resource groups in upper case."""
-    return _listed(call, call.cloud.scale_sets(call.subscription), shouts_group=True)
+    return _list(call, call.cloud.scale_sets(call.subscription), shouts_group=True)
 
 
 def in_group(call: Call) -> Reply:
     group = call.cloud.group(call.subscription, call.names["group"])
-    return _listed(call, group.scale_sets.values(), shouts_group=False)
+    return _list(call, group.scale_sets.values(), shouts_group=False)
 
 
 def get(call: Call) -> Reply:
@@ -61,20 +61,20 @@ def patch(call: Call) -> Reply:
     _refuse_deleted(scale_set)
     require_match(call, scale_set.etag)
     scale_set.refuse_haste()
-    return _changed(call, scale_set, "patch")
+    return _change(call, scale_set, "patch")
 
 
 def put(call: Call) -> Reply:
     group = call.cloud.group(call.subscription, call.names["group"])
     scale_set = group.scale_sets.get(call.names["name"].lower())
     if scale_set is None:
-        return _created(call)
+        return _create(call)
     _refuse_deleted(scale_set)
     if call.request.header("If-None-Match") == "*":
         raise errors.etag_mismatch("*", f'"{scale_set.etag}"')
     require_match(call, scale_set.etag)
     scale_set.refuse_haste()
-    return _changed(call, scale_set, "put")
+    return _change(call, scale_set, "put")
 
 
 def delete(call: Call) -> Reply:
@@ -84,7 +84,7 @@ def delete(call: Call) -> Reply:
         return Reply(204, gateway=True)
     charge = len(scale_set.instances)
     operation = scale_set.remove()
-    return accepted(call, operation, charge=charge)
+    return accept(call, operation, charge=charge)
 
 
 def os_upgrade_history(call: Call) -> Reply:
@@ -92,8 +92,8 @@ def os_upgrade_history(call: Call) -> Reply:
     return Reply(200, {"value": [each.history() for each in reversed(call.scale_set().history)]})
 
 
-def _created(call: Call) -> Reply:
-    change = without_read_only(merged({}, call.request.json()))
+def _create(call: Call) -> Reply:
+    change = without_read_only(merge({}, call.request.json()))
     require_shape(change)
     refuse_capacity(change.get("sku") or {})
     properties: dict[str, Any] = dict(change.get("properties") or {})
@@ -120,12 +120,12 @@ def _created(call: Call) -> Reply:
         group=call.names["group"],
         name=call.names["name"],
         location=str(change.get("location", call.cloud.catalogue.location)),
-        body=completed({**body, "sku": sku, "properties": {"orchestrationMode": "Uniform", **properties}}),
+        body=complete({**body, "sku": sku, "properties": {"orchestrationMode": "Uniform", **properties}}),
         placement=Placement(call.names["name"], zones, fault_domains=faults, flexible=flexible),
     )
     scale_set.admit(scale_set.body, capacity)
     if "identity" in body:
-        identity = identified(scale_set.id, {}, body["identity"])
+        identity = identify(scale_set.id, {}, body["identity"])
         scale_set.body = {**scale_set.body, "identity": identity}
     call.cloud.add(scale_set)
     operation = scale_set.begin("create")
@@ -133,11 +133,11 @@ def _created(call: Call) -> Reply:
     return _begun(call, scale_set, operation, status=201)
 
 
-def _changed(call: Call, scale_set: ScaleSet, kind: str) -> Reply:
+def _change(call: Call, scale_set: ScaleSet, kind: str) -> Reply:
     known = (scale_set.body.get("identity") or {}).get(USERS) or {}
     if call.request.version < IDENTITIES_KNOWN_SINCE and "identity" in call.request.json():
         known = {}
-    body = amended(scale_set, call.request.json(), call.request.version, whole=kind == "put")
+    body = amend(scale_set, call.request.json(), call.request.version, whole=kind == "put")
     return _begun(call, scale_set, take(scale_set, body, kind=kind), known=known)
 
 
@@ -160,7 +160,7 @@ def _begun(
     return under_way(call, operation, view, number=scale_set.etag, charge=charge, status=status)
 
 
-def _listed(call: Call, scale_sets: Iterable[ScaleSet], *, shouts_group: bool) -> Reply:
+def _list(call: Call, scale_sets: Iterable[ScaleSet], *, shouts_group: bool) -> Reply:
     rows = page(call)
     found = list(islice(scale_sets, rows.start, rows.stop + 1))
     size = rows.stop - rows.start

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from reconciler.simulator import errors
-from reconciler.simulator.amend import amended, take
+from reconciler.simulator.amend import amend, take
 from reconciler.simulator.endpoints.call import Call, Reply, require_steady
 from reconciler.simulator.scale_set import ScaleSet
 
@@ -42,7 +42,7 @@ OPERATIONS: Mapping[str, Callable[[Tags, Tags], dict[str, str]]] = {
 
 
 def get(call: Call) -> Reply:
-    return _shown(call.scale_set())
+    return _show(call.scale_set())
 
 
 def put(call: Call) -> Reply:
@@ -67,15 +67,15 @@ def _written(call: Call, change: Callable[[Tags, Tags], dict[str, str]]) -> Repl
     if not isinstance(named, Mapping):
         raise errors.missing_parameter("properties.tags")
     _write(scale_set, change(scale_set.body.get("tags") or {}, named))
-    return _shown(scale_set)
+    return _show(scale_set)
 
 
 def _write(scale_set: ScaleSet, tags: Tags) -> None:
     dropped = dict.fromkeys(name for name in scale_set.body.get("tags") or {} if name not in tags)
-    take(scale_set, amended(scale_set, {"tags": {**dropped, **tags}}, whole=False), kind="patch")
+    take(scale_set, amend(scale_set, {"tags": {**dropped, **tags}}, whole=False), kind="patch")
 
 
-def _shown(scale_set: ScaleSet) -> Reply:
+def _show(scale_set: ScaleSet) -> Reply:
     body = {
         "id": f"{scale_set.id}/providers/Microsoft.Resources/tags/default",
         "name": "default",

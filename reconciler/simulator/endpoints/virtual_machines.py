@@ -25,12 +25,12 @@ OF_SCALE_SET = re.compile(r"\s*'?virtualMachineScaleSet/id'?\s+eq\s+'?([^']+?)'?
 
 
 def in_subscription(call: Call) -> Reply:
-    return _listed(call, call.cloud.scale_sets(call.subscription), shouts_group=True)
+    return _list(call, call.cloud.scale_sets(call.subscription), shouts_group=True)
 
 
 def in_group(call: Call) -> Reply:
     group = call.cloud.group(call.subscription, call.names["group"])
-    return _listed(call, group.scale_sets.values(), shouts_group=False)
+    return _list(call, group.scale_sets.values(), shouts_group=False)
 
 
 def get(call: Call) -> Reply:
@@ -43,7 +43,7 @@ def view(call: Call) -> Reply:
     return Reply(200, instance_view(_machine(call), Detail(call.request.version)))
 
 
-def _listed(call: Call, scale_sets: Iterable[ScaleSet], *, shouts_group: bool) -> Reply:
+def _list(call: Call, scale_sets: Iterable[ScaleSet], *, shouts_group: bool) -> Reply:
     rows = page(call)
     found = list(islice(_machines(call, scale_sets), rows.start, rows.stop + 1))
     detail, size = _detail(call), rows.stop - rows.start

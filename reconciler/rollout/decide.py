@@ -17,7 +17,7 @@ lost.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reconciler.rollout.batch import batch
+from reconciler.rollout.batching import batch, first, missing, room, sick, soaking
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.drift import drift
@@ -27,7 +27,6 @@ from reconciler.rollout.gates import barrier, window_barrier
 from reconciler.rollout.health import at_work
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import Absent, Look, Observed
-from reconciler.rollout.pace import first, missing, room, sick, soaking
 from reconciler.rollout.preflight import exact_spec, unavailable
 from reconciler.rollout.reading import partial, with_instances
 from reconciler.rollout.reason import Phase, Reason

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from reconciler.rollout.batching import missing
 from reconciler.rollout.context import Aim
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.gates import barrier, is_cure
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Availability, Instance, Look, Model
-from reconciler.rollout.pace import missing
 from reconciler.rollout.patch import missing_etag, patch
 from reconciler.rollout.preflight import crowd, misfit, unavailable
 from reconciler.rollout.reading import group, own, partial

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from reconciler.rollout.batching import baking
 from reconciler.rollout.context import Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.health import ailment
 from reconciler.rollout.member import Member
 from reconciler.rollout.observed import Instance, Model
-from reconciler.rollout.pace import baking
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.wording import join
 from reconciler.spec.image import short

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from reconciler.rollout.batching import last_back
 from reconciler.rollout.context import Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.domains import Domain
 from reconciler.rollout.health import State
 from reconciler.rollout.member import is_overdue
 from reconciler.rollout.observed import Instance
-from reconciler.rollout.pace import last_back
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.wording import ailing, join, moment
 from reconciler.spec.duration import written

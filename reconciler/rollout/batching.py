@@ -14,13 +14,35 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member
 from reconciler.rollout.reason import Reason
+from reconciler.rollout.step import Upgrade
 from reconciler.rollout.wording import ailing, join
 from reconciler.spec.duration import written
+from reconciler.spec.image import short
 from reconciler.spec.scale_set import Canary
 
 # An instance whose state last changed so soon after it was made was not upgraded: it came with the image, and
 # an autoscaler that keeps making such ones must not keep a rollout waiting.
 _NEWBORN = timedelta(minutes=5)
+
+
+def batch(context: Context, candidates: Sequence[Member], most: int) -> Decision:
+    """The upgrade of at most so many of one domain, the first in order; on the way back the last."""
+    domain_of, counts, is_return = context.domain_of, context.counts, context.is_return
+    foremost = max if is_return else min
+    domain = foremost(domain_of(each.instance) for each in candidates)
+    inside = [each for each in candidates if domain_of(each.instance) == domain]
+    inside.sort(key=_by_id, reverse=is_return)
+    # Of ten instances with maxBatch 20%, two; fewer where maxUnavailable or a canary leaves less room.
+    taken = inside[: min(most, context.rollout.max_batch.of(counts.total))]
+    named = join(each.instance.name for each in taken)
+    return Decision(
+        Reason.UPGRADING,
+        f"{domain}: {'returning' if is_return else 'upgrading'} {_count(taken)} to {short(context.image)} "
+        f"({named}); {counts.done}",
+        step=Upgrade(tuple(each.instance.id for each in taken), context.image),
+        soon=True,
+        counts=counts.taking(domain, sum(each.state is State.BACK for each in taken)),
+    )
 
 
 def soaking(context: Context) -> Decision | None:
@@ -188,3 +210,12 @@ def _upgraded_at(member: Member) -> datetime | None:
 
 def _is_newborn(since: datetime, created: datetime | None) -> bool:
     return created is not None and since - created < _NEWBORN
+
+
+def _by_id(member: Member) -> tuple[int, str]:
+    """The order of ids, of which most are numbers without leading zeros."""
+    return len(member.instance.id), member.instance.id
+
+
+def _count(taken: Sequence[Member]) -> str:
+    return "1 instance" if len(taken) == 1 else f"{len(taken)} instances"

@@ -8,7 +8,7 @@ LOCK    := --quiet --universal --generate-hashes --no-emit-index-url --no-annota
            --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients soak stories transcripts explore mutants lint format bench lock image clean
+.PHONY: help demo test test-clients soak stories transcripts reasons explore mutants lint format bench lock image clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ stories: $(READY) ## the stories once more, with scale sets that do not say Upda
 
 transcripts: $(READY) ## write tests/transcripts/*.txt anew, after an intended change of behaviour
 	@$(BIN)/python -m tests.transcripts
+
+reasons: $(READY) ## write the table of docs/reasons.md anew, after a change of rollout/reason.py
+	@$(BIN)/python -m tests.reasons
 
 explore: $(READY) ## every fault at every call of every kind of rollout, and many at random (very slow)
 	@EXPLORE_SEEDS=$${EXPLORE_SEEDS:-300} $(BIN)/pytest -n auto tests/stories/test_faults.py

@@ -10,6 +10,7 @@ from reconciler.cli.forecast import headline
 from reconciler.cli.named import unknown
 from reconciler.cli.options import FleetAccess, fleet_options, output_option
 from reconciler.cli.status import server_option, store
+from reconciler.cli.table import count
 from reconciler.cli.verb import Verb
 from reconciler.rollout.reason import Requeue, meaning_of
 
@@ -40,7 +41,7 @@ def explanation(row: Json) -> str:
         lines.append(f"{row['reason']}: {row['message']}")
         if meaning := meaning_of(row["reason"]):  # none where the daemon is of a newer version
             lines += [f"because   {meaning.cause}", f"goes on   {meaning.remedy}"]
-        lines += _before(row)
+        lines += _wait(row)
     lines.append(f"declared  {_declaration_of(row)}")
     if row["reason"]:
         lines.append(f"stands    {', '.join(map(_condition, row['conditions']))}")
@@ -58,12 +59,12 @@ def explanation(row: Json) -> str:
     return "\n".join(lines)
 
 
-def _before(row: Json) -> list[str]:
-    """How it stood at the last look, where one has had to wait since: its conditions say that still."""
-    ready = next(each for each in row["conditions"] if each["type"] == "Ready")
-    if row["reason"] != "Throttled" or ready["reason"] == row["reason"]:
+def _wait(row: Json) -> list[str]:
+    """Since when the same is waited for or tried again, and how often."""
+    wait = row.get("wait")  # none of a daemon of an older version
+    if not wait:
         return []
-    return [f"before    {ready['reason']}: {ready['message']}"]
+    return [f"waiting   since {_moment(wait['since'])} UTC, {count(wait['tries'], 'look')}"]
 
 
 def _declaration_of(row: Json) -> str:

@@ -25,12 +25,13 @@ from reconciler.daemon.event import (
 )
 from reconciler.daemon.gates.concurrency import slot_after
 from reconciler.daemon.history import history_after
-from reconciler.daemon.outcome import Outcome
+from reconciler.daemon.outcome import Outcome, outcome_when_throttled
 from reconciler.daemon.revision import Revision, differs
-from reconciler.daemon.state import LastSeen, ScaleSetState
+from reconciler.daemon.state import LastSeen, Published, ScaleSetState
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.gates import held_message
 from reconciler.rollout.progress import Progress, progress_after
+from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.step import PatchModel
 from reconciler.spec.image import follows_latest, same
 
@@ -131,7 +132,7 @@ def _end_tick(state: ScaleSetState, event: Ticked) -> ScaleSetState:
     foreseen = event.foreseen
     published = replace(
         before,
-        outcome=outcome,
+        outcome=_shown(before, event),
         decided=event.desired,
         concluded=(
             Revision.of(event.desired, event.commit)
@@ -166,6 +167,17 @@ def _end_tick(state: ScaleSetState, event: Ticked) -> ScaleSetState:
     )
 
 
+def _shown(before: Published, event: Ticked) -> Outcome:
+    """That there is no request left for a look says nothing new of the scale set, until it lasts."""
+    known, outcome = before.outcome, event.outcome
+    is_known = before.decided is not None and not differs(before.decided, event.desired)
+    if outcome.reason is not Reason.THROTTLED or known is None or not is_known:
+        return outcome
+    if outcome.status is Status.FAILING:
+        return outcome
+    return outcome_when_throttled(known, outcome)
+
+
 def _progress(before: Progress, event: Ticked) -> Progress:
     outcome = event.outcome
     back = outcome.counts.back if outcome.counts else None
@@ -173,6 +185,7 @@ def _progress(before: Progress, event: Ticked) -> Progress:
     return replace(
         after,
         attempt=event.attempt,
+        wait=outcome.wait,
         holds_slot=slot_after(before, outcome, may_have_begun=event.may_have_begun),
         has_acquired=False,
     )

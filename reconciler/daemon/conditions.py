@@ -57,7 +57,7 @@ def conditions(state: ScaleSetState) -> tuple[Condition, ...]:
     if outcome is None:
         return state.published.conditions
     revision = Revision.of(state.desired, state.commit)
-    if outcome.reason is Reason.THROTTLED and _were_about(state, revision):
+    if outcome.as_of:
         return state.published.conditions
     said = {
         **_summary(outcome),
@@ -67,12 +67,6 @@ def conditions(state: ScaleSetState) -> tuple[Condition, ...]:
     return tuple(
         _next(before, said[before.type], outcome.at, revision) for before in state.published.conditions
     )
-
-
-def _were_about(state: ScaleSetState, revision: Revision) -> bool:
-    """Whether the conditions before say something of what is declared now."""
-    known = state.published.conditions[0].revision
-    return known is not None and known.spec == revision.spec
 
 
 def _next(before: Condition, said: _Said, at: datetime, revision: Revision) -> Condition:
@@ -96,26 +90,26 @@ def _summary(outcome: Outcome) -> dict[ConditionType, _Said]:
     """Ready says the line of the outcome, and so does what else is true; the others have nothing to add."""
     ready, reconciling, stalled = SUMMARY[outcome.status]
     return {
-        ConditionType.READY: _Said(ready, outcome.reason, outcome.message),
+        ConditionType.READY: _Said(ready, outcome.reason, outcome.told),
         ConditionType.RECONCILING: _Said(reconciling, outcome.reason, _where_true(reconciling, outcome)),
         ConditionType.STALLED: _Said(stalled, outcome.reason, _where_true(stalled, outcome)),
     }
 
 
 def _where_true(status: ConditionStatus, outcome: Outcome) -> str:
-    return outcome.message if status is ConditionStatus.TRUE else ""
+    return outcome.told if status is ConditionStatus.TRUE else ""
 
 
 def _healthy(state: ScaleSetState, outcome: Outcome) -> _Said:
     if outcome.reason.meaning.is_unseen:
-        return _Said(ConditionStatus.UNKNOWN, outcome.reason, outcome.message)
+        return _Said(ConditionStatus.UNKNOWN, outcome.reason, outcome.told)
     counts = state.seen.counts
     if counts is None or _is_old(state.seen.instances_at, state, outcome):
         return _Said(ConditionStatus.UNKNOWN, NOT_LOOKED_AT)
     if not counts.away:
         return _Said(ConditionStatus.TRUE, SERVING)
     if outcome.reason.meaning.names_instances:
-        return _Said(ConditionStatus.FALSE, outcome.reason, outcome.message)
+        return _Said(ConditionStatus.FALSE, outcome.reason, outcome.told)
     return _Said(ConditionStatus.FALSE, AWAY, _away(counts))
 
 
@@ -126,9 +120,9 @@ def _away(counts: InstanceCounts) -> str:
 
 def _drift(state: ScaleSetState, outcome: Outcome) -> _Said:
     if outcome.reason.meaning.is_unseen or outcome.reason.meaning.is_latest_unknown:
-        return _Said(ConditionStatus.UNKNOWN, outcome.reason, outcome.message)
+        return _Said(ConditionStatus.UNKNOWN, outcome.reason, outcome.told)
     if outcome.reason == Reason.MODEL_DRIFT:
-        return _Said(ConditionStatus.TRUE, MODEL_DRIFT, outcome.message)
+        return _Said(ConditionStatus.TRUE, MODEL_DRIFT, outcome.told)
     model, counts = state.seen.model, state.seen.counts
     if model is None or _is_old(state.published.known_at, state, outcome):
         return _Said(ConditionStatus.UNKNOWN, NOT_LOOKED_AT)

@@ -26,7 +26,8 @@ def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_let_on: 
     if outcome is None or decided is None or differs(decided, state.desired) or is_let_on:
         return True
     if outcome.again is not None and outcome.status is not Status.WAITING:
-        return False  # a follow-up is on its way
+        # A follow-up is on its way; what is waited for in minutes may have come.
+        return outcome.again > _SOON and listed != state.seen.model
     if outcome.reason.meaning.requeue is Requeue.SWEEP and outcome.status not in _AT_REST:
         return True
     if outcome.reason == Reason.ROLLOUT_FAILED and follows_latest(state.desired.image):
@@ -37,6 +38,8 @@ def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_let_on: 
         return False
     return at - looked_at >= _spread(state.desired) or _was_early(state.progress.attempt, looked_at, at)
 
+
+_SOON = timedelta(minutes=1)
 
 # Of a look that had to wait for its request: it stands as it stood before.
 _AT_REST = frozenset({Status.READY, Status.WAITING})

@@ -1,19 +1,25 @@
 """What came of one tick of one scale set: a decision, or a failure on the way to one or of its step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.azure.failure import AzureFailure, Conflict, Throttled, Unreachable
+from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled
 from reconciler.daemon.settings import Settings
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import Gate
+from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.step import Step
+from reconciler.rollout.wait import LONGEST, Wait, status_after, wait_after
+from reconciler.rollout.wording import moment
 from reconciler.spec.scale_set import ScaleSet
 
 # A canary that falls sick while it soaks is told within this time.
 _WATCH = timedelta(minutes=5)
+# For as long as the upgrade of a batch may well take, a look comes as often as at first.
+_USUAL = timedelta(minutes=10)
+_REFUSED = timedelta(minutes=10)  # at most between two tries of what Azure refuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,9 @@ class Outcome:
     """One tick of one scale set. `commit` is the id the spec was read at, "" for a plain directory.
 
     `doing` is what a closed gate of `gates` holds up. `step` is the one that was decided on and, where steps
-    are taken at all, that Azure accepted. `again` is when to look next, None for the next sweep.
+    are taken at all, that Azure accepted. `again` is when to look next, None for the next sweep. `wait` says
+    for how long this, or what it is a retry of, has been waited for. `as_of` is when it was so, where there
+    was no request left to look since.
     """
 
     name: str
@@ -35,11 +43,20 @@ class Outcome:
     gates: tuple[Gate, ...] = ()
     doing: str = ""
     again: timedelta | None = None
+    wait: Wait | None = None
+    as_of: datetime | None = None
 
     @property
     def line(self) -> str:
         """The whole outcome in one line, as it is logged, shown and answered everywhere."""
-        return f"{self.reason}: {self.message}"
+        return f"{self.reason}: {self.told}"
+
+    @property
+    def told(self) -> str:
+        """The message, with how old it is and since when it is a failure."""
+        since = f"; since {moment(self.wait.since)}" if self.wait and self.wait.is_failing else ""
+        old = f" (as of {self.as_of:%H:%M:%S}; throttled)" if self.as_of else ""
+        return f"{self.message}{since}{old}"
 
     @property
     def is_error(self) -> bool:
@@ -48,22 +65,35 @@ class Outcome:
 
 
 def outcome_of(
-    desired: ScaleSet, commit: str, at: datetime, decision: Decision, follow_up: timedelta
+    desired: ScaleSet, commit: str, decision: Decision, before: Progress, settings: Settings, *, at: datetime
 ) -> Outcome:
-    """A decision was reached."""
+    """A decision was reached; `before` is the progress before it."""
+    is_repeated = before.attempt is not None and decision.step == before.attempt.step
+    wait = wait_after(before.wait, decision.reason, at, is_repeated=is_repeated)
     return Outcome(
         name=desired.name,
         commit=commit,
         at=at,
         reason=decision.reason,
         message=decision.message,
-        status=decision.reason.meaning.status,
+        status=status_after(decision.reason, wait),
         step=decision.step,
         counts=decision.counts,
         gates=decision.gates,
         doing=decision.doing,
-        again=rest_until(decision, at, follow_up, desired.interval),
+        again=_again(decision, wait, settings, desired.interval, at),
+        wait=wait,
     )
+
+
+def _again(
+    decision: Decision, wait: Wait | None, settings: Settings, interval: timedelta, at: datetime
+) -> timedelta | None:
+    rest = rest_until(decision, at, settings.follow_up, interval)
+    if wait is None or decision.reason.meaning.lasts is None:
+        return rest
+    # What lasts is looked at less often: after 18 minutes every minute, after 50 every five.
+    return max(rest or settings.sweep, min((at - wait.since - _USUAL) / 8, LONGEST))
 
 
 def rest_until(
@@ -83,37 +113,39 @@ def rest_until(
 def outcome_of_failure(
     name: str,
     commit: str,
-    at: datetime,
     failure: AzureFailure,
+    before: Progress,
+    settings: Settings,
     *,
-    again: timedelta | None = None,
+    at: datetime,
     doing: str = "",
 ) -> Outcome:
-    """A call failed: on the way to a decision, or taking its step, which `doing` then words."""
-    message = f"{failure} (while {doing})" if doing else str(failure)
-    return Outcome(name, commit, at, failure.reason, message, failure.reason.meaning.status, again=again)
+    """A call failed: on the way to a decision, or taking its step, which `doing` then words.
 
-
-def rest_after(failure: AzureFailure, before: Outcome | None, settings: Settings) -> timedelta | None:
-    """When to look again after a failure; None for the next sweep. `before` is what came of the last look.
-
-    Not the next sweep where the list itself may be what fails: what is rolling goes on without it. A conflict
-    that lasts is waited for twice as long each time, up to a sweep: 15, 30 and 60 seconds.
+    It is looked at again by itself, and not at the next sweep: the list itself may be what fails. What is
+    under way is tried again after seconds, what Azure refuses after minutes, and twice as long each time.
     """
+    message = f"{failure} (while {doing})" if doing else str(failure)
+    wait = wait_after(before.wait, failure.reason, at, is_repeated=False) or Wait(failure.reason, at)
     match failure:
         case Throttled(retry_after=asked_for):
-            return max(asked_for, settings.follow_up)
+            again = max(asked_for, settings.follow_up)
         case Conflict():
-            if before is None or before.reason is not Reason.CONFLICT or before.again is None:
-                return settings.follow_up
-            return max(min(2 * before.again, settings.sweep), settings.follow_up)
-        case Unreachable():
-            return settings.sweep
+            again = wait.backoff(settings.follow_up)
+        case Refused():
+            again = wait.backoff(settings.sweep, _REFUSED)
         case _:
-            return None
+            again = wait.backoff(settings.sweep)
+    status = status_after(failure.reason, wait)
+    return Outcome(name, commit, at, failure.reason, message, status, again=again, wait=wait)
 
 
 def outcome_of_bug(name: str, commit: str, at: datetime, error: Exception) -> Outcome:
     """An error of our own: it costs this scale set its tick and nothing else."""
     message = f"a bug in the reconciler, please report it: {type(error).__name__}: {error}"
     return Outcome(name, commit, at, Reason.BUG, message, Reason.BUG.meaning.status)
+
+
+def outcome_when_throttled(before: Outcome, throttled: Outcome) -> Outcome:
+    """How it stood at the last look, and that there was no request left to look since."""
+    return replace(before, at=throttled.at, again=throttled.again, as_of=before.as_of or before.at)

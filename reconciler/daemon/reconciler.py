@@ -20,7 +20,7 @@ from reconciler.daemon.gates.evaluation import awaited_gate, is_new_evidence
 from reconciler.daemon.gates.max_change import weigh
 from reconciler.daemon.listing import Listing, listing
 from reconciler.daemon.observer import Observer
-from reconciler.daemon.outcome import Outcome, outcome_of, outcome_of_bug, outcome_of_failure, rest_after
+from reconciler.daemon.outcome import Outcome, outcome_of, outcome_of_bug, outcome_of_failure
 from reconciler.daemon.prospect import foresee
 from reconciler.daemon.revision import differs
 from reconciler.daemon.settings import Settings
@@ -165,17 +165,17 @@ class Reconciler:
             ticked = _end_of_tick(
                 state, outcome_of_bug(name, state.commit, self._now(), error), state.progress.attempt
             )
-        outcome = ticked.outcome
-        if outcome.reason is Reason.THROTTLED and _is_known(state) and state.outcome:
-            # That there is no request left for a look says nothing new of the scale set.
-            outcome = replace(outcome, status=state.outcome.status)
-            ticked = replace(ticked, outcome=outcome)
-        if state.outcome is None or state.outcome.line != outcome.line:
-            # That Azure is at work was to be expected after our own step, and says nothing new.
-            level = logging.DEBUG if outcome.reason == Reason.AZURE_BUSY else _LEVELS[outcome.status]
-            _log.log(level, "%s: %s", name, outcome.line)
-        self.store.apply(key, ticked)
-        return outcome
+        after = self.store.apply(key, ticked)
+        self._tell_change(state.outcome, after.outcome if after else None)
+        return ticked.outcome
+
+    def _tell_change(self, before: Outcome | None, now: Outcome | None) -> None:
+        """Log what is new of a scale set."""
+        if now is None or (before and before.line == now.line):
+            return
+        # That Azure is at work was to be expected after our own step, and says nothing new.
+        is_expected = now.reason is Reason.AZURE_BUSY and now.status is Status.RECONCILING
+        _log.log(logging.DEBUG if is_expected else _LEVELS[now.status], "%s: %s", now.name, now.line)
 
     def _tick(self, state: ScaleSetState, act: bool, share: Share) -> Ticked:
         desired, commit, attempt = state.desired, state.commit, state.progress.attempt
@@ -189,16 +189,18 @@ class Reconciler:
                 self._insist_on(desired)
                 sent = self._now()
                 operation = self._azure.take(desired.target, decision.step)
-                taken, attempt = decision.step, Attempt(decision.step, sent, operation)
+                taken = decision.step
+                attempt = attempt.then(taken, sent, operation) if attempt else Attempt(taken, sent, operation)
             elif attempt and observed.operation and observed.operation.status == "Succeeded":
                 attempt = replace(attempt, operation="")  # it need not be asked for again
         except AzureFailure as failure:
             doing = decision.message if decision else ""
-            again = rest_after(failure, state.outcome, self._settings)
-            outcome = outcome_of_failure(desired.name, commit, self._now(), failure, again=again, doing=doing)
+            outcome = outcome_of_failure(
+                desired.name, commit, failure, state.progress, self._settings, at=self._now(), doing=doing
+            )
             may_have_begun = decision is not None and isinstance(failure, Unreachable)
             return replace(_end_of_tick(state, outcome, attempt), may_have_begun=may_have_begun)
-        outcome = outcome_of(desired, commit, self._now(), decision, self._settings.follow_up)
+        outcome = outcome_of(desired, commit, decision, state.progress, self._settings, at=self._now())
         foreseen = self._foresee(state, outcome, observed)
         return replace(_end_of_tick(state, outcome, attempt), taken=taken, foreseen=foreseen)
 
@@ -233,13 +235,16 @@ class Reconciler:
         desired = state.desired
         failure, model = listed.failure(desired), listed.model(desired)
         if failure and not desired.suspend:
-            self.store.apply(
-                state.key, ListFailed(outcome_of_failure(desired.name, state.commit, at, failure))
-            )
+            self.store.apply(state.key, ListFailed(self._unlisted(state, failure, at)))
             return False
         is_due = due(state, model, at, is_let_on=self._is_let_on(state, states, at))
         self.store.apply(state.key, Listed(model, at, is_settled=not is_due))
         return is_due
+
+    def _unlisted(self, state: ScaleSetState, failure: AzureFailure, at: datetime) -> Outcome:
+        return outcome_of_failure(
+            state.desired.name, state.commit, failure, state.progress, self._settings, at=at
+        )
 
     def _tell_commit(self) -> None:
         """Log once what specs are in force: the answer to "did it see my merge?"."""
@@ -288,9 +293,3 @@ def _is_new(state: ScaleSetState) -> bool:
     if listed is None or listed.image is None or follows_latest(image):
         return False
     return not same(listed.image, image)
-
-
-def _is_known(state: ScaleSetState) -> bool:
-    """Whether how the scale set stands is how it stands to what is declared of it now."""
-    decided = state.published.decided
-    return decided is not None and not differs(decided, state.desired)

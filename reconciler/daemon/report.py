@@ -12,6 +12,7 @@ from reconciler.forecast.forecast import Forecast
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.step import PatchModel, Step, Upgrade
+from reconciler.rollout.wait import Wait
 from reconciler.spec.scale_set import ScaleSet
 
 Json = dict[str, Any]
@@ -26,8 +27,9 @@ def state(shown: ScaleSetState) -> Json:
     """One scale set. "standing", "reason" and "message" are None until its first tick.
 
     "revision" is what is declared, "observedRevision" what it was last decided on. "nextLook" is when it
-    is looked at again at the latest, None where the next sweep tells whether that is due. "notes" are what it
-    and its instances say of themselves, as sentences.
+    is looked at again at the latest, None where the next sweep tells whether that is due. "wait" is since
+    when it has waited for the same, None where it does not. "notes" are what it and its instances say of
+    themselves, as sentences.
     """
     outcome = shown.outcome
     again = outcome.at + outcome.again if outcome and outcome.again is not None else None
@@ -38,10 +40,11 @@ def state(shown: ScaleSetState) -> Json:
         "commit": outcome.commit if outcome else shown.commit,
         "status": str(outcome.status) if outcome else None,
         "reason": str(outcome.reason) if outcome else None,
-        "message": outcome.message if outcome else None,
+        "message": outcome.told if outcome else None,
         "at": _moment(outcome.at) if outcome else None,
         "step": _step(outcome.step) if outcome else None,
         "nextLook": _moment(again),
+        "wait": _wait(outcome.wait) if outcome else None,
         "instances": counts(shown.seen.counts),
         "forecast": forecast(shown.published.forecast, shown.desired),
         "suspended": is_suspended(shown.desired),
@@ -154,6 +157,11 @@ def forecast(expected: Forecast | None, desired: ScaleSet) -> Json | None:
         ],
         "endsWith": str(expected.end_reason) if expected.end_reason else None,
     }
+
+
+def _wait(wait: Wait | None) -> Json | None:
+    """Since when, and in how many looks, the same was waited for or tried again."""
+    return None if wait is None else {"since": _moment(wait.since), "tries": wait.tries}
 
 
 def _moment(at: datetime | None) -> str | None:

@@ -7,13 +7,16 @@ Azure accepts a step before it carries it out, and what it then lists may be beh
   the scale set.
 - Before another instance is upgraded, the operation of the upgrade before is read, unless the list shows that
   upgrade done. If it failed, the next upgrade waits.
-- The same step is not asked for again at once.
+- The same step is not asked for again at once, and later each time: after 5, 10, 20 and 40 minutes. An
+upgrade of
+  which nothing shows after four tries is not asked for again.
+- An image that somebody else sets back in the model, three times and more, is set again, and that is told.
 - While the instances of an upgrade are listed as they were they may well be away: no other upgrade starts.
 - While the model is read with another image than it was set to, no upgrade starts: it goes by the model as it
   is.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
@@ -28,6 +31,14 @@ from reconciler.spec.image import same, short
 
 # Far longer than a list is behind; and an upgrade that failed is not helped by haste.
 PATIENCE = timedelta(minutes=5)
+_MOST_TRIES = 4
+_CONTESTED = 3  # times that an image was set back
+
+
+def patience(attempt: Attempt) -> timedelta:
+    """How long after this attempt its step is not tried again: 5 minutes, and twice as long each time."""
+    longer: timedelta = PATIENCE * 2 ** min(attempt.tries - 1, 3)
+    return longer
 
 
 def failed_update(aim: Aim) -> Decision | Look | None:
@@ -86,8 +97,10 @@ def unmet_expectation(
 ) -> Decision | Look | None:
     """Why `step` must wait, or None where it need not."""
     attempt = observed.attempt
-    if attempt is None or observed.at - attempt.at >= PATIENCE:
+    if attempt is None or _is_free(step, attempt, observed):
         return None
+    if isinstance(step, PatchModel) and step == attempt.step and attempt.tries >= _CONTESTED:
+        return _contested(attempt)
     if isinstance(step, Upgrade) and isinstance(attempt.step, PatchModel):
         return _misread(attempt, step, observed)
     named = _upgraded_instances(attempt, observed)
@@ -99,16 +112,39 @@ def unmet_expectation(
         return Look.OPERATION
     if operation and operation.is_under_way:
         return Decision(Reason.AZURE_BUSY, f"{_description(attempt)}, is under way", soon=True, counts=counts)
-    again = f"it is tried again after {attempt.at + PATIENCE:%H:%M:%S}"
     if operation and operation.error:
-        failed = f"{_description(attempt)}, failed: {operation.error.removesuffix('.')}; {again}"
-        return Decision(Reason.OPERATION_FAILED, failed, counts=counts)
+        failed = f"{_description(attempt)}, failed: {operation.error.removesuffix('.')}"
+        return Decision(
+            Reason.OPERATION_FAILED, f"{failed}; {_next_try(attempt, observed.at)}", counts=counts
+        )
     if step != attempt.step and all(_shows(attempt, each) for each in named):
         return None
     unlike = [each for each in named if each.provisioning != "succeeded"]
-    how = f": {ailing(unlike)}" if unlike else ""
+    unseen = f"{_description(attempt)}, does not show yet{f': {ailing(unlike)}' if unlike else ''}"
+    return Decision(Reason.NO_EFFECT, f"{unseen}; {_next_try(attempt, observed.at)}", counts=counts)
+
+
+def _is_free(step: Step, attempt: Attempt, observed: Observed) -> bool:
+    """Whether enough time has passed since the last step, and this one was not tried often enough."""
+    if observed.at - attempt.at < patience(attempt):
+        return False
+    return not isinstance(step, Upgrade) or step != attempt.step or attempt.tries < _MOST_TRIES
+
+
+def _next_try(attempt: Attempt, at: datetime) -> str:
+    when = attempt.at + patience(attempt)
+    if at < when:
+        return f"it is tried again after {when:%H:%M:%S}"
+    return f"it was tried {attempt.tries} times, and is not tried again before the spec changes"
+
+
+def _contested(attempt: Attempt) -> Decision:
+    """Another writer and this one undo each other's work: somebody has to choose."""
     return Decision(
-        Reason.NO_EFFECT, f"{_description(attempt)}, does not show yet{how}; {again}", counts=counts
+        Reason.CONTESTED,
+        f"the model was set to {short(attempt.step.image)} {attempt.tries} times, last at "
+        f"{attempt.at:%H:%M:%S}, and something else sets it back; let only one of the two name the image; it "
+        f"is set again after {attempt.at + patience(attempt):%H:%M:%S}",
     )
 
 
@@ -133,7 +169,7 @@ def _misread(attempt: Attempt, step: Upgrade, observed: Observed) -> Decision | 
     return Decision(
         Reason.NO_EFFECT,
         f"the model was set to {short(attempt.step.image)} at {attempt.at:%H:%M:%S} and is read with "
-        f"{short(step.image)}; nothing is upgraded by that before {attempt.at + PATIENCE:%H:%M:%S}",
+        f"{short(step.image)}; nothing is upgraded by that before {attempt.at + patience(attempt):%H:%M:%S}",
     )
 
 

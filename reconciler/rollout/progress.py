@@ -9,6 +9,7 @@ from datetime import datetime
 
 from reconciler.rollout.reason import Phase, Reason
 from reconciler.rollout.step import Attempt
+from reconciler.rollout.wait import Wait
 
 _ENDS = (Phase.DONE, Phase.GIVEN_UP)
 
@@ -21,7 +22,8 @@ class Progress:
     `attempt` is the last step that Azure accepted.
     `last_reason` is that of the last decision; a call that fails decides nothing. `holds_slot` says whether
     it holds one of the slots of `spec.maxConcurrentRollouts`, None where this process cannot tell yet;
-    `has_acquired` that the look under way took one, which it gives back if it begins nothing.
+    `has_acquired` that the look under way took one, which it gives back if it begins nothing. `wait` is what
+    its last looks have waited for in vain.
     """
 
     passes: int = 0
@@ -32,6 +34,7 @@ class Progress:
     last_reason: Reason | None = None
     holds_slot: bool | None = None
     has_acquired: bool = False
+    wait: Wait | None = None
 
     @property
     def has_slot(self) -> bool | None:
@@ -46,6 +49,8 @@ class Progress:
             passes=0,
             waiting_since=None,
             back=0,
+            wait=None,
+            attempt=replace(self.attempt, tries=1) if self.attempt else None,
         )
 
 

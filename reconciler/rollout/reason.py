@@ -61,8 +61,8 @@ class Meaning:
     """All that follows from one reason.
 
     `cause` is what is the case, `remedy` what has to be the case for it to go on. `lasts` is for how long it
-    may be so before it counts as failing, None for any time. `ends` are the words of a forecast for when it
-    is over.
+    may be so before it counts as failing (`rollout/wait.py`), None where it says at once what it is. `ends`
+    are the words of a forecast for when it is over.
 
     `is_failure`: the rollout has failed, and `rollout.onFailure` says what becomes of it. `is_error`: a call
     failed, or we did, so that nothing was decided. `is_conclusive`: the last decision is about what is
@@ -125,6 +125,7 @@ class Reason(StrEnum):
     MODEL_DRIFT = "ModelDrift"
     UPGRADING = "Upgrading"
     MODEL_UPDATE_FAILED = "ModelUpdateFailed"
+    CONTESTED = "Contested"
     OPERATION_FAILED = "OperationFailed"
     NO_EFFECT = "NoEffect"
     WAITING_FOR_INSTANCES = "WaitingForInstances"
@@ -205,19 +206,21 @@ TABLE: dict[Reason, Meaning] = {
         is_unseen=True,
     ),
     Reason.PARTIAL_READ: Meaning(
-        Status.FAILING,
+        Status.RECONCILING,
         cause=(
             "Azure listed fewer instances than there are, one twice, or one without a state; nothing "
             "is done on that"
         ),
         remedy="by itself, once a list is whole",
         slot=Slot.KEEPS,
+        lasts=timedelta(minutes=5),
     ),
     Reason.READS_TOO_SLOW: Meaning(
-        Status.FAILING,
+        Status.RECONCILING,
         cause="Azure answers so slowly that its first answer is too old to act on when the last one comes",
         remedy="by itself, once it answers faster",
         slot=Slot.KEEPS,
+        lasts=timedelta(minutes=5),
     ),
     Reason.MANAGED_BY_ANOTHER: Meaning(
         Status.STALLED,
@@ -232,9 +235,10 @@ TABLE: dict[Reason, Meaning] = {
         remedy="remove the spec, or give the scale set a profile",
     ),
     Reason.ETAG_MISSING: Meaning(
-        Status.FAILING,
+        Status.RECONCILING,
         cause="without the etag of the scale set a change could overwrite somebody else's",
         remedy="by itself, once Azure sends one; a proxy that removes it has to let it pass",
+        lasts=timedelta(minutes=5),
     ),
     Reason.SERVICE_FABRIC: Meaning(
         Status.STALLED,
@@ -296,6 +300,7 @@ TABLE: dict[Reason, Meaning] = {
         Status.RECONCILING,
         cause="the image is being copied to the region of the scale set",
         remedy="by itself, once the copy is there",
+        lasts=timedelta(hours=4),
     ),
     Reason.IMAGE_DEPRECATED: Meaning(
         Status.STALLED,
@@ -309,10 +314,11 @@ TABLE: dict[Reason, Meaning] = {
         is_latest_unknown=True,
     ),
     Reason.CATALOGUE_UNREADABLE: Meaning(
-        Status.FAILING,
+        Status.RECONCILING,
         cause="what the latest version is cannot be looked up; a rollout under way goes on",
         remedy="by itself, once the catalogue answers; a role that is missing has to be granted",
         is_latest_unknown=True,
+        lasts=timedelta(minutes=5),
     ),
     Reason.TOO_MANY_MODELS: Meaning(
         Status.STALLED,
@@ -335,6 +341,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="by itself, once it has finished",
         slot=Slot.KEEPS,
         keeps_batch=True,
+        lasts=timedelta(minutes=30),
     ),
     Reason.MODEL_DRIFT: Meaning(
         Status.RECONCILING,
@@ -359,22 +366,33 @@ TABLE: dict[Reason, Meaning] = {
         phase=Phase.BEGINS,
         slot=Slot.HOLDS,
         keeps_batch=True,
+        lasts=timedelta(minutes=5),
+    ),
+    Reason.CONTESTED: Meaning(
+        Status.FAILING,
+        cause="another writer sets the image of the model back, again and again",
+        remedy="let only one of the two name the image: `ignore_changes` in Terraform, or remove the spec",
+        slot=Slot.HOLDS,
+        keeps_batch=True,
     ),
     Reason.OPERATION_FAILED: Meaning(
         Status.FAILING,
         cause="the operation of the last step has failed, for the reason that Azure gives",
-        remedy="mend what it names, or merge a fix; the same step is tried again every five minutes",
+        remedy="correct what it names, or merge a fix; it is tried again after 5, 10 and 20 minutes",
         phase=Phase.AWAITS,
         slot=Slot.HOLDS,
         keeps_batch=True,
     ),
     Reason.NO_EFFECT: Meaning(
-        Status.FAILING,
+        Status.RECONCILING,
         cause="Azure accepted a step of which nothing shows; its lists may be behind",
-        remedy="by itself; the same step is tried again every five minutes",
+        remedy=(
+            "by itself; it is tried again after 5, 10 and 20 minutes, and then not before the spec changes"
+        ),
         phase=Phase.AWAITS,
         slot=Slot.HOLDS,
         keeps_batch=True,
+        lasts=timedelta(minutes=5),
     ),
     Reason.WAITING_FOR_INSTANCES: Meaning(
         Status.RECONCILING,
@@ -555,6 +573,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="by itself; it is tried again after seconds, and at every sweep where it lasts",
         is_error=True,
         is_conclusive=False,
+        lasts=timedelta(minutes=5),
     ),
     Reason.THROTTLED: Meaning(
         Status.RECONCILING,
@@ -562,16 +581,18 @@ TABLE: dict[Reason, Meaning] = {
         remedy="by itself, as soon as it does",
         is_error=True,
         is_conclusive=False,
+        lasts=timedelta(minutes=15),
     ),
     Reason.UNREACHABLE: Meaning(
-        Status.FAILING,
+        Status.RECONCILING,
         cause="Azure gave no answer, or no identity was found",
         remedy="by itself, once it answers; `reconciler check` tells what is missing",
         is_error=True,
         is_conclusive=False,
+        lasts=timedelta(minutes=5),
     ),
     Reason.MALFORMED_RESPONSE: Meaning(
-        Status.FAILING,
+        Status.RECONCILING,
         cause=(
             "Azure sent an answer that is not JSON, lacks what every such answer has, has a field of "
             "another type, or leads to another host"
@@ -579,6 +600,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="by itself, once an answer makes sense; look for a proxy in between",
         is_error=True,
         is_conclusive=False,
+        lasts=timedelta(minutes=5),
     ),
     Reason.BUG: Meaning(
         Status.FAILING,

@@ -55,9 +55,15 @@ class Attempt:
 
     Known only to the process that took it. It spares Azure the same request twice; a new process may repeat a
     step, which is safe: it is the same one, or an upgrade within the same domain. `operation` is where Azure
-    tells what becomes of it, "" where it named no such place.
+    tells what becomes of it, "" where it named no such place. `tries` counts how often the same step was
+    taken, one time after the other.
     """
 
     step: Step
     at: datetime
     operation: str = ""
+    tries: int = 1
+
+    def then(self, step: Step, at: datetime, operation: str) -> "Attempt":
+        """The attempt after this one."""
+        return Attempt(step, at, operation, self.tries + 1 if step == self.step else 1)

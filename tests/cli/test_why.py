@@ -129,17 +129,11 @@ def test_what_it_is_about_and_when_it_looks_again(changes: dict[str, Any], line:
     assert line in explanation(ROW | changes).splitlines()
 
 
-def test_while_a_look_must_wait_it_says_how_it_stood() -> None:
-    stood = [
-        condition("Ready", "False", "RolloutFailed") | {"message": "1.2.3 failed"},
-        *ROW["conditions"][1:],
-    ]
-    told = explanation(
-        ROW | {"reason": "Throttled", "message": "6 of 30 are left", "conditions": stood}
-    ).splitlines()
-    assert [told[1], told[4]] == ["Throttled: 6 of 30 are left", "before    RolloutFailed: 1.2.3 failed"]
-    at_first = [condition("Ready", "Unknown", "Throttled") | {"message": ""}, *ROW["conditions"][1:]]
-    assert "before    " not in explanation(ROW | {"reason": "Throttled", "conditions": at_first})
+def test_while_it_waits_it_says_since_when_and_how_often() -> None:
+    wait = {"since": "2026-01-05T09:00:00+00:00", "tries": 12}
+    told = explanation(ROW | {"reason": "Conflict", "wait": wait}).splitlines()
+    assert told[4] == "waiting   since 2026-01-05 09:00:00 UTC, 12 looks"
+    assert not any(line.startswith("waiting") for line in explanation(ROW | {"wait": None}).splitlines())
 
 
 def test_one_that_was_not_looked_at_yet() -> None:

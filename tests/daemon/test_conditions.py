@@ -247,7 +247,7 @@ def test_a_clock_that_goes_back_takes_no_condition_with_it() -> None:
 
 def test_a_look_that_azure_left_no_request_for_says_nothing_new() -> None:
     before = conditions(looked(Reason.UP_TO_DATE, counts=counts(10, 0)))
-    throttled = replace(outcome("Throttled", at=NOW + timedelta(hours=9)), status=Status.READY)
+    throttled = replace(outcome("UpToDate", at=NOW + timedelta(hours=9)), as_of=NOW)
     assert conditions(looked(outcome=throttled, conditions=before)) == before
     # What was declared since is another matter: nobody has looked at that.
     moved = looked("Throttled", desired=spec(image=FIX), conditions=before)

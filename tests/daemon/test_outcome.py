@@ -1,22 +1,33 @@
 """Outcomes: how a scale set stands after each reason, and when it is looked at next."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled, Unreachable
-from reconciler.daemon.outcome import outcome_of, outcome_of_bug, outcome_of_failure, rest_after
+from reconciler.daemon.outcome import (
+    Outcome,
+    outcome_of,
+    outcome_of_bug,
+    outcome_of_failure,
+    outcome_when_throttled,
+)
 from reconciler.daemon.settings import Settings
 from reconciler.rollout.decision import Decision
+from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason, Status
+from reconciler.rollout.wait import Wait
 from tests.build import NOW, spec
+from tests.daemon import states
 
 FOLLOW_UP = timedelta(seconds=15)
+MINUTE = timedelta(minutes=1)
+SETTINGS = Settings(sweep=MINUTE, follow_up=FOLLOW_UP)
 
 
 @pytest.mark.parametrize("reason", [each for each in Reason if not each.meaning.is_error])
 def test_every_reason_has_its_standing(reason: Reason) -> None:
-    outcome = outcome_of(spec(), "a1", NOW, Decision(reason, "why", soon=True), FOLLOW_UP)
+    outcome = outcome_of(spec(), "a1", Decision(reason, "why", soon=True), Progress(), SETTINGS, at=NOW)
     assert outcome.line == f"{reason}: why"
     assert not outcome.is_error
     assert (outcome.status is Status.READY) is (reason is Reason.UP_TO_DATE)
@@ -55,23 +66,25 @@ def test_what_is_moving_is_never_called_settled() -> None:
         Reason.PARTIAL_READ,
         Reason.READS_TOO_SLOW,
         Reason.ETAG_MISSING,
+        Reason.CONTESTED,
     }
     unsettled = {
         r
         for r in Reason
         if not r.meaning.is_error
-        and not outcome_of(spec(), "", NOW, Decision(r, ""), FOLLOW_UP).status.settled
+        and not outcome_of(spec(), "", Decision(r, ""), Progress(), SETTINGS, at=NOW).status.settled
     }
     assert unsettled == moving | waiting | held
 
 
-SETTINGS = Settings(sweep=timedelta(minutes=1), follow_up=FOLLOW_UP)
+def failed(failure: AzureFailure, wait: Wait | None = None, at: datetime = NOW, doing: str = "") -> Outcome:
+    return outcome_of_failure("web", "a1", failure, Progress(wait=wait), SETTINGS, at=at, doing=doing)
 
 
 @pytest.mark.parametrize(
     ("failure", "status", "again"),
     [
-        pytest.param(Refused("no"), Status.STALLED, None, id="refused: a person must act"),
+        pytest.param(Refused("no"), Status.STALLED, MINUTE, id="refused: a person must act"),
         pytest.param(Conflict("no"), Status.RECONCILING, FOLLOW_UP, id="conflict: look again soon"),
         pytest.param(
             Throttled("no", timedelta(seconds=77)),
@@ -83,38 +96,69 @@ SETTINGS = Settings(sweep=timedelta(minutes=1), follow_up=FOLLOW_UP)
             Throttled("no", timedelta()),
             Status.RECONCILING,
             FOLLOW_UP,
-            id="throttled for no time at all: not at once all the same",
+            id="throttled for no time at all: not at once",
         ),
-        pytest.param(
-            Unreachable("no"),
-            Status.FAILING,
-            SETTINGS.sweep,
-            id="unreachable: at the pace of sweeps, with or without",
-        ),
+        pytest.param(Unreachable("no"), Status.RECONCILING, MINUTE, id="unreachable: at the pace of sweeps"),
     ],
 )
 def test_a_failure_says_what_was_being_done_and_when_it_is_tried_again(
-    failure: AzureFailure, status: Status, again: timedelta | None
+    failure: AzureFailure, status: Status, again: timedelta
 ) -> None:
-    outcome = outcome_of_failure(
-        "web", "a1", NOW, failure, again=rest_after(failure, None, SETTINGS), doing="upgrading"
-    )
+    outcome = failed(failure, doing="upgrading")
     assert outcome.line == f"{failure.reason}: no (while upgrading)"
     assert (outcome.status, outcome.again, outcome.is_error) == (status, again, True)
 
 
-def test_a_conflict_that_lasts_is_waited_for_longer_each_time_up_to_a_sweep() -> None:
-    outcome, rests = None, []
-    for _ in range(4):
-        rest = rest_after(Conflict("no"), outcome, SETTINGS)
-        outcome = outcome_of_failure("web", "a1", NOW, Conflict("no"), again=rest)
-        rests.append(rest)
-    minute = timedelta(minutes=1)
-    assert rests == [FOLLOW_UP, 2 * FOLLOW_UP, minute, minute]
-    assert (
-        rest_after(Conflict("no"), outcome_of_failure("web", "a1", NOW, Throttled("no", FOLLOW_UP)), SETTINGS)
-        == FOLLOW_UP
-    )
+@pytest.mark.parametrize(
+    ("failure", "rests"),
+    [
+        pytest.param(
+            Conflict("no"), [15, 30, 60, 120, 240, 300, 300], id="a conflict: from seconds to minutes"
+        ),
+        pytest.param(
+            Unreachable("no"), [60, 120, 240, 300, 300], id="no answer: from a sweep to five minutes"
+        ),
+        pytest.param(Refused("no"), [60, 120, 240, 480, 600, 600], id="a refusal: to ten minutes"),
+    ],
+)
+def test_what_fails_again_is_tried_later_each_time(failure: AzureFailure, rests: list[int]) -> None:
+    at, wait, found = NOW, None, list[float]()
+    for _ in rests:
+        outcome = failed(failure, wait, at)
+        assert outcome.again
+        wait, at = outcome.wait, at + outcome.again
+        found.append(outcome.again.total_seconds())
+    assert found == rests
+
+
+def test_what_lasts_is_a_failure_and_says_since_when() -> None:
+    wait = Wait(Reason.CONFLICT, NOW - timedelta(minutes=5), tries=6)
+    assert failed(Conflict("no"), wait).line == "Conflict: no"
+    outcome = failed(Conflict("no"), wait, NOW + timedelta(seconds=1))
+    assert (outcome.status, outcome.line) == (Status.FAILING, "Conflict: no; since 2026-01-05 08:55 UTC")
+
+
+@pytest.mark.parametrize(
+    ("waited", "again"),
+    [
+        pytest.param(timedelta(), FOLLOW_UP, id="at first a look comes soon"),
+        pytest.param(timedelta(minutes=12), FOLLOW_UP, id="after twelve minutes too"),
+        pytest.param(timedelta(minutes=18), MINUTE, id="after eighteen minutes every minute"),
+        pytest.param(timedelta(hours=24), 5 * MINUTE, id="after a day every five minutes"),
+    ],
+)
+def test_what_azure_is_at_for_long_is_looked_at_less_often(waited: timedelta, again: timedelta) -> None:
+    busy = Decision(Reason.AZURE_BUSY, "Azure is at work", soon=True)
+    before = Progress(wait=Wait(Reason.AZURE_BUSY, NOW - waited))
+    assert outcome_of(spec(), "", busy, before, SETTINGS, at=NOW).again == again
+
+
+def test_a_look_for_which_there_was_no_request_says_how_it_stood_and_when() -> None:
+    known = states.outcome("web", "Soaking", message="web_0: back since 09:00:00")
+    later, last = (failed(Throttled("no", MINUTE), at=NOW + number * MINUTE) for number in (1, 2))
+    found = outcome_when_throttled(outcome_when_throttled(known, later), last)
+    assert found.line == "Soaking: web_0: back since 09:00:00 (as of 09:00:00; throttled)"
+    assert (found.at, found.again, found.status) == (NOW + 2 * MINUTE, MINUTE, known.status)
 
 
 def test_a_bug_is_called_one() -> None:

@@ -17,6 +17,7 @@ from reconciler.forecast.batch_duration import BatchDuration, MeasuredBatch
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Observed
+from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
 from tests.build import NEW, NOW, instance, observed, spec
@@ -31,7 +32,7 @@ HALF_WAY = observed(instances=instances(*map(instance, (0, 1, 2, 5, 6, 7))))
 
 
 def outcome(reason: Reason, **changes: Any) -> Outcome:
-    return outcome_of(spec(), "a1", NOW, Decision(reason, "why", **changes), timedelta(seconds=15))
+    return outcome_of(spec(), "a1", Decision(reason, "why", **changes), Progress(), Settings(), at=NOW)
 
 
 KNOWN = foresee(state(reason=None), outcome(Reason.UPGRADING, step=STEP), observed(), Settings()).forecast

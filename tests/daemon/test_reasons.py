@@ -33,6 +33,7 @@ AzureBusy                 passes  held  unknown  sweep
 ModelDrift                begins  held  held     sweep
 Upgrading                 begins  held  held     sweep
 ModelUpdateFailed         begins  held  held     sweep
+Contested                 passes  held  held     sweep
 OperationFailed           waits   held  held     sweep
 NoEffect                  waits   held  held     sweep
 WaitingForInstances       waits   held  held     sweep

@@ -40,12 +40,8 @@ class Daemon:
 
     @property
     def is_settled(self) -> bool:
-        entries = self.reconciler.store.states()
-        return (
-            bool(entries)
-            and not self._follow_ups
-            and all(entry.outcome and entry.outcome.status.settled for entry in entries)
-        )
+        states = self.reconciler.store.states()
+        return bool(states) and all(each.outcome and each.outcome.status.settled for each in states)
 
     def step(self) -> None:
         """Go to the next sweep or follow-up, and run it."""

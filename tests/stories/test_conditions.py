@@ -180,9 +180,9 @@ def test_what_is_out_of_reach_for_long_is_not_known_any_more() -> None:
     world = World(fleet(scale_set(capacity=2)), spec(version=NEW, interval="10m")).run()
     world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Page(), times=None)
     world.merge(spec(version=NEW, interval="11m"))
-    world.rest(5 * MINUTE)
-    assert stands(world) == "False True False True(Serving) False(NoDrift)"
-    world.rest(10 * MINUTE)
+    world.rest(3 * MINUTE)
+    assert stands(world) == "Unknown True False True(Serving) False(NoDrift)"
+    world.rest(20 * MINUTE)
     assert stands(world) == "False True False Unknown(NotLookedAt) Unknown(NotLookedAt)"
 
 

@@ -105,6 +105,6 @@ def test_nothing_follows_while_its_operation_cannot_be_read_just_now(
     world.azure.faults.arm("Operations_Get", fault, times=times)
     world.rest(3 * MINUTE)
     assert writes(world) == [PATCH]
-    assert world.lines()["web"].startswith(said)
+    assert world.outcomes[-1].line.startswith(said)
     world.run()
     assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}

@@ -48,7 +48,7 @@ def asked(found: tuple[Any, ...]) -> tuple[bool, str] | None:
         pytest.param(
             ("db",),
             [state("db", "Unreachable", decided=None)],
-            (False, "db is Failing: Unreachable"),
+            (False, "db is Reconciling: Unreachable"),
             id="one whose list failed",
         ),
         pytest.param(

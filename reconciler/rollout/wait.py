@@ -1,0 +1,66 @@
+"""Waits have an age: since when something is waited for or tried again, how often, and when next.
+
+What passes by itself is Reconciling at first, and Failing once it has lasted for longer than its row in the
+table of reasons says. From then on it stays Failing, through other waits and every retry, until something
+changes: an alert that asks for half an hour of it must not resolve between two tries.
+
+    09:00:00  Conflict                                   Reconciling
+    09:05:15  Conflict, for the sixth time               Failing since 09:00:00: it may last five minutes
+    09:10:15  the same step is taken once more           Failing
+    09:10:30  Conflict                                   Failing
+    09:15:30  the step is accepted and shows             Reconciling
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reconciler.rollout.reason import Reason, Status
+
+LONGEST = timedelta(minutes=5)  # between two looks at what is waited for
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """`tries` are the looks that gave this reason, one after the other."""
+
+    reason: Reason
+    since: datetime
+    tries: int = 1
+    is_failing: bool = False
+
+    def backoff(self, first: timedelta, most: timedelta = LONGEST) -> timedelta:
+        """How soon to try again: twice as long each time.
+
+        >>> wait = Wait(Reason.CONFLICT, datetime(2026, 1, 5, 9), tries=3)
+        >>> print(wait.backoff(timedelta(seconds=15)), wait.backoff(timedelta(minutes=2)))
+        0:01:00 0:05:00
+        """
+        doubled: timedelta = first * 2 ** min(self.tries - 1, 16)
+        return max(first, min(doubled, most))
+
+
+def wait_after(before: Wait | None, reason: Reason, at: datetime, *, is_repeated: bool) -> Wait | None:
+    """The wait after a look at `at` that gave this reason; None where it waits for nothing of the kind.
+
+    `is_repeated`: its step is the one that was taken before.
+    """
+    meaning = reason.meaning
+    if meaning.lasts is None and not meaning.is_error:
+        return before if is_repeated else None
+    if before is None:
+        return Wait(reason, at)
+    if not before.is_failing and not _is_alike(before.reason, reason):
+        return Wait(reason, at)
+    is_over = meaning.lasts is not None and at - before.since > meaning.lasts
+    return Wait(reason, before.since, before.tries + 1, before.is_failing or is_over)
+
+
+def status_after(reason: Reason, wait: Wait | None) -> Status:
+    """How a scale set stands for this reason, after it has waited so long."""
+    status = reason.meaning.status
+    return Status.FAILING if status is Status.RECONCILING and wait and wait.is_failing else status
+
+
+def _is_alike(before: Reason, reason: Reason) -> bool:
+    """Whether one goes on where the other was: calls fail in many ways for one cause."""
+    return before is reason or (before.meaning.is_error and reason.meaning.is_error)

@@ -1,0 +1,107 @@
+"""Waits have an age: when what passes by itself becomes a failure, and that it stays one until something changes."""
+
+from datetime import timedelta
+
+import pytest
+
+from reconciler.rollout.reason import Reason, Status
+from reconciler.rollout.wait import Wait, status_after, wait_after
+from tests.build import NOW
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("before", "reason", "is_repeated", "after"),
+    [
+        pytest.param(None, Reason.UPGRADING, False, None, id="a step is no wait"),
+        pytest.param(None, Reason.CONFLICT, False, Wait(Reason.CONFLICT, NOW), id="a wait begins"),
+        pytest.param(
+            Wait(Reason.CONFLICT, NOW - MINUTE, 2),
+            Reason.CONFLICT,
+            False,
+            Wait(Reason.CONFLICT, NOW - MINUTE, 3),
+            id="a wait goes on",
+        ),
+        pytest.param(
+            Wait(Reason.CONFLICT, NOW - MINUTE, 2),
+            Reason.UNREACHABLE,
+            False,
+            Wait(Reason.UNREACHABLE, NOW - MINUTE, 3),
+            id="calls that fail in different ways are one wait",
+        ),
+        pytest.param(
+            Wait(Reason.AZURE_BUSY, NOW - 9 * MINUTE, 9),
+            Reason.CONFLICT,
+            False,
+            Wait(Reason.CONFLICT, NOW),
+            id="a wait for something else begins anew",
+        ),
+        pytest.param(Wait(Reason.CONFLICT, NOW - MINUTE, 2), Reason.SOAKING, False, None, id="it is over"),
+        pytest.param(
+            Wait(Reason.NO_EFFECT, NOW - MINUTE, 2),
+            Reason.UPGRADING,
+            True,
+            Wait(Reason.NO_EFFECT, NOW - MINUTE, 2),
+            id="the same step once more does not end it",
+        ),
+        pytest.param(
+            Wait(Reason.NO_EFFECT, NOW - MINUTE, 2), Reason.UPGRADING, False, None, id="another step ends it"
+        ),
+        pytest.param(
+            Wait(Reason.CONFLICT, NOW - 5 * MINUTE, 7),
+            Reason.CONFLICT,
+            False,
+            Wait(Reason.CONFLICT, NOW - 5 * MINUTE, 8),
+            id="five minutes of conflicts are no failure yet",
+        ),
+        pytest.param(
+            Wait(Reason.CONFLICT, NOW - 6 * MINUTE, 7),
+            Reason.CONFLICT,
+            False,
+            Wait(Reason.CONFLICT, NOW - 6 * MINUTE, 8, is_failing=True),
+            id="six minutes of conflicts are",
+        ),
+        pytest.param(
+            Wait(Reason.CONFLICT, NOW - 6 * MINUTE, 8, is_failing=True),
+            Reason.AZURE_BUSY,
+            False,
+            Wait(Reason.AZURE_BUSY, NOW - 6 * MINUTE, 9, is_failing=True),
+            id="a failure stays one whatever is waited for next",
+        ),
+        pytest.param(
+            Wait(Reason.REFUSED, NOW - 60 * MINUTE, 8),
+            Reason.REFUSED,
+            False,
+            Wait(Reason.REFUSED, NOW - 60 * MINUTE, 9),
+            id="a refusal says at once what it is",
+        ),
+    ],
+)
+def test_a_wait(before: Wait | None, reason: Reason, is_repeated: bool, after: Wait | None) -> None:
+    assert wait_after(before, reason, NOW, is_repeated=is_repeated) == after
+
+
+FAILING = Wait(Reason.NO_EFFECT, NOW, is_failing=True)
+
+
+@pytest.mark.parametrize(
+    ("reason", "wait", "status"),
+    [
+        pytest.param(
+            Reason.CONFLICT, Wait(Reason.CONFLICT, NOW), Status.RECONCILING, id="what passes by itself"
+        ),
+        pytest.param(Reason.CONFLICT, FAILING, Status.FAILING, id="what has lasted too long"),
+        pytest.param(Reason.UPGRADING, FAILING, Status.FAILING, id="a retry of what failed"),
+        pytest.param(Reason.UPGRADING, None, Status.RECONCILING, id="a step"),
+        pytest.param(Reason.REFUSED, FAILING, Status.STALLED, id="what nobody waits for"),
+        pytest.param(Reason.OUTSIDE_WINDOW, FAILING, Status.WAITING, id="what the spec asks to wait for"),
+    ],
+)
+def test_how_it_stands(reason: Reason, wait: Wait | None, status: Status) -> None:
+    assert status_after(reason, wait) is status
+
+
+@pytest.mark.parametrize("reason", [each for each in Reason if each.meaning.lasts])
+def test_whatever_may_last_is_reconciling_until_then(reason: Reason) -> None:
+    assert reason.meaning.status is Status.RECONCILING

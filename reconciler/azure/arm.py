@@ -127,6 +127,7 @@ def _instance(row: Json) -> Instance:
     # An instance that is being created has no view yet: its own state must do.
     stands = _state(provisioned) or text_in(properties, "provisioningState").lower()
     phase, skips_upgrade = _custom_metrics(view)
+    health = mapping_in(mapping_in(view, "vmHealth"), "status")
     return Instance(
         id=id_,
         name=text_in(row, "name") or id_,
@@ -134,7 +135,7 @@ def _instance(row: Json) -> Instance:
         latest_model=known_flag_in(properties, "latestModelApplied"),
         provisioning=stands if view or stands != "succeeded" else "",
         power=_state(_status(statuses, "PowerState/")),
-        health=_state(_status([mapping_in(mapping_in(view, "vmHealth"), "status")], "HealthState/")),
+        health=_state(_status([health], "HealthState/")),
         has_health_extension=_carries_health(view),
         since=time_in(provisioned, "time"),
         created=time_in(properties, "timeCreated"),
@@ -149,6 +150,7 @@ def _instance(row: Json) -> Instance:
         generation=text_in(view, "hyperVGeneration"),
         upgrade_phase=phase,
         skips_upgrade=skips_upgrade,
+        health_since=time_in(health, "time"),
     )
 
 

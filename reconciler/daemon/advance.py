@@ -181,7 +181,9 @@ def _shown(before: Published, event: Ticked) -> Outcome:
 def _progress(before: Progress, event: Ticked) -> Progress:
     outcome = event.outcome
     back = outcome.counts.back if outcome.counts else None
-    after = before if outcome.is_error else progress_after(before, outcome.reason, back, outcome.at)
+    after = (
+        before if outcome.is_error else progress_after(before, outcome.reason, back, outcome.at, event.taken)
+    )
     return replace(
         after,
         attempt=event.attempt,

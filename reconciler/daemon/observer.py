@@ -56,9 +56,13 @@ class Observer:
         match at:
             case Look.INSTANCES:
                 listed, now = self._azure.instances(target, model, share), self._now()
-                instances = date_instances(listed, state.seen.sightings, state.progress.attempt, now)
+                instances = date_instances(
+                    listed, state.seen.sightings, state.progress.attempt, model.health_source, now
+                )
                 is_whole = partial(model, instances) is None
-                event = InstancesRead(now, sightings(instances), notes(model, instances), is_whole)
+                event = InstancesRead(
+                    now, sightings(instances, model.health_source, now), notes(model, instances), is_whole
+                )
                 self._store.apply(state.key, event)
                 return replace(observed, instances=instances, instances_read=ReadTime(began, now))
             case Look.ROLLING_UPGRADE:

@@ -109,12 +109,13 @@ class PredictedState:
             health="initializing" if is_told else "",
             has_health_extension=is_told,
             since=at,
+            stands_since=None,
             error="",
         )
 
-    def _heal(self, instance: Instance, _: datetime) -> Instance:
+    def _heal(self, instance: Instance, at: datetime) -> Instance:
         is_told = self.model.health_source is HealthSource.EXTENSION
-        return replace(instance, health="healthy" if is_told else "")
+        return replace(instance, health="healthy" if is_told else "", stands_since=at if is_told else None)
 
 
 def predict(desired: ScaleSet, observed: Observed, duration: BatchDuration) -> PredictedState | None:

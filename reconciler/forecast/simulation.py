@@ -188,7 +188,7 @@ class Simulation:
         rest = self._rhythm.again(decision, known.at)
         at = self._swept(known.at) + self._rhythm.sweep if rest is None else known.at + rest
         back = decision.counts.back if decision.counts else None
-        progress = progress_after(known.progress, decision.reason, back, known.at)
+        progress = progress_after(known.progress, decision.reason, back, known.at, decision.step)
         if decision.step:
             progress = replace(progress, attempt=Attempt(decision.step, known.at, _OPERATION))
         self._known = replace(

@@ -18,32 +18,65 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from reconciler.rollout.health import at_work
-from reconciler.rollout.observed import Instance
+from reconciler.rollout.health import State, at_work, state
+from reconciler.rollout.observed import HealthSource, Instance
 from reconciler.rollout.step import Attempt, Upgrade
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """How an instance was seen last: its provisioning state, and since when it was in it."""
+    """How an instance was seen last: its provisioning state, and since when it was in it; whether it was
+    back, and since when that was so, where it is known better than by its provisioning."""
 
     provisioning: str
     since: datetime | None
+    is_back: bool = False
+    stands_since: datetime | None = None
 
 
 def date_instances(
-    instances: Iterable[Instance], before: Mapping[str, Sighting], attempt: Attempt | None, at: datetime
+    instances: Iterable[Instance],
+    before: Mapping[str, Sighting],
+    attempt: Attempt | None,
+    source: HealthSource,
+    at: datetime,
 ) -> tuple[Instance, ...]:
     """The instances as listed at `at`, each with a time; `before` is how they were seen last."""
-    return tuple(
+    dated = (
         replace(each, since=_since(each, before.get(each.id), attempt, at)) if _lacks_time(each) else each
         for each in instances
     )
+    return tuple(
+        replace(each, stands_since=_stands_since(each, before.get(each.id), source, at)) for each in dated
+    )
 
 
-def sightings(instances: Iterable[Instance]) -> dict[str, Sighting]:
+def sightings(instances: Iterable[Instance], source: HealthSource, at: datetime) -> dict[str, Sighting]:
     """What to remember of dated instances until they are listed again."""
-    return {each.id: Sighting(each.provisioning, each.since) for each in instances}
+    return {
+        each.id: Sighting(each.provisioning, each.since, _is_back(each, source, at), each.stands_since)
+        for each in instances
+    }
+
+
+def _stands_since(
+    instance: Instance, before: Sighting | None, source: HealthSource, at: datetime
+) -> datetime | None:
+    """Since when it is back, or is not; None where its provisioning tells.
+
+    An application that needs six minutes after its boot is back after those six, and one that falls sick an
+    hour later has been so from then on: by Azure's time of its health, where there is one, else by the first
+    look that found it so. At the first look there is, nobody knows better than by its provisioning.
+    """
+    is_back = _is_back(instance, source, at)
+    if before is not None and before.is_back == is_back and (before.since == instance.since or not is_back):
+        return before.stands_since
+    is_told = (instance.health == "healthy") if is_back else (instance.health not in {"", "healthy"})
+    return (instance.health_since if is_told else None) or (at if before else None)
+
+
+def _is_back(instance: Instance, source: HealthSource, at: datetime) -> bool:
+    return state(instance, source, at) is State.BACK
 
 
 def _lacks_time(instance: Instance) -> bool:

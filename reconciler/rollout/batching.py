@@ -39,7 +39,11 @@ def batch(context: Context, candidates: Sequence[Member], most: int) -> Decision
         Reason.UPGRADING,
         f"{domain}: {'returning' if is_return else 'upgrading'} {_count(taken)} to {short(context.image)} "
         f"({named}); {counts.done}",
-        step=Upgrade(tuple(each.instance.id for each in taken), context.image),
+        step=Upgrade(
+            tuple(each.instance.id for each in taken),
+            context.image,
+            frozenset(each.instance.id for each in taken if each.state is not State.BACK),
+        ),
         soon=True,
         counts=counts.taking(domain, sum(each.state is State.BACK for each in taken)),
     )
@@ -201,11 +205,14 @@ def _younger(members: Sequence[Member], than: datetime) -> str:
 
 
 def _upgraded_at(member: Member) -> datetime | None:
-    """When it came back from an upgrade; None where it did not, or was made on the image."""
-    since = member.instance.since
-    if member.is_outdated or member.state is not State.BACK or since is None:
+    """Since when it has been back from an upgrade, healthy and all; None where it is not, or was made on the
+    image."""
+    instance = member.instance
+    if member.is_outdated or member.state is not State.BACK or instance.since is None:
         return None
-    return None if _is_newborn(since, member.instance.created) else since
+    if _is_newborn(instance.since, instance.created):
+        return None
+    return max(instance.since, instance.stands_since or instance.since)
 
 
 def _is_newborn(since: datetime, created: datetime | None) -> bool:

@@ -23,7 +23,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.drift import drift
 from reconciler.rollout.expectations import doubtful_update, failed_update, unmet_expectation
 from reconciler.rollout.freshness import stale
-from reconciler.rollout.gates import barrier, window_barrier
+from reconciler.rollout.gates import barrier, is_cure, window_barrier
 from reconciler.rollout.health import at_work
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import Absent, Look, Observed
@@ -34,7 +34,14 @@ from reconciler.rollout.refusal import freeze_decision, refusal, suspension_deci
 from reconciler.rollout.rollback import abort, back_on_model, end_of_rollback
 from reconciler.rollout.settled import completion
 from reconciler.rollout.step import Upgrade
-from reconciler.rollout.waiting import awaited_instances, confirming, missed_deadline, overrun, waiting
+from reconciler.rollout.waiting import (
+    awaited_instances,
+    confirming,
+    missed_deadline,
+    never_ends,
+    overrun,
+    waiting,
+)
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.scale_set import Converge, OnFailure, ScaleSet
 
@@ -110,7 +117,7 @@ def _towards(aim: Aim) -> Decision | Look:
 def _approach(aim: Aim) -> Decision | Look:
     model, observed = aim.model, aim.observed
     if at_work(model.provisioning) and (waits := _busy(aim)):
-        return waits
+        return _urgent(aim) or waits
     if model.image is None or not same(model.image, aim.image):
         return drift(aim)
     if again := failed_update(aim):
@@ -134,13 +141,32 @@ def _busy(aim: Aim) -> Decision | Look | None:
     if aim.model.provisioning != "updating":
         return busy
     attempt = aim.observed.attempt
-    if attempt and isinstance(attempt.step, Upgrade) and aim.at - attempt.at <= aim.desired.health.timeout:
-        return busy
+    if attempt and isinstance(attempt.step, Upgrade):
+        if aim.at - attempt.at <= aim.desired.health.timeout:
+            return busy
+        if late := never_ends(aim, attempt):
+            busy = late
     if aim.observed.instances is None:
         return Look.INSTANCES
     staying = members(aim.desired, aim.model, aim.observed, aim.observed.instances)
     moving = [each.instance for each in staying if at_work(each.instance.provisioning)]
     return None if any(is_overdue(each, aim.desired, aim.at) for each in moving) else busy
+
+
+def _urgent(aim: Aim) -> Decision | Look | None:
+    """What does not wait for Azure to finish: a fix, or the model going back to the last good image.
+
+    Azure may refuse it while it is at work; that is a conflict, and tried again.
+    """
+    model, instances = aim.model, aim.observed.instances
+    if model.provisioning != "updating" or model.image is None or same(model.image, aim.image):
+        return None
+    if instances is None:
+        return Look.INSTANCES
+    good = model.persisted.last_good
+    is_revert = good is not None and same(good, aim.image)
+    staying = members(aim.desired, model, aim.observed, instances)
+    return drift(aim) if is_revert or is_cure(aim.desired, model, staying) else None
 
 
 def _roll(context: Context) -> Decision | Look:
@@ -152,13 +178,12 @@ def _roll(context: Context) -> Decision | Look:
         return abort(context, found) if is_failure else found
     if not movable:
         return completion(context)
-    is_given_up = not context.is_return and context.rollout.on_failure is not OnFailure.HOLD
-    if is_given_up and (failing := missed_deadline(context)):
+    if not context.is_return and (failing := missed_deadline(context)):
         return abort(context, failing)
     if cured := [each for each in movable if each.is_lost]:
         return batch(context, cured, len(cured))
     if late := overrun(context):
-        return abort(context, late)
+        return late
     going = _may(context)
     if not isinstance(going, tuple):
         return going

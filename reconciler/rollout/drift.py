@@ -1,11 +1,13 @@
 """The model is on another image than the declared one: may it be set, and what else will come of it?"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from reconciler.rollout.batching import missing
 from reconciler.rollout.context import Aim
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.gates import barrier, is_cure
+from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Availability, Instance, Look, Model
 from reconciler.rollout.patch import missing_etag, patch
@@ -61,9 +63,15 @@ def _set(aim: Aim, availability: Availability, instances: Sequence[Instance]) ->
         f"the model is on {was}; setting its image to {short(desired.image)}"
         f"{f' ({note})' if (note := availability.evidence) else ''}"
         f"{f'; {also}' if also else ''}{unsaid}",
-        step=step,
+        step=replace(step, unwell=_unwell(staying)),
         soon=True,
     )
+
+
+def _unwell(staying: Sequence[Member]) -> frozenset[str]:
+    """The instances that do not serve as the rollout begins: it is not to blame for them."""
+    serving = {State.BACK, State.DEALLOCATED}
+    return frozenset(each.instance.id for each in staying if each.state not in serving)
 
 
 def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decision, str]:

@@ -84,7 +84,10 @@ def has_begun(desired: ScaleSet, model: Model, instances: Iterable[Instance]) ->
 
 def is_overdue(instance: Instance, desired: ScaleSet, at: datetime) -> bool:
     """Whether it has been as it is for longer than `health.timeout`."""
-    return instance.since is not None and at - instance.since > desired.health.timeout
+    if instance.since is None:
+        return False
+    since = max(instance.since, instance.stands_since or instance.since)
+    return at - since > desired.health.timeout
 
 
 def _is_stuck(instance: Instance, desired: ScaleSet, observed: Observed) -> bool:

@@ -124,6 +124,8 @@ class Instance:
     generation: str = ""  # "V1" or "V2"
     upgrade_phase: int | None = None  # what its application says of its own upgrade: its place in the order,
     skips_upgrade: bool = False  # and whether it asks to be passed over
+    health_since: datetime | None = None  # when Azure says that its health last changed
+    stands_since: datetime | None = None  # since when it is back, or is not, where that is later: see `age`
 
     def runs(self, image: Image) -> bool:
         """Whether Azure tells that it runs this one."""

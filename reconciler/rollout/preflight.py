@@ -134,16 +134,23 @@ def newest(image: Image, model: Model, availability: Availability) -> Image | De
 def exact_spec(
     desired: ScaleSet, model: Model, availability: Availability | None
 ) -> ScaleSet | Decision | None:
-    """The spec with the exact image that it means for this scale set now: of latest the newest.
+    """The spec with the exact image that it means for this scale set now: of latest the newest. Its
+    `health.timeout` is longer by what Azure itself lets an upgrade wait.
 
     A Decision where it can mean none, None where the catalogue was not asked yet.
     """
-    if not follows_latest(desired.image):
-        return desired
-    if availability is None:
+    if follows_latest(desired.image) and availability is None:
         return None
-    found = newest(desired.image, model, availability)
-    return found if isinstance(found, Decision) else replace(desired, image=found)
+    found = desired.image if availability is None else _exact(desired.image, model, availability)
+    if isinstance(found, Decision):
+        return found
+    # "PT15M" of notice before the OS disk is replaced, and a grace period in which health is Initializing.
+    timeout = desired.health.timeout + model.os_image_notice + model.health_grace
+    return replace(desired, image=found, health=replace(desired.health, timeout=timeout))
+
+
+def _exact(image: Image, model: Model, availability: Availability) -> Image | Decision:
+    return newest(image, model, availability) if follows_latest(image) else image
 
 
 def exact_if_known(desired: ScaleSet, observed: Observed) -> ScaleSet:

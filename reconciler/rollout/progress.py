@@ -5,13 +5,14 @@ once more, gives a batch its whole time anew, and may ask for a step again; what
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reconciler.rollout.reason import Phase, Reason
-from reconciler.rollout.step import Attempt
+from reconciler.rollout.step import Attempt, PatchModel, Step, Upgrade
 from reconciler.rollout.wait import Wait
 
 _ENDS = (Phase.DONE, Phase.GIVEN_UP)
+_GAP = timedelta(minutes=6)  # longer than between any two looks at what moves
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,12 @@ class Progress:
     it holds one of the slots of `spec.maxConcurrentRollouts`, None where this process cannot tell yet;
     `has_acquired` that the look under way took one, which it gives back if it begins nothing. `wait` is what
     its last looks have waited for in vain.
+
+    `taken` are the instances that were upgraded since a rollout began where none was under way, and `unwell`
+    those that did not serve then, or when they were first taken; `relapses`
+    counts how often fewer were back than `most_back` had been, since the last step. `seen_at` is when the
+    instances were last counted. `braked` is for how long the rollout was suspended or frozen, and
+    `braked_since` since when it is.
     """
 
     passes: int = 0
@@ -35,6 +42,17 @@ class Progress:
     holds_slot: bool | None = None
     has_acquired: bool = False
     wait: Wait | None = None
+    taken: frozenset[str] = frozenset()
+    unwell: frozenset[str] = frozenset()
+    relapses: int = 0
+    most_back: int = 0
+    seen_at: datetime | None = None
+    braked: timedelta = timedelta()
+    braked_since: datetime | None = None
+
+    def braked_until(self, at: datetime) -> timedelta:
+        """For how long it was suspended or frozen up to now."""
+        return self.braked + (at - self.braked_since if self.braked_since else timedelta())
 
     @property
     def has_slot(self) -> bool | None:
@@ -51,23 +69,68 @@ class Progress:
             back=0,
             wait=None,
             attempt=replace(self.attempt, tries=1) if self.attempt else None,
+            relapses=0,
+            most_back=0,
         )
 
 
-def progress_after(before: Progress, reason: Reason, back: int | None, at: datetime) -> Progress:
-    """The progress after a decision at `at` for this reason; `back` as in InstanceCounts, None where the
-    instances were not counted."""
-    before = replace(before, last_reason=reason)
-    if reason is Reason.UPGRADING and before.waiting_since and back is not None and back <= before.back:
-        return replace(before, passes=0, is_under_way=True)  # tried again: nothing has come of it yet
+def progress_after(
+    before: Progress, reason: Reason, back: int | None, at: datetime, step: Step | None = None
+) -> Progress:
+    """The progress after a decision at `at` for this reason and step; `back` as in InstanceCounts, None where
+    the instances were not counted."""
+    after = _after_brakes(replace(before, last_reason=reason), reason, at)
     phase = reason.meaning.phase
     if phase is Phase.BEGINS:
-        return replace(before, is_under_way=True, passes=0, waiting_since=None, back=0)
+        return _begun(after, reason, back, step)
     if back is None:
-        return before
+        return after
+    after = replace(_after_a_gap(after, at), seen_at=at)
     if phase is Phase.AWAITS:
-        if before.waiting_since is None or back > before.back:
-            return replace(before, passes=0, waiting_since=at, back=back)
-        return replace(before, passes=0)
-    is_under_way = False if phase in _ENDS else before.is_under_way
-    return replace(before, passes=before.passes + 1, waiting_since=None, back=0, is_under_way=is_under_way)
+        relapses = after.relapses + (after.passes > 0 and back < after.most_back)
+        after = replace(after, passes=0, relapses=relapses)
+        if after.waiting_since is None or back > after.back:
+            return replace(after, waiting_since=at, back=back)
+        return after
+    is_under_way = False if phase in _ENDS else after.is_under_way
+    passes, most = after.passes + 1, max(back, after.most_back)
+    return replace(
+        after, passes=passes, waiting_since=None, back=0, most_back=most, is_under_way=is_under_way
+    )
+
+
+def _begun(before: Progress, reason: Reason, back: int | None, step: Step | None) -> Progress:
+    """A step is taken. One that is taken again, of which nothing has come, does not begin the wait anew."""
+    after = replace(_with_taken(before, step), is_under_way=True, passes=0, most_back=0)
+    if reason is Reason.UPGRADING and after.waiting_since and back is not None and back <= after.back:
+        return after
+    return replace(after, waiting_since=None, back=0, relapses=0)
+
+
+def _with_taken(before: Progress, step: Step | None) -> Progress:
+    """What a step of ours took down while it served is our loss, and stays so through every fix."""
+    match step:
+        case PatchModel(unwell=unwell) if before.is_under_way is False or not before.taken:
+            return replace(before, taken=frozenset(), unwell=unwell)
+        case Upgrade(instance_ids=ids, unwell=unwell):
+            first = frozenset(ids) - before.taken
+            return replace(
+                before, taken=before.taken | first, unwell=(before.unwell - first) | (unwell & first)
+            )
+        case _:
+            return before
+
+
+def _after_brakes(progress: Progress, reason: Reason, at: datetime) -> Progress:
+    """Brakes stop every clock: nobody looks, and nothing is to be done."""
+    if reason.meaning.is_brake:
+        return replace(progress, braked_since=progress.braked_since or at)
+    return replace(progress, braked_since=None, braked=progress.braked_until(at))
+
+
+def _after_a_gap(progress: Progress, at: datetime) -> Progress:
+    """What was not looked at for minutes, braked or out of reach, is given that time: nobody could have seen
+    it come back."""
+    if progress.waiting_since is None or progress.seen_at is None or at - progress.seen_at <= _GAP:
+        return progress
+    return replace(progress, waiting_since=min(progress.waiting_since + (at - progress.seen_at), at))

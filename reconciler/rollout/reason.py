@@ -69,7 +69,7 @@ class Meaning:
     declared. `names_instances`: its message names those that are not serving. `is_unseen`: what was seen
     before says nothing any more. `is_latest_unknown`: nobody can say whether something differs from latest.
     `keeps_batch`: the batch that was taken last is still away, or nobody knows. `is_rest`: a wait that the
-    spec asks for between batches.
+    spec asks for between batches. `is_brake`: the spec says that nothing is to be done.
     """
 
     status: Status
@@ -88,6 +88,7 @@ class Meaning:
     is_latest_unknown: bool = False
     keeps_batch: bool = False
     is_rest: bool = False
+    is_brake: bool = False
 
 
 class Reason(StrEnum):
@@ -176,6 +177,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="remove `spec.suspend`, or set it to false",
         slot=Slot.FREES,
         is_unseen=True,
+        is_brake=True,
     ),
     Reason.SUSPENSION_EXPIRED: Meaning(
         Status.STALLED,
@@ -183,6 +185,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="remove `spec.suspend`, or extend it",
         slot=Slot.FREES,
         is_unseen=True,
+        is_brake=True,
     ),
     Reason.FROZEN: Meaning(
         Status.SUSPENDED,
@@ -190,6 +193,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="remove `spec.freeze` of the Fleet, or set it to false",
         slot=Slot.KEEPS,
         is_unseen=True,
+        is_brake=True,
     ),
     Reason.FREEZE_EXPIRED: Meaning(
         Status.STALLED,
@@ -197,6 +201,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="remove `spec.freeze`, or extend it",
         slot=Slot.KEEPS,
         is_unseen=True,
+        is_brake=True,
     ),
     Reason.NOT_FOUND: Meaning(
         Status.STALLED,

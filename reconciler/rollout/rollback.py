@@ -13,6 +13,7 @@ from datetime import timedelta
 from reconciler.rollout.context import Context
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
+from reconciler.rollout.evidence import is_against_image
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Instance, Model, Observed
@@ -69,12 +70,13 @@ def _is_proven(desired: ScaleSet, observed: Observed, staying: Sequence[Member])
 def abort(context: Context, failing: Decision) -> Decision:
     """`failing` says why the rollout has failed: hold, or set the model back.
 
-    Once it was over, an instance that falls sick is no reason to doubt the image.
+    Without evidence against the image it holds: another image would not help. Once the rollout was over, an
+    instance that falls sick is no reason to doubt the image.
     """
     model, good = context.model, context.model.persisted.last_good
     if context.rollout.on_failure is OnFailure.HOLD or (good and same(good, context.image)):
         return failing
-    if _is_over(context):
+    if _is_over(context) or not is_against_image(context):
         return failing
     since = context.observed.progress.waiting_since
     if failing.reason is Reason.HEALTH_CHECK_FAILED and (since is None or context.at - since < _CONFIRMED):

@@ -17,13 +17,14 @@ class PatchModel:
 
     Two patches to one image are the same step, whatever the etag: the patch itself moves it. `persisted` is
     what the scale set is to remember from then on, and `tags` are all of its tags with that among them; None
-    leaves them alone.
+    leaves them alone. `unwell` are the instances that do not serve as it is taken.
     """
 
     image: Image
     etag: str = field(compare=False)
     persisted: PersistedState | None = field(default=None, compare=False)
     tags: Mapping[str, str] | None = field(default=None, compare=False)
+    unwell: frozenset[str] = field(default=frozenset(), compare=False)
 
     def __post_init__(self) -> None:
         if not self.etag:
@@ -35,11 +36,13 @@ class Upgrade:
     """Bring these instances, and no others, to the model ("manualupgrade"), which is on `image`.
 
     Their ids are numbers, or in Flexible orchestration the names of virtual machines. The one place where a
-    list of instance ids is checked: Azure reads an empty list or "*" as all of them.
+    list of instance ids is checked: Azure reads an empty list or "*" as all of them. `unwell` are those that
+    do not serve as they are taken.
     """
 
     instance_ids: tuple[str, ...]
     image: Image
+    unwell: frozenset[str] = field(default=frozenset(), compare=False)
 
     def __post_init__(self) -> None:
         if not self.instance_ids or not all(map(_ID.fullmatch, self.instance_ids)):
@@ -63,6 +66,11 @@ class Attempt:
     at: datetime
     operation: str = ""
     tries: int = 1
+
+    @property
+    def instance_ids(self) -> tuple[str, ...]:
+        """Those that it names; a change of the model names none."""
+        return self.step.instance_ids if isinstance(self.step, Upgrade) else ()
 
     def then(self, step: Step, at: datetime, operation: str) -> "Attempt":
         """The attempt after this one."""

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from reconciler.rollout.batching import last_back
-from reconciler.rollout.context import Context
+from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.domains import Domain
+from reconciler.rollout.evidence import MOST_RELAPSES
 from reconciler.rollout.health import State
 from reconciler.rollout.member import is_overdue
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.reason import Reason
+from reconciler.rollout.step import Attempt
 from reconciler.rollout.wording import ailing, join, moment
 from reconciler.spec.duration import written
 from reconciler.spec.image import short
@@ -24,7 +26,14 @@ def awaited_instances(context: Context, *, is_last: bool) -> list[Instance]:
     to (`is_last`), all are waited for.
     """
     desired, at = context.desired, context.at
-    waited_for = [each for each in context.members if each.is_awaited]
+    # What did not serve when it was taken took nothing away: it is given its time, and no more.
+    unwell = context.observed.progress.unwell
+    waited_for = [
+        each
+        for each in context.members
+        if each.is_awaited
+        and (is_last or each.instance.id not in unwell or not is_overdue(each.instance, desired, at))
+    ]
     lost = [each for each in waited_for if not each.is_outdated and is_overdue(each.instance, desired, at)]
     upgraded = sum(not each.is_outdated for each in context.members)
     # With maxUnhealthyUpgraded 1 and three instances upgraded, one that is overdue is given up, two are not.
@@ -45,6 +54,12 @@ def waiting(context: Context, instances: Sequence[Instance]) -> Decision:
             Reason.HEALTH_CHECK_FAILED,
             f"{domains}: {ailing(overdue)}, not healthy within {written(desired.health.timeout)} of the last "
             f"change{mend}{holds}",
+            counts=counts,
+        )
+    if context.observed.progress.relapses >= MOST_RELAPSES:
+        return Decision(
+            Reason.HEALTH_CHECK_FAILED,
+            f"{domains}: {ailing(instances)}, unhealthy {MOST_RELAPSES} times since the upgrade{holds}",
             counts=counts,
         )
     if late := missed_deadline(context):
@@ -69,8 +84,22 @@ def missed_deadline(context: Context) -> Decision | None:
     )
 
 
+def never_ends(aim: Aim, attempt: Attempt) -> Decision | None:
+    """Azure has been at work on our last batch for longer than a batch may be waited for, whatever it says of
+    the instances; or None."""
+    patience = aim.rollout.progress_deadline
+    if aim.at - attempt.at <= patience:
+        return None
+    return Decision(
+        Reason.PROGRESS_DEADLINE_EXCEEDED,
+        f"the scale set says {aim.model.provisioning} since the upgrade of {join(attempt.instance_ids)}, and "
+        f"has for longer than {written(patience)} (spec.rollout.progressDeadline)",
+    )
+
+
 def overrun(context: Context) -> Decision | None:
-    """The rollout as a whole has taken too long, by the moment that is marked on the scale set.
+    """The rollout as a whole has taken too long, by the moment that is noted on the scale set; brakes do not
+    count. That says nothing of the image: it holds, and gives nothing up.
 
     The mark outlives the rollout: one that was seen to end is none any more; nor, to a process that saw
     neither its beginning nor its end, is one of which nothing came back for as long as the deadline. An
@@ -78,7 +107,9 @@ def overrun(context: Context) -> Decision | None:
     """
     at, deadline, counts = context.at, context.rollout.deadline, context.counts
     began = context.model.persisted.began_at(context.image)
-    if began is None or deadline is None or at - began <= deadline:
+    if began is None or deadline is None:
+        return None
+    if at - began - context.observed.progress.braked_until(at) <= deadline:
         return None
     is_under_way, latest = context.observed.progress.is_under_way, last_back(context.members)
     if is_under_way is None:

@@ -258,7 +258,7 @@ LATER = replace(TURN, until=NOW + 20 * MINUTE)
             id="one after the other",
         ),
         pytest.param(
-            spec(bake_time=30 * MINUTE), {}, 0, True, [(Reason.BAKING, 15.25, 44.75)], id="the end of a bake"
+            spec(bake_time=30 * MINUTE), {}, 0, True, [(Reason.BAKING, 15.25, 45.25)], id="the end of a bake"
         ),
     ],
 )  # fmt: skip

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from reconciler.rollout.age import Sighting, date_instances, sightings
+from reconciler.rollout.observed import HealthSource
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from tests.build import NEW, NOW, instance
 
 MINUTE = timedelta(minutes=1)
+NONE = HealthSource.NONE
 SENT = NOW - 2 * MINUTE
 UPGRADE = Attempt(Upgrade(("0",), NEW), SENT)
 LONG_AGO = NOW - timedelta(hours=8)
@@ -18,7 +20,7 @@ LONG_AGO = NOW - timedelta(hours=8)
 def since(before: Sighting | None, attempt: Attempt | None = None, **seen: Any) -> timedelta:
     """How long an instance 0 that is seen now has been in its state."""
     known = {} if before is None else {"0": before}
-    [dated] = date_instances([instance(0, **({"since": None} | seen))], known, attempt, NOW)
+    [dated] = date_instances([instance(0, **({"since": None} | seen))], known, attempt, NONE, NOW)
     assert dated.since is not None
     return NOW - dated.since
 
@@ -92,14 +94,80 @@ def test_an_instance_in_transition_has_an_age(
 
 def test_a_state_that_azure_dates_is_left_as_it_is() -> None:
     at_rest = (instance(0), instance(1, provisioning="failed"))
-    assert date_instances(at_rest, {}, UPGRADE, NOW) == at_rest
+    assert date_instances(at_rest, {}, UPGRADE, NONE, NOW) == at_rest
 
 
 def test_a_row_at_rest_without_a_time_stays_unread() -> None:
-    [dated] = date_instances([instance(0, since=None)], {}, None, NOW)
+    [dated] = date_instances([instance(0, since=None)], {}, None, NONE, NOW)
     assert dated.since is None
 
 
 def test_what_is_remembered_is_what_was_dated() -> None:
-    dated = date_instances([instance(0, provisioning="updating", since=None)], {}, UPGRADE, NOW)
-    assert sightings(dated) == {"0": Sighting("updating", SENT)}
+    dated = date_instances([instance(0, provisioning="updating", since=None)], {}, UPGRADE, NONE, NOW)
+    assert sightings(dated, NONE, NOW) == {"0": Sighting("updating", SENT)}
+
+
+DONE = NOW - 9 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("before", "seen", "stands_since"),
+    [
+        pytest.param(None, {}, None, id="back at the first look there is: by its provisioning"),
+        pytest.param(
+            None,
+            {"health_since": NOW - MINUTE},
+            NOW - MINUTE,
+            id="back at the first look, and Azure says since when",
+        ),
+        pytest.param(Sighting("succeeded", DONE), {}, NOW, id="it was not back before: by this look"),
+        pytest.param(
+            Sighting("succeeded", DONE),
+            {"health_since": NOW - MINUTE},
+            NOW - MINUTE,
+            id="by Azure's time of its health",
+        ),
+        pytest.param(
+            Sighting("succeeded", DONE, True, NOW - 3 * MINUTE),
+            {"health_since": NOW},
+            NOW - 3 * MINUTE,
+            id="back as it was before: since then, whatever time Azure gives now",
+        ),
+        pytest.param(
+            Sighting("succeeded", NOW - 30 * MINUTE, True),
+            {},
+            NOW,
+            id="upgraded and back between two looks: by this look",
+        ),
+        pytest.param(
+            Sighting("succeeded", DONE, True),
+            {"health": "unhealthy"},
+            NOW,
+            id="it is not back any more: by this look",
+        ),
+        pytest.param(
+            Sighting("succeeded", DONE, True),
+            {"health": "unhealthy", "health_since": NOW - MINUTE},
+            NOW - MINUTE,
+            id="it is not back any more: by Azure's time of its health",
+        ),
+        pytest.param(
+            Sighting("succeeded", DONE, True),
+            {"power": "stopped", "health_since": DONE},
+            NOW,
+            id="it is not back, and that is not what its health says",
+        ),
+        pytest.param(
+            Sighting("succeeded", DONE, False, NOW - 3 * MINUTE),
+            {"health": "unhealthy", "health_since": NOW},
+            NOW - 3 * MINUTE,
+            id="it is not back, as before",
+        ),
+    ],
+)
+def test_since_when_it_is_back(before: Sighting | None, seen: dict[str, Any], stands_since: Any) -> None:
+    known = {} if before is None else {"0": before}
+    listed = [instance(0, **({"since": DONE, "health": "healthy"} | seen))]
+    [dated] = date_instances(listed, known, None, HealthSource.EXTENSION, NOW)
+    assert dated.stands_since == stands_since
+    assert sightings([dated], HealthSource.EXTENSION, NOW)["0"].stands_since == stands_since

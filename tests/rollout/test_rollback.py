@@ -242,12 +242,6 @@ def test_a_batch_that_azure_never_ends_is_given_up(since: Any) -> None:
     assert decided(spec(on_failure=OnFailure.REPIN), seen).reason is Reason.GIVING_UP
 
 
-def test_a_deadline_that_has_passed_is_not_seen_for_a_minute_first() -> None:
-    persisted = PersistedState(last_good=OLD, began=Began.of(NOW - 2 * HOUR, NEW))
-    seen = observed(model=model(persisted=persisted), instances=fleet(instance(0)))
-    assert decided(spec(on_failure=OnFailure.REPIN, deadline=HOUR), seen).reason is Reason.GIVING_UP
-
-
 def last_batch(ago: timedelta) -> tuple[Instance, ...]:
     """All upgraded: one that has been sick for an hour, and nine that came back so long ago."""
     return (lost(0), *(instance(n, since=NOW - ago) for n in range(1, 10)))

@@ -10,7 +10,7 @@ from reconciler.rollout.observed import Observed
 from reconciler.rollout.persisted import Began, PersistedState
 from reconciler.rollout.progress import Progress, progress_after
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.step import PatchModel, Upgrade
+from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.scale_set import Health, OnFailure, ScaleSet
 from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
@@ -129,8 +129,8 @@ def test_a_batch_that_has_taken_too_long_is_given_up_where_the_spec_asks_for_it(
             spec(deadline=HOUR, on_failure=OnFailure.REPIN),
             began(NOW - 2 * HOUR, last_good=OLD),
             fleet(instance(0)),
-            Reason.GIVING_UP,
-            id="given up where the spec asks for it",
+            Reason.DEADLINE_EXCEEDED,
+            id="held also where the spec asks to give up: a deadline is no evidence",
         ),
     ],
 )
@@ -183,22 +183,31 @@ def test_a_loss_that_was_borne_sets_nothing_back_in_the_end(allowed: Any, reason
 
 
 @pytest.mark.parametrize("seen_to_begin", [True, None], ids=["seen to begin", "found under way"])
+@pytest.mark.parametrize("on_failure", [*OnFailure])
 @pytest.mark.parametrize(
-    ("on_failure", "reason"),
+    ("error", "is_of_the_image"),
     [
-        pytest.param(OnFailure.REPIN, Reason.GIVING_UP, id="given up where the spec asks for it"),
-        pytest.param(OnFailure.HOLD, Reason.UPGRADING, id="tried again for ever where it does not"),
+        pytest.param("OSProvisioningTimedOut", True, id="it does not boot"),
+        pytest.param("VMExtensionProvisioningError", True, id="an extension fails on it"),
+        pytest.param("AllocationFailed", False, id="there is no room for it"),
+        pytest.param("", False, id="Azure does not say why"),
     ],
 )
 def test_an_upgrade_that_fails_again_and_again(
-    on_failure: OnFailure, reason: Reason, seen_to_begin: Any
+    on_failure: OnFailure, error: str, is_of_the_image: bool, seen_to_begin: Any
 ) -> None:
     seen = observed(
         model=model(persisted=PersistedState(last_good=OLD)),
-        instances=fleet(outdated(3, provisioning="failed")),
-        progress=Progress(waiting_since=NOW - HOUR - MINUTE, is_under_way=seen_to_begin),
+        instances=fleet(outdated(3, provisioning="failed", error=error)),
+        progress=Progress(
+            waiting_since=NOW - HOUR - MINUTE,
+            is_under_way=seen_to_begin,
+            attempt=Attempt(Upgrade(("3",), NEW), NOW - HOUR),
+        ),
     )
-    assert decided(spec(on_failure=on_failure), seen).reason is reason
+    is_given_up = is_of_the_image and on_failure is not OnFailure.HOLD
+    expected = Reason.GIVING_UP if is_given_up else Reason.PROGRESS_DEADLINE_EXCEEDED
+    assert decided(spec(on_failure=on_failure), seen).reason is expected
 
 
 def test_a_deadline_that_has_passed_is_told_in_full() -> None:
@@ -349,7 +358,8 @@ def test_before_anything_is_upgraded_there_is_nothing_to_confirm() -> None:
 def test_what_looks_in_a_row_have_in_common(
     before: Progress, reason: Reason, back: int | None, after: Progress
 ) -> None:
-    assert progress_after(before, reason, back, NOW) == replace(after, last_reason=reason)
+    found = progress_after(before, reason, back, NOW)
+    assert replace(found, seen_at=None, most_back=0, relapses=0) == replace(after, last_reason=reason)
 
 
 @pytest.mark.parametrize(

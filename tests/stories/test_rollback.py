@@ -187,9 +187,11 @@ def test_without_it_nothing_is_marked_and_the_rollout_holds() -> None:
     ("sick", "ends"),
     [
         pytest.param(
-            ["9"], f"the model is back on {OLD}, 1 of 10 instances still run it; name another image", id="one"
+            ["9"], f"the model is back on {OLD}, 3 of 10 instances still run it; name another image", id="one"
         ),
-        pytest.param(["7", "8", "9"], "no last known good image is marked to go back to", id="too many"),
+        pytest.param(
+            ["7", "8", "9"], "spec.rollout.maxUnhealthy is 20% (2 of 10); 3 of 10 up to date", id="too many"
+        ),
     ],
 )
 def test_an_image_is_good_though_few_instances_were_sick_on_it(sick: list[str], ends: str) -> None:

@@ -1,0 +1,67 @@
+"""Evidence against an image: more of the upgraded instances are lost than may be, and a larger share than of
+the rest.
+
+Only this gives an image up. A shared database that fails takes all instances with it, those on the new image
+and those on the old one; a deadline that passes says nothing about the image at all.
+
+    20 instances, 1 unhealthy before, a batch of 4 taken while serving, all 4 lost: 4 of 4 against 0 of 15
+    20 instances, 4 upgraded, all 20 unhealthy: 4 of 4 against 16 of 16, no evidence
+    20 instances, 10 upgraded, 2 of them lost, 2 of the other 10 unhealthy: 2 of 10 against 2 of 10, no
+    evidence
+
+What was unhealthy when the rollout began, or when it was taken, counts on neither side. A new process does
+not know which those were, and counts all.
+"""
+
+from reconciler.rollout.context import Context
+from reconciler.rollout.health import State
+from reconciler.rollout.member import Member, is_overdue
+
+# What Azure says of an instance that could not be made from its image. Quota, capacity, policy, lock and
+# conflict are no fault of it.
+_OF_THE_IMAGE = ("osprovisioning", "vmextension")
+MOST_RELAPSES = 3  # of upgraded instances within one soak
+
+
+def is_against_image(context: Context) -> bool:
+    """Whether the image that the rollout is to is to blame."""
+    counted = [each for each in context.members if each.instance.id not in context.observed.progress.unwell]
+    upgraded = [each for each in counted if not each.is_outdated or _is_on_its_way(each, context)]
+    rest = [each for each in counted if each not in upgraded]
+    lost = sum(_is_lost(each, context) for each in upgraded)
+    if lost <= context.rollout.max_unhealthy_upgraded.within(len(upgraded)):
+        return False
+    unwell = sum(each.state not in {State.BACK, State.DEALLOCATED} for each in rest)
+    return not rest or lost * len(rest) > unwell * len(upgraded)
+
+
+def _is_lost(member: Member, context: Context) -> bool:
+    """Whether it was given its time, and is not serving: by its own clock, by that of its batch, which
+    repairs and scaling keep filling with young ones, or because it falls sick again and again."""
+    if member.state in {State.BACK, State.DEALLOCATED}:
+        return False
+    progress, at = context.observed.progress, context.at
+    is_late = (
+        progress.waiting_since is not None and at - progress.waiting_since > context.rollout.progress_deadline
+    )
+    return (
+        is_overdue(member.instance, context.desired, at)
+        or is_late
+        or progress.relapses >= MOST_RELAPSES
+        or _could_not_be_made(member, context)
+    )
+
+
+def _is_on_its_way(member: Member, context: Context) -> bool:
+    """Whether our upgrade of it has not come to an end, and may never do."""
+    attempt = context.observed.attempt
+    is_ours = attempt is not None and member.instance.id in attempt.instance_ids
+    return is_ours and (member.state is State.RETURNING or _could_not_be_made(member, context))
+
+
+def _could_not_be_made(member: Member, context: Context) -> bool:
+    """Whether our upgrade of it failed in a way that tells of the image."""
+    instance, attempt = member.instance, context.observed.attempt
+    is_ours = attempt is not None and instance.id in attempt.instance_ids
+    error = instance.error.casefold()
+    return is_ours and instance.provisioning == "failed" and error.startswith(_OF_THE_IMAGE)

@@ -1,0 +1,163 @@
+"""What is evidence against an image, and what is not: a good one is not given up for what it did not do."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, scale_set, spec
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+URN = ":".join(BASE.values())
+
+
+def model(world: World) -> str:
+    return world.azure.scale_set("web").image.rpartition(":")[2]
+
+
+def on(world: World, version: str) -> int:
+    return [image.rpartition(":")[2] for image in world.azure.record.images("web").values()].count(version)
+
+
+def is_soaking(world: World) -> bool:
+    return world.reasons()[-1:] == ["Soaking"]
+
+
+ROLLBACK = {"onFailure": "rollback", "canary": {"instances": 1, "soak": "30m"}}
+
+
+def test_a_database_that_all_share_fails_and_the_image_is_not_blamed() -> None:
+    world = World(fleet(scale_set(capacity=10)), spec(rollout=ROLLBACK))
+    world.run(lambda: is_soaking(world))
+    for each in world.azure.scale_set("web").instances:
+        each.sicken()
+    world.rest(2 * HOUR)
+    assert world.reasons()[-1] == "HealthCheckFailed"
+    assert (model(world), on(world, NEW)) == (NEW, 1)
+    for each in world.azure.scale_set("web").instances:
+        each.heal()
+    world.run()
+    assert on(world, NEW) == 10
+
+
+def test_one_that_was_unhealthy_before_does_not_keep_the_rollout_nor_save_a_bad_image() -> None:
+    """20 instances, 1 unhealthy before: it goes first and stays unhealthy. Then a batch of 4 does not come back."""
+    sick = [{"id": "19", "health": "unhealthy"}]
+    world = World(
+        fleet(scale_set(capacity=20, instanceStates=sick)),
+        spec(version=BAD, rollout={"onFailure": "rollback"}),
+    )
+    world.rest(3 * HOUR)
+    assert world.reasons()[-1] == "RolloutFailed"
+    assert (model(world), on(world, OLD)) == (OLD, 20)
+    first, second, *_ = (
+        each.body["instanceIds"]
+        for each in world.azure.record.requests
+        if each.operation == "VirtualMachineScaleSets_UpdateInstances"
+    )
+    assert (first, len(second)) == (["19"], 4)
+
+
+def test_a_canary_that_falls_sick_six_minutes_in_every_twenty_is_given_up_at_its_third_relapse() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec(rollout=ROLLBACK, health={"timeout": "10m"}))
+    world.run(lambda: is_soaking(world))
+    canary, relapses = world.azure.scale_set("web").instance("0"), 0
+    while model(world) == NEW and relapses < 9:
+        canary.sicken()
+        relapses += 1
+        world.rest(6 * MINUTE)
+        canary.heal()
+        world.rest(14 * MINUTE)
+    assert relapses == 3
+    assert on(world, NEW) <= 1
+    assert any("unhealthy 3 times since the upgrade" in each.message for each in world.outcomes)
+
+
+def test_a_soak_begins_anew_after_a_relapse() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec(rollout={"soak": "9m"}))
+    world.run(lambda: is_soaking(world))
+    world.rest(MINUTE)
+    first = world.azure.scale_set("web").instance("0")
+    first.sicken()
+    world.rest(6 * MINUTE)
+    first.heal()
+    healed = world.clock.now()
+    world.run(lambda: world.has_upgraded(2))
+    assert world.clock.now() - healed >= 9 * MINUTE
+
+
+@pytest.mark.parametrize("boots", ["fails", "never", "extensionFails"])
+def test_an_image_that_cannot_boot_is_evidence_and_the_model_goes_back(boots: str) -> None:
+    images = {
+        "platform": [{**BASE, "versions": [OLD, NEW, BAD, FIX]}],
+        "bad": [{"image": f"{URN}:{BAD}", "boots": boots}],
+    }
+    world = World(
+        fleet(scale_set(capacity=5), images=images), spec(version=BAD, rollout={"onFailure": "repin"})
+    )
+    world.rest(3 * HOUR)
+    assert (model(world), world.reasons()[-1]) == (OLD, "RolloutFailed")
+
+
+def test_a_deadline_that_passes_because_nobody_approved_gives_nothing_up_and_makes_no_fix_of_the_next_image() -> (
+    None
+):
+    rollout = {"approval": "canary", "deadline": "2h", "onFailure": "rollback", "canary": {"instances": 1}}
+    world = World(fleet(scale_set(capacity=5)), spec(rollout=rollout))
+    world.rest(5 * HOUR)
+    assert world.reasons()[-1] in {"AwaitingApproval", "DeadlineExceeded"}
+    assert (model(world), on(world, NEW)) == (NEW, 1)
+    closed = {"windows": [{"kind": "allow", "schedule": "0 3 * * 6", "duration": "1h"}]}
+    world.merge(spec(version=FIX, rollout=rollout | closed))
+    world.rest(HOUR)
+    assert (model(world), world.reasons()[-1]) == (NEW, "OutsideWindow")
+
+
+def test_a_freeze_of_three_hours_does_not_count_against_a_deadline() -> None:
+    rollout = {"deadline": "1h", "onFailure": "rollback"}
+    world = World(fleet(scale_set(capacity=10)), spec(rollout=rollout))
+    world.run(lambda: world.has_upgraded(2))
+    world.merge(spec(rollout=rollout, suspend=True))
+    world.rest(3 * HOUR)
+    world.merge(spec(rollout=rollout))
+    world.run()
+    assert on(world, NEW) == 10
+    assert "DeadlineExceeded" not in world.reasons()
+
+
+def test_an_application_that_needs_six_minutes_gets_its_soak_after_them() -> None:
+    slow = fleet(scale_set(capacity=5), timings={"health": "6m"})
+    world = World(slow, spec(rollout={"soak": "5m"}))
+    world.run(lambda: world.has_upgraded(2))
+    first, second = (
+        each.at
+        for each in world.azure.record.requests
+        if each.operation == "VirtualMachineScaleSets_UpdateInstances"
+    )
+    assert second - first >= 12 * MINUTE
+
+
+def test_what_azure_itself_waits_for_is_no_reason_to_give_a_good_image_up() -> None:
+    """Azure warns an instance for 15 minutes before it replaces its OS disk, and health.timeout is 10."""
+    noticed = scale_set(capacity=3, osImageNotification="15m")
+    world = World(fleet(noticed), spec(rollout={"onFailure": "rollback"}))
+    world.run()
+    assert on(world, NEW) == 3
+    assert not {"GivingUp", "HealthCheckFailed"} & set(world.reasons())
+
+
+def test_a_daemon_that_is_restarted_every_hour_ends_a_soak_of_two_hours() -> None:
+    world = World(fleet(scale_set(capacity=2, health="none")), spec(rollout={"soak": "2h"}))
+    for _ in range(4):
+        world.rest(HOUR)
+        world.restart()
+    world.rest(HOUR)
+    assert on(world, NEW) == 2
+
+
+def test_a_fix_goes_to_the_sick_though_the_scale_set_says_updating_for_good() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec(version=BAD))
+    world.run(lambda: world.reasons()[-1:] == ["HealthCheckFailed"])
+    world.azure.scale_set("web").report("Updating")
+    world.merge(spec(version=FIX))
+    world.rest(5 * MINUTE)
+    assert model(world) == FIX

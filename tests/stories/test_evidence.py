@@ -44,8 +44,10 @@ def test_one_that_was_unhealthy_before_does_not_keep_the_rollout_nor_save_a_bad_
     sick = [{"id": "19", "health": "unhealthy"}]
     world = World(
         fleet(scale_set(capacity=20, instanceStates=sick)),
-        spec(version=BAD, rollout={"onFailure": "rollback"}),
+        spec(version=OLD, rollout={"onFailure": "rollback"}),
     )
+    world.rest(HOUR)
+    world.merge(spec(version=BAD, rollout={"onFailure": "rollback"}))
     world.rest(3 * HOUR)
     assert world.reasons()[-1] == "RolloutFailed"
     assert (model(world), on(world, OLD)) == (OLD, 20)

@@ -95,8 +95,6 @@ def test_an_upgrade_that_never_shows_is_tried_four_times_on_the_same_instances_a
     assert len({str(each.body) for each in upgrades}) == 1
     assert len(gaps) == 3
     assert all(5 * 2**n <= gap <= 5 * 2**n + 5 for n, gap in enumerate(gaps)), gaps
-    tried = "it was tried 4 times, and is not tried again before the spec changes"
-    assert any(tried in each.message for each in world.outcomes)
     assert world.reasons()[-1] == "ProgressDeadlineExceeded"
     seen = world.state().outcome
     assert seen

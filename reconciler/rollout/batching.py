@@ -17,7 +17,7 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
 from reconciler.rollout.wording import ailing, join
 from reconciler.spec.duration import written
-from reconciler.spec.image import short
+from reconciler.spec.image import same, short
 from reconciler.spec.scale_set import Canary
 
 # An instance whose state last changed so soon after it was made was not upgraded: it came with the image, and
@@ -119,6 +119,17 @@ def room(context: Context, going: Sequence[Member]) -> int | Decision:
         f"{rollout.max_unavailable.said(len(members))}; {counts.done}",
         counts=counts,
     )
+
+
+def is_proven(context: Context) -> bool:
+    """Whether the image was healthy on an instance of this scale set through its soak, or is the last good
+    one.
+    """
+    rollout, good = context.rollout, context.model.persisted.last_good
+    if good is not None and same(good, context.image):
+        return True
+    soak = max(rollout.soak, rollout.canary.soak) if rollout.canary else rollout.soak
+    return any(since + soak <= context.at for each in context.members if (since := _upgraded_at(each)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ until there is a Decision.
 The safety rule: no instance of a second domain is touched while one of the first is not back and healthy.
 It holds without memory because it asks only about instances as they are: while any instance that is up to
 date is not back, or any is in transition, nothing is started. What was broken before the rollout reached
-it costs nothing and goes first, one domain at a time, and no gate holds it: it is being cured. So is what
-Azure has been taking for longer than `health.timeout` to another image than the desired one. An instance
+it costs nothing and goes first, one domain at a time; what of it passes a closed gate, `remedy` says. So does
+what Azure has been taking for longer than `health.timeout` to another image than the desired one. An instance
 that a person protects is out of the rollout's hands, and so is one that `maxUnhealthyUpgraded` gives up for
 lost.
 """
@@ -23,7 +23,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.drift import drift
 from reconciler.rollout.expectations import doubtful_update, failed_update, unmet_expectation
 from reconciler.rollout.freshness import stale
-from reconciler.rollout.gates import barrier, is_cure, window_barrier
+from reconciler.rollout.gates import barrier, window_barrier
 from reconciler.rollout.health import at_work
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import Absent, Look, Observed
@@ -31,6 +31,7 @@ from reconciler.rollout.preflight import exact_spec, unavailable
 from reconciler.rollout.reading import partial, with_instances
 from reconciler.rollout.reason import Phase, Reason
 from reconciler.rollout.refusal import freeze_decision, refusal, suspension_decision
+from reconciler.rollout.remedy import is_fix, passing
 from reconciler.rollout.rollback import abort, back_on_model, end_of_rollback
 from reconciler.rollout.settled import completion
 from reconciler.rollout.step import Upgrade
@@ -44,6 +45,8 @@ from reconciler.rollout.waiting import (
 )
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.scale_set import Converge, OnFailure, ScaleSet
+
+_DOING = "upgrading the next batch"
 
 
 def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
@@ -165,8 +168,7 @@ def _urgent(aim: Aim) -> Decision | Look | None:
         return Look.INSTANCES
     good = model.persisted.last_good
     is_revert = good is not None and same(good, aim.image)
-    staying = members(aim.desired, model, aim.observed, instances)
-    return drift(aim) if is_revert or is_cure(aim.desired, model, staying) else None
+    return drift(aim) if is_revert or is_fix(aim, instances) else None
 
 
 def _roll(context: Context) -> Decision | Look:
@@ -180,8 +182,13 @@ def _roll(context: Context) -> Decision | Look:
         return completion(context)
     if not context.is_return and (failing := missed_deadline(context)):
         return abort(context, failing)
-    if cured := [each for each in movable if each.is_lost]:
-        return batch(context, cured, len(cured))
+    if taken := passing(context):
+        return batch(context, taken, len(taken))
+    if lost := [each for each in movable if each.is_lost]:
+        # They cost nothing, so they wait for no soak: only for the gates, and go first when those are open.
+        has_begun = first(context.rollout.canary, context.members).has_begun
+        closed = barrier(context, has_begun=has_begun, doing=_DOING, counts=context.counts)
+        return closed or batch(context, lost, len(lost))
     if late := overrun(context):
         return late
     going = _may(context)
@@ -201,9 +208,8 @@ def _may(context: Context) -> tuple[Sequence[Member], int] | Decision | Look:
     free = room(context, going.members)
     if isinstance(free, Decision):
         return free
-    doing = "upgrading the next batch"
     if context.is_return:
-        closed: Decision | Look | None = window_barrier(context, doing)
+        closed: Decision | Look | None = window_barrier(context, _DOING)
     else:
-        closed = barrier(context, has_begun=going.has_begun, doing=doing, counts=context.counts)
+        closed = barrier(context, has_begun=going.has_begun, doing=_DOING, counts=context.counts)
     return closed or (going.members, min(going.most, free))

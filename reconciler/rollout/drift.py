@@ -6,7 +6,7 @@ from dataclasses import replace
 from reconciler.rollout.batching import missing
 from reconciler.rollout.context import Aim
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.gates import barrier, is_cure
+from reconciler.rollout.gates import approval_barrier, barrier
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Availability, Instance, Look, Model
@@ -14,6 +14,7 @@ from reconciler.rollout.patch import missing_etag, patch
 from reconciler.rollout.preflight import crowd, misfit, unavailable
 from reconciler.rollout.reading import group, own, partial
 from reconciler.rollout.reason import Reason
+from reconciler.rollout.remedy import is_fix, passes_gates
 from reconciler.rollout.rollback import state_to_persist
 from reconciler.rollout.step import PatchModel
 from reconciler.spec.image import Image, is_version_of, same, short
@@ -50,12 +51,15 @@ def _set(aim: Aim, availability: Availability, instances: Sequence[Instance]) ->
     if isinstance(step, Decision):
         return step
     staying = members(desired, model, aim.observed, instances)
-    if not is_cure(desired, model, staying):
-        if impossible := _impossible(desired, instances, staying):
-            return impossible
-        doing = f"setting the image of the model to {short(desired.image)}"
-        if closed := barrier(aim, has_begun=False, doing=doing, counts=None):
-            return closed
+    doing = f"setting the image of the model to {short(desired.image)}"
+    if passes_gates(aim, instances):
+        closed: Decision | Look | None = approval_barrier(aim, doing)
+    else:
+        closed = _impossible(desired, instances, staying) or barrier(
+            aim, has_begun=False, doing=doing, counts=None
+        )
+    if closed:
+        return closed
     was = short(model.image) if model.image else "none"
     also = _others(model, instances)
     return Decision(
@@ -76,7 +80,7 @@ def _unwell(staying: Sequence[Member]) -> frozenset[str]:
 
 def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decision, str]:
     """The change of the model, or why it cannot be made; and what goes unsaid on the scale set, in words."""
-    persisted = state_to_persist(aim.desired, aim.model, aim.observed, instances)
+    persisted = state_to_persist(aim, instances, is_fix=is_fix(aim, instances))
     step = patch(aim.image, aim.model, persisted)
     if isinstance(step, PatchModel) or aim.rollout.on_failure is not OnFailure.HOLD:
         return step, ""

@@ -2,21 +2,19 @@
 
 Windows and approval are known here; what other scale sets and the world say (a cap, a dependency, a check)
 comes from outside as `Gate` values, asked for with `Look.GATES` once those here are open, because it may
-cost something. What is sick anyway passes no gate: a gate never bars its own cure.
+cost something. What passes them all the same is for `remedy` to say.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.member import Member
 from reconciler.rollout.observed import Look, Model
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.wording import moment
-from reconciler.spec.image import same, short
+from reconciler.spec.image import short
 from reconciler.spec.scale_set import Approval, ScaleSet
 from reconciler.spec.window import opening
 
@@ -36,6 +34,11 @@ def barrier(
     return _first_closed((*here, *aim.observed.gates), doing, counts)
 
 
+def approval_barrier(aim: Aim, doing: str) -> Decision | None:
+    """Why what passes all other gates may not be done now, or None: nothing passes its approval."""
+    return _first_closed(_approval(aim.desired, aim.model, has_begun=False), doing, None)
+
+
 def window_barrier(context: Context, doing: str) -> Decision | None:
     """The same of a rollout that goes back to the last good image: it waits for its window and for nothing
     else."""
@@ -45,33 +48,6 @@ def window_barrier(context: Context, doing: str) -> Decision | None:
 def held_message(gate: Gate, doing: str) -> str:
     """What is said while this gate is closed."""
     return f"{gate.evidence}; until then not {doing}"
-
-
-def is_cure(desired: ScaleSet, model: Model, staying: Sequence[Member]) -> bool:
-    """Whether setting the model mends a rollout that went wrong, and so waits for no gate.
-
-    That is so while instances are sick that run the image which was given up, or the one which is being left
-    while others do not run it, or that failed on their way to it; or while more are sick than
-    `maxUnhealthy`. `staying` as seen towards the desired image.
-    """
-    lost = [each for each in staying if each.is_lost]
-    if len(lost) > desired.rollout.max_unhealthy.of(len(staying)):
-        return True
-    sick = [each.instance.image for each in lost if each.instance.image]
-    if model.persisted.failed and any(map(model.persisted.failed.is_of, sick)):
-        return True
-    leaving = model.image
-    if leaving and any(_fails_on_its_way(each) and not each.instance.runs(leaving) for each in lost):
-        return True
-    if leaving is None or not any(same(image, leaving) for image in sick):
-        return False
-    running = [each.instance.image for each in staying if each.instance.image]
-    return any(not same(image, leaving) for image in running)
-
-
-def _fails_on_its_way(member: Member) -> bool:
-    """Whether an upgrade to the model has not succeeded, and shows as that."""
-    return not member.instance.latest_model and (member.is_stuck or member.instance.provisioning == "failed")
 
 
 def _windows(desired: ScaleSet, at: datetime) -> tuple[Gate, ...]:

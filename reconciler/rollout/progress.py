@@ -30,7 +30,8 @@ class Progress:
     those that did not serve then, or when they were first taken; `relapses`
     counts how often fewer were back than `most_back` had been, since the last step. `seen_at` is when the
     instances were last counted. `braked` is for how long the rollout was suspended or frozen, and
-    `braked_since` since when it is.
+    `braked_since` since when it is. `left_under_way` is what `is_under_way` was of the image that was
+    declared before.
     """
 
     passes: int = 0
@@ -49,6 +50,7 @@ class Progress:
     seen_at: datetime | None = None
     braked: timedelta = timedelta()
     braked_since: datetime | None = None
+    left_under_way: bool | None = None
 
     def braked_until(self, at: datetime) -> timedelta:
         """For how long it was suspended or frozen up to now."""
@@ -64,6 +66,7 @@ class Progress:
         return replace(
             self,
             is_under_way=self.is_under_way if is_same_image else None,
+            left_under_way=self.left_under_way if is_same_image else self.is_under_way,
             passes=0,
             waiting_since=None,
             back=0,

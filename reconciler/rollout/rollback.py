@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from reconciler.rollout.context import Context
+from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.evidence import is_against_image
@@ -32,22 +32,30 @@ _CONFIRMED = timedelta(minutes=1)
 _NOTICED = timedelta(minutes=5)
 
 
-def state_to_persist(
-    desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance]
-) -> PersistedState | None:
-    """What to persist with a change of the model, None where nothing in the spec needs them.
+def state_to_persist(aim: Aim, instances: Sequence[Instance], *, is_fix: bool) -> PersistedState | None:
+    """What to persist with a change of the model, None where nothing in the spec needs it.
 
     The image that the model leaves is good if all that could be are on it and most run it well. Latest is
-    never: it may come to mean the very image that fails.
+    never: it may come to mean the very image that fails. What a fix replaces has failed, until the next image
+    that is none.
     """
-    if desired.rollout.on_failure is OnFailure.HOLD and desired.rollout.deadline is None:
+    desired, model = aim.desired, aim.model
+    if aim.rollout.on_failure is OnFailure.HOLD and aim.rollout.deadline is None and not is_fix:
         return None
-    began, kept = Began.of(observed.at, desired.image), replace(model.persisted, failed=None)
+    failed = _failed(model) if is_fix else None
+    kept = replace(model.persisted, began=Began.of(aim.at, aim.image), failed=failed)
     if model.image is None or follows_latest(model.image):
-        return replace(kept, began=began)
-    staying = members(replace(desired, image=model.image), model, observed, instances)
-    is_good = _is_proven(desired, observed, staying)
-    return replace(kept, last_good=model.image if is_good else kept.last_good, began=began)
+        return kept
+    staying = members(replace(desired, image=model.image), model, aim.observed, instances)
+    is_good = not is_fix and _is_proven(desired, aim.observed, staying)
+    return replace(kept, last_good=model.image) if is_good else kept
+
+
+def _failed(model: Model) -> Fingerprint | None:
+    """The image that a fix replaces: what was given up, or else what the model is on."""
+    good, image = model.persisted.last_good, model.image
+    is_back = image is not None and good is not None and same(image, good)
+    return model.persisted.failed if is_back or image is None else Fingerprint.of(image)
 
 
 def _is_proven(desired: ScaleSet, observed: Observed, staying: Sequence[Member]) -> bool:
@@ -76,7 +84,7 @@ def abort(context: Context, failing: Decision) -> Decision:
     model, good = context.model, context.model.persisted.last_good
     if context.rollout.on_failure is OnFailure.HOLD or (good and same(good, context.image)):
         return failing
-    if _is_over(context) or not is_against_image(context):
+    if is_over(context) or not is_against_image(context):
         return failing
     since = context.observed.progress.waiting_since
     if failing.reason is Reason.HEALTH_CHECK_FAILED and (since is None or context.at - since < _CONFIRMED):
@@ -97,7 +105,7 @@ def abort(context: Context, failing: Decision) -> Decision:
     )
 
 
-def _is_over(context: Context) -> bool:
+def is_over(context: Context) -> bool:
     """Whether the rollout has ended: by what was seen of it, or else by how long the last batch has been
     back."""
     progress = context.observed.progress

@@ -10,6 +10,7 @@ from reconciler.rollout.decide import decide
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Look, Observed
 from reconciler.rollout.persisted import Fingerprint, PersistedState
+from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.spec.amount import Count, Percent
@@ -29,6 +30,7 @@ OPENS = datetime(2026, 1, 5, 22, tzinfo=UTC)
 
 DRIFTED = observed(model=model(image=OLD))
 ROLLING = observed(instances=fleet(instance(0), instance(5)))
+SICK_TWO = tuple(outdated(n, power="stopped") for n in (3, 8))
 SICK = observed(instances=fleet(*(outdated(n, health="unhealthy") for n in (3, 8))))
 
 
@@ -113,6 +115,38 @@ def frozen(freeze: Suspension) -> ScaleSet:
             id="a freeze holds even a cure",
         ),
         pytest.param(
+            spec(windows=(NIGHT,)),
+            SICK,
+            "OutsideWindow: no window is open, open again at 2026-01-05 22:00 UTC; until then not upgrading the next batch",
+            id="an image that is not proven is no remedy for the few that are unhealthy",
+        ),
+        pytest.param(
+            spec(approval=Approval.START),
+            replace(SICK, instances=fleet(*SICK_TWO, instance(1))),
+            "AwaitingApproval: 24.04.202601140 is not approved yet; run `reconciler approve web`; until then not "
+            "upgrading the next batch",
+            id="nothing unhealthy passes the approval of an image",
+        ),
+        pytest.param(
+            spec(image=FIX, approval=Approval.START),
+            observed(instances=fleet(instance(0, health="unhealthy", since=NOW - HOUR))),
+            "AwaitingApproval: 24.04.202602020 is not approved yet; run `reconciler approve web`; until then not setting "
+            "the image of the model to 24.04.202602020",
+            id="a fix does not pass its approval",
+        ),
+        pytest.param(
+            spec(windows=(NIGHT,)),
+            observed(
+                instances=fleet(
+                    instance(0, health="unhealthy", since=NOW - HOUR),
+                    *(outdated(n, power="stopped", health="unhealthy") for n in range(1, 5)),
+                ),
+                progress=Progress(unwell=frozenset("01234")),
+            ),
+            "OutsideWindow: no window is open, open again at 2026-01-05 22:00 UTC; until then not upgrading the next batch",
+            id="more than maxUnhealthy, and the batch that was to show the cure is not healthy",
+        ),
+        pytest.param(
             frozen(Suspension("year-end", "ada", NOW + HOUR)),
             DRIFTED,
             "Frozen: the fleet is frozen by ada: year-end; until 2026-01-05 10:00 UTC",
@@ -150,14 +184,29 @@ def test_what_holds(desired: ScaleSet, seen: Observed, line: str) -> None:
         ),
         pytest.param(
             spec(windows=(NIGHT,), approval=Approval.START),
-            replace(SICK, gates=(CLOSED,)),
+            replace(SICK, model=model(persisted=PersistedState(last_good=NEW)), gates=(CLOSED,)),
             Upgrade(("3", "8"), NEW),
-            id="the cure of what is sick, through every gate",
+            id="unhealthy instances, to the last good image, which counts as approved",
         ),
         pytest.param(
-            spec(image=FIX, windows=(NIGHT,), approval=Approval.START),
+            spec(windows=(NIGHT,)),
+            replace(SICK, instances=fleet(*SICK_TWO, instance(1)), gates=(CLOSED,)),
+            Upgrade(("3", "8"), NEW),
+            id="unhealthy instances, to an image that is healthy on another through its soak",
+        ),
+        pytest.param(
+            spec(windows=(NIGHT,)),
             observed(
-                instances=fleet(instance(0, health="unhealthy")),
+                instances=fleet(*(outdated(n, power="stopped", health="unhealthy") for n in range(5))),
+                gates=(CLOSED,),
+            ),
+            Upgrade(("0",), NEW),
+            id="more than maxUnhealthy: the declared image goes to one batch of them",
+        ),
+        pytest.param(
+            spec(image=FIX, windows=(NIGHT,)),
+            observed(
+                instances=fleet(instance(0, health="unhealthy", since=NOW - HOUR)),
                 gates=(CLOSED,),
             ),
             PatchModel(FIX, '"4"'),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.rollout.context import Aim
 from reconciler.rollout.decide import decide
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Instance, Look
@@ -75,7 +76,7 @@ def but(*special: Instance) -> tuple[Instance, ...]:
         pytest.param(
             spec(on_failure=OnFailure.REPIN, bake_time=HOUR),
             but(sick(0)),
-            PersistedState(FIX, began=BEGAN),
+            PersistedState(FIX, failed=Fingerprint.of(OLD), began=BEGAN),
             id="nor is it while a sick one may be sick because of it",
         ),
         pytest.param(
@@ -111,7 +112,7 @@ def but(*special: Instance) -> tuple[Instance, ...]:
         pytest.param(
             spec(on_failure=OnFailure.REPIN),
             but(sick(0), *(outdated(n, power="deallocated") for n in range(1, 10))),
-            PersistedState(FIX, began=BEGAN),
+            PersistedState(FIX, failed=Fingerprint.of(OLD), began=BEGAN),
             id="nor where those that run are sick",
         ),
         pytest.param(
@@ -154,9 +155,8 @@ def test_what_a_scale_set_is_to_remember_when_its_model_is_set(
 )
 def test_the_image_that_is_left_is_not_good_for_want_of_proof(image: Any, instances: Any) -> None:
     leaves = model(image=image, persisted=PersistedState(last_good=FIX))
-    assert state_to_persist(
-        spec(on_failure=OnFailure.REPIN), leaves, observed(), instances
-    ) == PersistedState(FIX, began=BEGAN)
+    aim = Aim(desired=spec(on_failure=OnFailure.REPIN), model=leaves, observed=observed())
+    assert state_to_persist(aim, instances, is_fix=False) == PersistedState(FIX, began=BEGAN)
 
 
 def test_the_one_instance_of_a_scale_set_proves_its_image() -> None:

@@ -100,7 +100,7 @@ def test_what_is_persisted_is_one_tag_beside_those_of_others() -> None:
     world.merge(rolling("repin", FIX))
     world.run()
     found = persisted_state(live.tags)
-    assert (found.last_good, found.failed) == (image(OLD), None)
+    assert (found.last_good, found.failed) == (image(OLD), Fingerprint.of(image(BAD)))
     assert found.began
     assert found.began.image.is_of(image(FIX))
 

@@ -1,0 +1,100 @@
+"""What passes a closed gate. Nothing passes a brake, nor the approval of its own image.
+
+- **The model going back** to the last good image: it takes no instance down, and until then every scale-out
+and
+  repair makes another bad instance.
+- **A fix**: while the model is on an image that failed here, or an instance that runs it does not serve,
+another
+  declared image is set, and taken to those instances.
+- **Remediation**: an instance that does not serve is brought to an image that is proven on this scale set,
+while
+  no more than `maxUnhealthy` do not serve. Beyond that the cause is not the instance: the declared image is
+  taken to one batch of them, to see whether it is the cure.
+
+    10 instances, 2 unhealthy on OLD, NEW declared, no window open: NEW is no remedy for one instance, it
+    waits 10 instances, 3 unhealthy on OLD, NEW declared, maxUnhealthy 20%: NEW is set, and taken to a batch
+    of the 3 10 instances, the canary unhealthy on NEW past health.timeout, FIX declared: FIX is set, and
+    taken to it
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from reconciler.rollout.batching import is_proven
+from reconciler.rollout.context import Aim, Context
+from reconciler.rollout.decision import Decision
+from reconciler.rollout.evidence import is_against_image
+from reconciler.rollout.health import State
+from reconciler.rollout.member import Member, members
+from reconciler.rollout.observed import Instance
+from reconciler.rollout.reading import with_instances
+from reconciler.rollout.rollback import is_over
+from reconciler.spec.image import Image, same
+
+
+def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
+    """Whether the image that the model leaves failed here, or an instance that runs such a one does not
+    serve.
+    """
+    failed, leaving = aim.model.persisted.failed, aim.model.image
+    lost = [each for each in members(aim.desired, aim.model, aim.observed, instances) if each.is_lost]
+    if failed and any(failed.is_of(each.instance.image) for each in lost if each.instance.image):
+        return True
+    if leaving is None or same(leaving, aim.image):
+        return False
+    if failed and failed.is_of(leaving):
+        return True
+    on_its_way = any(_fails_on_its_way(each) and not each.instance.runs(leaving) for each in lost)
+    return on_its_way or _has_failed(aim, leaving, instances)
+
+
+def passes_gates(aim: Aim, instances: Sequence[Instance]) -> bool:
+    """Whether the model may be set though a gate is closed."""
+    good = aim.model.persisted.last_good
+    if good is not None and same(good, aim.image):
+        return True
+    staying = members(aim.desired, aim.model, aim.observed, instances)
+    lost = sum(each.is_lost for each in staying)
+    return lost > aim.rollout.max_unhealthy.of(len(staying)) or is_fix(aim, instances)
+
+
+def passing(context: Context) -> list[Member]:
+    """The instances that may be taken now though a gate is closed."""
+    lost = [each for each in context.movable if each.is_lost]
+    if not lost or context.is_return:
+        return lost
+    if not is_approved(context):
+        return []
+    failed = context.model.persisted.failed
+    if failed and (
+        bad := [each for each in lost if each.instance.image and failed.is_of(each.instance.image)]
+    ):
+        return bad
+    unhealthy = sum(each.is_lost for each in context.members)
+    if unhealthy <= context.rollout.max_unhealthy.of(len(context.members)):
+        return lost if is_proven(context) else []
+    tried = [each for each in context.members if not each.is_outdated]
+    return lost if not tried or any(each.state is State.BACK for each in tried) else []
+
+
+def is_approved(aim: Aim) -> bool:
+    """Whether a person has approved the image, where one is asked; the last good one counts as approved."""
+    good = aim.model.persisted.last_good
+    if aim.rollout.approval is None or (good is not None and same(good, aim.image)):
+        return True
+    return aim.model.persisted.is_approved(aim.image)
+
+
+def _has_failed(aim: Aim, image: Image, instances: Sequence[Instance]) -> bool:
+    """Whether the rollout to `image` was under way, and there is evidence against it."""
+    if aim.observed.progress.left_under_way is False:
+        return False
+    context = with_instances(replace(aim, desired=replace(aim.desired, image=image)), instances)
+    if isinstance(context, Decision) or is_over(context):
+        return False
+    return is_against_image(context)
+
+
+def _fails_on_its_way(member: Member) -> bool:
+    """Whether an upgrade to the model has not succeeded, and shows as that."""
+    return not member.instance.latest_model and (member.is_stuck or member.instance.provisioning == "failed")

@@ -30,7 +30,14 @@ OLD = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202601010"
 NEW = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202601140")
 FIX = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202602020")
 NONE_RUNNING = RollingUpgrade("Completed")
-FLEET = Fleet(freeze=None, windows=(), max_concurrent=Percent(100), max_change=Percent(100))
+FLEET = Fleet(
+    freeze=None,
+    windows=(),
+    max_concurrent=Percent(100),
+    max_change=Percent(100),
+    max_failed=Percent(1),
+    allow_unproven_wave=False,
+)
 
 
 def rollout(**changes: Any) -> Rollout:

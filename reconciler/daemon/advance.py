@@ -188,6 +188,7 @@ def _progress(before: Progress, event: Ticked) -> Progress:
         after,
         attempt=event.attempt,
         wait=outcome.wait,
+        blamed=outcome.blamed or after.blamed,
         holds_slot=slot_after(before, outcome, may_have_begun=event.may_have_begun),
         has_acquired=False,
     )

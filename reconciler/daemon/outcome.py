@@ -8,6 +8,7 @@ from reconciler.daemon.settings import Settings
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import Gate
+from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.step import Step
@@ -26,10 +27,10 @@ _REFUSED = timedelta(minutes=10)  # at most between two tries of what Azure refu
 class Outcome:
     """One tick of one scale set. `commit` is the id the spec was read at, "" for a plain directory.
 
-    `doing` is what a closed gate of `gates` holds up. `step` is the one that was decided on and, where steps
-    are taken at all, that Azure accepted. `again` is when to look next, None for the next sweep. `wait` says
-    for how long this, or what it is a retry of, has been waited for. `as_of` is when it was so, where there
-    was no request left to look since.
+    `doing` is what a closed gate of `gates` holds up, `blamed` an image that there is evidence against.
+    `step` is the one that was decided on and, where steps are taken at all, that Azure accepted. `again` is
+    when to look next, None for the next sweep. `wait` says for how long this, or what it is a retry of, has
+    been waited for. `as_of` is when it was so, where there was no request left to look since.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Outcome:
     counts: InstanceCounts | None = None
     gates: tuple[Gate, ...] = ()
     doing: str = ""
+    blamed: Fingerprint | None = None
     again: timedelta | None = None
     wait: Wait | None = None
     as_of: datetime | None = None
@@ -81,6 +83,7 @@ def outcome_of(
         counts=decision.counts,
         gates=decision.gates,
         doing=decision.doing,
+        blamed=decision.blamed,
         again=_again(decision, wait, settings, desired.interval, at),
         wait=wait,
     )

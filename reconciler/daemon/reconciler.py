@@ -150,7 +150,8 @@ class Reconciler:
             return False
         if gate.closed and is_new_evidence(state.outcome, gate):
             self.store.apply(state.key, GateChanged(state.outcome, gate))
-        return gate.closed is None
+        # Where another gate holds it by now, a tick says which.
+        return gate.closed is not state.outcome.reason
 
     def _attempt(self, key: str, *, act: bool, share: Share) -> Outcome | None:
         """`share` is that of a look at what is settled."""

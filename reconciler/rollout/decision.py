@@ -9,6 +9,7 @@ from datetime import datetime
 
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.gate import Gate
+from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Step
 
@@ -21,6 +22,7 @@ class Decision:
     when the next step may be taken, where that is known.
     `counts` counts the instances by domain where they were looked at. `gates` are those that were asked
     whether working instances may be taken down; where one is closed, `doing` is what it holds up.
+    `blamed` is an image that there is evidence against.
     """
 
     reason: Reason
@@ -31,6 +33,7 @@ class Decision:
     counts: InstanceCounts | None = None
     gates: tuple[Gate, ...] = ()
     doing: str = ""
+    blamed: Fingerprint | None = None
 
     @property
     def line(self) -> str:

@@ -7,6 +7,7 @@ once more, gives a batch its whole time anew, and may ask for a step again; what
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.reason import Phase, Reason
 from reconciler.rollout.step import Attempt, PatchModel, Step, Upgrade
 from reconciler.rollout.wait import Wait
@@ -51,10 +52,16 @@ class Progress:
     braked: timedelta = timedelta()
     braked_since: datetime | None = None
     left_under_way: bool | None = None
+    blamed: Fingerprint | None = None
+    has_soaked: bool = False
 
     def braked_until(self, at: datetime) -> timedelta:
         """For how long it was suspended or frozen up to now."""
         return self.braked + (at - self.braked_since if self.braked_since else timedelta())
+
+    def is_waiting_for(self, step: Step) -> bool:
+        """Whether this step takes again what was taken last."""
+        return self.attempt is not None and self.attempt.step == step
 
     @property
     def has_slot(self) -> bool | None:
@@ -74,6 +81,7 @@ class Progress:
             attempt=replace(self.attempt, tries=1) if self.attempt else None,
             relapses=0,
             most_back=0,
+            has_soaked=self.has_soaked and is_same_image,
         )
 
 
@@ -84,6 +92,10 @@ def progress_after(
     the instances were not counted."""
     after = _after_brakes(replace(before, last_reason=reason), reason, at)
     phase = reason.meaning.phase
+    if reason is Reason.UPGRADING and step and before.taken and not before.is_waiting_for(step):
+        after = replace(after, has_soaked=True)  # a second batch goes only after the first one's soak
+    if phase is Phase.DONE:
+        after = replace(after, has_soaked=True, blamed=None)
     if phase is Phase.BEGINS:
         return _begun(after, reason, back, step)
     if back is None:

@@ -146,6 +146,8 @@ class Reason(StrEnum):
     TOO_MUCH_CHANGE = "TooMuchChange"
     DEPENDENCY_NOT_READY = "DependencyNotReady"
     CHECK_FAILED = "CheckFailed"
+    IMAGE_FAILED_ELSEWHERE = "ImageFailedElsewhere"
+    AWAITING_PILOT = "AwaitingPilot"
     AWAITING_TURN = "AwaitingTurn"
     INSTANCES_LEFT_OUT = "InstancesLeftOut"
     # Of what nothing could be decided about: a call failed, or we did.
@@ -546,6 +548,20 @@ TABLE: dict[Reason, Meaning] = {
         remedy="by itself, once it passes",
         ends="once its check passes",
     ),
+    Reason.IMAGE_FAILED_ELSEWHERE: Meaning(
+        Status.STALLED,
+        cause="the image has failed in more scale sets than `spec.maxFailedRollouts` of the Fleet bears",
+        remedy="name another image; or heal the scale sets in which it failed",
+        requeue=Requeue.ON_CHANGE,
+        ends="once the image has not failed elsewhere",
+    ),
+    Reason.AWAITING_PILOT: Meaning(
+        Status.WAITING,
+        cause="another scale set of its wave takes the new image first",
+        remedy="by itself, once that has brought its first batch through its soak",
+        requeue=Requeue.ON_CHANGE,
+        ends="after the pilot",
+    ),
     Reason.AWAITING_TURN: Meaning(
         Status.WAITING,
         cause=(
@@ -556,7 +572,7 @@ TABLE: dict[Reason, Meaning] = {
         ends="when it is its turn",
     ),
     Reason.INSTANCES_LEFT_OUT: Meaning(
-        Status.STALLED,
+        Status.READY,
         cause="instances that are protected or deallocated cannot be upgraded now; all others are",
         remedy="nothing is held up; unprotect, start or delete them to have them follow",
         phase=Phase.DONE,

@@ -82,9 +82,10 @@ def abort(context: Context, failing: Decision) -> Decision:
     instance that falls sick is no reason to doubt the image.
     """
     model, good = context.model, context.model.persisted.last_good
-    if context.rollout.on_failure is OnFailure.HOLD or (good and same(good, context.image)):
+    if (good and same(good, context.image)) or is_over(context) or not is_against_image(context):
         return failing
-    if is_over(context) or not is_against_image(context):
+    failing = replace(failing, blamed=Fingerprint.of(context.image))
+    if context.rollout.on_failure is OnFailure.HOLD:
         return failing
     since = context.observed.progress.waiting_since
     if failing.reason is Reason.HEALTH_CHECK_FAILED and (since is None or context.at - since < _CONFIRMED):
@@ -102,6 +103,7 @@ def abort(context: Context, failing: Decision) -> Decision:
         step=step,
         soon=True,
         counts=failing.counts,
+        blamed=failing.blamed,
     )
 
 

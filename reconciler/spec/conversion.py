@@ -40,6 +40,8 @@ def fleet(spec: Mapping[str, Any]) -> Fleet:
         windows=windows(filled_in["windows"]),
         max_concurrent=amount(filled_in["maxConcurrentRollouts"]),
         max_change=amount(filled_in["maxChange"]),
+        max_failed=amount(filled_in["maxFailedRollouts"]),
+        allow_unproven_wave=filled_in["allowUnprovenWave"],
     )
 
 

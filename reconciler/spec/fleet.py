@@ -13,10 +13,13 @@ class Fleet:
 
     While `freeze` is in force nothing is written to Azure at all. `windows` hold for every scale set beside
     its own. `max_concurrent` is how many may roll at once, `max_change` how many the images of which one
-    commit may change.
+    commit may change, `max_failed` (rounded down) in how many an image may have failed before it is begun
+    nowhere. `allow_unproven_wave`: a wave may follow others in which no instance has proven the image.
     """
 
     freeze: Suspension | None
     windows: tuple[Window, ...]
     max_concurrent: Amount
     max_change: Amount
+    max_failed: Amount
+    allow_unproven_wave: bool

@@ -158,5 +158,6 @@ _RULES: dict[str, dict[Field, Rule]] = {
         **_of_windows("spec", "windows"),
         ("spec", "maxConcurrentRollouts"): _sets_rule,
         ("spec", "maxChange"): _sets_rule,
+        ("spec", "maxFailedRollouts"): partial(amount.mistake, least=0, whole="all scale sets"),
     },
 }

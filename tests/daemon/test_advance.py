@@ -124,7 +124,9 @@ def test_what_a_tick_found_meanwhile_is_not_told_anew() -> None:
     [
         pytest.param(spec(), Progress(3, NOW, 2, True), True, id="what is declared was decided on"),
         pytest.param(spec(wave=1), Progress(is_under_way=True), False, id="another wave: looks begin anew"),
-        pytest.param(spec(image=FIX), Progress(), False, id="another image: so does the rollout"),
+        pytest.param(
+            spec(image=FIX), Progress(left_under_way=True), False, id="another image: so does the rollout"
+        ),
     ],
 )
 def test_a_tick_begins(later: Any, progress: Progress, is_foreseen: bool) -> None:

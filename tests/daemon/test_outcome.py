@@ -30,7 +30,7 @@ def test_every_reason_has_its_standing(reason: Reason) -> None:
     outcome = outcome_of(spec(), "a1", Decision(reason, "why", soon=True), Progress(), SETTINGS, at=NOW)
     assert outcome.line == f"{reason}: why"
     assert not outcome.is_error
-    assert (outcome.status is Status.READY) is (reason is Reason.UP_TO_DATE)
+    assert (outcome.status is Status.READY) is (reason in {Reason.UP_TO_DATE, Reason.INSTANCES_LEFT_OUT})
 
 
 def test_what_is_moving_is_never_called_settled() -> None:
@@ -51,6 +51,7 @@ def test_what_is_moving_is_never_called_settled() -> None:
         Reason.AWAITING_APPROVAL,
         Reason.DEPENDENCY_NOT_READY,
         Reason.AWAITING_TURN,
+        Reason.AWAITING_PILOT,
     }
     held = {
         Reason.HEALTH_CHECK_FAILED,

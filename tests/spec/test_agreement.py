@@ -354,12 +354,12 @@ def test_an_empty_fleet_is_none() -> None:
         ),
         pytest.param(
             "maxBatch: 5",
-            "4:8: spec.maxBatch: is no field: here can stand freeze, windows, maxConcurrentRollouts or maxChange",
+            "4:8: spec.maxBatch: is no field: here can stand freeze, windows, maxConcurrentRollouts, maxChange, maxFailedRollouts or allowUnprovenWave",
             id="what belongs to a rollout",
         ),
         pytest.param(
             '"0": {}',
-            '4:8: spec.0: is no field: here can stand freeze, windows, maxConcurrentRollouts or maxChange',
+            '4:8: spec.0: is no field: here can stand freeze, windows, maxConcurrentRollouts, maxChange, maxFailedRollouts or allowUnprovenWave',
             id="an index is no field",
         ),
         pytest.param(

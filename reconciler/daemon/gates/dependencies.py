@@ -1,6 +1,8 @@
 """Who goes first: the scale sets that one depends on, and those of lower waves with the same image.
 
-All of them must be Ready, for what is declared of them now, before this one goes on.
+All of them must be Ready, for what is declared of them now, before this one goes on; what is left out of one,
+or cannot be looked at just now, holds nobody up. At least one instance of a lower wave must have proven the
+image.
 """
 
 from collections.abc import Sequence
@@ -46,7 +48,15 @@ def waves(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -
     ]
     if behind:
         return (Gate("wave", f"{_of(behind, lower)} not Ready: {join(behind)}", Reason.DEPENDENCY_NOT_READY),)
-    return (Gate("wave", f"{_of(lower, lower)} Ready"),)
+    empty = [each.desired.name for each in lower if not _has_proven(each)]
+    passed_over = f"; without an instance on it: {join(empty)}" if empty else ""
+    if len(empty) == len(lower) and not desired.fleet.allow_unproven_wave:
+        evidence = (
+            f"{_of(lower, lower)} Ready, and none has an instance that has proven the image: let one run, or "
+            "set spec.allowUnprovenWave of the Fleet"
+        )
+        return (Gate("wave", evidence, Reason.DEPENDENCY_NOT_READY),)
+    return (Gate("wave", f"{_of(lower, lower)} Ready{passed_over}"),)
 
 
 def _is_same(state: ScaleSetState, other: ScaleSetState) -> bool:
@@ -63,16 +73,24 @@ def _by_names(names: Sequence[str], known: dict[str, ScaleSetState]) -> list[Sca
 
 
 def _obstacle(state: ScaleSetState) -> str:
-    """Why others may not go on yet, or ""."""
+    """Why others may not go on yet, or "". A look that failed says nothing new of it."""
     outcome = state.outcome
     if outcome is None:
         return "was not looked at yet"
     decided = state.published.decided
     if decided is not None and differs(decided, state.desired):
         return "was not looked at since its spec changed"
-    if decided is not None and outcome.status is Status.READY:
+    reason = state.progress.last_reason if outcome.is_error else outcome.reason
+    status = reason.meaning.status if reason and outcome.is_error else outcome.status
+    if decided is not None and reason and status is Status.READY:
         return ""
-    return f"is {outcome.status}: {outcome.reason}"
+    braked = "; resume it, or take it out" if outcome.reason.meaning.is_brake else ""
+    return f"is {outcome.status}: {outcome.reason}{braked}"
+
+
+def _has_proven(state: ScaleSetState) -> bool:
+    """Whether an instance of it runs its image and serves."""
+    return state.seen.counts is not None and state.seen.counts.back > 0
 
 
 def _lag(state: ScaleSetState, exact: Image) -> str:

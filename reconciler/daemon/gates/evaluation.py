@@ -14,6 +14,7 @@ from reconciler.checks.door import Checks
 from reconciler.daemon.event import ImageResolved
 from reconciler.daemon.gates.concurrency import concurrency
 from reconciler.daemon.gates.dependencies import dependencies, waves
+from reconciler.daemon.gates.fleet import breaker, pilot
 from reconciler.daemon.gates.max_change import is_weighed, max_change
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import differs
@@ -24,6 +25,7 @@ from reconciler.rollout.member import has_begun
 from reconciler.rollout.observed import Model, Observed
 from reconciler.rollout.preflight import exact_if_known
 from reconciler.rollout.reason import Reason
+from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
 
 
@@ -54,11 +56,11 @@ def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: date
             closed = _closed_gate(outcome)
             is_over = closed is not None and closed.until is not None and closed.until <= at
             return Gate(closed.name, closed.evidence) if closed and is_over else closed
-        case Reason.TOO_MUCH_CHANGE | Reason.DEPENDENCY_NOT_READY:
+        case Reason.TOO_MUCH_CHANGE | Reason.DEPENDENCY_NOT_READY | Reason.IMAGE_FAILED_ELSEWHERE:
             gates = _cheap(state, states)
             return next((each for each in gates if each.closed), Gate("", ""))
-        case Reason.AWAITING_TURN:
-            return concurrency(state, states)
+        case Reason.AWAITING_TURN | Reason.AWAITING_PILOT:
+            return _begin(state, states, exact=state.seen.exact or state.desired.image)
         case _:
             return None
 
@@ -74,7 +76,16 @@ def _all(state: ScaleSetState, store: Store, checks: Checks, *, has_begun: bool)
     """Each only once it is asked for."""
     yield from _cheap(state, store.states())
     yield from map(checks.gate, state.desired.rollout.checks)
-    yield store.acquire(state.key, partial(concurrency, has_begun=has_begun))
+    if not has_begun:
+        yield store.acquire(state.key, partial(_begin, exact=state.seen.exact or state.desired.image))
+    else:
+        yield store.acquire(state.key, partial(concurrency, has_begun=has_begun))
+
+
+def _begin(state: ScaleSetState, states: Sequence[ScaleSetState], *, exact: Image) -> Gate:
+    """Whether a rollout may begin beside those that are under way: as pilot or after it, and with a slot."""
+    gate = pilot(state, states, exact)
+    return gate if gate.closed else concurrency(state, states)
 
 
 def _has_begun(towards: ScaleSet, observed: Observed) -> bool:
@@ -88,6 +99,7 @@ def _cheap(state: ScaleSetState, states: Sequence[ScaleSetState]) -> tuple[Gate,
         *max_change(state, states),
         *dependencies(state, states, exact),
         *waves(state, states, exact),
+        *breaker(state, states, exact),
     )
 
 

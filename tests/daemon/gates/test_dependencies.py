@@ -6,6 +6,8 @@ import pytest
 
 from reconciler.daemon.gates.dependencies import dependencies, waves
 from reconciler.daemon.state import ScaleSetState
+from reconciler.rollout.counts import DomainCounts, InstanceCounts
+from reconciler.rollout.domains import Domain
 from reconciler.rollout.reason import Reason
 from reconciler.spec.image import PlatformImage
 from tests.build import FIX, NEW, OLD, model, spec
@@ -54,7 +56,7 @@ def asked(found: tuple[Any, ...]) -> tuple[bool, str] | None:
         pytest.param(
             ("db",),
             [state("db", "Suspended")],
-            (False, "db is Suspended: Suspended"),
+            (False, "db is Suspended: Suspended; resume it, or take it out"),
             id="one that is suspended",
         ),
         pytest.param(
@@ -78,8 +80,11 @@ def test_depends_on(
     assert asked(dependencies(web, [web, *others], web.desired.image)) == expected
 
 
+PROVEN = InstanceCounts((DomainCounts(Domain("", "", -1, ""), 2, 2, 2, 0),))
+
+
 def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetState:
-    return state(name, reason, **({"wave": 0} | changes))
+    return state(name, reason, **({"wave": 0, "counts": PROVEN} | changes))
 
 
 @pytest.mark.parametrize(
@@ -105,6 +110,30 @@ def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetS
             [dev("x", image=PlatformImage("CANONICAL", "ubuntu-24_04-LTS", "server", NEW.version))],
             (True, "1 of 1 scale sets of lower waves is Ready"),
             id="an image in other letters is the same",
+        ),
+        pytest.param(
+            [dev("x"), dev("dr", counts=InstanceCounts(()))],
+            (True, "2 of 2 scale sets of lower waves are Ready; without an instance on it: dr"),
+            id="one without instances is passed over and named",
+        ),
+        pytest.param(
+            [dev("dr", counts=InstanceCounts(()))],
+            (
+                False,
+                "1 of 1 scale sets of lower waves is Ready, and none has an instance that has proven the image: let one "
+                "run, or set spec.allowUnprovenWave of the Fleet",
+            ),
+            id="none has an instance",
+        ),
+        pytest.param(
+            [dev("x", "Throttled", last_reason=Reason.UP_TO_DATE)],
+            (True, "1 of 1 scale sets of lower waves is Ready"),
+            id="one that could not be looked at just now",
+        ),
+        pytest.param(
+            [dev("x", "InstancesLeftOut")],
+            (True, "1 of 1 scale sets of lower waves is Ready"),
+            id="one of which instances are left out",
         ),
     ],
 )

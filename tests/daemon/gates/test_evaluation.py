@@ -74,7 +74,7 @@ def waits(reason: Reason, **changes: Any) -> ScaleSetState:
         ),
         pytest.param(
             waits(Reason.AWAITING_TURN),
-            [state("api", "Soaking", holds_slot=True)],
+            [state("api", "Soaking", image=FIX, holds_slot=True)],
             False,
             "no place is free, and spec.maxConcurrentRollouts of the Fleet is 1: api (Soaking) is under way",
             id="the place is taken",

@@ -1,0 +1,100 @@
+"""A new image goes into a wave by one scale set first, and a bad one goes no further: pilot and breaker.
+
+**Breaker.** While an image has failed in more scale sets than `spec.maxFailedRollouts` of the Fleet allows,
+it is begun nowhere, and no serving instance is taken to it. It stays open until the image has proven itself
+in each of those, or was withdrawn from all of the specs.
+
+    30 scale sets declare it, 1% of them is none: one failure keeps it from the other 29
+    400 scale sets, 1% is four: the fifth failure does
+
+**Pilot.** In each wave, no more scale sets begin at once than have brought their first batch through its
+soak, and one where none has: 1, 1, 2, 4, 8. One that cannot go on (braked, refused, without an instance to
+upgrade, or past its progress deadline without a result) holds nobody up.
+"""
+
+from collections.abc import Sequence
+
+from reconciler.daemon.state import ScaleSetState
+from reconciler.rollout.gate import Gate
+from reconciler.rollout.persisted import Fingerprint
+from reconciler.rollout.reason import Phase, Reason, Status
+from reconciler.rollout.wording import join
+from reconciler.spec.image import Image, short
+
+
+def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -> tuple[Gate, ...]:
+    """The gate, where the image has failed anywhere else; `exact` is what is to be begun, or gone on with."""
+    image = Fingerprint.of(exact)
+    declaring = [each for each in states if _exact(each) == image]
+    failed = [each for each in states if each.key != state.key and has_failed(each, image)]
+    most = state.desired.fleet.max_failed
+    if not failed:
+        return ()
+    evidence = (
+        f"{short(exact)} has failed in {join(each.desired.name for each in failed)}, and "
+        f"spec.maxFailedRollouts of the Fleet bears {most.within(len(declaring))} of {len(declaring)}"
+    )
+    is_open = len(failed) <= most.within(len(declaring))
+    return (Gate("breaker", evidence, None if is_open else Reason.IMAGE_FAILED_ELSEWHERE),)
+
+
+def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -> Gate:
+    """The gate, for one that has not begun; `states` are all, by name."""
+    image = Fingerprint.of(exact)
+    wave = [
+        each
+        for each in states
+        if each.key != state.key and each.desired.wave == state.desired.wave and _exact(each) == image
+    ]
+    proven = [each for each in wave if has_proven(each, image)]
+    trying = [each for each in wave if each not in proven and _is_trying(each)]
+    evidence = f"{short(exact)} is proven in {len(proven)} of {len(wave) + 1} scale sets of its wave"
+    if len(trying) < max(1, len(proven)):
+        return Gate("pilot", evidence)
+    first = f"{join(map(_with_reason, trying))} {'goes' if len(trying) == 1 else 'go'} first"
+    return Gate("pilot", f"{first}; {evidence}", Reason.AWAITING_PILOT)
+
+
+def has_failed(state: ScaleSetState, image: Fingerprint) -> bool:
+    """Whether there was evidence against it here: by what this process saw, or by what is persisted."""
+    if state.progress.blamed == image:
+        return True
+    model = state.seen.listed or state.seen.model
+    failed = model.persisted.failed if model else None
+    return failed is not None and failed.digest == image.digest and not has_proven(state, image)
+
+
+def has_proven(state: ScaleSetState, image: Fingerprint) -> bool:
+    """Whether its first batch on this image is through its soak, and serves."""
+    counts, outcome, model = state.seen.counts, state.outcome, state.seen.model
+    if counts is None or outcome is None or not counts.back or model is None or model.image is None:
+        return False
+    if not image.is_of(model.image) or state.progress.blamed == image:
+        return False
+    reason = state.progress.last_reason
+    if reason is None:
+        return False
+    if reason.meaning.phase is Phase.DONE or reason is Reason.BAKING:
+        return True
+    return state.progress.has_soaked
+
+
+def _with_reason(state: ScaleSetState) -> str:
+    name = state.desired.name
+    return f"{name} ({state.outcome.reason})" if state.outcome else name
+
+
+def _is_trying(state: ScaleSetState) -> bool:
+    """Whether it is on its way with its first batch, and may tell of the image."""
+    if state.desired.suspend or not state.progress.has_slot:
+        return False
+    reason = state.progress.last_reason
+    if reason is None or state.progress.has_acquired:
+        return True
+    is_stuck = reason is Reason.PROGRESS_DEADLINE_EXCEEDED
+    return not is_stuck and reason.meaning.status not in {Status.STALLED, Status.WAITING}
+
+
+def _exact(state: ScaleSetState) -> Fingerprint:
+    """The image that is declared, as far as it was resolved."""
+    return Fingerprint.of(state.seen.exact or state.desired.image)

@@ -1,0 +1,125 @@
+"""A new image goes into a wave by one scale set first, and a bad one goes no further."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, of_all, platform, scale_set, spec
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+THIRTY = [f"s{number:02}" for number in range(30)]
+
+
+def models(world: World, version: str) -> list[str]:
+    """The scale sets whose model is on it."""
+    names = [state.desired.name for state in world.reconciler.store.states()]
+    return [name for name in names if world.azure.scale_set(name).image.endswith(version)]
+
+
+def sets(*names: str, **changes: Any) -> Any:
+    return fleet(*(scale_set(name, **({"capacity": 2} | changes)) for name in names))
+
+
+def test_of_thirty_scale_sets_that_declare_a_bad_image_one_begins() -> None:
+    world = World(sets(*THIRTY), *(spec(name, version=BAD) for name in THIRTY))
+    world.rest(2 * HOUR)
+    assert models(world, BAD) == ["s00"]
+    assert world.lines()["s29"].startswith(f"ImageFailedElsewhere: {BAD} has failed in s00")
+
+
+def test_after_the_pilot_ever_more_begin_at_once() -> None:
+    world = World(sets(*THIRTY[:15]), *(spec(name) for name in THIRTY[:15]))
+    begun: list[int] = []
+    while len(models(world, NEW)) < 15:
+        world.step()
+        if not begun or len(models(world, NEW)) != begun[-1]:
+            begun.append(len(models(world, NEW)))
+    assert begun[:2] == [1, 2]
+    world.run()
+    assert models(world, NEW) == THIRTY[:15]
+
+
+def test_a_fix_for_the_one_that_failed_lets_the_others_begin_nothing_bad() -> None:
+    """30 name the bad image literally, and a fix is merged for one."""
+    world = World(sets("a", "b", "c"), *(spec(name, version=BAD) for name in ("a", "b", "c")))
+    world.run(lambda: world.lines().get("b", "").startswith("ImageFailedElsewhere"))
+    world.merge(spec("a", version=FIX), spec("b", version=BAD), spec("c", version=BAD))
+    world.rest(2 * HOUR)
+    assert (models(world, BAD), models(world, FIX)) == ([], ["a"])
+
+
+def test_suspending_the_one_that_failed_does_not_close_the_breaker() -> None:
+    world = World(sets("a", "b"), spec("a", version=BAD), spec("b", version=BAD))
+    world.run(lambda: world.lines().get("b", "").startswith("ImageFailedElsewhere"))
+    world.merge(spec("a", version=BAD, suspend=True), spec("b", version=BAD))
+    world.rest(HOUR)
+    assert models(world, BAD) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param({"suspend": True}, id="it is suspended"),
+        pytest.param({"rollout": {"approval": "start"}}, id="it awaits an approval"),
+        pytest.param({"dependsOn": ["z"]}, id="it depends on another"),
+    ],
+)
+def test_one_that_cannot_begin_is_no_pilot(first: dict[str, Any]) -> None:
+    world = World(
+        fleet(scale_set("a", capacity=2), scale_set("b", capacity=2), scale_set("z", capacity=2)),
+        spec("a", **first),
+        spec("b"),
+        spec("z", version=OLD, rollout={"windows": []}, suspend=True),
+    )
+    world.rest(HOUR)
+    assert models(world, NEW) == ["b"]
+
+
+def test_an_image_that_is_good_in_dev_and_bad_in_prod_fails_in_one_scale_set_of_prod() -> None:
+    prod = [f"prod-{number}" for number in range(5)]
+    world = World(
+        fleet(
+            scale_set("dev", capacity=2), *(scale_set(name, capacity=2, health="extension") for name in prod)
+        ),
+        spec("dev", wave=0),
+        *(spec(name, wave=1, rollout={"soak": "10m"}) for name in prod),
+    )
+    world.run(lambda: bool(models(world, NEW)) and "prod-0" in models(world, NEW))
+    for _ in range(30):
+        for each in world.azure.scale_set("prod-0").instances:
+            if each.image.endswith(NEW):
+                each.sicken()
+        world.rest(MINUTE)
+    assert [name for name in models(world, NEW) if name in prod] == ["prod-0"]
+
+
+def test_where_all_of_a_lower_wave_is_scaled_to_zero_the_next_begins_only_if_the_fleet_says_so() -> None:
+    def world_of(**said: Any) -> World:
+        empty = scale_set("dr", capacity=0, image=platform(NEW))
+        return World(
+            fleet(empty, scale_set("prod", capacity=2)),
+            of_all(**said),
+            spec("dr", wave=0),
+            spec("prod", wave=1),
+        )
+
+    world = world_of()
+    world.rest(HOUR)
+    assert models(world, NEW) == ["dr"]
+    assert "none has an instance that has proven the image" in world.lines()["prod"]
+    world = world_of(allowUnprovenWave=True)
+    world.run()
+    assert models(world, NEW) == ["dr", "prod"]
+
+
+def test_an_instance_that_is_left_out_holds_no_wave_up() -> None:
+    states = [{"id": "1", "power": "deallocated"}]
+    world = World(
+        fleet(scale_set("dev", capacity=2, instanceStates=states), scale_set("prod", capacity=2)),
+        spec("dev", wave=0),
+        spec("prod", wave=1),
+    )
+    world.run()
+    assert world.lines()["dev"].startswith("InstancesLeftOut: 1 of 2 run")
+    assert models(world, NEW) == ["dev", "prod"]

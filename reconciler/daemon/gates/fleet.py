@@ -47,7 +47,7 @@ def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -
         if each.key != state.key and each.desired.wave == state.desired.wave and _exact(each) == image
     ]
     proven = [each for each in wave if has_proven(each, image)]
-    trying = [each for each in wave if each not in proven and _is_trying(each)]
+    trying = [each for each in wave if each not in proven and _is_trying(each, image)]
     evidence = f"{short(exact)} is proven in {len(proven)} of {len(wave) + 1} scale sets of its wave"
     if len(trying) < max(1, len(proven)):
         return Gate("pilot", evidence)
@@ -84,9 +84,13 @@ def _with_reason(state: ScaleSetState) -> str:
     return f"{name} ({state.outcome.reason})" if state.outcome else name
 
 
-def _is_trying(state: ScaleSetState) -> bool:
-    """Whether it is on its way with its first batch, and may tell of the image."""
-    if state.desired.suspend or not state.progress.has_slot:
+def _is_trying(state: ScaleSetState, image: Fingerprint) -> bool:
+    """Whether it is on its way with its first batch, and may tell of the image. After a start, one whose
+    model is on it may be.
+    """
+    model, has_slot = state.seen.listed or state.seen.model, state.progress.has_slot
+    is_on_it = model is not None and model.image is not None and image.is_of(model.image)
+    if state.desired.suspend or not (is_on_it if has_slot is None else has_slot):
         return False
     reason = state.progress.last_reason
     if reason is None or state.progress.has_acquired:

@@ -17,6 +17,7 @@ from reconciler.rollout.observed import (
     RollingUpgrade,
     Verdict,
 )
+from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.progress import Progress
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.fleet import Fleet
@@ -54,6 +55,7 @@ def rollout(**changes: Any) -> Rollout:
         "bake_time": timedelta(),
         "converge": Converge.IMAGE,
         "on_failure": OnFailure.HOLD,
+        "require_way_back": False,
         "progress_deadline": timedelta(hours=1),
         "deadline": None,
         "approval": None,
@@ -140,7 +142,8 @@ READ_NOW = ReadTime(NOW, NOW)
 
 
 def observed(**changes: Any) -> Observed:
-    """A look at that scale set: all instances are outdated, Azure rolls nothing by itself and offers NEW."""
+    """A look at that scale set: all instances are outdated, Azure rolls nothing by itself and offers NEW. OLD is there
+    to go back to, and this process noted that it was good."""
     values: dict[str, Any] = {
         "at": NOW,
         "model": model(),
@@ -152,8 +155,11 @@ def observed(**changes: Any) -> Observed:
         "rolling_upgrade": NONE_RUNNING,
         "availability": Availability(NEW, Verdict.AVAILABLE),
         "gates": (),
+        "way_back": Availability(OLD, Verdict.AVAILABLE),
         "progress": changes.pop("progress", Progress()),
     }
+    if values["progress"].wrote_good is None:
+        values["progress"] = replace(values["progress"], wrote_good=Fingerprint.of(OLD))
     if (attempt := changes.pop("attempt", None)) is not None:
         values["progress"] = replace(values["progress"], attempt=attempt)
     return Observed(**(values | changes))

@@ -72,6 +72,10 @@ class Observer:
             case Look.IMAGE:
                 availability = self._azure.availability(state.desired.image, model, share)
                 return replace(observed, availability=availability)
+            case Look.WAY_BACK:
+                good = model.persisted.last_good
+                assert good, "the decision asks where there is one"  # noqa: S101
+                return replace(observed, way_back=self._azure.availability(good, model, share))
             case Look.GATES:
                 asked = evaluation.ask(state.desired, observed, self._store, self._checks)
                 return replace(observed, gates=asked)

@@ -145,6 +145,9 @@ class Simulation:
             case Look.IMAGE:
                 wished = Availability(self._image, Verdict.AVAILABLE)
                 return replace(seen, availability=self._observed.availability or wished)
+            case Look.WAY_BACK:
+                wished = Availability(self._world.model.persisted.last_good or self._image, Verdict.AVAILABLE)
+                return replace(seen, way_back=wished)
             case Look.OPERATION:
                 # One that has ended well is not asked for again.
                 if self._known.attempt:

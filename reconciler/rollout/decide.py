@@ -96,7 +96,7 @@ def _towards(aim: Aim) -> Decision | Look:
     good = model.persisted.stand_in(aim.image)
     if good is None or on_failure is OnFailure.HOLD:
         return _approach(aim)
-    if step := back_on_model(aim.image, model, good):
+    if step := back_on_model(aim.image, model, good, observed):
         return step
     if observed.instances is None:
         return Look.INSTANCES

@@ -20,6 +20,7 @@ from reconciler.rollout.step import PatchModel
 from reconciler.spec.image import Image, is_version_of, same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
 
+_NO_WAY_BACK = "no way back: no image is known to be good here"
 _NO_ROOM = "; there is no room for a tag, so a restart will not know when this rollout began"
 
 
@@ -50,6 +51,11 @@ def _set(aim: Aim, availability: Availability, instances: Sequence[Instance]) ->
     step, unsaid = _step(aim, instances)
     if isinstance(step, Decision):
         return step
+    has_way_back = step.persisted is not None and step.persisted.last_good is not None
+    if aim.rollout.require_way_back and not has_way_back:
+        return Decision(Reason.NO_WAY_BACK, _NO_WAY_BACK)
+    if aim.rollout.on_failure is not OnFailure.HOLD and not has_way_back:
+        unsaid = f"; {_NO_WAY_BACK}"
     staying = members(desired, model, aim.observed, instances)
     doing = f"setting the image of the model to {short(desired.image)}"
     if passes_gates(aim, instances):

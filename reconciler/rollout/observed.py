@@ -47,6 +47,7 @@ class Look(StrEnum):
     INSTANCES = "instances"
     ROLLING_UPGRADE = "rolling upgrade"
     IMAGE = "image"
+    WAY_BACK = "way back"
     OPERATION = "operation"
     GATES = "gates"
 
@@ -208,6 +209,7 @@ class Observed:
     rolling_upgrade: RollingUpgrade | None = None
     rolling_upgrade_read: ReadTime | None = None
     availability: Availability | None = None
+    way_back: Availability | None = None
     operation: Operation | None = None
     gates: tuple[Gate, ...] | None = None
     last_look: Look | None = None

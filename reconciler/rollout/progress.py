@@ -53,6 +53,7 @@ class Progress:
     braked_since: datetime | None = None
     left_under_way: bool | None = None
     blamed: Fingerprint | None = None
+    wrote_good: Fingerprint | None = None
     has_soaked: bool = False
 
     def braked_until(self, at: datetime) -> timedelta:
@@ -117,6 +118,8 @@ def progress_after(
 def _begun(before: Progress, reason: Reason, back: int | None, step: Step | None) -> Progress:
     """A step is taken. One that is taken again, of which nothing has come, does not begin the wait anew."""
     after = replace(_with_taken(before, step), is_under_way=True, passes=0, most_back=0)
+    if isinstance(step, PatchModel) and step.persisted and (good := step.persisted.last_good):
+        after = replace(after, wrote_good=Fingerprint.of(good))
     if reason is Reason.UPGRADING and after.waiting_since and back is not None and back <= after.back:
         return after
     return replace(after, waiting_since=None, back=0, relapses=0)

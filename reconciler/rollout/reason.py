@@ -120,6 +120,7 @@ class Reason(StrEnum):
     NO_LATEST_VERSION = "NoLatestVersion"
     CATALOGUE_UNREADABLE = "CatalogueUnreadable"
     TOO_MANY_MODELS = "TooManyModels"
+    NO_WAY_BACK = "NoWayBack"
     TOO_MANY_TAGS = "TooManyTags"
     DOMAINS_UNKNOWN = "DomainsUnknown"
     AZURE_BUSY = "AzureBusy"
@@ -331,6 +332,12 @@ TABLE: dict[Reason, Meaning] = {
         Status.STALLED,
         cause="Azure allows ten models in use in a scale set at once",
         remedy="bring the oldest instances to the model by hand: `az vmss update-instances`",
+    ),
+    Reason.NO_WAY_BACK: Meaning(
+        Status.STALLED,
+        cause="there is no image to go back to that is known to be good here, and there",
+        remedy="name another image; or leave out `rollout.requireWayBack`",
+        slot=Slot.HOLDS,
     ),
     Reason.TOO_MANY_TAGS: Meaning(
         Status.STALLED,

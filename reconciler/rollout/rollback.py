@@ -16,9 +16,10 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.evidence import is_against_image
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, members
-from reconciler.rollout.observed import Instance, Model, Observed
+from reconciler.rollout.observed import Instance, Look, Model, Observed
 from reconciler.rollout.patch import patch
 from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
+from reconciler.rollout.preflight import unavailable
 from reconciler.rollout.reason import Reason
 from reconciler.spec.image import Image, follows_latest, same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
@@ -40,7 +41,9 @@ def state_to_persist(aim: Aim, instances: Sequence[Instance], *, is_fix: bool) -
     that is none.
     """
     desired, model = aim.desired, aim.model
-    if aim.rollout.on_failure is OnFailure.HOLD and aim.rollout.deadline is None and not is_fix:
+    rollout = aim.rollout
+    is_needed = rollout.on_failure is not OnFailure.HOLD or rollout.deadline or rollout.require_way_back
+    if not is_needed and not is_fix:
         return None
     failed = _failed(model) if is_fix else None
     kept = replace(model.persisted, began=Began.of(aim.at, aim.image), failed=failed)
@@ -75,7 +78,7 @@ def _is_proven(desired: ScaleSet, observed: Observed, staying: Sequence[Member])
     return is_borne and _is_long_ago(desired, observed, staying)
 
 
-def abort(context: Context, failing: Decision) -> Decision:
+def abort(context: Context, failing: Decision) -> Decision | Look:
     """`failing` says why the rollout has failed: hold, or set the model back.
 
     Without evidence against the image it holds: another image would not help. Once the rollout was over, an
@@ -90,10 +93,11 @@ def abort(context: Context, failing: Decision) -> Decision:
     since = context.observed.progress.waiting_since
     if failing.reason is Reason.HEALTH_CHECK_FAILED and (since is None or context.at - since < _CONFIRMED):
         return replace(failing, soon=True)
-    if good is None:
-        return replace(
-            failing, message=f"{failing.message}; no last known good image is marked to go back to"
-        )
+    way = way_back(context.model, context.observed)
+    if isinstance(way, Look):
+        return way
+    if good is None or way:
+        return replace(failing, message=f"{failing.message}; no way back: {way}")
     step = patch(good, model, replace(model.persisted, failed=Fingerprint.of(context.image)))
     if isinstance(step, Decision):
         return step
@@ -122,16 +126,44 @@ def _is_long_ago(desired: ScaleSet, observed: Observed, staying: Sequence[Member
     return observed.at - latest >= desired.rollout.bake_time + desired.health.timeout + _NOTICED
 
 
-def back_on_model(end_of_rollback: Image, model: Model, good: Image) -> Decision | None:
+def way_back(model: Model, observed: Observed) -> str | Look:
+    """Why the model cannot go back to the last good image, in words, "" where it can.
+
+    Whoever may write tags could name any image there. So something else has to show it: that an instance or
+    the model runs it, or that this very process noted it. A catalogue that does not answer bars no way back.
+    """
+    good = model.persisted.last_good
+    if good is None:
+        return "no image is known to be good here"
+    runs = (model.image, *(each.image for each in observed.instances or ()))
+    wrote = observed.progress.wrote_good
+    if not any(same(each, good) for each in runs if each) and not (wrote and wrote.is_of(good)):
+        if observed.instances is None:
+            return Look.INSTANCES
+        return f"only a tag says that {short(good)} was good here, and no instance runs it"
+    if observed.way_back is None:
+        return Look.WAY_BACK
+    refused = unavailable(good, observed.way_back)
+    if refused and not refused.reason.meaning.is_latest_unknown:
+        return f"{short(good)} was good here, and Azure makes no instance from it any more ({refused.reason})"
+    return ""
+
+
+def back_on_model(failed: Image, model: Model, good: Image, observed: Observed) -> Decision | Look | None:
     """The step that puts the model on the last good image once more, where somebody has changed it."""
     if model.image and same(model.image, good):
         return None
+    way = way_back(model, observed)
+    if isinstance(way, Look):
+        return way
+    if way:
+        return Decision(Reason.NO_WAY_BACK, f"{short(failed)} failed, and there is no way back: {way}")
     step = patch(good, model, model.persisted)
     if isinstance(step, Decision):
         return step
     return Decision(
         Reason.GIVING_UP,
-        f"{short(end_of_rollback)} failed and the model is not on {short(good)}; setting it back",
+        f"{short(failed)} failed and the model is not on {short(good)}; setting it back",
         step=step,
         soon=True,
     )

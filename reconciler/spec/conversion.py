@@ -94,6 +94,7 @@ def _rollout(spec: dict[str, Any]) -> Rollout:
         bake_time=_length(spec["bakeTime"]),
         converge=Converge(spec["converge"]),
         on_failure=OnFailure(spec["onFailure"]),
+        require_way_back=spec["requireWayBack"],
         progress_deadline=_length(spec["progressDeadline"]),
         deadline=_length(spec["deadline"]) if "deadline" in spec else None,
         approval=Approval(spec["approval"]) if "approval" in spec else None,

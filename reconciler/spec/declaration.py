@@ -100,6 +100,7 @@ def _rollout(rollout: Rollout) -> dict[str, Any]:
         "bakeTime": written(rollout.bake_time),
         "converge": str(rollout.converge),
         "onFailure": str(rollout.on_failure),
+        "requireWayBack": rollout.require_way_back,
         "progressDeadline": written(rollout.progress_deadline),
         **({"deadline": written(rollout.deadline)} if rollout.deadline else {}),
         **({"approval": str(rollout.approval)} if rollout.approval else {}),

@@ -93,6 +93,7 @@ class Rollout:
     them down; `max_unhealthy` how many may be sick when others are taken down, and `max_unhealthy_upgraded`
     (of those that were upgraded) how many of them may have been lost. `progress_deadline` is how long a
     batch may be waited for while nothing comes of it, `deadline` how long all of the rollout may take.
+    `require_way_back`: it begins only where an image is known to go back to.
     `windows` and `checks` hold batches of working instances, and none that is sick anyway.
     """
 
@@ -107,6 +108,7 @@ class Rollout:
     bake_time: timedelta
     converge: Converge
     on_failure: OnFailure
+    require_way_back: bool
     progress_deadline: timedelta
     deadline: timedelta | None
     approval: Approval | None

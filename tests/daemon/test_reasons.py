@@ -29,6 +29,7 @@ FreezeExpired             passes  held  unknown  sweep
 NotFound                  passes  free  free     sweep
 PartialRead               passes  held  unknown  sweep
 ReadsTooSlow              passes  held  unknown  sweep
+NoWayBack                 passes  held  held     sweep
 AzureBusy                 passes  held  unknown  sweep
 ModelDrift                begins  held  held     sweep
 Upgrading                 begins  held  held     sweep

@@ -9,11 +9,11 @@ import pytest
 from reconciler.rollout.context import Aim
 from reconciler.rollout.decide import decide
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.observed import Instance, Look
+from reconciler.rollout.observed import Availability, Instance, Look, Model, Verdict
 from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.rollback import state_to_persist
+from reconciler.rollout.rollback import state_to_persist, way_back
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.rollout.tags import with_state
 from reconciler.spec.amount import Count
@@ -207,7 +207,7 @@ FAILED = (
             OnFailure.REPIN,
             None,
             LASTING,
-            f"{FAILED}; no last known good image is marked to go back to",
+            f"{FAILED}; no way back: no image is known to be good here",
             False,
             id="there is none to go back to",
         ),
@@ -492,3 +492,78 @@ def test_a_rollback_sends_what_is_sick_on_the_image_that_failed_back_first() -> 
     instances = tuple({each.id: each for each in reversed(sick)}[str(n)] for n in range(10))
     decision = decided(spec(on_failure=OnFailure.ROLLBACK), replace(given_up(), instances=instances))
     assert decision.step == Upgrade(("3",), OLD)
+
+
+GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "way"),
+    [
+        pytest.param({}, "", id="an instance runs it"),
+        pytest.param(
+            {"instances": fleet(rest="upgraded"), "progress": Progress(wrote_good=Fingerprint.of(OLD))},
+            "",
+            id="no instance runs it, and this process noted it",
+        ),
+        pytest.param(
+            {
+                "instances": fleet(rest="upgraded"),
+                "model": model(image=OLD, persisted=PersistedState(last_good=OLD)),
+            },
+            "",
+            id="the model is on it",
+        ),
+        pytest.param(
+            {"instances": fleet(rest="upgraded")},
+            "only a tag says that 24.04.202601010 was good here, and no instance runs it",
+            id="only a tag says so",
+        ),
+        pytest.param(
+            {"instances": None, "way_back": None},
+            Look.INSTANCES,
+            id="the instances tell, and were not looked at",
+        ),
+        pytest.param(
+            {"way_back": None}, Look.WAY_BACK, id="the catalogue is asked before the model goes back"
+        ),
+        pytest.param(
+            {"way_back": Availability(OLD, Verdict.DEPRECATED)},
+            "24.04.202601010 was good here, and Azure makes no instance from it any more (ImageDeprecated)",
+            id="it is deprecated",
+        ),
+        pytest.param(
+            {"way_back": Availability(OLD, Verdict.NOT_FOUND)},
+            "24.04.202601010 was good here, and Azure makes no instance from it any more (ImageNotFound)",
+            id="it is deleted",
+        ),
+        pytest.param(
+            {"way_back": Availability(OLD, Verdict.UNREADABLE)},
+            "",
+            id="a catalogue that does not answer bars nothing",
+        ),
+        pytest.param(
+            {"model": model(persisted=PersistedState())},
+            "no image is known to be good here",
+            id="nothing is known",
+        ),
+    ],
+)
+def test_the_way_back(changes: dict[str, Any], way: str | Look) -> None:
+    values = {"model": model(persisted=PersistedState(last_good=OLD)), "way_back": GOOD_WAY} | changes
+    unknown = Fingerprint.of(FIX)
+    seen = observed(**({"progress": Progress(wrote_good=unknown)} | values))
+    assert isinstance(seen.model, Model)
+    assert way_back(seen.model, seen) == way
+
+
+def test_a_rollout_without_a_way_back_says_so_and_does_not_begin_where_the_spec_requires_one() -> None:
+    seen = observed(
+        model=model(image=OLD), instances=tuple(outdated(n, health="unhealthy") for n in range(10))
+    )
+    told = decided(spec(on_failure=OnFailure.REPIN), seen)
+    assert told.message.endswith("; no way back: no image is known to be good here")
+    refused = decided(spec(on_failure=OnFailure.REPIN, require_way_back=True), seen)
+    assert (refused.reason, refused.step) == ("NoWayBack", None)
+    proven = observed(model=model(image=OLD), instances=WELL)
+    assert decided(spec(require_way_back=True), proven).reason == "ModelDrift"

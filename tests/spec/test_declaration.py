@@ -136,6 +136,7 @@ ROLLOUT = st.sampled_from(By).flatmap(
         bake_time=lengths(timedelta(), 24 * HOUR),
         converge=st.sampled_from(Converge),
         on_failure=st.sampled_from(OnFailure),
+        require_way_back=st.booleans(),
         progress_deadline=WHOLE,
         deadline=st.none() | lengths(24 * HOUR + MINUTE, 720 * HOUR),
         approval=st.none() | st.sampled_from(Approval),

@@ -209,7 +209,7 @@ def test_a_model_on_latest_is_nothing_to_go_back_to() -> None:
     world = World(fleet(floating, images={"platform": [{**BASE, "versions": [OLD]}]}), rolling("repin"))
     world.azure.publish(f"{':'.join(BASE.values())}:{BAD}", boots="unhealthy")
     world.rest(2 * HOUR)
-    assert world.lines()["web"].endswith("no last known good image is marked to go back to")
+    assert world.lines()["web"].endswith("no way back: no image is known to be good here")
     assert persisted_state(world.azure.scale_set("web").tags).last_good is None
 
 

@@ -39,6 +39,18 @@ def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_let_on: 
     return at - looked_at >= _spread(state.desired) or _was_early(state.progress.attempt, looked_at, at)
 
 
+def is_quiet(state: ScaleSetState) -> bool:
+    """Whether nothing shows that it is under way or in trouble. What is comes first, so that after a start no
+    rollout waits behind hundreds of looks at what is settled.
+
+    Drift is quiet: an image begins nowhere before those that are on it already were looked at.
+    """
+    model, outcome = state.seen.listed or state.seen.model, state.outcome
+    if model is None or (outcome and outcome.status is not Status.READY):
+        return False
+    return model.provisioning == "succeeded"
+
+
 _SOON = timedelta(minutes=1)
 
 # Of a look that had to wait for its request: it stands as it stood before.

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict, Unreachable
-from reconciler.daemon.due import due
+from reconciler.daemon.due import due, is_quiet
 from reconciler.daemon.event import Foreseen, GateChanged, Listed, ListFailed, TickBegan, Ticked, Weighed
 from reconciler.daemon.gates.evaluation import awaited_gate, is_new_evidence
 from reconciler.daemon.gates.max_change import weigh
@@ -93,8 +93,11 @@ class Reconciler:
         self._weigh(listed)
         states = self.store.states()
         is_due = {state.key: self._attend(state, states, listed, at) for state in states}
+        by_key = {state.key: state for state in self.store.states()}
         in_order = levels([state.desired for state in states])
-        return tuple(key for level in in_order for each in level if is_due[key := each.target.key])
+        keys = [[each.target.key for each in level] for level in in_order]
+        urgent_first = (sorted(level, key=lambda key: is_quiet(by_key[key])) for level in keys)
+        return tuple(key for level in urgent_first for key in level if is_due[key])
 
     def tick(self, key: str) -> Outcome | None:
         """Look at one scale set, decide, take one step at most. None if it is no longer declared.

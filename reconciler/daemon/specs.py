@@ -1,7 +1,8 @@
 """The declared scale sets in force: those of the last commit that could be read and held no mistake.
 
 A remote out of reach or a broken commit changes nothing and is told (`trouble`): whoever merged a mistake
-finds it in the log and the status, and the fleet stays on what was last declared well.
+finds it in the log and the status, and the fleet stays on what was last declared well. Brakes alone
+count whatever else is wrong, until a commit without a mistake lifts them.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reconciler.git.repository import Commit, Repository, SourceUnreachable
+from reconciler.spec.brake import with_brakes
 from reconciler.spec.declared import declare
 from reconciler.spec.files import File, read_paths
 from reconciler.spec.problem import Problem
@@ -100,7 +102,9 @@ class Specs:
             declared = declare(reading.files)
             problems = sorted({*reading.problems, *declared.problems})
             self._mistakes = tuple(map(str, problems))
-            if not problems:
+            if problems:
+                self.scale_sets = with_brakes(self.scale_sets, declared.brakes)
+            else:
                 self.scale_sets = declared.scale_sets
                 self.commit, self.subject = reading.commit, reading.subject
                 self.in_force_since = self._now()

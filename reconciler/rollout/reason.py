@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, StrEnum, auto
 
+from reconciler.spec.duration import written
+
 
 class Status(StrEnum):
     """How a scale set stands, in one word: what a person scans a table for."""
@@ -520,7 +522,7 @@ TABLE: dict[Reason, Meaning] = {
         cause=(
             "no window of `rollout.windows`, or of the Fleet, allows working instances to be taken down now"
         ),
-        remedy="by itself, when the next one opens; what is sick is cured all the same",
+        remedy="by itself, when the next one opens; a fix for what is sick does not wait",
         requeue=Requeue.ON_CHANGE,
         ends="when the window opens",
     ),
@@ -666,4 +668,7 @@ def reason_rows() -> Iterator[str]:
     yield "| you see | it stands | because | it goes on |"
     yield "|---|---|---|---|"
     for reason, meaning in TABLE.items():
-        yield f"| `{reason}` | {meaning.status} | {meaning.cause} | {meaning.remedy} |"
+        status = str(meaning.status)
+        if meaning.lasts is not None and meaning.status is Status.RECONCILING:
+            status += f", Failing after {written(meaning.lasts)}"
+        yield f"| `{reason}` | {status} | {meaning.cause} | {meaning.remedy} |"

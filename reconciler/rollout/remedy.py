@@ -1,20 +1,20 @@
 """What passes a closed gate. Nothing passes a brake, nor the approval of its own image.
 
 - **The model going back** to the last good image: it takes no instance down, and until then every scale-out
-and
-  repair makes another bad instance.
+  and repair makes another bad instance.
 - **A fix**: while the model is on an image that failed here, or an instance that runs it does not serve,
-another
-  declared image is set, and taken to those instances.
+  another declared image is set, and taken to those instances.
 - **Remediation**: an instance that does not serve is brought to an image that is proven on this scale set,
-while
-  no more than `maxUnhealthy` do not serve. Beyond that the cause is not the instance: the declared image is
-  taken to one batch of them, to see whether it is the cure.
+  while no more than `maxUnhealthy` do not serve. Beyond that the cause is not the instance: the declared
+  image is taken to one batch of them, to see whether it is the cure.
 
-    10 instances, 2 unhealthy on OLD, NEW declared, no window open: NEW is no remedy for one instance, it
-    waits 10 instances, 3 unhealthy on OLD, NEW declared, maxUnhealthy 20%: NEW is set, and taken to a batch
-    of the 3 10 instances, the canary unhealthy on NEW past health.timeout, FIX declared: FIX is set, and
-    taken to it
+    10 instances, 2 unhealthy on OLD, NEW declared, no window open: NEW is no remedy for one instance, so it
+    waits
+
+    10 instances, 3 unhealthy on OLD, NEW declared, maxUnhealthy 20%: NEW is set, and taken to a batch of
+    the 3
+
+    10 instances, the canary unhealthy on NEW past health.timeout, FIX declared: FIX is set, and taken to it
 """
 
 from collections.abc import Sequence

@@ -36,7 +36,7 @@ def fleet(spec: Mapping[str, Any]) -> Fleet:
     """What a document of kind Fleet declares; where there is none, as an empty one does."""
     filled_in = with_defaults("Fleet", {"spec": dict(spec)})["spec"]
     return Fleet(
-        freeze=_suspension(filled_in["freeze"]),
+        freeze=suspension(filled_in["freeze"]),
         windows=windows(filled_in["windows"]),
         max_concurrent=amount(filled_in["maxConcurrentRollouts"]),
         max_change=amount(filled_in["maxChange"]),
@@ -75,7 +75,7 @@ def scale_set(document: Document, image: Image, policy: Mapping[str, Any], fleet
         depends_on=tuple(spec["dependsOn"]),
         wave=spec["wave"],
         interval=_length(spec["interval"]),
-        suspend=_suspension(spec["suspend"]),
+        suspend=suspension(spec["suspend"]),
         fleet=fleet,
         place=document.place,
     )
@@ -121,7 +121,8 @@ def _length(text: str) -> timedelta:
     return length
 
 
-def _suspension(spec: bool | dict[str, Any]) -> Suspension | None:
+def suspension(spec: bool | Mapping[str, Any]) -> Suspension | None:
+    """What `suspend`, or `freeze`, says; None where it is false."""
     if isinstance(spec, bool):
         return Suspension() if spec else None
     until = spec.get("until")

@@ -12,7 +12,8 @@ from typing import Any
 
 from reconciler.spec import conversion
 from reconciler.spec.agreement import misfits
-from reconciler.spec.document import document
+from reconciler.spec.brake import Brake, brake_of
+from reconciler.spec.document import Document, document
 from reconciler.spec.files import File
 from reconciler.spec.fleet import Fleet
 from reconciler.spec.kind import kind_of
@@ -29,23 +30,26 @@ from reconciler.spec.tree import trees
 class Declared:
     """What the files declare. `scale_sets` holds those without a mistake, also where there are problems:
     whether to act on some of a commit is the caller's to decide. Where the Fleet has a mistake there are
-    none, for it holds for all.
+    none, for it holds for all. `brakes` are those of documents with mistakes too.
     """
 
     scale_sets: tuple[ScaleSet, ...]
     problems: tuple[Problem, ...]
+    brakes: tuple[Brake, ...] = ()
 
 
 def declare(files: Iterable[File]) -> Declared:
     """What the files declare, in their order. Never raises, whatever the bytes."""
     entries: list[Entry] = []
     problems: list[Problem] = []
+    brakes: list[Brake] = []
     paths: list[str] = []
     all_whole = True
     for file in files:
         paths.append(file.path)
-        read, found, whole = _read(file)
+        read, found, stops, whole = _read(file)
         entries += read
+        brakes += stops
         problems += found
         all_whole = all_whole and whole
     clashing, faults = clashes(entries)
@@ -55,25 +59,36 @@ def declare(files: Iterable[File]) -> Declared:
     scale_sets, misfitting = _together(sound)
     problems += [*faults, *chain.from_iterable(lost.values()), *misfitting]
     is_bounded = all(entry in sound for entry in entries if entry.kind == "Fleet")
-    return Declared(scale_sets if is_bounded else (), tuple(sorted(set(problems))))
+    return Declared(scale_sets if is_bounded else (), tuple(sorted(set(problems))), tuple(brakes))
 
 
-def _read(file: File) -> tuple[list[Entry], list[Problem], bool]:
-    """The documents of a file, what is wrong with each by itself, and whether all of the file was read."""
+def _read(file: File) -> tuple[list[Entry], list[Problem], list[Brake], bool]:
+    """The documents of a file, what is wrong with each by itself, its brakes, and whether all of the file was
+    read.
+    """
     text = text_of(file)
     if isinstance(text, Problem):
-        return [], [text], False
+        return [], [text], [], False
     read = trees(text, file.path)
     problems = list(read.problems)
-    entries = []
-    for tree in read.documents:
-        each = document(tree.root)
+    entries: list[Entry] = []
+    brakes: list[Brake] = []
+    documents = [document(tree.root) for tree in read.documents]
+    for tree, each in zip(read.documents, documents, strict=True):
         kind, found = kind_of(each)
         if kind:
             found += mistakes(each, kind)
             entries.append(Entry(each, kind, sound=tree.sound and not found))
+            own = [problem for problem in read.problems if _document_at(problem, documents) is each]
+            brakes += filter(None, [brake_of(each, kind, (*own, *found))])
         problems += found
-    return entries, problems, read.whole
+    return entries, problems, brakes, read.whole
+
+
+def _document_at(problem: Problem, documents: Sequence[Document]) -> Document | None:
+    """The document in which a problem stands."""
+    before = [each for each in documents if each.place <= problem.place]
+    return before[-1] if before else None
 
 
 def _together(entries: Sequence[Entry]) -> tuple[tuple[ScaleSet, ...], list[Problem]]:

@@ -50,7 +50,7 @@ def test_until_settled_rolls_one_domain_at_a_time_and_leaves_the_suspended_be(tm
 
 
 def test_once_takes_one_step_of_each_set(tmp_path: Path) -> None:
-    write_specs(tmp_path / "specs", spec("web"), spec("search"), spec("batch"))
+    write_specs(tmp_path / "specs", spec("web", dependsOn=["search"]), spec("search"), spec("batch"))
     with azure(
         scale_set("web", capacity=5),
         scale_set("search", capacity=5, image=platform(NEW)),

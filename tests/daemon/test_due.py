@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.daemon.due import due
-from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.due import due, is_quiet
+from reconciler.daemon.state import LastSeen, ScaleSetState
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.step import Attempt, PatchModel
@@ -34,6 +34,11 @@ def state(
 
 def decided(known: ScaleSetState, on: ScaleSet | None) -> ScaleSetState:
     return replace(known, published=replace(known.published, decided=on))
+
+
+def listed(row: Model) -> ScaleSetState:
+    """Before its first look."""
+    return ScaleSetState(spec(), "a1", seen=LastSeen(listed=row))
 
 
 LEFT_OUT = state(Reason.INSTANCES_LEFT_OUT, Status.STALLED)
@@ -173,3 +178,21 @@ def test_a_fleet_first_seen_at_one_moment_is_not_looked_at_again_at_one_moment()
     assert min(moments) >= 54
     assert max(moments) <= 60
     assert len(set(moments)) > 4
+
+
+@pytest.mark.parametrize(
+    ("known", "quiet"),
+    [
+        pytest.param(listed(model(image=NEW)), True, id="on its image, and succeeded"),
+        pytest.param(
+            listed(model(image=OLD)), True, id="on another image: it has to wait for those that are not"
+        ),
+        pytest.param(listed(model(image=NEW, provisioning="updating")), False, id="at work"),
+        pytest.param(listed(model(image=NEW, provisioning="failed")), False, id="failed"),
+        pytest.param(ScaleSetState(spec(), "a1"), False, id="not listed"),
+        pytest.param(SICK, False, id="Failing when it was last looked at"),
+        pytest.param(state(), True, id="Ready when it was last looked at"),
+    ],
+)
+def test_what_comes_first_in_a_sweep(known: ScaleSetState, *, quiet: bool) -> None:
+    assert is_quiet(known) is quiet

@@ -8,6 +8,7 @@ import yaml
 from reconciler.daemon.specs import Directory, Reading, Specs
 from reconciler.git.repository import SourceUnreachable
 from reconciler.spec.files import File
+from reconciler.spec.suspension import Suspension
 from tests.stories.world import FIX, NEW, spec
 
 
@@ -59,6 +60,25 @@ def test_the_mend_of_a_broken_commit_takes_over() -> None:
     for _ in range(3):
         specs.refresh()
     assert (specs.commit, versions(specs), specs.trouble) == ("c3", [FIX], ())
+
+
+def test_a_brake_of_a_broken_commit_is_in_force_until_a_good_commit_lifts_it() -> None:
+    """And not before: a second broken commit does not, though it says nothing of it any more."""
+    stop = File("specs/web.yaml", yaml.safe_dump(spec(version=FIX, suspend={"reason": "outage"})).encode())
+    broken = File("specs/db.yaml", b"kind: [")
+    commits = [
+        reading("a1"),
+        Reading("b2", "stop", (stop, broken), ()),
+        reading("c3", broken=True),
+        reading("d4"),
+    ]
+    specs = Specs(Remote(*commits))
+    suspended: list[Suspension | None] = []
+    for _ in commits:
+        specs.refresh()
+        suspended += [each.suspend for each in specs.scale_sets]
+        assert versions(specs) == [NEW], "nothing else of the broken commit is taken over"
+    assert suspended == [None, Suspension("outage"), Suspension("outage"), None]
 
 
 def test_an_unreachable_remote_keeps_what_is_in_force_and_is_told() -> None:

@@ -58,11 +58,12 @@ def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: date
             return Gate(closed.name, closed.evidence) if closed and is_over else closed
         case Reason.TOO_MUCH_CHANGE | Reason.DEPENDENCY_NOT_READY | Reason.IMAGE_FAILED_ELSEWHERE:
             gates = _cheap(state, states)
-            return next((each for each in gates if each.closed), Gate("", ""))
         case Reason.AWAITING_TURN | Reason.AWAITING_PILOT:
-            return _begin(state, states, exact=state.seen.exact or state.desired.image)
+            exact = state.seen.exact or state.desired.image
+            gates = (*_cheap(state, states), _begin(state, states, exact=exact))
         case _:
             return None
+    return next((each for each in gates if each.closed), Gate("", ""))
 
 
 def is_new_evidence(outcome: Outcome, gate: Gate) -> bool:

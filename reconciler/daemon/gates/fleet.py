@@ -9,7 +9,8 @@ in each of those, or was withdrawn from all of the specs.
 
 **Pilot.** In each wave, no more scale sets begin at once than have brought their first batch through its
 soak, and one where none has: 1, 1, 2, 4, 8. One that cannot go on (braked, refused, without an instance to
-upgrade, or past its progress deadline without a result) holds nobody up.
+upgrade, or past its progress deadline without a result) holds nobody up. Of those that wait, and of those
+that were not looked at yet, the first goes by name.
 """
 
 from collections.abc import Sequence
@@ -49,9 +50,11 @@ def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -
     proven = [each for each in wave if has_proven(each, image)]
     trying = [each for each in wave if each not in proven and _is_trying(each, image)]
     evidence = f"{short(exact)} is proven in {len(proven)} of {len(wave) + 1} scale sets of its wave"
-    if len(trying) < max(1, len(proven)):
+    most, ahead = max(1, len(proven)), [] if state.progress.has_slot else _ahead(state, wave)
+    before = trying if len(trying) >= most else [*trying, *ahead]
+    if len(before) < most:
         return Gate("pilot", evidence)
-    first = f"{join(map(_with_reason, trying))} {'goes' if len(trying) == 1 else 'go'} first"
+    first = f"{join(map(_with_reason, before))} {'goes' if len(before) == 1 else 'go'} first"
     return Gate("pilot", f"{first}; {evidence}", Reason.AWAITING_PILOT)
 
 
@@ -97,6 +100,19 @@ def _is_trying(state: ScaleSetState, image: Fingerprint) -> bool:
         return True
     is_stuck = reason is Reason.PROGRESS_DEADLINE_EXCEEDED
     return not is_stuck and reason.meaning.status not in {Status.STALLED, Status.WAITING}
+
+
+def _ahead(state: ScaleSetState, wave: Sequence[ScaleSetState]) -> list[ScaleSetState]:
+    """Those of the wave that are to begin before this one."""
+    return [each for each in wave if each.desired.name < state.desired.name and _may_begin(each)]
+
+
+def _may_begin(state: ScaleSetState) -> bool:
+    """Whether it waits for nothing but its turn, as far as is known."""
+    outcome = state.outcome
+    if outcome is None:
+        return not state.desired.suspend
+    return outcome.reason is Reason.AWAITING_PILOT or outcome.reason is Reason.AWAITING_TURN
 
 
 def _exact(state: ScaleSetState) -> Fingerprint:

@@ -79,9 +79,7 @@ def waits(reason: Reason, **changes: Any) -> ScaleSetState:
             "no place is free, and spec.maxConcurrentRollouts of the Fleet is 1: api (Soaking) is under way",
             id="the place is taken",
         ),
-        pytest.param(
-            waits(Reason.AWAITING_TURN), [state("api")], True, "a place is free", id="the place is free"
-        ),
+        pytest.param(waits(Reason.AWAITING_TURN), [state("api")], True, "", id="the place is free"),
         pytest.param(
             waits(Reason.OUTSIDE_WINDOW, until=NOW + timedelta(seconds=1)),
             [],
@@ -148,7 +146,7 @@ def test_waiting_for_others_by_name_ends_for_the_first_alone() -> None:
     names = ["a", "b", "c"]
     all_wait = [replace(waits(Reason.AWAITING_TURN), desired=spec(name, fleet=ONE_PLACE)) for name in names]
     gates = [awaited_gate(each, all_wait, NOW) for each in all_wait]
-    assert [gate.closed if gate else "none" for gate in gates] == [None, *[Reason.AWAITING_TURN] * 2]
+    assert [gate.closed if gate else "none" for gate in gates] == [None, *[Reason.AWAITING_PILOT] * 2]
 
 
 @pytest.mark.parametrize(
@@ -167,10 +165,10 @@ def test_no_gate_is_open_while_a_commit_is_being_taken_over(later: ScaleSet, wei
 
 
 def test_where_all_gates_are_open_a_place_is_taken() -> None:
-    store = store_of(state("web"), state("api", None))
+    store = store_of(state("web"), state("zoo", None))
     (gate,) = ask(spec(), observed(), store, Checks(lambda: NOW))
     assert gate.closed is None
     assert {each.desired.name: each.progress.has_slot for each in store.states()} == {
-        "api": None,
         "web": True,
+        "zoo": None,
     }

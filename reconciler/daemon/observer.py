@@ -79,6 +79,9 @@ class Observer:
             case Look.GATES:
                 asked = evaluation.ask(state.desired, observed, self._store, self._checks)
                 return replace(observed, gates=asked)
+            case Look.BREAKER:
+                asked = evaluation.ask_breaker(state.desired, observed, self._store)
+                return replace(observed, breaker=asked)
             case Look.OPERATION:
                 assert observed.attempt, "there is an operation where a step was tried"  # noqa: S101
                 return replace(observed, operation=self._operation(observed.attempt, target))

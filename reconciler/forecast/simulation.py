@@ -86,6 +86,7 @@ class Simulation:
             observed.at,
             rolling_upgrade=RollingUpgrade(),
             gates=observed.gates or (),
+            breaker=(),
             progress=observed.progress,
         )
 
@@ -154,7 +155,7 @@ class Simulation:
                     done = replace(self._known.attempt, operation="")
                     self._known = replace(self._known, progress=replace(self._known.progress, attempt=done))
                 return replace(seen, operation=Operation("Succeeded"))
-            case Look.ROLLING_UPGRADE | Look.GATES:
+            case Look.ROLLING_UPGRADE | Look.GATES | Look.BREAKER:
                 raise AssertionError(f"{at} is known beforehand")
 
     def _lift(self, decision: Decision) -> bool:

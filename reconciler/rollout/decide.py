@@ -17,13 +17,13 @@ lost.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reconciler.rollout.batching import batch, first, missing, room, sick, soaking
+from reconciler.rollout.batching import batch, first, is_proven, missing, room, sick, soaking
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.drift import drift
 from reconciler.rollout.expectations import doubtful_update, failed_update, unmet_expectation
 from reconciler.rollout.freshness import stale
-from reconciler.rollout.gates import barrier, window_barrier
+from reconciler.rollout.gates import barrier, remedy_barrier, window_barrier
 from reconciler.rollout.health import at_work
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import Absent, Look, Observed
@@ -183,7 +183,9 @@ def _roll(context: Context) -> Decision | Look:
     if not context.is_return and (failing := missed_deadline(context)):
         return abort(context, failing)
     if taken := passing(context):
-        return batch(context, taken, len(taken))
+        is_good = context.is_return or is_proven(context)
+        closed = None if is_good else remedy_barrier(context, _DOING, context.counts)
+        return closed or batch(context, taken, len(taken))
     if lost := [each for each in movable if each.is_lost]:
         # They cost nothing, so they wait for no soak: only for the gates, and go first when those are open.
         has_begun = first(context.rollout.canary, context.members).has_begun

@@ -6,7 +6,7 @@ from dataclasses import replace
 from reconciler.rollout.batching import missing
 from reconciler.rollout.context import Aim
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.gates import approval_barrier, barrier
+from reconciler.rollout.gates import barrier, remedy_barrier
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Availability, Instance, Look, Model
@@ -59,7 +59,7 @@ def _set(aim: Aim, availability: Availability, instances: Sequence[Instance]) ->
     staying = members(desired, model, aim.observed, instances)
     doing = f"setting the image of the model to {short(desired.image)}"
     if passes_gates(aim, instances):
-        closed: Decision | Look | None = approval_barrier(aim, doing)
+        closed = remedy_barrier(aim, doing, None)
     else:
         closed = _impossible(desired, instances, staying) or barrier(
             aim, has_begun=False, doing=doing, counts=None

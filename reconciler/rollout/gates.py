@@ -14,7 +14,7 @@ from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Look, Model
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.wording import moment
-from reconciler.spec.image import short
+from reconciler.spec.image import same, short
 from reconciler.spec.scale_set import Approval, ScaleSet
 from reconciler.spec.window import opening
 
@@ -34,9 +34,20 @@ def barrier(
     return _first_closed((*here, *aim.observed.gates), doing, counts)
 
 
-def approval_barrier(aim: Aim, doing: str) -> Decision | None:
-    """Why what passes all other gates may not be done now, or None: nothing passes its approval."""
-    return _first_closed(_approval(aim.desired, aim.model, has_begun=False), doing, None)
+def remedy_barrier(aim: Aim, doing: str, counts: InstanceCounts | None) -> Decision | Look | None:
+    """Why what passes all other gates may not be done now, or None; or that the breaker is to be asked.
+
+    Nothing passes the approval of its image, nor its breaker; the last good image needs neither.
+    """
+    good = aim.model.persisted.last_good
+    if good is not None and same(good, aim.image):
+        return None
+    here = _approval(aim.desired, aim.model, has_begun=False)
+    if any(gate.closed for gate in here):
+        return _first_closed(here, doing, counts)
+    if aim.observed.breaker is None:
+        return Look.BREAKER
+    return _first_closed((*here, *aim.observed.breaker), doing, counts)
 
 
 def window_barrier(context: Context, doing: str) -> Decision | None:

@@ -50,6 +50,7 @@ class Look(StrEnum):
     WAY_BACK = "way back"
     OPERATION = "operation"
     GATES = "gates"
+    BREAKER = "breaker"
 
 
 class Absent(Enum):
@@ -212,6 +213,7 @@ class Observed:
     way_back: Availability | None = None
     operation: Operation | None = None
     gates: tuple[Gate, ...] | None = None
+    breaker: tuple[Gate, ...] | None = None  # that gate alone, for what passes all others
     last_look: Look | None = None
     progress: Progress = field(default_factory=Progress)
 

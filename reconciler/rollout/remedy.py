@@ -1,4 +1,4 @@
-"""What passes a closed gate. Nothing passes a brake, nor the approval of its own image.
+"""What passes a closed gate. Nothing passes a brake, nor the approval and the breaker of its own image.
 
 - **The model going back** to the last good image: it takes no instance down, and until then every scale-out
   and repair makes another bad instance.

@@ -365,3 +365,59 @@ def test_how_many_are_sick_before_a_new_image_passes_is_for_max_unhealthy_to_say
     seen = observed(instances=fleet(*(instance(n, health="unhealthy") for n in range(3)), rest="upgraded"))
     desired = spec(image=FIX, windows=(NIGHT,), max_unhealthy=Percent(30))
     assert decided(desired, seen).reason is Reason.OUTSIDE_WINDOW
+
+
+BROKEN = Gate("breaker", "NEW has failed in api", Reason.IMAGE_FAILED_ELSEWHERE)
+MANY_SICK = fleet(*(outdated(n, power="stopped", health="unhealthy") for n in range(5)))
+
+
+@pytest.mark.parametrize(
+    ("desired", "seen"),
+    [
+        pytest.param(
+            spec(image=FIX, windows=(NIGHT,)),
+            observed(instances=fleet(instance(0, health="unhealthy", since=NOW - HOUR)), gates=(CLOSED,)),
+            id="a fix",
+        ),
+        pytest.param(
+            spec(windows=(NIGHT,)),
+            observed(instances=MANY_SICK, gates=(CLOSED,)),
+            id="a batch of those that do not serve",
+        ),
+    ],
+)
+def test_the_breaker_holds_what_passes_all_other_gates(desired: ScaleSet, seen: Observed) -> None:
+    assert decide(desired, replace(seen, breaker=None)) is Look.BREAKER
+    held = decided(desired, replace(seen, breaker=(BROKEN,)))
+    assert (held.reason, held.step, held.gates[-1]) == (Reason.IMAGE_FAILED_ELSEWHERE, None, BROKEN)
+    assert decided(desired, replace(seen, breaker=(Gate("breaker", "it bears one"),))).step is not None
+
+
+@pytest.mark.parametrize(
+    ("desired", "seen", "step"),
+    [
+        pytest.param(
+            spec(approval=Approval.START),
+            observed(
+                model=model(image=FIX, persisted=PersistedState(last_good=NEW)), instances=fleet(instance(0))
+            ),
+            PatchModel(NEW, '"4"'),
+            id="the model, and approval is asked",
+        ),
+        pytest.param(
+            spec(approval=Approval.START),
+            replace(SICK, model=model(persisted=PersistedState(last_good=NEW))),
+            Upgrade(("3", "8"), NEW),
+            id="unhealthy instances, and approval is asked",
+        ),
+    ],
+)
+def test_the_way_back_to_the_last_good_image_needs_no_approval_and_no_breaker(
+    desired: ScaleSet, seen: Observed, step: Any
+) -> None:
+    found = decided(desired, replace(seen, breaker=(BROKEN,), gates=(CLOSED,))).step
+    assert isinstance(found, type(step))
+    assert (found.image, getattr(found, "instance_ids", ())) == (
+        step.image,
+        getattr(step, "instance_ids", ()),
+    )

@@ -123,3 +123,24 @@ def test_an_instance_that_is_left_out_holds_no_wave_up() -> None:
     world.run()
     assert world.lines()["dev"].startswith("InstancesLeftOut: 1 of 2 run")
     assert models(world, NEW) == ["dev", "prod"]
+
+
+def test_an_image_that_has_failed_in_one_scale_set_is_no_remedy_for_another() -> None:
+    """So many instances of "b" are unhealthy that the image which is declared passes all other gates."""
+    world = World(
+        fleet(
+            scale_set("a", capacity=2),
+            scale_set("b", capacity=2, instanceStates=[{"id": each, "health": "unhealthy"} for each in "01"]),
+        ),
+        spec("a", version=BAD),
+        spec("b", version=OLD),
+    )
+    world.rest(HOUR)
+    assert models(world, BAD) == ["a"]
+    world.merge(spec("b", version=BAD, wave=1))
+    world.rest(HOUR)
+    assert models(world, BAD) == ["a"]
+    assert world.lines()["b"].startswith(f"ImageFailedElsewhere: {BAD} has failed in a")
+    world.merge(spec("b", version=NEW))
+    world.rest(HOUR)
+    assert models(world, NEW) == ["b"]

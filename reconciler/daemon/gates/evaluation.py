@@ -1,4 +1,5 @@
-"""The gates outside of one scale set: the cap on change, who goes first, checks, the cap on rollouts.
+"""The gates outside of one scale set: the cap on change, who goes first, breaker, checks, pilot, the cap on
+rollouts.
 
 Asked in this order, and no further than the first that is closed: a check costs a request, so it is put only
 where all before it are open; the turn comes last, because it takes a place. What costs nothing is asked again
@@ -46,6 +47,13 @@ def ask(desired: ScaleSet, observed: Observed, store: Store, checks: Checks) -> 
     return tuple(found)
 
 
+def ask_breaker(desired: ScaleSet, observed: Observed, store: Store) -> tuple[Gate, ...]:
+    """The breaker alone, of one scale set as it was seen just now."""
+    exact = exact_if_known(desired, observed).image
+    state = store.apply(desired.target.key, ImageResolved(exact))
+    return breaker(state, store.states(), exact) if state else ()
+
+
 def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> Gate | None:
     """The gate that a scale set waits for, as it is now; None where it waits for none that costs nothing."""
     outcome = state.outcome
@@ -56,8 +64,10 @@ def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: date
             closed = _closed_gate(outcome)
             is_over = closed is not None and closed.until is not None and closed.until <= at
             return Gate(closed.name, closed.evidence) if closed and is_over else closed
-        case Reason.TOO_MUCH_CHANGE | Reason.DEPENDENCY_NOT_READY | Reason.IMAGE_FAILED_ELSEWHERE:
+        case Reason.TOO_MUCH_CHANGE | Reason.DEPENDENCY_NOT_READY:
             gates = _cheap(state, states)
+        case Reason.IMAGE_FAILED_ELSEWHERE:  # all others may be passed, and closed
+            gates = breaker(state, states, state.seen.exact or state.desired.image)
         case Reason.AWAITING_TURN | Reason.AWAITING_PILOT:
             exact = state.seen.exact or state.desired.image
             gates = (*_cheap(state, states), _begin(state, states, exact=exact))

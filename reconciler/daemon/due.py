@@ -5,6 +5,7 @@ or its spec moves, or its interval has passed.
 """
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from reconciler.daemon.revision import differs
@@ -37,6 +38,12 @@ def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_let_on: 
     if outcome.again is not None:
         return False
     return at - looked_at >= _spread(state.desired) or _was_early(state.progress.attempt, looked_at, at)
+
+
+def relied_on(states: Iterable[ScaleSetState]) -> frozenset[str]:
+    """The names of those that a rollout under way depends on: nothing in a list tells that an instance of a
+    settled one fell sick, and the next batch must not be taken then."""
+    return frozenset(name for state in states if state.progress.has_slot for name in state.desired.depends_on)
 
 
 def is_quiet(state: ScaleSetState) -> bool:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict, Unreachable
-from reconciler.daemon.due import due, is_quiet
+from reconciler.daemon.due import due, is_quiet, relied_on
 from reconciler.daemon.event import Foreseen, GateChanged, Listed, ListFailed, TickBegan, Ticked, Weighed
 from reconciler.daemon.gates.evaluation import awaited_gate, is_new_evidence
 from reconciler.daemon.gates.max_change import weigh
@@ -92,7 +92,11 @@ class Reconciler:
         self.store.last_sweep = Sweep(at, self._specs.commit, self._specs.subject, trouble)
         self._weigh(listed)
         states = self.store.states()
-        is_due = {state.key: self._attend(state, states, listed, at) for state in states}
+        watched = relied_on(states)
+        is_due = {
+            state.key: self._attend(state, states, listed, at, is_watched=state.desired.name in watched)
+            for state in states
+        }
         by_key = {state.key: state for state in self.store.states()}
         in_order = levels([state.desired for state in states])
         keys = [[each.target.key for each in level] for level in in_order]
@@ -233,7 +237,13 @@ class Reconciler:
                 self.store.apply(after.key, Weighed(after.weighed, after.change))
 
     def _attend(
-        self, state: ScaleSetState, states: Sequence[ScaleSetState], listed: Listing, at: datetime
+        self,
+        state: ScaleSetState,
+        states: Sequence[ScaleSetState],
+        listed: Listing,
+        at: datetime,
+        *,
+        is_watched: bool,
     ) -> bool:
         """Whether this scale set is due, once what the sweep saw of it is in the store."""
         desired = state.desired
@@ -241,7 +251,7 @@ class Reconciler:
         if failure and not desired.suspend:
             self.store.apply(state.key, ListFailed(self._unlisted(state, failure, at)))
             return False
-        is_due = due(state, model, at, is_let_on=self._is_let_on(state, states, at))
+        is_due = due(state, model, at, is_let_on=is_watched or self._is_let_on(state, states, at))
         self.store.apply(state.key, Listed(model, at, is_settled=not is_due))
         return is_due
 

@@ -313,3 +313,21 @@ def approve(world: World) -> None:
     model = compute.model(desired.target, Share.ROLLOUT)
     assert isinstance(model, Model)
     compute.approve(desired.target, model, desired.image)
+
+
+def test_a_dependency_that_falls_sick_unseen_stops_the_next_batch() -> None:
+    """Its etag does not move, so no list tells of it, and it would not be looked at for an hour."""
+    world = World(
+        fleet(scale_set(), scale_set("db", capacity=2, image=platform(NEW))),
+        spec(dependsOn=["db"], rollout={"soak": "2m"}),
+        spec("db"),
+    )
+    upgrade = "VirtualMachineScaleSets_UpdateInstances"
+    world.run(lambda: upgrade in world.requests())
+    world.azure.scale_set("db").instance("0").sicken()
+    world.rest(20 * MINUTE)
+    assert world.requests().count(upgrade) == 1
+    assert world.lines()["web"].startswith(f"DependencyNotReady: {SICK}")
+    world.azure.scale_set("db").instance("0").heal()
+    world.run()
+    assert world.lines()["web"] == f"UpToDate: all 20 instances run {NEW}"

@@ -1,9 +1,11 @@
 """What a scale set remembers, and what stands for an image that was given up."""
 
+from dataclasses import replace
+
 import pytest
 
 from reconciler.rollout.persisted import Fingerprint, PersistedState
-from reconciler.spec.image import Image, PlatformImage
+from reconciler.spec.image import Image, PlatformImage, VhdImage
 from tests.build import FIX, NEW, OLD
 
 SHOUTED = PlatformImage(NEW.publisher.upper(), NEW.offer.upper(), NEW.sku.upper(), NEW.version)
@@ -60,3 +62,29 @@ def test_the_last_good_image_stands_in_for_the_one_that_was_given_up(
 )
 def test_what_was_given_up_for_an_image(persisted: PersistedState, image: Image | None, name: str) -> None:
     assert persisted.given_up_for(image) == name
+
+
+NAMESAKE = PlatformImage("Contoso", "firewall", "byol", NEW.version)
+LONG_NAME = VhdImage(f"https://a.blob.core.windows.net/vhds/{'n' * 50}.vhd")
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "image", "is_of"),
+    [
+        pytest.param(Fingerprint.of(NEW), NEW, True, id="the image itself"),
+        pytest.param(Fingerprint.of(SHOUTED), NEW, True, id="the same in other capitals"),
+        pytest.param(Fingerprint.of(NAMESAKE), NEW, False, id="another of the same name"),
+        pytest.param(
+            replace(Fingerprint.of(NEW), name="renamed"), NEW, True, id="the same under another name"
+        ),
+        pytest.param(
+            Fingerprint("", NEW.version), NAMESAKE, True, id="of a former version only the name is known"
+        ),
+        pytest.param(Fingerprint("", OLD.version), NEW, False, id="another name, and no digest"),
+        pytest.param(
+            Fingerprint("", f"{'n' * 50}.vhd"), LONG_NAME, True, id="a former version kept a long name whole"
+        ),
+    ],
+)
+def test_a_fingerprint_tells_its_image(fingerprint: Fingerprint, image: Image, *, is_of: bool) -> None:
+    assert fingerprint.is_of(image) is is_of

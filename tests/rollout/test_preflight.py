@@ -1,15 +1,20 @@
 """Before the model is set: whether the image is there, which version is meant, and whether there is room."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from reconciler.rollout.decide import decide
-from reconciler.rollout.observed import Availability, Look, Verdict
+from reconciler.rollout.decision import Decision
+from reconciler.rollout.observed import ABSENT, Availability, Look, Model, Observed, Verdict
+from reconciler.rollout.preflight import exact_if_known, exact_spec
+from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel
 from reconciler.rollout.traits import Plan, Traits
 from reconciler.spec.image import GalleryImage, Image, PlatformImage, VhdImage, at_version
+from reconciler.spec.scale_set import Health, ScaleSet
 from tests.build import NEW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
 LATEST = replace(NEW, version="latest")
@@ -332,3 +337,76 @@ def test_what_fits_or_is_not_told_bars_nothing(
         spec(), observed(model=replace(DRIFTED, **of_model), instances=CURRENT, availability=available)
     )
     assert isinstance(decision.step, PatchModel)
+
+
+SLOW = model(os_image_notice=timedelta(minutes=15), health_grace=timedelta(minutes=3))
+FOUND = Availability(NEW, Verdict.AVAILABLE)
+
+
+def exact(image: Image, timeout: int) -> ScaleSet:
+    """A spec of this image, where an upgrade may take so many minutes."""
+    return spec(image=image, health=Health(timedelta(minutes=timeout), passes=1))
+
+
+@pytest.mark.parametrize(
+    ("image", "of_model", "availability", "found"),
+    [
+        pytest.param(NEW, model(), None, exact(NEW, 10), id="an exact image is exact, whoever was asked"),
+        pytest.param(
+            NEW, SLOW, None, exact(NEW, 28), id="an upgrade takes longer by the notice and the grace period"
+        ),
+        pytest.param(
+            LATEST, SLOW, FOUND, exact(NEW, 28), id="of latest the newest, as long as that may take"
+        ),
+        pytest.param(LATEST, model(), None, None, id="latest, and the catalogue was not asked"),
+        pytest.param(
+            LATEST,
+            DRIFTED,
+            Availability(LATEST, Verdict.UNREADABLE),
+            exact(OLD, 10),
+            id="latest, and the catalogue does not answer: the version that the model is on",
+        ),
+        pytest.param(
+            LATEST,
+            model(image=LATEST),
+            Availability(LATEST, Verdict.UNREADABLE, "403"),
+            Decision(
+                Reason.CATALOGUE_UNREADABLE, f"{LATEST}: what the latest version is cannot be looked up (403)"
+            ),
+            id="latest, and neither the catalogue nor the model tells a version",
+        ),
+    ],
+)
+def test_the_exact_spec(
+    image: Image, of_model: Model, availability: Availability | None, found: ScaleSet | Decision | None
+) -> None:
+    assert exact_spec(spec(image=image), of_model, availability) == found
+
+
+@pytest.mark.parametrize(
+    ("image", "seen", "known"),
+    [
+        pytest.param(NEW, observed(model=None), exact(NEW, 10), id="the scale set was not looked at"),
+        pytest.param(LATEST, observed(model=ABSENT), exact(LATEST, 10), id="there is no such scale set"),
+        pytest.param(NEW, observed(model=SLOW), exact(NEW, 28), id="an exact image"),
+        pytest.param(
+            LATEST, observed(model=SLOW), exact(NEW, 28), id="latest, and the catalogue tells which that is"
+        ),
+        pytest.param(
+            LATEST,
+            observed(model=SLOW, availability=None),
+            exact(LATEST, 10),
+            id="latest, and the catalogue was not asked",
+        ),
+        pytest.param(
+            LATEST,
+            observed(model=model(image=LATEST), availability=Availability(LATEST, Verdict.UNREADABLE)),
+            exact(LATEST, 10),
+            id="latest, and nothing tells which that is",
+        ),
+    ],
+)
+def test_a_spec_is_exact_where_what_was_seen_tells_and_as_declared_elsewhere(
+    image: Image, seen: Observed, known: ScaleSet
+) -> None:
+    assert exact_if_known(spec(image=image), seen) == known

@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.rollout.context import Aim
 from reconciler.rollout.decide import decide
+from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Availability, Instance, Look, Model, Verdict
 from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
@@ -567,3 +568,101 @@ def test_a_rollout_without_a_way_back_says_so_and_does_not_begin_where_the_spec_
     assert (refused.reason, refused.step) == ("NoWayBack", None)
     proven = observed(model=model(image=OLD), instances=WELL)
     assert decided(spec(require_way_back=True), proven).reason == "ModelDrift"
+
+
+@pytest.mark.parametrize(
+    ("on", "good", "failed", "kept"),
+    [
+        pytest.param(NEW, OLD, None, Fingerprint.of(NEW), id="what the model is on"),
+        pytest.param(
+            NEW,
+            OLD,
+            Fingerprint.of(FIX),
+            Fingerprint.of(NEW),
+            id="what the model is on, not what failed before",
+        ),
+        pytest.param(
+            OLD,
+            OLD,
+            Fingerprint.of(NEW),
+            Fingerprint.of(NEW),
+            id="what was given up, where the model is back",
+        ),
+        pytest.param(
+            NEW, None, None, Fingerprint.of(NEW), id="what the model is on, where none was good before"
+        ),
+        pytest.param(
+            None,
+            OLD,
+            Fingerprint.of(NEW),
+            Fingerprint.of(NEW),
+            id="what was given up, where no image is told",
+        ),
+    ],
+)
+def test_what_a_fix_replaces_has_failed(
+    on: Any, good: Any, failed: Fingerprint | None, kept: Fingerprint
+) -> None:
+    leaves = model(image=on, persisted=PersistedState(last_good=good, failed=failed))
+    aim = Aim(desired=spec(image=FIX), model=leaves, observed=observed())
+    remembered = PersistedState(last_good=good, failed=kept, began=Began.of(NOW, FIX))
+    assert state_to_persist(aim, fleet(lost(0)), is_fix=True) == remembered
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "good", "progress", "reason", "blamed"),
+    [
+        pytest.param(
+            OnFailure.HOLD, OLD, LASTING, "HealthCheckFailed", NEW, id="held, there is evidence against it"
+        ),
+        pytest.param(OnFailure.REPIN, OLD, LASTING, "GivingUp", NEW, id="so there is once it is given up"),
+        pytest.param(
+            OnFailure.REPIN, OLD, Progress(), "HealthCheckFailed", NEW, id="and before that is confirmed"
+        ),
+        pytest.param(
+            OnFailure.REPIN, None, LASTING, "HealthCheckFailed", NEW, id="and where there is no way back"
+        ),
+        pytest.param(
+            OnFailure.REPIN,
+            NEW,
+            LASTING,
+            "HealthCheckFailed",
+            None,
+            id="but none against the last good image",
+        ),
+    ],
+)
+def test_an_image_is_blamed_where_there_is_evidence_against_it(
+    on_failure: OnFailure, good: Any, progress: Progress, reason: str, blamed: Any
+) -> None:
+    seen = observed(model=model(persisted=PersistedState(last_good=good)), instances=SICK, progress=progress)
+    decision = decided(spec(on_failure=on_failure), seen)
+    assert (decision.reason, decision.blamed) == (reason, blamed and Fingerprint.of(blamed))
+
+
+UNKNOWN = Progress(waiting_since=NOW - MINUTE, wrote_good=Fingerprint.of(FIX))
+TAG_ALONE = "only a tag says that 24.04.202601010 was good here, and no instance runs it"
+
+
+def test_a_failure_holds_where_a_tag_alone_names_the_way_back() -> None:
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=OLD)),
+        instances=fleet(lost(0), rest="upgraded"),
+        progress=UNKNOWN,
+    )
+    decision = decided(spec(on_failure=OnFailure.REPIN), seen)
+    assert (decision.line, decision.step) == (
+        "HealthCheckFailed: update domain 0: web_0 (unhealthy), not healthy within 10m of the last change; "
+        f"no way back: {TAG_ALONE}",
+        None,
+    )
+
+
+@pytest.mark.parametrize("on_failure", [OnFailure.REPIN, OnFailure.ROLLBACK])
+def test_a_model_that_somebody_sets_anew_stays_where_a_tag_alone_names_the_way_back(
+    on_failure: OnFailure,
+) -> None:
+    seen = observed(model=model(persisted=GIVEN_UP), instances=fleet(rest="upgraded"), progress=UNKNOWN)
+    assert decided(spec(on_failure=on_failure), seen) == Decision(
+        Reason.NO_WAY_BACK, f"24.04.202601140 failed, and there is no way back: {TAG_ALONE}"
+    )

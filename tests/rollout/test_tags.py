@@ -24,6 +24,7 @@ LONG = f"/subscriptions/s/resourceGroups/{'g' * 90}/providers/Microsoft.Compute/
 VERSION = (
     "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/G/images/web/versions/1.4.0"
 )
+DEEP = VhdImage(f"https://acct.blob.core.windows.net/vhds/base.vhd?{'&d=1' * 165}")
 STATE = "vmss-reconciler-state"
 ALL = PersistedState(GOOD, FAILED, BEGAN)
 TEXT = (
@@ -41,6 +42,8 @@ TEXT = (
         SharedGalleryImage("/SharedGalleries/uni/Images/web/Versions/1.4.0"),
         ManagedImage("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/images/web"),
         VhdImage("https://acct.blob.core.windows.net/vhds/base;1,a%3B.vhd"),
+        VhdImage("https://acct.blob.core.windows.net/vhds/base.vhd?release=1.4"),
+        DEEP,
     ],
     ids=lambda image: f"{image.kind}, {len(str(image))} characters",
 )
@@ -240,3 +243,24 @@ def tags_of(number: int, **more: str) -> dict[str, str]:
 )
 def test_room_is_counted_as_if_azure_merged_tags(tags: dict[str, Any], missing: int) -> None:
     assert missing_room(tags, with_state(tags, ALL)) == missing
+
+
+def test_a_tag_beyond_the_last_of_ours_is_somebody_elses() -> None:
+    assert persisted_state({STATE: TEXT, f"{STATE}-5": "x"}) == ALL
+    assert with_state({f"{STATE}-5": "x"}, ALL) == {STATE: TEXT, f"{STATE}-5": "x"}
+
+
+def test_an_approval_is_read_beside_a_state_that_a_later_version_wrote() -> None:
+    tags = with_approval({STATE: "v2;failed=x"}, BAD)
+    assert persisted_state(tags) == PersistedState(approved=BAD, is_readable=False)
+
+
+def test_an_approval_that_fills_several_tags_stays_as_it_is_when_the_state_is_written() -> None:
+    approved = with_approval({}, DEEP)
+    assert len(approved) == 3
+    assert with_state(approved, ALL) == approved | {STATE: TEXT}
+
+
+def test_the_name_of_what_a_former_version_began_may_have_a_space_in_it() -> None:
+    found = persisted_state({"reconciler-began": "2026-01-05T09:00:00+00:00 my base.vhd"})
+    assert found == PersistedState(began=Began(AT, Fingerprint("", "my base.vhd")))

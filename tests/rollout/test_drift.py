@@ -1,0 +1,43 @@
+"""Setting the model: what the step knows of the instances, and what a spec asks for before it."""
+
+from datetime import timedelta
+
+import pytest
+
+from reconciler.rollout.decision import Decision
+from reconciler.rollout.observed import Instance
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.step import PatchModel
+from tests.build import NEW, NOW, OLD, decided, fleet, model, observed, outdated, spec
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("instances", "unwell"),
+    [
+        pytest.param((), frozenset(), id="all serve"),
+        pytest.param((outdated(1, health="unhealthy"),), frozenset("1"), id="one is unhealthy"),
+        pytest.param((outdated(1, health="initializing"),), frozenset("1"), id="one is on its way"),
+        pytest.param(
+            (outdated(1, health="unhealthy"), outdated(2, provisioning="failed")),
+            frozenset("12"),
+            id="two are down",
+        ),
+        pytest.param((outdated(1, power="deallocated"),), frozenset(), id="a deallocated one lacks nothing"),
+    ],
+)
+def test_a_rollout_is_not_to_blame_for_what_did_not_serve_as_it_began(
+    instances: tuple[Instance, ...], unwell: frozenset[str]
+) -> None:
+    decision = decided(spec(), observed(model=model(image=OLD), instances=fleet(*instances)))
+    assert isinstance(decision.step, PatchModel)
+    assert (decision.step, decision.step.unwell) == (PatchModel(NEW, '"4"'), unwell)
+
+
+def test_a_spec_that_requires_a_way_back_is_told_that_there_is_none() -> None:
+    sick = tuple(outdated(n, health="unhealthy", since=NOW - HOUR) for n in range(10))
+    seen = observed(model=model(image=OLD), instances=sick)
+    assert decided(spec(require_way_back=True), seen) == Decision(
+        Reason.NO_WAY_BACK, "no way back: no image is known to be good here"
+    )

@@ -1,5 +1,6 @@
 """Since when an instance has been in its state, where Azure does not say."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -171,3 +172,29 @@ def test_since_when_it_is_back(before: Sighting | None, seen: dict[str, Any], st
     [dated] = date_instances(listed, known, None, HealthSource.EXTENSION, NOW)
     assert dated.stands_since == stands_since
     assert sightings([dated], HealthSource.EXTENSION, NOW)["0"].stands_since == stands_since
+
+
+@pytest.mark.parametrize(
+    ("source", "seen", "is_back"),
+    [
+        pytest.param(HealthSource.EXTENSION, {"health": ""}, False, id="its extension has yet to speak"),
+        pytest.param(HealthSource.NONE, {"health": ""}, True, id="nothing could tell its health"),
+        pytest.param(
+            HealthSource.PROBE,
+            {"health": "", "since": NOW - MINUTE / 2},
+            False,
+            id="the load balancer has yet to find out",
+        ),
+        pytest.param(
+            HealthSource.PROBE, {"health": ""}, True, id="the load balancer has had the time to find out"
+        ),
+    ],
+)
+def test_whether_it_is_back_where_its_health_is_not_told(
+    source: HealthSource, seen: dict[str, Any], is_back: bool
+) -> None:
+    """And what is remembered of it, where it was otherwise at the look before."""
+    one = instance(0, **({"since": DONE, "health_since": NOW - MINUTE} | seen))
+    [dated] = date_instances([one], {"0": Sighting("succeeded", DONE, not is_back, DONE)}, None, source, NOW)
+    assert dated == replace(one, stands_since=NOW)
+    assert sightings([dated], source, NOW) == {"0": Sighting("succeeded", one.since, is_back, NOW)}

@@ -120,6 +120,7 @@ def test_a_step_that_rests_on_no_instances_lists_none() -> None:
     ("sent_at", "look"),
     [
         pytest.param(NOW - SECOND, Look.INSTANCES, id="what was read before our last step is read again"),
+        pytest.param(NOW, Look.INSTANCES, id="our last step was sent this very moment"),
         pytest.param(NOW - 2 * SECOND, None, id="what was read as it was sent will do"),
         pytest.param(NOW + timedelta(days=1), None, id="a step of tomorrow: the clock was set back since"),
     ],

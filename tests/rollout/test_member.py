@@ -161,3 +161,8 @@ def test_what_is_being_deleted_is_no_member_and_the_rest_keeps_its_order() -> No
         spec(), model(), observed(), [instance(2), instance(1, provisioning="deleting"), outdated(0)]
     )
     assert [each.instance.id for each in found] == ["2", "0"]
+
+
+def test_what_a_person_attached_is_no_member_and_the_rest_keeps_its_order() -> None:
+    found = members(spec(), model(), observed(), [instance(2), instance(1, is_attached=True), outdated(0)])
+    assert [each.instance.id for each in found] == ["2", "0"]

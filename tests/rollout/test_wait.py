@@ -105,3 +105,25 @@ def test_how_it_stands(reason: Reason, wait: Wait | None, status: Status) -> Non
 @pytest.mark.parametrize("reason", [each for each in Reason if each.meaning.lasts])
 def test_whatever_may_last_is_reconciling_until_then(reason: Reason) -> None:
     assert reason.meaning.status is Status.RECONCILING
+
+
+SECOND = timedelta(seconds=1)
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("tries", "first", "most", "backoff"),
+    [
+        pytest.param(1, 15 * SECOND, DAY, 15 * SECOND, id="first after as long as is said"),
+        pytest.param(2, 15 * SECOND, DAY, 30 * SECOND, id="then after twice as long"),
+        pytest.param(4, 15 * SECOND, DAY, 120 * SECOND, id="and twice as long each time"),
+        pytest.param(4, 15 * SECOND, MINUTE, MINUTE, id="after no longer than the most"),
+        pytest.param(1, 2 * MINUTE, MINUTE, 2 * MINUTE, id="not before the first, whatever the most"),
+        pytest.param(17, SECOND, DAY, 65536 * SECOND, id="twice as long for the sixteenth time"),
+        pytest.param(18, SECOND, DAY, 65536 * SECOND, id="no longer than that, whatever the most"),
+    ],
+)
+def test_how_soon_it_is_tried_again(
+    tries: int, first: timedelta, most: timedelta, backoff: timedelta
+) -> None:
+    assert Wait(Reason.CONFLICT, NOW, tries).backoff(first, most) == backoff

@@ -1,0 +1,403 @@
+"""What one process knows of a rollout: the whole of it, after a decision and after a change of the spec."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.rollout.persisted import Fingerprint, PersistedState
+from reconciler.rollout.progress import Progress, progress_after
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.step import Attempt, PatchModel, Step, Upgrade
+from reconciler.rollout.wait import Wait
+from tests.build import FIX, NEW, NOW, OLD
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+UPGRADE = Upgrade(("1", "2"), NEW, unwell=frozenset({"2", "7"}))
+PATCH = PatchModel(NEW, '"4"', unwell=frozenset({"7"}))
+ATTEMPT = Attempt(UPGRADE, NOW - HOUR, "https://management.azure.com/operations/1", tries=3)
+
+# In the middle of a rollout, with something to be known of everything.
+KNOWN = Progress(
+    passes=2,
+    waiting_since=NOW - 9 * MINUTE,
+    back=3,
+    is_under_way=True,
+    attempt=ATTEMPT,
+    last_reason=Reason.SOAKING,
+    holds_slot=True,
+    has_acquired=True,
+    wait=Wait(Reason.NO_EFFECT, NOW - MINUTE),
+    taken=frozenset({"1", "4"}),
+    unwell=frozenset({"1", "4", "8"}),
+    relapses=1,
+    most_back=4,
+    seen_at=NOW - MINUTE,
+    braked=HOUR,
+    left_under_way=False,
+    blamed=Fingerprint.of(FIX),
+    wrote_good=Fingerprint.of(FIX),
+    has_soaked=True,
+)
+
+
+def after(
+    before: Progress,
+    reason: Reason,
+    back: int | None = None,
+    step: Step | None = None,
+    at: datetime = NOW,
+) -> Progress:
+    return progress_after(before, reason, back, at, step)
+
+
+@pytest.mark.parametrize(
+    ("reason", "back", "changes"),
+    [
+        pytest.param(Reason.AZURE_BUSY, None, {}, id="no look at the instances: all stays as it was"),
+        pytest.param(
+            Reason.SUSPENDED,
+            None,
+            {"braked_since": NOW},
+            id="a brake: since when it is, is known from then on",
+        ),
+        pytest.param(
+            Reason.WAITING_FOR_INSTANCES,
+            4,
+            {"passes": 0, "waiting_since": NOW, "back": 4, "seen_at": NOW},
+            id="one more is back than ever: the wait begins anew, and as many as ever are back",
+        ),
+        pytest.param(
+            Reason.WAITING_FOR_INSTANCES,
+            3,
+            {"passes": 0, "relapses": 2, "seen_at": NOW},
+            id="fewer are back than were, which is a relapse",
+        ),
+        pytest.param(
+            Reason.BAKING,
+            3,
+            {"passes": 3, "waiting_since": None, "back": 0, "seen_at": NOW},
+            id="nothing is waited for, though fewer are back than there ever were",
+        ),
+        pytest.param(
+            Reason.BAKING,
+            5,
+            {"passes": 3, "waiting_since": None, "back": 0, "most_back": 5, "seen_at": NOW},
+            id="nothing is waited for, and more are back than there ever were",
+        ),
+        pytest.param(
+            Reason.UP_TO_DATE,
+            5,
+            {
+                "passes": 3,
+                "waiting_since": None,
+                "back": 0,
+                "most_back": 5,
+                "seen_at": NOW,
+                "is_under_way": False,
+                "blamed": None,
+            },
+            id="it is over, and nobody is to blame",
+        ),
+        pytest.param(
+            Reason.UP_TO_DATE, None, {"blamed": None}, id="it is over, and nothing had to be counted"
+        ),
+        pytest.param(
+            Reason.ROLLOUT_FAILED,
+            4,
+            {"passes": 3, "waiting_since": None, "back": 0, "seen_at": NOW, "is_under_way": False},
+            id="it was given up, and what was to blame is so still",
+        ),
+    ],
+)
+def test_a_decision_that_takes_no_step(reason: Reason, back: int | None, changes: dict[str, Any]) -> None:
+    assert after(KNOWN, reason, back) == replace(KNOWN, last_reason=reason, **changes)
+
+
+@pytest.mark.parametrize(
+    ("before", "back", "relapses"),
+    [
+        pytest.param(Progress(passes=0, most_back=4), 3, 0, id="it was away at the look before, too"),
+        pytest.param(
+            Progress(passes=1, most_back=4), 3, 1, id="all were back at one look, and one is not now"
+        ),
+        pytest.param(Progress(passes=1, most_back=4), 4, 0, id="as many are back as ever"),
+        pytest.param(Progress(passes=2, most_back=4, relapses=2), 3, 3, id="relapses are counted"),
+    ],
+)
+def test_a_relapse_is_what_was_back_and_is_not_any_more(before: Progress, back: int, relapses: int) -> None:
+    assert after(before, Reason.WAITING_FOR_INSTANCES, back) == Progress(
+        waiting_since=NOW,
+        back=back,
+        last_reason=Reason.WAITING_FOR_INSTANCES,
+        relapses=relapses,
+        most_back=4,
+        seen_at=NOW,
+    )
+
+
+BEGUN = {"passes": 0, "most_back": 0, "is_under_way": True}
+ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
+
+
+@pytest.mark.parametrize(
+    ("before", "reason", "back", "step", "changes"),
+    [
+        pytest.param(
+            KNOWN,
+            Reason.UPGRADING,
+            4,
+            UPGRADE,
+            ANEW | {"taken": frozenset({"1", "2", "4"}), "unwell": frozenset({"1", "2", "4", "8"})},
+            id="a batch: of those that it takes for the first time it is known which did not serve",
+        ),
+        pytest.param(
+            KNOWN,
+            Reason.UPGRADING,
+            3,
+            UPGRADE,
+            BEGUN | {"taken": frozenset({"1", "2", "4"}), "unwell": frozenset({"1", "2", "4", "8"})},
+            id="a batch of which nothing has come: the wait goes on",
+        ),
+        pytest.param(
+            KNOWN,
+            Reason.UPGRADING,
+            None,
+            Upgrade(("8", "9"), NEW, unwell=frozenset({"9"})),
+            ANEW | {"taken": frozenset({"1", "4", "8", "9"}), "unwell": frozenset({"1", "4", "9"})},
+            id="a batch with one that serves now and did not as the rollout began",
+        ),
+        pytest.param(KNOWN, Reason.MODEL_DRIFT, 3, PATCH, ANEW, id="a change of the model on the way"),
+        pytest.param(
+            replace(KNOWN, is_under_way=None),
+            Reason.MODEL_DRIFT,
+            3,
+            PATCH,
+            ANEW,
+            id="a change of the model, after a fix: what was taken down before stays our loss",
+        ),
+        pytest.param(
+            replace(KNOWN, is_under_way=False),
+            Reason.MODEL_DRIFT,
+            3,
+            PATCH,
+            ANEW | {"taken": frozenset(), "unwell": frozenset({"7"})},
+            id="a change of the model after the rollout before was over",
+        ),
+        pytest.param(
+            replace(KNOWN, taken=frozenset()),
+            Reason.MODEL_DRIFT,
+            3,
+            PATCH,
+            ANEW | {"taken": frozenset(), "unwell": frozenset({"7"})},
+            id="a change of the model before anything was taken",
+        ),
+        pytest.param(
+            KNOWN,
+            Reason.GIVING_UP,
+            3,
+            PatchModel(OLD, '"4"', PersistedState(last_good=OLD)),
+            ANEW | {"wrote_good": Fingerprint.of(OLD)},
+            id="a change of the model that notes a good image",
+        ),
+        pytest.param(
+            KNOWN,
+            Reason.GIVING_UP,
+            3,
+            PatchModel(OLD, '"4"', PersistedState()),
+            ANEW,
+            id="a change of the model that notes none",
+        ),
+        pytest.param(KNOWN, Reason.UPGRADING, 4, None, ANEW, id="a step that is not told"),
+    ],
+)
+def test_a_step_that_is_taken(
+    before: Progress, reason: Reason, back: int | None, step: Step | None, changes: dict[str, Any]
+) -> None:
+    assert after(before, reason, back, step) == replace(before, last_reason=reason, **changes)
+
+
+@pytest.mark.parametrize(
+    ("before", "reason", "step", "has_soaked"),
+    [
+        pytest.param(
+            Progress(taken=frozenset({"1"})), Reason.UPGRADING, UPGRADE, True, id="a second batch goes"
+        ),
+        pytest.param(
+            Progress(taken=frozenset({"1"}), attempt=Attempt(Upgrade(("1",), NEW), NOW)),
+            Reason.UPGRADING,
+            UPGRADE,
+            True,
+            id="a second batch goes that is another than the last",
+        ),
+        pytest.param(
+            Progress(taken=frozenset({"1"}), attempt=ATTEMPT),
+            Reason.UPGRADING,
+            UPGRADE,
+            False,
+            id="the same batch goes once more",
+        ),
+        pytest.param(Progress(), Reason.UPGRADING, UPGRADE, False, id="the first batch goes"),
+        pytest.param(
+            Progress(taken=frozenset({"1"})),
+            Reason.UPGRADING,
+            None,
+            False,
+            id="a batch that is not told goes",
+        ),
+        pytest.param(
+            Progress(taken=frozenset({"1"})),
+            Reason.GIVING_UP,
+            PATCH,
+            False,
+            id="the model is set back: that is no batch",
+        ),
+        pytest.param(
+            Progress(taken=frozenset({"1"})), Reason.UP_TO_DATE, None, True, id="all are on the image"
+        ),
+        pytest.param(
+            Progress(taken=frozenset({"1"})), Reason.ROLLOUT_FAILED, None, False, id="the image was given up"
+        ),
+    ],
+)
+def test_the_first_batch_has_soaked_once_another_goes_or_all_is_done(
+    before: Progress, reason: Reason, step: Step | None, has_soaked: bool
+) -> None:
+    assert after(before, reason, None, step).has_soaked is has_soaked
+
+
+@pytest.mark.parametrize(
+    ("seen_at", "waiting_since", "known_since"),
+    [
+        pytest.param(NOW - 6 * MINUTE, NOW - HOUR, NOW - HOUR, id="six minutes are no gap"),
+        pytest.param(NOW - 7 * MINUTE, NOW - HOUR, NOW - 53 * MINUTE, id="seven minutes are given back"),
+        pytest.param(None, NOW - HOUR, NOW - HOUR, id="the instances were never counted"),
+        pytest.param(
+            NOW - 7 * MINUTE,
+            NOW - MINUTE,
+            NOW,
+            id="no wait begins in time to come, though a clock was set back",
+        ),
+    ],
+)
+def test_what_nobody_looked_at_is_given_that_time(
+    seen_at: datetime | None, waiting_since: datetime, known_since: datetime
+) -> None:
+    before = Progress(waiting_since=waiting_since, back=3, seen_at=seen_at)
+    assert after(before, Reason.WAITING_FOR_INSTANCES, 3) == Progress(
+        waiting_since=known_since, back=3, last_reason=Reason.WAITING_FOR_INSTANCES, seen_at=NOW
+    )
+
+
+def test_a_gap_in_which_nothing_was_waited_for_is_none() -> None:
+    before = Progress(seen_at=NOW - HOUR)
+    assert after(before, Reason.WAITING_FOR_INSTANCES, 3) == Progress(
+        waiting_since=NOW, back=3, last_reason=Reason.WAITING_FOR_INSTANCES, seen_at=NOW
+    )
+
+
+BRAKED = Progress(braked=HOUR, braked_since=NOW - 5 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("before", "reason", "then"),
+    [
+        pytest.param(
+            Progress(braked=HOUR),
+            Reason.FROZEN,
+            Progress(braked=HOUR, braked_since=NOW),
+            id="a brake is put on",
+        ),
+        pytest.param(BRAKED, Reason.SUSPENDED, BRAKED, id="a brake stays on, though it be another"),
+        pytest.param(
+            BRAKED,
+            Reason.AZURE_BUSY,
+            Progress(braked=HOUR + 5 * MINUTE),
+            id="a brake is taken off: it is counted",
+        ),
+        pytest.param(
+            Progress(braked=HOUR), Reason.AZURE_BUSY, Progress(braked=HOUR), id="there was no brake"
+        ),
+    ],
+)
+def test_for_how_long_it_was_braked(before: Progress, reason: Reason, then: Progress) -> None:
+    assert after(before, reason) == replace(then, last_reason=reason)
+
+
+@pytest.mark.parametrize(
+    ("progress", "until"),
+    [
+        pytest.param(BRAKED, HOUR + 5 * MINUTE, id="braked now, and before"),
+        pytest.param(Progress(braked=HOUR), HOUR, id="braked before"),
+        pytest.param(Progress(), timedelta(), id="never braked"),
+    ],
+)
+def test_a_brake_counts_while_it_is_on(progress: Progress, until: timedelta) -> None:
+    assert progress.braked_until(NOW) == until
+
+
+@pytest.mark.parametrize(
+    ("progress", "step", "is_it"),
+    [
+        pytest.param(Progress(), UPGRADE, False, id="none was taken"),
+        pytest.param(Progress(attempt=ATTEMPT), UPGRADE, True, id="this one was taken"),
+        pytest.param(Progress(attempt=ATTEMPT), PATCH, False, id="another one was taken"),
+    ],
+)
+def test_whether_a_step_was_taken_last(progress: Progress, step: Step, is_it: bool) -> None:
+    assert progress.is_waiting_for(step) is is_it
+
+
+@pytest.mark.parametrize(
+    ("progress", "has_slot"),
+    [
+        pytest.param(Progress(), None, id="this process cannot tell"),
+        pytest.param(Progress(holds_slot=False), False, id="it holds none"),
+        pytest.param(Progress(holds_slot=True), True, id="it holds one"),
+        pytest.param(Progress(has_acquired=True), True, id="the look under way took one"),
+        pytest.param(Progress(holds_slot=False, has_acquired=True), True, id="it held none before that"),
+    ],
+)
+def test_whether_it_counts_against_the_cap(progress: Progress, has_slot: bool | None) -> None:
+    assert progress.has_slot is has_slot
+
+
+LOOKS = {"passes": 0, "waiting_since": None, "back": 0, "wait": None, "relapses": 0, "most_back": 0}
+
+
+@pytest.mark.parametrize(
+    ("before", "is_same_image", "changes"),
+    [
+        pytest.param(
+            KNOWN,
+            True,
+            LOOKS | {"attempt": replace(ATTEMPT, tries=1)},
+            id="of the same image the rollout goes on",
+        ),
+        pytest.param(
+            KNOWN,
+            False,
+            LOOKS
+            | {
+                "attempt": replace(ATTEMPT, tries=1),
+                "is_under_way": None,
+                "left_under_way": True,
+                "has_soaked": False,
+            },
+            id="of another image nothing is known, but how the one before was left",
+        ),
+        pytest.param(replace(KNOWN, attempt=None), True, LOOKS, id="no step was taken yet"),
+        pytest.param(
+            replace(KNOWN, has_soaked=False),
+            True,
+            LOOKS | {"attempt": replace(ATTEMPT, tries=1)},
+            id="what has not soaked does not soak by a word in the spec",
+        ),
+    ],
+)
+def test_a_spec_that_says_something_else(
+    before: Progress, is_same_image: bool, changes: dict[str, Any]
+) -> None:
+    assert before.anew(is_same_image=is_same_image) == replace(before, **changes)

@@ -5,7 +5,7 @@ from reconciler.rollout.observed import Model
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel
-from reconciler.rollout.tags import MOST, missing_room, with_state
+from reconciler.rollout.tags import MOST, missing_room, storable, with_state
 from reconciler.spec.image import Image
 
 
@@ -15,6 +15,7 @@ def patch(image: Image, model: Model, persisted: PersistedState | None) -> Patch
         return refused
     if persisted is None:
         return PatchModel(image, model.etag)
+    persisted = storable(persisted)
     tags = with_state(model.tags, persisted)
     if lacks := missing_room(model.tags, tags):
         return Decision(

@@ -96,7 +96,7 @@ def progress_after(
     if reason is Reason.UPGRADING and step and before.taken and not before.is_waiting_for(step):
         after = replace(after, has_soaked=True)  # a second batch goes only after the first one's soak
     if phase is Phase.DONE:
-        after = replace(after, has_soaked=True, blamed=None)
+        after = replace(after, has_soaked=True, blamed=None, relapses=0)
     if phase is Phase.BEGINS:
         return _begun(after, reason, back, step)
     if back is None:
@@ -109,15 +109,22 @@ def progress_after(
             return replace(after, waiting_since=at, back=back)
         return after
     is_under_way = False if phase in _ENDS else after.is_under_way
-    passes, most = after.passes + 1, max(back, after.most_back)
+    # Not the most there ever were: after a scale-in each instance that is being made would be a relapse.
     return replace(
-        after, passes=passes, waiting_since=None, back=0, most_back=most, is_under_way=is_under_way
+        after,
+        passes=after.passes + 1,
+        waiting_since=None,
+        back=0,
+        most_back=back,
+        is_under_way=is_under_way,
     )
 
 
 def _begun(before: Progress, reason: Reason, back: int | None, step: Step | None) -> Progress:
     """A step is taken. One that is taken again, of which nothing has come, does not begin the wait anew."""
     after = replace(_with_taken(before, step), is_under_way=True, passes=0, most_back=0)
+    if isinstance(step, PatchModel) and not before.is_under_way:
+        after = replace(after, braked=timedelta())  # what was braked before it began is none of its time
     if isinstance(step, PatchModel) and step.persisted and (good := step.persisted.last_good):
         after = replace(after, wrote_good=Fingerprint.of(good))
     if reason is Reason.UPGRADING and after.waiting_since and back is not None and back <= after.back:

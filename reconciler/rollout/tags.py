@@ -17,6 +17,7 @@ replaces; and room is counted as if what is left out stayed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
@@ -28,6 +29,7 @@ MOST = 50
 _LONGEST = 256
 _VERSION = "v1"
 _MOST_TAGS = 4  # of one text: far more than the longest resource id fills
+_PARTS = frozenset({"good", "failed", "began"})
 
 _FORMER = ("vmss-reconciler", "reconciler")
 _FORMER_STATE = tuple(
@@ -54,11 +56,11 @@ def persisted_state(tags: Tags) -> PersistedState:
         return PersistedState(approved=approved, is_readable=False)
     fields = dict(part.partition("=")[::2] for part in parts)
     return PersistedState(
-        last_good=_image(_unescape(fields.pop("good", ""))),
-        failed=_fingerprint(fields.pop("failed", "").split(",")),
-        began=_began(fields.pop("began", "").split(",")),
+        last_good=_image(_unescape(fields.get("good", ""))),
+        failed=_fingerprint(fields.get("failed", "").split(",")),
+        began=_began(fields.get("began", "").split(",")),
         approved=approved,
-        others=tuple(f"{name}={value}" for name, value in fields.items()),
+        others=tuple(part for part in parts if part and part.partition("=")[0] not in _PARTS),
     )
 
 
@@ -70,6 +72,15 @@ def with_state(tags: Tags, persisted: PersistedState) -> dict[str, str]:
     """
     ours = {**_cut(STATE, _state_text(persisted), tags), **_approval_to_move(tags)}
     return _beside(tags, ours, (*_FORMER_STATE, *_FORMER_APPROVAL))
+
+
+def storable(persisted: PersistedState) -> PersistedState:
+    """What of it can be kept. An address that fills more than four tags, as that of a VHD may, is forgotten:
+    cut off it would be that of another image.
+    """
+    if len(_state_text(persisted)) <= _MOST_TAGS * _LONGEST:
+        return persisted
+    return replace(persisted, last_good=None)
 
 
 def with_approval(tags: Tags, image: Image) -> dict[str, str]:

@@ -5,9 +5,12 @@ from typing import Any
 import pytest
 
 from reconciler.rollout.decision import Decision
+from reconciler.rollout.patch import patch
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.step import PatchModel
+from reconciler.rollout.tags import persisted_state
 from reconciler.spec.duration import duration
+from reconciler.spec.image import VhdImage
 from reconciler.spec.scale_set import OnFailure
 from tests.build import NEW, OLD, decided, fleet, model, observed, outdated, spec
 
@@ -55,3 +58,18 @@ def test_a_scale_set_whose_state_a_later_version_wrote_is_left_alone() -> None:
     for image in (OLD, NEW):
         found = decided(spec(), observed(model=model(image=image, persisted=newer)))
         assert (found.reason, found.step) == ("StateUnreadable", None)
+
+
+@pytest.mark.parametrize(
+    ("length", "is_kept"),
+    [pytest.param(900, True, id="on four tags"), pytest.param(1100, False, id="on more")],
+)
+def test_an_address_that_is_too_long_is_forgotten_and_never_cut(length: int, *, is_kept: bool) -> None:
+    """Cut off it could be that of another image, which would then be taken for the last good one."""
+    address = f"https://a.blob.core.windows.net/vhds/{'x' * length}.vhd"
+    persisted = PersistedState(last_good=VhdImage(address))
+    step = patch(NEW, model(image=OLD), persisted)
+    assert isinstance(step, PatchModel)
+    assert step.tags is not None
+    kept = persisted if is_kept else PersistedState()
+    assert (step.persisted, persisted_state(step.tags)) == (kept, kept)

@@ -78,8 +78,8 @@ def after(
         pytest.param(
             Reason.BAKING,
             3,
-            {"passes": 3, "waiting_since": None, "back": 0, "seen_at": NOW},
-            id="nothing is waited for, though fewer are back than there ever were",
+            {"passes": 3, "waiting_since": None, "back": 0, "most_back": 3, "seen_at": NOW},
+            id="nothing is waited for, and fewer are back than there were: some were scaled in",
         ),
         pytest.param(
             Reason.BAKING,
@@ -98,11 +98,15 @@ def after(
                 "seen_at": NOW,
                 "is_under_way": False,
                 "blamed": None,
+                "relapses": 0,
             },
             id="it is over, and nobody is to blame",
         ),
         pytest.param(
-            Reason.UP_TO_DATE, None, {"blamed": None}, id="it is over, and nothing had to be counted"
+            Reason.UP_TO_DATE,
+            None,
+            {"blamed": None, "relapses": 0},
+            id="it is over, and nothing had to be counted",
         ),
         pytest.param(
             Reason.ROLLOUT_FAILED,
@@ -175,7 +179,7 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             Reason.MODEL_DRIFT,
             3,
             PATCH,
-            ANEW,
+            ANEW | {"braked": timedelta()},
             id="a change of the model, after a fix: what was taken down before stays our loss",
         ),
         pytest.param(
@@ -183,7 +187,7 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             Reason.MODEL_DRIFT,
             3,
             PATCH,
-            ANEW | {"taken": frozenset(), "unwell": frozenset({"7"})},
+            ANEW | {"taken": frozenset(), "unwell": frozenset({"7"}), "braked": timedelta()},
             id="a change of the model after the rollout before was over",
         ),
         pytest.param(
@@ -401,3 +405,12 @@ def test_a_spec_that_says_something_else(
     before: Progress, is_same_image: bool, changes: dict[str, Any]
 ) -> None:
     assert before.anew(is_same_image=is_same_image) == replace(before, **changes)
+
+
+def test_a_set_that_is_scaled_in_and_out_has_no_relapse() -> None:
+    """One is scaled in, and ever again another one is made; nobody falls sick."""
+    progress = Progress(is_under_way=True, most_back=4, passes=1)
+    for minute in range(0, 40, 4):
+        for reason in (Reason.SOAKING, Reason.WAITING_FOR_INSTANCES):
+            progress = after(progress, reason, 3, at=NOW + minute * MINUTE)
+    assert progress.relapses == 0

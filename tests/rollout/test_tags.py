@@ -81,6 +81,8 @@ def test_a_tag_that_is_no_longer_needed_is_emptied() -> None:
     "others",
     [
         pytest.param(("pilot=yes",), id="a part"),
+        pytest.param(("pilot",), id="a part without a value"),
+        pytest.param(("seen=a", "seen=b"), id="a part that stands twice"),
         pytest.param(("pilot=yes", "hmac=a=b"), id="two, one with an equals sign"),
     ],
 )

@@ -8,8 +8,7 @@ Azure accepts a step before it carries it out, and what it then lists may be beh
 - Before another instance is upgraded, the operation of the upgrade before is read, unless the list shows that
   upgrade done. If it failed, the next upgrade waits.
 - The same step is not asked for again at once, and later each time: after 5, 10, 20 and 40 minutes. An
-upgrade of
-  which nothing shows after four tries is not asked for again.
+  upgrade of which nothing shows after four tries is not asked for again.
 - An image that somebody else sets back in the model, three times and more, is set again, and that is told.
 - While the instances of an upgrade are listed as they were they may well be away: no other upgrade starts.
 - While the model is read with another image than it was set to, no upgrade starts: it goes by the model as it
@@ -99,8 +98,6 @@ def unmet_expectation(
     attempt = observed.attempt
     if attempt is None or _is_free(step, attempt, observed):
         return None
-    if isinstance(step, PatchModel) and step == attempt.step and attempt.tries >= _CONTESTED:
-        return _contested(attempt)
     if isinstance(step, Upgrade) and isinstance(attempt.step, PatchModel):
         return _misread(attempt, step, observed)
     named = _upgraded_instances(attempt, observed)
@@ -119,6 +116,8 @@ def unmet_expectation(
         )
     if step != attempt.step and all(_shows(attempt, each) for each in named):
         return None
+    if isinstance(step, PatchModel) and attempt.tries >= _CONTESTED:
+        return _contested(attempt)
     unlike = [each for each in named if each.provisioning != "succeeded"]
     unseen = f"{_description(attempt)}, does not show yet{f': {ailing(unlike)}' if unlike else ''}"
     return Decision(Reason.NO_EFFECT, f"{unseen}; {_next_try(attempt, observed.at)}", counts=counts)

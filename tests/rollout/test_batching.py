@@ -262,3 +262,25 @@ NAMED_SLOW = Canary(("3",), 30 * MINUTE)
 def test_whatever_else_is_on_the_image_the_canary_soaks(canary: Canary, instances: Any) -> None:
     decision = decided(spec(canary=canary), observed(instances=instances))
     assert decision.line.startswith("Soaking: canary ")
+
+
+@pytest.mark.parametrize(
+    ("instances", "step"),
+    [
+        pytest.param(fleet(), Upgrade(("0", "5"), NEW), id="none of those that serve"),
+        pytest.param(
+            fleet(*(outdated(n, health="unhealthy") for n in (3, 8))),
+            Upgrade(("3", "8"), NEW, frozenset({"3", "8"})),
+            id="those that are sick",
+        ),
+        pytest.param(
+            fleet(outdated(3, provisioning="failed")),
+            Upgrade(("3",), NEW, frozenset({"3"})),
+            id="one that Azure calls failed, though it serves",
+        ),
+    ],
+)
+def test_a_batch_names_those_that_were_unwell_when_they_were_taken(instances: Any, step: Upgrade) -> None:
+    found = decided(spec(), observed(instances=instances)).step
+    assert isinstance(found, Upgrade)
+    assert (found, found.unwell) == (step, step.unwell)

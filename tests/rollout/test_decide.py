@@ -9,12 +9,14 @@ import pytest
 from reconciler.rollout.decide import decide
 from reconciler.rollout.observed import (
     ABSENT,
+    Availability,
     HealthSource,
     Instance,
     Look,
     Observed,
     ReadTime,
     RollingUpgrade,
+    Verdict,
 )
 from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
@@ -967,3 +969,49 @@ def test_a_scale_set_of_nothing_but_attached_machines_is_counted_empty() -> None
     counts = decided(spec(), observed(model=model(capacity=1), instances=(pet,))).counts
     assert counts is not None
     assert counts.total == 0
+
+
+BUSY = "AzureBusy: Azure is at work on the scale set"
+GOOD_OLD = PersistedState(last_good=OLD)
+
+
+@pytest.mark.parametrize(
+    ("image", "seen", "line"),
+    [
+        pytest.param(
+            OLD,
+            observed(model=model(provisioning="updating", persisted=GOOD_OLD)),
+            "ModelDrift: the model is on 24.04.202601140; setting its image to 24.04.202601010",
+            id="the way back to the last good image",
+        ),
+        pytest.param(
+            OLD,
+            observed(model=model(provisioning="creating", persisted=GOOD_OLD)),
+            f"{BUSY} (creating)",
+            id="not while the scale set is being made",
+        ),
+        pytest.param(
+            FIX,
+            observed(
+                model=model(provisioning="updating"),
+                instances=fleet(instance(0, health="unhealthy", since=NOW - HOUR)),
+            ),
+            "ModelDrift: the model is on 24.04.202601140; setting its image to 24.04.202602020",
+            id="a fix",
+        ),
+        pytest.param(
+            FIX,
+            observed(model=model(provisioning="updating", persisted=GOOD_OLD)),
+            f"{BUSY} (updating)",
+            id="but no image that is neither",
+        ),
+    ],
+)
+def test_what_does_not_wait_for_azure_to_finish(image: PlatformImage, seen: Observed, line: str) -> None:
+    seen = replace(seen, availability=Availability(image, Verdict.AVAILABLE))
+    assert decided(spec(image=image), seen).line == line
+
+
+def test_an_exact_image_that_is_gone_takes_nothing_from_those_that_run_it() -> None:
+    seen = observed(instances=fleet(rest="upgraded"), availability=Availability(NEW, Verdict.NOT_FOUND))
+    assert decided(spec(), seen).line == "UpToDate: all 10 instances run 24.04.202601140"

@@ -1,6 +1,8 @@
 """What became of the last step, where nothing else tells: the operation itself is asked."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -8,10 +10,11 @@ from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Instance, Look, Operation
 from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.rollout.tags import with_state
 from reconciler.spec.image import Image
-from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
+from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
 ATTEMPT = Attempt(
     Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=1), "https://management.azure.com/operations/1"
@@ -267,3 +270,105 @@ def test_a_model_that_could_not_be_set_holds_nothing_up() -> None:
     assert decide(spec(), observed(attempt=SET)) is Look.OPERATION
     preempted = observed(attempt=SET, operation=Operation("Failed", "OperationPreempted: no"))
     assert decided(spec(), preempted).step == Upgrade(("0", "5"), NEW)
+
+
+def tried(tries: int, minutes: int, step: Any = None) -> Attempt:
+    """The upgrade of the first batch, unless another step is named: sent so often, last so many minutes ago."""
+    return Attempt(step or Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=minutes), tries=tries)
+
+
+UPGRADED = "NoEffect: the upgrade of instances 0, 5 to 24.04.202601140, asked for at"
+TAKEN = (
+    "Upgrading: update domain 0: upgrading 2 instances to 24.04.202601140 (web_0, web_5); 0 of 10 up to date"
+)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "line"),
+    [
+        pytest.param(
+            tried(2, 9),
+            f"{UPGRADED} 08:51:00, does not show yet; it is tried again after 09:01:00",
+            id="ten minutes after the second",
+        ),
+        pytest.param(tried(2, 10), TAKEN, id="and then it is"),
+        pytest.param(
+            tried(3, 19),
+            f"{UPGRADED} 08:41:00, does not show yet; it is tried again after 09:01:00",
+            id="twenty after the third",
+        ),
+        pytest.param(tried(3, 20), TAKEN, id="then once more"),
+        pytest.param(
+            tried(4, 39),
+            f"{UPGRADED} 08:21:00, does not show yet; it is tried again after 09:01:00",
+            id="forty after the fourth",
+        ),
+        pytest.param(
+            tried(4, 40),
+            f"{UPGRADED} 08:20:00, does not show yet; it was tried 4 times, and is not tried again before the spec "
+            "changes",
+            id="and then never again",
+        ),
+        pytest.param(tried(4, 40, Upgrade(("1", "6"), NEW)), TAKEN, id="but another is"),
+    ],
+)
+def test_an_upgrade_without_effect_is_tried_ever_more_seldom(attempt: Attempt, line: str) -> None:
+    assert decided(spec(), observed(attempt=attempt)).line == line
+
+
+PATCH = PatchModel(NEW, '"3"')
+DRIFT = "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140"
+
+
+@pytest.mark.parametrize(
+    ("attempt", "line"),
+    [
+        pytest.param(
+            tried(2, 1, PATCH),
+            "NoEffect: the change of the model to 24.04.202601140, asked for at 08:59:00, does not show yet; it is tried "
+            "again after 09:09:00",
+            id="twice may be a read that is behind",
+        ),
+        pytest.param(
+            tried(3, 1, PATCH),
+            "Contested: the model was set to 24.04.202601140 3 times, last at 08:59:00, and something else sets it back; "
+            "let only one of the two name the image; it is set again after 09:19:00",
+            id="three times is another writer",
+        ),
+        pytest.param(
+            tried(5, 39, PATCH),
+            "Contested: the model was set to 24.04.202601140 5 times, last at 08:21:00, and something else sets it back; "
+            "let only one of the two name the image; it is set again after 09:01:00",
+            id="the wait grows to forty minutes and no longer",
+        ),
+        pytest.param(tried(5, 40, PATCH), DRIFT, id="and it is set again however often that was"),
+        pytest.param(tried(3, 1, PatchModel(FIX, '"3"')), DRIFT, id="that of another image contests nothing"),
+    ],
+)
+def test_a_model_that_somebody_sets_back_is_set_again_and_that_is_told(attempt: Attempt, line: str) -> None:
+    seen = observed(
+        model=model(image=OLD),
+        instances=fleet(*(outdated(n, latest_model=True) for n in range(10))),
+        attempt=attempt,
+    )
+    assert decided(spec(), seen).line == line
+
+
+@pytest.mark.parametrize(
+    ("operation", "reason"),
+    [
+        pytest.param(Operation("InProgress"), Reason.AZURE_BUSY, id="it is under way still"),
+        pytest.param(Operation("Failed", "Conflict: no"), Reason.OPERATION_FAILED, id="it failed"),
+        pytest.param(Operation("Succeeded"), Reason.CONTESTED, id="it ended well"),
+        pytest.param(Operation(""), Reason.CONTESTED, id="nobody knows it any more"),
+    ],
+)
+def test_nobody_contests_what_azure_itself_has_not_done(operation: Operation, reason: Reason) -> None:
+    attempt = replace(tried(3, 1, PATCH), operation="https://management.azure.com/operations/1")
+    seen = observed(
+        model=model(image=OLD),
+        instances=fleet(*(outdated(n, latest_model=True) for n in range(10))),
+        attempt=attempt,
+    )
+    assert decide(spec(), seen) is Look.OPERATION
+    assert decided(spec(), replace(seen, operation=operation)).reason is reason

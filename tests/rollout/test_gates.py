@@ -421,3 +421,34 @@ def test_the_way_back_to_the_last_good_image_needs_no_approval_and_no_breaker(
         step.image,
         getattr(step, "instance_ids", ()),
     )
+
+
+ONE_CLOSED = Gate(
+    "approval",
+    "24.04.202601140 is not approved yet; run `reconciler approve web`",
+    Reason.AWAITING_APPROVAL,
+)
+SICK_ONE = outdated(3, health="unhealthy")
+
+
+@pytest.mark.parametrize(
+    ("canary", "step", "gates", "doing"),
+    [
+        pytest.param(1, None, (ONE_CLOSED,), "upgrading the next batch", id="once the canary is back"),
+        pytest.param(2, Upgrade(("3",), NEW), (), "", id="not while one of it is still to go"),
+    ],
+)
+def test_an_approval_of_the_canary_holds_the_sick_too(
+    canary: int, step: Upgrade | None, gates: tuple[Gate, ...], doing: str
+) -> None:
+    desired = spec(approval=Approval.CANARY, canary=Canary(Count(canary), timedelta()))
+    decision = decided(desired, observed(instances=fleet(instance(0), SICK_ONE)))
+    assert (decision.step, decision.gates, decision.doing) == (step, gates, doing)
+    assert decision.counts is not None
+    assert decision.counts.done == "1 of 10 up to date"
+
+
+def test_what_passes_all_other_gates_waits_for_no_approval_that_its_canary_has_yet_to_earn() -> None:
+    sick = fleet(*(outdated(n, health="unhealthy", latest_model=True) for n in (1, 2, 3)))
+    decision = decided(spec(approval=Approval.CANARY), observed(model=model(image=OLD), instances=sick))
+    assert (decision.reason, decision.step) == (Reason.MODEL_DRIFT, PatchModel(NEW, '"4"'))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Observed
 from reconciler.rollout.persisted import Began, PersistedState
 from reconciler.rollout.progress import Progress, progress_after
@@ -499,3 +500,75 @@ def sick(*numbers: int, **changes: Any) -> Observed:
 )
 def test_while_many_are_sick_no_working_one_is_taken(desired: ScaleSet, seen: Observed, line: str) -> None:
     assert decided(desired, seen).line == line
+
+
+@pytest.mark.parametrize(
+    ("ago", "expected"),
+    [
+        pytest.param(
+            HOUR,
+            Decision(Reason.AZURE_BUSY, "Azure is at work on the scale set (updating)", soon=True),
+            id="an hour is not more than an hour",
+        ),
+        pytest.param(
+            HOUR + MINUTE,
+            Decision(
+                Reason.PROGRESS_DEADLINE_EXCEEDED,
+                "the scale set says updating since the upgrade of 0, 5, and has for longer than 1h "
+                "(spec.rollout.progressDeadline)",
+            ),
+            id="longer",
+        ),
+    ],
+)
+def test_a_scale_set_that_is_updating_for_ever_is_told(ago: timedelta, expected: Decision) -> None:
+    seen = observed(
+        model=model(provisioning="updating"), attempt=Attempt(Upgrade(("0", "5"), NEW), NOW - ago)
+    )
+    assert decided(spec(), seen) == expected
+
+
+@pytest.mark.parametrize(
+    ("progress", "reason"),
+    [
+        pytest.param(Progress(), Reason.DEADLINE_EXCEEDED, id="it never was"),
+        pytest.param(Progress(braked=HOUR), Reason.UPGRADING, id="for an hour, once"),
+        pytest.param(
+            Progress(braked=HOUR / 2, braked_since=NOW - HOUR / 2), Reason.UPGRADING, id="up to this look"
+        ),
+        pytest.param(
+            Progress(braked=HOUR / 2, braked_since=NOW - HOUR / 3),
+            Reason.DEADLINE_EXCEEDED,
+            id="for less than it is late",
+        ),
+    ],
+)
+def test_what_was_suspended_has_its_deadline_that_much_later(progress: Progress, reason: Reason) -> None:
+    seen = observed(model=model(persisted=began(NOW - 2 * HOUR)), progress=progress)
+    assert decided(spec(deadline=HOUR), seen).reason is reason
+
+
+@pytest.mark.parametrize(
+    ("relapses", "line"),
+    [
+        pytest.param(
+            2,
+            "WaitingForInstances: update domain 0: waiting for web_0 (unhealthy); 1 of 10 up to date",
+            id="twice",
+        ),
+        pytest.param(
+            3,
+            "HealthCheckFailed: update domain 0: web_0 (unhealthy), unhealthy 3 times since the upgrade; no other "
+            "instance is touched until then",
+            id="three times",
+        ),
+    ],
+)
+def test_an_instance_that_falls_sick_again_and_again_is_told(relapses: int, line: str) -> None:
+    decision = decided(
+        spec(),
+        observed(instances=fleet(instance(0, health="unhealthy")), progress=Progress(relapses=relapses)),
+    )
+    assert (decision.line, decision.step) == (line, None)
+    assert decision.counts is not None
+    assert decision.counts.done == "1 of 10 up to date"

@@ -1,0 +1,129 @@
+"""Evidence against an image: whether those on it are worse off than the rest, and which count as lost."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.rollout.observed import Instance
+from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.progress import Progress
+from reconciler.rollout.step import Attempt, Upgrade
+from reconciler.spec.amount import Count, Percent
+from reconciler.spec.scale_set import OnFailure
+from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+WAITING = Progress(waiting_since=NOW - 2 * MINUTE, is_under_way=True)
+
+
+def lost(number: int) -> Instance:
+    """An upgraded instance that has been sick for an hour."""
+    return instance(number, health="unhealthy", since=NOW - HOUR)
+
+
+def sick(number: int) -> Instance:
+    """One that is still on OLD, and fell sick."""
+    return outdated(number, health="unhealthy")
+
+
+def line(progress: Progress, instances: tuple[Instance, ...], **rollout: Any) -> str:
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=OLD)), instances=instances, progress=progress
+    )
+    return decided(spec(on_failure=OnFailure.ROLLBACK, **rollout), seen).line
+
+
+HELD = (
+    "HealthCheckFailed: update domain 0: web_0 (unhealthy), not healthy within 10m of the last change; no other instance "
+    "is touched until then"
+)
+BACK = "; setting the model back to 24.04.202601010"
+GIVEN_UP = HELD.replace("HealthCheckFailed", "GivingUp") + BACK
+
+
+@pytest.mark.parametrize(
+    ("instances", "said"),
+    [
+        pytest.param(
+            fleet(lost(0), *(instance(n) for n in range(1, 5)), sick(5)),
+            HELD,
+            id="one of five on it, one of the five others: no evidence",
+        ),
+        pytest.param(
+            fleet(lost(0), *(instance(n) for n in range(1, 4)), sick(5)),
+            GIVEN_UP,
+            id="one of four on it, one of the six others: evidence",
+        ),
+        pytest.param(
+            fleet(lost(0), *(instance(n) for n in range(1, 6)), sick(6)),
+            HELD,
+            id="one of six on it, one of the four others: no evidence",
+        ),
+        pytest.param(
+            fleet(lost(0), sick(5)), GIVEN_UP, id="the one that is on it, one of the nine others: evidence"
+        ),
+    ],
+)
+def test_a_larger_share_of_those_on_the_image_is_lost_than_of_the_rest(
+    instances: tuple[Instance, ...], said: str
+) -> None:
+    assert line(WAITING, instances) == said
+
+
+@pytest.mark.parametrize(
+    ("progress", "said"),
+    [
+        pytest.param(
+            Progress(waiting_since=NOW - 2 * MINUTE, is_under_way=True, relapses=2),
+            "WaitingForInstances: update domain 0: waiting for web_0 (unhealthy); 1 of 10 up to date",
+            id="twice is not yet again and again",
+        ),
+        pytest.param(
+            Progress(waiting_since=NOW - 2 * MINUTE, is_under_way=True, relapses=3),
+            "GivingUp: update domain 0: web_0 (unhealthy), unhealthy 3 times since the upgrade; no other instance is "
+            f"touched until then{BACK}",
+            id="three times is, though it is young each time",
+        ),
+    ],
+)
+def test_what_falls_sick_again_and_again_is_lost(progress: Progress, said: str) -> None:
+    assert line(progress, fleet(instance(0, health="unhealthy"))) == said
+
+
+@pytest.mark.parametrize(
+    ("waiting_since", "reason"),
+    [
+        pytest.param(NOW - HOUR, "HealthCheckFailed", id="for an hour: the young one has its time still"),
+        pytest.param(NOW - HOUR - MINUTE, "GivingUp", id="for longer: the young one is lost too"),
+    ],
+)
+def test_a_batch_that_has_been_waited_for_too_long_is_lost_with_its_young_ones(
+    waiting_since: Any, reason: str
+) -> None:
+    instances = fleet(lost(0), instance(5, health="unhealthy"), rest="upgraded")
+    progress = Progress(waiting_since=waiting_since, is_under_way=True)
+    assert line(progress, instances, max_unhealthy_upgraded=Count(1)).startswith(f"{reason}: ")
+
+
+def test_in_the_last_batch_too_a_share_is_of_all_that_were_upgraded() -> None:
+    progress = Progress(waiting_since=NOW - 2 * MINUTE, is_under_way=True, unwell=frozenset({"1", "2"}))
+    instances = fleet(lost(0), lost(5), rest="upgraded")
+    said = line(progress, instances, max_unhealthy_upgraded=Percent(20))
+    assert said == (
+        "HealthCheckFailed: update domain 0: web_0 (unhealthy), web_5 (unhealthy), not healthy within 10m of the last "
+        "change"
+    )
+
+
+def test_while_a_batch_is_waited_for_nothing_is_given_up() -> None:
+    failed = instance(0, provisioning="failed", error="VMExtensionProvisioningError")
+    progress = Progress(
+        waiting_since=NOW - 2 * MINUTE,
+        is_under_way=True,
+        attempt=Attempt(Upgrade(("0",), NEW), NOW - 2 * MINUTE),
+    )
+    assert line(progress, fleet(failed)) == (
+        "WaitingForInstances: update domain 0: waiting for web_0 (failed (VMExtensionProvisioningError)); 1 of 10 up to "
+        "date"
+    )

@@ -1,0 +1,203 @@
+"""What passes a closed gate: the way back, a fix, and the remediation of what does not serve."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.rollout.context import Aim
+from reconciler.rollout.observed import Availability, Instance, Model, Verdict
+from reconciler.rollout.persisted import Fingerprint, PersistedState
+from reconciler.rollout.progress import Progress
+from reconciler.rollout.remedy import is_fix
+from reconciler.rollout.step import PatchModel, Step, Upgrade
+from reconciler.spec.amount import Count
+from reconciler.spec.image import Image
+from reconciler.spec.scale_set import Approval, Canary, OnFailure, ScaleSet
+from reconciler.spec.window import Kind, Window
+from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+CLOSED = (Window(Kind.ALLOW, "0 22 * * *", 4 * HOUR, "UTC"),)  # NOW is 09:00
+FAILED_NEW = PersistedState(last_good=OLD, failed=Fingerprint.of(NEW))
+
+
+def lost(number: int) -> Instance:
+    """An instance on NEW that has been sick for an hour."""
+    return instance(number, health="unhealthy", since=NOW - HOUR)
+
+
+def sick(number: int) -> Instance:
+    """One on OLD that is sick."""
+    return outdated(number, health="unhealthy")
+
+
+def back(number: int, minutes: int) -> Instance:
+    """One on NEW that has been back for so many minutes."""
+    return instance(number, since=NOW - minutes * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("image", "left", "progress", "instances", "step"),
+    [
+        pytest.param(
+            OLD,
+            model(persisted=PersistedState(last_good=OLD)),
+            Progress(),
+            fleet(),
+            PatchModel(OLD, "4"),
+            id="the model goes back to the last good image, whoever is well",
+        ),
+        pytest.param(
+            OLD, model(persisted=PersistedState(last_good=FIX)), Progress(), fleet(), None, id="to no other"
+        ),
+        pytest.param(OLD, model(), Progress(), fleet(), None, id="nor where none is known to be good"),
+        pytest.param(
+            FIX,
+            model(),
+            Progress(left_under_way=True),
+            fleet(lost(0)),
+            PatchModel(FIX, "4"),
+            id="a fix, where the rollout that it ends was under way",
+        ),
+        pytest.param(
+            FIX,
+            model(),
+            Progress(left_under_way=None),
+            fleet(lost(0)),
+            PatchModel(FIX, "4"),
+            id="and where nobody knows but some are still to go",
+        ),
+        pytest.param(
+            FIX,
+            model(),
+            Progress(left_under_way=False),
+            fleet(lost(0)),
+            None,
+            id="none is needed where that rollout was over",
+        ),
+        pytest.param(
+            FIX,
+            model(),
+            Progress(left_under_way=None),
+            fleet(lost(0), *(back(n, 60) for n in range(1, 10))),
+            None,
+            id="nor where it looks as if it was over long ago",
+        ),
+        pytest.param(
+            FIX, model(), Progress(left_under_way=True), fleet(instance(0)), None, id="nor for no loss"
+        ),
+        pytest.param(
+            FIX,
+            model(persisted=FAILED_NEW),
+            Progress(),
+            fleet(instance(0)),
+            PatchModel(FIX, "4"),
+            id="a fix of what failed here and is on the model again",
+        ),
+        pytest.param(
+            FIX,
+            model(image=OLD, persisted=FAILED_NEW),
+            Progress(),
+            fleet(lost(0)),
+            PatchModel(FIX, "4"),
+            id="a fix for the one that still runs what failed here",
+        ),
+        pytest.param(
+            FIX,
+            model(image=OLD, persisted=FAILED_NEW),
+            Progress(),
+            fleet(sick(0)),
+            None,
+            id="none for one that is sick on the last good image",
+        ),
+    ],
+)
+def test_the_model_is_set_past_a_closed_window_where_that_mends(
+    image: Image, left: Model, progress: Progress, instances: tuple[Instance, ...], step: Step | None
+) -> None:
+    seen = observed(
+        model=left,
+        instances=instances,
+        availability=Availability(image, Verdict.AVAILABLE),
+        progress=progress,
+    )
+    decision = decided(spec(image=image, windows=CLOSED), seen)
+    assert (decision.reason, decision.step) == ("ModelDrift" if step else "OutsideWindow", step)
+
+
+@pytest.mark.parametrize("image", [pytest.param(NEW, id="the same"), pytest.param(None, id="not told")])
+def test_where_the_model_leaves_no_image_nothing_is_a_fix(image: Image | None) -> None:
+    seen = observed(model=model(image=image), progress=Progress(left_under_way=True))
+    assert not is_fix(Aim(desired=spec(), model=model(image=image), observed=seen), fleet(lost(0)))
+
+
+@pytest.mark.parametrize(
+    ("rollout", "seen", "ids"),
+    [
+        pytest.param(
+            {"soak": 30 * MINUTE},
+            observed(instances=fleet(sick(3), back(0, 30))),
+            ["3"],
+            id="to an image that another has been well on through its soak",
+        ),
+        pytest.param(
+            {"soak": 30 * MINUTE}, observed(instances=fleet(sick(3), back(0, 29))), None, id="not before"
+        ),
+        pytest.param(
+            {"canary": Canary(Count(1), 30 * MINUTE), "soak": 5 * MINUTE},
+            observed(instances=fleet(sick(3), back(0, 29))),
+            None,
+            id="nor before the soak of a canary, which is longer",
+        ),
+        pytest.param(
+            {"canary": Canary(Count(1), 30 * MINUTE), "soak": 5 * MINUTE},
+            observed(instances=fleet(sick(3), back(0, 30))),
+            ["3"],
+            id="but then",
+        ),
+        pytest.param(
+            {"approval": Approval.START},
+            observed(
+                model=model(persisted=PersistedState(approved=NEW)), instances=fleet(sick(3), back(0, 1))
+            ),
+            ["3"],
+            id="to one that is proven and was approved",
+        ),
+        pytest.param(
+            {"approval": Approval.START},
+            observed(
+                model=model(persisted=PersistedState(approved=FIX)), instances=fleet(sick(3), back(0, 1))
+            ),
+            None,
+            id="to none of which another was approved",
+        ),
+        pytest.param(
+            {"image": FIX},
+            observed(model=model(image=FIX, persisted=FAILED_NEW), instances=fleet(lost(0), sick(5))),
+            ["0"],
+            id="to a fix those alone that run what failed here",
+        ),
+        pytest.param(
+            {"image": FIX},
+            observed(model=model(image=FIX, persisted=FAILED_NEW), instances=fleet(sick(5))),
+            None,
+            id="and none of the others",
+        ),
+    ],
+)
+def test_what_does_not_serve_is_taken_past_a_closed_window_where_that_mends(
+    rollout: dict[str, Any], seen: Any, ids: list[str] | None
+) -> None:
+    desired = spec(windows=CLOSED, **rollout)
+    decision = decided(desired, seen)
+    assert decision.reason == ("Upgrading" if ids else "OutsideWindow")
+    assert decision.step == (Upgrade(tuple(ids), desired.image) if ids else None)
+
+
+def test_on_the_way_back_all_that_do_not_serve_go_whatever_they_run() -> None:
+    there = model(image=OLD, persisted=FAILED_NEW)
+    instances = fleet(lost(0), replace(lost(5), image=FIX))
+    desired: ScaleSet = spec(on_failure=OnFailure.ROLLBACK, windows=CLOSED)
+    assert decided(desired, observed(model=there, instances=instances)).step == Upgrade(("5", "0"), OLD)

@@ -134,6 +134,9 @@ def no_write_follows_from_a_partial_read(record: Record) -> None:
         assert write.operation != UPGRADE or lists[LISTS[0]], (
             f"{_said(write)}: nobody had listed the instances"
         )
+        machines = lists[LISTS[1]]
+        if machines and not any(isinstance(each.fault, Partial) for each in machines):
+            continue  # of a Flexible scale set they are the instances; the other list only tells more of them
         lacking = [each for pages in lists.values() for each in pages if isinstance(each.fault, Partial)]
         assert not lacking, f"{_said(write)}: a list of instances that it follows from lacked some"
 
@@ -165,18 +168,25 @@ def no_step_is_repeated_at_once(record: Record) -> None:
 def no_write_is_for_nothing(record: Record) -> None:
     """Every write that is accepted changes something, unless a read was old: a settled fleet is left alone.
 
-    A change of the model whose operation failed is made again, though the model reads as it should.
+    A change of the model whose operation failed is made again, though the model reads as it should. So does a
+    new process where the upgrade of the one before failed: it finds no more than a scale set that failed.
     """
     failed: dict[Hashable, bool] = {}
+    last: dict[Hashable, Exchange] = {}
     for write, reads in _writes_and_reads(record, FRESH):
-        if write.status not in (200, 202) or _is_old(reads, *MODELS, *LISTS):
+        if write.status not in (200, 202):
+            continue
+        who, before = (write.door, _scale_set(write)), last.get(_scale_set(write))
+        has_failed = failed.get(who, False) or (before and isinstance(before.fault, OperationFails))
+        last[_scale_set(write)] = write
+        if write.operation == PATCH:
+            failed[who] = isinstance(write.fault, OperationFails)
+        if _is_old(reads, *MODELS, *LISTS) or (has_failed and write.operation == PATCH):
             continue
         if write.operation == PATCH:
             is_needed = _adds_tags(write) or any(
                 event.kind == "model" and event.at == write.at for event in record.events
             )
-            is_needed = is_needed or failed.get(_scale_set(write), False)
-            failed[_scale_set(write)] = isinstance(write.fault, OperationFails)
         else:
             is_needed = any(stand.is_behind for id_, stand in _stands(write).items() if id_ in _named(write))
         assert is_needed, f"{_said(write)}: that was so already"
@@ -184,12 +194,20 @@ def no_write_is_for_nothing(record: Record) -> None:
 
 def no_write_rests_on_old_reads(record: Record) -> None:
     """The instances and the model that a write follows from were asked for in the ten seconds before it, or in
-    the minute before where Azure was slow to answer."""
+    the minute before where Azure was slow to answer. A change of the model that is made again, because its
+    operation failed, follows from no instance.
+    """
+    failed: dict[Hashable, Exchange] = {}
     for write, reads in _writes_and_reads(record, 2 * OLDEST):
+        who = (write.door, _scale_set(write))
+        is_repeat = who in failed and _step(failed[who]) == _step(write)
+        if isinstance(write.fault, OperationFails) and write.operation == PATCH:
+            failed[who] = write
         whole = [each for each in reads if each.status == HTTPStatus.OK]
         is_slow = any(isinstance(each.fault, Slow) for each in reads)
         most = OLDEST if is_slow else FRESH
-        for pages in (_last_list(whole, LISTS[0]), [each for each in whole if each.operation in MODELS][-1:]):
+        instances = [] if is_repeat else _last_list(whole, LISTS[0])
+        for pages in (instances, [each for each in whole if each.operation in MODELS][-1:]):
             age = write.at - pages[0].at if pages else timedelta()
             assert age <= most, f"{_said(write)}: {pages[0].operation} had been asked for {age} before"
 

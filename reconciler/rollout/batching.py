@@ -42,7 +42,7 @@ def batch(context: Context, candidates: Sequence[Member], most: int) -> Decision
         step=Upgrade(
             tuple(each.instance.id for each in taken),
             context.image,
-            frozenset(each.instance.id for each in taken if each.state is not State.BACK),
+            frozenset(each.instance.id for each in taken if not each.is_serving),
         ),
         soon=True,
         counts=counts.taking(domain, sum(each.state is State.BACK for each in taken)),

@@ -80,8 +80,8 @@ def _set(aim: Aim, availability: Availability, instances: Sequence[Instance]) ->
 
 def _unwell(staying: Sequence[Member]) -> frozenset[str]:
     """The instances that do not serve as the rollout begins: it is not to blame for them."""
-    serving = {State.BACK, State.DEALLOCATED}
-    return frozenset(each.instance.id for each in staying if each.state not in serving)
+    unwell = (each for each in staying if not each.is_serving and each.state is not State.DEALLOCATED)
+    return frozenset(each.instance.id for each in unwell)
 
 
 def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decision, str]:

@@ -39,6 +39,11 @@ class Member:
         return self.is_stuck or self.state in {State.BACK, State.BROKEN}
 
     @property
+    def is_serving(self) -> bool:
+        """Whether taking it down costs its users something, whatever Azure calls its provisioning."""
+        return self.state is State.BACK or serves(self.instance)
+
+    @property
     def is_lost(self) -> bool:
         """Whether it is known to do no work, so that taking it down costs nothing."""
         if self.is_stuck:

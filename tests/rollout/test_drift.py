@@ -20,9 +20,14 @@ HOUR = timedelta(hours=1)
         pytest.param((outdated(1, health="unhealthy"),), frozenset("1"), id="one is unhealthy"),
         pytest.param((outdated(1, health="initializing"),), frozenset("1"), id="one is on its way"),
         pytest.param(
-            (outdated(1, health="unhealthy"), outdated(2, provisioning="failed")),
+            (outdated(1, health="unhealthy"), outdated(2, provisioning="failed", power="stopped")),
             frozenset("12"),
             id="two are down",
+        ),
+        pytest.param(
+            (outdated(1, provisioning="failed"),),
+            frozenset(),
+            id="one that Azure calls failed serves all the same",
         ),
         pytest.param((outdated(1, power="deallocated"),), frozenset(), id="a deallocated one lacks nothing"),
     ],

@@ -372,24 +372,32 @@ MANY_SICK = fleet(*(outdated(n, power="stopped", health="unhealthy") for n in ra
 
 
 @pytest.mark.parametrize(
-    ("desired", "seen"),
+    ("desired", "seen", "doing", "total"),
     [
         pytest.param(
             spec(image=FIX, windows=(NIGHT,)),
             observed(instances=fleet(instance(0, health="unhealthy", since=NOW - HOUR)), gates=(CLOSED,)),
+            f"setting the image of the model to {FIX.version}",
+            None,
             id="a fix",
         ),
         pytest.param(
             spec(windows=(NIGHT,)),
             observed(instances=MANY_SICK, gates=(CLOSED,)),
+            "upgrading the next batch",
+            10,
             id="a batch of those that do not serve",
         ),
     ],
 )
-def test_the_breaker_holds_what_passes_all_other_gates(desired: ScaleSet, seen: Observed) -> None:
+def test_the_breaker_holds_what_passes_all_other_gates(
+    desired: ScaleSet, seen: Observed, doing: str, total: int | None
+) -> None:
     assert decide(desired, replace(seen, breaker=None)) is Look.BREAKER
     held = decided(desired, replace(seen, breaker=(BROKEN,)))
-    assert (held.reason, held.step, held.gates[-1]) == (Reason.IMAGE_FAILED_ELSEWHERE, None, BROKEN)
+    assert held.line == f"ImageFailedElsewhere: NEW has failed in api; until then not {doing}"
+    assert (held.step, held.gates[-1]) == (None, BROKEN)
+    assert (held.counts.total if held.counts else None) == total
     assert decided(desired, replace(seen, breaker=(Gate("breaker", "it bears one"),))).step is not None
 
 
@@ -409,6 +417,12 @@ def test_the_breaker_holds_what_passes_all_other_gates(desired: ScaleSet, seen: 
             replace(SICK, model=model(persisted=PersistedState(last_good=NEW))),
             Upgrade(("3", "8"), NEW),
             id="unhealthy instances, and approval is asked",
+        ),
+        pytest.param(
+            spec(windows=(NIGHT,)),
+            observed(instances=fleet(*SICK_TWO, instance(1))),
+            Upgrade(("3", "8"), NEW),
+            id="and an image that is proven here needs no breaker either",
         ),
     ],
 )

@@ -62,7 +62,7 @@ def test_a_scale_set_whose_state_a_later_version_wrote_is_left_alone() -> None:
 
 @pytest.mark.parametrize(
     ("length", "is_kept"),
-    [pytest.param(900, True, id="on four tags"), pytest.param(1100, False, id="on more")],
+    [pytest.param(975, True, id="it fills four tags"), pytest.param(976, False, id="it fills more")],
 )
 def test_an_address_that_is_too_long_is_forgotten_and_never_cut(length: int, *, is_kept: bool) -> None:
     """Cut off it could be that of another image, which would then be taken for the last good one."""

@@ -44,3 +44,15 @@ def test_the_table_begins_with_its_header_and_has_a_row_of_each_reason() -> None
         "| `UpToDate` | Ready | every instance runs the declared image | nothing is to be done |",
     ]
     assert [row.split("`")[1] for row in islice(reason_rows(), 2, None)] == list(Reason)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param("| `Conflict` | Reconciling, Failing after 5m | somebody", id="a wait"),
+        pytest.param("| `UpToDate` | Ready | every", id="no wait"),
+        pytest.param("| `OutsideWindow` | Waiting | no", id="a gate, which may last"),
+    ],
+)
+def test_the_table_for_users_says_after_how_long_a_wait_is_failing(row: str) -> None:
+    assert [each for each in reason_rows() if each.startswith(row)]

@@ -24,7 +24,10 @@ class Daemon:
 
     def __init__(self, world: World, start: datetime) -> None:
         self._world = world
-        session = Session(credential=Token(), transport=world.azure.transport(), now=world.now)
+        wrong = world.now() - world.clock.now()  # whoever sets a clock moves no time since boot
+        session = Session(
+            credential=Token(), transport=world.azure.transport(), now=lambda: world.clock.now() + wrong
+        )
         self.reconciler = Reconciler(
             Specs(world.source, world.now),
             world.compute(session),

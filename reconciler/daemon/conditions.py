@@ -146,10 +146,9 @@ def _is_declared(image: Image, state: ScaleSetState) -> bool:
 
 def _is_given_up(model: Model, outcome: Outcome) -> bool:
     """Whether an image was given up, and the model is on the last good one instead."""
-    failed, good = model.persisted.failed, model.persisted.last_good
-    if failed is None or good is None or outcome.status is Status.READY:
+    if model.persisted.failed is None or outcome.status is Status.READY:
         return False
-    return model.image is not None and same(model.image, good)
+    return model.persisted.is_last_good(model.image)
 
 
 def _is_old(seen: datetime | None, state: ScaleSetState, outcome: Outcome) -> bool:

@@ -23,7 +23,7 @@ from reconciler.spec.scale_set import Target
 
 
 class Observer:
-    """Looks until there is a decision, and tells the board which model it saw, and when the instances."""
+    """Looks until there is a decision, and tells the store which model it saw, and when the instances."""
 
     def __init__(self, azure: Compute, store: Store) -> None:
         self._azure = azure

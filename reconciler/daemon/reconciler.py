@@ -97,11 +97,12 @@ class Reconciler:
             state.key: self._attend(state, states, listed, at, is_watched=state.desired.name in watched)
             for state in states
         }
-        by_key = {state.key: state for state in self.store.states()}
-        in_order = levels([state.desired for state in states])
-        keys = [[each.target.key for each in level] for level in in_order]
-        urgent_first = (sorted(level, key=lambda key: is_quiet(by_key[key])) for level in keys)
-        return tuple(key for level in urgent_first for key in level if is_due[key])
+        attended = {state.key: state for state in self.store.states() if is_due[state.key]}
+        in_order = (
+            [attended[key] for each in level if (key := each.target.key) in attended]
+            for level in levels([state.desired for state in states])
+        )
+        return tuple(state.key for level in in_order for state in sorted(level, key=is_quiet))
 
     def tick(self, key: str) -> Outcome | None:
         """Look at one scale set, decide, take one step at most. None if it is no longer declared.
@@ -111,7 +112,7 @@ class Reconciler:
         return self._attempt(key, act=True, share=Share.ROUTINE)
 
     def once(self, *, act: bool) -> Store:
-        """Sweep, and tick every scale set that is due; without `act` only decide. Returns the board.
+        """Sweep, and tick every scale set that is due; without `act` only decide. Returns the store.
 
         Somebody waits for it, so that no look is a routine one. Azure lets us ask for a hundred or so at
         once; the others wait, as long as that is not for long.

@@ -96,6 +96,11 @@ class ScaleSetState:
         return self.desired.target.key
 
     @property
+    def exact(self) -> Image:
+        """The declared image, as far as it was resolved."""
+        return self.seen.exact or self.desired.image
+
+    @property
     def outcome(self) -> Outcome | None:
         """What came of the last tick."""
         return self.published.outcome

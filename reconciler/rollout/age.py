@@ -20,7 +20,7 @@ from datetime import datetime
 
 from reconciler.rollout.health import State, at_work, state
 from reconciler.rollout.observed import HealthSource, Instance
-from reconciler.rollout.step import Attempt, Upgrade
+from reconciler.rollout.step import Attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,5 +98,5 @@ def _known(instance: Instance, attempt: Attempt | None) -> Iterator[datetime]:
         yield instance.since
     if instance.provisioning == "creating" and instance.created:
         yield instance.created
-    if attempt and isinstance(attempt.step, Upgrade) and instance.id in attempt.step.instance_ids:
+    if attempt and instance.id in attempt.instance_ids:
         yield attempt.at

@@ -2,7 +2,7 @@
 be away or sick at once.
 
 Both are read off the instances as they are, by Azure's own times, so that a restart changes nothing. What
-does no work anyway is cured without either: a gate never bars its own cure.
+does not serve anyway waits for neither; whether it waits for the gates, `remedy` says.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,7 +17,7 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
 from reconciler.rollout.wording import ailing, join
 from reconciler.spec.duration import written
-from reconciler.spec.image import same, short
+from reconciler.spec.image import short
 from reconciler.spec.scale_set import Canary
 
 # An instance whose state last changed so soon after it was made was not upgraded: it came with the image, and
@@ -125,8 +125,8 @@ def is_proven(context: Context) -> bool:
     """Whether the image was healthy on an instance of this scale set through its soak, or is the last good
     one.
     """
-    rollout, good = context.rollout, context.model.persisted.last_good
-    if good is not None and same(good, context.image):
+    rollout = context.rollout
+    if context.model.persisted.is_last_good(context.image):
         return True
     soak = max(rollout.soak, rollout.canary.soak) if rollout.canary else rollout.soak
     return any(since + soak <= context.at for each in context.members if (since := _upgraded_at(each)))

@@ -166,8 +166,7 @@ def _urgent(aim: Aim) -> Decision | Look | None:
         return None
     if instances is None:
         return Look.INSTANCES
-    good = model.persisted.last_good
-    is_revert = good is not None and same(good, aim.image)
+    is_revert = model.persisted.is_last_good(aim.image)
     return drift(aim) if is_revert or is_fix(aim, instances) else None
 
 

@@ -149,8 +149,7 @@ def _contested(attempt: Attempt) -> Decision:
 
 def _upgraded_instances(attempt: Attempt, observed: Observed) -> list[Instance]:
     """The instances that an upgrade which was tried names, as they are listed now."""
-    ids = attempt.step.instance_ids if isinstance(attempt.step, Upgrade) else ()
-    return [each for each in observed.instances or () if each.id in ids]
+    return [each for each in observed.instances or () if each.id in attempt.instance_ids]
 
 
 def _misread(attempt: Attempt, step: Upgrade, observed: Observed) -> Decision | Look | None:

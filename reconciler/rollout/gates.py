@@ -14,7 +14,7 @@ from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Look, Model
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.wording import moment
-from reconciler.spec.image import same, short
+from reconciler.spec.image import short
 from reconciler.spec.scale_set import Approval, ScaleSet
 from reconciler.spec.window import opening
 
@@ -39,8 +39,7 @@ def remedy_barrier(aim: Aim, doing: str, counts: InstanceCounts | None) -> Decis
 
     Nothing passes the approval of its image, nor its breaker; the last good image needs neither.
     """
-    good = aim.model.persisted.last_good
-    if good is not None and same(good, aim.image):
+    if aim.model.persisted.is_last_good(aim.image):
         return None
     here = _approval(aim.desired, aim.model, has_begun=False)
     if any(gate.closed for gate in here):

@@ -69,17 +69,19 @@ class PersistedState:
         """What stands for `image` if it was given up: the last good one."""
         if self.failed is None or self.last_good is None or not self.failed.is_of(image):
             return None
-        return None if same(self.last_good, image) else self.last_good
+        return None if self.is_last_good(image) else self.last_good
 
     def given_up_for(self, image: Image | None) -> str:
         """The name of what was given up for `image`, "" where that is not the last good one."""
-        if image is None or self.last_good is None or not same(self.last_good, image):
-            return ""
-        return self.failed.name if self.failed else ""
+        return self.failed.name if self.failed and self.is_last_good(image) else ""
 
     def began_at(self, image: Image) -> datetime | None:
         """When the rollout to `image` began, where that was noted; somebody else may have set the model."""
         return self.began.at if self.began and self.began.image.is_of(image) else None
+
+    def is_last_good(self, image: Image | None) -> bool:
+        """Whether this is the image that the scale set can go back to."""
+        return image is not None and self.last_good is not None and same(self.last_good, image)
 
     def is_approved(self, image: Image) -> bool:
         """Whether a person has approved exactly this image."""

@@ -71,7 +71,8 @@ class Meaning:
     declared. `names_instances`: its message names those that are not serving. `is_unseen`: what was seen
     before says nothing any more. `is_latest_unknown`: nobody can say whether something differs from latest.
     `keeps_batch`: the batch that was taken last is still away, or nobody knows. `is_rest`: a wait that the
-    spec asks for between batches. `is_brake`: the spec says that nothing is to be done.
+    spec asks for between batches. `is_brake`: the spec says that nothing is to be done. `is_turn`: it
+    waits for nothing but others that go first.
     """
 
     status: Status
@@ -91,6 +92,7 @@ class Meaning:
     keeps_batch: bool = False
     is_rest: bool = False
     is_brake: bool = False
+    is_turn: bool = False
 
 
 class Reason(StrEnum):
@@ -570,6 +572,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="by itself, once that has brought its first batch through its soak",
         requeue=Requeue.ON_CHANGE,
         ends="after the pilot",
+        is_turn=True,
     ),
     Reason.AWAITING_TURN: Meaning(
         Status.WAITING,
@@ -579,6 +582,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="by itself, once one of them is done",
         requeue=Requeue.ON_CHANGE,
         ends="when it is its turn",
+        is_turn=True,
     ),
     Reason.INSTANCES_LEFT_OUT: Meaning(
         Status.READY,

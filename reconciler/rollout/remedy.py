@@ -38,7 +38,7 @@ def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
     """
     failed, leaving = aim.model.persisted.failed, aim.model.image
     lost = [each for each in members(aim.desired, aim.model, aim.observed, instances) if each.is_lost]
-    if failed and any(failed.is_of(each.instance.image) for each in lost if each.instance.image):
+    if _on_failed_image(aim, lost):
         return True
     if leaving is None or same(leaving, aim.image):
         return False
@@ -50,8 +50,7 @@ def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
 
 def passes_gates(aim: Aim, instances: Sequence[Instance]) -> bool:
     """Whether the model may be set though a gate is closed."""
-    good = aim.model.persisted.last_good
-    if good is not None and same(good, aim.image):
+    if aim.model.persisted.is_last_good(aim.image):
         return True
     staying = members(aim.desired, aim.model, aim.observed, instances)
     lost = sum(each.is_lost for each in staying)
@@ -65,10 +64,7 @@ def passing(context: Context) -> list[Member]:
         return lost
     if not is_approved(context):
         return []
-    failed = context.model.persisted.failed
-    if failed and (
-        bad := [each for each in lost if each.instance.image and failed.is_of(each.instance.image)]
-    ):
+    if bad := _on_failed_image(context, lost):
         return bad
     unhealthy = sum(each.is_lost for each in context.members)
     if unhealthy <= context.rollout.max_unhealthy.of(len(context.members)):
@@ -79,10 +75,15 @@ def passing(context: Context) -> list[Member]:
 
 def is_approved(aim: Aim) -> bool:
     """Whether a person has approved the image, where one is asked; the last good one counts as approved."""
-    good = aim.model.persisted.last_good
-    if aim.rollout.approval is None or (good is not None and same(good, aim.image)):
+    if aim.rollout.approval is None or aim.model.persisted.is_last_good(aim.image):
         return True
     return aim.model.persisted.is_approved(aim.image)
+
+
+def _on_failed_image(aim: Aim, lost: Sequence[Member]) -> list[Member]:
+    """Those of them that run the image which failed here."""
+    failed = aim.model.persisted.failed
+    return [each for each in lost if failed and each.instance.image and failed.is_of(each.instance.image)]
 
 
 def _has_failed(aim: Aim, image: Image, instances: Sequence[Instance]) -> bool:

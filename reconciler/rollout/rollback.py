@@ -56,9 +56,8 @@ def state_to_persist(aim: Aim, instances: Sequence[Instance], *, is_fix: bool) -
 
 def _failed(model: Model) -> Fingerprint | None:
     """The image that a fix replaces: what was given up, or else what the model is on."""
-    good, image = model.persisted.last_good, model.image
-    is_back = image is not None and good is not None and same(image, good)
-    return model.persisted.failed if is_back or image is None else Fingerprint.of(image)
+    persisted, image = model.persisted, model.image
+    return persisted.failed if image is None or persisted.is_last_good(image) else Fingerprint.of(image)
 
 
 def _is_proven(desired: ScaleSet, observed: Observed, staying: Sequence[Member]) -> bool:

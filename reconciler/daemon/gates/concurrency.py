@@ -36,9 +36,9 @@ def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_be
     is_open = len(moving) + len(unknown) + len(ahead) < cap.of(total)
     who = "; ".join(
         (
-            *([f"{_with_reasons(moving)} {_are(moving)} under way"] if moving else []),
+            *([f"{with_reasons(moving)} {_are(moving)} under way"] if moving else []),
             *([f"{_names(unseen)} {_are(unseen, 'was', 'were')} not looked at yet"] if unseen else []),
-            *([f"whether {_with_reasons(untold)} {_are(untold)} under way is not known"] if untold else []),
+            *([f"whether {with_reasons(untold)} {_are(untold)} under way is not known"] if untold else []),
             *([f"{_names(ahead)} {_are(ahead, 'goes', 'go')} first"] if ahead else []),
         )
     )
@@ -89,7 +89,8 @@ def _names(states: Iterable[ScaleSetState]) -> str:
     return join(each.desired.name for each in states)
 
 
-def _with_reasons(states: Iterable[ScaleSetState]) -> str:
+def with_reasons(states: Iterable[ScaleSetState]) -> str:
+    """Their names, each with where it stands."""
     return join(
         f"{each.desired.name} ({each.outcome.reason})" if each.outcome else each.desired.name
         for each in states

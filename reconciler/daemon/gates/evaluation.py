@@ -26,7 +26,6 @@ from reconciler.rollout.member import has_begun
 from reconciler.rollout.observed import Model, Observed
 from reconciler.rollout.preflight import exact_if_known
 from reconciler.rollout.reason import Reason
-from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
 
 
@@ -67,10 +66,9 @@ def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: date
         case Reason.TOO_MUCH_CHANGE | Reason.DEPENDENCY_NOT_READY:
             gates = _cheap(state, states)
         case Reason.IMAGE_FAILED_ELSEWHERE:  # all others may be passed, and closed
-            gates = breaker(state, states, state.seen.exact or state.desired.image)
+            gates = breaker(state, states, state.exact)
         case Reason.AWAITING_TURN | Reason.AWAITING_PILOT:
-            exact = state.seen.exact or state.desired.image
-            gates = (*_cheap(state, states), _begin(state, states, exact=exact))
+            gates = (*_cheap(state, states), _begin(state, states))
         case _:
             return None
     return next((each for each in gates if each.closed), Gate("", ""))
@@ -88,14 +86,14 @@ def _all(state: ScaleSetState, store: Store, checks: Checks, *, has_begun: bool)
     yield from _cheap(state, store.states())
     yield from map(checks.gate, state.desired.rollout.checks)
     if not has_begun:
-        yield store.acquire(state.key, partial(_begin, exact=state.seen.exact or state.desired.image))
+        yield store.acquire(state.key, _begin)
     else:
         yield store.acquire(state.key, partial(concurrency, has_begun=has_begun))
 
 
-def _begin(state: ScaleSetState, states: Sequence[ScaleSetState], *, exact: Image) -> Gate:
+def _begin(state: ScaleSetState, states: Sequence[ScaleSetState]) -> Gate:
     """Whether a rollout may begin beside those that are under way: as pilot or after it, and with a slot."""
-    gate = pilot(state, states, exact)
+    gate = pilot(state, states, state.exact)
     return gate if gate.closed else concurrency(state, states)
 
 
@@ -105,12 +103,11 @@ def _has_begun(towards: ScaleSet, observed: Observed) -> bool:
 
 
 def _cheap(state: ScaleSetState, states: Sequence[ScaleSetState]) -> tuple[Gate, ...]:
-    exact = state.seen.exact or state.desired.image
     return (
         *max_change(state, states),
-        *dependencies(state, states, exact),
-        *waves(state, states, exact),
-        *breaker(state, states, exact),
+        *dependencies(state, states, state.exact),
+        *waves(state, states, state.exact),
+        *breaker(state, states, state.exact),
     )
 
 

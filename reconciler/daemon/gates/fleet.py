@@ -15,6 +15,7 @@ that were not looked at yet, the first goes by name.
 
 from collections.abc import Sequence
 
+from reconciler.daemon.gates.concurrency import with_reasons
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.persisted import Fingerprint
@@ -54,7 +55,7 @@ def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -
     before = trying if len(trying) >= most else [*trying, *ahead]
     if len(before) < most:
         return Gate("pilot", evidence)
-    first = f"{join(map(_with_reason, before))} {'goes' if len(before) == 1 else 'go'} first"
+    first = f"{with_reasons(before)} {'goes' if len(before) == 1 else 'go'} first"
     return Gate("pilot", f"{first}; {evidence}", Reason.AWAITING_PILOT)
 
 
@@ -82,11 +83,6 @@ def has_proven(state: ScaleSetState, image: Fingerprint) -> bool:
     return state.progress.has_soaked
 
 
-def _with_reason(state: ScaleSetState) -> str:
-    name = state.desired.name
-    return f"{name} ({state.outcome.reason})" if state.outcome else name
-
-
 def _is_trying(state: ScaleSetState, image: Fingerprint) -> bool:
     """Whether it is on its way with its first batch, and may tell of the image. After a start, one whose
     model is on it may be.
@@ -112,9 +108,8 @@ def _may_begin(state: ScaleSetState) -> bool:
     outcome = state.outcome
     if outcome is None:
         return not state.desired.suspend
-    return outcome.reason is Reason.AWAITING_PILOT or outcome.reason is Reason.AWAITING_TURN
+    return outcome.reason.meaning.is_turn
 
 
 def _exact(state: ScaleSetState) -> Fingerprint:
-    """The image that is declared, as far as it was resolved."""
-    return Fingerprint.of(state.seen.exact or state.desired.image)
+    return Fingerprint.of(state.exact)

@@ -35,6 +35,7 @@ from reconciler.rollout.remedy import is_fix, passing
 from reconciler.rollout.rollback import abort, back_on_model, end_of_rollback
 from reconciler.rollout.settled import completion
 from reconciler.rollout.step import Upgrade
+from reconciler.rollout.urgency import hastened
 from reconciler.rollout.waiting import (
     awaited_instances,
     confirming,
@@ -80,7 +81,7 @@ def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
         return Look.IMAGE
     if isinstance(exact, Decision):
         return exact
-    decision = _towards(Aim(desired=exact, model=model, observed=observed))
+    decision = _towards(Aim(desired=hastened(exact, observed.at), model=model, observed=observed))
     if not follows_latest(desired.image) or observed.availability is None:
         return decision
     # Up to date with the version it is on; but nobody can say whether that is the latest.

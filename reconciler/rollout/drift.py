@@ -17,6 +17,7 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.remedy import is_fix, passes_gates
 from reconciler.rollout.rollback import state_to_persist
 from reconciler.rollout.step import PatchModel
+from reconciler.rollout.urgency import urgency_note
 from reconciler.spec.image import Image, is_version_of, same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
 
@@ -68,11 +69,12 @@ def _set(aim: Aim, availability: Availability, instances: Sequence[Instance]) ->
         return closed
     was = short(model.image) if model.image else "none"
     also = _others(model, instances)
+    urgent = urgency_note(desired.fleet, desired.image, aim.at)
     return Decision(
         Reason.MODEL_DRIFT,
         f"the model is on {was}; setting its image to {short(desired.image)}"
         f"{f' ({note})' if (note := availability.evidence) else ''}"
-        f"{f'; {also}' if also else ''}{unsaid}",
+        f"{f'; {also}' if also else ''}{unsaid}{f'; {urgent}' if urgent else ''}",
         step=replace(step, unwell=_unwell(staying)),
         soon=True,
     )

@@ -13,6 +13,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Look, Model
 from reconciler.rollout.reason import Reason
+from reconciler.rollout.urgency import urgency_note, waiting_note
 from reconciler.rollout.wording import moment
 from reconciler.spec.image import short
 from reconciler.spec.scale_set import Approval, ScaleSet
@@ -64,13 +65,16 @@ def _windows(desired: ScaleSet, at: datetime) -> tuple[Gate, ...]:
     windows = (*desired.fleet.windows, *desired.rollout.windows)
     if not windows:
         return ()
+    if note := urgency_note(desired.fleet, desired.image, at):
+        return (Gate("windows", f"passed; {note}"),)
     found = opening(windows, at)
     if found.is_open:
         by = f" ({found.window})" if found.window else ""
         return (Gate("windows", f"open until {moment(found.until)}{by}" if found.until else f"open{by}"),)
     closed = f"the window {found.window} is in force" if found.window else "no window is open"
     onward = f"open again at {moment(found.until)}" if found.until else "none opens within a year"
-    return (Gate("windows", f"{closed}, {onward}", Reason.OUTSIDE_WINDOW, found.until),)
+    why = waiting_note(desired.fleet, at)
+    return (Gate("windows", f"{closed}, {onward}{why}", Reason.OUTSIDE_WINDOW, found.until),)
 
 
 def _approval(desired: ScaleSet, model: Model, *, has_begun: bool) -> tuple[Gate, ...]:

@@ -8,6 +8,8 @@
   while no more than `maxUnhealthy` do not serve. Beyond that the cause is not the instance: the declared
   image is taken to one batch of them, to see whether it is the cure.
 
+What a person declares urgent passes windows, waves and the cap on change by itself (`urgency`).
+
     10 instances, 2 unhealthy on OLD, NEW declared, no window open: NEW is no remedy for one instance, so it
     waits
 

@@ -12,6 +12,7 @@ from reconciler.spec import conversion
 from reconciler.spec.document import Document
 from reconciler.spec.duration import duration, written
 from reconciler.spec.field import Field, dotted_path
+from reconciler.spec.image import follows_latest
 from reconciler.spec.problem import Problem
 from reconciler.spec.window import Kind, Window, never_opens, shadowed_windows
 from reconciler.spec.wording import quote
@@ -27,6 +28,10 @@ def disagreements(document: Document, kind: str, faulty: Collection[Field]) -> I
     at: Field = ("spec", "rollout") if kind == "ScaleSet" else ("spec",)
     for field, said in _in_rollout(_without(faulty, document, at)):
         yield (*at, *field), said
+    if kind == "Fleet":
+        urgent = _without(faulty, document, ("spec", "urgent"))
+        if "image" in urgent and follows_latest(conversion.image(urgent["image"])):
+            yield ("spec", "urgent", "image"), "follows latest: name the one version that is urgent"
     if kind == "ScaleSet":
         spec = _without(faulty, document, ("spec",))
         for field, said in _in_dependencies(spec.get("dependsOn", []), document.at("metadata", "name")):

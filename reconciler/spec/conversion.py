@@ -23,6 +23,7 @@ from reconciler.spec.scale_set import (
 )
 from reconciler.spec.shape import with_defaults
 from reconciler.spec.suspension import Suspension
+from reconciler.spec.urgency import Urgency
 from reconciler.spec.window import Kind, Window
 
 
@@ -42,6 +43,7 @@ def fleet(spec: Mapping[str, Any]) -> Fleet:
         max_change=amount(filled_in["maxChange"]),
         max_failed=amount(filled_in["maxFailedRollouts"]),
         allow_unproven_wave=filled_in["allowUnprovenWave"],
+        urgent=_urgency(filled_in["urgent"]) if "urgent" in filled_in else None,
     )
 
 
@@ -119,6 +121,11 @@ def _length(text: str) -> timedelta:
     length = duration(text)
     assert length is not None  # noqa: S101 - the schema has seen to it
     return length
+
+
+def _urgency(spec: Mapping[str, Any]) -> Urgency:
+    until = datetime.fromisoformat(spec["until"])
+    return Urgency(image(spec["image"]), spec["reason"], until, spec.get("by", ""))
 
 
 def suspension(spec: bool | Mapping[str, Any]) -> Suspension | None:

@@ -155,6 +155,8 @@ _RULES: dict[str, dict[Field, Rule]] = {
     "RolloutPolicy": _of_rollout("spec"),
     "Fleet": {
         ("spec", "freeze", "until"): partial(_of_text, _moment_mistake),
+        ("spec", "urgent", "until"): partial(_of_text, _moment_mistake),
+        **_of_image("spec", "urgent", "image"),
         **_of_windows("spec", "windows"),
         ("spec", "maxConcurrentRollouts"): _sets_rule,
         ("spec", "maxChange"): _sets_rule,

@@ -1,6 +1,7 @@
 """What is right by itself and wrong beside another field, another document, or the whole fleet."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -9,8 +10,9 @@ from reconciler.spec.declared import declare
 from reconciler.spec.files import File
 from reconciler.spec.fleet import Fleet
 from reconciler.spec.suspension import Suspension
+from reconciler.spec.urgency import Urgency
 from reconciler.spec.window import Kind, Window
-from tests.build import FLEET, NOW
+from tests.build import FLEET, NEW, NOW, OLD
 
 Lines = Callable[..., list[str]]
 
@@ -295,6 +297,11 @@ freeze: {reason: year-end, by: ada, until: "2026-01-05T09:00Z"}, maxConcurrentRo
   windows: [{kind: deny, schedule: "0 0 24 12 *", duration: 24h}]"""
 
 
+URGENT = """\
+urgent: {image: {platform: {publisher: Canonical, offer: ubuntu-24_04-lts, sku: server, version: "24.04.202601140"}},
+  reason: CVE-1, by: ada, until: "2026-01-05T18:00Z"}""".replace(",\n ", ",")
+
+
 def declared_fleet(*others: str) -> list[Fleet]:
     files = [File(f"{number}.yaml", text.encode()) for number, text in enumerate((scale_set("web"), *others))]
     return [each.fleet for each in declare(files).scale_sets]
@@ -309,6 +316,15 @@ def test_a_fleet_holds_for_every_scale_set(lines: Lines) -> None:
         (each.kind, each.schedule, each.duration.total_seconds(), each.zone) for each in found.windows
     ] == [(Kind.DENY, "0 0 24 12 *", day, "UTC")]
     assert (found.max_concurrent, found.max_change) == (Count(2), Percent(50))
+
+
+def test_a_fleet_says_which_image_is_urgent() -> None:
+    (found,) = declared_fleet(fleet(URGENT))
+    urgent = Urgency(NEW, "CVE-1", NOW + timedelta(hours=9), "ada")
+    assert found.urgent == urgent
+    last = urgent.until - timedelta(seconds=1)
+    assert (found.urgency(NEW, last), found.urgency(NEW, urgent.until)) == (urgent, None)
+    assert found.urgency(OLD, last) is None
 
 
 @pytest.mark.parametrize(("freeze", "expected"), [("true", Suspension()), ("false", None)])
@@ -354,12 +370,12 @@ def test_an_empty_fleet_is_none() -> None:
         ),
         pytest.param(
             "maxBatch: 5",
-            "4:8: spec.maxBatch: is no field: here can stand freeze, windows, maxConcurrentRollouts, maxChange, maxFailedRollouts or allowUnprovenWave",
+            "4:8: spec.maxBatch: is no field: here can stand freeze, windows, maxConcurrentRollouts, maxChange, maxFailedRollouts, urgent or allowUnprovenWave",
             id="what belongs to a rollout",
         ),
         pytest.param(
             '"0": {}',
-            '4:8: spec.0: is no field: here can stand freeze, windows, maxConcurrentRollouts, maxChange, maxFailedRollouts or allowUnprovenWave',
+            '4:8: spec.0: is no field: here can stand freeze, windows, maxConcurrentRollouts, maxChange, maxFailedRollouts, urgent or allowUnprovenWave',
             id="an index is no field",
         ),
         pytest.param(
@@ -367,6 +383,27 @@ def test_an_empty_fleet_is_none() -> None:
             '4:41: spec.windows[0].schedule: "daily" has one field, and cron has five: minute, hour, day of the month, month'
             ' and day of the week, such as "0 2 * * 6"',
             id="a schedule that is none",
+        ),
+        pytest.param(
+            URGENT.replace("24.04.202601140", "latest"),
+            "4:24: spec.urgent.image: follows latest: name the one version that is urgent",
+            id="the latest version is urgent, whatever that is",
+        ),
+        pytest.param(
+            URGENT.replace(', until: "2026-01-05T18:00Z"', ""),
+            '4:8: spec.urgent.until: is missing: add until: "2027-01-02T18:00Z"',
+            id="urgent for ever",
+        ),
+        pytest.param(
+            URGENT.replace("01-05T18", "02-30T18"),
+            '4:157: spec.urgent.until: "2026-02-30T18:00Z" is no time: write one such as "2026-01-31T18:00Z"',
+            id="urgent until a day that no month has",
+        ),
+        pytest.param(
+            "urgent: {image: {ref: base}, reason: x, until: \"2026-01-05T18:00Z\"}",
+            "4:25: spec.urgent.image.ref: is no field: here can stand platform, gallery, communityGallery, sharedGallery,"
+            " managed or vhd",
+            id="an image that may come to be another one",
         ),
     ],
 )  # fmt: skip

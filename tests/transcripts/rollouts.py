@@ -6,7 +6,7 @@ from typing import Any
 
 from reconciler.simulator import OperationFails
 from tests.stories.fleets import is_there
-from tests.stories.world import BAD, BASE, FIX, NEW, OLD, fleet, of_all, scale_set, spec
+from tests.stories.world import BAD, BASE, FIX, NEW, OLD, fleet, of_all, platform, scale_set, spec
 from tests.transcripts.witness import Witness
 
 MINUTE = timedelta(minutes=1)
@@ -142,6 +142,19 @@ def waves() -> Witness:
     return world.run()
 
 
+def a_security_patch() -> Witness:
+    """dev (wave 0) and prod (wave 1) have two instances each. Both wait for Saturday, soak for an hour and bake for a day.
+    One commit sets the image of both, and the Fleet says that this image is urgent for an hour."""
+    saturday = {"kind": "allow", "schedule": "0 3 * * SAT", "duration": "4h", "timeZone": "UTC"}
+    rollout = {"windows": [saturday], "soak": "1h", "bakeTime": "24h"}
+    world = Witness(fleet(pair("dev"), pair("prod")))
+    until = (world.clock.now() + 60 * MINUTE).isoformat(timespec="seconds")
+    urgent = {"image": platform(NEW), "reason": "CVE-2026-1 is being exploited", "by": "ada", "until": until}
+    both = (spec("dev", wave=0, rollout=rollout), spec("prod", wave=1, rollout=rollout))
+    world.merge(of_all(urgent=urgent), *both)
+    return world.run()
+
+
 def an_eviction() -> Witness:
     """web has five Spot instances in five update domains. The spec sets nothing but the image. An instance that has not
     been upgraded yet is evicted while another one is under upgrade. Later it is started again."""
@@ -204,6 +217,7 @@ ROLLOUTS: dict[str, Callable[[], Witness]] = {
         a_stuck_set,
         one_at_a_time,
         waves,
+        a_security_patch,
         an_eviction,
         a_person_in_the_way,
         a_restart,

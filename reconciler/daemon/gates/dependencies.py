@@ -6,11 +6,13 @@ image.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from reconciler.daemon.revision import differs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason, Status
+from reconciler.rollout.urgency import urgency_note
 from reconciler.rollout.wording import join
 from reconciler.spec.image import Image, follows_latest, is_version_of, order, same, short, version
 
@@ -33,7 +35,9 @@ def dependencies(state: ScaleSetState, states: Sequence[ScaleSetState], exact: I
     return (Gate("dependsOn", f"{join(names)} {'is' if len(names) == 1 else 'are'} Ready"),)
 
 
-def waves(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -> tuple[Gate, ...]:
+def waves(
+    state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, at: datetime
+) -> tuple[Gate, ...]:
     """The gate of `wave`, where scale sets of lower ones are to run the same image.
 
     `exact` is what that comes to for this one. Where it follows latest the others must be on that version,
@@ -43,6 +47,8 @@ def waves(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -
     lower = [each for each in states if each.desired.wave < desired.wave and _is_same(each, state)]
     if not lower:
         return ()
+    if note := urgency_note(desired.fleet, exact, at):
+        return (Gate("wave", f"passed; {note}"),)
     behind = [
         f"{each.desired.name} {said}" for each in lower if (said := _obstacle(each) or _lag(each, exact))
     ]

@@ -39,7 +39,7 @@ def ask(desired: ScaleSet, observed: Observed, store: Store, checks: Checks) -> 
     if state is None or differs(desired, state.desired) or not is_weighed(state):
         raise Conflict("a commit is being taken over; deciding anew")
     found: list[Gate] = []
-    for gate in _all(state, store, checks, has_begun=_has_begun(towards, observed)):
+    for gate in _all(state, store, checks, observed.at, has_begun=_has_begun(towards, observed)):
         found.append(gate)
         if gate.closed:
             break
@@ -64,11 +64,11 @@ def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: date
             is_over = closed is not None and closed.until is not None and closed.until <= at
             return Gate(closed.name, closed.evidence) if closed and is_over else closed
         case Reason.TOO_MUCH_CHANGE | Reason.DEPENDENCY_NOT_READY:
-            gates = _cheap(state, states)
+            gates = _cheap(state, states, at)
         case Reason.IMAGE_FAILED_ELSEWHERE:  # all others may be passed, and closed
             gates = breaker(state, states, state.exact)
         case Reason.AWAITING_TURN | Reason.AWAITING_PILOT:
-            gates = (*_cheap(state, states), _begin(state, states))
+            gates = (*_cheap(state, states, at), _begin(state, states, at))
         case _:
             return None
     return next((each for each in gates if each.closed), Gate("", ""))
@@ -81,19 +81,21 @@ def is_new_evidence(outcome: Outcome, gate: Gate) -> bool:
     return closed is not None and closed.closed is gate.closed and closed != gate
 
 
-def _all(state: ScaleSetState, store: Store, checks: Checks, *, has_begun: bool) -> Iterator[Gate]:
+def _all(
+    state: ScaleSetState, store: Store, checks: Checks, at: datetime, *, has_begun: bool
+) -> Iterator[Gate]:
     """Each only once it is asked for."""
-    yield from _cheap(state, store.states())
+    yield from _cheap(state, store.states(), at)
     yield from map(checks.gate, state.desired.rollout.checks)
     if not has_begun:
-        yield store.acquire(state.key, _begin)
+        yield store.acquire(state.key, partial(_begin, at=at))
     else:
         yield store.acquire(state.key, partial(concurrency, has_begun=has_begun))
 
 
-def _begin(state: ScaleSetState, states: Sequence[ScaleSetState]) -> Gate:
+def _begin(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> Gate:
     """Whether a rollout may begin beside those that are under way: as pilot or after it, and with a slot."""
-    gate = pilot(state, states, state.exact)
+    gate = pilot(state, states, state.exact, at)
     return gate if gate.closed else concurrency(state, states)
 
 
@@ -102,11 +104,11 @@ def _has_begun(towards: ScaleSet, observed: Observed) -> bool:
     return isinstance(model, Model) and has_begun(towards, model, observed.instances or ())
 
 
-def _cheap(state: ScaleSetState, states: Sequence[ScaleSetState]) -> tuple[Gate, ...]:
+def _cheap(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> tuple[Gate, ...]:
     return (
-        *max_change(state, states),
+        *max_change(state, states, at),
         *dependencies(state, states, state.exact),
-        *waves(state, states, state.exact),
+        *waves(state, states, state.exact, at),
         *breaker(state, states, state.exact),
     )
 

@@ -10,10 +10,11 @@ in each of those, or was withdrawn from all of the specs.
 **Pilot.** In each wave, no more scale sets begin at once than have brought their first batch through its
 soak, and one where none has: 1, 1, 2, 4, 8. One that cannot go on (braked, refused, without an instance to
 upgrade, or past its progress deadline without a result) holds nobody up. Of those that wait, and of those
-that were not looked at yet, the first goes by name.
+that were not looked at yet, the first goes by name. An urgent image has one pilot for all waves.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from reconciler.daemon.gates.concurrency import with_reasons
 from reconciler.daemon.state import ScaleSetState
@@ -40,17 +41,24 @@ def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image)
     return (Gate("breaker", evidence, None if is_open else Reason.IMAGE_FAILED_ELSEWHERE),)
 
 
-def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -> Gate:
-    """The gate, for one that has not begun; `states` are all, by name."""
+def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, at: datetime) -> Gate:
+    """The gate, for one that has not begun; `states` are all, by name.
+
+    An urgent image waits for no wave, so that all of them are one.
+    """
     image = Fingerprint.of(exact)
+    is_urgent = bool(state.desired.fleet.urgency(exact, at))
     wave = [
         each
         for each in states
-        if each.key != state.key and each.desired.wave == state.desired.wave and _exact(each) == image
+        if each.key != state.key
+        and (is_urgent or each.desired.wave == state.desired.wave)
+        and _exact(each) == image
     ]
     proven = [each for each in wave if has_proven(each, image)]
     trying = [each for each in wave if each not in proven and _is_trying(each, image)]
-    evidence = f"{short(exact)} is proven in {len(proven)} of {len(wave) + 1} scale sets of its wave"
+    whose = " that declare it" if is_urgent else " of its wave"
+    evidence = f"{short(exact)} is proven in {len(proven)} of {len(wave) + 1} scale sets{whose}"
     most, ahead = max(1, len(proven)), [] if state.progress.has_slot else _ahead(state, wave)
     before = trying if len(trying) >= most else [*trying, *ahead]
     if len(before) < most:
@@ -100,7 +108,11 @@ def _is_trying(state: ScaleSetState, image: Fingerprint) -> bool:
 
 def _ahead(state: ScaleSetState, wave: Sequence[ScaleSetState]) -> list[ScaleSetState]:
     """Those of the wave that are to begin before this one."""
-    return [each for each in wave if each.desired.name < state.desired.name and _may_begin(each)]
+    return [each for each in wave if _order(each) < _order(state) and _may_begin(each)]
+
+
+def _order(state: ScaleSetState) -> tuple[int, str]:
+    return state.desired.wave, state.desired.name
 
 
 def _may_begin(state: ScaleSetState) -> bool:

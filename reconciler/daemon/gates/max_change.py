@@ -18,6 +18,7 @@ from reconciler.daemon.state import Change, ScaleSetState
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason
+from reconciler.rollout.urgency import urgency_note
 from reconciler.spec.image import follows_latest, is_version_of, same
 from reconciler.spec.scale_set import OnFailure
 
@@ -44,10 +45,12 @@ def is_weighed(state: ScaleSetState) -> bool:
     return state.weighed is not None and same(state.weighed, state.desired.image)
 
 
-def max_change(state: ScaleSetState, states: Sequence[ScaleSetState]) -> tuple[Gate, ...]:
+def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> tuple[Gate, ...]:
     """The gate, where a commit changes the image of this scale set."""
     if state.change is None:
         return ()
+    if note := urgency_note(state.desired.fleet, state.exact, at):
+        return (Gate("maxChange", f"passed; {note}"),)
     cap = state.desired.fleet.max_change
     together, total = sum(_commit(each) == _commit(state) for each in states), len(states)
     who = f"commit {state.change.commit[:10]} changes" if state.change.commit else "the specs change"

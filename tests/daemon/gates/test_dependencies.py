@@ -10,7 +10,7 @@ from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
 from reconciler.rollout.reason import Reason
 from reconciler.spec.image import PlatformImage
-from tests.build import FIX, NEW, OLD, model, spec
+from tests.build import FIX, NEW, NOW, OLD, model, spec
 from tests.daemon.states import state
 
 LATEST = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "latest")
@@ -139,7 +139,7 @@ def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetS
 )
 def test_waves(others: list[ScaleSetState], expected: tuple[bool, str] | None) -> None:
     prod = state("prod", "ModelDrift", wave=1)
-    assert asked(waves(prod, [prod, *others], NEW)) == expected
+    assert asked(waves(prod, [prod, *others], NEW, NOW)) == expected
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_waves(others: list[ScaleSetState], expected: tuple[bool, str] | None) -
 def test_waves_of_latest_go_by_the_version(on: PlatformImage | None, expected: tuple[bool, str]) -> None:
     seen = None if on is None else model(image=on)
     prod = state("prod", "ModelDrift", wave=1, image=LATEST)
-    assert asked(waves(prod, [prod, dev("dev", image=LATEST, model=seen)], NEW)) == expected
+    assert asked(waves(prod, [prod, dev("dev", image=LATEST, model=seen)], NEW, NOW)) == expected
 
 
 def test_a_dependency_on_the_same_latest_is_ready_only_on_that_version() -> None:

@@ -79,7 +79,9 @@ class Fleet:
 
     def gate(self, name: str) -> Any:
         state = next(each for each in self.states if each.desired.name == name)
-        (found,) = max_change(state, self.states) or (type("None", (), {"closed": None, "evidence": ""}),)
+        (found,) = max_change(state, self.states, self.at) or (
+            type("None", (), {"closed": None, "evidence": ""}),
+        )
         return found
 
 
@@ -230,7 +232,7 @@ def test_what_was_never_listed_is_counted_once_it_is_and_holds_nothing_that_was_
 def test_a_plain_directory_has_no_commit_to_name() -> None:
     fleet = Fleet(Count(1)).commit(**to(NEW, 1, 2))
     (found,) = max_change(
-        replace(fleet.states[1], change=replace(_change(fleet.states[1]), commit="")), fleet.states
+        replace(fleet.states[1], change=replace(_change(fleet.states[1]), commit="")), fleet.states, NOW
     )
     assert found.evidence.startswith("the specs change the images of ")
 

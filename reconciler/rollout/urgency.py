@@ -1,0 +1,43 @@
+"""What a person has declared urgent (`spec.urgent` of the Fleet), and what does not hold it until then.
+
+Windows, waves, bake times and the cap on change do not; a soak holds it for ten minutes at most. All else
+does: brakes, approval, pilot and breaker, checks and dependencies, domains and amounts.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from reconciler.rollout.wording import moment
+from reconciler.spec.fleet import Fleet
+from reconciler.spec.image import Image, short
+from reconciler.spec.scale_set import ScaleSet
+
+_LONGEST_SOAK = timedelta(minutes=10)
+
+
+def hastened(desired: ScaleSet, at: datetime) -> ScaleSet:
+    """With the soaks and the bake time that hold it at that moment; its image is the exact one."""
+    if not desired.fleet.urgency(desired.image, at):
+        return desired
+    rollout, canary = desired.rollout, desired.rollout.canary
+    short_canary = replace(canary, soak=min(canary.soak, _LONGEST_SOAK)) if canary else None
+    soak = min(rollout.soak, _LONGEST_SOAK)
+    return replace(desired, rollout=replace(rollout, soak=soak, canary=short_canary, bake_time=timedelta()))
+
+
+def urgency_note(fleet: Fleet, image: Image, at: datetime) -> str:
+    """That it is urgent, why, who says so and until when, in words; or ""."""
+    urgent = fleet.urgency(image, at)
+    if urgent is None:
+        return ""
+    return f"urgent until {moment(urgent.until)}{f' by {urgent.by}' if urgent.by else ''}: {urgent.reason}"
+
+
+def waiting_note(fleet: Fleet, at: datetime) -> str:
+    """Why what waits at a gate is not urgent, where a person might take it for that, in words; or ""."""
+    urgent = fleet.urgent
+    if urgent is None:
+        return ""
+    if at >= urgent.until:
+        return f"; spec.urgent of the Fleet ended at {moment(urgent.until)}"
+    return f"; spec.urgent of the Fleet is about {short(urgent.image)}"

@@ -1,0 +1,77 @@
+"""A security patch everywhere within the hour: pilot first, and no window, wave, bake time or cap on change."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.stories.world import BAD, NEW, World, fleet, of_all, platform, scale_set, spec
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+SATURDAY = {"kind": "allow", "schedule": "0 3 * * SAT", "duration": "4h", "timeZone": "UTC"}
+NAMES = ["dev-a", "dev-b", "prod-a", "prod-b", "prod-c"]
+
+
+def world_of(version: str, lasts: timedelta = 12 * HOUR, **said: Any) -> World:
+    """Two waves that wait for Saturday, soak for an hour and bake for a day; one scale set a commit."""
+    rollout = {"windows": [SATURDAY], "canary": {"instances": 1, "soak": "1h"}, "bakeTime": "24h"}
+    world = World(fleet(*(scale_set(name, capacity=2) for name in NAMES)))
+    urgent = {
+        "image": platform(said.pop("image", version)),
+        "reason": "CVE-2026-1 is being exploited",
+        "by": "ada@example.com",
+        "until": (world.clock.now() + lasts).isoformat(timespec="seconds"),
+    }
+    world.merge(
+        of_all(maxChange=1, urgent=urgent, **said),
+        *(spec(name, version, wave=int(name > "e"), rollout=rollout) for name in NAMES),
+    )
+    return world
+
+
+def begun(world: World, version: str) -> list[str]:
+    return [name for name in NAMES if world.azure.scale_set(name).image.endswith(version)]
+
+
+def test_it_is_everywhere_within_the_hour() -> None:
+    world = world_of(NEW)
+    world.run(lambda: bool(begun(world, NEW)))
+    assert begun(world, NEW) == ["dev-a"], "the pilot"
+    since = world.clock.now()
+    world.run(lambda: len(begun(world, NEW)) > 1)
+    assert timedelta(minutes=10) < world.clock.now() - since < timedelta(minutes=15)
+    world.rest(HOUR)
+    assert begun(world, NEW) == NAMES
+    assert set(world.lines()) == set(NAMES)
+    assert all(line.startswith("UpToDate") for line in world.lines().values()), world.lines()
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        pytest.param({"image": BAD}, "TooMuchChange", id="another image is urgent"),
+        pytest.param({"lasts": timedelta()}, "TooMuchChange", id="it no longer is"),
+        pytest.param({"freeze": True}, "Frozen", id="the fleet is frozen"),
+    ],
+)
+def test_it_begins_nowhere(said: dict[str, Any], reason: str) -> None:
+    world = world_of(NEW, **said)
+    world.rest(HOUR)
+    assert begun(world, NEW) == []
+    assert {line.partition(":")[0] for line in world.lines().values()} <= {reason, "OutsideWindow"}
+
+
+def test_a_bad_one_goes_no_further_than_its_pilot() -> None:
+    world = world_of(BAD)
+    world.rest(2 * HOUR)
+    assert begun(world, BAD) == ["dev-a"]
+
+
+def test_once_it_is_over_what_has_begun_waits_for_its_window_too() -> None:
+    world = world_of(NEW, lasts=20 * MINUTE)
+    world.rest(HOUR)
+    assert begun(world, NEW)
+    assert begun(world, NEW) != NAMES
+    held = [line for line in world.lines().values() if line.startswith("OutsideWindow")]
+    assert held
+    assert all("spec.urgent of the Fleet ended at" in line for line in held)

@@ -47,7 +47,7 @@ def explanation(row: Json) -> str:
         lines.append(f"stands    {', '.join(map(_condition, row['conditions']))}")
     lines += [f"{'open' if each['open'] else 'closed':<9} gate {_gate(each)}" for each in row["gates"]]
     if instances := row["instances"]:
-        lines.append(f"instances {_count_of(instances)}")
+        lines.append(f"instances {_count_of(instances)}{_as_of(row)}")
         behind = [each for each in instances["domains"] if each["away"] or each["upToDate"] < each["total"]]
         lines += [f"          {each['domain']}: {_count_of(each)}" for each in behind]
     lines += [f"note      {each}" for each in row["notes"]]
@@ -111,6 +111,12 @@ def _again(row: Json) -> str:
     if meaning is None or meaning.requeue is Requeue.ON_CHANGE:
         return "when it moves, or its interval has passed"
     return "at the next sweep"
+
+
+def _as_of(row: Json) -> str:
+    """When the instances were counted, where that was before the last look."""
+    at = row.get("instancesAt")  # none of a daemon of an older version
+    return f", as of {_moment(at)} UTC" if at and row["at"] and at[:19] != row["at"][:19] else ""
 
 
 def _moment(text: str) -> str:

@@ -3,7 +3,7 @@
 Ready, Reconciling and Stalled say what the standing of the outcome says, each standing in one way
 (`SUMMARY`). So at most one of them is true, and Ready is true of nothing but what is as declared:
 
-- What is suspended or frozen is not looked at, so nobody knows whether it is as declared: Ready is Unknown.
+- What is suspended or frozen is left as it is, whatever is declared: Ready is Unknown.
   Flux leaves Ready as it last was; then a suspended one shows green for as long as it is suspended, however
   far it drifts, and every dashboard has to know better.
 - What fails and is tried again is both: Ready is False, and Reconciling is true. Flux calls that

@@ -13,6 +13,7 @@ from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.expectations import PATIENCE
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason, Requeue, Status
+from reconciler.rollout.refusal import brake
 from reconciler.rollout.step import Attempt
 from reconciler.spec.image import follows_latest
 from reconciler.spec.scale_set import ScaleSet
@@ -26,6 +27,9 @@ def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_let_on: 
     outcome, decided, looked_at = state.outcome, state.published.decided, state.seen.instances_at
     if outcome is None or decided is None or differs(decided, state.desired) or is_let_on:
         return True
+    if held := brake(state.desired, at):
+        is_forgotten = held.reason is not outcome.reason
+        return is_forgotten or _has_moved(state, listed) or at - outcome.at >= _braked_interval(state)
     if outcome.again is not None and outcome.status is not Status.WAITING:
         # A follow-up is on its way; what is waited for in minutes may have come.
         return outcome.again > _SOON and listed != state.seen.model
@@ -59,6 +63,7 @@ def is_quiet(state: ScaleSetState) -> bool:
 
 
 _SOON = timedelta(minutes=1)
+_WATCH = timedelta(minutes=5)  # between two looks at what is braked while instances are away
 
 # Of a look that had to wait for its request: it stands as it stood before.
 _AT_REST = frozenset({Status.READY, Status.WAITING})
@@ -67,6 +72,16 @@ _AT_REST = frozenset({Status.READY, Status.WAITING})
 def _was_early(attempt: Attempt | None, looked_at: datetime, at: datetime) -> bool:
     """Whether the last look came so soon after our last step that it may have shown what was before."""
     return attempt is not None and looked_at < attempt.at + PATIENCE <= at
+
+
+def _has_moved(state: ScaleSetState, listed: Model | None) -> bool:
+    """Whether the list shows another model; what is suspended may stand in no list."""
+    return listed is not None and listed != state.seen.model
+
+
+def _braked_interval(state: ScaleSetState) -> timedelta:
+    counts, interval = state.seen.counts, _spread(state.desired)
+    return min(interval, _WATCH) if counts and counts.away else interval
 
 
 def _spread(desired: ScaleSet) -> timedelta:

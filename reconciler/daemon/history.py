@@ -104,7 +104,7 @@ def history_after(
 
     `before` is the reason of the decision before, None where there was none.
     """
-    if outcome.is_error:
+    if outcome.is_error or outcome.reason.meaning.is_brake:
         return history
     current, phase = history.current, outcome.reason.meaning.phase
     if current and not same(current.declared, desired.image):

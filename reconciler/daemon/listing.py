@@ -29,14 +29,17 @@ class Listing:
 
 
 def listing(azure: Compute, scale_sets: Iterable[ScaleSet], *, by_group: bool) -> Listing:
-    """List what is declared and not suspended, by subscription or `by_group`. One list that fails fails no
-    other."""
-    wanted = {each.target.key: each for each in scale_sets if not each.suspend}
+    """List what is declared, by subscription or `by_group`. One list that fails fails no other.
+
+    Where all is suspended there is none: nothing is to be done there, and perhaps nothing may be read.
+    """
+    declared = {each.target.key: each for each in scale_sets}
+    active = [each for each in declared.values() if not each.suspend]
     models: dict[str, Model] = {}
     failures: dict[Scope, AzureFailure] = {}
-    for scope in sorted({scope_of(each, by_group=by_group) for each in wanted.values()}, key=str):
+    for scope in sorted({scope_of(each, by_group=by_group) for each in active}, key=str):
         try:
-            models |= {model.id: model for model in azure.models(scope) if model.id in wanted}
+            models |= {model.id: model for model in azure.models(scope) if model.id in declared}
         except AzureFailure as failure:
             failures[scope] = failure
         except Exception as error:

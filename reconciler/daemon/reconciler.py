@@ -30,6 +30,7 @@ from reconciler.daemon.store import Store, Sweep
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Observed
 from reconciler.rollout.reason import Reason, Status
+from reconciler.rollout.refusal import brake
 from reconciler.rollout.step import Attempt, Step
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.precedence import levels
@@ -191,7 +192,7 @@ class Reconciler:
         decision: Decision | None = None
         taken: Step | None = None
         try:
-            if _is_rolling(state) or _is_new(state) or _is_half_way(state):
+            if not brake(desired, self._now()) and _is_pressing(state):
                 share = Share.ROLLOUT
             decision, observed = self._observer.decide(state, share)
             if act and decision.step:
@@ -203,6 +204,9 @@ class Reconciler:
             elif attempt and observed.operation and observed.operation.status == "Succeeded":
                 attempt = replace(attempt, operation="")  # it need not be asked for again
         except AzureFailure as failure:
+            if held := brake(desired, self._now()):  # what is left alone does not fail for that
+                outcome = outcome_of(desired, commit, held, state.progress, self._settings, at=self._now())
+                return _end_of_tick(state, outcome, attempt)
             doing = decision.message if decision else ""
             outcome = outcome_of_failure(
                 desired.name, commit, failure, state.progress, self._settings, at=self._now(), doing=doing
@@ -286,6 +290,11 @@ class Reconciler:
 
 def _end_of_tick(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> Ticked:
     return Ticked(desired=state.desired, commit=state.commit, outcome=outcome, attempt=attempt)
+
+
+def _is_pressing(state: ScaleSetState) -> bool:
+    """Whether it is no routine look: a rollout is under way, or is to begin."""
+    return _is_rolling(state) or _is_new(state) or _is_half_way(state)
 
 
 def _is_rolling(state: ScaleSetState) -> bool:

@@ -28,8 +28,8 @@ def state(shown: ScaleSetState) -> Json:
 
     "revision" is what is declared, "observedRevision" what it was last decided on. "nextLook" is when it
     is looked at again at the latest, None where the next sweep tells whether that is due. "wait" is since
-    when it has waited for the same, None where it does not. "notes" are what it and its instances say of
-    themselves, as sentences.
+    when it has waited for the same, None where it does not. "instances" were counted at "instancesAt".
+    "notes" are what it and its instances say of themselves, as sentences.
     """
     outcome = shown.outcome
     again = outcome.at + outcome.again if outcome and outcome.again is not None else None
@@ -46,6 +46,7 @@ def state(shown: ScaleSetState) -> Json:
         "nextLook": _moment(again),
         "wait": _wait(outcome.wait) if outcome else None,
         "instances": counts(shown.seen.counts),
+        "instancesAt": _moment(shown.seen.instances_at),
         "forecast": forecast(shown.published.forecast, shown.desired),
         "suspended": is_suspended(shown.desired),
         "revision": _revision(shown.revision),

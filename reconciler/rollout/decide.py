@@ -27,10 +27,10 @@ from reconciler.rollout.gates import barrier, remedy_barrier, window_barrier
 from reconciler.rollout.health import at_work
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import Absent, Look, Observed
-from reconciler.rollout.preflight import exact_spec, unavailable
+from reconciler.rollout.preflight import exact_if_known, exact_spec, unavailable
 from reconciler.rollout.reading import partial, with_instances
 from reconciler.rollout.reason import Phase, Reason
-from reconciler.rollout.refusal import freeze_decision, refusal, suspension_decision
+from reconciler.rollout.refusal import brake, refusal
 from reconciler.rollout.remedy import is_fix, passing
 from reconciler.rollout.rollback import abort, back_on_model, end_of_rollback
 from reconciler.rollout.settled import completion
@@ -65,10 +65,8 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
 
 
 def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
-    if desired.fleet.freeze:
-        return freeze_decision(desired.fleet.freeze, observed.at)
-    if desired.suspend:
-        return suspension_decision(desired.suspend, observed.at)
+    if held := brake(desired, observed.at):
+        return _counted(held, desired, observed)
     model = observed.model
     if model is None:
         return Look.MODEL
@@ -89,6 +87,19 @@ def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
     if unsaid and isinstance(decision, Decision) and decision.reason is Reason.UP_TO_DATE:
         return replace(unsaid, counts=decision.counts)
     return decision
+
+
+def _counted(held: Decision, desired: ScaleSet, observed: Observed) -> Decision | Look:
+    """A brake, with the instances counted: nothing is done, and people want to know how it stands."""
+    if observed.model is None:
+        return Look.MODEL
+    if isinstance(observed.model, Absent):
+        return held
+    if observed.instances is None:
+        return Look.INSTANCES
+    exact = exact_if_known(desired, observed)
+    context = with_instances(Aim(desired=exact, model=observed.model, observed=observed), observed.instances)
+    return held if isinstance(context, Decision) else replace(held, counts=context.counts)
 
 
 def _towards(aim: Aim) -> Decision | Look:

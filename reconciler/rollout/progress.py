@@ -99,7 +99,7 @@ def progress_after(
         after = replace(after, has_soaked=True, blamed=None, relapses=0)
     if phase is Phase.BEGINS:
         return _begun(after, reason, back, step)
-    if back is None:
+    if back is None or reason.meaning.is_brake:
         return after
     after = replace(_after_a_gap(after, at), seen_at=at)
     if phase is Phase.AWAITS:

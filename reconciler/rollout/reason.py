@@ -183,7 +183,7 @@ TABLE: dict[Reason, Meaning] = {
         cause="`spec.suspend` says so",
         remedy="remove `spec.suspend`, or set it to false",
         slot=Slot.FREES,
-        is_unseen=True,
+        requeue=Requeue.ON_CHANGE,
         is_brake=True,
     ),
     Reason.SUSPENSION_EXPIRED: Meaning(
@@ -191,7 +191,7 @@ TABLE: dict[Reason, Meaning] = {
         cause="`spec.suspend.until` has passed, and nothing resumes by itself",
         remedy="remove `spec.suspend`, or extend it",
         slot=Slot.FREES,
-        is_unseen=True,
+        requeue=Requeue.ON_CHANGE,
         is_brake=True,
     ),
     Reason.FROZEN: Meaning(
@@ -199,7 +199,7 @@ TABLE: dict[Reason, Meaning] = {
         cause="the document of kind Fleet says so of all scale sets: nothing at all is written",
         remedy="remove `spec.freeze` of the Fleet, or set it to false",
         slot=Slot.KEEPS,
-        is_unseen=True,
+        requeue=Requeue.ON_CHANGE,
         is_brake=True,
     ),
     Reason.FREEZE_EXPIRED: Meaning(
@@ -207,7 +207,7 @@ TABLE: dict[Reason, Meaning] = {
         cause="`spec.freeze.until` of the Fleet has passed, and nothing resumes by itself",
         remedy="remove `spec.freeze`, or extend it",
         slot=Slot.KEEPS,
-        is_unseen=True,
+        requeue=Requeue.ON_CHANGE,
         is_brake=True,
     ),
     Reason.NOT_FOUND: Meaning(

@@ -11,19 +11,21 @@ from reconciler.rollout.observed import Model, RollingUpgrade
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.wording import moment
 from reconciler.spec.image import Image
+from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.suspension import Suspension
 
 
-def suspension_decision(suspension: Suspension, at: datetime) -> Decision:
-    """Who left the scale set alone, why and until when; and that it was forgotten, past that time."""
-    reason = Reason.SUSPENSION_EXPIRED if _is_over(suspension, at) else Reason.SUSPENDED
-    return _left_alone(suspension, reason, "suspended", "spec.suspend")
-
-
-def freeze_decision(freeze: Suspension, at: datetime) -> Decision:
-    """Who froze the whole fleet, why and until when; and that it was forgotten, past that time."""
-    reason = Reason.FREEZE_EXPIRED if _is_over(freeze, at) else Reason.FROZEN
-    return _left_alone(freeze, reason, "the fleet is frozen", "spec.freeze of the Fleet")
+def brake(desired: ScaleSet, at: datetime) -> Decision | None:
+    """Who froze the fleet or suspended the scale set, why and until when; that it was forgotten, past that
+    time; or None. It needs no look, and holds whatever one would show.
+    """
+    if freeze := desired.fleet.freeze:
+        reason = Reason.FREEZE_EXPIRED if _is_over(freeze, at) else Reason.FROZEN
+        return _left_alone(freeze, reason, "the fleet is frozen", "spec.freeze of the Fleet")
+    if suspension := desired.suspend:
+        reason = Reason.SUSPENSION_EXPIRED if _is_over(suspension, at) else Reason.SUSPENDED
+        return _left_alone(suspension, reason, "suspended", "spec.suspend")
+    return None
 
 
 def _left_alone(suspension: Suspension, reason: Reason, what: str, field: str) -> Decision:

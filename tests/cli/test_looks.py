@@ -18,9 +18,15 @@ def test_each_is_looked_at_as_a_daemon_would_and_nothing_is_written() -> None:
     assert {exchange.method for exchange in azure.record.requests} == {"GET"}
 
 
-def test_specs_that_are_all_suspended_cost_nothing() -> None:
+def test_what_is_suspended_is_looked_at_and_stands_in_no_list() -> None:
     azure = Simulator.load(fleet(scale_set("web", capacity=1)), VirtualClock())
     session = Session(credential=Token(), transport=azure.transport(), now=azure.clock.now)
     looks = look([spec("web", suspend=Suspension())], session, by_group=False)
     assert [entry.outcome and entry.outcome.reason for entry in looks.states] == ["Suspended"]
-    assert azure.record.requests == ()
+    assert [exchange.operation for exchange in azure.record.requests] == [
+        "VirtualMachineScaleSets_Get",
+        "VirtualMachineScaleSetVMs_List",
+    ]
+    (state,) = looks.states
+    assert state.seen.counts is not None
+    assert state.seen.counts.total == 1

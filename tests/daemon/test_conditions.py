@@ -81,10 +81,6 @@ HALF_WAY = {
 }
 # Healthy and Drifted where the reason itself says that nobody knows.
 NOT_KNOWN = {
-    Reason.SUSPENDED: ["Unknown", "Unknown"],
-    Reason.SUSPENSION_EXPIRED: ["Unknown", "Unknown"],
-    Reason.FROZEN: ["Unknown", "Unknown"],
-    Reason.FREEZE_EXPIRED: ["Unknown", "Unknown"],
     Reason.NOT_FOUND: ["Unknown", "Unknown"],
     Reason.NO_LATEST_VERSION: ["False", "Unknown"],
     Reason.CATALOGUE_UNREADABLE: ["False", "Unknown"],
@@ -138,7 +134,11 @@ def test_what_was_never_looked_at_is_unknown() -> None:
             "Unknown NotLookedAt",
             id="the count is older than that",
         ),
-        pytest.param(looked(Reason.SUSPENDED), "Unknown Suspended: why", id="left alone"),
+        pytest.param(
+            looked(Reason.SUSPENDED),
+            "False InstancesAway: 2 of 10 are not serving: 2 of update domain 0",
+            id="left alone, and counted all the same",
+        ),
     ],
 )
 def test_healthy_is(state: ScaleSetState, said: str) -> None:

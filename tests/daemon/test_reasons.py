@@ -22,10 +22,10 @@ from tests.daemon.states import state
 # - When it is looked at again, where nothing else says so: at every sweep, or when it moves.
 MEANINGS = """
 UpToDate                  over    free  free     moves
-Suspended                 passes  free  free     sweep
-SuspensionExpired         passes  free  free     sweep
-Frozen                    passes  held  unknown  sweep
-FreezeExpired             passes  held  unknown  sweep
+Suspended                 passes  free  free     moves
+SuspensionExpired         passes  free  free     moves
+Frozen                    passes  held  unknown  moves
+FreezeExpired             passes  held  unknown  moves
 NotFound                  passes  free  free     sweep
 PartialRead               passes  held  unknown  sweep
 ReadsTooSlow              passes  held  unknown  sweep

@@ -22,9 +22,9 @@ from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.image import ManagedImage, PlatformImage, VhdImage
-from reconciler.spec.scale_set import Approval, By, Canary, Converge
+from reconciler.spec.scale_set import Approval, By, Canary, Converge, ScaleSet
 from reconciler.spec.suspension import Suspension
-from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
+from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
 HOUR = timedelta(hours=1)
 SHOUTED = PlatformImage(NEW.publisher.upper(), NEW.offer.upper(), NEW.sku.upper(), NEW.version)
@@ -654,8 +654,33 @@ def test_the_line(desired: Any, seen: Any, line: str) -> None:
     assert decided(desired, seen).line == line
 
 
-def test_a_suspended_scale_set_is_not_even_looked_at() -> None:
-    assert decided(spec(suspend=Suspension()), Observed(NOW)).step is None
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param(Observed(NOW), Look.MODEL, id="the scale set is looked at"),
+        pytest.param(observed(instances=None), Look.INSTANCES, id="and its instances"),
+        pytest.param(observed(), "0 of 10 up to date", id="they are counted"),
+        pytest.param(observed(instances=fleet()[:9]), None, id="but for a list that is not whole"),
+        pytest.param(observed(model=ABSENT), None, id="a scale set that is not there is left alone too"),
+    ],
+)
+@pytest.mark.parametrize(
+    "held",
+    [
+        pytest.param(spec(suspend=Suspension("load test")), id="suspended"),
+        pytest.param(spec(fleet=replace(FLEET, freeze=Suspension("year-end"))), id="frozen"),
+    ],
+)
+def test_what_is_left_alone_is_counted_and_no_more(
+    held: ScaleSet, seen: Observed, expected: Look | str | None
+) -> None:
+    decision = decide(held, seen)
+    if isinstance(decision, Look):
+        assert decision is expected
+        return
+    assert decision.step is None
+    assert decision.reason.meaning.is_brake
+    assert (decision.counts.done if decision.counts else None) == expected
 
 
 def test_a_patch_carries_the_image_and_the_etag_that_was_seen() -> None:

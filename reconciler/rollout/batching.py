@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from reconciler.rollout.context import Context
 from reconciler.rollout.decision import Decision
+from reconciler.rollout.eviction import evictions
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member
 from reconciler.rollout.reason import Reason
@@ -25,8 +26,11 @@ from reconciler.spec.scale_set import Canary
 _NEWBORN = timedelta(minutes=5)
 
 
-def batch(context: Context, candidates: Sequence[Member], most: int) -> Decision:
-    """The upgrade of at most so many of one domain, the first in order; on the way back the last."""
+def batch(context: Context, candidates: Sequence[Member], most: int, why: str = "") -> Decision:
+    """The upgrade of at most so many of one domain, the first in order; on the way back the last.
+
+    `why` says what is particular about it.
+    """
     domain_of, counts, is_return = context.domain_of, context.counts, context.is_return
     foremost = max if is_return else min
     domain = foremost(domain_of(each.instance) for each in candidates)
@@ -38,11 +42,12 @@ def batch(context: Context, candidates: Sequence[Member], most: int) -> Decision
     return Decision(
         Reason.UPGRADING,
         f"{domain}: {'returning' if is_return else 'upgrading'} {_count(taken)} to {short(context.image)} "
-        f"({named}); {counts.done}",
+        f"({named}){f', {why}' if why else ''}; {counts.done}",
         step=Upgrade(
             tuple(each.instance.id for each in taken),
             context.image,
             frozenset(each.instance.id for each in taken if not each.is_serving),
+            evictions(context),
         ),
         soon=True,
         counts=counts.taking(domain, sum(each.state is State.BACK for each in taken)),

@@ -21,6 +21,7 @@ from reconciler.rollout.batching import batch, first, is_proven, missing, room, 
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.drift import drift
+from reconciler.rollout.eviction import backing_off, lone_reason
 from reconciler.rollout.expectations import doubtful_update, failed_update, unmet_expectation
 from reconciler.rollout.freshness import stale
 from reconciler.rollout.gates import barrier, remedy_barrier, window_barrier
@@ -208,12 +209,13 @@ def _roll(context: Context) -> Decision | Look:
     if not isinstance(going, tuple):
         return going
     candidates, most = going
-    return batch(context, candidates, most)
+    why = "" if context.is_return else lone_reason(context)
+    return batch(context, candidates, 1 if why else most, why)
 
 
 def _may(context: Context) -> tuple[Sequence[Member], int] | Decision | Look:
     """The working instances that may be taken down now, and how many of them at most; or why none may."""
-    if waits := soaking(context) or confirming(context):
+    if waits := soaking(context) or confirming(context) or (not context.is_return and backing_off(context)):
         return waits
     if waits := sick(context) or missing(context.rollout.canary, context.members):
         return waits

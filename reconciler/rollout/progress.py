@@ -93,8 +93,9 @@ def progress_after(
     the instances were not counted."""
     after = _after_brakes(replace(before, last_reason=reason), reason, at)
     phase = reason.meaning.phase
-    if reason is Reason.UPGRADING and step and before.taken and not before.is_waiting_for(step):
-        after = replace(after, has_soaked=True)  # a second batch goes only after the first one's soak
+    if reason is Reason.UPGRADING and step and before.taken and not before.is_waiting_for(step) and back:
+        # A second batch goes only after the first one's soak, or where nothing of that is left.
+        after = replace(after, has_soaked=True)
     if phase is Phase.DONE:
         after = replace(after, has_soaked=True, blamed=None, relapses=0)
     if phase is Phase.BEGINS:

@@ -143,6 +143,7 @@ class Reason(StrEnum):
     CONFIRMING_HEALTH = "ConfirmingHealth"
     SOAKING = "Soaking"
     BAKING = "Baking"
+    EVICTED_AFTER_UPGRADE = "EvictedAfterUpgrade"
     CANARY_MISSING = "CanaryMissing"
     TOO_MANY_UNHEALTHY = "TooManyUnhealthy"
     TOO_MANY_UNAVAILABLE = "TooManyUnavailable"
@@ -495,6 +496,14 @@ TABLE: dict[Reason, Meaning] = {
         ),
         remedy="by itself, at the time that is named",
         is_rest=True,
+    ),
+    Reason.EVICTED_AFTER_UPGRADE: Meaning(
+        Status.RECONCILING,
+        cause=(
+            "Azure has evicted more Spot instances soon after their upgrade than may be, so that one goes at "
+            "a time, and ever more slowly"
+        ),
+        remedy="by itself, at the time that is named",
     ),
     Reason.CANARY_MISSING: Meaning(
         Status.STALLED,

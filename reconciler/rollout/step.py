@@ -37,12 +37,13 @@ class Upgrade:
 
     Their ids are numbers, or in Flexible orchestration the names of virtual machines. The one place where a
     list of instance ids is checked: Azure reads an empty list or "*" as all of them. `unwell` are those that
-    do not serve as they are taken.
+    do not serve as they are taken, and `evicted` counts those that Azure took back before (see `eviction`).
     """
 
     instance_ids: tuple[str, ...]
     image: Image
     unwell: frozenset[str] = field(default=frozenset(), compare=False)
+    evicted: int = field(default=0, compare=False)
 
     def __post_init__(self) -> None:
         if not self.instance_ids or not all(map(_ID.fullmatch, self.instance_ids)):

@@ -518,8 +518,8 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         pytest.param(
             spec(),
             observed(instances=fleet(instance(4, power="deallocated", health=""))),
-            "Upgrading: update domain 0: upgrading 2 instances to 24.04.202601140 (web_0, web_5); "
-            "1 of 10 up to date",
+            "Upgrading: update domain 0: upgrading 1 instance to 24.04.202601140 (web_0), alone, because nothing "
+            "of the last batch is left; 1 of 10 up to date",
             id="an upgraded instance that was deallocated since does not block",
         ),
         pytest.param(

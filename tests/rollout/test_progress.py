@@ -269,7 +269,12 @@ def test_a_step_that_is_taken(
 def test_the_first_batch_has_soaked_once_another_goes_or_all_is_done(
     before: Progress, reason: Reason, step: Step | None, has_soaked: bool
 ) -> None:
-    assert after(before, reason, None, step).has_soaked is has_soaked
+    assert after(before, reason, 1, step).has_soaked is has_soaked
+
+
+@pytest.mark.parametrize("back", [pytest.param(0, id="none is"), pytest.param(None, id="nobody knows")])
+def test_where_nothing_of_the_first_batch_is_back_the_next_one_is_the_first_again(back: int | None) -> None:
+    assert not after(Progress(taken=frozenset({"1"})), Reason.UPGRADING, back, UPGRADE).has_soaked
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""Spot: Azure takes back what was just upgraded, and the rollout slows down, but never stands."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.invariants import UPGRADE
+from tests.stories.world import NEW, World, fleet, scale_set, spec
+
+HOUR = timedelta(hours=1)
+
+
+def batches(world: World) -> list[int]:
+    return [
+        len(each.body["instanceIds"]) for each in world.azure.record.requests if each.operation == UPGRADE
+    ]
+
+
+def evict_whatever_was_upgraded(world: World, known: set[str]) -> None:
+    for each in world.azure.scale_set("web").instances:
+        if each.image.endswith(NEW) and each.id not in known:
+            known.add(each.id)
+            each.evict()
+
+
+@pytest.mark.parametrize("policy", ["Deallocate", "Delete"])
+def test_a_set_whose_every_upgraded_instance_is_evicted_goes_on_one_at_a_time(policy: str) -> None:
+    world = World(
+        fleet(scale_set(capacity=10, spot=True, evictionPolicy=policy)),
+        spec(rollout={"by": "batch", "maxBatch": 3}),
+    )
+    known: set[str] = set()
+
+    def is_done() -> bool:
+        evict_whatever_was_upgraded(world, known)
+        return len(known) == 10
+
+    world.run(is_done)
+    assert batches(world) == [3, 1, 1, 1, 1, 1, 1, 1]
+    assert "EvictedAfterUpgrade" in world.reasons()
+
+
+def test_one_whose_capacity_comes_back_is_done() -> None:
+    world = World(
+        fleet(scale_set(capacity=10, spot=True, evictionPolicy="Deallocate")),
+        spec(rollout={"by": "batch", "maxBatch": 3}),
+    )
+    known: set[str] = set()
+
+    def has_lost_three() -> bool:
+        evict_whatever_was_upgraded(world, known)
+        return len(known) >= 3
+
+    world.run(has_lost_three)
+    world.run()
+    assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}
+    assert batches(world)[:2] == [3, 1]

@@ -51,8 +51,9 @@ class Began:
 @dataclass(frozen=True, slots=True)
 class PersistedState:
     """`last_good` is the image that a rollout had brought all instances to before the model was last changed,
-    and that few were unhealthy on; `failed` the one that was given up, `began` the last rollout. `approved`
-    is written by a person, and only read here. None where nothing is known.
+    and that few were unhealthy on; `failed` the one that was given up last, whatever the scale set runs
+    since, and `began` the last rollout. `approved` is written by a person, and only read here. None where
+    nothing is known.
 
     `others` are the parts that another version of this program wrote, as they stand. `is_readable` is False
     where a later one wrote all of it in a form that is not known here.
@@ -66,8 +67,13 @@ class PersistedState:
     is_readable: bool = True
 
     def stand_in(self, image: Image) -> Image | None:
-        """What stands for `image` if it was given up: the last good one."""
+        """What stands for `image` if it was given up: the last good one.
+
+        Nothing does once another image was begun since: whoever names it again wants it tried again.
+        """
         if self.failed is None or self.last_good is None or not self.failed.is_of(image):
+            return None
+        if self.began and not self.began.image.is_of(image):
             return None
         return None if self.is_last_good(image) else self.last_good
 

@@ -37,15 +37,17 @@ def state_to_persist(aim: Aim, instances: Sequence[Instance], *, is_fix: bool) -
     """What to persist with a change of the model, None where nothing in the spec needs it.
 
     The image that the model leaves is good if all that could be are on it and most run it well. Latest is
-    never: it may come to mean the very image that fails. What a fix replaces has failed, until the next image
-    that is none.
+    never: it may come to mean the very image that fails. What a fix replaces has failed, and what has failed
+    stays so until it is tried anew: other scale sets that declare it are not to begin it.
     """
     desired, model = aim.desired, aim.model
     rollout = aim.rollout
     is_needed = rollout.on_failure is not OnFailure.HOLD or rollout.deadline or rollout.require_way_back
     if not is_needed and not is_fix:
         return None
-    failed = _failed(model) if is_fix else None
+    failed = _failed(model) if is_fix else model.persisted.failed
+    if failed and failed.is_of(aim.image):
+        failed = None
     kept = replace(model.persisted, began=Began.of(aim.at, aim.image), failed=failed)
     if model.image is None or follows_latest(model.image):
         return kept
@@ -97,7 +99,7 @@ def abort(context: Context, failing: Decision) -> Decision | Look:
         return way
     if good is None or way:
         return replace(failing, message=f"{failing.message}; no way back: {way}")
-    step = patch(good, model, replace(model.persisted, failed=Fingerprint.of(context.image)))
+    step = patch(good, model, _given_up(context))
     if isinstance(step, Decision):
         return step
     return Decision(
@@ -108,6 +110,15 @@ def abort(context: Context, failing: Decision) -> Decision | Look:
         counts=failing.counts,
         blamed=failing.blamed,
     )
+
+
+def _given_up(context: Context) -> PersistedState:
+    """What is persisted once the image is given up. Somebody else may have set the model to it; then this is
+    when its rollout began, as far as anybody knows."""
+    persisted, image = context.model.persisted, context.image
+    is_known = persisted.began is not None and persisted.began.image.is_of(image)
+    began = persisted.began if is_known else Began.of(context.at, image)
+    return replace(persisted, failed=Fingerprint.of(image), began=began)
 
 
 def is_over(context: Context) -> bool:

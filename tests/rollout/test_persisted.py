@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.rollout.persisted import Fingerprint, PersistedState
+from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
 from reconciler.spec.image import Image, PlatformImage, VhdImage
-from tests.build import FIX, NEW, OLD
+from tests.build import FIX, NEW, NOW, OLD
 
 SHOUTED = PlatformImage(NEW.publisher.upper(), NEW.offer.upper(), NEW.sku.upper(), NEW.version)
 
@@ -36,6 +36,16 @@ SHOUTED = PlatformImage(NEW.publisher.upper(), NEW.offer.upper(), NEW.sku.upper(
             PersistedState(last_good=SHOUTED, failed=Fingerprint.of(NEW)),
             None,
             id="it is itself the last good one",
+        ),
+        pytest.param(
+            PersistedState(last_good=OLD, failed=Fingerprint.of(NEW), began=Began.of(NOW, SHOUTED)),
+            OLD,
+            id="it was given up, and is what was begun last",
+        ),
+        pytest.param(
+            PersistedState(last_good=OLD, failed=Fingerprint.of(NEW), began=Began.of(NOW, FIX)),
+            None,
+            id="it was given up, and another image was begun since",
         ),
     ],
 )

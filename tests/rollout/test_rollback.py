@@ -160,6 +160,36 @@ def test_the_image_that_is_left_is_not_good_for_want_of_proof(image: Any, instan
     assert state_to_persist(aim, instances, is_fix=False) == PersistedState(FIX, began=BEGAN)
 
 
+@pytest.mark.parametrize(
+    ("failed", "kept"),
+    [
+        pytest.param(FIX, Fingerprint.of(FIX), id="what failed has failed still, whatever is begun after it"),
+        pytest.param(NEW, None, id="what failed is tried anew"),
+        pytest.param(None, None, id="nothing failed"),
+    ],
+)
+def test_what_has_failed_stays_so_until_it_is_tried_anew(failed: Any, kept: Fingerprint | None) -> None:
+    persisted = PersistedState(last_good=OLD, failed=failed and Fingerprint.of(failed))
+    aim = Aim(
+        desired=spec(on_failure=OnFailure.REPIN),
+        model=model(image=OLD, persisted=persisted),
+        observed=observed(),
+    )
+    found = state_to_persist(aim, WELL, is_fix=False)
+    assert found == PersistedState(OLD, failed=kept, began=Began.of(NOW, NEW))
+
+
+@pytest.mark.parametrize("began", [None, Began.of(NOW - HOUR, FIX)], ids=["nothing", "another image"])
+def test_an_image_that_somebody_else_began_is_remembered_as_begun_once_it_is_given_up(
+    began: Began | None,
+) -> None:
+    before = PersistedState(last_good=OLD, began=began)
+    seen = observed(model=model(persisted=before), instances=fleet(lost(0)), progress=LASTING)
+    step = decided(spec(on_failure=OnFailure.REPIN), seen).step
+    assert isinstance(step, PatchModel)
+    assert step.persisted == PersistedState(OLD, failed=Fingerprint.of(NEW), began=Began.of(NOW, NEW))
+
+
 def test_the_one_instance_of_a_scale_set_proves_its_image() -> None:
     seen = observed(model=model(image=OLD, capacity=1), instances=WELL[:1])
     step = decided(spec(on_failure=OnFailure.REPIN), seen).step

@@ -40,13 +40,34 @@ def test_after_the_pilot_ever_more_begin_at_once() -> None:
     assert models(world, NEW) == THIRTY[:15]
 
 
-def test_a_fix_for_the_one_that_failed_lets_the_others_begin_nothing_bad() -> None:
-    """30 name the bad image literally, and a fix is merged for one."""
-    world = World(sets("a", "b", "c"), *(spec(name, version=BAD) for name in ("a", "b", "c")))
+@pytest.mark.parametrize("on_failure", ["hold", "repin", "rollback"])
+@pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed"])
+def test_a_fix_for_the_one_that_failed_lets_the_others_begin_nothing_bad(
+    on_failure: str, *, killed: bool
+) -> None:
+    """30 name the bad image literally, and a fix is merged for one; and then the version after the fix."""
+    rollout = {"onFailure": on_failure}
+    others = [spec(name, version=BAD, rollout=rollout) for name in ("b", "c")]
+    world = World(sets("a", "b", "c"), spec("a", version=BAD, rollout=rollout), *others)
     world.run(lambda: world.lines().get("b", "").startswith("ImageFailedElsewhere"))
-    world.merge(spec("a", version=FIX), spec("b", version=BAD), spec("c", version=BAD))
-    world.rest(2 * HOUR)
-    assert (models(world, BAD), models(world, FIX)) == ([], ["a"])
+    for version in (FIX, NEW):
+        world.merge(spec("a", version=version, rollout=rollout))
+        world.rest(HOUR)
+        assert (models(world, BAD), models(world, version)) == ([], ["a"])
+        if killed:
+            world.restart()
+
+
+def test_an_image_that_failed_is_tried_again_where_somebody_names_it_after_another() -> None:
+    rollout = {"onFailure": "rollback"}
+    world = World(sets("a"), spec("a", version=BAD, rollout=rollout))
+    world.rest(HOUR)
+    world.merge(spec("a", version=NEW, rollout=rollout))
+    world.rest(HOUR)
+    world.merge(spec("a", version=BAD, rollout=rollout))
+    world.rest(HOUR)
+    assert world.reasons("a").count("GivingUp") == 2
+    assert models(world, NEW) == ["a"], "back to what was good last, and not to what was good before"
 
 
 def test_suspending_the_one_that_failed_does_not_close_the_breaker() -> None:

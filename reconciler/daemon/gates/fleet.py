@@ -2,7 +2,7 @@
 
 **Breaker.** While an image has failed in more scale sets than `spec.maxFailedRollouts` of the Fleet allows,
 it is begun nowhere, and no serving instance is taken to it. It stays open until the image has proven itself
-in each of those, or was withdrawn from all of the specs.
+in each of those, whatever is declared there meanwhile.
 
     30 scale sets declare it, 1% of them is none: one failure keeps it from the other 29
     400 scale sets, 1% is four: the fifth failure does

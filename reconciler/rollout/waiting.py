@@ -6,7 +6,6 @@ from dataclasses import replace
 from reconciler.rollout.batching import last_back
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.domains import Domain
 from reconciler.rollout.evidence import MOST_RELAPSES
 from reconciler.rollout.health import State
 from reconciler.rollout.member import is_overdue
@@ -45,15 +44,15 @@ def awaited_instances(context: Context, *, is_last: bool) -> list[Instance]:
 def waiting(context: Context, instances: Sequence[Instance]) -> Decision:
     """What is said while these are waited for, and of those that took too long."""
     desired, counts = context.desired, context.counts
-    domains = _names_of(sorted({context.domain_of(each) for each in instances}))
+    domains = _domains(context, instances)
     holds = "" if counts.up_to_date == counts.total else "; no other instance is touched until then"
     if overdue := [each for each in instances if is_overdue(each, desired, context.at)]:
         stopped = any(each.power == "stopped" for each in overdue)
         mend = " (start, deallocate or protect what is stopped)" if stopped else ""
         return Decision(
             Reason.HEALTH_CHECK_FAILED,
-            f"{domains}: {ailing(overdue)}, not healthy within {written(desired.health.timeout)} of the last "
-            f"change{mend}{holds}",
+            f"{_domains(context, overdue)}: {ailing(overdue)}, not healthy within "
+            f"{written(desired.health.timeout)} of the last change{mend}{holds}",
             counts=counts,
         )
     if context.observed.progress.relapses >= MOST_RELAPSES:
@@ -139,5 +138,6 @@ def confirming(context: Context) -> Decision | None:
     )
 
 
-def _names_of(domains: Sequence[Domain]) -> str:
-    return join(str(domain) for domain in domains)
+def _domains(context: Context, instances: Sequence[Instance]) -> str:
+    """The domains that these are in, by name."""
+    return join(str(domain) for domain in sorted({context.domain_of(each) for each in instances}))

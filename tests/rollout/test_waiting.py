@@ -66,6 +66,14 @@ def test_what_was_given_up_for_lost_is_not_called_up_to_date_in_the_end() -> Non
     )
 
 
+def test_of_those_that_took_too_long_alone_the_domains_are_named() -> None:
+    young = [instance(number, health="unhealthy") for number in (1, 2)]
+    assert decided(spec(), observed(instances=fleet(lost(0), *young))).line == (
+        "HealthCheckFailed: update domain 0: web_0 (unhealthy), not healthy within 10m of the last change; no other "
+        "instance is touched until then"
+    )
+
+
 @pytest.mark.parametrize(
     ("waiting_since", "line"),
     [

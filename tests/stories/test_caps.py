@@ -49,6 +49,22 @@ def test_a_cap_that_is_raised_lets_a_held_commit_go() -> None:
     assert [on(world, name) for name in TEN] == [{NEW}] * 4 + [{OLD}] * 6
 
 
+def test_a_revert_of_more_than_the_cap_goes_all_the_way() -> None:
+    """Three commits brought an image to three scale sets, and one commit takes it back."""
+    rollout = {"onFailure": "rollback"}
+    names = TEN[:3]
+    world = World(
+        sets(*names, capacity=2), of_all(maxChange=1), *(spec(name, OLD, rollout=rollout) for name in names)
+    ).run()
+    for name in names:
+        world.merge(spec(name, NEW, rollout=rollout))
+        world.rest(2 * MINUTE).run()
+    assert [on(world, name) for name in names] == [{NEW}] * 3
+    world.merge(*(spec(name, OLD, rollout=rollout) for name in names))
+    world.rest(2 * MINUTE).run()
+    assert [on(world, name) for name in names] == [{OLD}] * 3
+
+
 @pytest.mark.parametrize("minutes", range(1, 14, 3))
 def test_a_restart_in_the_middle_of_what_was_let_go_holds_nothing(minutes: int) -> None:
     world = World(sets(*TEN, capacity=2), of_all(maxChange=3, maxConcurrentRollouts=1), *changing(0)).run()

@@ -1,10 +1,11 @@
 """The cap on change: one commit may change the images of so many scale sets, or else it changes none.
 
 Counted once, when a sweep takes a commit over: those whose declared image differs from the one before, and
-whose model is not on it already. Of a scale set that this process sees for the first time there is none
-before, and its model alone tells; where the spec follows latest, that tells nothing. So a process that starts
-while a commit is held counts the same again, and one that starts in the middle of a rollout counts what is
-left of it. What was let go is let go: a cap that is lowered later holds nothing half-way.
+whose model is not on it already. A revert to the last good image does not count. Of a scale set that this
+process sees for the first time there is none before, and its model alone tells; where the spec follows
+latest, that tells nothing. So a process that starts while a commit is held counts the same again, and one
+that starts in the middle of a rollout counts what is left of it. What was let go is let go: a cap that is
+lowered later holds nothing half-way.
 
 A suspended scale set does not count; its image does once the suspension ends.
 """
@@ -82,6 +83,8 @@ def _changes(state: ScaleSetState, model: Model | None) -> bool:
         return False
     if model.persisted.stand_in(desired.image) and desired.rollout.on_failure is not OnFailure.HOLD:
         return False  # it was tried and given up
+    if model.persisted.is_last_good(desired.image):
+        return False  # a revert, which must not wait until somebody has split it
     if follows_latest(desired.image) and is_version_of(model.image, desired.image):
         return state.weighed is not None
     return True

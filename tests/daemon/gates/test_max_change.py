@@ -182,6 +182,13 @@ def test_an_image_that_was_tried_and_given_up_is_no_change_for_a_process_that_st
     assert fleet.restart().held == "s1 s2 s3 s4", "with hold it is tried all the same"
 
 
+def test_what_goes_back_to_the_last_good_image_is_no_change() -> None:
+    names = [f"s{number}" for number in range(1, 5)]
+    fleet = Fleet(Count(1)).moved(NEW, *names, persisted=PersistedState(last_good=OLD))
+    assert fleet.commit(**to(FIX, 1, 2, 3, 4)).held == "s1 s2 s3 s4"
+    assert fleet.commit(**to(OLD, 1, 2, 3, 4)).held == ""
+
+
 def test_models_that_are_there_already_and_ones_that_are_not_there_do_not_count() -> None:
     fleet = Fleet(THREE).moved(NEW, "s1", "s2")
     del fleet.models[spec("s3").target.key]

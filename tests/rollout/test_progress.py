@@ -278,6 +278,20 @@ def test_where_nothing_of_the_first_batch_is_back_the_next_one_is_the_first_agai
 
 
 @pytest.mark.parametrize(
+    ("before", "back", "has_soaked"),
+    [
+        pytest.param(Progress(), 1, True, id="an instance runs it and serves"),
+        pytest.param(Progress(), 0, False, id="there is none"),
+        pytest.param(Progress(has_soaked=True), 0, True, id="there is none any more"),
+    ],
+)
+def test_a_rollout_that_is_done_has_soaked_where_an_instance_ran_it(
+    before: Progress, back: int, has_soaked: bool
+) -> None:
+    assert after(before, Reason.UP_TO_DATE, back).has_soaked is has_soaked
+
+
+@pytest.mark.parametrize(
     ("seen_at", "waiting_since", "known_since"),
     [
         pytest.param(NOW - 6 * MINUTE, NOW - HOUR, NOW - HOUR, id="six minutes are no gap"),

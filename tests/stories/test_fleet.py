@@ -134,6 +134,16 @@ def test_where_all_of_a_lower_wave_is_scaled_to_zero_the_next_begins_only_if_the
     assert models(world, NEW) == ["dr", "prod"]
 
 
+def test_one_that_proved_an_image_by_day_is_scaled_to_zero_and_holds_no_wave_up() -> None:
+    night = {"windows": [{"kind": "allow", "schedule": "0 22 * * *", "duration": "2h", "timeZone": "UTC"}]}
+    world = World(sets("dev", "prod"), spec("dev"), spec("prod", wave=1, rollout=night))
+    world.rest(10 * HOUR)
+    world.azure.scale_set("dev").scale_to(0)
+    world.run()
+    assert world.lines()["dev"].startswith("UpToDate: no instances")
+    assert models(world, NEW) == ["dev", "prod"]
+
+
 def test_an_instance_that_is_left_out_holds_no_wave_up() -> None:
     states = [{"id": "1", "power": "deallocated"}]
     world = World(

@@ -54,9 +54,9 @@ def waves(
     ]
     if behind:
         return (Gate("wave", f"{_of(behind, lower)} not Ready: {join(behind)}", Reason.DEPENDENCY_NOT_READY),)
-    empty = [each.desired.name for each in lower if not _has_proven(each)]
+    empty = [each.desired.name for each in lower if not _runs_it(each)]
     passed_over = f"; without an instance on it: {join(empty)}" if empty else ""
-    if len(empty) == len(lower) and not desired.fleet.allow_unproven_wave:
+    if not any(map(_has_proven, lower)) and not desired.fleet.allow_unproven_wave:
         evidence = (
             f"{_of(lower, lower)} Ready, and none has an instance that has proven the image: let one run, or "
             "set spec.allowUnprovenWave of the Fleet"
@@ -95,6 +95,11 @@ def _obstacle(state: ScaleSetState) -> str:
 
 
 def _has_proven(state: ScaleSetState) -> bool:
+    """Whether an instance of it runs its image and serves, or did before it was scaled to zero."""
+    return _runs_it(state) or state.progress.has_soaked
+
+
+def _runs_it(state: ScaleSetState) -> bool:
     """Whether an instance of it runs its image and serves."""
     return state.seen.counts is not None and state.seen.counts.back > 0
 

@@ -126,6 +126,11 @@ def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetS
             id="none has an instance",
         ),
         pytest.param(
+            [dev("dev", counts=InstanceCounts(()), has_soaked=True)],
+            (True, "1 of 1 scale sets of lower waves is Ready; without an instance on it: dev"),
+            id="one proved the image, and was scaled to zero since",
+        ),
+        pytest.param(
             [dev("x", "Throttled", last_reason=Reason.UP_TO_DATE)],
             (True, "1 of 1 scale sets of lower waves is Ready"),
             id="one that could not be looked at just now",

@@ -97,6 +97,23 @@ def test_one_that_cannot_begin_is_no_pilot(first: dict[str, Any]) -> None:
     assert models(world, NEW) == ["b"]
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param({"capacity": 0}, id="it has no instances"),
+        pytest.param({"instanceStates": [{"id": "1", "health": "unhealthy"}]}, id="one of two is unhealthy"),
+    ],
+)
+def test_one_that_tells_little_of_an_image_is_no_pilot(first: dict[str, Any]) -> None:
+    declared = fleet(scale_set("a", **({"capacity": 2} | first)), scale_set("b", capacity=2))
+    world = World(declared, spec("a"), spec("b"))
+    world.run(lambda: bool(models(world, NEW)))
+    assert models(world, NEW) == ["b"]
+    assert world.lines()["a"].startswith("AwaitingPilot: b")
+    world.run()
+    assert models(world, NEW) == ["a", "b"]
+
+
 def test_an_image_that_is_good_in_dev_and_bad_in_prod_fails_in_one_scale_set_of_prod() -> None:
     prod = [f"prod-{number}" for number in range(5)]
     world = World(

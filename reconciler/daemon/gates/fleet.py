@@ -10,7 +10,8 @@ in each of those, whatever is declared there meanwhile.
 **Pilot.** In each wave, no more scale sets begin at once than have brought their first batch through its
 soak, and one where none has: 1, 1, 2, 4, 8. One that cannot go on (braked, refused, without an instance to
 upgrade, or past its progress deadline without a result) holds nobody up. Of those that wait, and of those
-that were not looked at yet, the first goes by name. An urgent image has one pilot for all waves.
+that were not looked at yet, the first goes by name; those that tell little of the image go last, without
+an instance or with one that does not serve. An urgent image has one pilot for all waves.
 """
 
 from collections.abc import Sequence
@@ -108,11 +109,16 @@ def _is_trying(state: ScaleSetState, image: Fingerprint) -> bool:
 
 def _ahead(state: ScaleSetState, wave: Sequence[ScaleSetState]) -> list[ScaleSetState]:
     """Those of the wave that are to begin before this one."""
-    return [each for each in wave if _order(each) < _order(state) and _may_begin(each)]
+    own = _rank(state)
+    return [each for each in wave if _may_begin(each) and _rank(each) < own]
 
 
-def _order(state: ScaleSetState) -> tuple[int, str]:
-    return state.desired.wave, state.desired.name
+def _rank(state: ScaleSetState) -> tuple[bool, int, str]:
+    """Its place among those that may begin. One that was not looked at yet may tell as much as any."""
+    seen = state.seen
+    instances = seen.sightings.values()
+    tells_little = not instances or not all(each.is_back for each in instances)
+    return seen.instances_at is not None and tells_little, state.desired.wave, state.desired.name
 
 
 def _may_begin(state: ScaleSetState) -> bool:

@@ -1,0 +1,42 @@
+"""Which scale set takes a new image first."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from reconciler.daemon.gates.fleet import pilot
+from reconciler.daemon.state import ScaleSetState
+from reconciler.rollout.age import Sighting
+from tests.build import NEW, NOW, OLD, model
+from tests.daemon.states import state
+
+HEALTHY, SICK = Sighting("succeeded", NOW, is_back=True), Sighting("succeeded", NOW)
+
+
+def waits(name: str, *instances: Sighting) -> ScaleSetState:
+    """One that waits for the pilot, and has these instances."""
+    seen = dict(zip("0123", instances, strict=False))
+    return state(name, "AwaitingPilot", model=model(image=OLD), instances_at=NOW, sightings=seen)
+
+
+def unseen(name: str) -> ScaleSetState:
+    return state(name, None)
+
+
+@pytest.mark.parametrize(
+    ("states", "first"),
+    [
+        pytest.param([waits("a", HEALTHY), waits("b", HEALTHY)], "a", id="by name"),
+        pytest.param([waits("a"), waits("b", HEALTHY)], "b", id="one with an instance before one without"),
+        pytest.param(
+            [waits("a", HEALTHY, SICK), waits("b", HEALTHY)],
+            "b",
+            id="one whose instances all serve before others",
+        ),
+        pytest.param([waits("a", SICK), unseen("b")], "b", id="one that was not looked at yet may tell more"),
+        pytest.param([unseen("a"), waits("b", HEALTHY)], "a", id="and is not passed over"),
+        pytest.param([waits("a", SICK), waits("b")], "a", id="by name where all tell little"),
+    ],
+)
+def test_who_takes_a_new_image_first(states: Sequence[ScaleSetState], first: str) -> None:
+    assert [each.desired.name for each in states if not pilot(each, states, NEW).closed] == [first]

@@ -32,7 +32,7 @@ from reconciler.rollout.preflight import exact_if_known, exact_spec, unavailable
 from reconciler.rollout.reading import partial, with_instances
 from reconciler.rollout.reason import Phase, Reason
 from reconciler.rollout.refusal import brake, refusal
-from reconciler.rollout.remedy import is_fix, passing
+from reconciler.rollout.remedy import is_fix, no_cure, passing
 from reconciler.rollout.rollback import abort, back_on_model, end_of_rollback
 from reconciler.rollout.settled import completion
 from reconciler.rollout.step import Upgrade
@@ -202,6 +202,8 @@ def _roll(context: Context) -> Decision | Look:
         # They cost nothing, so they wait for no soak: only for the gates, and go first when those are open.
         has_begun = first(context.rollout.canary, context.members).has_begun
         closed = barrier(context, has_begun=has_begun, doing=_DOING, counts=context.counts)
+        if isinstance(closed, Decision) and (failing := no_cure(context)):
+            return failing
         return closed or batch(context, lost, len(lost))
     if late := overrun(context):
         return late

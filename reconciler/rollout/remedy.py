@@ -22,7 +22,7 @@ What a person declares urgent passes windows, waves and the cap on change by its
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reconciler.rollout.batching import is_proven
+from reconciler.rollout.batching import is_proven, sick
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.evidence import is_against_image
@@ -31,7 +31,8 @@ from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.reading import with_instances
 from reconciler.rollout.rollback import is_over
-from reconciler.spec.image import Image, same
+from reconciler.rollout.wording import ailing
+from reconciler.spec.image import Image, same, short
 
 
 def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
@@ -73,6 +74,19 @@ def passing(context: Context) -> list[Member]:
         return lost if is_proven(context) else []
     tried = [each for each in context.members if not each.is_outdated]
     return lost if not tried or any(each.state is State.BACK for each in tried) else []
+
+
+def no_cure(context: Context) -> Decision | None:
+    """That the image was taken to a batch of those that do not serve, and does not heal them; or None."""
+    failing = sick(context)
+    tried = [each.instance for each in context.members if each.is_lost and not each.is_outdated]
+    if failing is None or not tried or not is_approved(context):
+        return None
+    return replace(
+        failing,
+        message=f"{failing.message}; {short(context.image)} is no cure for them, since {ailing(tried)} "
+        f"{'runs' if len(tried) == 1 else 'run'} it; name another image",
+    )
 
 
 def is_approved(aim: Aim) -> bool:

@@ -143,7 +143,9 @@ def frozen(freeze: Suspension) -> ScaleSet:
                 ),
                 progress=Progress(unwell=frozenset("01234")),
             ),
-            "OutsideWindow: no window is open, open again at 2026-01-05 22:00 UTC; until then not upgrading the next batch",
+            "TooManyUnhealthy: web_0 (unhealthy), web_1 (stopped), web_2 (stopped), web_3 (stopped) and 1 more: 5 of 10 are "
+            "unhealthy, and spec.rollout.maxUnhealthy is 20% (2 of 10); 1 of 10 up to date; 24.04.202601140 is no cure for "
+            "them, since web_0 (unhealthy) runs it; name another image",
             id="more than maxUnhealthy, and the batch that was to show the cure is not healthy",
         ),
         pytest.param(

@@ -201,3 +201,42 @@ def test_on_the_way_back_all_that_do_not_serve_go_whatever_they_run() -> None:
     instances = fleet(lost(0), replace(lost(5), image=FIX))
     desired: ScaleSet = spec(on_failure=OnFailure.ROLLBACK, windows=CLOSED)
     assert decided(desired, observed(model=there, instances=instances)).step == Upgrade(("5", "0"), OLD)
+
+
+def is_sick_still(number: int) -> Instance:
+    """One on NEW that was sick before, and is no better."""
+    return instance(number, health="unhealthy", since=NOW - HOUR)
+
+
+@pytest.mark.parametrize(
+    ("rollout", "instances", "line"),
+    [
+        pytest.param(
+            {},
+            fleet(is_sick_still(0), is_sick_still(5), sick(1), sick(2)),
+            "TooManyUnhealthy: web_0 (unhealthy), web_1 (unhealthy), web_2 (unhealthy), web_5 (unhealthy): 4 of 10 are "
+            f"unhealthy, and spec.rollout.maxUnhealthy is 20% (2 of 10); 2 of 10 up to date; {NEW.version} is no cure for "
+            "them, since web_0 (unhealthy), web_5 (unhealthy) run it; name another image",
+            id="it was taken to two of four, and they are no better",
+        ),
+        pytest.param(
+            {},
+            fleet(is_sick_still(0), sick(1)),
+            "OutsideWindow: no window is open, open again at 2026-01-05 22:00 UTC; until then not upgrading the next batch",
+            id="few are unhealthy",
+        ),
+        pytest.param(
+            {"approval": Approval.START, "windows": ()},
+            fleet(is_sick_still(0), is_sick_still(5), sick(1), sick(2)),
+            "AwaitingApproval: 24.04.202601140 is not approved yet; run `reconciler approve web`; until then not upgrading "
+            "the next batch",
+            id="it is not approved, which a person has to know",
+        ),
+    ],
+)
+def test_an_image_that_is_no_cure_is_told_whatever_gate_is_closed(
+    rollout: dict[str, Any], instances: tuple[Instance, ...], line: str
+) -> None:
+    progress = Progress(unwell=frozenset("0125"))
+    desired = spec(**({"windows": CLOSED} | rollout))
+    assert decided(desired, observed(instances=instances, progress=progress)).line == line

@@ -14,6 +14,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.eviction import evictions
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member
+from reconciler.rollout.observed import Instance
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
 from reconciler.rollout.wording import ailing, join
@@ -226,13 +227,15 @@ def _upgraded_at(member: Member) -> datetime | None:
     instance = member.instance
     if member.is_outdated or member.state is not State.BACK or instance.since is None:
         return None
-    if _is_newborn(instance.since, instance.created):
+    if is_newborn(instance):
         return None
     return max(instance.since, instance.stands_since or instance.since)
 
 
-def _is_newborn(since: datetime, created: datetime | None) -> bool:
-    return created is not None and since - created < _NEWBORN
+def is_newborn(instance: Instance) -> bool:
+    """Whether it was made on its image, and never upgraded."""
+    since, created = instance.since, instance.created
+    return since is not None and created is not None and since - created < _NEWBORN
 
 
 def _by_id(member: Member) -> tuple[int, str]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from reconciler.rollout.batching import is_newborn
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
@@ -131,8 +132,14 @@ def is_over(context: Context) -> bool:
 
 
 def _is_long_ago(desired: ScaleSet, observed: Observed, staying: Sequence[Member]) -> bool:
-    """Whether nothing has become of any instance for longer than the last batch of a rollout is watched."""
-    latest = max((each.instance.since for each in staying if each.instance.since), default=observed.at)
+    """Whether nothing has become of any instance for longer than the last batch of a rollout is watched.
+
+    One that was made on its image is no part of a batch: an autoscaler makes them at any time. Where all were
+    made on it, the first of them tells.
+    """
+    dated = [(each.instance.since, is_newborn(each.instance)) for each in staying if each.instance.since]
+    made = min((since for since, _ in dated), default=observed.at)
+    latest = max((since for since, was_made in dated if not was_made), default=made)
     return observed.at - latest >= desired.rollout.bake_time + desired.health.timeout + _NOTICED
 
 

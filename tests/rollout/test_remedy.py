@@ -38,6 +38,12 @@ def back(number: int, minutes: int) -> Instance:
     return instance(number, since=NOW - minutes * MINUTE)
 
 
+def made(number: int, minutes: int) -> Instance:
+    """One that was made on NEW so many minutes ago."""
+    ago = NOW - minutes * MINUTE
+    return instance(number, created=ago - timedelta(seconds=40), since=ago)
+
+
 @pytest.mark.parametrize(
     ("image", "left", "progress", "instances", "step"),
     [
@@ -84,6 +90,30 @@ def back(number: int, minutes: int) -> Instance:
             fleet(lost(0), *(back(n, 60) for n in range(1, 10))),
             None,
             id="nor where it looks as if it was over long ago",
+        ),
+        pytest.param(
+            FIX,
+            model(),
+            Progress(left_under_way=None),
+            fleet(lost(0), *(back(n, 60) for n in range(1, 9)), made(9, 1)),
+            None,
+            id="nor where an autoscaler has made one since",
+        ),
+        pytest.param(
+            FIX,
+            model(),
+            Progress(left_under_way=None),
+            fleet(replace(lost(0), created=NOW - HOUR), *(made(n, 60) for n in range(1, 9)), made(9, 1)),
+            None,
+            id="nor where all were made on it, most of them long ago",
+        ),
+        pytest.param(
+            FIX,
+            model(),
+            Progress(left_under_way=None),
+            fleet(replace(lost(0), created=NOW - HOUR), *(back(n, 1) for n in range(1, 10))),
+            PatchModel(FIX, "4"),
+            id="where the last batch has just been upgraded it may be under way",
         ),
         pytest.param(
             FIX, model(), Progress(left_under_way=True), fleet(instance(0)), None, id="nor for no loss"

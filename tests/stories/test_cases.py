@@ -1,0 +1,48 @@
+"""Situations that users of others' tools reported, and that operators tried: what must come of each."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.stories.world import OLD, World, fleet, scale_set, spec
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+SATURDAY = [{"kind": "allow", "schedule": "0 2 * * 6", "duration": "4h"}]  # the story begins on a Monday
+
+
+def unhealthy(*ids: int) -> list[dict[str, Any]]:
+    return [{"id": str(each), "health": "unhealthy"} for each in ids]
+
+
+def writes(world: World) -> list[str]:
+    return [each.operation for each in world.azure.record.requests if each.method != "GET"]
+
+
+def version(world: World, name: str = "web") -> str:
+    return world.azure.scale_set(name).image.rpartition(":")[2]
+
+
+@pytest.mark.parametrize(
+    "is_restarted",
+    [
+        pytest.param(False, id="the daemon has run all the time"),
+        pytest.param(True, id="the daemon was restarted meanwhile"),
+    ],
+)
+def test_an_autoscaler_makes_instances_beside_one_that_is_unhealthy_for_good(*, is_restarted: bool) -> None:
+    """The image that all of them have run for long did not fail for that, and the next one waits for its window."""
+    world = World(
+        fleet(scale_set(capacity=10, instanceStates=unhealthy(1))),
+        spec(version=OLD, rollout={"windows": SATURDAY}),
+    )
+    world.rest(HOUR)
+    world.merge(spec(rollout={"windows": SATURDAY}))
+    world.rest(HOUR)
+    if is_restarted:
+        world.restart()
+        world.rest(10 * MINUTE)
+    world.azure.scale_set("web").scale_to(11)
+    world.rest(2 * HOUR)
+    assert writes(world) == []
+    assert version(world) == OLD

@@ -52,12 +52,17 @@ def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
 
 
 def passes_gates(aim: Aim, instances: Sequence[Instance]) -> bool:
-    """Whether the model may be set though a gate is closed."""
+    """Whether the model may be set though a gate is closed.
+
+    As a cure that is to be tried only once it is approved, also where its canary alone is to be: what scales
+    out meanwhile runs it.
+    """
     if aim.model.persisted.is_last_good(aim.image):
         return True
     staying = members(aim.desired, aim.model, aim.observed, instances)
     lost = sum(each.is_lost for each in staying)
-    return lost > aim.rollout.max_unhealthy.of(len(staying)) or is_fix(aim, instances)
+    is_cure = lost > aim.rollout.max_unhealthy.of(len(staying)) and is_approved(aim)
+    return is_cure or is_fix(aim, instances)
 
 
 def passing(context: Context) -> list[Member]:

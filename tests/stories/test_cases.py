@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.stories.world import OLD, World, fleet, scale_set, spec
+from tests.stories.world import NEW, OLD, World, fleet, scale_set, spec
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 SATURDAY = [{"kind": "allow", "schedule": "0 2 * * 6", "duration": "4h"}]  # the story begins on a Monday
@@ -21,6 +21,29 @@ def writes(world: World) -> list[str]:
 
 def version(world: World, name: str = "web") -> str:
     return world.azure.scale_set(name).image.rpartition(":")[2]
+
+
+@pytest.mark.parametrize(
+    "approval",
+    [
+        pytest.param("start", id="an approval is asked before the image is set"),
+        pytest.param("canary", id="an approval is asked after the canary"),
+    ],
+)
+def test_so_many_are_unhealthy_that_the_image_might_be_the_cure_and_nobody_has_approved_it(
+    approval: str,
+) -> None:
+    """Nothing is written, and an autoscaler makes no instance on it."""
+    world = World(
+        fleet(scale_set(capacity=10, instanceStates=unhealthy(1, 2, 3, 4, 5))),
+        spec(rollout={"windows": SATURDAY, "approval": approval}),
+    )
+    world.rest(3 * HOUR)
+    world.azure.scale_set("web").scale_to(12)
+    world.rest(HOUR)
+    assert writes(world) == []
+    assert version(world) == OLD
+    assert not any(image.endswith(NEW) for image in world.azure.record.images("web").values())
 
 
 @pytest.mark.parametrize(

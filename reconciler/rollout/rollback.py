@@ -14,7 +14,7 @@ from reconciler.rollout.batching import is_newborn
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.evidence import is_against_image
+from reconciler.rollout.evidence import MOST_RELAPSES, is_against_image
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Instance, Look, Model, Observed
@@ -26,7 +26,7 @@ from reconciler.spec.image import Image, follows_latest, same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
 
 # An instance that fell sick long after its upgrade may be well again at the next look: it is given no image
-# up for it before it was seen so for this long.
+# up for it before it was seen so for this long, or fell sick once too often.
 _CONFIRMED = timedelta(minutes=1)
 
 
@@ -92,8 +92,7 @@ def abort(context: Context, failing: Decision) -> Decision | Look:
     failing = replace(failing, blamed=Fingerprint.of(context.image))
     if context.rollout.on_failure is OnFailure.HOLD:
         return failing
-    since = context.observed.progress.waiting_since
-    if failing.reason is Reason.HEALTH_CHECK_FAILED and (since is None or context.at - since < _CONFIRMED):
+    if failing.reason is Reason.HEALTH_CHECK_FAILED and not _is_confirmed(context):
         return replace(failing, soon=True)
     way = way_back(context.model, context.observed)
     if isinstance(way, Look):
@@ -120,6 +119,14 @@ def _given_up(context: Context) -> PersistedState:
     is_known = persisted.began is not None and persisted.began.image.is_of(image)
     began = persisted.began if is_known else Began.of(context.at, image)
     return replace(persisted, failed=Fingerprint.of(image), began=began)
+
+
+def _is_confirmed(context: Context) -> bool:
+    """Whether what is unhealthy was seen so for long enough, or has been so again and again."""
+    progress = context.observed.progress
+    if progress.relapses >= MOST_RELAPSES:
+        return True
+    return progress.waiting_since is not None and context.at - progress.waiting_since >= _CONFIRMED
 
 
 def is_over(context: Context) -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.stories.world import NEW, OLD, World, fleet, scale_set, spec
 
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 SATURDAY = [{"kind": "allow", "schedule": "0 2 * * 6", "duration": "4h"}]  # the story begins on a Monday
 
 
@@ -69,3 +69,20 @@ def test_an_autoscaler_makes_instances_beside_one_that_is_unhealthy_for_good(*, 
     world.rest(2 * HOUR)
     assert writes(world) == []
     assert version(world) == OLD
+
+
+def test_a_canary_that_is_unhealthy_for_less_than_a_minute_again_and_again_is_given_up() -> None:
+    """It is well at every other look, and never sick for as long as a single failure has to last."""
+    canary = {"canary": {"instances": ["0"], "soak": "30m"}, "onFailure": "rollback"}
+    world = World(fleet(scale_set(capacity=5)), spec(rollout=canary))
+    world.run(lambda: "Soaking" in world.reasons())
+    for _ in range(3):
+        world.azure.scale_set("web").instance("0").sicken()
+        world.run(lambda: world.reasons()[-1] in {"WaitingForInstances", "HealthCheckFailed", "GivingUp"})
+        world.rest(30 * SECOND)
+        world.azure.scale_set("web").instance("0").heal()
+        world.rest(MINUTE)
+    world.rest(10 * MINUTE)
+    assert world.reasons()[-1] == "RolloutFailed"
+    assert version(world) == OLD
+    assert any("unhealthy 3 times since the upgrade" in each.message for each in world.outcomes)

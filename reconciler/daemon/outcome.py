@@ -56,7 +56,8 @@ class Outcome:
     @property
     def told(self) -> str:
         """The message, with how old it is and since when it is a failure."""
-        since = f"; since {moment(self.wait.since)}" if self.wait and self.wait.is_failing else ""
+        is_aged = self.wait and self.wait.is_failing and not self.reason.meaning.is_retried
+        since = f"; since {moment(self.wait.since)}" if self.wait and is_aged else ""
         old = f" (as of {self.as_of:%H:%M:%S}; throttled)" if self.as_of else ""
         return f"{self.message}{since}{old}"
 

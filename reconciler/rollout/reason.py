@@ -72,7 +72,8 @@ class Meaning:
     before says nothing any more. `is_latest_unknown`: nobody can say whether something differs from latest.
     `keeps_batch`: the batch that was taken last is still away, or nobody knows. `is_rest`: a wait that the
     spec asks for between batches. `is_brake`: the spec says that nothing is to be done. `is_turn`: it
-    waits for nothing but others that go first.
+    waits for nothing but others that go first. `is_retried`: its step is taken again by itself, and it is
+    failing meanwhile.
     """
 
     status: Status
@@ -93,6 +94,7 @@ class Meaning:
     is_rest: bool = False
     is_brake: bool = False
     is_turn: bool = False
+    is_retried: bool = False
 
 
 class Reason(StrEnum):
@@ -401,6 +403,7 @@ TABLE: dict[Reason, Meaning] = {
         phase=Phase.AWAITS,
         slot=Slot.HOLDS,
         keeps_batch=True,
+        is_retried=True,
     ),
     Reason.NO_EFFECT: Meaning(
         Status.RECONCILING,

@@ -45,13 +45,11 @@ def wait_after(before: Wait | None, reason: Reason, at: datetime, *, is_repeated
     `is_repeated`: its step is the one that was taken before.
     """
     meaning = reason.meaning
-    if meaning.lasts is None and not meaning.is_error:
+    if meaning.lasts is None and not meaning.is_error and not meaning.is_retried:
         return before if is_repeated else None
-    if before is None:
-        return Wait(reason, at)
-    if not before.is_failing and not _is_alike(before.reason, reason):
-        return Wait(reason, at)
-    is_over = meaning.lasts is not None and at - before.since > meaning.lasts
+    if before is None or not (before.is_failing or _is_alike(before.reason, reason)):
+        return Wait(reason, at, is_failing=meaning.is_retried)
+    is_over = meaning.is_retried or (meaning.lasts is not None and at - before.since > meaning.lasts)
     return Wait(reason, before.since, before.tries + 1, before.is_failing or is_over)
 
 

@@ -76,6 +76,27 @@ MINUTE = timedelta(minutes=1)
             Wait(Reason.REFUSED, NOW - 60 * MINUTE, 9),
             id="a refusal says at once what it is",
         ),
+        pytest.param(
+            None,
+            Reason.OPERATION_FAILED,
+            False,
+            Wait(Reason.OPERATION_FAILED, NOW, is_failing=True),
+            id="an operation that failed is failing while it is tried again",
+        ),
+        pytest.param(
+            Wait(Reason.AZURE_BUSY, NOW - MINUTE, 2),
+            Reason.OPERATION_FAILED,
+            False,
+            Wait(Reason.OPERATION_FAILED, NOW, is_failing=True),
+            id="a wait that ends in a failed operation begins anew as one for its retry",
+        ),
+        pytest.param(
+            Wait(Reason.AZURE_BUSY, NOW - MINUTE, 2, is_failing=True),
+            Reason.OPERATION_FAILED,
+            False,
+            Wait(Reason.OPERATION_FAILED, NOW - MINUTE, 3, is_failing=True),
+            id="a retry that fails once more is the same failure",
+        ),
     ],
 )
 def test_a_wait(before: Wait | None, reason: Reason, is_repeated: bool, after: Wait | None) -> None:

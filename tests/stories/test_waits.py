@@ -8,7 +8,7 @@ import pytest
 from reconciler.rollout.reason import Status
 from reconciler.simulator import Partial, Timeout
 from reconciler.simulator import Status as Answer
-from reconciler.simulator.faults import Fault, OperationLost
+from reconciler.simulator.faults import Fault, OperationFails, OperationLost
 from tests.stories.world import FIX, NEW, OLD, World, fleet, scale_set, spec
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -112,6 +112,18 @@ def test_a_retry_of_what_failed_stays_failing_until_something_changes() -> None:
     since_failing = [each.status for each in world.outcomes]
     first = since_failing.index(Status.FAILING)
     assert set(since_failing[first:]) == {Status.FAILING}
+    world.run()
+    assert world.lines()["web"] == f"UpToDate: all 5 instances run {NEW}"
+
+
+@pytest.mark.parametrize("operation", [PATCH, UPGRADE])
+def test_an_operation_that_fails_again_and_again_is_failing_between_its_tries_too(operation: str) -> None:
+    world = World(fleet(scale_set(capacity=5)), spec())
+    world.azure.faults.arm(operation, OperationFails("AllocationFailed", "no capacity"), times=2)
+    world.run(lambda: world.reasons()[-1:] == ["OperationFailed"])
+    failed = len(world.outcomes) - 1
+    world.run(lambda: count(world, operation) == 3)
+    assert {each.status for each in world.outcomes[failed:-1]} == {Status.FAILING}
     world.run()
     assert world.lines()["web"] == f"UpToDate: all 5 instances run {NEW}"
 

@@ -1,13 +1,16 @@
 """Which scale set takes a new image first."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from reconciler.daemon.gates.fleet import pilot
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.age import Sighting
-from tests.build import NEW, NOW, OLD, model
+from reconciler.spec.urgency import Urgency
+from tests.build import FLEET, NEW, NOW, OLD, model
 from tests.daemon.states import state
 
 HEALTHY, SICK = Sighting("succeeded", NOW, is_back=True), Sighting("succeeded", NOW)
@@ -17,6 +20,12 @@ def waits(name: str, *instances: Sighting) -> ScaleSetState:
     """One that waits for the pilot, and has these instances."""
     seen = dict(zip("0123", instances, strict=False))
     return state(name, "AwaitingPilot", model=model(image=OLD), instances_at=NOW, sightings=seen)
+
+
+def urgent(name: str, wave: int) -> ScaleSetState:
+    """One whose fleet says that the image is urgent."""
+    fleet = replace(FLEET, urgent=Urgency(NEW, "CVE-1", NOW + timedelta(hours=1)))
+    return state(name, "AwaitingPilot", model=model(image=OLD), fleet=fleet, wave=wave)
 
 
 def unseen(name: str) -> ScaleSetState:
@@ -36,7 +45,10 @@ def unseen(name: str) -> ScaleSetState:
         pytest.param([waits("a", SICK), unseen("b")], "b", id="one that was not looked at yet may tell more"),
         pytest.param([unseen("a"), waits("b", HEALTHY)], "a", id="and is not passed over"),
         pytest.param([waits("a", SICK), waits("b")], "a", id="by name where all tell little"),
+        pytest.param(
+            [urgent("a", 1), urgent("b", 0)], "b", id="of all waves where it is urgent, the lowest first"
+        ),
     ],
 )
 def test_who_takes_a_new_image_first(states: Sequence[ScaleSetState], first: str) -> None:
-    assert [each.desired.name for each in states if not pilot(each, states, NEW).closed] == [first]
+    assert [each.desired.name for each in states if not pilot(each, states, NEW, NOW).closed] == [first]

@@ -32,6 +32,7 @@ NEW = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202601140"
 FIX = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202602020")
 NONE_RUNNING = RollingUpgrade("Completed")
 FLEET = Fleet(
+    name="",
     freeze=None,
     windows=(),
     max_concurrent=Percent(100),

@@ -33,10 +33,11 @@ def image(spec: dict[str, Any]) -> Image:
     return KINDS[kind](**fields)
 
 
-def fleet(spec: Mapping[str, Any]) -> Fleet:
-    """What a document of kind Fleet declares; where there is none, as an empty one does."""
+def fleet(spec: Mapping[str, Any], name: str = "") -> Fleet:
+    """What a document of kind Fleet declares; where there is none, as an empty one does that has no name."""
     filled_in = with_defaults("Fleet", {"spec": dict(spec)})["spec"]
     return Fleet(
+        name=name,
         freeze=suspension(filled_in["freeze"]),
         windows=windows(filled_in["windows"]),
         max_concurrent=amount(filled_in["maxConcurrentRollouts"]),

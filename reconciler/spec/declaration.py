@@ -38,6 +38,11 @@ def text(scale_set: ScaleSet) -> str:
     return "\n".join((_EDITORS, *lines, ""))
 
 
+def fleet_text(name: str) -> str:
+    """The file that declares a fleet of this name, and says no more of it."""
+    return f"apiVersion: {API_VERSION}\nkind: Fleet\nmetadata: {{name: {_scalar(name)}}}\nspec: {{}}\n"
+
+
 def _document(scale_set: ScaleSet) -> dict[str, Any]:
     """Every field, in the order of the schema."""
     return {

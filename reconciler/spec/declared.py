@@ -30,12 +30,14 @@ from reconciler.spec.tree import trees
 class Declared:
     """What the files declare. `scale_sets` holds those without a mistake, also where there are problems:
     whether to act on some of a commit is the caller's to decide. Where the Fleet has a mistake there are
-    none, for it holds for all. `brakes` are those of documents with mistakes too.
+    none, for it holds for all. `brakes` are those of documents with mistakes too. `fleet` is the name of the
+    Fleet, "" where none is declared.
     """
 
     scale_sets: tuple[ScaleSet, ...]
     problems: tuple[Problem, ...]
     brakes: tuple[Brake, ...] = ()
+    fleet: str = ""
 
 
 def declare(files: Iterable[File]) -> Declared:
@@ -59,7 +61,9 @@ def declare(files: Iterable[File]) -> Declared:
     scale_sets, misfitting = _together(sound)
     problems += [*faults, *chain.from_iterable(lost.values()), *misfitting]
     is_bounded = all(entry in sound for entry in entries if entry.kind == "Fleet")
-    return Declared(scale_sets if is_bounded else (), tuple(sorted(set(problems))), tuple(brakes))
+    return Declared(
+        scale_sets if is_bounded else (), tuple(sorted(set(problems))), tuple(brakes), _of_all(sound)[1]
+    )
 
 
 def _read(file: File) -> tuple[list[Entry], list[Problem], list[Brake], bool]:
@@ -91,12 +95,17 @@ def _document_at(problem: Problem, documents: Sequence[Document]) -> Document | 
     return before[-1] if before else None
 
 
+def _of_all(entries: Sequence[Entry]) -> tuple[dict[str, Any], str]:
+    """What the Fleet says, and its name: nothing, and "", where none is declared."""
+    return next(((entry.spec, entry.name or "") for entry in entries if entry.kind == "Fleet"), ({}, ""))
+
+
 def _together(entries: Sequence[Entry]) -> tuple[tuple[ScaleSet, ...], list[Problem]]:
     """The scale sets of documents without a mistake of their own, and what is wrong with them together."""
     problems: list[Problem] = []
     found: dict[str, tuple[Entry, ScaleSet]] = {}
-    fleet: dict[str, Any] = next((entry.spec for entry in entries if entry.kind == "Fleet"), {})
-    for entry, policy, scale_set in _scale_sets(entries, conversion.fleet(fleet)):
+    fleet, name = _of_all(entries)
+    for entry, policy, scale_set in _scale_sets(entries, conversion.fleet(fleet, name)):
         misfitting = list(misfits(entry.document, policy, fleet))
         problems += misfitting
         if not misfitting:

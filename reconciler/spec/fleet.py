@@ -12,7 +12,7 @@ from reconciler.spec.window import Window
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Amounts are of the declared scale sets.
+    """`name` is that of its document, "" where there is none. Amounts are of the declared scale sets.
 
     While `freeze` is in force nothing is written to Azure at all. `windows` hold for every scale set beside
     its own. `max_concurrent` is how many may roll at once, `max_change` how many the images of which one
@@ -21,6 +21,7 @@ class Fleet:
     `urgent` is the image that a person has declared urgent, perhaps long ago: ask `urgency`.
     """
 
+    name: str
     freeze: Suspension | None
     windows: tuple[Window, ...]
     max_concurrent: Amount

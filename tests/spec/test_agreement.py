@@ -1,6 +1,7 @@
 """What is right by itself and wrong beside another field, another document, or the whole fleet."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -332,8 +333,22 @@ def test_a_fleet_is_frozen_without_a_word(freeze: str, expected: Suspension | No
     assert [each.freeze for each in declared_fleet(fleet(f"freeze: {freeze}"))] == [expected]
 
 
-def test_an_empty_fleet_is_none() -> None:
-    assert declared_fleet(fleet("")) == declared_fleet() == [FLEET]
+def test_an_empty_fleet_is_none_but_for_its_name() -> None:
+    assert declared_fleet() == [FLEET]
+    assert declared_fleet(fleet("")) == [replace(FLEET, name="fleet")]
+
+
+@pytest.mark.parametrize(
+    ("others", "name"),
+    [
+        pytest.param([], "", id="none is declared"),
+        pytest.param([fleet("").replace("name: fleet", "name: shop")], "shop", id="one is"),
+        pytest.param([fleet("freeze: 1").replace("name: fleet", "name: shop")], "", id="one with a mistake"),
+    ],
+)
+def test_a_fleet_is_named_with_or_without_scale_sets(others: list[str], name: str) -> None:
+    files = [File(f"{number}.yaml", text.encode()) for number, text in enumerate(others)]
+    assert declare(files).fleet == name
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.check import HttpCheck, PrometheusCheck
-from reconciler.spec.declaration import plain, text
+from reconciler.spec.declaration import fleet_text, plain, text
 from reconciler.spec.declared import declare
 from reconciler.spec.files import File
 from reconciler.spec.image import (
@@ -284,3 +284,9 @@ def test_a_full_one_is_laid_out_for_people() -> None:
 def test_what_the_fleet_says_is_not_said_of_one() -> None:
     frozen = replace(FLEET, freeze=Suspension("year-end"), max_change=Count(1))
     assert text(spec(fleet=frozen)) == text(spec())
+
+
+@pytest.mark.parametrize("name", ["shop", "on", "007", "1e3"])
+def test_a_fleet_is_read_by_the_name_that_was_written(name: str) -> None:
+    declared = declare([File("fleet.yaml", fleet_text(name).encode())])
+    assert (declared.fleet, declared.problems) == (name, ())

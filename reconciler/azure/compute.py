@@ -4,7 +4,7 @@ Reads give our own frozen values; writes return as soon as Azure has accepted th
 became of them is seen by the next look. Every failure is an AzureFailure.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,7 +34,7 @@ from reconciler.rollout.observed import (
     Verdict,
 )
 from reconciler.rollout.step import PatchModel, Step, Upgrade
-from reconciler.rollout.tags import with_approval
+from reconciler.rollout.tags import with_approval, with_state
 from reconciler.rollout.traits import Traits
 from reconciler.spec.image import Image, PlatformImage, at_version, follows_latest, same, version
 from reconciler.spec.scale_set import Target
@@ -206,13 +206,20 @@ class Compute:
 
     def approve(self, target: Target, model: Model, image: Image) -> None:
         """Write on the tags of the scale set that `image` is approved, if it is still as `model` has it."""
+        self._tag(target, model, with_approval(model.tags, image))
+
+    def claim(self, target: Target, model: Model, fleet: str) -> None:
+        """Write on the tags of the scale set that it is this fleet's, if it is still as `model` has it."""
+        self._tag(target, model, with_state(model.tags, replace(model.persisted, fleet=fleet)))
+
+    def _tag(self, target: Target, model: Model, tags: Mapping[str, str]) -> None:
         if not model.etag:
             raise Malformed("Azure sent a scale set without its etag")
         with self._session.call(Charge.PATCH, target.id, Share.ROLLOUT) as call:
             call.client.virtual_machine_scale_sets.begin_update(
                 target.resource_group,
                 target.name,
-                VirtualMachineScaleSetUpdate({"tags": with_approval(model.tags, image)}),
+                VirtualMachineScaleSetUpdate({"tags": dict(tags)}),
                 etag=model.etag,
                 match_condition=MatchConditions.IfNotModified,
                 polling=False,

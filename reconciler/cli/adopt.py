@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from reconciler.azure.compute import Scope
 from reconciler.azure.failure import AzureFailure
@@ -17,9 +18,11 @@ from reconciler.azure.session import Session
 from reconciler.cli import adoption
 from reconciler.cli.adoption import Adopted, AdoptionResult
 from reconciler.cli.announcement import announce
-from reconciler.cli.options import azure_options
+from reconciler.cli.options import azure_options, specs_options
 from reconciler.cli.table import count
+from reconciler.cli.take_over import take_over
 from reconciler.cli.verb import Verb
+from reconciler.daemon.specs import Specs
 from reconciler.spec.declared import declare
 from reconciler.spec.files import is_hidden, is_spec, read_paths
 from reconciler.spec.scale_set import ScaleSet, Target
@@ -48,8 +51,7 @@ class Part(click.ParamType[str]):
     type=Part("subscription"),
     metavar="ID",
     multiple=True,
-    required=True,
-    help="Where the scale sets are; may be given more than once.",
+    help="Where the scale sets are; may be given more than once.  [required]",
 )
 @click.option(
     "--resource-group",
@@ -64,8 +66,16 @@ class Part(click.ParamType[str]):
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("specs"),
     show_default=True,
-    help="The directory of specs.",
+    help="The directory to write specs to.",
 )
+@click.option(
+    "--take-over",
+    "is_take_over",
+    is_flag=True,
+    help="Make the scale sets that these specs declare this fleet's; no spec is written.",
+)
+@click.option("--from", "former", metavar="FLEET", help="With --take-over: those of this fleet only.")
+@specs_options
 @azure_options
 def adopt(
     *,
@@ -73,6 +83,9 @@ def adopt(
     subscriptions: tuple[str, ...],
     resource_groups: tuple[str, ...],
     to: Path,
+    is_take_over: bool,
+    former: str | None,
+    specs: Specs,
     session: Session,
 ) -> None:
     """Write a spec for each live scale set that has none.
@@ -82,8 +95,17 @@ def adopt(
     the spec is suspended and says why. Scale sets of another controller (AKS, Service Fabric managed
     clusters, Azure DevOps pools, Cluster API and others) get none. No file that is there is touched. Exit 0
     when every other scale set has a spec, else 1.
+
+    With --take-over, NAMES are those of specs in force, * for all of them. Each scale set then belongs to the
+    fleet that these specs name (metadata.name of the document of kind Fleet), whichever fleet has claimed it
+    before: the tag vmss-reconciler-state says so, and whoever may write that may take over. Exit 0 when each
+    of them is this fleet's, else 1.
     """
-    existing = _existing(to)
+    _check_usage(names, is_take_over=is_take_over)
+    if is_take_over:
+        take_over(names, former, specs, session)
+        return
+    existing, fleet = _existing(to)
     groups = tuple(dict.fromkeys(map(str.casefold, resource_groups))) or (None,)
     within = dict.fromkeys(map(str.casefold, subscriptions))
     scopes = [Scope(subscription, group) for subscription in within for group in groups]
@@ -92,7 +114,7 @@ def adopt(
     if not trouble:
         trouble = _missing(live, names)
     chosen = [each for each in live if not names or _is_named(each.target, names)]
-    found = adoption.adopt(chosen, existing, to, session, by_group=bool(resource_groups))
+    found = adoption.adopt(chosen, existing, fleet, to, session, by_group=bool(resource_groups))
     came = sorted(found, key=lambda each: each.target.key)
     for each in came:
         click.echo(f"{_label(each.target, several=len(within) > 1)}: {each.line}")
@@ -104,8 +126,32 @@ def adopt(
         sys.exit(1)
 
 
-def _existing(to: Path) -> tuple[ScaleSet, ...]:
-    """What is declared there. Mistakes end the command: what cannot be read may name any scale set."""
+# What goes with --take-over alone, and without it.
+_WITH = {"former": "--from", "specs": "--specs", "git": "--git"}
+_WITHOUT = {"subscriptions": "--subscription", "resource_groups": "--resource-group", "to": "--to"}
+
+
+def _check_usage(names: Sequence[str], *, is_take_over: bool) -> None:
+    """Whether the command line means one of the two. Raises UsageError."""
+    ctx = click.get_current_context()
+    typed = [
+        option
+        for param, option in (_WITHOUT if is_take_over else _WITH).items()
+        if ctx.get_parameter_source(param) is ParameterSource.COMMANDLINE
+    ]
+    if typed and is_take_over:
+        raise click.UsageError(f"{typed[0]} and --take-over cannot be combined: the specs say where each is")
+    if typed:
+        raise click.UsageError(f"{typed[0]} goes with --take-over")
+    if is_take_over and not names:
+        raise click.UsageError("--take-over needs the NAMES of scale sets; '*' means all that are declared")
+    if not is_take_over and not ctx.params["subscriptions"]:
+        raise click.UsageError("Missing option '--subscription'.")
+
+
+def _existing(to: Path) -> tuple[tuple[ScaleSet, ...], str]:
+    """What is declared there, and the name of the fleet. Mistakes end the command: what cannot be read may
+    name any scale set."""
     try:
         to.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -115,7 +161,7 @@ def _existing(to: Path) -> tuple[ScaleSet, ...]:
     if not os.access(to, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
         raise click.ClickException(f"{to} may not be written to; name another directory with --to")
     if not any(_is_read(path.relative_to(to)) for path in to.rglob("*")):
-        return ()
+        return (), ""
     files, unread = read_paths([to])
     declared = declare(files)
     problems = sorted({*unread, *declared.problems})
@@ -123,7 +169,7 @@ def _existing(to: Path) -> tuple[ScaleSet, ...]:
         click.echo(f"error: {problem}", err=True)
     if problems:
         raise click.ClickException(f"nothing is adopted until the specs in {to} hold no mistake")
-    return declared.scale_sets
+    return declared.scale_sets, declared.fleet
 
 
 def _is_read(path: Path) -> bool:

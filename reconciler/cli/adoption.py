@@ -49,9 +49,16 @@ class Adopted:
 
 
 def adopt(
-    live: Sequence[Live], existing: Iterable[ScaleSet], to: Path, session: Session, *, by_group: bool
+    live: Sequence[Live],
+    existing: Iterable[ScaleSet],
+    fleet: str,
+    to: Path,
+    session: Session,
+    *,
+    by_group: bool,
 ) -> Iterator[Adopted]:
-    """Write the specs of those scale sets that `existing` does not name. Yields what came of each."""
+    """Write the specs of those scale sets that `existing` does not name. Yields what came of each; `fleet` is
+    the name of the one that they come to."""
     known = {each.target.key: each for each in existing}
     for each in live:
         if spec := known.get(each.target.key):
@@ -69,7 +76,7 @@ def adopt(
     called = names((each.target for each in new), taken)
     proposed: list[ScaleSet] = []
     for each in new:
-        spec_or_why = _propose(each, called[each.target])
+        spec_or_why = _propose(each, called[each.target], fleet)
         if isinstance(spec_or_why, ScaleSet):
             proposed.append(spec_or_why)
         else:
@@ -79,7 +86,7 @@ def adopt(
             yield _written(entry.desired, entry.outcome, to)
 
 
-def _propose(live: Live, name: str) -> ScaleSet | str:
+def _propose(live: Live, name: str, fleet: str) -> ScaleSet | str:
     """A spec of the scale set as it is, in which `validate` finds no mistake; or why there can be none."""
     if live.model is None:
         return live.trouble
@@ -91,7 +98,8 @@ def _propose(live: Live, name: str) -> ScaleSet | str:
     declared = at_version(image, "latest") if follows_latest(image) else image
     spec = plain(name, live.target, declared, Place(""))
     problems = declare([File("", text(spec).encode())]).problems
-    return "; ".join(f"{each.field} {each.message}" for each in problems) or spec
+    of_all = replace(spec.fleet, name=fleet)
+    return "; ".join(f"{each.field} {each.message}" for each in problems) or replace(spec, fleet=of_all)
 
 
 def _written(spec: ScaleSet, outcome: Outcome, to: Path) -> Adopted:

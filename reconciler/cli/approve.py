@@ -6,13 +6,13 @@ import click
 
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
-from reconciler.azure.failure import AzureFailure, Conflict
+from reconciler.azure.failure import AzureFailure
 from reconciler.cli.announcement import announce
 from reconciler.cli.failure import fail
 from reconciler.cli.named import unknown
 from reconciler.cli.options import FleetAccess, fleet_options
+from reconciler.cli.tagging import insist, onward, scale_sets_in_force
 from reconciler.cli.verb import Verb
-from reconciler.daemon.specs import Specs
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.member import has_begun
 from reconciler.rollout.observed import Absent, Model
@@ -31,30 +31,17 @@ def approve(*, name: str, fleet: FleetAccess) -> None:
     whoever may write that may approve. Where the spec follows latest, it is of the version that this means
     now.
     """
-    desired = _declared_as(name, fleet.specs)
+    in_force = scale_sets_in_force(fleet.specs, "approved")
+    desired = in_force[name] if name in in_force else fail(unknown(name, in_force))
     if desired.rollout.approval is None:
         fail(f"{name}: nothing waits for an approval: its spec asks for none (spec.rollout.approval)")
     announce(fleet.session)
     compute = Compute(fleet.session)
     try:
-        try:
-            said = _approve(desired, compute)
-        except Conflict:  # such as an autoscaler that was faster
-            said = _approve(desired, compute)
+        said = insist(lambda: _approve(desired, compute))
     except AzureFailure as failure:
         fail(f"{name}: {failure}")
     click.echo(f"{name}: {said}")
-
-
-def _declared_as(name: str, specs: Specs) -> ScaleSet:
-    """The scale set as it is declared now; with a mistake anywhere nobody can say what the daemon goes by."""
-    specs.refresh()
-    if specs.trouble:
-        for line in specs.trouble:
-            click.echo(f"error: {line}", err=True)
-        fail("nothing is approved while the specs cannot be read, or hold mistakes")
-    by_name = {each.name: each for each in specs.scale_sets}
-    return by_name[name] if name in by_name else fail(unknown(name, by_name))
 
 
 def _approve(desired: ScaleSet, compute: Compute) -> str:
@@ -73,7 +60,7 @@ def _approve(desired: ScaleSet, compute: Compute) -> str:
     early = desired.rollout.approval is Approval.CANARY and not _has_begun(desired, model, image, compute)
     compute.approve(desired.target, model, image)
     beforehand = " before any instance was upgraded, so that the rollout will not stop after its canary"
-    return f"{short(image)} is approved{beforehand if early else ''}; {_next(desired)}"
+    return f"{short(image)} is approved{beforehand if early else ''}; {onward(desired)}"
 
 
 def _has_begun(desired: ScaleSet, model: Model, image: Image, compute: Compute) -> bool:
@@ -85,14 +72,6 @@ def _has_begun(desired: ScaleSet, model: Model, image: Image, compute: Compute) 
     except AzureFailure:
         return True  # no reason not to approve
     return has_begun(replace(desired, image=image), model, instances)
-
-
-def _next(desired: ScaleSet) -> str:
-    if desired.fleet.freeze:
-        return "nothing moves while the fleet is frozen"
-    return (
-        "nothing moves while it is suspended" if desired.suspend else "the daemon sees it at its next sweep"
-    )
 
 
 def _exact(desired: ScaleSet, model: Model, compute: Compute) -> Image:

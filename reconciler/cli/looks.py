@@ -7,7 +7,7 @@ from reconciler.azure.session import Session
 from reconciler.cli.options import FleetAccess
 from reconciler.daemon.specs import Reading, Specs
 from reconciler.daemon.state import ScaleSetState
-from reconciler.spec.declaration import text
+from reconciler.spec.declaration import fleet_text, text
 from reconciler.spec.files import File
 from reconciler.spec.scale_set import ScaleSet
 
@@ -27,8 +27,12 @@ class _Declared:
     scale_sets: Sequence[ScaleSet]
 
     def read(self) -> Reading:
-        files = (File(f"{each.name}.yaml", text(each).encode()) for each in self.scale_sets)
-        return Reading("", "", tuple(files), ())
+        named = {each.fleet.name for each in self.scale_sets if each.fleet.name}
+        files = (
+            *(File("", fleet_text(name).encode()) for name in named),
+            *(File(f"{each.name}.yaml", text(each).encode()) for each in self.scale_sets),
+        )
+        return Reading("", "", files, ())
 
     def last(self) -> None:
         return None

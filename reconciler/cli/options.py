@@ -183,8 +183,8 @@ class FleetAccess:
         )
 
 
-def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command its `fleet`, from --specs or --git, and the options of its `session`."""
+def specs_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command its `specs`, from --specs or --git."""
 
     @click.option(
         "--specs",
@@ -223,6 +223,29 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
         show_envvar=True,
         help="Where to keep the clone; may be lost at any time.  [default: a temporary directory]",
     )
+    @functools.wraps(command)
+    def with_specs(
+        *,
+        specs: Path | None,
+        git: str | None,
+        branch: str,
+        path: str,
+        clone: Path | None,
+        **others: Any,
+    ) -> None:
+        if specs and git:
+            raise click.UsageError("--specs and --git cannot be combined: name one place the specs come from")
+        ctx = click.get_current_context()
+        source = _git(ctx, git, branch, path, clone) if git else Directory(specs or Path("specs"))
+        command(specs=Specs(source), **others)
+
+    return with_specs
+
+
+def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command its `fleet`, from the options of its `specs` and of its `session`."""
+
+    @specs_options
     @azure_options
     @click.option(
         "--list-by",
@@ -234,22 +257,8 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
         help="What one list of scale sets covers; resourceGroup needs no role on the subscription.",
     )
     @functools.wraps(command)
-    def with_fleet(
-        *,
-        specs: Path | None,
-        git: str | None,
-        branch: str,
-        path: str,
-        clone: Path | None,
-        session: Session,
-        list_by: str,
-        **others: Any,
-    ) -> None:
-        if specs and git:
-            raise click.UsageError("--specs and --git cannot be combined: name one place the specs come from")
-        ctx = click.get_current_context()
-        source = _git(ctx, git, branch, path, clone) if git else Directory(specs or Path("specs"))
-        command(fleet=FleetAccess(Specs(source), session, list_by == "resourceGroup"), **others)
+    def with_fleet(*, specs: Specs, session: Session, list_by: str, **others: Any) -> None:
+        command(fleet=FleetAccess(specs, session, list_by == "resourceGroup"), **others)
 
     return with_fleet
 

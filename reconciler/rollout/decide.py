@@ -73,7 +73,7 @@ def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
         return Look.MODEL
     if isinstance(model, Absent):
         return Decision(Reason.NOT_FOUND, f"there is no scale set {desired.target.id}")
-    if refused := refusal(desired.image, model, observed.rolling_upgrade):
+    if refused := refusal(desired, model, observed.rolling_upgrade):
         return refused
     exact = exact_spec(desired, model, observed.availability)
     if exact is None:
@@ -109,7 +109,7 @@ def _towards(aim: Aim) -> Decision | Look:
     good = model.persisted.stand_in(aim.image)
     if good is None or on_failure is OnFailure.HOLD:
         return _approach(aim)
-    if step := back_on_model(aim.image, model, good, observed):
+    if step := back_on_model(aim, good):
         return step
     if observed.instances is None:
         return Look.INSTANCES

@@ -10,7 +10,7 @@ from reconciler.rollout.gates import barrier, remedy_barrier
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Availability, Instance, Look, Model
-from reconciler.rollout.patch import missing_etag, patch
+from reconciler.rollout.patch import is_claimed, missing_etag, patch
 from reconciler.rollout.preflight import crowd, misfit, unavailable
 from reconciler.rollout.reading import group, own, partial
 from reconciler.rollout.reason import Reason
@@ -22,7 +22,9 @@ from reconciler.spec.image import Image, is_version_of, same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
 
 _NO_WAY_BACK = "no way back: no image is known to be good here"
-_NO_ROOM = "; there is no room for a tag, so a restart will not know when this rollout began"
+_NO_ROOM = "there is no room for a tag, so"
+_NO_BEGINNING = "a restart will not know when this rollout began"
+_NO_OWNER = "another fleet will not know whose this scale set is"
 
 
 def drift(aim: Aim) -> Decision | Look:
@@ -56,7 +58,7 @@ def _set(aim: Aim, availability: Availability, instances: Sequence[Instance]) ->
     if aim.rollout.require_way_back and not has_way_back:
         return Decision(Reason.NO_WAY_BACK, _NO_WAY_BACK)
     if aim.rollout.on_failure is not OnFailure.HOLD and not has_way_back:
-        unsaid = f"; {_NO_WAY_BACK}"
+        unsaid = f"{unsaid}; {_NO_WAY_BACK}"
     staying = members(desired, model, aim.observed, instances)
     doing = f"setting the image of the model to {short(desired.image)}"
     if passes_gates(aim, instances):
@@ -88,11 +90,13 @@ def _unwell(staying: Sequence[Member]) -> frozenset[str]:
 
 def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decision, str]:
     """The change of the model, or why it cannot be made; and what goes unsaid on the scale set, in words."""
-    persisted = state_to_persist(aim, instances, is_fix=is_fix(aim, instances))
-    step = patch(aim.image, aim.model, persisted)
-    if isinstance(step, PatchModel) or aim.rollout.on_failure is not OnFailure.HOLD:
-        return step, ""
-    return patch(aim.image, aim.model, None), _NO_ROOM
+    persisted, fleet = state_to_persist(aim, instances, is_fix=is_fix(aim, instances)), aim.desired.fleet.name
+    step, unsaid = patch(aim.image, aim.model, persisted, fleet), []
+    if isinstance(step, Decision) and aim.rollout.on_failure is OnFailure.HOLD:
+        step, unsaid = patch(aim.image, aim.model, None, fleet), [_NO_BEGINNING]
+    if isinstance(step, PatchModel) and not is_claimed(step, aim.model, fleet):
+        unsaid = [*unsaid, _NO_OWNER]
+    return step, f"; {_NO_ROOM} {', and '.join(unsaid)}" if unsaid else ""
 
 
 def _impossible(

@@ -80,7 +80,7 @@ def doubtful_update(context: Context) -> Decision | None:
 
 
 def _once_more(aim: Aim, why: str, persisted: PersistedState | None) -> Decision:
-    step = patch(aim.image, aim.model, persisted)
+    step = patch(aim.image, aim.model, persisted, aim.desired.fleet.name)
     if isinstance(step, Decision):
         return step
     return Decision(

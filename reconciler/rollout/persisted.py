@@ -53,7 +53,8 @@ class PersistedState:
     """`last_good` is the image that a rollout had brought all instances to before the model was last changed,
     and that few were unhealthy on; `failed` the one that was given up last, whatever the scale set runs
     since, and `began` the last rollout. `approved` is written by a person, and only read here. None where
-    nothing is known.
+    nothing is known. `fleet` is the name of the fleet that the scale set belongs to, "" where none has
+    claimed it.
 
     `others` are the parts that another version of this program wrote, as they stand. `is_readable` is False
     where a later one wrote all of it in a form that is not known here.
@@ -63,6 +64,7 @@ class PersistedState:
     failed: Fingerprint | None = None
     began: Began | None = None
     approved: Image | None = None
+    fleet: str = ""
     others: tuple[str, ...] = ()
     is_readable: bool = True
 

@@ -109,6 +109,7 @@ class Reason(StrEnum):
     PARTIAL_READ = "PartialRead"
     READS_TOO_SLOW = "ReadsTooSlow"
     MANAGED_BY_ANOTHER = "ManagedByAnother"
+    OWNED_BY_ANOTHER_FLEET = "OwnedByAnotherFleet"
     NO_PROFILE = "NoProfile"
     ETAG_MISSING = "EtagMissing"
     SERVICE_FABRIC = "ServiceFabric"
@@ -241,6 +242,11 @@ TABLE: dict[Reason, Meaning] = {
         Status.STALLED,
         cause=("another controller made the scale set, changes its image and drains its instances by itself"),
         remedy="remove the spec; choose the image where that controller is told of it",
+    ),
+    Reason.OWNED_BY_ANOTHER_FLEET: Meaning(
+        Status.STALLED,
+        cause="the tag `vmss-reconciler-state` carries the name of another fleet",
+        remedy="remove the spec; or run `reconciler adopt --take-over NAME`, which makes it this fleet's",
     ),
     Reason.NO_PROFILE: Meaning(
         Status.STALLED,

@@ -9,8 +9,8 @@ from datetime import datetime
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Model, RollingUpgrade
 from reconciler.rollout.reason import Reason, Status
+from reconciler.rollout.tags import STATE
 from reconciler.rollout.wording import moment
-from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.suspension import Suspension
 
@@ -47,10 +47,11 @@ def _is_over(suspension: Suspension, at: datetime) -> bool:
     return suspension.until is not None and at >= suspension.until
 
 
-def refusal(image: Image, model: Model, rolling_upgrade: RollingUpgrade | None) -> Decision | None:
-    """Why `model` must not be brought to `image`, or None. Most lasting reason first."""
-    if model.owner:
-        return Decision(Reason.MANAGED_BY_ANOTHER, f"{_belonging(model.owner)}; remove the spec")
+def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | None) -> Decision | None:
+    """Why `model` must not be brought to the image of `desired`, or None. Most lasting reason first."""
+    if foreign := _foreign(desired, model):
+        return foreign
+    image = desired.image
     if not model.has_profile:
         return Decision(
             Reason.NO_PROFILE,
@@ -99,6 +100,21 @@ def refusal(image: Image, model: Model, rolling_upgrade: RollingUpgrade | None) 
             f"never changes the type; name a {model.image.kind} image, or make a new scale set",
         )
     return None
+
+
+def _foreign(desired: ScaleSet, model: Model) -> Decision | None:
+    """Whose else the scale set is, or None. Another fleet may be our own under its former name."""
+    if model.owner:
+        return Decision(Reason.MANAGED_BY_ANOTHER, f"{_belonging(model.owner)}; remove the spec")
+    owner, ours = model.persisted.fleet, desired.fleet.name
+    if owner in {"", ours}:
+        return None
+    declared = f"these specs are those of the fleet {ours}" if ours else "these specs name no fleet"
+    return Decision(
+        Reason.OWNED_BY_ANOTHER_FLEET,
+        f"the scale set belongs to the fleet {owner} (tag {STATE}), and {declared}; remove the spec, or run "
+        f"`reconciler adopt --take-over {desired.name}`",
+    )
 
 
 def _belonging(owner: str) -> str:

@@ -99,7 +99,7 @@ def abort(context: Context, failing: Decision) -> Decision | Look:
         return way
     if good is None or way:
         return replace(failing, message=f"{failing.message}; no way back: {way}")
-    step = patch(good, model, _given_up(context))
+    step = patch(good, model, _given_up(context), context.desired.fleet.name)
     if isinstance(step, Decision):
         return step
     return Decision(
@@ -173,21 +173,22 @@ def way_back(model: Model, observed: Observed) -> str | Look:
     return ""
 
 
-def back_on_model(failed: Image, model: Model, good: Image, observed: Observed) -> Decision | Look | None:
+def back_on_model(aim: Aim, good: Image) -> Decision | Look | None:
     """The step that puts the model on the last good image once more, where somebody has changed it."""
+    model, failed = aim.model, short(aim.image)
     if model.image and same(model.image, good):
         return None
-    way = way_back(model, observed)
+    way = way_back(model, aim.observed)
     if isinstance(way, Look):
         return way
     if way:
-        return Decision(Reason.NO_WAY_BACK, f"{short(failed)} failed, and there is no way back: {way}")
-    step = patch(good, model, model.persisted)
+        return Decision(Reason.NO_WAY_BACK, f"{failed} failed, and there is no way back: {way}")
+    step = patch(good, model, model.persisted, aim.desired.fleet.name)
     if isinstance(step, Decision):
         return step
     return Decision(
         Reason.GIVING_UP,
-        f"{short(failed)} failed and the model is not on {short(good)}; setting it back",
+        f"{failed} failed and the model is not on {short(good)}; setting it back",
         step=step,
         soon=True,
     )

@@ -2,8 +2,8 @@
 
 One text, cut where a tag is full. Azure keeps 256 characters in one tag and 50 tags on one resource:
 
-    vmss-reconciler-state     v1;began=2026-01-05T09:00:00+00:00,5f0c…,web/1.4.0;good=/subscriptions/…/galleri
-    vmss-reconciler-state-2   es/acme/images/web/versions/1.3.0
+    vmss-reconciler-state     v1;fleet=shop;began=2026-01-05T09:00:00+00:00,5f0c…,web/1.4.0;good=/subscription
+    vmss-reconciler-state-2   s/…/galleries/acme/images/web/versions/1.3.0
     vmss-reconciler-approved  Canonical:ubuntu-24_04-lts:server:24.04.202601140
 
 The approval is a tag of its own, for people and role assignments to see. A part that is not known here is
@@ -29,7 +29,7 @@ MOST = 50
 _LONGEST = 256
 _VERSION = "v1"
 _MOST_TAGS = 4  # of one text: far more than the longest resource id fills
-_PARTS = frozenset({"good", "failed", "began"})
+_PARTS = frozenset({"fleet", "good", "failed", "began"})
 
 _FORMER = ("vmss-reconciler", "reconciler")
 _FORMER_STATE = tuple(
@@ -60,6 +60,7 @@ def persisted_state(tags: Tags) -> PersistedState:
         failed=_fingerprint(fields.get("failed", "").split(",")),
         began=_began(fields.get("began", "").split(",")),
         approved=approved,
+        fleet=_unescape(fields.get("fleet", "")),
         others=tuple(part for part in parts if part and part.partition("=")[0] not in _PARTS),
     )
 
@@ -78,9 +79,12 @@ def storable(persisted: PersistedState) -> PersistedState:
     """What of it can be kept. An address that fills more than four tags, as that of a VHD may, is forgotten:
     cut off it would be that of another image.
     """
-    if len(_state_text(persisted)) <= _MOST_TAGS * _LONGEST:
-        return persisted
-    return replace(persisted, last_good=None)
+    return persisted if is_storable(persisted) else replace(persisted, last_good=None)
+
+
+def is_storable(persisted: PersistedState) -> bool:
+    """Whether four tags hold all of it."""
+    return len(_state_text(persisted)) <= _MOST_TAGS * _LONGEST
 
 
 def with_approval(tags: Tags, image: Image) -> dict[str, str]:
@@ -99,6 +103,8 @@ def _state_text(persisted: PersistedState) -> str:
 
 def _parts(persisted: PersistedState) -> Iterator[str]:
     """The image last: it is the longest, and people read the beginning."""
+    if persisted.fleet:
+        yield f"fleet={_escape(persisted.fleet)}"
     if failed := persisted.failed:
         yield f"failed={failed.digest},{_escape(failed.name)}"
     if began := persisted.began:

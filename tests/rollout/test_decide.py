@@ -94,6 +94,13 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         ),
         pytest.param(
             spec(),
+            observed(model=model(persisted=PersistedState(fleet="shop"), mode="Automatic"), instances=None),
+            "OwnedByAnotherFleet: the scale set belongs to the fleet shop (tag vmss-reconciler-state), and these specs "
+            "name no fleet; remove the spec, or run `reconciler adopt --take-over web`",
+            id="a scale set of another fleet is refused, before its mode is complained about",
+        ),
+        pytest.param(
+            spec(),
             observed(model=model(has_profile=False, orchestration="Flexible", image=None)),
             "NoProfile: the scale set has no virtualMachineProfile: its virtual machines were attached by hand and "
             "follow no model; remove the spec",

@@ -1,18 +1,19 @@
 """The one change of a model: what it carries, and where there is no room for it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.patch import patch
-from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.patch import is_claimed, patch
+from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
 from reconciler.rollout.step import PatchModel
-from reconciler.rollout.tags import persisted_state
+from reconciler.rollout.tags import STATE, persisted_state, with_state
 from reconciler.spec.duration import duration
 from reconciler.spec.image import VhdImage
 from reconciler.spec.scale_set import OnFailure
-from tests.build import NEW, OLD, decided, fleet, model, observed, outdated, spec
+from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, model, observed, outdated, spec
 
 FULL = {f"owner-{number}": "x" for number in range(50)}
 WELL = fleet(*(outdated(number, latest_model=True) for number in range(10)))
@@ -53,6 +54,111 @@ def test_without_room_a_rollout_that_is_held_where_it_fails_begins_all_the_same(
     assert (found.step.persisted, found.step.tags) == (None, None)
 
 
+def tags_of(number: int, **more: str) -> dict[str, str]:
+    return {f"owner-{each}": "x" for each in range(number)} | more
+
+
+OURS = replace(FLEET, name="shop")
+UNTOLD = "; there is no room for a tag, so another fleet will not know whose this scale set is"
+OF_NEW = Fingerprint.of(NEW).digest
+BEGAN = f"began=2026-01-05T09:00:00+00:00,{OF_NEW},{NEW.version}"
+GOOD = f"good={OLD}"
+LONG = VhdImage(f"https://a.blob.core.windows.net/vhds/{'x' * 70}.vhd")
+
+
+@pytest.mark.parametrize(
+    ("tags", "said", "fleet_name", "state", "unsaid"),
+    [
+        pytest.param({}, {}, "shop", "v1;fleet=shop", "", id="hold writes the name alone"),
+        pytest.param({}, {}, "", None, "", id="a fleet without a name claims nothing"),
+        pytest.param(
+            {STATE: "v1;fleet=shop"}, {}, "shop", None, "", id="the name is there: hold writes nothing"
+        ),
+        pytest.param(
+            {STATE: f"v1;pilot=yes;{GOOD}"},
+            {},
+            "shop",
+            f"v1;fleet=shop;pilot=yes;{GOOD}",
+            "",
+            id="hold keeps what else is there",
+        ),
+        pytest.param(
+            {},
+            {"on_failure": OnFailure.ROLLBACK},
+            "shop",
+            f"v1;fleet=shop;{BEGAN};{GOOD}",
+            "",
+            id="rollback writes it beside the state",
+        ),
+        pytest.param(
+            {STATE: "v1;fleet=shop"},
+            {"on_failure": OnFailure.REPIN},
+            "shop",
+            f"v1;fleet=shop;{BEGAN};{GOOD}",
+            "",
+            id="a new state keeps the name",
+        ),
+        pytest.param(tags_of(49), {}, "shop", "v1;fleet=shop", "", id="the fiftieth tag is the name's"),
+        pytest.param(tags_of(50), {}, "shop", None, UNTOLD, id="without room hold begins and says so"),
+        pytest.param(tags_of(50), {}, "", None, "", id="without a name there is nothing to say"),
+        pytest.param(
+            tags_of(50),
+            {"deadline": duration("6h")},
+            "shop",
+            None,
+            "; there is no room for a tag, so a restart will not know when this rollout began, and another fleet "
+            "will not know whose this scale set is",
+            id="without room for a deadline both are said",
+        ),
+        pytest.param(
+            tags_of(49),
+            {"on_failure": OnFailure.ROLLBACK},
+            "s" * 63,
+            f"v1;fleet={'s' * 63};{BEGAN};{GOOD}",
+            "",
+            id="the longest name and a state fill one tag",
+        ),
+    ],
+)
+def test_the_name_of_the_fleet_goes_with_the_image(
+    tags: dict[str, str], said: dict[str, Any], fleet_name: str, state: str | None, unsaid: str
+) -> None:
+    of_all = replace(FLEET, name=fleet_name)
+    before = model(image=OLD, tags=tags, persisted=persisted_state(tags))
+    found = decided(spec(fleet=of_all, **said), observed(model=before, instances=WELL))
+    assert isinstance(found.step, PatchModel)
+    assert found.message == f"the model is on {OLD.version}; setting its image to {NEW.version}{unsaid}"
+    assert (found.step.tags or {}).get(STATE) == state
+
+
+def test_the_name_makes_way_for_what_a_restart_has_to_know() -> None:
+    """The state fills one tag, with the name it would fill two, and there is room for one."""
+    name = "s" * 63
+    persisted = PersistedState(LONG, Fingerprint.of(NEW), Began.of(NOW, NEW))
+    tags = with_state({}, persisted)
+    assert (len(tags), len(with_state({}, replace(persisted, fleet=name)))) == (1, 2)
+    step = patch(NEW, model(image=OLD, tags=tags_of(49)), persisted, name)
+    assert isinstance(step, PatchModel)
+    assert (step.persisted, step.tags) == (persisted, tags_of(49) | tags)
+    assert not is_claimed(step, model(image=OLD), name)
+
+
+def test_a_name_makes_no_address_too_long() -> None:
+    address = VhdImage(f"https://a.blob.core.windows.net/vhds/{'x' * 975}.vhd")
+    step = patch(NEW, model(image=OLD), PersistedState(last_good=address), "shop")
+    assert isinstance(step, PatchModel)
+    assert step.persisted == PersistedState(last_good=address)
+
+
+def test_a_model_that_goes_back_stays_the_fleets() -> None:
+    persisted = PersistedState(OLD, Fingerprint.of(NEW), fleet="shop")
+    seen = observed(model=model(image=FIX, persisted=persisted), instances=WELL)
+    found = decided(spec(fleet=OURS, on_failure=OnFailure.REPIN), seen)
+    assert found.reason == "GivingUp"
+    assert isinstance(found.step, PatchModel)
+    assert found.step.persisted == persisted
+
+
 def test_a_scale_set_whose_state_a_later_version_wrote_is_left_alone() -> None:
     newer = PersistedState(is_readable=False)
     for image in (OLD, NEW):
@@ -68,7 +174,7 @@ def test_an_address_that_is_too_long_is_forgotten_and_never_cut(length: int, *, 
     """Cut off it could be that of another image, which would then be taken for the last good one."""
     address = f"https://a.blob.core.windows.net/vhds/{'x' * length}.vhd"
     persisted = PersistedState(last_good=VhdImage(address))
-    step = patch(NEW, model(image=OLD), persisted)
+    step = patch(NEW, model(image=OLD), persisted, "")
     assert isinstance(step, PatchModel)
     assert step.tags is not None
     kept = persisted if is_kept else PersistedState()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.refusal import brake, refusal
 from reconciler.spec.image import GalleryImage, Image, VhdImage
 from reconciler.spec.suspension import Suspension
-from tests.build import NEW, NOW, model, spec
+from tests.build import FLEET, NEW, NOW, model, spec
 
 GALLERY = GalleryImage("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/G/images/web")
 VHD = VhdImage("https://a.blob.core.windows.net/vhds/b.vhd")
@@ -36,12 +37,36 @@ def test_times_are_told_in_utc_wherever_the_daemon_runs() -> None:
 
 
 def test_of_a_resource_that_is_named_no_more_is_claimed_than_that() -> None:
-    refused = refusal(NEW, model(owner="/subscriptions/s/providers/contoso.fleet/pools/p"), None)
+    refused = refusal(spec(), model(owner="/subscriptions/s/providers/contoso.fleet/pools/p"), None)
     assert refused is not None
     assert refused.line == (
         "ManagedByAnother: managedBy of the scale set names /subscriptions/s/providers/contoso.fleet/pools/p, which "
         "may change its image too; remove the spec"
     )
+
+
+@pytest.mark.parametrize(
+    ("ours", "owner", "said"),
+    [
+        pytest.param("shop", "", None, id="nobody has claimed it"),
+        pytest.param("", "", None, id="nobody has claimed it, and these specs name no fleet"),
+        pytest.param("shop", "shop", None, id="it is ours"),
+        pytest.param(
+            "shop", "prod", "these specs are those of the fleet shop", id="another fleet has claimed it"
+        ),
+        pytest.param("", "prod", "these specs name no fleet", id="a fleet has, and these specs name none"),
+    ],
+)
+def test_a_scale_set_that_another_fleet_has_claimed_is_left_to_it(
+    ours: str, owner: str, said: str | None
+) -> None:
+    desired = spec("front", fleet=replace(FLEET, name=ours))
+    refused = refusal(desired, model(persisted=PersistedState(fleet=owner), mode="Manual"), None)
+    line = (
+        f"OwnedByAnotherFleet: the scale set belongs to the fleet {owner} (tag vmss-reconciler-state), and {said}; "
+        "remove the spec, or run `reconciler adopt --take-over front`"
+    )
+    assert (refused and refused.line) == (line if said else None)
 
 
 @pytest.mark.parametrize(
@@ -71,13 +96,13 @@ def test_nothing_is_left_alone_without_a_brake() -> None:
     ],
 )
 def test_a_change_of_kind_is_refused_either_way(runs: Image, names: Image) -> None:
-    refused = refusal(names, model(image=runs), None)
+    refused = refusal(spec(image=names), model(image=runs), None)
     assert refused is not None
     assert refused.reason == "ImageTypeImmutable"
 
 
 def test_a_state_that_a_later_version_wrote_is_left_to_that_version() -> None:
-    assert refusal(NEW, model(persisted=PersistedState(is_readable=False)), None) == Decision(
+    assert refusal(spec(), model(persisted=PersistedState(is_readable=False)), None) == Decision(
         Reason.STATE_UNREADABLE,
         "a later version of this program wrote the tag vmss-reconciler-state, so nobody can say here "
         "which image was given up; run that version, or remove the tag to begin without it",

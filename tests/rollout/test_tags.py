@@ -1,5 +1,6 @@
 """What a scale set remembers, as its tags: read as it was written, whoever wrote it, and beside everybody's."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,7 +53,8 @@ def test_it_is_read_as_it_was_written_in_tags_that_azure_keeps(image: Image) -> 
     for written in (
         PersistedState(image),
         PersistedState(failed=of),
-        PersistedState(image, of, Began.of(AT, image)),
+        PersistedState(fleet="shop"),
+        PersistedState(image, of, Began.of(AT, image), fleet="shop"),
     ):
         tags = with_state({}, written)
         assert persisted_state(tags) == written
@@ -66,6 +68,7 @@ def test_it_is_read_as_it_was_written_in_tags_that_azure_keeps(image: Image) -> 
 
 def test_it_takes_one_tag_where_one_holds_it() -> None:
     assert with_state({}, ALL) == {STATE: TEXT}
+    assert with_state({}, replace(ALL, fleet="shop")) == {STATE: TEXT.replace("v1;", "v1;fleet=shop;")}
     assert list(with_approval({}, GOOD)) == ["vmss-reconciler-approved"]
     assert len(with_state({}, PersistedState(GalleryImage(f"{LONG}/versions/1.4.0"), FAILED, BEGAN))) == 2
 
@@ -110,6 +113,8 @@ def test_a_text_of_another_version_is_not_read(text: str, is_readable: bool) -> 
 @pytest.mark.parametrize(
     "part",
     [
+        "fleet=",
+        "fleet",
         "good=",
         "good=web",
         "good=a:b:c",

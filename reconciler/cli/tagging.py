@@ -1,0 +1,38 @@
+"""What the verbs have in common that write a tag of a scale set, which a daemon reads."""
+
+from collections.abc import Callable, Mapping
+
+import click
+
+from reconciler.azure.failure import Conflict
+from reconciler.cli.failure import fail
+from reconciler.daemon.specs import Specs
+from reconciler.spec.scale_set import ScaleSet
+
+
+def scale_sets_in_force(specs: Specs, done: str) -> Mapping[str, ScaleSet]:
+    """Those that are declared now, by name. With a mistake anywhere nobody can say what the daemon goes by,
+    and nothing is `done`."""
+    specs.refresh()
+    if specs.trouble:
+        for line in specs.trouble:
+            click.echo(f"error: {line}", err=True)
+        fail(f"nothing is {done} while the specs cannot be read, or hold mistakes")
+    return {each.name: each for each in specs.scale_sets}
+
+
+def insist(write: Callable[[], str]) -> str:
+    """What comes of `write`, tried once more where somebody else was faster, such as an autoscaler."""
+    try:
+        return write()
+    except Conflict:
+        return write()
+
+
+def onward(desired: ScaleSet) -> str:
+    """When the daemon goes by the tag."""
+    if desired.fleet.freeze:
+        return "nothing moves while the fleet is frozen"
+    return (
+        "nothing moves while it is suspended" if desired.suspend else "the daemon sees it at its next sweep"
+    )

@@ -1,0 +1,269 @@
+"""`reconciler adopt --take-over`: whose scale set it is, by a person's word on its tag."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from reconciler.cli import main
+from reconciler.simulator import Status
+from tests.cli.program import Azure, Ended, azure, reconciler, write_specs
+from tests.stories.world import NEW, OLD, ROLE, SUBSCRIPTION, of_all, scale_set, spec
+
+STATE = "vmss-reconciler-state"
+PROD = of_all() | {"metadata": {"name": "prod"}}
+SEES = "the daemon sees it at its next sweep"
+MOVED = Status(412, "PreconditionFailed", "Etag provided in if-match header does not match.")
+
+
+@pytest.fixture
+def world() -> Iterator[Azure]:
+    """Of the fleet shop, of another one, of ours already, and of none."""
+    with azure(
+        scale_set("api", capacity=1, tags={STATE: "v1;fleet=other"}),
+        scale_set("cart", capacity=1, tags={STATE: "v1;fleet=prod"}),
+        scale_set("search", capacity=1),
+        scale_set("web", capacity=1, tags={"team": "web", STATE: "v1;fleet=shop;pilot=yes"}),
+    ) as served:
+        yield served
+
+
+ALL = [spec(name, OLD) for name in ("api", "cart", "search", "web")]
+
+
+def take_over(world: Azure, where: Path, *options: str, documents: Any = (PROD, *ALL)) -> Ended:
+    """In this process, which spares each case the start of another."""
+    env = {**world.environment, "VMSS_RECONCILER_SPECS": str(write_specs(where / "specs", *documents))}
+    done = CliRunner().invoke(main, ["adopt", "--take-over", *options], env=env)
+    return Ended.of(done.exit_code, done.stdout, done.stderr)
+
+
+def owners(world: Azure) -> dict[str, str]:
+    names = ("api", "cart", "search", "web")
+    return {name: world.simulator.scale_set(name).tags.get(STATE, "") for name in names}
+
+
+def test_it_writes_the_name_on_the_tag_and_nothing_else(world: Azure, tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", PROD, *ALL)
+    done = reconciler("adopt", "--take-over", "web", env=world.environment, cwd=tmp_path)
+    said = f"web: it belonged to the fleet shop, and now belongs to the fleet prod; {SEES}"
+    assert done == Ended(0, [said], [])
+    assert done.announced
+    (written,) = [each for each in world.simulator.record.requests if each.method != "GET"]
+    assert written.body == {"tags": {"team": "web", STATE: "v1;fleet=prod;pilot=yes"}}
+    assert {path.name for path in (tmp_path / "specs").iterdir()} == {
+        *(f"{name}.yaml" for name in ("api", "cart", "search", "web", "prod"))
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "lines", "taken"),
+    [
+        pytest.param(
+            ["search"],
+            [f"search: it belonged to no fleet, and now belongs to the fleet prod; {SEES}"],
+            {"search": "v1;fleet=prod"},
+            id="one that nobody has claimed",
+        ),
+        pytest.param(["cart"], ["cart: it belongs to the fleet prod already"], {}, id="one that is ours"),
+        pytest.param(
+            ["*", "--from", "shop"],
+            [
+                "api: left alone: it belongs to the fleet other, and not to shop",
+                "cart: it belongs to the fleet prod already",
+                "search: left alone: it belongs to no fleet, and not to shop",
+                f"web: it belonged to the fleet shop, and now belongs to the fleet prod; {SEES}",
+            ],
+            {"web": "v1;fleet=prod;pilot=yes"},
+            id="all of a fleet that got another name",
+        ),
+        pytest.param(
+            ["?pi", "w*"],
+            [
+                f"api: it belonged to the fleet other, and now belongs to the fleet prod; {SEES}",
+                f"web: it belonged to the fleet shop, and now belongs to the fleet prod; {SEES}",
+            ],
+            {"api": "v1;fleet=prod", "web": "v1;fleet=prod;pilot=yes"},
+            id="several by pattern",
+        ),
+    ],
+)
+def test_what_it_takes_and_what_it_leaves(
+    world: Azure, tmp_path: Path, options: list[str], lines: list[str], taken: dict[str, str]
+) -> None:
+    before = owners(world)
+    assert take_over(world, tmp_path, *options) == Ended(0, lines, [])
+    assert owners(world) == before | taken
+    assert world.writes() == len(taken)
+
+
+def test_specs_that_name_no_fleet_give_it_up(world: Azure, tmp_path: Path) -> None:
+    because = "because no document of kind Fleet is declared"
+    done = take_over(world, tmp_path, "web", "search", documents=ALL)
+    assert done.out == [
+        "search: it belongs to no fleet already",
+        f"web: it belonged to the fleet shop, and now belongs to none, {because}; {SEES}",
+    ]
+    assert owners(world)["web"] == "v1;pilot=yes"
+
+
+@pytest.mark.parametrize(
+    ("documents", "held"),
+    [
+        pytest.param([PROD, spec(suspend=True)], "nothing moves while it is suspended", id="suspended"),
+        pytest.param(
+            [PROD | {"spec": {"freeze": True}}, spec()],
+            "nothing moves while the fleet is frozen",
+            id="a frozen fleet",
+        ),
+    ],
+)
+def test_under_a_brake_a_person_may_take_over_and_is_told_that_nothing_moves(
+    world: Azure, tmp_path: Path, documents: list[Any], held: str
+) -> None:
+    (line,) = take_over(world, tmp_path, "web", documents=documents).out
+    assert line.endswith(f"now belongs to the fleet prod; {held}")
+
+
+@pytest.mark.parametrize(("times", "code"), [pytest.param(1, 0, id="once"), pytest.param(2, 1, id="twice")])
+def test_somebody_who_was_faster_costs_a_second_try(
+    world: Azure, tmp_path: Path, times: int, code: int
+) -> None:
+    world.simulator.faults.arm("VirtualMachineScaleSets_Update", MOVED, times=times)
+    done = take_over(world, tmp_path, "web")
+    assert (done.code, done.err) == (code, [f"error: web: PreconditionFailed: {MOVED.message}"] * code)
+    assert owners(world)["web"] == f"v1;fleet={'shop' if code else 'prod'};pilot=yes"
+
+
+def full(state: str) -> dict[str, Any]:
+    return {"tags": {f"owner-{number}": "x" for number in range(50)} | ({STATE: state} if state else {})}
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        pytest.param(
+            full(""),
+            "there is no room for the name: Azure allows 50 tags; remove one of the scale set",
+            id="no room for a tag",
+        ),
+        pytest.param(
+            {"tags": {STATE: "v2;owner=shop"}},
+            "a later version of this program wrote the tag vmss-reconciler-state; run that version, or remove the tag",
+            id="a state that nobody can read",
+        ),
+        pytest.param(
+            {"tags": {"aks-managed-poolName": "pool1"}},
+            "it belongs to Azure Kubernetes Service, and no fleet can take it over",
+            id="one of another controller",
+        ),
+    ],
+)
+def test_what_keeps_it_from_taking_over(tmp_path: Path, declared: dict[str, Any], said: str) -> None:
+    with azure(scale_set("api", capacity=1), scale_set("web", capacity=1, **declared)) as world:
+        done = take_over(world, tmp_path, "*", documents=(PROD, spec("api", OLD), spec("web", OLD)))
+        assert (done.code, done.err) == (1, [f"error: web: {said}"])
+        assert done.out == [f"api: it belonged to no fleet, and now belongs to the fleet prod; {SEES}"]
+
+
+def test_one_that_is_not_there_keeps_no_other_from_it(world: Azure, tmp_path: Path) -> None:
+    done = take_over(world, tmp_path, "*", documents=(PROD, spec("zebra"), spec("web", OLD)))
+    nobody = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets"
+    assert (done.code, done.err) == (1, [f"error: zebra: there is no scale set {nobody}/zebra"])
+    assert owners(world)["web"] == "v1;fleet=prod;pilot=yes"
+
+
+def test_a_name_of_nothing_is_said_and_the_others_are_taken(world: Azure, tmp_path: Path) -> None:
+    done = take_over(world, tmp_path, "wbe", "web")
+    assert (done.code, len(done.out)) == (1, 1)
+    assert done.err == [
+        "error: no spec in force is named 'wbe': did you mean web?",
+        f"Azure Resource Manager: {world.server.url}, as the identity that ManagedIdentityCredential finds",
+    ]
+
+
+def test_nothing_is_taken_over_by_specs_with_a_mistake(world: Azure, tmp_path: Path) -> None:
+    done = take_over(world, tmp_path, "web", documents=(PROD, spec(interval="5")))
+    assert done.code == 1
+    assert done.err[-1] == "error: nothing is taken over while the specs cannot be read, or hold mistakes"
+    assert world.writes() == 0
+
+
+def test_reading_alone_is_not_enough(tmp_path: Path) -> None:
+    reading = [each for each in ROLE if each.endswith("/read")]
+    with azure(scale_set(capacity=1), permissions={"actions": reading}) as world:
+        done = take_over(world, tmp_path, "web", documents=(PROD, spec()))
+    assert (done.code, len(done.err)) == (1, 1)
+    assert "Microsoft.Compute/virtualMachineScaleSets/write" in done.err[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        pytest.param([], "Missing option '--subscription'.", id="neither of the two"),
+        pytest.param(
+            ["--take-over"],
+            "--take-over needs the NAMES of scale sets; '*' means all that are declared",
+            id="no name",
+        ),
+        pytest.param(
+            ["--take-over", "web", "--subscription", SUBSCRIPTION],
+            "--subscription and --take-over cannot be combined: the specs say where each is",
+            id="a subscription",
+        ),
+        pytest.param(
+            ["--take-over", "web", "--to", "specs"],
+            "--to and --take-over cannot be combined: the specs say where each is",
+            id="a directory to write to",
+        ),
+        pytest.param(
+            ["--subscription", SUBSCRIPTION, "--from", "shop"],
+            "--from goes with --take-over",
+            id="a fleet, and nothing to take over",
+        ),
+        pytest.param(
+            ["--subscription", SUBSCRIPTION, "--specs", "specs"],
+            "--specs goes with --take-over",
+            id="specs, and nothing to take over",
+        ),
+    ],
+)
+def test_a_wrong_use_is_said_before_anything_is_asked(options: list[str], error: str) -> None:
+    done = CliRunner(env={"AZURE_TOKEN_CREDENTIALS": "prod"}).invoke(main, ["adopt", *options])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == f"Error: {error}"
+
+
+@pytest.mark.parametrize(
+    ("documents", "result"),
+    [
+        pytest.param([PROD], "", id="ours: nothing holds it"),
+        pytest.param(
+            [],
+            ", suspended: OwnedByAnotherFleet: the scale set belongs to the fleet prod (tag vmss-reconciler-state), "
+            "and these specs name no fleet; remove the spec, or run `reconciler adopt --take-over cart`",
+            id="another fleet's: suspended",
+        ),
+    ],
+)
+def test_adopt_itself_goes_by_the_fleet_that_the_specs_name(
+    world: Azure, tmp_path: Path, documents: list[Any], result: str
+) -> None:
+    specs = write_specs(tmp_path / "specs", *documents)
+    line = ["adopt", "--subscription", SUBSCRIPTION, "--to", str(specs), "cart"]
+    done = CliRunner(env=world.environment).invoke(main, line, catch_exceptions=False)
+    said = f"shop/cart: {specs}/cart.yaml declares Canonical:ubuntu-24_04-lts:server:{OLD}{result}"
+    assert done.stdout.splitlines()[0] == said
+
+
+def test_check_goes_by_the_name_of_the_fleet(world: Azure, tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", PROD, spec("cart", NEW), spec("web", NEW))
+    env = {**world.environment, "VMSS_RECONCILER_SPECS": str(tmp_path / "specs")}
+    found = CliRunner(env=env).invoke(main, ["check"]).stdout.splitlines()
+    told = [line for line in found if "scale set" in line and ("cart" in line or "web" in line)]
+    assert [("OwnedByAnotherFleet" in line, "cart" in line) for line in told] == [
+        (False, True),
+        (True, False),
+    ]

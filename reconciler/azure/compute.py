@@ -33,6 +33,7 @@ from reconciler.rollout.observed import (
     RollingUpgrade,
     Verdict,
 )
+from reconciler.rollout.persisted import Signature
 from reconciler.rollout.step import PatchModel, Step, Upgrade
 from reconciler.rollout.tags import with_approval, with_state
 from reconciler.rollout.traits import Traits
@@ -204,9 +205,9 @@ class Compute:
                     )
             return str(accepted.result())
 
-    def approve(self, target: Target, model: Model, image: Image) -> None:
+    def approve(self, target: Target, model: Model, image: Image, signature: Signature) -> None:
         """Write on the tags of the scale set that `image` is approved, if it is still as `model` has it."""
-        self._tag(target, model, with_approval(model.tags, image))
+        self._tag(target, model, with_approval(model.tags, image, signature))
 
     def claim(self, target: Target, model: Model, fleet: str) -> None:
         """Write on the tags of the scale set that it is this fleet's, if it is still as `model` has it."""

@@ -22,6 +22,11 @@ class Identity:
         name = f"{self.name}, " if self.name else ""
         return f"{name}object {self.object_id or 'unknown'} of tenant {self.tenant}"
 
+    @property
+    def short(self) -> str:
+        """A person, or an application, by what tells most; "" where the token tells nothing."""
+        return self.name or (f"object {self.object_id}" if self.object_id else "")
+
 
 def identity(session: Session) -> Identity:
     """Get a token, and read whose it is. Raises AzureFailure."""

@@ -1,12 +1,13 @@
 """`reconciler approve`: a person's word on the very image that is declared, on a tag of its scale set."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import click
 
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure
+from reconciler.azure.identity import Identity, identity
 from reconciler.cli.announcement import announce
 from reconciler.cli.failure import fail
 from reconciler.cli.named import unknown
@@ -16,20 +17,42 @@ from reconciler.cli.verb import Verb
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.member import has_begun
 from reconciler.rollout.observed import Absent, Model
+from reconciler.rollout.persisted import Signature
 from reconciler.rollout.preflight import exact_spec
+from reconciler.rollout.tags import persisted_state, with_approval
 from reconciler.spec.image import Image, follows_latest, same, short
 from reconciler.spec.scale_set import Approval, OnFailure, ScaleSet
+from reconciler.spec.wording import printable
+
+_LONGEST = 100  # of a name, as in `suspend.by`
+
+
+class Name(click.ParamType[str]):
+    """Who somebody is, in one short line."""
+
+    name = "name"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if len(value) > _LONGEST or not value.isprintable() or not value.strip():
+            self.fail(f"{printable(value)!r} is no name: write one of {_LONGEST} letters at most", param, ctx)
+        return value.strip()
 
 
 @click.command(cls=Verb)
 @click.argument("name")
+@click.option(
+    "--by",
+    type=Name(),
+    metavar="WHO",
+    help="Who approves, where the identity is not the person's own.  [default: what the token tells]",
+)
 @fleet_options
-def approve(*, name: str, fleet: FleetAccess) -> None:
+def approve(*, name: str, by: str | None, fleet: FleetAccess) -> None:
     """Approve the image that is declared for a scale set, where `rollout.approval` asks for it.
 
-    NAME is that of its spec. The approval is of this one image, and stands on a tag of the scale set:
-    whoever may write that may approve. Where the spec follows latest, it is of the version that this means
-    now.
+    NAME is that of its spec. The approval is of this one image, and stands on a tag of the scale set, with
+    who gave it and when on another: whoever may write tags may approve. Where the spec follows latest, it is
+    of the version that this means now.
     """
     in_force = scale_sets_in_force(fleet.specs, "approved")
     desired = in_force[name] if name in in_force else fail(unknown(name, in_force))
@@ -38,13 +61,27 @@ def approve(*, name: str, fleet: FleetAccess) -> None:
     announce(fleet.session)
     compute = Compute(fleet.session)
     try:
-        said = insist(lambda: _approve(desired, compute))
+        approver = Approver.of(identity(fleet.session), by)
+        said = insist(lambda: _approve(desired, approver, compute))
     except AzureFailure as failure:
         fail(f"{name}: {failure}")
     click.echo(f"{name}: {said}")
 
 
-def _approve(desired: ScaleSet, compute: Compute) -> str:
+@dataclass(frozen=True, slots=True)
+class Approver:
+    """Who approves: `by` is the name that they said, or else what their token tells, "" where neither does.
+    `token` is what the latter tells."""
+
+    by: str
+    token: str
+
+    @classmethod
+    def of(cls, identity: Identity, said: str | None) -> "Approver":
+        return cls(said or identity.short[:_LONGEST], identity.short[:_LONGEST])
+
+
+def _approve(desired: ScaleSet, approver: Approver, compute: Compute) -> str:
     """What came of it. Raises AzureFailure."""
     model = compute.model(desired.target, Share.ROLLOUT)
     if isinstance(model, Absent):
@@ -56,11 +93,22 @@ def _approve(desired: ScaleSet, compute: Compute) -> str:
             "image, or empty the tag vmss-reconciler-state of the scale set"
         )
     if model.persisted.is_approved(image):
-        return f"{short(image)} is approved already"
+        before = model.persisted.signature_of(image)
+        return f"{short(image)} is approved already{f', {before}' if before else ''}"
     early = desired.rollout.approval is Approval.CANARY and not _has_begun(desired, model, image, compute)
-    compute.approve(desired.target, model, image)
+    signature = Signature.of(image, approver.by, compute.now(), approver.token)
+    compute.approve(desired.target, model, image, signature)
     beforehand = " before any instance was upgraded, so that the rollout will not stop after its canary"
-    return f"{short(image)} is approved{beforehand if early else ''}; {onward(desired)}"
+    return (
+        f"{short(image)} is approved {signature}{beforehand if early else ''}; "
+        f"{_untold(model, image, signature)}{onward(desired)}"
+    )
+
+
+def _untold(model: Model, image: Image, signature: Signature) -> str:
+    """What of it is not kept, in words, or ""."""
+    kept = persisted_state(with_approval(model.tags, image, signature)).signature_of(image)
+    return "" if kept else "there is no room for a tag that keeps who and when; "
 
 
 def _has_begun(desired: ScaleSet, model: Model, image: Image, compute: Compute) -> bool:

@@ -46,6 +46,8 @@ def explanation(row: Json) -> str:
     if row["reason"]:
         lines.append(f"stands    {', '.join(map(_condition, row['conditions']))}")
     lines += [f"{'open' if each['open'] else 'closed':<9} gate {_gate(each)}" for each in row["gates"]]
+    if approval := row.get("approval"):  # none of a daemon of an older version
+        lines.append(f"approved  {approval['message']}")
     if instances := row["instances"]:
         lines.append(f"instances {_count_of(instances)}{_as_of(row)}")
         behind = [each for each in instances["domains"] if each["away"] or each["upToDate"] < each["total"]]

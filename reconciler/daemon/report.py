@@ -11,8 +11,10 @@ from reconciler.daemon.store import Store, Sweep
 from reconciler.forecast.forecast import Forecast
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.gate import Gate
+from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.step import PatchModel, Step, Upgrade
 from reconciler.rollout.wait import Wait
+from reconciler.spec.image import short
 from reconciler.spec.scale_set import ScaleSet
 
 Json = dict[str, Any]
@@ -29,9 +31,10 @@ def state(shown: ScaleSetState) -> Json:
     "revision" is what is declared, "observedRevision" what it was last decided on. "nextLook" is when it
     is looked at again at the latest, None where the next sweep tells whether that is due. "wait" is since
     when it has waited for the same, None where it does not. "instances" were counted at "instancesAt".
-    "notes" are what it and its instances say of themselves, as sentences.
+    "notes" are what it and its instances say of themselves, as sentences. "approval" is of the image that
+    was approved last, None where none was.
     """
-    outcome = shown.outcome
+    outcome, model = shown.outcome, shown.seen.listed or shown.seen.model
     again = outcome.at + outcome.again if outcome and outcome.again is not None else None
     return {
         "name": shown.desired.name,
@@ -54,6 +57,7 @@ def state(shown: ScaleSetState) -> Json:
         "conditions": [_condition(each) for each in shown.published.conditions],
         "notes": list(shown.seen.notes),
         "gates": [_gate(each) for each in outcome.gates] if outcome else [],
+        "approval": _approval(model.persisted) if model else None,
         "history": [_record(each) for each in shown.published.history.records],
     }
 
@@ -105,6 +109,21 @@ def _gate(gate: Gate) -> Json:
         "open": gate.closed is None,
         "evidence": gate.evidence,
         "until": _moment(gate.until),
+    }
+
+
+def _approval(persisted: PersistedState) -> Json | None:
+    """ "by" and "at" are None where that is not known, "through" where they said no other name than their
+    token."""
+    if persisted.approved is None:
+        return None
+    signature = persisted.signature_of(persisted.approved)
+    return {
+        "image": str(persisted.approved),
+        "by": (signature.by or None) if signature else None,
+        "through": (signature.through or None) if signature else None,
+        "at": _moment(signature.at) if signature else None,
+        "message": f"{short(persisted.approved)}{f' {signature}' if signature else ''}",
     }
 
 

@@ -13,7 +13,6 @@ from reconciler.rollout.health import State, at_work
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import HealthSource, Instance, Model, Observed
 from reconciler.rollout.step import PatchModel, Step, Upgrade
-from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
 
 # What has taken longer than a batch usually does is expected from one moment to the next.
@@ -56,15 +55,11 @@ class PredictedState:
             case Upgrade(instance_ids=ids):
                 return self._upgrade(frozenset(ids), at)
 
-    def approved(self, image: Image) -> "PredictedState":
-        """The same once a person has approved this image."""
-        persisted = replace(self.model.persisted, approved=image)
-        return replace(self, model=replace(self.model, persisted=persisted))
-
     def _patch(self, step: PatchModel) -> "PredictedState":
         persisted = self.model.persisted
         if step.persisted:
-            persisted = replace(step.persisted, approved=persisted.approved)
+            approved, signature = persisted.approved, persisted.signature
+            persisted = replace(step.persisted, approved=approved, signature=signature)
         return replace(
             self,
             model=replace(self.model, image=step.image, etag=f"{step.etag}'", persisted=persisted),

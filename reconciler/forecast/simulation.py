@@ -163,10 +163,9 @@ class Simulation:
         closed = next((each for each in decision.gates if each.closed), None)
         if closed is None or closed.until:
             return False
-        if closed.closed is Reason.AWAITING_APPROVAL and not self._world.model.persisted.is_approved(
-            self._image
-        ):
-            self._world = self._world.approved(self._image)
+        if closed.closed is Reason.AWAITING_APPROVAL:
+            rollout = replace(self._desired.rollout, approval=None)
+            self._desired = replace(self._desired, rollout=rollout)
             return True
         gates = self._known.gates or ()
         self._known = replace(self._known, gates=tuple(each for each in gates if each != closed))

@@ -76,10 +76,16 @@ def _set(aim: Aim, availability: Availability, instances: Sequence[Instance]) ->
         Reason.MODEL_DRIFT,
         f"the model is on {was}; setting its image to {short(desired.image)}"
         f"{f' ({note})' if (note := availability.evidence) else ''}"
-        f"{f'; {also}' if also else ''}{unsaid}{f'; {urgent}' if urgent else ''}",
+        f"{f'; {also}' if also else ''}{_approval(aim)}{unsaid}{f'; {urgent}' if urgent else ''}",
         step=replace(step, unwell=_unwell(staying)),
         soon=True,
     )
+
+
+def _approval(aim: Aim) -> str:
+    """Who approved the image, in words, "" where nobody had to or it is not known."""
+    signature = aim.model.persisted.signature_of(aim.image) if aim.rollout.approval else None
+    return f"; approved {signature}" if signature else ""
 
 
 def _unwell(staying: Sequence[Member]) -> frozenset[str]:

@@ -83,7 +83,8 @@ def _approval(desired: ScaleSet, model: Model, *, has_begun: bool) -> tuple[Gate
         return ()
     image = short(desired.image)
     if model.persisted.is_approved(desired.image):
-        return (Gate("approval", f"{image} is approved"),)
+        signature = model.persisted.signature_of(desired.image)
+        return (Gate("approval", f"{image} is approved{f' {signature}' if signature else ''}"),)
     if asked is Approval.CANARY and not has_begun:
         return (Gate("approval", f"{image} is to be approved once its canary is back"),)
     mend = f"run `reconciler approve {desired.name}`"

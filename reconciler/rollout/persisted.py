@@ -6,7 +6,7 @@ version of this program adds is kept as it is.
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from reconciler.spec.image import Image, same, short
 
@@ -49,12 +49,36 @@ class Began:
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """Who approved an image, and when, in whole seconds.
+
+    `by` is a name, as the token of the person told it, or as they said it with `--by`; "" where neither did.
+    `through` is what the token told where they said another name: a pipeline, perhaps.
+    """
+
+    by: str
+    at: datetime
+    image: Fingerprint
+    through: str = ""
+
+    @classmethod
+    def of(cls, image: Image, by: str, at: datetime, through: str = "") -> "Signature":
+        return cls(by, at.replace(microsecond=0), Fingerprint.of(image), through if through != by else "")
+
+    def __str__(self) -> str:
+        """For people: by whom and when."""
+        through = f" through {self.through}" if self.through else ""
+        return f"by {self.by or 'somebody'}{through} at {self.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+@dataclass(frozen=True, slots=True)
 class PersistedState:
     """`last_good` is the image that a rollout had brought all instances to before the model was last changed,
     and that few were unhealthy on; `failed` the one that was given up last, whatever the scale set runs
     since, and `began` the last rollout. `approved` is written by a person, and only read here. None where
     nothing is known. `fleet` is the name of the fleet that the scale set belongs to, "" where none has
-    claimed it.
+    claimed it. `signature` is that of an approval, perhaps of another image than the one that is approved:
+    an older version of this program leaves it as it is.
 
     `others` are the parts that another version of this program wrote, as they stand. `is_readable` is False
     where a later one wrote all of it in a form that is not known here.
@@ -64,6 +88,7 @@ class PersistedState:
     failed: Fingerprint | None = None
     began: Began | None = None
     approved: Image | None = None
+    signature: Signature | None = None
     fleet: str = ""
     others: tuple[str, ...] = ()
     is_readable: bool = True
@@ -94,3 +119,8 @@ class PersistedState:
     def is_approved(self, image: Image) -> bool:
         """Whether a person has approved exactly this image."""
         return self.approved is not None and same(self.approved, image)
+
+    def signature_of(self, image: Image) -> Signature | None:
+        """Who approved exactly this image, and when; None where that is not known, or nobody did."""
+        is_signed = self.signature is not None and self.signature.image.is_of(image)
+        return self.signature if is_signed and self.is_approved(image) else None

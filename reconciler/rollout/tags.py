@@ -2,13 +2,15 @@
 
 One text, cut where a tag is full. Azure keeps 256 characters in one tag and 50 tags on one resource:
 
-    vmss-reconciler-state     v1;fleet=shop;began=2026-01-05T09:00:00+00:00,5f0c…,web/1.4.0;good=/subscription
-    vmss-reconciler-state-2   s/…/galleries/acme/images/web/versions/1.3.0
-    vmss-reconciler-approved  Canonical:ubuntu-24_04-lts:server:24.04.202601140
+    vmss-reconciler-state        v1;fleet=shop;began=2026-01-05T09:00:00+00:00,5f0c…,web/1.4.0;good=/subscript
+    vmss-reconciler-state-2      ions/…/galleries/acme/images/web/versions/1.3.0
+    vmss-reconciler-approved     Canonical:ubuntu-24_04-lts:server:24.04.202601140
+    vmss-reconciler-approved-by  by=ada@example.com;at=2026-01-05T09:00:00+00:00;image=9b1d…,24.04.202601140
 
-The approval is a tag of its own, for people and role assignments to see. A part that is not known here is
-kept as it stands. A text that does not begin with the version is not read at all: a later version of this
-program wrote it, and may know of an image that was given up.
+The approval is a tag of its own, for people to see, and who gave it is another: a version before this one
+writes the first alone, so the second names its image too. A part that is not known here is kept as it stands.
+A text that does not begin with the version is not read at all: a later version of this program wrote it, and
+may know of an image that was given up.
 
 The tags that a version before this one wrote are read until the first write of these. Whether Azure merges
 tags or replaces them is not known for sure. So all others are sent beside ours; what is no longer needed is
@@ -16,15 +18,17 @@ emptied by one write, which is safe either way, and left out of the next, which 
 replaces; and room is counted as if what is left out stayed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
-from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
+from reconciler.rollout.persisted import Began, Fingerprint, PersistedState, Signature
 from reconciler.spec.image import KINDS, Image, PlatformImage
 from reconciler.spec.image_id import kind_of
+from reconciler.spec.wording import printable
 
 STATE, APPROVED = "vmss-reconciler-state", "vmss-reconciler-approved"
+APPROVED_BY = "vmss-reconciler-approved-by"
 MOST = 50
 _LONGEST = 256
 _VERSION = "v1"
@@ -46,21 +50,22 @@ def persisted_state(tags: Tags) -> PersistedState:
     """What the tags of a scale set hold; what is no image there counts for nothing."""
     known = {name.casefold(): value for name, value in tags.items()}
     approved = _image(_text(known, APPROVED) or _former(known, "approved"))
+    approval = PersistedState(approved=approved, signature=_signature(_text(known, APPROVED_BY)))
     if not any(name in known for name in _names(STATE)):
-        return _former_state(known, approved)
+        return _former_state(known, approval)
     text = _text(known, STATE)
     if not text:
-        return PersistedState(approved=approved)
+        return approval
     version, *parts = text.split(";")
     if version != _VERSION:
-        return PersistedState(approved=approved, is_readable=False)
-    fields = dict(part.partition("=")[::2] for part in parts)
-    return PersistedState(
+        return replace(approval, is_readable=False)
+    fields = _fields(parts)
+    return replace(
+        approval,
         last_good=_image(_unescape(fields.get("good", ""))),
         failed=_fingerprint(fields.get("failed", "").split(",")),
         began=_began(fields.get("began", "").split(",")),
-        approved=approved,
-        fleet=_unescape(fields.get("fleet", "")),
+        fleet=printable(_unescape(fields.get("fleet", ""))),
         others=tuple(part for part in parts if part and part.partition("=")[0] not in _PARTS),
     )
 
@@ -87,9 +92,15 @@ def is_storable(persisted: PersistedState) -> bool:
     return len(_state_text(persisted)) <= _MOST_TAGS * _LONGEST
 
 
-def with_approval(tags: Tags, image: Image) -> dict[str, str]:
-    """All tags of a scale set once a person has approved this image."""
-    return _beside(tags, _cut(APPROVED, str(image), tags), _FORMER_APPROVAL)
+def with_approval(tags: Tags, image: Image, signature: Signature) -> dict[str, str]:
+    """All tags of a scale set once a person has approved this image. Who did is left out where that would be
+    a tag too many."""
+    approved = _cut(APPROVED, str(image), tags)
+    signed = _cut(APPROVED_BY, _signature_text(signature), tags)
+    if missing_room(tags, approved | signed) > missing_room(tags, approved):
+        there = {name.casefold() for name in tags}
+        signed = {name: "" for name in signed if name in there}
+    return _beside(tags, approved | signed, _FORMER_APPROVAL)
 
 
 def missing_room(tags: Tags, after: Tags) -> int:
@@ -115,17 +126,44 @@ def _parts(persisted: PersistedState) -> Iterator[str]:
         yield f"good={_escape(str(persisted.last_good))}"
 
 
+def _signature_text(signature: Signature) -> str:
+    at, image = signature.at.astimezone(UTC).isoformat(timespec="seconds"), signature.image
+    parts = {
+        "by": _escape(signature.by),
+        "through": _escape(signature.through),
+        "at": at,
+        "image": f"{image.digest},{_escape(image.name)}",
+    }
+    return ";".join(f"{name}={value}" for name, value in parts.items() if value)
+
+
+def _signature(text: str) -> Signature | None:
+    fields = _fields(text.split(";"))
+    image, at = _fingerprint(fields.get("image", "").split(",")), _moment(fields.get("at", ""))
+    by, through = (printable(_unescape(fields.get(name, ""))) for name in ("by", "through"))
+    return Signature(by, at, image, through) if image and image.digest and at else None
+
+
+def _fields(parts: Iterable[str]) -> dict[str, str]:
+    return dict(part.partition("=")[::2] for part in parts)
+
+
+def _moment(text: str) -> datetime | None:
+    """A time with its zone, None where it is none."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
+
+
 def _fingerprint(values: Sequence[str]) -> Fingerprint | None:
     return Fingerprint(values[0], _unescape(values[1])) if len(values) > 1 and any(values) else None
 
 
 def _began(values: Sequence[str]) -> Began | None:
-    image = _fingerprint(values[1:])
-    try:
-        at = datetime.fromisoformat(values[0])
-    except ValueError:
-        return None
-    return Began(at, image) if image and at.tzinfo else None
+    image, at = _fingerprint(values[1:]), _moment(values[0])
+    return Began(at, image) if image and at else None
 
 
 def _image(text: str) -> Image | None:
@@ -196,17 +234,14 @@ def _former(known: Tags, kind: str) -> str:
     return ""
 
 
-def _former_state(known: Tags, approved: Image | None) -> PersistedState:
-    """What a version before this one wrote."""
+def _former_state(known: Tags, approval: PersistedState) -> PersistedState:
+    """What a version before this one wrote, beside the approval of today."""
     failed = _image(_former(known, "failed"))
     at, _, name = _former(known, "began").partition(" ")
-    try:
-        since = datetime.fromisoformat(at)
-    except ValueError:
-        since = None
-    return PersistedState(
+    since = _moment(at)
+    return replace(
+        approval,
         last_good=_image(_former(known, "last-good")),
         failed=Fingerprint.of(failed) if failed else None,
-        began=Began(since, Fingerprint("", name)) if since and since.tzinfo and name else None,
-        approved=approved,
+        began=Began(since, Fingerprint("", name)) if since and name else None,
     )

@@ -17,6 +17,7 @@ from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
 from reconciler.rollout.observed import ABSENT, Model
+from reconciler.rollout.persisted import Signature
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.simulator import Simulator
 from reconciler.simulator.tokens import TENANT
@@ -70,7 +71,7 @@ def test_the_change_of_a_model_carries_a_token_of_each_tenant_and_nothing_else_d
     compute.take(TARGET, Upgrade(("0",), IMAGE))
     later = compute.model(TARGET, Share.ROLLOUT)
     assert isinstance(later, Model)
-    compute.approve(TARGET, later, IMAGE)
+    compute.approve(TARGET, later, IMAGE, Signature.of(IMAGE, "ada", compute.now()))
     both = f"Bearer {jwt(tid=VENDOR)}, Bearer {jwt(tid=OTHER)}"
     assert [(method, headers.get(HEADER)) for method, headers in transport.sent] == [
         ("GET", None),

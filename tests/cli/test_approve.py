@@ -1,7 +1,9 @@
 """`reconciler approve`: the tag that it writes, once, beside everybody else's, and all that keeps it from it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +11,26 @@ import pytest
 from click.testing import CliRunner
 
 from reconciler.cli import main
+from reconciler.rollout.persisted import Fingerprint
+from reconciler.rollout.tags import persisted_state
 from reconciler.simulator import Status, Throttled
-from tests.cli.program import Azure, Ended, azure, reconciler, write_specs
+from reconciler.simulator.tokens import CLIENT
+from reconciler.spec.image import PlatformImage
+from tests.cli.program import Azure, Ended, azure, reconciler, until, write_specs
 from tests.stories.world import BASE, FIX, NEW, OLD, ROLE, SUBSCRIPTION, of_all, platform, scale_set, spec
 
 URN = ":".join(BASE.values())
+APPLICATION = f"application {CLIENT}"  # as which every command runs here
+TIME = re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d\+00:00| UTC)")
+OF_NEW = Fingerprint.of(PlatformImage(**BASE, version=NEW)).digest
 TAGS = {"team": "web", "Vmss-Reconciler-Approved": f"{URN}:{OLD}"}
-APPROVED = {"team": "web", "vmss-reconciler-approved": f"{URN}:{NEW}"}
-GOES_ON = f"web: {NEW} is approved; the daemon sees it at its next sweep"
+APPROVED = {
+    "team": "web",
+    "vmss-reconciler-approved": f"{URN}:{NEW}",
+    "vmss-reconciler-approved-by": f"by={APPLICATION};at=TIME;image={OF_NEW},{NEW}",
+}
+IS_APPROVED = f"web: {NEW} is approved by {APPLICATION} at TIME"
+GOES_ON = f"{IS_APPROVED}; the daemon sees it at its next sweep"
 MOVED = Status(412, "PreconditionFailed", "Etag provided in if-match header does not match.")
 
 
@@ -37,12 +51,21 @@ def approve(
     specs = write_specs(where / "specs", *documents)
     env = {**world.environment, "VMSS_RECONCILER_SPECS": str(specs)}
     done = CliRunner().invoke(main, ["approve", name, *options], env=env)
-    return Ended.of(done.exit_code, done.stdout, done.stderr)
+    return Ended.of(done.exit_code, timeless(done.stdout), done.stderr)
+
+
+def timeless(text: str) -> str:
+    """What the clock of the wall says changes from test to test."""
+    return TIME.sub("TIME", text)
+
+
+def timeless_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    return {name: timeless(value) for name, value in tags.items()}
 
 
 def patches(world: Azure) -> list[Any]:
     return [
-        each.body
+        each.body | {"tags": timeless_tags(each.body["tags"])}
         for each in world.simulator.record.requests
         if each.operation == "VirtualMachineScaleSets_Update"
     ]
@@ -50,30 +73,37 @@ def patches(world: Azure) -> list[Any]:
 
 def test_it_writes_the_declared_image_on_a_tag_and_nothing_else(world: Azure, tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", asking())
-    assert reconciler("approve", "web", env=world.environment, cwd=tmp_path) == Ended(0, [GOES_ON], [])
+    before = datetime.now(UTC).replace(second=0, microsecond=0)
+    done = reconciler("approve", "web", env=world.environment, cwd=tmp_path)
+    assert (done.code, [timeless(line) for line in done.out], done.err) == (0, [GOES_ON], [])
     assert patches(world) == [{"tags": APPROVED}]
     written = world.simulator.scale_set("web").tags
-    assert APPROVED.items() <= written.items()
+    assert APPROVED.items() <= timeless_tags(written).items()
+    at = persisted_state(written).signature
+    assert at is not None
+    assert before <= at.at <= datetime.now(UTC)
     assert world.images("web") == {OLD}
     assert world.simulator.scale_set("web").image.endswith(OLD)
 
 
 def test_a_second_time_it_says_so_and_writes_nothing(world: Azure, tmp_path: Path) -> None:
     approve(world, tmp_path, asking())
-    assert approve(world, tmp_path, asking()) == Ended(0, [f"web: {NEW} is approved already"], [])
+    assert approve(world, tmp_path, asking()) == Ended(
+        0, [f"web: {NEW} is approved already, by {APPLICATION} at TIME"], []
+    )
     assert world.writes() == 1
 
 
 def test_another_image_is_approved_in_the_place_of_the_one_before(world: Azure, tmp_path: Path) -> None:
     approve(world, tmp_path, asking())
     done = approve(world, tmp_path, asking(version=FIX))
-    assert done.out == [f"web: {FIX} is approved; the daemon sees it at its next sweep"]
+    assert done.out == [GOES_ON.replace(NEW, FIX)]
     assert world.simulator.scale_set("web").tags["vmss-reconciler-approved"] == f"{URN}:{FIX}"
 
 
 def test_latest_is_approved_as_the_version_that_the_daemon_would_set(world: Azure, tmp_path: Path) -> None:
     done = approve(world, tmp_path, asking(version="latest"))
-    assert done.out == [f"web: {FIX} is approved; the daemon sees it at its next sweep"]
+    assert done.out == [GOES_ON.replace(NEW, FIX)]
     assert patches(world)[0]["tags"]["vmss-reconciler-approved"] == f"{URN}:{FIX}"
 
 
@@ -92,7 +122,7 @@ def test_an_approval_before_the_canary_says_that_nothing_will_wait_for_that(
     with azure(scale_set(capacity=2, image=platform(model), instanceStates=states)) as served:
         (said,) = approve(served, tmp_path, spec(rollout={"approval": "canary"})).out
     early = " before any instance was upgraded, so that the rollout will not stop after its canary"
-    assert said == f"web: {NEW} is approved{early * is_early}; the daemon sees it at its next sweep"
+    assert said == f"{IS_APPROVED}{early * is_early}; the daemon sees it at its next sweep"
 
 
 def test_instances_that_cannot_be_looked_at_are_no_reason_not_to_approve(tmp_path: Path) -> None:
@@ -116,7 +146,7 @@ def test_instances_that_cannot_be_looked_at_are_no_reason_not_to_approve(tmp_pat
 def test_it_does_not_promise_what_is_held(
     world: Azure, tmp_path: Path, documents: list[Any], said: str
 ) -> None:
-    assert approve(world, tmp_path, *documents) == Ended(0, [f"web: {NEW} is approved; {said}"], [])
+    assert approve(world, tmp_path, *documents) == Ended(0, [f"{IS_APPROVED}; {said}"], [])
 
 
 def test_an_image_that_was_given_up_is_not_approved(world: Azure, tmp_path: Path) -> None:
@@ -159,8 +189,86 @@ def test_a_change_between_its_look_and_its_write_is_not_written_over(world: Azur
     world.simulator.faults.arm("*", MOVED, times=None, when=tag)
     assert approve(world, tmp_path, asking()).out == [GOES_ON]
     assert tagged
-    assert world.simulator.scale_set("web").tags.items() >= (APPROVED | {"cost-center": "7"}).items()
+    tags = timeless_tags(world.simulator.scale_set("web").tags)
+    assert tags.items() >= (APPROVED | {"cost-center": "7"}).items()
     assert len(patches(world)) == 2
+
+
+@pytest.mark.parametrize(
+    ("by", "said", "kept"),
+    [
+        pytest.param(
+            "ada@example.com",
+            f"ada@example.com through {APPLICATION}",
+            f"by=ada@example.com;through={APPLICATION}",
+            id="another name than the token's",
+        ),
+        pytest.param(APPLICATION, APPLICATION, f"by={APPLICATION}", id="the name of the token"),
+        pytest.param(
+            " Löwe, Ada ",
+            f"Löwe, Ada through {APPLICATION}",
+            f"by=Löwe%2C Ada;through={APPLICATION}",
+            id="a name with a comma",
+        ),
+    ],
+)
+def test_who_approves_may_be_said_and_the_token_is_kept_beside_it(
+    world: Azure, tmp_path: Path, by: str, said: str, kept: str
+) -> None:
+    done = approve(world, tmp_path, asking(), options=["--by", by])
+    assert done.out == [GOES_ON.replace(APPLICATION, said)]
+    (patch,) = patches(world)
+    assert patch["tags"]["vmss-reconciler-approved-by"] == f"{kept};at=TIME;image={OF_NEW},{NEW}"
+
+
+@pytest.mark.parametrize(
+    ("by", "shown"),
+    [
+        pytest.param("a" * 101, "a" * 101, id="a name without end"),
+        pytest.param("ada\x1b[2J", "ada\\x1b[2J", id="a name that moves a cursor"),
+        pytest.param("  ", "  ", id="a name of nothing"),
+    ],
+)
+def test_what_is_no_name_is_said_before_anything_is_asked(by: str, shown: str) -> None:
+    done = CliRunner(env={"AZURE_TOKEN_CREDENTIALS": "prod"}).invoke(main, ["approve", "web", "--by", by])
+    assert done.exit_code == 2
+    said = f"Error: Invalid value for '--by': {shown!r} is no name: write one of 100 letters at most"
+    assert done.stderr.splitlines()[-1] == said
+
+
+def test_without_room_it_approves_and_says_that_nobody_will_know_who_did(tmp_path: Path) -> None:
+    tags = {f"owner-{number}": "x" for number in range(49)}
+    with azure(scale_set(capacity=1, tags=tags)) as world:
+        done = approve(world, tmp_path, asking())
+        written = world.simulator.scale_set("web").tags
+    unkept = "there is no room for a tag that keeps who and when; "
+    assert done == Ended(0, [GOES_ON.replace("; the daemon", f"; {unkept}the daemon")], [])
+    assert written.keys() - tags.keys() == {"vmss-reconciler-approved"}
+
+
+def test_what_was_approved_shows_where_people_look(world: Azure, tmp_path: Path) -> None:
+    approve(world, tmp_path, asking())
+    env = {**world.environment, "VMSS_RECONCILER_SPECS": str(tmp_path / "specs")}
+    where = ["--server", "http://127.0.0.1:1"]
+
+    def shows(*line: str) -> str:
+        return timeless(CliRunner(env=env).invoke(main, line).stdout)
+
+    planned = until(lambda: shown if "ModelDrift" in (shown := shows("plan")) else None)
+    why = shows("why", "web", *where)
+    by = f"by {APPLICATION} at TIME"
+    assert f"ModelDrift: the model is on {OLD}; setting its image to {NEW}; approved {by}" in planned
+    assert f"approved  {NEW} {by}" in why.splitlines()
+    shown = json.loads(CliRunner(env=env).invoke(main, ["status", "-o", "json", *where]).stdout)
+    (row,) = shown["scaleSets"]
+    approval = {name: timeless(value) if value else value for name, value in row["approval"].items()}
+    assert approval == {
+        "image": f"{URN}:{NEW}",
+        "by": APPLICATION,
+        "through": None,
+        "at": "TIME",
+        "message": f"{NEW} {by}",
+    }
 
 
 def unpublished(_: Azure) -> list[Any]:

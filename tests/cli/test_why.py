@@ -42,6 +42,13 @@ ROW: dict[str, Any] = {
         {"name": "windows", "open": True, "evidence": "open until 12:00", "until": None},
         {"name": "approval", "open": False, "evidence": "1.2.3 is not approved yet", "until": None},
     ],
+    "approval": {
+        "image": "Canonical:ubuntu:server:1.2.3",
+        "by": "ada",
+        "through": None,
+        "at": "2026-01-05T08:39:00+00:00",
+        "message": "1.2.3 by ada at 2026-01-05 08:39 UTC",
+    },
     "history": [
         {
             "began": "2026-01-05T08:40:00+00:00",
@@ -73,6 +80,7 @@ def test_one_scale_set_is_explained_in_a_few_lines() -> None:
         "stands    Ready False since 2026-01-05 08:51:00, Reconciling True, Stalled False, Healthy False (HealthCheckFailed), Drifted True (InstanceDrift)",
         "open      gate windows: open until 12:00",
         "closed    gate approval: 1.2.3 is not approved yet",
+        "approved  1.2.3 by ada at 2026-01-05 08:39 UTC",
         "instances 1 of 4 up to date, 1 away",
         "          update domain 0: 1 of 1 up to date, 1 away",
         "          update domain 1: 0 of 2 up to date, 0 away",
@@ -143,6 +151,7 @@ def test_one_that_was_not_looked_at_yet() -> None:
         "instances": None,
         "at": None,
         "gates": [],
+        "approval": None,
         "history": [],
         "notes": [],
     }

@@ -6,11 +6,14 @@ import pytest
 
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Instance
+from reconciler.rollout.persisted import PersistedState, Signature
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel
+from reconciler.spec.scale_set import Approval
 from tests.build import NEW, NOW, OLD, decided, fleet, model, observed, outdated, spec
 
 HOUR = timedelta(hours=1)
+SIGNED = PersistedState(approved=NEW, signature=Signature.of(NEW, "ada", NOW - HOUR))
 
 
 @pytest.mark.parametrize(
@@ -38,6 +41,23 @@ def test_a_rollout_is_not_to_blame_for_what_did_not_serve_as_it_began(
     decision = decided(spec(), observed(model=model(image=OLD), instances=fleet(*instances)))
     assert isinstance(decision.step, PatchModel)
     assert (decision.step, decision.step.unwell) == (PatchModel(NEW, '"4"'), unwell)
+
+
+@pytest.mark.parametrize(
+    ("approval", "persisted", "said"),
+    [
+        pytest.param(Approval.START, SIGNED, "; approved by ada at 2026-01-05 08:00 UTC", id="who, and when"),
+        pytest.param(Approval.START, PersistedState(approved=NEW), "", id="an approval of nobody known"),
+        pytest.param(None, SIGNED, "", id="one that nobody asks for"),
+    ],
+)
+def test_who_approved_an_image_is_said_as_it_is_set(
+    approval: Approval | None, persisted: PersistedState, said: str
+) -> None:
+    instances = fleet(*(outdated(n, latest_model=True) for n in range(10)))
+    seen = observed(model=model(image=OLD, persisted=persisted), instances=instances)
+    line = f"ModelDrift: the model is on {OLD.version}; setting its image to {NEW.version}{said}"
+    assert decided(spec(approval=approval), seen).line == line
 
 
 def test_a_spec_that_requires_a_way_back_is_told_that_there_is_none() -> None:

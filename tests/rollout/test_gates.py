@@ -9,7 +9,7 @@ import pytest
 from reconciler.rollout.decide import decide
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Look, Observed
-from reconciler.rollout.persisted import Fingerprint, PersistedState
+from reconciler.rollout.persisted import Fingerprint, PersistedState, Signature
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Upgrade
@@ -26,6 +26,7 @@ DAY = Window(Kind.ALLOW, "0 8 * * *", 4 * HOUR, "UTC")
 OFFICE = Window(Kind.DENY, "0 7 * * 1-5", 10 * HOUR, "Europe/Berlin")
 OPEN = Gate("dependencies", "db is Ready")
 CLOSED = Gate("dependencies", "db is Failing: PartialRead", Reason.DEPENDENCY_NOT_READY)
+SIGNED = PersistedState(approved=NEW, signature=Signature.of(NEW, "ada", NOW - HOUR))
 OPENS = datetime(2026, 1, 5, 22, tzinfo=UTC)
 
 DRIFTED = observed(model=model(image=OLD))
@@ -307,7 +308,22 @@ def test_the_model_is_set_before_the_canary_is_approved() -> None:
             id="not yet asked for",
         ),
         pytest.param(
-            PersistedState(approved=NEW), fleet(instance(0)), "24.04.202601140 is approved", id="given"
+            PersistedState(approved=NEW),
+            fleet(instance(0)),
+            "24.04.202601140 is approved",
+            id="given, by nobody known",
+        ),
+        pytest.param(
+            SIGNED,
+            fleet(instance(0)),
+            "24.04.202601140 is approved by ada at 2026-01-05 08:00 UTC",
+            id="given, by whom and when",
+        ),
+        pytest.param(
+            replace(SIGNED, signature=Signature.of(OLD, "ada", NOW)),
+            fleet(instance(0)),
+            "24.04.202601140 is approved",
+            id="given, and signed for another image",
         ),
     ],
 )

@@ -1,12 +1,12 @@
 """What a scale set remembers, as its tags: read as it was written, whoever wrote it, and beside everybody's."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
-from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
+from reconciler.rollout.persisted import Began, Fingerprint, PersistedState, Signature
 from reconciler.rollout.tags import missing_room, persisted_state, with_approval, with_state
 from reconciler.spec.image import (
     CommunityGalleryImage,
@@ -19,6 +19,7 @@ from reconciler.spec.image import (
 )
 
 GOOD, BAD = PlatformImage("C", "O", "S", "1.0.0"), PlatformImage("C", "O", "S", "1.0.1")
+HOUR = timedelta(hours=1)
 AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 FAILED, BEGAN = Fingerprint.of(BAD), Began.of(AT, BAD)
 LONG = f"/subscriptions/s/resourceGroups/{'g' * 90}/providers/Microsoft.Compute/galleries/{'G' * 80}/images/{'i' * 80}"
@@ -26,7 +27,10 @@ VERSION = (
     "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/G/images/web/versions/1.4.0"
 )
 DEEP = VhdImage(f"https://acct.blob.core.windows.net/vhds/base.vhd?{'&d=1' * 165}")
-STATE = "vmss-reconciler-state"
+STATE, APPROVED = "vmss-reconciler-state", "vmss-reconciler-approved"
+APPROVED_BY = "vmss-reconciler-approved-by"
+SIGNED = Signature.of(GOOD, "ada@example.com", AT)
+BY_ADA = f"by=ada@example.com;at=2026-01-05T09:00:00+00:00;image={SIGNED.image.digest},1.0.0"
 ALL = PersistedState(GOOD, FAILED, BEGAN)
 TEXT = (
     f"v1;failed={FAILED.digest},1.0.1;began=2026-01-05T09:00:00+00:00,{FAILED.digest},1.0.1;good=C:O:S:1.0.0"
@@ -61,15 +65,16 @@ def test_it_is_read_as_it_was_written_in_tags_that_azure_keeps(image: Image) -> 
         assert persisted_state({name.upper(): value for name, value in tags.items()}) == written
         assert max(len(value) for value in tags.values()) <= 256
         assert not any(letter in name for name in tags for letter in "<>%&\\?/")
-    approved = with_approval({}, image)
-    assert persisted_state(approved) == PersistedState(approved=image)
+    signed = Signature.of(image, "ada@example.com", AT)
+    approved = with_approval({}, image, signed)
+    assert persisted_state(approved) == PersistedState(approved=image, signature=signed)
     assert max(len(value) for value in approved.values()) <= 256
 
 
 def test_it_takes_one_tag_where_one_holds_it() -> None:
     assert with_state({}, ALL) == {STATE: TEXT}
     assert with_state({}, replace(ALL, fleet="shop")) == {STATE: TEXT.replace("v1;", "v1;fleet=shop;")}
-    assert list(with_approval({}, GOOD)) == ["vmss-reconciler-approved"]
+    assert with_approval({}, GOOD, SIGNED) == {APPROVED: "C:O:S:1.0.0", APPROVED_BY: BY_ADA}
     assert len(with_state({}, PersistedState(GalleryImage(f"{LONG}/versions/1.4.0"), FAILED, BEGAN))) == 2
 
 
@@ -135,8 +140,8 @@ def test_a_part_that_makes_no_sense_counts_for_nothing(part: str) -> None:
 def test_tags_of_others_stay_and_ours_in_other_letters_are_not_sent_twice() -> None:
     tags = {"Team": "web", "Vmss-Reconciler-State": "v1", "VMSS-RECONCILER-APPROVED": "y"}
     assert with_state(tags, ALL) == {"Team": "web", "VMSS-RECONCILER-APPROVED": "y", STATE: TEXT}
-    approved = {"vmss-reconciler-approved": "C:O:S:1.0.0"}
-    assert with_approval(tags, GOOD) == {"Team": "web", "Vmss-Reconciler-State": "v1", **approved}
+    approved = {APPROVED: "C:O:S:1.0.0", APPROVED_BY: BY_ADA}
+    assert with_approval(tags, GOOD, SIGNED) == {"Team": "web", "Vmss-Reconciler-State": "v1", **approved}
 
 
 FORMER = {
@@ -223,8 +228,8 @@ def test_an_approval_under_its_former_name_does_not_replace_a_present_one(presen
 
 
 def test_an_approval_empties_its_own_former_name_and_no_other() -> None:
-    ours = {"reconciler-approved": "", "vmss-reconciler-approved": str(GOOD)}
-    assert with_approval(FORMER, GOOD) == FORMER | ours
+    ours = {"reconciler-approved": "", APPROVED: str(GOOD), APPROVED_BY: BY_ADA}
+    assert with_approval(FORMER, GOOD, SIGNED) == FORMER | ours
 
 
 def tags_of(number: int, **more: str) -> dict[str, str]:
@@ -258,16 +263,104 @@ def test_a_tag_beyond_the_last_of_ours_is_somebody_elses() -> None:
 
 
 def test_an_approval_is_read_beside_a_state_that_a_later_version_wrote() -> None:
-    tags = with_approval({STATE: "v2;failed=x"}, BAD)
-    assert persisted_state(tags) == PersistedState(approved=BAD, is_readable=False)
+    signed = Signature.of(BAD, "ada", AT)
+    tags = with_approval({STATE: "v2;failed=x"}, BAD, signed)
+    assert persisted_state(tags) == PersistedState(approved=BAD, signature=signed, is_readable=False)
 
 
 def test_an_approval_that_fills_several_tags_stays_as_it_is_when_the_state_is_written() -> None:
-    approved = with_approval({}, DEEP)
-    assert len(approved) == 3
+    approved = with_approval({}, DEEP, Signature.of(DEEP, "ada", AT))
+    assert len(approved) == 4
     assert with_state(approved, ALL) == approved | {STATE: TEXT}
 
 
 def test_the_name_of_what_a_former_version_began_may_have_a_space_in_it() -> None:
     found = persisted_state({"reconciler-began": "2026-01-05T09:00:00+00:00 my base.vhd"})
     assert found == PersistedState(began=Began(AT, Fingerprint("", "my base.vhd")))
+
+
+@pytest.mark.parametrize(
+    ("signature", "text"),
+    [
+        pytest.param(SIGNED, BY_ADA, id="by the name of the token"),
+        pytest.param(
+            Signature.of(GOOD, "ada", AT, "application 7"),
+            BY_ADA.replace("ada@example.com", "ada;through=application 7"),
+            id="by a name that was said, through a pipeline",
+        ),
+        pytest.param(
+            Signature.of(GOOD, "ada", AT, "ada"),
+            BY_ADA.replace("ada@example.com", "ada"),
+            id="by one name twice",
+        ),
+        pytest.param(
+            Signature.of(GOOD, "", AT), BY_ADA.replace("by=ada@example.com;", ""), id="by nobody known"
+        ),
+        pytest.param(
+            Signature.of(GOOD, "Löwe, A.; 50%", AT),
+            BY_ADA.replace("ada@example.com", "Löwe%2C A.%3B 50%25"),
+            id="by a name with signs of our own",
+        ),
+        pytest.param(
+            Signature.of(GOOD, "ada", datetime(2026, 1, 5, 11, 0, 0, 900, tzinfo=timezone(2 * HOUR))),
+            BY_ADA.replace("ada@example.com", "ada"),
+            id="at a time elsewhere, which is told in UTC",
+        ),
+    ],
+)
+def test_who_approved_is_read_as_it_was_written(signature: Signature, text: str) -> None:
+    tags = with_approval({}, GOOD, signature)
+    assert tags == {APPROVED: str(GOOD), APPROVED_BY: text}
+    assert persisted_state(tags).signature_of(GOOD) == signature
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="nothing, as a version before this one leaves it"),
+        pytest.param("ada", id="a name alone"),
+        pytest.param("by=ada;at=2026-01-05T09:00:00+00:00", id="no image"),
+        pytest.param("by=ada;at=2026-01-05T09:00:00+00:00;image=,1.0.0", id="an image by its name alone"),
+        pytest.param(BY_ADA.replace("2026-01-05T09:00:00+00:00", "yesterday"), id="no time"),
+        pytest.param(BY_ADA.replace("+00:00", ""), id="a time without a zone"),
+        pytest.param(BY_ADA.replace(SIGNED.image.digest, FAILED.digest), id="another image"),
+    ],
+)
+def test_an_approval_whose_signature_makes_no_sense_is_one_of_nobody_known(text: str) -> None:
+    found = persisted_state({APPROVED: str(GOOD), APPROVED_BY: text})
+    assert (found.is_approved(GOOD), found.signature_of(GOOD)) == (True, None)
+
+
+def test_a_signature_is_none_without_its_approval() -> None:
+    assert persisted_state({APPROVED_BY: BY_ADA}).signature_of(GOOD) is None
+    assert persisted_state({APPROVED: str(BAD), APPROVED_BY: BY_ADA}).signature_of(GOOD) is None
+
+
+@pytest.mark.parametrize(
+    ("tags", "signed"),
+    [
+        pytest.param(tags_of(48), {APPROVED_BY: BY_ADA}, id="two tags are left"),
+        pytest.param(tags_of(49), {}, id="one is left"),
+        pytest.param(tags_of(49, **{APPROVED: "x"}), {}, id="the last one is that of the approval before"),
+        pytest.param(
+            tags_of(48, **{APPROVED: "x", APPROVED_BY: "y"}), {APPROVED_BY: BY_ADA}, id="both are there"
+        ),
+    ],
+)
+def test_who_approved_is_left_out_where_it_would_be_a_tag_too_many(
+    tags: dict[str, str], signed: dict[str, str]
+) -> None:
+    assert with_approval(tags, GOOD, SIGNED) == tags | {APPROVED: str(GOOD)} | signed
+
+
+def test_a_name_that_has_no_room_leaves_no_other_in_its_place() -> None:
+    tags = tags_of(48, **{APPROVED: str(GOOD), APPROVED_BY: BY_ADA})
+    written = with_approval(tags, GOOD, Signature.of(GOOD, "%" * 100, AT))
+    assert (written[APPROVED_BY], len(written)) == ("", 50)
+
+
+def test_what_somebody_writes_into_a_tag_moves_no_cursor() -> None:
+    escape = BY_ADA.replace("ada@example.com", "a\x1b[2J")
+    found = persisted_state({STATE: "v1;fleet=a\nb", APPROVED: str(GOOD), APPROVED_BY: escape})
+    assert found.fleet == "a\\nb"
+    assert str(found.signature) == "by a\\x1b[2J at 2026-01-05 09:00 UTC"

@@ -13,6 +13,7 @@ from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
 from reconciler.rollout.observed import Model
+from reconciler.rollout.persisted import Signature
 from tests.checks.place import Place, served
 from tests.stories.fleets import MINUTE, first_write, is_there, on, reason, sets, writes
 from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, of_all, platform, scale_set, spec
@@ -305,14 +306,15 @@ def test_an_approval_under_its_former_name_lasts_for_the_whole_rollout() -> None
     assert (tags["reconciler-approved"], tags["vmss-reconciler-approved"]) == ("", f"{URN}:{NEW}")
 
 
-def approve(world: World) -> None:
+def approve(world: World, by: str = "ada@example.com") -> None:
     """A person's word, as `reconciler approve` writes it."""
 
     compute = Compute(Session(credential=Token(), transport=world.azure.transport(), now=world.clock.now))
     desired = world.state().desired
     model = compute.model(desired.target, Share.ROLLOUT)
     assert isinstance(model, Model)
-    compute.approve(desired.target, model, desired.image)
+    signature = Signature.of(desired.image, by, compute.now())
+    compute.approve(desired.target, model, desired.image, signature)
 
 
 def test_a_dependency_that_falls_sick_unseen_stops_the_next_batch() -> None:

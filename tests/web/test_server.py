@@ -253,6 +253,7 @@ def test_a_probe_says(
                         "conditions": unseen(),
                         "notes": [],
                         "gates": [],
+                        "approval": None,
                         "history": [],
                     },
                     {
@@ -297,6 +298,7 @@ def test_a_probe_says(
                                 "until": NOW.isoformat(),
                             },
                         ],
+                        "approval": None,
                         "history": [
                             {
                                 "from": str(OLD),

@@ -45,6 +45,7 @@ def test_what_is_moving_is_never_called_settled() -> None:
         Reason.GIVING_UP,
         Reason.CONFIRMING_HEALTH,
         Reason.BAKING,
+        Reason.EVICTED_AFTER_UPGRADE,
     }
     waiting = {
         Reason.OUTSIDE_WINDOW,

@@ -26,7 +26,7 @@ TERMINAL = {"", "sh"}
 PATIENCE = 60.0  # seconds for a command to end, on a loaded machine; when all is well it takes two
 WAITING = 20.0  # seconds that it may wait for others, where a firewall drops everything
 AZURE = ("management.azure.com", "login.microsoftonline.com", "169.254.169.254")
-ASKS_AZURE = {"adopt", "approve", "check", "plan", "run", "status", "why"}
+ASKS_AZURE = {"adopt", "approve", "check", "plan", "retry", "run", "status", "why"}
 # A daemon goes on until it is told to end: when it has said one of these, it has done what a sweep does.
 SETTLED = re.compile(r" (ERROR|WARNING) |Upgrading: ")
 FILLED_IN = {"<subscription>": "11111111-1111-1111-1111-111111111111"}

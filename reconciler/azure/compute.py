@@ -33,7 +33,7 @@ from reconciler.rollout.observed import (
     RollingUpgrade,
     Verdict,
 )
-from reconciler.rollout.persisted import Signature
+from reconciler.rollout.persisted import PersistedState, Signature
 from reconciler.rollout.step import PatchModel, Step, Upgrade
 from reconciler.rollout.tags import with_approval, with_state
 from reconciler.rollout.traits import Traits
@@ -209,9 +209,9 @@ class Compute:
         """Write on the tags of the scale set that `image` is approved, if it is still as `model` has it."""
         self._tag(target, model, with_approval(model.tags, image, signature))
 
-    def claim(self, target: Target, model: Model, fleet: str) -> None:
-        """Write on the tags of the scale set that it is this fleet's, if it is still as `model` has it."""
-        self._tag(target, model, with_state(model.tags, replace(model.persisted, fleet=fleet)))
+    def persist(self, target: Target, model: Model, persisted: PersistedState) -> None:
+        """Write this on the tags of the scale set, if it is still as `model` has it."""
+        self._tag(target, model, with_state(model.tags, persisted))
 
     def _tag(self, target: Target, model: Model, tags: Mapping[str, str]) -> None:
         if not model.etag:

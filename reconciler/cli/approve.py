@@ -90,7 +90,7 @@ def _approve(desired: ScaleSet, approver: Approver, compute: Compute) -> str:
     if model.persisted.stand_in(image) and desired.rollout.on_failure is not OnFailure.HOLD:
         fail(
             f"{desired.name}: {short(image)} was given up, and no approval brings it back: declare another "
-            "image, or empty the tag vmss-reconciler-state of the scale set"
+            f"image, or run `reconciler retry {desired.name}`"
         )
     if model.persisted.is_approved(image):
         before = model.persisted.signature_of(image)

@@ -7,6 +7,9 @@ import click
 from reconciler.azure.failure import Conflict
 from reconciler.cli.failure import fail
 from reconciler.daemon.specs import Specs
+from reconciler.rollout.observed import Model
+from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.tags import MOST, STATE, is_storable, missing_room, with_state
 from reconciler.spec.scale_set import ScaleSet
 
 
@@ -27,6 +30,17 @@ def insist(write: Callable[[], str]) -> str:
         return write()
     except Conflict:
         return write()
+
+
+def obstacle(model: Model, persisted: PersistedState) -> str:
+    """Why this cannot be written on the tags of a scale set, in words, or ""."""
+    if model.owner:
+        return f"it belongs to {model.owner}, and is no fleet's"
+    if not model.persisted.is_readable:
+        return f"a later version of this program wrote the tag {STATE}; run that version, or remove the tag"
+    if not is_storable(persisted) or missing_room(model.tags, with_state(model.tags, persisted)):
+        return f"there is no room for it: Azure allows {MOST} tags; remove one of the scale set"
+    return ""
 
 
 def onward(desired: ScaleSet) -> str:

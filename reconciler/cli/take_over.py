@@ -13,10 +13,9 @@ from reconciler.azure.failure import AzureFailure
 from reconciler.azure.session import Session
 from reconciler.cli.announcement import announce
 from reconciler.cli.named import unknown
-from reconciler.cli.tagging import insist, onward, scale_sets_in_force
+from reconciler.cli.tagging import insist, obstacle, onward, scale_sets_in_force
 from reconciler.daemon.specs import Specs
-from reconciler.rollout.observed import Absent, Model
-from reconciler.rollout.tags import MOST, STATE, is_storable, missing_room, with_state
+from reconciler.rollout.observed import Absent
 from reconciler.spec.scale_set import ScaleSet
 
 
@@ -64,7 +63,8 @@ def _claimed(desired: ScaleSet, former: str | None, compute: Compute) -> str:
     model, ours = compute.model(desired.target, Share.ROLLOUT), desired.fleet.name
     if isinstance(model, Absent):
         raise _Kept(f"there is no scale set {desired.target.id}")
-    if said := _obstacle(model, ours):
+    claimed = replace(model.persisted, fleet=ours)
+    if said := obstacle(model, claimed):
         raise _Kept(said)
     owner = model.persisted.fleet
     whose = f"the fleet {owner}" if owner else "no fleet"
@@ -72,18 +72,6 @@ def _claimed(desired: ScaleSet, former: str | None, compute: Compute) -> str:
         return f"it belongs to {whose} already"
     if former and owner != former:
         return f"left alone: it belongs to {whose}, and not to {former}"
-    compute.claim(desired.target, model, ours)
+    compute.persist(desired.target, model, claimed)
     now = f"to the fleet {ours}" if ours else "to none, because no document of kind Fleet is declared"
     return f"it belonged to {whose}, and now belongs {now}; {onward(desired)}"
-
-
-def _obstacle(model: Model, ours: str) -> str:
-    """Why the name of the fleet cannot be written, or ""."""
-    claimed = replace(model.persisted, fleet=ours)
-    if model.owner:
-        return f"it belongs to {model.owner}, and no fleet can take it over"
-    if not model.persisted.is_readable:
-        return f"a later version of this program wrote the tag {STATE}; run that version, or remove the tag"
-    if not is_storable(claimed) or missing_room(model.tags, with_state(model.tags, claimed)):
-        return f"there is no room for the name: Azure allows {MOST} tags; remove one of the scale set"
-    return ""

@@ -92,8 +92,18 @@ def _take_over(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
 
 def _note_row(state: ScaleSetState, event: Listed) -> ScaleSetState:
     after = replace(state, seen=replace(state.seen, listed=event.model, listed_at=event.at))
+    if _is_retry(state.seen, event):
+        after = replace(after, progress=state.progress.tried_again())
     is_known = event.is_settled and event.model and state.outcome and not state.outcome.is_error
     return replace(after, published=replace(after.published, known_at=event.at)) if is_known else after
+
+
+def _is_retry(seen: LastSeen, event: Listed) -> bool:
+    """Whether a person has had an image tried again since the model was last seen."""
+    before = seen.listed or seen.model
+    if before is None or event.model is None or event.model.persisted.retry is None:
+        return False
+    return event.model.persisted.retry != before.persisted.retry
 
 
 def _with_gate(state: ScaleSetState, event: GateChanged) -> ScaleSetState:

@@ -89,8 +89,15 @@ def _approval(aim: Aim) -> str:
 
 
 def _unwell(staying: Sequence[Member]) -> frozenset[str]:
-    """The instances that do not serve as the rollout begins: it is not to blame for them."""
-    unwell = (each for each in staying if not each.is_serving and each.state is not State.DEALLOCATED)
+    """The instances that do not serve as the rollout begins: it is not to blame for them.
+
+    One that runs the image already, as where that is tried again, tells of it all the same.
+    """
+    unwell = (
+        each
+        for each in staying
+        if each.is_outdated and not each.is_serving and each.state is not State.DEALLOCATED
+    )
     return frozenset(each.instance.id for each in unwell)
 
 

@@ -134,7 +134,10 @@ def _next_try(attempt: Attempt, at: datetime) -> str:
     when = attempt.at + patience(attempt)
     if at < when:
         return f"it is tried again after {when:%H:%M:%S}"
-    return f"it was tried {attempt.tries} times, and is not tried again before the spec changes"
+    return (
+        f"it was tried {attempt.tries} times, and is not tried again before the spec changes or somebody "
+        "runs `reconciler retry`"
+    )
 
 
 def _contested(attempt: Attempt) -> Decision:

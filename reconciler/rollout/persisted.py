@@ -5,7 +5,7 @@ version of this program adds is kept as it is.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from reconciler.spec.image import Image, same, short
@@ -37,14 +37,14 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
-    """When a rollout began, in whole seconds, and to what image."""
+class Mark:
+    """An image, and when something came of it, in whole seconds: its rollout began, or is to begin anew."""
 
     at: datetime
     image: Fingerprint
 
     @classmethod
-    def of(cls, at: datetime, image: Image) -> "Began":
+    def of(cls, at: datetime, image: Image) -> "Mark":
         return cls(at.replace(microsecond=0), Fingerprint.of(image))
 
 
@@ -78,7 +78,8 @@ class PersistedState:
     since, and `began` the last rollout. `approved` is written by a person, and only read here. None where
     nothing is known. `fleet` is the name of the fleet that the scale set belongs to, "" where none has
     claimed it. `signature` is that of an approval, perhaps of another image than the one that is approved:
-    an older version of this program leaves it as it is.
+    an older version of this program leaves it as it is. `retry` says that a person has an image tried again:
+    what counted against it before that counts no more.
 
     `others` are the parts that another version of this program wrote, as they stand. `is_readable` is False
     where a later one wrote all of it in a form that is not known here.
@@ -86,10 +87,11 @@ class PersistedState:
 
     last_good: Image | None = None
     failed: Fingerprint | None = None
-    began: Began | None = None
+    began: Mark | None = None
     approved: Image | None = None
     signature: Signature | None = None
     fleet: str = ""
+    retry: Mark | None = None
     others: tuple[str, ...] = ()
     is_readable: bool = True
 
@@ -103,6 +105,13 @@ class PersistedState:
         if self.began and not self.began.image.is_of(image):
             return None
         return None if self.is_last_good(image) else self.last_good
+
+    def tried_again(self, image: Image, at: datetime) -> "PersistedState":
+        """What is persisted once a person has this image tried again, with all of its time anew."""
+        mark = Mark.of(at, image)
+        failed = None if self.failed and self.failed.is_of(image) else self.failed
+        began = mark if self.began and self.began.image.is_of(image) else self.began
+        return replace(self, failed=failed, began=began, retry=mark)
 
     def given_up_for(self, image: Image | None) -> str:
         """The name of what was given up for `image`, "" where that is not the last good one."""

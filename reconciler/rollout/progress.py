@@ -85,6 +85,10 @@ class Progress:
             has_soaked=self.has_soaked and is_same_image,
         )
 
+    def tried_again(self) -> "Progress":
+        """For an image that a person has tried again: nothing that was seen before counts against it."""
+        return replace(self.anew(is_same_image=True), blamed=None)
+
 
 def progress_after(
     before: Progress, reason: Reason, back: int | None, at: datetime, step: Step | None = None

@@ -415,7 +415,8 @@ TABLE: dict[Reason, Meaning] = {
         Status.RECONCILING,
         cause="Azure accepted a step of which nothing shows; its lists may be behind",
         remedy=(
-            "by itself; it is tried again after 5, 10 and 20 minutes, and then not before the spec changes"
+            "by itself; it is tried again after 5, 10 and 20 minutes, and then not before the spec changes "
+            "or somebody runs `reconciler retry NAME`"
         ),
         phase=Phase.AWAITS,
         slot=Slot.HOLDS,
@@ -450,7 +451,10 @@ TABLE: dict[Reason, Meaning] = {
             "no further instance of the batch has come back within `rollout.progressDeadline`, "
             "however young each one is: repairs may be replacing them again and again"
         ),
-        remedy="by itself, once one comes back; or merge a fix, which goes to the sick first and at once",
+        remedy=(
+            "by itself, once one comes back; or merge a fix, which goes to the sick first and at once; or run "
+            "`reconciler retry NAME`, where a step was never carried out"
+        ),
         phase=Phase.AWAITS,
         slot=Slot.HOLDS,
         is_failure=True,
@@ -462,7 +466,7 @@ TABLE: dict[Reason, Meaning] = {
         cause=(
             "all of the rollout has taken longer than `rollout.deadline`, so no further instance is touched"
         ),
-        remedy="extend or remove the deadline, or name another image",
+        remedy="extend or remove the deadline, name another image, or run `reconciler retry NAME`",
         slot=Slot.HOLDS,
         is_failure=True,
     ),
@@ -477,8 +481,7 @@ TABLE: dict[Reason, Meaning] = {
         Status.STALLED,
         cause="the declared image was given up, and is not tried again",
         remedy=(
-            "name another image: it goes first, at once; or empty the tag `vmss-reconciler-state` to try it "
-            "again"
+            "name another image: it goes first, at once; or run `reconciler retry NAME` to try this one again"
         ),
         phase=Phase.GIVEN_UP,
         slot=Slot.HOLDS,
@@ -580,7 +583,10 @@ TABLE: dict[Reason, Meaning] = {
     Reason.IMAGE_FAILED_ELSEWHERE: Meaning(
         Status.STALLED,
         cause="the image has failed in more scale sets than `spec.maxFailedRollouts` of the Fleet bears",
-        remedy="name another image; or heal the scale sets in which it failed",
+        remedy=(
+            "name another image; or heal the scale sets in which it failed; or run `reconciler retry --image "
+            "IMAGE` to try this one again"
+        ),
         requeue=Requeue.ON_CHANGE,
         ends="once the image has not failed elsewhere",
     ),

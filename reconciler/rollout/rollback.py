@@ -19,7 +19,7 @@ from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Instance, Look, Model, Observed
 from reconciler.rollout.patch import patch
-from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
+from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.preflight import unavailable
 from reconciler.rollout.reason import Reason
 from reconciler.spec.image import Image, follows_latest, same, short
@@ -49,7 +49,14 @@ def state_to_persist(aim: Aim, instances: Sequence[Instance], *, is_fix: bool) -
     failed = _failed(model) if is_fix else model.persisted.failed
     if failed and failed.is_of(aim.image):
         failed = None
-    kept = replace(model.persisted, began=Began.of(aim.at, aim.image), failed=failed)
+    retry = model.persisted.retry
+    is_retry = retry is not None and retry.image.is_of(aim.image)
+    kept = replace(
+        model.persisted,
+        began=Mark.of(aim.at, aim.image),
+        failed=failed,
+        retry=retry if is_retry else None,
+    )
     if model.image is None or follows_latest(model.image):
         return kept
     staying = members(replace(desired, image=model.image), model, aim.observed, instances)
@@ -117,8 +124,8 @@ def _given_up(context: Context) -> PersistedState:
     when its rollout began, as far as anybody knows."""
     persisted, image = context.model.persisted, context.image
     is_known = persisted.began is not None and persisted.began.image.is_of(image)
-    began = persisted.began if is_known else Began.of(context.at, image)
-    return replace(persisted, failed=Fingerprint.of(image), began=began)
+    began = persisted.began if is_known else Mark.of(context.at, image)
+    return replace(persisted, failed=Fingerprint.of(image), began=began, retry=None)
 
 
 def _is_confirmed(context: Context) -> bool:

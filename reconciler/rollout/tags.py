@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from reconciler.rollout.persisted import Began, Fingerprint, PersistedState, Signature
+from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState, Signature
 from reconciler.spec.image import KINDS, Image, PlatformImage
 from reconciler.spec.image_id import kind_of
 from reconciler.spec.wording import printable
@@ -33,7 +33,7 @@ MOST = 50
 _LONGEST = 256
 _VERSION = "v1"
 _MOST_TAGS = 4  # of one text: far more than the longest resource id fills
-_PARTS = frozenset({"fleet", "good", "failed", "began"})
+_PARTS = frozenset({"fleet", "good", "failed", "began", "retry"})
 
 _FORMER = ("vmss-reconciler", "reconciler")
 _FORMER_STATE = tuple(
@@ -64,7 +64,8 @@ def persisted_state(tags: Tags) -> PersistedState:
         approval,
         last_good=_image(_unescape(fields.get("good", ""))),
         failed=_fingerprint(fields.get("failed", "").split(",")),
-        began=_began(fields.get("began", "").split(",")),
+        began=_mark(fields.get("began", "").split(",")),
+        retry=_mark(fields.get("retry", "").split(",")),
         fleet=printable(_unescape(fields.get("fleet", ""))),
         others=tuple(part for part in parts if part and part.partition("=")[0] not in _PARTS),
     )
@@ -118,9 +119,10 @@ def _parts(persisted: PersistedState) -> Iterator[str]:
         yield f"fleet={_escape(persisted.fleet)}"
     if failed := persisted.failed:
         yield f"failed={failed.digest},{_escape(failed.name)}"
-    if began := persisted.began:
-        at = began.at.isoformat(timespec="seconds")
-        yield f"began={at},{began.image.digest},{_escape(began.image.name)}"
+    for name, mark in (("began", persisted.began), ("retry", persisted.retry)):
+        if mark:
+            at = mark.at.isoformat(timespec="seconds")
+            yield f"{name}={at},{mark.image.digest},{_escape(mark.image.name)}"
     yield from persisted.others
     if persisted.last_good:
         yield f"good={_escape(str(persisted.last_good))}"
@@ -161,9 +163,9 @@ def _fingerprint(values: Sequence[str]) -> Fingerprint | None:
     return Fingerprint(values[0], _unescape(values[1])) if len(values) > 1 and any(values) else None
 
 
-def _began(values: Sequence[str]) -> Began | None:
+def _mark(values: Sequence[str]) -> Mark | None:
     image, at = _fingerprint(values[1:]), _moment(values[0])
-    return Began(at, image) if image and at else None
+    return Mark(at, image) if image and at else None
 
 
 def _image(text: str) -> Image | None:
@@ -243,5 +245,5 @@ def _former_state(known: Tags, approval: PersistedState) -> PersistedState:
         approval,
         last_good=_image(_former(known, "last-good")),
         failed=Fingerprint.of(failed) if failed else None,
-        began=Began(since, Fingerprint("", name)) if since and name else None,
+        began=Mark(since, Fingerprint("", name)) if since and name else None,
     )

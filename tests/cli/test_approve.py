@@ -155,7 +155,7 @@ def test_an_image_that_was_given_up_is_not_approved(world: Azure, tmp_path: Path
     document = asking()
     document["spec"]["rollout"]["onFailure"] = "rollback"
     done = approve(world, tmp_path, document)
-    mend = "declare another image, or empty the tag vmss-reconciler-state of the scale set"
+    mend = "declare another image, or run `reconciler retry web`"
     said = f"error: web: {NEW} was given up, and no approval brings it back: {mend}"
     assert done == Ended(1, [], [said])
     assert not patches(world)

@@ -146,7 +146,7 @@ def full(state: str) -> dict[str, Any]:
     [
         pytest.param(
             full(""),
-            "there is no room for the name: Azure allows 50 tags; remove one of the scale set",
+            "there is no room for it: Azure allows 50 tags; remove one of the scale set",
             id="no room for a tag",
         ),
         pytest.param(
@@ -156,7 +156,7 @@ def full(state: str) -> dict[str, Any]:
         ),
         pytest.param(
             {"tags": {"aks-managed-poolName": "pool1"}},
-            "it belongs to Azure Kubernetes Service, and no fleet can take it over",
+            "it belongs to Azure Kubernetes Service, and is no fleet's",
             id="one of another controller",
         ),
     ],

@@ -280,7 +280,9 @@ def test_a_port_in_use_is_said_with_the_mend() -> None:
     ]
 
 
-@pytest.mark.parametrize("verb", ["adopt", "check", "plan", "run", "simulate", "status", "validate", "why"])
+@pytest.mark.parametrize(
+    "verb", ["adopt", "check", "plan", "retry", "run", "simulate", "status", "validate", "why"]
+)
 def test_every_verb_has_help_that_begins_with_a_sentence(verb: str) -> None:
     done = CliRunner().invoke(main, [verb, "--help"])
     listed = CliRunner().invoke(main, ["--help"], terminal_width=100)

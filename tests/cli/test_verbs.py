@@ -19,6 +19,7 @@ LOADED = {
     "adopt": ["azure.mgmt.compute"],
     "approve": ["azure.mgmt.compute"],
     "check": ["azure.mgmt.compute"],
+    "retry": ["azure.mgmt.compute"],
     "plan": ["azure.mgmt.compute"],
     "run": ["azure.mgmt.compute"],
     "status": ["azure.mgmt.compute"],
@@ -53,6 +54,7 @@ def test_a_verb_loads_only_what_it_needs() -> None:
         *(([verb], "reconciler.cli.options.Session") for verb in ("plan", "check", "status", "run")),
         (["why", "web"], "reconciler.cli.options.Session"),
         (["approve", "web"], "reconciler.cli.options.Session"),
+        (["retry", "web"], "reconciler.cli.options.Session"),
     ],
 )
 def test_every_verb_ends_alike_on_ctrl_c(line: list[str], name: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from reconciler.daemon.outcome import Outcome
 from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
 from reconciler.rollout.observed import Model
-from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
+from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Step, Upgrade
 from reconciler.spec.image import Image, at_version
@@ -243,22 +243,22 @@ MARKED = NOW - timedelta(hours=3)
         ),
         pytest.param(Ticks().upgrade("0", up_to_date=4), None, id="it was under way when the process began"),
         pytest.param(
-            Ticks(began=Began.of(MARKED, NEW)).upgrade("0", up_to_date=4),
+            Ticks(began=Mark.of(MARKED, NEW)).upgrade("0", up_to_date=4),
             MARKED,
             id="it was, and the scale set remembers when it began",
         ),
         pytest.param(
-            Ticks(began=Began.of(MARKED, OLD)).upgrade("0", up_to_date=4),
+            Ticks(began=Mark.of(MARKED, OLD)).upgrade("0", up_to_date=4),
             None,
             id="what the scale set remembers is of another one",
         ),
         pytest.param(
-            Ticks(began=Began.of(MARKED, NEW)).tick(Reason.SOAKING, 4),
+            Ticks(began=Mark.of(MARKED, NEW)).tick(Reason.SOAKING, 4),
             MARKED,
             id="it was under way and waiting",
         ),
         pytest.param(
-            Ticks(began=Began.of(MARKED, NEW)).tick("Unreachable").tick(Reason.SOAKING, 4),
+            Ticks(began=Mark.of(MARKED, NEW)).tick("Unreachable").tick(Reason.SOAKING, 4),
             MARKED,
             id="it was, and the first look failed",
         ),

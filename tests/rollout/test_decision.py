@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Availability, Observed, Verdict
-from reconciler.rollout.persisted import Began, PersistedState
+from reconciler.rollout.persisted import Mark, PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.spec.amount import Count
@@ -16,7 +16,7 @@ from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 NIGHT = Window(Kind.ALLOW, "0 22 * * *", 4 * HOUR, "UTC")
-LATE = PersistedState(began=Began.of(NOW - 2 * HOUR, NEW))
+LATE = PersistedState(began=Mark.of(NOW - 2 * HOUR, NEW))
 DONE = fleet(rest="upgraded")
 
 

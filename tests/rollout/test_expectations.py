@@ -306,7 +306,7 @@ TAKEN = (
         pytest.param(
             tried(4, 40),
             f"{UPGRADED} 08:20:00, does not show yet; it was tried 4 times, and is not tried again before the spec "
-            "changes",
+            "changes or somebody runs `reconciler retry`",
             id="and then never again",
         ),
         pytest.param(tried(4, 40, Upgrade(("1", "6"), NEW)), TAKEN, id="but another is"),

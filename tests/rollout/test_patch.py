@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.patch import is_claimed, patch
-from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
+from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.step import PatchModel
 from reconciler.rollout.tags import STATE, persisted_state, with_state
 from reconciler.spec.duration import duration
@@ -134,7 +134,7 @@ def test_the_name_of_the_fleet_goes_with_the_image(
 def test_the_name_makes_way_for_what_a_restart_has_to_know() -> None:
     """The state fills one tag, with the name it would fill two, and there is room for one."""
     name = "s" * 63
-    persisted = PersistedState(LONG, Fingerprint.of(NEW), Began.of(NOW, NEW))
+    persisted = PersistedState(LONG, Fingerprint.of(NEW), Mark.of(NOW, NEW))
     tags = with_state({}, persisted)
     assert (len(tags), len(with_state({}, replace(persisted, fleet=name)))) == (1, 2)
     step = patch(NEW, model(image=OLD, tags=tags_of(49)), persisted, name)

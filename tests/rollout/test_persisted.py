@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
+from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.spec.image import Image, PlatformImage, VhdImage
 from tests.build import FIX, NEW, NOW, OLD
 
@@ -38,12 +38,12 @@ SHOUTED = PlatformImage(NEW.publisher.upper(), NEW.offer.upper(), NEW.sku.upper(
             id="it is itself the last good one",
         ),
         pytest.param(
-            PersistedState(last_good=OLD, failed=Fingerprint.of(NEW), began=Began.of(NOW, SHOUTED)),
+            PersistedState(last_good=OLD, failed=Fingerprint.of(NEW), began=Mark.of(NOW, SHOUTED)),
             OLD,
             id="it was given up, and is what was begun last",
         ),
         pytest.param(
-            PersistedState(last_good=OLD, failed=Fingerprint.of(NEW), began=Began.of(NOW, FIX)),
+            PersistedState(last_good=OLD, failed=Fingerprint.of(NEW), began=Mark.of(NOW, FIX)),
             None,
             id="it was given up, and another image was begun since",
         ),

@@ -11,7 +11,7 @@ from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Availability, Instance, Look, Model, Verdict
-from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
+from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.rollback import state_to_persist, way_back
@@ -23,7 +23,7 @@ from reconciler.spec.window import Kind, Window
 from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-BEGAN = Began.of(NOW, NEW)
+BEGAN = Mark.of(NOW, NEW)
 LATEST = replace(OLD, version="latest")
 LASTING = Progress(waiting_since=NOW - MINUTE)
 # All on OLD, and well for an hour.
@@ -176,18 +176,18 @@ def test_what_has_failed_stays_so_until_it_is_tried_anew(failed: Any, kept: Fing
         observed=observed(),
     )
     found = state_to_persist(aim, WELL, is_fix=False)
-    assert found == PersistedState(OLD, failed=kept, began=Began.of(NOW, NEW))
+    assert found == PersistedState(OLD, failed=kept, began=Mark.of(NOW, NEW))
 
 
-@pytest.mark.parametrize("began", [None, Began.of(NOW - HOUR, FIX)], ids=["nothing", "another image"])
+@pytest.mark.parametrize("began", [None, Mark.of(NOW - HOUR, FIX)], ids=["nothing", "another image"])
 def test_an_image_that_somebody_else_began_is_remembered_as_begun_once_it_is_given_up(
-    began: Began | None,
+    began: Mark | None,
 ) -> None:
     before = PersistedState(last_good=OLD, began=began)
     seen = observed(model=model(persisted=before), instances=fleet(lost(0)), progress=LASTING)
     step = decided(spec(on_failure=OnFailure.REPIN), seen).step
     assert isinstance(step, PatchModel)
-    assert step.persisted == PersistedState(OLD, failed=Fingerprint.of(NEW), began=Began.of(NOW, NEW))
+    assert step.persisted == PersistedState(OLD, failed=Fingerprint.of(NEW), began=Mark.of(NOW, NEW))
 
 
 def test_the_one_instance_of_a_scale_set_proves_its_image() -> None:
@@ -329,7 +329,7 @@ def test_once_a_rollout_was_over_one_that_falls_sick_is_no_reason_to_doubt_the_i
     assert decided(desired, seen).reason is reason
 
 
-GIVEN_UP = PersistedState(last_good=OLD, failed=Fingerprint.of(NEW), began=Began.of(NOW - 2 * HOUR, NEW))
+GIVEN_UP = PersistedState(last_good=OLD, failed=Fingerprint.of(NEW), began=Mark.of(NOW - 2 * HOUR, NEW))
 
 
 @pytest.mark.parametrize("on_failure", [OnFailure.REPIN, OnFailure.ROLLBACK])
@@ -635,7 +635,7 @@ def test_what_a_fix_replaces_has_failed(
 ) -> None:
     leaves = model(image=on, persisted=PersistedState(last_good=good, failed=failed))
     aim = Aim(desired=spec(image=FIX), model=leaves, observed=observed())
-    remembered = PersistedState(last_good=good, failed=kept, began=Began.of(NOW, FIX))
+    remembered = PersistedState(last_good=good, failed=kept, began=Mark.of(NOW, FIX))
     assert state_to_persist(aim, fleet(lost(0)), is_fix=True) == remembered
 
 

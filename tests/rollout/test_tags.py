@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.rollout.persisted import Began, Fingerprint, PersistedState, Signature
+from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState, Signature
 from reconciler.rollout.tags import missing_room, persisted_state, with_approval, with_state
 from reconciler.spec.image import (
     CommunityGalleryImage,
@@ -21,7 +21,7 @@ from reconciler.spec.image import (
 GOOD, BAD = PlatformImage("C", "O", "S", "1.0.0"), PlatformImage("C", "O", "S", "1.0.1")
 HOUR = timedelta(hours=1)
 AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
-FAILED, BEGAN = Fingerprint.of(BAD), Began.of(AT, BAD)
+FAILED, BEGAN = Fingerprint.of(BAD), Mark.of(AT, BAD)
 LONG = f"/subscriptions/s/resourceGroups/{'g' * 90}/providers/Microsoft.Compute/galleries/{'G' * 80}/images/{'i' * 80}"
 VERSION = (
     "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/G/images/web/versions/1.4.0"
@@ -58,7 +58,7 @@ def test_it_is_read_as_it_was_written_in_tags_that_azure_keeps(image: Image) -> 
         PersistedState(image),
         PersistedState(failed=of),
         PersistedState(fleet="shop"),
-        PersistedState(image, of, Began.of(AT, image), fleet="shop"),
+        PersistedState(image, of, Mark.of(AT, image), fleet="shop"),
     ):
         tags = with_state({}, written)
         assert persisted_state(tags) == written
@@ -152,7 +152,7 @@ FORMER = {
     "reconciler-began": "2026-01-05T09:00:00+00:00 1.0.1",
     "reconciler-approved": str(BAD),
 }
-BEGAN_BY_NAME = Began(AT, Fingerprint("", "1.0.1"))
+BEGAN_BY_NAME = Mark(AT, Fingerprint("", "1.0.1"))
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_an_approval_that_fills_several_tags_stays_as_it_is_when_the_state_is_wr
 
 def test_the_name_of_what_a_former_version_began_may_have_a_space_in_it() -> None:
     found = persisted_state({"reconciler-began": "2026-01-05T09:00:00+00:00 my base.vhd"})
-    assert found == PersistedState(began=Began(AT, Fingerprint("", "my base.vhd")))
+    assert found == PersistedState(began=Mark(AT, Fingerprint("", "my base.vhd")))
 
 
 @pytest.mark.parametrize(

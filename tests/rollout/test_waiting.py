@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Observed
-from reconciler.rollout.persisted import Began, PersistedState
+from reconciler.rollout.persisted import Mark, PersistedState
 from reconciler.rollout.progress import Progress, progress_after
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
@@ -27,7 +27,7 @@ def lost(number: int) -> Any:
 
 
 def began(at: datetime, **changes: Any) -> PersistedState:
-    return PersistedState(began=Began.of(at, NEW), **changes)
+    return PersistedState(began=Mark.of(at, NEW), **changes)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_batch_that_has_taken_too_long_is_given_up_where_the_spec_asks_for_it(
         ),
         pytest.param(
             spec(deadline=HOUR),
-            PersistedState(began=Began.of(LONG_AGO - HOUR, OLD)),
+            PersistedState(began=Mark.of(LONG_AGO - HOUR, OLD)),
             fleet(),
             Reason.UPGRADING,
             id="what began was another rollout",

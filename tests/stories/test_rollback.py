@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.rollout.persisted import Began, Fingerprint, PersistedState
+from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.tags import persisted_state
 from reconciler.spec.image import PlatformImage
 from tests.invariants import nothing_was_written
@@ -95,7 +95,7 @@ def test_what_is_persisted_is_one_tag_beside_those_of_others() -> None:
     live = world.azure.scale_set("web")
     assert live.tags.keys() == {*TAGS, STATE}
     assert persisted_state(live.tags) == PersistedState(
-        last_good=image(OLD), failed=Fingerprint.of(image(BAD)), began=Began.of(START, image(BAD))
+        last_good=image(OLD), failed=Fingerprint.of(image(BAD)), began=Mark.of(START, image(BAD))
     )
     world.merge(rolling("repin", FIX))
     world.run()

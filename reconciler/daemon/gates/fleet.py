@@ -2,7 +2,8 @@
 
 **Breaker.** While an image has failed in more scale sets than `spec.maxFailedRollouts` of the Fleet allows,
 it is begun nowhere, and no serving instance is taken to it. It stays open until the image has proven itself
-in each of those, whatever is declared there meanwhile.
+in each of those, whatever is declared there meanwhile, or a person has had it tried again (`reconciler retry
+--image`): then it takes an instance that fails on it anew.
 
     30 scale sets declare it, 1% of them is none: one failure keeps it from the other 29
     400 scale sets, 1% is four: the fifth failure does
@@ -20,8 +21,9 @@ from datetime import datetime
 from reconciler.daemon.gates.concurrency import with_reasons
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.persisted import Fingerprint
+from reconciler.rollout.persisted import Fingerprint, Mark
 from reconciler.rollout.reason import Phase, Reason, Status
+from reconciler.rollout.step import Attempt
 from reconciler.rollout.wording import join
 from reconciler.spec.image import Image, short
 
@@ -57,7 +59,7 @@ def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, a
         and _exact(each) == image
     ]
     proven = [each for each in wave if has_proven(each, image)]
-    trying = [each for each in wave if each not in proven and _is_trying(each, image)]
+    trying = [each for each in wave if each not in proven and _is_trying(each, image, at)]
     whose = " that declare it" if is_urgent else " of its wave"
     evidence = f"{short(exact)} is proven in {len(proven)} of {len(wave) + 1} scale sets{whose}"
     most, ahead = max(1, len(proven)), [] if state.progress.has_slot else _ahead(state, wave)
@@ -70,11 +72,20 @@ def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, a
 
 def has_failed(state: ScaleSetState, image: Fingerprint) -> bool:
     """Whether there was evidence against it here: by what this process saw, or by what is persisted."""
+    model = state.seen.listed or state.seen.model
+    if model and _is_retried(model.persisted.retry, state.progress.attempt, image):
+        return False
     if state.progress.blamed == image:
         return True
-    model = state.seen.listed or state.seen.model
     failed = model.persisted.failed if model else None
     return failed is not None and failed.digest == image.digest and not has_proven(state, image)
+
+
+def _is_retried(retry: Mark | None, attempt: Attempt | None, image: Fingerprint) -> bool:
+    """Whether a person has had it tried again, and nothing was taken to it here since."""
+    if retry is None or retry.image.digest != image.digest:
+        return False
+    return attempt is None or attempt.at < retry.at or not image.is_of(attempt.step.image)
 
 
 def has_proven(state: ScaleSetState, image: Fingerprint) -> bool:
@@ -92,7 +103,7 @@ def has_proven(state: ScaleSetState, image: Fingerprint) -> bool:
     return state.progress.has_soaked
 
 
-def _is_trying(state: ScaleSetState, image: Fingerprint) -> bool:
+def _is_trying(state: ScaleSetState, image: Fingerprint, at: datetime) -> bool:
     """Whether it is on its way with its first batch, and may tell of the image. After a start, one whose
     model is on it may be.
     """
@@ -103,8 +114,17 @@ def _is_trying(state: ScaleSetState, image: Fingerprint) -> bool:
     reason = state.progress.last_reason
     if reason is None or state.progress.has_acquired:
         return True
-    is_stuck = reason is Reason.PROGRESS_DEADLINE_EXCEEDED
-    return not is_stuck and reason.meaning.status not in {Status.STALLED, Status.WAITING}
+    has_result = state.progress.blamed == image or _is_stuck(state, reason, at)
+    return not has_result and reason.meaning.status not in {Status.STALLED, Status.WAITING}
+
+
+def _is_stuck(state: ScaleSetState, reason: Reason, at: datetime) -> bool:
+    """Whether its last step is older than its progress deadline, and it neither rests nor has proven
+    anything."""
+    if reason is Reason.PROGRESS_DEADLINE_EXCEEDED:
+        return True
+    attempt, patience = state.progress.attempt, state.desired.rollout.progress_deadline
+    return attempt is not None and not reason.meaning.is_rest and at - attempt.at > patience
 
 
 def _ahead(state: ScaleSetState, wave: Sequence[ScaleSetState]) -> list[ScaleSetState]:

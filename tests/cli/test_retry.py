@@ -1,0 +1,129 @@
+"""`reconciler retry`: a person has an image tried again, by a tag of its scale sets."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from reconciler.cli import main
+from reconciler.rollout.persisted import Fingerprint
+from reconciler.rollout.tags import persisted_state
+from reconciler.spec.image import PlatformImage
+from tests.cli.program import Azure, Ended, azure, write_specs
+from tests.stories.world import BASE, NEW, OLD, platform, scale_set, spec
+
+STATE = "vmss-reconciler-state"
+IMAGE = PlatformImage(**BASE, version=NEW)
+FAILED = f"v1;failed={Fingerprint.of(IMAGE).digest},{NEW};good={':'.join(BASE.values())}:{OLD}"
+SEES = "the daemon sees it at its next sweep"
+AGAIN = f"{NEW} is tried again, and what counted against it counts no more; {SEES}"
+
+
+@pytest.fixture
+def world() -> Iterator[Azure]:
+    """In web the new image was given up; in full there is no room for a tag; in later a later version wrote it."""
+    with azure(
+        scale_set("full", capacity=1, tags={f"t{number}": "" for number in range(50)}),
+        scale_set("later", capacity=1, tags={STATE: "v2;x"}),
+        scale_set("search", capacity=1, image=platform(NEW)),
+        scale_set("web", capacity=1, tags={"team": "web", STATE: FAILED}),
+    ) as served:
+        yield served
+
+
+ALL = [spec(name) for name in ("full", "later", "search", "web")]
+
+
+def retry(world: Azure, where: Path, *options: str, documents: Any = ALL) -> Ended:
+    env = {**world.environment, "VMSS_RECONCILER_SPECS": str(write_specs(where / "specs", *documents))}
+    done = CliRunner().invoke(main, ["retry", *options], env=env)
+    return Ended.of(done.exit_code, done.stdout, done.stderr)
+
+
+def test_it_writes_the_tag_and_nothing_else(world: Azure, tmp_path: Path) -> None:
+    assert retry(world, tmp_path, "web") == Ended(0, [f"web: {AGAIN}"], [])
+    (written,) = [each for each in world.simulator.record.requests if each.method != "GET"]
+    assert set(written.body) == {"tags"}
+    assert written.body["tags"]["team"] == "web"
+    persisted = persisted_state(written.body["tags"])
+    assert persisted.failed is None
+    assert persisted.retry is not None
+    assert persisted.retry.image == Fingerprint.of(IMAGE)
+    assert persisted.last_good == PlatformImage(**BASE, version=OLD)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        pytest.param(["search"], Ended(0, [f"search: {AGAIN}"], []), id="one where nothing has failed"),
+        pytest.param(
+            ["full"],
+            Ended(
+                1,
+                [],
+                [
+                    "error: full: there is no room for it: Azure allows 50 tags; remove one of the scale set",
+                ],
+            ),
+            id="there is no room",
+        ),
+        pytest.param(
+            ["later"],
+            Ended(
+                1,
+                [],
+                [
+                    f"error: later: a later version of this program wrote the tag {STATE}; run that version, or "
+                    "remove the tag"
+                ],
+            ),
+            id="a later version wrote its tag",
+        ),
+        pytest.param(
+            ["wbe"],
+            Ended(1, [], ["error: no spec in force is named 'wbe': did you mean web?"]),
+            id="a name that is none",
+        ),
+        pytest.param(["--image", NEW], Ended(0, [f"web: {AGAIN}"], []), id="an image by its version"),
+        pytest.param(
+            ["--image", f"{':'.join(BASE.values())}:{NEW}".upper()],
+            Ended(0, [f"web: {AGAIN}"], []),
+            id="an image whole, in other letters",
+        ),
+        pytest.param(
+            ["--image", "1.2.3"],
+            Ended(1, [], ["error: no spec in force declares 1.2.3; `reconciler status` lists the images"]),
+            id="an image that nobody declares",
+        ),
+    ],
+)
+def test_what_comes_of_it(world: Azure, tmp_path: Path, options: list[str], expected: Ended) -> None:
+    assert retry(world, tmp_path, *options) == expected
+    assert world.writes() == (expected.code == 0)
+
+
+def test_an_image_that_failed_nowhere(world: Azure, tmp_path: Path) -> None:
+    documents = [spec("search"), spec("web", OLD)]
+    done = retry(world, tmp_path, "--image", OLD, documents=documents)
+    assert done == Ended(0, [f"{OLD} has failed in no scale set; nothing is to be tried again"], [])
+    assert world.writes() == 0
+
+
+@pytest.mark.parametrize(
+    "options", [pytest.param([], id="neither"), pytest.param(["web", "--image", NEW], id="both")]
+)
+def test_a_name_or_an_image(world: Azure, tmp_path: Path, options: list[str]) -> None:
+    done = retry(world, tmp_path, *options)
+    assert done.code == 2
+    assert done.err[-1] == "Error: give either NAME, or --image IMAGE"
+
+
+def test_of_latest_it_is_the_version_that_was_given_up(tmp_path: Path) -> None:
+    latest = spec("web", "latest")
+    with azure(
+        scale_set("web", capacity=1, tags={STATE: FAILED}),
+        images={"platform": [{**BASE, "versions": [OLD, NEW]}]},
+    ) as served:
+        assert retry(served, tmp_path, "web", documents=[latest]) == Ended(0, [f"web: {AGAIN}"], [])

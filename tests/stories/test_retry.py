@@ -1,0 +1,118 @@
+"""A person has tried again what was given up, what stands still, and what the breaker keeps from others."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from reconciler.azure.budget import Share
+from reconciler.azure.compute import Compute
+from reconciler.azure.session import Session
+from reconciler.rollout.observed import Absent
+from reconciler.simulator.faults import OperationLost
+from reconciler.spec.image import PlatformImage
+from reconciler.spec.scale_set import Target
+from tests.stories.world import BAD, BASE, NEW, OLD, SUBSCRIPTION, World, fleet, scale_set, spec
+from tests.token import Token
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+SOON = {"timeout": "2m"}
+
+
+def retry(world: World, name: str, version: str) -> None:
+    """As the verb does it."""
+    session = Session(credential=Token(), transport=world.azure.transport(), now=world.clock.now)
+    compute, target = Compute(session), Target(SUBSCRIPTION, "shop", name)
+    model = compute.model(target, Share.ROLLOUT)
+    assert not isinstance(model, Absent)
+    persisted = model.persisted.tried_again(PlatformImage(**BASE, version=version), world.clock.now())
+    compute.persist(target, model, persisted)
+
+
+def is_on(world: World, version: str, name: str = "web") -> bool:
+    return world.azure.scale_set(name).image.endswith(version)
+
+
+def test_what_was_given_up_is_begun_again() -> None:
+    """Its instances turned unhealthy for a reason of their own, which is gone."""
+    world = World(fleet(scale_set(capacity=3)), spec(rollout={"onFailure": "rollback"}, health=SOON))
+    world.run(lambda: world.has_upgraded(1)).run(lambda: "WaitingForInstances" in world.reasons())
+    world.azure.scale_set("web").instance("0").sicken()
+    world.run()
+    assert world.reasons()[-1] == "RolloutFailed"
+    retry(world, "web", NEW)
+    world.rest(2 * MINUTE)
+    world.run()
+    assert world.lines() == {"web": f"UpToDate: all 3 instances run {NEW}"}
+
+
+def test_it_is_given_up_again_where_it_fails_again() -> None:
+    world = World(
+        fleet(scale_set(capacity=3)), spec(version=BAD, rollout={"onFailure": "repin"}, health=SOON)
+    ).run()
+    retry(world, "web", BAD)
+    world.rest(2 * MINUTE)
+    world.run()
+    assert world.reasons().count("GivingUp") == 2
+    assert is_on(world, OLD)
+
+
+def test_a_step_that_never_showed_is_taken_again() -> None:
+    world = World(fleet(scale_set(capacity=3)), spec())
+    world.azure.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationLost(), times=4)
+    world.rest(3 * HOUR)
+    assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 4
+    retry(world, "web", NEW)
+    world.rest(2 * MINUTE)
+    world.run()
+    assert world.lines() == {"web": f"UpToDate: all 3 instances run {NEW}"}
+
+
+def test_a_deadline_begins_anew() -> None:
+    rollout = {"deadline": "2h"}
+    noon = {"kind": "allow", "schedule": "0 12 * * *", "duration": "1h", "timeZone": "UTC"}
+    world = World(fleet(scale_set(capacity=3)), spec(rollout=rollout))
+    world.run(lambda: world.has_upgraded(1))
+    world.merge(spec(rollout=rollout | {"windows": [noon]}))
+    world.rest(4 * HOUR)
+    world.merge(spec(rollout=rollout))
+    world.rest(HOUR)
+    assert world.lines()["web"].startswith("DeadlineExceeded: ")
+    retry(world, "web", NEW)
+    world.rest(2 * MINUTE)
+    world.run()
+    assert world.lines() == {"web": f"UpToDate: all 3 instances run {NEW}"}
+
+
+@pytest.mark.parametrize("on_failure", ["hold", "repin"])
+def test_the_breaker_lets_it_be_begun_elsewhere_and_opens_again_where_it_fails_there(
+    on_failure: str,
+) -> None:
+    rollout = {"onFailure": on_failure}
+    world = World(
+        fleet(*(scale_set(name, capacity=2) for name in ("a", "b", "c"))),
+        *(spec(name, BAD, rollout=rollout, health=SOON) for name in ("a", "b", "c")),
+    )
+    world.rest(HOUR)
+    assert world.lines()["b"].startswith("ImageFailedElsewhere: ")
+    retry(world, "a", BAD)
+    world.rest(2 * HOUR)
+    # Under repin the first one is the pilot once more, and its instance is sick still.
+    assert is_on(world, BAD, "b") is (on_failure == "hold")
+    assert world.lines()["c"].startswith("ImageFailedElsewhere: ")
+    assert not is_on(world, BAD, "c")
+
+
+def test_other_tags_and_the_last_good_image_stay() -> None:
+    world = World(
+        fleet(scale_set(capacity=3, tags={"team": "web"})),
+        spec(version=BAD, rollout={"onFailure": "repin"}, health=SOON),
+    ).run()
+    before = world.state().seen.model
+    retry(world, "web", BAD)
+    world.rest(MINUTE)
+    after = world.azure.scale_set("web").tags
+    assert after["team"] == "web"
+    assert before is not None
+    assert f"good={before.persisted.last_good}" in after["vmss-reconciler-state"]
+    assert replace(before.persisted, failed=None) != before.persisted

@@ -183,7 +183,7 @@ class World:
         """Step until `until()`, by default until everything is settled. Fails past `limit`."""
         end = self.clock.now() + limit
         self.step()
-        while not (until or self._settled)():
+        while not (until or self.is_settled)():
             self.step()
             assert self.clock.now() < end, f"not there after {limit}: {self.lines()}"
         return self
@@ -226,5 +226,6 @@ class World:
         if moment > self.clock.now():
             self.clock.advance(moment - self.clock.now())
 
-    def _settled(self) -> bool:
+    def is_settled(self) -> bool:
+        """Whether no daemon has anything left to do."""
         return all(daemon.is_settled for daemon in self.daemons)

@@ -23,32 +23,39 @@ from reconciler.simulator import (
     Partial,
     Record,
     Slow,
-    Stale,
-    Stand,
     Truncated,
 )
 from reconciler.simulator.record import by_update_domain, is_called
 from reconciler.spec.scale_set import By
+from tests.exchanges import (
+    LISTS,
+    MODEL,
+    MODELS,
+    PATCH,
+    UPGRADE,
+    description,
+    id_list,
+    is_old,
+    last_list,
+    model_image,
+    named_instances,
+    scale_set_of,
+    stands_of,
+    time_of,
+    with_standing,
+    writes,
+    writes_and_reads,
+)
 
 if TYPE_CHECKING:
     from tests.stories.world import World
 
-PATCH, UPGRADE = "VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_UpdateInstances"
-MODEL = "VirtualMachineScaleSets_Get"
-MODELS = (
-    MODEL,
-    "VirtualMachineScaleSets_List",
-    "VirtualMachineScaleSets_ListAll",
-)
-# Of these lists a decision needs every row.
-LISTS = ("VirtualMachineScaleSetVMs_List", "VirtualMachines_List")
 # How long a daemon does not repeat a step (see `rollout/expectations.py`); Azure's clock tells whole seconds.
 PATIENCE = timedelta(minutes=5) - timedelta(seconds=1)
 # How old what a daemon acts on may be; and how old where Azure took its time to tell it.
 FRESH, OLDEST = timedelta(seconds=10), timedelta(minutes=1)
 
 Key = Callable[[Domain], Hashable]
-Reads = Sequence[Exchange]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,7 @@ class Lost:
     def without(self, away: Mapping[str, timedelta], upgrade: Exchange) -> set[str]:
         """Those of `away` that are not given up; `away` says how long."""
         late = {id_ for id_, length in away.items() if length > self.after}
-        upgraded = sum(each.image == _model(upgrade) for each in _stands(upgrade).values())
+        upgraded = sum(each.image == model_image(upgrade) for each in stands_of(upgrade).values())
         return set(away) - late if len(late) <= self.most(upgraded) else set(away)
 
 
@@ -95,9 +102,9 @@ def never_two_domains_away(
     What a person protects or deallocates meanwhile is out of a rollout's hands, as are those that are `lost`.
     """
     for upgrade, taken, left in _batches(record, scale_set, lost):
-        domains = {key(stand.domain) for id_, stand in _stands(upgrade).items() if id_ in taken | left}
+        domains = {key(stand.domain) for id_, stand in stands_of(upgrade).items() if id_ in taken | left}
         assert len(domains) == 1, (
-            f"{scale_set}: {_ids(taken)} went at {_time(upgrade)}, when {_ids(left)} of an earlier upgrade were not "
+            f"{scale_set}: {id_list(taken)} went at {time_of(upgrade)}, when {id_list(left)} of an earlier upgrade were not "
             f"back: that is {len(domains)} domains"
         )
 
@@ -106,7 +113,7 @@ def never_two_batches_away(record: Record, scale_set: str, lost: Lost = NONE) ->
     """No upgrade takes what serves while any other instance is away that an earlier upgrade took."""
     for upgrade, taken, left in _batches(record, scale_set, lost):
         assert not left, (
-            f"{scale_set}: {_ids(taken)} went at {_time(upgrade)}, when {_ids(left)} of an earlier upgrade were not "
+            f"{scale_set}: {id_list(taken)} went at {time_of(upgrade)}, when {id_list(left)} of an earlier upgrade were not "
             "back"
         )
 
@@ -119,34 +126,34 @@ def never_more_away_than(record: Record, scale_set: str, most: Callable[[int], i
     here it counts all the same, so this is not for sick instances behind one.
     """
     for upgrade, taken, _ in _batches(record, scale_set, NONE):
-        total = sum(each.standing != "leaving" for each in _stands(upgrade).values())
-        others = _standing(upgrade, "away")
+        total = sum(each.standing != "leaving" for each in stands_of(upgrade).values())
+        others = with_standing(upgrade, "away")
         assert len(others) + len(taken) <= most(total), (
-            f"{scale_set}: {_ids(taken)} went at {_time(upgrade)}, when {_ids(others)} were away: of {total} no more "
+            f"{scale_set}: {id_list(taken)} went at {time_of(upgrade)}, when {id_list(others)} were away: of {total} no more "
             f"than {most(total)} may be"
         )
 
 
 def no_write_follows_from_a_partial_read(record: Record) -> None:
     """Every upgrade is decided on a list of the instances, and no write on one that lacks any of them."""
-    for write, reads in _writes_and_reads(record, OLDEST):
-        lists = {operation: _last_list(reads, operation) for operation in LISTS}
+    for write, reads in writes_and_reads(record, OLDEST):
+        lists = {operation: last_list(reads, operation) for operation in LISTS}
         assert write.operation != UPGRADE or lists[LISTS[0]], (
-            f"{_said(write)}: nobody had listed the instances"
+            f"{description(write)}: nobody had listed the instances"
         )
         machines = lists[LISTS[1]]
         if machines and not any(isinstance(each.fault, Partial) for each in machines):
             continue  # of a Flexible scale set they are the instances; the other list only tells more of them
         lacking = [each for pages in lists.values() for each in pages if isinstance(each.fault, Partial)]
-        assert not lacking, f"{_said(write)}: a list of instances that it follows from lacked some"
+        assert not lacking, f"{description(write)}: a list of instances that it follows from lacked some"
 
 
 def every_upgrade_names_its_instances(record: Record) -> None:
     """No upgrade has an empty list of ids, or "*": Azure may take either for all of them."""
-    for upgrade in _writes(record, UPGRADE):
-        named = _named(upgrade)
-        assert named, f"{_said(upgrade)}: it names no instance"
-        assert "*" not in named, f"{_said(upgrade)}: it names all instances"
+    for upgrade in writes(record, UPGRADE):
+        named = named_instances(upgrade)
+        assert named, f"{description(upgrade)}: it names no instance"
+        assert "*" not in named, f"{description(upgrade)}: it names all instances"
 
 
 def no_step_is_repeated_at_once(record: Record) -> None:
@@ -157,10 +164,12 @@ def no_step_is_repeated_at_once(record: Record) -> None:
     carried out of which the answer was lost. Whoever reads an old model takes it for another step.
     """
     last: dict[Hashable, Exchange] = {}
-    for write, reads in _writes_and_reads(record, FRESH):
-        who = (write.door, _scale_set(write))
-        if (step := last.get(who)) and _step(step) == _step(write) and not _is_old(reads, *MODELS):
-            assert write.at - step.at >= PATIENCE, f"{_said(write)}: it was accepted at {_time(step)} already"
+    for write, reads in writes_and_reads(record, FRESH):
+        who = (write.door, scale_set_of(write))
+        if (step := last.get(who)) and _step(step) == _step(write) and not is_old(reads, *MODELS):
+            assert write.at - step.at >= PATIENCE, (
+                f"{description(write)}: it was accepted at {time_of(step)} already"
+            )
         if write.status in (200, 202) and not isinstance(write.fault, Truncated):
             last[who] = write
 
@@ -173,23 +182,25 @@ def no_write_is_for_nothing(record: Record) -> None:
     """
     failed: dict[Hashable, bool] = {}
     last: dict[Hashable, Exchange] = {}
-    for write, reads in _writes_and_reads(record, FRESH):
+    for write, reads in writes_and_reads(record, FRESH):
         if write.status not in (200, 202):
             continue
-        who, before = (write.door, _scale_set(write)), last.get(_scale_set(write))
+        who, before = (write.door, scale_set_of(write)), last.get(scale_set_of(write))
         has_failed = failed.get(who, False) or (before and isinstance(before.fault, OperationFails))
-        last[_scale_set(write)] = write
+        last[scale_set_of(write)] = write
         if write.operation == PATCH:
             failed[who] = isinstance(write.fault, OperationFails)
-        if _is_old(reads, *MODELS, *LISTS) or (has_failed and write.operation == PATCH):
+        if is_old(reads, *MODELS, *LISTS) or (has_failed and write.operation == PATCH):
             continue
         if write.operation == PATCH:
             is_needed = _adds_tags(write) or any(
                 event.kind == "model" and event.at == write.at for event in record.events
             )
         else:
-            is_needed = any(stand.is_behind for id_, stand in _stands(write).items() if id_ in _named(write))
-        assert is_needed, f"{_said(write)}: that was so already"
+            is_needed = any(
+                stand.is_behind for id_, stand in stands_of(write).items() if id_ in named_instances(write)
+            )
+        assert is_needed, f"{description(write)}: that was so already"
 
 
 def no_write_rests_on_old_reads(record: Record) -> None:
@@ -198,39 +209,39 @@ def no_write_rests_on_old_reads(record: Record) -> None:
     operation failed, follows from no instance.
     """
     failed: dict[Hashable, Exchange] = {}
-    for write, reads in _writes_and_reads(record, 2 * OLDEST):
-        who = (write.door, _scale_set(write))
+    for write, reads in writes_and_reads(record, 2 * OLDEST):
+        who = (write.door, scale_set_of(write))
         is_repeat = who in failed and _step(failed[who]) == _step(write)
         if isinstance(write.fault, OperationFails) and write.operation == PATCH:
             failed[who] = write
         whole = [each for each in reads if each.status == HTTPStatus.OK]
         is_slow = any(isinstance(each.fault, Slow) for each in reads)
         most = OLDEST if is_slow else FRESH
-        instances = [] if is_repeat else _last_list(whole, LISTS[0])
+        instances = [] if is_repeat else last_list(whole, LISTS[0])
         for pages in (instances, [each for each in whole if each.operation in MODELS][-1:]):
             age = write.at - pages[0].at if pages else timedelta()
-            assert age <= most, f"{_said(write)}: {pages[0].operation} had been asked for {age} before"
+            assert age <= most, f"{description(write)}: {pages[0].operation} had been asked for {age} before"
 
 
 def every_upgrade_reads_the_model_last(record: Record) -> None:
     """An upgrade has no If-Match, so the model is what was read right before it, but where that read is slow."""
-    for upgrade, reads in _writes_and_reads(record, 2 * OLDEST):
+    for upgrade, reads in writes_and_reads(record, 2 * OLDEST):
         if upgrade.operation != UPGRADE or any(isinstance(each.fault, Slow) for each in reads):
             continue
-        own = [each for each in reads if _scale_set(each) and each.status == HTTPStatus.OK]
+        own = [each for each in reads if scale_set_of(each) and each.status == HTTPStatus.OK]
         last = [each.operation for each in own][-1:]
-        assert last == [MODEL], f"{_said(upgrade)}: what was read last is {last}"
+        assert last == [MODEL], f"{description(upgrade)}: what was read last is {last}"
 
 
 def no_read_selects(record: Record) -> None:
     """No request has `$select`, under which Azure calls no instance up to date with the model."""
     for each in record.requests:
-        assert "$select" not in each.query, f"{_said(each)}: it selects {each.query['$select']}"
+        assert "$select" not in each.query, f"{description(each)}: it selects {each.query['$select']}"
 
 
 def nothing_was_written(record: Record, since: int = 0) -> None:
     """From the request of this number on, whoever asks only reads."""
-    written = [_said(each) for each in record.requests[since:] if each.method != "GET"]
+    written = [description(each) for each in record.requests[since:] if each.method != "GET"]
     assert not written, f"there was nothing to do: {'; '.join(written)}"
 
 
@@ -247,36 +258,6 @@ def domain_of(by: By) -> Key:
     return key
 
 
-def _writes(record: Record, *operations: str) -> Iterator[Exchange]:
-    return (each for each in record.requests if each.operation in operations)
-
-
-def _writes_and_reads(record: Record, within: timedelta = timedelta()) -> Iterator[tuple[Exchange, Reads]]:
-    """Every write, and the reads of the last moments that it follows from."""
-    requests = record.requests
-    for number, write in enumerate(requests):
-        if write.operation in (PATCH, UPGRADE):
-            first = next((n for n in range(number) if requests[n].at >= write.at - within), number)
-            yield write, [each for each in requests[first:number] if _concerns(each, write)]
-
-
-def _concerns(read: Exchange, write: Exchange) -> bool:
-    return read.method == "GET" and read.door == write.door and _scale_set(read) in ((), _scale_set(write))
-
-
-def _is_old(reads: Reads, *operations: str) -> bool:
-    return any(isinstance(each.fault, Stale) for each in reads if each.operation in operations)
-
-
-def _last_list(reads: Reads, operation: str) -> Reads:
-    """The pages of the last list."""
-    pages: list[Exchange] = []
-    for each in reads:
-        if each.operation == operation:
-            pages = [*pages, each] if "$skiptoken" in each.query else [each]
-    return pages
-
-
 def _batches(record: Record, scale_set: str, lost: Lost) -> Iterator[tuple[Exchange, set[str], set[str]]]:
     """Every upgrade that took instances which served; these; and those not back that upgrades took before.
 
@@ -284,31 +265,27 @@ def _batches(record: Record, scale_set: str, lost: Lost) -> Iterator[tuple[Excha
     or deallocated, or that may be given up for lost.
     """
     absences = [each for each in record.absences(scale_set) if each.cause == "manualupgrade"]
-    for upgrade in _writes(record, UPGRADE):
-        if not is_called(scale_set, *_scale_set(upgrade)):
+    for upgrade in writes(record, UPGRADE):
+        if not is_called(scale_set, *scale_set_of(upgrade)):
             continue
         went = {each.instance_id for each in absences if each.since == upgrade.at}
-        if taken := went & _named(upgrade) & _standing(upgrade, "serving"):
+        if taken := went & named_instances(upgrade) & with_standing(upgrade, "serving"):
             earlier = [each for each in absences if each.since < upgrade.at]
             yield upgrade, taken, lost.without(_left(upgrade, earlier), upgrade)
 
 
 def _left(upgrade: Exchange, absences: Sequence[Absence]) -> dict[str, timedelta]:
     """How long each has been away."""
-    stands = _stands(upgrade)
+    stands = stands_of(upgrade)
     return {
         each.instance_id: upgrade.at - each.since
         for each in absences
         if (each.until is None or upgrade.at < each.until)
-        and each.instance_id not in _named(upgrade)
+        and each.instance_id not in named_instances(upgrade)
         and (stand := stands.get(each.instance_id))
         and stand.standing == "away"
         and not stand.is_protected
     }
-
-
-def _standing(upgrade: Exchange, standing: str) -> set[str]:
-    return {id_ for id_, stand in _stands(upgrade).items() if stand.standing == standing}
 
 
 def _adds_tags(patch: Exchange) -> bool:
@@ -316,43 +293,7 @@ def _adds_tags(patch: Exchange) -> bool:
     return not (patch.body.get("tags") or {}).items() <= had.items()
 
 
-def _model(write: Exchange) -> str:
-    """The image of the model that a write found."""
-    return write.before.image if write.before else ""
-
-
-def _stands(write: Exchange) -> Mapping[str, Stand]:
-    return write.before.instances if write.before else {}
-
-
-def _named(upgrade: Exchange) -> set[str]:
-    return set((upgrade.body or {}).get("instanceIds") or ())
-
-
 def _step(write: Exchange) -> Hashable:
     if write.operation == PATCH:
         return str(write.body.get("properties"))
-    return _model(write), tuple(sorted(_named(write)))
-
-
-def _scale_set(exchange: Exchange) -> tuple[str, ...]:
-    """Subscription, group and name of the scale set that it is about; () if it is about none, or many."""
-    path = exchange.path
-    if exchange.operation == "VirtualMachines_List":
-        path = exchange.query.get("$filter", "").partition("eq")[2].strip(" '")
-    parts = path.lower().split("/")
-    is_one = len(parts) > 8 and parts[7] == "virtualmachinescalesets"
-    return (parts[2], parts[4], parts[8]) if is_one else ()
-
-
-def _said(exchange: Exchange) -> str:
-    what = f" {exchange.body}" if exchange.body else ""
-    return f"{_time(exchange)} {exchange.method} {exchange.path.partition('Microsoft.Compute/')[2]}{what}"
-
-
-def _time(exchange: Exchange) -> str:
-    return f"{exchange.at:%H:%M:%S}"
-
-
-def _ids(ids: set[str]) -> str:
-    return ", ".join(sorted(ids, key=lambda id_: (len(id_), id_))) or "none"
+    return model_image(write), tuple(sorted(named_instances(write)))

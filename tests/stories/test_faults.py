@@ -217,9 +217,9 @@ def is_stalled(found: World) -> bool:
 
 
 def says_that_it_is_stalled(daemon: Daemon) -> bool:
-    (state,) = daemon.reconciler.store.states()
-    ready = next(each for each in state.published.conditions if each.type is ConditionType.READY)
-    if ready.reason != Reason.PROGRESS_DEADLINE_EXCEEDED or ready.since is None:
+    found = [each for state in daemon.reconciler.store.states() for each in state.published.conditions]
+    ready = next((each for each in found if each.type is ConditionType.READY), None)
+    if ready is None or ready.since is None or ready.reason != Reason.PROGRESS_DEADLINE_EXCEEDED:
         return False
     assert ready.status is ConditionStatus.FALSE
     assert "progressDeadline" in ready.message

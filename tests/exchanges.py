@@ -1,0 +1,96 @@
+"""Words for what was asked of Azure, by which the invariants judge: a write, what it found, the reads it follows
+from.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+
+from reconciler.simulator import Exchange, Record, Stale, Stand
+
+PATCH, UPGRADE = "VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_UpdateInstances"
+MODEL = "VirtualMachineScaleSets_Get"
+MODELS = (
+    MODEL,
+    "VirtualMachineScaleSets_List",
+    "VirtualMachineScaleSets_ListAll",
+)
+# Of these lists a decision needs every row.
+LISTS = ("VirtualMachineScaleSetVMs_List", "VirtualMachines_List")
+
+Reads = Sequence[Exchange]
+
+
+def writes(record: Record, *operations: str) -> Iterator[Exchange]:
+    return (each for each in record.requests if each.operation in operations)
+
+
+def writes_and_reads(record: Record, within: timedelta = timedelta()) -> Iterator[tuple[Exchange, Reads]]:
+    """Every write, and the reads of the last moments that it follows from."""
+    requests = record.requests
+    moments = [each.at for each in requests]
+    for number, write in enumerate(requests):
+        if write.operation in (PATCH, UPGRADE):
+            first = bisect_left(moments, write.at - within, hi=number)
+            yield write, [each for each in requests[first:number] if _concerns(each, write)]
+
+
+def _concerns(read: Exchange, write: Exchange) -> bool:
+    return (
+        read.method == "GET" and read.door == write.door and scale_set_of(read) in ((), scale_set_of(write))
+    )
+
+
+def is_old(reads: Reads, *operations: str) -> bool:
+    return any(isinstance(each.fault, Stale) for each in reads if each.operation in operations)
+
+
+def last_list(reads: Reads, operation: str) -> Reads:
+    """The pages of the last list."""
+    pages: list[Exchange] = []
+    for each in reads:
+        if each.operation == operation:
+            pages = [*pages, each] if "$skiptoken" in each.query else [each]
+    return pages
+
+
+def with_standing(upgrade: Exchange, standing: str) -> set[str]:
+    return {id_ for id_, stand in stands_of(upgrade).items() if stand.standing == standing}
+
+
+def model_image(write: Exchange) -> str:
+    """The image of the model that a write found."""
+    return write.before.image if write.before else ""
+
+
+def stands_of(write: Exchange) -> Mapping[str, Stand]:
+    return write.before.instances if write.before else {}
+
+
+def named_instances(upgrade: Exchange) -> set[str]:
+    return set((upgrade.body or {}).get("instanceIds") or ())
+
+
+def scale_set_of(exchange: Exchange) -> tuple[str, ...]:
+    """Subscription, group and name of the scale set that it is about; () if it is about none, or many."""
+    path = exchange.path
+    if exchange.operation == "VirtualMachines_List":
+        path = exchange.query.get("$filter", "").partition("eq")[2].strip(" '")
+    parts = path.lower().split("/")
+    is_one = len(parts) > 8 and parts[7] == "virtualmachinescalesets"
+    return (parts[2], parts[4], parts[8]) if is_one else ()
+
+
+def description(exchange: Exchange) -> str:
+    what = f" {exchange.body}" if exchange.body else ""
+    return f"{time_of(exchange)} {exchange.method} {exchange.path.partition('Microsoft.Compute/')[2]}{what}"
+
+
+def time_of(exchange: Exchange) -> str:
+    return f"{exchange.at:%H:%M:%S}"
+
+
+def id_list(ids: set[str]) -> str:
+    return ", ".join(sorted(ids, key=lambda id_: (len(id_), id_))) or "none"

@@ -94,3 +94,15 @@ def time_of(exchange: Exchange) -> str:
 
 def id_list(ids: set[str]) -> str:
     return ", ".join(sorted(ids, key=lambda id_: (len(id_), id_))) or "none"
+
+
+def image_of(patch: Exchange) -> str:
+    """The image that a change of the model sets, by the name that the record has for it; "" for tags alone."""
+    profile = ((patch.body or {}).get("properties") or {}).get("virtualMachineProfile") or {}
+    storage = profile.get("storageProfile") or {}
+    reference = storage.get("imageReference") or {}
+    if "publisher" in reference:
+        return ":".join(str(reference.get(part)) for part in ("publisher", "offer", "sku", "version"))
+    ids = (reference.get(name) for name in ("id", "communityGalleryImageId", "sharedGalleryImageId"))
+    disk = ((storage.get("osDisk") or {}).get("image") or {}).get("uri")
+    return str(next((each for each in (*ids, disk) if each), ""))

@@ -9,9 +9,9 @@ a write was decided on are the reads that came through the same door at the same
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,8 @@ from reconciler.simulator import (
 )
 from reconciler.simulator.record import by_update_domain, is_called
 from reconciler.spec.scale_set import By
+from tests import spec_invariants
+from tests.declared import Story, key_of
 from tests.exchanges import (
     LISTS,
     MODEL,
@@ -35,6 +37,7 @@ from tests.exchanges import (
     UPGRADE,
     description,
     id_list,
+    image_of,
     is_old,
     last_list,
     model_image,
@@ -56,6 +59,8 @@ PATIENCE = timedelta(minutes=5) - timedelta(seconds=1)
 FRESH, OLDEST = timedelta(seconds=10), timedelta(minutes=1)
 
 Key = Callable[[Domain], Hashable]
+Moments = Collection[datetime] | None
+"""Those of the upgrades that are judged; None for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,32 +81,42 @@ NONE = Lost(lambda _: 0, timedelta())
 
 
 def hold(world: World) -> None:
-    """All of them, for every scale set that is declared in `world`, by what its spec says now."""
+    """All of them, for every scale set that is declared in `world`."""
     record = world.azure.record
+    story = Story(record, world.in_force, world.azure.scenes, is_alone=len(world.daemons) == 1)
+    for rule in spec_invariants.RULES:
+        rule(story)
     no_read_selects(record)
     every_upgrade_names_its_instances(record)
     no_write_follows_from_a_partial_read(record)
     no_step_is_repeated_at_once(record)
     no_write_is_for_nothing(record)
+    every_patch_is_guarded(record)
     no_write_rests_on_old_reads(record)
     every_upgrade_reads_the_model_last(record)
-    for entry in world.reconciler.store.states():
-        target, rollout = entry.desired.target, entry.desired.rollout
-        name = f"{target.subscription}/{target.resource_group}/{target.name}"
-        lost = Lost(rollout.max_unhealthy_upgraded.within, entry.desired.health.timeout)
-        never_two_domains_away(record, name, domain_of(rollout.by), lost)
-        never_two_batches_away(record, name, lost)
-        never_more_away_than(record, name, rollout.max_unavailable.of)
+    for desired, moments in story.upgrades_by_spec():
+        rollout, lost = (
+            desired.rollout,
+            Lost(desired.rollout.max_unhealthy_upgraded.within, desired.health.timeout),
+        )
+        key = key_of(desired)
+        never_two_domains_away(record, key, domain_of(rollout.by), lost, moments)
+        never_two_batches_away(record, key, lost, moments)
+        never_more_away_than(record, key, rollout.max_unavailable.of, moments)
 
 
 def never_two_domains_away(
-    record: Record, scale_set: str, key: Key = by_update_domain, lost: Lost = NONE
+    record: Record,
+    scale_set: str,
+    key: Key = by_update_domain,
+    lost: Lost = NONE,
+    moments: Moments = None,
 ) -> None:
     """While instances of one domain are away that upgrades took, no upgrade takes one of another that serves.
 
     What a person protects or deallocates meanwhile is out of a rollout's hands, as are those that are `lost`.
     """
-    for upgrade, taken, left in _batches(record, scale_set, lost):
+    for upgrade, taken, left in _batches(record, scale_set, lost, moments):
         domains = {key(stand.domain) for id_, stand in stands_of(upgrade).items() if id_ in taken | left}
         assert len(domains) == 1, (
             f"{scale_set}: {id_list(taken)} went at {time_of(upgrade)}, when {id_list(left)} of an earlier upgrade were not "
@@ -109,23 +124,27 @@ def never_two_domains_away(
         )
 
 
-def never_two_batches_away(record: Record, scale_set: str, lost: Lost = NONE) -> None:
+def never_two_batches_away(
+    record: Record, scale_set: str, lost: Lost = NONE, moments: Moments = None
+) -> None:
     """No upgrade takes what serves while any other instance is away that an earlier upgrade took."""
-    for upgrade, taken, left in _batches(record, scale_set, lost):
+    for upgrade, taken, left in _batches(record, scale_set, lost, moments):
         assert not left, (
             f"{scale_set}: {id_list(taken)} went at {time_of(upgrade)}, when {id_list(left)} of an earlier upgrade were not "
             "back"
         )
 
 
-def never_more_away_than(record: Record, scale_set: str, most: Callable[[int], int]) -> None:
+def never_more_away_than(
+    record: Record, scale_set: str, most: Callable[[int], int], moments: Moments = None
+) -> None:
     """No upgrade leaves more than `most` (of so many instances) away, whoever took the others down.
 
     Only one counts that takes what serves: to cure what does no work anyway costs nothing. Deallocated instances
     are not away, and one that is being deleted is none. What the probe of a load balancer finds shows nowhere:
     here it counts all the same, so this is not for sick instances behind one.
     """
-    for upgrade, taken, _ in _batches(record, scale_set, NONE):
+    for upgrade, taken, _ in _batches(record, scale_set, NONE, moments):
         total = sum(each.standing != "leaving" for each in stands_of(upgrade).values())
         others = with_standing(upgrade, "away")
         assert len(others) + len(taken) <= most(total), (
@@ -233,6 +252,32 @@ def every_upgrade_reads_the_model_last(record: Record) -> None:
         assert last == [MODEL], f"{description(upgrade)}: what was read last is {last}"
 
 
+def every_patch_is_guarded(record: Record) -> None:
+    """A PATCH has an If-Match, sets the image and nothing else, and keeps all tags but those of ours as they are."""
+    for patch in writes(record, PATCH):
+        assert patch.if_match.strip() not in ("", "*"), f"{description(patch)}: it has no If-Match"
+        said = dict(patch.body)
+        tags = said.pop("tags", {})
+        image = image_of(patch)
+        if "properties" in said:
+            storage = said.pop("properties")
+            assert image, f"{description(patch)}: it sets no image"
+            for name in ("virtualMachineProfile", "storageProfile", None):
+                assert len(storage) == 1, f"{description(patch)}: it sets more than the image"
+                storage = storage.get(name) if name else storage
+                assert storage is not None, f"{description(patch)}: it sets more than the image"
+        assert not said, f"{description(patch)}: it sets {', '.join(said)}"
+        if not tags or patch.status not in (200, 202) or patch.before is None:
+            continue
+        others = {name: value for name, value in patch.before.tags.items() if not _is_ours(name)}
+        told = {name: value for name, value in tags.items() if not _is_ours(name)}
+        assert told == others, f"{description(patch)}: the tags of others were {others}"
+
+
+def _is_ours(tag: str) -> bool:
+    return tag.casefold().startswith(("vmss-reconciler-", "reconciler-"))
+
+
 def no_read_selects(record: Record) -> None:
     """No request has `$select`, under which Azure calls no instance up to date with the model."""
     for each in record.requests:
@@ -258,24 +303,34 @@ def domain_of(by: By) -> Key:
     return key
 
 
-def _batches(record: Record, scale_set: str, lost: Lost) -> Iterator[tuple[Exchange, set[str], set[str]]]:
+def _batches(
+    record: Record, scale_set: str, lost: Lost, moments: Moments
+) -> Iterator[tuple[Exchange, set[str], set[str]]]:
     """Every upgrade that took instances which served; these; and those not back that upgrades took before.
 
-    Whether anybody heard of it does not matter. None is left behind that it names too, that a person has protected
-    or deallocated, or that may be given up for lost.
+    Whether anybody heard of it does not matter. One that came back and fell sick is not back. None is left behind
+    that the upgrade names too, that a person has protected or deallocated, or that may be given up for lost.
     """
-    absences = [each for each in record.absences(scale_set) if each.cause == "manualupgrade"]
+    absences = record.absences(scale_set)
+    ours = [each for each in absences if each.cause == "manualupgrade"]
     for upgrade in writes(record, UPGRADE):
         if not is_called(scale_set, *scale_set_of(upgrade)):
             continue
-        went = {each.instance_id for each in absences if each.since == upgrade.at}
+        if moments is not None and upgrade.at not in moments:
+            continue
+        went = {each.instance_id for each in ours if each.since == upgrade.at}
         if taken := went & named_instances(upgrade) & with_standing(upgrade, "serving"):
-            earlier = [each for each in absences if each.since < upgrade.at]
-            yield upgrade, taken, lost.without(_left(upgrade, earlier), upgrade)
+            left = _away(upgrade, [each for each in ours if each.since < upgrade.at])
+            upgraded = {each.instance_id for each in ours if each.since < upgrade.at}
+            seen = [each for each in absences if each.since < upgrade.at - OLDEST and each not in ours]
+            relapsed = {
+                id_: age for id_, age in _away(upgrade, seen).items() if id_ in upgraded & _current(upgrade)
+            }
+            yield upgrade, taken, lost.without(relapsed | left, upgrade)
 
 
-def _left(upgrade: Exchange, absences: Sequence[Absence]) -> dict[str, timedelta]:
-    """How long each has been away."""
+def _away(upgrade: Exchange, absences: Sequence[Absence]) -> dict[str, timedelta]:
+    """How long each of them that is not back has been away."""
     stands = stands_of(upgrade)
     return {
         each.instance_id: upgrade.at - each.since
@@ -285,6 +340,15 @@ def _left(upgrade: Exchange, absences: Sequence[Absence]) -> dict[str, timedelta
         and (stand := stands.get(each.instance_id))
         and stand.standing == "away"
         and not stand.is_protected
+    }
+
+
+def _current(upgrade: Exchange) -> set[str]:
+    """The instances that are on the model."""
+    return {
+        id_
+        for id_, each in stands_of(upgrade).items()
+        if not each.is_behind and each.image == model_image(upgrade)
     }
 
 

@@ -231,6 +231,7 @@ class Core:
                 request.door,
                 fault,
                 before,
+                request.header("If-Match"),
             )
         )
 

@@ -45,7 +45,8 @@ class Exchange:
     """One request and what became of it.
 
     `status` is 0 when the client got no answer; `body` is what a write said, `before` the scale set that it
-    found. `door` is that of the request, and `fault` what struck on the way.
+    found. `door` is that of the request, and `fault` what struck on the way. `if_match` is the etag that a
+    write asks for, "" where it asks for none.
     """
 
     at: datetime
@@ -60,6 +61,7 @@ class Exchange:
     door: int = 0
     fault: Fault | None = None
     before: Scene | None = None
+    if_match: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from reconciler.simulator import fleet
 from reconciler.simulator.catalogue import Architecture, Boots, Deprecation, SecurityType
@@ -36,7 +36,7 @@ class Simulator(Core):
         self._doors = itertools.count(1)
 
     @classmethod
-    def load(cls, description: Mapping[str, Any], clock: Clock) -> Simulator:
+    def load(cls, description: Mapping[str, Any], clock: Clock) -> Self:
         """A simulator with a fleet in it.
 
         Raises FleetError, whose message names place, cause and fix of every mistake.

@@ -40,12 +40,12 @@ LOST = {
 class InProcessTransport(HttpTransport[HttpRequest, HttpResponse]):
     def __init__(self, core: Core, door: int = 0) -> None:
         self._core = core
-        self._door = door
+        self.door = door
 
     def send(self, request: HttpRequest, **_kwargs: Any) -> HttpResponse:
         content = request.content if hasattr(request, "content") else None
         body = content.encode() if isinstance(content, str) else content or b""
-        asked = Request(request.method, request.url, dict(request.headers), body, self._door)
+        asked = Request(request.method, request.url, dict(request.headers), body, self.door)
         try:
             return InProcessResponse(request, self._core.handle(asked))
         except Lost as lost:

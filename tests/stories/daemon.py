@@ -6,13 +6,14 @@ Sweeps every minute, follow-ups when a tick asks for them, each at its exact tim
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.azure.session import Session
 from reconciler.daemon.loop import APART
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
-from reconciler.daemon.specs import Specs
+from tests.stories.watched import NotedSpecs
 from tests.token import Token
 
 if TYPE_CHECKING:
@@ -25,11 +26,10 @@ class Daemon:
     def __init__(self, world: World, start: datetime) -> None:
         self._world = world
         wrong = world.now() - world.clock.now()  # whoever sets a clock moves no time since boot
-        session = Session(
-            credential=Token(), transport=world.azure.transport(), now=lambda: world.clock.now() + wrong
-        )
+        transport = world.azure.transport()
+        session = Session(credential=Token(), transport=transport, now=lambda: world.clock.now() + wrong)
         self.reconciler = Reconciler(
-            Specs(world.source, world.now),
+            NotedSpecs(world.source, world.now, partial(world.goes_by, transport.door)),
             world.compute(session),
             Settings(),
             sleep=lambda seconds: world.clock.advance(timedelta(seconds=seconds)),

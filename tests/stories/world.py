@@ -17,10 +17,13 @@ from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.specs import Reading
 from reconciler.daemon.state import ScaleSetState
-from reconciler.simulator import Simulator, VirtualClock
+from reconciler.simulator import VirtualClock
 from reconciler.spec.files import File
+from reconciler.spec.scale_set import ScaleSet
+from tests.declared import InForce
 from tests.invariants import hold
 from tests.stories.daemon import Daemon
+from tests.stories.watched import Watched
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 BASE = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server"}
@@ -117,7 +120,8 @@ class World:
         self.clock = VirtualClock()
         self.declared = declared
         told = {"provisioningStateDuringUpgrade": World.during_upgrade}
-        self.azure = Simulator.load(told | dict(declared), self.clock)
+        self.azure = Watched.load(told | dict(declared), self.clock)
+        self.in_force: list[InForce] = []
         self.source = Merged()
         self.outcomes: list[Outcome] = []
         self._jumps: list[tuple[int, timedelta]] = []
@@ -161,6 +165,11 @@ class World:
         """A commit: these documents replace those of the same name."""
         self.source.number += 1
         self.source.documents |= {document["metadata"]["name"]: document for document in documents}
+
+    def goes_by(self, door: int, scale_sets: tuple[ScaleSet, ...]) -> None:
+        """The daemon behind this door goes by these from now on."""
+        asked = len(self.azure.record.requests)
+        self.in_force.append(InForce(self.clock.now(), door, asked, scale_sets))
 
     def restart(self) -> None:
         """Kill the daemon, with all that it had in memory, and start another."""

@@ -1,0 +1,257 @@
+"""A story as the invariants that go by specs read it: every write, and what was declared when it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from http import HTTPStatus
+
+from reconciler.rollout.persisted import Fingerprint, PersistedState
+from reconciler.rollout.tags import persisted_state
+from reconciler.simulator import Absence, Exchange, Malformed, Partial, Record, Scene, Slow, Stale, Truncated
+from reconciler.spec.image import KINDS, PlatformImage
+from reconciler.spec.image_id import kind_of
+from reconciler.spec.scale_set import ScaleSet
+from tests.exchanges import (
+    LISTS,
+    MODELS,
+    PATCH,
+    UPGRADE,
+    Reads,
+    image_of,
+    model_image,
+    named_instances,
+    scale_set_of,
+    stands_of,
+    with_standing,
+    writes_and_reads,
+)
+
+OLDEST = timedelta(minutes=2)  # of what a write may follow from, slow answers and all
+ACCEPTED = (HTTPStatus.OK, HTTPStatus.ACCEPTED)
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What the daemon behind a door goes by, from the request of this number on."""
+
+    at: datetime
+    door: int
+    since: int
+    scale_sets: tuple[ScaleSet, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A write of a daemon: its number in the record, what was declared of its scale set, and of all of them.
+
+    `before` are the earlier writes of the scale set that were accepted, whoever made them.
+    """
+
+    number: int
+    exchange: Exchange
+    desired: ScaleSet
+    declared: tuple[ScaleSet, ...]
+    before: tuple[Exchange, ...]
+
+    @property
+    def at(self) -> datetime:
+        """When it was sent: an answer that is late is to a request that waited."""
+        fault = self.exchange.fault
+        return self.exchange.at - (fault.delay if isinstance(fault, Slow) and fault.is_late else timedelta())
+
+    @property
+    def key(self) -> str:
+        return "/".join(scale_set_of(self.exchange))
+
+    @property
+    def is_patch(self) -> bool:
+        return self.exchange.operation == PATCH
+
+    @property
+    def image(self) -> str:
+        """The image that it sets, or brings instances to."""
+        return image_of(self.exchange) if self.is_patch else model_image(self.exchange)
+
+    @property
+    def persisted(self) -> PersistedState:
+        """What the tags said that it found."""
+        return persisted_state(self.exchange.before.tags if self.exchange.before else {})
+
+    @property
+    def is_to_last_good(self) -> bool:
+        return is_same(self.image, str(self.persisted.last_good or ""))
+
+    @property
+    def taken(self) -> set[str]:
+        """The serving instances that it takes down."""
+        return (
+            set()
+            if self.is_patch
+            else named_instances(self.exchange) & with_standing(self.exchange, "serving")
+        )
+
+    @property
+    def total(self) -> int:
+        return sum(each.standing != "leaving" for each in stands_of(self.exchange).values())
+
+    @property
+    def upgraded(self) -> dict[str, Exchange]:
+        """The instances that an earlier upgrade brought to this image and that run it, with the last such upgrade."""
+        stands = stands_of(self.exchange)
+        return {
+            id_: each
+            for each in self.before
+            if each.operation == UPGRADE and is_same(model_image(each), self.image)
+            for id_ in named_instances(each)
+            if id_ in stands and is_same(stands[id_].image, self.image)
+        }
+
+    @property
+    def is_ordinary(self) -> bool:
+        """Whether it needs open gates: it takes what serves, or sets the model to another image than the last good
+        one, and is no fix. What is unhealthy beyond `maxUnhealthy` is no ordinary rollout either."""
+        if self.is_to_last_good:
+            return False
+        if not self.is_patch:
+            return bool(self.taken)
+        return not self._may_be_a_fix and not self.has_many_unhealthy
+
+    @property
+    def has_many_unhealthy(self) -> bool:
+        return len(with_standing(self.exchange, "away")) > self.desired.rollout.max_unhealthy.of(self.total)
+
+    @property
+    def _may_be_a_fix(self) -> bool:
+        """Whether the image of the model, or one that an instance runs which does not serve, failed here: it was
+        brought to that instance by an upgrade, or the instance came with it. How a scale set was found half-way
+        nobody knows.
+        """
+        model, stands, failed = model_image(self.exchange), stands_of(self.exchange), self.persisted.failed
+        away = {id_: stand for id_, stand in stands.items() if stand.standing == "away"}
+        if failed and any(is_of(failed, image) for image in (model, *(each.image for each in away.values()))):
+            return True
+        first = stands_of(self.before[0]) if self.before else stands
+        was_half_way = any(not is_same(each.image, model) for each in first.values())
+        taken = {id_ for each in self.before for id_ in named_instances(each)}
+        return any(was_half_way or id_ in taken or id_ not in first for id_ in away)
+
+
+@dataclass(frozen=True)
+class Story:
+    """The record of a world, and what else there is to know of it. Without `scenes` the invariants about several
+    scale sets have nothing to go by; with more than one daemon at once those about turns do not hold.
+    """
+
+    record: Record
+    in_force: Sequence[InForce]
+    scenes: Mapping[int, Mapping[str, Scene]] = field(default_factory=dict)
+    is_alone: bool = True
+
+    @cached_property
+    def writes(self) -> tuple[Write, ...]:
+        """Those of daemons that change an image or take instances, and were not misled by what they read."""
+        return tuple(self._writes())
+
+    def _writes(self) -> Iterator[Write]:
+        numbers = {id(each): number for number, each in enumerate(self.record.requests)}
+        before: dict[str, tuple[Exchange, ...]] = {}
+        for exchange, reads in writes_and_reads(self.record, OLDEST):
+            if exchange.operation == PATCH and not image_of(exchange):
+                continue
+            number, key = numbers[id(exchange)], "/".join(scale_set_of(exchange))
+            declared = self.declared(exchange.door, number)
+            desired = next((each for each in declared if key_of(each) == key), None)
+            if desired and exchange.before and not is_misled(reads):
+                yield Write(number, exchange, desired, declared, before.get(key, ()))
+            if exchange.status in ACCEPTED or exchange.status == 0:
+                before[key] = (*before.get(key, ()), exchange)
+
+    def declared(self, door: int, number: int) -> tuple[ScaleSet, ...]:
+        """What the daemon behind this door went by at the request of this number."""
+        found = [each.scale_sets for each in self.in_force if each.door == door and each.since <= number]
+        return found[-1] if found else ()
+
+    def tells_of_others(self, write: Write) -> bool:
+        """Whether it is known how all scale sets stood at this write."""
+        return write.key in self.scenes.get(write.number, {})
+
+    def upgrades_by_spec(self) -> Iterator[tuple[ScaleSet, frozenset[datetime]]]:
+        """What was declared of a scale set, and the moments of the upgrades that were asked for meanwhile."""
+        found: dict[str, dict[int, set[datetime]]] = {}
+        specs: dict[int, ScaleSet] = {}
+        for number, exchange in enumerate(self.record.requests):
+            if exchange.operation != UPGRADE:
+                continue
+            key = "/".join(scale_set_of(exchange))
+            for each in self.declared(exchange.door, number):
+                if key_of(each) == key:
+                    specs[id(each)] = each
+                    found.setdefault(key, {}).setdefault(id(each), set()).add(exchange.at)
+        for by_spec in found.values():
+            for spec, moments in by_spec.items():
+                yield specs[spec], frozenset(moments)
+
+    def absences(self, key: str) -> tuple[Absence, ...]:
+        if key not in self._absences:
+            self._absences[key] = self.record.absences(key)
+        return self._absences[key]
+
+    @cached_property
+    def _absences(self) -> dict[str, tuple[Absence, ...]]:
+        return {}
+
+    def back_since(self, key: str, id_: str, at: datetime) -> datetime | None:
+        """Since when this instance has been back at a moment, None where it was never away."""
+        ends = [each.until for each in self.absences(key) if each.instance_id == id_ and each.since < at]
+        return max((each for each in ends if each is not None and each <= at), default=None)
+
+    def away_since(self, key: str, id_: str, at: datetime) -> Absence | None:
+        """The absence that this instance is in at a moment."""
+        return next(
+            (
+                each
+                for each in self.absences(key)
+                if each.instance_id == id_ and each.since < at and (each.until is None or each.until > at)
+            ),
+            None,
+        )
+
+    def looks(self, door: int, key: str, until: int) -> list[tuple[datetime, Scene]]:
+        """How this scale set stood whenever the daemon behind this door listed its instances, up to a request."""
+        requests = self.record.requests
+        return [
+            (requests[number].at, scenes[key])
+            for number, scenes in self.scenes.items()
+            if number < until
+            and key in scenes
+            and requests[number].door == door
+            and requests[number].operation in LISTS
+            and requests[number].status == HTTPStatus.OK
+            and requests[number].fault is None
+        ]
+
+
+def key_of(desired: ScaleSet) -> str:
+    target = desired.target
+    return f"{target.subscription}/{target.resource_group}/{target.name}".lower()
+
+
+def is_same(image: str, other: str) -> bool:
+    return bool(image) and image.casefold() == other.casefold()
+
+
+def is_misled(reads: Reads) -> bool:
+    """Whether an answer that a write follows from did not tell how it was."""
+    lies = Stale | Malformed | Partial | Truncated
+    return any(isinstance(each.fault, lies) for each in reads if each.operation in (*MODELS, *LISTS))
+
+
+def is_of(fingerprint: Fingerprint, name: str) -> bool:
+    """Whether it is that of the image which the record calls so."""
+    kind = kind_of(name)
+    if not kind:
+        return False
+    return fingerprint.is_of(PlatformImage(*name.split(":")) if kind == "platform" else KINDS[kind](name))

@@ -5,7 +5,7 @@ or its spec moves, or its interval has passed.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from reconciler.daemon.revision import differs
@@ -44,10 +44,16 @@ def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_let_on: 
     return at - looked_at >= _spread(state.desired) or _was_early(state.progress.attempt, looked_at, at)
 
 
-def relied_on(states: Iterable[ScaleSetState]) -> frozenset[str]:
-    """The names of those that a rollout under way depends on: nothing in a list tells that an instance of a
-    settled one fell sick, and the next batch must not be taken then."""
-    return frozenset(name for state in states if state.progress.has_slot for name in state.desired.depends_on)
+def relied_on(states: Sequence[ScaleSetState]) -> frozenset[str]:
+    """The names of those that are Ready and that a rollout under way depends on: nothing in a list tells that
+    an instance of a settled one fell sick, and the next batch must not be taken then.
+
+    Any other is not Ready, which is enough to know of it, and its next look is planned. So what Azure refuses
+    is not asked for at every sweep.
+    """
+    names = {name for each in states if each.progress.has_slot for name in each.desired.depends_on}
+    ready = (each for each in states if each.outcome and each.outcome.status is Status.READY)
+    return frozenset(each.desired.name for each in ready if each.desired.name in names)
 
 
 def is_quiet(state: ScaleSetState) -> bool:

@@ -14,6 +14,7 @@ from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
 from reconciler.rollout.observed import Model
 from reconciler.rollout.persisted import Signature
+from reconciler.simulator import Status
 from tests.checks.place import Place, served
 from tests.stories.fleets import MINUTE, first_write, is_there, on, reason, sets, writes
 from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, of_all, platform, scale_set, spec
@@ -333,3 +334,16 @@ def test_a_dependency_that_falls_sick_unseen_stops_the_next_batch() -> None:
     world.azure.scale_set("db").instance("0").heal()
     world.run()
     assert world.lines()["web"] == f"UpToDate: all 20 instances run {NEW}"
+
+
+def test_what_azure_refuses_is_asked_for_ever_less_often_though_a_rollout_depends_on_it() -> None:
+    world = World(sets("db", "web"), spec("db", FIX), spec(dependsOn=["db"], rollout={"soak": "3h"}))
+    world.run(lambda: reason(world) == "Soaking")
+    world.azure.faults.arm(
+        "VirtualMachineScaleSets_Update", Status(403, "AuthorizationFailed", "No."), times=None
+    )
+    world.azure.scale_set("db").set_image(f"{URN}:{OLD}")
+    before = len(writes(world, "db"))
+    world.rest(HOUR)
+    assert reason(world, "db") == "Refused"
+    assert len(writes(world, "db")) - before <= 9

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.invariants import UPGRADE
+from tests.exchanges import UPGRADE
 from tests.stories.world import NEW, World, fleet, scale_set, spec
 
 HOUR = timedelta(hours=1)

@@ -85,6 +85,12 @@ class Write:
         return is_same(self.image, str(self.persisted.last_good or ""))
 
     @property
+    def is_urgent(self) -> bool:
+        """Whether a person has declared its image urgent: windows, waves and bake times do not hold it."""
+        urgent = self.desired.fleet.urgent
+        return urgent is not None and self.at < urgent.until and is_same(self.image, str(urgent.image))
+
+    @property
     def taken(self) -> set[str]:
         """The serving instances that it takes down."""
         return (
@@ -117,14 +123,14 @@ class Write:
             return False
         if not self.is_patch:
             return bool(self.taken)
-        return not self._may_be_a_fix and not self.has_many_unhealthy
+        return not self.may_be_a_fix and not self.has_many_unhealthy
 
     @property
     def has_many_unhealthy(self) -> bool:
         return len(with_standing(self.exchange, "away")) > self.desired.rollout.max_unhealthy.of(self.total)
 
     @property
-    def _may_be_a_fix(self) -> bool:
+    def may_be_a_fix(self) -> bool:
         """Whether the image of the model, or one that an instance runs which does not serve, failed here: it was
         brought to that instance by an upgrade, or the instance came with it. How a scale set was found half-way
         nobody knows.

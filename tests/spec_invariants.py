@@ -29,6 +29,7 @@ from tests.exchanges import (
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 # After which a daemon has surely noticed what it looks at every minute.
 NOTICED = timedelta(minutes=6)
+HASTE = timedelta(minutes=10)  # the longest soak of an urgent image
 
 
 def every_image_is_declared_or_was_good(story: Story) -> None:
@@ -52,9 +53,9 @@ def no_write_is_made_under_a_brake(story: Story) -> None:
 
 
 def windows_hold(story: Story) -> None:
-    """What is ordinary, and the return of what serves, is for open windows alone."""
+    """What is ordinary, and the return of what serves, is for open windows alone, but for what is urgent."""
     for write in story.writes:
-        if write.is_ordinary or write.taken:
+        if (write.is_ordinary or write.taken) and not write.is_urgent:
             assert _is_open(write), f"{_what(write)}: no window was open"
 
 
@@ -63,7 +64,7 @@ def what_passes_a_window_is_proven_or_tried_once(story: Story) -> None:
     that failed here; or, where more than `maxUnhealthy` are unhealthy, a batch of them tries another image.
     """
     for write in story.writes:
-        if write.is_patch or write.is_to_last_good or _is_open(write):
+        if write.is_patch or write.is_to_last_good or write.is_urgent or _is_open(write):
             continue
         stands, failed = stands_of(write.exchange), write.persisted.failed
         if failed and all(
@@ -85,9 +86,8 @@ def approval_holds(story: Story) -> None:
         asked, approved = write.desired.rollout.approval, write.persisted.approved
         if asked is None or write.is_to_last_good or is_same(write.image, str(approved or "")):
             continue
-        is_first = (
-            asked is Approval.CANARY and (not write.is_patch or write.is_ordinary) and _is_canary(write)
-        )
+        is_begun = not write.is_patch or write.is_ordinary or write.may_be_a_fix
+        is_first = asked is Approval.CANARY and is_begun and _is_canary(write)
         assert is_first, f"{_what(write)}: nobody has approved this image"
 
 
@@ -102,31 +102,37 @@ def a_canary_goes_first(story: Story) -> None:
 
 def every_batch_soaks(story: Story) -> None:
     """Before an instance that serves is taken, those upgraded before have been back for `soak`, the first of them
-    for the soak of the canary."""
+    for the soak of the canary; for ten minutes at most where the image is urgent."""
     for write in story.writes:
         if not write.taken:
             continue
-        rollout = write.desired.rollout
-        back = {
-            id_: since
-            for id_ in write.upgraded
-            if (since := story.back_since(write.key, id_, write.at))
-            and id_ in with_standing(write.exchange, "serving")
+        rollout, stands = write.desired.rollout, stands_of(write.exchange)
+        longest = HASTE if write.is_urgent else timedelta.max
+        serving = {
+            id_ for id_ in with_standing(write.exchange, "serving") if is_same(stands[id_].image, write.image)
         }
-        young = {id_ for id_, since in back.items() if write.at - since < rollout.soak - SECOND}
-        assert not young, f"{_what(write)}: {id_list(young)} had not been back for {rollout.soak}"
+        # What was on the image all along has been back for longer than any of those.
+        back = {
+            id_: story.back_since(write.key, id_, write.at) or write.at - timedelta(days=365)
+            for id_ in serving
+        }
+        soak = min(rollout.soak, longest)
+        young = {id_ for id_ in write.upgraded if id_ in back and write.at - back[id_] < soak - SECOND}
+        assert not young, f"{_what(write)}: {id_list(young)} had not been back for {soak}"
         if rollout.canary is None or write.is_to_last_good:
             continue
-        which = rollout.canary.instances
+        which, soak = rollout.canary.instances, min(rollout.canary.soak, longest)
         first = (
             [*which]
             if isinstance(which, tuple)
             else sorted(back, key=lambda id_: back[id_])[: which.of(write.total)]
         )
-        young = {id_ for id_ in first if id_ in back and write.at - back[id_] < rollout.canary.soak - SECOND}
-        assert not young, (
-            f"{_what(write)}: the canary {id_list(young)} had not been back for {rollout.canary.soak}"
-        )
+        young = {
+            id_
+            for id_ in first
+            if id_ in back and id_ in write.upgraded and write.at - back[id_] < soak - SECOND
+        }
+        assert not young, f"{_what(write)}: the canary {id_list(young)} had not been back for {soak}"
 
 
 def no_batch_is_too_large(story: Story) -> None:
@@ -166,7 +172,7 @@ def those_before_are_done(story: Story) -> None:
     for write in story.writes:
         if not write.is_ordinary or not story.tells_of_others(write):
             continue
-        for other in _those_before(write):
+        for other in () if write.is_urgent else _those_before(write):
             key = key_of(other)
             looks = story.looks(write.exchange.door, key, write.number)[-2:]
             assert looks, f"{_what(write)}: {other.name} goes first, and was not looked at"

@@ -662,6 +662,22 @@ OBEYED: dict[str, Callable[[Client], Client]] = {
         .patch(OLD)
     ),
     "a change in its window": lambda web: web.wait(11 * HOUR).declare(rolled(windows=CLOSED)).patch().upgrade("0"),
+    "an urgent image outside its window, before its wave": lambda web: (
+        web.declare(
+            of_all(
+                urgent={
+                    "image": {"platform": {**BASE, "version": NEW}},
+                    "reason": "a hole",
+                    "until": "2026-01-05T12:00:00Z",
+                }
+            ),
+            spec("db"),
+            spec(wave=1, rollout={"windows": CLOSED}),
+        )
+        .look("db")
+        .patch()
+        .upgrade("0")
+    ),
     "a fix of what did not come back outside its window": lambda web: (
         web.declare(spec(version=BAD))
         .patch(BAD)

@@ -231,8 +231,10 @@ def no_write_rests_on_old_reads(record: Record) -> None:
     for write, reads in writes_and_reads(record, 2 * OLDEST):
         who = (write.door, scale_set_of(write))
         is_repeat = who in failed and _step(failed[who]) == _step(write)
-        if isinstance(write.fault, OperationFails) and write.operation == PATCH:
-            failed[who] = write
+        if write.status in (200, 202):
+            failed.pop(who, None)
+            if isinstance(write.fault, OperationFails) and write.operation == PATCH:
+                failed[who] = write
         whole = [each for each in reads if each.status == HTTPStatus.OK]
         is_slow = any(isinstance(each.fault, Slow) for each in reads)
         most = OLDEST if is_slow else FRESH

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Daemon:
     """One process: what it has in memory, and when it is due next."""
 
-    def __init__(self, world: World, start: datetime) -> None:
+    def __init__(self, world: World, start: datetime, settings: Settings | None = None) -> None:
         self._world = world
         wrong = world.now() - world.clock.now()  # whoever sets a clock moves no time since boot
         transport = world.azure.transport()
@@ -31,7 +31,7 @@ class Daemon:
         self.reconciler = Reconciler(
             NotedSpecs(world.source, world.now, partial(world.goes_by, transport.door)),
             world.compute(session),
-            Settings(),
+            settings or Settings(),
             sleep=lambda seconds: world.clock.advance(timedelta(seconds=seconds)),
         )
         self._sweep_at = start

@@ -7,6 +7,7 @@ from typing import Any
 from reconciler.simulator import OperationFails
 from tests.stories.fleets import is_there
 from tests.stories.world import BAD, BASE, FIX, NEW, OLD, fleet, of_all, platform, scale_set, spec
+from tests.transcripts import situations_of_fleets, situations_of_one
 from tests.transcripts.witness import Witness
 
 MINUTE = timedelta(minutes=1)
@@ -222,5 +223,7 @@ ROLLOUTS: dict[str, Callable[[], Witness]] = {
         a_person_in_the_way,
         a_restart,
         a_failed_patch,
+        *situations_of_one.SITUATIONS,
+        *situations_of_fleets.SITUATIONS,
     )
 }

@@ -64,8 +64,19 @@ class Run:
 def transcript(title: str, premise: str, world: Witness) -> str:
     """All that came to pass in `world`."""
     head = (title, "", *wrap(premise, WIDTH), "", LEGEND, "")
-    body = (line for run in _runs(_entries(world)) for line in _paragraph(run))
-    return "\n".join((*head, *body, "", _cost(world.azure.record.requests), ""))
+    runs = _runs(_entries(world))
+    days = {run.entry.at.date() for run in runs}
+    body: list[str] = []
+    for before, run in zip([None, *runs], runs, strict=False):
+        if len(days) > 1 and (before is None or before.entry.at.date() != run.entry.at.date()):
+            body += ["", f"{run.entry.at:%A}"]
+        if not run.entry.name and before and before.entry.name:
+            body.append("")
+        body += _paragraph(run)
+    text = "\n".join((*head, *body, *_rest(world), "", _cost(world.azure.record.requests), ""))
+    for name, instead in world.names.items():
+        text = text.replace(name, instead)
+    return text
 
 
 def _entries(world: Witness) -> Iterator[Entry]:
@@ -76,6 +87,8 @@ def _entries(world: Witness) -> Iterator[Entry]:
     notes = {looks: tuple(each) for looks, each in groupby(world.notes, key=lambda note: note.looks)}
     for number, (outcome, scene, end) in enumerate(zip(world.outcomes, scenes, ends, strict=True)):
         yield from map(_story, notes.get(number, ()))
+        if outcome.name not in world.shown:
+            continue
         exchanges = requests[scene.requests : end]
         prefix = f"{outcome.name}: " if len(scene.views) > 1 else ""
         yield _look(outcome, scene.views[outcome.name], exchanges, prefix)
@@ -100,9 +113,7 @@ def _runs(entries: Iterable[Entry]) -> list[Run]:
 
 
 def _paragraph(run: Run) -> Iterator[str]:
-    """The lines of one run: the time once, a label each. What the story does stands apart."""
-    if not run.entry.name:
-        yield ""
+    """The lines of one run: the time once, a label each."""
     time = f"{run.entry.at:%H:%M:%S}"
     again = (("", f"... the same until {run.until:%H:%M:%S}, {run.looks} looks"),) if run.looks > 1 else ()
     for label, text in (*run.entry.lines, *again):
@@ -117,11 +128,11 @@ def _paragraph(run: Run) -> Iterator[str]:
 
 
 def _story(note: Note) -> Entry:
-    return Entry(note.at, "", (("story", note.text),))
+    return Entry(note.at, "", (("story", note.text), *(("", line.replace(URN, "")) for line in note.answer)))
 
 
 def _look(outcome: Outcome, view: View, exchanges: Sequence[Exchange], prefix: str) -> Entry:
-    decision = f"{outcome.status}, {outcome.reason}: {outcome.message}"
+    decision = f"{outcome.status}, {outcome.line}"
     lines = (
         ("azure", f"{prefix}{_view(view)}"),
         *([("counts", _survey(outcome.counts))] if outcome.counts else []),
@@ -129,6 +140,14 @@ def _look(outcome: Outcome, view: View, exchanges: Sequence[Exchange], prefix: s
         *(("writes", _write(each)) for each in exchanges if each.method != "GET"),
     )
     return Entry(outcome.at, outcome.name, lines)
+
+
+def _rest(world: Witness) -> list[str]:
+    """How the scale sets stand in the end that are not shown."""
+    rest = [state for state in world.reconciler.store.states() if state.desired.name not in world.shown]
+    ends = Counter(f"{each.outcome.status}, {each.outcome.reason}" for each in rest if each.outcome)
+    said = "; ".join(f"{count} {end}" for end, count in sorted(ends.items()))
+    return ["", f"How those end that are not shown: {said}."] if rest else []
 
 
 def _view(view: View) -> str:

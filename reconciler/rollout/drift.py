@@ -21,7 +21,7 @@ from reconciler.rollout.urgency import urgency_note
 from reconciler.spec.image import Image, is_version_of, same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
 
-_NO_WAY_BACK = "no way back: no image is known to be good here"
+_NONE_IS_GOOD = "no image is known to be good here"
 _NO_ROOM = "there is no room for a tag, so"
 _NO_BEGINNING = "a restart will not know when this rollout began"
 _NO_OWNER = "another fleet will not know whose this scale set is"
@@ -56,9 +56,11 @@ def _set(aim: Aim, availability: Availability, instances: Sequence[Instance]) ->
         return step
     has_way_back = step.persisted is not None and step.persisted.last_good is not None
     if aim.rollout.require_way_back and not has_way_back:
-        return Decision(Reason.NO_WAY_BACK, _NO_WAY_BACK)
+        return Decision(
+            Reason.NO_WAY_BACK, f"{_NONE_IS_GOOD}, and spec.rollout.requireWayBack asks for one to go back to"
+        )
     if aim.rollout.on_failure is not OnFailure.HOLD and not has_way_back:
-        unsaid = f"{unsaid}; {_NO_WAY_BACK}"
+        unsaid = f"{unsaid}; no way back: {_NONE_IS_GOOD}"
     staying = members(desired, model, aim.observed, instances)
     doing = f"setting the image of the model to {short(desired.image)}"
     if passes_gates(aim, instances):

@@ -64,5 +64,6 @@ def test_a_spec_that_requires_a_way_back_is_told_that_there_is_none() -> None:
     sick = tuple(outdated(n, health="unhealthy", since=NOW - HOUR) for n in range(10))
     seen = observed(model=model(image=OLD), instances=sick)
     assert decided(spec(require_way_back=True), seen) == Decision(
-        Reason.NO_WAY_BACK, "no way back: no image is known to be good here"
+        Reason.NO_WAY_BACK,
+        "no image is known to be good here, and spec.rollout.requireWayBack asks for one to go back to",
     )

@@ -16,11 +16,15 @@ sent. Only where there is none of these is it our own first observation, which a
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reconciler.rollout.health import State, at_work, state
 from reconciler.rollout.observed import HealthSource, Instance
 from reconciler.rollout.step import Attempt
+
+# Azure might give the time of the last report instead of that of the last change, and a health extension
+# reports once a minute at least. So a time that is no older than this tells of no change.
+_REPORTED = timedelta(seconds=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,17 @@ def _stands_since(
     An application that needs six minutes after its boot is back after those six, and one that falls sick an
     hour later has been so from then on: by Azure's time of its health, where there is one, else by the first
     look that found it so. At the first look there is, nobody knows better than by its provisioning.
+
+    One that was sick between two looks, and back at both, is back since Azure says.
     """
     is_back = _is_back(instance, source, at)
-    if before is not None and before.is_back == is_back and (before.since == instance.since or not is_back):
-        return before.stands_since
     is_told = (instance.health == "healthy") if is_back else (instance.health not in {"", "healthy"})
-    return (instance.health_since if is_told else None) or (at if before else None)
+    told = instance.health_since if is_told else None
+    if before is not None and before.is_back == is_back and (before.since == instance.since or not is_back):
+        known = before.stands_since
+        has_relapsed = is_back and known and told and told > known and at - told > _REPORTED
+        return told if has_relapsed else known
+    return told or (at if before else None)
 
 
 def _is_back(instance: Instance, source: HealthSource, at: datetime) -> bool:

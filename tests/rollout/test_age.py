@@ -135,6 +135,24 @@ DONE = NOW - 9 * MINUTE
             id="back as it was before: since then, whatever time Azure gives now",
         ),
         pytest.param(
+            Sighting("succeeded", DONE, True, NOW - 8 * MINUTE),
+            {"health_since": NOW - 3 * MINUTE},
+            NOW - 3 * MINUTE,
+            id="sick and back again between two looks: by Azure's time of its health",
+        ),
+        pytest.param(
+            Sighting("succeeded", DONE, True, NOW - 8 * MINUTE),
+            {"health_since": NOW - 1.5 * MINUTE},
+            NOW - 8 * MINUTE,
+            id="back as before, and reported again moments ago",
+        ),
+        pytest.param(
+            Sighting("succeeded", DONE, True, NOW - 8 * MINUTE),
+            {"health_since": NOW - 9 * MINUTE},
+            NOW - 8 * MINUTE,
+            id="back as before, and for longer than this process knew",
+        ),
+        pytest.param(
             Sighting("succeeded", NOW - 30 * MINUTE, True),
             {},
             NOW,

@@ -30,8 +30,9 @@ from reconciler.daemon.revision import Revision, differs
 from reconciler.daemon.state import LastSeen, Published, ScaleSetState
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.gates import held_message
+from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.progress import Progress, progress_after
-from reconciler.rollout.reason import Reason, Status
+from reconciler.rollout.reason import Phase, Reason, Status
 from reconciler.rollout.step import PatchModel
 from reconciler.spec.image import follows_latest, same
 
@@ -80,7 +81,7 @@ def _after_tick(state: ScaleSetState, event: TickEvent) -> ScaleSetState:
 
 def _take_over(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
     """What was counted against another image, or what that meant, says nothing about this one."""
-    after = replace(state, desired=event.desired, commit=event.commit)
+    after = replace(state, desired=event.desired, commit=event.commit, removed=state.removed | event.removed)
     if state.desired.image == event.desired.image:
         return after
     return replace(
@@ -172,7 +173,7 @@ def _end_tick(state: ScaleSetState, event: Ticked) -> ScaleSetState:
     return replace(
         state,
         seen=replace(state.seen, counts=counts if is_about else None),
-        progress=_progress(state.progress, event),
+        progress=_progress(state, event),
         published=replace(published, conditions=conditions(about)),
     )
 
@@ -188,8 +189,8 @@ def _shown(before: Published, event: Ticked) -> Outcome:
     return outcome_when_throttled(known, outcome)
 
 
-def _progress(before: Progress, event: Ticked) -> Progress:
-    outcome = event.outcome
+def _progress(state: ScaleSetState, event: Ticked) -> Progress:
+    before, outcome = state.progress, event.outcome
     back = outcome.counts.back if outcome.counts else None
     after = (
         before if outcome.is_error else progress_after(before, outcome.reason, back, outcome.at, event.taken)
@@ -198,10 +199,19 @@ def _progress(before: Progress, event: Ticked) -> Progress:
         after,
         attempt=event.attempt,
         wait=outcome.wait,
-        blamed=outcome.blamed or after.blamed,
+        blamed=outcome.blamed or _still_blamed(state, event),
         holds_slot=slot_after(before, outcome, may_have_begun=event.may_have_begun),
         has_acquired=False,
     )
+
+
+def _still_blamed(state: ScaleSetState, event: Ticked) -> Fingerprint | None:
+    """The image that failed here, until it has been brought to health here: neither another image nor a
+    scale set that was scaled to zero says that it is well."""
+    blamed, counts = state.progress.blamed, event.outcome.counts
+    is_done = event.outcome.reason.meaning.phase is Phase.DONE and counts is not None and counts.back > 0
+    is_well = is_done and blamed is not None and blamed.is_of(state.seen.exact or event.desired.image)
+    return None if is_well else blamed
 
 
 def _counts(state: ScaleSetState, event: Ticked) -> InstanceCounts | None:

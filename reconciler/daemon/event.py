@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.daemon.outcome import Outcome
-from reconciler.daemon.state import Change
+from reconciler.daemon.state import Change, Failure
 from reconciler.forecast.batch_duration import MeasuredBatch
 from reconciler.forecast.forecast import Forecast
 from reconciler.rollout.age import Sighting
@@ -18,10 +18,11 @@ from reconciler.spec.scale_set import ScaleSet
 
 @dataclass(frozen=True, slots=True)
 class SpecRead:
-    """A sweep has read what is declared."""
+    """A sweep has read what is declared. `removed` are failures in scale sets whose specs are gone."""
 
     desired: ScaleSet
     commit: str
+    removed: frozenset[Failure] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from reconciler.forecast.forecast import Forecast
 from reconciler.rollout.age import Sighting
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.observed import Model
+from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.progress import Progress
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
@@ -32,6 +33,14 @@ class Change:
     commit: str
     at: datetime
     is_held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An image that failed in a scale set of this name."""
+
+    name: str
+    image: Fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +88,14 @@ class ScaleSetState:
     """One scale set.
 
     `weighed` is the declared image that was last held against the cap on change, and `change` what came of
-    it: None where it changes nothing.
+    it: None where it changes nothing. `removed` are failures in others, whose specs were removed since.
     """
 
     desired: ScaleSet
     commit: str
     weighed: Image | None = None
     change: Change | None = None
+    removed: frozenset[Failure] = frozenset()
     seen: LastSeen = field(default_factory=LastSeen)
     progress: Progress = field(default_factory=Progress)
     published: Published = field(default_factory=Published)
@@ -104,6 +114,13 @@ class ScaleSetState:
     def outcome(self) -> Outcome | None:
         """What came of the last tick."""
         return self.published.outcome
+
+    @property
+    def failures(self) -> frozenset[Failure]:
+        """The images that failed here, as far as this process or the scale set itself knows."""
+        model = self.seen.listed or self.seen.model
+        failed = (self.progress.blamed, model.persisted.failed if model else None)
+        return frozenset(Failure(self.desired.name, each) for each in failed if each)
 
     @property
     def revision(self) -> Revision:

@@ -57,9 +57,10 @@ class Store:
         wanted = {each.target.key: each for each in scale_sets}
         with self._lock:
             gone = [self._states.pop(key) for key in self._states.keys() - wanted.keys()]
+            removed = frozenset(failure for state in gone for failure in state.failures)
             for key, desired in wanted.items():
                 known = self._states.get(key) or ScaleSetState(desired, commit)
-                self._states[key] = advance(known, SpecRead(desired, commit))
+                self._states[key] = advance(known, SpecRead(desired, commit, removed))
             return tuple(sorted(state.desired.name for state in gone))
 
     def apply(self, key: str, event: Event) -> ScaleSetState | None:

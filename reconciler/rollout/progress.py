@@ -101,9 +101,8 @@ def progress_after(
         # A second batch goes only after the first one's soak, or where nothing of that is left.
         after = replace(after, has_soaked=True)
     if phase is Phase.DONE:
-        after = replace(after, relapses=0)
-        if back != 0:  # a scale set without instances is done as well, and says nothing of its image
-            after = replace(after, has_soaked=True, blamed=None)
+        # A scale set without instances is done as well, and has proven nothing.
+        after = replace(after, relapses=0, has_soaked=after.has_soaked or back != 0)
     if phase is Phase.BEGINS:
         return _begun(after, reason, back, step)
     if back is None or reason.meaning.is_brake:

@@ -25,8 +25,10 @@ from reconciler.daemon.state import Change, ScaleSetState
 from reconciler.forecast.batch_duration import ASSUMED
 from reconciler.forecast.forecast import Forecast
 from reconciler.rollout.age import Sighting
-from reconciler.rollout.counts import InstanceCounts
+from reconciler.rollout.counts import DomainCounts, InstanceCounts
+from reconciler.rollout.domains import Domain
 from reconciler.rollout.gate import Gate
+from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
@@ -184,6 +186,27 @@ def test_a_slot_is_kept_by_what_began(event: Ticked, holds: bool) -> None:
     before = advance(state(), SlotAcquired()) if event.outcome.reason != "Upgrading" else state()
     after = advance(before, event).progress
     assert (after.holds_slot, after.has_acquired) == (holds, False)
+
+
+SERVING = InstanceCounts((DomainCounts(Domain("", "", 0, "update domain"), 3, 3, 3, 0),))
+
+
+@pytest.mark.parametrize(
+    ("blamed", "end", "is_kept"),
+    [
+        pytest.param(NEW, outcome(counts=SERVING), False, id="it has been brought to health here"),
+        pytest.param(NEW, outcome(counts=COUNTS), True, id="there is no instance that could tell"),
+        pytest.param(NEW, outcome(), True, id="no instance was counted"),
+        pytest.param(NEW, outcome(reason="Soaking", counts=SERVING), True, id="its soak is not over"),
+        pytest.param(FIX, outcome(counts=SERVING), True, id="another image is well here"),
+    ],
+)
+def test_an_image_that_failed_is_to_blame_until_it_is_well_here(
+    blamed: Any, end: Any, *, is_kept: bool
+) -> None:
+    before = state(blamed=Fingerprint.of(blamed))
+    after = advance(before, ticked(outcome=end)).progress.blamed
+    assert after == (Fingerprint.of(blamed) if is_kept else None)
 
 
 def test_a_tick_that_fails_keeps_what_was_decided_before() -> None:

@@ -97,15 +97,14 @@ def after(
                 "most_back": 5,
                 "seen_at": NOW,
                 "is_under_way": False,
-                "blamed": None,
                 "relapses": 0,
             },
-            id="it is over, and nobody is to blame",
+            id="it is over",
         ),
         pytest.param(
             Reason.UP_TO_DATE,
             None,
-            {"blamed": None, "relapses": 0},
+            {"relapses": 0},
             id="it is over, and nothing had to be counted",
         ),
         pytest.param(

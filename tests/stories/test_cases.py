@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.stories.world import NEW, OLD, World, fleet, scale_set, spec
+from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, scale_set, spec
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 SATURDAY = [{"kind": "allow", "schedule": "0 2 * * 6", "duration": "4h"}]  # the story begins on a Monday
@@ -101,3 +101,52 @@ def test_a_canary_that_is_unhealthy_for_moments_between_two_looks_soaks_anew() -
     )
     world.rest(3 * HOUR)
     assert on(world, NEW) == ["0"]
+
+
+def on_model(world: World, image: str, *names: str) -> list[str]:
+    """Those of the scale sets whose model is on this version."""
+    return [name for name in names if version(world, name) == image]
+
+
+def after_a_failed_pilot(*names: str, **pilot: Any) -> World:
+    """A world in which a bad image has failed in the first of these and is begun in no other."""
+    world = World(
+        fleet(*(scale_set(name, capacity=4, **(pilot if name == names[0] else {})) for name in names)),
+        *(spec(name, version=BAD) for name in names),
+    )
+    return world.run(lambda: world.lines().get(names[-1], "").startswith("ImageFailedElsewhere"))
+
+
+def test_the_spec_of_the_one_where_an_image_failed_is_removed_and_it_is_begun_in_no_other() -> None:
+    world = after_a_failed_pilot("a", "b", "c")
+    world.unmerge("a")
+    world.rest(2 * HOUR)
+    assert on_model(world, BAD, "a", "b", "c") == ["a"]
+    assert world.lines()["b"].startswith(f"ImageFailedElsewhere: {BAD} has failed in a,")
+
+
+def test_the_one_where_an_image_failed_is_scaled_to_zero_and_it_is_begun_in_no_other() -> None:
+    world = after_a_failed_pilot("a", "b", "c")
+    world.azure.scale_set("a").scale_to(0)
+    world.rest(2 * HOUR)
+    assert on_model(world, BAD, "a", "b", "c") == ["a"]
+
+
+def test_there_was_no_tag_left_to_note_a_failure_on_and_after_its_fix_the_image_is_begun_in_no_other() -> (
+    None
+):
+    world = after_a_failed_pilot("a", "b", "c", tags={f"owner-{number}": "" for number in range(50)})
+    world.merge(spec("a", version=FIX))
+    world.rest(2 * HOUR)
+    assert on_model(world, FIX, "a", "b", "c") == ["a"]
+    assert on_model(world, BAD, "a", "b", "c") == []
+
+
+def test_an_image_that_failed_for_a_while_is_begun_in_others_once_it_is_well_where_it_failed() -> None:
+    world = World(fleet(*(scale_set(name, capacity=4) for name in "abc")), *(spec(name) for name in "abc"))
+    world.run(lambda: on(world, NEW, "a") != [])
+    world.azure.scale_set("a").instance("0").sicken()
+    world.run(lambda: world.lines().get("c", "").startswith("ImageFailedElsewhere"))
+    world.azure.scale_set("a").instance("0").heal()
+    world.rest(2 * HOUR)
+    assert on_model(world, NEW, "a", "b", "c") == ["a", "b", "c"]

@@ -3,7 +3,8 @@
 **Breaker.** While an image has failed in more scale sets than `spec.maxFailedRollouts` of the Fleet allows,
 it is begun nowhere, and no serving instance is taken to it. It stays open until the image has proven itself
 in each of those, whatever is declared there meanwhile, or a person has had it tried again (`reconciler retry
---image`): then it takes an instance that fails on it anew.
+--image`): then it takes an instance that fails on it anew. To remove the spec of one where it failed, or to
+scale that to zero, proves nothing.
 
     30 scale sets declare it, 1% of them is none: one failure keeps it from the other 29
     400 scale sets, 1% is four: the fifth failure does
@@ -32,12 +33,12 @@ def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image)
     """The gate, where the image has failed anywhere else; `exact` is what is to be begun, or gone on with."""
     image = Fingerprint.of(exact)
     declaring = [each for each in states if _exact(each) == image]
-    failed = [each for each in states if each.key != state.key and has_failed(each, image)]
+    failed = _failed_in(state, states, image)
     most = state.desired.fleet.max_failed
     if not failed:
         return ()
     evidence = (
-        f"{short(exact)} has failed in {join(each.desired.name for each in failed)}, and "
+        f"{short(exact)} has failed in {join(failed)}, and "
         f"spec.maxFailedRollouts of the Fleet bears {most.within(len(declaring))} of {len(declaring)}"
     )
     is_open = len(failed) <= most.within(len(declaring))
@@ -68,6 +69,16 @@ def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, a
         return Gate("pilot", evidence)
     first = f"{with_reasons(before)} {'goes' if len(before) == 1 else 'go'} first"
     return Gate("pilot", f"{first}; {evidence}", Reason.AWAITING_PILOT)
+
+
+def _failed_in(state: ScaleSetState, states: Sequence[ScaleSetState], image: Fingerprint) -> list[str]:
+    """The names of the other scale sets in which it failed, those whose specs were removed since included."""
+    others = {each.desired.name for each in states if each.key != state.key and has_failed(each, image)}
+    declared = {each.desired.name for each in states}
+    removed = {each.name for each in state.removed if each.image.digest == image.digest}
+    retry = state.seen.model.persisted.retry if state.seen.model else None
+    is_retried = retry is not None and retry.image.digest == image.digest
+    return sorted(others if is_retried else others | (removed - declared))
 
 
 def has_failed(state: ScaleSetState, image: Fingerprint) -> bool:

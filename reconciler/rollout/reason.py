@@ -227,7 +227,10 @@ TABLE: dict[Reason, Meaning] = {
             "Azure listed fewer instances than there are, one twice, or one without a state; nothing "
             "is done on that"
         ),
-        remedy="by itself, once a list is whole",
+        remedy=(
+            "by itself, once a list is whole; where it stays short, Azure could not make all instances: make "
+            "room for them, or set the capacity to those there are"
+        ),
         slot=Slot.KEEPS,
         lasts=timedelta(minutes=5),
     ),
@@ -622,13 +625,13 @@ TABLE: dict[Reason, Meaning] = {
             "Azure itself said no, in its own words: a role that is missing, a lock, a quota, a "
             "change that it never allows"
         ),
-        remedy="as they say; it is asked again at every sweep",
+        remedy="as they say; it is asked again after a minute, and in the end every ten minutes",
         is_error=True,
     ),
     Reason.CONFLICT: Meaning(
         Status.RECONCILING,
         cause="somebody else was faster, or something else is at work on the scale set",
-        remedy="by itself; it is tried again after seconds, and at every sweep where it lasts",
+        remedy="by itself; it is tried again after seconds, and in the end every five minutes",
         is_error=True,
         is_conclusive=False,
         lasts=timedelta(minutes=5),

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from reconciler.rollout.batching import missing
 from reconciler.rollout.context import Aim
+from reconciler.rollout.counts import InstanceCounts, count_instances
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.gates import barrier, remedy_barrier
 from reconciler.rollout.health import State
@@ -63,11 +64,13 @@ def _set(aim: Aim, availability: Availability, instances: Sequence[Instance]) ->
         unsaid = f"{unsaid}; no way back: {_NONE_IS_GOOD}"
     staying = members(desired, model, aim.observed, instances)
     doing = f"setting the image of the model to {short(desired.image)}"
+    # A gate may hold it for days, in which an instance may fall sick.
+    counts = _counts(desired, instances, staying)
     if passes_gates(aim, instances):
-        closed = remedy_barrier(aim, doing, None)
+        closed = remedy_barrier(aim, doing, counts)
     else:
         closed = _impossible(desired, instances, staying) or barrier(
-            aim, has_begun=False, doing=doing, counts=None
+            aim, has_begun=False, doing=doing, counts=counts
         )
     if closed:
         return closed
@@ -88,6 +91,14 @@ def _approval(aim: Aim) -> str:
     """Who approved the image, in words, "" where nobody had to or it is not known."""
     signature = aim.model.persisted.signature_of(aim.image) if aim.rollout.approval else None
     return f"; approved {signature}" if signature else ""
+
+
+def _counts(
+    desired: ScaleSet, instances: Sequence[Instance], staying: Sequence[Member]
+) -> InstanceCounts | None:
+    """How the instances stand; None where their list does not tell their domains."""
+    domains = group(desired.rollout, instances)
+    return None if isinstance(domains, Decision) else count_instances(staying, domains)
 
 
 def _unwell(staying: Sequence[Member]) -> frozenset[str]:

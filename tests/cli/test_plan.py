@@ -56,7 +56,7 @@ def timeless(lines: list[str]) -> list[str]:
                     f"api        Upgrade  1/5         Upgrading: update domain 1: upgrading 1 instance to {NEW} (api_1); 1 of 5 up to date",
                     f"batch      -        -           {BATCH}",
                     f"search     -        5/5         UpToDate: all 5 instances run {NEW}",
-                    f"web        -        -           AwaitingPilot: api (Upgrading) goes first; {NEW} is proven in 1 of 4 scale "
+                    f"web        -        0/5         AwaitingPilot: api (Upgrading) goes first; {NEW} is proven in 1 of 4 scale "
                     f"sets of its wave; until then not setting the image of the model to {NEW}",
                     "1 to change, 3 not (1 AwaitingPilot, 1 NotManualMode, 1 UpToDate)",
                     "",

@@ -396,7 +396,7 @@ MANY_SICK = fleet(*(outdated(n, power="stopped", health="unhealthy") for n in ra
             spec(image=FIX, windows=(NIGHT,)),
             observed(instances=fleet(instance(0, health="unhealthy", since=NOW - HOUR)), gates=(CLOSED,)),
             f"setting the image of the model to {FIX.version}",
-            None,
+            10,
             id="a fix",
         ),
         pytest.param(
@@ -409,7 +409,7 @@ MANY_SICK = fleet(*(outdated(n, power="stopped", health="unhealthy") for n in ra
     ],
 )
 def test_the_breaker_holds_what_passes_all_other_gates(
-    desired: ScaleSet, seen: Observed, doing: str, total: int | None
+    desired: ScaleSet, seen: Observed, doing: str, total: int
 ) -> None:
     assert decide(desired, replace(seen, breaker=None)) is Look.BREAKER
     held = decided(desired, replace(seen, breaker=(BROKEN,)))

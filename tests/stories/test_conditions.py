@@ -154,6 +154,15 @@ def test_an_instance_that_falls_sick_after_a_rollout_is_no_part_of_it_and_begins
     assert row(world)["history"] == [before]
 
 
+def test_an_instance_that_falls_sick_while_a_gate_holds_the_model_is_not_serving() -> None:
+    world = World(fleet(scale_set(capacity=3)), spec(version=OLD)).run()
+    world.azure.scale_set("web").instance("1").sicken()
+    world.merge(spec(version=NEW, rollout={"approval": "start"}))
+    world.rest(3 * MINUTE)
+    assert row(world)["reason"] == "AwaitingApproval"
+    assert stands(world) == "Unknown True False False(InstancesAway) True(ModelDrift)"
+
+
 def test_a_daemon_that_begins_in_the_middle_says_that_it_does_not_know_since_when() -> None:
     world = World(fleet(scale_set(capacity=10)), spec(version=NEW))
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2)

@@ -75,7 +75,7 @@ def _failed_in(state: ScaleSetState, states: Sequence[ScaleSetState], image: Fin
     """The names of the other scale sets in which it failed, those whose specs were removed since included."""
     others = {each.desired.name for each in states if each.key != state.key and has_failed(each, image)}
     declared = {each.desired.name for each in states}
-    removed = {each.name for each in state.removed if each.image.digest == image.digest}
+    removed = {each.name for other in states for each in other.removed if each.image.digest == image.digest}
     retry = state.seen.model.persisted.retry if state.seen.model else None
     is_retried = retry is not None and retry.image.digest == image.digest
     return sorted(others if is_retried else others | (removed - declared))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from reconciler.rollout.tags import persisted_state
 from reconciler.simulator import Scene, Stand
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.scale_set import Approval, ScaleSet
@@ -450,6 +451,9 @@ def _has_failed(story: Story, desired: ScaleSet, write: Write) -> bool:
     ]
     looks = story.looks(write.exchange.door, key, write.number)
     if scene is None or desired.suspend or not own or not looks:
+        return False
+    retry = persisted_state(scene.tags).retry  # a person has it tried again: it counts once it fails anew
+    if retry and is_same(retry.image.name, write.image.rpartition(":")[2]) and own[-1].at < retry.at:
         return False
     taken = {id_ for each in own for id_ in each.taken}
     on_it = {id_ for id_, each in scene.instances.items() if is_same(each.image, write.image)}

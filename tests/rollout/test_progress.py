@@ -291,17 +291,6 @@ def test_a_rollout_that_is_done_has_soaked_where_an_instance_ran_it(
 
 
 @pytest.mark.parametrize(
-    ("back", "blamed"),
-    [
-        pytest.param(1, None, id="an instance runs it and serves"),
-        pytest.param(0, Fingerprint.of(NEW), id="it was scaled to zero"),
-    ],
-)
-def test_an_image_is_blamed_until_it_has_proven_itself(back: int, blamed: Fingerprint | None) -> None:
-    assert after(Progress(blamed=Fingerprint.of(NEW)), Reason.UP_TO_DATE, back).blamed == blamed
-
-
-@pytest.mark.parametrize(
     ("seen_at", "waiting_since", "known_since"),
     [
         pytest.param(NOW - 6 * MINUTE, NOW - HOUR, NOW - HOUR, id="six minutes are no gap"),

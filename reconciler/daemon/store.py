@@ -12,7 +12,7 @@ from threading import Lock
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.daemon.advance import advance
 from reconciler.daemon.event import Event, SlotAcquired, SpecRead
-from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.state import ScaleSetState, ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Status
 from reconciler.spec.scale_set import ScaleSet
@@ -37,7 +37,7 @@ class Store:
     _states: dict[str, ScaleSetState] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    def states(self) -> tuple[ScaleSetState, ...]:
+    def states(self) -> ScaleSetStates:
         """All of them, by name."""
         with self._lock:
             return self._by_name()
@@ -83,5 +83,5 @@ class Store:
                 self._states[key] = advance(state, SlotAcquired())
             return gate
 
-    def _by_name(self) -> tuple[ScaleSetState, ...]:
-        return tuple(sorted(self._states.values(), key=lambda state: state.desired.name))
+    def _by_name(self) -> ScaleSetStates:
+        return ScaleSetStates.of(sorted(self._states.values(), key=lambda state: state.desired.name))

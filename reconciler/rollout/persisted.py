@@ -7,6 +7,7 @@ version of this program adds is kept as it is.
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from reconciler.spec.image import Image, same, short
 
@@ -24,11 +25,12 @@ class Fingerprint:
     digest: str
     name: str
 
-    @classmethod
-    def of(cls, image: Image) -> "Fingerprint":
+    @staticmethod
+    @lru_cache(maxsize=1024)  # a fleet of thousands asks of a few images, at each gate of each scale set
+    def of(image: Image) -> "Fingerprint":
         """Two images that are the same but for the case of their letters have the same digest."""
         text = f"{image.kind} {image}".casefold()
-        return cls(hashlib.sha256(text.encode()).hexdigest()[:_DIGITS], short(image)[:_LONGEST_NAME])
+        return Fingerprint(hashlib.sha256(text.encode()).hexdigest()[:_DIGITS], short(image)[:_LONGEST_NAME])
 
     def is_of(self, image: Image) -> bool:
         """Whether this image has it."""

@@ -1,10 +1,13 @@
 """Lists of instances and domains for one line of text, however large the scale set; and moments."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from reconciler.rollout.health import ailment
 from reconciler.rollout.observed import Instance
+
+T = TypeVar("T")
 
 
 def join(names: Iterable[str], most: int = 4) -> str:
@@ -13,9 +16,13 @@ def join(names: Iterable[str], most: int = 4) -> str:
     >>> join(["a", "b", "c", "d", "e", "f"])
     'a, b, c, d and 2 more'
     """
-    every = list(names)
+    return join_first(list(names), str, most)
+
+
+def join_first(every: Sequence[T], name: Callable[[T], str], most: int = 4) -> str:
+    """The same, of which only those that are shown are given a name."""
     more = f" and {len(every) - most} more" if len(every) > most else ""
-    return ", ".join(every[:most]) + more
+    return ", ".join(map(name, every[:most])) + more
 
 
 def ailing(instances: Iterable[Instance]) -> str:

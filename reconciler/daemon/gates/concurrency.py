@@ -11,14 +11,16 @@ was done before and has a sick instance now counts, until that is well. Of what 
 cannot tell, and leaves a place for each. Who waits goes by name: the first of them when a place is free.
 """
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from reconciler.daemon.outcome import Outcome
-from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.state import ScaleSetState, ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason, Slot
-from reconciler.rollout.wording import join
+from reconciler.rollout.wording import join_first
 
 
 def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_begun: bool = False) -> Gate:
@@ -27,12 +29,12 @@ def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_be
     has_slot = state.progress.has_slot
     if has_slot or (has_slot is None and has_begun):
         return Gate("turn", "its rollout is under way")
-    others = [each for each in states if each.key != state.key]
-    moving = [each for each in others if each.progress.has_slot]
-    unknown = [each for each in others if each.progress.has_slot is None and not each.desired.suspend]
+    slots = ScaleSetStates.of(states).found(_slots)
+    moving = [each for each in slots.moving if each.key != state.key]
+    unknown = [each for each in slots.unknown if each.key != state.key]
     unseen = [each for each in unknown if each.outcome is None]
     untold = [each for each in unknown if each.outcome]
-    ahead = [each for each in others if each.desired.name < state.desired.name and _waits(each)]
+    ahead = slots.waiting[: bisect_left(slots.names, state.desired.name)]
     is_open = len(moving) + len(unknown) + len(ahead) < cap.of(total)
     who = "; ".join(
         (
@@ -47,6 +49,23 @@ def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_be
         f"{cap.said(total)}{f': {who}' if who else ''}"
     )
     return Gate("turn", evidence, None if is_open else Reason.AWAITING_TURN)
+
+
+@dataclass(frozen=True, slots=True)
+class _Slots:
+    """Who holds a slot, of whom nobody knows, and who waits for one, with the names of those, in order."""
+
+    moving: tuple[ScaleSetState, ...]
+    unknown: tuple[ScaleSetState, ...]
+    waiting: tuple[ScaleSetState, ...]
+    names: tuple[str, ...]
+
+
+def _slots(states: ScaleSetStates) -> _Slots:
+    moving = (each for each in states if each.progress.has_slot)
+    unknown = (each for each in states if each.progress.has_slot is None and not each.desired.suspend)
+    waiting = sorted(filter(_waits, states), key=lambda each: each.desired.name)
+    return _Slots(tuple(moving), tuple(unknown), tuple(waiting), tuple(each.desired.name for each in waiting))
 
 
 def slot_after(before: Progress, outcome: Outcome, *, may_have_begun: bool) -> bool | None:
@@ -85,13 +104,13 @@ def _are(states: Sequence[object], one: str = "is", many: str = "are") -> str:
     return one if len(states) == 1 else many
 
 
-def _names(states: Iterable[ScaleSetState]) -> str:
-    return join(each.desired.name for each in states)
+def _names(states: Sequence[ScaleSetState]) -> str:
+    return join_first(states, lambda each: each.desired.name)
 
 
-def with_reasons(states: Iterable[ScaleSetState]) -> str:
+def with_reasons(states: Sequence[ScaleSetState]) -> str:
     """Their names, each with where it stands."""
-    return join(
-        f"{each.desired.name} ({each.outcome.reason})" if each.outcome else each.desired.name
-        for each in states
+    return join_first(
+        states,
+        lambda each: f"{each.desired.name} ({each.outcome.reason})" if each.outcome else each.desired.name,
     )

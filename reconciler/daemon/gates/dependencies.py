@@ -5,11 +5,12 @@ or cannot be looked at just now, holds nobody up. At least one instance of a low
 image.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.daemon.revision import differs
-from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.state import ScaleSetState, ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.urgency import urgency_note
@@ -22,7 +23,7 @@ def dependencies(state: ScaleSetState, states: Sequence[ScaleSetState], exact: I
     names = state.desired.depends_on
     if not names:
         return ()
-    known = {each.desired.name: each for each in states}
+    known = ScaleSetStates.of(states).found(_by_name)
     missing = [f"no scale set named {name} is declared" for name in names if name not in known]
     behind = [
         f"{each.desired.name} {said}"
@@ -44,25 +45,47 @@ def waves(
     or on a later one: being Ready, they may not have seen yet that there is one.
     """
     desired = state.desired
-    lower = [each for each in states if each.desired.wave < desired.wave and _is_same(each, state)]
-    if not lower:
+    lower = ScaleSetStates.of(states).found(_lower_waves, desired.image, desired.wave, exact)
+    if not lower.size:
         return ()
     if note := urgency_note(desired.fleet, exact, at):
         return (Gate("wave", f"passed; {note}"),)
-    behind = [
-        f"{each.desired.name} {said}" for each in lower if (said := _obstacle(each) or _lag(each, exact))
-    ]
-    if behind:
-        return (Gate("wave", f"{_of(behind, lower)} not Ready: {join(behind)}", Reason.DEPENDENCY_NOT_READY),)
-    empty = [each.desired.name for each in lower if not _runs_it(each)]
-    passed_over = f"; without an instance on it: {join(empty)}" if empty else ""
-    if not any(map(_has_proven, lower)) and not desired.fleet.allow_unproven_wave:
+    if behind := lower.behind:
+        said = f"{_of(len(behind), lower.size)} not Ready: {join(behind)}"
+        return (Gate("wave", said, Reason.DEPENDENCY_NOT_READY),)
+    all_ready = f"{_of(lower.size, lower.size)} Ready"
+    if not lower.is_proven and not desired.fleet.allow_unproven_wave:
         evidence = (
-            f"{_of(lower, lower)} Ready, and none has an instance that has proven the image: let one run, or "
-            "set spec.allowUnprovenWave of the Fleet"
+            f"{all_ready}, and none has an instance that has proven the image: let one run, or set "
+            "spec.allowUnprovenWave of the Fleet"
         )
         return (Gate("wave", evidence, Reason.DEPENDENCY_NOT_READY),)
-    return (Gate("wave", f"{_of(lower, lower)} Ready{passed_over}"),)
+    passed_over = f"; without an instance on it: {join(lower.empty)}" if lower.empty else ""
+    return (Gate("wave", f"{all_ready}{passed_over}"),)
+
+
+@dataclass(frozen=True, slots=True)
+class _LowerWaves:
+    """Those of lower waves that are to run one image: how many there are, what is in the way of which of
+    them, the names of those without an instance on it, and whether any has proven it."""
+
+    size: int
+    behind: tuple[str, ...]
+    empty: tuple[str, ...]
+    is_proven: bool
+
+
+def _lower_waves(states: ScaleSetStates, image: Image, wave: int, exact: Image) -> _LowerWaves:
+    lower = [each for each in states if each.desired.wave < wave and same(each.desired.image, image)]
+    behind = (
+        f"{each.desired.name} {said}" for each in lower if (said := _obstacle(each) or _lag(each, exact))
+    )
+    empty = (each.desired.name for each in lower if not _runs_it(each))
+    return _LowerWaves(len(lower), tuple(behind), tuple(empty), any(map(_has_proven, lower)))
+
+
+def _by_name(states: ScaleSetStates) -> Mapping[str, ScaleSetState]:
+    return {each.desired.name: each for each in states}
 
 
 def _is_same(state: ScaleSetState, other: ScaleSetState) -> bool:
@@ -70,11 +93,11 @@ def _is_same(state: ScaleSetState, other: ScaleSetState) -> bool:
     return same(state.desired.image, other.desired.image)
 
 
-def _of(some: Sequence[object], states: Sequence[ScaleSetState]) -> str:
-    return f"{len(some)} of {len(states)} scale sets of lower waves {'is' if len(some) == 1 else 'are'}"
+def _of(some: int, all_: int) -> str:
+    return f"{some} of {all_} scale sets of lower waves {'is' if some == 1 else 'are'}"
 
 
-def _by_names(names: Sequence[str], known: dict[str, ScaleSetState]) -> list[ScaleSetState]:
+def _by_names(names: Sequence[str], known: Mapping[str, ScaleSetState]) -> list[ScaleSetState]:
     return [known[name] for name in names if name in known]
 
 

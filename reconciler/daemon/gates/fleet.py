@@ -16,11 +16,14 @@ that were not looked at yet, the first goes by name; those that tell little of t
 an instance or with one that does not serve. An urgent image has one pilot for all waves.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.daemon.gates.concurrency import with_reasons
-from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.state import ScaleSetState, ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.persisted import Fingerprint, Mark
 from reconciler.rollout.reason import Phase, Reason, Status
@@ -28,20 +31,22 @@ from reconciler.rollout.step import Attempt
 from reconciler.rollout.wording import join
 from reconciler.spec.image import Image, short
 
+_Rank = tuple[bool, int, str]
+
 
 def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -> tuple[Gate, ...]:
     """The gate, where the image has failed anywhere else; `exact` is what is to be begun, or gone on with."""
-    image = Fingerprint.of(exact)
-    declaring = [each for each in states if _exact(each) == image]
-    failed = _failed_in(state, states, image)
-    most = state.desired.fleet.max_failed
+    image, together = Fingerprint.of(exact), ScaleSetStates.of(states)
+    failed = _failed_in(state, together, image)
     if not failed:
         return ()
+    declaring = together.found(_declarations)[image]
+    most = state.desired.fleet.max_failed.within(declaring)
     evidence = (
-        f"{short(exact)} has failed in {join(failed)}, and "
-        f"spec.maxFailedRollouts of the Fleet bears {most.within(len(declaring))} of {len(declaring)}"
+        f"{short(exact)} has failed in {join(failed)}, and spec.maxFailedRollouts of the Fleet bears {most} "
+        f"of {declaring}"
     )
-    is_open = len(failed) <= most.within(len(declaring))
+    is_open = len(failed) <= most
     return (Gate("breaker", evidence, None if is_open else Reason.IMAGE_FAILED_ELSEWHERE),)
 
 
@@ -50,20 +55,13 @@ def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, a
 
     An urgent image waits for no wave, so that all of them are one.
     """
-    image = Fingerprint.of(exact)
-    is_urgent = bool(state.desired.fleet.urgency(exact, at))
-    wave = [
-        each
-        for each in states
-        if each.key != state.key
-        and (is_urgent or each.desired.wave == state.desired.wave)
-        and _exact(each) == image
-    ]
-    proven = [each for each in wave if has_proven(each, image)]
-    trying = [each for each in wave if each not in proven and _is_trying(each, image, at)]
+    image, is_urgent = Fingerprint.of(exact), bool(state.desired.fleet.urgency(exact, at))
+    wave = ScaleSetStates.of(states).found(_wave, image, None if is_urgent else state.desired.wave, at)
+    proven = len(wave.proven - {state.key})
+    trying = [each for each in wave.trying if each.key != state.key]
     whose = " that declare it" if is_urgent else " of its wave"
-    evidence = f"{short(exact)} is proven in {len(proven)} of {len(wave) + 1} scale sets{whose}"
-    most, ahead = max(1, len(proven)), [] if state.progress.has_slot else _ahead(state, wave)
+    evidence = f"{short(exact)} is proven in {proven} of {wave.size} scale sets{whose}"
+    most, ahead = max(1, proven), () if state.progress.has_slot else wave.ahead_of(state)
     before = trying if len(trying) >= most else [*trying, *ahead]
     if len(before) < most:
         return Gate("pilot", evidence)
@@ -71,14 +69,52 @@ def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, a
     return Gate("pilot", f"{first}; {evidence}", Reason.AWAITING_PILOT)
 
 
-def _failed_in(state: ScaleSetState, states: Sequence[ScaleSetState], image: Fingerprint) -> list[str]:
-    """The names of the other scale sets in which it failed, those whose specs were removed since included."""
-    others = {each.desired.name for each in states if each.key != state.key and has_failed(each, image)}
-    declared = {each.desired.name for each in states}
-    removed = {each.name for other in states for each in other.removed if each.image.digest == image.digest}
+@dataclass(frozen=True, slots=True)
+class _Wave:
+    """The scale sets that are to run one image: how many there are, the keys of those that have proven it,
+    those that are trying it, and those that may begin, by rank."""
+
+    size: int
+    proven: frozenset[str]
+    trying: tuple[ScaleSetState, ...]
+    waiting: tuple[ScaleSetState, ...]
+    ranks: tuple[_Rank, ...]
+
+    def ahead_of(self, state: ScaleSetState) -> Sequence[ScaleSetState]:
+        """Those that are to begin before this one."""
+        return self.waiting[: bisect_left(self.ranks, _rank(state))]
+
+
+def _wave(states: ScaleSetStates, image: Fingerprint, wave: int | None, at: datetime) -> _Wave:
+    """Those of one wave, or of all where that is None."""
+    members = [
+        each for each in states if (wave is None or each.desired.wave == wave) and _exact(each) == image
+    ]
+    proven = frozenset(each.key for each in members if has_proven(each, image))
+    trying = tuple(each for each in members if each.key not in proven and _is_trying(each, image, at))
+    waiting = sorted(filter(_may_begin, members), key=_rank)
+    return _Wave(len(members), proven, trying, tuple(waiting), tuple(map(_rank, waiting)))
+
+
+def _declarations(states: ScaleSetStates) -> Counter[Fingerprint]:
+    """How many declare each image."""
+    return Counter(map(_exact, states))
+
+
+def _failures(states: ScaleSetStates, image: Fingerprint) -> tuple[Mapping[str, str], frozenset[str]]:
+    """The names by key of those in which it failed, and the names of such whose specs were removed since."""
+    failed = {each.key: each.desired.name for each in states if has_failed(each, image)}
+    removed = {each.name for state in states for each in state.removed if each.image.digest == image.digest}
+    return failed, frozenset(removed.difference(each.desired.name for each in states) if removed else ())
+
+
+def _failed_in(state: ScaleSetState, states: ScaleSetStates, image: Fingerprint) -> list[str]:
+    """The names of the other scale sets in which it failed."""
+    failed, removed = states.found(_failures, image)
+    others = {name for key, name in failed.items() if key != state.key}
     retry = state.seen.model.persisted.retry if state.seen.model else None
     is_retried = retry is not None and retry.image.digest == image.digest
-    return sorted(others if is_retried else others | (removed - declared))
+    return sorted(others if is_retried else others | removed)
 
 
 def has_failed(state: ScaleSetState, image: Fingerprint) -> bool:
@@ -138,13 +174,7 @@ def _is_stuck(state: ScaleSetState, reason: Reason, at: datetime) -> bool:
     return attempt is not None and not reason.meaning.is_rest and at - attempt.at > patience
 
 
-def _ahead(state: ScaleSetState, wave: Sequence[ScaleSetState]) -> list[ScaleSetState]:
-    """Those of the wave that are to begin before this one."""
-    own = _rank(state)
-    return [each for each in wave if _may_begin(each) and _rank(each) < own]
-
-
-def _rank(state: ScaleSetState) -> tuple[bool, int, str]:
+def _rank(state: ScaleSetState) -> _Rank:
     """Its place among those that may begin. One that was not looked at yet may tell as much as any."""
     seen = state.seen
     instances = seen.sightings.values()

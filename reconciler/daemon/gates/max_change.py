@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from reconciler.daemon.state import Change, ScaleSetState
+from reconciler.daemon.state import Change, ScaleSetState, ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason
@@ -52,8 +52,8 @@ def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: dateti
         return ()
     if note := urgency_note(state.desired.fleet, state.exact, at):
         return (Gate("maxChange", f"passed; {note}"),)
-    cap = state.desired.fleet.max_change
-    together, total = sum(_commit(each) == _commit(state) for each in states), len(states)
+    cap, total = state.desired.fleet.max_change, len(states)
+    together = ScaleSetStates.of(states).found(_sizes)[_commit(state)]
     who = f"commit {state.change.commit[:10]} changes" if state.change.commit else "the specs change"
     said = (
         f"{who} the images of {together} of {total} scale sets, and spec.maxChange of the Fleet is "
@@ -62,6 +62,11 @@ def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: dateti
     if state.change.is_held:
         return (Gate("maxChange", f"{said}; split it, or raise the cap", Reason.TOO_MUCH_CHANGE),)
     return (Gate("maxChange", said),)
+
+
+def _sizes(states: ScaleSetStates) -> Counter[_Commit | None]:
+    """How many each commit changes."""
+    return Counter(map(_commit, states))
 
 
 def _weigh_one(

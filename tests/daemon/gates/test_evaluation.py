@@ -10,9 +10,11 @@ from reconciler.azure.failure import Conflict
 from reconciler.checks.door import Checks
 from reconciler.daemon.advance import advance
 from reconciler.daemon.event import GateChanged
+from reconciler.daemon.gates import fleet as gates
 from reconciler.daemon.gates.evaluation import ask, awaited_gate, is_new_evidence
-from reconciler.daemon.state import Change, ScaleSetState
+from reconciler.daemon.state import Change, ScaleSetState, ScaleSetStates
 from reconciler.rollout.gate import Gate
+from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.reason import Reason
 from reconciler.spec.amount import Count
 from reconciler.spec.fleet import Fleet
@@ -147,6 +149,27 @@ def test_waiting_for_others_by_name_ends_for_the_first_alone() -> None:
     all_wait = [replace(waits(Reason.AWAITING_TURN), desired=spec(name, fleet=ONE_PLACE)) for name in names]
     gates = [awaited_gate(each, all_wait, NOW) for each in all_wait]
     assert [gate.closed if gate else "none" for gate in gates] == [None, *[Reason.AWAITING_PILOT] * 2]
+
+
+def test_a_sweep_looks_through_those_that_wait_once_and_not_once_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of 50 that wait for one pilot."""
+    asked: list[str] = []
+    before = gates.has_proven
+
+    def proven(each: ScaleSetState, image: Fingerprint) -> bool:
+        asked.append(each.desired.name)
+        return before(each, image)
+
+    monkeypatch.setattr(gates, "has_proven", proven)
+    names = [f"s{number:02}" for number in range(50)]
+    all_wait = ScaleSetStates.of(
+        [replace(waits(Reason.AWAITING_PILOT), desired=spec(name)) for name in names]
+    )
+    found = [awaited_gate(each, all_wait, NOW) for each in all_wait]
+    assert [gate.closed if gate else "none" for gate in found] == [None, *[Reason.AWAITING_PILOT] * 49]
+    assert asked == names
 
 
 @pytest.mark.parametrize(

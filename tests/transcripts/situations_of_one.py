@@ -199,7 +199,7 @@ def a_canary_that_is_sick_five_minutes_in_twenty() -> Witness:
     world.run(is_there(world, "Soaking"))
     world.note("web_0 is healthy for 15 minutes and unhealthy for 5 minutes, in turn")
     flapping = world.azure.scale_set("web").instance("0").flap(15 * MINUTE, 5 * MINUTE)
-    world.run(is_there(world, "Upgrading"))
+    world.run(is_there(world, "Upgrading"), limit=HOUR)
     world.note("web_0 runs another image, and is well on it")
     flapping.end()
     return world.rest(10 * MINUTE)

@@ -1,0 +1,48 @@
+"""What is tried again and again takes no more than half of what Azure refills for one scale set."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pytest
+
+from reconciler.azure.budget import Charge, Of
+from reconciler.simulator import Status, Timeout, Truncated
+from reconciler.simulator.faults import Fault, OperationFails, OperationLost
+from tests.stories.world import World, fleet, scale_set, spec
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+PATCH, UPGRADE = "VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_UpdateInstances"
+GET, LIST = "VirtualMachineScaleSets_Get", "VirtualMachineScaleSetVMs_List"
+CHARGES = {GET: Charge.GET, LIST: Charge.HIGH_COST_GET, PATCH: Charge.PATCH, UPGRADE: Charge.PATCH}
+
+
+def half_of_refill(operation: str) -> float:
+    """For a minute. An upgrade has no bucket of a scale set's own, and is held to that of a change."""
+    return min(each.refill for each in CHARGES[operation].policies if each.of is Of.RESOURCE) / 2
+
+
+def most_in_a_minute(times: Sequence[datetime]) -> int:
+    return max((sum(at <= each < at + MINUTE for each in times) for at in times), default=0)
+
+
+@pytest.mark.parametrize("operation", [PATCH, UPGRADE, GET, LIST])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(Status(409, "Conflict", "No."), id="a conflict"),
+        pytest.param(Status(412, "PreconditionFailed", "No."), id="another etag"),
+        pytest.param(Status(403, "AuthorizationFailed", "No."), id="a refusal"),
+        pytest.param(Status(500, "InternalServerError", "Oops."), id="a failure of Azure's"),
+        pytest.param(Timeout(), id="no answer"),
+        pytest.param(Truncated(), id="an answer that makes no sense"),
+        pytest.param(OperationFails("AllocationFailed", "No."), id="an operation that fails"),
+        pytest.param(OperationLost(), id="an operation that is lost"),
+    ],
+)
+def test_for_as_long_as_it_fails(fault: Fault, operation: str) -> None:
+    world = World(fleet(scale_set(capacity=5)), spec())
+    world.azure.faults.arm(operation, fault, times=10_000)
+    world.rest(2 * HOUR)
+    for each in CHARGES:
+        times = [one.at for one in world.azure.record.requests if one.operation == each]
+        assert most_in_a_minute(times) <= half_of_refill(each) + 1, f"{each}, with the first try"

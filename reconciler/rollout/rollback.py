@@ -146,15 +146,31 @@ def is_over(context: Context) -> bool:
 
 
 def _is_long_ago(desired: ScaleSet, observed: Observed, staying: Sequence[Member]) -> bool:
-    """Whether nothing has become of any instance for longer than the last batch of a rollout is watched.
+    """Whether nothing has become of any serving instance for longer than a rollout's last batch is watched.
 
-    One that was made on its image is no part of a batch: an autoscaler makes them at any time. Where all were
-    made on it, the first of them tells.
+    One that fails tells nothing: it may do so at any time, and that is no batch. Where none serves, the
+    beginning tells. One that was made on its image is no part of a batch either: an autoscaler makes them at
+    any time. Where all were made on it, the first of them tells.
+
+        bakeTime 0, soak 0, health.timeout 5m: 9 of 10 were upgraded three hours ago, and one failed just now:
+        long ago
+        the batch before the last was upgraded eight minutes ago, and the last one failed: not long ago
     """
-    dated = [(each.instance.since, is_newborn(each.instance)) for each in staying if each.instance.since]
-    made = min((since for since, _ in dated), default=observed.at)
-    latest = max((since for since, was_made in dated if not was_made), default=made)
-    return observed.at - latest >= desired.rollout.bake_time + desired.health.timeout + _NOTICED
+    serving = [each for each in staying if each.state is State.BACK]
+    began = observed.model.persisted.began_at(desired.image) if isinstance(observed.model, Model) else None
+    if not serving and began:
+        latest = began
+    else:
+        dated = [
+            (each.instance.since, is_newborn(each.instance))
+            for each in serving or staying
+            if each.instance.since
+        ]
+        made = min((since for since, _ in dated), default=observed.at)
+        latest = max((since for since, was_made in dated if not was_made), default=made)
+    rollout = desired.rollout
+    soak = max(rollout.soak, rollout.canary.soak) if rollout.canary else rollout.soak
+    return observed.at - latest >= rollout.bake_time + soak + desired.health.timeout + _NOTICED
 
 
 def way_back(model: Model, observed: Observed) -> str | Look:

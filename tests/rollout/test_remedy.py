@@ -157,6 +157,26 @@ def test_the_model_is_set_past_a_closed_window_where_that_mends(
     assert (decision.reason, decision.step) == ("ModelDrift" if step else "OutsideWindow", step)
 
 
+@pytest.mark.parametrize(
+    ("soak", "failed_ago", "others", "is_over"),
+    [
+        pytest.param(timedelta(), 12, 60, True, id="others were upgraded an hour ago, without a soak since"),
+        pytest.param(HOUR, 12, 73, False, id="others were upgraded before the soak of an hour"),
+        pytest.param(HOUR, 12, 200, True, id="others were upgraded three hours ago, long before the soak"),
+    ],
+)
+def test_to_a_new_process_an_instance_that_fails_is_the_last_batch_where_another_was_lately(
+    soak: timedelta, failed_ago: int, others: int, is_over: bool
+) -> None:
+    failed = instance(0, provisioning="failed", health="", power="stopped", since=NOW - failed_ago * MINUTE)
+    instances = fleet(failed, *(back(n, others) for n in range(1, 10)))
+    seen = observed(model=model(), progress=Progress(left_under_way=None))
+    assert (
+        is_fix(Aim(desired=spec(image=FIX, soak=soak), model=model(), observed=seen), instances)
+        is not is_over
+    )
+
+
 @pytest.mark.parametrize("image", [pytest.param(NEW, id="the same"), pytest.param(None, id="not told")])
 def test_where_the_model_leaves_no_image_nothing_is_a_fix(image: Image | None) -> None:
     seen = observed(model=model(image=image), progress=Progress(left_under_way=True))

@@ -163,3 +163,37 @@ def test_a_fix_goes_to_the_sick_though_the_scale_set_says_updating_for_good() ->
     world.merge(spec(version=FIX))
     world.rest(5 * MINUTE)
     assert model(world) == FIX
+
+
+@pytest.mark.parametrize(
+    "protected",
+    [pytest.param(["3"], id="and one still runs the image before"), pytest.param([], id="and no other")],
+)
+def test_an_instance_that_fails_long_after_the_rollout_is_no_evidence_though_the_daemon_is_restarted(
+    protected: list[str],
+) -> None:
+    declared = fleet(scale_set(capacity=10, protected=protected))
+    world = World(declared, spec(rollout={"onFailure": "rollback"}, health={"timeout": "5m"})).run()
+    world.rest(3 * HOUR)
+    world.azure.scale_set("web").instance("0").fail()
+    world.rest(7 * MINUTE)
+    world.restart()
+    world.rest(HOUR)
+    assert world.azure.scale_set("web").image.endswith(NEW)
+    assert world.state().progress.blamed is None
+    assert world.lines()["web"].startswith("HealthCheckFailed: update domain 0: web_0 (failed")
+
+
+def test_an_instance_that_fails_makes_no_fix_of_the_next_image_though_the_daemon_is_restarted() -> None:
+    declared = fleet(scale_set(capacity=2), scale_set("db", capacity=2))
+    world = World(
+        declared,
+        spec("db", suspend=True),
+        spec(wave=1, rollout={"maxUnhealthy": "50%"}, health={"timeout": "3m"}),
+    )
+    world.rest(HOUR)
+    world.azure.scale_set("web").instance("0").fail()
+    world.rest(4 * MINUTE)
+    world.restart()
+    world.rest(HOUR)
+    assert world.azure.scale_set("web").image.endswith(OLD)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from reconciler.rollout.tags import persisted_state
 from reconciler.simulator import Scene, Stand
 from reconciler.spec.image import follows_latest, same
-from reconciler.spec.scale_set import Approval, ScaleSet
+from reconciler.spec.scale_set import Approval, Converge, ScaleSet
 from reconciler.spec.window import opening
 from tests.declared import ACCEPTED, Story, Write, is_of, is_same, key_of
 from tests.exchanges import (
@@ -110,7 +110,10 @@ def every_batch_soaks(story: Story) -> None:
         rollout, stands = write.desired.rollout, stands_of(write.exchange)
         longest = HASTE if write.is_urgent else timedelta.max
         serving = {
-            id_ for id_ in with_standing(write.exchange, "serving") if is_same(stands[id_].image, write.image)
+            id_
+            for id_ in with_standing(write.exchange, "serving")
+            if is_same(stands[id_].image, write.image)
+            and not (stands[id_].is_behind and rollout.converge is Converge.MODEL)
         }
         # What was on the image all along has been back for longer than any of those.
         back = {
@@ -420,6 +423,8 @@ def _is_tried(story: Story, desired: ScaleSet, write: Write) -> bool:
         or not is_same(scene.image, write.image)
     ):
         return False
+    if all(each.standing == "serving" and not each.is_behind for each in scene.instances.values()):
+        return False  # it is done, and so nothing soaks
     if _is_awaited(story, desired, write):
         return True
     back = [story.back_since(key_of(desired), id_, write.at) for id_ in first.taken]

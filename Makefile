@@ -34,8 +34,9 @@ transcripts: $(READY) ## write tests/transcripts/*.txt anew, after an intended c
 reasons: $(READY) ## write the table of docs/reasons.md anew, after a change of rollout/reason.py
 	@$(BIN)/python -m tests.reasons
 
-explore: $(READY) ## every fault at every call of every kind of rollout, and many at random (very slow)
-	@EXPLORE_SEEDS=$${EXPLORE_SEEDS:-300} $(BIN)/pytest -n auto tests/stories/test_faults.py
+explore: $(READY) ## every fault at every call of every kind of rollout, many at random, and random worlds (very slow)
+	@EXPLORE_SEEDS=$${EXPLORE_SEEDS:-300} WORLDS_SEEDS=$${WORLDS_SEEDS:-500} \
+	    $(BIN)/pytest -n auto tests/stories/test_faults.py tests/stories/test_worlds.py
 
 mutants: $(READY) ## small changes of the decision, and which of them no test sees (slow)
 	@$(BIN)/python -m tests.mutants

@@ -1,5 +1,7 @@
 """Safety and liveness, from any state that an interruption, people and bad luck can leave a scale set in.
 
+Here a good image always gets to its end. What else may become of whole fleets, `test_worlds.py` plays.
+
 `make soak` tries several hundred worlds, the suite 25. They are the same each time.
 """
 
@@ -14,34 +16,10 @@ from hypothesis import strategies as st
 
 from reconciler.simulator import OperationFails, Reset, Status, Throttled
 from tests.invariants import nothing_was_written
-from tests.stories.world import BASE, FIX, NEW, OLD, World, fleet, platform, scale_set, spec
+from tests.stories.world import FIX, NEW, OLD, World, fleet, platform, scale_set, spec
+from tests.stories.worlds import FOUND, TOPOLOGIES
 
 EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "25"))
-OLD_URN = f"{':'.join(BASE.values())}:{OLD}"
-NEW_URN = f"{':'.join(BASE.values())}:{NEW}"
-
-# How an instance may be found: on which image, and in what state.
-FOUND: list[dict[str, Any]] = [
-    {},  # as the model is
-    {"image": OLD_URN},
-    {"image": NEW_URN},
-    {"image": OLD_URN, "health": "unhealthy"},
-    {"image": OLD_URN, "provisioning": "failed"},
-    {"image": OLD_URN, "power": "deallocated"},
-    {"image": NEW_URN, "power": "deallocated"},
-    {"image": OLD_URN, "latestModelApplied": False},
-]
-
-TOPOLOGIES: list[tuple[dict[str, Any], str]] = [
-    ({}, "auto"),
-    ({"placementGroupSize": 4}, "auto"),
-    ({"zones": ["1", "2", "3"]}, "auto"),
-    ({"zones": ["1", "2", "3"]}, "zone"),
-    ({"zones": ["1", "2"], "zonalUpdateDomains": False}, "auto"),
-    ({"faultDomains": 3}, "faultDomain"),
-    ({}, "batch"),
-]
-
 
 # What may come between: to the daemon, to the specs, to the scale set and to the calls.
 EVENTS: dict[str, Callable[[World], None]] = {

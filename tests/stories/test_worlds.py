@@ -1,0 +1,63 @@
+"""Random worlds hold to the invariants, and end settled, or say why not and since when.
+
+The suite plays a few; `make explore` plays many: `WORLDS_SEEDS=2000 make explore`. What fails is the same every time:
+
+    WORLDS_SEEDS=38 pytest 'tests/stories/test_worlds.py::test_a_world[37]'
+
+It is shrunk first, to few scale sets, settings and events, which takes minutes; `WORLDS_SHRINK=0` leaves that out.
+"""
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from tests.stories.worlds import Plan, failure_of, in_words, plan_of, shrunk
+
+SEEDS = int(os.environ.get("WORLDS_SEEDS", "5"))
+TRIES = int(os.environ.get("WORLDS_SHRINK", "200"))
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.timeout(3600)
+def test_a_world(seed: int) -> None:
+    plan = plan_of(seed)
+    if not (failure := failure_of(plan)):
+        return
+    small = shrunk(plan, failure_of, TRIES) if TRIES else plan
+    pytest.fail(f"seed {seed}: {failure}\n\n{failure_of(small)}\n\n{in_words(small)}", pytrace=False)
+
+
+def test_a_seed_makes_the_same_plan_every_time() -> None:
+    assert plan_of(7) == plan_of(7)
+    assert plan_of(7) != plan_of(8)
+
+
+def happens(*kinds: str, names: int = 1) -> Callable[[Plan], str]:
+    """Fails where all of this happens, to so many scale sets or more."""
+
+    def failure(plan: Plan) -> str:
+        is_so = {each.kind for each in plan.events} >= set(kinds) and len(plan.scale_sets) >= names
+        return "a_rule: is broken" if is_so else ""
+
+    return failure
+
+
+def test_what_fails_is_shrunk_to_what_it_takes() -> None:
+    plan = next(
+        each for each in map(plan_of, range(1000)) if happens("sicken", "kill the daemon", names=4)(each)
+    )
+    small = shrunk(plan, happens("sicken", "kill the daemon", names=2), most=1000)
+    assert sorted(each.kind for each in small.events) == ["kill the daemon", "sicken"]
+    assert [each["capacity"] for each in small.scale_sets] == [1, 1]
+    assert (small.fleet, [*small.specs.values()]) == ({}, [{}, {}])
+
+
+def test_what_fails_in_another_place_is_not_the_same_failure() -> None:
+    plan = plan_of(3)
+    one = len(plan.scale_sets)
+
+    def failure(each: Plan) -> str:
+        return "a_rule: is broken" if len(each.scale_sets) == one else "another: is broken"
+
+    assert len(shrunk(plan, failure, most=50).scale_sets) == one

@@ -200,6 +200,7 @@ def _progress(state: ScaleSetState, event: Ticked) -> Progress:
         attempt=event.attempt,
         wait=outcome.wait,
         blamed=outcome.blamed or _still_blamed(state, event),
+        knows_all=after.knows_all and not event.may_have_begun,
         holds_slot=slot_after(before, outcome, may_have_begun=event.may_have_begun),
         has_acquired=False,
     )

@@ -13,10 +13,10 @@ from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Availability, Instance, Look, Model
 from reconciler.rollout.patch import is_claimed, missing_etag, patch
 from reconciler.rollout.preflight import crowd, misfit, unavailable
-from reconciler.rollout.reading import group, own, partial
+from reconciler.rollout.reading import group, own, partial, with_instances
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.remedy import is_fix, passes_gates
-from reconciler.rollout.rollback import state_to_persist
+from reconciler.rollout.rollback import is_over, state_to_persist
 from reconciler.rollout.step import PatchModel
 from reconciler.rollout.urgency import urgency_note
 from reconciler.spec.image import Image, is_version_of, same, short
@@ -82,7 +82,7 @@ def _set(aim: Aim, availability: Availability, instances: Sequence[Instance]) ->
         f"the model is on {was}; setting its image to {short(desired.image)}"
         f"{f' ({note})' if (note := availability.evidence) else ''}"
         f"{f'; {also}' if also else ''}{_approval(aim)}{unsaid}{f'; {urgent}' if urgent else ''}",
-        step=replace(step, unwell=_unwell(staying)),
+        step=replace(step, unwell=_unwell(aim, instances, staying)),
         soon=True,
     )
 
@@ -101,17 +101,29 @@ def _counts(
     return None if isinstance(domains, Decision) else count_instances(staying, domains)
 
 
-def _unwell(staying: Sequence[Member]) -> frozenset[str]:
+def _unwell(aim: Aim, instances: Sequence[Instance], staying: Sequence[Member]) -> frozenset[str]:
     """The instances that do not serve as the rollout begins: it is not to blame for them.
 
-    One that runs the image already, as where that is tried again, tells of it all the same.
+    One that runs the image already, as where that is tried again, tells of it all the same. A process that
+    finds the rollout before half-way does not know which of them that one took down.
     """
+    if not aim.observed.progress.knows_all and not _was_over(aim, instances):
+        return frozenset()
     unwell = (
         each
         for each in staying
         if each.is_outdated and not each.is_serving and each.state is not State.DEALLOCATED
     )
     return frozenset(each.instance.id for each in unwell)
+
+
+def _was_over(aim: Aim, instances: Sequence[Instance]) -> bool:
+    """Whether the rollout to the image that the model leaves has ended, as far as the instances tell."""
+    leaving = aim.model.image
+    if leaving is None:
+        return False
+    context = with_instances(replace(aim, desired=replace(aim.desired, image=leaving)), instances)
+    return not isinstance(context, Decision) and is_over(context)
 
 
 def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decision, str]:

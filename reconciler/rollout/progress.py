@@ -32,7 +32,8 @@ class Progress:
     counts how often fewer were back than `most_back` had been, since the last step. `seen_at` is when the
     instances were last counted. `braked` is for how long the rollout was suspended or frozen, and
     `braked_since` since when it is. `left_under_way` is what `is_under_way` was of the image that was
-    declared before.
+    declared before. `knows_all`: it has seen the scale set at rest, and heard of each of its steps since.
+    Else an instance that does not serve may have been taken down by a step that it does not know of.
     """
 
     passes: int = 0
@@ -55,6 +56,7 @@ class Progress:
     blamed: Fingerprint | None = None
     wrote_good: Fingerprint | None = None
     has_soaked: bool = False
+    knows_all: bool = False
 
     def braked_until(self, at: datetime) -> timedelta:
         """For how long it was suspended or frozen up to now."""
@@ -103,6 +105,8 @@ def progress_after(
     if phase is Phase.DONE:
         # A scale set without instances is done as well, and has proven nothing.
         after = replace(after, relapses=0, has_soaked=after.has_soaked or back != 0)
+    if phase in _ENDS:
+        after = replace(after, knows_all=True)
     if phase is Phase.BEGINS:
         return _begun(after, reason, back, step)
     if back is None or reason.meaning.is_brake:
@@ -144,10 +148,12 @@ def _with_taken(before: Progress, step: Step | None) -> Progress:
         case PatchModel(unwell=unwell) if before.is_under_way is False or not before.taken:
             return replace(before, taken=frozenset(), unwell=unwell)
         case Upgrade(instance_ids=ids, unwell=unwell):
-            first = frozenset(ids) - before.taken
-            return replace(
-                before, taken=before.taken | first, unwell=(before.unwell - first) | (unwell & first)
-            )
+            named = frozenset(ids)
+            first = named - before.taken
+            # One that was unwell when it was taken first, and serves by now, is our loss from now on.
+            still = before.unwell - first - (named - unwell)
+            new = unwell & first if before.knows_all else unwell & first & before.unwell
+            return replace(before, taken=before.taken | first, unwell=still | new)
         case _:
             return before
 

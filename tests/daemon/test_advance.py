@@ -209,6 +209,19 @@ def test_an_image_that_failed_is_to_blame_until_it_is_well_here(
     assert after == (Fingerprint.of(blamed) if is_kept else None)
 
 
+@pytest.mark.parametrize(
+    ("event", "knows_all"),
+    [
+        pytest.param(ticked("Unreachable"), True, id="nothing was sent"),
+        pytest.param(
+            ticked("Unreachable", may_have_begun=True), False, id="a step was sent, and no answer came"
+        ),
+    ],
+)
+def test_who_has_not_heard_of_a_step_does_not_know_what_it_took_down(event: Ticked, knows_all: bool) -> None:
+    assert advance(state(knows_all=True), event).progress.knows_all is knows_all
+
+
 def test_a_tick_that_fails_keeps_what_was_decided_before() -> None:
     before = state(**COUNTED, reason="Soaking", known_at=NOW, passes=2, is_under_way=True)
     after = advance(before, ticked("Unreachable", attempt=ATTEMPT))

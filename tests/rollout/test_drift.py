@@ -1,19 +1,22 @@
 """Setting the model: what the step knows of the instances, and what a spec asks for before it."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.persisted import PersistedState, Signature
+from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel
 from reconciler.spec.scale_set import Approval
-from tests.build import NEW, NOW, OLD, decided, fleet, model, observed, outdated, spec
+from tests.build import FIX, NEW, NOW, OLD, decided, fleet, model, observed, outdated, spec
 
 HOUR = timedelta(hours=1)
 SIGNED = PersistedState(approved=NEW, signature=Signature.of(NEW, "ada", NOW - HOUR))
+SICK: dict[str, Any] = {"health": "unhealthy", "since": NOW - HOUR}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +41,9 @@ SIGNED = PersistedState(approved=NEW, signature=Signature.of(NEW, "ada", NOW - H
 def test_a_rollout_is_not_to_blame_for_what_did_not_serve_as_it_began(
     instances: tuple[Instance, ...], unwell: frozenset[str]
 ) -> None:
-    decision = decided(spec(), observed(model=model(image=OLD), instances=fleet(*instances)))
+    known = Progress(knows_all=True)
+    seen = observed(model=model(image=OLD), instances=fleet(*instances), progress=known)
+    decision = decided(spec(), seen)
     assert isinstance(decision.step, PatchModel)
     assert (decision.step, decision.step.unwell) == (PatchModel(NEW, '"4"'), unwell)
 
@@ -58,6 +63,37 @@ def test_who_approved_an_image_is_said_as_it_is_set(
     seen = observed(model=model(image=OLD, persisted=persisted), instances=instances)
     line = f"ModelDrift: the model is on {OLD.version}; setting its image to {NEW.version}{said}"
     assert decided(spec(approval=approval), seen).line == line
+
+
+@pytest.mark.parametrize(
+    ("instances", "unwell"),
+    [
+        pytest.param(
+            fleet(*(outdated(n, since=NOW - HOUR) for n in range(1, 10)), outdated(0, **SICK)),
+            frozenset("0"),
+            id="all were on the image for long: the sick one was so before",
+        ),
+        pytest.param(
+            fleet(outdated(0, **SICK)),
+            frozenset(),
+            id="all came to the image just now: the sick one may have served before that",
+        ),
+        pytest.param(
+            fleet(
+                *(outdated(n, since=NOW - HOUR) for n in range(1, 10)),
+                outdated(0, image=FIX, **SICK),
+            ),
+            frozenset(),
+            id="one is not on the image: the rollout to it was under way",
+        ),
+    ],
+)
+def test_a_process_that_was_not_there_knows_what_did_not_serve_before_only_if_all_was_over(
+    instances: tuple[Instance, ...], unwell: frozenset[str]
+) -> None:
+    decision = decided(spec(), observed(model=model(image=OLD), instances=instances))
+    assert isinstance(decision.step, PatchModel)
+    assert decision.step.unwell == unwell
 
 
 def test_a_spec_that_requires_a_way_back_is_told_that_there_is_none() -> None:

@@ -40,6 +40,7 @@ KNOWN = Progress(
     blamed=Fingerprint.of(FIX),
     wrote_good=Fingerprint.of(FIX),
     has_soaked=True,
+    knows_all=True,
 )
 
 
@@ -153,15 +154,39 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             Reason.UPGRADING,
             4,
             UPGRADE,
-            ANEW | {"taken": frozenset({"1", "2", "4"}), "unwell": frozenset({"1", "2", "4", "8"})},
-            id="a batch: of those that it takes for the first time it is known which did not serve",
+            ANEW | {"taken": frozenset({"1", "2", "4"}), "unwell": frozenset({"2", "4", "8"})},
+            id="a batch: it is known which did not serve when they were taken first, nor do now",
+        ),
+        pytest.param(
+            replace(KNOWN, knows_all=False),
+            Reason.UPGRADING,
+            4,
+            UPGRADE,
+            ANEW | {"taken": frozenset({"1", "2", "4"}), "unwell": frozenset({"4", "8"})},
+            id="a batch of a rollout that was found half-way: it may not serve because of a step before",
+        ),
+        pytest.param(
+            replace(KNOWN, knows_all=False),
+            Reason.UPGRADING,
+            None,
+            Upgrade(("8", "9"), NEW, unwell=frozenset({"8", "9"})),
+            ANEW | {"taken": frozenset({"1", "4", "8", "9"}), "unwell": frozenset({"1", "4", "8"})},
+            id="a batch of two: one did not serve as the rollout began, and of the other nobody knows",
+        ),
+        pytest.param(
+            KNOWN,
+            Reason.UPGRADING,
+            4,
+            Upgrade(("4",), NEW, unwell=frozenset({"4"})),
+            ANEW,
+            id="a batch once more: what did not serve when it was taken first does not serve now",
         ),
         pytest.param(
             KNOWN,
             Reason.UPGRADING,
             3,
             UPGRADE,
-            BEGUN | {"taken": frozenset({"1", "2", "4"}), "unwell": frozenset({"1", "2", "4", "8"})},
+            BEGUN | {"taken": frozenset({"1", "2", "4"}), "unwell": frozenset({"2", "4", "8"})},
             id="a batch of which nothing has come: the wait goes on",
         ),
         pytest.param(

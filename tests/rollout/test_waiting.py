@@ -368,9 +368,9 @@ def test_what_looks_in_a_row_have_in_common(
     before: Progress, reason: Reason, back: int | None, after: Progress
 ) -> None:
     found = progress_after(before, reason, back, NOW)
-    assert replace(found, seen_at=None, most_back=0, relapses=0, has_soaked=False) == replace(
-        after, last_reason=reason
-    )
+    assert replace(
+        found, seen_at=None, most_back=0, relapses=0, has_soaked=False, knows_all=False
+    ) == replace(after, last_reason=reason)
 
 
 @pytest.mark.parametrize(

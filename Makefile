@@ -8,7 +8,7 @@ LOCK    := --quiet --universal --generate-hashes --no-emit-index-url --no-annota
            --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients soak stories transcripts reasons explore mutants lint format bench lock image clean
+.PHONY: help demo test test-clients soak stories transcripts reasons explore exhaust mutants lint format bench lock image clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ reasons: $(READY) ## write the table of docs/reasons.md anew, after a change of 
 explore: $(READY) ## every fault at every call of every kind of rollout, many at random, and random worlds (very slow)
 	@EXPLORE_SEEDS=$${EXPLORE_SEEDS:-300} WORLDS_SEEDS=$${WORLDS_SEEDS:-500} \
 	    $(BIN)/pytest -n auto tests/stories/test_faults.py tests/stories/test_worlds.py
+
+exhaust: $(READY) ## every order of events in small worlds: rules that hold, and an end that is reached (slow)
+	@$(BIN)/python -m tests.exhaust
 
 mutants: $(READY) ## small changes of the decision, and which of them no test sees (slow)
 	@$(BIN)/python -m tests.mutants

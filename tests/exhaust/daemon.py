@@ -1,0 +1,438 @@
+"""The daemon of a small world: the real decision, and the real functions that make of it what a process remembers.
+
+`Memory` is that as a value, with ages in units and cut where no threshold lies beyond them. What only people read is
+left out (history, conditions, forecast), and so are calls that Azure spreads over time.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum, auto
+from typing import NamedTuple
+
+from reconciler.azure.failure import AzureFailure, Conflict, Unreachable
+from reconciler.checks.door import Checks
+from reconciler.daemon.advance import advance
+from reconciler.daemon.event import InstancesRead, ModelRead, TickBegan, Ticked
+from reconciler.daemon.gates import evaluation
+from reconciler.daemon.outcome import Outcome, outcome_of, outcome_of_failure
+from reconciler.daemon.settings import Settings
+from reconciler.daemon.state import LastSeen, Published, ScaleSetState
+from reconciler.daemon.store import Store
+from reconciler.rollout.age import Sighting, date_instances, sightings
+from reconciler.rollout.counts import InstanceCounts
+from reconciler.rollout.decide import decide
+from reconciler.rollout.decision import Decision
+from reconciler.rollout.gate import Gate
+from reconciler.rollout.observed import (
+    Availability,
+    Look,
+    Model,
+    Observed,
+    ReadTime,
+    Verdict,
+)
+from reconciler.rollout.persisted import Fingerprint
+from reconciler.rollout.progress import Progress
+from reconciler.rollout.reason import Reason, Status
+from reconciler.rollout.step import Attempt, PatchModel, Step, Upgrade
+from reconciler.rollout.wait import Wait
+from reconciler.spec.scale_set import ScaleSet
+from tests.build import NONE_RUNNING, NOW
+from tests.exhaust.azure import (
+    IMAGES,
+    Azure,
+    Persisted,
+    listed_instance,
+    listed_model,
+    listed_operation,
+    number_of,
+    number_of_print,
+    persisted,
+    persisted_state,
+)
+from tests.exhaust.clock import age, ago, maybe_age, maybe_ago
+
+_SETTINGS = Settings()
+_NOW = ReadTime(NOW, NOW)
+_NO_CHECKS = Checks(lambda: NOW)
+_LONGEST_PATIENCE = 8  # units between two tries of a step
+_LONGEST_WAIT = 7  # units after which what is Reconciling is Failing
+
+
+class Spec(NamedTuple):
+    """What is declared of a scale set."""
+
+    image: int
+    is_braked: bool = False
+
+
+class Tried(NamedTuple):
+    """The last step that Azure accepted; of a change of the model `ids` is empty."""
+
+    image: int
+    ids: tuple[str, ...]
+    kept: Persisted | None
+    age: int
+    has_operation: bool
+    tries: int
+
+
+class Sighted(NamedTuple):
+    id: str
+    provisioning: str
+    since: int | None
+    is_back: bool
+    stands: int | None
+
+
+class Standing(NamedTuple):
+    """What other scale sets go by."""
+
+    reason: Reason
+    status: Status
+    model: Azure | None = None  # without its instances
+    counts: InstanceCounts | None = None
+    last_reason: Reason | None = None
+    holds_slot: bool | None = None
+    blamed: int | None = None
+    has_soaked: bool = False
+
+
+class Memory(NamedTuple):
+    decided: Spec | None = None
+    passes: int = 0
+    waiting: int | None = None
+    back: int = 0
+    is_under_way: bool | None = None
+    tried: Tried | None = None
+    wait: tuple[Reason, int, bool] | None = None
+    taken: frozenset[str] = frozenset()
+    unwell: frozenset[str] = frozenset()
+    relapses: int = 0
+    most_back: int = 0
+    seen: int | None = None
+    left_under_way: bool | None = None
+    wrote_good: int | None = None
+    knows_all: bool = False
+    sighted: tuple[Sighted, ...] = ()
+    standing: Standing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where ages are cut: one unit beyond the last threshold."""
+
+    at_rest: int
+    waiting: int
+    passes: int
+
+
+class Hearing(Enum):
+    """What the daemon hears of its step."""
+
+    ACCEPTED = auto()
+    NOTHING = auto()  # Azure took it, and the answer was lost
+    CONFLICT = auto()  # Azure did not take it
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """What a daemon is shown at one look."""
+
+    model: Azure
+    machines: Azure
+    operation: Azure
+    says_updating: bool
+    is_check_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LookResult:
+    """What a look came to, before its step is sent."""
+
+    state: ScaleSetState
+    decision: Decision | None
+    observed: Observed | None
+    failure: AzureFailure | None = None
+
+    @property
+    def step(self) -> Step | None:
+        return self.decision.step if self.decision else None
+
+
+def look(state: ScaleSetState, others: tuple[ScaleSetState, ...], eyes: Eyes) -> LookResult:
+    """Look until there is a decision, as the daemon's observer does, with all reads at one moment."""
+    store = Store(_states={each.key: each for each in (state, *others)})
+    store.apply(state.key, TickBegan())
+    begun = store.get(state.key)
+    assert begun
+    observed = Observed(NOW, NOW, progress=begun.progress)
+    try:
+        while isinstance(verdict := decide(state.desired, observed), Look):
+            observed = replace(_see(verdict, begun, observed, store, eyes), last_look=verdict)
+    except AzureFailure as failure:
+        return LookResult(_known(store, state), None, None, failure)
+    return LookResult(_known(store, state), verdict, observed)
+
+
+def _known(store: Store, state: ScaleSetState) -> ScaleSetState:
+    known = store.get(state.key)
+    assert known
+    return known
+
+
+def _see(at: Look, state: ScaleSetState, observed: Observed, store: Store, eyes: Eyes) -> Observed:
+    model = observed.model
+    if at is Look.MODEL:
+        model = listed_model(eyes.model, state.desired.name, eyes.says_updating)
+        store.apply(state.key, ModelRead(model))
+        return replace(observed, model=model, model_read=_NOW)
+    assert isinstance(model, Model)
+    match at:
+        case Look.INSTANCES:
+            listed = [listed_instance(each) for each in eyes.machines.machines]
+            source = model.health_source
+            dated = date_instances(listed, state.seen.sightings, state.progress.attempt, source, NOW)
+            store.apply(
+                state.key, InstancesRead(NOW, sightings(dated, source, NOW), (), len(dated) >= model.capacity)
+            )
+            return replace(observed, instances=dated, instances_read=_NOW)
+        case Look.ROLLING_UPGRADE:
+            return replace(observed, rolling_upgrade=NONE_RUNNING, rolling_upgrade_read=_NOW)
+        case Look.IMAGE:
+            return replace(observed, availability=Availability(state.desired.image, Verdict.AVAILABLE))
+        case Look.WAY_BACK:
+            good = model.persisted.last_good
+            assert good
+            return replace(observed, way_back=Availability(good, Verdict.AVAILABLE))
+        case Look.OPERATION:
+            return replace(observed, operation=listed_operation(eyes.operation))
+        case Look.BREAKER:
+            return replace(observed, breaker=evaluation.ask_breaker(state.desired, observed, store))
+        case Look.GATES if eyes.is_check_open:
+            return replace(observed, gates=evaluation.ask(state.desired, observed, store, _NO_CHECKS))
+        case Look.GATES:
+            return replace(observed, gates=(Gate("check", "it does not pass", Reason.CHECK_FAILED),))
+
+
+def conclude(verdict: LookResult, hearing: Hearing) -> tuple[ScaleSetState, Outcome]:
+    """The state after a look, once the daemon has heard of its step; as `Reconciler` has it."""
+    state, decision, observed = verdict.state, verdict.decision, verdict.observed
+    desired, commit, before = state.desired, state.commit, state.progress
+    attempt, taken, may_have_begun, failure = before.attempt, None, False, verdict.failure
+    if decision and decision.step:
+        match hearing:
+            case Hearing.ACCEPTED:
+                taken = decision.step
+                attempt = (
+                    attempt.then(taken, NOW, "operation") if attempt else Attempt(taken, NOW, "operation")
+                )
+            case Hearing.NOTHING:
+                failure, may_have_begun = Unreachable("no answer"), True
+            case Hearing.CONFLICT:
+                failure = Conflict("somebody else was faster")
+    elif attempt and observed and observed.operation and observed.operation.status == "Succeeded":
+        attempt = replace(attempt, operation="")
+    if failure:
+        doing = decision.message if decision else ""
+        outcome = outcome_of_failure(desired.name, commit, failure, before, _SETTINGS, at=NOW, doing=doing)
+    else:
+        assert decision
+        outcome = outcome_of(desired, commit, decision, before, _SETTINGS, at=NOW)
+    ticked = Ticked(
+        desired=desired,
+        commit=commit,
+        outcome=outcome,
+        attempt=attempt,
+        taken=taken,
+        may_have_begun=may_have_begun,
+    )
+    return advance(state, ticked), outcome
+
+
+# What a process remembers, as a value and back.
+
+
+def recalled(memory: Memory, desired: ScaleSet, decided: ScaleSet | None, row: Azure | None) -> ScaleSetState:
+    """The state of a scale set that a daemon with this memory has of it, and with what its last sweep has
+    listed."""
+    standing, wait = memory.standing, memory.wait
+    progress = Progress(
+        passes=memory.passes,
+        waiting_since=maybe_ago(memory.waiting),
+        back=memory.back,
+        is_under_way=memory.is_under_way,
+        attempt=_attempt(memory.tried),
+        last_reason=standing.last_reason if standing else None,
+        holds_slot=standing.holds_slot if standing else None,
+        wait=Wait(wait[0], ago(wait[1]), is_failing=wait[2]) if wait else None,
+        taken=memory.taken,
+        unwell=memory.unwell,
+        relapses=memory.relapses,
+        most_back=memory.most_back,
+        seen_at=maybe_ago(memory.seen),
+        left_under_way=memory.left_under_way,
+        blamed=_print(standing.blamed) if standing else None,
+        wrote_good=_print(memory.wrote_good),
+        knows_all=memory.knows_all,
+        has_soaked=standing.has_soaked if standing else False,
+    )
+    seen = {
+        each.id: Sighting(each.provisioning, maybe_ago(each.since), each.is_back, maybe_ago(each.stands))
+        for each in memory.sighted
+    }
+    outcome, model, counts = None, None, None
+    listed = listed_model(row, desired.name, False) if row else None
+    if standing:
+        outcome = Outcome(desired.name, "", NOW, standing.reason, "", standing.status)
+        counts = standing.counts
+        model = listed_model(standing.model, desired.name, False) if standing.model else None
+    return ScaleSetState(
+        desired,
+        "",
+        weighed=desired.image,
+        seen=LastSeen(model=model, counts=counts, sightings=seen, listed=listed),
+        progress=progress,
+        published=Published(outcome=outcome, decided=decided),
+    )
+
+
+def remembered(
+    state: ScaleSetState, spec: Spec, limits: Limits, *, has_others: bool, keeps_wait: bool
+) -> Memory:
+    """What a daemon in this state remembers of a scale set, cut to size. For how long it has waited changes no
+    decision, only what is said of it, and so is kept only where that is the question."""
+    progress = state.progress
+    tried = _tried(progress.attempt, limits)
+    asked, wait = (frozenset(tried.ids) if tried else frozenset()), progress.wait
+
+    def at_rest(id_: str, at: int | None) -> int | None:
+        return None if at is None else cut(id_, at, asked, tried.age if tried else 0, limits)
+
+    return Memory(
+        decided=spec,
+        passes=min(progress.passes, limits.passes),
+        waiting=_cut(progress.waiting_since, limits.waiting),
+        back=progress.back,
+        is_under_way=progress.is_under_way,
+        tried=tried,
+        wait=(wait.reason, min(age(wait.since), _LONGEST_WAIT), wait.is_failing)
+        if wait and keeps_wait
+        else None,
+        taken=progress.taken,
+        unwell=progress.unwell,
+        relapses=min(progress.relapses, 3),
+        most_back=progress.most_back,
+        seen=_cut(progress.seen_at, limits.waiting),
+        left_under_way=progress.left_under_way,
+        wrote_good=number_of_print(progress.wrote_good),
+        knows_all=progress.knows_all,
+        sighted=tuple(
+            Sighted(
+                id_,
+                each.provisioning,
+                at_rest(id_, maybe_age(each.since)),
+                each.is_back,
+                at_rest(id_, maybe_age(each.stands_since)),
+            )
+            for id_, each in sorted(state.seen.sightings.items())
+        ),
+        standing=_standing(state) if has_others else None,
+    )
+
+
+def cut(id_: str, units: int, asked: frozenset[str], since_asked: int, limits: Limits) -> int:
+    """The age of an instance. Whether it changed since our last step named it must still show."""
+    return min(units, max(limits.at_rest, since_asked) if id_ in asked else limits.at_rest)
+
+
+def later(memory: Memory, limits: Limits) -> Memory:
+    """A unit later."""
+    tried, wait = memory.tried, memory.wait
+    return memory._replace(
+        waiting=_older(memory.waiting, limits.waiting),
+        seen=_older(memory.seen, limits.waiting),
+        tried=tried._replace(age=min(tried.age + 1, _longest(tried.tries, limits))) if tried else None,
+        wait=(wait[0], min(wait[1] + 1, _LONGEST_WAIT), wait[2]) if wait else None,
+        sighted=tuple(
+            each._replace(
+                since=None if each.since is None else each.since + 1,
+                stands=None if each.stands is None else each.stands + 1,
+            )
+            for each in memory.sighted
+        ),
+    )
+
+
+def with_cut_sightings(memory: Memory, limits: Limits) -> Memory:
+    tried = memory.tried
+    asked, since = (frozenset(tried.ids), tried.age) if tried else (frozenset(), 0)
+
+    def short(id_: str, units: int | None) -> int | None:
+        return None if units is None else cut(id_, units, asked, since, limits)
+
+    return memory._replace(
+        sighted=tuple(
+            each._replace(since=short(each.id, each.since), stands=short(each.id, each.stands))
+            for each in memory.sighted
+        )
+    )
+
+
+def _longest(tries: int, limits: Limits) -> int:
+    patience: int = min(2 ** (tries - 1), _LONGEST_PATIENCE)
+    return max(patience, limits.waiting, limits.at_rest)
+
+
+def _older(units: int | None, most: int) -> int | None:
+    return None if units is None else min(units + 1, most)
+
+
+def _cut(at: datetime | None, most: int) -> int | None:
+    return None if at is None else min(age(at), most)
+
+
+def _print(image: int | None) -> Fingerprint | None:
+    return None if image is None else Fingerprint.of(IMAGES[image])
+
+
+def _attempt(tried: Tried | None) -> Attempt | None:
+    if tried is None:
+        return None
+    image = IMAGES[tried.image]
+    step: Step
+    if tried.ids:
+        step = Upgrade(tried.ids, image)
+    else:
+        step = PatchModel(image, "any", None if tried.kept is None else persisted_state(tried.kept))
+    return Attempt(step, ago(tried.age), "operation" if tried.has_operation else "", tried.tries)
+
+
+def _tried(attempt: Attempt | None, limits: Limits) -> Tried | None:
+    if attempt is None:
+        return None
+    step, tries = attempt.step, min(attempt.tries, 4)
+    kept = persisted(step.persisted) if isinstance(step, PatchModel) and step.persisted else None
+    return Tried(
+        number_of(step.image),
+        attempt.instance_ids,
+        kept,
+        min(age(attempt.at), _longest(tries, limits)),
+        bool(attempt.operation),
+        tries,
+    )
+
+
+def _standing(state: ScaleSetState) -> Standing:
+    outcome, model, progress = state.outcome, state.seen.model, state.progress
+    assert outcome
+    return Standing(
+        outcome.reason,
+        outcome.status,
+        Azure(number_of(model.image), (), persisted(model.persisted)) if model and model.image else None,
+        state.seen.counts,
+        progress.last_reason,
+        progress.holds_slot,
+        number_of_print(progress.blamed),
+        progress.has_soaked,
+    )

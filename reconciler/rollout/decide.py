@@ -22,7 +22,7 @@ from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.drift import drift
 from reconciler.rollout.eviction import backing_off, lone_reason
-from reconciler.rollout.expectations import doubtful_update, failed_update, unmet_expectation
+from reconciler.rollout.expectations import doubtful_update, failed_update, unmet_expectation, vain_upgrade
 from reconciler.rollout.freshness import stale
 from reconciler.rollout.gates import barrier, remedy_barrier, window_barrier
 from reconciler.rollout.health import at_work
@@ -40,7 +40,6 @@ from reconciler.rollout.urgency import hastened
 from reconciler.rollout.waiting import (
     awaited_instances,
     confirming,
-    missed_deadline,
     never_ends,
     overrun,
     waiting,
@@ -192,8 +191,8 @@ def _roll(context: Context) -> Decision | Look:
         return abort(context, found) if is_failure else found
     if not movable:
         return completion(context)
-    if not context.is_return and (failing := missed_deadline(context)):
-        return abort(context, failing)
+    if not context.is_return and (failing := vain_upgrade(context)):
+        return failing if isinstance(failing, Look) else abort(context, failing)
     if taken := passing(context):
         is_good = context.is_return or is_proven(context)
         closed = None if is_good else remedy_barrier(context, _DOING, context.counts)

@@ -15,6 +15,7 @@ Azure accepts a step before it carries it out, and what it then lists may be beh
   is.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from reconciler.rollout.context import Aim, Context
@@ -25,6 +26,7 @@ from reconciler.rollout.patch import patch
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, PatchModel, Step, Upgrade
+from reconciler.rollout.waiting import missed_deadline
 from reconciler.rollout.wording import ailing, join
 from reconciler.spec.image import same, short
 
@@ -88,6 +90,27 @@ def _once_more(aim: Aim, why: str, persisted: PersistedState | None) -> Decision
         f"setting the image of the model to {short(aim.image)} once more: it was set, {why}",
         step=step,
         soon=True,
+    )
+
+
+def vain_upgrade(context: Context) -> Decision | Look | None:
+    """That nothing has come of an upgrade for as long as a batch may be waited for, or None.
+
+    All instances may serve meanwhile. So it says what became of the upgrade: nothing else would.
+    """
+    late, observed = missed_deadline(context), context.observed
+    attempt, operation = observed.attempt, observed.operation
+    if late is None or attempt is None or not isinstance(attempt.step, Upgrade):
+        return late
+    if operation is None and attempt.operation:
+        return Look.OPERATION
+    failed = operation.error.removesuffix(".") if operation else ""
+    times = f"was tried {attempt.tries} times, and the last try" if attempt.tries > 1 else "was tried, and"
+    became = f"failed: {failed}" if failed else "does not show"
+    return replace(
+        late,
+        message=f"{_description(attempt)}, {times} {became}; {late.message}; {context.counts.done}; it is "
+        "not tried again before the spec changes",
     )
 
 

@@ -455,8 +455,9 @@ TABLE: dict[Reason, Meaning] = {
             "however young each one is: repairs may be replacing them again and again"
         ),
         remedy=(
-            "by itself, once one comes back; or merge a fix, which goes to the sick first and at once; or, "
-            "where a step was never carried out, run `reconciler retry NAME`"
+            "by itself, once one comes back; or merge a fix, which goes to the sick first and at once; an "
+            "upgrade of which nothing came is tried again once the spec changes, or somebody runs "
+            "`reconciler retry NAME`"
         ),
         phase=Phase.AWAITS,
         slot=Slot.HOLDS,

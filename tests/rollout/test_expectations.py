@@ -10,6 +10,7 @@ from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Instance, Look, Operation
 from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.rollout.tags import with_state
@@ -63,6 +64,53 @@ def test_what_became_of_it_is_said(operation: Operation, line: str, soon: bool) 
     assert (decision.line, decision.step, decision.soon) == (line, None, soon)
     assert decision.counts is not None
     assert decision.counts.total == 10
+
+
+LATE = "no further instance has come back within 1h (spec.rollout.progressDeadline)"
+UNTRIED = "0 of 10 up to date; it is not tried again before the spec changes"
+
+
+@pytest.mark.parametrize(
+    ("attempt", "operation", "line"),
+    [
+        pytest.param(
+            replace(ATTEMPT, tries=4),
+            Operation("Failed", "QuotaExceeded: no cores."),
+            f"{ASKED} was tried 4 times, and the last try failed: QuotaExceeded: no cores; {LATE}; {UNTRIED}",
+            id="its last try failed",
+        ),
+        pytest.param(
+            ATTEMPT,
+            Operation("Succeeded"),
+            f"{ASKED} was tried, and does not show; {LATE}; {UNTRIED}",
+            id="it succeeded, and does not show",
+        ),
+        pytest.param(
+            replace(ATTEMPT, operation=""),
+            None,
+            f"{ASKED} was tried, and does not show; {LATE}; {UNTRIED}",
+            id="it has no operation that could be asked for",
+        ),
+        pytest.param(None, None, LATE, id="a new process knows of none"),
+        pytest.param(
+            replace(ATTEMPT, step=PatchModel(NEW, "4")),
+            Operation("Succeeded"),
+            LATE,
+            id="the last step was no upgrade",
+        ),
+    ],
+)
+def test_what_became_of_an_upgrade_is_said_once_its_batch_is_overdue_and_nothing_is_away(
+    attempt: Attempt | None, operation: Operation | None, line: str
+) -> None:
+    waited = Progress(waiting_since=NOW - timedelta(minutes=61), is_under_way=True)
+    seen = observed(instances=fleet(), attempt=attempt, operation=operation, progress=waited)
+    assert decided(spec(), seen).message == line
+
+
+def test_what_became_of_an_upgrade_is_asked_for_once_its_batch_is_overdue() -> None:
+    waited = Progress(waiting_since=NOW - timedelta(minutes=61), is_under_way=True)
+    assert decide(spec(), observed(instances=fleet(), attempt=ATTEMPT, progress=waited)) is Look.OPERATION
 
 
 def test_an_upgrade_of_one_instance_is_told_as_that() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.simulator import OperationFails, OperationKeepsImage
 from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, scale_set, spec
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -150,3 +151,37 @@ def test_an_image_that_failed_for_a_while_is_begun_in_others_once_it_is_well_whe
     world.azure.scale_set("a").instance("0").heal()
     world.rest(2 * HOUR)
     assert on_model(world, NEW, "a", "b", "c") == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        pytest.param(
+            OperationFails("QuotaExceeded", "The approved cores are in use."),
+            "was tried 4 times, and the last try failed: QuotaExceeded: The approved cores are in use;",
+            id="Azure has no quota for it",
+        ),
+        pytest.param(
+            OperationKeepsImage(latest_model_applied=False),
+            "was tried 4 times, and the last try does not show;",
+            id="the instances keep the image that they run",
+        ),
+    ],
+)
+def test_nothing_has_come_of_an_upgrade_for_longer_than_a_batch_may_take_and_the_line_says_what_is_wrong(
+    fault: Any, said: str
+) -> None:
+    """No instance is away, and none is waited for."""
+    upgrade = "VirtualMachineScaleSets_UpdateInstances"
+    world = World(fleet(scale_set(capacity=5)), spec())
+    world.azure.faults.arm(upgrade, fault, times=None)
+    world.rest(4 * HOUR)
+    line = world.lines()["web"]
+    assert line.startswith(f"ProgressDeadlineExceeded: the upgrade of instance 0 to {NEW}, asked for at 09:3")
+    assert said in line
+    assert line.endswith("0 of 5 up to date; it is not tried again before the spec changes")
+    assert writes(world).count(upgrade) == 4
+    world.azure.faults.disarm()
+    world.merge(spec(rollout={"progressDeadline": "2h"}))
+    world.run()
+    assert on(world, NEW) == ["0", "1", "2", "3", "4"]

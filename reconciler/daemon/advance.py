@@ -184,7 +184,7 @@ def _shown(before: Published, event: Ticked) -> Outcome:
     is_known = before.decided is not None and not differs(before.decided, event.desired)
     if outcome.reason is not Reason.THROTTLED or known is None or not is_known:
         return outcome
-    if outcome.status is Status.FAILING:
+    if outcome.status is Status.FAILING and outcome.wait and outcome.wait.reason is Reason.THROTTLED:
         return outcome
     return outcome_when_throttled(known, outcome)
 

@@ -11,7 +11,7 @@ changes: an alert that asks for half an hour of it must not resolve between two 
     09:15:30  the step is accepted and shows             Reconciling
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.rollout.reason import Reason, Status
@@ -47,16 +47,25 @@ def wait_after(before: Wait | None, reason: Reason, at: datetime, *, is_repeated
     meaning = reason.meaning
     if meaning.lasts is None and not meaning.is_error and not meaning.is_retried:
         return before if is_repeated else None
+    if before is not None and reason is Reason.THROTTLED and before.reason is not reason:
+        # Nobody could look: so nothing is known to have changed, and its time goes on.
+        return replace(before, is_failing=before.is_failing or _is_over(before.reason, before, at))
     if before is None or not (before.is_failing or _is_alike(before.reason, reason)):
         return Wait(reason, at, is_failing=meaning.is_retried)
-    is_over = meaning.is_retried or (meaning.lasts is not None and at - before.since > meaning.lasts)
-    return Wait(reason, before.since, before.tries + 1, before.is_failing or is_over)
+    is_failing = before.is_failing or meaning.is_retried or _is_over(reason, before, at)
+    return Wait(reason, before.since, before.tries + 1, is_failing)
 
 
 def status_after(reason: Reason, wait: Wait | None) -> Status:
     """How a scale set stands for this reason, after it has waited so long."""
     status = reason.meaning.status
     return Status.FAILING if status is Status.RECONCILING and wait and wait.is_failing else status
+
+
+def _is_over(reason: Reason, wait: Wait, at: datetime) -> bool:
+    """Whether it has been waited for longer than this may last."""
+    lasts = reason.meaning.lasts
+    return lasts is not None and at - wait.since > lasts
 
 
 def _is_alike(before: Reason, reason: Reason) -> bool:

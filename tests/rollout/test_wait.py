@@ -70,6 +70,27 @@ MINUTE = timedelta(minutes=1)
             id="a failure stays one whatever is waited for next",
         ),
         pytest.param(
+            Wait(Reason.AZURE_BUSY, NOW - 9 * MINUTE, 9),
+            Reason.THROTTLED,
+            False,
+            Wait(Reason.AZURE_BUSY, NOW - 9 * MINUTE, 9),
+            id="a look for which no request was left changes nothing of a wait",
+        ),
+        pytest.param(
+            Wait(Reason.AZURE_BUSY, NOW - 31 * MINUTE, 9),
+            Reason.THROTTLED,
+            False,
+            Wait(Reason.AZURE_BUSY, NOW - 31 * MINUTE, 9, is_failing=True),
+            id="a wait gets too long though no request is left to look",
+        ),
+        pytest.param(
+            Wait(Reason.THROTTLED, NOW - MINUTE, 4),
+            Reason.THROTTLED,
+            False,
+            Wait(Reason.THROTTLED, NOW - MINUTE, 5),
+            id="a wait for requests goes on",
+        ),
+        pytest.param(
             Wait(Reason.REFUSED, NOW - 60 * MINUTE, 8),
             Reason.REFUSED,
             False,

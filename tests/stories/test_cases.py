@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.simulator import OperationFails, OperationKeepsImage
+from reconciler.simulator import OperationFails, OperationKeepsImage, Throttled
 from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, scale_set, spec
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -185,3 +185,23 @@ def test_nothing_has_come_of_an_upgrade_for_longer_than_a_batch_may_take_and_the
     world.merge(spec(rollout={"progressDeadline": "2h"}))
     world.run()
     assert on(world, NEW) == ["0", "1", "2", "3", "4"]
+
+
+def test_azure_is_at_work_for_good_and_every_other_look_is_throttled() -> None:
+    """It is Failing after half an hour as it would be otherwise, and says for how long."""
+    world = World(fleet(scale_set(capacity=4, provisioningState="Updating")), spec())
+    looks = iter(range(1000))
+    world.azure.faults.arm(
+        "VirtualMachineScaleSets_Get",
+        Throttled(retry_after=5 * SECOND),
+        times=None,
+        when=lambda _: next(looks) % 2 == 0,
+    )
+    world.rest(25 * MINUTE)
+    statuses = {each.status for each in world.outcomes}
+    world.rest(10 * MINUTE)
+    told = world.state().outcome
+    assert told is not None
+    assert (statuses, told.status) == ({"Reconciling"}, "Failing")
+    assert told.line.startswith("AzureBusy: Azure is at work on the scale set (updating)")
+    assert "since 2026-01-05 09:00 UTC" in told.line

@@ -180,8 +180,8 @@ class Reconciler:
         return ticked.outcome
 
     def _tell_change(self, before: Outcome | None, now: Outcome | None) -> None:
-        """Log what is new of a scale set."""
-        if now is None or (before and before.line == now.line):
+        """Log what is new of a scale set; that nobody could look just now is not."""
+        if now is None or (before and replace(before, as_of=None).line == replace(now, as_of=None).line):
             return
         # That Azure is at work was to be expected after our own step, and says nothing new.
         is_expected = now.reason is Reason.AZURE_BUSY and now.status is Status.RECONCILING

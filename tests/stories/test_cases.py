@@ -205,3 +205,21 @@ def test_azure_is_at_work_for_good_and_every_other_look_is_throttled() -> None:
     assert (statuses, told.status) == ({"Reconciling"}, "Failing")
     assert told.line.startswith("AzureBusy: Azure is at work on the scale set (updating)")
     assert "since 2026-01-05 09:00 UTC" in told.line
+
+
+def test_a_scale_set_of_which_every_other_look_is_throttled_is_logged_once(caplog: Any) -> None:
+    world = World(fleet(scale_set(capacity=4)), spec(version=BAD))
+    world.run(lambda: world.reasons()[-1:] == ["HealthCheckFailed"])
+    caplog.clear()
+    looks = iter(range(1000))
+    world.azure.faults.arm(
+        "VirtualMachineScaleSetVMs_List",
+        Throttled(retry_after=5 * SECOND),
+        times=None,
+        when=lambda _: next(looks) % 2 == 0,
+    )
+    world.rest(HOUR)
+    told = world.state().outcome
+    assert told is not None
+    assert told.reason == "HealthCheckFailed"
+    assert [each.message for each in caplog.records if each.name == "reconciler"] == []

@@ -150,7 +150,7 @@ def _end_tick(state: ScaleSetState, event: Ticked) -> ScaleSetState:
             if outcome.reason.meaning.is_conclusive
             else before.concluded
         ),
-        known_at=before.known_at if outcome.is_error else outcome.at,
+        known_at=before.known_at if outcome.is_error and not event.is_decided else outcome.at,
         history=history_after(
             before.history,
             event.desired,
@@ -179,12 +179,15 @@ def _end_tick(state: ScaleSetState, event: Ticked) -> ScaleSetState:
 
 
 def _shown(before: Published, event: Ticked) -> Outcome:
-    """That there is no request left for a look says nothing new of the scale set, until it lasts."""
+    """That there is no request left for a look says nothing new of the scale set, until it lasts; and of what
+    is failing or stalled already it never does."""
     known, outcome = before.outcome, event.outcome
     is_known = before.decided is not None and not differs(before.decided, event.desired)
     if outcome.reason is not Reason.THROTTLED or known is None or not is_known:
         return outcome
-    if outcome.status is Status.FAILING and outcome.wait and outcome.wait.reason is Reason.THROTTLED:
+    is_failing = outcome.status is Status.FAILING and not known.status.is_alarming
+    is_news = is_failing and outcome.wait is not None and outcome.wait.reason is Reason.THROTTLED
+    if is_news or known.reason is Reason.THROTTLED:
         return outcome
     return outcome_when_throttled(known, outcome)
 

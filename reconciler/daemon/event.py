@@ -104,8 +104,9 @@ class Foreseen:
 class Ticked:
     """A tick has ended. It was about `desired` as of `commit`, which a sweep may have changed since.
 
-    `attempt` is the last step that Azure accepted, `taken` the one it accepted in this tick.
-    `may_have_begun`: one was sent, and no answer came. `foreseen` is None where nothing was decided.
+    `attempt` is the last step that Azure accepted, `taken` the one it accepted in this tick. `is_decided`:
+    it is known how the scale set stands, though the step may have failed. `may_have_begun`: one was sent, and
+    no answer came. `foreseen` is None where nothing was decided.
     """
 
     desired: ScaleSet
@@ -113,6 +114,7 @@ class Ticked:
     outcome: Outcome
     attempt: Attempt | None
     taken: Step | None = None
+    is_decided: bool = False
     may_have_begun: bool = False
     foreseen: Foreseen | None = None
 

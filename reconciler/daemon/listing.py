@@ -14,9 +14,10 @@ _log = logging.getLogger("reconciler")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The models of the declared scale sets by folded id, and why the list of a scope failed."""
+    """The models of the declared scale sets by folded id, what was listed, and why a list failed."""
 
     models: Mapping[str, Model]
+    scopes: tuple[Scope, ...]
     failures: Mapping[Scope, AzureFailure]
     by_group: bool
 
@@ -37,7 +38,8 @@ def listing(azure: Compute, scale_sets: Iterable[ScaleSet], *, by_group: bool) -
     active = [each for each in declared.values() if not each.suspend]
     models: dict[str, Model] = {}
     failures: dict[Scope, AzureFailure] = {}
-    for scope in sorted({scope_of(each, by_group=by_group) for each in active}, key=str):
+    scopes = sorted({scope_of(each, by_group=by_group) for each in active}, key=str)
+    for scope in scopes:
         try:
             models |= {model.id: model for model in azure.models(scope) if model.id in declared}
         except AzureFailure as failure:
@@ -47,7 +49,7 @@ def listing(azure: Compute, scale_sets: Iterable[ScaleSet], *, by_group: bool) -
             failures[scope] = AzureFailure(
                 f"a bug in the reconciler, please report it: {type(error).__name__}: {error}"
             )
-    return Listing(models, failures, by_group)
+    return Listing(models, tuple(scopes), failures, by_group)
 
 
 def scope_of(desired: ScaleSet, *, by_group: bool) -> Scope:

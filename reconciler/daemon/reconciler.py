@@ -79,18 +79,22 @@ class Reconciler:
         Whatever others wait for comes before them.
         """
         self._specs.refresh()
-        gone = self.store.declare(self._specs.scale_sets, self._specs.commit)
+        gone = self.store.declare(self._specs.scale_sets, self._specs.commit, self._now())
         self._tell_commit()
         for name in gone:
             _log.info("%s: no spec names it any more; it is left as it is", name)
         at = self._now()
         listed = listing(self._azure, self._specs.scale_sets, by_group=self._by_group)
-        trouble = (
-            *self._specs.trouble,
-            *(f"{scope}: {failure}" for scope, failure in listed.failures.items()),
+        sweep = Sweep(
+            at,
+            self._specs.commit,
+            self._specs.subject,
+            mistakes=self._specs.trouble,
+            lists={str(scope): listed.failures.get(scope) for scope in listed.scopes},
+            by_group=self._by_group,
         )
-        self._tell(trouble)
-        self.store.last_sweep = Sweep(at, self._specs.commit, self._specs.subject, trouble)
+        self._tell(sweep.trouble)
+        self.store.last_sweep = sweep
         self._weigh(listed)
         states = self.store.states()
         watched = relied_on(states)
@@ -211,8 +215,11 @@ class Reconciler:
             outcome = outcome_of_failure(
                 desired.name, commit, failure, state.progress, self._settings, at=self._now(), doing=doing
             )
-            may_have_begun = decision is not None and isinstance(failure, Unreachable)
-            return replace(_end_of_tick(state, outcome, attempt), may_have_begun=may_have_begun)
+            return replace(
+                _end_of_tick(state, outcome, attempt),
+                is_decided=decision is not None,
+                may_have_begun=decision is not None and isinstance(failure, Unreachable),
+            )
         outcome = outcome_of(desired, commit, decision, state.progress, self._settings, at=self._now())
         foreseen = self._foresee(state, outcome, observed)
         return replace(_end_of_tick(state, outcome, attempt), taken=taken, foreseen=foreseen)

@@ -20,6 +20,7 @@ from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.observed import Model
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.progress import Progress
+from reconciler.rollout.reason import Reason
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
 
@@ -91,12 +92,14 @@ class Published:
 class ScaleSetState:
     """One scale set.
 
-    `weighed` is the declared image that was last held against the cap on change, and `change` what came of
-    it: None where it changes nothing. `removed` are failures in others, whose specs were removed since.
+    `declared_at` is when this process first read a spec of it. `weighed` is the declared image that was last
+    held against the cap on change, and `change` what came of it: None where it changes nothing. `removed` are
+    failures in others, whose specs were removed since.
     """
 
     desired: ScaleSet
     commit: str
+    declared_at: datetime | None = None
     weighed: Image | None = None
     change: Change | None = None
     removed: frozenset[Failure] = frozenset()
@@ -125,6 +128,12 @@ class ScaleSetState:
         model = self.seen.listed or self.seen.model
         failed = (self.progress.blamed, model.persisted.failed if model else None)
         return frozenset(Failure(self.desired.name, each) for each in failed if each)
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether Azure left no request for the last look."""
+        outcome = self.outcome
+        return outcome is not None and (outcome.as_of is not None or outcome.reason is Reason.THROTTLED)
 
     @property
     def revision(self) -> Revision:

@@ -4,14 +4,16 @@ In memory only: nothing here is needed in order to act. States are frozen and re
 needs no lock to read one.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 
+from reconciler.azure.failure import AzureFailure, Throttled
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.daemon.advance import advance
 from reconciler.daemon.event import Event, SlotAcquired, SpecRead
+from reconciler.daemon.listing import scope_of
 from reconciler.daemon.state import ScaleSetState, ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Status
@@ -20,12 +22,33 @@ from reconciler.spec.scale_set import ScaleSet
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """The last sweep: when, what specs were in force, and what went wrong outside any one scale set."""
+    """The last sweep: when, what specs were in force, and what went wrong outside any one scale set.
+
+    `mistakes` are those of the specs, and what keeps their source out of reach. `lists` are those that were
+    asked for, by resource group or by subscription, and how each failed, None where it did not.
+    """
 
     at: datetime
     commit: str
     subject: str
-    trouble: tuple[str, ...] = ()
+    mistakes: tuple[str, ...] = ()
+    lists: Mapping[str, AzureFailure | None] = field(default_factory=dict)
+    by_group: bool = False
+
+    @property
+    def trouble(self) -> tuple[str, ...]:
+        """All that went wrong, a line each."""
+        failed = (f"{scope}: {failure}" for scope, failure in self.lists.items() if failure)
+        return (*self.mistakes, *failed)
+
+    @property
+    def throttled(self) -> frozenset[str]:
+        """The lists for which Azure left no request."""
+        return frozenset(scope for scope, failure in self.lists.items() if isinstance(failure, Throttled))
+
+    def scope(self, desired: ScaleSet) -> str:
+        """The list that this scale set is found in."""
+        return str(scope_of(desired, by_group=self.by_group))
 
 
 @dataclass(slots=True)
@@ -52,14 +75,16 @@ class Store:
         with self._lock:
             return self._states.get(key)
 
-    def declare(self, scale_sets: Iterable[ScaleSet], commit: str) -> tuple[str, ...]:
-        """Take over what is declared now. Returns the names of those whose scale sets no longer are."""
+    def declare(
+        self, scale_sets: Iterable[ScaleSet], commit: str, at: datetime | None = None
+    ) -> tuple[str, ...]:
+        """Take over what is declared at `at`. Returns the names of those whose scale sets no longer are."""
         wanted = {each.target.key: each for each in scale_sets}
         with self._lock:
             gone = [self._states.pop(key) for key in self._states.keys() - wanted.keys()]
             removed = frozenset(failure for state in gone for failure in state.failures)
             for key, desired in wanted.items():
-                known = self._states.get(key) or ScaleSetState(desired, commit)
+                known = self._states.get(key) or ScaleSetState(desired, commit, declared_at=at)
                 self._states[key] = advance(known, SpecRead(desired, commit, removed))
             return tuple(sorted(state.desired.name for state in gone))
 

@@ -11,13 +11,19 @@ from reconciler.rollout.member import Member
 @dataclass(frozen=True, slots=True)
 class DomainCounts:
     """The instances of one domain: all, those up to date, of these the ones that are back, and all that are
-    not serving just now."""
+    not serving just now.
+
+    `left_out` are on another image than the declared one, and neither moved nor waited for: protected,
+    deallocated, or Azure tells no image of them. `sick` are away without being left out or deallocated.
+    """
 
     domain: Domain
     total: int
     up_to_date: int
     back: int
     away: int
+    left_out: int = 0
+    sick: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,14 @@ class InstanceCounts:
     @property
     def up_to_date(self) -> int:
         return sum(each.up_to_date for each in self.domains)
+
+    @property
+    def left_out(self) -> int:
+        return sum(each.left_out for each in self.domains)
+
+    @property
+    def sick(self) -> int:
+        return sum(each.sick for each in self.domains)
 
     @property
     def done(self) -> str:
@@ -70,6 +84,8 @@ def count_instances(members: Iterable[Member], grouping: Grouping) -> InstanceCo
                 up_to_date=sum(not member.is_outdated for member in inside),
                 back=sum(not member.is_outdated and member.state is State.BACK for member in inside),
                 away=sum(member.state is not State.BACK for member in inside),
+                left_out=sum(member.is_left_out for member in inside),
+                sick=sum(member.is_sick for member in inside),
             )
             for domain, inside in sorted(by_domain.items())
         )

@@ -39,6 +39,16 @@ class Member:
         return self.is_stuck or self.state in {State.BACK, State.BROKEN}
 
     @property
+    def is_left_out(self) -> bool:
+        """Whether it stays on another image: no upgrade would reach it, and nothing waits for it."""
+        return self.is_outdated and not self.is_movable and not self.is_awaited
+
+    @property
+    def is_sick(self) -> bool:
+        """Whether it should serve, and does not: nobody expects that of what is left out or deallocated."""
+        return self.state not in {State.BACK, State.DEALLOCATED} and not self.is_left_out
+
+    @property
     def is_serving(self) -> bool:
         """Whether taking it down costs its users something, whatever Azure calls its provisioning."""
         return self.state is State.BACK or serves(self.instance)

@@ -29,6 +29,11 @@ class Status(StrEnum):
         """Whether nothing more will happen by itself."""
         return self in {Status.READY, Status.STALLED, Status.SUSPENDED}
 
+    @property
+    def is_alarming(self) -> bool:
+        """Whether a person should know."""
+        return self in {Status.FAILING, Status.STALLED}
+
 
 class Phase(Enum):
     """Where a rollout is, by the last decision."""

@@ -1,6 +1,7 @@
 """The board as Prometheus metrics, read at the moment of the scrape."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
@@ -12,20 +13,24 @@ from reconciler.daemon.condition import ConditionStatus
 from reconciler.daemon.history import Ending
 from reconciler.daemon.report import is_suspended
 from reconciler.daemon.state import ScaleSetState
-from reconciler.daemon.store import Store
+from reconciler.daemon.store import Store, Sweep
 from reconciler.rollout.reason import Status
 
+# The scope of the trouble with the specs and their source; that of a list is what it lists.
+SPECS = "specs"
 
-def exposition(store: Store) -> bytes:
-    """The text of one scrape."""
+
+def exposition(store: Store, began: datetime) -> bytes:
+    """The text of one scrape of a process that began then."""
     registry = CollectorRegistry()
-    registry.register(_Board(store))
+    registry.register(_Board(store, began))
     return generate_latest(registry)
 
 
 class _Board(Collector):
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, began: datetime) -> None:
         self._store = store
+        self._began = began
 
     def collect(self) -> Iterator[Metric]:
         build = GaugeMetricFamily("vmss_reconciler_build_info", "The running version", labels=["version"])
@@ -36,23 +41,43 @@ class _Board(Collector):
         states = self._store.states()
         yield from _statuses(states)
         yield from _conditions(states)
+        if self._store.last_sweep:
+            yield _looks(states, self._store.last_sweep)
         yield from _rollouts(states)
 
     def _sweep(self) -> Iterator[Metric]:
         sweep = self._store.last_sweep
+        yield GaugeMetricFamily(
+            "vmss_reconciler_last_sweep_timestamp_seconds",
+            "When the last sweep began",
+            (sweep.at if sweep else self._began).timestamp(),
+        )
         if sweep is None:
             return
-        yield GaugeMetricFamily(
-            "vmss_reconciler_last_sweep_timestamp_seconds", "When the last sweep began", sweep.at.timestamp()
-        )
-        yield GaugeMetricFamily(
+        trouble = GaugeMetricFamily(
             "vmss_reconciler_trouble",
             "Mistakes in the specs and lists that failed, in the last sweep",
-            len(sweep.trouble),
+            labels=["scope"],
         )
+        trouble.add_metric([SPECS], len(sweep.mistakes))
+        for scope, failure in sweep.lists.items():
+            trouble.add_metric([scope], float(failure is not None and scope not in sweep.throttled))
+        yield trouble
+        yield self._throttled(sweep)
         commit = GaugeMetricFamily("vmss_reconciler_commit_info", "The commit in force", labels=["commit"])
         commit.add_metric([sweep.commit], 1)
         yield commit
+
+    def _throttled(self, sweep: Sweep) -> Metric:
+        throttled = GaugeMetricFamily(
+            "vmss_reconciler_throttled",
+            "1 where Azure left no request for the last list or look, 0 where it did",
+            labels=["scope"],
+        )
+        waiting = {sweep.scope(state.desired) for state in self._store.states() if state.is_throttled}
+        for scope in sweep.lists:
+            throttled.add_metric([scope], float(scope in sweep.throttled | waiting))
+        return throttled
 
     def _requests(self) -> Iterator[Metric]:
         asked = CounterMetricFamily(
@@ -88,6 +113,8 @@ def _statuses(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
             instances.add_metric([name, "total"], counts.total)
             instances.add_metric([name, "up_to_date"], counts.up_to_date)
             instances.add_metric([name, "away"], counts.away)
+            instances.add_metric([name, "sick"], counts.sick)
+            instances.add_metric([name, "left_out"], counts.left_out)
     yield from (status, reason, instances)
 
 
@@ -102,20 +129,25 @@ def _conditions(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
         "1 where a spec or the Fleet says to leave a scale set alone",
         labels=["name"],
     )
-    known = GaugeMetricFamily(
-        "vmss_reconciler_last_look_timestamp_seconds",
-        "When it was last known how a scale set stands",
-        labels=["name"],
-    )
     for state in states:
         name = state.desired.name
         for each in state.published.conditions:
             for status in ConditionStatus:
                 condition.add_metric([name, each.type, status], float(each.status is status))
         suspended.add_metric([name], float(is_suspended(state.desired)))
-        if state.published.known_at:
-            known.add_metric([name], state.published.known_at.timestamp())
-    yield from (condition, suspended, known)
+    yield from (condition, suspended)
+
+
+def _looks(states: Sequence[ScaleSetState], sweep: Sweep) -> Metric:
+    known = GaugeMetricFamily(
+        "vmss_reconciler_last_look_timestamp_seconds",
+        "When it was last known how a scale set stands",
+        labels=["name", "scope"],
+    )
+    for state in states:
+        if at := state.published.known_at or state.declared_at:
+            known.add_metric([state.desired.name, sweep.scope(state.desired)], at.timestamp())
+    return known
 
 
 def _rollouts(states: Sequence[ScaleSetState]) -> Iterator[Metric]:

@@ -80,7 +80,7 @@ class Pages:
         return Reply(HTTPStatus.OK, b"ok\n")
 
     def _metrics(self) -> Reply:
-        return Reply(HTTPStatus.OK, metrics.exposition(self._store), CONTENT_TYPE_LATEST)
+        return Reply(HTTPStatus.OK, metrics.exposition(self._store, self._started), CONTENT_TYPE_LATEST)
 
     def _status(self) -> Reply:
         text = json.dumps(report.store(self._store), indent=2)

@@ -30,7 +30,7 @@ from reconciler.rollout.domains import Domain
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.progress import Progress
-from reconciler.rollout.reason import Reason
+from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from tests.build import FIX, NEW, NOW, model, spec
 from tests.daemon.states import outcome, state, waiting
@@ -254,3 +254,43 @@ def test_against_another_version_of_latest_nothing_was_counted() -> None:
         known = state(image=image, counts=COUNTS)
         after = advance(known, ticked(about=known, outcome=outcome(reason="ModelDrift", step=step)))
         assert after.seen.counts is counts
+
+
+@pytest.mark.parametrize(
+    ("known", "throttled", "shown"),
+    [
+        pytest.param("UpToDate", {}, "UpToDate", id="it stands as it stood"),
+        pytest.param("UpToDate", {"status": Status.FAILING}, "Throttled", id="until that has lasted"),
+        pytest.param(
+            "HealthCheckFailed",
+            {"status": Status.FAILING},
+            "HealthCheckFailed",
+            id="a failure is never hidden",
+        ),
+        pytest.param(
+            "RolloutFailed", {"status": Status.FAILING}, "RolloutFailed", id="what is stalled is never hidden"
+        ),
+        pytest.param("Conflict", {}, "Conflict", id="a call that failed is no news either"),
+    ],
+)
+def test_no_request_left_for_a_look(known: str, throttled: Any, shown: str) -> None:
+    before = state(reason=known)
+    late = outcome(reason="Throttled", at=NOW + MINUTE, **throttled)
+    after = advance(before, ticked(about=before, outcome=late))
+    assert after.outcome
+    assert (after.outcome.reason, after.outcome.as_of) == (shown, None if shown == "Throttled" else NOW)
+    assert after.is_throttled
+    assert not before.is_throttled
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_decided", "known_at"),
+    [
+        pytest.param("UpToDate", True, NOW + MINUTE, id="a decision"),
+        pytest.param("Conflict", True, NOW + MINUTE, id="a write that failed after a look"),
+        pytest.param("Conflict", False, NOW, id="a look that failed"),
+    ],
+)
+def test_when_it_was_known_how_it_stands(reason: str, is_decided: bool, known_at: Any) -> None:
+    event = ticked(Reason(reason), is_decided=is_decided)
+    assert advance(state(known_at=NOW), event).published.known_at == known_at

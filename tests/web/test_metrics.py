@@ -1,9 +1,10 @@
 """The metrics: how many there are of a scale set, and that the page about them is true."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -11,23 +12,25 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from reconciler.azure.budget import Charge
+from reconciler.azure.failure import Throttled, Unreachable
 from reconciler.daemon.condition import ConditionStatus, ConditionType
 from reconciler.daemon.history import Ending, History, RolloutRecord
 from reconciler.daemon.store import Store, Sweep
 from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
 from reconciler.rollout.reason import Reason, Status
-from reconciler.web.metrics import exposition
-from tests.build import NEW, NOW, OLD
-from tests.daemon.states import state, store_of
+from reconciler.web.metrics import SPECS, exposition
+from tests.build import NEW, NOW, OLD, SUBSCRIPTION, spec
+from tests.daemon.states import outcome, state, store_of
 
+SCOPE = f"subscription {SUBSCRIPTION}"
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 ENDED = RolloutRecord(NEW, NEW, "a1", OLD, NOW - timedelta(minutes=9), ended=NOW, ending=Ending.SUCCEEDED)
 LABELS = {
     "type": set(ConditionType),
     "status": {*ConditionStatus, *Status, "0", "200", "429"},
     "reason": {*Reason},
-    "state": {"total", "up_to_date", "away"},
+    "state": {"total", "up_to_date", "away", "sick", "left_out"},
     "result": set(Ending),
     "kind": {charge.name.lower() for charge in Charge},
 }
@@ -41,7 +44,7 @@ def store() -> Store:
         history=History((ENDED,), {Ending.SUCCEEDED: 1}),
     )
     shown = store_of(known)
-    shown.last_sweep = Sweep(NOW, "a1", "Move web")
+    shown.last_sweep = Sweep(NOW, "a1", "Move web", lists={"subscription s": None})
     shown.requests.count("HIGH_COST_GET", 200)
     shown.requests.count("HIGH_COST_GET", 200)
     shown.requests.count("PATCH", 0)
@@ -49,7 +52,7 @@ def store() -> Store:
 
 
 def families() -> Iterator[Metric]:
-    yield from text_string_to_metric_families(exposition(store()).decode())
+    yield from text_string_to_metric_families(exposition(store(), NOW).decode())
 
 
 def test_the_page_has_every_metric_with_its_labels() -> None:
@@ -90,7 +93,7 @@ def test_a_scale_set_has_as_many_series_as_the_page_says() -> None:
 
 def alerts() -> Iterator[tuple[str, str]]:
     for block in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL):
-        for group in yaml.safe_load(block)["groups"]:
+        for group in yaml.safe_load(block).get("groups", ()):
             for rule in group["rules"]:
                 yield rule["alert"], rule["expr"]
 
@@ -102,19 +105,74 @@ def test_an_alert_asks_for_what_there_is(name: str, expression: str) -> None:
     assert selectors, name
     for metric, matchers in selectors:
         assert metric in known
-        for label, values in re.findall(r'(\w+)=~?"([^"]*)"', matchers):
+        for label, values in re.findall(r'(\w+)!?=~?"([^"]*)"', matchers):
             assert label in known[metric]
-            assert set(values.split("|")) <= LABELS[label]
+            assert set(values.split("|")) <= LABELS.get(label, {SPECS})
 
 
 def test_what_was_asked_of_azure_is_counted() -> None:
-    lines = exposition(store()).decode().splitlines()
+    lines = exposition(store(), NOW).decode().splitlines()
     assert 'vmss_reconciler_azure_requests_total{kind="high_cost_get",status="200"} 2.0' in lines
     assert 'vmss_reconciler_azure_requests_total{kind="patch",status="0"} 1.0' in lines
 
 
 def test_what_has_ended_is_counted_and_the_last_one_timed() -> None:
-    lines = exposition(store()).decode().splitlines()
+    lines = exposition(store(), NOW).decode().splitlines()
     assert 'vmss_reconciler_rollouts_total{name="web",result="Succeeded"} 1.0' in lines
     assert 'vmss_reconciler_rollouts_total{name="web",result="Failed"} 0.0' in lines
     assert 'vmss_reconciler_rollout_duration_seconds{name="web",result="Succeeded"} 540.0' in lines
+
+
+OTHER = "subscription t, resource group g"
+
+
+@pytest.mark.parametrize(
+    ("metric", "values"),
+    [
+        pytest.param(
+            "trouble", {SPECS: 2, SCOPE: 0, OTHER: 1}, id="a list that fails is trouble of its own scope"
+        ),
+        pytest.param(
+            "throttled", {SPECS: None, SCOPE: 1, OTHER: 0}, id="a list that is throttled is no trouble"
+        ),
+    ],
+)
+def test_what_goes_wrong_above_the_scale_sets_is_told_by_scope(
+    metric: str, values: Mapping[str, Any]
+) -> None:
+    shown = store()
+    lists = {SCOPE: Throttled("no", timedelta(minutes=1)), OTHER: Unreachable("no")}
+    shown.last_sweep = Sweep(NOW, "a1", "Move web", ("a mistake", "another"), lists)
+    assert {scope: sample(shown, metric, scope=scope) for scope in values} == values
+
+
+def test_a_look_that_is_throttled_is_told_of_its_scope() -> None:
+    shown = store_of(state(outcome=outcome(reason="UpToDate", as_of=NOW)))
+    shown.last_sweep = Sweep(NOW, "a1", "Move web", lists={SCOPE: None, OTHER: None})
+    assert [sample(shown, "throttled", scope=each) for each in (SCOPE, OTHER)] == [1, 0]
+
+
+def test_before_the_first_sweep_and_the_first_look_the_times_are_those_of_the_beginning() -> None:
+    shown = Store()
+    assert sample(shown, "last_sweep_timestamp_seconds") == NOW.timestamp()
+    shown.declare([spec()], "a1", NOW)
+    assert sample(shown, "last_look_timestamp_seconds", name="web", scope=SCOPE) is None
+    shown.last_sweep = Sweep(NOW + timedelta(minutes=1), "a1", "Move web")
+    assert sample(shown, "last_look_timestamp_seconds", name="web", scope=SCOPE) == NOW.timestamp()
+    shown.declare([spec()], "b2", NOW + timedelta(minutes=9))
+    assert sample(shown, "last_look_timestamp_seconds", name="web", scope=SCOPE) == NOW.timestamp()
+
+
+def test_by_resource_group_the_scope_is_that_of_the_group() -> None:
+    shown = store()
+    shown.last_sweep = Sweep(NOW, "a1", "Move web", by_group=True)
+    scope = f"{SCOPE}, resource group shop"
+    assert sample(shown, "last_look_timestamp_seconds", name="web", scope=scope) == NOW.timestamp()
+
+
+def sample(shown: Store, metric: str, **labels: str) -> float | None:
+    """The value of one series, None where there is none."""
+    registry = text_string_to_metric_families(exposition(shown, NOW).decode())
+    found = (each for family in registry for each in family.samples)
+    wanted = f"vmss_reconciler_{metric}"
+    return next((each.value for each in found if each.name == wanted and each.labels == labels), None)

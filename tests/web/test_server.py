@@ -357,10 +357,15 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
 @pytest.mark.parametrize(
     "store, lines",
     [
-        pytest.param(unread, [BUILD], id="nothing read yet"),
+        pytest.param(unread, [BUILD, SWEPT], id="nothing read yet"),
         pytest.param(
             unreadable,
-            [BUILD, SWEPT, "vmss_reconciler_trouble 2.0", 'vmss_reconciler_commit_info{commit=""} 1.0'],
+            [
+                BUILD,
+                SWEPT,
+                'vmss_reconciler_trouble{scope="specs"} 2.0',
+                'vmss_reconciler_commit_info{commit=""} 1.0',
+            ],
             id="mistakes in the specs are counted",
         ),
         pytest.param(
@@ -368,7 +373,7 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
             [
                 BUILD,
                 SWEPT,
-                "vmss_reconciler_trouble 0.0",
+                'vmss_reconciler_trouble{scope="specs"} 0.0',
                 f'vmss_reconciler_commit_info{{commit="{COMMIT}"}} 1.0',
                 'vmss_reconciler_status{name="web",status="Ready"} 0.0',
                 'vmss_reconciler_status{name="web",status="Reconciling"} 1.0',
@@ -380,11 +385,13 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
                 'vmss_reconciler_instances{name="web",state="total"} 4.0',
                 'vmss_reconciler_instances{name="web",state="up_to_date"} 2.0',
                 'vmss_reconciler_instances{name="web",state="away"} 1.0',
+                'vmss_reconciler_instances{name="web",state="sick"} 0.0',
+                'vmss_reconciler_instances{name="web",state="left_out"} 0.0',
                 *conditions_of("api", "Unknown", "Unknown", "Unknown", "Unknown", "Unknown"),
                 *conditions_of("web", "Unknown", "True", "False", "False", "True"),
                 'vmss_reconciler_suspended{name="api"} 0.0',
                 'vmss_reconciler_suspended{name="web"} 0.0',
-                f'vmss_reconciler_last_look_timestamp_seconds{{name="web"}} {NOW.timestamp()}',
+                f'vmss_reconciler_last_look_timestamp_seconds{{name="web",scope="subscription {SUBSCRIPTION}"}} {NOW.timestamp()}',
                 *(
                     f'vmss_reconciler_rollouts_total{{name="{name}",result="{result}"}} 0.0'
                     for name in ("api", "web")

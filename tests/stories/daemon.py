@@ -1,6 +1,6 @@
 """A daemon in a world, and its schedule: the loop's without its threads.
 
-Sweeps every minute, follow-ups when a tick asks for them, each at its exact time.
+Sweeps every minute or as the world says, follow-ups when a tick asks for them, each at its exact time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Daemon:
         self.reconciler = Reconciler(
             NotedSpecs(world.source, world.now, partial(world.goes_by, transport.door)),
             world.compute(session),
-            settings or Settings(),
+            settings or Settings(sweep=world.sweep),
             sleep=lambda seconds: world.clock.advance(timedelta(seconds=seconds)),
         )
         self._sweep_at = start
@@ -51,7 +51,7 @@ class Daemon:
         due = min(self._follow_ups, key=lambda key: self._follow_ups[key], default=None)
         if due is None or self._sweep_at <= self._follow_ups[due]:
             self._world.until(self._sweep_at)
-            at, self._sweep_at = self._sweep_at, self._sweep_at + timedelta(minutes=1)
+            at, self._sweep_at = self._sweep_at, self._sweep_at + self._world.sweep
             for number, key in enumerate(self.reconciler.sweep()):
                 self._world.until(at + number * APART)
                 self._tick(key)

@@ -113,10 +113,15 @@ class World:
     during_upgrade: ClassVar[str] = os.environ.get("STORIES_DURING_UPGRADE", "Updating")
 
     def __init__(
-        self, declared: Mapping[str, Any], *documents: Mapping[str, Any], compute: type[Compute] = Compute
+        self,
+        declared: Mapping[str, Any],
+        *documents: Mapping[str, Any],
+        compute: type[Compute] = Compute,
+        sweep: timedelta = timedelta(minutes=1),
     ) -> None:
-        """`compute` may be a door to Azure that gets into the way."""
+        """`compute` may be a door to Azure that gets into the way, `sweep` how often the daemons look."""
         self.compute = compute
+        self.sweep = sweep
         self.clock = VirtualClock()
         self.declared = declared
         told = {"provisioningStateDuringUpgrade": World.during_upgrade}

@@ -1,0 +1,1 @@
+"""What users copy from docs/metrics.md, tried: the alert rules against a daemon in trouble."""

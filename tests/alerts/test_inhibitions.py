@@ -1,0 +1,75 @@
+"""The inhibition rules of docs/metrics.md: which alert mutes which, by its labels."""
+
+from typing import Any
+
+import pytest
+
+from tests.alerts.rules import Alert, alert_rules, inhibitions
+
+DEV, PROD = "subscription dev", "subscription prod"
+NAMES = {rule.alert for rule in alert_rules()}
+
+
+def alert(alertname: str, **labels: str) -> Alert:
+    assert alertname in NAMES
+    return {"alertname": alertname, "job": "vmss-reconciler", "instance": "a:8080", **labels}
+
+
+def of_set(alertname: str, name: str = "web", scope: str = DEV) -> Alert:
+    """Only what asks when it was last known how it stands carries the scope."""
+    return alert(alertname, name=name, **({"scope": scope} if alertname == "ScaleSetUnknown" else {}))
+
+
+MUTED = [
+    ("a list that fails mutes its scale sets", alert("ListFails", scope=DEV), of_set("ScaleSetUnknown")),
+    ("a daemon that hangs mutes its scale sets", alert("ReconcilerHangs"), of_set("ScaleSetUnknown")),
+    *(
+        (f"what nobody knows of a set mutes {each}", of_set("ScaleSetUnknown"), of_set(each))
+        for each in ("ScaleSetStalled", "ScaleSetFailing", "ScaleSetUnhealthy")
+    ),
+    *(
+        (f"{each} says more than that instances are sick", of_set(each), of_set("ScaleSetUnhealthy"))
+        for each in ("ScaleSetStalled", "ScaleSetFailing")
+    ),
+]
+TOLD = [
+    ("a list of another scope", alert("ListFails", scope=PROD), of_set("ScaleSetUnknown")),
+    (
+        "another daemon that hangs",
+        {**alert("ReconcilerHangs"), "instance": "b:8080"},
+        of_set("ScaleSetUnknown"),
+    ),
+    ("another scale set", of_set("ScaleSetUnknown", "api"), of_set("ScaleSetFailing")),
+    ("an image that fails while a list does", alert("ListFails", scope=DEV), of_set("ScaleSetFailing")),
+    (
+        "an image that fails while Azure throttles",
+        alert("AzureThrottles", scope=DEV),
+        of_set("ScaleSetFailing"),
+    ),
+    (
+        "an image that fails under a broken commit",
+        alert("SpecsNotInForce", scope="specs"),
+        of_set("ScaleSetFailing"),
+    ),
+    ("a rollout that has failed, of a failing set", of_set("ScaleSetFailing"), of_set("RolloutFailed")),
+    ("itself", of_set("ScaleSetUnknown"), of_set("ScaleSetUnknown")),
+]
+
+
+def cases(rows: list[tuple[str, Alert, Alert]]) -> list[Any]:
+    return [pytest.param(source, target, id=name) for name, source, target in rows]
+
+
+@pytest.mark.parametrize(("source", "target"), cases(MUTED))
+def test_an_alert_is_muted_by_what_explains_it(source: Alert, target: Alert) -> None:
+    assert any(each.mutes(target, [source, target]) for each in inhibitions())
+
+
+@pytest.mark.parametrize(("source", "target"), cases(TOLD))
+def test_an_alert_is_told_beside_what_does_not_explain_it(source: Alert, target: Alert) -> None:
+    assert not any(each.mutes(target, [source, target]) for each in inhibitions())
+
+
+def test_every_name_in_a_rule_is_that_of_an_alert() -> None:
+    for each in inhibitions():
+        assert {*each.source["alertname"], *each.target["alertname"]} <= NAMES

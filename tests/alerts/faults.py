@@ -86,6 +86,11 @@ def strikes(strike: Strike, *operations: str) -> Act:
     return act
 
 
+def refuse_once(prometheus: Prometheus) -> None:
+    """The next list is told to come again in four minutes."""
+    prometheus.world.azure.faults.arm(SETS, Throttled(4 * MINUTE))
+
+
 def merge(version: str, **changes: Any) -> Act:
     return lambda prometheus: prometheus.world.merge(spec("web", version, **changes))
 
@@ -281,6 +286,14 @@ FAULTS: dict[str, Fault] = {
     "throttled for minutes at a time": Fault(
         world=both,
         begin=then(strikes(Throttled(5 * MINUTE), "*"), merge(NEW)),
+        end=calm,
+        fires={"AzureThrottles": 32},
+    ),
+    "throttled every few minutes": Fault(
+        world=both,
+        begin=refuse_once,
+        meanwhile=refuse_once,
+        every=8 * MINUTE,
         end=calm,
         fires={"AzureThrottles": 32},
     ),

@@ -15,7 +15,7 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.rollout.tags import with_state
 from reconciler.spec.image import Image
-from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
+from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
 ATTEMPT = Attempt(
     Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=1), "https://management.azure.com/operations/1"
@@ -224,12 +224,12 @@ def test_a_change_of_the_model_that_failed_is_made_again(attempt: Attempt, expec
 
 
 def test_what_it_was_to_remember_is_written_again_beside_the_tags_of_now() -> None:
-    persisted = PersistedState(last_good=OLD)
+    persisted = PersistedState(last_good=OLD, fleet="shop")
     attempt = Attempt(PatchModel(NEW, '"3"', persisted, {"team": "then"}), NOW - timedelta(hours=1), URL)
     seen = observed(
         attempt=attempt, operation=Operation("Failed", "X: no"), model=model(tags={"team": "now"})
     )
-    step = decided(spec(), seen).step
+    step = decided(spec(fleet=replace(FLEET, name="shop")), seen).step
     assert isinstance(step, PatchModel)
     assert (step.etag, step.persisted) == ('"4"', persisted)
     assert step.tags == with_state({"team": "now"}, persisted)

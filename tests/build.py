@@ -23,7 +23,7 @@ from reconciler.spec.amount import Count, Percent
 from reconciler.spec.fleet import Fleet
 from reconciler.spec.image import PlatformImage
 from reconciler.spec.problem import Place
-from reconciler.spec.scale_set import By, Converge, Health, OnFailure, Rollout, ScaleSet, Target
+from reconciler.spec.scale_set import Approver, By, Converge, Health, OnFailure, Rollout, ScaleSet, Target
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
@@ -60,6 +60,7 @@ def rollout(**changes: Any) -> Rollout:
         "progress_deadline": timedelta(hours=1),
         "deadline": None,
         "approval": None,
+        "approver": Approver.ANYONE,
         "windows": (),
         "checks": (),
     }
@@ -82,6 +83,7 @@ def spec(name: str = "web", **changes: Any) -> ScaleSet:
         "suspend": None,
         "fleet": FLEET,
         "place": Place(f"specs/{name}.yaml"),
+        "image_lines": frozenset({(f"specs/{name}.yaml", 12)}),
     }
     return ScaleSet(**(values | changes))
 

@@ -1,5 +1,6 @@
 """`reconciler approve`: a person's word on the very image that is declared, on a tag of its scale set."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import click
@@ -14,14 +15,18 @@ from reconciler.cli.named import unknown
 from reconciler.cli.options import FleetAccess, fleet_options
 from reconciler.cli.tagging import insist, onward, scale_sets_in_force
 from reconciler.cli.verb import Verb
+from reconciler.daemon.specs import Specs
+from reconciler.rollout.approval import approving_authors, objection
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.member import has_begun
 from reconciler.rollout.observed import Absent, Model
 from reconciler.rollout.persisted import Signature
 from reconciler.rollout.preflight import exact_spec
 from reconciler.rollout.tags import persisted_state, with_approval
+from reconciler.rollout.wording import join
+from reconciler.spec.author import Author
 from reconciler.spec.image import Image, follows_latest, same, short
-from reconciler.spec.scale_set import Approval, OnFailure, ScaleSet
+from reconciler.spec.scale_set import Approval, Approver, OnFailure, ScaleSet
 from reconciler.spec.wording import printable
 
 _LONGEST = 100  # of a name, as in `suspend.by`
@@ -61,15 +66,16 @@ def approve(*, name: str, by: str | None, fleet: FleetAccess) -> None:
     announce(fleet.session)
     compute = Compute(fleet.session)
     try:
-        approver = Approver.of(identity(fleet.session), by)
-        said = insist(lambda: _approve(desired, approver, compute))
+        approver = Person.of(identity(fleet.session), by)
+        authors = _authors(desired, fleet.specs)
+        said = insist(lambda: _approve(desired, approver, authors, compute))
     except AzureFailure as failure:
         fail(f"{name}: {failure}")
     click.echo(f"{name}: {said}")
 
 
 @dataclass(frozen=True, slots=True)
-class Approver:
+class Person:
     """Who approves: `by` is the name that they said, or else what their token tells, "" where neither does.
     `token` is what the latter tells."""
 
@@ -77,11 +83,18 @@ class Approver:
     token: str
 
     @classmethod
-    def of(cls, identity: Identity, said: str | None) -> "Approver":
+    def of(cls, identity: Identity, said: str | None) -> "Person":
         return cls(said or identity.short[:_LONGEST], identity.short[:_LONGEST])
 
 
-def _approve(desired: ScaleSet, approver: Approver, compute: Compute) -> str:
+def _authors(desired: ScaleSet, specs: Specs) -> tuple[Author, ...]:
+    """Who wrote the declared image, where the spec asks for that; nobody where it cannot be told."""
+    if desired.rollout.approver is Approver.ANYONE:
+        return ()
+    return specs.authors(desired, specs.commit)
+
+
+def _approve(desired: ScaleSet, approver: Person, authors: Sequence[Author], compute: Compute) -> str:
     """What came of it. Raises AzureFailure."""
     model = compute.model(desired.target, Share.ROLLOUT)
     if isinstance(model, Absent):
@@ -92,23 +105,50 @@ def _approve(desired: ScaleSet, approver: Approver, compute: Compute) -> str:
             f"{desired.name}: {short(image)} was given up, and no approval brings it back: declare another "
             f"image, or run `reconciler retry {desired.name}`"
         )
-    if model.persisted.is_approved(image):
+    if objection(replace(desired, image=image), model.persisted, authors) is None:
         before = model.persisted.signature_of(image)
         return f"{short(image)} is approved already{f', {before}' if before else ''}"
     early = desired.rollout.approval is Approval.CANARY and not _has_begun(desired, model, image, compute)
     signature = Signature.of(image, approver.by, compute.now(), approver.token)
+    is_kept = _is_kept(model, image, signature)
+    if desired.rollout.approver is Approver.ANOTHER and (
+        lacks := _shortcoming(signature, authors, is_kept=is_kept)
+    ):
+        fail(f"{desired.name}: {lacks}")
     compute.approve(desired.target, model, image, signature)
     beforehand = " before any instance was upgraded, so that the rollout will not stop after its canary"
+    unkept = "" if is_kept else "there is no room for a tag that keeps who and when; "
     return (
         f"{short(image)} is approved {signature}{beforehand if early else ''}; "
-        f"{_untold(model, image, signature)}{onward(desired)}"
+        f"{unkept}{_unjudged(desired, authors)}{onward(desired)}"
     )
 
 
-def _untold(model: Model, image: Image, signature: Signature) -> str:
-    """What of it is not kept, in words, or ""."""
-    kept = persisted_state(with_approval(model.tags, image, signature)).signature_of(image)
-    return "" if kept else "there is no room for a tag that keeps who and when; "
+def _shortcoming(signature: Signature, authors: Sequence[Author], *, is_kept: bool) -> str:
+    """Why the approval would not be that of another than the author, in words, or ""."""
+    if not signature.by:
+        return "the token does not tell who approves, as rollout.approver asks: say it with --by"
+    if not is_kept:
+        return "there is no room for a tag that keeps who approves, as rollout.approver asks: remove a tag"
+    if own := approving_authors(signature, authors):
+        return (
+            f"{join(map(str, own))} wrote the commit that declares the image, and rollout.approver asks for "
+            "another: let somebody else approve it"
+        )
+    return ""
+
+
+def _unjudged(desired: ScaleSet, authors: Sequence[Author]) -> str:
+    """That nobody knows here whether it is enough, in words, or ""."""
+    if authors or desired.rollout.approver is Approver.ANYONE:
+        return ""
+    return "who wrote the commit is not known here, and the daemon will say whether this is enough; "
+
+
+def _is_kept(model: Model, image: Image, signature: Signature) -> bool:
+    """Whether the tags have room for who approves, and when."""
+    after = persisted_state(with_approval(model.tags, image, signature))
+    return after.signature_of(image) is not None
 
 
 def _has_begun(desired: ScaleSet, model: Model, image: Image, compute: Compute) -> bool:

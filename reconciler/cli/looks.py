@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from reconciler.azure.session import Session
 from reconciler.cli.options import FleetAccess
-from reconciler.daemon.specs import Reading, Specs
+from reconciler.daemon.specs import Lines, Reading, Specs
 from reconciler.daemon.state import ScaleSetState
+from reconciler.spec.author import Author
 from reconciler.spec.declaration import fleet_text, text
 from reconciler.spec.files import File
 from reconciler.spec.scale_set import ScaleSet
@@ -25,6 +26,7 @@ class _Declared:
     """A source of scale sets that need stand in no directory."""
 
     scale_sets: Sequence[ScaleSet]
+    specs: Specs | None
 
     def read(self) -> Reading:
         named = {each.fleet.name for each in self.scale_sets if each.fleet.name}
@@ -32,13 +34,23 @@ class _Declared:
             *(File("", fleet_text(name).encode()) for name in named),
             *(File(f"{each.name}.yaml", text(each).encode()) for each in self.scale_sets),
         )
-        return Reading("", "", files, ())
+        return Reading("", "", files, (), self._authors)
 
     def last(self) -> None:
         return None
 
+    def _authors(self, _commit: str, lines: Lines) -> tuple[Author, ...]:
+        """As the specs tell that they are from."""
+        files = {path for path, _ in lines}
+        of = next((each for each in self.scale_sets if f"{each.name}.yaml" in files), None)
+        return self.specs.authors(of, self.specs.commit) if self.specs and of else ()
 
-def look(scale_sets: Sequence[ScaleSet], session: Session, *, by_group: bool) -> Looks:
-    """Look at all of them, by name. Names and targets must be unique, as `validate` has it."""
-    store = FleetAccess(Specs(_Declared(scale_sets)), session, by_group).reconciler().once(act=False)
+
+def look(
+    scale_sets: Sequence[ScaleSet], session: Session, *, by_group: bool, specs: Specs | None = None
+) -> Looks:
+    """Look at all of them, by name. Names and targets must be unique, as `validate` has it. `specs` are those
+    that they are from, if there are any."""
+    source = _Declared(scale_sets, specs)
+    store = FleetAccess(Specs(source), session, by_group).reconciler().once(act=False)
     return Looks(store.states(), store.last_sweep.trouble if store.last_sweep else ())

@@ -51,7 +51,7 @@ def readiness(fleet: FleetAccess) -> Iterator[Finding]:
         if is_suspended(each)
     }
     resumed = [replace(each, suspend=None) for each in fleet.specs.scale_sets]
-    looks = look(resumed, fleet.session, by_group=fleet.list_by_resource_group)
+    looks = look(resumed, fleet.session, by_group=fleet.list_by_resource_group, specs=fleet.specs)
     yield from _subscriptions(looks.states, fleet, looks.trouble)
     outcomes = [(each.desired.name, each.outcome) for each in looks.states]
     yield from alike(

@@ -1,5 +1,6 @@
 """A close look at one scale set: each fact is fetched only when the decision asks for it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,14 +20,19 @@ from reconciler.rollout.notes import notes
 from reconciler.rollout.observed import FRESH, Look, Model, Observed, Operation, ReadTime
 from reconciler.rollout.reading import partial
 from reconciler.rollout.step import Attempt
-from reconciler.spec.scale_set import Target
+from reconciler.spec.author import Author
+from reconciler.spec.scale_set import ScaleSet, Target
+
+Authors = Callable[[ScaleSet, str], tuple[Author, ...]]
+"""Who wrote the image that a scale set declares at a commit; nobody where that cannot be told."""
 
 
 class Observer:
     """Looks until there is a decision, and tells the store which model it saw, and when the instances."""
 
-    def __init__(self, azure: Compute, store: Store) -> None:
+    def __init__(self, azure: Compute, store: Store, authors: Authors) -> None:
         self._azure = azure
+        self._authors = authors
         self._store = store
         self._checks = Checks(azure.now)
         self._now = azure.now
@@ -76,15 +82,20 @@ class Observer:
                 good = model.persisted.last_good
                 assert good, "the decision asks where there is one"  # noqa: S101
                 return replace(observed, way_back=self._azure.availability(good, model, share))
-            case Look.GATES:
-                asked = evaluation.ask(state.desired, observed, self._store, self._checks)
-                return replace(observed, gates=asked)
-            case Look.BREAKER:
-                asked = evaluation.ask_breaker(state.desired, observed, self._store)
-                return replace(observed, breaker=asked)
             case Look.OPERATION:
                 assert observed.attempt, "there is an operation where a step was tried"  # noqa: S101
                 return replace(observed, operation=self._operation(observed.attempt, target))
+            case Look.AUTHORS | Look.GATES | Look.BREAKER:
+                return self._look_elsewhere(at, state, observed)
+
+    def _look_elsewhere(self, at: Look, state: ScaleSetState, observed: Observed) -> Observed:
+        """The same of a fact that is not Azure's."""
+        if at is Look.AUTHORS:
+            return replace(observed, authors=self._authors(state.desired, state.commit))
+        if at is Look.GATES:
+            asked = evaluation.ask(state.desired, observed, self._store, self._checks)
+            return replace(observed, gates=asked)
+        return replace(observed, breaker=evaluation.ask_breaker(state.desired, observed, self._store))
 
     def _operation(self, attempt: Attempt, target: Target) -> Operation:
         """What became of it; what cannot be read for long is taken for what Azure no longer knows."""

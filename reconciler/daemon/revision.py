@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from reconciler.spec.scale_set import ScaleSet
 
 # Its name, its labels, and where in which file it stands change nothing of what is done.
-_UNSAID = frozenset({"place", "labels", "name"})
+_UNSAID = frozenset({"place", "image_lines", "labels", "name"})
 
 
 @dataclass(frozen=True, slots=True)

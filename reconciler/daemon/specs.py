@@ -6,27 +6,40 @@ count whatever else is wrong, until a commit without a mistake lifts them.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from reconciler.git.repository import Commit, Repository, SourceUnreachable
+from reconciler.spec.author import Author
 from reconciler.spec.brake import with_brakes
 from reconciler.spec.declared import declare
 from reconciler.spec.files import File, read_paths
 from reconciler.spec.problem import Problem
 from reconciler.spec.scale_set import ScaleSet
 
+Lines = frozenset[tuple[str, int]]
+"""Lines of files: each a path as `Place` has it, and a number."""
+
+_PATIENCE = timedelta(minutes=1)
+
+
+def _nobody(_commit: str, _lines: Lines) -> tuple[Author, ...]:
+    return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The spec files as the source has them now. `commit` is "" for a plain directory."""
+    """The spec files as the source has them now. `commit` is "" for a plain directory. `authors` says who
+    wrote lines as they stand in a commit, nobody where the source does not know that.
+    """
 
     commit: str
     subject: str
     files: tuple[File, ...]
     problems: tuple[Problem, ...]
+    authors: Callable[[str, Lines], tuple[Author, ...]] = field(default=_nobody, compare=False)
 
 
 class Source(Protocol):
@@ -62,11 +75,14 @@ class Git:
         self._repository = repository
 
     def read(self) -> Reading:
-        return _reading(self._repository.commit())
+        return self._reading(self._repository.commit())
 
     def last(self) -> Reading | None:
         commit = self._repository.last()
-        return _reading(commit) if commit else None
+        return self._reading(commit) if commit else None
+
+    def _reading(self, commit: Commit) -> Reading:
+        return Reading(commit.sha, commit.subject, commit.files, commit.problems, self._repository.authors)
 
 
 class Specs:
@@ -77,6 +93,8 @@ class Specs:
         self._now = now
         self._reading: Reading | None = None
         self._mistakes: tuple[str, ...] = ()
+        self._authors: dict[tuple[str, Lines], tuple[Author, ...]] = {}
+        self._untold_at: datetime | None = None
         self.scale_sets: tuple[ScaleSet, ...] = ()
         self.commit = ""
         self.subject = ""
@@ -96,9 +114,25 @@ class Specs:
                 self._take(reading)
             self.trouble = (str(error), *self._mistakes)
 
+    def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
+        """Who wrote the image that it declares at this commit, nobody where that cannot be told. Then it is
+        not asked again for a minute."""
+        key, known = (commit, desired.image_lines), self._authors  # a sweep may begin another meanwhile
+        if key in known:
+            return known[key]
+        is_early = self._untold_at is not None and self._now() - self._untold_at < _PATIENCE
+        if self._reading is None or is_early:
+            return ()
+        if found := self._reading.authors(*key):
+            known[key] = found
+        else:
+            self._untold_at = self._now()
+        return found
+
     def _take(self, reading: Reading) -> None:
         if reading != self._reading:
             self._reading = reading
+            self._authors = {}
             declared = declare(reading.files)
             problems = sorted({*reading.problems, *declared.problems})
             self._mistakes = tuple(map(str, problems))
@@ -109,7 +143,3 @@ class Specs:
                 self.commit, self.subject = reading.commit, reading.subject
                 self.in_force_since = self._now()
         self.trouble = self._mistakes
-
-
-def _reading(commit: Commit) -> Reading:
-    return Reading(commit.sha, commit.subject, commit.files, commit.problems)

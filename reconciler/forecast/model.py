@@ -56,10 +56,7 @@ class PredictedState:
                 return self._upgrade(frozenset(ids), at)
 
     def _patch(self, step: PatchModel) -> "PredictedState":
-        persisted = self.model.persisted
-        if step.persisted:
-            approved, signature = persisted.approved, persisted.signature
-            persisted = replace(step.persisted, approved=approved, signature=signature)
+        persisted = step.persisted or self.model.persisted
         return replace(
             self,
             model=replace(self.model, image=step.image, etag=f"{step.etag}'", persisted=persisted),

@@ -24,6 +24,7 @@ from reconciler.rollout.observed import (
 from reconciler.rollout.progress import progress_after
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, Upgrade
+from reconciler.spec.author import Author
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
 
@@ -85,6 +86,7 @@ class Simulation:
         self._known = Observed(
             observed.at,
             rolling_upgrade=RollingUpgrade(),
+            authors=observed.authors,
             gates=observed.gates or (),
             breaker=(),
             progress=observed.progress,
@@ -155,6 +157,8 @@ class Simulation:
                     done = replace(self._known.attempt, operation="")
                     self._known = replace(self._known, progress=replace(self._known.progress, attempt=done))
                 return replace(seen, operation=Operation("Succeeded"))
+            case Look.AUTHORS:
+                return replace(seen, authors=(Author("somebody else", ""),))
             case Look.ROLLING_UPGRADE | Look.GATES | Look.BREAKER:
                 raise AssertionError(f"{at} is known beforehand")
 

@@ -45,6 +45,12 @@ class Clone:
             return False
         return bool(found.strip()) or not (self.repository / ref).exists()  # there, yet not listed: broken
 
+    def has_history(self, ref: str, timeout: timedelta) -> bool:
+        """Whether all commits before the one at `ref` are there too. Raises GitFailed."""
+        if (self.repository / "shallow").exists():
+            return False
+        return bool(self.git(["for-each-ref", "--format=%(objectname)", ref], timeout=timeout).strip())
+
     def git(self, arguments: list[str], *, timeout: timedelta, url: str = "", stdin: bytes = b"") -> bytes:
         """What git prints when called in this clone."""
         return program.run(

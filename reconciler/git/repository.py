@@ -8,7 +8,7 @@ leaves what was fetched before as it is, and a clone that turns out to be broken
 import difflib
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,11 +18,13 @@ from reconciler.git import address
 from reconciler.git.clone import Clone, CloneBusy, lock
 from reconciler.git.program import GitFailed
 from reconciler.git.tree import Corrupt, spec_files
+from reconciler.spec.author import Author
 from reconciler.spec.files import File
 from reconciler.spec.problem import Problem
 from reconciler.spec.wording import printable
 
 _FACTS = "--format=%H%x00%an%x00%ct%x00%s"
+_SHA = re.compile("[0-9a-f]{40,64}")
 _NAMED = 5  # branches that a message lists
 _MENDS = tuple(
     (re.compile(pattern), mend)
@@ -102,6 +104,19 @@ class Repository:
         except SourceUnreachable:
             return None
 
+    def authors(self, sha: str, lines: Collection[tuple[str, int]]) -> tuple[Author, ...]:
+        """Who wrote the last of the changes that made these lines what they are at a commit.
+
+        Each line is a path and a number. There are several authors where changes were made beside each other
+        and then merged, and none where the history does not tell. It is fetched where it is not there.
+        """
+        try:
+            with self._open() as clone:
+                self._fetch_history(clone)
+                return self._authors(clone, sha, lines)
+        except (SourceUnreachable, _Broken, GitFailed):
+            return ()
+
     @property
     def _ref(self) -> str:
         """Where the clone keeps the branch: a name of its own for each source, so that a clone which served
@@ -123,14 +138,34 @@ class Repository:
 
     def _fetch(self, clone: Clone) -> None:
         """Bring the clone to where the branch is now, wherever it was before."""
-        wanted = f"+refs/heads/{self.branch}:{self._ref}"
-        options = ("--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
         try:
-            clone.git(["fetch", *options, "--", self.url, wanted], timeout=self.timeout, url=self.url)
+            self._fetch_by(clone, *(() if clone.has_history(self._ref, self.timeout) else ("--depth=1",)))
         except GitFailed as error:
             if not clone.is_sound(self._ref, self.timeout):
                 raise _Broken(str(error)) from error
             raise SourceUnreachable(self._reason(clone, str(error))) from error
+
+    def _fetch_history(self, clone: Clone) -> None:
+        """All commits of the branch; later fetches then bring each one that is new. Raises GitFailed."""
+        if not clone.has_history(self._ref, self.timeout):
+            self._fetch_by(clone, "--unshallow")
+
+    def _fetch_by(self, clone: Clone, *how: str) -> None:
+        wanted = f"+refs/heads/{self.branch}:{self._ref}"
+        options = ("--quiet", *how, "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
+        clone.git(["fetch", *options, "--", self.url, wanted], timeout=self.timeout, url=self.url)
+
+    def _authors(self, clone: Clone, sha: str, lines: Collection[tuple[str, int]]) -> tuple[Author, ...]:
+        by_file: dict[str, list[int]] = {}
+        for path, number in sorted(lines):
+            by_file.setdefault(path, []).append(number)
+        found: dict[str, Author] = {}
+        for path, numbers in by_file.items():
+            ranges = [f"-L{number},{number}" for number in numbers]
+            blame = ["blame", "--incremental", "--ignore-revs-file=", *ranges, sha, "--", path]
+            found |= _blamed(clone.git(blame, timeout=self.timeout).decode(errors="replace"))
+        last = clone.git(["merge-base", "--independent", *found], timeout=self.timeout) if found else b""
+        return tuple(sorted({found[each] for each in last.decode().split()}))
 
     def _read(self, clone: Clone) -> Commit:
         """The commit that the clone holds. Nothing here is far away: whatever fails is the clone's fault."""
@@ -166,6 +201,21 @@ class Repository:
             return f"{shown} is empty: push the specs to its branch {self.branch}"
         near = difflib.get_close_matches(self.branch, branches, n=1) or branches[:_NAMED]
         return f"{shown} has no branch {self.branch}: there is {printable(', '.join(near))}"
+
+
+def _blamed(blame: str) -> dict[str, Author]:
+    """The commits that `git blame --incremental` names, and who wrote each."""
+    found: dict[str, Author] = {}
+    sha, name = "", ""
+    for line in blame.splitlines():
+        key, _, value = line.partition(" ")
+        if _SHA.fullmatch(key):
+            sha = key
+        elif key == "author":
+            name = printable(value)
+        elif key == "author-mail":
+            found[sha] = Author(name, printable(value.removeprefix("<").removesuffix(">")))
+    return found
 
 
 def _moment(seconds: str) -> datetime:

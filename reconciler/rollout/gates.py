@@ -7,11 +7,12 @@ cost something. What passes them all the same is for `remedy` to say.
 
 from datetime import datetime
 
+from reconciler.rollout.approval import objection
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.observed import Look, Model
+from reconciler.rollout.observed import Look
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.urgency import urgency_note, waiting_note
 from reconciler.rollout.wording import moment
@@ -23,11 +24,15 @@ from reconciler.spec.window import opening
 def barrier(
     aim: Aim, *, has_begun: bool, doing: str, counts: InstanceCounts | None
 ) -> Decision | Look | None:
-    """Why what `doing` says may not be done now, or None; or that the gates outside are to be asked.
+    """Why what `doing` says may not be done now, or None; or what is still to be looked at: the gates
+    outside, or who wrote what is declared.
 
     `has_begun`: the first instances are on the image and back.
     """
-    here = (*_windows(aim.desired, aim.at), *_approval(aim.desired, aim.model, has_begun=has_begun))
+    approval = _approval(aim, has_begun=has_begun)
+    if isinstance(approval, Look):
+        return approval
+    here = (*_windows(aim.desired, aim.at), *approval)
     if any(gate.closed for gate in here):
         return _first_closed(here, doing, counts)
     if aim.observed.gates is None:
@@ -42,7 +47,9 @@ def remedy_barrier(aim: Aim, doing: str, counts: InstanceCounts | None) -> Decis
     """
     if aim.model.persisted.is_last_good(aim.image):
         return None
-    here = _approval(aim.desired, aim.model, has_begun=False)
+    here = _approval(aim, has_begun=False)
+    if isinstance(here, Look):
+        return here
     if any(gate.closed for gate in here):
         return _first_closed(here, doing, counts)
     if aim.observed.breaker is None:
@@ -77,18 +84,20 @@ def _windows(desired: ScaleSet, at: datetime) -> tuple[Gate, ...]:
     return (Gate("windows", f"{closed}, {onward}{why}", Reason.OUTSIDE_WINDOW, found.until),)
 
 
-def _approval(desired: ScaleSet, model: Model, *, has_begun: bool) -> tuple[Gate, ...]:
-    asked = desired.rollout.approval
+def _approval(aim: Aim, *, has_begun: bool) -> tuple[Gate, ...] | Look:
+    asked, persisted = aim.rollout.approval, aim.model.persisted
     if asked is None:
         return ()
-    image = short(desired.image)
-    if model.persisted.is_approved(desired.image):
-        signature = model.persisted.signature_of(desired.image)
+    image = short(aim.image)
+    said = objection(aim.desired, persisted, aim.observed.authors)
+    if isinstance(said, Look):
+        return said
+    if said is None:
+        signature = persisted.signature_of(aim.image)
         return (Gate("approval", f"{image} is approved{f' {signature}' if signature else ''}"),)
     if asked is Approval.CANARY and not has_begun:
         return (Gate("approval", f"{image} is to be approved once its canary is back"),)
-    mend = f"run `reconciler approve {desired.name}`"
-    return (Gate("approval", f"{image} is not approved yet; {mend}", Reason.AWAITING_APPROVAL),)
+    return (Gate("approval", said, Reason.AWAITING_APPROVAL),)
 
 
 def _first_closed(gates: tuple[Gate, ...], doing: str, counts: InstanceCounts | None) -> Decision | None:

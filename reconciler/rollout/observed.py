@@ -2,8 +2,8 @@
 
 Every fact costs a request and is looked at only when the decision asks for it (`Look`): the scale set, its
 instances, whether Azure runs a rolling upgrade of its own, what the catalogue says of the image, what
-became of the last operation that was asked for, and what the gates outside of this scale set say. None always
-means not looked at, which is not the same as empty.
+became of the last operation that was asked for, who wrote what is declared, and what the gates outside of
+this scale set say. None always means not looked at, which is not the same as empty.
 Azure's state words ("Succeeded", "PowerState/running") are kept, folded to lower case.
 """
 
@@ -17,6 +17,7 @@ from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.step import Attempt
 from reconciler.rollout.traits import Plan, Traits
+from reconciler.spec.author import Author
 from reconciler.spec.image import Image, same
 
 # How long what was read stands for what is. A row of a list may wait for its turn among a thousand: older
@@ -49,6 +50,7 @@ class Look(StrEnum):
     IMAGE = "image"
     WAY_BACK = "way back"
     OPERATION = "operation"
+    AUTHORS = "authors"
     GATES = "gates"
     BREAKER = "breaker"
 
@@ -212,6 +214,7 @@ class Observed:
     availability: Availability | None = None
     way_back: Availability | None = None
     operation: Operation | None = None
+    authors: tuple[Author, ...] | None = None  # of the declared image; none of them: nobody can say
     gates: tuple[Gate, ...] | None = None
     breaker: tuple[Gate, ...] | None = None  # that gate alone, for what passes all others
     last_look: Look | None = None

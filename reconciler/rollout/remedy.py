@@ -22,6 +22,7 @@ What a person declares urgent passes windows, waves and the cap on change by its
 from collections.abc import Sequence
 from dataclasses import replace
 
+from reconciler.rollout.approval import objection
 from reconciler.rollout.batching import is_proven, sick
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
@@ -98,7 +99,7 @@ def is_approved(aim: Aim) -> bool:
     """Whether a person has approved the image, where one is asked; the last good one counts as approved."""
     if aim.rollout.approval is None or aim.model.persisted.is_last_good(aim.image):
         return True
-    return aim.model.persisted.is_approved(aim.image)
+    return objection(aim.desired, aim.model.persisted, aim.observed.authors) is None
 
 
 def _on_failed_image(aim: Aim, lost: Sequence[Member]) -> list[Member]:

@@ -41,7 +41,9 @@ def disagreements(document: Document, kind: str, faulty: Collection[Field]) -> I
 def misfits(document: Document, policy: Mapping[str, Any], fleet: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong with a scale set as its policy and its fleet make it, where each is right by itself."""
     own: Any = document.at("spec", "rollout") or {}
-    for field, said in _in_rollout({**policy, **own}, conversion.windows(fleet.get("windows", []))):
+    merged = {**policy, **own}
+    windows = conversion.windows(fleet.get("windows", []))
+    for field, said in (*_in_rollout(merged, windows), *_unapproved(merged)):
         at: Field = ("spec", "rollout", *field)
         if field[0] in own:
             yield Problem(document.values[at], dotted_path(at), said)
@@ -115,6 +117,12 @@ def _overrun(rollout: Mapping[str, Any]) -> Iterator[Said]:
     soaks = [_length(rollout.get("soak")), _length(rollout.get("canary", {}).get("soak"))]
     if "deadline" in rollout and _length(rollout["deadline"]) <= max(soaks):
         yield ("deadline",), f"is over before a soak of {written(max(soaks))} is: write a longer one"
+
+
+def _unapproved(rollout: Mapping[str, Any]) -> Iterator[Said]:
+    """An approver where nobody is asked: that would hold nothing. A policy may leave it to its scale sets."""
+    if rollout.get("approver") == "another" and "approval" not in rollout:
+        yield ("approver",), "is another, and nothing waits for an approval: add approval: canary, or start"
 
 
 def _length(text: str | None) -> timedelta:

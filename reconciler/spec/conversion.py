@@ -1,6 +1,6 @@
 """A document without mistakes as the typed value that the rest of the project knows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from reconciler.spec.fleet import Fleet
 from reconciler.spec.image import KINDS, Image
 from reconciler.spec.scale_set import (
     Approval,
+    Approver,
     By,
     Canary,
     Converge,
@@ -57,10 +58,17 @@ def windows(spec: Sequence[Mapping[str, Any]]) -> tuple[Window, ...]:
     )
 
 
-def scale_set(document: Document, image: Image, policy: Mapping[str, Any], fleet: Fleet) -> ScaleSet:
+def scale_set(
+    document: Document,
+    image: Image,
+    policy: Mapping[str, Any],
+    fleet: Fleet,
+    image_lines: Iterable[tuple[str, int]] = (),
+) -> ScaleSet:
     """The scale set that a document declares, with `image` for what its spec.image says or refers to.
 
-    What its spec.rollout does not say, `policy` says, and else the schema.
+    `image_lines` are where that stands outside of the document. What its spec.rollout does not say, `policy`
+    says, and else the schema.
     """
     assert isinstance(document.value, dict)  # noqa: S101 - the schema has seen to it
     said: Any = document.value["spec"]
@@ -81,7 +89,15 @@ def scale_set(document: Document, image: Image, policy: Mapping[str, Any], fleet
         suspend=suspension(spec["suspend"]),
         fleet=fleet,
         place=document.place,
+        image_lines=frozenset((*lines_of(document, "spec", "image"), *image_lines)),
     )
+
+
+def lines_of(document: Document, *at: str) -> Iterator[tuple[str, int]]:
+    """The file and the line of each value below `at`."""
+    for field, place in document.values.items():
+        if len(field) > len(at) and field[: len(at)] == at:
+            yield place.file, place.line
 
 
 def _rollout(spec: dict[str, Any]) -> Rollout:
@@ -101,6 +117,7 @@ def _rollout(spec: dict[str, Any]) -> Rollout:
         progress_deadline=_length(spec["progressDeadline"]),
         deadline=_length(spec["deadline"]) if "deadline" in spec else None,
         approval=Approval(spec["approval"]) if "approval" in spec else None,
+        approver=Approver(spec["approver"]),
         windows=windows(spec["windows"]),
         checks=tuple(map(_check, spec["checks"])),
     )

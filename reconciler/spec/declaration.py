@@ -109,6 +109,7 @@ def _rollout(rollout: Rollout) -> dict[str, Any]:
         "progressDeadline": written(rollout.progress_deadline),
         **({"deadline": written(rollout.deadline)} if rollout.deadline else {}),
         **({"approval": str(rollout.approval)} if rollout.approval else {}),
+        "approver": str(rollout.approver),
         "windows": [_window(each) for each in rollout.windows],
         "checks": [_check(each) for each in rollout.checks],
     }

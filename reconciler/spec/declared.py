@@ -117,6 +117,7 @@ def _together(entries: Sequence[Entry]) -> tuple[tuple[ScaleSet, ...], list[Prob
 
 def _scale_sets(entries: Sequence[Entry], fleet: Fleet) -> Iterator[tuple[Entry, dict[str, Any], ScaleSet]]:
     """The scale sets of which all that they refer to is there, each with its policy."""
+    declared = {entry.name: entry.document for entry in entries if entry.kind == "Image"}
     images = {entry.name: conversion.image(entry.spec) for entry in entries if entry.kind == "Image"}
     policies = {entry.name: entry.spec for entry in entries if entry.kind == "RolloutPolicy"}
     for entry in entries:
@@ -125,4 +126,5 @@ def _scale_sets(entries: Sequence[Entry], fleet: Fleet) -> Iterator[tuple[Entry,
             image = images.get(ref) if ref else conversion.image(entry.spec["image"])
             policy = policies.get(name) if name else {}
             if image is not None and policy is not None:
-                yield entry, policy, conversion.scale_set(entry.document, image, policy, fleet)
+                lines = conversion.lines_of(declared[ref], "spec") if ref else ()
+                yield entry, policy, conversion.scale_set(entry.document, image, policy, fleet, lines)

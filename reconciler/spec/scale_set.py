@@ -83,6 +83,13 @@ class Approval(StrEnum):
     CANARY = "canary"
 
 
+class Approver(StrEnum):
+    """Whose approval is enough: anybody's, or that of another than the author of the declared image."""
+
+    ANYONE = "anyone"
+    ANOTHER = "another"
+
+
 @dataclass(frozen=True, slots=True)
 class Rollout:
     """How instances are brought to the image. Amounts are of the whole scale set, unless it says otherwise.
@@ -112,6 +119,7 @@ class Rollout:
     progress_deadline: timedelta
     deadline: timedelta | None
     approval: Approval | None
+    approver: Approver
     windows: tuple[Window, ...]
     checks: tuple[Check, ...]
 
@@ -130,7 +138,8 @@ class ScaleSet:
     """One document of kind ScaleSet. `interval` is how long its instances may go unlooked at when settled.
 
     It waits for those that it `depends_on`, by name, and for those of a lower `wave` that are to run the same
-    image. `fleet` is what holds for all.
+    image. `fleet` is what holds for all. `image_lines` are where its image stands: each a file and a line,
+    in its own document and in that of kind Image.
     """
 
     name: str
@@ -145,3 +154,4 @@ class ScaleSet:
     suspend: Suspension | None
     fleet: Fleet
     place: Place
+    image_lines: frozenset[tuple[str, int]]

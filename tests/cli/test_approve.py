@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,19 +11,21 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from reconciler.azure.identity import Identity
 from reconciler.cli import main
-from reconciler.rollout.persisted import Fingerprint
-from reconciler.rollout.tags import persisted_state
+from reconciler.rollout.persisted import Fingerprint, Signature
+from reconciler.rollout.tags import persisted_state, with_approval
 from reconciler.simulator import Status, Throttled
 from reconciler.simulator.tokens import CLIENT
 from reconciler.spec.image import PlatformImage
-from tests.cli.program import Azure, Ended, azure, reconciler, until, write_specs
+from tests.cli.program import Azure, Ended, azure, bare, reconciler, until, write_specs
 from tests.stories.world import BASE, FIX, NEW, OLD, ROLE, SUBSCRIPTION, of_all, platform, scale_set, spec
 
 URN = ":".join(BASE.values())
 APPLICATION = f"application {CLIENT}"  # as which every command runs here
 TIME = re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d\+00:00| UTC)")
-OF_NEW = Fingerprint.of(PlatformImage(**BASE, version=NEW)).digest
+IMAGE = PlatformImage(**BASE, version=NEW)
+OF_NEW = Fingerprint.of(IMAGE).digest
 TAGS = {"team": "web", "Vmss-Reconciler-Approved": f"{URN}:{OLD}"}
 APPROVED = {
     "team": "web",
@@ -269,6 +272,99 @@ def test_what_was_approved_shows_where_people_look(world: Azure, tmp_path: Path)
         "at": "TIME",
         "message": f"{NEW} {by}",
     }
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., str]:
+    """A git repository of specs, the last of which this person has written; its address."""
+
+    def write(author: str, *documents: Any) -> str:
+        tree = tmp_path / "fleet.git"
+        write_specs(tree / "specs", *documents)
+        name, _, address = author.removesuffix(">").partition(" <")
+        who = ("-c", f"user.name={name}", "-c", f"user.email={address}")
+        for line in (["init", "--quiet", "-b", "main"], ["add", "."], ["commit", "--quiet", "-m", "Roll"]):
+            subprocess.run(["git", *who, *line], cwd=tree, env=bare(), check=True)
+        return f"file://{tree}"
+
+    return write
+
+
+def another(**changes: Any) -> dict[str, Any]:
+    return spec(rollout={"approval": "start", "approver": "another"}, **changes)
+
+
+def approve_from(world: Azure, url: str, *options: str) -> Ended:
+    line = ["approve", "web", "--git", url, *options]
+    done = CliRunner().invoke(main, line, env=world.environment)
+    return Ended.of(done.exit_code, timeless(done.stdout), done.stderr)
+
+
+def test_where_another_is_asked_for_the_author_is_refused(world: Azure, written: Callable[..., str]) -> None:
+    url = written("Ada <ada@example.com>", another())
+    done = approve_from(world, url, "--by", "Ada@example.com")
+    said = (
+        "error: web: Ada <ada@example.com> wrote the commit that declares the image, and rollout.approver asks for "
+        "another: let somebody else approve it"
+    )
+    assert done == Ended(1, [], [said])
+    assert world.writes() == 0
+    by_bob = approve_from(world, url, "--by", "bob@example.com")
+    assert by_bob == Ended(0, [GOES_ON.replace(APPLICATION, f"bob@example.com through {APPLICATION}")], [])
+    again = approve_from(world, url, "--by", "Ada@example.com")
+    assert again.out == [f"web: {NEW} is approved already, by bob@example.com through {APPLICATION} at TIME"]
+
+
+def test_an_approval_that_is_not_enough_gives_way_to_one_that_is(
+    world: Azure, written: Callable[..., str]
+) -> None:
+    url = written("Ada <ada@example.com>", another())
+    signed = Signature.of(IMAGE, "ada@example.com", datetime.now(UTC))
+    world.simulator.scale_set("web").set_tags(with_approval(TAGS, IMAGE, signed))
+    env = {**world.environment, "VMSS_RECONCILER_GIT": url}
+
+    def plan() -> str | None:
+        shown = CliRunner(env=env).invoke(main, ["plan"]).stdout
+        return shown if "AwaitingApproval" in shown else None
+
+    planned = until(plan)
+    assert "Ada <ada@example.com> wrote the commit that declares it" in planned
+    assert approve_from(world, url).out == [GOES_ON]
+
+    def checked() -> str | None:
+        shown = CliRunner(env=env).invoke(main, ["check"]).stdout
+        return None if "AzureBusy" in shown else shown
+
+    assert "web: ModelDrift: nothing holds a rollout up" in " ".join(until(checked).split())
+
+
+def test_from_a_directory_it_approves_and_leaves_the_judgement_to_the_daemon(
+    world: Azure, tmp_path: Path
+) -> None:
+    done = approve(world, tmp_path, another())
+    unjudged = "who wrote the commit is not known here, and the daemon will say whether this is enough"
+    assert done.out == [f"{IS_APPROVED}; {unjudged}; the daemon sees it at its next sweep"]
+
+
+def test_where_another_is_asked_for_there_has_to_be_room_for_who_approves(tmp_path: Path) -> None:
+    tags = {f"owner-{number}": "x" for number in range(49)}
+    with azure(scale_set(capacity=1, tags=tags)) as world:
+        done = approve(world, tmp_path, another())
+        assert world.writes() == 0
+    said = "there is no room for a tag that keeps who approves, as rollout.approver asks: remove a tag"
+    assert done == Ended(1, [], [f"error: web: {said}"])
+
+
+def test_where_another_is_asked_for_somebody_has_to_say_who_approves(
+    world: Azure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.cli.approve.identity", lambda _: Identity("", "", ""))
+    said = "the token does not tell who approves, as rollout.approver asks: say it with --by"
+    assert approve(world, tmp_path, another()) == Ended(1, [], [f"error: web: {said}"])
+    done = approve(world, tmp_path, another(), options=["--by", "bob"])
+    assert done.out[0].startswith(f"web: {NEW} is approved by bob at TIME; ")
+    asked = approve(world, tmp_path, asking(version=FIX))
+    assert asked.out == [GOES_ON.replace(APPLICATION, "somebody").replace(NEW, FIX)]
 
 
 def unpublished(_: Azure) -> list[Any]:

@@ -1,14 +1,18 @@
 """Which specs are in force: those of the last commit that could be read and held no mistake."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
 
-from reconciler.daemon.specs import Directory, Reading, Specs
+from reconciler.daemon.specs import Directory, Lines, Reading, Specs
 from reconciler.git.repository import SourceUnreachable
+from reconciler.spec.author import Author
 from reconciler.spec.files import File
 from reconciler.spec.suspension import Suspension
+from tests import build
 from tests.stories.world import FIX, NEW, spec
 
 
@@ -147,3 +151,53 @@ def test_files_are_parsed_only_when_they_have_changed(change: bool) -> None:
     before = specs.scale_sets
     specs.refresh()
     assert (specs.scale_sets is before) is not change
+
+
+# Who wrote it
+
+AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
+ADA = Author("Ada", "ada@example.com")
+
+
+class History:
+    """What is asked of it, and the authors that it then tells."""
+
+    def __init__(self, *told: tuple[Author, ...]) -> None:
+        self.asked: list[tuple[str, Lines]] = []
+        self._told = list(told)
+
+    def __call__(self, commit: str, lines: Lines) -> tuple[Author, ...]:
+        self.asked.append((commit, lines))
+        return self._told.pop(0)
+
+
+def test_who_wrote_the_image_is_asked_of_its_lines_once_for_each_commit() -> None:
+    history = History((ADA,), ())
+    first, second = (replace(reading(name), authors=history) for name in ("a1", "b2"))
+    specs = Specs(Remote(first, first, second))
+    for expected in ((ADA,), (ADA,), ()):
+        specs.refresh()
+        (web,) = specs.scale_sets
+        assert specs.authors(web, specs.commit) == expected
+    lines = frozenset(("specs/web.yaml", number) for number in range(8, 12))
+    assert history.asked == [("a1", lines), ("b2", lines)]
+
+
+def test_what_nobody_could_tell_is_asked_again_a_minute_later() -> None:
+    clock = [AT]
+    history = History((), (ADA,))
+    specs = Specs(Remote(replace(reading("a1"), authors=history)), lambda: clock[0])
+    specs.refresh()
+    (web,) = specs.scale_sets
+    for after, expected in ((0, ()), (59, ()), (60, (ADA,)), (61, (ADA,))):
+        clock[0] = AT + timedelta(seconds=after)
+        assert specs.authors(web, "a1") == expected
+    assert len(history.asked) == 2
+
+
+def test_of_a_directory_nobody_knows_who_wrote_it(tmp_path: Path) -> None:
+    (tmp_path / "web.yaml").write_text(yaml.safe_dump(spec()))
+    specs = Specs(Directory(tmp_path))
+    assert specs.authors(build.spec(), "") == ()
+    specs.refresh()
+    assert specs.authors(specs.scale_sets[0], "") == ()

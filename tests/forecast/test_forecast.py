@@ -15,13 +15,14 @@ from reconciler.forecast.forecast import Forecast, Hold, forecast
 from reconciler.forecast.simulation import Rhythm
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import ABSENT, Availability, HealthSource, Observed, Verdict
-from reconciler.rollout.persisted import Fingerprint, PersistedState
+from reconciler.rollout.persisted import Fingerprint, PersistedState, Signature
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, Upgrade
 from reconciler.spec.amount import Count, Percent
+from reconciler.spec.author import Author
 from reconciler.spec.image import PlatformImage
-from reconciler.spec.scale_set import Approval, By, Canary, Converge, Health, OnFailure, ScaleSet
+from reconciler.spec.scale_set import Approval, Approver, By, Canary, Converge, Health, OnFailure, ScaleSet
 from reconciler.spec.suspension import Suspension
 from reconciler.spec.window import Kind, Window
 from tests.build import FLEET, NEW, NOW, OLD, fleet, instance, model, observed, outdated, spec
@@ -206,6 +207,9 @@ def test_of_some_there_is_no_forecast(desired: ScaleSet, seen: Observed) -> None
 
 
 TURN = Gate("fleet", "2 of 2 roll", Reason.AWAITING_TURN)
+ADA = Author("Ada", "ada@example.com")
+SIGNED = PersistedState(approved=NEW, signature=Signature.of(NEW, "ada", NOW))
+BY_ADA = {"model": model(image=OLD, persisted=SIGNED)}
 LATER = replace(TURN, until=NOW + 20 * MINUTE)
 
 
@@ -227,6 +231,14 @@ LATER = replace(TURN, until=NOW + 20 * MINUTE)
         pytest.param(
             spec(approval=Approval.START), {"model": model(image=OLD, persisted=PersistedState(approved=OLD))}, None, False,
             [(Reason.AWAITING_APPROVAL, 0, None)], id="one that was given to another image",
+        ),
+        pytest.param(
+            spec(approval=Approval.START, approver=Approver.ANOTHER), BY_ADA | {"authors": (ADA,)}, None, False,
+            [(Reason.AWAITING_APPROVAL, 0, None)], id="one that its author gave, and another is asked for",
+        ),
+        pytest.param(
+            spec(approval=Approval.START, approver=Approver.ANOTHER), BY_ADA, 0, True, [],
+            id="one of which nobody has looked yet who wrote the image, and another is asked for",
         ),
         pytest.param(
             spec(approval=Approval.START, on_failure=OnFailure.REPIN), {}, None, False,

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.git.repository import Commit, Repository, SourceUnreachable
+from reconciler.spec.author import Author
 from reconciler.spec.files import LIMIT, File
 
 
@@ -346,3 +347,131 @@ def test_two_at_once_wait_for_each_other(remote: Remote) -> None:
             f"the clone in {remote.clone} cannot be used: another reconciler has been using {remote.clone} all the time"
         )
     assert remote.followed().commit().problems == ()
+
+
+# Who wrote it
+
+
+def committed(remote: Remote, name: str, content: str, *, by: str, on: str = "main") -> str:
+    """A commit by somebody, pushed."""
+    remote.git("checkout", "--quiet", "-B", on)
+    remote.write(name, content)
+    remote.git("add", "--all")
+    remote.git("commit", "--quiet", "-m", "a change", "--author", f"{by} <{by.casefold()}@example.com>")
+    remote.git("push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{on}")
+    return remote.git("rev-parse", "HEAD")
+
+
+def names(found: tuple[Author, ...]) -> list[str]:
+    return [each.name for each in found]
+
+
+SPEC = "specs/web.yaml"
+LINES = ((SPEC, 1), (SPEC, 2))
+
+
+def test_the_author_is_that_of_the_last_change_of_the_lines(remote: Remote) -> None:
+    committed(remote, SPEC, "sku: a\nversion: 1\nwave: 0\n", by="Ada")
+    committed(remote, SPEC, "sku: a\nversion: 2\nwave: 0\n", by="Bob")
+    committed(remote, SPEC, "sku: a\nversion: 2\nwave: 1\n", by="Cleo")
+    sha = committed(remote, "specs/api.yaml", "a: 1\n", by="Dan")
+    followed = remote.followed()
+    assert followed.commit().sha == sha
+    assert followed.authors(sha, LINES) == (Author("Bob", "bob@example.com"),)
+    assert names(followed.authors(sha, [(SPEC, 1)])) == ["Ada"]
+    assert names(followed.authors(sha, [(SPEC, 3)])) == ["Cleo"]
+    assert names(followed.authors(sha, [*LINES, ("specs/api.yaml", 1)])) == ["Dan"]
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        pytest.param(["--no-ff", "--no-edit"], ["Ada"], id="a merge commit"),
+        pytest.param(["--squash"], ["Ada"], id="squashed by its author"),
+    ],
+)
+def test_who_merges_is_no_author(remote: Remote, how: list[str], expected: list[str]) -> None:
+    base = committed(remote, SPEC, "version: 1\n", by="Cleo")
+    committed(remote, SPEC, "version: 2\n", by="Ada", on="bump")
+    remote.git("checkout", "--quiet", "-B", "main", base)
+    committed(remote, "other.txt", "x", by="Cleo")
+    remote.git("-c", "user.name=Bob", "-c", "user.email=bob@example.com", "merge", "--quiet", *how, "bump")
+    if "--squash" in how:
+        remote.git("commit", "--quiet", "-m", "squashed", "--author", "Ada <ada@example.com>")
+    remote.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
+    followed = remote.followed()
+    assert names(followed.authors(followed.commit().sha, [(SPEC, 1)])) == expected
+
+
+def test_changes_that_were_merged_side_by_side_have_an_author_each(remote: Remote) -> None:
+    text = "sku: a\n\n\n\n\n\nversion: 1\n"
+    base = committed(remote, SPEC, text, by="Cleo")
+    committed(remote, SPEC, text.replace("a", "b"), by="Ada", on="sku")
+    remote.git("checkout", "--quiet", "-B", "main", base)
+    committed(remote, SPEC, text.replace("1", "2"), by="Bob")
+    remote.git("merge", "--quiet", "--no-edit", "sku")
+    remote.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
+    followed = remote.followed()
+    assert names(followed.authors(followed.commit().sha, [(SPEC, 1), (SPEC, 7)])) == ["Ada", "Bob"]
+
+
+def test_a_commit_that_is_no_longer_the_last_is_asked_as_well(remote: Remote) -> None:
+    followed = remote.followed()
+    first = committed(remote, SPEC, "version: 1\n", by="Ada")
+    followed.commit()
+    second = committed(remote, SPEC, "version: 2\n", by="Bob")
+    followed.commit()
+    assert names(followed.authors(first, [(SPEC, 1)])) == ["Ada"]
+    assert names(followed.authors(second, [(SPEC, 1)])) == ["Bob"]
+
+
+def test_once_fetched_the_history_stays_and_grows(remote: Remote) -> None:
+    committed(remote, SPEC, "version: 1\n", by="Ada")
+    followed, shallow = remote.followed(), remote.clone / "repository.git" / "shallow"
+    sha = followed.commit().sha
+    assert shallow.exists(), "who asks for no author fetches one commit"
+    followed.authors(sha, [(SPEC, 1)])
+    assert not shallow.exists()
+    committed(remote, "specs/api.yaml", "a: 1\n", by="Bob")
+    sha = followed.commit().sha
+    assert not shallow.exists()
+    shutil.rmtree(remote.bare)
+    assert names(followed.authors(sha, [(SPEC, 1)])) == ["Ada"], "nothing is left to be fetched"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param([("specs/nothing.yaml", 1)], id="a file that is not there"),
+        pytest.param([(SPEC, 99)], id="a line that is not there"),
+        pytest.param([], id="no line"),
+        pytest.param([("--version", 1)], id="a path that looks like an option"),
+    ],
+)
+def test_of_lines_that_are_not_there_nobody_is_named(remote: Remote, lines: list[tuple[str, int]]) -> None:
+    followed = remote.followed()
+    assert followed.authors(followed.commit().sha, lines) == ()
+
+
+def test_without_the_history_nobody_is_named(remote: Remote) -> None:
+    committed(remote, SPEC, "version: 1\n", by="Ada")
+    followed = remote.followed()
+    sha = followed.commit().sha
+    shutil.rmtree(remote.bare)
+    assert followed.authors(sha, [(SPEC, 1)]) == ()
+    assert followed.last() is not None, "what was fetched is still there"
+
+
+def test_who_tells_git_to_pass_over_commits_changes_nothing(remote: Remote) -> None:
+    """Such a list is for reformattings, and the author could put the very commit there."""
+    sha = committed(remote, SPEC, "version: 2\n", by="Ada")
+    (Path(os.environ["HOME"]) / "ignored").write_text(f"{sha}\n")
+    remote.git("config", "--global", "blame.ignoreRevsFile", str(Path(os.environ["HOME"]) / "ignored"))
+    followed = remote.followed()
+    assert names(followed.authors(followed.commit().sha, [(SPEC, 1)])) == ["Ada"]
+
+
+def test_a_name_that_moves_a_cursor_is_escaped(remote: Remote) -> None:
+    committed(remote, SPEC, "version: 2\n", by="A\x1b[2Jda")
+    followed = remote.followed()
+    assert names(followed.authors(followed.commit().sha, [(SPEC, 1)])) == ["A\\x1b[2Jda"]

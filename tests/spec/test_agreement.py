@@ -216,6 +216,36 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
             id="a window that the fleet closes, which opens on another day",
         ),
         pytest.param(
+            {"web": scale_set("web", "rollout: {approver: another}")},
+            [
+                "web.yaml:7:23: spec.rollout.approver: is another, and nothing waits for an approval: add approval: "
+                "canary, or start"
+            ],
+            id="an approver where nobody is asked",
+        ),
+        pytest.param(
+            {
+                "web": scale_set("web", "rollout: {policy: careful}"),
+                "policies": policy("approver: another"),
+            },
+            [
+                "web.yaml:7:21: spec.rollout.policy: approver of this policy is another, and nothing waits for an approval: "
+                "add approval: canary, or start"
+            ],
+            id="a policy's approver where nobody is asked",
+        ),
+        pytest.param(
+            {
+                "web": scale_set("web", "rollout: {policy: careful, approval: canary}"),
+                "policies": policy("approver: another"),
+            },
+            [],
+            id="a policy's approver where its scale set asks",
+        ),
+        pytest.param(
+            {"web": scale_set("web", "rollout: {approver: anyone}")}, [], id="anyone where nobody is asked"
+        ),
+        pytest.param(
             {
                 "web": scale_set("web", "rollout: {policy: careful}"),
                 "policies": policy(f"windows: [{SATURDAY}]"),

@@ -27,6 +27,7 @@ from reconciler.spec.image import (
 from reconciler.spec.problem import Place
 from reconciler.spec.scale_set import (
     Approval,
+    Approver,
     By,
     Canary,
     Converge,
@@ -140,9 +141,10 @@ ROLLOUT = st.sampled_from(By).flatmap(
         progress_deadline=WHOLE,
         deadline=st.none() | lengths(24 * HOUR + MINUTE, 720 * HOUR),
         approval=st.none() | st.sampled_from(Approval),
+        approver=st.sampled_from(Approver),
         windows=st.lists(ALLOW | DENY, max_size=3).map(tuple),
         checks=st.lists(CHECK, max_size=3, unique_by=lambda check: check.name).map(tuple),
-    )
+    ).map(lambda rollout: rollout if rollout.approval else replace(rollout, approver=Approver.ANYONE))
 )
 SCALE_SET = st.builds(
     ScaleSet,
@@ -172,6 +174,7 @@ SCALE_SET = st.builds(
     ),
     fleet=st.just(FLEET),
     place=st.just(Place(FILE, 2)),
+    image_lines=st.just(frozenset()),
 )
 
 
@@ -182,7 +185,9 @@ def read(content: str) -> tuple[tuple[ScaleSet, ...], list[str]]:
         for name in OTHERS
     ]
     declared = declare([File(FILE, content.encode()), *others])
-    scale_sets = tuple(each for each in declared.scale_sets if each.name not in OTHERS)
+    scale_sets = tuple(
+        replace(each, image_lines=frozenset()) for each in declared.scale_sets if each.name not in OTHERS
+    )
     return scale_sets, [str(problem) for problem in declared.problems]
 
 
@@ -239,6 +244,7 @@ def test_a_full_one_is_laid_out_for_people() -> None:
             max_unhealthy_upgraded=Percent(5),
             deadline=12 * HOUR,
             approval=Approval.CANARY,
+            approver=Approver.ANOTHER,
             windows=(
                 Window(Kind.ALLOW, "0 2 * * 6", 4 * HOUR, "Europe/Berlin"),
                 Window(Kind.DENY, "0 0 24 12 *", 24 * HOUR, "UTC"),
@@ -257,6 +263,7 @@ def test_a_full_one_is_laid_out_for_people() -> None:
         "    maxUnhealthyUpgraded: 5%",
         "    deadline: 12h",
         "    approval: canary",
+        "    approver: another",
         "    windows:",
         "      - kind: allow",
         '        schedule: "0 2 * * 6"',

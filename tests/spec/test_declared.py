@@ -59,8 +59,21 @@ def test_a_spec_becomes_a_scale_set_with_every_field(web: str) -> None:
             suspend=Suspension(),
             fleet=FLEET,
             place=Place("web.yaml", 1, 1),
+            image_lines=frozenset(("web.yaml", line) for line in range(13, 17)),
         ),
     )
+
+
+def test_where_the_image_of_a_scale_set_stands() -> None:
+    files = [
+        File("all.yaml", f"{referring('web')}---\n{BASE}".encode()),
+        File("api.yaml", referring("api").encode()),
+    ]
+    found = {each.name: each.image_lines for each in declare(files).scale_sets}
+    assert found == {
+        "web": frozenset({("all.yaml", 6), ("all.yaml", 11)}),
+        "api": frozenset({("api.yaml", 6), ("all.yaml", 11)}),
+    }
 
 
 @pytest.mark.parametrize(

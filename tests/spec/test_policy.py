@@ -154,8 +154,8 @@ def test_a_mistake_is_told_with_its_place_and_its_mend(web: str, lines: Lines, s
             "by: zone",
             "policy: other",
             "4:8: spec.policy: is no field: here can stand by, order, canary, maxBatch, maxUnavailable, maxUnhealthy, "
-            "maxUnhealthyUpgraded, soak, bakeTime, converge, onFailure, requireWayBack, progressDeadline, deadline, approval, windows or "
-            "checks",
+            "maxUnhealthyUpgraded, soak, bakeTime, converge, onFailure, requireWayBack, progressDeadline, deadline, approval, approver, windows "
+            "or checks",
             id="a policy of a policy",
         ),
         pytest.param(

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from reconciler.spec.duration import duration, written
 from reconciler.spec.field import EACH, Field
 from reconciler.spec.rules import broken_rule
-from reconciler.spec.scale_set import Approval, By, Converge, OnFailure
+from reconciler.spec.scale_set import Approval, Approver, By, Converge, OnFailure
 from reconciler.spec.shape import API_VERSION, KINDS, fields, schema, schema_path
 from reconciler.spec.window import Kind
 from tests.schema_parts import parts
@@ -79,6 +79,7 @@ def test_the_words_of_the_code_are_the_words_of_the_schema() -> None:
     assert shape["spec", "rollout", "converge"]["enum"] == list(Converge)
     assert shape["spec", "rollout", "onFailure"]["enum"] == list(OnFailure)
     assert shape["spec", "rollout", "approval"]["enum"] == list(Approval)
+    assert shape["spec", "rollout", "approver"]["enum"] == list(Approver)
     assert shape["spec", "rollout", "windows", EACH, "kind"]["enum"] == list(Kind)
     assert schema()["properties"]["kind"]["enum"] == list(KINDS)
     assert shape["apiVersion",]["enum"] == [API_VERSION]

@@ -15,6 +15,7 @@ from reconciler.azure.session import Session
 from reconciler.rollout.observed import Model
 from reconciler.rollout.persisted import Signature
 from reconciler.simulator import Status
+from reconciler.spec.author import Author
 from tests.checks.place import Place, served
 from tests.stories.fleets import MINUTE, first_write, is_there, on, reason, sets, writes
 from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, of_all, platform, scale_set, spec
@@ -295,6 +296,31 @@ def test_a_canary_is_approved_and_nothing_else_with_it() -> None:
     world.merge(spec(version=FIX, rollout=rollout))
     world.rest(30 * MINUTE)
     assert reason(world) == "AwaitingApproval", "what was approved was the image before"
+
+
+def test_who_wrote_the_image_does_not_approve_it() -> None:
+    ada, bob = Author("Ada", "ada@example.com"), Author("Bob", "bob@example.com")
+    rollout = {"approval": "canary", "approver": "another", "canary": {"instances": 1}}
+    world = World(fleet(scale_set(capacity=10)), spec(rollout=rollout))
+    world.source.authors = (ada,)
+    world.run(is_there(world, "AwaitingApproval"))
+    approve(world, "ada@example.com")
+    world.rest(HOUR)
+    assert not world.has_upgraded(2)
+    assert (
+        ", and Ada <ada@example.com> wrote the commit that declares it; let somebody" in world.lines()["web"]
+    )
+    world.restart()
+    world.rest(HOUR)
+    assert not world.has_upgraded(2), "a process that has just begun knows it too"
+    approve(world, "bob@example.com")
+    world.run(lambda: world.has_upgraded(2))
+    world.source.authors = (bob,)
+    world.merge(spec("other"))
+    world.run(is_there(world, "AwaitingApproval"))
+    assert "Bob <bob@example.com> wrote the commit" in world.lines()["web"], "he has touched its lines since"
+    approve(world, "ada@example.com")
+    world.run(lambda: on(world, "web") == {NEW})
 
 
 def test_an_approval_under_its_former_name_lasts_for_the_whole_rollout() -> None:

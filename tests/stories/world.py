@@ -18,6 +18,7 @@ from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.specs import Reading
 from reconciler.daemon.state import ScaleSetState
 from reconciler.simulator import VirtualClock
+from reconciler.spec.author import Author
 from reconciler.spec.files import File
 from reconciler.spec.scale_set import ScaleSet
 from tests.declared import InForce
@@ -92,13 +93,16 @@ class Merged:
     def __init__(self) -> None:
         self.number = 0
         self.documents: dict[str, Mapping[str, Any]] = {}
+        self.authors: tuple[Author, ...] = ()  # of whatever is declared; nobody knows
         self._last: tuple[int, bytes] = (0, b"")
 
     def read(self) -> Reading:
         if self._last[0] != self.number:
             self._last = self.number, yaml.safe_dump_all(self.documents.values()).encode()
         files = (File("specs/all.yaml", self._last[1]),)
-        return Reading(f"{self.number:040x}", f"merge {self.number}", files, ())
+        return Reading(
+            f"{self.number:040x}", f"merge {self.number}", files, (), lambda _commit, _lines: self.authors
+        )
 
     def last(self) -> None:
         return None

@@ -207,12 +207,15 @@ def _see(at: Look, state: ScaleSetState, observed: Observed, store: Store, eyes:
             return replace(observed, way_back=Availability(good, Verdict.AVAILABLE))
         case Look.OPERATION:
             return replace(observed, operation=listed_operation(eyes.operation))
+        case Look.AUTHORS:
+            return replace(observed, authors=())
         case Look.BREAKER:
             return replace(observed, breaker=evaluation.ask_breaker(state.desired, observed, store))
-        case Look.GATES if eyes.is_check_open:
-            return replace(observed, gates=evaluation.ask(state.desired, observed, store, _NO_CHECKS))
         case Look.GATES:
-            return replace(observed, gates=(Gate("check", "it does not pass", Reason.CHECK_FAILED),))
+            closed = (Gate("check", "it does not pass", Reason.CHECK_FAILED),)
+            is_open = eyes.is_check_open
+            gates = evaluation.ask(state.desired, observed, store, _NO_CHECKS) if is_open else closed
+            return replace(observed, gates=gates)
 
 
 def conclude(verdict: LookResult, hearing: Hearing) -> tuple[ScaleSetState, Outcome]:

@@ -12,6 +12,7 @@ from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Availability, Instance, Look, Model
 from reconciler.rollout.patch import is_claimed, missing_etag, patch
+from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.preflight import crowd, misfit, unavailable
 from reconciler.rollout.reading import group, own, partial, with_instances
 from reconciler.rollout.reason import Reason
@@ -82,9 +83,15 @@ def _set(aim: Aim, availability: Availability, instances: Sequence[Instance]) ->
         f"the model is on {was}; setting its image to {short(desired.image)}"
         f"{f' ({note})' if (note := availability.evidence) else ''}"
         f"{f'; {also}' if also else ''}{_approval(aim)}{unsaid}{f'; {urgent}' if urgent else ''}",
-        step=replace(step, unwell=_unwell(aim, instances, staying)),
+        step=replace(step, good=_good(step, model), unwell=_unwell(aim, instances, staying)),
         soon=True,
     )
+
+
+def _good(step: PatchModel, model: Model) -> Fingerprint | None:
+    """The image that the model leaves, where it is noted as good. Any other is no more than a tag says."""
+    is_noted = step.persisted is not None and step.persisted.is_last_good(model.image)
+    return Fingerprint.of(model.image) if is_noted and model.image else None
 
 
 def _approval(aim: Aim) -> str:

@@ -135,8 +135,8 @@ def _begun(before: Progress, reason: Reason, back: int | None, step: Step | None
     after = replace(_with_taken(before, step), is_under_way=True, passes=0, most_back=0)
     if isinstance(step, PatchModel) and not before.is_under_way:
         after = replace(after, braked=timedelta())  # what was braked before it began is none of its time
-    if isinstance(step, PatchModel) and step.persisted and (good := step.persisted.last_good):
-        after = replace(after, wrote_good=Fingerprint.of(good))
+    if isinstance(step, PatchModel) and step.good:
+        after = replace(after, wrote_good=step.good)
     if reason is Reason.UPGRADING and after.waiting_since and back is not None and back <= after.back:
         return after
     return replace(after, waiting_since=None, back=0, relapses=0)

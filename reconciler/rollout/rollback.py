@@ -112,7 +112,7 @@ def abort(context: Context, failing: Decision) -> Decision | Look:
     return Decision(
         Reason.GIVING_UP,
         f"{failing.message}; setting the model back to {short(good)}",
-        step=step,
+        step=replace(step, good=Fingerprint.of(good)),
         soon=True,
         counts=failing.counts,
         blamed=failing.blamed,
@@ -212,7 +212,7 @@ def back_on_model(aim: Aim, good: Image) -> Decision | Look | None:
     return Decision(
         Reason.GIVING_UP,
         f"{failed} failed and the model is not on {short(good)}; setting it back",
-        step=step,
+        step=replace(step, good=Fingerprint.of(good)),
         soon=True,
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.spec.image import Image
 
 _ID = re.compile(r"\w[\w.-]*")
@@ -17,13 +17,15 @@ class PatchModel:
 
     Two patches to one image are the same step, whatever the etag: the patch itself moves it. `persisted` is
     what the scale set is to remember from then on, and `tags` are all of its tags with that among them; None
-    leaves them alone. `unwell` are the instances that do not serve as it is taken.
+    leaves them alone. `good` is the last good image among that, where more than a tag showed it to be good as
+    the step was decided. `unwell` are the instances that do not serve as it is taken.
     """
 
     image: Image
     etag: str = field(compare=False)
     persisted: PersistedState | None = field(default=None, compare=False)
     tags: Mapping[str, str] | None = field(default=None, compare=False)
+    good: Fingerprint | None = field(default=None, compare=False)
     unwell: frozenset[str] = field(default=frozenset(), compare=False)
 
     def __post_init__(self) -> None:

@@ -226,9 +226,17 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             KNOWN,
             Reason.GIVING_UP,
             3,
-            PatchModel(OLD, '"4"', PersistedState(last_good=OLD)),
+            PatchModel(OLD, '"4"', PersistedState(last_good=OLD), good=Fingerprint.of(OLD)),
             ANEW | {"wrote_good": Fingerprint.of(OLD)},
             id="a change of the model that notes a good image",
+        ),
+        pytest.param(
+            KNOWN,
+            Reason.GIVING_UP,
+            3,
+            PatchModel(OLD, '"4"', PersistedState(last_good=OLD)),
+            ANEW,
+            id="a change of the model that passes on what a tag says",
         ),
         pytest.param(
             KNOWN,

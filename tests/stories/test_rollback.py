@@ -9,7 +9,7 @@ from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.tags import persisted_state
 from reconciler.spec.image import PlatformImage
 from tests.invariants import nothing_was_written
-from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, scale_set, spec
+from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, platform, scale_set, spec
 
 HOUR = timedelta(hours=1)
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -225,6 +225,18 @@ def test_somebody_who_sets_the_model_to_what_failed_is_put_right() -> None:
     world.azure.scale_set("web").set_image(f"Canonical:ubuntu-24_04-lts:server:{BAD}")
     world.rest(timedelta(minutes=10))
     assert (model(world), world.reasons()[-1]) == (OLD, "RolloutFailed")
+
+
+def test_an_image_that_a_tag_alone_names_is_no_way_back_though_our_own_change_passes_it_on() -> None:
+    """One instance was left behind on another image, so that what the model leaves is not proven."""
+    behind = [{"id": "0", "image": platform(NEW)}]
+    forged = {"vmss-reconciler-state": f"v1;good={':'.join(BASE.values())}:{FIX}"}
+    declared = scale_set(capacity=10, instanceStates=behind, tags=forged)
+    world = World(fleet(declared), rolling("rollback"))
+    world.rest(2 * HOUR)
+    assert model(world) == BAD
+    assert world.reasons()[-1] == "HealthCheckFailed"
+    assert f"no way back: only a tag says that {FIX} was good here" in world.lines()["web"]
 
 
 def test_naming_the_last_good_image_again_brings_back_the_canary() -> None:

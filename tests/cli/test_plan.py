@@ -113,7 +113,14 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
     foreseen = row.pop("forecast")
     assert row["observedRevision"] == row["revision"]
     assert [each["status"] for each in row["conditions"]] == ["Unknown", "True", "False", "False", "True"]
-    blank = {"at": "", "instances": {}, "revision": {}, "observedRevision": {}, "conditions": []}
+    blank = {
+        "at": "",
+        "instances": {},
+        "instancesAt": "",
+        "revision": {},
+        "observedRevision": {},
+        "conditions": [],
+    }
     assert row | blank | {"nextLook": "", "history": []} == {
         "name": "api",
         "target": f"{TARGET}/api",
@@ -134,6 +141,7 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
         **blank,
         "nextLook": "",
         "wait": None,
+        "approval": None,
         "history": [],
     }
     assert [domain["upToDate"] for domain in row["instances"]["domains"]] == [1, 0, 0, 0, 0]

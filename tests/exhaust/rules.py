@@ -5,6 +5,7 @@ blamed for what it was not shown, but for most of the rules that is no excuse.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
 from reconciler.rollout.decision import Decision
@@ -12,6 +13,7 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.spec.scale_set import OnFailure, ScaleSet
 from tests.exhaust.azure import WORDS, Azure, Machine, number_of, persisted
+from tests.exhaust.clock import UNIT
 from tests.exhaust.daemon import Memory, Spec
 
 
@@ -32,11 +34,11 @@ class Neighbour(NamedTuple):
     memory: Memory
     ghost: Ghost
 
-    @property
-    def is_stuck(self) -> bool:
+    def is_stuck(self, patience: timedelta) -> bool:
         """Whether nothing came of it for as long as a batch may be waited for, as far as was seen."""
-        standing = self.memory.standing
-        return standing is not None and standing.last_reason is Reason.PROGRESS_DEADLINE_EXCEEDED
+        standing, tried = self.memory.standing, self.memory.tried
+        is_old = tried is not None and UNIT * tried.age > patience
+        return is_old or (standing is not None and standing.last_reason is Reason.PROGRESS_DEADLINE_EXCEEDED)
 
 
 class Sent(NamedTuple):
@@ -246,7 +248,7 @@ def one_scale_set_goes_first(sent: Sent) -> Iterator[str]:
     for each in sent.neighbours:
         away = [one for one in each.azure.machines if one.taken == "away" and not one.is_left_out]
         is_same = each.spec.image == number_of(sent.patch.image) and not each.spec.is_braked
-        if is_same and away and not each.is_stuck:
+        if is_same and away and not each.is_stuck(sent.desired.rollout.progress_deadline):
             yield f"it would begin while {_names(away)} of the other scale set is away"
 
 

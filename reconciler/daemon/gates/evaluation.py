@@ -22,10 +22,12 @@ from reconciler.daemon.revision import differs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store
 from reconciler.rollout.gate import Gate
+from reconciler.rollout.health import at_work
 from reconciler.rollout.member import has_begun
 from reconciler.rollout.observed import Model, Observed
 from reconciler.rollout.preflight import exact_if_known
 from reconciler.rollout.reason import Reason
+from reconciler.spec.image import same
 from reconciler.spec.scale_set import ScaleSet
 
 
@@ -100,8 +102,13 @@ def _begin(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) 
 
 
 def _has_begun(towards: ScaleSet, observed: Observed) -> bool:
-    model = observed.model
-    return isinstance(model, Model) and has_begun(towards, model, observed.instances or ())
+    """Whether an instance is on the image, or may be on its way to it: a process that has just begun does not
+    know what the one before it took."""
+    model, instances = observed.model, observed.instances or ()
+    if not isinstance(model, Model) or model.image is None:
+        return False
+    is_on_its_way = same(model.image, towards.image) and any(at_work(each.provisioning) for each in instances)
+    return is_on_its_way or has_begun(towards, model, instances)
 
 
 def _cheap(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> tuple[Gate, ...]:

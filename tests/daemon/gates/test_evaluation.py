@@ -14,13 +14,14 @@ from reconciler.daemon.gates import fleet as gates
 from reconciler.daemon.gates.evaluation import ask, awaited_gate, is_new_evidence
 from reconciler.daemon.state import Change, ScaleSetState, ScaleSetStates
 from reconciler.rollout.gate import Gate
+from reconciler.rollout.observed import Instance
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.reason import Reason
 from reconciler.spec.amount import Count
 from reconciler.spec.fleet import Fleet
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
-from tests.build import FIX, FLEET, NEW, NOW, observed, spec
+from tests.build import FIX, FLEET, NEW, NOW, fleet, instance, observed, outdated, spec
 from tests.daemon.states import outcome, state, store_of, waiting
 
 HELD = Change("91eab1ad9c53", NOW, is_held=True)
@@ -195,3 +196,24 @@ def test_where_all_gates_are_open_a_place_is_taken() -> None:
         "web": True,
         "zoo": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("instances", "gates"),
+    [
+        pytest.param(
+            fleet(), {"pilot": Reason.AWAITING_PILOT}, id="no instance is on the image: another goes first"
+        ),
+        pytest.param(
+            fleet(outdated(0, provisioning="updating")), {"turn": None}, id="one is on its way to it"
+        ),
+        pytest.param(fleet(instance(0)), {"turn": None}, id="one is on the image"),
+    ],
+)
+def test_a_process_that_has_just_begun_goes_on_with_what_the_one_before_it_began(
+    instances: tuple[Instance, ...], gates: dict[str, Reason | None]
+) -> None:
+    api = state("api", "AwaitingPilot", image=NEW)
+    store = store_of(api, state("web", None))
+    found = ask(spec(), observed(instances=instances), store, Checks(lambda: NOW))
+    assert {each.name: each.closed for each in found} == gates

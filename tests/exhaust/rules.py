@@ -63,6 +63,13 @@ class Sent(NamedTuple):
         return self.decision.step if isinstance(self.decision.step, PatchModel) else None
 
     @property
+    def image(self) -> int | None:
+        """The image that it brings: that of a change of the model, or what an upgrade then finds in the model."""
+        if self.patch:
+            return number_of(self.patch.image)
+        return self.azure.image if self.upgrade else None
+
+    @property
     def taken(self) -> list[Machine]:
         """The working instances that it takes down."""
         step = self.upgrade
@@ -191,9 +198,7 @@ def an_upgrade_is_to_what_the_model_says(sent: Sent) -> Iterator[str]:
 
 
 def what_was_given_up_is_not_tried_again(sent: Sent) -> Iterator[str]:
-    if sent.decision.step is None or sent.ghost.gave_up is None:
-        return
-    if number_of(sent.decision.step.image) == sent.ghost.gave_up:
+    if sent.ghost.gave_up is not None and sent.image == sent.ghost.gave_up:
         yield f"{WORDS[sent.ghost.gave_up]} was given up, and is tried again"
 
 

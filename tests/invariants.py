@@ -10,7 +10,7 @@ a write was decided on are the reads that came through the same door at the same
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -325,10 +325,21 @@ def _batches(
             left = _away(upgrade, [each for each in ours if each.since < upgrade.at])
             upgraded = {each.instance_id for each in ours if each.since < upgrade.at}
             seen = [each for each in absences if each.since < upgrade.at - OLDEST and each not in ours]
-            relapsed = {
-                id_: age for id_, age in _away(upgrade, seen).items() if id_ in upgraded & _current(upgrade)
-            }
+            relapsed = _away(upgrade, [_with_before(each, ours) for each in seen])
+            relapsed = {id_: age for id_, age in relapsed.items() if id_ in upgraded & _current(upgrade)}
             yield upgrade, taken, lost.without(relapsed | left, upgrade)
+
+
+def _with_before(absence: Absence, ours: Sequence[Absence]) -> Absence:
+    """An absence, together with that of an upgrade from which it was back so shortly that nobody may have seen it."""
+    before = [
+        each
+        for each in ours
+        if each.instance_id == absence.instance_id
+        and each.until is not None
+        and timedelta() <= absence.since - each.until < OLDEST
+    ]
+    return replace(absence, since=before[-1].since) if before else absence
 
 
 def _away(upgrade: Exchange, absences: Sequence[Absence]) -> dict[str, timedelta]:

@@ -19,6 +19,7 @@ from reconciler.daemon.condition import ConditionStatus, ConditionType
 from reconciler.rollout.reason import Reason
 from reconciler.simulator import (
     Exchange,
+    Misdated,
     OperationFails,
     OperationLost,
     Page,
@@ -33,13 +34,15 @@ from reconciler.simulator import (
 )
 from reconciler.simulator.faults import Fault
 from tests.invariants import nothing_was_written
+from tests.stories import worlds
 from tests.stories.daemon import Daemon
 from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, scale_set, spec
 
 SEEDS = int(os.environ.get("EXPLORE_SEEDS", "1"))
 STRIDE = 1 if SEEDS >= 4 else 4  # from one call that is struck to the next
 LOOKS = 20 if SEEDS >= 100 else 6  # after the last write, which are struck too
-SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+LONG = 90 * MINUTE
 # So quick that a rollout takes few calls.
 SOON = {"timeout": "2m"}
 QUICK = {"model": "5s", "upgrade": "10s", "boot": "5s", "health": "5s"}
@@ -130,10 +133,14 @@ EVERY = list(ROLLOUTS) if SEEDS >= 100 else ["with a canary"]
 
 @dataclass(frozen=True)
 class Strike:
-    """Something that goes wrong: `arm` has it happen once so many calls that it `fits` have gone through."""
+    """Something that goes wrong: `arm` has it happen once so many calls that it `fits` have gone through.
+
+    What `lasts` goes on for so long, whatever is made of it.
+    """
 
     arm: Callable[[World, int], None]
     fits: Callable[[Request | Exchange], bool] = lambda _: True
+    lasts: timedelta = timedelta()
 
 
 def is_read(call: Request | Exchange) -> bool:
@@ -155,6 +162,16 @@ def of(fault: Fault, times: int = 1, fits: Callable[[Request | Exchange], bool] 
         found.azure.faults.arm("*", fault, times=times, after=after, when=fits)
 
     return Strike(arm, fits)
+
+
+def lasting(fault: Fault, fits: Callable[[Request | Exchange], bool]) -> Strike:
+    """A fault that strikes every call for an hour and a half."""
+
+    def begin(found: World) -> None:
+        until = found.clock.now() + LONG
+        found.azure.faults.arm("*", fault, times=None, when=fits, until=until)
+
+    return Strike(lambda found, after: found.happens(lambda: begin(found), after=after), lasts=LONG)
 
 
 def set_by(span: timedelta) -> Strike:
@@ -196,8 +213,14 @@ STRIKES: dict[str, Strike] = {
     "a clock set back by an hour": set_by(-HOUR),
     "a clock twelve minutes ahead": set_by(12 * MINUTE),
     "a clock twelve minutes behind": set_by(-12 * MINUTE),
+    "three dates a day ahead": of(Misdated(DAY), 3),
+    "three dates a day behind": of(Misdated(-DAY), 3),
     "a daemon that is killed": Strike(lambda found, after: found.happens(found.restart, after=after)),
 }
+
+# What goes on and on.
+LASTING: dict[str, Strike] = {name: lasting(*fault) for name, fault in worlds.LASTING.items()}
+ALL = STRIKES | LASTING
 
 End = tuple[str, dict[str, str], dict[str, str]]
 
@@ -255,8 +278,10 @@ def explored(name: str, *strikes: tuple[str, int]) -> None:
     end, _ = undisturbed(name)
     found = ROLLOUTS[name].begin()
     for strike, after in strikes:
-        STRIKES[strike].arm(found, after)
+        ALL[strike].arm(found, after)
     try:
+        if lasts := max(ALL[strike].lasts for strike, _ in strikes):
+            found.rest(lasts + 10 * MINUTE)
         settled(ROLLOUTS[name], found)
         if ended(found) != end:
             # A process that began while reads were behind finds out at the next look, within the interval. One that
@@ -273,7 +298,7 @@ def explored(name: str, *strikes: tuple[str, int]) -> None:
 
 def fitting(name: str, strike: str) -> int:
     """How many calls there are to strike."""
-    return sum(map(STRIKES[strike].fits, undisturbed(name)[1]))
+    return sum(map(ALL[strike].fits, undisturbed(name)[1]))
 
 
 @pytest.mark.parametrize("strike", STRIKES)
@@ -284,9 +309,25 @@ def test_at_every_call(name: str, strike: str) -> None:
         explored(name, (strike, call))
 
 
+@pytest.mark.parametrize("strike", LASTING)
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.timeout(3600)
+def test_for_long(name: str, strike: str) -> None:
+    calls = fitting(name, strike)
+    for call in range(calls // 3, calls, 1 if SEEDS >= 100 else calls):
+        explored(name, (strike, call))
+
+
+def test_failed_upgrades_that_end_at_the_deadline() -> None:
+    """Without evidence, so that it is stalled and the image is not given up."""
+    explored(
+        "that repins", ("a page of HTML", 0), ("an operation that is lost", 2), ("operations that fail", 1)
+    )
+
+
 @pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("name", ROLLOUTS)
 def test_at_random(name: str, seed: int) -> None:
     chance = random.Random(f"{name} {seed}")  # noqa: S311 - the same case every time
-    chosen = chance.sample(sorted(STRIKES), chance.randint(2, 4))
+    chosen = chance.sample(sorted(ALL), chance.randint(2, 4))
     explored(name, *((strike, chance.randrange(fitting(name, strike) * 3 // 2)) for strike in chosen))

@@ -30,6 +30,7 @@ from tests.exchanges import (
 )
 
 OLDEST = timedelta(minutes=2)  # of what a write may follow from, slow answers and all
+BETWEEN_LOOKS = timedelta(minutes=6)  # at what rests in the middle of a rollout
 ACCEPTED = (HTTPStatus.OK, HTTPStatus.ACCEPTED)
 
 
@@ -210,9 +211,18 @@ class Story:
         return {}
 
     def back_since(self, key: str, id_: str, at: datetime) -> datetime | None:
-        """Since when this instance has been back at a moment, None where it was never away."""
-        ends = [each.until for each in self.absences(key) if each.instance_id == id_ and each.since < at]
-        return max((each for each in ends if each is not None and each <= at), default=None)
+        """Since when this instance has been back at a moment, None where it was never away. What it was away for
+        between two looks, nobody can have seen.
+        """
+        ends = [
+            each.until
+            for each in self.absences(key)
+            if each.instance_id == id_
+            and each.until is not None
+            and each.until <= at
+            and (each.cause == "manualupgrade" or each.until - each.since > BETWEEN_LOOKS)
+        ]
+        return max(ends, default=None)
 
     def away_since(self, key: str, id_: str, at: datetime) -> Absence | None:
         """The absence that this instance is in at a moment."""

@@ -130,7 +130,9 @@ def _was_over(aim: Aim, instances: Sequence[Instance]) -> bool:
     if leaving is None:
         return False
     context = with_instances(replace(aim, desired=replace(aim.desired, image=leaving)), instances)
-    return not isinstance(context, Decision) and is_over(context)
+    if isinstance(context, Decision) or any(each.state is State.RETURNING for each in context.members):
+        return False
+    return is_over(context)
 
 
 def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decision, str]:

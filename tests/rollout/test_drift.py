@@ -86,6 +86,14 @@ def test_who_approved_an_image_is_said_as_it_is_set(
             frozenset(),
             id="one is not on the image: the rollout to it was under way",
         ),
+        pytest.param(
+            fleet(
+                *(outdated(n, since=NOW - HOUR) for n in range(1, 10)),
+                outdated(0, latest_model=True, provisioning="updating", health="", since=NOW - HOUR),
+            ),
+            frozenset(),
+            id="Azure is at work on one: the rollout before may have taken it down",
+        ),
     ],
 )
 def test_a_process_that_was_not_there_knows_what_did_not_serve_before_only_if_all_was_over(

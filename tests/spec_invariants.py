@@ -30,6 +30,7 @@ from tests.exchanges import (
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 # After which a daemon has surely noticed what it looks at every minute.
 NOTICED = timedelta(minutes=6)
+MOMENT = timedelta(seconds=15)  # from one look to the next while something moves
 HASTE = timedelta(minutes=10)  # the longest soak of an urgent image
 
 
@@ -190,7 +191,11 @@ def no_more_roll_at_once_than_may(story: Story) -> None:
     for write in story.writes:
         if not _is_a_beginning(story, write) or _is_under_way(write):
             continue
-        moving = [each.name for each in _others(write) if _is_awaited(story, each, write)]
+        moving = [
+            each.name
+            for each in _others(write)
+            if _is_awaited(story, each, write) or _has_just_begun(story, each, write)
+        ]
         most = write.desired.fleet.max_concurrent.of(len(write.declared))
         assert len(moving) < most, (
             f"{_what(write)}: {', '.join(moving)} are under way, and no more than {most} may be"
@@ -405,6 +410,17 @@ def _is_awaited(story: Story, desired: ScaleSet, write: Write) -> bool:
     )
 
 
+def _has_just_begun(story: Story, desired: ScaleSet, write: Write) -> bool:
+    """Whether its model was set a moment ago, for instances that serve and may follow it."""
+    own, scene = _own(story, desired, write), _scene(story, desired, write)
+    if not own or not scene or desired.suspend or not own[-1].is_patch or not own[-1].is_ordinary:
+        return False
+    stay = [each for each in scene.instances.values() if each.standing in ("serving", "away")]
+    may_go = [each for each in stay if each.is_behind and _may_go(each)]
+    is_well = all(each.standing == "serving" for each in stay)
+    return is_well and bool(may_go) and write.at - own[-1].at < MOMENT and is_same(scene.image, own[-1].image)
+
+
 def _soak(desired: ScaleSet) -> timedelta:
     canary = desired.rollout.canary
     return max(desired.rollout.soak, canary.soak) if canary else desired.rollout.soak
@@ -415,6 +431,8 @@ def _is_tried(story: Story, desired: ScaleSet, write: Write) -> bool:
     own, scene = _own(story, desired, write), _scene(story, desired, write)
     if not own or not scene or desired.suspend or not is_same(own[-1].image, write.image):
         return False
+    if _has_just_begun(story, desired, write):
+        return True
     first = next((each for each in own if not each.is_patch and is_same(each.image, write.image)), None)
     if (
         first is None

@@ -609,6 +609,16 @@ UNDONE: dict[str, tuple[Callable[[Client], Client], Callable[[Story], None], str
         spec_invariants.no_more_roll_at_once_than_may,
         "db are under way, and no more than 1 may be",
     ),
+    "a second scale set at the same moment as the pilot": (
+        lambda web: both(web).ask("PATCH", body=image(), of="db").wait(5 * SECOND).patch(),
+        spec_invariants.a_pilot_goes_first,
+        "db had not proven it, and 0 had",
+    ),
+    "two scale sets at the same moment where one may roll": (
+        lambda web: both(web, maxConcurrentRollouts=1).ask("PATCH", body=image(), of="db").wait(5 * SECOND).patch(),
+        spec_invariants.no_more_roll_at_once_than_may,
+        "db are under way, and no more than 1 may be",
+    ),
     "a second scale set while the batch of the pilot is away": (
         lambda web: both(web).patch(of="db").upgrade("0", of="db").wait(MINUTE).patch(),
         spec_invariants.a_pilot_goes_first,

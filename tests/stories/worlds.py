@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from reconciler.daemon.condition import ConditionType
-from reconciler.rollout.reason import Status
+from reconciler.rollout.reason import Reason, Status
 from reconciler.simulator import (
     Exchange,
     LiveInstance,
@@ -220,8 +220,16 @@ def _written(world: World) -> int:
 
 
 def _moving(world: World) -> bool:
-    states = world.reconciler.store.states()
-    return any(each.outcome is None or each.outcome.status is Status.RECONCILING for each in states)
+    """Whether any scale set is on its way. One that Azure repairs again and again may be busy for ever."""
+    repaired = {each["name"] for each in world.declared["scaleSets"] if "automaticRepairs" in each}
+    return any(
+        state.outcome is None
+        or (
+            state.outcome.status is Status.RECONCILING
+            and not (state.desired.name in repaired and state.outcome.reason is Reason.AZURE_BUSY)
+        )
+        for state in world.reconciler.store.states()
+    )
 
 
 def _document(world: World, name: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from reconciler.rollout.context import Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.eviction import evictions
 from reconciler.rollout.health import State
-from reconciler.rollout.member import Member
+from reconciler.rollout.member import Member, is_behind
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
@@ -47,8 +47,9 @@ def batch(context: Context, candidates: Sequence[Member], most: int, why: str = 
         step=Upgrade(
             tuple(each.instance.id for each in taken),
             context.image,
-            frozenset(each.instance.id for each in taken if not each.is_serving),
-            evictions(context),
+            unwell=frozenset(each.instance.id for each in taken if not each.is_serving),
+            behind=frozenset(each.instance.id for each in taken if is_behind(each.instance, context.desired)),
+            evicted=evictions(context),
         ),
         soon=True,
         counts=counts.taking(domain, sum(each.state is State.BACK for each in taken)),

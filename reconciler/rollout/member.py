@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from reconciler.rollout.contest import contested_until
 from reconciler.rollout.health import State, at_work, is_unsure, serves, state
 from reconciler.rollout.observed import Instance, Model, Observed
 from reconciler.rollout.step import Upgrade
@@ -16,13 +17,15 @@ class Member:
     """One instance that stays; one that is being deleted is none.
 
     `is_stuck`: Azure has been taking it for too long to another image than the desired one, so that it is to
-    be cured and not to be waited for.
+    be cured and not to be waited for. `is_contested`: something else changes it whenever it was brought to
+    the model, so that it rests for a while (see `contest`).
     """
 
     instance: Instance
     state: State
     is_outdated: bool
     is_stuck: bool = False
+    is_contested: bool = False
 
     @property
     def is_awaited(self) -> bool:
@@ -35,6 +38,8 @@ class Member:
     def is_movable(self) -> bool:
         """Whether an upgrade would reach it."""
         if self.instance.protected or self.instance.image is None or not self.is_outdated:
+            return False
+        if self.is_contested:
             return False
         return self.is_stuck or self.state in {State.BACK, State.BROKEN}
 
@@ -75,7 +80,9 @@ def members(
         is_stuck = (
             stands is State.RETURNING and not instance.protected and _is_stuck(instance, desired, observed)
         )
-        found.append(Member(instance, stands, is_stuck or not is_up_to_date(instance, desired), is_stuck))
+        is_outdated = is_stuck or not is_up_to_date(instance, desired)
+        rests = is_outdated and is_behind(instance, desired) and _rests(instance, observed)
+        found.append(Member(instance, stands, is_outdated, is_stuck, rests))
     return tuple(found)
 
 
@@ -88,6 +95,12 @@ def is_up_to_date(instance: Instance, desired: ScaleSet) -> bool:
         return True
     # One that failed on its way to an image that has been reverted since shows the old one still.
     return desired.rollout.converge is Converge.IMAGE and instance.provisioning != "failed"
+
+
+def is_behind(instance: Instance, desired: ScaleSet) -> bool:
+    """Whether it runs the image and lacks another change of the model, and nothing is wrong with it."""
+    is_at_rest = instance.provisioning == "succeeded"
+    return is_at_rest and instance.runs(desired.image) and instance.latest_model is False
 
 
 def has_begun(desired: ScaleSet, model: Model, instances: Iterable[Instance]) -> bool:
@@ -103,6 +116,12 @@ def is_overdue(instance: Instance, desired: ScaleSet, at: datetime) -> bool:
         return False
     since = max(instance.since, instance.stands_since or instance.since)
     return at - since > desired.health.timeout
+
+
+def _rests(instance: Instance, observed: Observed) -> bool:
+    """Whether something else changed it again so often that it is not brought to the model just now."""
+    until = contested_until(observed.progress.contests.get(instance.id))
+    return until is not None and observed.at < until
 
 
 def _is_stuck(instance: Instance, desired: ScaleSet, observed: Observed) -> bool:

@@ -4,9 +4,11 @@ Nothing here is needed in order to act. A new process begins without: it then wa
 once more, gives a batch its whole time anew, and may ask for a step again; what it starts is the same.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from reconciler.rollout.contest import Contest, contests_after
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.reason import Phase, Reason
 from reconciler.rollout.step import Attempt, PatchModel, Step, Upgrade
@@ -34,6 +36,7 @@ class Progress:
     `braked_since` since when it is. `left_under_way` is what `is_under_way` was of the image that was
     declared before. `knows_all`: it has seen the scale set at rest, and heard of each of its steps since.
     Else an instance that does not serve may have been taken down by a step that it does not know of.
+    `contests` are those over single instances, by id.
     """
 
     passes: int = 0
@@ -57,6 +60,7 @@ class Progress:
     wrote_good: Fingerprint | None = None
     has_soaked: bool = False
     knows_all: bool = False
+    contests: Mapping[str, Contest] = field(default_factory=dict)
 
     def braked_until(self, at: datetime) -> timedelta:
         """For how long it was suspended or frozen up to now."""
@@ -85,6 +89,7 @@ class Progress:
             relapses=0,
             most_back=0,
             has_soaked=self.has_soaked and is_same_image,
+            contests={},
         )
 
     def tried_again(self) -> "Progress":
@@ -108,6 +113,8 @@ def progress_after(
     if phase in _ENDS:
         after = replace(after, knows_all=True)
     if phase is Phase.BEGINS:
+        if isinstance(step, Upgrade):
+            after = replace(after, contests=contests_after(after.contests, step, at))
         return _begun(after, reason, back, step)
     if back is None or reason.meaning.is_brake:
         return after

@@ -405,8 +405,14 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.CONTESTED: Meaning(
         Status.FAILING,
-        cause="another writer sets the image of the model back, again and again",
-        remedy="let only one of the two name the image: `ignore_changes` in Terraform, or remove the spec",
+        cause=(
+            "another writer sets the image of the model back, again and again; or it changes instances that "
+            "`converge: model` brought to the model"
+        ),
+        remedy=(
+            "let only one of the two name the image: `ignore_changes` in Terraform, or remove the spec; or "
+            "write `converge: image`"
+        ),
         slot=Slot.HOLDS,
         keeps_batch=True,
     ),

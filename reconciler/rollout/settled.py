@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from reconciler.rollout.batching import baking
+from reconciler.rollout.contest import contested_until
 from reconciler.rollout.context import Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.health import ailment
@@ -24,6 +25,8 @@ def completion(context: Context) -> Decision:
         return waits
     image = short(context.image)
     others = f"{_others(staying, context.model)}{_attached_names(observed.instances or ())}"
+    if contested := [each for each in staying if each.is_contested]:
+        return _contested(context, contested)
     if outdated := [each.instance for each in staying if each.is_outdated]:
         left_out = join(f"{each.name} ({_obstacle(each)})" for each in outdated)
         return Decision(
@@ -37,6 +40,26 @@ def completion(context: Context) -> Decision:
         counts.total, f"all {counts.total} instances run"
     )
     return Decision(Reason.UP_TO_DATE, f"{what} {image}{others}", counts=counts)
+
+
+def _contested(context: Context, members: Sequence[Member]) -> Decision:
+    """Another controller and this one undo each other's work on single instances: somebody has to choose."""
+    contests = context.observed.progress.contests
+    until = min(
+        until for each in members if (until := contested_until(contests.get(each.instance.id))) is not None
+    )
+    names = join(
+        f"{each.instance.name} ({contests[each.instance.id].times} times, last at "
+        f"{contests[each.instance.id].last:%H:%M:%S})"
+        for each in members
+    )
+    return Decision(
+        Reason.CONTESTED,
+        f"something else changes instances again that were brought to the model: {names}; let only one of "
+        f"the two change them, or write converge: image; tried again after {until:%H:%M:%S}",
+        until=until,
+        counts=context.counts,
+    )
 
 
 def _others(staying: Sequence[Member], model: Model) -> str:

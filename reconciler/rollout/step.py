@@ -39,12 +39,14 @@ class Upgrade:
 
     Their ids are numbers, or in Flexible orchestration the names of virtual machines. The one place where a
     list of instance ids is checked: Azure reads an empty list or "*" as all of them. `unwell` are those that
-    do not serve as they are taken, and `evicted` counts those that Azure took back before (see `eviction`).
+    do not serve as they are taken, `behind` those that run the image already and lack another change of the
+    model, and `evicted` counts those that Azure took back before (see `eviction`).
     """
 
     instance_ids: tuple[str, ...]
     image: Image
     unwell: frozenset[str] = field(default=frozenset(), compare=False)
+    behind: frozenset[str] = field(default=frozenset(), compare=False)
     evicted: int = field(default=0, compare=False)
 
     def __post_init__(self) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.stories.world import BAD, NEW, OLD, World, fleet, platform, scale_set, spec
+from reconciler.rollout.reason import Status
+from tests.stories.world import BAD, NEW, OLD, SUBSCRIPTION, World, fleet, platform, scale_set, spec
 
 HOUR = timedelta(hours=1)
 
@@ -151,3 +152,26 @@ def test_ten_models_in_use_leave_no_room_until_some_are_brought_along() -> None:
         each.apply_image(urns[0])
     world.rest(timedelta(minutes=2)).run()
     assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}
+
+
+def test_instances_that_something_else_changes_again_and_again_are_brought_to_the_model_ever_less_often() -> (
+    None
+):
+    """An agent changes each one a few minutes after its upgrade, and for ever."""
+    world = World(fleet(scale_set(capacity=4)), spec(rollout={"converge": "model"})).run()
+    first, end = len(upgraded(world)), world.clock.now() + 24 * HOUR
+    instances = world.azure.cloud.scale_set(SUBSCRIPTION, "shop", "web").instances
+    while world.clock.now() < end:
+        world.step()
+        for each in (instances["0"], instances["1"]):
+            is_quiet = world.clock.now() - each.changed > timedelta(minutes=3)
+            if each.is_current and each.provisioning == "succeeded" and is_quiet:
+                each.put_behind()
+    assert upgraded(world)[first:].count("0") == 10
+    assert set(upgraded(world)[first:]) == {"0", "1"}
+    outcome = world.state().outcome
+    assert outcome is not None
+    assert outcome.status is Status.FAILING
+    assert world.lines()["web"].startswith(
+        "Contested: something else changes instances again that were brought to the model: web_0 (10 times"
+    )

@@ -159,6 +159,7 @@ def observed(**changes: Any) -> Observed:
         "availability": Availability(NEW, Verdict.AVAILABLE),
         "gates": (),
         "breaker": (),
+        "was_declared": False,
         "way_back": Availability(OLD, Verdict.AVAILABLE),
         "progress": changes.pop("progress", Progress()),
     }

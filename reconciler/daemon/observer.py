@@ -1,8 +1,8 @@
 """A close look at one scale set: each fact is fetched only when the decision asks for it."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
@@ -21,18 +21,28 @@ from reconciler.rollout.observed import FRESH, Look, Model, Observed, Operation,
 from reconciler.rollout.reading import partial
 from reconciler.rollout.step import Attempt
 from reconciler.spec.author import Author
+from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet, Target
 
-Authors = Callable[[ScaleSet, str], tuple[Author, ...]]
-"""Who wrote the image that a scale set declares at a commit; nobody where that cannot be told."""
+
+class DeclaredHistory(Protocol):
+    """What the source of the specs tells of the past."""
+
+    def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
+        """Who wrote the image that it declares at this commit, nobody where that cannot be told."""
+        ...
+
+    def was_declared(self, desired: ScaleSet, image: Image, commit: str) -> bool:
+        """Whether a commit before this one declared the image for this scale set, as far as can be told."""
+        ...
 
 
 class Observer:
     """Looks until there is a decision, and tells the store which model it saw, and when the instances."""
 
-    def __init__(self, azure: Compute, store: Store, authors: Authors) -> None:
+    def __init__(self, azure: Compute, store: Store, specs: DeclaredHistory) -> None:
         self._azure = azure
-        self._authors = authors
+        self._specs = specs
         self._store = store
         self._checks = Checks(azure.now)
         self._now = azure.now
@@ -85,17 +95,23 @@ class Observer:
             case Look.OPERATION:
                 assert observed.attempt, "there is an operation where a step was tried"  # noqa: S101
                 return replace(observed, operation=self._operation(observed.attempt, target))
-            case Look.AUTHORS | Look.GATES | Look.BREAKER:
+            case Look.AUTHORS | Look.HISTORY | Look.GATES | Look.BREAKER:
                 return self._look_elsewhere(at, state, observed)
 
     def _look_elsewhere(self, at: Look, state: ScaleSetState, observed: Observed) -> Observed:
         """The same of a fact that is not Azure's."""
         if at is Look.AUTHORS:
-            return replace(observed, authors=self._authors(state.desired, state.commit))
+            return replace(observed, authors=self._specs.authors(state.desired, state.commit))
+        if at is Look.HISTORY:
+            return replace(observed, was_declared=self._was_declared(state, observed))
         if at is Look.GATES:
             asked = evaluation.ask(state.desired, observed, self._store, self._checks)
             return replace(observed, gates=asked)
         return replace(observed, breaker=evaluation.ask_breaker(state.desired, observed, self._store))
+
+    def _was_declared(self, state: ScaleSetState, observed: Observed) -> bool:
+        good = observed.model.persisted.last_good if isinstance(observed.model, Model) else None
+        return good is not None and self._specs.was_declared(state.desired, good, state.commit)
 
     def _operation(self, attempt: Attempt, target: Target) -> Operation:
         """What became of it; what cannot be read for long is taken for what Azure no longer knows."""

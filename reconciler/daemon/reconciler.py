@@ -71,7 +71,7 @@ class Reconciler:
         self._settings = settings
         self._now = azure.now
         self._sleep = sleep
-        self._observer = Observer(azure, self.store, specs.authors)
+        self._observer = Observer(azure, self.store, specs)
 
     def sweep(self) -> tuple[str, ...]:
         """Read the specs, list the fleet, and give the keys of the scale sets that are due for a tick.

@@ -16,6 +16,7 @@ from reconciler.spec.author import Author
 from reconciler.spec.brake import with_brakes
 from reconciler.spec.declared import declare
 from reconciler.spec.files import File, read_paths
+from reconciler.spec.image import Image, same, short
 from reconciler.spec.problem import Problem
 from reconciler.spec.scale_set import ScaleSet
 
@@ -29,10 +30,16 @@ def _nobody(_commit: str, _lines: Lines) -> tuple[Author, ...]:
     return ()
 
 
+def _no_past(_commit: str, _text: str, _paths: frozenset[str]) -> tuple[tuple[File, ...], ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The spec files as the source has them now. `commit` is "" for a plain directory. `authors` says who
-    wrote lines as they stand in a commit, nobody where the source does not know that.
+    wrote lines as they stand in a commit, nobody where the source does not know that. `past` gives the spec
+    files as they were before a commit, the latest first, where a text came to some paths or went; None where
+    that cannot be read.
     """
 
     commit: str
@@ -40,6 +47,9 @@ class Reading:
     files: tuple[File, ...]
     problems: tuple[Problem, ...]
     authors: Callable[[str, Lines], tuple[Author, ...]] = field(default=_nobody, compare=False)
+    past: Callable[[str, str, frozenset[str]], tuple[tuple[File, ...], ...] | None] = field(
+        default=_no_past, compare=False
+    )
 
 
 class Source(Protocol):
@@ -82,7 +92,10 @@ class Git:
         return self._reading(commit) if commit else None
 
     def _reading(self, commit: Commit) -> Reading:
-        return Reading(commit.sha, commit.subject, commit.files, commit.problems, self._repository.authors)
+        source = self._repository
+        return Reading(
+            commit.sha, commit.subject, commit.files, commit.problems, source.authors, source.past_files
+        )
 
 
 class Specs:
@@ -95,6 +108,8 @@ class Specs:
         self._mistakes: tuple[str, ...] = ()
         self._authors: dict[tuple[str, Lines], tuple[Author, ...]] = {}
         self._untold_at: datetime | None = None
+        self._declared_before: dict[tuple[str, Image], bool] = {}
+        self._unread_at: datetime | None = None
         self.scale_sets: tuple[ScaleSet, ...] = ()
         self.commit = ""
         self.subject = ""
@@ -129,10 +144,27 @@ class Specs:
             self._untold_at = self._now()
         return found
 
+    def was_declared(self, desired: ScaleSet, image: Image, commit: str) -> bool:
+        """Whether a commit before this one, and one without a mistake, declared the image for this scale set.
+        What cannot be read is not, and not read again for a minute."""
+        key, known = (desired.target.key, image), self._declared_before
+        if key in known:
+            return known[key]
+        is_early = self._unread_at is not None and self._now() - self._unread_at < _PATIENCE
+        if self._reading is None or is_early:
+            return False
+        paths = frozenset(path for path, _ in desired.image_lines)
+        past = self._reading.past(commit, short(image).rsplit("/", 1)[-1], paths)
+        if past is None:
+            self._unread_at = self._now()
+            return False
+        known[key] = any(_declares(files, desired, image) for files in past)
+        return known[key]
+
     def _take(self, reading: Reading) -> None:
         if reading != self._reading:
             self._reading = reading
-            self._authors = {}
+            self._authors, self._declared_before = {}, {}
             declared = declare(reading.files)
             problems = sorted({*reading.problems, *declared.problems})
             self._mistakes = tuple(map(str, problems))
@@ -143,3 +175,10 @@ class Specs:
                 self.commit, self.subject = reading.commit, reading.subject
                 self.in_force_since = self._now()
         self.trouble = self._mistakes
+
+
+def _declares(files: tuple[File, ...], desired: ScaleSet, image: Image) -> bool:
+    declared = declare(files)
+    return not declared.problems and any(
+        each.target.key == desired.target.key and same(each.image, image) for each in declared.scale_sets
+    )

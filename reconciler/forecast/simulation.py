@@ -159,6 +159,8 @@ class Simulation:
                 return replace(seen, operation=Operation("Succeeded"))
             case Look.AUTHORS:
                 return replace(seen, authors=(Author("somebody else", ""),))
+            case Look.HISTORY:
+                return replace(seen, was_declared=self._observed.was_declared is not False)
             case Look.ROLLING_UPGRADE | Look.GATES | Look.BREAKER:
                 raise AssertionError(f"{at} is known beforehand")
 

@@ -26,6 +26,7 @@ from reconciler.spec.wording import printable
 _FACTS = "--format=%H%x00%an%x00%ct%x00%s"
 _SHA = re.compile("[0-9a-f]{40,64}")
 _NAMED = 5  # branches that a message lists
+_MOST_CHANGES = 5  # of a text, that are looked into
 _MENDS = tuple(
     (re.compile(pattern), mend)
     for pattern, mend in (
@@ -117,6 +118,20 @@ class Repository:
         except (SourceUnreachable, _Broken, GitFailed):
             return ()
 
+    def past_files(self, sha: str, text: str, paths: Collection[str]) -> tuple[tuple[File, ...], ...] | None:
+        """The spec files as the branch had them before and after the last few commits in which `text` came to
+        these paths or went; the latest first. None where the history cannot be read.
+
+        What stood only in commits that were merged is not what the branch had. The history is fetched where
+        it is not there.
+        """
+        try:
+            with self._open() as clone:
+                self._fetch_history(clone)
+                return tuple(self._past(clone, sha, text, paths))
+        except (SourceUnreachable, _Broken, Corrupt, GitFailed):
+            return None
+
     @property
     def _ref(self) -> str:
         """Where the clone keeps the branch: a name of its own for each source, so that a clone which served
@@ -167,18 +182,35 @@ class Repository:
         last = clone.git(["merge-base", "--independent", *found], timeout=self.timeout) if found else b""
         return tuple(sorted({found[each] for each in last.decode().split()}))
 
-    def _read(self, clone: Clone) -> Commit:
-        """The commit that the clone holds. Nothing here is far away: whatever fails is the clone's fault."""
+    def _past(self, clone: Clone, sha: str, text: str, paths: Collection[str]) -> Iterator[tuple[File, ...]]:
+        if not text or not paths:
+            return
+        how = ("--first-parent", "-m", "--no-show-signature", "--no-textconv", f"--max-count={_MOST_CHANGES}")
+        log = ("log", *how, "--format=%H %P", "--no-patch", f"-S{text}", "--regexp-ignore-case", sha, "--")
+        found = clone.git([*log, *(f":(literal){each}" for each in sorted(paths))], timeout=self.timeout)
+        for line in found.decode().splitlines():
+            after, *before = line.split()
+            for each in (*before[:1], after):
+                files, problems = self._files(clone, each)
+                if not problems:
+                    yield files
 
+    def _files(self, clone: Clone, sha: str) -> tuple[tuple[File, ...], tuple[Problem, ...]]:
         def git(arguments: Sequence[str], stdin: bytes) -> bytes:
             return clone.git(list(arguments), timeout=self.timeout, stdin=stdin)
 
+        return spec_files(git, sha, "/".join(PurePosixPath(self.path).parts))
+
+    def _read(self, clone: Clone) -> Commit:
+        """The commit that the clone holds. Nothing here is far away: whatever fails is the clone's fault."""
+
         try:
-            facts = git(
-                ["log", "-1", "--no-show-signature", "--encoding=UTF-8", _FACTS, self._ref, "--"], b""
+            facts = clone.git(
+                ["log", "-1", "--no-show-signature", "--encoding=UTF-8", _FACTS, self._ref, "--"],
+                timeout=self.timeout,
             )
             sha, author, seconds, subject = facts.decode(errors="replace").rstrip("\n").split("\0")
-            files, problems = spec_files(git, sha, "/".join(PurePosixPath(self.path).parts))
+            files, problems = self._files(clone, sha)
         except (GitFailed, Corrupt, ValueError) as error:
             raise _Broken(str(error)) from error
         return Commit(sha, printable(author), _moment(seconds), printable(subject), files, problems)

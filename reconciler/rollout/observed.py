@@ -2,8 +2,8 @@
 
 Every fact costs a request and is looked at only when the decision asks for it (`Look`): the scale set, its
 instances, whether Azure runs a rolling upgrade of its own, what the catalogue says of the image, what
-became of the last operation that was asked for, who wrote what is declared, and what the gates outside of
-this scale set say. None always means not looked at, which is not the same as empty.
+became of the last operation that was asked for, who wrote what is declared and what was declared before, and
+what the gates outside of this scale set say. None always means not looked at, which is not the same as empty.
 Azure's state words ("Succeeded", "PowerState/running") are kept, folded to lower case.
 """
 
@@ -51,6 +51,7 @@ class Look(StrEnum):
     WAY_BACK = "way back"
     OPERATION = "operation"
     AUTHORS = "authors"
+    HISTORY = "history"
     GATES = "gates"
     BREAKER = "breaker"
 
@@ -215,6 +216,7 @@ class Observed:
     way_back: Availability | None = None
     operation: Operation | None = None
     authors: tuple[Author, ...] | None = None  # of the declared image; none of them: nobody can say
+    was_declared: bool | None = None  # whether a commit has declared the last good image here
     gates: tuple[Gate, ...] | None = None
     breaker: tuple[Gate, ...] | None = None  # that gate alone, for what passes all others
     last_look: Look | None = None

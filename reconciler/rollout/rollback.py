@@ -177,7 +177,8 @@ def way_back(model: Model, observed: Observed) -> str | Look:
     """Why the model cannot go back to the last good image, in words, "" where it can.
 
     Whoever may write tags could name any image there. So something else has to show it: that an instance or
-    the model runs it, or that this very process noted it. A catalogue that does not answer bars no way back.
+    the model runs it, that this very process noted it, or that a commit has declared it for this scale set. A
+    catalogue that does not answer bars no way back.
     """
     good = model.persisted.last_good
     if good is None:
@@ -187,7 +188,10 @@ def way_back(model: Model, observed: Observed) -> str | Look:
     if not any(same(each, good) for each in runs if each) and not (wrote and wrote.is_of(good)):
         if observed.instances is None:
             return Look.INSTANCES
-        return f"only a tag says that {short(good)} was good here, and no instance runs it"
+        if observed.was_declared is None:
+            return Look.HISTORY
+        if not observed.was_declared:
+            return f"only a tag says that {short(good)} was good here, and no instance runs it"
     if observed.way_back is None:
         return Look.WAY_BACK
     refused = unavailable(good, observed.way_back)

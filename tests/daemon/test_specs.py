@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,7 +14,7 @@ from reconciler.spec.author import Author
 from reconciler.spec.files import File
 from reconciler.spec.suspension import Suspension
 from tests import build
-from tests.stories.world import FIX, NEW, spec
+from tests.stories.world import FIX, NEW, OLD, SUBSCRIPTION, spec
 
 
 class Remote:
@@ -201,3 +202,53 @@ def test_of_a_directory_nobody_knows_who_wrote_it(tmp_path: Path) -> None:
     assert specs.authors(build.spec(), "") == ()
     specs.refresh()
     assert specs.authors(specs.scale_sets[0], "") == ()
+
+
+# What was declared before
+
+
+def before(version: str, **changes: Any) -> tuple[File, ...]:
+    return (File("specs/web.yaml", yaml.safe_dump(spec(version=version, **changes)).encode()),)
+
+
+OTHER = {"target": {"subscription": SUBSCRIPTION, "resourceGroup": "shop", "name": "api"}}
+
+
+@pytest.mark.parametrize(
+    ("past", "expected"),
+    [
+        pytest.param([before(OLD)], True, id="a commit has declared it"),
+        pytest.param([before(NEW), before(OLD)], True, id="an earlier commit has declared it"),
+        pytest.param([], False, id="none has"),
+        pytest.param([before(NEW)], False, id="one has declared another image"),
+        pytest.param([before(OLD, **OTHER)], False, id="one has declared it for another scale set"),
+        pytest.param([before(OLD, rolout={})], False, id="one with a mistake has declared it"),
+        pytest.param(None, False, id="the history cannot be read"),
+    ],
+)
+def test_whether_a_commit_has_declared_an_image_here(
+    past: list[tuple[File, ...]] | None, *, expected: bool
+) -> None:
+    asked: list[tuple[str, str, frozenset[str]]] = []
+
+    def history(commit: str, text: str, paths: frozenset[str]) -> tuple[tuple[File, ...], ...] | None:
+        asked.append((commit, text, paths))
+        return None if past is None else tuple(past)
+
+    clock = [AT]
+    specs = Specs(Remote(replace(reading("a1"), past=history)), lambda: clock[0])
+    specs.refresh()
+    (web,) = specs.scale_sets
+    for after in (0, 59, 60):
+        clock[0] = AT + timedelta(seconds=after)
+        assert specs.was_declared(web, build.OLD, "a1") is expected
+    # What cannot be read is asked again a minute later, and all else once for each commit.
+    assert asked == [("a1", OLD, frozenset({"specs/web.yaml"}))] * (2 if past is None else 1)
+
+
+def test_of_a_directory_nobody_knows_what_it_declared_before(tmp_path: Path) -> None:
+    (tmp_path / "web.yaml").write_text(yaml.safe_dump(spec()))
+    specs = Specs(Directory(tmp_path))
+    assert not specs.was_declared(build.spec(), build.OLD, "")
+    specs.refresh()
+    assert not specs.was_declared(specs.scale_sets[0], build.OLD, "")

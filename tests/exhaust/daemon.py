@@ -207,8 +207,8 @@ def _see(at: Look, state: ScaleSetState, observed: Observed, store: Store, eyes:
             return replace(observed, way_back=Availability(good, Verdict.AVAILABLE))
         case Look.OPERATION:
             return replace(observed, operation=listed_operation(eyes.operation))
-        case Look.AUTHORS:
-            return replace(observed, authors=())
+        case Look.AUTHORS | Look.HISTORY:
+            return replace(observed, authors=(), was_declared=False)
         case Look.BREAKER:
             return replace(observed, breaker=evaluation.ask_breaker(state.desired, observed, store))
         case Look.GATES:

@@ -475,3 +475,77 @@ def test_a_name_that_moves_a_cursor_is_escaped(remote: Remote) -> None:
     committed(remote, SPEC, "version: 2\n", by="A\x1b[2Jda")
     followed = remote.followed()
     assert names(followed.authors(followed.commit().sha, [(SPEC, 1)])) == ["A\\x1b[2Jda"]
+
+
+# What stood there before
+
+
+def past(followed: Repository, sha: str, text: str, *paths: str) -> list[dict[str, str]] | None:
+    found = followed.past_files(sha, text, paths or (SPEC,))
+    return (
+        None if found is None else [{each.path: each.content.decode() for each in files} for files in found]
+    )
+
+
+def test_the_past_is_told_where_a_text_came_or_went_the_latest_first(remote: Remote) -> None:
+    committed(remote, SPEC, "version: 1.0.0\n", by="Ada")
+    committed(remote, SPEC, "version: 1.0.0\nwave: 1\n", by="Ada")
+    committed(remote, SPEC, "version: 2.0.0\n", by="Bob")
+    sha = committed(remote, "specs/api.yaml", "version: 1.0.0\n", by="Cleo")
+    followed = remote.followed()
+    followed.commit()
+    assert past(followed, sha, "1.0.0") == [
+        {SPEC: "version: 1.0.0\nwave: 1\n"},
+        {SPEC: "version: 2.0.0\n"},
+        {SPEC: "a: 1\n"},
+        {SPEC: "version: 1.0.0\n"},
+    ]
+
+
+def test_what_stood_only_in_commits_that_were_merged_is_not_what_the_branch_had(remote: Remote) -> None:
+    base = committed(remote, SPEC, "version: 1\n", by="Cleo")
+    committed(remote, SPEC, "version: evil\n", by="Ada", on="bump")
+    committed(remote, SPEC, "version: 2\n", by="Ada", on="bump")
+    remote.git("checkout", "--quiet", "-B", "main", base)
+    remote.git("merge", "--quiet", "--no-ff", "--no-edit", "bump")
+    remote.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
+    followed = remote.followed()
+    sha = followed.commit().sha
+    assert past(followed, sha, "evil") == []
+    assert past(followed, sha, "version: 2") == [{SPEC: "version: 1\n"}, {SPEC: "version: 2\n"}]
+
+
+def test_only_the_last_few_changes_are_looked_into(remote: Remote) -> None:
+    for number in range(12):
+        sha = committed(remote, SPEC, f"version: {number % 2}\n", by="Ada")
+    followed = remote.followed()
+    followed.commit()
+    found = past(followed, sha, "version: 1")
+    assert found is not None
+    assert len(found) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        pytest.param("nothing like it", [SPEC], id="a text that never stood there"),
+        pytest.param("", [SPEC], id="no text"),
+        pytest.param("a: 1", ["specs/nothing.yaml"], id="a file that was never there"),
+        pytest.param("a: 1", ["--version"], id="a path that looks like an option"),
+        pytest.param("a: 1", [":(glob)**"], id="a path that looks like a pattern"),
+        pytest.param("--version", [SPEC], id="a text that looks like an option"),
+    ],
+)
+def test_of_a_text_that_never_stood_there_no_past_is_told(
+    remote: Remote, text: str, paths: list[str]
+) -> None:
+    followed = remote.followed()
+    assert past(followed, followed.commit().sha, text, *paths) == []
+
+
+def test_without_the_history_the_past_is_not_known(remote: Remote) -> None:
+    committed(remote, SPEC, "version: 1\n", by="Ada")
+    followed = remote.followed()
+    sha = followed.commit().sha
+    shutil.rmtree(remote.bare)
+    assert past(followed, sha, "version") is None

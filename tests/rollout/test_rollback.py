@@ -551,6 +551,17 @@ GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
             id="only a tag says so",
         ),
         pytest.param(
+            {"instances": fleet(rest="upgraded"), "was_declared": None},
+            Look.HISTORY,
+            id="no instance runs it, and the history of the branch was not looked at",
+        ),
+        pytest.param(
+            {"instances": fleet(rest="upgraded"), "was_declared": True},
+            "",
+            id="a commit has declared it for this scale set",
+        ),
+        pytest.param({"was_declared": None}, "", id="where an instance runs it the history is not looked at"),
+        pytest.param(
             {"instances": None, "way_back": None},
             Look.INSTANCES,
             id="the instances tell, and were not looked at",

@@ -55,6 +55,31 @@ def test_a_bad_image_stops_after_the_canary_and_scaling_out_afterwards_makes_goo
     assert world.lines()["web"] == f"UpToDate: all 13 instances run {FIX}"
 
 
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        pytest.param(OLD, OLD, id="a commit had declared it here, so the model goes back"),
+        pytest.param(NEW, NEW, id="no commit had, so it stays"),
+    ],
+)
+def test_after_a_restart_what_a_commit_had_declared_is_a_way_back(declared: str, expected: str) -> None:
+    """The last batch bakes, no instance runs the last good image any more, and most fall sick."""
+    rollout = {"onFailure": "rollback", "bakeTime": "2h"}
+    world = World(
+        fleet(scale_set(capacity=4)), spec(version=declared, suspend=declared == NEW, rollout=rollout)
+    )
+    world.rest(3 * HOUR)
+    world.merge(spec(rollout=rollout))
+    world.run(lambda: world.reasons()[-1] == "Baking" and on(world) == {NEW: 4})
+    world.restart()
+    world.rest(timedelta(minutes=5))
+    for each in world.azure.scale_set("web").instances[:3]:
+        each.sicken()
+    world.rest(HOUR)
+    assert model(world) == expected
+    assert ("only a tag says" in world.lines()["web"]) == (expected == NEW)
+
+
 def test_rollback_returns_the_upgraded_instances_too() -> None:
     world = failed("rollback")
     assert (model(world), on(world)) == (OLD, {OLD: 10})

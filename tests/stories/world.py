@@ -95,13 +95,21 @@ class Merged:
         self.documents: dict[str, Mapping[str, Any]] = {}
         self.authors: tuple[Author, ...] = ()  # of whatever is declared; nobody knows
         self._last: tuple[int, bytes] = (0, b"")
+        self._past: list[tuple[File, ...]] = []  # the latest first
 
     def read(self) -> Reading:
         if self._last[0] != self.number:
+            if self._last[0]:
+                self._past.insert(0, (File("specs/all.yaml", self._last[1]),))
             self._last = self.number, yaml.safe_dump_all(self.documents.values()).encode()
         files = (File("specs/all.yaml", self._last[1]),)
         return Reading(
-            f"{self.number:040x}", f"merge {self.number}", files, (), lambda _commit, _lines: self.authors
+            f"{self.number:040x}",
+            f"merge {self.number}",
+            files,
+            (),
+            lambda _commit, _lines: self.authors,
+            lambda _commit, _text, _paths: tuple(self._past),
         )
 
     def last(self) -> None:

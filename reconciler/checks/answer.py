@@ -60,7 +60,7 @@ def _get(url: str, most: int, patience: timedelta) -> Answer:
         with _opener().open(request, timeout=patience.total_seconds()) as answer:
             return Answer(answer.status, _body(answer, most, monotonic() + patience.total_seconds()))
     except HTTPException as error:
-        raise NoAnswer(f"does not answer as HTTP says: {_reason_of(error)}") from error
+        raise NoAnswer("does not answer as HTTP says") from error  # its words may be those of the answer
     except (OSError, ValueError) as error:  # of a name that can be none: a ValueError
         cause = error.reason if isinstance(error, URLError) else error
         is_late = isinstance(cause, TimeoutError)

@@ -17,17 +17,25 @@ _MOST = 1 << 20  # bytes; a query that passes is answered with a few hundred
 
 
 class Checks:
-    """Safe to share between threads: who asks what is being asked waits for that answer."""
+    """Safe to share between threads: who asks what is being asked waits for that answer.
 
-    def __init__(self, now: Callable[[], datetime], patience: timedelta = _PATIENCE) -> None:
+    Without `asks` none is put, and each gate is open: a spec that nobody has merged yet may name any address.
+    """
+
+    def __init__(
+        self, now: Callable[[], datetime], patience: timedelta = _PATIENCE, *, asks: bool = True
+    ) -> None:
         self._now = now
         self._patience = patience
+        self._asks = asks
         self._answers: dict[Check, tuple[datetime, Gate]] = {}
         self._locks: dict[Check, Lock] = {}
         self._lock = Lock()
 
     def gate(self, check: Check) -> Gate:
         """Whether it passes. Whatever else comes, or does not come, is a gate that is closed."""
+        if not self._asks:
+            return Gate(f"check {check.name}", f"check {check.name}: not asked")
         with self._lock:
             lock = self._locks.setdefault(check, Lock())
         with lock:

@@ -1,4 +1,7 @@
-"""What an answer says of a check: whether it passes, and why, in a few words. Pure."""
+"""What an answer says of a check: whether it passes, and why, in a few words. Pure.
+
+None of them is the answer's own: whoever may write a spec could have read what they may not ask for.
+"""
 
 import json
 from dataclasses import dataclass
@@ -8,6 +11,8 @@ from urllib.parse import quote
 from reconciler.checks.answer import Answer
 from reconciler.spec.check import Check, HttpCheck, PrometheusCheck
 from reconciler.spec.wording import shorten
+
+_KINDS = frozenset({"vector", "matrix", "scalar", "string"})  # of results, as Prometheus has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +52,22 @@ def _of_prometheus(check: PrometheusCheck, answer: Answer) -> CheckVerdict:
     """By "data.resultType" and "data.result" of an instant query."""
     body = _json(answer.body)
     if answer.status != 200 or body.get("status") == "error":
-        error = body.get("error")
-        why = f": {shorten(error)}" if isinstance(error, str) else ", and not as Prometheus does"
-        return CheckVerdict(False, f"answers {answer.status}{why}")
+        return CheckVerdict(
+            False, f"answers {answer.status}, and not with a result of {shorten(check.query)}"
+        )
     data = body.get("data")
     kind, result = (data.get("resultType"), data.get("result")) if isinstance(data, dict) else (None, None)
     if kind == "vector" and isinstance(result, list):
         if not result:
             return CheckVerdict(False, f"gives no sample for {shorten(check.query)}")
-        return CheckVerdict(True, f"gives {_sample(result)}")
-    if isinstance(kind, str):
-        wrong = f"gives a {shorten(kind)} for {shorten(check.query)}"
+        number = "a sample" if len(result) == 1 else f"{len(result)} samples"
+        return CheckVerdict(True, f"gives {number} for {shorten(check.query)}")
+    if kind in _KINDS:
+        wrong = f"gives a {kind} for {shorten(check.query)}"
         return CheckVerdict(
             False, f"{wrong}, and only a vector can pass: a comparison leaves nothing else empty"
         )
     return CheckVerdict(False, "answers with no result of a query")
-
-
-def _sample(result: list[Any]) -> str:
-    """The first sample, and how many more there are."""
-    value = result[0].get("value") if isinstance(result[0], dict) else None
-    first = shorten(str(value[1])) if isinstance(value, list) and len(value) == 2 else "a sample"
-    return f"{first} and {len(result) - 1} more" if len(result) > 1 else first
 
 
 def _json(body: bytes) -> dict[str, Any]:

@@ -173,13 +173,14 @@ class FleetAccess:
     session: Session
     list_by_resource_group: bool
 
-    def reconciler(self, settings: Settings | None = None) -> Reconciler:
-        """The work on this fleet."""
+    def reconciler(self, settings: Settings | None = None, *, asks_checks: bool = False) -> Reconciler:
+        """The work on this fleet. Whoever only looks puts no check, unless that is asked for."""
         return Reconciler(
             self.specs,
             Compute(self.session),
             settings or Settings(),
             list_by_resource_group=self.list_by_resource_group,
+            asks_checks=asks_checks,
         )
 
 

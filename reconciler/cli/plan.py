@@ -13,6 +13,7 @@ from rich.text import Text
 from reconciler.cli import forecast, markdown, table
 from reconciler.cli.announcement import announce
 from reconciler.cli.options import FleetAccess, fleet_options
+from reconciler.cli.unasked import unasked_checks
 from reconciler.cli.verb import Verb
 from reconciler.daemon import report
 
@@ -32,26 +33,34 @@ from reconciler.daemon import report
     is_flag=True,
     help="Exit 0: all as declared or suspended, 1: error, 2: not (yet) as declared. As Terraform does.",
 )
-def plan(*, fleet: FleetAccess, output: str, detailed_exitcode: bool) -> None:
+@click.option(
+    "--checks",
+    is_flag=True,
+    help="Put the checks of the specs, whatever addresses these name. Without it they count as passed.",
+)
+def plan(*, fleet: FleetAccess, output: str, detailed_exitcode: bool, checks: bool) -> None:
     """Show what a daemon would do next about each scale set, and why.
 
     And what would come of it: the daemon's own decisions, run forward as if all went well. Reads the specs
     and Azure, and writes to neither. Exit 0 when every scale set could be planned, else 1.
     """
     announce(fleet.session)
-    store = fleet.reconciler().once(act=False)
+    store = fleet.reconciler(asks_checks=checks).once(act=False)
+    unasked = "" if checks else unasked_checks(each.desired for each in store.states())
     trouble = store.last_sweep.trouble if store.last_sweep else ()
     for line in trouble:
         click.echo(f"error: {line}", err=True)
 
     rows = report.store(store)["scaleSets"]
     if output == "json":
+        if unasked:
+            click.echo(unasked, err=True)
         click.echo(json.dumps(rows, indent=2))
     elif rows and output == "markdown":
-        click.echo(markdown.plan(rows, _summary(rows)))
+        click.echo(markdown.plan(rows, _summary(rows, unasked)))
     elif rows:
         blocks = [_block(row) for row in rows if row["forecast"]]
-        table.show(Group(table.plan(rows), _summary(rows), *blocks))
+        table.show(Group(table.plan(rows), _summary(rows, unasked), *blocks))
     elif not trouble:
         click.echo("no scale set is declared")
 
@@ -69,11 +78,12 @@ def _block(row: dict[str, Any]) -> RenderableType:
     return Text("\n".join(["", f"{row['name']}: {forecast.headline(row)}", *lines]))
 
 
-def _summary(rows: Sequence[dict[str, Any]]) -> str:
+def _summary(rows: Sequence[dict[str, Any]], unasked: str = "") -> str:
     """
     >>> _summary([{"step": {}, "reason": "Upgrading"}, {"step": None, "reason": "UpToDate"}])
     '1 to change, 1 not (1 UpToDate)'
     """
     left = Counter(row["reason"] for row in rows if row["step"] is None)
     why = ", ".join(f"{number} {reason}" for reason, number in sorted(left.items()))
-    return f"{len(rows) - left.total()} to change" + (f", {left.total()} not ({why})" if left else "")
+    told = f"{len(rows) - left.total()} to change" + (f", {left.total()} not ({why})" if left else "")
+    return f"{told}; {unasked}" if unasked else told

@@ -91,7 +91,7 @@ def run(
     if timeout and not until_settled:
         raise click.UsageError("--timeout goes with --until-settled")
     settings = Settings(sweep=sweep, follow_up=follow_up)
-    reconciler = fleet.reconciler(settings)
+    reconciler = fleet.reconciler(settings, asks_checks=True)
     store, now = reconciler.store, fleet.session.now
     ends = once or until_settled
     address = listen or (None if ends else _LISTEN)

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from reconciler.cli import table
 from reconciler.cli.announcement import announce
 from reconciler.cli.options import FleetAccess, Url, fleet_options, output_option
+from reconciler.cli.unasked import unasked_checks
 from reconciler.cli.verb import Verb
 from reconciler.daemon import report
 
@@ -58,7 +59,10 @@ def store(fleet: FleetAccess, server: str) -> dict[str, Any]:
     else:
         announce(fleet.session)
         click.echo(f"no daemon answers at {server}: looking myself; each step is what one would do", err=True)
-        shown = report.store(fleet.reconciler().once(act=False))
+        looked = fleet.reconciler().once(act=False)
+        if unasked := unasked_checks(each.desired for each in looked.states()):
+            click.echo(unasked, err=True)
+        shown = report.store(looked)
     return shown
 
 

@@ -40,11 +40,13 @@ class DeclaredHistory(Protocol):
 class Observer:
     """Looks until there is a decision, and tells the store which model it saw, and when the instances."""
 
-    def __init__(self, azure: Compute, store: Store, specs: DeclaredHistory) -> None:
+    def __init__(
+        self, azure: Compute, store: Store, specs: DeclaredHistory, *, asks_checks: bool = True
+    ) -> None:
         self._azure = azure
         self._specs = specs
         self._store = store
-        self._checks = Checks(azure.now)
+        self._checks = Checks(azure.now, asks=asks_checks)
         self._now = azure.now
 
     def decide(self, state: ScaleSetState, share: Share) -> tuple[Decision, Observed]:

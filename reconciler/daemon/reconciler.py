@@ -62,6 +62,7 @@ class Reconciler:
         settings: Settings,
         *,
         list_by_resource_group: bool = False,
+        asks_checks: bool = True,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.store = Store(requests=azure.requests)
@@ -71,7 +72,7 @@ class Reconciler:
         self._settings = settings
         self._now = azure.now
         self._sleep = sleep
-        self._observer = Observer(azure, self.store, specs)
+        self._observer = Observer(azure, self.store, specs, asks_checks=asks_checks)
 
     def sweep(self) -> tuple[str, ...]:
         """Read the specs, list the fleet, and give the keys of the scale sets that are due for a tick.

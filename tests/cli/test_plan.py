@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.checks.place import served
 from tests.cli.program import Azure, Ended, azure, reconciler, write_specs
 from tests.stories.world import NEW, OLD, SUBSCRIPTION, platform, scale_set, spec
 
@@ -221,3 +222,55 @@ def test_an_azure_that_does_not_answer_ends_a_plan(fleet: Azure, tmp_path: Path)
     assert error.startswith(f"error: subscription {SUBSCRIPTION}: ")
     assert "Connection refused" in error
     assert done.out[-1] == "0 to change, 1 not (1 Unreachable)"
+
+
+ASKED = ("/ok", "/api/v1/query?query=errors%20%3C%205")
+
+
+@pytest.mark.parametrize(
+    ("command", "asked", "said"),
+    [
+        pytest.param(["plan"], (), "1 to change; not asked: checks errors, smoke", id="a plan asks none"),
+        pytest.param(
+            ["plan", "-o", "markdown"],
+            (),
+            "1 to change; not asked: checks errors, smoke",
+            id="a plan in markdown asks none",
+        ),
+        pytest.param(
+            ["plan", "-o", "json"], (), "not asked: checks errors, smoke", id="a plan in JSON asks none"
+        ),
+        pytest.param(
+            ["plan", "--checks", "-o", "json"],
+            ASKED,
+            "check errors: {place} gives no sample for errors < 5; until then not setting the image",
+            id="a plan that is told to asks them",
+        ),
+        pytest.param(
+            ["status", "--server", "http://127.0.0.1:1"],
+            (),
+            "not asked: checks errors, smoke",
+            id="a status that looks by itself asks none",
+        ),
+        pytest.param(
+            ["why", "web", "--server", "http://127.0.0.1:1"],
+            (),
+            "not asked: checks errors, smoke",
+            id="a why that looks by itself asks none",
+        ),
+    ],
+)
+def test_who_only_looks_puts_the_checks_of_a_spec_only_where_told_to(
+    tmp_path: Path, command: list[str], asked: tuple[str, ...], said: str
+) -> None:
+    """A pull request may name any address there."""
+    with azure() as simulated, served() as place:
+        place.body = b'{"status": "success", "data": {"resultType": "vector", "result": []}}'
+        checks = [
+            {"name": "smoke", "http": {"url": f"{place.url}/ok"}},
+            {"name": "errors", "prometheus": {"server": place.url, "query": "errors < 5"}},
+        ]
+        write_specs(tmp_path / "specs", spec(rollout={"checks": checks}))
+        done = reconciler(*command, env=simulated.environment, cwd=tmp_path)
+        assert (done.code, tuple(place.asked)) == (0, asked)
+        assert said.replace("{place}", place.url) in "\n".join((*done.out, *done.err))

@@ -32,6 +32,7 @@ from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
+from reconciler.rollout.wait import Wait
 from tests.build import FIX, NEW, NOW, model, spec
 from tests.daemon.states import outcome, state, waiting
 
@@ -256,20 +257,27 @@ def test_against_another_version_of_latest_nothing_was_counted() -> None:
         assert after.seen.counts is counts
 
 
+LASTING = {"status": Status.FAILING, "wait": Wait(Reason.THROTTLED, NOW, is_failing=True)}
+
+
 @pytest.mark.parametrize(
     ("known", "throttled", "shown"),
     [
         pytest.param("UpToDate", {}, "UpToDate", id="it stands as it stood"),
-        pytest.param("UpToDate", {"status": Status.FAILING}, "Throttled", id="until that has lasted"),
+        pytest.param("UpToDate", LASTING, "Throttled", id="until that has lasted"),
+        pytest.param(
+            "AzureBusy",
+            {"status": Status.FAILING, "wait": Wait(Reason.AZURE_BUSY, NOW, is_failing=True)},
+            "AzureBusy",
+            id="what has lasted is what was there before",
+        ),
         pytest.param(
             "HealthCheckFailed",
-            {"status": Status.FAILING},
+            LASTING,
             "HealthCheckFailed",
             id="a failure is never hidden",
         ),
-        pytest.param(
-            "RolloutFailed", {"status": Status.FAILING}, "RolloutFailed", id="what is stalled is never hidden"
-        ),
+        pytest.param("RolloutFailed", LASTING, "RolloutFailed", id="what is stalled is never hidden"),
         pytest.param("Conflict", {}, "Conflict", id="a call that failed is no news either"),
     ],
 )

@@ -236,7 +236,7 @@ def no_write_rests_on_old_reads(record: Record) -> None:
             if isinstance(write.fault, OperationFails) and write.operation == PATCH:
                 failed[who] = write
         whole = [each for each in reads if each.status == HTTPStatus.OK]
-        is_slow = any(isinstance(each.fault, Slow) for each in reads)
+        is_slow = any(isinstance(each.fault, Slow) for each in (*reads, write))
         most = OLDEST if is_slow else FRESH
         instances = [] if is_repeat else last_list(whole, LISTS[0])
         for pages in (instances, [each for each in whole if each.operation in MODELS][-1:]):

@@ -252,11 +252,12 @@ def says_that_it_is_stalled(daemon: Daemon) -> bool:
 def settled(rollout: Rollout, found: World) -> World:
     """Let it come to its end whatever is in its way, and stay there once nothing is.
 
-    What it saw in the end may have been what was before; it looks once more five minutes after its last step.
+    What it saw in the end may have been what was before; it looks once more five minutes after its last step, and
+    asks ten minutes after its last try for what Azure refused.
     """
     rollout.go(found)
     found.calm()
-    rollout.go(found.rest(6 * MINUTE))
+    rollout.go(found.rest(12 * MINUTE))
     asked = len(found.requests())
     found.rest(10 * MINUTE)
     nothing_was_written(found.azure.record, asked)

@@ -281,7 +281,7 @@ class World:
         is_stale = kind == "stale read"
         if is_stale and node.scenes[number].before < 0:
             return
-        for begun, when in ((node, ""), (self._later(node), "5 minutes later, ")):
+        for begun, when in ((node, ""), (self._later(node, is_stale=is_stale), "5 minutes later, ")):
             for stale in _STALE if is_stale else ("",):
                 if is_stale or self._has_step(begun, number):
                     move = self._look(begun, number, hearing, stale=stale)
@@ -351,9 +351,9 @@ class World:
             scene._replace(spec=self.specs.number(declared), ghost=self.ghosts.number(ghost)),
         )
 
-    def _later(self, node: Node) -> Node:
-        """A unit later."""
-        keeps = self._keeps_before(node)
+    def _later(self, node: Node, *, is_stale: bool = False) -> Node:
+        """A unit later. `is_stale`: somebody is about to look at what was before."""
+        keeps = is_stale or self._keeps_before(node)
         return node._replace(
             scenes=tuple(
                 self._each(each, self._ages, self._aged)._replace(**{} if keeps else {"before": -1})
@@ -480,7 +480,11 @@ class World:
         return self._with(node, number, scene._replace(ghost=self.ghosts.number(ghost)))
 
     def _shown(self, scene: Scene, stale: str) -> tuple[Azure, Azure]:
-        now, before = self.azures[scene.azure], self.azures[max(scene.before, 0)]
+        now = self.azures[scene.azure]
+        if not stale:
+            return now, now
+        assert scene.before >= 0, "nothing was before"
+        before = self.azures[scene.before]
         return (
             before if stale in {"the model", "all"} else now,
             before if stale in {"the instances", "all"} else now,

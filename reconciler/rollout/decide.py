@@ -30,7 +30,7 @@ from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import Absent, Look, Observed
 from reconciler.rollout.preflight import exact_if_known, exact_spec, unavailable
 from reconciler.rollout.reading import partial, with_instances
-from reconciler.rollout.reason import Phase, Reason
+from reconciler.rollout.reason import Phase, Reason, Status
 from reconciler.rollout.refusal import brake, refusal
 from reconciler.rollout.remedy import is_fix, no_cure, passing
 from reconciler.rollout.rollback import abort, back_on_model, end_of_rollback
@@ -119,14 +119,27 @@ def _towards(aim: Aim) -> Decision | Look:
     back = replace(aim, desired=replace(aim.desired, image=good, rollout=rollout), is_return=True)
     if on_failure is OnFailure.ROLLBACK:
         decision = _approach(back)
-        if isinstance(decision, Look) or decision.reason.meaning.phase is not Phase.DONE:
+        # Once all were seen to be back, what is waited for was made on the last good image since.
+        is_over = observed.progress.is_under_way is False
+        if isinstance(decision, Look) or not (_is_done(decision) or (is_over and _only_waits(decision))):
             return decision
         staying = members(back.desired, model, observed, observed.instances)
-        return end_of_rollback(aim.image, good, staying, decision.counts)
+        end = end_of_rollback(aim.image, good, staying, decision.counts)
+        return replace(end, soon=decision.soon)
     context = with_instances(back, observed.instances)
     if isinstance(context, Decision):
         return context
     return end_of_rollback(aim.image, good, context.members, context.counts)
+
+
+def _is_done(decision: Decision) -> bool:
+    return decision.reason.meaning.phase is Phase.DONE
+
+
+def _only_waits(decision: Decision) -> bool:
+    """Whether it waits for instances or for Azure, and nothing of that has taken too long."""
+    meaning = decision.reason.meaning
+    return decision.step is None and meaning.keeps_batch and meaning.status is Status.RECONCILING
 
 
 def _approach(aim: Aim) -> Decision | Look:
@@ -159,7 +172,8 @@ def _busy(aim: Aim) -> Decision | Look | None:
     if attempt and isinstance(attempt.step, Upgrade):
         if aim.at - attempt.at <= aim.desired.health.timeout:
             return busy
-        if late := never_ends(aim, attempt):
+        # What was seen to be over has ended: it is something else that Azure is at now.
+        if aim.observed.progress.is_under_way is not False and (late := never_ends(aim, attempt)):
             busy = late
     if aim.observed.instances is None:
         return Look.INSTANCES

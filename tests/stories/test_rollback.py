@@ -80,6 +80,24 @@ def test_after_a_restart_what_a_commit_had_declared_is_a_way_back(declared: str,
     assert ("only a tag says" in world.lines()["web"]) == (expected == NEW)
 
 
+def test_what_was_given_up_stays_stalled_while_an_autoscaler_makes_good_instances() -> None:
+    """An alert that asks for ten minutes of it would never fire, were it Reconciling at each of them."""
+    autoscale = {"minimum": 4, "maximum": 8, "every": "9m"}
+    world = World(fleet(scale_set(capacity=6, autoscale=autoscale)), rolling("rollback"))
+    world.run(lambda: "RolloutFailed" in world.reasons())
+    before = len(world.outcomes)
+    world.rest(4 * HOUR)
+    assert len(world.outcomes) - before > 20
+    assert {(each.reason, each.status) for each in world.outcomes[before:]} == {("RolloutFailed", "Stalled")}
+
+
+def test_one_that_is_made_on_the_last_good_image_and_stays_unhealthy_is_told() -> None:
+    world = failed("rollback")
+    world.azure.scale_set("web").instance("3").sicken()
+    world.rest(2 * HOUR)
+    assert world.lines()["web"].startswith("HealthCheckFailed: update domain 3: web_3 (unhealthy)")
+
+
 def test_rollback_returns_the_upgraded_instances_too() -> None:
     world = failed("rollback")
     assert (model(world), on(world)) == (OLD, {OLD: 10})

@@ -37,6 +37,15 @@ def test_an_autoscaler_that_never_rests(every: str) -> None:
     assert len(upgraded(world)) == len(set(upgraded(world))), "an instance was upgraded twice"
 
 
+def test_an_autoscaler_at_work_long_after_a_rollout_is_not_taken_for_its_last_batch() -> None:
+    autoscale = {"minimum": 4, "maximum": 8, "every": "9m"}
+    world = World(fleet(scale_set(capacity=6, autoscale=autoscale)), spec())
+    world.run()
+    before = len(world.outcomes)
+    world.rest(4 * HOUR)
+    assert {each.status for each in world.outcomes[before:]} == {Status.READY, Status.RECONCILING}
+
+
 def test_what_scales_in_while_its_upgrade_is_asked_for_costs_one_look_more() -> None:
     world = at_work()
     world.azure.scale_set("web").scale_to(7)

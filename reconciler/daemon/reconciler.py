@@ -207,7 +207,7 @@ class Reconciler:
                 taken = decision.step
                 attempt = attempt.then(taken, sent, operation) if attempt else Attempt(taken, sent, operation)
             elif attempt and observed.operation and observed.operation.status == "Succeeded":
-                attempt = replace(attempt, operation="")  # it need not be asked for again
+                attempt = replace(attempt, operation="", has_succeeded=True)  # it need not be asked for again
         except AzureFailure as failure:
             if held := brake(desired, self._now()):  # what is left alone does not fail for that
                 outcome = outcome_of(desired, commit, held, state.progress, self._settings, at=self._now())

@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.observed import Instance, Look, Observed
+from reconciler.rollout.observed import Instance, Look, Model, Observed
 from reconciler.rollout.patch import patch
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
@@ -139,8 +139,8 @@ def unmet_expectation(
         )
     if step != attempt.step and all(_shows(attempt, each) for each in named):
         return None
-    if isinstance(step, PatchModel) and attempt.tries >= _CONTESTED:
-        return _contested(attempt)
+    if isinstance(step, PatchModel) and (contest := _contest(attempt, step, observed)):
+        return contest
     unlike = [each for each in named if each.provisioning != "succeeded"]
     unseen = f"{_description(attempt)}, does not show yet{f': {ailing(unlike)}' if unlike else ''}"
     return Decision(Reason.NO_EFFECT, f"{unseen}; {_next_try(attempt, observed.at)}", counts=counts)
@@ -163,13 +163,23 @@ def _next_try(attempt: Attempt, at: datetime) -> str:
     )
 
 
-def _contested(attempt: Attempt) -> Decision:
-    """Another writer and this one undo each other's work: somebody has to choose."""
+def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision | None:
+    """That another writer set the model since; from the third time on somebody has to choose. Or None."""
+    operation, model = observed.operation, observed.model
+    if attempt.tries >= _CONTESTED:
+        return Decision(
+            Reason.CONTESTED,
+            f"the model was set to {short(step.image)} {attempt.tries} times, last at "
+            f"{attempt.at:%H:%M:%S}, and something else sets it back; let only one of the two name the "
+            f"image; it is set again after {attempt.at + patience(attempt):%H:%M:%S}",
+        )
+    if not attempt.has_succeeded and (operation is None or operation.status != "Succeeded"):
+        return None
+    image = short(model.image) if isinstance(model, Model) and model.image else "another image"
     return Decision(
-        Reason.CONTESTED,
-        f"the model was set to {short(attempt.step.image)} {attempt.tries} times, last at "
-        f"{attempt.at:%H:%M:%S}, and something else sets it back; let only one of the two name the image; it "
-        f"is set again after {attempt.at + patience(attempt):%H:%M:%S}",
+        Reason.NO_EFFECT,
+        f"the model was set to {short(step.image)} at {attempt.at:%H:%M:%S}, which succeeded, and is on "
+        f"{image}: something else has set it since; {_next_try(attempt, observed.at)}",
     )
 
 

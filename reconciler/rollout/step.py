@@ -64,13 +64,14 @@ class Attempt:
     Known only to the process that took it. It spares Azure the same request twice; a new process may repeat a
     step, which is safe: it is the same one, or an upgrade within the same domain. `operation` is where Azure
     tells what becomes of it, "" where it named no such place. `tries` counts how often the same step was
-    taken, one time after the other.
+    taken, one time after the other. `has_succeeded`: its operation was seen to end well.
     """
 
     step: Step
     at: datetime
     operation: str = ""
     tries: int = 1
+    has_succeeded: bool = False
 
     @property
     def instance_ids(self) -> tuple[str, ...]:

@@ -378,6 +378,12 @@ DRIFT = "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04
             id="twice may be a read that is behind",
         ),
         pytest.param(
+            replace(tried(2, 1, PATCH), has_succeeded=True),
+            "NoEffect: the model was set to 24.04.202601140 at 08:59:00, which succeeded, and is on 24.04.202601010: "
+            "something else has set it since; it is tried again after 09:09:00",
+            id="twice is another writer where the operation was seen to succeed",
+        ),
+        pytest.param(
             tried(3, 1, PATCH),
             "Contested: the model was set to 24.04.202601140 3 times, last at 08:59:00, and something else sets it back; "
             "let only one of the two name the image; it is set again after 09:19:00",

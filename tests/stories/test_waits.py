@@ -128,6 +128,19 @@ def test_an_operation_that_fails_again_and_again_is_failing_between_its_tries_to
     assert world.lines()["web"] == f"UpToDate: all 5 instances run {NEW}"
 
 
+def test_what_another_writer_has_set_back_once_is_not_said_to_be_unseen() -> None:
+    world = World(fleet(scale_set(capacity=10)), spec(rollout={"canary": {"instances": 1, "soak": "1h"}}))
+    world.run(lambda: "Soaking" in world.reasons())
+    live = world.azure.scale_set("web")
+    for _ in range(2):
+        live.set_image(live.image.replace(NEW, OLD))
+        world.rest(2 * MINUTE)
+    assert world.lines()["web"] == (
+        f"NoEffect: the model was set to {NEW} at 09:03:00, which succeeded, and is on {OLD}: something else has set it "
+        "since; it is tried again after 09:08:00"
+    )
+
+
 def test_a_second_writer_that_sets_its_image_back_is_told_and_fought_slowly() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     live = world.azure.scale_set("web")

@@ -41,4 +41,4 @@ def _refresh(
         settings.sweep,
         lambda decision, at: rest_until(decision, at, settings.follow_up, desired.interval),
     )
-    return forecast(desired, observed, duration(measured), rhythm)
+    return forecast(desired, observed, duration(measured, desired.health.timeout), rhythm)

@@ -39,13 +39,24 @@ class MeasuredBatch:
     took: BatchDuration
 
 
-def duration(measured: Sequence[MeasuredBatch]) -> BatchDuration:
-    """What a batch usually takes, by the last few."""
+def duration(measured: Sequence[MeasuredBatch], most: timedelta) -> BatchDuration:
+    """What a batch usually takes, by the last few. `most` is how long it may take to be healthy: without any
+    that was seen it is taken to be done within that."""
     if not measured:
-        return ASSUMED
+        return _assumed_within(most)
     return BatchDuration(
         median_low(lap.took.upgrade for lap in measured), median_low(lap.took.health for lap in measured)
     )
+
+
+def _assumed_within(most: timedelta) -> BatchDuration:
+    """
+    >>> print(_assumed_within(timedelta(minutes=2)).whole, _assumed_within(timedelta(hours=1)).whole)
+    0:02:00 0:03:00
+    """
+    if most >= ASSUMED.whole:
+        return ASSUMED
+    return BatchDuration(most - most / 6, most / 6, is_assumed=True)
 
 
 def measure(measured: tuple[MeasuredBatch, ...], observed: Observed) -> tuple[MeasuredBatch, ...]:

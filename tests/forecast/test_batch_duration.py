@@ -88,7 +88,19 @@ def test_what_a_batch_usually_takes(measured: list[tuple[int, int]], expected: A
             [
                 MeasuredBatch(NOW, BatchDuration(upgrade * SECOND, health * SECOND))
                 for upgrade, health in measured
-            ]
+            ],
+            timedelta(minutes=10),
         )
         == wanted
     )
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [
+        pytest.param(180, ASSUMED, id="three minutes are time enough for what is assumed"),
+        pytest.param(60, BatchDuration(50 * SECOND, 10 * SECOND, is_assumed=True), id="one minute is not"),
+    ],
+)
+def test_no_batch_is_assumed_to_take_longer_than_it_may(most: int, expected: BatchDuration) -> None:
+    assert duration((), most * SECOND) == expected

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.daemon.outcome import rest_until
-from reconciler.forecast.batch_duration import ASSUMED, BatchDuration
+from reconciler.forecast.batch_duration import ASSUMED, BatchDuration, duration
 from reconciler.forecast.forecast import Forecast, Hold, forecast
 from reconciler.forecast.simulation import Rhythm
 from reconciler.rollout.gate import Gate
@@ -165,6 +165,12 @@ def test_what_comes_of_it(
     assert told(found) == batches
     assert (found.patches, found.worst_loss, found.end_reason) == outcome
     assert found.writes == found.patches + len(batches)
+
+
+def test_of_a_good_image_no_failure_is_foretold_however_short_its_time_to_get_healthy_is() -> None:
+    desired = spec(on_failure=OnFailure.REPIN, health=Health(MINUTE, passes=1))
+    found = expected(desired, observed(model=BEHIND), duration((), desired.health.timeout))
+    assert (told(found), found.end_reason) == (EVEN, "UpToDate")
 
 
 @pytest.mark.parametrize(

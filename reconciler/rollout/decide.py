@@ -35,7 +35,7 @@ from reconciler.rollout.refusal import brake, refusal
 from reconciler.rollout.remedy import is_fix, no_cure, passing
 from reconciler.rollout.rollback import abort, back_on_model, end_of_rollback
 from reconciler.rollout.settled import completion
-from reconciler.rollout.step import Upgrade
+from reconciler.rollout.step import Step, Upgrade
 from reconciler.rollout.urgency import hastened
 from reconciler.rollout.waiting import (
     awaited_instances,
@@ -44,7 +44,7 @@ from reconciler.rollout.waiting import (
     overrun,
     waiting,
 )
-from reconciler.spec.image import follows_latest, same
+from reconciler.spec.image import follows_latest, same, short
 from reconciler.spec.scale_set import Converge, OnFailure, ScaleSet
 
 _DOING = "upgrading the next batch"
@@ -57,11 +57,17 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
     upgrade of its own.
     """
     decision = _ladder(desired, observed)
-    if isinstance(decision, Look) or decision.step is None:
+    if isinstance(decision, Look):
         return decision
-    if waits := unmet_expectation(decision.step, observed, decision.counts):
-        return waits
-    return stale(decision.step, observed) or decision
+    found = _checked(decision, decision.step, observed) if decision.step else decision
+    if isinstance(found, Look) or not decision.given_up:
+        return found
+    return replace(found, message=f"{found.message}; {decision.given_up} failed and was given up")
+
+
+def _checked(decision: Decision, step: Step, observed: Observed) -> Decision | Look:
+    """The decision, unless its step has to wait or rests on what is too old."""
+    return unmet_expectation(step, observed, decision.counts) or stale(step, observed) or decision
 
 
 def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
@@ -121,8 +127,10 @@ def _towards(aim: Aim) -> Decision | Look:
         decision = _approach(back)
         # Once all were seen to be back, what is waited for was made on the last good image since.
         is_over = observed.progress.is_under_way is False
-        if isinstance(decision, Look) or not (_is_done(decision) or (is_over and _only_waits(decision))):
+        if isinstance(decision, Look):
             return decision
+        if not (_is_done(decision) or (is_over and _only_waits(decision))):
+            return replace(decision, given_up=short(aim.image))
         staying = members(back.desired, model, observed, observed.instances)
         end = end_of_rollback(aim.image, good, staying, decision.counts)
         return replace(end, soon=decision.soon)

@@ -22,7 +22,8 @@ class Decision:
     when the next step may be taken, where that is known.
     `counts` counts the instances by domain where they were looked at. `gates` are those that were asked
     whether working instances may be taken down; where one is closed, `doing` is what it holds up.
-    `blamed` is an image that there is evidence against.
+    `blamed` is an image that there is evidence against, `given_up` the name of the one that the instances are
+    taken back from.
     """
 
     reason: Reason
@@ -34,6 +35,7 @@ class Decision:
     gates: tuple[Gate, ...] = ()
     doing: str = ""
     blamed: Fingerprint | None = None
+    given_up: str = ""
 
     @property
     def line(self) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.tags import persisted_state
+from reconciler.simulator import OperationLost
 from reconciler.spec.image import PlatformImage
 from tests.invariants import nothing_was_written
 from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, platform, scale_set, spec
@@ -96,6 +97,16 @@ def test_one_that_is_made_on_the_last_good_image_and_stays_unhealthy_is_told() -
     world.azure.scale_set("web").instance("3").sicken()
     world.rest(2 * HOUR)
     assert world.lines()["web"].startswith("HealthCheckFailed: update domain 3: web_3 (unhealthy)")
+
+
+def test_the_line_of_a_rollout_on_its_way_back_names_what_failed() -> None:
+    world = World(fleet(scale_set(capacity=6)), rolling("rollback"))
+    world.run(lambda: "GivingUp" in world.reasons())
+    world.azure.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationLost(), times=None)
+    before = len(world.outcomes)
+    world.rest(HOUR)
+    told = {each.message.rpartition("; ")[2] for each in world.outcomes[before:]}
+    assert told == {f"{BAD} failed and was given up"}
 
 
 def test_rollback_returns_the_upgraded_instances_too() -> None:

@@ -160,20 +160,28 @@ class Story:
     @cached_property
     def writes(self) -> tuple[Write, ...]:
         """Those of daemons that change an image or take instances, and were not misled by what they read."""
+        return tuple(each for each in self._all_writes if each.image or not each.is_patch)
+
+    @cached_property
+    def tag_writes(self) -> tuple[Write, ...]:
+        """Those of daemons that write tags alone."""
+        return tuple(each for each in self._all_writes if each.is_patch and not each.image)
+
+    @cached_property
+    def _all_writes(self) -> tuple[Write, ...]:
         return tuple(self._writes())
 
     def _writes(self) -> Iterator[Write]:
         numbers = {id(each): number for number, each in enumerate(self.record.requests)}
         before: dict[str, tuple[Exchange, ...]] = {}
         for exchange, reads in writes_and_reads(self.record, OLDEST):
-            if exchange.operation == PATCH and not image_of(exchange):
-                continue
             number, key = numbers[id(exchange)], "/".join(scale_set_of(exchange))
             declared = self.declared(exchange.door, number)
             desired = next((each for each in declared if key_of(each) == key), None)
             if desired and exchange.before and not is_misled(reads):
                 yield Write(number, exchange, desired, declared, before.get(key, ()))
-            if exchange.status in ACCEPTED or exchange.status == 0:
+            is_of_tags = exchange.operation == PATCH and not image_of(exchange)
+            if not is_of_tags and (exchange.status in ACCEPTED or exchange.status == 0):
                 before[key] = (*before.get(key, ()), exchange)
 
     def declared(self, door: int, number: int) -> tuple[ScaleSet, ...]:

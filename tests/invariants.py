@@ -372,5 +372,5 @@ def _adds_tags(patch: Exchange) -> bool:
 
 def _step(write: Exchange) -> Hashable:
     if write.operation == PATCH:
-        return str(write.body.get("properties"))
+        return str(write.body.get("properties") or write.body)
     return model_image(write), tuple(sorted(named_instances(write)))

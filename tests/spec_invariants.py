@@ -49,9 +49,34 @@ def every_image_is_declared_or_was_good(story: Story) -> None:
 
 def no_write_is_made_under_a_brake(story: Story) -> None:
     """Nothing is written of what is suspended, and nothing at all under a freeze."""
-    for write in story.writes:
+    for write in (*story.writes, *story.tag_writes):
         brake = write.desired.fleet.freeze or write.desired.suspend
         assert brake is None, f"{_what(write)}: {brake} was in force"
+
+
+def tags_alone_tell_of_the_image_that_failed_and_once(story: Story) -> None:
+    """What a daemon writes on the tags alone says of the image of the model that it failed, or that it is well; and
+    nothing else of ours changes there. It is done once in a rollout: not again before the model is changed or a
+    person has an image tried again, but where somebody else took it off the tags, or Azure refused it or never
+    carried it out."""
+    told: dict[tuple[object, ...], Write] = {}
+    for write in story.tag_writes:
+        before, after = write.persisted, persisted_state(write.exchange.body.get("tags") or {})
+        failed, model = after.failed or before.failed, model_image(write.exchange)
+        assert failed, f"{_what(write)}: it tells of no failure"
+        assert is_of(failed, model), f"{_what(write)}: the model is on {model}"
+        assert (after.last_good, after.approved, after.fleet, after.others) == (
+            before.last_good,
+            before.approved,
+            before.fleet,
+            before.others,
+        ), f"{_what(write)}: the tags said {before}"
+        if write.exchange.status not in ACCEPTED or write.exchange.fault is not None:
+            continue
+        key = (write.exchange.door, write.key, len(write.before), after.failed)
+        earlier = told.setdefault(key, write)
+        is_lost = earlier is not write and before.failed != after.failed
+        assert earlier is write or is_lost, f"{_what(write)}: it told that at {earlier.at:%H:%M:%S}"
 
 
 def windows_hold(story: Story) -> None:
@@ -261,6 +286,7 @@ def refused_writes_back_off(story: Story) -> None:
 RULES = (
     every_image_is_declared_or_was_good,
     no_write_is_made_under_a_brake,
+    tags_alone_tell_of_the_image_that_failed_and_once,
     windows_hold,
     what_passes_a_window_is_proven_or_tried_once,
     approval_holds,

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.simulator import Partial, Record, Request, Stale, Status, VirtualClock
 from reconciler.spec.declared import declare
 from reconciler.spec.files import File
+from reconciler.spec.image import PlatformImage
 from reconciler.spec.scale_set import By
 from tests import invariants, spec_invariants
 from tests.declared import InForce, Story
@@ -402,6 +404,13 @@ def tagged(client: Client, text: str) -> Client:
     return client
 
 
+def noted(client: Client, version: str = BAD) -> Client:
+    """A write of the tags alone, which tells that this image failed."""
+    digest = Fingerprint.of(PlatformImage(**BASE, version=version)).digest
+    tags = {"vmss-reconciler-state": f"v1;failed={digest},{version}"}
+    return client.ask("PATCH", body={"tags": tags}).wait(MINUTE)
+
+
 def sick(client: Client, *ids: str) -> Client:
     for id_ in ids:
         client.web.instance(id_).sicken()
@@ -459,6 +468,26 @@ UNDONE: dict[str, tuple[Callable[[Client], Client], Callable[[Story], None], str
         lambda web: web.declare(spec()).patch().declare(of_all(freeze=True)).upgrade("0"),
         spec_invariants.no_write_is_made_under_a_brake,
         "was in force",
+    ),
+    "a failure that is noted under a freeze": (
+        lambda web: noted(web.declare(spec(version=BAD)).patch(BAD).declare(of_all(freeze=True))),
+        spec_invariants.no_write_is_made_under_a_brake,
+        "was in force",
+    ),
+    "a failure that is noted twice": (
+        lambda web: noted(noted(web.declare(spec(version=BAD)).patch(BAD).upgrade("0").wait())),
+        spec_invariants.tags_alone_tell_of_the_image_that_failed_and_once,
+        "it told that at 09:11:00",
+    ),
+    "a failure of another image than that of the model": (
+        lambda web: noted(web.declare(spec()).patch()),
+        spec_invariants.tags_alone_tell_of_the_image_that_failed_and_once,
+        f"the model is on {URN}:{NEW}",
+    ),
+    "a failure that takes the last good image with it": (
+        lambda web: noted(tagged(web.declare(spec(version=BAD)).patch(BAD), f"v1;good={URN}:{OLD}")),
+        spec_invariants.tags_alone_tell_of_the_image_that_failed_and_once,
+        f"the tags said {PersistedState(last_good=PlatformImage(**BASE, version=OLD))}",
     ),
     "a new image outside its window": (
         lambda web: web.declare(rolled(windows=CLOSED)).patch(),
@@ -670,6 +699,9 @@ OBEYED: dict[str, Callable[[Client], Client]] = {
         tagged(web.declare(spec()).patch().upgrade("0").wait(), f"v1;good={URN}:{OLD}")
         .declare(rolled(windows=CLOSED, approval="start"))
         .patch(OLD)
+    ),
+    "a failure that is noted, and once more after somebody took it off": lambda web: noted(
+        tagged(noted(web.declare(spec(version=BAD)).patch(BAD).upgrade("0").wait()), "")
     ),
     "a change in its window": lambda web: web.wait(11 * HOUR).declare(rolled(windows=CLOSED)).patch().upgrade("0"),
     "an urgent image outside its window, before its wave": lambda web: (

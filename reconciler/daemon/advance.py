@@ -201,6 +201,7 @@ def _progress(state: ScaleSetState, event: Ticked) -> Progress:
     return replace(
         after,
         attempt=event.attempt,
+        tag_write=event.tag_write or after.tag_write,
         wait=outcome.wait,
         blamed=outcome.blamed or _still_blamed(state, event),
         knows_all=after.knows_all and not event.may_have_begun,

@@ -10,11 +10,10 @@ from datetime import datetime, timedelta
 
 from reconciler.daemon.revision import differs
 from reconciler.daemon.state import ScaleSetState
-from reconciler.rollout.expectations import PATIENCE
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason, Requeue, Status
 from reconciler.rollout.refusal import brake
-from reconciler.rollout.step import Attempt
+from reconciler.rollout.step import PATIENCE, Attempt
 from reconciler.spec.image import follows_latest
 from reconciler.spec.scale_set import ScaleSet
 

@@ -11,7 +11,7 @@ from reconciler.forecast.forecast import Forecast
 from reconciler.rollout.age import Sighting
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Model
-from reconciler.rollout.step import Attempt, Step
+from reconciler.rollout.step import Attempt, Step, TagWrite
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
 
@@ -104,9 +104,10 @@ class Foreseen:
 class Ticked:
     """A tick has ended. It was about `desired` as of `commit`, which a sweep may have changed since.
 
-    `attempt` is the last step that Azure accepted, `taken` the one it accepted in this tick. `is_decided`:
-    it is known how the scale set stands, though the step may have failed. `may_have_begun`: one was sent, and
-    no answer came. `foreseen` is None where nothing was decided.
+    `attempt` is the last step that Azure accepted, `taken` the one it accepted in this tick, and
+    `tag_write` the write of the tags alone that was asked for in it. `is_decided`: it is known how the scale
+    set stands, though the step may have failed. `may_have_begun`: one was sent, and no answer came.
+    `foreseen` is None where nothing was decided.
     """
 
     desired: ScaleSet
@@ -115,6 +116,7 @@ class Ticked:
     attempt: Attempt | None
     taken: Step | None = None
     is_decided: bool = False
+    tag_write: TagWrite | None = None
     may_have_begun: bool = False
     foreseen: Foreseen | None = None
 

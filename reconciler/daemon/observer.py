@@ -15,11 +15,10 @@ from reconciler.daemon.store import Store
 from reconciler.rollout.age import date_instances, sightings
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.expectations import PATIENCE
 from reconciler.rollout.notes import notes
 from reconciler.rollout.observed import FRESH, Look, Model, Observed, Operation, ReadTime
 from reconciler.rollout.reading import partial
-from reconciler.rollout.step import Attempt
+from reconciler.rollout.step import PATIENCE, Attempt
 from reconciler.spec.author import Author
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet, Target

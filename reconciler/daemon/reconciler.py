@@ -27,11 +27,13 @@ from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store, Sweep
+from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.observed import Observed
+from reconciler.rollout.observed import Model, Observed
+from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.refusal import brake
-from reconciler.rollout.step import Attempt, Step
+from reconciler.rollout.step import Attempt, Step, TagWrite
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.precedence import levels
 from reconciler.spec.scale_set import ScaleSet
@@ -196,6 +198,7 @@ class Reconciler:
         desired, commit, attempt = state.desired, state.commit, state.progress.attempt
         decision: Decision | None = None
         taken: Step | None = None
+        tag_write: TagWrite | None = None
         try:
             if not brake(desired, self._now()) and _is_pressing(state):
                 share = Share.ROLLOUT
@@ -208,6 +211,11 @@ class Reconciler:
                 attempt = attempt.then(taken, sent, operation) if attempt else Attempt(taken, sent, operation)
             elif attempt and observed.operation and observed.operation.status == "Succeeded":
                 attempt = replace(attempt, operation="", has_succeeded=True)  # it need not be asked for again
+            if act and decision.to_persist:
+                self._insist_on(desired)
+                tag_write = self._persist(desired, observed, decision.to_persist)
+            if tag_write and tag_write.refusal:
+                decision = _decision_after(desired, observed, tag_write)
         except AzureFailure as failure:
             if held := brake(desired, self._now()):  # what is left alone does not fail for that
                 outcome = outcome_of(desired, commit, held, state.progress, self._settings, at=self._now())
@@ -223,7 +231,18 @@ class Reconciler:
             )
         outcome = outcome_of(desired, commit, decision, state.progress, self._settings, at=self._now())
         foreseen = self._foresee(state, outcome, observed)
-        return replace(_end_of_tick(state, outcome, attempt), taken=taken, foreseen=foreseen)
+        ended = _end_of_tick(state, outcome, attempt)
+        return replace(ended, taken=taken, tag_write=tag_write, foreseen=foreseen)
+
+    def _persist(self, desired: ScaleSet, observed: Observed, persisted: PersistedState) -> TagWrite:
+        """Write it on the tags. Where Azure refuses, the rollout goes on, and its line stays."""
+        assert isinstance(observed.model, Model), "what is persisted follows from the model"  # noqa: S101
+        sent, refusal = self._now(), ""
+        try:
+            self._azure.persist(desired.target, observed.model, persisted)
+        except AzureFailure as failure:
+            refusal = str(failure)
+        return TagWrite.after(observed.progress.tag_write, persisted.failed, sent, refusal)
 
     def _insist_on(self, desired: ScaleSet) -> None:
         """Raises Conflict where a sweep has meanwhile taken over a spec that says something else, or none."""
@@ -298,6 +317,13 @@ class Reconciler:
 
 def _end_of_tick(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> Ticked:
     return Ticked(desired=state.desired, commit=state.commit, outcome=outcome, attempt=attempt)
+
+
+def _decision_after(desired: ScaleSet, observed: Observed, tag_write: TagWrite) -> Decision:
+    """What is decided once a write of the tags was refused."""
+    verdict = decide(desired, replace(observed, progress=replace(observed.progress, tag_write=tag_write)))
+    assert isinstance(verdict, Decision), "nothing else is to be looked at for that"  # noqa: S101
+    return verdict
 
 
 def _is_pressing(state: ScaleSetState) -> bool:

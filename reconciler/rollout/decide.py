@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from reconciler.rollout.batching import batch, first, is_proven, missing, room, sick, soaking
+from reconciler.rollout.blame import without_failure
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.drift import drift
@@ -212,7 +213,7 @@ def _roll(context: Context) -> Decision | Look:
         is_failure = found.reason.meaning.is_failure and awaited_instances(context, is_last=False)
         return abort(context, found) if is_failure else found
     if not movable:
-        return completion(context)
+        return without_failure(context, completion(context))
     if not context.is_return and (failing := vain_upgrade(context)):
         return failing if isinstance(failing, Look) else abort(context, failing)
     if taken := passing(context):

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.persisted import Fingerprint
+from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Step
 
@@ -23,7 +23,8 @@ class Decision:
     `counts` counts the instances by domain where they were looked at. `gates` are those that were asked
     whether working instances may be taken down; where one is closed, `doing` is what it holds up.
     `blamed` is an image that there is evidence against, `given_up` the name of the one that the instances are
-    taken back from.
+    taken back from. `to_persist` is to be written on the tags, and nothing else. Nothing depends on that:
+    where Azure refuses it, the decision stands.
     """
 
     reason: Reason
@@ -36,6 +37,7 @@ class Decision:
     doing: str = ""
     blamed: Fingerprint | None = None
     given_up: str = ""
+    to_persist: PersistedState | None = None
 
     @property
     def line(self) -> str:

@@ -25,7 +25,7 @@ from reconciler.spec.scale_set import OnFailure, ScaleSet
 
 _NONE_IS_GOOD = "no image is known to be good here"
 _NO_ROOM = "there is no room for a tag, so"
-_NO_BEGINNING = "a restart will not know when this rollout began"
+_NO_MEMORY = "a restart will not know when this rollout began, or whether it failed"
 _NO_OWNER = "another fleet will not know whose this scale set is"
 
 
@@ -140,7 +140,7 @@ def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decisio
     persisted, fleet = state_to_persist(aim, instances, is_fix=is_fix(aim, instances)), aim.desired.fleet.name
     step, unsaid = patch(aim.image, aim.model, persisted, fleet), []
     if isinstance(step, Decision) and aim.rollout.on_failure is OnFailure.HOLD:
-        step, unsaid = patch(aim.image, aim.model, None, fleet), [_NO_BEGINNING]
+        step, unsaid = patch(aim.image, aim.model, None, fleet), [_NO_MEMORY]
     if isinstance(step, PatchModel) and not is_claimed(step, aim.model, fleet):
         unsaid = [*unsaid, _NO_OWNER]
     return step, f"; {_NO_ROOM} {', and '.join(unsaid)}" if unsaid else ""

@@ -16,7 +16,7 @@ Azure accepts a step before it carries it out, and what it then lists may be beh
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
@@ -25,21 +25,12 @@ from reconciler.rollout.observed import Instance, Look, Model, Observed
 from reconciler.rollout.patch import patch
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.step import Attempt, PatchModel, Step, Upgrade
+from reconciler.rollout.step import MOST_TRIES, Attempt, PatchModel, Step, Upgrade, patience
 from reconciler.rollout.waiting import missed_deadline
 from reconciler.rollout.wording import ailing, join
 from reconciler.spec.image import same, short
 
-# Far longer than a list is behind; and an upgrade that failed is not helped by haste.
-PATIENCE = timedelta(minutes=5)
-_MOST_TRIES = 4
 _CONTESTED = 3  # times that an image was set back
-
-
-def patience(attempt: Attempt) -> timedelta:
-    """How long after this attempt its step is not tried again: 5 minutes, and twice as long each time."""
-    longer: timedelta = PATIENCE * 2 ** min(attempt.tries - 1, 3)
-    return longer
 
 
 def failed_update(aim: Aim) -> Decision | Look | None:
@@ -148,13 +139,13 @@ def unmet_expectation(
 
 def _is_free(step: Step, attempt: Attempt, observed: Observed) -> bool:
     """Whether enough time has passed since the last step, and this one was not tried often enough."""
-    if observed.at - attempt.at < patience(attempt):
+    if observed.at - attempt.at < patience(attempt.tries):
         return False
-    return not isinstance(step, Upgrade) or step != attempt.step or attempt.tries < _MOST_TRIES
+    return not isinstance(step, Upgrade) or step != attempt.step or attempt.tries < MOST_TRIES
 
 
 def _next_try(attempt: Attempt, at: datetime) -> str:
-    when = attempt.at + patience(attempt)
+    when = attempt.at + patience(attempt.tries)
     if at < when:
         return f"it is tried again after {when:%H:%M:%S}"
     return (
@@ -171,7 +162,7 @@ def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision
             Reason.CONTESTED,
             f"the model was set to {short(step.image)} {attempt.tries} times, last at "
             f"{attempt.at:%H:%M:%S}, and something else sets it back; let only one of the two name the "
-            f"image; it is set again after {attempt.at + patience(attempt):%H:%M:%S}",
+            f"image; it is set again after {attempt.at + patience(attempt.tries):%H:%M:%S}",
         )
     if not attempt.has_succeeded and (operation is None or operation.status != "Succeeded"):
         return None
@@ -203,7 +194,8 @@ def _misread(attempt: Attempt, step: Upgrade, observed: Observed) -> Decision | 
     return Decision(
         Reason.NO_EFFECT,
         f"the model was set to {short(attempt.step.image)} at {attempt.at:%H:%M:%S} and is read with "
-        f"{short(step.image)}; nothing is upgraded by that before {attempt.at + patience(attempt):%H:%M:%S}",
+        f"{short(step.image)}; nothing is upgraded by that before "
+        f"{attempt.at + patience(attempt.tries):%H:%M:%S}",
     )
 
 

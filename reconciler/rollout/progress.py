@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from reconciler.rollout.contest import Contest, contests_after
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.reason import Phase, Reason
-from reconciler.rollout.step import Attempt, PatchModel, Step, Upgrade
+from reconciler.rollout.step import Attempt, PatchModel, Step, TagWrite, Upgrade
 from reconciler.rollout.wait import Wait
 
 _ENDS = (Phase.DONE, Phase.GIVEN_UP)
@@ -36,7 +36,8 @@ class Progress:
     `braked_since` since when it is. `left_under_way` is what `is_under_way` was of the image that was
     declared before. `knows_all`: it has seen the scale set at rest, and heard of each of its steps since.
     Else an instance that does not serve may have been taken down by a step that it does not know of.
-    `contests` are those over single instances, by id.
+    `contests` are those over single instances, by id. `tag_write` is the last write of the tags alone that
+    was asked for.
     """
 
     passes: int = 0
@@ -61,6 +62,7 @@ class Progress:
     has_soaked: bool = False
     knows_all: bool = False
     contests: Mapping[str, Contest] = field(default_factory=dict)
+    tag_write: TagWrite | None = None
 
     def braked_until(self, at: datetime) -> timedelta:
         """For how long it was suspended or frozen up to now."""
@@ -90,11 +92,12 @@ class Progress:
             most_back=0,
             has_soaked=self.has_soaked and is_same_image,
             contests={},
+            tag_write=self.tag_write if is_same_image else None,
         )
 
     def tried_again(self) -> "Progress":
         """For an image that a person has tried again: nothing that was seen before counts against it."""
-        return replace(self.anew(is_same_image=True), blamed=None)
+        return replace(self.anew(is_same_image=True), blamed=None, tag_write=None)
 
 
 def progress_after(
@@ -142,6 +145,8 @@ def _begun(before: Progress, reason: Reason, back: int | None, step: Step | None
     after = replace(_with_taken(before, step), is_under_way=True, passes=0, most_back=0)
     if isinstance(step, PatchModel) and not before.is_under_way:
         after = replace(after, braked=timedelta())  # what was braked before it began is none of its time
+    if isinstance(step, PatchModel):
+        after = replace(after, tag_write=None)
     if isinstance(step, PatchModel) and step.good:
         after = replace(after, wrote_good=step.good)
     if reason is Reason.UPGRADING and after.waiting_since and back is not None and back <= after.back:

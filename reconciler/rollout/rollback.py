@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from reconciler.rollout.batching import is_newborn
+from reconciler.rollout.blame import failed_state, with_failure
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
@@ -34,18 +35,15 @@ _CONFIRMED = timedelta(minutes=1)
 _NOTICED = timedelta(minutes=5)
 
 
-def state_to_persist(aim: Aim, instances: Sequence[Instance], *, is_fix: bool) -> PersistedState | None:
-    """What to persist with a change of the model, None where nothing in the spec needs it.
+def state_to_persist(aim: Aim, instances: Sequence[Instance], *, is_fix: bool) -> PersistedState:
+    """What to persist with a change of the model, whatever `onFailure` says: a restart has to know which
+    image it is, since when, and what was good before, and `onFailure` may say something else by then.
 
     The image that the model leaves is good if all that could be are on it and most run it well. Latest is
     never: it may come to mean the very image that fails. What a fix replaces has failed, and what has failed
     stays so until it is tried anew: other scale sets that declare it are not to begin it.
     """
     desired, model = aim.desired, aim.model
-    rollout = aim.rollout
-    is_needed = rollout.on_failure is not OnFailure.HOLD or rollout.deadline or rollout.require_way_back
-    if not is_needed and not is_fix:
-        return None
     failed = _failed(model) if is_fix else model.persisted.failed
     if failed and failed.is_of(aim.image):
         failed = None
@@ -97,16 +95,17 @@ def abort(context: Context, failing: Decision) -> Decision | Look:
     if (good and same(good, context.image)) or is_over(context) or not is_against_image(context):
         return failing
     failing = replace(failing, blamed=Fingerprint.of(context.image))
-    if context.rollout.on_failure is OnFailure.HOLD:
-        return failing
+    is_hold = context.rollout.on_failure is OnFailure.HOLD
     if failing.reason is Reason.HEALTH_CHECK_FAILED and not _is_confirmed(context):
-        return replace(failing, soon=True)
+        return replace(failing, soon=not is_hold)
+    if is_hold:
+        return with_failure(context, failing)
     way = way_back(context.model, context.observed)
     if isinstance(way, Look):
         return way
     if good is None or way:
         return replace(failing, message=f"{failing.message}; no way back: {way}")
-    step = patch(good, model, _given_up(context), context.desired.fleet.name)
+    step = patch(good, model, failed_state(context), context.desired.fleet.name)
     if isinstance(step, Decision):
         return step
     return Decision(
@@ -117,15 +116,6 @@ def abort(context: Context, failing: Decision) -> Decision | Look:
         counts=failing.counts,
         blamed=failing.blamed,
     )
-
-
-def _given_up(context: Context) -> PersistedState:
-    """What is persisted once the image is given up. Somebody else may have set the model to it; then this is
-    when its rollout began, as far as anybody knows."""
-    persisted, image = context.model.persisted, context.image
-    is_known = persisted.began is not None and persisted.began.image.is_of(image)
-    began = persisted.began if is_known else Mark.of(context.at, image)
-    return replace(persisted, failed=Fingerprint.of(image), began=began, retry=None)
 
 
 def _is_confirmed(context: Context) -> bool:

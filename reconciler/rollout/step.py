@@ -3,12 +3,21 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.spec.image import Image
 
 _ID = re.compile(r"\w[\w.-]*")
+# Far longer than a list is behind; and what failed is not helped by haste.
+PATIENCE = timedelta(minutes=5)
+MOST_TRIES = 4
+
+
+def patience(tries: int) -> timedelta:
+    """How long after so many tries none is made: 5 minutes, and twice as long each time."""
+    longer: timedelta = PATIENCE * 2 ** min(tries - 1, 3)
+    return longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +90,30 @@ class Attempt:
     def then(self, step: Step, at: datetime, operation: str) -> "Attempt":
         """The attempt after this one."""
         return Attempt(step, at, operation, self.tries + 1 if step == self.step else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class TagWrite:
+    """The last time that the failure of an image, or its end (None), was to be written on the tags alone.
+
+    It is no step: no rollout waits for it, or stops where it is refused. `refusal` is why Azure did not
+    accept it, "" where it did. Known only to the process that asked for it.
+    """
+
+    failed: Fingerprint | None
+    at: datetime
+    tries: int = 1
+    refusal: str = ""
+
+    @property
+    def next_at(self) -> datetime:
+        """Before which it is not asked for again."""
+        return self.at + patience(self.tries)
+
+    @classmethod
+    def after(
+        cls, before: "TagWrite | None", failed: Fingerprint | None, at: datetime, refusal: str = ""
+    ) -> "TagWrite":
+        """The next one."""
+        is_repeated = before is not None and before.failed == failed
+        return cls(failed, at, before.tries + 1 if before and is_repeated else 1, refusal)

@@ -16,6 +16,9 @@ from reconciler.spec.scale_set import OnFailure
 from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, model, observed, outdated, spec
 
 FULL = {f"owner-{number}": "x" for number in range(50)}
+FORGETS = (
+    "; there is no room for a tag, so a restart will not know when this rollout began, or whether it failed"
+)
 WELL = fleet(*(outdated(number, latest_model=True) for number in range(10)))
 NO_ROOM = (
     "TooManyTags: the scale set has 50 tags and Azure allows 50: no room for what a restart has to know "
@@ -36,12 +39,8 @@ def test_without_room_a_rollout_that_could_not_be_undone_does_not_begin(on_failu
 @pytest.mark.parametrize(
     ("said", "unsaid"),
     [
-        pytest.param({}, "", id="hold needs no tag"),
-        pytest.param(
-            {"deadline": duration("6h")},
-            "; there is no room for a tag, so a restart will not know when this rollout began",
-            id="a deadline would like one",
-        ),
+        pytest.param({}, FORGETS, id="hold alone"),
+        pytest.param({"deadline": duration("6h")}, FORGETS, id="hold and a deadline"),
     ],
 )
 def test_without_room_a_rollout_that_is_held_where_it_fails_begins_all_the_same(
@@ -59,7 +58,7 @@ def tags_of(number: int, **more: str) -> dict[str, str]:
 
 
 OURS = replace(FLEET, name="shop")
-UNTOLD = "; there is no room for a tag, so another fleet will not know whose this scale set is"
+UNTOLD = ", and another fleet will not know whose this scale set is"
 OF_NEW = Fingerprint.of(NEW).digest
 BEGAN = f"began=2026-01-05T09:00:00+00:00,{OF_NEW},{NEW.version}"
 GOOD = f"good={OLD}"
@@ -69,16 +68,15 @@ LONG = VhdImage(f"https://a.blob.core.windows.net/vhds/{'x' * 70}.vhd")
 @pytest.mark.parametrize(
     ("tags", "said", "fleet_name", "state", "unsaid"),
     [
-        pytest.param({}, {}, "shop", "v1;fleet=shop", "", id="hold writes the name alone"),
-        pytest.param({}, {}, "", None, "", id="a fleet without a name claims nothing"),
         pytest.param(
-            {STATE: "v1;fleet=shop"}, {}, "shop", None, "", id="the name is there: hold writes nothing"
+            {}, {}, "shop", f"v1;fleet=shop;{BEGAN};{GOOD}", "", id="hold writes it beside the state"
         ),
+        pytest.param({}, {}, "", f"v1;{BEGAN};{GOOD}", "", id="a fleet without a name claims nothing"),
         pytest.param(
             {STATE: f"v1;pilot=yes;{GOOD}"},
             {},
             "shop",
-            f"v1;fleet=shop;pilot=yes;{GOOD}",
+            f"v1;fleet=shop;{BEGAN};pilot=yes;{GOOD}",
             "",
             id="hold keeps what else is there",
         ),
@@ -98,18 +96,13 @@ LONG = VhdImage(f"https://a.blob.core.windows.net/vhds/{'x' * 70}.vhd")
             "",
             id="a new state keeps the name",
         ),
-        pytest.param(tags_of(49), {}, "shop", "v1;fleet=shop", "", id="the fiftieth tag is the name's"),
-        pytest.param(tags_of(50), {}, "shop", None, UNTOLD, id="without room hold begins and says so"),
-        pytest.param(tags_of(50), {}, "", None, "", id="without a name there is nothing to say"),
         pytest.param(
-            tags_of(50),
-            {"deadline": duration("6h")},
-            "shop",
-            None,
-            "; there is no room for a tag, so a restart will not know when this rollout began, and another fleet "
-            "will not know whose this scale set is",
-            id="without room for a deadline both are said",
+            tags_of(49), {}, "shop", f"v1;fleet=shop;{BEGAN};{GOOD}", "", id="the fiftieth tag takes both"
         ),
+        pytest.param(
+            tags_of(50), {}, "shop", None, f"{FORGETS}{UNTOLD}", id="without room hold begins and says so"
+        ),
+        pytest.param(tags_of(50), {}, "", None, FORGETS, id="without room and without a name"),
         pytest.param(
             tags_of(49),
             {"on_failure": OnFailure.ROLLBACK},

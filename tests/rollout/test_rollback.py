@@ -48,13 +48,11 @@ def but(*special: Instance) -> tuple[Instance, ...]:
 @pytest.mark.parametrize(
     ("desired", "instances", "persisted"),
     [
-        pytest.param(spec(), WELL, None, id="no spec needs them: no tag is written"),
-        pytest.param(spec(deadline=HOUR), WELL, PersistedState(OLD, began=BEGAN), id="a deadline does"),
+        pytest.param(spec(), WELL, PersistedState(OLD, began=BEGAN), id="hold alone"),
+        pytest.param(spec(deadline=HOUR), WELL, PersistedState(OLD, began=BEGAN), id="a deadline"),
+        pytest.param(spec(on_failure=OnFailure.REPIN), WELL, PersistedState(OLD, began=BEGAN), id="repin"),
         pytest.param(
-            spec(on_failure=OnFailure.REPIN), WELL, PersistedState(OLD, began=BEGAN), id="repin does"
-        ),
-        pytest.param(
-            spec(on_failure=OnFailure.ROLLBACK), WELL, PersistedState(OLD, began=BEGAN), id="so does rollback"
+            spec(on_failure=OnFailure.ROLLBACK), WELL, PersistedState(OLD, began=BEGAN), id="rollback"
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN),
@@ -232,7 +230,14 @@ FAILED = (
 @pytest.mark.parametrize(
     ("on_failure", "good", "progress", "line", "soon"),
     [
-        pytest.param(OnFailure.HOLD, OLD, LASTING, FAILED, False, id="the spec asks to hold"),
+        pytest.param(
+            OnFailure.HOLD,
+            OLD,
+            LASTING,
+            f"{FAILED}; noting on its tags that {NEW.version} failed",
+            False,
+            id="the spec asks to hold",
+        ),
         pytest.param(OnFailure.REPIN, NEW, LASTING, FAILED, False, id="it is the last good image itself"),
         pytest.param(
             OnFailure.REPIN,
@@ -258,7 +263,9 @@ FAILED = (
 def test_a_failure_that_sets_nothing_back(
     on_failure: OnFailure, good: Any, progress: Progress, line: str, *, soon: bool
 ) -> None:
-    seen = observed(model=model(persisted=PersistedState(last_good=good)), instances=SICK, progress=progress)
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=good, began=BEGAN)), instances=SICK, progress=progress
+    )
     decision = decided(spec(on_failure=on_failure), seen)
     assert (decision.line, decision.soon, decision.step) == (line, soon, None)
 

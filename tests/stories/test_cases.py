@@ -133,6 +133,21 @@ def test_the_one_where_an_image_failed_is_scaled_to_zero_and_it_is_begun_in_no_o
     assert on_model(world, BAD, "a", "b", "c") == ["a"]
 
 
+@pytest.mark.parametrize("gone", ["suspended", "scaled to zero"])
+def test_an_image_that_failed_under_hold_is_begun_in_no_other_after_a_restart(gone: str) -> None:
+    world = after_a_failed_pilot("a", "b", "c")
+    world.rest(5 * MINUTE)
+    if gone == "suspended":
+        world.merge(spec("a", version=BAD, suspend={"reason": "on call"}))
+    else:
+        world.azure.scale_set("a").scale_to(0)
+    world.rest(5 * MINUTE)
+    world.restart()
+    world.rest(3 * HOUR)
+    assert on_model(world, BAD, "a", "b", "c") == ["a"]
+    assert world.lines()["b"].startswith(f"ImageFailedElsewhere: {BAD} has failed in a,")
+
+
 def test_there_was_no_tag_left_to_note_a_failure_on_and_after_its_fix_the_image_is_begun_in_no_other() -> (
     None
 ):

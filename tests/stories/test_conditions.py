@@ -163,13 +163,23 @@ def test_an_instance_that_falls_sick_while_a_gate_holds_the_model_is_not_serving
     assert stands(world) == "Unknown True False False(InstancesAway) True(ModelDrift)"
 
 
-def test_a_daemon_that_begins_in_the_middle_says_that_it_does_not_know_since_when() -> None:
-    world = World(fleet(scale_set(capacity=10)), spec(version=NEW))
+@pytest.mark.parametrize(
+    ("tags", "began"),
+    [
+        pytest.param(0, "2026-01-05T09:00:00+00:00", id="the tag tells"),
+        pytest.param(50, None, id="there was no room for a tag"),
+    ],
+)
+def test_a_daemon_that_begins_in_the_middle_knows_since_when_as_far_as_the_tag_tells(
+    tags: int, began: str | None
+) -> None:
+    others = {f"owner-{number}": "x" for number in range(tags)}
+    world = World(fleet(scale_set(capacity=10, tags=others)), spec(version=NEW))
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2)
     world.restart()
     world.run()
     (record,) = row(world)["history"]
-    assert (record["began"], record["from"], record["result"]) == (None, None, "Succeeded")
+    assert (record["began"], record["from"], record["result"]) == (began, None, "Succeeded")
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])

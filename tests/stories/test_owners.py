@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.rollout.tags import STATE
+from reconciler.rollout.tags import STATE, persisted_state
 from tests.invariants import nothing_was_written
 from tests.stories.world import BAD, FIX, NEW, World, fleet, of_all, platform, scale_set, spec
 
@@ -88,14 +88,14 @@ def test_of_two_fleets_that_declare_one_scale_set_the_second_leaves_it_to_the_fi
     assert other.reasons() == ["OwnedByAnotherFleet"]
     assert "belongs to the fleet shop (tag vmss-reconciler-state)" in other.lines()["web"]
     assert {each.image.rpartition(":")[2] for each in world.azure.scale_set("web").instances} == {NEW}
-    assert state(world) == "v1;fleet=shop"
+    assert persisted_state({STATE: state(world)}).fleet == "shop"
 
 
 def test_two_fleets_that_begin_at_once_are_told_apart_by_the_etag() -> None:
     world = World(fleet(scale_set(capacity=10)), named("shop"), spec())
     other = beside(world, named("prod"), spec(version=FIX))
     world.rest(timedelta(hours=1))
-    owner = state(world).removeprefix("v1;fleet=")
+    owner = persisted_state({STATE: state(world)}).fleet
     stands = {"shop": world.reasons()[-1], "prod": other.reasons()[-1]}
     assert stands.pop(owner) == "UpToDate"
     assert set(stands.values()) == {"OwnedByAnotherFleet"}
@@ -127,7 +127,7 @@ def test_the_name_costs_no_request_of_its_own() -> None:
     nothing_was_written(world.azure.record)
     world.merge(named("shop"))
     world.run()
-    assert state(world) == "v1;fleet=shop"
+    assert persisted_state({STATE: state(world)}).fleet == "shop"
     assert world.requests().count("VirtualMachineScaleSets_Update") == 1
 
 

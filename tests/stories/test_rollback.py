@@ -1,14 +1,16 @@
 """An image that is given up: the model goes back, and what fails is not tried again; a fix goes first, at once."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.tags import persisted_state
-from reconciler.simulator import OperationLost
+from reconciler.simulator import Exchange, OperationLost, Status
 from reconciler.spec.image import PlatformImage
+from tests.exchanges import PATCH, image_of, writes
 from tests.invariants import nothing_was_written
 from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, platform, scale_set, spec
 
@@ -230,11 +232,61 @@ def test_without_room_for_a_tag_it_does_not_begin_until_there_is(on_failure: str
     assert on(world) == {NEW: 5}
 
 
-def test_without_it_nothing_is_marked_and_the_rollout_holds() -> None:
+def tag_writes(world: World) -> list[Exchange]:
+    """Every PATCH of the tags alone."""
+    return [each for each in writes(world.azure.record, PATCH) if not image_of(each)]
+
+
+def test_under_hold_the_failure_is_noted_beside_the_tags_of_others_and_the_model_stays() -> None:
     world = World(fleet(scale_set(capacity=10, tags=TAGS)), rolling("hold"))
-    world.rest(2 * HOUR)
+    world.rest(6 * HOUR)
     assert world.reasons()[-1] == "HealthCheckFailed"
-    assert (model(world), world.azure.scale_set("web").tags) == (BAD, TAGS)
+    live = world.azure.scale_set("web")
+    assert (model(world), {name: live.tags[name] for name in TAGS}) == (BAD, TAGS)
+    assert persisted_state(live.tags) == PersistedState(
+        last_good=image(OLD), failed=Fingerprint.of(image(BAD)), began=Mark.of(START, image(BAD))
+    )
+    assert len(tag_writes(world)) == 1
+    (told,) = {outcome.line for outcome in world.outcomes if "noting" in outcome.line}
+    assert told.endswith(f"; noting on its tags that {BAD} failed")
+
+
+def test_where_the_note_is_refused_the_line_stays_says_so_and_it_is_tried_less_and_less_often() -> None:
+    world = World(fleet(scale_set(capacity=10, tags=TAGS)), rolling("hold"))
+    world.run(lambda: world.has_upgraded(1))
+    world.azure.faults.arm(PATCH, Status(409, "ScopeLocked", "a lock"), times=None)
+    world.rest(6 * HOUR)
+    assert world.reasons()[-1] == "HealthCheckFailed"
+    assert set(world.reasons()).isdisjoint({"Refused", "Conflict"})
+    assert "a restart will not know that it failed: " in world.lines()["web"]
+    assert "ScopeLocked" in world.lines()["web"]
+    at = [each.at for each in tag_writes(world)]
+    apart = [(after - before) // timedelta(minutes=1) for before, after in pairwise(at)]
+    assert apart[:4] == [5, 10, 20, 40]
+    assert set(apart[4:]) == {40}
+    world.azure.faults.disarm()
+    world.rest(HOUR)
+    failed = persisted_state(world.azure.scale_set("web").tags).failed
+    assert failed == Fingerprint.of(image(BAD))
+    assert "a restart" not in world.lines()["web"]
+
+
+def test_an_image_that_is_well_after_all_is_no_failed_one_and_the_next_is_no_fix() -> None:
+    """Its instances were unhealthy for want of something else."""
+    world = World(fleet(scale_set(capacity=5)), rolling("hold", NEW))
+    world.run(lambda: world.has_upgraded(1)).run(lambda: "WaitingForInstances" in world.reasons())
+    world.azure.scale_set("web").instance("0").sicken()
+    world.run(lambda: len(tag_writes(world)) == 1)
+    world.azure.scale_set("web").instance("0").heal()
+    world.run()
+    assert on(world) == {NEW: 5}
+    assert persisted_state(world.azure.scale_set("web").tags).failed is None
+    assert len(tag_writes(world)) == 2
+    noon = {"kind": "allow", "schedule": "0 12 * * *", "duration": "1h", "timeZone": "UTC"}
+    world.merge(rolling("hold", FIX, windows=[noon]))
+    world.rest(HOUR)
+    assert world.reasons()[-1] == "OutsideWindow"
+    assert model(world) == NEW
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,10 @@ from datetime import datetime
 
 from reconciler.daemon.gates.concurrency import with_reasons
 from reconciler.daemon.state import ScaleSetState, ScaleSetStates
+from reconciler.rollout.blame import is_tried_again
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.persisted import Fingerprint, Mark
+from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.reason import Phase, Reason, Status
-from reconciler.rollout.step import Attempt
 from reconciler.rollout.wording import join
 from reconciler.spec.image import Image, short
 
@@ -120,19 +120,12 @@ def _failed_in(state: ScaleSetState, states: ScaleSetStates, image: Fingerprint)
 def has_failed(state: ScaleSetState, image: Fingerprint) -> bool:
     """Whether there was evidence against it here: by what this process saw, or by what is persisted."""
     model = state.seen.listed or state.seen.model
-    if model and _is_retried(model.persisted.retry, state.progress.attempt, image):
+    if model and is_tried_again(model.persisted.retry, state.progress.attempt, image):
         return False
     if state.progress.blamed == image:
         return True
     failed = model.persisted.failed if model else None
     return failed is not None and failed.digest == image.digest and not has_proven(state, image)
-
-
-def _is_retried(retry: Mark | None, attempt: Attempt | None, image: Fingerprint) -> bool:
-    """Whether a person has had it tried again, and nothing was taken to it here since."""
-    if retry is None or retry.image.digest != image.digest:
-        return False
-    return attempt is None or attempt.at < retry.at or not image.is_of(attempt.step.image)
 
 
 def has_proven(state: ScaleSetState, image: Fingerprint) -> bool:

@@ -1,0 +1,129 @@
+"""What the tags say of an image that failed under `hold`, and when that is written."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.rollout.decision import Decision
+from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
+from reconciler.rollout.progress import Progress
+from reconciler.rollout.step import Attempt, TagWrite, Upgrade
+from reconciler.rollout.tags import with_state
+from reconciler.spec.scale_set import OnFailure
+from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, spec
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+FAILED = (
+    "HealthCheckFailed: update domain 0: web_0 (unhealthy), not healthy within 10m of the last change; no other "
+    "instance is touched until then"
+)
+BEGAN = Mark.of(NOW - 2 * HOUR, NEW)
+KNOWN = PersistedState(last_good=OLD, failed=Fingerprint.of(FIX), began=BEGAN, others=("pilot=yes",))
+MARKED = replace(KNOWN, failed=Fingerprint.of(NEW))
+LASTING = Progress(waiting_since=NOW - MINUTE)
+NOTING = "; noting on its tags that 24.04.202601140 failed"
+REFUSAL = "a lock forbids it"
+UNKNOWN = f"; a restart will not know that it failed: {REFUSAL}"
+
+
+def failing(persisted: PersistedState, progress: Progress, **tags: str) -> Decision:
+    """One that was upgraded has been unhealthy for an hour."""
+    all_tags = with_state(tags, persisted)
+    seen = observed(
+        model=model(persisted=persisted, tags=all_tags),
+        instances=fleet(instance(0, health="unhealthy", since=NOW - HOUR)),
+        progress=progress,
+    )
+    return decided(spec(on_failure=OnFailure.HOLD), seen)
+
+
+def asked(ago: timedelta, tries: int = 1, refusal: str = "", of: Any = NEW) -> Progress:
+    """The progress of a process that has asked for the write before."""
+    write = TagWrite(of and Fingerprint.of(of), NOW - ago, tries, refusal)
+    return replace(LASTING, tag_write=write)
+
+
+@pytest.mark.parametrize(
+    ("persisted", "progress", "told", "written"),
+    [
+        pytest.param(KNOWN, LASTING, NOTING, MARKED, id="the tags do not tell yet: all else there stays"),
+        pytest.param(
+            PersistedState(),
+            replace(LASTING, is_under_way=True),
+            NOTING,
+            PersistedState(failed=Fingerprint.of(NEW), began=Mark.of(NOW, NEW)),
+            id="somebody else set the model, and this process goes on",
+        ),
+        pytest.param(PersistedState(), LASTING, "", None, id="nobody knows of a rollout to it"),
+        pytest.param(MARKED, LASTING, "", None, id="the tags tell already"),
+        pytest.param(KNOWN, Progress(), "", None, id="it was seen unhealthy once: perhaps it is well soon"),
+        pytest.param(KNOWN, asked(MINUTE), "", None, id="accepted a minute ago, and not to be seen yet"),
+        pytest.param(KNOWN, asked(5 * MINUTE), "", MARKED, id="accepted five minutes ago, and not to be seen"),
+        pytest.param(KNOWN, asked(HOUR, tries=4), "", None, id="accepted four times, and never to be seen"),
+        pytest.param(KNOWN, asked(4 * MINUTE, refusal=REFUSAL), UNKNOWN, None, id="refused four minutes ago"),
+        pytest.param(KNOWN, asked(5 * MINUTE, refusal=REFUSAL), UNKNOWN, MARKED, id="refused five minutes ago"),
+        pytest.param(KNOWN, asked(9 * MINUTE, 2, REFUSAL), UNKNOWN, None, id="refused twice: ten minutes between"),
+        pytest.param(KNOWN, asked(40 * MINUTE, 9, REFUSAL), UNKNOWN, MARKED, id="refused nine times: every 40 minutes"),
+        pytest.param(KNOWN, asked(MINUTE, of=None), NOTING, MARKED, id="what was written last was another thing"),
+        pytest.param(
+            replace(KNOWN, retry=Mark.of(NOW - MINUTE, NEW)),
+            LASTING,
+            "",
+            None,
+            id="a person has it tried again, and it was not taken since",
+        ),
+        pytest.param(
+            replace(KNOWN, retry=Mark.of(NOW - HOUR, NEW)),
+            replace(LASTING, attempt=Attempt(Upgrade(("0",), NEW), NOW - HOUR / 2)),
+            NOTING,
+            MARKED,
+            id="a person had it tried again, and it was taken since and failed",
+        ),
+    ],
+)  # fmt: skip
+def test_a_failure_under_hold_is_noted_once(
+    persisted: PersistedState, progress: Progress, told: str, written: PersistedState | None
+) -> None:
+    found = failing(persisted, progress)
+    assert (found.line, found.step, found.to_persist) == (f"{FAILED}{told}", None, written)
+
+
+def test_without_room_the_line_says_what_a_restart_will_not_know() -> None:
+    seen = observed(
+        model=model(tags={f"owner-{number}": "x" for number in range(50)}),
+        instances=fleet(instance(0, health="unhealthy", since=NOW - HOUR)),
+        progress=replace(LASTING, is_under_way=True),
+    )
+    found = decided(spec(), seen)
+    assert found.line == (f"{FAILED}; there is no room for a tag, so a restart will not know that it failed")
+    assert found.to_persist is None
+
+
+def test_without_evidence_nothing_is_noted() -> None:
+    """A database that all of them share, perhaps."""
+    everyone = (
+        instance(0, health="unhealthy", since=NOW - HOUR),
+        *(replace(each, health="unhealthy") for each in fleet()[1:]),
+    )
+    found = decided(spec(), observed(model=model(persisted=KNOWN), instances=everyone, progress=LASTING))
+    assert (found.reason, found.to_persist) == ("HealthCheckFailed", None)
+
+
+@pytest.mark.parametrize(
+    ("persisted", "instances", "written"),
+    [
+        pytest.param(
+            MARKED, fleet(rest="upgraded"), replace(MARKED, failed=None), id="all are on it and well"
+        ),
+        pytest.param(KNOWN, fleet(rest="upgraded"), None, id="what failed was another image"),
+        pytest.param(MARKED, (), None, id="no instance proves it"),
+    ],
+)
+def test_an_image_that_is_well_after_all_has_not_failed(
+    persisted: PersistedState, instances: Any, written: PersistedState | None
+) -> None:
+    seen = observed(model=model(persisted=persisted, capacity=len(instances)), instances=instances)
+    found = decided(spec(), seen)
+    assert (found.reason, found.step, found.to_persist) == ("UpToDate", None, written)

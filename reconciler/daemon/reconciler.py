@@ -203,6 +203,8 @@ class Reconciler:
             if not brake(desired, self._now()) and _is_pressing(state):
                 share = Share.ROLLOUT
             decision, observed = self._observer.decide(state, share)
+            if attempt and observed.operation and observed.operation.error:
+                attempt = replace(attempt, error=observed.operation.error)
             if act and decision.step:
                 self._insist_on(desired)
                 sent = self._now()

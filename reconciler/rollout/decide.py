@@ -23,7 +23,15 @@ from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.drift import drift
 from reconciler.rollout.eviction import backing_off, lone_reason
-from reconciler.rollout.expectations import doubtful_update, failed_update, unmet_expectation, vain_upgrade
+from reconciler.rollout.evidence import is_against_image
+from reconciler.rollout.expectations import (
+    doubtful_update,
+    failed_update,
+    failed_upgrade,
+    is_retry_due,
+    unmet_expectation,
+    vain_upgrade,
+)
 from reconciler.rollout.freshness import stale
 from reconciler.rollout.gates import barrier, remedy_barrier, window_barrier
 from reconciler.rollout.health import at_work
@@ -214,6 +222,8 @@ def _roll(context: Context) -> Decision | Look:
         return abort(context, found) if is_failure else found
     if not movable:
         return without_failure(context, completion(context))
+    if hopeless := _hopeless(context):
+        return hopeless
     if not context.is_return and (failing := vain_upgrade(context)):
         return failing if isinstance(failing, Look) else abort(context, failing)
     if taken := passing(context):
@@ -235,6 +245,21 @@ def _roll(context: Context) -> Decision | Look:
     candidates, most = going
     why = "" if context.is_return else lone_reason(context)
     return batch(context, candidates, 1 if why else most, why)
+
+
+def _hopeless(context: Context) -> Decision | Look | None:
+    """Give the image up of which no instance can be made; or say so until the upgrade is tried once more, as
+    it is where the model stays. What goes to the last good image has nothing to give it up for."""
+    if context.model.persisted.is_last_good(context.image):
+        return None
+    failing = failed_upgrade(context)
+    if failing is None or isinstance(failing, Look):
+        return failing
+    if not is_against_image(context):
+        return None
+    found = abort(context, failing)
+    is_held = isinstance(found, Decision) and found.step is None
+    return None if is_held and is_retry_due(context.observed) else found
 
 
 def _may(context: Context) -> tuple[Sequence[Member], int] | Decision | Look:

@@ -9,6 +9,15 @@ and those on the old one; a deadline that passes says nothing about the image at
     20 instances, 10 upgraded, 2 of them lost, 2 of the other 10 unhealthy: 2 of 10 against 2 of 10, no
     evidence
 
+An upgrade whose operation says that the operating system or an extension could not be provisioned may leave
+its instances on what they ran. The second one in a row is evidence: the first may be a hiccup.
+
+    attempt 1 OSProvisioningTimedOut, attempt 2 VMExtensionProvisioningError: evidence
+    attempt 1 OSProvisioningTimedOut, attempt 2 QuotaExceeded, AllocationFailed or ScopeLocked: no evidence
+
+An instance that says so of itself has its time like any other: Azure may mend it, and while it is waited for
+no other is touched.
+
 What was unhealthy when the rollout began, or when it was taken, counts on neither side. A new process does
 not know which those were, and counts all.
 """
@@ -35,9 +44,25 @@ def is_against_image(context: Context) -> bool:
     return not rest or lost * len(rest) > unwell * len(upgraded)
 
 
+def fails_again(context: Context) -> bool:
+    """Whether two upgrades in a row could not make instances of the image, by what became of them."""
+    attempt, operation = context.observed.attempt, context.observed.operation
+    if attempt is None or not attempt.is_upgrade_to(context.image):
+        return False
+    error = operation.error if operation else attempt.error
+    return _is_of_the_image(error) and _is_of_the_image(attempt.earlier_error)
+
+
+def _is_of_the_image(error: str) -> bool:
+    return error.casefold().startswith(_OF_THE_IMAGE)
+
+
 def _is_lost(member: Member, context: Context) -> bool:
     """Whether it was given its time, and is not serving: by its own clock, by that of its batch, which
-    repairs and scaling keep filling with young ones, or because it falls sick again and again."""
+    repairs and scaling keep filling with young ones, or because it falls sick again and again. Or whether it
+    could not be made, and may serve on what it ran."""
+    if _stays_behind(member, context):
+        return True
     if member.state in {State.BACK, State.DEALLOCATED}:
         return False
     progress, at = context.observed.progress, context.at
@@ -56,12 +81,19 @@ def _is_on_its_way(member: Member, context: Context) -> bool:
     """Whether our upgrade of it has not come to an end, and may never do."""
     attempt = context.observed.attempt
     is_ours = attempt is not None and member.instance.id in attempt.instance_ids
-    return is_ours and (member.state is State.RETURNING or _could_not_be_made(member, context))
+    is_moving = member.state is State.RETURNING or _could_not_be_made(member, context)
+    return is_ours and (is_moving or _stays_behind(member, context))
+
+
+def _stays_behind(member: Member, context: Context) -> bool:
+    """Whether our upgrade of it has failed again and again, and it is on what it ran."""
+    attempt = context.observed.attempt
+    is_ours = attempt is not None and member.instance.id in attempt.instance_ids
+    return is_ours and not member.instance.runs(context.image) and fails_again(context)
 
 
 def _could_not_be_made(member: Member, context: Context) -> bool:
     """Whether our upgrade of it failed in a way that tells of the image."""
     instance, attempt = member.instance, context.observed.attempt
     is_ours = attempt is not None and instance.id in attempt.instance_ids
-    error = instance.error.casefold()
-    return is_ours and instance.provisioning == "failed" and error.startswith(_OF_THE_IMAGE)
+    return is_ours and instance.provisioning == "failed" and _is_of_the_image(instance.error)

@@ -7,6 +7,7 @@ Azure accepts a step before it carries it out, and what it then lists may be beh
   the scale set.
 - Before another instance is upgraded, the operation of the upgrade before is read, unless the list shows that
   upgrade done. If it failed, the next upgrade waits.
+- Two upgrades in a row that fail because no instance can be made of the image tell of the image.
 - The same step is not asked for again at once, and later each time: after 5, 10, 20 and 40 minutes. An
   upgrade of which nothing shows after four tries is not asked for again.
 - An image that somebody else sets back in the model, three times and more, is set again, and that is told.
@@ -21,6 +22,7 @@ from datetime import datetime
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
+from reconciler.rollout.evidence import fails_again
 from reconciler.rollout.observed import Instance, Look, Model, Observed
 from reconciler.rollout.patch import patch
 from reconciler.rollout.persisted import PersistedState
@@ -29,6 +31,7 @@ from reconciler.rollout.step import MOST_TRIES, Attempt, PatchModel, Step, Upgra
 from reconciler.rollout.waiting import missed_deadline
 from reconciler.rollout.wording import ailing, join
 from reconciler.spec.image import same, short
+from reconciler.spec.scale_set import OnFailure
 
 _CONTESTED = 3  # times that an image was set back
 
@@ -103,6 +106,36 @@ def vain_upgrade(context: Context) -> Decision | Look | None:
         message=f"{_description(attempt)}, {times} {became}; {late.message}; {context.counts.done}; it is "
         "not tried again before the spec changes",
     )
+
+
+def failed_upgrade(context: Context) -> Decision | Look | None:
+    """That the image cannot be made into instances, by our last two upgrades; or None.
+
+    Whether that is evidence is not said here.
+    """
+    attempt, observed = context.observed.attempt, context.observed
+    if attempt is None or not attempt.is_upgrade_to(context.image):
+        return None
+    if all(_is_done(attempt, each) for each in _upgraded_instances(attempt, observed)):
+        return None
+    if attempt.operation and not attempt.error and observed.operation is None:
+        return Look.OPERATION
+    if not fails_again(context):
+        return None
+    error = observed.operation.error if observed.operation else attempt.error
+    is_held = context.rollout.on_failure is OnFailure.HOLD
+    return Decision(
+        Reason.OPERATION_FAILED,
+        f"{_description(attempt)}, failed: {error.removesuffix('.')}; so did the one before"
+        f"{f'; {_next_try(attempt, observed.at)}' if is_held else ''}",
+        counts=context.counts,
+    )
+
+
+def is_retry_due(observed: Observed) -> bool:
+    """Whether the last step may be taken once more."""
+    attempt = observed.attempt
+    return attempt is not None and _is_free(attempt.step, attempt, observed)
 
 
 def unmet_expectation(

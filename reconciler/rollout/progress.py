@@ -87,7 +87,7 @@ class Progress:
             waiting_since=None,
             back=0,
             wait=None,
-            attempt=replace(self.attempt, tries=1) if self.attempt else None,
+            attempt=self.attempt.anew() if self.attempt else None,
             relapses=0,
             most_back=0,
             has_soaked=self.has_soaked and is_same_image,

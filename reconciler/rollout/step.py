@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from reconciler.rollout.persisted import Fingerprint, PersistedState
-from reconciler.spec.image import Image
+from reconciler.spec.image import Image, same
 
 _ID = re.compile(r"\w[\w.-]*")
 # Far longer than a list is behind; and what failed is not helped by haste.
@@ -73,7 +73,9 @@ class Attempt:
     Known only to the process that took it. It spares Azure the same request twice; a new process may repeat a
     step, which is safe: it is the same one, or an upgrade within the same domain. `operation` is where Azure
     tells what becomes of it, "" where it named no such place. `tries` counts how often the same step was
-    taken, one time after the other. `has_succeeded`: its operation was seen to end well.
+    taken, one time after the other. `has_succeeded`: its operation was seen to end well. `error` is what that
+    failed with, as far as it was read, and `earlier_error` the same of the attempt before, if that was one at
+    the same image.
     """
 
     step: Step
@@ -81,6 +83,8 @@ class Attempt:
     operation: str = ""
     tries: int = 1
     has_succeeded: bool = False
+    error: str = ""
+    earlier_error: str = ""
 
     @property
     def instance_ids(self) -> tuple[str, ...]:
@@ -89,7 +93,17 @@ class Attempt:
 
     def then(self, step: Step, at: datetime, operation: str) -> "Attempt":
         """The attempt after this one."""
-        return Attempt(step, at, operation, self.tries + 1 if step == self.step else 1)
+        tries = self.tries + 1 if step == self.step else 1
+        earlier_error = self.error if isinstance(step, Upgrade) and self.is_upgrade_to(step.image) else ""
+        return Attempt(step, at, operation, tries, earlier_error=earlier_error)
+
+    def is_upgrade_to(self, image: Image) -> bool:
+        """Whether it brings instances to this image."""
+        return isinstance(self.step, Upgrade) and same(self.step.image, image)
+
+    def anew(self) -> "Attempt":
+        """The same, with nothing that counts against its step."""
+        return replace(self, tries=1, error="", earlier_error="")
 
 
 @dataclass(frozen=True, slots=True)

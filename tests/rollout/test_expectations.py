@@ -14,7 +14,9 @@ from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.rollout.tags import with_state
+from reconciler.spec.amount import Count
 from reconciler.spec.image import Image
+from reconciler.spec.scale_set import OnFailure
 from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 
 ATTEMPT = Attempt(
@@ -27,6 +29,102 @@ def test_the_operation_is_asked_for_only_where_its_effect_does_not_show() -> Non
     assert decide(spec(), observed(attempt=ATTEMPT)) is Look.OPERATION
     done = fleet(instance(0), instance(5))
     assert isinstance(decide(spec(), observed(attempt=ATTEMPT, instances=done)), Decision)
+
+
+NOT_MADE, EXTENSION = (
+    "OSProvisioningTimedOut: OS provisioning timed out.",
+    "VMExtensionProvisioningError: No.",
+)
+QUOTA = "QuotaExceeded: No cores are left."
+TWICE = f"{ASKED} failed: {NOT_MADE[:-1]}; so did the one before"
+BACK = "; setting the model back to 24.04.202601010"
+ONCE = f"OperationFailed: {ASKED} failed: {NOT_MADE[:-1]}; it is tried again after 09:09:00"
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "on_failure", "line"),
+    [
+        pytest.param(NOT_MADE, NOT_MADE, OnFailure.ROLLBACK, f"GivingUp: {TWICE}{BACK}", id="twice"),
+        pytest.param(
+            NOT_MADE, EXTENSION, OnFailure.REPIN, f"GivingUp: {TWICE}{BACK}", id="first for an extension"
+        ),
+        pytest.param(NOT_MADE, "", OnFailure.ROLLBACK, ONCE, id="once: it may be a hiccup"),
+        pytest.param(NOT_MADE, QUOTA, OnFailure.ROLLBACK, ONCE, id="first for want of quota"),
+        pytest.param(
+            QUOTA,
+            NOT_MADE,
+            OnFailure.ROLLBACK,
+            f"OperationFailed: {ASKED} failed: {QUOTA[:-1]}; it is tried again after 09:09:00",
+            id="then for want of quota",
+        ),
+        pytest.param(
+            NOT_MADE,
+            NOT_MADE,
+            OnFailure.HOLD,
+            f"OperationFailed: {TWICE}; it is tried again after 09:09:00; noting on its tags that 24.04.202601140 failed",
+            id="twice, and the spec asks to hold",
+        ),
+    ],
+)
+def test_two_upgrades_in_a_row_of_which_no_instance_came_are_evidence(
+    now: str, before: str, on_failure: OnFailure, line: str
+) -> None:
+    """All of them serve on what they ran."""
+    attempt = replace(ATTEMPT, tries=2, earlier_error=before)
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=OLD)),
+        attempt=attempt,
+        operation=Operation("Failed", now),
+        progress=Progress(is_under_way=True),
+    )
+    assert decided(spec(on_failure=on_failure), seen).line == line
+
+
+@pytest.mark.parametrize(
+    ("said", "progress", "good", "reason"),
+    [
+        pytest.param({}, Progress(is_under_way=True), OLD, "GivingUp", id="it served"),
+        pytest.param(
+            {},
+            Progress(is_under_way=True, unwell=frozenset({"0", "5"})),
+            OLD,
+            "OperationFailed",
+            id="neither served when it was taken",
+        ),
+        pytest.param(
+            {"max_unhealthy_upgraded": Count(2)},
+            Progress(is_under_way=True),
+            OLD,
+            "OperationFailed",
+            id="so many are borne",
+        ),
+        pytest.param({}, Progress(is_under_way=True), NEW, "OperationFailed", id="it is the last good image"),
+    ],
+)
+def test_what_such_upgrades_are_no_evidence_against(
+    said: dict[str, Any], progress: Progress, good: Image, reason: str
+) -> None:
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=good)),
+        attempt=replace(ATTEMPT, tries=2, earlier_error=NOT_MADE),
+        operation=Operation("Failed", NOT_MADE),
+        progress=progress,
+    )
+    assert decided(spec(on_failure=OnFailure.ROLLBACK, **said), seen).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("step", "earlier"),
+    [
+        pytest.param(ATTEMPT.step, NOT_MADE, id="the same upgrade"),
+        pytest.param(Upgrade(("1",), NEW), NOT_MADE, id="that of another instance to the same image"),
+        pytest.param(Upgrade(("0", "5"), FIX), "", id="that to another image"),
+        pytest.param(PatchModel(NEW, '"7"'), "", id="a change of the model"),
+    ],
+)
+def test_an_attempt_knows_what_the_one_before_failed_with(step: Any, earlier: str) -> None:
+    after = replace(ATTEMPT, error=NOT_MADE).then(step, NOW, "")
+    assert (after.error, after.earlier_error) == ("", earlier)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from reconciler.simulator import OperationFails
+from tests.exchanges import UPGRADE, model_image, writes
 from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, scale_set, spec
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -98,6 +100,51 @@ def test_an_image_that_cannot_boot_is_evidence_and_the_model_goes_back(boots: st
     )
     world.rest(3 * HOUR)
     assert (model(world), world.reasons()[-1]) == (OLD, "RolloutFailed")
+
+
+FAILING = OperationFails("OSProvisioningTimedOut", "OS provisioning did not finish in the allotted time.")
+QUOTA = OperationFails("QuotaExceeded", "No cores are left.")
+
+
+def upgrades(world: World, version: str = BAD) -> int:
+    """How often Azure was asked to bring instances to this one."""
+    return sum(model_image(each).endswith(version) for each in writes(world.azure.record, UPGRADE))
+
+
+@pytest.mark.parametrize("on_failure", ["repin", "rollback"])
+def test_upgrades_that_fail_because_no_instance_can_be_made_are_evidence_at_the_second(
+    on_failure: str,
+) -> None:
+    world = World(fleet(scale_set(capacity=5)), spec(version=BAD, rollout={"onFailure": on_failure}))
+    world.azure.faults.arm(UPGRADE, FAILING, times=2)
+    world.rest(6 * HOUR)
+    assert (model(world), world.reasons()[-1], upgrades(world)) == (OLD, "RolloutFailed", 2)
+    assert on(world, OLD) == 5
+
+
+def test_under_hold_they_keep_the_image_from_others_and_are_tried_four_times() -> None:
+    world = World(fleet(*(scale_set(name, capacity=5) for name in "ab")), spec("a", BAD), spec("b", BAD))
+    world.azure.faults.arm(UPGRADE, FAILING, times=None)
+    world.rest(6 * HOUR)
+    assert upgrades(world) == 4
+    assert world.lines()["b"].startswith(f"ImageFailedElsewhere: {BAD} has failed in a,")
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        pytest.param([FAILING], id="once"),
+        pytest.param([QUOTA, QUOTA, QUOTA], id="for want of quota"),
+        pytest.param([FAILING, QUOTA, FAILING], id="never twice in a row"),
+    ],
+)
+def test_what_may_be_a_hiccup_gives_nothing_up(faults: list[OperationFails]) -> None:
+    world = World(fleet(scale_set(capacity=5)), spec(rollout={"onFailure": "rollback"}))
+    for number, fault in enumerate(faults):
+        world.azure.faults.arm(UPGRADE, fault, after=number)
+    world.run()
+    assert world.lines()["web"] == f"UpToDate: all 5 instances run {NEW}"
+    assert "GivingUp" not in world.reasons()
 
 
 def test_a_deadline_that_passes_because_nobody_approved_gives_nothing_up_and_makes_no_fix_of_the_next_image() -> (

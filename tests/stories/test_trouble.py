@@ -132,7 +132,7 @@ def test_an_upgrade_that_fails_is_tried_again_without_haste_and_no_other_domain_
     world = World(fleet(scale_set(capacity=10)), spec())
     failure = OperationFails("VMExtensionProvisioningError", "VM has reported a failure.")
     world.azure.faults.arm("VirtualMachineScaleSets_UpdateInstances", failure, times=3)
-    world.run()
+    world.run().rest(timedelta(minutes=2))
     assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}
     asked = [
         x for x in world.azure.record.requests if x.operation == "VirtualMachineScaleSets_UpdateInstances"

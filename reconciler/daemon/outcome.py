@@ -111,7 +111,9 @@ def rest_until(
     if decision.until is None and decision.reason.meaning.status is not Status.WAITING:
         return follow_up if decision.soon else None
     watch = _WATCH if decision.counts and decision.counts.up_to_date else max(interval, _WATCH)
-    return watch if decision.until is None else min(max(decision.until - at, follow_up), watch)
+    if decision.until is None:
+        return watch
+    return min(max(decision.until - at, follow_up), decision.watch or watch)
 
 
 def outcome_of_failure(

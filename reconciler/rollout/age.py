@@ -30,12 +30,14 @@ _REPORTED = timedelta(seconds=90)
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """How an instance was seen last: its provisioning state, and since when it was in it; whether it was
-    back, and since when that was so, where it is known better than by its provisioning."""
+    back, and since when that was so, where it is known better than by its provisioning; how often it fell
+    sick since."""
 
     provisioning: str
     since: datetime | None
     is_back: bool = False
     stands_since: datetime | None = None
+    relapses: int = 0
 
 
 def date_instances(
@@ -50,15 +52,20 @@ def date_instances(
         replace(each, since=_since(each, before.get(each.id), attempt, at)) if _lacks_time(each) else each
         for each in instances
     )
-    return tuple(
+    standing = (
         replace(each, stands_since=_stands_since(each, before.get(each.id), source, at)) for each in dated
+    )
+    return tuple(
+        replace(each, relapses=_relapses(each, before.get(each.id), source, at)) for each in standing
     )
 
 
 def sightings(instances: Iterable[Instance], source: HealthSource, at: datetime) -> dict[str, Sighting]:
     """What to remember of dated instances until they are listed again."""
     return {
-        each.id: Sighting(each.provisioning, each.since, _is_back(each, source, at), each.stands_since)
+        each.id: Sighting(
+            each.provisioning, each.since, _is_back(each, source, at), each.stands_since, each.relapses
+        )
         for each in instances
     }
 
@@ -82,6 +89,17 @@ def _stands_since(
         has_relapsed = is_back and known and told and told > known and at - told > _REPORTED
         return told if has_relapsed else known
     return told or (at if before else None)
+
+
+def _relapses(instance: Instance, before: Sighting | None, source: HealthSource, at: datetime) -> int:
+    """How often it fell sick since its provisioning: seen so at a look, or told by Azure's time of its health
+    where it was back at both looks."""
+    if before is None or before.since != instance.since:
+        return 0
+    stands = state(instance, source, at)
+    is_new_time = before.stands_since is not None and instance.stands_since != before.stands_since
+    has_relapsed = stands is State.BROKEN or (stands is State.BACK and is_new_time)
+    return before.relapses + (before.is_back and has_relapsed)
 
 
 def _is_back(instance: Instance, source: HealthSource, at: datetime) -> bool:

@@ -26,6 +26,10 @@ from reconciler.spec.scale_set import Canary
 # an autoscaler that keeps making such ones must not keep a rollout waiting.
 _NEWBORN = timedelta(minutes=5)
 
+# A soak that is shorter than the time between two usual looks is looked at a few times; of what is sick every
+# minute not at the same moment of each.
+_LONG, _SHORTEST = timedelta(minutes=5), timedelta(seconds=25)
+
 
 def batch(context: Context, candidates: Sequence[Member], most: int, why: str = "") -> Decision:
     """The upgrade of at most so many of one domain, the first in order; on the way back the last.
@@ -73,6 +77,7 @@ def soaking(context: Context) -> Decision | None:
         f"{last.who}{young}: back since {last.until - last.length:%H:%M:%S}; the next batch goes at "
         f"{last.until:%H:%M:%S} (soak {written(last.length)}); {context.counts.done}",
         until=last.until,
+        watch=max(last.length / 5, _SHORTEST) if last.length < _LONG else None,
         counts=context.counts,
     )
 

@@ -51,6 +51,7 @@ from reconciler.rollout.waiting import (
     confirming,
     never_ends,
     overrun,
+    relapsing,
     waiting,
 )
 from reconciler.spec.image import follows_latest, same, short
@@ -220,6 +221,8 @@ def _roll(context: Context) -> Decision | Look:
         found = waiting(context, waits)
         is_failure = found.reason.meaning.is_failure and awaited_instances(context, is_last=False)
         return abort(context, found) if is_failure else found
+    if not context.is_return and (fickle := relapsing(context)):
+        return abort(context, fickle)
     if not movable:
         return without_failure(context, completion(context))
     if hopeless := _hopeless(context):

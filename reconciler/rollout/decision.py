@@ -5,7 +5,7 @@ nobody words it a second time.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.gate import Gate
@@ -19,7 +19,8 @@ class Decision:
     """One reason, one message for people, and at most one step.
 
     `soon` asks for the next look in seconds instead of at the next sweep: something is moving. `until` is
-    when the next step may be taken, where that is known.
+    when the next step may be taken, where that is known, and `watch` how often to look until then, where that
+    is more often than usual.
     `counts` counts the instances by domain where they were looked at. `gates` are those that were asked
     whether working instances may be taken down; where one is closed, `doing` is what it holds up.
     `blamed` is an image that there is evidence against, `given_up` the name of the one that the instances are
@@ -32,6 +33,7 @@ class Decision:
     step: Step | None = None
     soon: bool = False
     until: datetime | None = None
+    watch: timedelta | None = None
     counts: InstanceCounts | None = None
     gates: tuple[Gate, ...] = ()
     doing: str = ""

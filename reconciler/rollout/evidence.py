@@ -57,6 +57,11 @@ def _is_of_the_image(error: str) -> bool:
     return error.casefold().startswith(_OF_THE_IMAGE)
 
 
+def is_fickle(member: Member) -> bool:
+    """Whether it was upgraded and is back, and fell sick too often since."""
+    return not member.is_outdated and member.state is State.BACK and member.instance.relapses >= MOST_RELAPSES
+
+
 def _is_lost(member: Member, context: Context) -> bool:
     """Whether it was given its time, and is not serving: by its own clock, by that of its batch, which
     repairs and scaling keep filling with young ones, or because it falls sick again and again. Or whether it
@@ -64,7 +69,7 @@ def _is_lost(member: Member, context: Context) -> bool:
     if _stays_behind(member, context):
         return True
     if member.state in {State.BACK, State.DEALLOCATED}:
-        return False
+        return is_fickle(member)
     progress, at = context.observed.progress, context.at
     is_late = (
         progress.waiting_since is not None and at - progress.waiting_since > context.rollout.progress_deadline

@@ -15,7 +15,7 @@ from reconciler.rollout.blame import failed_state, with_failure
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.evidence import MOST_RELAPSES, is_against_image
+from reconciler.rollout.evidence import MOST_RELAPSES, is_against_image, is_fickle
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Instance, Look, Model, Observed
@@ -121,7 +121,7 @@ def abort(context: Context, failing: Decision) -> Decision | Look:
 def _is_confirmed(context: Context) -> bool:
     """Whether what is unhealthy was seen so for long enough, or has been so again and again."""
     progress = context.observed.progress
-    if progress.relapses >= MOST_RELAPSES:
+    if progress.relapses >= MOST_RELAPSES or any(is_fickle(each) for each in context.members):
         return True
     return progress.waiting_since is not None and context.at - progress.waiting_since >= _CONFIRMED
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reconciler.rollout.batching import last_back
+from reconciler.rollout.batching import last_back, soaking
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.evidence import MOST_RELAPSES
+from reconciler.rollout.evidence import MOST_RELAPSES, is_fickle
 from reconciler.rollout.health import State
 from reconciler.rollout.member import is_overdue
 from reconciler.rollout.observed import Instance
@@ -68,6 +68,22 @@ def waiting(context: Context, instances: Sequence[Instance]) -> Decision:
         f"{domains}: waiting for {ailing(instances)}; {counts.done}",
         soon=True,
         counts=counts,
+    )
+
+
+def relapsing(context: Context) -> Decision | None:
+    """That instances which soak are back just now, and fell sick too often since their upgrade; or None.
+
+    Looks may come whenever such a one is well: then only Azure's time of its health tells.
+    """
+    fickle = [each.instance for each in context.members if is_fickle(each)]
+    if not fickle or soaking(context) is None:
+        return None
+    return Decision(
+        Reason.HEALTH_CHECK_FAILED,
+        f"{_domains(context, fickle)}: {join(each.name for each in fickle)} unhealthy {MOST_RELAPSES} times "
+        "since the upgrade; no other instance is touched before it stays healthy through its soak",
+        counts=context.counts,
     )
 
 

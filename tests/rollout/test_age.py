@@ -193,6 +193,54 @@ def test_since_when_it_is_back(before: Sighting | None, seen: dict[str, Any], st
 
 
 @pytest.mark.parametrize(
+    ("before", "seen", "relapses"),
+    [
+        pytest.param(None, {"health": "unhealthy"}, 0, id="at the first look nobody knows of any"),
+        pytest.param(
+            Sighting("succeeded", DONE, True), {"health": "unhealthy"}, 1, id="it was back and is sick"
+        ),
+        pytest.param(
+            Sighting("succeeded", DONE, False, None, 1),
+            {"health": "unhealthy"},
+            1,
+            id="it is as sick as before",
+        ),
+        pytest.param(Sighting("succeeded", DONE, False, None, 1), {}, 1, id="it is well again"),
+        pytest.param(
+            Sighting("succeeded", DONE, True, NOW - 8 * MINUTE, 1),
+            {"health_since": NOW - 3 * MINUTE},
+            2,
+            id="it was sick between two looks, as Azure's time tells",
+        ),
+        pytest.param(
+            Sighting("succeeded", DONE, True, NOW - 8 * MINUTE, 1),
+            {"health_since": NOW},
+            1,
+            id="its health was reported anew just now",
+        ),
+        pytest.param(
+            Sighting("succeeded", DONE, True, None, 1),
+            {"health": "initializing"},
+            1,
+            id="it has yet to report",
+        ),
+        pytest.param(
+            Sighting("succeeded", DONE - MINUTE, True, None, 2),
+            {"health": "unhealthy"},
+            0,
+            id="it was upgraded since",
+        ),
+    ],
+)
+def test_how_often_it_fell_sick(before: Sighting | None, seen: dict[str, Any], relapses: int) -> None:
+    known = {} if before is None else {"0": before}
+    listed = [instance(0, **({"since": DONE, "health": "healthy"} | seen))]
+    [dated] = date_instances(listed, known, None, HealthSource.EXTENSION, NOW)
+    assert dated.relapses == relapses
+    assert sightings([dated], HealthSource.EXTENSION, NOW)["0"].relapses == relapses
+
+
+@pytest.mark.parametrize(
     ("source", "seen", "is_back"),
     [
         pytest.param(HealthSource.EXTENSION, {"health": ""}, False, id="its extension has yet to speak"),

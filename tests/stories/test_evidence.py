@@ -76,6 +76,27 @@ def test_a_canary_that_falls_sick_six_minutes_in_every_twenty_is_given_up_at_its
     assert any("unhealthy 3 times since the upgrade" in each.message for each in world.outcomes)
 
 
+@pytest.mark.parametrize(
+    ("flapping", "soak"),
+    [
+        pytest.param(
+            {"healthy": "280s", "unhealthy": "20s"}, "30m", id="well at each look, as only Azure's time tells"
+        ),
+        pytest.param({"healthy": "40s", "unhealthy": "20s"}, "2m", id="in a soak of two minutes"),
+    ],
+)
+def test_a_canary_that_falls_sick_for_seconds_is_given_up_at_its_third_relapse(
+    flapping: dict[str, str], soak: str
+) -> None:
+    declared = scale_set(capacity=5, flapping=[{"id": "0"} | flapping])
+    rollout = {"canary": {"instances": ["0"], "soak": soak}, "onFailure": "rollback"}
+    world = World(fleet(declared), spec(rollout=rollout))
+    world.rest(HOUR)
+    assert model(world) == OLD
+    assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2, "there and back"
+    assert "GivingUp" in world.reasons()
+
+
 def test_a_soak_begins_anew_after_a_relapse() -> None:
     world = World(fleet(scale_set(capacity=5)), spec(rollout={"soak": "9m"}))
     world.run(lambda: is_soaking(world))

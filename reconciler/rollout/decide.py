@@ -41,7 +41,7 @@ from reconciler.rollout.preflight import exact_if_known, exact_spec, unavailable
 from reconciler.rollout.reading import partial, with_instances
 from reconciler.rollout.reason import Phase, Reason, Status
 from reconciler.rollout.refusal import brake, refusal
-from reconciler.rollout.remedy import is_fix, no_cure, passing
+from reconciler.rollout.remedy import is_fix, no_cure, passing, returning
 from reconciler.rollout.rollback import abort, back_on_model, end_of_rollback
 from reconciler.rollout.settled import completion
 from reconciler.rollout.step import Step, Upgrade
@@ -133,21 +133,25 @@ def _towards(aim: Aim) -> Decision | Look:
     # By image alone: setting the model back made the others differ from it, who never left.
     rollout = replace(aim.rollout, canary=None, converge=Converge.IMAGE)
     back = replace(aim, desired=replace(aim.desired, image=good, rollout=rollout), is_return=True)
-    if on_failure is OnFailure.ROLLBACK:
-        decision = _approach(back)
-        # Once all were seen to be back, what is waited for was made on the last good image since.
-        is_over = observed.progress.is_under_way is False
-        if isinstance(decision, Look):
-            return decision
-        if not (_is_done(decision) or (is_over and _only_waits(decision))):
-            return replace(decision, given_up=short(aim.image))
-        staying = members(back.desired, model, observed, observed.instances)
-        end = end_of_rollback(aim.image, good, staying, decision.counts)
-        return replace(end, soon=decision.soon)
     context = with_instances(back, observed.instances)
     if isinstance(context, Decision):
         return context
-    return end_of_rollback(aim.image, good, context.members, context.counts)
+    end = end_of_rollback(aim.image, good, context.members, context.counts)
+    if on_failure is OnFailure.ROLLBACK or returning(context):
+        return _way_to(end, back, given_up=short(aim.image))
+    return end
+
+
+def _way_to(end: Decision, back: Aim, *, given_up: str) -> Decision | Look:
+    """The way back to where a rollout that was given up ends, or that end."""
+    decision = _approach(back)
+    if isinstance(decision, Look):
+        return decision
+    # Once all were seen to be back, what is waited for was made on the last good image since.
+    is_over = back.observed.progress.is_under_way is False
+    if _is_done(decision) or (is_over and _only_waits(decision)):
+        return replace(end, counts=decision.counts, soon=decision.soon)
+    return replace(decision, given_up=given_up)
 
 
 def _is_done(decision: Decision) -> bool:
@@ -229,11 +233,17 @@ def _roll(context: Context) -> Decision | Look:
         return hopeless
     if not context.is_return and (failing := vain_upgrade(context)):
         return failing if isinstance(failing, Look) else abort(context, failing)
+    return _next_batch(context)
+
+
+def _next_batch(context: Context) -> Decision | Look:
+    """What does not serve goes first, and what of it passes a closed gate; then what serves. Or what holds
+    it."""
     if taken := passing(context):
         is_good = context.is_return or is_proven(context)
         closed = None if is_good else remedy_barrier(context, _DOING, context.counts)
         return closed or batch(context, taken, len(taken))
-    if lost := [each for each in movable if each.is_lost]:
+    if lost := [each for each in context.movable if each.is_lost]:
         # They cost nothing, so they wait for no soak: only for the gates, and go first when those are open.
         has_begun = first(context.rollout.canary, context.members).has_begun
         closed = barrier(context, has_begun=has_begun, doing=_DOING, counts=context.counts)

@@ -28,12 +28,13 @@ from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.evidence import is_against_image
 from reconciler.rollout.health import State
-from reconciler.rollout.member import Member, members
+from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.reading import with_instances
 from reconciler.rollout.rollback import is_over
 from reconciler.rollout.wording import ailing
 from reconciler.spec.image import Image, same, short
+from reconciler.spec.scale_set import OnFailure
 
 
 def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
@@ -69,6 +70,9 @@ def passes_gates(aim: Aim, instances: Sequence[Instance]) -> bool:
 def passing(context: Context) -> list[Member]:
     """The instances that may be taken now though a gate is closed."""
     lost = [each for each in context.movable if each.is_lost]
+    if context.is_return and context.rollout.on_failure is OnFailure.REPIN:
+        bad = _on_failed_image(context, lost)
+        return [each for each in lost if each.is_stuck or each in bad]
     if not lost or context.is_return:
         return lost
     if not is_approved(context):
@@ -80,6 +84,20 @@ def passing(context: Context) -> list[Member]:
         return lost if is_proven(context) else []
     tried = [each for each in context.members if not each.is_outdated]
     return lost if not tried or any(each.state is State.BACK for each in tried) else []
+
+
+def returning(context: Context) -> bool:
+    """Whether instances go back to the last good image though the spec asks to set back the model alone:
+    those that run the failed one and do not serve, or are on their way."""
+    attempt = context.observed.attempt
+    is_ours = attempt is not None and attempt.is_upgrade_to(context.image)
+    taken = attempt.instance_ids if attempt and is_ours else ()
+    return bool(passing(context)) or any(
+        each.is_awaited
+        and each.instance.id in taken
+        and not is_overdue(each.instance, context.desired, context.at)
+        for each in context.members
+    )
 
 
 def no_cure(context: Context) -> Decision | None:

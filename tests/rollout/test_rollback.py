@@ -15,7 +15,7 @@ from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.rollback import state_to_persist, way_back
-from reconciler.rollout.step import PatchModel, Upgrade
+from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.rollout.tags import with_state
 from reconciler.spec.amount import Count
 from reconciler.spec.scale_set import Approval, Converge, Health, OnFailure, ScaleSet
@@ -716,3 +716,68 @@ def test_a_model_that_somebody_sets_anew_stays_where_a_tag_alone_names_the_way_b
     assert decided(spec(on_failure=on_failure), seen) == Decision(
         Reason.NO_WAY_BACK, f"24.04.202601140 failed, and there is no way back: {TAG_ALONE}"
     )
+
+
+def sick_on(*sick: Any, serving: tuple[int, ...] = (), **changes: Any) -> Any:
+    """The model is back on OLD; those fell sick, those run what failed still, and well, and all others are on OLD."""
+    return observed(
+        model=model(image=OLD, persisted=GIVEN_UP),
+        instances=fleet(
+            *sick,
+            *(instance(n) for n in serving),
+            *(
+                instance(n, image=OLD)
+                for n in range(10)
+                if n not in serving and str(n) not in {e.id for e in sick}
+            ),
+        ),
+        **changes,
+    )
+
+
+RETURNED = Attempt(Upgrade(("5",), OLD), NOW - 2 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("seen", "line"),
+    [
+        pytest.param(
+            sick_on(lost(0), lost(5), serving=(1, 6)),
+            "Upgrading: update domain 0: returning 2 instances to 24.04.202601010 (web_5, web_0); 6 of 10 up to date",
+            id="those that are sick, of one domain",
+        ),
+        pytest.param(
+            sick_on(lost(0), lost(6)),
+            "Upgrading: update domain 1: returning 1 instance to 24.04.202601010 (web_6); 8 of 10 up to date",
+            id="those of two domains, the last one first",
+        ),
+        pytest.param(
+            sick_on(lost(0), instance(5, image=OLD, health="unhealthy"), progress=Progress(attempt=RETURNED)),
+            "WaitingForInstances: update domain 0: waiting for web_5 (unhealthy); 9 of 10 up to date",
+            id="no other while one is on its way back",
+        ),
+        pytest.param(
+            sick_on(instance(5, image=OLD, health="unhealthy"), progress=Progress(attempt=RETURNED)),
+            "WaitingForInstances: update domain 0: waiting for web_5 (unhealthy); 10 of 10 up to date",
+            id="the last one is on its way back",
+        ),
+        pytest.param(
+            sick_on(instance(5, image=OLD, health="unhealthy", since=NOW - HOUR), progress=Progress(attempt=RETURNED)),
+            f"RolloutFailed: {LEFT}no instance runs it; name another image",
+            id="one is back on OLD, and sick for another reason",
+        ),
+        pytest.param(
+            sick_on(instance(0, image=FIX, health="unhealthy", since=NOW - HOUR), serving=(1,)),
+            f"RolloutFailed: {LEFT}1 of 10 instances still run it; name another image",
+            id="one is sick on another image than the one that failed",
+        ),
+        pytest.param(
+            sick_on(serving=(1, 6)),
+            f"RolloutFailed: {LEFT}2 of 10 instances still run it; name another image",
+            id="those that serve stay",
+        ),
+    ],
+)  # fmt: skip
+def test_repin_returns_those_that_do_not_serve_and_no_window_holds_them(seen: Any, line: str) -> None:
+    closed = Window(Kind.ALLOW, "0 22 * * *", HOUR, "UTC")
+    assert decided(spec(on_failure=OnFailure.REPIN, windows=(closed,)), seen).line == line

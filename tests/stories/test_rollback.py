@@ -10,7 +10,7 @@ from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.tags import persisted_state
 from reconciler.simulator import Exchange, OperationLost, Status
 from reconciler.spec.image import PlatformImage
-from tests.exchanges import PATCH, image_of, writes
+from tests.exchanges import PATCH, UPGRADE, image_of, model_image, writes
 from tests.invariants import nothing_was_written
 from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, platform, scale_set, spec
 
@@ -42,17 +42,17 @@ def failed(on_failure: str, **rollout: Any) -> World:
 
 def test_a_bad_image_stops_after_the_canary_and_scaling_out_afterwards_makes_good_instances() -> None:
     world = failed("repin", canary={"instances": 1})
-    assert (model(world), on(world)) == (OLD, {OLD: 9, BAD: 1})
+    assert (model(world), on(world)) == (OLD, {OLD: 10})
     assert world.lines()["web"] == (
-        f"RolloutFailed: {BAD} failed and is not tried again; the model is back on {OLD}, 1 of 10 instances still run "
-        "it; name another image"
+        f"RolloutFailed: {BAD} failed and is not tried again; the model is back on {OLD}, no instance runs it; name "
+        "another image"
     )
     outcome = world.state().outcome
     assert outcome is not None
     assert outcome.status == "Stalled"
     world.azure.scale_set("web").scale_to(13)
     world.rest(HOUR)
-    assert on(world) == {OLD: 12, BAD: 1}
+    assert on(world) == {OLD: 13}
     world.merge(rolling("repin", FIX))
     world.run()
     assert world.lines()["web"] == f"UpToDate: all 13 instances run {FIX}"
@@ -111,6 +111,28 @@ def test_the_line_of_a_rollout_on_its_way_back_names_what_failed() -> None:
     assert told == {f"{BAD} failed and was given up"}
 
 
+SATURDAY = [{"kind": "allow", "schedule": "0 12 * * 6", "duration": "1h", "timeZone": "UTC"}]
+
+
+def test_repin_returns_the_sick_a_domain_at_a_time_outside_the_window_and_leaves_those_that_serve() -> None:
+    world = World(fleet(scale_set(capacity=10)), rolling("repin", NEW))
+    world.run(lambda: on(world).get(NEW, 0) == 6)
+    world.run(lambda: world.reasons()[-1] == "WaitingForInstances")
+    for each in ("0", "1", "5"):
+        world.azure.scale_set("web").instance(each).sicken()
+    world.merge(rolling("repin", NEW, windows=SATURDAY))
+    world.rest(2 * HOUR)
+    assert (model(world), world.reasons()[-1]) == (OLD, "RolloutFailed")
+    images = world.azure.record.images("web")
+    assert {each for each, image in images.items() if image.endswith(NEW)} == {"2", "3", "6", "7", "8"}
+    back = [
+        each.body["instanceIds"]
+        for each in writes(world.azure.record, UPGRADE)
+        if model_image(each).endswith(OLD)
+    ]
+    assert back == [["1"], ["5", "0"]]
+
+
 def test_rollback_returns_the_upgraded_instances_too() -> None:
     world = failed("rollback")
     assert (model(world), on(world)) == (OLD, {OLD: 10})
@@ -139,7 +161,7 @@ def test_a_daemon_killed_anywhere_is_followed_by_one_that_ends_the_same(on_failu
         world.step()
     world.restart()
     world.rest(3 * HOUR)
-    assert (model(world), on(world).get(BAD, 0)) == (OLD, 1 if on_failure == "repin" else 0)
+    assert (model(world), on(world).get(BAD, 0)) == (OLD, 0)
     assert world.reasons()[-1] == "RolloutFailed"
 
 
@@ -292,9 +314,7 @@ def test_an_image_that_is_well_after_all_is_no_failed_one_and_the_next_is_no_fix
 @pytest.mark.parametrize(
     ("sick", "ends"),
     [
-        pytest.param(
-            ["9"], f"the model is back on {OLD}, 3 of 10 instances still run it; name another image", id="one"
-        ),
+        pytest.param(["9"], f"the model is back on {OLD}, no instance runs it; name another image", id="one"),
         pytest.param(
             ["7", "8", "9"], "spec.rollout.maxUnhealthy is 20% (2 of 10); 3 of 10 up to date", id="too many"
         ),

@@ -82,7 +82,8 @@ def rollback() -> Witness:
 
 def repin() -> Witness:
     """web has five instances in five update domains. The spec says onFailure: repin and asks for a canary of one instance.
-    The new image makes the canary unhealthy. Only the model goes back; an instance that is added later runs the old image."""
+    The new image makes the canary unhealthy. The model goes back, and so does the
+    canary; an instance that is added later runs the old image."""
     rollout = {"onFailure": "repin", "canary": {"instances": 1}}
     world = Witness(fleet(five()), spec(version=BAD, rollout=rollout)).run()
     world.note("a person scales web out to six instances")

@@ -225,6 +225,7 @@ def test_azure_is_at_work_for_good_and_every_other_look_is_throttled() -> None:
 def test_a_scale_set_of_which_every_other_look_is_throttled_is_logged_once(caplog: Any) -> None:
     world = World(fleet(scale_set(capacity=4)), spec(version=BAD))
     world.run(lambda: world.reasons()[-1:] == ["HealthCheckFailed"])
+    world.rest(2 * MINUTE)
     caplog.clear()
     looks = iter(range(1000))
     world.azure.faults.arm(

@@ -158,7 +158,7 @@ def observed(**changes: Any) -> Observed:
         "rolling_upgrade": NONE_RUNNING,
         "availability": Availability(NEW, Verdict.AVAILABLE),
         "gates": (),
-        "breaker": (),
+        "lasting": (),
         "was_declared": False,
         "way_back": Availability(OLD, Verdict.AVAILABLE),
         "progress": changes.pop("progress", Progress()),

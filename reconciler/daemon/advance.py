@@ -108,7 +108,8 @@ def _is_retry(seen: LastSeen, event: Listed) -> bool:
 
 
 def _with_gate(state: ScaleSetState, event: GateChanged) -> ScaleSetState:
-    gates = tuple(event.gate if each.closed else each for each in event.outcome.gates)
+    told = next((each for each in event.outcome.gates if each.closed), None)
+    gates = tuple(event.gate if each is told else each for each in event.outcome.gates)
     message = held_message(event.gate, event.outcome.doing)
     return _with_outcome(state, replace(event.outcome, gates=gates, message=message))
 

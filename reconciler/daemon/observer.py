@@ -96,7 +96,7 @@ class Observer:
             case Look.OPERATION:
                 assert observed.attempt, "there is an operation where a step was tried"  # noqa: S101
                 return replace(observed, operation=self._operation(observed.attempt, target))
-            case Look.AUTHORS | Look.HISTORY | Look.GATES | Look.BREAKER:
+            case Look.AUTHORS | Look.HISTORY | Look.GATES | Look.LASTING:
                 return self._look_elsewhere(at, state, observed)
 
     def _look_elsewhere(self, at: Look, state: ScaleSetState, observed: Observed) -> Observed:
@@ -108,7 +108,7 @@ class Observer:
         if at is Look.GATES:
             asked = evaluation.ask(state.desired, observed, self._store, self._checks)
             return replace(observed, gates=asked)
-        return replace(observed, breaker=evaluation.ask_breaker(state.desired, observed, self._store))
+        return replace(observed, lasting=evaluation.ask_lasting(state.desired, observed, self._store))
 
     def _was_declared(self, state: ScaleSetState, observed: Observed) -> bool:
         good = observed.model.persisted.last_good if isinstance(observed.model, Model) else None

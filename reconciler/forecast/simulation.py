@@ -88,7 +88,7 @@ class Simulation:
             rolling_upgrade=RollingUpgrade(),
             authors=observed.authors,
             gates=observed.gates or (),
-            breaker=(),
+            lasting=(),
             progress=observed.progress,
         )
 
@@ -161,7 +161,7 @@ class Simulation:
                 return replace(seen, authors=(Author("somebody else", ""),))
             case Look.HISTORY:
                 return replace(seen, was_declared=self._observed.was_declared is not False)
-            case Look.ROLLING_UPGRADE | Look.GATES | Look.BREAKER:
+            case Look.ROLLING_UPGRADE | Look.GATES | Look.LASTING:
                 raise AssertionError(f"{at} is known beforehand")
 
     def _lift(self, decision: Decision) -> bool:

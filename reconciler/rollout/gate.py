@@ -5,6 +5,8 @@ from datetime import datetime
 
 from reconciler.rollout.reason import Reason
 
+BREAKER = "breaker"
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:

@@ -11,9 +11,9 @@ from reconciler.rollout.approval import objection
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.gate import Gate
+from reconciler.rollout.gate import BREAKER, Gate
 from reconciler.rollout.observed import Look
-from reconciler.rollout.reason import Reason
+from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.urgency import urgency_note, waiting_note
 from reconciler.rollout.wording import moment
 from reconciler.spec.image import short
@@ -27,14 +27,17 @@ def barrier(
     """Why what `doing` says may not be done now, or None; or what is still to be looked at: the gates
     outside, or who wrote what is declared.
 
-    `has_begun`: the first instances are on the image and back.
+    `has_begun`: the first instances are on the image and back. Where a window or an approval is closed, those
+    outside are asked that no time opens and that cost no request: they are told first.
     """
     approval = _approval(aim, has_begun=has_begun)
     if isinstance(approval, Look):
         return approval
     here = (*_windows(aim.desired, aim.at), *approval)
     if any(gate.closed for gate in here):
-        return _first_closed(here, doing, counts)
+        if aim.observed.lasting is None:
+            return Look.LASTING
+        return _first_closed((*here, *aim.observed.lasting), doing, counts)
     if aim.observed.gates is None:
         return Look.GATES
     return _first_closed((*here, *aim.observed.gates), doing, counts)
@@ -47,14 +50,11 @@ def remedy_barrier(aim: Aim, doing: str, counts: InstanceCounts | None) -> Decis
     """
     if aim.model.persisted.is_last_good(aim.image):
         return None
+    if aim.observed.lasting is None:
+        return Look.LASTING
+    breaker = tuple(gate for gate in aim.observed.lasting if gate.name == BREAKER)
     here = _approval(aim, has_begun=False)
-    if isinstance(here, Look):
-        return here
-    if any(gate.closed for gate in here):
-        return _first_closed(here, doing, counts)
-    if aim.observed.breaker is None:
-        return Look.BREAKER
-    return _first_closed((*here, *aim.observed.breaker), doing, counts)
+    return here if isinstance(here, Look) else _first_closed((*here, *breaker), doing, counts)
 
 
 def window_barrier(context: Context, doing: str) -> Decision | None:
@@ -101,14 +101,26 @@ def _approval(aim: Aim, *, has_begun: bool) -> tuple[Gate, ...] | Look:
 
 
 def _first_closed(gates: tuple[Gate, ...], doing: str, counts: InstanceCounts | None) -> Decision | None:
-    for gate in gates:
+    """What is told of these: the most lasting one that is closed, None where none is.
+
+    the breaker and a window are closed    the breaker: when the window opens, nothing begins
+    an approval and a window are closed    the approval: the window opens by itself
+    """
+    in_order = tuple(sorted(gates, key=_lasts_less))
+    for gate in in_order:
         if gate.closed:
             return Decision(
                 gate.closed,
                 held_message(gate, doing),
                 until=gate.until,
                 counts=counts,
-                gates=gates,
+                gates=in_order,
                 doing=doing,
             )
     return None
+
+
+def _lasts_less(gate: Gate) -> tuple[bool, bool]:
+    """The order of gates: those first that nothing opens by itself, those last that a time opens."""
+    is_stalled = gate.closed is not None and gate.closed.meaning.status is Status.STALLED
+    return not is_stalled, gate.until is not None

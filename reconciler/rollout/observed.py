@@ -53,7 +53,7 @@ class Look(StrEnum):
     AUTHORS = "authors"
     HISTORY = "history"
     GATES = "gates"
-    BREAKER = "breaker"
+    LASTING = "lasting gates"
 
 
 class Absent(Enum):
@@ -219,7 +219,7 @@ class Observed:
     authors: tuple[Author, ...] | None = None  # of the declared image; none of them: nobody can say
     was_declared: bool | None = None  # whether a commit has declared the last good image here
     gates: tuple[Gate, ...] | None = None
-    breaker: tuple[Gate, ...] | None = None  # that gate alone, for what passes all others
+    lasting: tuple[Gate, ...] | None = None  # those that no time opens, and that cost no request
     last_look: Look | None = None
     progress: Progress = field(default_factory=Progress)
 

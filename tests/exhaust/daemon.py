@@ -209,8 +209,8 @@ def _see(at: Look, state: ScaleSetState, observed: Observed, store: Store, eyes:
             return replace(observed, operation=listed_operation(eyes.operation))
         case Look.AUTHORS | Look.HISTORY:
             return replace(observed, authors=(), was_declared=False)
-        case Look.BREAKER:
-            return replace(observed, breaker=evaluation.ask_breaker(state.desired, observed, store))
+        case Look.LASTING:
+            return replace(observed, lasting=evaluation.ask_lasting(state.desired, observed, store))
         case Look.GATES:
             closed = (Gate("check", "it does not pass", Reason.CHECK_FAILED),)
             is_open = eyes.is_check_open

@@ -269,8 +269,8 @@ LATER = replace(TURN, until=NOW + 20 * MINUTE)
         pytest.param(
             spec(approval=Approval.START, windows=(AT_ELEVEN,)), {"gates": (TURN,)}, None, False,
             [
+                (Reason.AWAITING_APPROVAL, 0, None),
                 (Reason.OUTSIDE_WINDOW, 0, 120),
-                (Reason.AWAITING_APPROVAL, 120, None),
                 (Reason.AWAITING_TURN, 120, None),
             ],
             id="one after the other",
@@ -312,7 +312,9 @@ def test_a_window_that_closes_is_waited_for_again() -> None:
     ("on_failure", "end", "patches", "batches"),
     [
         pytest.param(OnFailure.HOLD, "UpToDate", 1, 5, id="is held, and goes on once it is back"),
-        pytest.param(OnFailure.REPIN, "RolloutFailed", 2, 1, id="is given up, where the spec says so"),
+        pytest.param(
+            OnFailure.REPIN, "RolloutFailed", 2, 2, id="is given up and returns, where the spec says so"
+        ),
     ],
 )
 def test_a_batch_that_takes_longer_than_its_patience(

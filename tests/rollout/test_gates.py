@@ -27,6 +27,8 @@ OFFICE = Window(Kind.DENY, "0 7 * * 1-5", 10 * HOUR, "Europe/Berlin")
 OPEN = Gate("dependencies", "db is Ready")
 CLOSED = Gate("dependencies", "db is Failing: PartialRead", Reason.DEPENDENCY_NOT_READY)
 SIGNED = PersistedState(approved=NEW, signature=Signature.of(NEW, "ada", NOW - HOUR))
+BROKEN = Gate("breaker", "NEW has failed in api", Reason.IMAGE_FAILED_ELSEWHERE)
+SPLIT = Gate("maxChange", "split it", Reason.TOO_MUCH_CHANGE)
 OPENS = datetime(2026, 1, 5, 22, tzinfo=UTC)
 
 DRIFTED = observed(model=model(image=OLD))
@@ -108,6 +110,31 @@ def frozen(freeze: Suspension) -> ScaleSet:
             replace(ROLLING, gates=(CLOSED,)),
             "OutsideWindow: no window is open, open again at 2026-01-05 22:00 UTC; until then not upgrading the next batch",
             id="of two that are closed the first is told",
+        ),
+        pytest.param(
+            spec(windows=(NIGHT,)),
+            replace(ROLLING, lasting=(BROKEN,)),
+            "ImageFailedElsewhere: NEW has failed in api; until then not upgrading the next batch",
+            id="the breaker before a window, which opens by itself",
+        ),
+        pytest.param(
+            spec(approval=Approval.START),
+            replace(ROLLING, lasting=(BROKEN,)),
+            "ImageFailedElsewhere: NEW has failed in api; until then not upgrading the next batch",
+            id="the breaker before an approval, which would change nothing",
+        ),
+        pytest.param(
+            spec(windows=(NIGHT,), approval=Approval.START),
+            ROLLING,
+            "AwaitingApproval: 24.04.202601140 is not approved yet; run `reconciler approve web`; until then not "
+            "upgrading the next batch",
+            id="an approval before a window",
+        ),
+        pytest.param(
+            spec(windows=(NIGHT,)),
+            replace(DRIFTED, lasting=(OPEN, SPLIT)),
+            "TooMuchChange: split it; until then not setting the image of the model to 24.04.202601140",
+            id="the cap on change before a window",
         ),
         pytest.param(
             frozen(Suspension()),
@@ -344,11 +371,13 @@ def test_windows_that_never_open_are_told_as_that() -> None:
 
 def test_a_closed_gate_says_when_it_may_be_open_and_names_all_that_were_asked() -> None:
     decision = decided(spec(windows=(NIGHT,), approval=Approval.CANARY), ROLLING)
-    assert decision.until == OPENS
-    assert [(gate.name, gate.closed) for gate in decision.gates] == [
-        ("windows", Reason.OUTSIDE_WINDOW),
-        ("approval", Reason.AWAITING_APPROVAL),
+    assert decision.until is None, "the approval has no time"
+    assert [(gate.name, gate.closed, gate.until) for gate in decision.gates] == [
+        ("approval", Reason.AWAITING_APPROVAL, None),
+        ("windows", Reason.OUTSIDE_WINDOW, OPENS),
     ]
+    waits = decided(spec(windows=(NIGHT,)), ROLLING)
+    assert waits.until == OPENS
     assert decision.counts is not None
 
 
@@ -385,7 +414,6 @@ def test_how_many_are_sick_before_a_new_image_passes_is_for_max_unhealthy_to_say
     assert decided(desired, seen).reason is Reason.OUTSIDE_WINDOW
 
 
-BROKEN = Gate("breaker", "NEW has failed in api", Reason.IMAGE_FAILED_ELSEWHERE)
 MANY_SICK = fleet(*(outdated(n, power="stopped", health="unhealthy") for n in range(5)))
 
 
@@ -411,12 +439,12 @@ MANY_SICK = fleet(*(outdated(n, power="stopped", health="unhealthy") for n in ra
 def test_the_breaker_holds_what_passes_all_other_gates(
     desired: ScaleSet, seen: Observed, doing: str, total: int
 ) -> None:
-    assert decide(desired, replace(seen, breaker=None)) is Look.BREAKER
-    held = decided(desired, replace(seen, breaker=(BROKEN,)))
+    assert decide(desired, replace(seen, lasting=None)) is Look.LASTING
+    held = decided(desired, replace(seen, lasting=(BROKEN,)))
     assert held.line == f"ImageFailedElsewhere: NEW has failed in api; until then not {doing}"
-    assert (held.step, held.gates[-1]) == (None, BROKEN)
+    assert (held.step, held.gates[0]) == (None, BROKEN)
     assert (held.counts.total if held.counts else None) == total
-    assert decided(desired, replace(seen, breaker=(Gate("breaker", "it bears one"),))).step is not None
+    assert decided(desired, replace(seen, lasting=(Gate("breaker", "it bears one"),))).step is not None
 
 
 @pytest.mark.parametrize(
@@ -447,7 +475,7 @@ def test_the_breaker_holds_what_passes_all_other_gates(
 def test_the_way_back_to_the_last_good_image_needs_no_approval_and_no_breaker(
     desired: ScaleSet, seen: Observed, step: Any
 ) -> None:
-    found = decided(desired, replace(seen, breaker=(BROKEN,), gates=(CLOSED,))).step
+    found = decided(desired, replace(seen, lasting=(BROKEN,), gates=(CLOSED,))).step
     assert isinstance(found, type(step))
     assert (found.image, getattr(found, "instance_ids", ())) == (
         step.image,
@@ -484,3 +512,9 @@ def test_what_passes_all_other_gates_waits_for_no_approval_that_its_canary_has_y
     sick = fleet(*(outdated(n, health="unhealthy", latest_model=True) for n in (1, 2, 3)))
     decision = decided(spec(approval=Approval.CANARY), observed(model=model(image=OLD), instances=sick))
     assert (decision.reason, decision.step) == (Reason.MODEL_DRIFT, PatchModel(NEW, '"4"'))
+
+
+def test_what_no_time_opens_is_asked_for_where_a_window_is_closed_and_nothing_that_costs_a_request() -> None:
+    seen = replace(ROLLING, gates=None, lasting=None)
+    assert decide(spec(windows=(NIGHT,)), seen) is Look.LASTING
+    assert decide(spec(windows=(DAY,)), seen) is Look.GATES

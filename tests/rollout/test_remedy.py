@@ -242,7 +242,8 @@ def test_what_does_not_serve_is_taken_past_a_closed_window_where_that_mends(
 ) -> None:
     desired = spec(windows=CLOSED, **rollout)
     decision = decided(desired, seen)
-    assert decision.reason == ("Upgrading" if ids else "OutsideWindow")
+    held = "AwaitingApproval" if desired.rollout.approval else "OutsideWindow"
+    assert decision.reason == ("Upgrading" if ids else held)
     assert decision.step == (Upgrade(tuple(ids), desired.image) if ids else None)
 
 

@@ -127,8 +127,9 @@ def test_one_that_has_failed_holds_its_place_through_restarts_and_the_others_wai
     world.rest(2 * MINUTE)
     assert [name for name in TEN if writes(world, name)] == ["s0"], "the pilot"
     assert world.lines()["s2"] == (
-        f"ImageFailedElsewhere: {BAD} has failed in s0, and spec.maxFailedRollouts of the Fleet bears 0 of 10; until "
-        f"then not setting the image of the model to {BAD}"
+        f"ImageFailedElsewhere: {BAD} has failed in s0, and spec.maxFailedRollouts of the Fleet bears 0 of 10; name "
+        f"another image, heal it, or run `reconciler retry --image {BAD}`; until then not setting the image of the model to "
+        f"{BAD}"
     )
     world.merge(*changing(10, version=FIX))
     world.run()

@@ -208,3 +208,28 @@ def test_an_image_that_has_failed_in_one_scale_set_is_no_remedy_for_another() ->
     world.merge(spec("b", version=NEW))
     world.rest(HOUR)
     assert models(world, NEW) == ["b"]
+
+
+def test_one_that_waits_for_its_window_or_an_approval_says_that_the_image_has_failed_elsewhere() -> None:
+    """Neither the window nor a person would let it begin."""
+    saturday = {"windows": [{"kind": "allow", "schedule": "0 12 * * 6", "duration": "1h", "timeZone": "UTC"}]}
+    world = World(
+        fleet(*(scale_set(name, capacity=5) for name in "abc")),
+        spec("a", BAD),
+        spec("b", BAD, rollout=saturday),
+        spec("c", BAD, rollout={"approval": "start"}),
+    )
+    world.run(lambda: world.lines().get("a", "").startswith("HealthCheckFailed"))
+    world.rest(timedelta(minutes=2))
+    for name in "bc":
+        assert world.lines()[name] == (
+            f"ImageFailedElsewhere: {BAD} has failed in a, and spec.maxFailedRollouts of the Fleet bears 0 of 3; name "
+            f"another image, heal it, or run `reconciler retry --image {BAD}`; until then not setting the image of the "
+            f"model to {BAD}"
+        )
+        outcome = world.state(name).outcome
+        assert outcome is not None
+        assert outcome.status == "Stalled"
+    world.merge(spec("b", FIX, rollout=saturday))
+    world.rest(timedelta(minutes=2))
+    assert world.lines()["b"].startswith("OutsideWindow: ")

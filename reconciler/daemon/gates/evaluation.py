@@ -48,11 +48,11 @@ def ask(desired: ScaleSet, observed: Observed, store: Store, checks: Checks) -> 
     return tuple(found)
 
 
-def ask_breaker(desired: ScaleSet, observed: Observed, store: Store) -> tuple[Gate, ...]:
-    """The breaker alone, of one scale set as it was seen just now."""
+def ask_lasting(desired: ScaleSet, observed: Observed, store: Store) -> tuple[Gate, ...]:
+    """The gates that no time opens and that cost no request, of one scale set as it was seen just now."""
     exact = exact_if_known(desired, observed).image
     state = store.apply(desired.target.key, ImageResolved(exact))
-    return breaker(state, store.states(), exact) if state else ()
+    return _lasting(state, store.states(), observed.at) if state else ()
 
 
 def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> Gate | None:
@@ -63,8 +63,12 @@ def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: date
     match outcome.reason:
         case Reason.OUTSIDE_WINDOW:
             closed = _closed_gate(outcome)
+            if lasting := _closed_lasting(state, states, at):
+                return lasting
             is_over = closed is not None and closed.until is not None and closed.until <= at
             return Gate(closed.name, closed.evidence) if closed and is_over else closed
+        case Reason.AWAITING_APPROVAL:
+            return _closed_lasting(state, states, at)
         case Reason.TOO_MUCH_CHANGE | Reason.DEPENDENCY_NOT_READY:
             gates = _cheap(state, states, at)
         case Reason.IMAGE_FAILED_ELSEWHERE:  # all others may be passed, and closed
@@ -118,6 +122,16 @@ def _cheap(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) 
         *waves(state, states, state.exact, at),
         *breaker(state, states, state.exact),
     )
+
+
+def _lasting(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> tuple[Gate, ...]:
+    """Those that stand until a person does something: they are told before a window and an approval."""
+    held = max_change(state, states, at) if is_weighed(state) else ()
+    return (*held, *breaker(state, states, state.exact))
+
+
+def _closed_lasting(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> Gate | None:
+    return next((each for each in _lasting(state, states, at) if each.closed), None)
 
 
 def _closed_gate(outcome: Outcome) -> Gate | None:

@@ -25,7 +25,7 @@ from datetime import datetime
 from reconciler.daemon.gates.concurrency import with_reasons
 from reconciler.daemon.state import ScaleSetState, ScaleSetStates
 from reconciler.rollout.blame import is_tried_again
-from reconciler.rollout.gate import Gate
+from reconciler.rollout.gate import BREAKER, Gate
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.reason import Phase, Reason, Status
 from reconciler.rollout.wording import join
@@ -46,8 +46,11 @@ def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image)
         f"{short(exact)} has failed in {join(failed)}, and spec.maxFailedRollouts of the Fleet bears {most} "
         f"of {declaring}"
     )
-    is_open = len(failed) <= most
-    return (Gate("breaker", evidence, None if is_open else Reason.IMAGE_FAILED_ELSEWHERE),)
+    if len(failed) <= most:
+        return (Gate(BREAKER, evidence),)
+    which = "it" if len(failed) == 1 else "them"
+    mend = f"name another image, heal {which}, or run `reconciler retry --image {short(exact)}`"
+    return (Gate(BREAKER, f"{evidence}; {mend}", Reason.IMAGE_FAILED_ELSEWHERE),)
 
 
 def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, at: datetime) -> Gate:

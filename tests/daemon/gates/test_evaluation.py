@@ -16,6 +16,7 @@ from reconciler.daemon.state import Change, ScaleSetState, ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.persisted import Fingerprint
+from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.spec.amount import Count
 from reconciler.spec.fleet import Fleet
@@ -217,3 +218,14 @@ def test_a_process_that_has_just_begun_goes_on_with_what_the_one_before_it_began
     store = store_of(api, state("web", None))
     found = ask(spec(), observed(instances=instances), store, Checks(lambda: NOW))
     assert {each.name: each.closed for each in found} == gates
+
+
+@pytest.mark.parametrize("reason", [Reason.OUTSIDE_WINDOW, Reason.AWAITING_APPROVAL])
+def test_an_image_that_fails_elsewhere_is_told_of_one_that_waits_for_a_window_or_a_person(
+    reason: Reason,
+) -> None:
+    failed = replace(state("api"), progress=Progress(blamed=Fingerprint.of(NEW)))
+    web = waits(reason)
+    found = awaited_gate(web, (failed, web), NOW)
+    assert found is not None
+    assert found.closed is Reason.IMAGE_FAILED_ELSEWHERE

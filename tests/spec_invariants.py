@@ -228,9 +228,12 @@ def no_more_roll_at_once_than_may(story: Story) -> None:
 
 
 def a_pilot_goes_first(story: Story) -> None:
-    """In each wave no more scale sets begin an image at once than have proven it, and one where none has."""
+    """In each wave no more scale sets begin an image at once than have proven it, and one where none has. The last
+    good image of any of them was proven before."""
     for write in story.writes:
         if not _is_a_beginning(story, write):
+            continue
+        if any(_was_good(story, each, write) for each in _others(write) if each.wave == write.desired.wave):
             continue
         wave = [
             each
@@ -413,6 +416,12 @@ def _is_under_way(write: Write) -> bool:
     stands = stands_of(write.exchange)
     had = any(each.operation == PATCH for each in write.before)
     return had and any(each.is_behind or each.standing == "away" for each in stands.values())
+
+
+def _was_good(story: Story, desired: ScaleSet, write: Write) -> bool:
+    """Whether the tags of another scale set say that the image was good there."""
+    scene = _scene(story, desired, write)
+    return scene is not None and is_same(write.image, str(persisted_state(scene.tags).last_good or ""))
 
 
 def _scene(story: Story, desired: ScaleSet, write: Write) -> Scene | None:

@@ -285,7 +285,7 @@ def _may(context: Context) -> tuple[Sequence[Member], int] | Decision | Look:
     free = room(context, going.members)
     if isinstance(free, Decision):
         return free
-    if context.is_return:
+    if context.is_return or context.model.persisted.is_last_good(context.image):
         closed: Decision | Look | None = window_barrier(context, _DOING)
     else:
         closed = barrier(context, has_begun=going.has_begun, doing=_DOING, counts=context.counts)

@@ -514,6 +514,23 @@ def test_what_passes_all_other_gates_waits_for_no_approval_that_its_canary_has_y
     assert (decision.reason, decision.step) == (Reason.MODEL_DRIFT, PatchModel(NEW, '"4"'))
 
 
+@pytest.mark.parametrize(
+    ("windows", "reason"),
+    [
+        pytest.param((), "Upgrading", id="no window"),
+        pytest.param((NIGHT,), "OutsideWindow", id="a closed window"),
+    ],
+)
+def test_what_serves_goes_back_to_the_last_good_image_as_soon_as_its_window_opens(
+    windows: Any, reason: str
+) -> None:
+    """It waits for no pilot, dependency or approval."""
+    good = model(persisted=PersistedState(last_good=NEW))
+    pilot = Gate("pilot", "api goes first", Reason.AWAITING_PILOT)
+    seen = replace(ROLLING, model=good, gates=(CLOSED, pilot), lasting=(BROKEN,))
+    assert decided(spec(windows=windows, approval=Approval.START), seen).reason == reason
+
+
 def test_what_no_time_opens_is_asked_for_where_a_window_is_closed_and_nothing_that_costs_a_request() -> None:
     seen = replace(ROLLING, gates=None, lasting=None)
     assert decide(spec(windows=(NIGHT,)), seen) is Look.LASTING

@@ -210,6 +210,23 @@ def test_an_image_that_has_failed_in_one_scale_set_is_no_remedy_for_another() ->
     assert models(world, NEW) == ["b"]
 
 
+def test_a_revert_to_what_the_fleet_ran_before_waits_for_no_pilot() -> None:
+    world = World(
+        fleet(*(scale_set(name, capacity=5) for name in "abc")), *(spec(name, OLD) for name in "abc")
+    )
+    world.run()
+    world.merge(*(spec(name, NEW) for name in "abc"))
+    world.run()
+    for each in ("0", "1"):
+        world.azure.scale_set("a").instance(each).sicken()
+    world.rest(timedelta(minutes=15))
+    since = len(world.outcomes)
+    world.merge(*(spec(name, OLD) for name in "abc"))
+    world.run()
+    assert all(line == f"UpToDate: all 5 instances run {OLD}" for line in world.lines().values())
+    assert "AwaitingPilot" not in {str(each.reason) for each in world.outcomes[since:]}
+
+
 def test_one_that_waits_for_its_window_or_an_approval_says_that_the_image_has_failed_elsewhere() -> None:
     """Neither the window nor a person would let it begin."""
     saturday = {"windows": [{"kind": "allow", "schedule": "0 12 * * 6", "duration": "1h", "timeZone": "UTC"}]}

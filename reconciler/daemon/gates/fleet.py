@@ -13,7 +13,8 @@ scale that to zero, proves nothing.
 soak, and one where none has: 1, 1, 2, 4, 8. One that cannot go on (braked, refused, without an instance to
 upgrade, or past its progress deadline without a result) holds nobody up. Of those that wait, and of those
 that were not looked at yet, the first goes by name; those that tell little of the image go last, without
-an instance or with one that does not serve. An urgent image has one pilot for all waves.
+an instance or with one that does not serve. An urgent image has one pilot for all waves. The last good image
+of any scale set of the wave was proven there before, and needs no pilot.
 """
 
 from bisect import bisect_left
@@ -59,7 +60,10 @@ def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, a
     An urgent image waits for no wave, so that all of them are one.
     """
     image, is_urgent = Fingerprint.of(exact), bool(state.desired.fleet.urgency(exact, at))
-    wave = ScaleSetStates.of(states).found(_wave, image, None if is_urgent else state.desired.wave, at)
+    together, number = ScaleSetStates.of(states), None if is_urgent else state.desired.wave
+    if image in together.found(_good_images, number):
+        return Gate("pilot", f"{short(exact)} was proven before")
+    wave = together.found(_wave, image, number, at)
     proven = len(wave.proven - {state.key})
     trying = [each for each in wave.trying if each.key != state.key]
     whose = " that declare it" if is_urgent else " of its wave"
@@ -97,6 +101,15 @@ def _wave(states: ScaleSetStates, image: Fingerprint, wave: int | None, at: date
     trying = tuple(each for each in members if each.key not in proven and _is_trying(each, image, at))
     waiting = sorted(filter(_may_begin, members), key=_rank)
     return _Wave(len(members), proven, trying, tuple(waiting), tuple(map(_rank, waiting)))
+
+
+def _good_images(states: ScaleSetStates, wave: int | None) -> frozenset[Fingerprint]:
+    """What the scale sets of one wave, or of all where that is None, ran well before what they run now."""
+    models = (
+        each.seen.listed or each.seen.model for each in states if wave is None or each.desired.wave == wave
+    )
+    good = (model.persisted.last_good for model in models if model)
+    return frozenset(Fingerprint.of(image) for image in good if image)
 
 
 def _declarations(states: ScaleSetStates) -> Counter[Fingerprint]:

@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from reconciler.daemon.gates.fleet import pilot
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.age import Sighting
+from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.reason import Reason
 from reconciler.spec.urgency import Urgency
-from tests.build import FLEET, NEW, NOW, OLD, model
+from tests.build import FIX, FLEET, NEW, NOW, OLD, model
 from tests.daemon.states import state
 
 HEALTHY, SICK = Sighting("succeeded", NOW, is_back=True), Sighting("succeeded", NOW)
@@ -52,3 +55,27 @@ def unseen(name: str) -> ScaleSetState:
 )
 def test_who_takes_a_new_image_first(states: Sequence[ScaleSetState], first: str) -> None:
     assert [each.desired.name for each in states if not pilot(each, states, NEW, NOW).closed] == [first]
+
+
+def ran(name: str, **changes: Any) -> ScaleSetState:
+    """One that ran NEW well before the image that it is on."""
+    return state(name, image=FIX, model=model(image=FIX, persisted=PersistedState(last_good=NEW)), **changes)
+
+
+@pytest.mark.parametrize(
+    ("other", "is_open"),
+    [
+        pytest.param(ran("z"), True, id="another of the wave ran it well"),
+        pytest.param(ran("z", wave=1), False, id="one of another wave did"),
+        pytest.param(state("z", image=FIX, model=model(image=FIX)), False, id="nobody did"),
+    ],
+)
+def test_an_image_that_was_proven_in_the_wave_before_needs_no_pilot(
+    other: ScaleSetState, is_open: bool
+) -> None:
+    """Else a goes first, and b waits for it."""
+    states = [waits("a", HEALTHY), waits("b", HEALTHY), other]
+    found = pilot(states[1], states, NEW, NOW)
+    assert found.closed == (None if is_open else Reason.AWAITING_PILOT)
+    if is_open:
+        assert found.evidence == f"{NEW.version} was proven before"

@@ -228,20 +228,15 @@ def no_more_roll_at_once_than_may(story: Story) -> None:
 
 
 def a_pilot_goes_first(story: Story) -> None:
-    """In each wave no more scale sets begin an image at once than have proven it, and one where none has. The last
-    good image of any of them was proven before."""
+    """In each wave, or in all together where it is urgent, no more scale sets begin an image at once than have
+    proven it, and one where none has. The last good image of any of them was proven before."""
     for write in story.writes:
         if not _is_a_beginning(story, write):
             continue
-        if any(_was_good(story, each, write) for each in _others(write) if each.wave == write.desired.wave):
+        peers = [each for each in _others(write) if write.is_urgent or each.wave == write.desired.wave]
+        if any(_was_good(story, each, write) for each in peers):
             continue
-        wave = [
-            each
-            for each in _others(write)
-            if each.wave == write.desired.wave
-            and _is_declared(write.image, each)
-            and not follows_latest(each.image)
-        ]
+        wave = [each for each in peers if _is_declared(write.image, each) and not follows_latest(each.image)]
         trying = [each.name for each in wave if _is_tried(story, each, write)]
         proven = [each.name for each in wave if _has_proven(story, each, write)]
         assert not trying or len(trying) < max(1, len(proven)), (
@@ -489,6 +484,8 @@ def _is_tried(story: Story, desired: ScaleSet, write: Write) -> bool:
 def _has_proven(story: Story, desired: ScaleSet, write: Write) -> bool:
     """Whether an instance of it may have proven the image."""
     scene, soak = _scene(story, desired, write), _soak(desired)
+    if write.is_urgent:
+        soak = min(soak, HASTE)
     if scene is None or not is_same(scene.image, write.image):
         return False
     serving = [

@@ -31,8 +31,8 @@ def test_a_table_of_where_every_set_stands(fleet: Azure, tmp_path: Path) -> None
     assert table == [
         "SCALE SET  STANDING     UP TO DATE  DOMAINS  WHY",
         f"api        Reconciling  1/3         ●◐○      Upgrading: update domain 1: upgrading 1 instance to {NEW} (api_1); 1 of 3 up to date",
-        "web        Suspended    -                    Suspended: spec.suspend is true; nothing is changed until it is false",
-        "2 scale sets: 1 Reconciling, 1 Suspended; of 3 instances looked at 1 are up to date",
+        "web        Suspended    0/5         ○○○○○    Suspended: spec.suspend is true; nothing is changed until it is false",
+        "2 scale sets: 1 Reconciling, 1 Suspended; of 8 instances looked at 1 are up to date",
     ]
 
 

@@ -69,9 +69,10 @@ def test_a_bad_one_goes_no_further_than_its_pilot() -> None:
 
 def test_once_it_is_over_what_has_begun_waits_for_its_window_too() -> None:
     world = world_of(NEW, lasts=20 * MINUTE)
-    world.rest(HOUR)
-    assert begun(world, NEW)
-    assert begun(world, NEW) != NAMES
-    held = [line for line in world.lines().values() if line.startswith("OutsideWindow")]
-    assert held
-    assert all("spec.urgent of the Fleet ended at" in line for line in held)
+    world.rest(2 * HOUR)
+    assert begun(world, NEW) == ["dev-a", "dev-b"]
+    said = world.lines()
+    assert said["dev-a"].startswith("UpToDate: ")
+    assert said["dev-b"].startswith("OutsideWindow: no window is open, open again at 2026-01-10 03:00 UTC")
+    assert "spec.urgent of the Fleet ended at 2026-01-05 09:20 UTC" in said["dev-b"]
+    assert {said[name].partition(":")[0] for name in NAMES[2:]} == {"TooMuchChange"}

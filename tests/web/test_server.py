@@ -244,6 +244,7 @@ def test_a_probe_says(
                         "at": None,
                         "step": None,
                         "instances": None,
+                        "instancesAt": None,
                         "forecast": None,
                         "nextLook": None,
                         "wait": None,
@@ -266,6 +267,7 @@ def test_a_probe_says(
                         "message": "update domain 1",
                         "at": NOW.isoformat(),
                         "step": {"kind": "Upgrade", "image": str(NEW), "instanceIds": ["1"]},
+                        "instancesAt": NOW.isoformat(),
                         "instances": {
                             "total": 4,
                             "upToDate": 2,

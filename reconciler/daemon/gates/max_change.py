@@ -59,7 +59,8 @@ def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: dateti
         f"{who} the images of {together} of {total} scale sets, and spec.maxChange of the Fleet is "
         f"{cap.said(total)}"
     )
-    if state.change.is_held:
+    # What an urgent image has begun is not left half-way once it no longer is urgent.
+    if state.change.is_held and not state.progress.has_slot:
         return (Gate("maxChange", f"{said}; split it, or raise the cap", Reason.TOO_MUCH_CHANGE),)
     return (Gate("maxChange", said),)
 

@@ -10,6 +10,7 @@ import pytest
 from reconciler.daemon.gates.max_change import is_weighed, max_change, weigh
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.persisted import Fingerprint, PersistedState
+from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.spec.amount import Amount, Count, Percent
 from reconciler.spec.image import Image, PlatformImage
@@ -234,6 +235,16 @@ def test_what_was_never_listed_is_counted_once_it_is_and_holds_nothing_that_was_
     assert [each.desired.name for each in fleet.states if not is_weighed(each)] == ["s1", "s2", "s3"]
     assert fleet.sweep().held == "s1 s2 s3"
     assert all(map(is_weighed, fleet.states))
+
+
+def test_what_has_begun_all_the_same_is_not_left_half_way() -> None:
+    """As an urgent image has, until it no longer was."""
+    fleet = Fleet(Count(1)).commit(**to(NEW, 1, 2))
+    held, begun = fleet.states[1], replace(fleet.states[1], progress=Progress(holds_slot=True))
+    assert [gate.closed for each in (held, begun) for gate in max_change(each, fleet.states, NOW)] == [
+        Reason.TOO_MUCH_CHANGE,
+        None,
+    ]
 
 
 def test_a_plain_directory_has_no_commit_to_name() -> None:

@@ -49,7 +49,7 @@ ROLLOUTS: dict[str, tuple[dict[str, Any], str]] = {
         f"RolloutFailed: {BAD} failed",
     ),
 }
-WRITES = {"a rollout": 7, "one that repins": 3, "one that rolls back": 4}
+WRITES = {"a rollout": 7, "one that repins": 4, "one that rolls back": 4}
 
 
 def cases() -> Iterator[Any]:
@@ -123,4 +123,4 @@ def test_two_daemons_at_once(name: str, lag: int, apart: int) -> None:
     world.rest(2 * HOUR)
     assert world.lines()["web"].startswith(ROLLOUTS[name][1])
     versions = {image.rpartition(":")[2] for image in world.azure.record.images("web").values()}
-    assert versions == {"a rollout": {NEW}, "one that repins": {OLD, BAD}, "one that rolls back": {OLD}}[name]
+    assert versions == {NEW if name == "a rollout" else OLD}

@@ -55,7 +55,7 @@ ENDINGS: Mapping[str, Ending] = {
             "prod-00": ("HealthCheckFailed", {NEW: 1, OLD: 1}),
             "prod-01": ("ImageFailedElsewhere", {OLD: 2}),
         },
-        patches=2,
+        patches=3,  # one of the tags alone: that the image failed
         upgrades=3,
         rest={"ImageFailedElsewhere": 38},
     ),
@@ -76,12 +76,12 @@ ENDINGS: Mapping[str, Ending] = {
             "b": ("ImageFailedElsewhere", {OLD: 2}),
             "c": ("ImageFailedElsewhere", {OLD: 2}),
         },
-        patches=1,
+        patches=2,  # one of the tags alone
         upgrades=1,
     ),
     "one-host-fails-in-a-large-fleet": Ending(
         {"s05": ("HealthCheckFailed", {NEW: 1, OLD: 1}), "s29": ("UpToDate", {NEW: 1})},
-        patches=30,
+        patches=31,  # one of the tags alone
         upgrades=30,
         rest={"UpToDate": 28},
     ),
@@ -118,7 +118,7 @@ ENDINGS: Mapping[str, Ending] = {
     "the-next-version-after-a-rollback": Ending(
         {"a": ("UpToDate", {FIX: 2}), "b": ("UpToDate", {FIX: 2})}, patches=4, upgrades=6
     ),
-    "a-fix-behind-a-check-that-the-bad-image-closes": _of_web("UpToDate", {FIX: 5}, patches=2, upgrades=6),
+    "a-fix-behind-a-check-that-the-bad-image-closes": _of_web("UpToDate", {FIX: 5}, patches=3, upgrades=6),
     "a-revert-of-more-than-max-change-allows": Ending(
         {name: ("UpToDate", {OLD: 2}) for name in "abc"}, patches=6, upgrades=12
     ),

@@ -19,7 +19,7 @@ from reconciler.daemon.state import Change, ScaleSetState, ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.urgency import urgency_note
+from reconciler.rollout.urgency import urgency_note, waiting_note
 from reconciler.spec.image import follows_latest, is_version_of, same
 from reconciler.spec.scale_set import OnFailure
 
@@ -61,7 +61,8 @@ def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: dateti
     )
     # What an urgent image has begun is not left half-way once it no longer is urgent.
     if state.change.is_held and not state.progress.has_slot:
-        return (Gate("maxChange", f"{said}; split it, or raise the cap", Reason.TOO_MUCH_CHANGE),)
+        mend = f"split it, or raise the cap{waiting_note(state.desired.fleet, at)}"
+        return (Gate("maxChange", f"{said}; {mend}", Reason.TOO_MUCH_CHANGE),)
     return (Gate("maxChange", said),)
 
 

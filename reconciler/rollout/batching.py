@@ -51,7 +51,7 @@ def batch(context: Context, candidates: Sequence[Member], most: int, why: str = 
         step=Upgrade(
             tuple(each.instance.id for each in taken),
             context.image,
-            unwell=frozenset(each.instance.id for each in taken if not each.is_serving),
+            unwell=frozenset(each.instance.id for each in taken if _is_unwell(each)),
             behind=frozenset(each.instance.id for each in taken if is_behind(each.instance, context.desired)),
             evicted=evictions(context),
         ),
@@ -247,6 +247,12 @@ def is_newborn(instance: Instance) -> bool:
 def _by_id(member: Member) -> tuple[int, str]:
     """The order of ids, of which most are numbers without leading zeros."""
     return len(member.instance.id), member.instance.id
+
+
+def _is_unwell(member: Member) -> bool:
+    """Whether it does not serve as it is taken. One that Azure was at work on for too long may be back by
+    now: lists are behind."""
+    return not member.is_serving and member.state is not State.RETURNING
 
 
 def _count(taken: Sequence[Member]) -> str:

@@ -278,6 +278,11 @@ def test_whatever_else_is_on_the_image_the_canary_soaks(canary: Canary, instance
             Upgrade(("3",), NEW),
             id="one that Azure calls failed, though it serves: it is our loss, and waited for",
         ),
+        pytest.param(
+            fleet(outdated(0, provisioning="updating", health="", since=NOW - timedelta(hours=1))),
+            Upgrade(("0",), NEW),
+            id="Azure was at work on one for too long: it may be back by now",
+        ),
     ],
 )
 def test_a_batch_names_those_that_were_unwell_when_they_were_taken(instances: Any, step: Upgrade) -> None:

@@ -111,10 +111,20 @@ def _obstacle(state: ScaleSetState) -> str:
         return "was not looked at since its spec changed"
     reason = state.progress.last_reason if outcome.is_error else outcome.reason
     status = reason.meaning.status if reason and outcome.is_error else outcome.status
-    if decided is not None and reason and status is Status.READY:
+    is_untold = outcome.is_error and _has_drifted(state)
+    if decided is not None and reason and status is Status.READY and not is_untold:
         return ""
     braked = "; resume it, or take it out" if outcome.reason.meaning.is_brake else ""
     return f"is {outcome.status}: {outcome.reason}{braked}"
+
+
+def _has_drifted(state: ScaleSetState) -> bool:
+    """Whether its model is on another image than the declared one: that it was Ready before says nothing
+    then, as where Azure refuses the image."""
+    model, declared = state.seen.listed or state.seen.model, state.desired.image
+    if model is None or model.image is None:
+        return False
+    return not same(model.image, declared) and not is_version_of(model.image, declared)
 
 
 def _has_proven(state: ScaleSetState) -> bool:

@@ -20,7 +20,7 @@ of any scale set of the wave was proven there before, and needs no pilot.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler.daemon.gates.concurrency import with_reasons
@@ -29,6 +29,7 @@ from reconciler.rollout.blame import is_tried_again
 from reconciler.rollout.gate import BREAKER, Gate
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.reason import Phase, Reason, Status
+from reconciler.rollout.urgency import hastened
 from reconciler.rollout.wording import join
 from reconciler.spec.image import Image, short
 
@@ -97,8 +98,14 @@ def _wave(states: ScaleSetStates, image: Fingerprint, wave: int | None, at: date
     members = [
         each for each in states if (wave is None or each.desired.wave == wave) and _exact(each) == image
     ]
-    proven = frozenset(each.key for each in members if has_proven(each, image))
-    trying = tuple(each for each in members if each.key not in proven and _is_trying(each, image, at))
+    healthy = [each for each in members if has_proven(each, image)]
+    soaking = frozenset(each.key for each in healthy if _soaks_first_batch(each, image, at))
+    proven = frozenset(each.key for each in healthy) - soaking
+    trying = tuple(
+        each
+        for each in members
+        if each.key in soaking or (each.key not in proven and _is_trying(each, image, at))
+    )
     waiting = sorted(filter(_may_begin, members), key=_rank)
     return _Wave(len(members), proven, trying, tuple(waiting), tuple(map(_rank, waiting)))
 
@@ -157,6 +164,23 @@ def has_proven(state: ScaleSetState, image: Fingerprint) -> bool:
     if reason.meaning.phase is Phase.DONE or reason is Reason.BAKING:
         return True
     return state.progress.has_soaked
+
+
+def _soaks_first_batch(state: ScaleSetState, image: Fingerprint, at: datetime) -> bool:
+    """Whether the one batch that there was is not through its soak: after it no other waits for that."""
+    attempt, counts = state.progress.attempt, state.seen.counts
+    if (
+        state.desired.suspend
+        or attempt is None
+        or not attempt.instance_ids
+        or not image.is_of(attempt.step.image)
+    ):
+        return False
+    if counts is None or counts.up_to_date > len(attempt.instance_ids):
+        return False
+    rollout = hastened(replace(state.desired, image=state.exact), at).rollout
+    soak = max(rollout.soak, rollout.canary.soak) if rollout.canary else rollout.soak
+    return at - attempt.at < soak
 
 
 def _is_trying(state: ScaleSetState, image: Fingerprint, at: datetime) -> bool:

@@ -136,6 +136,16 @@ def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetS
             id="one that could not be looked at just now",
         ),
         pytest.param(
+            [dev("x", "Refused", last_reason=Reason.UP_TO_DATE, model=model(image=OLD))],
+            (False, "1 of 1 scale sets of lower waves is not Ready: x is Stalled: Refused"),
+            id="one of which Azure refuses the image",
+        ),
+        pytest.param(
+            [dev("x", "Refused", last_reason=Reason.UP_TO_DATE, model=model(image=NEW))],
+            (True, "1 of 1 scale sets of lower waves is Ready"),
+            id="one that is on the image, and may not be read just now",
+        ),
+        pytest.param(
             [dev("x", "InstancesLeftOut")],
             (True, "1 of 1 scale sets of lower waves is Ready"),
             id="one of which instances are left out",

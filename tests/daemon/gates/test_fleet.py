@@ -10,10 +10,15 @@ import pytest
 from reconciler.daemon.gates.fleet import pilot
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.age import Sighting
+from reconciler.rollout.counts import DomainCounts, InstanceCounts
+from reconciler.rollout.domains import Domain
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
+from reconciler.rollout.step import Attempt, Upgrade
+from reconciler.spec.amount import Count
+from reconciler.spec.scale_set import Canary
 from reconciler.spec.urgency import Urgency
-from tests.build import FIX, FLEET, NEW, NOW, OLD, model
+from tests.build import FIX, FLEET, NEW, NOW, OLD, model, spec
 from tests.daemon.states import state
 
 HEALTHY, SICK = Sighting("succeeded", NOW, is_back=True), Sighting("succeeded", NOW)
@@ -79,3 +84,30 @@ def test_an_image_that_was_proven_in_the_wave_before_needs_no_pilot(
     assert found.closed == (None if is_open else Reason.AWAITING_PILOT)
     if is_open:
         assert found.evidence == f"{NEW.version} was proven before"
+
+
+@pytest.mark.parametrize(
+    ("ago", "up_to_date", "closed"),
+    [
+        pytest.param(timedelta(minutes=5), 1, Reason.AWAITING_PILOT, id="its one batch soaks"),
+        pytest.param(timedelta(minutes=6), 1, None, id="its one batch is through its soak"),
+        pytest.param(timedelta(minutes=5), 2, None, id="it had a batch before that one"),
+    ],
+)
+def test_a_pilot_whose_first_batch_is_its_last_is_waited_for(
+    ago: timedelta, up_to_date: int, closed: Reason | None
+) -> None:
+    tried = Attempt(Upgrade(("0",), NEW), NOW - ago)
+    counts = InstanceCounts((DomainCounts(Domain("", "", 0, "update domain"), 2, up_to_date, 1, 0),))
+    first = state(
+        "a",
+        "UpToDate",
+        desired=spec("a", canary=Canary(Count(1), timedelta(minutes=6))),
+        model=model(image=NEW),
+        counts=counts,
+        attempt=tried,
+        last_reason=Reason.UP_TO_DATE,
+        has_soaked=True,
+    )
+    late = waits("b", HEALTHY)
+    assert pilot(late, (first, late, waits("c", HEALTHY)), NEW, NOW).closed is closed

@@ -133,7 +133,8 @@ def test_outside_of_the_window_a_fix_goes_to_the_sick_canary_at_once_and_to_no_o
     world.rest(MINUTE)
     assert upgrades(world) == [["0"], ["0"]], "the sick one was cured, and no other touched"
     assert model(world) == FIX
-    (_, _, patched, cured) = writes(world)
+    (_, _, noted, patched, cured) = writes(world)
+    assert noted < merged, "that the bad image failed"
     assert patched - merged <= 2 * MINUTE
     assert cured - merged <= 5 * MINUTE
     assert world.lines()["web"].startswith(

@@ -168,15 +168,10 @@ def has_proven(state: ScaleSetState, image: Fingerprint) -> bool:
 
 def _soaks_first_batch(state: ScaleSetState, image: Fingerprint, at: datetime) -> bool:
     """Whether the one batch that there was is not through its soak: after it no other waits for that."""
-    attempt, counts = state.progress.attempt, state.seen.counts
-    if (
-        state.desired.suspend
-        or attempt is None
-        or not attempt.instance_ids
-        or not image.is_of(attempt.step.image)
-    ):
+    attempt = state.progress.attempt
+    if state.desired.suspend or attempt is None or not image.is_of(attempt.step.image):
         return False
-    if counts is None or counts.up_to_date > len(attempt.instance_ids):
+    if not attempt.instance_ids or state.progress.taken.difference(attempt.instance_ids):
         return False
     rollout = hastened(replace(state.desired, image=state.exact), at).rollout
     soak = max(rollout.soak, rollout.canary.soak) if rollout.canary else rollout.soak

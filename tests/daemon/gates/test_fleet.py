@@ -87,18 +87,18 @@ def test_an_image_that_was_proven_in_the_wave_before_needs_no_pilot(
 
 
 @pytest.mark.parametrize(
-    ("ago", "up_to_date", "closed"),
+    ("ago", "taken", "closed"),
     [
-        pytest.param(timedelta(minutes=5), 1, Reason.AWAITING_PILOT, id="its one batch soaks"),
-        pytest.param(timedelta(minutes=6), 1, None, id="its one batch is through its soak"),
-        pytest.param(timedelta(minutes=5), 2, None, id="it had a batch before that one"),
+        pytest.param(timedelta(minutes=5), "0", Reason.AWAITING_PILOT, id="its one batch soaks"),
+        pytest.param(timedelta(minutes=6), "0", None, id="its one batch is through its soak"),
+        pytest.param(timedelta(minutes=5), "01", None, id="it had a batch before that one"),
     ],
 )
 def test_a_pilot_whose_first_batch_is_its_last_is_waited_for(
-    ago: timedelta, up_to_date: int, closed: Reason | None
+    ago: timedelta, taken: str, closed: Reason | None
 ) -> None:
     tried = Attempt(Upgrade(("0",), NEW), NOW - ago)
-    counts = InstanceCounts((DomainCounts(Domain("", "", 0, "update domain"), 2, up_to_date, 1, 0),))
+    counts = InstanceCounts((DomainCounts(Domain("", "", 0, "update domain"), 2, 1, 1, 0),))
     first = state(
         "a",
         "UpToDate",
@@ -106,6 +106,7 @@ def test_a_pilot_whose_first_batch_is_its_last_is_waited_for(
         model=model(image=NEW),
         counts=counts,
         attempt=tried,
+        taken=frozenset(taken),
         last_reason=Reason.UP_TO_DATE,
         has_soaked=True,
     )

@@ -36,8 +36,9 @@ def is_on(world: World, version: str, name: str = "web") -> bool:
 def test_what_was_given_up_is_begun_again() -> None:
     """Its instances turned unhealthy for a reason of their own, which is gone."""
     world = World(fleet(scale_set(capacity=3)), spec(rollout={"onFailure": "rollback"}, health=SOON))
-    world.run(lambda: world.has_upgraded(1)).run(lambda: "WaitingForInstances" in world.reasons())
-    world.azure.scale_set("web").instance("0").sicken()
+    first = world.azure.scale_set("web").instance("0")
+    world.run(lambda: first.image.endswith(NEW))
+    first.sicken()
     world.run()
     assert world.reasons()[-1] == "RolloutFailed"
     retry(world, "web", NEW)

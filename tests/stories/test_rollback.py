@@ -296,8 +296,9 @@ def test_where_the_note_is_refused_the_line_stays_says_so_and_it_is_tried_less_a
 def test_an_image_that_is_well_after_all_is_no_failed_one_and_the_next_is_no_fix() -> None:
     """Its instances were unhealthy for want of something else."""
     world = World(fleet(scale_set(capacity=5)), rolling("hold", NEW))
-    world.run(lambda: world.has_upgraded(1)).run(lambda: "WaitingForInstances" in world.reasons())
-    world.azure.scale_set("web").instance("0").sicken()
+    first = world.azure.scale_set("web").instance("0")
+    world.run(lambda: first.image.endswith(NEW))
+    first.sicken()
     world.run(lambda: len(tag_writes(world)) == 1)
     world.azure.scale_set("web").instance("0").heal()
     world.run()

@@ -195,9 +195,11 @@ def _is_trying(state: ScaleSetState, image: Fingerprint, at: datetime) -> bool:
 
 def _is_stuck(state: ScaleSetState, reason: Reason, at: datetime) -> bool:
     """Whether its last step is older than its progress deadline, and it neither rests nor has proven
-    anything."""
+    anything. While it waits for instances it tells by itself when that has taken too long."""
     if reason is Reason.PROGRESS_DEADLINE_EXCEEDED:
         return True
+    if reason is Reason.WAITING_FOR_INSTANCES and not (state.outcome and state.outcome.is_error):
+        return False
     attempt, patience = state.progress.attempt, state.desired.rollout.progress_deadline
     return attempt is not None and not reason.meaning.is_rest and at - attempt.at > patience
 

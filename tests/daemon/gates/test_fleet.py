@@ -112,3 +112,25 @@ def test_a_pilot_whose_first_batch_is_its_last_is_waited_for(
     )
     late = waits("b", HEALTHY)
     assert pilot(late, (first, late, waits("c", HEALTHY)), NEW, NOW).closed is closed
+
+
+@pytest.mark.parametrize(
+    ("said", "last", "closed"),
+    [
+        pytest.param(
+            "WaitingForInstances",
+            Reason.WAITING_FOR_INSTANCES,
+            Reason.AWAITING_PILOT,
+            id="it waits for instances",
+        ),
+        pytest.param("Conflict", Reason.WAITING_FOR_INSTANCES, None, id="nobody can tell what it waits for"),
+        pytest.param("AzureBusy", Reason.AZURE_BUSY, None, id="Azure is at work"),
+        pytest.param("Soaking", Reason.SOAKING, Reason.AWAITING_PILOT, id="it soaks"),
+    ],
+)
+def test_a_pilot_whose_step_is_two_hours_old(said: str, last: Reason, closed: Reason | None) -> None:
+    """Its progress deadline is one hour."""
+    step = Attempt(Upgrade(("0",), NEW), NOW - timedelta(hours=2))
+    first = state("a", said, model=model(image=NEW), holds_slot=True, attempt=step, last_reason=last)
+    late = waits("b", HEALTHY)
+    assert pilot(late, (first, late), NEW, NOW).closed is closed

@@ -13,13 +13,13 @@ from reconciler.cli.announcement import announce
 from reconciler.cli.failure import fail
 from reconciler.cli.named import unknown
 from reconciler.cli.options import FleetAccess, fleet_options
-from reconciler.cli.tagging import insist, onward, scale_sets_in_force
+from reconciler.cli.tagging import Kept, declared_model, insist, onward, scale_sets_in_force
 from reconciler.cli.verb import Verb
 from reconciler.daemon.specs import Specs
 from reconciler.rollout.approval import approving_authors, objection
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.member import has_begun
-from reconciler.rollout.observed import Absent, Model
+from reconciler.rollout.observed import Model
 from reconciler.rollout.persisted import Signature
 from reconciler.rollout.preflight import exact_spec
 from reconciler.rollout.tags import persisted_state, with_approval
@@ -69,8 +69,8 @@ def approve(*, name: str, by: str | None, fleet: FleetAccess) -> None:
         approver = Person.of(identity(fleet.session), by)
         authors = _authors(desired, fleet.specs)
         said = insist(lambda: _approve(desired, approver, authors, compute))
-    except AzureFailure as failure:
-        fail(f"{name}: {failure}")
+    except (AzureFailure, Kept) as why:
+        fail(f"{name}: {why}")
     click.echo(f"{name}: {said}")
 
 
@@ -95,10 +95,8 @@ def _authors(desired: ScaleSet, specs: Specs) -> tuple[Author, ...]:
 
 
 def _approve(desired: ScaleSet, approver: Person, authors: Sequence[Author], compute: Compute) -> str:
-    """What came of it. Raises AzureFailure."""
-    model = compute.model(desired.target, Share.ROLLOUT)
-    if isinstance(model, Absent):
-        fail(f"{desired.name}: there is no scale set {desired.target.id}")
+    """What came of it. Raises AzureFailure, and Kept."""
+    model = declared_model(desired, compute)
     image = _exact(desired, model, compute)
     if model.persisted.stand_in(image) and desired.rollout.on_failure is not OnFailure.HOLD:
         fail(

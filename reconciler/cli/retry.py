@@ -2,28 +2,23 @@
 
 import sys
 from collections.abc import Iterable
+from functools import partial
 
 import click
 
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
-from reconciler.azure.failure import AzureFailure
 from reconciler.cli.announcement import announce
 from reconciler.cli.failure import fail
 from reconciler.cli.named import unknown
 from reconciler.cli.options import FleetAccess, fleet_options
-from reconciler.cli.tagging import insist, obstacle, onward, scale_sets_in_force
+from reconciler.cli.tagging import carry_out, check_writable, declared_model, onward, scale_sets_in_force
 from reconciler.cli.verb import Verb
 from reconciler.daemon.gates.fleet import has_failed
 from reconciler.daemon.state import ScaleSetState
-from reconciler.rollout.observed import Absent
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.spec.image import Image, follows_latest, is_version_of, short
 from reconciler.spec.scale_set import ScaleSet
-
-
-class _Kept(Exception):
-    """Why an image is not tried again on a scale set."""
 
 
 @click.command(cls=Verb)
@@ -54,7 +49,7 @@ def retry(*, name: str | None, reference: str | None, fleet: FleetAccess) -> Non
     else:
         chosen = _failures(str(reference), fleet.reconciler().once(act=False).states())
     compute = Compute(fleet.session)
-    retried = [_retry(desired, image, compute) for desired, image in chosen]
+    retried = [carry_out(desired, partial(_retry, desired, image, compute)) for desired, image in chosen]
     if not all(retried):
         sys.exit(1)
     if not chosen:
@@ -79,22 +74,9 @@ def _is_called(image: Image, reference: str) -> bool:
     return reference.casefold() in {str(image).casefold(), short(image).casefold()}
 
 
-def _retry(desired: ScaleSet, image: Image, compute: Compute) -> bool:
-    """Say what came of one. Whether the image is tried again."""
-    try:
-        said = insist(lambda: _retried(desired, image, compute))
-    except (AzureFailure, _Kept) as why:
-        click.echo(f"error: {desired.name}: {why}", err=True)
-        return False
-    click.echo(f"{desired.name}: {said}")
-    return True
-
-
-def _retried(desired: ScaleSet, image: Image, compute: Compute) -> str:
-    """What came of it. Raises AzureFailure, and _Kept."""
-    model = compute.model(desired.target, Share.ROLLOUT)
-    if isinstance(model, Absent):
-        raise _Kept(f"there is no scale set {desired.target.id}")
+def _retry(desired: ScaleSet, image: Image, compute: Compute) -> str:
+    """What came of it. Raises AzureFailure, and Kept."""
+    model = declared_model(desired, compute)
     failed = model.persisted.failed
     if follows_latest(image):
         # The version that it came to, which the model is on unless it was given up.
@@ -102,7 +84,6 @@ def _retried(desired: ScaleSet, image: Image, compute: Compute) -> str:
         available = compute.availability(image, model, Share.ROLLOUT).image
         image = available if failed and failed.is_of(available) else current or available
     persisted = model.persisted.tried_again(image, compute.now())
-    if said := obstacle(model, persisted):
-        raise _Kept(said)
+    check_writable(model, persisted)
     compute.persist(desired.target, model, persisted)
     return f"{short(image)} is tried again, and what counted against it counts no more; {onward(desired)}"

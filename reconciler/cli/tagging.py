@@ -4,13 +4,19 @@ from collections.abc import Callable, Mapping
 
 import click
 
-from reconciler.azure.failure import Conflict
+from reconciler.azure.budget import Share
+from reconciler.azure.compute import Compute
+from reconciler.azure.failure import AzureFailure, Conflict
 from reconciler.cli.failure import fail
 from reconciler.daemon.specs import Specs
-from reconciler.rollout.observed import Model
+from reconciler.rollout.observed import Absent, Model
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.tags import MOST, STATE, is_storable, missing_room, with_state
 from reconciler.spec.scale_set import ScaleSet
+
+
+class Kept(Exception):
+    """Why the tag of a scale set stays as it is, in words."""
 
 
 def scale_sets_in_force(specs: Specs, done: str) -> Mapping[str, ScaleSet]:
@@ -32,15 +38,35 @@ def insist(write: Callable[[], str]) -> str:
         return write()
 
 
-def obstacle(model: Model, persisted: PersistedState) -> str:
-    """Why this cannot be written on the tags of a scale set, in words, or ""."""
+def carry_out(desired: ScaleSet, write: Callable[[], str]) -> bool:
+    """Say what came of `write` on one scale set of several. Whether it neither failed nor raised Kept."""
+    try:
+        said = insist(write)
+    except (AzureFailure, Kept) as why:
+        click.echo(f"error: {desired.name}: {why}", err=True)
+        return False
+    click.echo(f"{desired.name}: {said}")
+    return True
+
+
+def declared_model(desired: ScaleSet, compute: Compute) -> Model:
+    """The model of a declared scale set. Raises AzureFailure, and Kept where there is no such scale set."""
+    model = compute.model(desired.target, Share.ROLLOUT)
+    if isinstance(model, Absent):
+        raise Kept(f"there is no scale set {desired.target.id}")
+    return model
+
+
+def check_writable(model: Model, persisted: PersistedState) -> None:
+    """Raises Kept where this cannot be written on the tags of a scale set."""
     if model.owner:
-        return f"it belongs to {model.owner}, and is no fleet's"
+        raise Kept(f"it belongs to {model.owner}, and is no fleet's")
     if not model.persisted.is_readable:
-        return f"a later version of this program wrote the tag {STATE}; run that version, or remove the tag"
+        raise Kept(
+            f"a later version of this program wrote the tag {STATE}; run that version, or remove the tag"
+        )
     if not is_storable(persisted) or missing_room(model.tags, with_state(model.tags, persisted)):
-        return f"there is no room for it: Azure allows {MOST} tags; remove one of the scale set"
-    return ""
+        raise Kept(f"there is no room for it: Azure allows {MOST} tags; remove one of the scale set")
 
 
 def onward(desired: ScaleSet) -> str:

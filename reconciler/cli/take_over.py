@@ -4,23 +4,17 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import partial
 
 import click
 
-from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
-from reconciler.azure.failure import AzureFailure
 from reconciler.azure.session import Session
 from reconciler.cli.announcement import announce
 from reconciler.cli.named import unknown
-from reconciler.cli.tagging import insist, obstacle, onward, scale_sets_in_force
+from reconciler.cli.tagging import carry_out, check_writable, declared_model, onward, scale_sets_in_force
 from reconciler.daemon.specs import Specs
-from reconciler.rollout.observed import Absent
 from reconciler.spec.scale_set import ScaleSet
-
-
-class _Kept(Exception):
-    """Why a scale set stays whose it is."""
 
 
 def take_over(names: Sequence[str], former: str | None, specs: Specs, session: Session) -> None:
@@ -34,7 +28,7 @@ def take_over(names: Sequence[str], former: str | None, specs: Specs, session: S
         click.echo(f"error: {unknown(name, in_force)}", err=True)
     announce(session)
     compute = Compute(session)
-    kept = [_claim(each, former, compute) for each in _chosen(in_force, names)]
+    kept = [carry_out(each, partial(_claim, each, former, compute)) for each in _chosen(in_force, names)]
     if missing or not all(kept):
         sys.exit(1)
 
@@ -47,25 +41,11 @@ def _chosen(in_force: Mapping[str, ScaleSet], names: Iterable[str]) -> list[Scal
     ]
 
 
-def _claim(desired: ScaleSet, former: str | None, compute: Compute) -> bool:
-    """Say what came of one. Whether it is this fleet's, or not meant."""
-    try:
-        said = insist(lambda: _claimed(desired, former, compute))
-    except (AzureFailure, _Kept) as why:
-        click.echo(f"error: {desired.name}: {why}", err=True)
-        return False
-    click.echo(f"{desired.name}: {said}")
-    return True
-
-
-def _claimed(desired: ScaleSet, former: str | None, compute: Compute) -> str:
-    """What came of it. Raises AzureFailure, and _Kept."""
-    model, ours = compute.model(desired.target, Share.ROLLOUT), desired.fleet.name
-    if isinstance(model, Absent):
-        raise _Kept(f"there is no scale set {desired.target.id}")
+def _claim(desired: ScaleSet, former: str | None, compute: Compute) -> str:
+    """What came of it. Raises AzureFailure, and Kept."""
+    model, ours = declared_model(desired, compute), desired.fleet.name
     claimed = replace(model.persisted, fleet=ours)
-    if said := obstacle(model, claimed):
-        raise _Kept(said)
+    check_writable(model, claimed)
     owner = model.persisted.fleet
     whose = f"the fleet {owner}" if owner else "no fleet"
     if owner == ours:

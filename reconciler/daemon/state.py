@@ -67,6 +67,11 @@ class LastSeen:
     listed_at: datetime | None = None
     exact: Image | None = None
 
+    @property
+    def newest(self) -> Model | None:
+        """The model as a sweep listed it, or else as a tick read it."""
+        return self.listed or self.model
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -125,7 +130,7 @@ class ScaleSetState:
     @property
     def failures(self) -> frozenset[Failure]:
         """The images that failed here, as far as this process or the scale set itself knows."""
-        model = self.seen.listed or self.seen.model
+        model = self.seen.newest
         failed = (self.progress.blamed, model.persisted.failed if model else None)
         return frozenset(Failure(self.desired.name, each) for each in failed if each)
 

@@ -66,8 +66,7 @@ def soaking(context: Context) -> Decision | None:
     rollout, members, at = context.rollout, context.members, context.at
     soaks = [_Soak(members, rollout.soak)]
     if canary := rollout.canary:
-        length = max(rollout.soak, canary.soak)
-        soaks.insert(0, _Soak(_canaries(canary, members), length, "canary "))
+        soaks.insert(0, _Soak(_canaries(canary, members), rollout.first_soak, "canary "))
     last = max(soaks, key=lambda each: each.until)
     if last.until <= at:
         return None
@@ -140,8 +139,9 @@ def is_proven(context: Context) -> bool:
     rollout = context.rollout
     if context.model.persisted.is_last_good(context.image):
         return True
-    soak = max(rollout.soak, rollout.canary.soak) if rollout.canary else rollout.soak
-    return any(since + soak <= context.at for each in context.members if (since := _upgraded_at(each)))
+    return any(
+        since + rollout.first_soak <= context.at for each in context.members if (since := _upgraded_at(each))
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,8 +159,7 @@ def _is_long_ago(desired: ScaleSet, observed: Observed, staying: Sequence[Member
         made = min((since for since, _ in dated), default=observed.at)
         latest = max((since for since, was_made in dated if not was_made), default=made)
     rollout = desired.rollout
-    soak = max(rollout.soak, rollout.canary.soak) if rollout.canary else rollout.soak
-    return observed.at - latest >= rollout.bake_time + soak + desired.health.timeout + _NOTICED
+    return observed.at - latest >= rollout.bake_time + rollout.first_soak + desired.health.timeout + _NOTICED
 
 
 def way_back(model: Model, observed: Observed) -> str | Look:

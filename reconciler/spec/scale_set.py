@@ -123,6 +123,11 @@ class Rollout:
     windows: tuple[Window, ...]
     checks: tuple[Check, ...]
 
+    @property
+    def first_soak(self) -> timedelta:
+        """How long the first batch soaks: no less than any other, and longer where it is a canary's."""
+        return max(self.soak, self.canary.soak) if self.canary else self.soak
+
 
 @dataclass(frozen=True, slots=True)
 class Health:

@@ -112,9 +112,7 @@ def _wave(states: ScaleSetStates, image: Fingerprint, wave: int | None, at: date
 
 def _good_images(states: ScaleSetStates, wave: int | None) -> frozenset[Fingerprint]:
     """What the scale sets of one wave, or of all where that is None, ran well before what they run now."""
-    models = (
-        each.seen.listed or each.seen.model for each in states if wave is None or each.desired.wave == wave
-    )
+    models = (each.seen.newest for each in states if wave is None or each.desired.wave == wave)
     good = (model.persisted.last_good for model in models if model)
     return frozenset(Fingerprint.of(image) for image in good if image)
 
@@ -142,7 +140,7 @@ def _failed_in(state: ScaleSetState, states: ScaleSetStates, image: Fingerprint)
 
 def has_failed(state: ScaleSetState, image: Fingerprint) -> bool:
     """Whether there was evidence against it here: by what this process saw, or by what is persisted."""
-    model = state.seen.listed or state.seen.model
+    model = state.seen.newest
     if model and is_tried_again(model.persisted.retry, state.progress.attempt, image):
         return False
     if state.progress.blamed == image:
@@ -174,15 +172,14 @@ def _soaks_first_batch(state: ScaleSetState, image: Fingerprint, at: datetime) -
     if not attempt.instance_ids or state.progress.taken.difference(attempt.instance_ids):
         return False
     rollout = hastened(replace(state.desired, image=state.exact), at).rollout
-    soak = max(rollout.soak, rollout.canary.soak) if rollout.canary else rollout.soak
-    return at - attempt.at < soak
+    return at - attempt.at < rollout.first_soak
 
 
 def _is_trying(state: ScaleSetState, image: Fingerprint, at: datetime) -> bool:
     """Whether it is on its way with its first batch, and may tell of the image. After a start, one whose
     model is on it may be.
     """
-    model, has_slot = state.seen.listed or state.seen.model, state.progress.has_slot
+    model, has_slot = state.seen.newest, state.progress.has_slot
     is_on_it = model is not None and model.image is not None and image.is_of(model.image)
     if state.desired.suspend or not (is_on_it if has_slot is None else has_slot):
         return False

@@ -101,7 +101,7 @@ def _note_row(state: ScaleSetState, event: Listed) -> ScaleSetState:
 
 def _is_retry(seen: LastSeen, event: Listed) -> bool:
     """Whether a person has had an image tried again since the model was last seen."""
-    before = seen.newest
+    before = seen.listed_or_read
     if before is None or event.model is None or event.model.persisted.retry is None:
         return False
     return event.model.persisted.retry != before.persisted.retry

@@ -61,7 +61,7 @@ def is_quiet(state: ScaleSetState) -> bool:
 
     Drift is quiet: an image begins nowhere before those that are on it already were looked at.
     """
-    model, outcome = state.seen.newest, state.outcome
+    model, outcome = state.seen.listed_or_read, state.outcome
     if model is None or (outcome and outcome.status is not Status.READY):
         return False
     return model.provisioning == "succeeded"

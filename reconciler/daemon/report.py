@@ -34,7 +34,7 @@ def state(shown: ScaleSetState) -> Json:
     "notes" are what it and its instances say of themselves, as sentences. "approval" is of the image that
     was approved last, None where none was.
     """
-    outcome, model = shown.outcome, shown.seen.newest
+    outcome, model = shown.outcome, shown.seen.listed_or_read
     again = outcome.at + outcome.again if outcome and outcome.again is not None else None
     return {
         "name": shown.desired.name,

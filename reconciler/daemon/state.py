@@ -68,8 +68,9 @@ class LastSeen:
     exact: Image | None = None
 
     @property
-    def newest(self) -> Model | None:
-        """The model as a sweep listed it, or else as a tick read it."""
+    def listed_or_read(self) -> Model | None:
+        """The model as the last sweep listed it, though a tick may have read a newer one since; before any
+        sweep listed it, as a tick read it."""
         return self.listed or self.model
 
 
@@ -130,7 +131,7 @@ class ScaleSetState:
     @property
     def failures(self) -> frozenset[Failure]:
         """The images that failed here, as far as this process or the scale set itself knows."""
-        model = self.seen.newest
+        model = self.seen.listed_or_read
         failed = (self.progress.blamed, model.persisted.failed if model else None)
         return frozenset(Failure(self.desired.name, each) for each in failed if each)
 

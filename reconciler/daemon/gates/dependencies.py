@@ -121,7 +121,7 @@ def _obstacle(state: ScaleSetState) -> str:
 def _has_drifted(state: ScaleSetState) -> bool:
     """Whether its model is on another image than the declared one: that it was Ready before says nothing
     then, as where Azure refuses the image."""
-    model, declared = state.seen.newest, state.desired.image
+    model, declared = state.seen.listed_or_read, state.desired.image
     if model is None or model.image is None:
         return False
     return not same(model.image, declared) and not is_version_of(model.image, declared)

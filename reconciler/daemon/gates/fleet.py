@@ -112,7 +112,7 @@ def _wave(states: ScaleSetStates, image: Fingerprint, wave: int | None, at: date
 
 def _good_images(states: ScaleSetStates, wave: int | None) -> frozenset[Fingerprint]:
     """What the scale sets of one wave, or of all where that is None, ran well before what they run now."""
-    models = (each.seen.newest for each in states if wave is None or each.desired.wave == wave)
+    models = (each.seen.listed_or_read for each in states if wave is None or each.desired.wave == wave)
     good = (model.persisted.last_good for model in models if model)
     return frozenset(Fingerprint.of(image) for image in good if image)
 
@@ -140,7 +140,7 @@ def _failed_in(state: ScaleSetState, states: ScaleSetStates, image: Fingerprint)
 
 def has_failed(state: ScaleSetState, image: Fingerprint) -> bool:
     """Whether there was evidence against it here: by what this process saw, or by what is persisted."""
-    model = state.seen.newest
+    model = state.seen.listed_or_read
     if model and is_tried_again(model.persisted.retry, state.progress.attempt, image):
         return False
     if state.progress.blamed == image:
@@ -179,7 +179,7 @@ def _is_trying(state: ScaleSetState, image: Fingerprint, at: datetime) -> bool:
     """Whether it is on its way with its first batch, and may tell of the image. After a start, one whose
     model is on it may be.
     """
-    model, has_slot = state.seen.newest, state.progress.has_slot
+    model, has_slot = state.seen.listed_or_read, state.progress.has_slot
     is_on_it = model is not None and model.image is not None and image.is_of(model.image)
     if state.desired.suspend or not (is_on_it if has_slot is None else has_slot):
         return False

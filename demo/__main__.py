@@ -59,7 +59,7 @@ def run_daemon(server: Server, repository: Path) -> None:
         (
             *(sys.executable, "-m", "reconciler.cli", "run"),
             *("--git", f"file://{repository}", "--arm-endpoint", server.url),
-            *("--sweep", "5s", "--follow-up", "2s", "--until-settled", "--timeout", "2m"),
+            *("--sweep", "5s", "--requeue-after", "2s", "--until-settled", "--timeout", "2m"),
         ),
         env={**os.environ, **server.environment},
         check=False,

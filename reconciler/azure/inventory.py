@@ -19,11 +19,11 @@ from reconciler.spec.scale_set import Target
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A scale set in Azure. `trouble` is why its row makes no sense, where there is no `model`."""
+    """A scale set in Azure. `error` is why its row makes no sense, where there is no `model`."""
 
     target: Target
     model: Model | None
-    trouble: str = ""
+    error: str = ""
 
     @property
     def owner(self) -> str:

@@ -110,19 +110,19 @@ def adopt(
     within = dict.fromkeys(map(str.casefold, subscriptions))
     scopes = [Scope(subscription, group) for subscription in within for group in groups]
     announce(session)
-    live, trouble = _list(session, scopes)
-    if not trouble:
-        trouble = _missing(live, names)
+    live, errors = _list(session, scopes)
+    if not errors:
+        errors = _missing(live, names)
     chosen = [each for each in live if not names or _is_named(each.target, names)]
     found = adoption.adopt(chosen, existing, fleet, to, session, by_group=bool(resource_groups))
     came = sorted(found, key=lambda each: each.target.key)
     for each in came:
         click.echo(f"{_label(each.target, several=len(within) > 1)}: {each.line}")
-    for line in trouble:
+    for line in errors:
         click.echo(f"error: {line}", err=True)
-    if came or not trouble:
+    if came or not errors:
         click.echo(_summary(came))
-    if trouble or any(each.result is AdoptionResult.LEFT_OUT for each in came):
+    if errors or any(each.result is AdoptionResult.LEFT_OUT for each in came):
         sys.exit(1)
 
 
@@ -179,13 +179,13 @@ def _is_read(path: Path) -> bool:
 def _list(session: Session, scopes: Iterable[Scope]) -> tuple[list[Live], list[str]]:
     """The scale sets of all scopes, and which of these could not be listed."""
     live: dict[str, Live] = {}  # a list that changes while it is read may show one on two pages
-    trouble: list[str] = []
+    errors: list[str] = []
     for scope in scopes:
         try:
             live |= {each.target.key: each for each in inventory(session, scope)}
         except AzureFailure as failure:
-            trouble.append(f"{scope}: {failure}")
-    return list(live.values()), trouble
+            errors.append(f"{scope}: {failure}")
+    return list(live.values()), errors
 
 
 def _missing(live: Sequence[Live], names: Iterable[str]) -> list[str]:

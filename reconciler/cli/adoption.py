@@ -89,7 +89,7 @@ def adopt(
 def _propose(live: Live, name: str, fleet: str) -> ScaleSet | str:
     """A spec of the scale set as it is, in which `validate` finds no mistake; or why there can be none."""
     if live.model is None:
-        return live.trouble
+        return live.error
     if not live.model.has_profile:
         return "it has no virtualMachineProfile: its virtual machines were attached by hand"
     if live.model.image is None:

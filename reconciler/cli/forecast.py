@@ -36,7 +36,7 @@ def headline(row: Json) -> str:
     parts = [f"{_size(forecast)}, {_time(forecast, row['at'])}"]
     if forecast["batches"]:
         loss, total = forecast["worstLoss"]["instances"], forecast["worstLoss"]["of"]
-        parts.append(f"at worst {loss} of {total} ({round(100 * loss / total)}%) away")
+        parts.append(f"at worst {loss} of {total} ({round(100 * loss / total)}%) unavailable")
     parts.append(_writes(forecast))
     if forecast["endsWith"] is None:
         parts.append("what comes after these batches is not forecast")

@@ -18,7 +18,7 @@ class Looks:
     """What a daemon knows of each scale set then, and which lists it could not read."""
 
     states: tuple[ScaleSetState, ...]
-    trouble: tuple[str, ...]
+    errors: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +53,4 @@ def look(
     that they are from, if there are any."""
     source = _Declared(scale_sets, specs)
     store = FleetAccess(Specs(source), session, by_group).reconciler().once(act=False)
-    return Looks(store.states(), store.last_sweep.trouble if store.last_sweep else ())
+    return Looks(store.states(), store.last_sweep.errors if store.last_sweep else ())

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Collection, Sequence
 
 
-def unknown(name: str, names: Collection[str], trouble: Sequence[str] = ()) -> str:
+def unknown(name: str, names: Collection[str], errors: Sequence[str] = ()) -> str:
     """That no spec is called so, and what may have been meant; or why no spec is in force.
 
     >>> print(unknown("wbe", ["api", "web"]))
@@ -12,8 +12,8 @@ def unknown(name: str, names: Collection[str], trouble: Sequence[str] = ()) -> s
     >>> print(unknown("web", [], ["specs: there is no such file or directory: check the path"]))
     no spec is in force: specs: there is no such file or directory: check the path
     """
-    if trouble and not names:
-        return f"no spec is in force: {trouble[0]}"
+    if errors and not names:
+        return f"no spec is in force: {errors[0]}"
     near = difflib.get_close_matches(name, list(names), n=1)
     mend = f"did you mean {near[0]}?" if near else "`reconciler status` lists them"
     return f"no spec in force is named {name!r}: {mend}"

@@ -47,8 +47,8 @@ def plan(*, fleet: FleetAccess, output: str, detailed_exitcode: bool, checks: bo
     announce(fleet.session)
     store = fleet.reconciler(asks_checks=checks).once(act=False)
     unasked = "" if checks else unasked_checks(each.desired for each in store.states())
-    trouble = store.last_sweep.trouble if store.last_sweep else ()
-    for line in trouble:
+    errors = store.last_sweep.errors if store.last_sweep else ()
+    for line in errors:
         click.echo(f"error: {line}", err=True)
 
     rows = report.store(store)["scaleSets"]
@@ -61,10 +61,10 @@ def plan(*, fleet: FleetAccess, output: str, detailed_exitcode: bool, checks: bo
     elif rows:
         blocks = [_block(row) for row in rows if row["forecast"]]
         table.show(Group(table.plan(rows), _summary(rows, unasked), *blocks))
-    elif not trouble:
+    elif not errors:
         click.echo("no scale set is declared")
 
-    if trouble or any(entry.outcome is None or entry.outcome.is_error for entry in store.states()):
+    if errors or any(entry.outcome is None or entry.outcome.is_error for entry in store.states()):
         sys.exit(1)
     if detailed_exitcode and not store.is_as_declared:
         sys.exit(2)

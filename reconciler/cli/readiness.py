@@ -52,7 +52,7 @@ def readiness(fleet: FleetAccess) -> Iterator[Finding]:
     }
     resumed = [replace(each, suspend=None) for each in fleet.specs.scale_sets]
     looks = look(resumed, fleet.session, by_group=fleet.list_by_resource_group, specs=fleet.specs)
-    yield from _subscriptions(looks.states, fleet, looks.trouble)
+    yield from _subscriptions(looks.states, fleet, looks.errors)
     outcomes = [(each.desired.name, each.outcome) for each in looks.states]
     yield from alike(
         "scale set",
@@ -74,11 +74,11 @@ def _skip(check: str, *missing: str) -> Finding:
 
 
 def _specs(specs: Specs) -> Iterator[Finding]:
-    for line in specs.trouble:
+    for line in specs.errors:
         yield Finding("specs", Result.FAIL, "", line)
     if specs.scale_sets:
         yield Finding("specs", Result.OK, "", f"{count(len(specs.scale_sets), 'scale set')} in {specs}")
-    elif not specs.trouble:
+    elif not specs.errors:
         found = "no scale set is declared; write a spec, or let `reconciler adopt` write what is there"
         yield Finding("specs", Result.FAIL, "", found)
 
@@ -112,13 +112,13 @@ def _network(session: Session) -> tuple[Finding, Finding]:
 
 
 def _subscriptions(
-    states: Sequence[ScaleSetState], fleet: FleetAccess, trouble: Sequence[str]
+    states: Sequence[ScaleSetState], fleet: FleetAccess, errors: Sequence[str]
 ) -> Iterator[Finding]:
     """Whether each list that a sweep begins with can be read."""
     scopes = {scope_of(each.desired, by_group=fleet.list_by_resource_group) for each in states}
     for scope in sorted(scopes, key=str):
         about = str(scope).removeprefix("subscription ")
-        said = [line.removeprefix(f"{scope}: ") for line in trouble if line.startswith(f"{scope}: ")]
+        said = [line.removeprefix(f"{scope}: ") for line in errors if line.startswith(f"{scope}: ")]
         if said:
             yield Finding("subscription", Result.FAIL, about, *said)
         else:

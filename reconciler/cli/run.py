@@ -48,11 +48,11 @@ class _Stopped(BaseException):
     help="How often the specs are read and the whole fleet is listed.",
 )
 @click.option(
-    "--follow-up",
+    "--requeue-after",
     type=Duration(),
     default="15s",
     show_default=True,
-    envvar="VMSS_RECONCILER_FOLLOW_UP",
+    envvar="VMSS_RECONCILER_REQUEUE_AFTER",
     show_envvar=True,
     help="How soon a scale set that is rolling is looked at again.",
 )
@@ -74,7 +74,7 @@ def run(
     *,
     fleet: FleetAccess,
     sweep: timedelta,
-    follow_up: timedelta,
+    requeue_after: timedelta,
     listen: tuple[str, int] | None,
     once: bool,
     until_settled: bool,
@@ -90,7 +90,7 @@ def run(
         raise click.UsageError("--once and --until-settled cannot be combined")
     if timeout and not until_settled:
         raise click.UsageError("--timeout goes with --until-settled")
-    settings = Settings(sweep=sweep, follow_up=follow_up)
+    settings = Settings(sweep=sweep, requeue_after=requeue_after)
     reconciler = fleet.reconciler(settings, asks_checks=True)
     store, now = reconciler.store, fleet.session.now
     ends = once or until_settled
@@ -170,6 +170,6 @@ def _is_settled(store: Store) -> bool:
 
 def _as_declared(store: Store) -> bool:
     """Whether all is well: specs without mistakes, at least read once, and every scale set as they say."""
-    if store.last_sweep is None or store.last_sweep.trouble:
+    if store.last_sweep is None or store.last_sweep.errors:
         return False
     return store.is_as_declared

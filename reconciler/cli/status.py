@@ -39,14 +39,14 @@ def status(*, fleet: FleetAccess, server: str, output: str) -> None:
     Exit 1 when the specs hold mistakes, or they or Azure cannot be read; 0 otherwise, however they stand.
     """
     shown = store(fleet, server)
-    trouble = (shown["sweep"] or {}).get("trouble") or ()
-    for line in trouble:
+    errors = (shown["sweep"] or {}).get("errors") or ()
+    for line in errors:
         click.echo(f"error: {line}", err=True)
     if output == "json":
         click.echo(json.dumps(shown, indent=2))
     else:
         table.show(table.status(shown))
-    if trouble:
+    if errors:
         sys.exit(1)
 
 

@@ -56,7 +56,7 @@ def status(store: Json, *, height: int | None = None) -> RenderableType:
     if sweep is None:
         return Text("looking for the first time …", "dim")
     if not rows:
-        return Text(heading(sweep) if sweep["trouble"] else f"{heading(sweep)}: no scale set is declared")
+        return Text(heading(sweep) if sweep["errors"] else f"{heading(sweep)}: no scale set is declared")
     kept = rows if height is None else _most_telling(rows, max(1, height - _AROUND))
     left_out = f" ({len(rows) - len(kept)} of them not shown)" if len(kept) < len(rows) else ""
     one_line = height is not None
@@ -114,7 +114,7 @@ def domains(instances: Json | None) -> Text:
     """One character per domain, in rollout order: done, at work on, still to come."""
     drawn = Text()
     for domain in (instances["domains"] if instances else ())[:_MOST_DOMAINS]:
-        if domain["away"]:
+        if domain["unavailable"]:
             drawn.append("◐", "yellow")
         elif domain["upToDate"] == domain["total"]:
             drawn.append("●", "green")
@@ -126,7 +126,7 @@ def domains(instances: Json | None) -> Text:
 
 
 def _status_table(rows: Iterable[Json], *, one_line: bool) -> Table:
-    table = _table("SCALE SET", "STANDING", "UP TO DATE", "DOMAINS", "WHY")
+    table = _table("SCALE SET", "STATUS", "UP TO DATE", "DOMAINS", "WHY")
     for row in rows:
         status = row["status"] or "…"
         table.add_row(

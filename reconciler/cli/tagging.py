@@ -23,8 +23,8 @@ def scale_sets_in_force(specs: Specs, done: str) -> Mapping[str, ScaleSet]:
     """Those that are declared now, by name. With a mistake anywhere nobody can say what the daemon goes by,
     and nothing is `done`."""
     specs.refresh()
-    if specs.trouble:
-        for line in specs.trouble:
+    if specs.errors:
+        for line in specs.errors:
             click.echo(f"error: {line}", err=True)
         fail(f"nothing is {done} while the specs cannot be read, or hold mistakes")
     return {each.name: each for each in specs.scale_sets}

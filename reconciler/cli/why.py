@@ -30,7 +30,7 @@ def why(*, name: str, fleet: FleetAccess, server: str, output: str) -> None:
     shown = store(fleet, server)
     rows = {row["name"]: row for row in shown["scaleSets"]}
     if name not in rows:
-        fail(unknown(name, rows, (shown["sweep"] or {}).get("trouble") or ()))
+        fail(unknown(name, rows, (shown["sweep"] or {}).get("errors") or ()))
     click.echo(json.dumps(rows[name], indent=2) if output == "json" else explanation(rows[name]))
 
 
@@ -50,7 +50,9 @@ def explanation(row: Json) -> str:
         lines.append(f"approved  {approval['message']}")
     if instances := row["instances"]:
         lines.append(f"instances {_count_of(instances)}{_as_of(row)}")
-        behind = [each for each in instances["domains"] if each["away"] or each["upToDate"] < each["total"]]
+        behind = [
+            each for each in instances["domains"] if each["unavailable"] or each["upToDate"] < each["total"]
+        ]
         lines += [f"          {each['domain']}: {_count_of(each)}" for each in behind]
     lines += [f"note      {each}" for each in row["notes"]]
     lines += [f"rollout   {_record(each)}" for each in row["history"]]
@@ -107,8 +109,8 @@ def _record(record: Json) -> str:
 
 
 def _again(row: Json) -> str:
-    if row["nextLook"]:
-        return f"at {_moment(row['nextLook'])} at the latest"
+    if row["nextReconcile"]:
+        return f"at {_moment(row['nextReconcile'])} at the latest"
     meaning = meaning_of(row["reason"])
     if meaning is None or meaning.requeue is Requeue.ON_CHANGE:
         return "when it moves, or its interval has passed"
@@ -126,4 +128,6 @@ def _moment(text: str) -> str:
 
 
 def _count_of(instances: Json) -> str:
-    return f"{instances['upToDate']} of {instances['total']} up to date, {instances['away']} away"
+    return (
+        f"{instances['upToDate']} of {instances['total']} up to date, {instances['unavailable']} unavailable"
+    )

@@ -38,9 +38,9 @@ class Condition:
     revision: Revision | None
 
 
-NOT_LOOKED_AT = "NotLookedAt"
+NOT_OBSERVED = "NotObserved"
 
 # Of a scale set that was never looked at.
 UNSEEN = tuple(
-    Condition(each, ConditionStatus.UNKNOWN, NOT_LOOKED_AT, "", None, None) for each in ConditionType
+    Condition(each, ConditionStatus.UNKNOWN, NOT_OBSERVED, "", None, None) for each in ConditionType
 )

@@ -21,7 +21,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from reconciler.daemon.condition import NOT_LOOKED_AT, Condition, ConditionStatus, ConditionType
+from reconciler.daemon.condition import NOT_OBSERVED, Condition, ConditionStatus, ConditionType
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import Revision
 from reconciler.daemon.state import ScaleSetState
@@ -41,7 +41,7 @@ SUMMARY: dict[Status, tuple[ConditionStatus, ConditionStatus, ConditionStatus]] 
     Status.SUSPENDED: (ConditionStatus.UNKNOWN, ConditionStatus.FALSE, ConditionStatus.FALSE),
 }
 
-SERVING, AWAY = "Serving", "InstancesAway"
+SERVING, AWAY = "Serving", "InstancesUnavailable"
 MODEL_DRIFT, INSTANCE_DRIFT, NO_DRIFT = "ModelDrift", "InstanceDrift", "NoDrift"
 
 
@@ -105,8 +105,8 @@ def _healthy(state: ScaleSetState, outcome: Outcome) -> _Said:
         return _Said(ConditionStatus.UNKNOWN, outcome.reason, outcome.told)
     counts = state.seen.counts
     if counts is None or _is_old(state.seen.instances_at, state, outcome):
-        return _Said(ConditionStatus.UNKNOWN, NOT_LOOKED_AT)
-    if not counts.away:
+        return _Said(ConditionStatus.UNKNOWN, NOT_OBSERVED)
+    if not counts.unavailable:
         return _Said(ConditionStatus.TRUE, SERVING)
     if outcome.reason.meaning.names_instances:
         return _Said(ConditionStatus.FALSE, outcome.reason, outcome.told)
@@ -114,8 +114,8 @@ def _healthy(state: ScaleSetState, outcome: Outcome) -> _Said:
 
 
 def _away(counts: InstanceCounts) -> str:
-    where = join(f"{each.away} of {each.domain}" for each in counts.domains if each.away)
-    return f"{counts.away} of {counts.total} are not serving: {where}"
+    where = join(f"{each.unavailable} of {each.domain}" for each in counts.domains if each.unavailable)
+    return f"{counts.unavailable} of {counts.total} are not serving: {where}"
 
 
 def _drift(state: ScaleSetState, outcome: Outcome) -> _Said:
@@ -125,14 +125,14 @@ def _drift(state: ScaleSetState, outcome: Outcome) -> _Said:
         return _Said(ConditionStatus.TRUE, MODEL_DRIFT, outcome.told)
     model, counts = state.seen.model, state.seen.counts
     if model is None or _is_old(state.published.known_at, state, outcome):
-        return _Said(ConditionStatus.UNKNOWN, NOT_LOOKED_AT)
+        return _Said(ConditionStatus.UNKNOWN, NOT_OBSERVED)
     if model.image is None:
         return _Said(ConditionStatus.UNKNOWN, Reason.IMAGE_UNREADABLE)
     if not _is_declared(model.image, state) or _is_given_up(model, outcome):
         on, declared = short(model.image), short(state.desired.image)
         return _Said(ConditionStatus.TRUE, MODEL_DRIFT, f"the model is on {on}, and {declared} is declared")
     if counts is None or _is_old(state.seen.instances_at, state, outcome):
-        return _Said(ConditionStatus.UNKNOWN, NOT_LOOKED_AT)
+        return _Said(ConditionStatus.UNKNOWN, NOT_OBSERVED)
     if counts.up_to_date < counts.total:
         return _Said(ConditionStatus.TRUE, INSTANCE_DRIFT, counts.done)
     return _Said(ConditionStatus.FALSE, NO_DRIFT)

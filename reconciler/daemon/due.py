@@ -86,7 +86,7 @@ def _has_moved(state: ScaleSetState, listed: Model | None) -> bool:
 
 def _braked_interval(state: ScaleSetState) -> timedelta:
     counts, interval = state.seen.counts, _spread(state.desired)
-    return min(interval, _WATCH) if counts and counts.away else interval
+    return min(interval, _WATCH) if counts and counts.unavailable else interval
 
 
 def _spread(desired: ScaleSet) -> timedelta:

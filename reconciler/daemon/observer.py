@@ -136,8 +136,8 @@ class Observer:
         listed_at = state.seen.listed_at
         if state.seen.listed is None or listed_at is None:
             return False
-        is_follow_up = state.outcome is not None and state.outcome.again is not None
-        return not is_follow_up or self._now() - listed_at <= FRESH
+        is_requeued = state.outcome is not None and state.outcome.again is not None
+        return not is_requeued or self._now() - listed_at <= FRESH
 
 
 def _at(moment: datetime | None) -> ReadTime | None:

@@ -93,7 +93,7 @@ def outcome_of(
 def _again(
     decision: Decision, wait: Wait | None, settings: Settings, interval: timedelta, at: datetime
 ) -> timedelta | None:
-    rest = rest_until(decision, at, settings.follow_up, interval)
+    rest = rest_until(decision, at, settings.requeue_after, interval)
     if wait is None or decision.reason.meaning.lasts is None:
         return rest
     # What lasts is looked at less often: after 18 minutes every minute, after 50 every five.
@@ -101,7 +101,7 @@ def _again(
 
 
 def rest_until(
-    decision: Decision, at: datetime, follow_up: timedelta, interval: timedelta
+    decision: Decision, at: datetime, requeue_after: timedelta, interval: timedelta
 ) -> timedelta | None:
     """How soon to look again, None for the next sweep.
 
@@ -109,11 +109,11 @@ def rest_until(
     nothing to watch.
     """
     if decision.until is None and decision.reason.meaning.status is not Status.WAITING:
-        return follow_up if decision.soon else None
+        return requeue_after if decision.soon else None
     watch = _WATCH if decision.counts and decision.counts.up_to_date else max(interval, _WATCH)
     if decision.until is None:
         return watch
-    return min(max(decision.until - at, follow_up), decision.watch or watch)
+    return min(max(decision.until - at, requeue_after), decision.watch or watch)
 
 
 def outcome_of_failure(
@@ -135,9 +135,9 @@ def outcome_of_failure(
     wait = wait_after(before.wait, failure.reason, at, is_repeated=False) or Wait(failure.reason, at)
     match failure:
         case Throttled(retry_after=asked_for):
-            again = max(asked_for, settings.follow_up)
+            again = max(asked_for, settings.requeue_after)
         case Conflict():
-            again = wait.backoff(settings.follow_up)
+            again = wait.backoff(settings.requeue_after)
         case Refused():
             again = wait.backoff(settings.sweep, _REFUSED)
         case _:

@@ -39,6 +39,6 @@ def _refresh(
     desired = state.desired
     rhythm = Rhythm(
         settings.sweep,
-        lambda decision, at: rest_until(decision, at, settings.follow_up, desired.interval),
+        lambda decision, at: rest_until(decision, at, settings.requeue_after, desired.interval),
     )
     return forecast(desired, observed, duration(measured, desired.health.timeout), rhythm)

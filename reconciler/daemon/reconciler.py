@@ -92,11 +92,11 @@ class Reconciler:
             at,
             self._specs.commit,
             self._specs.subject,
-            mistakes=self._specs.trouble,
+            mistakes=self._specs.errors,
             lists={str(scope): listed.failures.get(scope) for scope in listed.scopes},
             by_group=self._by_group,
         )
-        self._tell(sweep.trouble)
+        self._tell(sweep.errors)
         self.store.last_sweep = sweep
         self._weigh(listed)
         states = self.store.states()
@@ -305,15 +305,15 @@ class Reconciler:
         number = len(self._specs.scale_sets)
         _log.info("%s in force: %d scale set%s", self._specs, number, "" if number == 1 else "s")
 
-    def _tell(self, trouble: tuple[str, ...]) -> None:
+    def _tell(self, errors: tuple[str, ...]) -> None:
         """Log what is wrong outside any one scale set, once when it begins and once when it ends."""
-        known = self.store.last_sweep.trouble if self.store.last_sweep else ()
-        for line in trouble:
+        known = self.store.last_sweep.errors if self.store.last_sweep else ()
+        for line in errors:
             if line not in known:
                 _log.error("%s", line)
-        if self._specs.trouble and set(trouble) - set(known) and self._specs.in_force_since:
+        if self._specs.errors and set(errors) - set(known) and self._specs.in_force_since:
             _log.error("%s stays in force", self._specs)
-        if known and not trouble:
+        if known and not errors:
             _log.info("the trouble with the specs or the list of scale sets is over")
 
 

@@ -28,7 +28,7 @@ def store(shown: Store) -> Json:
 def state(shown: ScaleSetState) -> Json:
     """One scale set. "standing", "reason" and "message" are None until its first tick.
 
-    "revision" is what is declared, "observedRevision" what it was last decided on. "nextLook" is when it
+    "revision" is what is declared, "observedRevision" what it was last decided on. "nextReconcile" is when it
     is looked at again at the latest, None where the next sweep tells whether that is due. "wait" is since
     when it has waited for the same, None where it does not. "instances" were counted at "instancesAt".
     "notes" are what it and its instances say of themselves, as sentences. "approval" is of the image that
@@ -46,7 +46,7 @@ def state(shown: ScaleSetState) -> Json:
         "message": outcome.told if outcome else None,
         "at": _moment(outcome.at) if outcome else None,
         "step": _step(outcome.step) if outcome else None,
-        "nextLook": _moment(again),
+        "nextReconcile": _moment(again),
         "wait": _wait(outcome.wait) if outcome else None,
         "instances": counts(shown.seen.counts),
         "instancesAt": _moment(shown.seen.instances_at),
@@ -69,13 +69,13 @@ def counts(counts: InstanceCounts | None) -> Json | None:
     return {
         "total": counts.total,
         "upToDate": counts.up_to_date,
-        "away": counts.away,
+        "unavailable": counts.unavailable,
         "domains": [
             {
                 "domain": str(tally.domain),
                 "total": tally.total,
                 "upToDate": tally.up_to_date,
-                "away": tally.away,
+                "unavailable": tally.unavailable,
             }
             for tally in counts.domains
         ],
@@ -209,5 +209,5 @@ def _sweep(sweep: Sweep | None) -> Json | None:
         "at": _moment(sweep.at),
         "commit": sweep.commit,
         "subject": sweep.subject,
-        "trouble": list(sweep.trouble),
+        "errors": list(sweep.errors),
     }

@@ -9,5 +9,5 @@ class Settings:
     """The times and limits of the loop."""
 
     sweep: timedelta = timedelta(minutes=1)
-    follow_up: timedelta = timedelta(seconds=15)
+    requeue_after: timedelta = timedelta(seconds=15)
     workers: int = 16  # ticks wait on the network; a few slow scale sets must not fill them all

@@ -1,6 +1,6 @@
 """The declared scale sets in force: those of the last commit that could be read and held no mistake.
 
-A remote out of reach or a broken commit changes nothing and is told (`trouble`): whoever merged a mistake
+A remote out of reach or a broken commit changes nothing and is told (`errors`): whoever merged a mistake
 finds it in the log and the status, and the fleet stays on what was last declared well. Brakes alone
 count whatever else is wrong, until a commit without a mistake lifts them.
 """
@@ -113,7 +113,7 @@ class Specs:
         self.scale_sets: tuple[ScaleSet, ...] = ()
         self.commit = ""
         self.subject = ""
-        self.trouble: tuple[str, ...] = ()
+        self.errors: tuple[str, ...] = ()
         self.in_force_since: datetime | None = None  # None: nothing could be read yet
 
     def __str__(self) -> str:
@@ -127,7 +127,7 @@ class Specs:
         except SourceUnreachable as error:
             if self.in_force_since is None and (reading := self._source.last()):
                 self._take(reading)
-            self.trouble = (str(error), *self._mistakes)
+            self.errors = (str(error), *self._mistakes)
 
     def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
         """Who wrote the image that it declares at this commit, nobody where that cannot be told. Then it is
@@ -174,7 +174,7 @@ class Specs:
                 self.scale_sets = declared.scale_sets
                 self.commit, self.subject = reading.commit, reading.subject
                 self.in_force_since = self._now()
-        self.trouble = self._mistakes
+        self.errors = self._mistakes
 
 
 def _declares(files: tuple[File, ...], desired: ScaleSet, image: Image) -> bool:

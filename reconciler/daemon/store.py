@@ -36,7 +36,7 @@ class Sweep:
     by_group: bool = False
 
     @property
-    def trouble(self) -> tuple[str, ...]:
+    def errors(self) -> tuple[str, ...]:
         """All that went wrong, a line each."""
         failed = (f"{scope}: {failure}" for scope, failure in self.lists.items() if failure)
         return (*self.mistakes, *failed)

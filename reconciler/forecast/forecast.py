@@ -89,7 +89,7 @@ def forecast(
     return Forecast(
         batches=tuple(_batch(exact, tick, step) for tick, step in upgrades),
         patches=len(steps) - len(upgrades),
-        worst_loss=max((len(tick.away) for tick, _ in upgrades), default=0),
+        worst_loss=max((len(tick.unavailable) for tick, _ in upgrades), default=0),
         total=last.decision.counts.total if last.decision.counts else len(world.instances),
         begins=begun if undated is None or begun < undated else None,
         ends=last.at if undated is None and last.is_last else None,

@@ -35,7 +35,7 @@ class PredictedState:
 
     model: Model
     instances: tuple[Instance, ...]
-    away: frozenset[str]
+    unavailable: frozenset[str]
     coming: tuple[Coming, ...]
     duration: BatchDuration
 
@@ -72,7 +72,7 @@ class PredictedState:
                 replace(each, provisioning="updating", power="stopping", since=at) if each.id in ids else each
                 for each in self.instances
             ),
-            away=self.away | ids,
+            unavailable=self.unavailable | ids,
             coming=_in_order(
                 (*self.coming, Coming(done, ids, is_back=False), Coming(back, ids, is_back=True))
             ),
@@ -86,7 +86,7 @@ class PredictedState:
             self,
             model=replace(self.model, provisioning="succeeded") if is_resting else self.model,
             instances=instances,
-            away=self.away - event.ids if event.is_back else self.away,
+            unavailable=self.unavailable - event.ids if event.is_back else self.unavailable,
         )
 
     def _finish(self, instance: Instance, at: datetime) -> Instance:

@@ -55,10 +55,10 @@ class Tick:
     is_repeated: bool = False
 
     @property
-    def away(self) -> frozenset[str]:
+    def unavailable(self) -> frozenset[str]:
         """The instances that are away once its step is taken."""
         step = self.decision.step
-        return self.world.away | (set(step.instance_ids) if isinstance(step, Upgrade) else set())
+        return self.world.unavailable | (set(step.instance_ids) if isinstance(step, Upgrade) else set())
 
     @property
     def is_last(self) -> bool:

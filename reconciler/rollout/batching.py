@@ -17,7 +17,7 @@ from reconciler.rollout.member import Member, is_behind
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
-from reconciler.rollout.wording import ailing, join
+from reconciler.rollout.wording import describe, join
 from reconciler.spec.duration import written
 from reconciler.spec.image import short
 from reconciler.spec.scale_set import Canary
@@ -105,7 +105,7 @@ def sick(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.TOO_MANY_UNHEALTHY,
-        f"{ailing(unhealthy)}: {len(unhealthy)} of {counts.total} are unhealthy, and "
+        f"{describe(unhealthy)}: {len(unhealthy)} of {counts.total} are unhealthy, and "
         f"spec.rollout.maxUnhealthy is {rollout.max_unhealthy.said(len(members))}; {counts.done}",
         counts=counts,
     )
@@ -126,8 +126,8 @@ def room(context: Context, going: Sequence[Member]) -> int | Decision:
         return most - len(away)
     return Decision(
         Reason.TOO_MANY_UNAVAILABLE,
-        f"{ailing(away)}: {len(away)} of {counts.total} are away already, and spec.rollout.maxUnavailable is "
-        f"{rollout.max_unavailable.said(len(members))}; {counts.done}",
+        f"{describe(away)}: {len(away)} of {counts.total} are unavailable already, and "
+        f"spec.rollout.maxUnavailable is {rollout.max_unavailable.said(len(members))}; {counts.done}",
         counts=counts,
     )
 

@@ -21,9 +21,9 @@ class DomainCounts:
     total: int
     up_to_date: int
     back: int
-    away: int
+    unavailable: int
     left_out: int = 0
-    sick: int = 0
+    unhealthy: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class InstanceCounts:
         """The same with so many more instances of `domain` away: what it comes to once a batch is taken."""
         return InstanceCounts(
             tuple(
-                replace(each, away=each.away + serving) if each.domain == domain else each
+                replace(each, unavailable=each.unavailable + serving) if each.domain == domain else each
                 for each in self.domains
             )
         )
@@ -54,8 +54,8 @@ class InstanceCounts:
         return sum(each.left_out for each in self.domains)
 
     @property
-    def sick(self) -> int:
-        return sum(each.sick for each in self.domains)
+    def unhealthy(self) -> int:
+        return sum(each.unhealthy for each in self.domains)
 
     @property
     def done(self) -> str:
@@ -67,8 +67,8 @@ class InstanceCounts:
         return sum(each.back for each in self.domains)
 
     @property
-    def away(self) -> int:
-        return sum(each.away for each in self.domains)
+    def unavailable(self) -> int:
+        return sum(each.unavailable for each in self.domains)
 
 
 def count_instances(members: Iterable[Member], grouping: Grouping) -> InstanceCounts:
@@ -83,9 +83,9 @@ def count_instances(members: Iterable[Member], grouping: Grouping) -> InstanceCo
                 total=len(inside),
                 up_to_date=sum(not member.is_outdated for member in inside),
                 back=sum(not member.is_outdated and member.state is State.BACK for member in inside),
-                away=sum(member.state is not State.BACK for member in inside),
+                unavailable=sum(member.state is not State.BACK for member in inside),
                 left_out=sum(member.is_left_out for member in inside),
-                sick=sum(member.is_sick for member in inside),
+                unhealthy=sum(member.is_unhealthy for member in inside),
             )
             for domain, inside in sorted(by_domain.items())
         )

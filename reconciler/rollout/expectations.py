@@ -29,7 +29,7 @@ from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import MOST_TRIES, Attempt, PatchModel, Step, Upgrade, patience
 from reconciler.rollout.waiting import missed_deadline
-from reconciler.rollout.wording import ailing, join
+from reconciler.rollout.wording import describe, join
 from reconciler.spec.image import same, short
 from reconciler.spec.scale_set import OnFailure
 
@@ -166,7 +166,7 @@ def unmet_expectation(
     if isinstance(step, PatchModel) and (contest := _contest(attempt, step, observed)):
         return contest
     unlike = [each for each in named if each.provisioning != "succeeded"]
-    unseen = f"{_description(attempt)}, does not show yet{f': {ailing(unlike)}' if unlike else ''}"
+    unseen = f"{_description(attempt)}, does not show yet{f': {describe(unlike)}' if unlike else ''}"
     return Decision(Reason.NO_EFFECT, f"{unseen}; {_next_try(attempt, observed.at)}", counts=counts)
 
 

@@ -49,7 +49,7 @@ class Member:
         return self.is_outdated and not self.is_movable and not self.is_awaited
 
     @property
-    def is_sick(self) -> bool:
+    def is_unhealthy(self) -> bool:
         """Whether it should serve, and does not: nobody expects that of what is left out or deallocated."""
         return self.state not in {State.BACK, State.DEALLOCATED} and not self.is_left_out
 

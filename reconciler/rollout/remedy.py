@@ -32,7 +32,7 @@ from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.reading import with_instances
 from reconciler.rollout.rollback import is_over
-from reconciler.rollout.wording import ailing
+from reconciler.rollout.wording import describe
 from reconciler.spec.image import Image, same, short
 from reconciler.spec.scale_set import OnFailure
 
@@ -108,7 +108,7 @@ def no_cure(context: Context) -> Decision | None:
         return None
     return replace(
         failing,
-        message=f"{failing.message}; {short(context.image)} is no cure for them, since {ailing(tried)} "
+        message=f"{failing.message}; {short(context.image)} is no cure for them, since {describe(tried)} "
         f"{'runs' if len(tried) == 1 else 'run'} it; name another image",
     )
 

@@ -12,7 +12,7 @@ from reconciler.rollout.member import is_overdue
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt
-from reconciler.rollout.wording import ailing, join, moment
+from reconciler.rollout.wording import describe, join, moment
 from reconciler.spec.duration import written
 from reconciler.spec.image import short
 
@@ -51,21 +51,23 @@ def waiting(context: Context, instances: Sequence[Instance]) -> Decision:
         mend = " (start, deallocate or protect what is stopped)" if stopped else ""
         return Decision(
             Reason.HEALTH_CHECK_FAILED,
-            f"{_domains(context, overdue)}: {ailing(overdue)}, not healthy within "
+            f"{_domains(context, overdue)}: {describe(overdue)}, not healthy within "
             f"{written(desired.health.timeout)} of the last change{mend}{holds}",
             counts=counts,
         )
     if context.observed.progress.relapses >= MOST_RELAPSES:
         return Decision(
             Reason.HEALTH_CHECK_FAILED,
-            f"{domains}: {ailing(instances)}, unhealthy {MOST_RELAPSES} times since the upgrade{holds}",
+            f"{domains}: {describe(instances)}, unhealthy {MOST_RELAPSES} times since the upgrade{holds}",
             counts=counts,
         )
     if late := missed_deadline(context):
-        return replace(late, message=f"{domains}: waiting for {ailing(instances)}, and {late.message}{holds}")
+        return replace(
+            late, message=f"{domains}: waiting for {describe(instances)}, and {late.message}{holds}"
+        )
     return Decision(
         Reason.WAITING_FOR_INSTANCES,
-        f"{domains}: waiting for {ailing(instances)}; {counts.done}",
+        f"{domains}: waiting for {describe(instances)}; {counts.done}",
         soon=True,
         counts=counts,
     )

@@ -25,7 +25,7 @@ def join_first(every: Sequence[T], name: Callable[[T], str], most: int = 4) -> s
     return ", ".join(map(name, every[:most])) + more
 
 
-def ailing(instances: Iterable[Instance]) -> str:
+def describe(instances: Iterable[Instance]) -> str:
     """Each by name, with what is wrong with it."""
     return join(f"{each.name} ({ailment(each)})" for each in instances)
 

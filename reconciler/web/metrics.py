@@ -54,15 +54,15 @@ class _Board(Collector):
         )
         if sweep is None:
             return
-        trouble = GaugeMetricFamily(
-            "vmss_reconciler_trouble",
+        errors = GaugeMetricFamily(
+            "vmss_reconciler_sweep_errors",
             "Mistakes in the specs and lists that failed, in the last sweep",
             labels=["scope"],
         )
-        trouble.add_metric([SPECS], len(sweep.mistakes))
+        errors.add_metric([SPECS], len(sweep.mistakes))
         for scope, failure in sweep.lists.items():
-            trouble.add_metric([scope], float(failure is not None and scope not in sweep.throttled))
-        yield trouble
+            errors.add_metric([scope], float(failure is not None and scope not in sweep.throttled))
+        yield errors
         yield self._throttled(sweep)
         commit = GaugeMetricFamily("vmss_reconciler_commit_info", "The commit in force", labels=["commit"])
         commit.add_metric([sweep.commit], 1)
@@ -112,8 +112,8 @@ def _statuses(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
         if counts := state.seen.counts:
             instances.add_metric([name, "total"], counts.total)
             instances.add_metric([name, "up_to_date"], counts.up_to_date)
-            instances.add_metric([name, "away"], counts.away)
-            instances.add_metric([name, "sick"], counts.sick)
+            instances.add_metric([name, "unavailable"], counts.unavailable)
+            instances.add_metric([name, "unhealthy"], counts.unhealthy)
             instances.add_metric([name, "left_out"], counts.left_out)
     yield from (status, reason, instances)
 
@@ -140,7 +140,7 @@ def _conditions(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
 
 def _looks(states: Sequence[ScaleSetState], sweep: Sweep) -> Metric:
     known = GaugeMetricFamily(
-        "vmss_reconciler_last_look_timestamp_seconds",
+        "vmss_reconciler_last_observed_timestamp_seconds",
         "When it was last known how a scale set stands",
         labels=["name", "scope"],
     )

@@ -75,8 +75,8 @@ class Pages:
         sweep = self._store.last_sweep
         if sweep is None:
             return Reply(HTTPStatus.SERVICE_UNAVAILABLE, b"the first sweep has not finished\n")
-        if not self._store.states() and sweep.trouble:
-            return Reply(HTTPStatus.SERVICE_UNAVAILABLE, "\n".join((*sweep.trouble, "")).encode())
+        if not self._store.states() and sweep.errors:
+            return Reply(HTTPStatus.SERVICE_UNAVAILABLE, "\n".join((*sweep.errors, "")).encode())
         return Reply(HTTPStatus.OK, b"ok\n")
 
     def _metrics(self) -> Reply:

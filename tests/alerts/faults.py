@@ -339,17 +339,17 @@ FAULTS: dict[str, Fault] = {
         begin=hang,
         end=_go_on,
         lasts=timedelta(),
-        fires=UNKNOWN | {"ReconcilerHangs": 11},
+        fires=UNKNOWN | {"ReconcilerHung": 11},
         muted=frozenset(UNKNOWN),
     ),
     "a daemon that hangs in its first sweep": Fault(
         begin=then(restart, hang),
         end=_go_on,
         lasts=timedelta(),
-        fires={"ReconcilerHangs": 12},
+        fires={"ReconcilerHung": 12},
     ),
     "a daemon that is away": Fault(
-        begin=go_away, end=come_back, lasts=timedelta(), fires={"ReconcilerAway": 6}
+        begin=go_away, end=come_back, lasts=timedelta(), fires={"ReconcilerAbsent": 6}
     ),
     # What a person has to look at.
     "a bad image": Fault(

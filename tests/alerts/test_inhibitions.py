@@ -22,7 +22,7 @@ def of_set(alertname: str, name: str = "web", scope: str = DEV) -> Alert:
 
 MUTED = [
     ("a list that fails mutes its scale sets", alert("ListFails", scope=DEV), of_set("ScaleSetUnknown")),
-    ("a daemon that hangs mutes its scale sets", alert("ReconcilerHangs"), of_set("ScaleSetUnknown")),
+    ("a daemon that hangs mutes its scale sets", alert("ReconcilerHung"), of_set("ScaleSetUnknown")),
     *(
         (f"what nobody knows of a set mutes {each}", of_set("ScaleSetUnknown"), of_set(each))
         for each in ("ScaleSetStalled", "ScaleSetFailing", "ScaleSetUnhealthy")
@@ -36,7 +36,7 @@ TOLD = [
     ("a list of another scope", alert("ListFails", scope=PROD), of_set("ScaleSetUnknown")),
     (
         "another daemon that hangs",
-        {**alert("ReconcilerHangs"), "instance": "b:8080"},
+        {**alert("ReconcilerHung"), "instance": "b:8080"},
         of_set("ScaleSetUnknown"),
     ),
     ("another scale set", of_set("ScaleSetUnknown", "api"), of_set("ScaleSetFailing")),

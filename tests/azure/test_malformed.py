@@ -185,7 +185,7 @@ def test_a_row_that_raises_what_nobody_foresaw_costs_its_own_scale_set_only(
     azure.faults.arm("*", OfAnotherType("tags", {"odd": "1"}, name="web"), times=None)
     assert len(list(Compute(session(azure)).models(Scope(TARGET.subscription)))) == 119
     (lost,) = (each for each in inventory(session(azure), Scope(TARGET.subscription)) if each.model is None)
-    assert lost.trouble == "Azure sent a scale set that cannot be read: ZeroDivisionError"
+    assert lost.error == "Azure sent a scale set that cannot be read: ZeroDivisionError"
 
 
 @pytest.mark.parametrize("odd", [each for each in OF_ANOTHER_TYPE if not isinstance(each, dict)], ids=repr)
@@ -273,7 +273,7 @@ def test_a_next_page_of_another_host_costs_the_list_of_the_subscription_and_what
     assert set(world.lines().values()) == {f"UpToDate: all 5 instances run {NEW}"}
     sweep = world.reconciler.store.last_sweep
     assert sweep is not None
-    assert sweep.trouble == (
+    assert sweep.errors == (
         f"subscription {SUBSCRIPTION}: Azure sent an address of another host, which is not asked: "
         "https://arm.elsewhere.test",
     )

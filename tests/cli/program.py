@@ -129,7 +129,7 @@ class Daemon:
         self._log = (cwd / "daemon.log").open("wb")
         self._path = cwd / "daemon.log"
         env = {**env, "VMSS_RECONCILER_CLONE": str(cwd / "clone of the daemon")}  # it may be killed
-        options = ("--sweep", "1s", "--follow-up", "1s", "--listen", "127.0.0.1:0")
+        options = ("--sweep", "1s", "--requeue-after", "1s", "--listen", "127.0.0.1:0")
         self._process = subprocess.Popen(
             command("run", *options, *arguments),
             env=env,

@@ -26,8 +26,8 @@ def test_its_pages_answer_and_sigterm_ends_it_well(world: Azure, tmp_path: Path)
         asked = reconciler("status", "--server", daemon.url, env=bare(), cwd=tmp_path.parent)
         assert (asked.code, asked.err) == (0, [])
         assert asked.out[1:] == [
-            "SCALE SET  STANDING  UP TO DATE  DOMAINS  WHY",
-            f"web        Ready     3/3         ●●●      UpToDate: all 3 instances run {OLD}",
+            "SCALE SET  STATUS  UP TO DATE  DOMAINS  WHY",
+            f"web        Ready   3/3         ●●●      UpToDate: all 3 instances run {OLD}",
             "1 scale set: 1 Ready; of 3 instances looked at 3 are up to date",
         ]
 

@@ -47,7 +47,7 @@ def hold(reason: str, at: str, until: str | None = None) -> dict[str, Any]:
 FIVE = [batch(number, 3 * number) for number in range(5)]
 WINDOW = hold("OutsideWindow", "09:00", "2026-01-10T02:00")
 APPROVAL = hold("AwaitingApproval", "09:05")
-END = "at worst 4 of 20 (20%) away; 1 patch, 5 upgrades (assuming 3m a batch)"
+END = "at worst 4 of 20 (20%) unavailable; 1 patch, 5 upgrades (assuming 3m a batch)"
 
 
 @pytest.mark.parametrize(
@@ -79,12 +79,12 @@ END = "at worst 4 of 20 (20%) away; 1 patch, 5 upgrades (assuming 3m a batch)"
                 worstLoss={"instances": 1, "of": 3}, maxBatch={"declared": "20%", "instances": 1},
             ),
             "3 instances in 3 batches (maxBatch 20% is 1 of 3), about 22m, done by 09:22 UTC; "
-            "at worst 1 of 3 (33%) away; 1 patch, 3 upgrades (assuming 3m a batch)",
+            "at worst 1 of 3 (33%) unavailable; 1 patch, 3 upgrades (assuming 3m a batch)",
             id="of few, what a percentage comes to",
         ),
         pytest.param(
             row(*FIVE, maxBatch={"declared": "4", "instances": 4}, patches=0, isMeasured=True),
-            "20 instances in 5 batches, about 22m, done by 09:22 UTC; at worst 4 of 20 (20%) away; "
+            "20 instances in 5 batches, about 22m, done by 09:22 UTC; at worst 4 of 20 (20%) unavailable; "
             "5 upgrades (3m a batch, as its last ones)",
             id="by what its batches took",
         ),
@@ -95,19 +95,19 @@ END = "at worst 4 of 20 (20%) away; 1 patch, 5 upgrades (assuming 3m a batch)"
         ),
         pytest.param(
             row(batch(0, 0, 1), endsWith="InstancesLeftOut", patches=2),
-            "1 instance in 1 batch, about 22m, done by 09:22 UTC; at worst 4 of 20 (20%) away; "
+            "1 instance in 1 batch, about 22m, done by 09:22 UTC; at worst 4 of 20 (20%) unavailable; "
             "2 patches, 1 upgrade; then InstancesLeftOut (assuming 3m a batch)",
             id="some left out",
         ),
         pytest.param(
             row(*FIVE, endsWith="DeadlineExceeded"),
-            "20 instances in 5 batches, about 22m, held from 09:22 UTC; at worst 4 of 20 (20%) away; "
+            "20 instances in 5 batches, about 22m, held from 09:22 UTC; at worst 4 of 20 (20%) unavailable; "
             "1 patch, 5 upgrades; then DeadlineExceeded (assuming 3m a batch)",
             id="another end",
         ),
         pytest.param(
             row(*FIVE, endsWith=None, ends=None, seconds=7 * 86_400),
-            "20 instances in 5 batches, about 7 days; at worst 4 of 20 (20%) away; 1 patch, 5 upgrades; "
+            "20 instances in 5 batches, about 7 days; at worst 4 of 20 (20%) unavailable; 1 patch, 5 upgrades; "
             "what comes after these batches is not forecast (assuming 3m a batch)",
             id="no end",
         ),
@@ -193,6 +193,6 @@ def test_reasons_of_a_newer_daemon_are_no_waits_and_no_end() -> None:
     shown = row(*FIVE, holds=[new], endsWith="NotKnownEither")
     assert lines(shown) == lines(row(*FIVE))
     assert headline(shown) == (
-        "20 instances in 5 batches, about 22m, held from 09:22 UTC; at worst 4 of 20 (20%) away; 1 patch, 5 upgrades; "
+        "20 instances in 5 batches, about 22m, held from 09:22 UTC; at worst 4 of 20 (20%) unavailable; 1 patch, 5 upgrades; "
         "then NotKnownEither (assuming 3m a batch)"
     )

@@ -6,7 +6,7 @@ from tests.cli.program import Azure, Ended, azure, reconciler, write_specs
 from tests.invariants import never_two_domains_away
 from tests.stories.world import BAD, NEW, OLD, platform, scale_set, spec
 
-SECONDS = ("--sweep", "1s", "--follow-up", "1s")
+SECONDS = ("--sweep", "1s", "--requeue-after", "1s")
 REFUSED = (
     "NotManualMode: the upgrade mode is Automatic: Azure itself would upgrade instances as soon as the model "
     "changes; set upgradePolicy.mode to Manual"
@@ -42,7 +42,7 @@ def test_until_settled_rolls_one_domain_at_a_time_and_leaves_the_suspended_be(tm
     ]
     assert done.code == 0
     assert done.out[1:] == [
-        "SCALE SET  STANDING   UP TO DATE  DOMAINS  WHY",
+        "SCALE SET  STATUS     UP TO DATE  DOMAINS  WHY",
         "later      Suspended  -                    Suspended: spec.suspend is true; nothing is changed until it is false",
         f"web        Ready      3/3         ●●●      UpToDate: all 3 instances run {NEW}",
         "2 scale sets: 1 Ready, 1 Suspended; of 3 instances looked at 3 are up to date",
@@ -70,7 +70,7 @@ def test_once_takes_one_step_of_each_set(tmp_path: Path) -> None:
         f"WARNING batch: {REFUSED}",
     ]
     assert done.out[1:] == [
-        "SCALE SET  STANDING     UP TO DATE  DOMAINS  WHY",
+        "SCALE SET  STATUS       UP TO DATE  DOMAINS  WHY",
         f"batch      Stalled      -                    {REFUSED}",
         f"search     Ready        5/5         ●●●●●    UpToDate: all 5 instances run {NEW}",
         f"web        Reconciling  -                    ModelDrift: the model is on {OLD}; setting its image to {NEW}",

@@ -75,13 +75,13 @@ def test_a_broken_commit_changes_nothing_and_is_told(world: Azure, remote: Remot
         daemon.started()
         until(lambda: daemon.status_of("web") == "Ready", daemon.log)
         remote.merge("Move web, with a slip", spec("web", interval="soon"))
-        until(lambda: daemon.status()["sweep"]["trouble"], daemon.log)
+        until(lambda: daemon.status()["sweep"]["errors"], daemon.log)
         shown = daemon.status()
         assert shown["sweep"] | {"at": ""} == {
             "at": "",
             "commit": good,
             "subject": "Begin where we are",
-            "trouble": [mistake],
+            "errors": [mistake],
         }
         assert [(row["commit"], row["status"]) for row in shown["scaleSets"]] == [(good, "Ready")]
         assert daemon.get("/readyz") == (200, "ok\n")
@@ -93,7 +93,7 @@ def test_a_broken_commit_changes_nothing_and_is_told(world: Azure, remote: Remot
 
         mended = remote.merge("Mend the slip", spec("web", version=OLD))
         until(lambda: daemon.status()["sweep"]["commit"] == mended, daemon.log)
-        assert daemon.status()["sweep"]["trouble"] == []
+        assert daemon.status()["sweep"]["errors"] == []
 
 
 def test_a_remote_out_of_reach_changes_nothing_and_is_told(
@@ -106,7 +106,7 @@ def test_a_remote_out_of_reach_changes_nothing_and_is_told(
         until(lambda: daemon.status_of("web") == "Ready", daemon.log)
         remote.tree.rename(away)
         lost = f"branch main of {remote.url} cannot be fetched: '{remote.tree}' does not appear to be a git repository"
-        until(lambda: daemon.status()["sweep"]["trouble"] == [lost], daemon.log)
+        until(lambda: daemon.status()["sweep"]["errors"] == [lost], daemon.log)
         shown = daemon.status()
         assert shown["sweep"]["commit"] == good
         assert [(row["commit"], row["status"]) for row in shown["scaleSets"]] == [(good, "Ready")]
@@ -117,7 +117,7 @@ def test_a_remote_out_of_reach_changes_nothing_and_is_told(
         assert daemon.get("/readyz") == (200, "ok\n")
 
         away.rename(remote.tree)
-        until(lambda: not daemon.status()["sweep"]["trouble"], daemon.log)
+        until(lambda: not daemon.status()["sweep"]["errors"], daemon.log)
         assert daemon.log()[-1] == "INFO the trouble with the specs or the list of scale sets is over"
 
 

@@ -29,7 +29,7 @@ def test_a_table_of_where_every_set_stands(fleet: Azure, tmp_path: Path) -> None
     assert (done.code, done.err, fleet.writes()) == (0, [ALONE], 0)
     assert heading.endswith(" UTC, specs")
     assert table == [
-        "SCALE SET  STANDING     UP TO DATE  DOMAINS  WHY",
+        "SCALE SET  STATUS       UP TO DATE  DOMAINS  WHY",
         f"api        Reconciling  1/3         ●◐○      Upgrading: update domain 1: upgrading 1 instance to {NEW} (api_1); 1 of 3 up to date",
         "web        Suspended    0/5         ○○○○○    Suspended: spec.suspend is true; nothing is changed until it is false",
         "2 scale sets: 1 Reconciling, 1 Suspended; of 8 instances looked at 1 are up to date",
@@ -42,7 +42,7 @@ def test_the_whole_board_for_programs(fleet: Azure, tmp_path: Path) -> None:
     shown = json.loads("\n".join(done.out))
     assert (done.code, done.err) == (0, [ALONE])
     assert [(row["name"], row["status"]) for row in shown["scaleSets"]] == [("web", "Reconciling")]
-    assert shown["sweep"] | {"at": ""} == {"at": "", "commit": "", "subject": "specs", "trouble": []}
+    assert shown["sweep"] | {"at": ""} == {"at": "", "commit": "", "subject": "specs", "errors": []}
 
 
 def test_what_is_wrong_with_the_specs_is_an_error(fleet: Azure, tmp_path: Path) -> None:

@@ -165,11 +165,11 @@ VARIABLES = (
     "AUXILIARY_TENANTS",
     "BRANCH",
     "CLONE",
-    "FOLLOW_UP",
     "GIT",
     "LISTEN",
     "LIST_BY",
     "PATH",
+    "REQUEUE_AFTER",
     "SERVER",
     "SPECS",
     "SWEEP",
@@ -216,7 +216,7 @@ def test_a_variable_that_kubernetes_sets_for_a_service_is_none_of_ours(tmp_path:
 
 EMPTY = {
     "plan": ["specs", "git", "branch", "path", "clone", "arm-endpoint", "auxiliary-tenants", "list-by"],
-    "run": ["sweep", "follow-up", "listen"],
+    "run": ["sweep", "requeue-after", "listen"],
     "status": ["server", "git"],
     "check": ["git"],
 }

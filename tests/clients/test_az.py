@@ -90,7 +90,7 @@ def test_a_rollout_begun_by_hand_is_seen_as_it_is(az: Az, world: Azure, tmp_path
     )
     assert planned.code == 2
     settled = reconciler(
-        "run", "--specs", "specs", "--until-settled", "--sweep", "1s", "--follow-up", "1s",
+        "run", "--specs", "specs", "--until-settled", "--sweep", "1s", "--requeue-after", "1s",
         env=world.environment, cwd=tmp_path,
     )  # fmt: skip
     assert settled.code == 0, settled

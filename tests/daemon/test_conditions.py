@@ -107,7 +107,7 @@ def test_without_anything_seen_no_more_is_said_than_what_was_decided(reason: Rea
 def test_what_was_never_looked_at_is_unknown() -> None:
     assert conditions(ScaleSetState(spec(), "a1")) == UNSEEN
     assert {(each.status, each.reason, each.since) for each in UNSEEN} == {
-        (ConditionStatus.UNKNOWN, "NotLookedAt", None)
+        (ConditionStatus.UNKNOWN, "NotObserved", None)
     }
     assert [each.type for each in UNSEEN] == list(ConditionType)
 
@@ -120,10 +120,10 @@ def test_what_was_never_looked_at_is_unknown() -> None:
         pytest.param(looked(Reason.UPGRADING), "False Upgrading: why", id="the line names who is away"),
         pytest.param(
             looked(Reason.AZURE_BUSY),
-            "False InstancesAway: 2 of 10 are not serving: 2 of update domain 0",
+            "False InstancesUnavailable: 2 of 10 are not serving: 2 of update domain 0",
             id="the line names nobody, so they are counted",
         ),
-        pytest.param(looked(counts=None), "Unknown NotLookedAt", id="nobody was counted"),
+        pytest.param(looked(counts=None), "Unknown NotObserved", id="nobody was counted"),
         pytest.param(
             looked(counts=counts(10, 0), instances_at=NOW - timedelta(hours=1)),
             "True Serving",
@@ -131,12 +131,12 @@ def test_what_was_never_looked_at_is_unknown() -> None:
         ),
         pytest.param(
             looked(counts=counts(10, 0), instances_at=NOW - timedelta(hours=1, seconds=1)),
-            "Unknown NotLookedAt",
+            "Unknown NotObserved",
             id="the count is older than that",
         ),
         pytest.param(
             looked(Reason.SUSPENDED),
-            "False InstancesAway: 2 of 10 are not serving: 2 of update domain 0",
+            "False InstancesUnavailable: 2 of 10 are not serving: 2 of update domain 0",
             id="left alone, and counted all the same",
         ),
     ],
@@ -203,10 +203,10 @@ GIVEN_UP = PersistedState(last_good=OLD, failed=Fingerprint.of(NEW))
             "Unknown ImageUnreadable",
             id="the model shows no image",
         ),
-        pytest.param(looked(counts=None), "Unknown NotLookedAt", id="the model is, and nobody was counted"),
+        pytest.param(looked(counts=None), "Unknown NotObserved", id="the model is, and nobody was counted"),
         pytest.param(
             looked("Unreachable", known_at=NOW - timedelta(hours=2)),
-            "Unknown NotLookedAt",
+            "Unknown NotObserved",
             id="what was seen is older than the interval",
         ),
         pytest.param(looked(Reason.NOT_FOUND), "Unknown NotFound: why", id="there is no scale set"),
@@ -297,7 +297,7 @@ def test_whatever_comes_after_what(
         assert (
             healthy.status is not ConditionStatus.TRUE
             or counts is None
-            or not counts.away
+            or not counts.unavailable
             or reason == "Throttled"
         )
         assert drifted.reason != "NoDrift" or reason == "Throttled" or counts is not None

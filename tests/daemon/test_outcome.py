@@ -22,7 +22,7 @@ from tests.daemon import states
 
 FOLLOW_UP = timedelta(seconds=15)
 MINUTE = timedelta(minutes=1)
-SETTINGS = Settings(sweep=MINUTE, follow_up=FOLLOW_UP)
+SETTINGS = Settings(sweep=MINUTE, requeue_after=FOLLOW_UP)
 
 
 @pytest.mark.parametrize("reason", [each for each in Reason if not each.meaning.is_error])

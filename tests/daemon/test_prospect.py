@@ -86,7 +86,7 @@ def test_a_daemon_that_begins_half_way(seen: Observed, batches: int | None) -> N
 
 def test_it_goes_by_the_settings_and_by_what_batches_took() -> None:
     measured = (MeasuredBatch(NOW, BatchDuration(timedelta(minutes=4), timedelta(minutes=2))),)
-    known, settings = state(reason=None, measured=measured), Settings(follow_up=timedelta(minutes=5))
+    known, settings = state(reason=None, measured=measured), Settings(requeue_after=timedelta(minutes=5))
     found = foresee(known, outcome(Reason.UPGRADING), observed(), settings).forecast
     assert found
     assert found.batches[1].at - found.batches[0].at == timedelta(minutes=10), "a look comes every five"

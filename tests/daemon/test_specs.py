@@ -48,7 +48,7 @@ def versions(specs: Specs) -> list[str]:
 def test_a_commit_without_mistakes_is_in_force() -> None:
     specs = Specs(Remote(reading("a1")))
     specs.refresh()
-    assert (specs.commit, specs.subject, versions(specs), specs.trouble) == ("a1", "merge a1", [NEW], ())
+    assert (specs.commit, specs.subject, versions(specs), specs.errors) == ("a1", "merge a1", [NEW], ())
 
 
 def test_a_broken_commit_keeps_the_last_good_one_in_force_and_is_told() -> None:
@@ -56,15 +56,15 @@ def test_a_broken_commit_keeps_the_last_good_one_in_force_and_is_told() -> None:
     specs.refresh()
     specs.refresh()
     assert (specs.commit, versions(specs)) == ("a1", [NEW])
-    assert len(specs.trouble) == 1
-    assert specs.trouble[0].startswith("specs/web.yaml:2:1: ")
+    assert len(specs.errors) == 1
+    assert specs.errors[0].startswith("specs/web.yaml:2:1: ")
 
 
 def test_the_mend_of_a_broken_commit_takes_over() -> None:
     specs = Specs(Remote(reading("a1"), reading("b2", broken=True), reading("c3", FIX)))
     for _ in range(3):
         specs.refresh()
-    assert (specs.commit, versions(specs), specs.trouble) == ("c3", [FIX], ())
+    assert (specs.commit, versions(specs), specs.errors) == ("c3", [FIX], ())
 
 
 def test_a_brake_of_a_broken_commit_is_in_force_until_a_good_commit_lifts_it() -> None:
@@ -90,33 +90,33 @@ def test_an_unreachable_remote_keeps_what_is_in_force_and_is_told() -> None:
     specs = Specs(Remote(reading("a1"), "no answer"))
     specs.refresh()
     specs.refresh()
-    assert (specs.commit, versions(specs), specs.trouble) == ("a1", [NEW], ("no answer",))
+    assert (specs.commit, versions(specs), specs.errors) == ("a1", [NEW], ("no answer",))
 
 
 def test_a_remote_that_is_back_is_no_trouble_any_more() -> None:
     specs = Specs(Remote(reading("a1"), "no answer", reading("a1")))
     for _ in range(3):
         specs.refresh()
-    assert specs.trouble == ()
+    assert specs.errors == ()
 
 
 def test_an_unreachable_remote_does_not_hide_the_mistakes_of_the_last_commit() -> None:
     specs = Specs(Remote(reading("a1"), reading("b2", broken=True), "no answer"))
     for _ in range(3):
         specs.refresh()
-    assert [line.split(":")[0] for line in specs.trouble] == ["no answer", "specs/web.yaml"]
+    assert [line.split(":")[0] for line in specs.errors] == ["no answer", "specs/web.yaml"]
 
 
 def test_a_start_without_the_remote_goes_on_with_what_was_fetched_last() -> None:
     specs = Specs(Remote("no answer", last=reading("a1")))
     specs.refresh()
-    assert (specs.commit, versions(specs), specs.trouble) == ("a1", [NEW], ("no answer",))
+    assert (specs.commit, versions(specs), specs.errors) == ("a1", [NEW], ("no answer",))
 
 
 def test_a_start_with_nothing_to_read_has_nothing_in_force() -> None:
     specs = Specs(Remote("no answer"))
     specs.refresh()
-    assert (specs.scale_sets, specs.in_force_since, specs.trouble) == ((), None, ("no answer",))
+    assert (specs.scale_sets, specs.in_force_since, specs.errors) == ((), None, ("no answer",))
 
 
 def test_a_plain_directory_is_read_anew_each_time(tmp_path: Path) -> None:
@@ -138,8 +138,8 @@ def test_a_directory_that_vanishes_changes_nothing(tmp_path: Path) -> None:
     (place / "web.yaml").unlink()
     specs.refresh()
     assert versions(specs) == [NEW]
-    assert len(specs.trouble) == 1
-    assert specs.trouble[0].startswith(f"{place}: ")
+    assert len(specs.errors) == 1
+    assert specs.errors[0].startswith(f"{place}: ")
 
 
 @pytest.mark.parametrize(

@@ -195,21 +195,21 @@ def test_who_goes_next(rollout: dict[str, Any], instances: Any, ids: list[str]) 
         pytest.param(
             {"max_unavailable": Count(1)},
             fleet(outdated(9, protected=True, health="unhealthy")),
-            "TooManyUnavailable: web_9 (unhealthy): 1 of 10 are away already, and spec.rollout.maxUnavailable is 1; 0 of "
+            "TooManyUnavailable: web_9 (unhealthy): 1 of 10 are unavailable already, and spec.rollout.maxUnavailable is 1; 0 of "
             "10 up to date",
-            id="no batch where too many are away already",
+            id="no batch where too many are unavailable already",
         ),
         pytest.param(
             {"max_unavailable": Percent(20)},
             fleet(*(outdated(n, protected=True, health="unhealthy") for n in (8, 9))),
-            "TooManyUnavailable: web_8 (unhealthy), web_9 (unhealthy): 2 of 10 are away already, and "
+            "TooManyUnavailable: web_8 (unhealthy), web_9 (unhealthy): 2 of 10 are unavailable already, and "
             "spec.rollout.maxUnavailable is 20% (2 of 10); 0 of 10 up to date",
             id="a share is said as what it comes to",
         ),
         pytest.param(
             {"max_unavailable": Count(1)},
             fleet(outdated(3, provisioning="failed"), outdated(9, protected=True, health="unhealthy")),
-            "TooManyUnavailable: web_9 (unhealthy): 1 of 10 are away already, and spec.rollout.maxUnavailable is 1; 0 of "
+            "TooManyUnavailable: web_9 (unhealthy): 1 of 10 are unavailable already, and spec.rollout.maxUnavailable is 1; 0 of "
             "10 up to date",
             id="nor of what failed and serves",
         ),

@@ -16,12 +16,16 @@ def test_a_survey_counts_each_domain_in_rollout_order() -> None:
     )
     counts = count_instances(members(spec(), model(), observed(), instances), GROUPING)
     assert counts.domains[:3] == (
-        DomainCounts(Domain("", "", 0, "update domain"), total=2, up_to_date=2, back=1, away=1, sick=1),
-        DomainCounts(Domain("", "", 1, "update domain"), total=2, up_to_date=0, back=0, away=1, left_out=1),
-        DomainCounts(Domain("", "", 2, "update domain"), total=2, up_to_date=2, back=2, away=0),
+        DomainCounts(
+            Domain("", "", 0, "update domain"), total=2, up_to_date=2, back=1, unavailable=1, unhealthy=1
+        ),
+        DomainCounts(
+            Domain("", "", 1, "update domain"), total=2, up_to_date=0, back=0, unavailable=1, left_out=1
+        ),
+        DomainCounts(Domain("", "", 2, "update domain"), total=2, up_to_date=2, back=2, unavailable=0),
     )
-    assert (counts.total, counts.up_to_date, counts.back, counts.away) == (10, 4, 3, 2)
-    assert (counts.left_out, counts.sick) == (1, 1)
+    assert (counts.total, counts.up_to_date, counts.back, counts.unavailable) == (10, 4, 3, 2)
+    assert (counts.left_out, counts.unhealthy) == (1, 1)
     assert counts.done == "4 of 10 up to date"
 
 
@@ -33,6 +37,8 @@ def test_domains_come_in_rollout_order_whatever_the_order_of_the_instances() -> 
 def test_a_batch_about_to_leave_counts_as_away_in_its_domain_only() -> None:
     counts = count_instances(members(spec(), model(), observed(), fleet()), GROUPING)
     taking = counts.taking(Domain("", "", 3, "update domain"), 2)
-    assert [each.away for each in taking.domains] == [0, 0, 0, 2, 0]
+    assert [each.unavailable for each in taking.domains] == [0, 0, 0, 2, 0]
     more = taking.taking(Domain("", "", 3, "update domain"), 1)
-    assert [each.away for each in more.domains] == [0, 0, 0, 3, 0], "beside those that were away before"
+    assert [each.unavailable for each in more.domains] == [0, 0, 0, 3, 0], (
+        "beside those that were away before"
+    )

@@ -883,7 +883,7 @@ def test_an_instance_that_is_off_does_not_serve_whatever_it_last_said_of_its_hea
 def test_the_batch_that_is_about_to_leave_counts_as_away() -> None:
     counts = decided(spec(), observed()).counts
     assert counts is not None
-    assert [tally.away for tally in counts.domains] == [2, 0, 0, 0, 0]
+    assert [tally.unavailable for tally in counts.domains] == [2, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_the_batch_that_was_under_way_is_seen_to_come_back(held: tuple[dict[str,
     world.rest(20 * MINUTE)
     nothing_was_written(world.azure.record, asked)
     row = report(world.state())
-    assert (row["instances"]["upToDate"], row["instances"]["away"]) == (1, 0)
+    assert (row["instances"]["upToDate"], row["instances"]["unavailable"]) == (1, 0)
     assert row["instancesAt"] < world.clock.now().isoformat(), "the time of the fact"
     said = {each["type"]: (each["status"], each["reason"]) for each in row["conditions"]}
     assert said["Healthy"] == ("True", "Serving")
@@ -39,7 +39,7 @@ def test_one_that_falls_sick_is_told_within_its_interval(held: tuple[dict[str, o
     world.azure.scale_set("web").instance("3").sicken()
     world.rest(HOUR)
     row = report(world.state())
-    assert row["instances"]["away"] == 1
+    assert row["instances"]["unavailable"] == 1
     assert row["reason"] in {"Frozen", "Suspended"}
 
 

@@ -50,7 +50,7 @@ def told(*stages: str) -> list[str]:
     """Only where a scale set does not say Updating during an upgrade are its instances listed meanwhile."""
     if World.during_upgrade == "Updating":
         return list(stages)
-    seen = [each.replace("InstancesAway", "WaitingForInstances") for each in stages]
+    seen = [each.replace("InstancesUnavailable", "WaitingForInstances") for each in stages]
     return [each for before, each in zip(["", *seen], seen, strict=False) if each != before]
 
 
@@ -61,15 +61,15 @@ def test_a_rollout_from_merge_to_ready() -> None:
 
     world.merge(spec(version=NEW))
     assert passing(world) == told(
-        "Unknown True False Unknown(NotLookedAt) True(ModelDrift)",
+        "Unknown True False Unknown(NotObserved) True(ModelDrift)",
         "Unknown True False False(Upgrading) True(InstanceDrift)",
-        "Unknown True False False(InstancesAway) True(InstanceDrift)",
+        "Unknown True False False(InstancesUnavailable) True(InstanceDrift)",
         "Unknown True False False(WaitingForInstances) True(InstanceDrift)",
         "Unknown True False False(Upgrading) True(InstanceDrift)",
-        "Unknown True False False(InstancesAway) True(InstanceDrift)",
+        "Unknown True False False(InstancesUnavailable) True(InstanceDrift)",
         "Unknown True False False(WaitingForInstances) True(InstanceDrift)",
         "Unknown True False False(Upgrading) True(InstanceDrift)",
-        "Unknown True False False(InstancesAway) True(InstanceDrift)",
+        "Unknown True False False(InstancesUnavailable) True(InstanceDrift)",
         "Unknown True False False(WaitingForInstances) False(NoDrift)",
         "True False False True(Serving) False(NoDrift)",
     )
@@ -160,7 +160,7 @@ def test_an_instance_that_falls_sick_while_a_gate_holds_the_model_is_not_serving
     world.merge(spec(version=NEW, rollout={"approval": "start"}))
     world.rest(3 * MINUTE)
     assert row(world)["reason"] == "AwaitingApproval"
-    assert stands(world) == "Unknown True False False(InstancesAway) True(ModelDrift)"
+    assert stands(world) == "Unknown True False False(InstancesUnavailable) True(ModelDrift)"
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_what_is_out_of_reach_for_long_is_not_known_any_more() -> None:
     world.rest(3 * MINUTE)
     assert stands(world) == "Unknown True False True(Serving) False(NoDrift)"
     world.rest(20 * MINUTE)
-    assert stands(world) == "False True False Unknown(NotLookedAt) Unknown(NotLookedAt)"
+    assert stands(world) == "False True False Unknown(NotObserved) Unknown(NotObserved)"
 
 
 def test_a_settled_one_is_known_at_every_sweep_and_one_that_cannot_be_looked_at_is_not() -> None:
@@ -250,14 +250,14 @@ def test_a_newer_version_of_latest_is_drift_until_all_are_on_it() -> None:
     world = World(declared, spec(image=latest, interval="5m")).run()
     world.azure.publish(f"Canonical:ubuntu-24_04-lts:server:{FIX}")
     world.run(lambda: world.reasons()[-1] == "ModelDrift")
-    assert stands(world) == "Unknown True False Unknown(NotLookedAt) True(ModelDrift)"
+    assert stands(world) == "Unknown True False Unknown(NotObserved) True(ModelDrift)"
     assert row(world)["instances"] is None, "nobody has counted them against the newer version yet"
     assert passing(world) == told(
         "Unknown True False False(Upgrading) True(InstanceDrift)",
-        "Unknown True False False(InstancesAway) True(InstanceDrift)",
+        "Unknown True False False(InstancesUnavailable) True(InstanceDrift)",
         "Unknown True False False(WaitingForInstances) True(InstanceDrift)",
         "Unknown True False False(Upgrading) True(InstanceDrift)",
-        "Unknown True False False(InstancesAway) True(InstanceDrift)",
+        "Unknown True False False(InstancesUnavailable) True(InstanceDrift)",
         "Unknown True False False(WaitingForInstances) False(NoDrift)",
         "True False False True(Serving) False(NoDrift)",
     )

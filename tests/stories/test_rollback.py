@@ -313,7 +313,7 @@ def test_an_image_that_is_well_after_all_is_no_failed_one_and_the_next_is_no_fix
 
 
 @pytest.mark.parametrize(
-    ("sick", "ends"),
+    ("unhealthy", "ends"),
     [
         pytest.param(["9"], f"the model is back on {OLD}, no instance runs it; name another image", id="one"),
         pytest.param(

@@ -124,7 +124,7 @@ def test_a_list_that_fails_is_told_and_what_is_rolling_goes_on() -> None:
     world.rest(timedelta(minutes=2))
     sweep = world.reconciler.store.last_sweep
     assert sweep is not None
-    assert sweep.trouble == (f"subscription {SUBSCRIPTION}: ServerTimeout: Try later.",)
+    assert sweep.errors == (f"subscription {SUBSCRIPTION}: ServerTimeout: Try later.",)
     assert world.lines() == {"web": f"UpToDate: all 20 instances run {NEW}"}
 
 
@@ -179,7 +179,7 @@ def test_a_bug_in_a_list_is_told_and_what_is_rolling_goes_on(monkeypatch: pytest
     assert world.lines() == {"web": f"UpToDate: all 20 instances run {NEW}"}
     sweep = world.reconciler.store.last_sweep
     assert sweep is not None
-    assert "a bug in the reconciler, please report it: AttributeError" in sweep.trouble[0]
+    assert "a bug in the reconciler, please report it: AttributeError" in sweep.errors[0]
 
 
 def test_a_commit_that_arrives_while_the_list_fails_is_not_lost() -> None:

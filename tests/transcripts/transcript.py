@@ -166,7 +166,7 @@ def _survey(counts: InstanceCounts) -> str:
         " ".join((*([place] if place else []), *(f"{number} {_signs(tally)}" for number, tally in inside)))
         for place, inside in _places(counts.domains)
     )
-    return f"{counts.up_to_date} of {counts.total} up to date, {counts.away} unavailable: {domains}"
+    return f"{counts.up_to_date} of {counts.total} up to date, {counts.unavailable} unavailable: {domains}"
 
 
 def _places(domains: Iterable[DomainCounts]) -> Iterator[tuple[str, list[tuple[str, DomainCounts]]]]:
@@ -195,7 +195,7 @@ def _signs(tally: DomainCounts) -> str:
     """One for each instance of a domain."""
     lost = tally.up_to_date - tally.back
     outdated = tally.total - tally.up_to_date
-    down = tally.away - lost
+    down = tally.unavailable - lost
     return "#" * tally.back + "X" * lost + "." * (outdated - down) + "x" * down
 
 

@@ -30,7 +30,7 @@ LABELS = {
     "type": set(ConditionType),
     "status": {*ConditionStatus, *Status, "0", "200", "429"},
     "reason": {*Reason},
-    "state": {"total", "up_to_date", "away", "sick", "left_out"},
+    "state": {"total", "up_to_date", "unavailable", "unhealthy", "left_out"},
     "result": set(Ending),
     "kind": {charge.name.lower() for charge in Charge},
 }
@@ -130,10 +130,12 @@ OTHER = "subscription t, resource group g"
     ("metric", "values"),
     [
         pytest.param(
-            "trouble", {SPECS: 2, SCOPE: 0, OTHER: 1}, id="a list that fails is trouble of its own scope"
+            "sweep_errors",
+            {SPECS: 2, SCOPE: 0, OTHER: 1},
+            id="a list that fails is an error of its own scope",
         ),
         pytest.param(
-            "throttled", {SPECS: None, SCOPE: 1, OTHER: 0}, id="a list that is throttled is no trouble"
+            "throttled", {SPECS: None, SCOPE: 1, OTHER: 0}, id="a list that is throttled is no error"
         ),
     ],
 )
@@ -156,18 +158,18 @@ def test_before_the_first_sweep_and_the_first_look_the_times_are_those_of_the_be
     shown = Store()
     assert sample(shown, "last_sweep_timestamp_seconds") == NOW.timestamp()
     shown.declare([spec()], "a1", NOW)
-    assert sample(shown, "last_look_timestamp_seconds", name="web", scope=SCOPE) is None
+    assert sample(shown, "last_observed_timestamp_seconds", name="web", scope=SCOPE) is None
     shown.last_sweep = Sweep(NOW + timedelta(minutes=1), "a1", "Move web")
-    assert sample(shown, "last_look_timestamp_seconds", name="web", scope=SCOPE) == NOW.timestamp()
+    assert sample(shown, "last_observed_timestamp_seconds", name="web", scope=SCOPE) == NOW.timestamp()
     shown.declare([spec()], "b2", NOW + timedelta(minutes=9))
-    assert sample(shown, "last_look_timestamp_seconds", name="web", scope=SCOPE) == NOW.timestamp()
+    assert sample(shown, "last_observed_timestamp_seconds", name="web", scope=SCOPE) == NOW.timestamp()
 
 
 def test_by_resource_group_the_scope_is_that_of_the_group() -> None:
     shown = store()
     shown.last_sweep = Sweep(NOW, "a1", "Move web", by_group=True)
     scope = f"{SCOPE}, resource group shop"
-    assert sample(shown, "last_look_timestamp_seconds", name="web", scope=scope) == NOW.timestamp()
+    assert sample(shown, "last_observed_timestamp_seconds", name="web", scope=scope) == NOW.timestamp()
 
 
 def sample(shown: Store, metric: str, **labels: str) -> float | None:

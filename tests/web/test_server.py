@@ -42,8 +42,8 @@ def unread() -> Store:
 
 def unreadable() -> Store:
     """A first sweep that found nothing it could use."""
-    trouble = ("specs/web.yaml:3:1: metadata: is missing", "specs/api.yaml:1:1: holds no document")
-    return Store(Sweep(NOW, "", "", trouble))
+    errors = ("specs/web.yaml:3:1: metadata: is missing", "specs/api.yaml:1:1: holds no document")
+    return Store(Sweep(NOW, "", "", errors))
 
 
 def rolling() -> Store:
@@ -85,7 +85,7 @@ def unseen() -> list[dict[str, Any]]:
         {
             "type": each,
             "status": "Unknown",
-            "reason": "NotLookedAt",
+            "reason": "NotObserved",
             "message": "",
             "lastTransitionTime": None,
             "observedRevision": None,
@@ -218,7 +218,7 @@ def test_a_probe_says(
         pytest.param(
             empty,
             {
-                "sweep": {"at": NOW.isoformat(), "commit": COMMIT, "subject": "Remove all", "trouble": []},
+                "sweep": {"at": NOW.isoformat(), "commit": COMMIT, "subject": "Remove all", "errors": []},
                 "scaleSets": [],
             },
             id="nothing declared",
@@ -230,7 +230,7 @@ def test_a_probe_says(
                     "at": NOW.isoformat(),
                     "commit": COMMIT,
                     "subject": "Move web",
-                    "trouble": ["specs/web.yaml:3:1: metadata: is missing"],
+                    "errors": ["specs/web.yaml:3:1: metadata: is missing"],
                 },
                 "scaleSets": [
                     {
@@ -246,7 +246,7 @@ def test_a_probe_says(
                         "instances": None,
                         "instancesAt": None,
                         "forecast": None,
-                        "nextLook": None,
+                        "nextReconcile": None,
                         "wait": None,
                         "suspended": False,
                         "revision": {"commit": COMMIT, "spec": Revision.of(spec("api"), COMMIT).spec},
@@ -271,14 +271,14 @@ def test_a_probe_says(
                         "instances": {
                             "total": 4,
                             "upToDate": 2,
-                            "away": 1,
+                            "unavailable": 1,
                             "domains": [
-                                {"domain": "update domain 0", "total": 2, "upToDate": 2, "away": 0},
-                                {"domain": "update domain 1", "total": 2, "upToDate": 0, "away": 1},
+                                {"domain": "update domain 0", "total": 2, "upToDate": 2, "unavailable": 0},
+                                {"domain": "update domain 1", "total": 2, "upToDate": 0, "unavailable": 1},
                             ],
                         },
                         "forecast": None,
-                        "nextLook": (NOW + 15 * SECOND).isoformat(),
+                        "nextReconcile": (NOW + 15 * SECOND).isoformat(),
                         "wait": None,
                         "suspended": False,
                         "revision": REVISION,
@@ -365,7 +365,7 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
             [
                 BUILD,
                 SWEPT,
-                'vmss_reconciler_trouble{scope="specs"} 2.0',
+                'vmss_reconciler_sweep_errors{scope="specs"} 2.0',
                 'vmss_reconciler_commit_info{commit=""} 1.0',
             ],
             id="mistakes in the specs are counted",
@@ -375,7 +375,7 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
             [
                 BUILD,
                 SWEPT,
-                'vmss_reconciler_trouble{scope="specs"} 0.0',
+                'vmss_reconciler_sweep_errors{scope="specs"} 0.0',
                 f'vmss_reconciler_commit_info{{commit="{COMMIT}"}} 1.0',
                 'vmss_reconciler_status{name="web",status="Ready"} 0.0',
                 'vmss_reconciler_status{name="web",status="Reconciling"} 1.0',
@@ -386,14 +386,14 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
                 'vmss_reconciler_reason{name="web",reason="Upgrading"} 1.0',
                 'vmss_reconciler_instances{name="web",state="total"} 4.0',
                 'vmss_reconciler_instances{name="web",state="up_to_date"} 2.0',
-                'vmss_reconciler_instances{name="web",state="away"} 1.0',
-                'vmss_reconciler_instances{name="web",state="sick"} 0.0',
+                'vmss_reconciler_instances{name="web",state="unavailable"} 1.0',
+                'vmss_reconciler_instances{name="web",state="unhealthy"} 0.0',
                 'vmss_reconciler_instances{name="web",state="left_out"} 0.0',
                 *conditions_of("api", "Unknown", "Unknown", "Unknown", "Unknown", "Unknown"),
                 *conditions_of("web", "Unknown", "True", "False", "False", "True"),
                 'vmss_reconciler_suspended{name="api"} 0.0',
                 'vmss_reconciler_suspended{name="web"} 0.0',
-                f'vmss_reconciler_last_look_timestamp_seconds{{name="web",scope="subscription {SUBSCRIPTION}"}} {NOW.timestamp()}',
+                f'vmss_reconciler_last_observed_timestamp_seconds{{name="web",scope="subscription {SUBSCRIPTION}"}} {NOW.timestamp()}',
                 *(
                     f'vmss_reconciler_rollouts_total{{name="{name}",result="{result}"}} 0.0'
                     for name in ("api", "web")

@@ -8,7 +8,7 @@ LOCK    := --quiet --universal --generate-hashes --no-emit-index-url --no-annota
            --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients soak stories transcripts reasons explore exhaust mutants lint format bench lock image clean
+.PHONY: help demo test test-clients soak stories transcripts messages reasons explore exhaust mutants lint format bench lock image clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ stories: $(READY) ## the stories once more, with scale sets that do not say Upda
 
 transcripts: $(READY) ## write tests/transcripts/*.txt anew, after an intended change of behaviour
 	@$(BIN)/python -m tests.transcripts
+
+messages: $(READY) ## write tests/messages.txt anew, after an intended change of words
+	@$(BIN)/pytest -n auto -q --write-messages
 
 reasons: $(READY) ## write the table of docs/reasons.md anew, after a change of rollout/reason.py
 	@$(BIN)/python -m tests.reasons

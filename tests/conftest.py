@@ -1,8 +1,72 @@
-"""How every property is run: the same cases each time, and never judged by the clock of a busy machine."""
+"""How every property is run, and how the table of messages is kept.
 
+Properties take the same cases each time, and are never judged by the clock of a busy machine. What the
+processes of a run have seen of messages comes together when it ends (`tests/messages.py`).
+"""
+
+import os
+from collections import defaultdict
+from typing import Any
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import messages
 
 settings.register_profile(
     "house", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("house")
+
+_seen: dict[str, set[str]] = defaultdict(set)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-messages", action="store_true", help="Write tests/messages.txt anew instead of comparing."
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    messages.is_written = config.getoption("--write-messages")
+
+
+def pytest_testnodedown(node: Any) -> None:
+    """A process of pytest-xdist has ended."""
+    _add(getattr(node, "workeroutput", {}).get("messages", {}))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["messages"] = {test: sorted(said) for test, said in messages.seen.items()}
+        return
+    _add(messages.seen)
+    if messages.is_written:
+        messages.TABLE.write_text(messages.written(_merged(session)))
+    elif exitstatus == pytest.ExitCode.OK and _is_whole(session.config) and (lines := messages.stale(_seen)):
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        assert reporter
+        reporter.write_line(
+            "\nNo test asks for these lines of tests/messages.txt any more; run `make messages`:"
+        )
+        for line in lines:
+            reporter.write_line(f"  {line}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _add(seen: Any) -> None:
+    for test, said in seen.items():
+        _seen[test] |= set(said)
+
+
+def _merged(session: pytest.Session) -> dict[str, set[str]]:
+    """The new table: after a run of a few tests, the others keep their lines."""
+    return dict(_seen) if _is_whole(session.config) else {**messages.table, **_seen}
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    """Whether the run is of the whole suite, as it is told once."""
+    chosen = config.option.keyword or config.option.markexpr or config.option.lf
+    is_variant = "STORIES_DURING_UPGRADE" in os.environ
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not chosen and not is_variant

@@ -19,6 +19,7 @@ from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.wait import Wait
 from tests.build import NOW, spec
 from tests.daemon import states
+from tests.messages import says
 
 FOLLOW_UP = timedelta(seconds=15)
 MINUTE = timedelta(minutes=1)
@@ -135,9 +136,9 @@ def test_what_fails_again_is_tried_later_each_time(failure: AzureFailure, rests:
 
 def test_what_lasts_is_a_failure_and_says_since_when() -> None:
     wait = Wait(Reason.CONFLICT, NOW - timedelta(minutes=5), tries=6)
-    assert failed(Conflict("no"), wait).line == "Conflict: no"
+    assert failed(Conflict("no"), wait).line == says("Conflict")
     outcome = failed(Conflict("no"), wait, NOW + timedelta(seconds=1))
-    assert (outcome.status, outcome.line) == (Status.FAILING, "Conflict: no; since 2026-01-05 08:55 UTC")
+    assert (outcome.status, outcome.line) == (Status.FAILING, says("Conflict", "2026-01-05 08:55 UTC"))
 
 
 @pytest.mark.parametrize(
@@ -159,11 +160,11 @@ def test_a_look_for_which_there_was_no_request_says_how_it_stood_and_when() -> N
     known = states.outcome("web", "Soaking", message="web_0: back since 09:00:00")
     later, last = (failed(Throttled("no", MINUTE), at=NOW + number * MINUTE) for number in (1, 2))
     found = outcome_when_throttled(outcome_when_throttled(known, later), last)
-    assert found.line == "Soaking: web_0: back since 09:00:00 (as of 09:00:00; throttled)"
+    assert found.line == says("Soaking", "web_0", "09:00:00")
     assert (found.at, found.again, found.status) == (NOW + 2 * MINUTE, MINUTE, known.status)
 
 
 def test_a_bug_is_called_one() -> None:
     outcome = outcome_of_bug("web", "a1", NOW, KeyError("x"))
-    assert outcome.line == "Bug: a bug in the reconciler, please report it: KeyError: 'x'"
+    assert outcome.line == says("Bug", "KeyError")
     assert outcome.status is Status.FAILING

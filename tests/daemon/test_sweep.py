@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.rollout.observed import FRESH
 from reconciler.simulator import Exchange
+from tests.messages import says
 from tests.stories.world import NEW, OLD, World, fleet, scale_set, spec
 
 SETS, PAGE = 50, 20
@@ -122,7 +123,7 @@ def test_an_image_that_moves_in_a_spec_costs_requests_for_that_set_alone(world: 
     }
     assert paths
     assert all("/virtualMachineScaleSets/web-0017" in path for path in paths)
-    assert world.lines()["web-0017"] == f"UpToDate: all 5 instances run {NEW}"
+    assert world.lines()["web-0017"] == says("UpToDate", "5", NEW)
     world.rest(timedelta(minutes=1))
     assert operations(asked(world)) == PAGES
 
@@ -169,7 +170,7 @@ def test_a_step_is_never_taken_on_a_list_that_is_minutes_old() -> None:
     world.azure.scale_set("web").set_mode("Automatic")
     world.clock.advance(timedelta(minutes=3))
     world.reconciler.tick(due)
-    assert world.lines()["web"].startswith("NotManualMode: ")
+    assert world.lines()["web"] == says("NotManualMode")
     assert "VirtualMachineScaleSets_Update" not in world.requests()
     assert world.requests().count("VirtualMachineScaleSets_Get") == 1
 

@@ -9,6 +9,7 @@ from reconciler.rollout.step import Upgrade
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.scale_set import By, Canary
 from tests.build import NEW, NOW, decided, fleet, instance, observed, outdated, spec
+from tests.messages import says
 
 MINUTE = timedelta(minutes=1)
 ONE = Canary(Count(1), timedelta())
@@ -164,67 +165,73 @@ def test_who_goes_next(rollout: dict[str, Any], instances: Any, ids: list[str]) 
         pytest.param(
             {"soak": 5 * MINUTE},
             fleet(back(0, 4), back(5, 6)),
-            "Soaking: web_0: back since 08:56:00; the next batch goes at 09:01:00 (soak 5m); 2 of 10 up to date",
+            says("Soaking", "web_0", "08:56:00", "09:01:00", "5m", "2 of 10"),
             id="the last one of a batch counts",
         ),
         pytest.param(
             {"soak": 5 * MINUTE},
             fleet(back(0, 4), back(5, 5)),
-            "Soaking: web_0: back since 08:56:00; the next batch goes at 09:01:00 (soak 5m); 2 of 10 up to date",
+            says("Soaking", "web_0", "08:56:00", "09:01:00", "5m", "2 of 10"),
             id="one that has been back for all of it is not named",
         ),
         pytest.param(
             {"canary": SLOW, "soak": 5 * MINUTE},
             fleet(back(0, 6)),
-            "Soaking: canary web_0: back since 08:54:00; the next batch goes at 09:24:00 (soak 30m); 1 of 10 up to date",
+            says("Soaking", "web_0", "08:54:00", "09:24:00", "30m", "1 of 10"),
             id="a canary has a soak of its own",
         ),
         pytest.param(
             {"canary": Canary(Count(1), MINUTE), "soak": 5 * MINUTE},
             fleet(back(0, 4)),
-            "Soaking: canary web_0: back since 08:56:00; the next batch goes at 09:01:00 (soak 5m); 1 of 10 up to date",
+            says("Soaking", "web_0", "08:56:00", "09:01:00", "5m", "1 of 10"),
             id="which is never shorter than that of batches",
         ),
         pytest.param(
             {"canary": Canary(("3", "7"), 30 * MINUTE)},
             fleet(back(3, 10), back(7, 20)),
-            "Soaking: canary web_3, web_7: back since 08:50:00; the next batch goes at 09:20:00 (soak 30m); 2 of 10 up "
-            "to date",
+            says("Soaking", "web_3", "web_7", "08:50:00", "09:20:00", "30m", "2 of 10"),
             id="named canaries soak too",
         ),
         pytest.param(
             {"max_unavailable": Count(1)},
             fleet(outdated(9, protected=True, health="unhealthy")),
-            "TooManyUnavailable: web_9 (unhealthy): 1 of 10 are unavailable already, and spec.rollout.maxUnavailable is 1; 0 of "
-            "10 up to date",
+            says(
+                "TooManyUnavailable", "web_9 (unhealthy)", "1 of 10", "spec.rollout.maxUnavailable", "0 of 10"
+            ),
             id="no batch where too many are unavailable already",
         ),
         pytest.param(
             {"max_unavailable": Percent(20)},
             fleet(*(outdated(n, protected=True, health="unhealthy") for n in (8, 9))),
-            "TooManyUnavailable: web_8 (unhealthy), web_9 (unhealthy): 2 of 10 are unavailable already, and "
-            "spec.rollout.maxUnavailable is 20% (2 of 10); 0 of 10 up to date",
+            says(
+                "TooManyUnavailable",
+                "web_8 (unhealthy)",
+                "web_9 (unhealthy)",
+                "2 of 10",
+                "spec.rollout.maxUnavailable",
+                "20%",
+                "0 of 10",
+            ),
             id="a share is said as what it comes to",
         ),
         pytest.param(
             {"max_unavailable": Count(1)},
             fleet(outdated(3, provisioning="failed"), outdated(9, protected=True, health="unhealthy")),
-            "TooManyUnavailable: web_9 (unhealthy): 1 of 10 are unavailable already, and spec.rollout.maxUnavailable is 1; 0 of "
-            "10 up to date",
+            says(
+                "TooManyUnavailable", "web_9 (unhealthy)", "1 of 10", "spec.rollout.maxUnavailable", "0 of 10"
+            ),
             id="nor of what failed and serves",
         ),
         pytest.param(
             {"canary": Canary(("77",), timedelta())},
             fleet(),
-            "CanaryMissing: spec.rollout.canary names the instances 77, of which none is there that could be upgraded; "
-            "name others, or a number of them",
+            says("CanaryMissing", "spec.rollout.canary", "77"),
             id="canaries that are not there prove nothing",
         ),
         pytest.param(
             {"canary": NAMED},
             fleet(outdated(3, power="deallocated"), outdated(7, protected=True)),
-            "CanaryMissing: spec.rollout.canary names the instances 3, 7, of which none is there that could be upgraded; "
-            "name others, or a number of them",
+            says("CanaryMissing", "spec.rollout.canary", "3", "7"),
             id="nor do those that cannot be upgraded",
         ),
     ],
@@ -261,7 +268,7 @@ NAMED_SLOW = Canary(("3",), 30 * MINUTE)
 )
 def test_whatever_else_is_on_the_image_the_canary_soaks(canary: Canary, instances: Any) -> None:
     decision = decided(spec(canary=canary), observed(instances=instances))
-    assert decision.line.startswith("Soaking: canary ")
+    assert decision.line == says("Soaking")
 
 
 @pytest.mark.parametrize(

@@ -13,19 +13,16 @@ from reconciler.rollout.step import Attempt, TagWrite, Upgrade
 from reconciler.rollout.tags import with_state
 from reconciler.spec.scale_set import OnFailure
 from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, spec
+from tests.messages import says
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-FAILED = (
-    "HealthCheckFailed: update domain 0: web_0 (unhealthy), not healthy within 10m of the last change; no other "
-    "instance is touched until then"
-)
+FAILED = says("HealthCheckFailed", "update domain 0", "web_0 (unhealthy)", "10m")
 BEGAN = Mark.of(NOW - 2 * HOUR, NEW)
 KNOWN = PersistedState(last_good=OLD, failed=Fingerprint.of(FIX), began=BEGAN, others=("pilot=yes",))
 MARKED = replace(KNOWN, failed=Fingerprint.of(NEW))
 LASTING = Progress(waiting_since=NOW - MINUTE)
-NOTING = "; noting on its tags that 24.04.202601140 failed"
+NOTING = "24.04.202601140"
 REFUSAL = "a lock forbids it"
-UNKNOWN = f"; a restart will not know that it failed: {REFUSAL}"
 
 
 def failing(persisted: PersistedState, progress: Progress, **tags: str) -> Decision:
@@ -46,7 +43,7 @@ def asked(ago: timedelta, tries: int = 1, refusal: str = "", of: Any = NEW) -> P
 
 
 @pytest.mark.parametrize(
-    ("persisted", "progress", "told", "written"),
+    ("persisted", "progress", "fact", "written"),
     [
         pytest.param(KNOWN, LASTING, NOTING, MARKED, id="the tags do not tell yet: all else there stays"),
         pytest.param(
@@ -62,10 +59,10 @@ def asked(ago: timedelta, tries: int = 1, refusal: str = "", of: Any = NEW) -> P
         pytest.param(KNOWN, asked(MINUTE), "", None, id="accepted a minute ago, and not to be seen yet"),
         pytest.param(KNOWN, asked(5 * MINUTE), "", MARKED, id="accepted five minutes ago, and not to be seen"),
         pytest.param(KNOWN, asked(HOUR, tries=4), "", None, id="accepted four times, and never to be seen"),
-        pytest.param(KNOWN, asked(4 * MINUTE, refusal=REFUSAL), UNKNOWN, None, id="refused four minutes ago"),
-        pytest.param(KNOWN, asked(5 * MINUTE, refusal=REFUSAL), UNKNOWN, MARKED, id="refused five minutes ago"),
-        pytest.param(KNOWN, asked(9 * MINUTE, 2, REFUSAL), UNKNOWN, None, id="refused twice: ten minutes between"),
-        pytest.param(KNOWN, asked(40 * MINUTE, 9, REFUSAL), UNKNOWN, MARKED, id="refused nine times: every 40 minutes"),
+        pytest.param(KNOWN, asked(4 * MINUTE, refusal=REFUSAL), REFUSAL, None, id="refused four minutes ago"),
+        pytest.param(KNOWN, asked(5 * MINUTE, refusal=REFUSAL), REFUSAL, MARKED, id="refused five minutes ago"),
+        pytest.param(KNOWN, asked(9 * MINUTE, 2, REFUSAL), REFUSAL, None, id="refused twice: ten minutes between"),
+        pytest.param(KNOWN, asked(40 * MINUTE, 9, REFUSAL), REFUSAL, MARKED, id="refused nine times: every 40 minutes"),
         pytest.param(KNOWN, asked(MINUTE, of=None), NOTING, MARKED, id="what was written last was another thing"),
         pytest.param(
             replace(KNOWN, retry=Mark.of(NOW - MINUTE, NEW)),
@@ -84,10 +81,10 @@ def asked(ago: timedelta, tries: int = 1, refusal: str = "", of: Any = NEW) -> P
     ],
 )  # fmt: skip
 def test_a_failure_under_hold_is_noted_once(
-    persisted: PersistedState, progress: Progress, told: str, written: PersistedState | None
+    persisted: PersistedState, progress: Progress, fact: str, written: PersistedState | None
 ) -> None:
     found = failing(persisted, progress)
-    assert (found.line, found.step, found.to_persist) == (f"{FAILED}{told}", None, written)
+    assert (found.line, found.step, found.to_persist) == (FAILED.and_names(fact), None, written)
 
 
 def test_without_room_the_line_says_what_a_restart_will_not_know() -> None:
@@ -97,7 +94,7 @@ def test_without_room_the_line_says_what_a_restart_will_not_know() -> None:
         progress=replace(LASTING, is_under_way=True),
     )
     found = decided(spec(), seen)
-    assert found.line == (f"{FAILED}; there is no room for a tag, so a restart will not know that it failed")
+    assert found.line == FAILED
     assert found.to_persist is None
 
 

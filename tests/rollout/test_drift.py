@@ -13,6 +13,7 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel
 from reconciler.spec.scale_set import Approval
 from tests.build import FIX, NEW, NOW, OLD, decided, fleet, model, observed, outdated, spec
+from tests.messages import says
 
 HOUR = timedelta(hours=1)
 SIGNED = PersistedState(approved=NEW, signature=Signature.of(NEW, "ada", NOW - HOUR))
@@ -51,7 +52,7 @@ def test_a_rollout_is_not_to_blame_for_what_did_not_serve_as_it_began(
 @pytest.mark.parametrize(
     ("approval", "persisted", "said"),
     [
-        pytest.param(Approval.START, SIGNED, "; approved by ada at 2026-01-05 08:00 UTC", id="who, and when"),
+        pytest.param(Approval.START, SIGNED, "ada at 2026-01-05 08:00 UTC", id="who, and when"),
         pytest.param(Approval.START, PersistedState(approved=NEW), "", id="an approval of nobody known"),
         pytest.param(None, SIGNED, "", id="one that nobody asks for"),
     ],
@@ -61,7 +62,7 @@ def test_who_approved_an_image_is_said_as_it_is_set(
 ) -> None:
     instances = fleet(*(outdated(n, latest_model=True) for n in range(10)))
     seen = observed(model=model(image=OLD, persisted=persisted), instances=instances)
-    line = f"ModelDrift: the model is on {OLD.version}; setting its image to {NEW.version}{said}"
+    line = says("ModelDrift", OLD.version, NEW.version, said)
     assert decided(spec(approval=approval), seen).line == line
 
 

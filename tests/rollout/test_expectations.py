@@ -18,11 +18,12 @@ from reconciler.spec.amount import Count
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import OnFailure
 from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
+from tests.messages import says
 
 ATTEMPT = Attempt(
     Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=1), "https://management.azure.com/operations/1"
 )
-ASKED = "the upgrade of instances 0, 5 to 24.04.202601140, asked for at 08:59:00,"
+ASKED = ("0, 5", "24.04.202601140", "08:59:00")
 
 
 def test_the_operation_is_asked_for_only_where_its_effect_does_not_show() -> None:
@@ -36,17 +37,17 @@ NOT_MADE, EXTENSION = (
     "VMExtensionProvisioningError: No.",
 )
 QUOTA = "QuotaExceeded: No cores are left."
-TWICE = f"{ASKED} failed: {NOT_MADE[:-1]}; so did the one before"
-BACK = "; setting the model back to 24.04.202601010"
-ONCE = f"OperationFailed: {ASKED} failed: {NOT_MADE[:-1]}; it is tried again after 09:09:00"
+TWICE = (*ASKED, NOT_MADE[:-1])
+BACK = "24.04.202601010"
+ONCE = says("OperationFailed", *ASKED, NOT_MADE[:-1], "09:09:00")
 
 
 @pytest.mark.parametrize(
     ("now", "before", "on_failure", "line"),
     [
-        pytest.param(NOT_MADE, NOT_MADE, OnFailure.ROLLBACK, f"GivingUp: {TWICE}{BACK}", id="twice"),
+        pytest.param(NOT_MADE, NOT_MADE, OnFailure.ROLLBACK, says("GivingUp", *TWICE, BACK), id="twice"),
         pytest.param(
-            NOT_MADE, EXTENSION, OnFailure.REPIN, f"GivingUp: {TWICE}{BACK}", id="first for an extension"
+            NOT_MADE, EXTENSION, OnFailure.REPIN, says("GivingUp", *TWICE, BACK), id="first for an extension"
         ),
         pytest.param(NOT_MADE, "", OnFailure.ROLLBACK, ONCE, id="once: it may be a hiccup"),
         pytest.param(NOT_MADE, QUOTA, OnFailure.ROLLBACK, ONCE, id="first for want of quota"),
@@ -54,14 +55,14 @@ ONCE = f"OperationFailed: {ASKED} failed: {NOT_MADE[:-1]}; it is tried again aft
             QUOTA,
             NOT_MADE,
             OnFailure.ROLLBACK,
-            f"OperationFailed: {ASKED} failed: {QUOTA[:-1]}; it is tried again after 09:09:00",
+            says("OperationFailed", *ASKED, QUOTA[:-1], "09:09:00"),
             id="then for want of quota",
         ),
         pytest.param(
             NOT_MADE,
             NOT_MADE,
             OnFailure.HOLD,
-            f"OperationFailed: {TWICE}; it is tried again after 09:09:00; noting on its tags that 24.04.202601140 failed",
+            says("OperationFailed", *TWICE, "09:09:00"),
             id="twice, and the spec asks to hold",
         ),
     ],
@@ -132,26 +133,25 @@ def test_an_attempt_knows_what_the_one_before_failed_with(step: Any, earlier: st
     [
         pytest.param(
             Operation("InProgress"),
-            f"AzureBusy: {ASKED} is under way",
+            says("AzureBusy", *ASKED),
             True,
             id="it is under way: wait",
         ),
         pytest.param(
             Operation("Failed", "VMExtensionProvisioningError: VM has reported a failure."),
-            f"OperationFailed: {ASKED} failed: VMExtensionProvisioningError: VM has reported a failure; it is "
-            "tried again after 09:04:00",
+            says("OperationFailed", *ASKED, "09:04:00"),
             False,
             id="it failed: in Azure's words",
         ),
         pytest.param(
             Operation("Succeeded"),
-            f"NoEffect: {ASKED} does not show yet; it is tried again after 09:04:00",
+            says("NoEffect", *ASKED, "09:04:00"),
             False,
             id="it succeeded and nothing shows: the list may be behind",
         ),
         pytest.param(
             Operation(""),
-            f"NoEffect: {ASKED} does not show yet; it is tried again after 09:04:00",
+            says("NoEffect", *ASKED, "09:04:00"),
             False,
             id="Azure does not know it any more",
         ),
@@ -164,8 +164,7 @@ def test_what_became_of_it_is_said(operation: Operation, line: str, soon: bool) 
     assert decision.counts.total == 10
 
 
-LATE = "no further instance has come back within 1h (spec.rollout.progressDeadline)"
-UNTRIED = "0 of 10 up to date; it is not tried again before the spec changes"
+LATE = says("ProgressDeadlineExceeded", "1h", "spec.rollout.progressDeadline")
 
 
 @pytest.mark.parametrize(
@@ -174,19 +173,19 @@ UNTRIED = "0 of 10 up to date; it is not tried again before the spec changes"
         pytest.param(
             replace(ATTEMPT, tries=4),
             Operation("Failed", "QuotaExceeded: no cores."),
-            f"{ASKED} was tried 4 times, and the last try failed: QuotaExceeded: no cores; {LATE}; {UNTRIED}",
+            LATE.and_names(*ASKED, "4", "QuotaExceeded: no cores"),
             id="its last try failed",
         ),
         pytest.param(
             ATTEMPT,
             Operation("Succeeded"),
-            f"{ASKED} was tried, and does not show; {LATE}; {UNTRIED}",
+            LATE.and_names(*ASKED, "0 of 10"),
             id="it succeeded, and does not show",
         ),
         pytest.param(
             replace(ATTEMPT, operation=""),
             None,
-            f"{ASKED} was tried, and does not show; {LATE}; {UNTRIED}",
+            LATE.and_names(*ASKED, "0 of 10"),
             id="it has no operation that could be asked for",
         ),
         pytest.param(None, None, LATE, id="a new process knows of none"),
@@ -203,7 +202,7 @@ def test_what_became_of_an_upgrade_is_said_once_its_batch_is_overdue_and_nothing
 ) -> None:
     waited = Progress(waiting_since=NOW - timedelta(minutes=61), is_under_way=True)
     seen = observed(instances=fleet(), attempt=attempt, operation=operation, progress=waited)
-    assert decided(spec(), seen).message == line
+    assert decided(spec(), seen).line == line
 
 
 def test_what_became_of_an_upgrade_is_asked_for_once_its_batch_is_overdue() -> None:
@@ -229,10 +228,7 @@ def test_a_patch_that_failed_is_told_too() -> None:
         attempt=attempt,
         operation=Operation("Failed", "Conflict: no"),
     )
-    assert decided(spec(), seen).line == (
-        "OperationFailed: the change of the model to 24.04.202601140, asked for at 08:59:00, failed: Conflict: no; it "
-        "is tried again after 09:04:00"
-    )
+    assert decided(spec(), seen).line == says("OperationFailed", "24.04.202601140", "08:59:00", "09:04:00")
 
 
 @pytest.mark.parametrize(
@@ -258,10 +254,7 @@ SET = Attempt(PatchModel(OLD, '"3"'), NOW - timedelta(minutes=1), "https://manag
 @pytest.mark.parametrize("status", ["InProgress", "Succeeded", ""])
 def test_it_is_told_what_the_model_was_set_to_and_no_batch_is_waited_for(status: str) -> None:
     decision = decided(spec(), observed(attempt=SET, operation=Operation(status)))
-    assert decision.line == (
-        "NoEffect: the model was set to 24.04.202601010 at 08:59:00 and is read with 24.04.202601140; nothing is upgraded "
-        "by that before 09:04:00"
-    )
+    assert decision.line == says("NoEffect", "24.04.202601010", "08:59:00", "24.04.202601140", "09:04:00")
     assert (decision.step, decision.counts) == (None, None)
 
 
@@ -314,10 +307,7 @@ def test_a_change_of_the_model_that_failed_is_made_again(attempt: Attempt, expec
     assert decision.reason == (expected or "Upgrading")
     if expected:
         assert decision.step == PatchModel(NEW, '"4"')
-        assert decision.line == (
-            "ModelUpdateFailed: setting the image of the model to 24.04.202601140 once more: it was set, but the "
-            "operation failed: X: no"
-        )
+        assert decision.line == says("ModelUpdateFailed", "24.04.202601140")
         assert decision.soon
 
 
@@ -333,7 +323,7 @@ def test_what_it_was_to_remember_is_written_again_beside_the_tags_of_now() -> No
     assert step.tags == with_state({"team": "now"}, persisted)
 
 
-AGAIN = "ModelUpdateFailed: setting the image of the model to 24.04.202601140 once more: it was set, "
+AGAIN = says("ModelUpdateFailed", "24.04.202601140")
 
 
 @pytest.mark.parametrize(
@@ -341,15 +331,11 @@ AGAIN = "ModelUpdateFailed: setting the image of the model to 24.04.202601140 on
     [
         pytest.param(
             Operation("InProgress"),
-            "AzureBusy: the change of the model to 24.04.202601140, asked for at 08:00:00, is under way",
+            says("AzureBusy", "24.04.202601140", "08:00:00"),
             id="it is under way",
         ),
-        pytest.param(
-            Operation("Failed", "X: No."), f"{AGAIN}but the operation failed: X: No", id="it failed"
-        ),
-        pytest.param(
-            Operation(""), f"{AGAIN}and its scale set says Failed", id="it is not told, and the set failed"
-        ),
+        pytest.param(Operation("Failed", "X: No."), AGAIN.and_names("X: No"), id="it failed"),
+        pytest.param(Operation(""), AGAIN.and_names("Failed"), id="it is not told, and the set failed"),
     ],
 )
 def test_what_is_said_of_a_change_of_the_model_before_any_instance_follows(
@@ -381,10 +367,7 @@ def test_a_new_process_sets_the_model_of_a_set_that_failed_once_more_before_any_
     decision = decided(spec(), seen)
     assert decision.reason == reason
     if reason == "ModelUpdateFailed":
-        assert decision.line == (
-            "ModelUpdateFailed: setting the image of the model to 24.04.202601140 once more: it was set, and its "
-            "scale set says Failed"
-        )
+        assert decision.line == says("ModelUpdateFailed", "24.04.202601140")
         assert decision.step == PatchModel(NEW, '"4"')
 
 
@@ -423,10 +406,8 @@ def tried(tries: int, minutes: int, step: Any = None) -> Attempt:
     return Attempt(step or Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=minutes), tries=tries)
 
 
-UPGRADED = "NoEffect: the upgrade of instances 0, 5 to 24.04.202601140, asked for at"
-TAKEN = (
-    "Upgrading: update domain 0: upgrading 2 instances to 24.04.202601140 (web_0, web_5); 0 of 10 up to date"
-)
+UPGRADED = says("NoEffect", "0, 5", "24.04.202601140")
+TAKEN = says("Upgrading", "update domain 0", "2", "24.04.202601140", "web_0", "web_5", "0 of 10")
 
 
 @pytest.mark.parametrize(
@@ -434,25 +415,24 @@ TAKEN = (
     [
         pytest.param(
             tried(2, 9),
-            f"{UPGRADED} 08:51:00, does not show yet; it is tried again after 09:01:00",
+            UPGRADED.and_names("08:51:00", "09:01:00"),
             id="ten minutes after the second",
         ),
         pytest.param(tried(2, 10), TAKEN, id="and then it is"),
         pytest.param(
             tried(3, 19),
-            f"{UPGRADED} 08:41:00, does not show yet; it is tried again after 09:01:00",
+            UPGRADED.and_names("08:41:00", "09:01:00"),
             id="twenty after the third",
         ),
         pytest.param(tried(3, 20), TAKEN, id="then once more"),
         pytest.param(
             tried(4, 39),
-            f"{UPGRADED} 08:21:00, does not show yet; it is tried again after 09:01:00",
+            UPGRADED.and_names("08:21:00", "09:01:00"),
             id="forty after the fourth",
         ),
         pytest.param(
             tried(4, 40),
-            f"{UPGRADED} 08:20:00, does not show yet; it was tried 4 times, and is not tried again before the spec "
-            "changes or somebody runs `reconciler retry`",
+            UPGRADED.and_names("08:20:00", "`reconciler retry`"),
             id="and then never again",
         ),
         pytest.param(tried(4, 40, Upgrade(("1", "6"), NEW)), TAKEN, id="but another is"),
@@ -463,7 +443,7 @@ def test_an_upgrade_without_effect_is_tried_ever_more_seldom(attempt: Attempt, l
 
 
 PATCH = PatchModel(NEW, '"3"')
-DRIFT = "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140"
+DRIFT = says("ModelDrift", "24.04.202601010", "24.04.202601140")
 
 
 @pytest.mark.parametrize(
@@ -471,26 +451,22 @@ DRIFT = "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04
     [
         pytest.param(
             tried(2, 1, PATCH),
-            "NoEffect: the change of the model to 24.04.202601140, asked for at 08:59:00, does not show yet; it is tried "
-            "again after 09:09:00",
+            says("NoEffect", "24.04.202601140", "08:59:00", "09:09:00"),
             id="twice may be a read that is behind",
         ),
         pytest.param(
             replace(tried(2, 1, PATCH), has_succeeded=True),
-            "NoEffect: the model was set to 24.04.202601140 at 08:59:00, which succeeded, and is on 24.04.202601010: "
-            "something else has set it since; it is tried again after 09:09:00",
+            says("NoEffect", "24.04.202601140", "08:59:00", "24.04.202601010", "09:09:00"),
             id="twice is another writer where the operation was seen to succeed",
         ),
         pytest.param(
             tried(3, 1, PATCH),
-            "Contested: the model was set to 24.04.202601140 3 times, last at 08:59:00, and something else sets it back; "
-            "let only one of the two name the image; it is set again after 09:19:00",
+            says("Contested", "24.04.202601140", "3", "08:59:00", "09:19:00"),
             id="three times is another writer",
         ),
         pytest.param(
             tried(5, 39, PATCH),
-            "Contested: the model was set to 24.04.202601140 5 times, last at 08:21:00, and something else sets it back; "
-            "let only one of the two name the image; it is set again after 09:01:00",
+            says("Contested", "24.04.202601140", "5", "08:21:00", "09:01:00"),
             id="the wait grows to forty minutes and no longer",
         ),
         pytest.param(tried(5, 40, PATCH), DRIFT, id="and it is set again however often that was"),

@@ -18,6 +18,7 @@ from reconciler.spec.scale_set import Approval, Canary, ScaleSet
 from reconciler.spec.suspension import Suspension
 from reconciler.spec.window import Kind, Window
 from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
+from tests.messages import says
 
 # NOW is Monday 2026-01-05 09:00 UTC.
 HOUR = timedelta(hours=1)
@@ -47,119 +48,109 @@ def frozen(freeze: Suspension) -> ScaleSet:
         pytest.param(
             spec(windows=(NIGHT,)),
             DRIFTED,
-            "OutsideWindow: no window is open, open again at 2026-01-05 22:00 UTC; until then not setting the image of "
-            "the model to 24.04.202601140",
+            says("OutsideWindow", "2026-01-05 22:00 UTC", "24.04.202601140"),
             id="before a window opens the model is not set",
         ),
         pytest.param(
             spec(windows=(NIGHT,)),
             ROLLING,
-            "OutsideWindow: no window is open, open again at 2026-01-05 22:00 UTC; until then not upgrading the next batch",
+            says("OutsideWindow", "2026-01-05 22:00 UTC"),
             id="after a window has closed no further batch is taken",
         ),
         pytest.param(
             spec(windows=(DAY, OFFICE)),
             ROLLING,
-            "OutsideWindow: the window deny 0 7 * * 1-5 Europe/Berlin is in force, open again at 2026-01-10 08:00 UTC; "
-            "until then not upgrading the next batch",
+            says("OutsideWindow", "0", "7", "1", "5", "2026-01-10 08:00 UTC"),
             id="deny wins over allow",
         ),
         pytest.param(
             spec(windows=(DAY,), fleet=replace(FLEET, windows=(OFFICE,))),
             ROLLING,
-            "OutsideWindow: the window deny 0 7 * * 1-5 Europe/Berlin is in force, open again at 2026-01-10 08:00 UTC; "
-            "until then not upgrading the next batch",
+            says("OutsideWindow", "0", "7", "1", "5", "2026-01-10 08:00 UTC"),
             id="the windows of the fleet hold beside its own",
         ),
         pytest.param(
             spec(approval=Approval.START),
             DRIFTED,
-            "AwaitingApproval: 24.04.202601140 is not approved yet; run `reconciler approve web`; until then not setting "
-            "the image of the model to 24.04.202601140",
+            says("AwaitingApproval", "24.04.202601140", "`reconciler approve web`"),
             id="approval at the start holds the model",
         ),
         pytest.param(
             spec(approval=Approval.START),
             observed(),
-            "AwaitingApproval: 24.04.202601140 is not approved yet; run `reconciler approve web`; until then not "
-            "upgrading the next batch",
+            says("AwaitingApproval", "24.04.202601140", "`reconciler approve web`"),
             id="and the instances, where somebody else has set the model",
         ),
         pytest.param(
             spec(approval=Approval.CANARY),
             observed(instances=fleet(instance(0))),
-            "AwaitingApproval: 24.04.202601140 is not approved yet; run `reconciler approve web`; until then not "
-            "upgrading the next batch",
+            says("AwaitingApproval", "24.04.202601140", "`reconciler approve web`"),
             id="approval of the canary holds what comes after it",
         ),
         pytest.param(
             spec(approval=Approval.CANARY),
             observed(model=model(persisted=PersistedState(approved=OLD)), instances=fleet(instance(0))),
-            "AwaitingApproval: 24.04.202601140 is not approved yet; run `reconciler approve web`; until then not "
-            "upgrading the next batch",
+            says("AwaitingApproval", "24.04.202601140", "`reconciler approve web`"),
             id="the approval of another image is none",
         ),
         pytest.param(
             spec(),
             replace(ROLLING, gates=(OPEN, CLOSED)),
-            "DependencyNotReady: db is Failing: PartialRead; until then not upgrading the next batch",
+            says("DependencyNotReady", "Failing", "PartialRead"),
             id="a gate outside of the scale set",
         ),
         pytest.param(
             spec(windows=(NIGHT,)),
             replace(ROLLING, gates=(CLOSED,)),
-            "OutsideWindow: no window is open, open again at 2026-01-05 22:00 UTC; until then not upgrading the next batch",
+            says("OutsideWindow", "2026-01-05 22:00 UTC"),
             id="of two that are closed the first is told",
         ),
         pytest.param(
             spec(windows=(NIGHT,)),
             replace(ROLLING, lasting=(BROKEN,)),
-            "ImageFailedElsewhere: NEW has failed in api; until then not upgrading the next batch",
+            says("ImageFailedElsewhere"),
             id="the breaker before a window, which opens by itself",
         ),
         pytest.param(
             spec(approval=Approval.START),
             replace(ROLLING, lasting=(BROKEN,)),
-            "ImageFailedElsewhere: NEW has failed in api; until then not upgrading the next batch",
+            says("ImageFailedElsewhere"),
             id="the breaker before an approval, which would change nothing",
         ),
         pytest.param(
             spec(windows=(NIGHT,), approval=Approval.START),
             ROLLING,
-            "AwaitingApproval: 24.04.202601140 is not approved yet; run `reconciler approve web`; until then not "
-            "upgrading the next batch",
+            says("AwaitingApproval", "24.04.202601140", "`reconciler approve web`"),
             id="an approval before a window",
         ),
         pytest.param(
             spec(windows=(NIGHT,)),
             replace(DRIFTED, lasting=(OPEN, SPLIT)),
-            "TooMuchChange: split it; until then not setting the image of the model to 24.04.202601140",
+            says("TooMuchChange", "24.04.202601140"),
             id="the cap on change before a window",
         ),
         pytest.param(
             frozen(Suspension()),
             SICK,
-            "Frozen: spec.freeze of the Fleet is true; nothing is changed until it is false",
+            says("Frozen", "spec.freeze"),
             id="a freeze holds even a cure",
         ),
         pytest.param(
             spec(windows=(NIGHT,)),
             SICK,
-            "OutsideWindow: no window is open, open again at 2026-01-05 22:00 UTC; until then not upgrading the next batch",
+            says("OutsideWindow", "2026-01-05 22:00 UTC"),
             id="an image that is not proven is no remedy for the few that are unhealthy",
         ),
         pytest.param(
             spec(approval=Approval.START),
             replace(SICK, instances=fleet(*SICK_TWO, instance(1))),
-            "AwaitingApproval: 24.04.202601140 is not approved yet; run `reconciler approve web`; until then not "
-            "upgrading the next batch",
+            says("AwaitingApproval", "24.04.202601140", "`reconciler approve web`"),
             id="nothing unhealthy passes the approval of an image",
         ),
         pytest.param(
             spec(image=FIX, approval=Approval.START),
             observed(instances=fleet(instance(0, health="unhealthy", since=NOW - HOUR))),
-            "AwaitingApproval: 24.04.202602020 is not approved yet; run `reconciler approve web`; until then not setting "
-            "the image of the model to 24.04.202602020",
+            says("AwaitingApproval", "24.04.202602020", "`reconciler approve web`"),
             id="a fix does not pass its approval",
         ),
         pytest.param(
@@ -171,22 +162,31 @@ def frozen(freeze: Suspension) -> ScaleSet:
                 ),
                 progress=Progress(unwell=frozenset("01234")),
             ),
-            "TooManyUnhealthy: web_0 (unhealthy), web_1 (stopped), web_2 (stopped), web_3 (stopped) and 1 more: 5 of 10 are "
-            "unhealthy, and spec.rollout.maxUnhealthy is 20% (2 of 10); 1 of 10 up to date; 24.04.202601140 is no cure for "
-            "them, since web_0 (unhealthy) runs it; name another image",
+            says(
+                "TooManyUnhealthy",
+                "web_0 (unhealthy)",
+                "web_1 (stopped)",
+                "web_2 (stopped)",
+                "web_3 (stopped)",
+                "5 of 10",
+                "spec.rollout.maxUnhealthy",
+                "20%",
+                "2 of 10",
+                "1 of 10",
+                "24.04.202601140",
+            ),
             id="more than maxUnhealthy, and the batch that was to show the cure is not healthy",
         ),
         pytest.param(
             frozen(Suspension("year-end", "ada", NOW + HOUR)),
             DRIFTED,
-            "Frozen: the fleet is frozen by ada: year-end; until 2026-01-05 10:00 UTC",
+            says("Frozen", "2026-01-05 10:00 UTC"),
             id="a freeze says who, why and until when",
         ),
         pytest.param(
             frozen(Suspension("year-end", "", NOW - HOUR)),
             DRIFTED,
-            "FreezeExpired: the fleet is frozen: year-end; that was until 2026-01-05 08:00 UTC, and nothing is changed "
-            "until somebody removes spec.freeze of the Fleet or extends it",
+            says("FreezeExpired", "2026-01-05 08:00 UTC", "spec.freeze"),
             id="a freeze that was forgotten is told",
         ),
     ],
@@ -363,10 +363,7 @@ def test_an_approval_that_holds_nothing_is_named_beside_the_gate_that_does(
 
 def test_windows_that_never_open_are_told_as_that() -> None:
     never = Window(Kind.DENY, "* * * * *", HOUR, "UTC")
-    assert decided(spec(windows=(never,)), ROLLING).line == (
-        "OutsideWindow: the window deny * * * * * UTC is in force, none opens within a year; until then not upgrading "
-        "the next batch"
-    )
+    assert decided(spec(windows=(never,)), ROLLING).line == says("OutsideWindow")
 
 
 def test_a_closed_gate_says_when_it_may_be_open_and_names_all_that_were_asked() -> None:
@@ -441,7 +438,7 @@ def test_the_breaker_holds_what_passes_all_other_gates(
 ) -> None:
     assert decide(desired, replace(seen, lasting=None)) is Look.LASTING
     held = decided(desired, replace(seen, lasting=(BROKEN,)))
-    assert held.line == f"ImageFailedElsewhere: NEW has failed in api; until then not {doing}"
+    assert held.line == says("ImageFailedElsewhere", doing)
     assert (held.step, held.gates[0]) == (None, BROKEN)
     assert (held.counts.total if held.counts else None) == total
     assert decided(desired, replace(seen, lasting=(Gate("breaker", "it bears one"),))).step is not None

@@ -14,16 +14,14 @@ from reconciler.spec.duration import duration
 from reconciler.spec.image import VhdImage
 from reconciler.spec.scale_set import OnFailure
 from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, model, observed, outdated, spec
+from tests.messages import says
 
 FULL = {f"owner-{number}": "x" for number in range(50)}
 FORGETS = (
     "; there is no room for a tag, so a restart will not know when this rollout began, or whether it failed"
 )
 WELL = fleet(*(outdated(number, latest_model=True) for number in range(10)))
-NO_ROOM = (
-    "TooManyTags: the scale set has 50 tags and Azure allows 50: no room for what a restart has to know "
-    "(rollout.onFailure); remove 1 of them, or set rollout.onFailure to hold"
-)
+NO_ROOM = says("TooManyTags", "50", "rollout.onFailure", "1")
 
 
 def drifted(tags: dict[str, str], **said: Any) -> Decision:

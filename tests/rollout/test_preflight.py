@@ -16,6 +16,7 @@ from reconciler.rollout.traits import Plan, Traits
 from reconciler.spec.image import GalleryImage, Image, PlatformImage, VhdImage, at_version
 from reconciler.spec.scale_set import Health, ScaleSet
 from tests.build import NEW, OLD, decided, fleet, instance, model, observed, outdated, spec
+from tests.messages import says
 
 LATEST = replace(NEW, version="latest")
 DRIFTED = model(image=OLD)
@@ -29,28 +30,25 @@ GALLERY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleri
         pytest.param(
             Verdict.NOT_FOUND,
             "westeurope: Artifact: VMImage was not found.",
-            f"ImageNotFound: {NEW}: there is no such image; correct spec.image, or publish it "
-            "(westeurope: Artifact: VMImage was not found.)",
+            says("ImageNotFound", NEW, "spec.image"),
             id="an image that is not there",
         ),
         pytest.param(
             Verdict.NOT_REPLICATED,
             "it is in northeurope",
-            f"ImageNotReplicated: {NEW}: it is not replicated to the region of the scale set; add the region to the "
-            "image's target regions (it is in northeurope)",
+            says("ImageNotReplicated", NEW),
             id="an image that is elsewhere",
         ),
         pytest.param(
             Verdict.REPLICATING,
             "westeurope: Replicating, 40 %",
-            f"ImageReplicating: {NEW}: it is still being replicated to the region of the scale set; the model is set "
-            "once it is there (westeurope: Replicating, 40 %)",
+            says("ImageReplicating", NEW, "40"),
             id="an image that is on its way",
         ),
         pytest.param(
             Verdict.DEPRECATED,
             "",
-            f"ImageDeprecated: {NEW}: it is deprecated, so Azure makes no instance from it; name a newer one",
+            says("ImageDeprecated", NEW),
             id="an image that is deprecated",
         ),
     ],
@@ -149,13 +147,12 @@ def test_a_higher_version_of_another_image_is_no_reason_to_stay(current: Image, 
     [
         pytest.param(
             Verdict.NO_LATEST,
-            f"NoLatestVersion: {LATEST}: no version of it can be the latest; publish one to this region that is not "
-            "excluded from latest",
+            says("NoLatestVersion", LATEST),
             id="there is none",
         ),
         pytest.param(
             Verdict.UNREADABLE,
-            f"CatalogueUnreadable: {LATEST}: what the latest version is cannot be looked up",
+            says("CatalogueUnreadable", LATEST),
             id="nobody can say",
         ),
     ],
@@ -177,7 +174,7 @@ def test_instances_are_judged_by_the_exact_version_that_latest_means() -> None:
     )
     assert decided(spec(image=LATEST), seen).step is not None
     seen = replace(seen, instances=fleet(rest="upgraded"))
-    assert decided(spec(image=LATEST), seen).line == f"UpToDate: all 10 instances run {NEW.version}"
+    assert decided(spec(image=LATEST), seen).line == says("UpToDate", "10", f"{NEW.version}")
 
 
 @pytest.mark.parametrize(
@@ -297,7 +294,7 @@ def test_an_image_that_does_not_fit_is_not_put_into_the_model(
     decision = decided(
         spec(), observed(model=replace(DRIFTED, **of_model), instances=CURRENT, availability=available)
     )
-    assert (decision.line, decision.step) == (f"ImageIncompatible: {NEW}: {found}", None)
+    assert (decision.line, decision.step) == (says("ImageIncompatible", NEW, found), None)
 
 
 @pytest.mark.parametrize(

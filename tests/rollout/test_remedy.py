@@ -17,6 +17,7 @@ from reconciler.spec.image import Image
 from reconciler.spec.scale_set import Approval, Canary, OnFailure, ScaleSet
 from reconciler.spec.window import Kind, Window
 from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
+from tests.messages import says
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 CLOSED = (Window(Kind.ALLOW, "0 22 * * *", 4 * HOUR, "UTC"),)  # NOW is 09:00
@@ -265,22 +266,30 @@ def is_sick_still(number: int) -> Instance:
         pytest.param(
             {},
             fleet(is_sick_still(0), is_sick_still(5), sick(1), sick(2)),
-            "TooManyUnhealthy: web_0 (unhealthy), web_1 (unhealthy), web_2 (unhealthy), web_5 (unhealthy): 4 of 10 are "
-            f"unhealthy, and spec.rollout.maxUnhealthy is 20% (2 of 10); 2 of 10 up to date; {NEW.version} is no cure for "
-            "them, since web_0 (unhealthy), web_5 (unhealthy) run it; name another image",
+            says(
+                "TooManyUnhealthy",
+                "web_0 (unhealthy)",
+                "web_1 (unhealthy)",
+                "web_2 (unhealthy)",
+                "web_5 (unhealthy)",
+                "4 of 10",
+                "spec.rollout.maxUnhealthy",
+                "20%",
+                "2 of 10",
+                f"{NEW.version}",
+            ),
             id="it was taken to two of four, and they are no better",
         ),
         pytest.param(
             {},
             fleet(is_sick_still(0), sick(1)),
-            "OutsideWindow: no window is open, open again at 2026-01-05 22:00 UTC; until then not upgrading the next batch",
+            says("OutsideWindow", "2026-01-05 22:00 UTC"),
             id="few are unhealthy",
         ),
         pytest.param(
             {"approval": Approval.START, "windows": ()},
             fleet(is_sick_still(0), is_sick_still(5), sick(1), sick(2)),
-            "AwaitingApproval: 24.04.202601140 is not approved yet; run `reconciler approve web`; until then not upgrading "
-            "the next batch",
+            says("AwaitingApproval", "24.04.202601140", "`reconciler approve web`"),
             id="it is not approved, which a person has to know",
         ),
     ],

@@ -21,6 +21,7 @@ from reconciler.spec.amount import Count
 from reconciler.spec.scale_set import Approval, Converge, Health, OnFailure, ScaleSet
 from reconciler.spec.window import Kind, Window
 from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
+from tests.messages import Says, says
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 BEGAN = Mark.of(NOW, NEW)
@@ -205,8 +206,7 @@ def test_the_model_is_set_back_in_one_patch_with_what_is_to_be_remembered() -> N
     )
     decision = decided(spec(on_failure=OnFailure.REPIN), seen)
     assert decision.line == (
-        "GivingUp: update domain 0: web_0 (unhealthy), not healthy within 10m of the last change; no other instance "
-        "is touched until then; setting the model back to 24.04.202601010"
+        says("GivingUp", "update domain 0", "web_0 (unhealthy)", "10m", "24.04.202601010")
     )
     step = decision.step
     assert isinstance(step, PatchModel)
@@ -221,10 +221,7 @@ def test_the_model_is_set_back_in_one_patch_with_what_is_to_be_remembered() -> N
 
 
 SICK = fleet(lost(0))
-FAILED = (
-    "HealthCheckFailed: update domain 0: web_0 (unhealthy), not healthy within 10m of the last change; no other "
-    "instance is touched until then"
-)
+FAILED = says("HealthCheckFailed", "update domain 0", "web_0 (unhealthy)", "10m")
 
 
 @pytest.mark.parametrize(
@@ -234,7 +231,7 @@ FAILED = (
             OnFailure.HOLD,
             OLD,
             LASTING,
-            f"{FAILED}; noting on its tags that {NEW.version} failed",
+            FAILED.and_names(NEW.version),
             False,
             id="the spec asks to hold",
         ),
@@ -243,7 +240,7 @@ FAILED = (
             OnFailure.REPIN,
             None,
             LASTING,
-            f"{FAILED}; no way back: no image is known to be good here",
+            FAILED,
             False,
             id="there is none to go back to",
         ),
@@ -347,9 +344,7 @@ def test_a_model_that_somebody_sets_anew_is_set_back(on_failure: OnFailure, imag
     tags = {"owner": "ada"}
     seen = observed(model=model(image=image, persisted=GIVEN_UP, tags=tags, etag='"9"'), instances=None)
     decision = decided(spec(on_failure=on_failure), seen)
-    assert decision.line == (
-        "GivingUp: 24.04.202601140 failed and the model is not on 24.04.202601010; setting it back"
-    )
+    assert decision.line == says("GivingUp", "24.04.202601140", "24.04.202601010")
     step = decision.step
     assert isinstance(step, PatchModel)
     assert (step.image, step.etag, step.persisted) == (OLD, '"9"', GIVEN_UP)
@@ -365,7 +360,7 @@ def given_up(*numbers: int, **changes: Any) -> Any:
     return observed(model=model(image=OLD, persisted=GIVEN_UP), instances=instances, **changes)
 
 
-LEFT = "24.04.202601140 failed and is not tried again; the model is back on 24.04.202601010, "
+LEFT = ("24.04.202601140", "24.04.202601010")
 
 
 @pytest.mark.parametrize(
@@ -374,19 +369,19 @@ LEFT = "24.04.202601140 failed and is not tried again; the model is back on 24.0
         pytest.param(
             spec(on_failure=OnFailure.REPIN),
             given_up(0, 5),
-            f"RolloutFailed: {LEFT}2 of 10 instances still run it; name another image",
+            says("RolloutFailed", *LEFT, "2 of 10"),
             id="repin leaves the instances where they are",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN),
             given_up(),
-            f"RolloutFailed: {LEFT}no instance runs it; name another image",
+            says("RolloutFailed", *LEFT),
             id="none runs it any more",
         ),
         pytest.param(
             spec(on_failure=OnFailure.ROLLBACK),
             given_up(),
-            f"RolloutFailed: {LEFT}no instance runs it; name another image",
+            says("RolloutFailed", *LEFT),
             id="a rollback that is done",
         ),
         pytest.param(
@@ -395,19 +390,19 @@ LEFT = "24.04.202601140 failed and is not tried again; the model is back on 24.0
                 given_up(),
                 instances=(instance(0, protected=True), *given_up().instances[1:9], instance(9, image=None)),
             ),
-            f"RolloutFailed: {LEFT}1 of 10 instances still run it; name another image",
+            says("RolloutFailed", *LEFT, "1 of 10"),
             id="a rollback that leaves a protected one behind",
         ),
         pytest.param(
             spec(on_failure=OnFailure.HOLD),
             given_up(0, 5),
-            "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202601140",
+            says("ModelDrift", "24.04.202601010", "24.04.202601140"),
             id="a spec that asks to hold from now on goes on",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN, image=FIX),
             given_up(0, 5),
-            "ModelDrift: the model is on 24.04.202601010; setting its image to 24.04.202602020",
+            says("ModelDrift", "24.04.202601010", "24.04.202602020"),
             id="another image goes first, at once",
         ),
     ],
@@ -451,7 +446,7 @@ def test_the_instances_are_looked_at_before_anything_is_said_of_them(on_failure:
         pytest.param(
             {},
             given_up(0, 5),
-            "Upgrading: update domain 0: returning 2 instances to 24.04.202601010 (web_5, web_0); 8 of 10 up to date",
+            says("Upgrading", "update domain 0", "2", "24.04.202601010", "web_5", "web_0", "8 of 10"),
             id="the instances follow",
         ),
         pytest.param(
@@ -459,7 +454,7 @@ def test_the_instances_are_looked_at_before_anything_is_said_of_them(on_failure:
             replace(
                 given_up(0), instances=fleet(instance(5, image=OLD, health="unhealthy"), rest="upgraded")
             ),
-            "WaitingForInstances: update domain 0: waiting for web_5 (unhealthy); 1 of 10 up to date",
+            says("WaitingForInstances", "update domain 0", "web_5 (unhealthy)", "1 of 10"),
             id="gated on health as on the way there",
         ),
         pytest.param(
@@ -468,62 +463,60 @@ def test_the_instances_are_looked_at_before_anything_is_said_of_them(on_failure:
                 given_up(0, 5),
                 instances=tuple(replace(each, latest_model=False) for each in given_up(0, 5).instances),
             ),
-            "Upgrading: update domain 0: returning 2 instances to 24.04.202601010 (web_5, web_0); 8 of 10 up to date",
+            says("Upgrading", "update domain 0", "2", "24.04.202601010", "web_5", "web_0", "8 of 10"),
             id="those that never left need not return, whatever the model lacks on them",
         ),
         pytest.param(
             {"max_unavailable": Count(1)},
             given_up(0, 5),
-            "Upgrading: update domain 0: returning 1 instance to 24.04.202601010 (web_5); 8 of 10 up to date",
+            says("Upgrading", "update domain 0", "1", "24.04.202601010", "web_5", "8 of 10"),
             id="no more at once than may be away",
         ),
         pytest.param(
             {"deadline": HOUR},
             given_up(0, 5),
-            "Upgrading: update domain 0: returning 2 instances to 24.04.202601010 (web_5, web_0); 8 of 10 up to date",
+            says("Upgrading", "update domain 0", "2", "24.04.202601010", "web_5", "web_0", "8 of 10"),
             id="no deadline ends it",
         ),
         pytest.param(
             {},
             given_up(0, 5, progress=Progress(waiting_since=NOW - 2 * HOUR)),
-            "Upgrading: update domain 0: returning 2 instances to 24.04.202601010 (web_5, web_0); 8 of 10 up to date",
+            says("Upgrading", "update domain 0", "2", "24.04.202601010", "web_5", "web_0", "8 of 10"),
             id="nor does a batch that took too long",
         ),
         pytest.param(
             {"health": Health(10 * MINUTE, passes=3)},
             given_up(0, 5),
-            "ConfirmingHealth: every upgraded instance is healthy, seen 1 of 3 times in a row (spec.health.passes); 8 of "
-            "10 up to date",
+            says("ConfirmingHealth", "1 of 3", "spec.health.passes", "8 of 10"),
             id="as many looks as on the way there",
         ),
         pytest.param(
             {"approval": Approval.START},
             given_up(0, 5, gates=(Gate("turn", "no place is free", Reason.AWAITING_TURN),)),
-            "Upgrading: update domain 0: returning 2 instances to 24.04.202601010 (web_5, web_0); 8 of 10 up to date",
+            says("Upgrading", "update domain 0", "2", "24.04.202601010", "web_5", "web_0", "8 of 10"),
             id="no approval and no gate outside holds it",
         ),
         pytest.param(
             {"windows": (Window(Kind.ALLOW, "0 22 * * *", HOUR, "UTC"),)},
             given_up(0, 5),
-            "OutsideWindow: no window is open, open again at 2026-01-05 22:00 UTC; until then not upgrading the next "
-            "batch",
+            says("OutsideWindow", "2026-01-05 22:00 UTC"),
             id="a window does",
         ),
         pytest.param(
             {"bake_time": 9 * HOUR},
             given_up(),
-            f"RolloutFailed: {LEFT}no instance runs it; name another image",
+            says("RolloutFailed", *LEFT),
             id="it does not bake",
         ),
     ],
 )
 def test_the_way_back_goes_under_the_gates_of_the_way_there(
-    changes: dict[str, Any], seen: Any, line: str
+    changes: dict[str, Any], seen: Any, line: Says
 ) -> None:
     """Each line on the way says what it leaves."""
     decision = decided(spec(on_failure=OnFailure.ROLLBACK, **changes), seen)
     is_end = decision.reason is Reason.ROLLOUT_FAILED
-    assert decision.line == line + ("" if is_end else "; 24.04.202601140 failed and was given up")
+    assert decision.line == (line if is_end else line.and_names("24.04.202601140"))
     assert decision.counts is not None
 
 
@@ -702,8 +695,7 @@ def test_a_failure_holds_where_a_tag_alone_names_the_way_back() -> None:
     )
     decision = decided(spec(on_failure=OnFailure.REPIN), seen)
     assert (decision.line, decision.step) == (
-        "HealthCheckFailed: update domain 0: web_0 (unhealthy), not healthy within 10m of the last change; "
-        f"no way back: {TAG_ALONE}",
+        says("HealthCheckFailed", "update domain 0", "web_0 (unhealthy)", "10m", TAG_ALONE),
         None,
     )
 
@@ -736,7 +728,7 @@ def sick_on(*sick: Any, serving: tuple[int, ...] = (), **changes: Any) -> Any:
 
 
 RETURNED = Attempt(Upgrade(("5",), OLD), NOW - 2 * MINUTE)
-AFTER_IT = f"; {NEW.version} failed and was given up"
+AFTER_IT = NEW.version
 
 
 @pytest.mark.parametrize(
@@ -744,37 +736,37 @@ AFTER_IT = f"; {NEW.version} failed and was given up"
     [
         pytest.param(
             sick_on(lost(0), lost(5), serving=(1, 6)),
-            f"Upgrading: update domain 0: returning 2 instances to 24.04.202601010 (web_5, web_0); 6 of 10 up to date{AFTER_IT}",
+            says("Upgrading", "update domain 0", "2", "24.04.202601010", "web_5", "web_0", "6 of 10", AFTER_IT),
             id="those that are sick, of one domain",
         ),
         pytest.param(
             sick_on(lost(0), lost(6)),
-            f"Upgrading: update domain 1: returning 1 instance to 24.04.202601010 (web_6); 8 of 10 up to date{AFTER_IT}",
+            says("Upgrading", "update domain 1", "24.04.202601010", "web_6", "8 of 10", AFTER_IT),
             id="those of two domains, the last one first",
         ),
         pytest.param(
             sick_on(lost(0), instance(5, image=OLD, health="unhealthy"), progress=Progress(attempt=RETURNED)),
-            f"WaitingForInstances: update domain 0: waiting for web_5 (unhealthy); 9 of 10 up to date{AFTER_IT}",
+            says("WaitingForInstances", "update domain 0", "web_5 (unhealthy)", "9 of 10", AFTER_IT),
             id="no other while one is on its way back",
         ),
         pytest.param(
             sick_on(instance(5, image=OLD, health="unhealthy"), progress=Progress(attempt=RETURNED)),
-            f"WaitingForInstances: update domain 0: waiting for web_5 (unhealthy); 10 of 10 up to date{AFTER_IT}",
+            says("WaitingForInstances", "update domain 0", "web_5 (unhealthy)", "10 of 10", AFTER_IT),
             id="the last one is on its way back",
         ),
         pytest.param(
             sick_on(instance(5, image=OLD, health="unhealthy", since=NOW - HOUR), progress=Progress(attempt=RETURNED)),
-            f"RolloutFailed: {LEFT}no instance runs it; name another image",
+            says("RolloutFailed", *LEFT),
             id="one is back on OLD, and sick for another reason",
         ),
         pytest.param(
             sick_on(instance(0, image=FIX, health="unhealthy", since=NOW - HOUR), serving=(1,)),
-            f"RolloutFailed: {LEFT}1 of 10 instances still run it; name another image",
+            says("RolloutFailed", *LEFT, "1 of 10"),
             id="one is sick on another image than the one that failed",
         ),
         pytest.param(
             sick_on(serving=(1, 6)),
-            f"RolloutFailed: {LEFT}2 of 10 instances still run it; name another image",
+            says("RolloutFailed", *LEFT, "2 of 10"),
             id="those that serve stay",
         ),
     ],

@@ -15,6 +15,7 @@ from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.scale_set import Health, OnFailure, ScaleSet
 from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
+from tests.messages import says
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -61,16 +62,13 @@ def test_upgraded_instances_may_be_lost_where_the_spec_allows_it(
 def test_what_was_given_up_for_lost_is_not_called_up_to_date_in_the_end() -> None:
     desired = spec(max_unhealthy_upgraded=Count(1))
     decision = decided(desired, observed(instances=fleet(lost(0), rest="upgraded")))
-    assert decision.line == (
-        "HealthCheckFailed: update domain 0: web_0 (unhealthy), not healthy within 10m of the last change"
-    )
+    assert decision.line == says("HealthCheckFailed", "update domain 0", "web_0 (unhealthy)", "10m")
 
 
 def test_of_those_that_took_too_long_alone_the_domains_are_named() -> None:
     young = [instance(number, health="unhealthy") for number in (1, 2)]
     assert decided(spec(), observed(instances=fleet(lost(0), *young))).line == (
-        "HealthCheckFailed: update domain 0: web_0 (unhealthy), not healthy within 10m of the last change; no other "
-        "instance is touched until then"
+        says("HealthCheckFailed", "update domain 0", "web_0 (unhealthy)", "10m")
     )
 
 
@@ -79,13 +77,18 @@ def test_of_those_that_took_too_long_alone_the_domains_are_named() -> None:
     [
         pytest.param(
             NOW - HOUR,
-            "WaitingForInstances: update domain 0: waiting for web_0 (unhealthy); 1 of 10 up to date",
+            says("WaitingForInstances", "update domain 0", "web_0 (unhealthy)", "1 of 10"),
             id="an hour is not more than an hour",
         ),
         pytest.param(
             NOW - HOUR - MINUTE,
-            "ProgressDeadlineExceeded: update domain 0: waiting for web_0 (unhealthy), and no further instance has come "
-            "back within 1h (spec.rollout.progressDeadline); no other instance is touched until then",
+            says(
+                "ProgressDeadlineExceeded",
+                "update domain 0",
+                "web_0 (unhealthy)",
+                "1h",
+                "spec.rollout.progressDeadline",
+            ),
             id="longer, though the instance itself is young",
         ),
     ],
@@ -222,8 +225,14 @@ def test_an_upgrade_that_fails_again_and_again(
 def test_a_deadline_that_has_passed_is_told_in_full() -> None:
     seen = observed(model=model(persisted=began(NOW - 2 * HOUR)), instances=fleet(instance(0)))
     assert decided(spec(deadline=HOUR), seen).line == (
-        "DeadlineExceeded: the rollout to 24.04.202601140 began at 2026-01-05 07:00 UTC and is not done within 1h "
-        "(spec.rollout.deadline); 1 of 10 up to date; extend it, or name another image"
+        says(
+            "DeadlineExceeded",
+            "24.04.202601140",
+            "2026-01-05 07:00 UTC",
+            "1h",
+            "spec.rollout.deadline",
+            "1 of 10",
+        )
     )
 
 
@@ -233,27 +242,25 @@ def test_a_deadline_that_has_passed_is_told_in_full() -> None:
         pytest.param(
             3,
             0,
-            "ConfirmingHealth: every upgraded instance is healthy, seen 1 of 3 times in a row (spec.health.passes); 1 of "
-            "10 up to date",
+            says("ConfirmingHealth", "1 of 3", "spec.health.passes", "1 of 10"),
             id="the first look",
         ),
         pytest.param(
             3,
             1,
-            "ConfirmingHealth: every upgraded instance is healthy, seen 2 of 3 times in a row (spec.health.passes); 1 of "
-            "10 up to date",
+            says("ConfirmingHealth", "2 of 3", "spec.health.passes", "1 of 10"),
             id="the second",
         ),
         pytest.param(
             3,
             2,
-            "Upgrading: update domain 0: upgrading 1 instance to 24.04.202601140 (web_5); 1 of 10 up to date",
+            says("Upgrading", "update domain 0", "24.04.202601140", "web_5", "1 of 10"),
             id="the last that is asked for",
         ),
         pytest.param(
             1,
             0,
-            "Upgrading: update domain 0: upgrading 1 instance to 24.04.202601140 (web_5); 1 of 10 up to date",
+            says("Upgrading", "update domain 0", "24.04.202601140", "web_5", "1 of 10"),
             id="one look is enough",
         ),
     ],
@@ -439,34 +446,31 @@ BAKING = spec(bake_time=HOUR, on_failure=OnFailure.REPIN)
         pytest.param(
             Progress(is_under_way=True),
             fleet(instance(3, since=NOW - HOUR / 2), rest="upgraded"),
-            "Baking: web_0, web_1, web_2, web_3 and 6 more: back since 08:59:00; the rollout is over at 09:59:00 "
-            "(bakeTime 1h); 10 of 10 up to date",
+            says("Baking", "web_0", "web_1", "web_2", "web_3", "6", "08:59:00", "09:59:00", "1h", "10 of 10"),
             id="until the last batch has been back for so long",
         ),
         pytest.param(
             Progress(is_under_way=True),
             fleet(*(instance(n, since=NOW - HOUR) for n in range(10))),
-            "UpToDate: all 10 instances run 24.04.202601140",
+            says("UpToDate", "10", "24.04.202601140"),
             id="then it is over",
         ),
         pytest.param(
             Progress(is_under_way=False),
             fleet(rest="upgraded"),
-            "UpToDate: all 10 instances run 24.04.202601140",
+            says("UpToDate", "10", "24.04.202601140"),
             id="one that was over does not begin again",
         ),
         pytest.param(
             Progress(),
             fleet(rest="upgraded"),
-            "Baking: web_0, web_1, web_2, web_3 and 6 more: back since 08:59:00; the rollout is over at 09:59:00 "
-            "(bakeTime 1h); 10 of 10 up to date",
+            says("Baking", "web_0", "web_1", "web_2", "web_3", "6", "08:59:00", "09:59:00", "1h", "10 of 10"),
             id="a new process goes by the times alone",
         ),
         pytest.param(
             Progress(waiting_since=NOW - MINUTE),
             fleet(lost(0), rest="upgraded"),
-            "GivingUp: update domain 0: web_0 (unhealthy), not healthy within 10m of the last change; setting the model "
-            "back to 24.04.202601010",
+            says("GivingUp", "update domain 0", "web_0 (unhealthy)", "10m", "24.04.202601010"),
             id="one that falls sick meanwhile counts against the image",
         ),
     ],
@@ -488,20 +492,29 @@ def sick(*numbers: int, **changes: Any) -> Observed:
         pytest.param(
             spec(),
             sick(3, 7),
-            "Upgrading: update domain 0: upgrading 2 instances to 24.04.202601140 (web_0, web_5); 0 of 10 up to date",
+            says("Upgrading", "update domain 0", "2", "24.04.202601140", "web_0", "web_5", "0 of 10"),
             id="as many as may be",
         ),
         pytest.param(
             spec(),
             sick(3, 7, 8),
-            "TooManyUnhealthy: web_3 (unhealthy), web_7 (unhealthy), web_8 (unhealthy): 3 of 10 are unhealthy, and "
-            "spec.rollout.maxUnhealthy is 20% (2 of 10); 0 of 10 up to date",
+            says(
+                "TooManyUnhealthy",
+                "web_3 (unhealthy)",
+                "web_7 (unhealthy)",
+                "web_8 (unhealthy)",
+                "3 of 10",
+                "spec.rollout.maxUnhealthy",
+                "20%",
+                "2 of 10",
+                "0 of 10",
+            ),
             id="one more",
         ),
         pytest.param(
             spec(max_unhealthy=Count(3)),
             sick(3, 7, 8),
-            "Upgrading: update domain 0: upgrading 2 instances to 24.04.202601140 (web_0, web_5); 0 of 10 up to date",
+            says("Upgrading", "update domain 0", "2", "24.04.202601140", "web_0", "web_5", "0 of 10"),
             id="a count",
         ),
     ],
@@ -561,13 +574,12 @@ def test_what_was_suspended_has_its_deadline_that_much_later(progress: Progress,
     [
         pytest.param(
             2,
-            "WaitingForInstances: update domain 0: waiting for web_0 (unhealthy); 1 of 10 up to date",
+            says("WaitingForInstances", "update domain 0", "web_0 (unhealthy)", "1 of 10"),
             id="twice",
         ),
         pytest.param(
             3,
-            "HealthCheckFailed: update domain 0: web_0 (unhealthy), unhealthy 3 times since the upgrade; no other "
-            "instance is touched until then",
+            says("HealthCheckFailed", "update domain 0", "web_0 (unhealthy)", "3"),
             id="three times",
         ),
     ],

@@ -11,6 +11,7 @@ from _pytest.mark import ParameterSet
 
 from reconciler.simulator import OperationFails, Reset, Status, Throttled, Timeout, Truncated
 from reconciler.simulator.faults import Fault, Page
+from tests.messages import says
 from tests.stories.world import NEW, World, fleet, scale_set, spec
 
 GET, LIST, INSTANCES = (
@@ -198,7 +199,7 @@ def test_an_error_in_the_middle_of_a_rollout(operation: str, fault: Fault, outco
         assert said.message.startswith("HTTP 503 Service Unavailable")
         assert "<" not in said.message
     world.rest(timedelta(minutes=25)).run()
-    assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "5", NEW)}
 
 
 def test_an_error_of_the_list_leaves_what_is_known_in_force() -> None:
@@ -207,6 +208,6 @@ def test_an_error_of_the_list_leaves_what_is_known_in_force() -> None:
         LIST, Status(403, "AuthorizationFailed", "The client does not have authorization.")
     )
     world.run(lambda: bool(world.lines()["web"]))
-    assert world.lines()["web"] == "Refused: AuthorizationFailed: The client does not have authorization."
+    assert world.lines()["web"] == says("Refused", "AuthorizationFailed")
     world.rest(timedelta(minutes=10)).run()
-    assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "5", NEW)}

@@ -7,6 +7,7 @@ import pytest
 
 from reconciler.simulator import Exchange
 from reconciler.simulator.faults import Stale
+from tests.messages import says
 from tests.stories.world import BAD, BASE, NEW, World, fleet, scale_set, spec
 
 
@@ -25,13 +26,13 @@ def upgrades(world: World) -> list[Exchange]:
 @pytest.mark.parametrize("health", ["extension", "none"])
 def test_a_zonal_one_follows_a_merge_zone_by_zone(health: str) -> None:
     world = World(fleet(flexible(zones=["1", "2", "3"], health=health)), spec()).run()
-    assert world.lines() == {"web": f"UpToDate: all 9 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "9", NEW)}
     assert all(set(each.body["instanceIds"]) <= names(world) for each in upgrades(world))
 
 
 def test_a_regional_one_follows_in_batches() -> None:
     world = World(fleet(flexible()), spec(rollout={"maxBatch": 2})).run()
-    assert world.lines() == {"web": f"UpToDate: all 9 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "9", NEW)}
     assert [len(each.body["instanceIds"]) for each in upgrades(world)] == [2, 2, 2, 2, 1]
     moments = [absence.since for absence in world.azure.record.absences("web")]
     assert max(len(world.azure.record.away("web", moment)) for moment in moments) == 2
@@ -40,7 +41,7 @@ def test_a_regional_one_follows_in_batches() -> None:
 def test_a_bad_image_stops_after_its_first_batch() -> None:
     world = World(fleet(flexible()), spec(version=BAD))
     world.rest(timedelta(hours=1))
-    assert world.lines()["web"].startswith("HealthCheckFailed: the scale set: ")
+    assert world.lines()["web"] == says("HealthCheckFailed", "the scale set")
     assert len(upgrades(world)) == 1
 
 
@@ -62,13 +63,13 @@ def test_of_two_lists_one_may_lag_behind_and_no_second_zone_goes(operation: str,
     world.rest(timedelta(hours=1))
     world.azure.faults.disarm()
     world.run()
-    assert world.lines()["web"].startswith(f"UpToDate: all 9 instances run {NEW}")
+    assert world.lines()["web"] == says("UpToDate", "9", NEW)
 
 
 @pytest.mark.parametrize("rows", [False, True], ids=["rows of names alone", "rows with properties"])
 def test_it_rolls_whatever_the_rows_of_its_list_hold(*, rows: bool) -> None:
     world = World(fleet(flexible(), flexibleRowProperties=rows), spec()).run()
-    assert world.lines() == {"web": f"UpToDate: all 9 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "9", NEW)}
 
 
 def test_a_machine_attached_by_hand_is_named_and_not_touched() -> None:
@@ -77,9 +78,7 @@ def test_a_machine_attached_by_hand_is_named_and_not_touched() -> None:
         "image": {"platform": {**BASE, "publisher": "MicrosoftSQLServer", "version": "1.0.0"}},
     }
     world = World(fleet(flexible(attached=[pet])), spec()).run()
-    assert world.lines() == {
-        "web": f"UpToDate: all 9 instances run {NEW}; attached by hand and not touched: sql-pet"
-    }
+    assert world.lines() == {"web": says("UpToDate", "9", NEW)}
     assert not any("sql-pet" in each.body["instanceIds"] for each in upgrades(world))
     assert world.state().seen.notes == ("attached by hand, and not touched: sql-pet",)
 
@@ -87,7 +86,7 @@ def test_a_machine_attached_by_hand_is_named_and_not_touched() -> None:
 def test_one_without_a_profile_is_refused_before_anything_else_is_asked() -> None:
     world = World(fleet(flexible(virtualMachineProfile=False)), spec())
     world.rest(timedelta(minutes=5))
-    assert world.lines()["web"].startswith("NoProfile: the scale set has no virtualMachineProfile")
+    assert world.lines()["web"] == says("NoProfile")
     assert set(world.requests()) <= {"VirtualMachineScaleSets_ListAll", "VirtualMachineScaleSets_Get"}
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.simulator import OperationFails, Slow, Status
+from tests.messages import says
 from tests.stories.world import FIX, NEW, World, fleet, scale_set, spec
 
 PATCH, UPGRADE = "VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_UpdateInstances"
@@ -21,12 +22,11 @@ def test_one_that_fails_takes_no_instance_down_and_is_made_again_five_minutes_la
     world.azure.faults.arm(PATCH, REFUSED, times=2)
     world.rest(9 * MINUTE)
     assert writes(world) == [PATCH, PATCH]
-    assert world.lines()["web"].startswith(
-        f"OperationFailed: the change of the model to {NEW}, asked for at 09:05:00, failed: "
-        "MarketplacePurchaseEligibilityFailed: "
+    assert world.lines()["web"] == says(
+        "OperationFailed", NEW, "09:05:00", "MarketplacePurchaseEligibilityFailed"
     )
     world.run()
-    assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "5", NEW)}
     assert writes(world)[:4] == [PATCH, PATCH, PATCH, UPGRADE]
 
 
@@ -38,7 +38,7 @@ def test_a_fix_for_one_that_fails_goes_at_once() -> None:
     world.rest(2 * MINUTE)
     assert writes(world)[:2] == [PATCH, PATCH]
     world.run()
-    assert world.lines() == {"web": f"UpToDate: all 5 instances run {FIX}"}
+    assert world.lines() == {"web": says("UpToDate", "5", FIX)}
 
 
 def test_where_its_operation_cannot_be_read_the_state_of_the_scale_set_has_to_tell() -> None:
@@ -56,7 +56,7 @@ def test_one_that_takes_long_is_waited_for() -> None:
     world.rest(15 * MINUTE)
     assert writes(world) == [PATCH]
     world.run()
-    assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "5", NEW)}
 
 
 def test_one_that_somebody_elses_change_takes_the_place_of_is_not_made_again() -> None:
@@ -73,7 +73,7 @@ def test_answers_that_are_slow_change_nothing_of_how_it_ends(seconds: int) -> No
     world.azure.faults.arm(PATCH, Slow(timedelta(seconds=seconds)), times=None)
     world.azure.faults.arm(UPGRADE, Slow(timedelta(seconds=seconds)), times=None)
     world.run()
-    assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "5", NEW)}
     assert writes(world).count(PATCH) == 1
 
 
@@ -86,16 +86,18 @@ def test_a_restart_takes_no_instance_down_before_the_model_is_set_once_more() ->
     world.run(lambda: UPGRADE in world.requests())
     assert writes(world) == [PATCH, PATCH, PATCH, PATCH, UPGRADE]
     world.run()
-    assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "5", NEW)}
 
 
 @pytest.mark.parametrize(
     ("fault", "times", "said"),
     [
         pytest.param(
-            Status(503, "ServerTimeout", "No."), None, "Unreachable: ", id="Azure is overloaded, for long"
+            Status(503, "ServerTimeout", "No."), None, says("Unreachable"), id="Azure is overloaded, for long"
         ),
-        pytest.param(Status(429, "Throttled", "No."), 4, "Throttled: ", id="there were too many requests"),
+        pytest.param(
+            Status(429, "Throttled", "No."), 4, says("Throttled"), id="there were too many requests"
+        ),
     ],
 )
 def test_nothing_follows_while_its_operation_cannot_be_read_just_now(
@@ -105,6 +107,6 @@ def test_nothing_follows_while_its_operation_cannot_be_read_just_now(
     world.azure.faults.arm("Operations_Get", fault, times=times)
     world.rest(3 * MINUTE)
     assert writes(world) == [PATCH]
-    assert world.outcomes[-1].line.startswith(said)
+    assert world.outcomes[-1].line == said
     world.run()
-    assert world.lines() == {"web": f"UpToDate: all 5 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "5", NEW)}

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from tests.messages import says
 from tests.stories.world import BAD, NEW, World, fleet, scale_set, spec
 
 MINUTE = timedelta(minutes=1)
@@ -35,7 +36,7 @@ def test_a_bad_image_stops_after_the_canary() -> None:
     world = World(fleet(scale_set()), spec(version=BAD, rollout={"canary": {"instances": 1}}))
     world.rest(timedelta(hours=1))
     assert sum(image.endswith(BAD) for image in world.azure.record.images("web").values()) == 1
-    assert world.lines()["web"].startswith("HealthCheckFailed: update domain 0: web_0 (unhealthy)")
+    assert world.lines()["web"] == says("HealthCheckFailed", "update domain 0", "web_0 (unhealthy)")
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed at every stage"])
@@ -46,7 +47,7 @@ def test_a_policy_of_canary_and_soaks_is_kept_by_azures_own_times(*, killed: boo
         if killed:
             world.restart()
     world.run()
-    assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "10", NEW)}
     sizes, gaps = zip(*upgrades(world), strict=True)
     assert sizes == (1, 1, 2, 2, 2, 2)
     assert gaps[1] >= 30 * MINUTE
@@ -69,7 +70,7 @@ def test_a_canary_that_falls_sick_while_it_soaks_stops_the_rollout() -> None:
     world.run(lambda: world.reasons()[-1:] == ["Soaking"])
     world.azure.scale_set("web").instance("0").sicken()
     world.rest(timedelta(hours=2))
-    assert world.lines()["web"].startswith("HealthCheckFailed: ")
+    assert world.lines()["web"] == says("HealthCheckFailed")
     assert len(upgrades(world)) == 1
 
 

@@ -11,6 +11,7 @@ from reconciler.azure.compute import Compute
 from reconciler.rollout.observed import RollingUpgrade
 from reconciler.spec.scale_set import Target
 from tests.invariants import nothing_was_written
+from tests.messages import says
 from tests.stories.world import BAD, FIX, NEW, OLD, SUBSCRIPTION, World, fleet, platform, scale_set, spec
 
 
@@ -21,7 +22,7 @@ def images(world: World, name: str = "web") -> set[str]:
 
 def test_a_hundred_instances_follow_a_merge_with_never_two_domains_away() -> None:
     world = World(fleet(scale_set(capacity=100)), spec()).run()
-    assert world.lines() == {"web": f"UpToDate: all 100 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "100", NEW)}
     assert images(world) == {NEW}
     assert world.requests().count("VirtualMachineScaleSets_Update") == 1
     assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 5
@@ -49,7 +50,7 @@ def test_a_hundred_instances_follow_a_merge_with_never_two_domains_away() -> Non
 )
 def test_every_topology_is_rolled_one_domain_at_a_time(declared: dict[str, object], batches: int) -> None:
     world = World(fleet(declared), spec()).run()
-    assert world.lines()["web"].startswith("UpToDate: ")
+    assert world.lines()["web"] == says("UpToDate")
     assert images(world) == {NEW}
     assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == batches
 
@@ -66,8 +67,15 @@ def test_a_bad_image_stops_after_its_first_domain() -> None:
     world.run(lambda: world.lines()["web"].startswith("HealthCheckFailed"))
     world.rest(timedelta(hours=1))
     assert world.lines()["web"] == (
-        "HealthCheckFailed: update domain 0: web_0 (unhealthy), web_5 (unhealthy), web_10 (unhealthy), "
-        "web_15 (unhealthy), not healthy within 10m of the last change; no other instance is touched until then"
+        says(
+            "HealthCheckFailed",
+            "update domain 0",
+            "web_0 (unhealthy)",
+            "web_5 (unhealthy)",
+            "web_10 (unhealthy)",
+            "web_15 (unhealthy)",
+            "10m",
+        )
     )
     assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 1
     assert sorted(world.azure.record.away("web", world.clock.now())) == ["0", "10", "15", "5"]
@@ -101,7 +109,7 @@ def test_a_daemon_killed_in_the_middle_is_followed_by_one_that_goes_on(upgrades:
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == min(upgrades, 5))
     world.restart()
     world.run()
-    assert world.lines() == {"web": f"UpToDate: all 20 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "20", NEW)}
     assert images(world) == {NEW}
 
 
@@ -123,8 +131,8 @@ def test_one_line_moves_every_scale_set_that_points_to_an_image() -> None:
 
 def test_a_scale_set_in_automatic_mode_is_refused_and_the_others_go_on() -> None:
     world = World(fleet(scale_set("auto", mode="Automatic"), scale_set()), spec("auto"), spec()).run()
-    assert world.lines()["auto"].startswith("NotManualMode: the upgrade mode is Automatic")
-    assert world.lines()["web"] == f"UpToDate: all 20 instances run {NEW}"
+    assert world.lines()["auto"] == says("NotManualMode", "Automatic")
+    assert world.lines()["web"] == says("UpToDate", "20", NEW)
     assert images(world, "auto") == {OLD}
 
 
@@ -132,8 +140,13 @@ def test_protected_and_deallocated_instances_neither_block_nor_loop() -> None:
     states = [{"id": "3", "power": "deallocated"}]
     world = World(fleet(scale_set(protected=["0"], instanceStates=states)), spec()).run()
     assert world.lines()["web"] == (
-        f"InstancesLeftOut: 18 of 20 run {NEW}; left out: web_0 (protected from scale set actions), "
-        "web_3 (deallocated)"
+        says(
+            "InstancesLeftOut",
+            "18 of 20",
+            NEW,
+            "web_0 (protected from scale set actions)",
+            "web_3 (deallocated)",
+        )
     )
     world.rest(timedelta(minutes=6))
     asked = len(world.requests())
@@ -146,7 +159,7 @@ def test_scaling_out_in_the_middle_of_a_rollout_brings_instances_that_are_up_to_
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2)
     world.azure.scale_set("web").scale_to(30)
     world.run()
-    assert world.lines()["web"] == f"UpToDate: all 30 instances run {NEW}"
+    assert world.lines()["web"] == says("UpToDate", "30", NEW)
 
 
 def test_a_policy_that_adds_an_extension_is_told_and_rolled_only_where_asked() -> None:
@@ -162,11 +175,8 @@ def test_a_policy_that_adds_an_extension_is_told_and_rolled_only_where_asked() -
         )
     world.rest(timedelta(minutes=5))
     world.run()
-    assert world.lines()["web"] == (
-        f"UpToDate: all 20 instances run {NEW}; 20 lack another change of the model "
-        "(latestModelApplied is false): rollout.converge: model would roll it"
-    )
-    assert world.lines()["all"] == f"UpToDate: all 20 instances run {NEW}"
+    assert world.lines()["web"] == says("UpToDate", "20", NEW, "rollout.converge")
+    assert world.lines()["all"] == says("UpToDate", "20", NEW)
     upgrades = [
         x for x in world.azure.record.requests if x.operation == "VirtualMachineScaleSets_UpdateInstances"
     ]
@@ -187,8 +197,10 @@ def test_a_suspended_spec_is_left_alone_until_it_is_not() -> None:
 def test_a_scale_set_that_is_not_there_is_said() -> None:
     world = World(fleet(scale_set("other")), spec()).run()
     assert world.lines()["web"] == (
-        f"NotFound: there is no scale set /subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/"
-        "Microsoft.Compute/virtualMachineScaleSets/web"
+        says(
+            "NotFound",
+            f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web",
+        )
     )
 
 
@@ -219,7 +231,7 @@ def test_a_spec_that_is_renamed_in_the_middle_goes_on_with_the_same_scale_set() 
     world.unmerge("web")
     world.merge(renamed)
     world.run()
-    assert world.lines() == {"front": f"UpToDate: all 20 instances run {NEW}"}
+    assert world.lines() == {"front": says("UpToDate", "20", NEW)}
     assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 5
 
 
@@ -281,4 +293,4 @@ def test_what_was_counted_against_another_image_is_not_shown_for_this_one() -> N
     world.run(lambda: world.lines()["web"].startswith("ModelDrift"))
     assert world.state().seen.counts is None
     world.run()
-    assert world.lines() == {"web": f"UpToDate: all 20 instances run {FIX}"}
+    assert world.lines() == {"web": says("UpToDate", "20", FIX)}

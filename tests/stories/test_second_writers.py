@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from reconciler.rollout.reason import Status
+from tests.messages import says
 from tests.stories.world import BAD, NEW, OLD, SUBSCRIPTION, World, fleet, platform, scale_set, spec
 
 HOUR = timedelta(hours=1)
@@ -50,7 +51,7 @@ def test_what_scales_in_while_its_upgrade_is_asked_for_costs_one_look_more() -> 
     world = at_work()
     world.azure.scale_set("web").scale_to(7)
     world.run()
-    assert world.lines() == {"web": f"UpToDate: all 7 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "7", NEW)}
 
 
 def test_repairs_of_a_bad_image_do_not_carry_the_rollout_on() -> None:
@@ -62,7 +63,7 @@ def test_repairs_of_a_bad_image_do_not_carry_the_rollout_on() -> None:
     assert sum(BAD in image for image in world.azure.record.images("web").values()) == 2
     world.merge(spec(version=NEW))
     world.rest(HOUR).run()
-    assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "10", NEW)}
 
 
 def test_repairs_of_an_instance_that_was_sick_before_bring_one_that_is_up_to_date() -> None:
@@ -72,16 +73,16 @@ def test_repairs_of_an_instance_that_was_sick_before_bring_one_that_is_up_to_dat
         instanceStates=[{"id": "7", "health": "unhealthy"}],
     )
     world = World(fleet(declared), spec()).run()
-    assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "10", NEW)}
 
 
 @pytest.mark.parametrize(
     ("policy", "line"),
     [
-        pytest.param("Delete", f"UpToDate: all 9 instances run {NEW}", id="one that is deleted is gone"),
+        pytest.param("Delete", says("UpToDate", "9", NEW), id="one that is deleted is gone"),
         pytest.param(
             "Deallocate",
-            f"InstancesLeftOut: 9 of 10 run {NEW}; left out: web_9 (deallocated)",
+            says("InstancesLeftOut", "9 of 10", NEW, "web_9 (deallocated)"),
             id="one that is deallocated is left out and named",
         ),
     ],
@@ -99,7 +100,7 @@ def test_an_evicted_instance_that_is_started_again_is_brought_along() -> None:
     world.run()
     world.azure.scale_set("web").instance("9").start()
     world.rest(2 * HOUR)
-    assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "10", NEW)}
 
 
 def test_an_upgraded_instance_that_is_evicted_holds_nothing_up() -> None:
@@ -114,7 +115,7 @@ def test_an_instance_that_is_protected_in_the_middle_is_left_out_and_named() -> 
     world.azure.scale_set("web").instance("9").protect()
     world.run()
     assert world.lines() == {
-        "web": f"InstancesLeftOut: 9 of 10 run {NEW}; left out: web_9 (protected from scale set actions)"
+        "web": says("InstancesLeftOut", "9 of 10", NEW, "web_9 (protected from scale set actions)")
     }
     assert "9" not in upgraded(world)
 
@@ -123,7 +124,7 @@ def test_somebody_elses_model_is_put_right_and_rolled_on() -> None:
     world = at_work()
     world.azure.scale_set("web").set_image(f"Canonical:ubuntu-24_04-lts:server:{OLD}")
     world.run()
-    assert world.lines()["web"].startswith(f"UpToDate: all 10 instances run {NEW}")
+    assert world.lines()["web"] == says("UpToDate", "10", NEW)
 
 
 def test_a_pending_change_of_somebody_else_is_said_before_an_upgrade_carries_it_along() -> None:
@@ -142,11 +143,11 @@ def test_a_mode_that_is_changed_in_the_middle_stops_the_rollout_before_its_next_
     world = at_work()
     world.azure.scale_set("web").set_mode("Rolling")
     world.rest(HOUR)
-    assert world.lines()["web"].startswith("NotManualMode: the upgrade mode is Rolling")
+    assert world.lines()["web"] == says("NotManualMode", "Rolling")
     assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2
     world.azure.scale_set("web").set_mode("Manual")
     world.rest(timedelta(minutes=2)).run()
-    assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "10", NEW)}
 
 
 def test_ten_models_in_use_leave_no_room_until_some_are_brought_along() -> None:
@@ -155,12 +156,12 @@ def test_ten_models_in_use_leave_no_room_until_some_are_brought_along() -> None:
     states = [{"id": str(number), "image": urns[number]} for number in range(10)]
     world = World(fleet(scale_set(capacity=10, image=old[0], instanceStates=states[1:])), spec())
     world.run()
-    assert world.lines()["web"].startswith("TooManyModels: the instances run 10 different images, ")
+    assert world.lines()["web"] == says("TooManyModels", "10")
     assert "VirtualMachineScaleSets_Update" not in world.requests()
     for each in world.azure.scale_set("web").instances[1:3]:
         each.apply_image(urns[0])
     world.rest(timedelta(minutes=2)).run()
-    assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "10", NEW)}
 
 
 def test_instances_that_something_else_changes_again_and_again_are_brought_to_the_model_ever_less_often() -> (
@@ -181,6 +182,4 @@ def test_instances_that_something_else_changes_again_and_again_are_brought_to_th
     outcome = world.state().outcome
     assert outcome is not None
     assert outcome.status is Status.FAILING
-    assert world.lines()["web"].startswith(
-        "Contested: something else changes instances again that were brought to the model: web_0 (10 times"
-    )
+    assert world.lines()["web"] == says("Contested", "web_0", "10")

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.simulator import Slow
+from tests.messages import says
 from tests.stories.world import NEW, World, fleet, scale_set, spec
 
 SECOND = timedelta(seconds=1)
@@ -51,7 +52,7 @@ def test_what_falls_sick_while_an_answer_is_awaited_is_seen_before_the_next_step
     assert world.reasons()[-1] == "WaitingForInstances"
     first.heal()
     world.run()
-    assert world.lines()["web"] == f"UpToDate: all 5 instances run {NEW}"
+    assert world.lines()["web"] == says("UpToDate", "5", NEW)
 
 
 @pytest.mark.parametrize("slow", [MODEL, INSTANCES, ROLLING_UPGRADE])
@@ -59,7 +60,7 @@ def test_one_read_that_is_always_slow_delays_a_rollout_and_no_more(slow: str) ->
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(slow, Slow(20 * SECOND), times=None)
     world.run()
-    assert world.lines()["web"] == f"UpToDate: all 5 instances run {NEW}"
+    assert world.lines()["web"] == says("UpToDate", "5", NEW)
 
 
 def test_where_every_answer_is_slow_it_says_so_and_takes_no_step() -> None:
@@ -72,4 +73,4 @@ def test_where_every_answer_is_slow_it_says_so_and_takes_no_step() -> None:
     assert world.reasons()[-1] == "ReadsTooSlow"
     world.azure.faults.disarm()
     world.run()
-    assert world.lines()["web"] == f"UpToDate: all 5 instances run {NEW}"
+    assert world.lines()["web"] == says("UpToDate", "5", NEW)

@@ -16,6 +16,7 @@ import pytest
 from reconciler.simulator import LiveInstance, LiveScaleSet
 from reconciler.simulator.quota import Payer
 from tests.invariants import nothing_was_written
+from tests.messages import says
 from tests.stories.world import BASE, NEW, OLD, SUBSCRIPTION, World, fleet, scale_set, spec
 
 CYCLES = int(os.environ.get("SOAK_CYCLES", "120"))
@@ -184,7 +185,7 @@ def test_days_of_noise() -> None:
         for name in ROLLED
     }
     lines = world.lines()
-    assert lines.pop("left").startswith("NotManualMode: ")
+    assert lines.pop("left") == says("NotManualMode")
     assert {name: line.split(":")[0] for name, line in lines.items()} == dict.fromkeys(ROLLED, "UpToDate")
     for name in ROLLED:
         wanted = f"24.05.{noise.published}" if name == "newest" and noise.published else NEW
@@ -198,6 +199,6 @@ def test_days_of_noise() -> None:
 @pytest.mark.timeout(3600)
 def test_a_large_scale_set_is_rolled_placement_group_by_placement_group() -> None:
     world = World(fleet(scale_set(capacity=LARGE), throttling=True), spec()).run(limit=timedelta(days=2))
-    assert world.lines() == {"web": f"UpToDate: all {LARGE} instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", LARGE, NEW)}
     assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == LARGE // 100 * 5
     assert all(each.status != 429 for each in world.azure.record.requests)

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.exchanges import UPGRADE
+from tests.messages import says
 from tests.stories.world import NEW, World, fleet, scale_set, spec
 
 HOUR = timedelta(hours=1)
@@ -53,5 +54,5 @@ def test_one_whose_capacity_comes_back_is_done() -> None:
 
     world.run(has_lost_three)
     world.run()
-    assert world.lines() == {"web": f"UpToDate: all 10 instances run {NEW}"}
+    assert world.lines() == {"web": says("UpToDate", "10", NEW)}
     assert batches(world)[:2] == [3, 1]

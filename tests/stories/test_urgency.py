@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.messages import says
 from tests.stories.world import BAD, NEW, World, fleet, of_all, platform, scale_set, spec
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -72,7 +73,7 @@ def test_once_it_is_over_what_has_begun_waits_for_its_window_too() -> None:
     world.rest(2 * HOUR)
     assert begun(world, NEW) == ["dev-a", "dev-b"]
     said = world.lines()
-    assert said["dev-a"].startswith("UpToDate: ")
-    assert said["dev-b"].startswith("OutsideWindow: no window is open, open again at 2026-01-10 03:00 UTC")
+    assert said["dev-a"] == says("UpToDate")
+    assert said["dev-b"] == says("OutsideWindow", "2026-01-10 03:00 UTC")
     assert "spec.urgent of the Fleet ended at 2026-01-05 09:20 UTC" in said["dev-b"]
     assert {said[name].partition(":")[0] for name in NAMES[2:]} == {"TooMuchChange"}

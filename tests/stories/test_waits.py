@@ -9,6 +9,7 @@ from reconciler.rollout.reason import Status
 from reconciler.simulator import Partial, Timeout
 from reconciler.simulator import Status as Answer
 from reconciler.simulator.faults import Fault, OperationFails, OperationLost
+from tests.messages import says
 from tests.stories.world import FIX, NEW, OLD, World, fleet, scale_set, spec
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -58,7 +59,7 @@ def test_what_lasts_is_tried_less_often_and_fails_after_minutes(
     world.rest(6 * HOUR)
     assert count(world, operation) - asked <= 6 * 12 + 30, "not oftener than every five minutes in the end"
     world.azure.faults.disarm()
-    done = f"UpToDate: all 5 instances run {NEW}"
+    done = says("UpToDate", "5", NEW)
     world.run(lambda: world.lines()["web"] == done, limit=HOUR)
 
 
@@ -102,7 +103,7 @@ def test_an_upgrade_that_never_shows_is_tried_four_times_on_the_same_instances_a
     world.azure.faults.disarm()
     world.merge(spec(rollout={"soak": "1s"}))
     world.run()
-    assert world.lines()["web"] == f"UpToDate: all 5 instances run {NEW}"
+    assert world.lines()["web"] == says("UpToDate", "5", NEW)
 
 
 def test_a_retry_of_what_failed_stays_failing_until_something_changes() -> None:
@@ -113,7 +114,7 @@ def test_a_retry_of_what_failed_stays_failing_until_something_changes() -> None:
     first = since_failing.index(Status.FAILING)
     assert set(since_failing[first:]) == {Status.FAILING}
     world.run()
-    assert world.lines()["web"] == f"UpToDate: all 5 instances run {NEW}"
+    assert world.lines()["web"] == says("UpToDate", "5", NEW)
 
 
 @pytest.mark.parametrize("operation", [PATCH, UPGRADE])
@@ -125,7 +126,7 @@ def test_an_operation_that_fails_again_and_again_is_failing_between_its_tries_to
     world.run(lambda: count(world, operation) == 3)
     assert {each.status for each in world.outcomes[failed:-1]} == {Status.FAILING}
     world.run()
-    assert world.lines()["web"] == f"UpToDate: all 5 instances run {NEW}"
+    assert world.lines()["web"] == says("UpToDate", "5", NEW)
 
 
 def test_what_another_writer_has_set_back_once_is_not_said_to_be_unseen() -> None:
@@ -135,10 +136,7 @@ def test_what_another_writer_has_set_back_once_is_not_said_to_be_unseen() -> Non
     for _ in range(2):
         live.set_image(live.image.replace(NEW, OLD))
         world.rest(2 * MINUTE)
-    assert world.lines()["web"] == (
-        f"NoEffect: the model was set to {NEW} at 09:03:00, which succeeded, and is on {OLD}: something else has set it "
-        "since; it is tried again after 09:08:00"
-    )
+    assert world.lines()["web"] == says("NoEffect", NEW, "09:03:00", OLD, "09:08:00")
 
 
 def test_a_second_writer_that_sets_its_image_back_is_told_and_fought_slowly() -> None:
@@ -150,7 +148,7 @@ def test_a_second_writer_that_sets_its_image_back_is_told_and_fought_slowly() ->
             live.set_image(live.image.replace(NEW, OLD))
     assert 3 < count(world, PATCH) <= 14
     line = world.lines()["web"]
-    assert line.startswith("Contested: the model was set to")
+    assert line == says("Contested")
     seen = world.state().outcome
     assert seen
     assert seen.status is Status.FAILING

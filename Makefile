@@ -47,7 +47,7 @@ exhaust: $(READY) ## every order of events in small worlds: rules that hold, and
 mutants: $(READY) ## small changes of the decision, and which of them no test sees (slow)
 	@$(BIN)/python -m tests.mutants
 
-lint: $(READY) ## ruff, mypy --strict, the schemas, the example specs and fleet
+lint: $(READY) ## ruff, mypy --strict, the schemas, the example specs and fleet, and how pages and names read
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

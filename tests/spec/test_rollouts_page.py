@@ -58,7 +58,7 @@ def test_its_tables_have_every_field_with_its_default() -> None:
 
 @pytest.mark.parametrize("row", [row for row in ROWS if "%` of " in row[0]], ids=lambda row: row[0])
 def test_its_amounts_are_reckoned_right(row: list[str]) -> None:
-    (totals,) = (each[1:] for each in ROWS if each[0] == "of so many instances")
+    (totals,) = (each[1:] for each in ROWS if each[0] == "number of instances")
     share = amount(row[0].split("`")[1])
     reckoned = share.within if "upgraded" in row[0] else share.of
     assert [int(cell) for cell in row[1:]] == [reckoned(int(total)) for total in totals]

@@ -39,7 +39,7 @@ def written(length: timedelta) -> str:
     return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
 
 
-def mistake(value: Atom, *, least: timedelta, most: timedelta) -> str | None:
+def duration_error(value: Atom, *, least: timedelta, most: timedelta) -> str | None:
     """What is wrong with the value as a duration between `least` and `most`, and the mend."""
     if isinstance(value, bool | float | Misread):
         return f"is read as {meaning(value)}: {_HOW}"
@@ -49,9 +49,9 @@ def mistake(value: Atom, *, least: timedelta, most: timedelta) -> str | None:
     if not isinstance(value, str):
         return None  # the shape says what is wrong
     if (length := duration(value)) is None:
-        meant = _meant(value)
-        mend = f"write {meant}" if meant and _fits(meant, least, most) else _HOW
-        return f"{quote(value)} is not a duration: {mend}"
+        meant = _suggestion(value)
+        fix = f"write {meant}" if meant and _fits(meant, least, most) else _HOW
+        return f"{quote(value)} is not a duration: {fix}"
     if length < least:
         return f"{quote(value)} is too short: write {written(least)} or more"
     if length > most:
@@ -64,7 +64,7 @@ def _fits(text: str, least: timedelta, most: timedelta) -> bool:
     return length is not None and least <= length <= most
 
 
-def _meant(text: str) -> str | None:
+def _suggestion(text: str) -> str | None:
     """The right way to write what people also write: "5 minutes", "10min", "1d", "300"."""
     if text.isdecimal() and text.isascii() and len(text) < 7:
         return f"{int(text)}s"

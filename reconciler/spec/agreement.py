@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.spec import conversion
 from reconciler.spec.document import Document
-from reconciler.spec.duration import duration, written
+from reconciler.spec.duration import format_duration, parse_duration
 from reconciler.spec.field import Field, dotted_path
 from reconciler.spec.image import follows_latest
 from reconciler.spec.problem import Problem
@@ -120,7 +120,7 @@ def _deadline_errors(rollout: Mapping[str, Any]) -> Iterator[FieldError]:
     """A rollout that would be over time before its first batch has soaked."""
     soaks = [_length(rollout.get("soak")), _length(rollout.get("canary", {}).get("soak"))]
     if "deadline" in rollout and _length(rollout["deadline"]) <= max(soaks):
-        yield ("deadline",), f"is over before a soak of {written(max(soaks))} is: write a longer one"
+        yield ("deadline",), f"is over before a soak of {format_duration(max(soaks))} is: write a longer one"
 
 
 def _approver_errors(rollout: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -130,4 +130,4 @@ def _approver_errors(rollout: Mapping[str, Any]) -> Iterator[FieldError]:
 
 
 def _length(text: str | None) -> timedelta:
-    return (duration(text) if text else None) or timedelta()
+    return (parse_duration(text) if text else None) or timedelta()

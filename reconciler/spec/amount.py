@@ -30,10 +30,10 @@ class Count:
         """
         return self.instances
 
-    def said(self, total: int) -> str:  # noqa: ARG002 - the same question as Percent.said
+    def describe(self, total: int) -> str:  # noqa: ARG002 - the same question as Percent.describe
         """For messages: what it comes to.
 
-        >>> Count(5).said(3)
+        >>> Count(5).describe(3)
         '5'
         """
         return str(self.instances)
@@ -75,10 +75,10 @@ class Percent:
         """
         return total * self.percent // 100
 
-    def said(self, total: int) -> str:
+    def describe(self, total: int) -> str:
         """For messages: what it is, and what it comes to.
 
-        >>> Percent(20).said(3), Percent(20).said(10)
+        >>> Percent(20).describe(3), Percent(20).describe(10)
         ('20% (1 of 3)', '20% (2 of 10)')
         """
         return f"{self} ({self.of(total)} of {total})"

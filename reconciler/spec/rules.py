@@ -86,10 +86,10 @@ def _window_duration_error(value: Atom) -> str | None:
     """Of how long a window is open: windows are told by the minute."""
     if said := duration.duration_error(value, least=_SHORTEST, most=_LONGEST_WINDOW):
         return said
-    length = duration.duration(value) if isinstance(value, str) else None
+    length = duration.parse_duration(value) if isinstance(value, str) else None
     if not length or not length % _SHORTEST:
         return None
-    more = duration.written((length // _SHORTEST + 1) * _SHORTEST)
+    more = duration.format_duration((length // _SHORTEST + 1) * _SHORTEST)
     return f"{quote(str(value))} is no whole number of minutes: write {more}"
 
 

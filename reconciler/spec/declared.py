@@ -12,10 +12,10 @@ from typing import Any
 
 from reconciler.spec import conversion
 from reconciler.spec.agreement import inherited_problems
-from reconciler.spec.brake import Brake, brake_of
 from reconciler.spec.document import Document, document
 from reconciler.spec.files import File
 from reconciler.spec.fleet import Fleet
+from reconciler.spec.hold import Hold, declared_hold
 from reconciler.spec.kind import kind_of
 from reconciler.spec.precedence import cycles
 from reconciler.spec.problem import Problem
@@ -30,13 +30,13 @@ from reconciler.spec.validation import document_problems
 class Declared:
     """What the files declare. `scale_sets` holds those without a mistake, also where there are problems:
     whether to act on some of a commit is the caller's to decide. Where the Fleet has a mistake there are
-    none, for it holds for all. `brakes` are those of documents with mistakes too. `fleet` is the name of the
+    none, for it holds for all. `holds` are those of documents with mistakes too. `fleet` is the name of the
     Fleet, "" where none is declared.
     """
 
     scale_sets: tuple[ScaleSet, ...]
     problems: tuple[Problem, ...]
-    brakes: tuple[Brake, ...] = ()
+    holds: tuple[Hold, ...] = ()
     fleet: str = ""
 
 
@@ -44,14 +44,14 @@ def declare(files: Iterable[File]) -> Declared:
     """What the files declare, in their order. Never raises, whatever the bytes."""
     entries: list[SpecDocument] = []
     problems: list[Problem] = []
-    brakes: list[Brake] = []
+    holds: list[Hold] = []
     paths: list[str] = []
     all_whole = True
     for file in files:
         paths.append(file.path)
         read, found, stops, whole = _read(file)
         entries += read
-        brakes += stops
+        holds += stops
         problems += found
         all_whole = all_whole and whole
     duplicated, faults = duplicates(entries)
@@ -62,11 +62,11 @@ def declare(files: Iterable[File]) -> Declared:
     problems += [*faults, *chain.from_iterable(lost.values()), *inherited]
     is_bounded = all(entry in sound for entry in entries if entry.kind == "Fleet")
     return Declared(
-        scale_sets if is_bounded else (), tuple(sorted(set(problems))), tuple(brakes), _fleet_spec(sound)[1]
+        scale_sets if is_bounded else (), tuple(sorted(set(problems))), tuple(holds), _fleet_spec(sound)[1]
     )
 
 
-def _read(file: File) -> tuple[list[SpecDocument], list[Problem], list[Brake], bool]:
+def _read(file: File) -> tuple[list[SpecDocument], list[Problem], list[Hold], bool]:
     """The documents of a file, what is wrong with each by itself, its brakes, and whether all of the file was
     read.
     """
@@ -76,7 +76,7 @@ def _read(file: File) -> tuple[list[SpecDocument], list[Problem], list[Brake], b
     read = trees(text, file.path)
     problems = list(read.problems)
     entries: list[SpecDocument] = []
-    brakes: list[Brake] = []
+    holds: list[Hold] = []
     documents = [document(tree.root) for tree in read.documents]
     for tree, each in zip(read.documents, documents, strict=True):
         kind, found = kind_of(each)
@@ -84,9 +84,9 @@ def _read(file: File) -> tuple[list[SpecDocument], list[Problem], list[Brake], b
             found += document_problems(each, kind)
             entries.append(SpecDocument(each, kind, sound=tree.sound and not found))
             own = [problem for problem in read.problems if _document_at(problem, documents) is each]
-            brakes += filter(None, [brake_of(each, kind, (*own, *found))])
+            holds += filter(None, [declared_hold(each, kind, (*own, *found))])
         problems += found
-    return entries, problems, brakes, read.whole
+    return entries, problems, holds, read.whole
 
 
 def _document_at(problem: Problem, documents: Sequence[Document]) -> Document | None:

@@ -178,7 +178,7 @@ class Repository:
         for path, numbers in by_file.items():
             ranges = [f"-L{number},{number}" for number in numbers]
             blame = ["blame", "--incremental", "--ignore-revs-file=", *ranges, sha, "--", path]
-            found |= _blamed(clone.git(blame, timeout=self.timeout).decode(errors="replace"))
+            found |= _blame_authors(clone.git(blame, timeout=self.timeout).decode(errors="replace"))
         last = clone.git(["merge-base", "--independent", *found], timeout=self.timeout) if found else b""
         return tuple(sorted({found[each] for each in last.decode().split()}))
 
@@ -235,7 +235,7 @@ class Repository:
         return f"{shown} has no branch {self.branch}: there is {printable(', '.join(near))}"
 
 
-def _blamed(blame: str) -> dict[str, Author]:
+def _blame_authors(blame: str) -> dict[str, Author]:
     """The commits that `git blame --incremental` names, and who wrote each."""
     found: dict[str, Author] = {}
     sha, name = "", ""

@@ -71,8 +71,8 @@ def scale_set(
     says, and else the schema.
     """
     assert isinstance(document.value, dict)  # noqa: S101 - the schema has seen to it
-    said: Any = document.value["spec"]
-    merged = {**said, "rollout": {**policy, **said.get("rollout", {})}}
+    declared: Any = document.value["spec"]
+    merged = {**declared, "rollout": {**policy, **declared.get("rollout", {})}}
     value = with_defaults("ScaleSet", {**document.value, "spec": merged})
     metadata, spec = value["metadata"], value["spec"]
     target = spec["target"]

@@ -64,7 +64,7 @@ def missing_references(
     entries: Sequence[SpecDocument], paths: Sequence[str]
 ) -> dict[SpecDocument, list[Problem]]:
     """Who refers to documents that none of the files at `paths` holds, and a problem for each of these."""
-    lost: dict[SpecDocument, list[Problem]] = {}
+    missing: dict[SpecDocument, list[Problem]] = {}
     for kind in (*REFERENCES, "ScaleSet"):
         named = {entry.name: entry for entry in entries if entry.kind == kind and entry.name}
         if any(entry.kind == kind and not entry.name for entry in entries):
@@ -75,13 +75,13 @@ def missing_references(
                     known = {str(each): found for each, found in named.items() if found is not entry}
                     message = _missing_target(kind, name, known, paths)
                     problem = Problem(entry.document.values[field], dotted_path(field), message)
-                    lost.setdefault(entry, []).append(problem)
-    return lost
+                    missing.setdefault(entry, []).append(problem)
+    return missing
 
 
 def cycle_problem(links: Sequence[Link], entries: Mapping[str, SpecDocument]) -> Problem:
     """The problem of scale sets that wait for each other, at the first place that makes one wait."""
-    said: list[str] = []
+    waits: list[str] = []
     places: list[tuple[Place, Field]] = []
     for link in links:
         document = entries[link.name].document
@@ -90,9 +90,9 @@ def cycle_problem(links: Sequence[Link], entries: Mapping[str, SpecDocument]) ->
             places.append(_place(link, document))
         else:
             why = f"wave {document.at('spec', 'wave')} after wave {link.wave} of the same image"
-        said.append(f"{link.name} waits for {link.on} ({why})")
+        waits.append(f"{link.name} waits for {link.on} ({why})")
     place, field = min(places)  # there is one: lower and lower waves never come round
-    message = f"closes a circle, in which none could go first: {', '.join(said)}; open it"
+    message = f"closes a circle, in which none could go first: {', '.join(waits)}; open it"
     return Problem(place, dotted_path(field), message)
 
 
@@ -118,14 +118,14 @@ def _references(entry: SpecDocument, kind: str) -> Iterator[tuple[Field, str]]:
 
 
 def _missing_target(kind: str, name: str, named: dict[str, SpecDocument], paths: Sequence[str]) -> str:
-    lost = f"there is no {kind} named {quote(name)}"
+    missing = f"there is no {kind} named {quote(name)}"
     if near := nearest(name, list(named)):
-        return f"{lost}: did you mean {near} ({named[near].document.place})?"
+        return f"{missing}: did you mean {near} ({named[near].document.place})?"
     if named:
         known = sorted(named)[:_NAMED] + ["others"] * (len(named) > _NAMED)
-        return f"{lost}: there is {one_of(known, last='and')}"
+        return f"{missing}: there is {one_of(known, last='and')}"
     looked = paths[0] if len(paths) == 1 else f"the {len(paths)} files read"
-    return f"{lost} in {looked}: add it, or read the file that holds it as well"
+    return f"{missing} in {looked}: add it, or read the file that holds it as well"
 
 
 def _duplicates(
@@ -140,8 +140,8 @@ def _duplicates(
         other = first.setdefault(claimed, entry)
         if other is not entry:
             duplicated += (other, entry)
-            said = message.format(kind=entry.kind, place=other.document.key(at))
-            problems.append(Problem(entry.document.key(at), dotted_path(at), said))
+            text = message.format(kind=entry.kind, place=other.document.key(at))
+            problems.append(Problem(entry.document.key(at), dotted_path(at), text))
     return duplicated, problems
 
 

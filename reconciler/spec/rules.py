@@ -84,8 +84,8 @@ def _of_image(*at: str) -> dict[Field, Rule]:
 
 def _window_duration_error(value: Atom) -> str | None:
     """Of how long a window is open: windows are told by the minute."""
-    if said := duration.duration_error(value, least=_SHORTEST, most=_LONGEST_WINDOW):
-        return said
+    if error := duration.duration_error(value, least=_SHORTEST, most=_LONGEST_WINDOW):
+        return error
     length = duration.parse_duration(value) if isinstance(value, str) else None
     if not length or not length % _SHORTEST:
         return None

@@ -15,7 +15,7 @@ from urllib.error import URLError
 from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request
 
 from reconciler import __version__
-from reconciler.spec.duration import written
+from reconciler.spec.duration import format_duration
 from reconciler.spec.wording import shorten
 
 _PART = 65536  # bytes read at once
@@ -79,7 +79,7 @@ def _body(answer: HTTPResponse, most: int, end: float) -> bytes:
 
 
 def _late(patience: timedelta) -> str:
-    return f"does not answer within {written(patience)}"
+    return f"does not answer within {format_duration(patience)}"
 
 
 def _opener() -> OpenerDirector:

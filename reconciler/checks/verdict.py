@@ -17,21 +17,21 @@ _KINDS = frozenset({"vector", "matrix", "scalar", "string"})  # of results, as P
 
 @dataclass(frozen=True, slots=True)
 class CheckVerdict:
-    """`said` goes on where the name of the place ends: "answers 503, and 200 passes"."""
+    """`message` goes on where the name of the place ends: "answers 503, and 200 passes"."""
 
     is_passed: bool
-    said: str
+    message: str
 
 
-def place(check: Check) -> str:
+def endpoint(check: Check) -> str:
     """Who is asked, for people."""
     return shorten(check.url if isinstance(check, HttpCheck) else check.server)
 
 
-def address(check: Check) -> str:
+def request_url(check: Check) -> str:
     """What is asked.
 
-    >>> address(PrometheusCheck("errors", "http://prometheus:9090/", "errors < 5"))
+    >>> request_url(PrometheusCheck("errors", "http://prometheus:9090/", "errors < 5"))
     'http://prometheus:9090/api/v1/query?query=errors%20%3C%205'
     """
     if isinstance(check, HttpCheck):

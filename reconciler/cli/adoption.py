@@ -14,7 +14,7 @@ from reconciler.azure.session import Session
 from reconciler.cli.looks import look
 from reconciler.daemon.outcome import Outcome
 from reconciler.rollout.reason import Reason
-from reconciler.spec.declaration import plain, text
+from reconciler.spec.declaration import minimal_scale_set, scale_set_text
 from reconciler.spec.declared import declare
 from reconciler.spec.files import File, is_spec
 from reconciler.spec.image import at_version, follows_latest
@@ -96,8 +96,8 @@ def _propose(live: Live, name: str, fleet: str) -> ScaleSet | str:
         return "its model has no image of a kind that is known here"
     image = live.model.image
     declared = at_version(image, "latest") if follows_latest(image) else image
-    spec = plain(name, live.target, declared, Place(""))
-    problems = declare([File("", text(spec).encode())]).problems
+    spec = minimal_scale_set(name, live.target, declared, Place(""))
+    problems = declare([File("", scale_set_text(spec).encode())]).problems
     of_all = replace(spec.fleet, name=fleet)
     return "; ".join(f"{each.field} {each.message}" for each in problems) or replace(spec, fleet=of_all)
 
@@ -112,7 +112,7 @@ def _written(spec: ScaleSet, outcome: Outcome, to: Path) -> Adopted:
     settled = outcome.reason == Reason.UP_TO_DATE
     why = Suspension(_reason(outcome.line), by="reconciler adopt")
     try:
-        _write(path, text(spec if settled else replace(spec, suspend=why)))
+        _write(path, scale_set_text(spec if settled else replace(spec, suspend=why)))
     except OSError as error:
         return _left_out(spec.target, f"{path} cannot be written: {error.strerror}")
     line = f"{path} declares {spec.image}"

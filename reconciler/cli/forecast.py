@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.cli.table import count
 from reconciler.rollout.reason import Phase, meaning_of
-from reconciler.spec.duration import written
+from reconciler.spec.duration import format_duration
 
 Json = Mapping[str, Any]
 
@@ -167,8 +167,8 @@ def _tempo(forecast: Json) -> str:
     took, timeout = (
         timedelta(seconds=forecast[key]) for key in ("assumedBatchSeconds", "healthTimeoutSeconds")
     )
-    late = f", which health.timeout, {written(timeout)}, may cut short" if took > timeout else ""
-    said = f"{written(took)} a batch"
+    late = f", which health.timeout, {format_duration(timeout)}, may cut short" if took > timeout else ""
+    said = f"{format_duration(took)} a batch"
     return f"{said}, as its last ones{late}" if forecast["isMeasured"] else f"assuming {said}{late}"
 
 
@@ -181,7 +181,7 @@ def _about(length: timedelta) -> str:
     minute, day = timedelta(minutes=1), timedelta(days=1)
     if length >= 2 * day:
         return f"{round(length / day)} days"
-    return written(length if length < minute else -(-length // minute) * minute)
+    return format_duration(length if length < minute else -(-length // minute) * minute)
 
 
 def _moment(at: str, seen_at: str) -> str:

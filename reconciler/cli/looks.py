@@ -8,7 +8,7 @@ from reconciler.cli.options import FleetAccess
 from reconciler.daemon.specs import Lines, Reading, Specs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.spec.author import Author
-from reconciler.spec.declaration import fleet_text, text
+from reconciler.spec.declaration import fleet_text, scale_set_text
 from reconciler.spec.files import File
 from reconciler.spec.scale_set import ScaleSet
 
@@ -32,7 +32,7 @@ class _Declared:
         named = {each.fleet.name for each in self.scale_sets if each.fleet.name}
         files = (
             *(File("", fleet_text(name).encode()) for name in named),
-            *(File(f"{each.name}.yaml", text(each).encode()) for each in self.scale_sets),
+            *(File(f"{each.name}.yaml", scale_set_text(each).encode()) for each in self.scale_sets),
         )
         return Reading("", "", files, (), self._authors)
 

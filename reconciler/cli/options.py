@@ -23,7 +23,7 @@ from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Directory, Git, Specs
 from reconciler.git.repository import Repository
-from reconciler.spec.duration import duration
+from reconciler.spec.duration import parse_duration
 from reconciler.spec.wording import shorten
 
 _ENDPOINT = "VMSS_RECONCILER_ARM_ENDPOINT"
@@ -48,7 +48,7 @@ class Duration(click.ParamType[timedelta]):
     ) -> timedelta:
         if isinstance(value, timedelta):
             return value
-        length = duration(value)
+        length = parse_duration(value)
         if not length:
             self.fail(
                 f"{value!r} is not a duration of a second or more; write it like 15s, 5m or 1h30m", param, ctx

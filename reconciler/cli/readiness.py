@@ -24,7 +24,7 @@ from reconciler.daemon.report import is_suspended
 from reconciler.daemon.specs import Specs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.reason import Reason, Status
-from reconciler.spec.duration import written
+from reconciler.spec.duration import format_duration
 
 _MOST_SKEW = timedelta(minutes=5)  # beyond it a token is taken for one of the past or of the future
 
@@ -63,7 +63,8 @@ def readiness(fleet: FleetAccess) -> Iterator[Finding]:
 
 def clock(ahead: timedelta) -> Finding:
     """`ahead` is how far this machine is before Azure."""
-    skew = f"this machine is {written(abs(ahead))} {'ahead of' if ahead > timedelta(0) else 'behind'} Azure"
+    side = "ahead of" if ahead > timedelta(0) else "behind"
+    skew = f"this machine is {format_duration(abs(ahead))} {side} Azure"
     if abs(ahead) <= _MOST_SKEW:
         return Finding("clock", Result.OK, "", skew)
     return Finding("clock", Result.FAIL, "", f"{skew}, which then refuses its tokens; let NTP set the clock")

@@ -21,7 +21,7 @@ from reconciler.daemon.loop import Loop
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.store import Store
-from reconciler.spec.duration import written
+from reconciler.spec.duration import format_duration
 from reconciler.web.server import Pages, Server
 
 _log = logging.getLogger("reconciler")
@@ -141,7 +141,7 @@ def _loop(reconciler: Reconciler, settings: Settings, until_settled: bool, timeo
     loop.start()
     try:
         if not loop.wait(lambda: until_settled and loop.idle and _is_settled(store), timeout) and timeout:
-            _log.error("not settled within %s, giving up", written(timeout))
+            _log.error("not settled within %s, giving up", format_duration(timeout))
     except _Stopped:
         _log.info("stopping: the ticks under way are finished first; another signal ends at once")
     finally:

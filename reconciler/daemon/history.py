@@ -14,7 +14,7 @@ from reconciler.daemon.outcome import Outcome
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Phase, Reason
 from reconciler.rollout.step import PatchModel, Step, Upgrade
-from reconciler.spec.duration import written
+from reconciler.spec.duration import format_duration
 from reconciler.spec.image import Image, same, short
 from reconciler.spec.scale_set import ScaleSet
 
@@ -62,10 +62,9 @@ class RolloutRecord:
     def message(self) -> str:
         """What it was, how it ended and what it took, in one line."""
         was = f"{short(self.before)} to " if self.before else "to "
-        how = (
-            f"{self.ending or 'under way'}{f' in {written(self.length)}' if self.length is not None else ''}"
-        )
-        longest = f", the longest {written(self.longest)}" if self.longest else ""
+        took = f" in {format_duration(self.length)}" if self.length is not None else ""
+        how = f"{self.ending or 'under way'}{took}"
+        longest = f", the longest {format_duration(self.longest)}" if self.longest else ""
         batches = f"{self.batches} batch{'' if self.batches == 1 else 'es'}"
         instances = f"{self.instances} instance{'' if self.instances == 1 else 's'}"
         # A process that has taken none itself may have found a rollout half-way.

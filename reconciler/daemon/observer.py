@@ -7,7 +7,7 @@ from typing import Protocol
 from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Throttled
-from reconciler.checks.door import Checks
+from reconciler.checks.client import Checks
 from reconciler.daemon.event import InstancesRead, ModelRead
 from reconciler.daemon.gates import evaluation
 from reconciler.daemon.state import ScaleSetState

@@ -13,9 +13,9 @@ from typing import Protocol
 
 from reconciler.git.repository import Commit, Repository, SourceUnreachable
 from reconciler.spec.author import Author
-from reconciler.spec.brake import with_brakes
 from reconciler.spec.declared import declare
 from reconciler.spec.files import File, read_paths
+from reconciler.spec.hold import apply_holds
 from reconciler.spec.image import Image, same, short
 from reconciler.spec.problem import Problem
 from reconciler.spec.scale_set import ScaleSet
@@ -169,7 +169,7 @@ class Specs:
             problems = sorted({*reading.problems, *declared.problems})
             self._mistakes = tuple(map(str, problems))
             if problems:
-                self.scale_sets = with_brakes(self.scale_sets, declared.brakes)
+                self.scale_sets = apply_holds(self.scale_sets, declared.holds)
             else:
                 self.scale_sets = declared.scale_sets
                 self.commit, self.subject = reading.commit, reading.subject

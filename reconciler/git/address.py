@@ -14,7 +14,7 @@ _QUERY = re.compile(r"(?<=\w)\?\S+")
 _NO_BRANCH = re.compile(r"^[-/.]|[/.]$|\.lock(/|$)|\.\.|//|/\.|@\{|[\x00-\x20\x7f~^:?*\[\\]|^@?$")
 
 
-def mistake_in_url(url: str) -> str | None:
+def url_error(url: str) -> str | None:
     """Why git must not be given this address, None if it may."""
     if not url or url.startswith("-") or any(not c.isprintable() for c in url):
         return f"{display(url)!r} is no address of a repository"
@@ -29,7 +29,7 @@ def mistake_in_url(url: str) -> str | None:
     return f"{display(url)!r} is reached by {by}, which does not protect what it carries: use https or ssh"
 
 
-def mistake_in_branch(branch: str) -> str | None:
+def branch_error(branch: str) -> str | None:
     """Why git would not take this for one branch, None if it does."""
     return f"{branch!r} is not the name of a branch" if _NO_BRANCH.search(branch) else None
 

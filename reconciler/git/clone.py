@@ -17,7 +17,7 @@ from pathlib import Path
 
 from reconciler.git import program
 
-_AGAIN = 0.1  # seconds between looks at a lock that somebody else holds
+_POLL_INTERVAL = 0.1  # seconds between looks at a lock that somebody else holds
 
 
 class CloneBusy(Exception):
@@ -66,7 +66,7 @@ class Clone:
         """Make the repository where there is none, and remove what a killed git left in it."""
         if not (self.repository / "HEAD").is_file():
             self.remake(timeout)
-        for left in _left_behind(self.repository):
+        for left in _leftovers(self.repository):
             if left.is_dir() and not left.is_symlink():
                 shutil.rmtree(left, ignore_errors=True)
             else:
@@ -101,10 +101,10 @@ def _acquire(descriptor: int, directory: Path, timeout: timedelta) -> None:
         except BlockingIOError as error:
             if time.monotonic() >= end:
                 raise CloneBusy(f"another reconciler has been using {directory} all the time") from error
-            time.sleep(_AGAIN)
+            time.sleep(_POLL_INTERVAL)
 
 
-def _left_behind(repository: Path) -> Iterator[Path]:
+def _leftovers(repository: Path) -> Iterator[Path]:
     """Lock files and half-written packs, which git leaves when it is killed and then trips over or keeps."""
     yield from repository.glob("*.lock")
     yield from (repository / "refs").rglob("*.lock")

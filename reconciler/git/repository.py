@@ -27,9 +27,9 @@ _FACTS = "--format=%H%x00%an%x00%ct%x00%s"
 _SHA = re.compile("[0-9a-f]{40,64}")
 _NAMED = 5  # branches that a message lists
 _MOST_CHANGES = 5  # of a text, that are looked into
-_MENDS = tuple(
-    (re.compile(pattern), mend)
-    for pattern, mend in (
+_FIXES = tuple(
+    (re.compile(pattern), fix)
+    for pattern, fix in (
         (
             "could not read (Username|Password)|Authentication failed",
             "give git the credentials, by a credential helper or an ssh key",
@@ -75,12 +75,12 @@ class Repository:
     timeout: timedelta = timedelta(minutes=2)
 
     def __post_init__(self) -> None:
-        mistake = address.mistake_in_url(self.url) or address.mistake_in_branch(self.branch)
+        error = address.url_error(self.url) or address.branch_error(self.branch)
         steps = PurePosixPath(self.path)
-        if not mistake and (steps.is_absolute() or ".." in steps.parts or "\0" in self.path):
-            mistake = f"{self.path!r} is not a path inside the repository"
-        if mistake:
-            raise ValueError(mistake)
+        if not error and (steps.is_absolute() or ".." in steps.parts or "\0" in self.path):
+            error = f"{self.path!r} is not a path inside the repository"
+        if error:
+            raise ValueError(error)
 
     def __str__(self) -> str:
         """For people: where the specs come from."""
@@ -178,7 +178,7 @@ class Repository:
         for path, numbers in by_file.items():
             ranges = [f"-L{number},{number}" for number in numbers]
             blame = ["blame", "--incremental", "--ignore-revs-file=", *ranges, sha, "--", path]
-            found |= _blamed(clone.git(blame, timeout=self.timeout).decode(errors="replace"))
+            found |= _blame_authors(clone.git(blame, timeout=self.timeout).decode(errors="replace"))
         last = clone.git(["merge-base", "--independent", *found], timeout=self.timeout) if found else b""
         return tuple(sorted({found[each] for each in last.decode().split()}))
 
@@ -219,7 +219,7 @@ class Repository:
         """Why the branch could not be fetched, with the mend where we know it."""
         if "find remote ref" in complaint:
             return self._no_branch(clone)
-        hint = next((f"; {mend}" for pattern, mend in _MENDS if pattern.search(complaint)), "")
+        hint = next((f"; {fix}" for pattern, fix in _FIXES if pattern.search(complaint)), "")
         return f"branch {self.branch} of {address.display(self.url)} cannot be fetched: {complaint}{hint}"
 
     def _no_branch(self, clone: Clone) -> str:
@@ -235,7 +235,7 @@ class Repository:
         return f"{shown} has no branch {self.branch}: there is {printable(', '.join(near))}"
 
 
-def _blamed(blame: str) -> dict[str, Author]:
+def _blame_authors(blame: str) -> dict[str, Author]:
     """The commits that `git blame --incremental` names, and who wrote each."""
     found: dict[str, Author] = {}
     sha, name = "", ""

@@ -5,7 +5,7 @@ import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reconciler.spec.files import LIMIT, File, is_hidden, is_spec, too_large
+from reconciler.spec.files import LIMIT, File, is_hidden, is_spec, size_problem
 from reconciler.spec.problem import Problem, problem_of
 from reconciler.spec.wording import printable
 
@@ -44,7 +44,7 @@ def spec_files(git: Git, sha: str, path: str) -> tuple[tuple[File, ...], tuple[P
             problems.append(problem_of(shown, message))
         elif is_spec(entry.path) and entry.mode not in (_LINK, _SUBMODULE):
             if entry.size > LIMIT:
-                problems.append(too_large(shown, entry.size))
+                problems.append(size_problem(shown, entry.size))
             else:
                 wanted.append((shown, entry))
     if not wanted and not problems:

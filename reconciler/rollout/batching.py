@@ -18,7 +18,7 @@ from reconciler.rollout.observed import Instance
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
 from reconciler.rollout.wording import describe, join
-from reconciler.spec.duration import written
+from reconciler.spec.duration import format_duration
 from reconciler.spec.image import short
 from reconciler.spec.scale_set import Canary
 
@@ -74,7 +74,7 @@ def soaking(context: Context) -> Decision | None:
     return Decision(
         Reason.SOAKING,
         f"{last.who}{young}: back since {last.until - last.length:%H:%M:%S}; the next batch goes at "
-        f"{last.until:%H:%M:%S} (soak {written(last.length)}); {context.counts.done}",
+        f"{last.until:%H:%M:%S} (soak {format_duration(last.length)}); {context.counts.done}",
         until=last.until,
         watch=max(last.length / 5, _SHORTEST) if last.length < _LONG else None,
         counts=context.counts,
@@ -90,7 +90,7 @@ def baking(context: Context) -> Decision | None:
     return Decision(
         Reason.BAKING,
         f"{_younger(members, at - rollout.bake_time)}: back since {since:%H:%M:%S}; the rollout is over at "
-        f"{since + rollout.bake_time:%H:%M:%S} (bakeTime {written(rollout.bake_time)}); "
+        f"{since + rollout.bake_time:%H:%M:%S} (bakeTime {format_duration(rollout.bake_time)}); "
         f"{context.counts.done}",
         until=since + rollout.bake_time,
         counts=context.counts,
@@ -106,7 +106,7 @@ def sick(context: Context) -> Decision | None:
     return Decision(
         Reason.TOO_MANY_UNHEALTHY,
         f"{describe(unhealthy)}: {len(unhealthy)} of {counts.total} are unhealthy, and "
-        f"spec.rollout.maxUnhealthy is {rollout.max_unhealthy.said(len(members))}; {counts.done}",
+        f"spec.rollout.maxUnhealthy is {rollout.max_unhealthy.describe(len(members))}; {counts.done}",
         counts=counts,
     )
 
@@ -127,7 +127,7 @@ def room(context: Context, going: Sequence[Member]) -> int | Decision:
     return Decision(
         Reason.TOO_MANY_UNAVAILABLE,
         f"{describe(away)}: {len(away)} of {counts.total} are unavailable already, and "
-        f"spec.rollout.maxUnavailable is {rollout.max_unavailable.said(len(members))}; {counts.done}",
+        f"spec.rollout.maxUnavailable is {rollout.max_unavailable.describe(len(members))}; {counts.done}",
         counts=counts,
     )
 

@@ -19,7 +19,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import FRESH, Look, Observed, ReadTime
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Step, Upgrade
-from reconciler.spec.duration import written
+from reconciler.spec.duration import format_duration
 
 _LONGEST = timedelta(minutes=1)
 _PATIENCE = timedelta(minutes=2)
@@ -32,8 +32,8 @@ def stale(step: Step, observed: Observed) -> Look | Decision | None:
         return look
     return Decision(
         Reason.READS_TOO_SLOW,
-        f"Azure answers so slowly that after {written(observed.at - observed.began)} what it said first is "
-        "too old to act on",
+        f"Azure answers so slowly that after {format_duration(observed.at - observed.began)} what it said "
+        "first is too old to act on",
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from reconciler.rollout.health import is_power_told
 from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.wording import join
-from reconciler.spec.duration import written
+from reconciler.spec.duration import format_duration
 
 
 def notes(model: Model, instances: Sequence[Instance]) -> tuple[str, ...]:
@@ -19,18 +19,18 @@ def notes(model: Model, instances: Sequence[Instance]) -> tuple[str, ...]:
 def _of_model(model: Model) -> Iterator[str]:
     if model.os_image_notice:
         yield (
-            f"Azure warns each instance up to {written(model.os_image_notice)} before it replaces the OS "
-            "disk (osImageNotificationProfile)"
+            f"Azure warns each instance up to {format_duration(model.os_image_notice)} before it replaces "
+            "the OS disk (osImageNotificationProfile)"
         )
     if model.terminate_notice:
         yield (
-            f"Azure warns each instance up to {written(model.terminate_notice)} before it deletes it "
+            f"Azure warns each instance up to {format_duration(model.terminate_notice)} before it deletes it "
             "(terminateNotificationProfile)"
         )
     if model.health_grace:
         yield (
-            f"the Application Health extension may report Initializing for {written(model.health_grace)} "
-            "(gracePeriod)"
+            "the Application Health extension may report Initializing for "
+            f"{format_duration(model.health_grace)} (gracePeriod)"
         )
     if model.is_spot:
         fate = "deletes" if model.eviction_policy.casefold() == "delete" else "deallocates"

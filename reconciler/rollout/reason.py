@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, StrEnum, auto
 
-from reconciler.spec.duration import written
+from reconciler.spec.duration import format_duration
 
 
 class Status(StrEnum):
@@ -713,5 +713,5 @@ def reason_rows() -> Iterator[str]:
     for reason, meaning in TABLE.items():
         status = str(meaning.status)
         if meaning.lasts is not None and meaning.status is Status.RECONCILING:
-            status += f", Failing after {written(meaning.lasts)}"
+            status += f", Failing after {format_duration(meaning.lasts)}"
         yield f"| `{reason}` | {status} | {meaning.cause} | {meaning.remedy} |"

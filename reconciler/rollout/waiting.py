@@ -13,7 +13,7 @@ from reconciler.rollout.observed import Instance
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt
 from reconciler.rollout.wording import describe, join, moment
-from reconciler.spec.duration import written
+from reconciler.spec.duration import format_duration
 from reconciler.spec.image import short
 
 
@@ -52,7 +52,7 @@ def waiting(context: Context, instances: Sequence[Instance]) -> Decision:
         return Decision(
             Reason.HEALTH_CHECK_FAILED,
             f"{_domains(context, overdue)}: {describe(overdue)}, not healthy within "
-            f"{written(desired.health.timeout)} of the last change{mend}{holds}",
+            f"{format_duration(desired.health.timeout)} of the last change{mend}{holds}",
             counts=counts,
         )
     if context.observed.progress.relapses >= MOST_RELAPSES:
@@ -96,7 +96,8 @@ def missed_deadline(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.PROGRESS_DEADLINE_EXCEEDED,
-        f"no further instance has come back within {written(patience)} (spec.rollout.progressDeadline)",
+        f"no further instance has come back within {format_duration(patience)} "
+        "(spec.rollout.progressDeadline)",
         counts=context.counts,
     )
 
@@ -110,7 +111,7 @@ def never_ends(aim: Aim, attempt: Attempt) -> Decision | None:
     return Decision(
         Reason.PROGRESS_DEADLINE_EXCEEDED,
         f"the scale set says {aim.model.provisioning} since the upgrade of {join(attempt.instance_ids)}, and "
-        f"has for longer than {written(patience)} (spec.rollout.progressDeadline)",
+        f"has for longer than {format_duration(patience)} (spec.rollout.progressDeadline)",
     )
 
 
@@ -136,7 +137,8 @@ def overrun(context: Context) -> Decision | None:
     return Decision(
         Reason.DEADLINE_EXCEEDED,
         f"the rollout to {short(context.image)} began at {moment(began)} and is not done within "
-        f"{written(deadline)} (spec.rollout.deadline); {counts.done}; extend it, or name another image",
+        f"{format_duration(deadline)} (spec.rollout.deadline); {counts.done}; extend it, or "
+        "name another image",
         counts=counts,
     )
 

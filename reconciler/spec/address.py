@@ -13,7 +13,7 @@ _SECRET = re.compile(
 _QUERY_API = re.compile(r"/(?:api/v1(?:/query)?|graph|query)/?")
 
 
-def mistake(text: str) -> str | None:
+def url_error(text: str) -> str | None:
     """What is wrong with the text as an address, and the mend. A secret in it is not repeated."""
     if re.match(r"([^/?#]*//)?[^/?#]*@", text):
         return "holds a user name or password, which does not belong in git: leave out all before the @"
@@ -32,9 +32,9 @@ def mistake(text: str) -> str | None:
     return None  # the rest the pattern says
 
 
-def server_mistake(text: str) -> str | None:
+def server_error(text: str) -> str | None:
     """The same of the address of a Prometheus, which has no query of its own."""
-    if found := mistake(text):
+    if found := url_error(text):
         return found
     parts = urlsplit(text)
     if parts.query:

@@ -10,49 +10,53 @@ from typing import Any
 
 from reconciler.spec import conversion
 from reconciler.spec.document import Document
-from reconciler.spec.duration import duration, written
+from reconciler.spec.duration import format_duration, parse_duration
 from reconciler.spec.field import Field, dotted_path
 from reconciler.spec.image import follows_latest
 from reconciler.spec.problem import Problem
 from reconciler.spec.window import Kind, Window, never_opens, shadowed_windows
 from reconciler.spec.wording import quote
 
-Said = tuple[Field, str]
+FieldError = tuple[Field, str]
 
 # What an entry of `order` cannot name, by what the rollout goes by.
-_FOREIGN = {"updateDomain": "fault domain", "zone": "fault domain", "faultDomain": "update domain"}
+_IMPOSSIBLE_DOMAINS = {"updateDomain": "fault domain", "zone": "fault domain", "faultDomain": "update domain"}
 
 
-def disagreements(document: Document, kind: str, faulty: Collection[Field]) -> Iterator[Said]:
+def field_conflicts(document: Document, kind: str, faulty: Collection[Field]) -> Iterator[FieldError]:
     """What is wrong between the fields of one document, but for `faulty` ones, which are told already."""
     at: Field = ("spec", "rollout") if kind == "ScaleSet" else ("spec",)
-    for field, said in _in_rollout(_without(faulty, document, at)):
-        yield (*at, *field), said
+    for field, message in _rollout_errors(_valid_fields(faulty, document, at)):
+        yield (*at, *field), message
     if kind == "Fleet":
-        urgent = _without(faulty, document, ("spec", "urgent"))
+        urgent = _valid_fields(faulty, document, ("spec", "urgent"))
         if "image" in urgent and follows_latest(conversion.image(urgent["image"])):
             yield ("spec", "urgent", "image"), "follows latest: name the one version that is urgent"
     if kind == "ScaleSet":
-        spec = _without(faulty, document, ("spec",))
-        for field, said in _in_dependencies(spec.get("dependsOn", []), document.at("metadata", "name")):
-            yield ("spec", *field), said
+        spec = _valid_fields(faulty, document, ("spec",))
+        for field, message in _dependency_errors(spec.get("dependsOn", []), document.at("metadata", "name")):
+            yield ("spec", *field), message
 
 
-def misfits(document: Document, policy: Mapping[str, Any], fleet: Mapping[str, Any]) -> Iterator[Problem]:
+def inherited_problems(
+    document: Document, policy: Mapping[str, Any], fleet: Mapping[str, Any]
+) -> Iterator[Problem]:
     """What is wrong with a scale set as its policy and its fleet make it, where each is right by itself."""
     own: Any = document.at("spec", "rollout") or {}
     merged = {**policy, **own}
     windows = conversion.windows(fleet.get("windows", []))
-    for field, said in (*_in_rollout(merged, windows), *_unapproved(merged)):
+    for field, message in (*_rollout_errors(merged, windows), *_approver_errors(merged)):
         at: Field = ("spec", "rollout", *field)
         if field[0] in own:
-            yield Problem(document.values[at], dotted_path(at), said)
+            yield Problem(document.values[at], dotted_path(at), message)
         else:
             at = ("spec", "rollout", "policy")
-            yield Problem(document.values[at], dotted_path(at), f"{dotted_path(field)} of this policy {said}")
+            yield Problem(
+                document.values[at], dotted_path(at), f"{dotted_path(field)} of this policy {message}"
+            )
 
 
-def _without(faulty: Collection[Field], document: Document, at: Field) -> dict[str, Any]:
+def _valid_fields(faulty: Collection[Field], document: Document, at: Field) -> dict[str, Any]:
     """The fields below `at` that have no mistake anywhere in them."""
     value = document.at(*at)
     wrong = {field[len(at)] for field in faulty if field[: len(at)] == at and len(field) > len(at)}
@@ -61,42 +65,42 @@ def _without(faulty: Collection[Field], document: Document, at: Field) -> dict[s
     )
 
 
-def _in_rollout(rollout: Mapping[str, Any], fleet: Sequence[Window] = ()) -> Iterator[Said]:
+def _rollout_errors(rollout: Mapping[str, Any], fleet: Sequence[Window] = ()) -> Iterator[FieldError]:
     order = rollout.get("order", [])
-    yield from _repetitions(("order",), order)
-    yield from _unfitting(order, rollout.get("by", "auto"))
+    yield from _duplicate_errors(("order",), order)
+    yield from _order_errors(order, rollout.get("by", "auto"))
     names = [check["name"] for check in rollout.get("checks", [])]
-    for (*_, index), said in _repetitions(("checks",), names):
-        yield ("checks", index, "name"), said
-    yield from _never_open(conversion.windows(rollout.get("windows", [])), fleet)
-    yield from _overrun(rollout)
+    for (*_, index), message in _duplicate_errors(("checks",), names):
+        yield ("checks", index, "name"), message
+    yield from _window_errors(conversion.windows(rollout.get("windows", [])), fleet)
+    yield from _deadline_errors(rollout)
 
 
-def _in_dependencies(names: Sequence[str], itself: Any) -> Iterator[Said]:
-    yield from _repetitions(("dependsOn",), names)
+def _dependency_errors(names: Sequence[str], itself: Any) -> Iterator[FieldError]:
+    yield from _duplicate_errors(("dependsOn",), names)
     for index, name in enumerate(names):
         if name == itself:
             yield ("dependsOn", index), "is this scale set itself: remove it"
 
 
-def _repetitions(at: Field, values: Sequence[str]) -> Iterator[Said]:
+def _duplicate_errors(at: Field, values: Sequence[str]) -> Iterator[FieldError]:
     known: dict[str, int] = {}
     for index, value in enumerate(values):
         if (first := known.setdefault(value, index)) < index:
             yield (*at, index), f"stands there already, as {at[-1]}[{first}]: remove or rename one of the two"
 
 
-def _unfitting(order: Sequence[str], by: str) -> Iterator[Said]:
+def _order_errors(order: Sequence[str], by: str) -> Iterator[FieldError]:
     """Entries that no domain can have, whatever Azure reports."""
     if order and by == "batch":
         yield ("order",), "names domains, and by: batch knows none: remove it, or write by: auto"
-    foreign = _FOREIGN.get(by)
+    impossible = _IMPOSSIBLE_DOMAINS.get(by)
     for index, entry in enumerate(order):
-        if foreign and foreign in entry:
-            yield ("order", index), f"is {quote(entry)}, and by: {by} knows no {foreign}s: name another"
+        if impossible and impossible in entry:
+            yield ("order", index), f"is {quote(entry)}, and by: {by} knows no {impossible}s: name another"
 
 
-def _never_open(own: tuple[Window, ...], fleet: Sequence[Window]) -> Iterator[Said]:
+def _window_errors(own: tuple[Window, ...], fleet: Sequence[Window]) -> Iterator[FieldError]:
     """Windows beside which nothing would ever be rolled out."""
     by_own = shadowed_windows(own)
     by_all = shadowed_windows((*own, *(each for each in fleet if each.kind is Kind.DENY)))
@@ -106,24 +110,24 @@ def _never_open(own: tuple[Window, ...], fleet: Sequence[Window]) -> Iterator[Sa
         elif (alone := by_own[index]) is None:
             yield ("windows", index), "comes less than once in four years: name another day"
         else:
-            by, mend = (f"windows[{min(alone)}]", "the two") if alone else ("the windows that deny", "them")
-            yield ("windows", index), f"is closed by {by} whenever it opens: move or shorten one of {mend}"
+            by, which = (f"windows[{min(alone)}]", "the two") if alone else ("the windows that deny", "them")
+            yield ("windows", index), f"is closed by {by} whenever it opens: move or shorten one of {which}"
     if not by_all and never_opens((*own, *fleet)):
         yield ("windows",), "deny all of the time, so that nothing would ever be rolled out: shorten them"
 
 
-def _overrun(rollout: Mapping[str, Any]) -> Iterator[Said]:
+def _deadline_errors(rollout: Mapping[str, Any]) -> Iterator[FieldError]:
     """A rollout that would be over time before its first batch has soaked."""
     soaks = [_length(rollout.get("soak")), _length(rollout.get("canary", {}).get("soak"))]
     if "deadline" in rollout and _length(rollout["deadline"]) <= max(soaks):
-        yield ("deadline",), f"is over before a soak of {written(max(soaks))} is: write a longer one"
+        yield ("deadline",), f"is over before a soak of {format_duration(max(soaks))} is: write a longer one"
 
 
-def _unapproved(rollout: Mapping[str, Any]) -> Iterator[Said]:
+def _approver_errors(rollout: Mapping[str, Any]) -> Iterator[FieldError]:
     """An approver where nobody is asked: that would hold nothing. A policy may leave it to its scale sets."""
     if rollout.get("approver") == "another" and "approval" not in rollout:
         yield ("approver",), "is another, and nothing waits for an approval: add approval: canary, or start"
 
 
 def _length(text: str | None) -> timedelta:
-    return (duration(text) if text else None) or timedelta()
+    return (parse_duration(text) if text else None) or timedelta()

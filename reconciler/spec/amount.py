@@ -30,10 +30,10 @@ class Count:
         """
         return self.instances
 
-    def said(self, total: int) -> str:  # noqa: ARG002 - the same question as Percent.said
+    def describe(self, total: int) -> str:  # noqa: ARG002 - the same question as Percent.describe
         """For messages: what it comes to.
 
-        >>> Count(5).said(3)
+        >>> Count(5).describe(3)
         '5'
         """
         return str(self.instances)
@@ -75,10 +75,10 @@ class Percent:
         """
         return total * self.percent // 100
 
-    def said(self, total: int) -> str:
+    def describe(self, total: int) -> str:
         """For messages: what it is, and what it comes to.
 
-        >>> Percent(20).said(3), Percent(20).said(10)
+        >>> Percent(20).describe(3), Percent(20).describe(10)
         ('20% (1 of 3)', '20% (2 of 10)')
         """
         return f"{self} ({self.of(total)} of {total})"
@@ -93,7 +93,7 @@ _PERCENT = re.compile(r"([0-9]{1,6})\s*%")
 
 
 def amount(value: int | str) -> Amount:
-    """The amount that a spec says, once `mistake` finds none in it.
+    """The amount that a spec says, once `amount_error` finds none in it.
 
     >>> amount(5), amount("20%")
     (Count(instances=5), Percent(percent=20))
@@ -101,16 +101,16 @@ def amount(value: int | str) -> Amount:
     return Count(value) if isinstance(value, int) else Percent(int(value.removesuffix("%")))
 
 
-def mistake(
+def amount_error(
     value: Atom,
     *,
     least: int = 1,
-    none: str = "would never upgrade anything",
+    zero_effect: str = "would never upgrade anything",
     whole: str = "the whole scale set",
 ) -> str | None:
     """What is wrong with the value as an amount of at least one, or of at least none, and the mend.
 
-    `none` is what an amount of nothing would do, and `whole` what the percentage is of.
+    `zero_effect` is what an amount of nothing would do, and `whole` what the percentage is of.
     """
     match value:
         case bool() | None:
@@ -120,19 +120,21 @@ def mistake(
         case float():
             return f"is {value}: write a whole number such as 5, or a percentage such as 20%"
         case int():
-            return None if value >= least else _too_few(value, least, none)
+            return None if value >= least else _too_few(value, least, zero_effect)
     if match_ := _PERCENT.fullmatch(value):
         percent = int(match_[1])
-        return _too_few(value, least, none) if percent < least else _mistaken_percent(percent, value, whole)
+        return (
+            _too_few(value, least, zero_effect) if percent < least else _percent_error(percent, value, whole)
+        )
     if value.isdecimal() and value.isascii() and len(value) < 7:
         number = int(value)
         if number < least:
-            return _too_few(number, least, none)
+            return _too_few(number, least, zero_effect)
         return f"{quote(value)} is text: write {number} without quotes for a count, or {number}%"
     return f"{quote(value)} is neither a count nor a percentage: write a number such as 5, or 20%"
 
 
-def _mistaken_percent(percent: int, text: str, whole: str) -> str | None:
+def _percent_error(percent: int, text: str, whole: str) -> str | None:
     if percent > 100:
         return f"{quote(text)} is more than {whole}: write 100% or less"
     return (
@@ -142,6 +144,6 @@ def _mistaken_percent(percent: int, text: str, whole: str) -> str | None:
     )
 
 
-def _too_few(value: int | str, least: int, none: str) -> str:
-    what = none if least else "is less than none"
+def _too_few(value: int | str, least: int, zero_effect: str) -> str:
+    what = zero_effect if least else "is less than none"
     return f"{value} {what}: write {least} or more, or a percentage such as 20%"

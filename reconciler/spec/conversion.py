@@ -7,7 +7,7 @@ from typing import Any
 from reconciler.spec.amount import amount
 from reconciler.spec.check import Check, HttpCheck, PrometheusCheck
 from reconciler.spec.document import Document
-from reconciler.spec.duration import duration
+from reconciler.spec.duration import parse_duration
 from reconciler.spec.fleet import Fleet
 from reconciler.spec.image import KINDS, Image
 from reconciler.spec.scale_set import (
@@ -71,8 +71,8 @@ def scale_set(
     says, and else the schema.
     """
     assert isinstance(document.value, dict)  # noqa: S101 - the schema has seen to it
-    said: Any = document.value["spec"]
-    merged = {**said, "rollout": {**policy, **said.get("rollout", {})}}
+    declared: Any = document.value["spec"]
+    merged = {**declared, "rollout": {**policy, **declared.get("rollout", {})}}
     value = with_defaults("ScaleSet", {**document.value, "spec": merged})
     metadata, spec = value["metadata"], value["spec"]
     target = spec["target"]
@@ -136,7 +136,7 @@ def _canary(spec: dict[str, Any]) -> Canary:
 
 
 def _length(text: str) -> timedelta:
-    length = duration(text)
+    length = parse_duration(text)
     assert length is not None  # noqa: S101 - the schema has seen to it
     return length
 

@@ -26,43 +26,47 @@ _NICKNAMES = {
 _LONGEST = 200  # characters; no schedule needs as many, and cronsim's time grows with them
 
 
-def mistake(text: str) -> str | None:
+def schedule_error(text: str) -> str | None:
     """What is wrong with the text as a schedule, and the mend."""
     fields = text.split()
     if meant := _NICKNAMES.get(text.strip().casefold()):
         return f'{quote(text)} is a nickname: write "{meant}"'
     if len(fields) != len(_NAMES):
-        return f"{quote(text)} has {_count(fields)}, and cron has five: {_five(fields)}"
+        return f"{quote(text)} has {_count(fields)}, and cron has five: {_field_count_fix(fields)}"
     if text != " ".join(fields):
         return f'{quote(text)} is written with more blanks than it needs: write "{shorten(" ".join(fields))}"'
     if len(text) > _LONGEST:
         return f"{quote(text)} is longer than {_LONGEST} characters: make two windows of it"
-    wrong = list(_wrong(fields))
+    wrong = list(_field_errors(fields))
     if len(wrong) > 2:
         return f"{quote(text)} is no cron schedule: write {_FIVE}"
     if wrong:
         return f"{quote(text)}: {'; '.join(wrong)}"
-    return None if _comes(text) else f"{quote(text)} never comes: {_day(fields)}; name another one"
+    return (
+        None
+        if _ever_comes(text)
+        else f"{quote(text)} never comes: {_impossible_day(fields)}; name another one"
+    )
 
 
 def _count(fields: list[str]) -> str:
     return {0: "no field", 1: "one field"}.get(len(fields), f"{len(fields)} fields")
 
 
-def _five(fields: list[str]) -> str:
+def _field_count_fix(fields: list[str]) -> str:
     if len(fields) == len(_NAMES) + 1:
         return "leave out the seconds, or the year"
     return _FIVE
 
 
-def _wrong(fields: list[str]) -> Iterator[str]:
+def _field_errors(fields: list[str]) -> Iterator[str]:
     """What is wrong with each field, seen by itself."""
     for number, field in enumerate(fields):
-        if not _reads(*_EVERY[:number], field, *_EVERY[number + 1 :]):
-            yield f"its {_NAMES[number]} {_mend(field, number)}"
+        if not _is_valid(*_EVERY[:number], field, *_EVERY[number + 1 :]):
+            yield f"its {_NAMES[number]} {_field_error(field, number)}"
 
 
-def _reads(*fields: str) -> bool:
+def _is_valid(*fields: str) -> bool:
     try:
         CronSim(" ".join(fields), datetime(2000, 1, 1))
     except CronSimError:
@@ -70,34 +74,34 @@ def _reads(*fields: str) -> bool:
     return True
 
 
-def _mend(field: str, number: int) -> str:
+def _field_error(field: str, number: int) -> str:
     if "?" in field:
         return "is written with a ?, which cron does not know: write *"
     if backwards := re.fullmatch(r"(\w+)-(\w+)", field):
         first, last = (each.upper() for each in backwards.groups())
         least, most = _NAMED_RANGES.get(number, _RANGES[number]) if first.isalpha() else _RANGES[number]
-        rearranged = (_span(first, most), _span(least, last))
-        if all(_reads(*_EVERY[:number], each, *_EVERY[number + 1 :]) for each in rearranged):
+        rearranged = (_range(first, most), _range(least, last))
+        if all(_is_valid(*_EVERY[:number], each, *_EVERY[number + 1 :]) for each in rearranged):
             return f"goes from {quote(first)} back to {quote(last)}: write {','.join(rearranged)}"
     for named in (_NAMED_RANGES.get(number) and re.findall("[A-Za-z]{4,}", field)) or ():
         short = named[:3].upper()
-        if _reads(*_EVERY[:number], short, *_EVERY[number + 1 :]):
+        if _is_valid(*_EVERY[:number], short, *_EVERY[number + 1 :]):
             return f"is written out, {quote(named)}: write {short}"
     return f"is {quote(field)}: write {_BOUNDS[number]}, a list 1,3, a range 1-3, a step */2 or *"
 
 
-def _span(first: str, last: str) -> str:
+def _range(first: str, last: str) -> str:
     return first if first == last else f"{first}-{last}"
 
 
-def _comes(text: str) -> bool:
+def _ever_comes(text: str) -> bool:
     try:
         return next(CronSim(text, datetime(2000, 1, 1)), None) is not None
     except CronSimError:  # every field is right by itself, but no month has such a day
         return False
 
 
-def _day(fields: list[str]) -> str:
+def _impossible_day(fields: list[str]) -> str:
     day, month, weekday = fields[2:]
     if weekday == "*":
         return f"there is no day {day}" + ("" if month == "*" else f" in month {month}")

@@ -12,7 +12,7 @@ from reconciler.spec import conversion
 from reconciler.spec.amount import Amount, Count
 from reconciler.spec.check import Check, HttpCheck
 from reconciler.spec.document import Document
-from reconciler.spec.duration import written
+from reconciler.spec.duration import format_duration
 from reconciler.spec.field import EACH, Field
 from reconciler.spec.image import Image, PlatformImage, VhdImage
 from reconciler.spec.problem import Place
@@ -26,13 +26,13 @@ _EDITORS = "# yaml-language-server: $schema=../schemas/scale-set.schema.json"
 _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./()%-]*(?:://[A-Za-z0-9_./()%-]+)?")
 
 
-def plain(name: str, target: Target, image: Image, place: Place) -> ScaleSet:
+def minimal_scale_set(name: str, target: Target, image: Image, place: Place) -> ScaleSet:
     """The scale set that a spec declares which says no more than this."""
     value: Any = {"metadata": {"name": name}, "spec": {"target": _target(target), "image": {}}}
     return conversion.scale_set(Document(value, {}, {(): place}, {}), image, {}, conversion.fleet({}))
 
 
-def text(scale_set: ScaleSet) -> str:
+def scale_set_text(scale_set: ScaleSet) -> str:
     """The file that declares `scale_set`, without what its fleet says: that is a document of its own."""
     lines = list(_lines(_without_defaults(_document(scale_set), ())))
     return "\n".join((_EDITORS, *lines, ""))
@@ -56,7 +56,7 @@ def _document(scale_set: ScaleSet) -> dict[str, Any]:
             "health": _health(scale_set.health),
             "dependsOn": list(scale_set.depends_on),
             "wave": scale_set.wave,
-            "interval": written(scale_set.interval),
+            "interval": format_duration(scale_set.interval),
             "suspend": _suspension(scale_set.suspend),
         },
     }
@@ -101,13 +101,13 @@ def _rollout(rollout: Rollout) -> dict[str, Any]:
         "maxUnavailable": _amount(rollout.max_unavailable),
         "maxUnhealthy": _amount(rollout.max_unhealthy),
         "maxUnhealthyUpgraded": _amount(rollout.max_unhealthy_upgraded),
-        "soak": written(rollout.soak),
-        "bakeTime": written(rollout.bake_time),
+        "soak": format_duration(rollout.soak),
+        "bakeTime": format_duration(rollout.bake_time),
         "converge": str(rollout.converge),
         "onFailure": str(rollout.on_failure),
         "requireWayBack": rollout.require_way_back,
-        "progressDeadline": written(rollout.progress_deadline),
-        **({"deadline": written(rollout.deadline)} if rollout.deadline else {}),
+        "progressDeadline": format_duration(rollout.progress_deadline),
+        **({"deadline": format_duration(rollout.deadline)} if rollout.deadline else {}),
         **({"approval": str(rollout.approval)} if rollout.approval else {}),
         "approver": str(rollout.approver),
         "windows": [_window(each) for each in rollout.windows],
@@ -116,14 +116,14 @@ def _rollout(rollout: Rollout) -> dict[str, Any]:
 
 
 def _health(health: Health) -> dict[str, Any]:
-    return {"timeout": written(health.timeout), "passes": health.passes}
+    return {"timeout": format_duration(health.timeout), "passes": health.passes}
 
 
 def _window(window: Window) -> dict[str, str]:
     return {
         "kind": str(window.kind),
         "schedule": window.schedule,
-        "duration": written(window.duration),
+        "duration": format_duration(window.duration),
         "timeZone": window.zone,
     }
 
@@ -138,7 +138,7 @@ def _canary(canary: Canary) -> dict[str, Any]:
     which = canary.instances
     return {
         "instances": list(which) if isinstance(which, tuple) else _amount(which),
-        "soak": written(canary.soak),
+        "soak": format_duration(canary.soak),
     }
 
 

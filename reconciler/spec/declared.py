@@ -1,7 +1,7 @@
 """Files in, scale sets out, and every mistake of every file at once.
 
 The way of a file: bytes (`files`) -> text (`text`) -> trees with places (`tree`) -> documents (`document`) ->
-checked one by one (`mistakes`) -> checked against each other (`references`) -> typed (`conversion`) ->
+checked one by one (`validation`) -> checked against each other (`references`) -> typed (`conversion`) ->
 checked as they come out together (`agreement`, `precedence`).
 """
 
@@ -11,62 +11,62 @@ from itertools import chain
 from typing import Any
 
 from reconciler.spec import conversion
-from reconciler.spec.agreement import misfits
-from reconciler.spec.brake import Brake, brake_of
+from reconciler.spec.agreement import inherited_problems
 from reconciler.spec.document import Document, document
 from reconciler.spec.files import File
 from reconciler.spec.fleet import Fleet
+from reconciler.spec.hold import Hold, declared_hold
 from reconciler.spec.kind import kind_of
-from reconciler.spec.mistakes import mistakes
-from reconciler.spec.precedence import circles
+from reconciler.spec.precedence import cycles
 from reconciler.spec.problem import Problem
-from reconciler.spec.references import Entry, circle, clashes, lost_references, reference
+from reconciler.spec.references import SpecDocument, cycle_problem, duplicates, missing_references, reference
 from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.text import text_of
 from reconciler.spec.tree import trees
+from reconciler.spec.validation import document_problems
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
     """What the files declare. `scale_sets` holds those without a mistake, also where there are problems:
     whether to act on some of a commit is the caller's to decide. Where the Fleet has a mistake there are
-    none, for it holds for all. `brakes` are those of documents with mistakes too. `fleet` is the name of the
+    none, for it holds for all. `holds` are those of documents with mistakes too. `fleet` is the name of the
     Fleet, "" where none is declared.
     """
 
     scale_sets: tuple[ScaleSet, ...]
     problems: tuple[Problem, ...]
-    brakes: tuple[Brake, ...] = ()
+    holds: tuple[Hold, ...] = ()
     fleet: str = ""
 
 
 def declare(files: Iterable[File]) -> Declared:
     """What the files declare, in their order. Never raises, whatever the bytes."""
-    entries: list[Entry] = []
+    entries: list[SpecDocument] = []
     problems: list[Problem] = []
-    brakes: list[Brake] = []
+    holds: list[Hold] = []
     paths: list[str] = []
     all_whole = True
     for file in files:
         paths.append(file.path)
         read, found, stops, whole = _read(file)
         entries += read
-        brakes += stops
+        holds += stops
         problems += found
         all_whole = all_whole and whole
-    clashing, faults = clashes(entries)
+    duplicated, faults = duplicates(entries)
     # Where not, the image that is missing may stand in the part that could not be read.
-    lost = lost_references(entries, paths) if all_whole else {}
-    sound = [entry for entry in entries if entry.sound and entry not in clashing and entry not in lost]
-    scale_sets, misfitting = _together(sound)
-    problems += [*faults, *chain.from_iterable(lost.values()), *misfitting]
+    lost = missing_references(entries, paths) if all_whole else {}
+    sound = [entry for entry in entries if entry.sound and entry not in duplicated and entry not in lost]
+    scale_sets, inherited = _resolve(sound)
+    problems += [*faults, *chain.from_iterable(lost.values()), *inherited]
     is_bounded = all(entry in sound for entry in entries if entry.kind == "Fleet")
     return Declared(
-        scale_sets if is_bounded else (), tuple(sorted(set(problems))), tuple(brakes), _of_all(sound)[1]
+        scale_sets if is_bounded else (), tuple(sorted(set(problems))), tuple(holds), _fleet_spec(sound)[1]
     )
 
 
-def _read(file: File) -> tuple[list[Entry], list[Problem], list[Brake], bool]:
+def _read(file: File) -> tuple[list[SpecDocument], list[Problem], list[Hold], bool]:
     """The documents of a file, what is wrong with each by itself, its brakes, and whether all of the file was
     read.
     """
@@ -75,18 +75,18 @@ def _read(file: File) -> tuple[list[Entry], list[Problem], list[Brake], bool]:
         return [], [text], [], False
     read = trees(text, file.path)
     problems = list(read.problems)
-    entries: list[Entry] = []
-    brakes: list[Brake] = []
+    entries: list[SpecDocument] = []
+    holds: list[Hold] = []
     documents = [document(tree.root) for tree in read.documents]
     for tree, each in zip(read.documents, documents, strict=True):
         kind, found = kind_of(each)
         if kind:
-            found += mistakes(each, kind)
-            entries.append(Entry(each, kind, sound=tree.sound and not found))
+            found += document_problems(each, kind)
+            entries.append(SpecDocument(each, kind, sound=tree.sound and not found))
             own = [problem for problem in read.problems if _document_at(problem, documents) is each]
-            brakes += filter(None, [brake_of(each, kind, (*own, *found))])
+            holds += filter(None, [declared_hold(each, kind, (*own, *found))])
         problems += found
-    return entries, problems, brakes, read.whole
+    return entries, problems, holds, read.whole
 
 
 def _document_at(problem: Problem, documents: Sequence[Document]) -> Document | None:
@@ -95,27 +95,29 @@ def _document_at(problem: Problem, documents: Sequence[Document]) -> Document | 
     return before[-1] if before else None
 
 
-def _of_all(entries: Sequence[Entry]) -> tuple[dict[str, Any], str]:
+def _fleet_spec(entries: Sequence[SpecDocument]) -> tuple[dict[str, Any], str]:
     """What the Fleet says, and its name: nothing, and "", where none is declared."""
     return next(((entry.spec, entry.name or "") for entry in entries if entry.kind == "Fleet"), ({}, ""))
 
 
-def _together(entries: Sequence[Entry]) -> tuple[tuple[ScaleSet, ...], list[Problem]]:
+def _resolve(entries: Sequence[SpecDocument]) -> tuple[tuple[ScaleSet, ...], list[Problem]]:
     """The scale sets of documents without a mistake of their own, and what is wrong with them together."""
     problems: list[Problem] = []
-    found: dict[str, tuple[Entry, ScaleSet]] = {}
-    fleet, name = _of_all(entries)
+    found: dict[str, tuple[SpecDocument, ScaleSet]] = {}
+    fleet, name = _fleet_spec(entries)
     for entry, policy, scale_set in _scale_sets(entries, conversion.fleet(fleet, name)):
-        misfitting = list(misfits(entry.document, policy, fleet))
-        problems += misfitting
-        if not misfitting:
+        inherited = list(inherited_problems(entry.document, policy, fleet))
+        problems += inherited
+        if not inherited:
             found[scale_set.name] = entry, scale_set
-    for links in circles([scale_set for _, scale_set in found.values()]):
-        problems.append(circle(links, {link.name: found.pop(link.name)[0] for link in links}))
+    for links in cycles([scale_set for _, scale_set in found.values()]):
+        problems.append(cycle_problem(links, {link.name: found.pop(link.name)[0] for link in links}))
     return tuple(scale_set for _, scale_set in found.values()), problems
 
 
-def _scale_sets(entries: Sequence[Entry], fleet: Fleet) -> Iterator[tuple[Entry, dict[str, Any], ScaleSet]]:
+def _scale_sets(
+    entries: Sequence[SpecDocument], fleet: Fleet
+) -> Iterator[tuple[SpecDocument, dict[str, Any], ScaleSet]]:
     """The scale sets of which all that they refer to is there, each with its policy."""
     declared = {entry.name: entry.document for entry in entries if entry.kind == "Image"}
     images = {entry.name: conversion.image(entry.spec) for entry in entries if entry.kind == "Image"}

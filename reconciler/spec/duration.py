@@ -14,10 +14,10 @@ _LOOSE = re.compile(
 _HOW = "write it like 5m, 1h30m or 90s"
 
 
-def duration(text: str) -> timedelta | None:
+def parse_duration(text: str) -> timedelta | None:
     """The duration that the text says, None where it says none.
 
-    >>> str(duration("1h30m")), str(duration("PT90S")), duration("1 hour")
+    >>> str(parse_duration("1h30m")), str(parse_duration("PT90S")), parse_duration("1 hour")
     ('1:30:00', '0:01:30', None)
     """
     match = _SHORT.fullmatch(text) or _ISO.fullmatch(text)
@@ -27,10 +27,10 @@ def duration(text: str) -> timedelta | None:
     return timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
-def written(length: timedelta) -> str:
+def format_duration(length: timedelta) -> str:
     """The duration as a spec says it, in whole seconds.
 
-    >>> written(timedelta(minutes=90)), written(timedelta(hours=24)), written(timedelta(0))
+    >>> tuple(map(format_duration, (timedelta(minutes=90), timedelta(hours=24), timedelta(0))))
     ('1h30m', '24h', '0s')
     """
     minutes, seconds = divmod(int(length.total_seconds()), 60)
@@ -39,7 +39,7 @@ def written(length: timedelta) -> str:
     return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
 
 
-def mistake(value: Atom, *, least: timedelta, most: timedelta) -> str | None:
+def duration_error(value: Atom, *, least: timedelta, most: timedelta) -> str | None:
     """What is wrong with the value as a duration between `least` and `most`, and the mend."""
     if isinstance(value, bool | float | Misread):
         return f"is read as {meaning(value)}: {_HOW}"
@@ -48,23 +48,23 @@ def mistake(value: Atom, *, least: timedelta, most: timedelta) -> str | None:
         return f"is {value}, a number without a unit: " + (f"write {fitting[0]}" if fitting else _HOW)
     if not isinstance(value, str):
         return None  # the shape says what is wrong
-    if (length := duration(value)) is None:
-        meant = _meant(value)
-        mend = f"write {meant}" if meant and _fits(meant, least, most) else _HOW
-        return f"{quote(value)} is not a duration: {mend}"
+    if (length := parse_duration(value)) is None:
+        meant = _suggestion(value)
+        fix = f"write {meant}" if meant and _fits(meant, least, most) else _HOW
+        return f"{quote(value)} is not a duration: {fix}"
     if length < least:
-        return f"{quote(value)} is too short: write {written(least)} or more"
+        return f"{quote(value)} is too short: write {format_duration(least)} or more"
     if length > most:
-        return f"{quote(value)} is too long: write {written(most)} or less"
+        return f"{quote(value)} is too long: write {format_duration(most)} or less"
     return None
 
 
 def _fits(text: str, least: timedelta, most: timedelta) -> bool:
-    length = duration(text)
+    length = parse_duration(text)
     return length is not None and least <= length <= most
 
 
-def _meant(text: str) -> str | None:
+def _suggestion(text: str) -> str | None:
     """The right way to write what people also write: "5 minutes", "10min", "1d", "300"."""
     if text.isdecimal() and text.isascii() and len(text) < 7:
         return f"{int(text)}s"

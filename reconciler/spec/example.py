@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from reconciler.spec.document import Document, Value
-from reconciler.spec.field import Field, of_each
+from reconciler.spec.field import Field, schema_field
 from reconciler.spec.scalar import atom, meaning
 from reconciler.spec.shape import fields
 from reconciler.spec.wording import one_of, quote, shorten
@@ -14,10 +14,10 @@ _SPECIAL = re.compile(r"[]\[{},*&#]|: ")  # what is no plain text inside of { } 
 
 def example_text(document: Document, at: Field) -> str:
     """The value as the file writes it, if it is a single one; else what it is."""
-    return quote(document.texts[at]) if at in document.texts else what(document.at(*at))
+    return quote(document.texts[at]) if at in document.texts else describe_value(document.at(*at))
 
 
-def what(value: Value) -> str:
+def describe_value(value: Value) -> str:
     """What the value is: "text", "a list", "the number 5"."""
     match value:
         case dict():
@@ -30,7 +30,7 @@ def what(value: Value) -> str:
 
 def example(kind: str, at: Field) -> str:
     """How to write the field of a document of this kind, on one line, from the examples in the schema."""
-    schema, name = fields(kind).get(of_each(at), {}), shorten(str(at[-1]))
+    schema, name = fields(kind).get(schema_field(at), {}), shorten(str(at[-1]))
     if isinstance(at[-1], int):
         return f"- {_flow(schema['examples'][0])}"
     if schema.get("type") == "object" and schema.get("required"):

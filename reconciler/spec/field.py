@@ -11,10 +11,10 @@ EACH = 0  # the index that stands for all of a list
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def of_each(field: Field) -> Field:
+def schema_field(field: Field) -> Field:
     """The field in every item of the lists it lies in, as the schema and the rules know it.
 
-    >>> of_each(("spec", "windows", 3, "kind"))
+    >>> schema_field(("spec", "windows", 3, "kind"))
     ('spec', 'windows', 0, 'kind')
     """
     return tuple(EACH if isinstance(step, int) else step for step in field)

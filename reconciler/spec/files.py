@@ -36,7 +36,7 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".")
 
 
-def too_large(path: str, size: int) -> Problem:
+def size_problem(path: str, size: int) -> Problem:
     """The problem of a file over `LIMIT`; `size` in bytes."""
     return problem_of(path, f"is {size:,} bytes, over the limit of {LIMIT:,}: split it into several files")
 
@@ -66,7 +66,7 @@ def _find(path: Path) -> Iterator[Path | Problem]:
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
-        yield _unreadable(path, error)
+        yield _access_problem(path, error)
         return
     if not stat.S_ISDIR(mode):
         yield (
@@ -75,7 +75,7 @@ def _find(path: Path) -> Iterator[Path | Problem]:
             else problem_of(str(path), "is not read: its name must end in .yaml or .yml")
         )
     elif is_spec(path.name):
-        yield _wrong_suffix(path)
+        yield _suffix_problem(path)
     else:
         found = list(_search(path, above=()))
         yield from found or [problem_of(str(path), "holds no spec: put a file ending in .yaml or .yml there")]
@@ -87,7 +87,7 @@ def _search(directory: Path, *, above: tuple[tuple[int, int], ...]) -> Iterator[
         status = directory.stat()
         entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
     except OSError as error:
-        yield _unreadable(directory, error)
+        yield _access_problem(directory, error)
         return
     here = (status.st_dev, status.st_ino)
     if here in above:
@@ -103,7 +103,7 @@ def _search(directory: Path, *, above: tuple[tuple[int, int], ...]) -> Iterator[
             if is_spec(entry.name):
                 yield path
         elif is_spec(entry.name):
-            yield _wrong_suffix(path)
+            yield _suffix_problem(path)
         else:
             yield from _search(path, above=(*above, here))
 
@@ -120,7 +120,7 @@ def _read(path: Path) -> File | Problem:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        return _unreadable(path, error)
+        return _access_problem(path, error)
     try:
         with open(descriptor, "rb") as opened:
             status = os.fstat(descriptor)
@@ -130,9 +130,9 @@ def _read(path: Path) -> File | Problem:
                 )
             content = opened.read(LIMIT + 1)
     except OSError as error:
-        return _unreadable(path, error)
+        return _access_problem(path, error)
     if len(content) > LIMIT:
-        return too_large(str(path), max(status.st_size, len(content)))
+        return size_problem(str(path), max(status.st_size, len(content)))
     return File(printable(str(path)), content)
 
 
@@ -142,13 +142,13 @@ def _kind(mode: int) -> str:
     return "a directory" if stat.S_ISDIR(mode) else "a device"
 
 
-def _wrong_suffix(directory: Path) -> Problem:
+def _suffix_problem(directory: Path) -> Problem:
     return problem_of(
         str(directory), "is a directory named like a spec file: give it a name without the ending"
     )
 
 
-def _unreadable(path: Path, error: OSError | ValueError) -> Problem:
+def _access_problem(path: Path, error: OSError | ValueError) -> Problem:
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.ELOOP:
         message = "is a symbolic link that leads back to itself: remove it or point it to a file"

@@ -56,36 +56,36 @@ def kind_of(text: str) -> str | None:
     return "platform" if re.fullmatch(r"[^\s:/]+(?::[^\s:/]+){3}", text) else None
 
 
-def mistake(kind: str, text: str) -> str | None:
+def image_id_error(kind: str, text: str) -> str | None:
     """What is wrong with the text as the id (or uri) of an image of this kind, and the mend."""
     found = kind_of(text)
     if found and found != kind:
         return f"is the id of {_NAMES[found]}: write {_entry(found, text)} instead of {kind}"
     if kind == "vhd":
-        return _mistaken_uri(text)
+        return _uri_error(text)
     if found is None:
-        return _form_mistake(kind, text)
+        return _form_error(kind, text)
     version = _PATTERNS[kind].fullmatch(text)
     assert version  # noqa: S101 - kind_of has just matched it
     if kind == "managed":
-        return _managed_image_mistake(version["versions"], text)
-    return _mistaken_version(version["version"], text)
+        return _managed_image_error(version["versions"], text)
+    return _gallery_version_error(version["version"], text)
 
 
-def wrong_kind(text: str) -> str | None:
+def misplaced_id_error(text: str) -> str | None:
     """How to write an id that stands where the mapping of its kind should."""
     found = kind_of(text)
     return f"is the id of {_NAMES[found]}: write {_entry(found, text)} below it" if found else None
 
 
-def version_mistake(text: str) -> str | None:
+def platform_version_error(text: str) -> str | None:
     """What is wrong with the text as the version of a platform image."""
     if _VERSION.fullmatch(text):
         return None
     return f'{quote(text)} is no version, which is three numbers such as "24.04.202601140", or latest'
 
 
-def _mistaken_version(version: str | None, text: str) -> str | None:
+def _gallery_version_error(version: str | None, text: str) -> str | None:
     if not version:
         return "names an image but not its version: add /versions/1.2.3, or /versions/latest for the newest"
     if not _VERSION.fullmatch(version):
@@ -94,30 +94,30 @@ def _mistaken_version(version: str | None, text: str) -> str | None:
     return "ends in a slash: remove it" if text.endswith("/") else None
 
 
-def _managed_image_mistake(versions: str | None, text: str) -> str | None:
+def _managed_image_error(versions: str | None, text: str) -> str | None:
     if versions:
         return "names a version, and a managed image has none: remove /versions and what follows"
     return "ends in a slash: remove it" if text.endswith("/") else None
 
 
-def _mistaken_uri(text: str) -> str | None:
+def _uri_error(text: str) -> str | None:
     try:
         parts = urlsplit(text)
         host = parts.hostname or ""
     except ValueError:
-        return _form_mistake("vhd", text)
+        return _form_error("vhd", text)
     if parts.query or parts.fragment or "@" in parts.netloc:  # never repeat it: it may hold a token
         return "holds a token or query, which does not belong in git: end it with .vhd"
     if parts.scheme == "http":
         return "begins with http://: write https://"
     if parts.scheme != "https" or ".blob." not in host or parts.path.count("/") < 2:
-        return _form_mistake("vhd", text)
+        return _form_error("vhd", text)
     return (
         None if parts.path.endswith(".vhd") else f"{quote(text)} does not end in .vhd: name the blob of a VHD"
     )
 
 
-def _form_mistake(kind: str, text: str) -> str:
+def _form_error(kind: str, text: str) -> str:
     if portal := _PORTAL.match(text):
         return f"is a web address: leave out {quote(portal[0])[1:-1]}"
     if kind != "vhd" and kind_of(f"/{text}") == kind:

@@ -4,7 +4,7 @@ from reconciler.spec.scalar import Atom, Misread
 from reconciler.spec.wording import quote
 
 
-def mistake(value: Atom, *, least: int, most: int) -> str | None:
+def number_error(value: Atom, *, least: int, most: int) -> str | None:
     """What is wrong with the value as a whole number from `least` to `most`, and the mend."""
     match value:
         case bool() | None:

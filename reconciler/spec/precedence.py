@@ -37,10 +37,10 @@ class Link:
 def levels(scale_sets: Sequence[ScaleSet]) -> tuple[tuple[ScaleSet, ...], ...]:
     """The scale sets, those first that wait for nobody, then those that wait for these alone, and so on.
 
-    Within a level in the order given. Those that wait for each other in a circle, which no specs without a
+    Within a level in the order given. Those that wait for each other in a cycle, which no specs without a
     mistake do, come last.
     """
-    stuck = {link.name for circle in circles(scale_sets) for link in circle}
+    stuck = {link.name for cycle in cycles(scale_sets) for link in cycle}
     graph = _graph([each for each in scale_sets if each.name not in stuck])
     depths: dict[_Node, int] = {}
     for node in TopologicalSorter(graph).static_order():
@@ -53,12 +53,12 @@ def levels(scale_sets: Sequence[ScaleSet]) -> tuple[tuple[ScaleSet, ...], ...]:
     return tuple(tuple(level) for level in found if level)
 
 
-def circles(scale_sets: Sequence[ScaleSet]) -> Iterator[tuple[Link, ...]]:
-    """The circles in which scale sets wait for each other, no scale set in two of them."""
+def cycles(scale_sets: Sequence[ScaleSet]) -> Iterator[tuple[Link, ...]]:
+    """The cycles in which scale sets wait for each other, no scale set in two of them."""
     left = sorted(scale_sets, key=lambda each: each.name)
-    while circle := _circle(_graph(left)):
-        yield circle
-        left = [each for each in left if each.name not in {link.name for link in circle}]
+    while cycle := _cycle(_graph(left)):
+        yield cycle
+        left = [each for each in left if each.name not in {link.name for link in cycle}]
 
 
 def _graph(scale_sets: Sequence[ScaleSet]) -> _Graph:
@@ -78,8 +78,8 @@ def _graph(scale_sets: Sequence[ScaleSet]) -> _Graph:
     return graph
 
 
-def _circle(graph: _Graph) -> tuple[Link, ...]:
-    """One circle, from the first of its names on; () where there is none."""
+def _cycle(graph: _Graph) -> tuple[Link, ...]:
+    """One cycle, from the first of its names on; () where there is none."""
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

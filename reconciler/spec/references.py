@@ -21,7 +21,7 @@ _NAMED = 5  # names that a message lists; more are no help
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class SpecDocument:
     """A document of a known kind. `sound` is whether it has no mistake of its own."""
 
     document: Document
@@ -41,28 +41,30 @@ class Entry:
         return spec if isinstance(spec, dict) else {}
 
 
-def reference(entry: Entry, kind: str) -> str | None:
+def reference(entry: SpecDocument, kind: str) -> str | None:
     """The name of the document of this kind that a scale set refers to, None where it refers to none."""
     name = entry.document.at(*REFERENCES[kind])
     return name if isinstance(name, str) else None
 
 
-def clashes(entries: Sequence[Entry]) -> tuple[frozenset[Entry], list[Problem]]:
+def duplicates(entries: Sequence[SpecDocument]) -> tuple[frozenset[SpecDocument], list[Problem]]:
     """All documents that claim one name, one scale set or the fleet, and a problem for each but the first."""
-    names = _twice(
+    names = _duplicates(
         entries, _name_key, ("metadata", "name"), "is the name of another {kind}, in {place}: rename one"
     )
-    targets = _twice(
+    targets = _duplicates(
         entries, _target_key, ("spec", "target"), "is the scale set of another spec, in {place}: keep one"
     )
-    fleets = _twice(entries, _fleet_key, (), "is a second Fleet, beside that in {place}: keep one")
-    clashing = frozenset(entry for group, _ in (names, targets, fleets) for entry in group)
-    return clashing, names[1] + targets[1] + fleets[1]
+    fleets = _duplicates(entries, _fleet_key, (), "is a second Fleet, beside that in {place}: keep one")
+    duplicated = frozenset(entry for group, _ in (names, targets, fleets) for entry in group)
+    return duplicated, names[1] + targets[1] + fleets[1]
 
 
-def lost_references(entries: Sequence[Entry], paths: Sequence[str]) -> dict[Entry, list[Problem]]:
+def missing_references(
+    entries: Sequence[SpecDocument], paths: Sequence[str]
+) -> dict[SpecDocument, list[Problem]]:
     """Who refers to documents that none of the files at `paths` holds, and a problem for each of these."""
-    lost: dict[Entry, list[Problem]] = {}
+    missing: dict[SpecDocument, list[Problem]] = {}
     for kind in (*REFERENCES, "ScaleSet"):
         named = {entry.name: entry for entry in entries if entry.kind == kind and entry.name}
         if any(entry.kind == kind and not entry.name for entry in entries):
@@ -73,13 +75,13 @@ def lost_references(entries: Sequence[Entry], paths: Sequence[str]) -> dict[Entr
                     known = {str(each): found for each, found in named.items() if found is not entry}
                     message = _missing_target(kind, name, known, paths)
                     problem = Problem(entry.document.values[field], dotted_path(field), message)
-                    lost.setdefault(entry, []).append(problem)
-    return lost
+                    missing.setdefault(entry, []).append(problem)
+    return missing
 
 
-def circle(links: Sequence[Link], entries: Mapping[str, Entry]) -> Problem:
+def cycle_problem(links: Sequence[Link], entries: Mapping[str, SpecDocument]) -> Problem:
     """The problem of scale sets that wait for each other, at the first place that makes one wait."""
-    said: list[str] = []
+    waits: list[str] = []
     places: list[tuple[Place, Field]] = []
     for link in links:
         document = entries[link.name].document
@@ -88,9 +90,9 @@ def circle(links: Sequence[Link], entries: Mapping[str, Entry]) -> Problem:
             places.append(_place(link, document))
         else:
             why = f"wave {document.at('spec', 'wave')} after wave {link.wave} of the same image"
-        said.append(f"{link.name} waits for {link.on} ({why})")
+        waits.append(f"{link.name} waits for {link.on} ({why})")
     place, field = min(places)  # there is one: lower and lower waves never come round
-    message = f"closes a circle, in which none could go first: {', '.join(said)}; open it"
+    message = f"closes a circle, in which none could go first: {', '.join(waits)}; open it"
     return Problem(place, dotted_path(field), message)
 
 
@@ -101,7 +103,7 @@ def _place(link: Link, document: Document) -> tuple[Place, Field]:
     return document.values[field], field
 
 
-def _references(entry: Entry, kind: str) -> Iterator[tuple[Field, str]]:
+def _references(entry: SpecDocument, kind: str) -> Iterator[tuple[Field, str]]:
     """Where a scale set refers to documents of this kind, and by which name."""
     if entry.kind != "ScaleSet":
         return
@@ -115,43 +117,43 @@ def _references(entry: Entry, kind: str) -> Iterator[tuple[Field, str]]:
             yield (*DEPENDENCIES, index), each
 
 
-def _missing_target(kind: str, name: str, named: dict[str, Entry], paths: Sequence[str]) -> str:
-    lost = f"there is no {kind} named {quote(name)}"
+def _missing_target(kind: str, name: str, named: dict[str, SpecDocument], paths: Sequence[str]) -> str:
+    missing = f"there is no {kind} named {quote(name)}"
     if near := nearest(name, list(named)):
-        return f"{lost}: did you mean {near} ({named[near].document.place})?"
+        return f"{missing}: did you mean {near} ({named[near].document.place})?"
     if named:
         known = sorted(named)[:_NAMED] + ["others"] * (len(named) > _NAMED)
-        return f"{lost}: there is {one_of(known, last='and')}"
+        return f"{missing}: there is {one_of(known, last='and')}"
     looked = paths[0] if len(paths) == 1 else f"the {len(paths)} files read"
-    return f"{lost} in {looked}: add it, or read the file that holds it as well"
+    return f"{missing} in {looked}: add it, or read the file that holds it as well"
 
 
-def _twice(
-    entries: Sequence[Entry], key: Callable[[Entry], str | None], at: Field, message: str
-) -> tuple[list[Entry], list[Problem]]:
-    first: dict[str, Entry] = {}
-    clashing: list[Entry] = []
+def _duplicates(
+    entries: Sequence[SpecDocument], key: Callable[[SpecDocument], str | None], at: Field, message: str
+) -> tuple[list[SpecDocument], list[Problem]]:
+    first: dict[str, SpecDocument] = {}
+    duplicated: list[SpecDocument] = []
     problems: list[Problem] = []
     for entry in entries:
         if (claimed := key(entry)) is None:
             continue
         other = first.setdefault(claimed, entry)
         if other is not entry:
-            clashing += (other, entry)
-            said = message.format(kind=entry.kind, place=other.document.key(at))
-            problems.append(Problem(entry.document.key(at), dotted_path(at), said))
-    return clashing, problems
+            duplicated += (other, entry)
+            text = message.format(kind=entry.kind, place=other.document.key(at))
+            problems.append(Problem(entry.document.key(at), dotted_path(at), text))
+    return duplicated, problems
 
 
-def _name_key(entry: Entry) -> str | None:
+def _name_key(entry: SpecDocument) -> str | None:
     return f"{entry.kind}/{entry.name}" if entry.name and entry.kind != "Fleet" else None
 
 
-def _fleet_key(entry: Entry) -> str | None:
+def _fleet_key(entry: SpecDocument) -> str | None:
     return entry.kind if entry.kind == "Fleet" else None
 
 
-def _target_key(entry: Entry) -> str | None:
+def _target_key(entry: SpecDocument) -> str | None:
     target = [entry.document.at("spec", "target", name) for name in ("subscription", "resourceGroup", "name")]
     if entry.kind != "ScaleSet" or not all(isinstance(part, str) for part in target):
         return None

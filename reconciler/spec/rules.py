@@ -10,7 +10,7 @@ from functools import partial
 
 from reconciler.spec import address, amount, cron, duration, image_id, number, zone
 from reconciler.spec.document import Document, Value
-from reconciler.spec.field import EACH, Field, of_each
+from reconciler.spec.field import EACH, Field, schema_field
 from reconciler.spec.scalar import Atom
 from reconciler.spec.shape import fields
 from reconciler.spec.wording import quote
@@ -37,7 +37,7 @@ def broken_rules(document: Document, kind: str) -> Iterator[tuple[Field, str]]:
 
 def broken_rule(kind: str, field: Field, value: Atom) -> str | None:
     """What a rule has against this value of the field."""
-    rule = _RULES[kind].get(of_each(field))
+    rule = _RULES[kind].get(schema_field(field))
     return rule(value) if rule else None
 
 
@@ -63,7 +63,7 @@ def _of_text(rule: Callable[[str], str | None], value: Atom) -> str | None:
     return rule(value) if isinstance(value, str) else None  # of other types the shape says what is wrong
 
 
-def _moment_mistake(text: str) -> str | None:
+def _time_error(text: str) -> str | None:
     """Of what looks like a time, for the pattern says the rest: whether a calendar and a clock have it."""
     try:
         datetime.fromisoformat(text)
@@ -74,47 +74,49 @@ def _moment_mistake(text: str) -> str | None:
 
 def _of_image(*at: str) -> dict[Field, Rule]:
     rules: dict[Field, Rule] = {
-        at: partial(_of_text, image_id.wrong_kind),
-        (*at, "platform", "version"): partial(_of_text, image_id.version_mistake),
+        at: partial(_of_text, image_id.misplaced_id_error),
+        (*at, "platform", "version"): partial(_of_text, image_id.platform_version_error),
     }
     for kind, name in _IDS.items():
-        rules[*at, kind, name] = partial(_of_text, partial(image_id.mistake, kind))
+        rules[*at, kind, name] = partial(_of_text, partial(image_id.image_id_error, kind))
     return rules
 
 
-def _window_mistake(value: Atom) -> str | None:
+def _window_duration_error(value: Atom) -> str | None:
     """Of how long a window is open: windows are told by the minute."""
-    if said := duration.mistake(value, least=_SHORTEST, most=_LONGEST_WINDOW):
-        return said
-    length = duration.duration(value) if isinstance(value, str) else None
+    if error := duration.duration_error(value, least=_SHORTEST, most=_LONGEST_WINDOW):
+        return error
+    length = duration.parse_duration(value) if isinstance(value, str) else None
     if not length or not length % _SHORTEST:
         return None
-    more = duration.written((length // _SHORTEST + 1) * _SHORTEST)
+    more = duration.format_duration((length // _SHORTEST + 1) * _SHORTEST)
     return f"{quote(str(value))} is no whole number of minutes: write {more}"
 
 
 def _whole(*at: str | int) -> Rule:
     """Of a whole number: within the bounds of the schema."""
     shape = fields("ScaleSet")[at]
-    return partial(number.mistake, least=shape["minimum"], most=shape["maximum"])
+    return partial(number.number_error, least=shape["minimum"], most=shape["maximum"])
 
 
-_duration_rule = partial(duration.mistake, least=_SHORTEST, most=_LONGEST)
-_soak_rule = partial(duration.mistake, least=timedelta(), most=_LONGEST)
+_duration_rule = partial(duration.duration_error, least=_SHORTEST, most=_LONGEST)
+_soak_rule = partial(duration.duration_error, least=timedelta(), most=_LONGEST)
 
 
 def _of_rollout(*at: str) -> dict[Field, Rule]:
     return {
-        (*at, "canary", "instances"): amount.mistake,
+        (*at, "canary", "instances"): amount.amount_error,
         (*at, "canary", "soak"): _soak_rule,
-        (*at, "maxBatch"): amount.mistake,
-        (*at, "maxUnavailable"): amount.mistake,
-        (*at, "maxUnhealthy"): partial(amount.mistake, none="would let one sick instance hold all others"),
-        (*at, "maxUnhealthyUpgraded"): partial(amount.mistake, least=0),
+        (*at, "maxBatch"): amount.amount_error,
+        (*at, "maxUnavailable"): amount.amount_error,
+        (*at, "maxUnhealthy"): partial(
+            amount.amount_error, zero_effect="would let one sick instance hold all others"
+        ),
+        (*at, "maxUnhealthyUpgraded"): partial(amount.amount_error, least=0),
         (*at, "soak"): _soak_rule,
         (*at, "bakeTime"): _soak_rule,
         (*at, "progressDeadline"): _duration_rule,
-        (*at, "deadline"): partial(duration.mistake, least=_SHORTEST, most=_LONGEST_ROLLOUT),
+        (*at, "deadline"): partial(duration.duration_error, least=_SHORTEST, most=_LONGEST_ROLLOUT),
         **_of_windows(*at, "windows"),
         **_of_checks(*at, "checks"),
     }
@@ -122,22 +124,24 @@ def _of_rollout(*at: str) -> dict[Field, Rule]:
 
 def _of_windows(*at: str) -> dict[Field, Rule]:
     return {
-        (*at, EACH, "schedule"): partial(_of_text, cron.mistake),
-        (*at, EACH, "duration"): _window_mistake,
-        (*at, EACH, "timeZone"): partial(_of_text, zone.mistake),
+        (*at, EACH, "schedule"): partial(_of_text, cron.schedule_error),
+        (*at, EACH, "duration"): _window_duration_error,
+        (*at, EACH, "timeZone"): partial(_of_text, zone.time_zone_error),
     }
 
 
 def _of_checks(*at: str) -> dict[Field, Rule]:
     return {
-        (*at, EACH, "http", "url"): partial(_of_text, address.mistake),
+        (*at, EACH, "http", "url"): partial(_of_text, address.url_error),
         (*at, EACH, "http", "status"): _whole("spec", "rollout", "checks", EACH, "http", "status"),
-        (*at, EACH, "prometheus", "server"): partial(_of_text, address.server_mistake),
+        (*at, EACH, "prometheus", "server"): partial(_of_text, address.server_error),
     }
 
 
-_sets_rule = partial(
-    amount.mistake, none="would let nothing roll, which is what freeze is for", whole="all scale sets"
+_scale_sets_rule = partial(
+    amount.amount_error,
+    zero_effect="would let nothing roll, which is what freeze is for",
+    whole="all scale sets",
 )
 
 
@@ -148,18 +152,18 @@ _RULES: dict[str, dict[Field, Rule]] = {
         ("spec", "health", "passes"): _whole("spec", "health", "passes"),
         ("spec", "wave"): _whole("spec", "wave"),
         ("spec", "interval"): _duration_rule,
-        ("spec", "suspend", "until"): partial(_of_text, _moment_mistake),
+        ("spec", "suspend", "until"): partial(_of_text, _time_error),
         **_of_image("spec", "image"),
     },
     "Image": _of_image("spec"),
     "RolloutPolicy": _of_rollout("spec"),
     "Fleet": {
-        ("spec", "freeze", "until"): partial(_of_text, _moment_mistake),
-        ("spec", "urgent", "until"): partial(_of_text, _moment_mistake),
+        ("spec", "freeze", "until"): partial(_of_text, _time_error),
+        ("spec", "urgent", "until"): partial(_of_text, _time_error),
         **_of_image("spec", "urgent", "image"),
         **_of_windows("spec", "windows"),
-        ("spec", "maxConcurrentRollouts"): _sets_rule,
-        ("spec", "maxChange"): _sets_rule,
-        ("spec", "maxFailedRollouts"): partial(amount.mistake, least=0, whole="all scale sets"),
+        ("spec", "maxConcurrentRollouts"): _scale_sets_rule,
+        ("spec", "maxChange"): _scale_sets_rule,
+        ("spec", "maxFailedRollouts"): partial(amount.amount_error, least=0, whole="all scale sets"),
     },
 }

@@ -2,7 +2,7 @@
 
 import re
 
-from reconciler.spec.files import LIMIT, File, too_large
+from reconciler.spec.files import LIMIT, File, size_problem
 from reconciler.spec.problem import Place, Problem
 
 # What YAML 1.1 and 1.2 leave out of a stream: control characters other than tab and line ends, surrogates.
@@ -14,7 +14,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 def text_of(file: File) -> str | Problem:
     """The text of a file, its byte order mark taken off."""
     if len(file.content) > LIMIT:
-        return too_large(file.path, len(file.content))
+        return size_problem(file.path, len(file.content))
     if _is_wide(file.content):
         return Problem(Place(file.path), "", "is not UTF-8 but looks like UTF-16 or UTF-32: save it as UTF-8")
     try:

@@ -10,7 +10,7 @@ from importlib import resources
 
 from reconciler.spec.wording import nearest, quote
 
-_MEND = "write a name such as Europe/Berlin, or UTC"
+_FIX = "write a name such as Europe/Berlin, or UTC"
 # Abbreviations that are no names of the database, and what Windows calls the zones of large regions of Azure.
 _MEANT = {
     **dict.fromkeys(("cest", "mez", "mesz", "w. europe standard time"), "Europe/Berlin"),
@@ -29,14 +29,14 @@ _MEANT = {
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*[-+][0-9]{1,2}(?::?[0-9]{2})?", re.IGNORECASE)
 
 
-def mistake(text: str) -> str | None:
+def time_zone_error(text: str) -> str | None:
     """What is wrong with the text as the name of a time zone, and the mend."""
     if text in _names():
         return None
     if _OFFSET.fullmatch(text):
-        return f"{quote(text)} is an offset, which clocks change: {_MEND}"
-    meant = _meant(text)
-    return f"{quote(text)} is no time zone: " + (f"did you mean {meant}?" if meant else _MEND)
+        return f"{quote(text)} is an offset, which clocks change: {_FIX}"
+    meant = _suggestion(text)
+    return f"{quote(text)} is no time zone: " + (f"did you mean {meant}?" if meant else _FIX)
 
 
 @functools.cache
@@ -44,7 +44,7 @@ def _names() -> frozenset[str]:
     return frozenset(resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
 
 
-def _meant(text: str) -> str | None:
+def _suggestion(text: str) -> str | None:
     folded = " ".join(text.casefold().split())
     if folded in _MEANT:
         return _MEANT[folded]

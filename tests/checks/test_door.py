@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-from reconciler.checks.door import Checks
+from reconciler.checks.client import Checks
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason
 from reconciler.spec.check import HttpCheck, PrometheusCheck
 from tests.build import NOW
-from tests.checks.place import Place, raw, served
+from tests.checks.endpoint import Endpoint, serve_bytes, serve_endpoint
 
 QUERY = "sum(rate(errors[5m])) < 5"
 
 
 @pytest.fixture
-def place() -> Iterator[Place]:
-    with served() as found:
+def endpoint() -> Iterator[Endpoint]:
+    with serve_endpoint() as found:
         yield found
 
 
@@ -49,23 +49,23 @@ def result(kind: str, found: Any) -> bytes:
     ],
 )
 def test_an_http_check_passes_by_its_status(
-    place: Place, answered: int, wanted: int, closed: Reason | None, said: str
+    endpoint: Endpoint, answered: int, wanted: int, closed: Reason | None, said: str
 ) -> None:
-    place.status = answered
-    found = http(f"{place.url}/healthz?deep=1", wanted)
-    assert found == Gate("check smoke", f"check smoke: {place.url}/healthz?deep=1 {said}", closed)
-    assert place.asked == ["/healthz?deep=1"]
+    endpoint.status = answered
+    found = http(f"{endpoint.url}/healthz?deep=1", wanted)
+    assert found == Gate("check smoke", f"check smoke: {endpoint.url}/healthz?deep=1 {said}", closed)
+    assert endpoint.asked == ["/healthz?deep=1"]
 
 
-def test_a_redirect_is_not_followed_and_may_be_what_is_expected(place: Place) -> None:
-    place.status, place.headers = 302, {"Location": f"{place.url}/login"}
-    found = http(f"{place.url}/healthz")
+def test_a_redirect_is_not_followed_and_may_be_what_is_expected(endpoint: Endpoint) -> None:
+    endpoint.status, endpoint.headers = 302, {"Location": f"{endpoint.url}/login"}
+    found = http(f"{endpoint.url}/healthz")
     assert (found.closed, found.evidence) == (
         Reason.CHECK_FAILED,
-        f"check smoke: {place.url}/healthz answers 302, and 200 passes",
+        f"check smoke: {endpoint.url}/healthz answers 302, and 200 passes",
     )
-    assert http(f"{place.url}/healthz", 302).closed is None
-    assert place.asked == ["/healthz"] * 2
+    assert http(f"{endpoint.url}/healthz", 302).closed is None
+    assert endpoint.asked == ["/healthz"] * 2
 
 
 @pytest.mark.parametrize(
@@ -176,16 +176,16 @@ def test_a_redirect_is_not_followed_and_may_be_what_is_expected(place: Place) ->
     ],
 )
 def test_a_prometheus_check_passes_by_a_sample(
-    place: Place, status: int, body: bytes, closed: Reason | None, said: str
+    endpoint: Endpoint, status: int, body: bytes, closed: Reason | None, said: str
 ) -> None:
-    place.status, place.body = status, body
-    assert prometheus(place.url) == Gate("check errors", f"check errors: {place.url} {said}", closed)
+    endpoint.status, endpoint.body = status, body
+    assert prometheus(endpoint.url) == Gate("check errors", f"check errors: {endpoint.url} {said}", closed)
 
 
-def test_a_query_is_put_as_it_stands_below_the_path_of_the_server(place: Place) -> None:
-    place.body = result("vector", [{"metric": {}, "value": [1, "1"]}])
-    prometheus(f"{place.url}/prometheus/", 'a{b="c"} + 1 & 2')
-    assert place.asked == ["/prometheus/api/v1/query?query=a%7Bb%3D%22c%22%7D%20%2B%201%20%26%202"]
+def test_a_query_is_put_as_it_stands_below_the_path_of_the_server(endpoint: Endpoint) -> None:
+    endpoint.body = result("vector", [{"metric": {}, "value": [1, "1"]}])
+    prometheus(f"{endpoint.url}/prometheus/", 'a{b="c"} + 1 & 2')
+    assert endpoint.asked == ["/prometheus/api/v1/query?query=a%7Bb%3D%22c%22%7D%20%2B%201%20%26%202"]
 
 
 SECRET = "SECRET"
@@ -202,24 +202,24 @@ SECRET = "SECRET"
         pytest.param(200, result("vector", [{"value": [1, SECRET]}]), id="a sample"),
     ],
 )
-def test_nothing_is_said_of_the_body_of_an_answer(place: Place, status: int, body: bytes) -> None:
-    place.status, place.body = status, body
-    assert SECRET not in prometheus(place.url).evidence
-    assert SECRET not in http(place.url).evidence
+def test_nothing_is_said_of_the_body_of_an_answer(endpoint: Endpoint, status: int, body: bytes) -> None:
+    endpoint.status, endpoint.body = status, body
+    assert SECRET not in prometheus(endpoint.url).evidence
+    assert SECRET not in http(endpoint.url).evidence
 
 
 def test_nothing_is_said_of_an_answer_that_is_no_http() -> None:
-    with raw(f"{SECRET}\r\n\r\n".encode()) as url:
+    with serve_bytes(f"{SECRET}\r\n\r\n".encode()) as url:
         assert SECRET not in http(url).evidence
 
 
-def test_where_no_check_is_asked_its_gate_is_open_and_says_so(place: Place) -> None:
-    found = Checks(lambda: NOW, asks=False).gate(HttpCheck("smoke", place.url, 200))
+def test_where_no_check_is_asked_its_gate_is_open_and_says_so(endpoint: Endpoint) -> None:
+    found = Checks(lambda: NOW, asks=False).gate(HttpCheck("smoke", endpoint.url, 200))
     assert found == Gate("check smoke", "check smoke: not asked")
-    assert place.asked == []
+    assert endpoint.asked == []
 
 
-def refused() -> str:
+def closed_port_url() -> str:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         return f"http://127.0.0.1:{gone.getsockname()[1]}"
 
@@ -227,11 +227,11 @@ def refused() -> str:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        pytest.param(refused(), "does not answer: connection refused", id="nobody listens"),
+        pytest.param(closed_port_url(), "does not answer: connection refused", id="nobody listens"),
         pytest.param("http://[::1", "does not answer: ", id="no address"),
         pytest.param(f"http://{'a' * 70}.invalid", "does not answer: ", id="a name that is too long"),
         pytest.param(
-            refused().replace("http:", "https:"), "does not answer: connection refused", id="over TLS"
+            closed_port_url().replace("http:", "https:"), "does not answer: connection refused", id="over TLS"
         ),
     ],
 )
@@ -262,7 +262,7 @@ def test_a_place_that_is_not_there_fails_the_check(url: str, said: str) -> None:
     ],
 )
 def test_an_answer_that_is_none_fails_the_check(spoken: bytes, said: str) -> None:
-    with raw(spoken) as url:
+    with serve_bytes(spoken) as url:
         found = prometheus(url)
     assert found.closed is Reason.CHECK_FAILED
     assert said in found.evidence
@@ -280,7 +280,7 @@ def test_a_certificate_that_nobody_vouches_for_fails_the_check() -> None:
 @pytest.mark.parametrize(
     "is_dripping", [False, True], ids=["one that hangs", "one that says a byte now and then"]
 )
-def test_no_check_takes_longer_than_its_time(place: Place, *, is_dripping: bool) -> None:
+def test_no_check_takes_longer_than_its_time(endpoint: Endpoint, *, is_dripping: bool) -> None:
     checks = Checks(lambda: NOW, timedelta(seconds=1))
     over = threading.Event()
 
@@ -292,50 +292,52 @@ def test_no_check_takes_longer_than_its_time(place: Place, *, is_dripping: bool)
         except OSError:
             pass
 
-    place.body = speak
+    endpoint.body = speak
     before = datetime.now(UTC)
-    found = checks.gate(PrometheusCheck("errors", place.url, QUERY))
+    found = checks.gate(PrometheusCheck("errors", endpoint.url, QUERY))
     took = datetime.now(UTC) - before
     over.set()
     assert found == Gate(
-        "check errors", f"check errors: {place.url} does not answer within 1s", Reason.CHECK_FAILED
+        "check errors", f"check errors: {endpoint.url} does not answer within 1s", Reason.CHECK_FAILED
     )
     assert took < timedelta(seconds=30)
 
 
-def test_one_answer_serves_a_few_seconds_and_no_longer(place: Place) -> None:
+def test_one_answer_serves_a_few_seconds_and_no_longer(endpoint: Endpoint) -> None:
     moment = NOW
     checks = Checks(lambda: moment)
-    smoke = HttpCheck("smoke", place.url, 200)
+    smoke = HttpCheck("smoke", endpoint.url, 200)
     assert checks.gate(smoke).closed is None
-    place.status = 500
+    endpoint.status = 500
     moment += timedelta(seconds=4)
     assert checks.gate(smoke).closed is None
     moment += timedelta(seconds=1)
     assert checks.gate(smoke).closed is Reason.CHECK_FAILED
-    assert len(place.asked) == 2
-    assert checks.gate(HttpCheck("other", place.url, 500)).closed is None, "another check is asked by itself"
+    assert len(endpoint.asked) == 2
+    assert checks.gate(HttpCheck("other", endpoint.url, 500)).closed is None, (
+        "another check is asked by itself"
+    )
 
 
-def test_a_check_that_is_put_no_more_is_forgotten(place: Place) -> None:
+def test_a_check_that_is_put_no_more_is_forgotten(endpoint: Endpoint) -> None:
     moment = NOW
     checks = Checks(lambda: moment)
-    edited = HttpCheck("smoke", place.url, 200)
+    edited = HttpCheck("smoke", endpoint.url, 200)
     before = sys.getrefcount(edited)
     checks.gate(edited)
     assert sys.getrefcount(edited) > before
     moment += timedelta(seconds=5)
-    checks.gate(HttpCheck("other", place.url, 200))
+    checks.gate(HttpCheck("other", endpoint.url, 200))
     assert sys.getrefcount(edited) == before
 
 
-def test_many_who_ask_at_once_share_one_request(place: Place) -> None:
+def test_many_who_ask_at_once_share_one_request(endpoint: Endpoint) -> None:
     checks = Checks(lambda: NOW)
     threads = [
-        threading.Thread(target=checks.gate, args=(HttpCheck("smoke", place.url, 200),)) for _ in range(10)
+        threading.Thread(target=checks.gate, args=(HttpCheck("smoke", endpoint.url, 200),)) for _ in range(10)
     ]
     for each in threads:
         each.start()
     for each in threads:
         each.join()
-    assert len(place.asked) == 1
+    assert len(endpoint.asked) == 1

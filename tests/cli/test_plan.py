@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.checks.place import served
+from tests.checks.endpoint import serve_endpoint
 from tests.cli.program import Azure, Ended, azure, reconciler, write_specs
 from tests.stories.world import NEW, OLD, SUBSCRIPTION, platform, scale_set, spec
 
@@ -264,7 +264,7 @@ def test_who_only_looks_puts_the_checks_of_a_spec_only_where_told_to(
     tmp_path: Path, command: list[str], asked: tuple[str, ...], said: str
 ) -> None:
     """A pull request may name any address there."""
-    with azure() as simulated, served() as place:
+    with azure() as simulated, serve_endpoint() as place:
         place.body = b'{"status": "success", "data": {"resultType": "vector", "result": []}}'
         checks = [
             {"name": "smoke", "http": {"url": f"{place.url}/ok"}},

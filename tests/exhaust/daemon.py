@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from reconciler.azure.failure import AzureFailure, Conflict, Unreachable
-from reconciler.checks.door import Checks
+from reconciler.checks.client import Checks
 from reconciler.daemon.advance import advance
 from reconciler.daemon.event import InstancesRead, ModelRead, TickBegan, Ticked
 from reconciler.daemon.gates import evaluation

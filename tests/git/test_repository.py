@@ -43,7 +43,7 @@ class Remote:
         self.git("push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{branch}")
         return self.git("rev-parse", "HEAD")
 
-    def followed(self, *, branch: str = "main", path: str = "specs") -> Repository:
+    def repository(self, *, branch: str = "main", path: str = "specs") -> Repository:
         return Repository(self.url, branch, path, self.clone)
 
 
@@ -85,7 +85,7 @@ def reason(repository: Repository) -> str:
 
 
 def test_a_commit_says_who_when_and_what(remote: Remote) -> None:
-    assert remote.followed().commit() == Commit(
+    assert remote.repository().commit() == Commit(
         sha=remote.git("rev-parse", "HEAD"),
         author="Ada Löwe",
         at=datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC),
@@ -99,10 +99,10 @@ def test_only_spec_files_below_the_path_are_read(remote: Remote) -> None:
     for name in ("specs/b/c.yml", "specs/notes.md", "specs/.hidden/d.yaml", "specs/.e.yaml", "other/f.yaml"):
         remote.write(name)
     remote.push()
-    assert paths(remote.followed().commit()) == ["specs/b/c.yml", "specs/web.yaml"]
-    assert paths(remote.followed(path="specs/b/").commit()) == ["specs/b/c.yml"]
-    assert paths(remote.followed(path="").commit()) == ["other/f.yaml", "specs/b/c.yml", "specs/web.yaml"]
-    assert paths(remote.followed(path=".").commit()) == paths(remote.followed(path="").commit())
+    assert paths(remote.repository().commit()) == ["specs/b/c.yml", "specs/web.yaml"]
+    assert paths(remote.repository(path="specs/b/").commit()) == ["specs/b/c.yml"]
+    assert paths(remote.repository(path="").commit()) == ["other/f.yaml", "specs/b/c.yml", "specs/web.yaml"]
+    assert paths(remote.repository(path=".").commit()) == paths(remote.repository(path="").commit())
 
 
 def test_what_cannot_be_read_as_a_file_is_a_problem(remote: Remote) -> None:
@@ -115,7 +115,7 @@ def test_what_cannot_be_read_as_a_file_is_a_problem(remote: Remote) -> None:
     remote.git("update-index", "--add", "--cacheinfo", f"160000,{head},specs/module")
     (remote.tree / "specs" / "module").mkdir()
     remote.push()
-    commit = remote.followed().commit()
+    commit = remote.repository().commit()
     assert paths(commit) == ["specs/limit.yaml", "specs/web.yaml"]
     assert problems(commit) == [
         "specs/directory: is a symbolic link, which is not followed: put the file itself there",
@@ -129,7 +129,7 @@ def test_names_of_every_sort_are_read_and_printable(remote: Remote) -> None:
     remote.write(os.fsdecode(b"specs/caf\xe9.yaml"), "latin: 1\n")
     remote.write("specs/ü \x1b\n\t.yaml", "strange: 1\n")
     remote.push()
-    assert remote.followed().commit().files == (
+    assert remote.repository().commit().files == (
         File("specs/caf\\xe9.yaml", b"latin: 1\n"),
         File("specs/web.yaml", b"a: 1\n"),
         File("specs/ü \\x1b\\n\\t.yaml", b"strange: 1\n"),
@@ -138,7 +138,7 @@ def test_names_of_every_sort_are_read_and_printable(remote: Remote) -> None:
 
 def test_a_terminal_escape_in_a_subject_is_not_passed_on(remote: Remote) -> None:
     remote.push("bell \x1b[2J")
-    assert remote.followed().commit().subject == "bell \\x1b[2J"
+    assert remote.repository().commit().subject == "bell \\x1b[2J"
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_path_without_specs_is_a_problem_and_not_an_empty_fleet(
     (remote.tree / "link").symlink_to("specs")
     remote.write("docs/index.md")
     sha = remote.push()
-    commit = remote.followed(path=path).commit()
+    commit = remote.repository(path=path).commit()
     assert (commit.files, problems(commit)) == ((), [expected.format(sha[:8])])
 
 
@@ -166,7 +166,7 @@ def test_a_path_without_specs_is_a_problem_and_not_an_empty_fleet(
 
 
 def test_the_branch_is_followed_forward_and_through_a_forced_push(remote: Remote) -> None:
-    repository = remote.followed()
+    repository = remote.repository()
     first = repository.commit()
     remote.write("specs/api.yaml")
     second = remote.push()
@@ -190,14 +190,14 @@ def test_only_the_newest_commit_of_the_one_branch_is_fetched(remote: Remote) -> 
     remote.git("tag", "v1")
     remote.push(branch="other")
     remote.git("push", "--quiet", "--tags", "origin")
-    remote.followed().commit()
+    remote.repository().commit()
     clone = f"--git-dir={remote.clone / 'repository.git'}"
     assert remote.git(clone, "rev-list", "--all", "--count") == "1"
     assert len(remote.git(clone, "for-each-ref").splitlines()) == 1
 
 
 def test_a_branch_that_is_gone_leaves_the_last_commit_readable(remote: Remote) -> None:
-    repository = remote.followed()
+    repository = remote.repository()
     commit = repository.commit()
     remote.git(f"--git-dir={remote.bare}", "branch", "-m", "main", "mein")
     assert reason(repository) == f"{remote.url} has no branch main: there is mein"
@@ -205,12 +205,12 @@ def test_a_branch_that_is_gone_leaves_the_last_commit_readable(remote: Remote) -
 
 
 def test_an_empty_repository_says_so(empty: Remote) -> None:
-    assert reason(empty.followed()) == f"{empty.url} is empty: push the specs to its branch main"
-    assert empty.followed().last() is None
+    assert reason(empty.repository()) == f"{empty.url} is empty: push the specs to its branch main"
+    assert empty.repository().last() is None
 
 
 def test_a_remote_that_goes_away_and_comes_back(remote: Remote) -> None:
-    repository = remote.followed()
+    repository = remote.repository()
     commit = repository.commit()
     away = remote.bare.rename(remote.bare.with_name("away"))
     assert reason(repository) == (
@@ -222,17 +222,17 @@ def test_a_remote_that_goes_away_and_comes_back(remote: Remote) -> None:
 
 
 def test_a_clone_that_served_another_source_has_no_last_commit_for_this_one(remote: Remote) -> None:
-    remote.followed().commit()
+    remote.repository().commit()
     remote.push(branch="trunk")
-    assert remote.followed(branch="trunk").last() is None
-    assert remote.followed().last() is not None
+    assert remote.repository(branch="trunk").last() is None
+    assert remote.repository().last() is not None
 
 
 def test_a_clone_that_cannot_be_used_has_no_last_commit(remote: Remote) -> None:
     remote.clone.write_text("a file where the directory should be")
     with pytest.raises(SourceUnreachable, match="cannot be used"):
-        remote.followed().commit()
-    assert remote.followed().last() is None
+        remote.repository().commit()
+    assert remote.repository().last() is None
 
 
 def test_a_plain_path_is_a_source_too(remote: Remote) -> None:
@@ -288,24 +288,24 @@ DAMAGE: list[tuple[str, Callable[[Remote], object]]] = [
 
 @pytest.mark.parametrize("damage", [pytest.param(damage, id=sentence) for sentence, damage in DAMAGE])
 def test_a_clone_that_is_broken_is_made_anew(remote: Remote, damage: Callable[[Remote], object]) -> None:
-    commit = remote.followed().commit()
+    commit = remote.repository().commit()
     damage(remote)
-    assert remote.followed().last() in (None, commit)
-    assert remote.followed().commit() == commit
-    assert remote.followed().last() == commit
+    assert remote.repository().last() in (None, commit)
+    assert remote.repository().commit() == commit
+    assert remote.repository().last() == commit
 
 
 def test_a_clone_that_is_broken_while_the_remote_is_away_is_mended_later(remote: Remote) -> None:
-    commit = remote.followed().commit()
+    commit = remote.repository().commit()
     away = remote.bare.rename(remote.bare.with_name("away"))
     ref(remote).write_text("")
-    assert "does not appear to be a git repository" in reason(remote.followed())
+    assert "does not appear to be a git repository" in reason(remote.repository())
     away.rename(remote.bare)
-    assert remote.followed().commit() == commit
+    assert remote.repository().commit() == commit
 
 
 def test_what_a_killed_git_left_behind_is_removed(remote: Remote) -> None:
-    remote.followed().commit()
+    remote.repository().commit()
     sha = remote.push()
     left = [
         bare(remote) / "shallow.lock",
@@ -320,22 +320,22 @@ def test_what_a_killed_git_left_behind_is_removed(remote: Remote) -> None:
     for path in left:
         path.parent.mkdir(exist_ok=True)
         path.touch()
-    assert remote.followed().commit().sha == sha
+    assert remote.repository().commit().sha == sha
     assert [path for path in left if path.exists()] == []
 
 
 def test_a_directory_with_other_things_in_it_loses_none(remote: Remote) -> None:
     remote.clone.mkdir()
     (remote.clone / "thesis.txt").write_text("all of it")
-    remote.followed().commit()
+    remote.repository().commit()
     shutil.rmtree(bare(remote) / "objects")
-    remote.followed().commit()
+    remote.repository().commit()
     assert (remote.clone / "thesis.txt").read_text() == "all of it"
 
 
 def test_a_clone_directory_that_cannot_be_made_says_so(remote: Remote) -> None:
     remote.clone.write_text("")
-    assert reason(remote.followed()) == f"the clone in {remote.clone} cannot be used: file exists"
+    assert reason(remote.repository()) == f"the clone in {remote.clone} cannot be used: file exists"
 
 
 def test_two_at_once_wait_for_each_other(remote: Remote) -> None:
@@ -346,13 +346,13 @@ def test_two_at_once_wait_for_each_other(remote: Remote) -> None:
         assert reason(short) == (
             f"the clone in {remote.clone} cannot be used: another reconciler has been using {remote.clone} all the time"
         )
-    assert remote.followed().commit().problems == ()
+    assert remote.repository().commit().problems == ()
 
 
 # Who wrote it
 
 
-def committed(remote: Remote, name: str, content: str, *, by: str, on: str = "main") -> str:
+def commit_as(remote: Remote, name: str, content: str, *, by: str, on: str = "main") -> str:
     """A commit by somebody, pushed."""
     remote.git("checkout", "--quiet", "-B", on)
     remote.write(name, content)
@@ -371,11 +371,11 @@ LINES = ((SPEC, 1), (SPEC, 2))
 
 
 def test_the_author_is_that_of_the_last_change_of_the_lines(remote: Remote) -> None:
-    committed(remote, SPEC, "sku: a\nversion: 1\nwave: 0\n", by="Ada")
-    committed(remote, SPEC, "sku: a\nversion: 2\nwave: 0\n", by="Bob")
-    committed(remote, SPEC, "sku: a\nversion: 2\nwave: 1\n", by="Cleo")
-    sha = committed(remote, "specs/api.yaml", "a: 1\n", by="Dan")
-    followed = remote.followed()
+    commit_as(remote, SPEC, "sku: a\nversion: 1\nwave: 0\n", by="Ada")
+    commit_as(remote, SPEC, "sku: a\nversion: 2\nwave: 0\n", by="Bob")
+    commit_as(remote, SPEC, "sku: a\nversion: 2\nwave: 1\n", by="Cleo")
+    sha = commit_as(remote, "specs/api.yaml", "a: 1\n", by="Dan")
+    followed = remote.repository()
     assert followed.commit().sha == sha
     assert followed.authors(sha, LINES) == (Author("Bob", "bob@example.com"),)
     assert names(followed.authors(sha, [(SPEC, 1)])) == ["Ada"]
@@ -391,48 +391,48 @@ def test_the_author_is_that_of_the_last_change_of_the_lines(remote: Remote) -> N
     ],
 )
 def test_who_merges_is_no_author(remote: Remote, how: list[str], expected: list[str]) -> None:
-    base = committed(remote, SPEC, "version: 1\n", by="Cleo")
-    committed(remote, SPEC, "version: 2\n", by="Ada", on="bump")
+    base = commit_as(remote, SPEC, "version: 1\n", by="Cleo")
+    commit_as(remote, SPEC, "version: 2\n", by="Ada", on="bump")
     remote.git("checkout", "--quiet", "-B", "main", base)
-    committed(remote, "other.txt", "x", by="Cleo")
+    commit_as(remote, "other.txt", "x", by="Cleo")
     remote.git("-c", "user.name=Bob", "-c", "user.email=bob@example.com", "merge", "--quiet", *how, "bump")
     if "--squash" in how:
         remote.git("commit", "--quiet", "-m", "squashed", "--author", "Ada <ada@example.com>")
     remote.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
-    followed = remote.followed()
+    followed = remote.repository()
     assert names(followed.authors(followed.commit().sha, [(SPEC, 1)])) == expected
 
 
 def test_changes_that_were_merged_side_by_side_have_an_author_each(remote: Remote) -> None:
     text = "sku: a\n\n\n\n\n\nversion: 1\n"
-    base = committed(remote, SPEC, text, by="Cleo")
-    committed(remote, SPEC, text.replace("a", "b"), by="Ada", on="sku")
+    base = commit_as(remote, SPEC, text, by="Cleo")
+    commit_as(remote, SPEC, text.replace("a", "b"), by="Ada", on="sku")
     remote.git("checkout", "--quiet", "-B", "main", base)
-    committed(remote, SPEC, text.replace("1", "2"), by="Bob")
+    commit_as(remote, SPEC, text.replace("1", "2"), by="Bob")
     remote.git("merge", "--quiet", "--no-edit", "sku")
     remote.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
-    followed = remote.followed()
+    followed = remote.repository()
     assert names(followed.authors(followed.commit().sha, [(SPEC, 1), (SPEC, 7)])) == ["Ada", "Bob"]
 
 
 def test_a_commit_that_is_no_longer_the_last_is_asked_as_well(remote: Remote) -> None:
-    followed = remote.followed()
-    first = committed(remote, SPEC, "version: 1\n", by="Ada")
+    followed = remote.repository()
+    first = commit_as(remote, SPEC, "version: 1\n", by="Ada")
     followed.commit()
-    second = committed(remote, SPEC, "version: 2\n", by="Bob")
+    second = commit_as(remote, SPEC, "version: 2\n", by="Bob")
     followed.commit()
     assert names(followed.authors(first, [(SPEC, 1)])) == ["Ada"]
     assert names(followed.authors(second, [(SPEC, 1)])) == ["Bob"]
 
 
 def test_once_fetched_the_history_stays_and_grows(remote: Remote) -> None:
-    committed(remote, SPEC, "version: 1\n", by="Ada")
-    followed, shallow = remote.followed(), remote.clone / "repository.git" / "shallow"
+    commit_as(remote, SPEC, "version: 1\n", by="Ada")
+    followed, shallow = remote.repository(), remote.clone / "repository.git" / "shallow"
     sha = followed.commit().sha
     assert shallow.exists(), "who asks for no author fetches one commit"
     followed.authors(sha, [(SPEC, 1)])
     assert not shallow.exists()
-    committed(remote, "specs/api.yaml", "a: 1\n", by="Bob")
+    commit_as(remote, "specs/api.yaml", "a: 1\n", by="Bob")
     sha = followed.commit().sha
     assert not shallow.exists()
     shutil.rmtree(remote.bare)
@@ -449,13 +449,13 @@ def test_once_fetched_the_history_stays_and_grows(remote: Remote) -> None:
     ],
 )
 def test_of_lines_that_are_not_there_nobody_is_named(remote: Remote, lines: list[tuple[str, int]]) -> None:
-    followed = remote.followed()
+    followed = remote.repository()
     assert followed.authors(followed.commit().sha, lines) == ()
 
 
 def test_without_the_history_nobody_is_named(remote: Remote) -> None:
-    committed(remote, SPEC, "version: 1\n", by="Ada")
-    followed = remote.followed()
+    commit_as(remote, SPEC, "version: 1\n", by="Ada")
+    followed = remote.repository()
     sha = followed.commit().sha
     shutil.rmtree(remote.bare)
     assert followed.authors(sha, [(SPEC, 1)]) == ()
@@ -464,23 +464,23 @@ def test_without_the_history_nobody_is_named(remote: Remote) -> None:
 
 def test_who_tells_git_to_pass_over_commits_changes_nothing(remote: Remote) -> None:
     """Such a list is for reformattings, and the author could put the very commit there."""
-    sha = committed(remote, SPEC, "version: 2\n", by="Ada")
+    sha = commit_as(remote, SPEC, "version: 2\n", by="Ada")
     (Path(os.environ["HOME"]) / "ignored").write_text(f"{sha}\n")
     remote.git("config", "--global", "blame.ignoreRevsFile", str(Path(os.environ["HOME"]) / "ignored"))
-    followed = remote.followed()
+    followed = remote.repository()
     assert names(followed.authors(followed.commit().sha, [(SPEC, 1)])) == ["Ada"]
 
 
 def test_a_name_that_moves_a_cursor_is_escaped(remote: Remote) -> None:
-    committed(remote, SPEC, "version: 2\n", by="A\x1b[2Jda")
-    followed = remote.followed()
+    commit_as(remote, SPEC, "version: 2\n", by="A\x1b[2Jda")
+    followed = remote.repository()
     assert names(followed.authors(followed.commit().sha, [(SPEC, 1)])) == ["A\\x1b[2Jda"]
 
 
 # What stood there before
 
 
-def past(followed: Repository, sha: str, text: str, *paths: str) -> list[dict[str, str]] | None:
+def past_texts(followed: Repository, sha: str, text: str, *paths: str) -> list[dict[str, str]] | None:
     found = followed.past_files(sha, text, paths or (SPEC,))
     return (
         None if found is None else [{each.path: each.content.decode() for each in files} for files in found]
@@ -488,13 +488,13 @@ def past(followed: Repository, sha: str, text: str, *paths: str) -> list[dict[st
 
 
 def test_the_past_is_told_where_a_text_came_or_went_the_latest_first(remote: Remote) -> None:
-    committed(remote, SPEC, "version: 1.0.0\n", by="Ada")
-    committed(remote, SPEC, "version: 1.0.0\nwave: 1\n", by="Ada")
-    committed(remote, SPEC, "version: 2.0.0\n", by="Bob")
-    sha = committed(remote, "specs/api.yaml", "version: 1.0.0\n", by="Cleo")
-    followed = remote.followed()
+    commit_as(remote, SPEC, "version: 1.0.0\n", by="Ada")
+    commit_as(remote, SPEC, "version: 1.0.0\nwave: 1\n", by="Ada")
+    commit_as(remote, SPEC, "version: 2.0.0\n", by="Bob")
+    sha = commit_as(remote, "specs/api.yaml", "version: 1.0.0\n", by="Cleo")
+    followed = remote.repository()
     followed.commit()
-    assert past(followed, sha, "1.0.0") == [
+    assert past_texts(followed, sha, "1.0.0") == [
         {SPEC: "version: 1.0.0\nwave: 1\n"},
         {SPEC: "version: 2.0.0\n"},
         {SPEC: "a: 1\n"},
@@ -503,24 +503,24 @@ def test_the_past_is_told_where_a_text_came_or_went_the_latest_first(remote: Rem
 
 
 def test_what_stood_only_in_commits_that_were_merged_is_not_what_the_branch_had(remote: Remote) -> None:
-    base = committed(remote, SPEC, "version: 1\n", by="Cleo")
-    committed(remote, SPEC, "version: evil\n", by="Ada", on="bump")
-    committed(remote, SPEC, "version: 2\n", by="Ada", on="bump")
+    base = commit_as(remote, SPEC, "version: 1\n", by="Cleo")
+    commit_as(remote, SPEC, "version: evil\n", by="Ada", on="bump")
+    commit_as(remote, SPEC, "version: 2\n", by="Ada", on="bump")
     remote.git("checkout", "--quiet", "-B", "main", base)
     remote.git("merge", "--quiet", "--no-ff", "--no-edit", "bump")
     remote.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
-    followed = remote.followed()
+    followed = remote.repository()
     sha = followed.commit().sha
-    assert past(followed, sha, "evil") == []
-    assert past(followed, sha, "version: 2") == [{SPEC: "version: 1\n"}, {SPEC: "version: 2\n"}]
+    assert past_texts(followed, sha, "evil") == []
+    assert past_texts(followed, sha, "version: 2") == [{SPEC: "version: 1\n"}, {SPEC: "version: 2\n"}]
 
 
 def test_only_the_last_few_changes_are_looked_into(remote: Remote) -> None:
     for number in range(12):
-        sha = committed(remote, SPEC, f"version: {number % 2}\n", by="Ada")
-    followed = remote.followed()
+        sha = commit_as(remote, SPEC, f"version: {number % 2}\n", by="Ada")
+    followed = remote.repository()
     followed.commit()
-    found = past(followed, sha, "version: 1")
+    found = past_texts(followed, sha, "version: 1")
     assert found is not None
     assert len(found) == 10
 
@@ -539,13 +539,13 @@ def test_only_the_last_few_changes_are_looked_into(remote: Remote) -> None:
 def test_of_a_text_that_never_stood_there_no_past_is_told(
     remote: Remote, text: str, paths: list[str]
 ) -> None:
-    followed = remote.followed()
-    assert past(followed, followed.commit().sha, text, *paths) == []
+    followed = remote.repository()
+    assert past_texts(followed, followed.commit().sha, text, *paths) == []
 
 
 def test_without_the_history_the_past_is_not_known(remote: Remote) -> None:
-    committed(remote, SPEC, "version: 1\n", by="Ada")
-    followed = remote.followed()
+    commit_as(remote, SPEC, "version: 1\n", by="Ada")
+    followed = remote.repository()
     sha = followed.commit().sha
     shutil.rmtree(remote.bare)
-    assert past(followed, sha, "version") is None
+    assert past_texts(followed, sha, "version") is None

@@ -10,7 +10,7 @@ from reconciler.rollout.patch import is_claimed, patch
 from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.step import PatchModel
 from reconciler.rollout.tags import STATE, persisted_state, with_state
-from reconciler.spec.duration import duration
+from reconciler.spec.duration import parse_duration
 from reconciler.spec.image import VhdImage
 from reconciler.spec.scale_set import OnFailure
 from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, model, observed, outdated, spec
@@ -38,7 +38,7 @@ def test_without_room_a_rollout_that_could_not_be_undone_does_not_begin(on_failu
     ("said", "unsaid"),
     [
         pytest.param({}, FORGETS, id="hold alone"),
-        pytest.param({"deadline": duration("6h")}, FORGETS, id="hold and a deadline"),
+        pytest.param({"deadline": parse_duration("6h")}, FORGETS, id="hold and a deadline"),
     ],
 )
 def test_without_room_a_rollout_that_is_held_where_it_fails_begins_all_the_same(

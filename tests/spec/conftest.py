@@ -41,7 +41,7 @@ def web() -> str:
 def lines() -> Callable[..., list[str]]:
     """The lines that validate prints for files of these texts: web.yaml, or named by keyword."""
 
-    def printed(text: str | bytes = b"", **others: str | bytes) -> list[str]:
+    def printed_lines(text: str | bytes = b"", **others: str | bytes) -> list[str]:
         texts = {"web": text, **others} if text or not others else others
         files = [
             File(f"{name}.yaml", each.encode() if isinstance(each, str) else each)
@@ -49,4 +49,4 @@ def lines() -> Callable[..., list[str]]:
         ]
         return [str(problem) for problem in declare(files).problems]
 
-    return printed
+    return printed_lines

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.spec.address import mistake, server_mistake
+from reconciler.spec.address import server_error, url_error
 
 CREDENTIALS = "holds a user name or password, which does not belong in git: leave out all before the @"
 
@@ -17,7 +17,7 @@ CREDENTIALS = "holds a user name or password, which does not belong in git: leav
     ],
 )
 def test_a_right_one(address: str) -> None:
-    assert mistake(address) is None
+    assert url_error(address) is None
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_right_one(address: str) -> None:
     ],
 )  # fmt: skip
 def test_a_wrong_one_is_told_without_its_secret(address: str, expected: str) -> None:
-    assert mistake(address) == server_mistake(address) == expected
+    assert url_error(address) == server_error(address) == expected
     assert "geheim" not in expected
 
 
@@ -82,4 +82,4 @@ def test_a_wrong_one_is_told_without_its_secret(address: str, expected: str) -> 
     ],
 )
 def test_the_address_of_a_prometheus(address: str, expected: str | None) -> None:
-    assert server_mistake(address) == expected
+    assert server_error(address) == expected

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.spec.brake import Brake, with_brakes
 from reconciler.spec.declared import declare
 from reconciler.spec.files import File
+from reconciler.spec.hold import Hold, apply_holds
 from reconciler.spec.suspension import Suspension
 from tests.stories.world import of_all, spec
 
@@ -21,71 +21,71 @@ def files(*documents: dict[str, Any]) -> list[File]:
 
 
 @pytest.mark.parametrize(
-    ("documents", "brakes"),
+    ("documents", "holds"),
     [
-        pytest.param([of_all(freeze=True)], [Brake(None, Suspension())], id="a freeze"),
+        pytest.param([of_all(freeze=True)], [Hold(None, Suspension())], id="a freeze"),
         pytest.param([of_all(freeze=False)], [], id="no freeze"),
         pytest.param([of_all(maxChange="50%")], [], id="a Fleet that says nothing of it"),
         pytest.param(
             [of_all(freeze={"reason": "outage", "by": "ada@example.com"})],
-            [Brake(None, Suspension("outage", "ada@example.com"))],
+            [Hold(None, Suspension("outage", "ada@example.com"))],
             id="a freeze with its reason",
         ),
         pytest.param(
-            [of_all(freeze="yes please")], [Brake(None, MISTAKEN_FREEZE)], id="a freeze that is no boolean"
+            [of_all(freeze="yes please")], [Hold(None, MISTAKEN_FREEZE)], id="a freeze that is no boolean"
         ),
         pytest.param(
             [of_all(freeze={"reason": "outage", "until": "tomorrow"})],
-            [Brake(None, MISTAKEN_FREEZE)],
+            [Hold(None, MISTAKEN_FREEZE)],
             id="a mistake below the freeze",
         ),
-        pytest.param([of_all(freeze=None)], [Brake(None, MISTAKEN_FREEZE)], id="an empty freeze"),
+        pytest.param([of_all(freeze=None)], [Hold(None, MISTAKEN_FREEZE)], id="an empty freeze"),
         pytest.param(
             [of_all(freeze=True, maxChange="half")],
-            [Brake(None, Suspension())],
+            [Hold(None, Suspension())],
             id="a mistake beside the freeze",
         ),
         pytest.param([of_all(maxChange="half")], [], id="a mistake elsewhere in the Fleet"),
-        pytest.param([spec(suspend=True)], [Brake("web", Suspension())], id="a suspension"),
+        pytest.param([spec(suspend=True)], [Hold("web", Suspension())], id="a suspension"),
         pytest.param(
-            [spec(suspend="yes")], [Brake("web", MISTAKEN_SUSPENSION)], id="a suspension with a mistake"
+            [spec(suspend="yes")], [Hold("web", MISTAKEN_SUSPENSION)], id="a suspension with a mistake"
         ),
         pytest.param(
             [spec(suspend=True, intervall="1h")],
-            [Brake("web", Suspension())],
+            [Hold("web", Suspension())],
             id="a mistake beside the suspension",
         ),
         pytest.param(
             [spec(), spec("db", suspend="yes")],
-            [Brake("db", MISTAKEN_SUSPENSION)],
+            [Hold("db", MISTAKEN_SUSPENSION)],
             id="of two scale sets in one file the one that is meant",
         ),
         pytest.param([spec() | {"metadata": {"name": 7}}], [], id="a scale set without a name"),
     ],
 )
 def test_the_brakes_of_files_one_of_which_is_broken(
-    documents: list[dict[str, Any]], brakes: list[Brake]
+    documents: list[dict[str, Any]], holds: list[Hold]
 ) -> None:
-    assert list(declare(files(*documents)).brakes) == brakes
+    assert list(declare(files(*documents)).holds) == holds
 
 
 @pytest.mark.parametrize(
-    ("text", "brakes"),
+    ("text", "holds"),
     [
-        pytest.param("freeze: true\n  freeze: false", [Brake(None, MISTAKEN_FREEZE)], id="said twice"),
+        pytest.param("freeze: true\n  freeze: false", [Hold(None, MISTAKEN_FREEZE)], id="said twice"),
         pytest.param(
-            "freeze: true\n  maxChange: 5\n  maxChange: 6", [Brake(None, Suspension())], id="beside it"
+            "freeze: true\n  maxChange: 5\n  maxChange: 6", [Hold(None, Suspension())], id="beside it"
         ),
     ],
 )
-def test_a_field_that_stands_twice(text: str, brakes: list[Brake]) -> None:
+def test_a_field_that_stands_twice(text: str, holds: list[Hold]) -> None:
     head = "apiVersion: vmss-reconciler/v1alpha1\nkind: Fleet\nmetadata: {name: fleet}\nspec:\n  "
-    assert list(declare([File("fleet.yaml", (head + text).encode())]).brakes) == brakes
+    assert list(declare([File("fleet.yaml", (head + text).encode())]).holds) == holds
 
 
 def test_a_brake_that_is_there_already_stays() -> None:
     old = declare(files(spec(suspend={"reason": "load test"}), spec("db"))[:1]).scale_sets
-    web, db = with_brakes(old, [Brake("db", Suspension("outage")), Brake(None, Suspension("all"))])
+    web, db = apply_holds(old, [Hold("db", Suspension("outage")), Hold(None, Suspension("all"))])
     assert (web.suspend, db.suspend) == (Suspension("load test"), Suspension("outage"))
     assert web.fleet.freeze == db.fleet.freeze == Suspension("all")
-    assert with_brakes([web, db], []) == (web, db)
+    assert apply_holds([web, db], []) == (web, db)

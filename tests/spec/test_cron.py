@@ -5,7 +5,7 @@ from cronsim import CronSim
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.spec.cron import mistake
+from reconciler.spec.cron import schedule_error
 from reconciler.spec.schedule import minutes
 from tests.build import NOW
 
@@ -18,7 +18,7 @@ FIVE = 'minute, hour, day of the month, month and day of the week, such as "0 2 
      "0 0 * * mon#1", "0 0 31 2 1", "0 0 * * 7", "5/20 0 1 1 0", "0 0 */31 feb *"],
 )  # fmt: skip
 def test_a_right_one(schedule: str) -> None:
-    assert mistake(schedule) is None
+    assert schedule_error(schedule) is None
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_right_one(schedule: str) -> None:
     ],
 )  # fmt: skip
 def test_one_that_is_no_schedule(schedule: str, expected: str) -> None:
-    assert mistake(schedule) == f'"{schedule}" {expected}'
+    assert schedule_error(schedule) == f'"{schedule}" {expected}'
 
 
 HOURS = "write 0 to 23, a list 1,3, a range 1-3, a step */2 or *"
@@ -78,11 +78,11 @@ HOURS = "write 0 to 23, a list 1,3, a range 1-3, a step */2 or *"
     ],
 )  # fmt: skip
 def test_a_field_that_is_wrong(schedule: str, expected: str) -> None:
-    assert mistake(schedule) == f'"{schedule}": {expected}'
+    assert schedule_error(schedule) == f'"{schedule}": {expected}'
 
 
 def test_a_long_one_is_not_read_at_all() -> None:
-    assert (mistake(f"{'1,' * 500}1 * * * *") or "").endswith(
+    assert (schedule_error(f"{'1,' * 500}1 * * * *") or "").endswith(
         "is longer than 200 characters: make two windows of it"
     )
 
@@ -94,6 +94,6 @@ FIELD = st.text(st.sampled_from("0123456789*/-,#LWFRIMON?aé "), max_size=6) | s
 
 @given(st.lists(FIELD, min_size=5, max_size=5).map(" ".join))
 def test_what_is_right_can_be_reckoned_with_and_nothing_raises(schedule: str) -> None:
-    if mistake(schedule) is None:
+    if schedule_error(schedule) is None:
         assert minutes(schedule, "Europe/Berlin", NOW, 60) >= 0
         assert next(CronSim(schedule, NOW))

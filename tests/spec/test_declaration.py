@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.check import HttpCheck, PrometheusCheck
-from reconciler.spec.declaration import fleet_text, plain, text
+from reconciler.spec.declaration import fleet_text, minimal_scale_set, scale_set_text
 from reconciler.spec.declared import declare
 from reconciler.spec.files import File
 from reconciler.spec.image import (
@@ -181,7 +181,10 @@ SCALE_SET = st.builds(
 def read(content: str) -> tuple[tuple[ScaleSet, ...], list[str]]:
     """What the text declares beside the others, which lie in a resource group of their own."""
     others = [
-        File(f"{name}.yaml", text(plain(name, Target(SUBSCRIPTION, "2", name), FIX, Place(""))).encode())
+        File(
+            f"{name}.yaml",
+            scale_set_text(minimal_scale_set(name, Target(SUBSCRIPTION, "2", name), FIX, Place(""))).encode(),
+        )
         for name in OTHERS
     ]
     declared = declare([File(FILE, content.encode()), *others])
@@ -194,14 +197,14 @@ def read(content: str) -> tuple[tuple[ScaleSet, ...], list[str]]:
 @settings(max_examples=150, deadline=None)
 @given(SCALE_SET)
 def test_what_is_written_is_read_as_it_was(scale_set: ScaleSet) -> None:
-    content = text(scale_set)
+    content = scale_set_text(scale_set)
     assert read(content) == ((scale_set,), []), content
 
 
 @settings(max_examples=60, deadline=None)
 @given(SCALE_SET)
 def test_another_reader_of_yaml_takes_every_text_for_text(scale_set: ScaleSet) -> None:
-    spec: Any = yaml.safe_load(text(scale_set))
+    spec: Any = yaml.safe_load(scale_set_text(scale_set))
     target = scale_set.target
     assert spec["metadata"]["name"] == scale_set.name
     assert spec["metadata"].get("labels", {}) == dict(scale_set.labels)
@@ -214,7 +217,9 @@ def test_another_reader_of_yaml_takes_every_text_for_text(scale_set: ScaleSet) -
 
 def test_a_plain_one_looks_like_the_examples() -> None:
     example = (Path(__file__).parents[2] / "specs" / "search.yaml").read_text().splitlines()
-    written = text(plain("search", Target(SUBSCRIPTION, "shop", "search"), PLATFORM, Place(FILE)))
+    written = scale_set_text(
+        minimal_scale_set("search", Target(SUBSCRIPTION, "shop", "search"), PLATFORM, Place(FILE))
+    )
     assert written.splitlines() == [
         line
         for number, line in enumerate(example)
@@ -234,7 +239,7 @@ def test_a_plain_one_looks_like_the_examples() -> None:
     ],
 )
 def test_a_value_is_written(image: Image, line: str) -> None:
-    assert line in text(plain("web", WEB, image, Place(FILE))).splitlines()
+    assert line in scale_set_text(minimal_scale_set("web", WEB, image, Place(FILE))).splitlines()
 
 
 def test_a_full_one_is_laid_out_for_people() -> None:
@@ -258,7 +263,7 @@ def test_a_full_one_is_laid_out_for_people() -> None:
         depends_on=("db",),
         wave=2,
     )
-    assert text(full).partition("  rollout:\n")[2].splitlines() == [
+    assert scale_set_text(full).partition("  rollout:\n")[2].splitlines() == [
         '    order: ["update domain 4", "update domain 0"]',
         "    maxUnhealthyUpgraded: 5%",
         "    deadline: 12h",
@@ -290,7 +295,7 @@ def test_a_full_one_is_laid_out_for_people() -> None:
 
 def test_what_the_fleet_says_is_not_said_of_one() -> None:
     frozen = replace(FLEET, freeze=Suspension("year-end"), max_change=Count(1))
-    assert text(spec(fleet=frozen)) == text(spec())
+    assert scale_set_text(spec(fleet=frozen)) == scale_set_text(spec())
 
 
 @pytest.mark.parametrize("name", ["shop", "on", "007", "1e3"])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.spec.declaration import plain, text
+from reconciler.spec.declaration import minimal_scale_set, scale_set_text
 from reconciler.spec.declared import declare
 from reconciler.spec.files import File
 from reconciler.spec.naming import names
@@ -67,7 +67,7 @@ def test_every_name_is_a_name_and_no_two_are_alike(targets: list[Target], taken:
     found = names(targets, taken)
     assert len({*found.values(), *taken}) == len(targets) + len(taken)
     files = [
-        File(f"{name}.yaml", text(plain(name, target, NEW, Place(""))).encode())
+        File(f"{name}.yaml", scale_set_text(minimal_scale_set(name, target, NEW, Place(""))).encode())
         for target, name in found.items()
     ]
     assert declare(files).problems == ()

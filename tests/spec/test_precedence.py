@@ -1,10 +1,10 @@
-"""Who goes before whom, and who waits for whom in a circle."""
+"""Who goes before whom, and who waits for whom in a cycle."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.spec.image import ManagedImage, same
-from reconciler.spec.precedence import Link, circles, levels
+from reconciler.spec.precedence import Link, cycles, levels
 from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.suspension import Suspension
 from tests.build import FIX, NEW, spec
@@ -52,28 +52,28 @@ def test_a_circle_comes_last_and_stops_nobody_else() -> None:
 
 
 def test_without_a_circle_none_is_found() -> None:
-    assert list(circles([spec("web", wave=3), spec("api", wave=1, depends_on=("db",)), spec("db")])) == []
+    assert list(cycles([spec("web", wave=3), spec("api", wave=1, depends_on=("db",)), spec("db")])) == []
 
 
 def test_a_circle_of_dependencies() -> None:
     a, b, c = spec("a", depends_on=("c",)), spec("b", depends_on=("a",)), spec("c", depends_on=("b",))
-    assert list(circles([c, a, b])) == [(Link("a", "c"), Link("c", "b"), Link("b", "a"))]
+    assert list(cycles([c, a, b])) == [(Link("a", "c"), Link("c", "b"), Link("b", "a"))]
 
 
 def test_a_circle_through_a_wave() -> None:
     early, late = spec("early", depends_on=("late",)), spec("late", wave=2)
-    assert list(circles([late, early])) == [(Link("early", "late"), Link("late", "early", wave=0))]
+    assert list(cycles([late, early])) == [(Link("early", "late"), Link("late", "early", wave=0))]
 
 
 def test_a_circle_through_waves_between() -> None:
     sets = [spec("a", wave=4, image=NEW), spec("b", wave=2), spec("c", wave=0, depends_on=("a",))]
-    assert list(circles(sets)) == [(Link("a", "b", wave=2), Link("b", "c", wave=0), Link("c", "a"))]
+    assert list(cycles(sets)) == [(Link("a", "b", wave=2), Link("b", "c", wave=0), Link("c", "a"))]
 
 
 def test_two_circles_are_both_found() -> None:
     pairs = [("a", "b"), ("b", "a"), ("c", "d"), ("d", "c"), ("e", "a")]
-    found = list(circles([spec(name, depends_on=(on,)) for name, on in pairs]))
-    assert [{link.name for link in circle} for circle in found] == [{"a", "b"}, {"c", "d"}]
+    found = list(cycles([spec(name, depends_on=(on,)) for name, on in pairs]))
+    assert [{link.name for link in cycle} for cycle in found] == [{"a", "b"}, {"c", "d"}]
 
 
 NAMES = "abcdef"
@@ -104,16 +104,16 @@ def test_nobody_goes_before_whom_it_waits_for(sets: list[ScaleSet]) -> None:
     assert sorted(each.name for level in found for each in level) == sorted(each.name for each in sets)
     if not left:
         assert found == rounds
-    assert bool(left) == any(True for _ in circles(sets))
+    assert bool(left) == any(True for _ in cycles(sets))
 
 
 @given(SETS)
 def test_every_link_of_a_circle_is_one_and_they_close(sets: list[ScaleSet]) -> None:
     by_name = {each.name: each for each in sets}
-    assert list(circles(sets)) == list(circles(sets[::-1]))
-    for circle in circles(sets):
-        assert [link.on for link in circle] == [link.name for link in (*circle[1:], circle[0])]
-        for link in circle:
+    assert list(cycles(sets)) == list(cycles(sets[::-1]))
+    for cycle in cycles(sets):
+        assert [link.on for link in cycle] == [link.name for link in (*cycle[1:], cycle[0])]
+        for link in cycle:
             one, other = by_name[link.name], by_name[link.on]
             assert (
                 (other.wave == link.wave < one.wave) if link.wave is not None else link.on in one.depends_on

@@ -21,13 +21,13 @@ ROWS = [
 DEFAULTS = {row[0].strip("`"): row[1].strip("`") for row in ROWS if len(row) == 3 and row[0].startswith("`")}
 
 
-def told(kind: str, *at: str) -> dict[str, str]:
+def field_defaults(kind: str, *at: str) -> dict[str, str]:
     """The fields right below `at` and their defaults, as the page would write them."""
     below = {field[-1]: part for field, part in fields(kind).items() if field[:-1] == at}
-    return {str(name): written(part) for name, part in below.items()}
+    return {str(name): default_text(part) for name, part in below.items()}
 
 
-def written(part: dict[str, Any]) -> str:
+def default_text(part: dict[str, Any]) -> str:
     default = part.get("default", "none")
     return str(default).lower() if isinstance(default, bool) else str(default)
 
@@ -43,15 +43,17 @@ def test_its_examples_together_are_specs_without_a_mistake() -> None:
 def test_its_first_example_says_every_field_of_a_rollout() -> None:
     assert [
         name
-        for name in told("RolloutPolicy", "spec")
+        for name in field_defaults("RolloutPolicy", "spec")
         if f"  {name}: " not in BLOCKS[0] and f"  {name}:\n" not in BLOCKS[0]
     ] == []
 
 
 def test_its_tables_have_every_field_with_its_default() -> None:
-    health = {f"health.{name}": default for name, default in told("ScaleSet", "spec", "health").items()}
-    waits = {name: told("ScaleSet", "spec")[name] for name in ("dependsOn", "wave")}
-    rollout, fleet = told("ScaleSet", "spec", "rollout"), told("Fleet", "spec")
+    health = {
+        f"health.{name}": default for name, default in field_defaults("ScaleSet", "spec", "health").items()
+    }
+    waits = {name: field_defaults("ScaleSet", "spec")[name] for name in ("dependsOn", "wave")}
+    rollout, fleet = field_defaults("ScaleSet", "spec", "rollout"), field_defaults("Fleet", "spec")
     assert rollout["windows"] == fleet["windows"]
     assert {**rollout, **health, **waits, **fleet} == DEFAULTS
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from reconciler.spec.duration import duration, written
+from reconciler.spec.duration import format_duration, parse_duration
 from reconciler.spec.field import EACH, Field
 from reconciler.spec.rules import broken_rule
 from reconciler.spec.scale_set import Approval, Approver, By, Converge, OnFailure
@@ -98,12 +98,16 @@ def test_the_bounds_of_durations_are_those_the_description_tells(kind: str, fiel
     part, second = fields(kind)[field], timedelta(seconds=1)
     told = re.search(r" ([0-9]+[hms]) to ([0-9]+[hms])\.$", part["description"])
     assert told
-    least, most = (duration(text) for text in told.groups())
+    least, most = (parse_duration(text) for text in told.groups())
     assert least is not None and most is not None  # noqa: PT018
-    assert broken_rule(kind, field, written(least)) is broken_rule(kind, field, written(most)) is None
-    assert "too long" in (broken_rule(kind, field, written(most + second)) or "")
+    assert (
+        broken_rule(kind, field, format_duration(least))
+        is broken_rule(kind, field, format_duration(most))
+        is None
+    )
+    assert "too long" in (broken_rule(kind, field, format_duration(most + second)) or "")
     if least:
-        assert "too short" in (broken_rule(kind, field, written(least - second)) or "")
+        assert "too short" in (broken_rule(kind, field, format_duration(least - second)) or "")
     for example in (*part["examples"], *([part["default"]] if "default" in part else [])):
         assert broken_rule(kind, field, example) is None
 
@@ -121,7 +125,7 @@ def test_the_bounds_of_numbers_are_those_of_the_schema() -> None:
 @pytest.mark.parametrize("text", ["5m", "1h30m", "90s", "PT5M", "", "PT", "h", "1.5h", "5M", "PT5m", "1m1h"])
 def test_schema_and_code_agree_on_what_a_duration_is(text: str) -> None:
     assert bool(re.search(schema()["$defs"]["duration"]["pattern"], text)) == (
-        bool(text) and duration(text) is not None
+        bool(text) and parse_duration(text) is not None
     )
 
 

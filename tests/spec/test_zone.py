@@ -4,14 +4,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reconciler.spec.zone import mistake
+from reconciler.spec.zone import time_zone_error
 
-MEND = "write a name such as Europe/Berlin, or UTC"
+FIX = "write a name such as Europe/Berlin, or UTC"
 
 
 @pytest.mark.parametrize("name", ["UTC", "Europe/Berlin", "America/Argentina/Ushuaia", "Etc/GMT-1", "CET"])
 def test_a_name(name: str) -> None:
-    assert mistake(name) is None
+    assert time_zone_error(name) is None
     assert ZoneInfo(name)
 
 
@@ -32,15 +32,15 @@ def test_a_name(name: str) -> None:
     ],
 )
 def test_what_was_meant(text: str, meant: str) -> None:
-    assert mistake(text) == f'"{text}" is no time zone: did you mean {meant}?'
-    assert mistake(meant) is None
+    assert time_zone_error(text) == f'"{text}" is no time zone: did you mean {meant}?'
+    assert time_zone_error(meant) is None
 
 
 @pytest.mark.parametrize("text", ["+02:00", "UTC+1", "gmt-5", "+0530"])
 def test_an_offset_is_no_zone(text: str) -> None:
-    assert mistake(text) == f'"{text}" is an offset, which clocks change: {MEND}'
+    assert time_zone_error(text) == f'"{text}" is an offset, which clocks change: {FIX}'
 
 
 @pytest.mark.parametrize("text", ["", "Mars/Phobos", "../../etc/passwd", "/etc/localtime", "localtime"])
 def test_what_is_none_at_all(text: str) -> None:
-    assert mistake(text) == f'"{text}" is no time zone: {MEND}'
+    assert time_zone_error(text) == f'"{text}" is no time zone: {FIX}'

@@ -16,7 +16,7 @@ from reconciler.rollout.observed import Model
 from reconciler.rollout.persisted import Signature
 from reconciler.simulator import Status
 from reconciler.spec.author import Author
-from tests.checks.place import Place, served
+from tests.checks.endpoint import Endpoint, serve_endpoint
 from tests.messages import says
 from tests.stories.fleets import MINUTE, first_write, is_there, on, reason, sets, writes
 from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, of_all, platform, scale_set, spec
@@ -27,8 +27,8 @@ URN = ":".join(BASE.values())
 
 
 @pytest.fixture
-def place() -> Iterator[Place]:
-    with served() as found:
+def place() -> Iterator[Endpoint]:
+    with serve_endpoint() as found:
         yield found
 
 
@@ -37,7 +37,7 @@ class Scene:
     """web, on its way from OLD to NEW; db, which is there; and a place to put checks to."""
 
     world: World
-    place: Place
+    place: Endpoint
 
     def sicken(self) -> None:
         """An instance of db falls sick, and Azure tells of it."""
@@ -106,13 +106,13 @@ KINDS = {
 }
 
 
-def at(place: Place, declared: dict[str, Any]) -> dict[str, Any]:
+def at(place: Endpoint, declared: dict[str, Any]) -> dict[str, Any]:
     """What is declared, with the address of the place where that is meant."""
     found: dict[str, Any] = json.loads(json.dumps(declared).replace("{place}", place.url))
     return found
 
 
-def staged(kind: Kind, place: Place) -> Scene:
+def staged(kind: Kind, place: Endpoint) -> Scene:
     declared = fleet(scale_set(capacity=5), scale_set("db", capacity=5, image=platform(NEW)))
     return Scene(World(declared, at(place, spec(**kind.spec)), spec("db")), place)
 
@@ -129,7 +129,7 @@ def lived(world: World, minutes: int, *, killed: bool, every: int = 1) -> None:
 @pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed every minute"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_closed_gate_holds_the_model_and_lets_it_go_on_when_it_opens(
-    place: Place, kind: str, *, killed: bool
+    place: Endpoint, kind: str, *, killed: bool
 ) -> None:
     gate = KINDS[kind]
     scene = staged(gate, place)
@@ -153,7 +153,7 @@ def test_a_closed_gate_holds_the_model_and_lets_it_go_on_when_it_opens(
 @pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed every minute"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_gate_that_closes_between_batches_lets_the_batch_come_back_and_no_other_go(
-    place: Place, kind: str, *, killed: bool
+    place: Endpoint, kind: str, *, killed: bool
 ) -> None:
     gate = KINDS[kind]
     scene = staged(gate, place)
@@ -174,7 +174,7 @@ def test_a_gate_that_closes_between_batches_lets_the_batch_come_back_and_no_othe
     assert on(world, "web") == {NEW}
 
 
-def test_a_check_is_put_only_where_all_before_it_are_open(place: Place) -> None:
+def test_a_check_is_put_only_where_all_before_it_are_open(place: Endpoint) -> None:
     web = at(place, spec(rollout=SMOKE, dependsOn=["db"]))
     world = World(sets("web", "db"), web, spec("db", version=BAD))
     world.rest(40 * MINUTE)
@@ -182,7 +182,7 @@ def test_a_check_is_put_only_where_all_before_it_are_open(place: Place) -> None:
     assert place.asked == []
 
 
-def test_a_sick_scale_set_is_cured_through_every_closed_gate(place: Place) -> None:
+def test_a_sick_scale_set_is_cured_through_every_closed_gate(place: Endpoint) -> None:
     world = World(sets("web", "db"), at(place, spec(version=BAD, rollout=SMOKE)))
     world.run(is_there(world, "HealthCheckFailed"))
     place.status = 500

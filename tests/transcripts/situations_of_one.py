@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from reconciler.simulator import Status
-from tests.checks.place import served
+from tests.checks.endpoint import serve_endpoint
 from tests.stories.fleets import is_there
 from tests.stories.world import BAD, BASE, FIX, NEW, OLD, fleet, platform, scale_set, spec
 from tests.transcripts.witness import Witness
@@ -102,7 +102,7 @@ def a_deadline_passes_because_nobody_approved() -> Witness:
 def a_fix_behind_a_check_that_the_bad_image_closes() -> Witness:
     """web has five instances in five update domains. A check asks the application whether it works. The new image makes the
     first instance unhealthy, and from then on the check fails. A fix is merged."""
-    with served() as place:
+    with serve_endpoint() as place:
         checks = {"checks": [{"name": "smoke", "http": {"url": f"{place.url}/healthz"}}]}
         world = Witness(
             fleet(scale_set(capacity=5)),

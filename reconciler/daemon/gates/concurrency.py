@@ -46,7 +46,7 @@ def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_be
     )
     evidence = (
         f"{'a' if is_open else 'no'} place is free, and spec.maxConcurrentRollouts of the Fleet is "
-        f"{cap.said(total)}{f': {who}' if who else ''}"
+        f"{cap.describe(total)}{f': {who}' if who else ''}"
     )
     return Gate("turn", evidence, None if is_open else Reason.AWAITING_TURN)
 

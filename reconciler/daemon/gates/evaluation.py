@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 
 from reconciler.azure.failure import Conflict
-from reconciler.checks.door import Checks
+from reconciler.checks.client import Checks
 from reconciler.daemon.event import ImageResolved
 from reconciler.daemon.gates.concurrency import concurrency
 from reconciler.daemon.gates.dependencies import dependencies, waves

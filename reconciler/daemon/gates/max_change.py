@@ -57,7 +57,7 @@ def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: dateti
     who = f"commit {state.change.commit[:10]} changes" if state.change.commit else "the specs change"
     said = (
         f"{who} the images of {together} of {total} scale sets, and spec.maxChange of the Fleet is "
-        f"{cap.said(total)}"
+        f"{cap.describe(total)}"
     )
     # What an urgent image has begun is not left half-way once it no longer is urgent.
     if state.change.is_held and not state.progress.has_slot:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.azure.failure import Conflict
-from reconciler.checks.door import Checks
+from reconciler.checks.client import Checks
 from reconciler.daemon.advance import advance
 from reconciler.daemon.event import GateChanged
 from reconciler.daemon.gates import fleet as gates

@@ -11,10 +11,10 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
-from reconciler.spec.agreement import disagreements
+from reconciler.spec.agreement import field_conflicts
 from reconciler.spec.document import Document
-from reconciler.spec.example import example, example_text, what
-from reconciler.spec.field import Field, dotted_path, of_each
+from reconciler.spec.example import describe_value, example, example_text
+from reconciler.spec.field import Field, dotted_path, schema_field
 from reconciler.spec.problem import Place, Problem
 from reconciler.spec.rules import broken_rule, broken_rules
 from reconciler.spec.scalar import Misread, meaning
@@ -31,7 +31,7 @@ class _Finding:
     place: Place
     message: str
     rank: int = _OTHER
-    meant: Field | None = None  # the field that an unknown one probably is
+    intended: Field | None = None  # the field that an unknown one probably is
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +45,22 @@ class _Fault:
     at: Field
 
 
-def mistakes(document: Document, kind: str) -> tuple[Problem, ...]:
+def document_problems(document: Document, kind: str) -> tuple[Problem, ...]:
     """Everything that is wrong with a document of this kind, seen by itself."""
-    findings = [_Finding(at, document.values[at], said, _RULE) for at, said in broken_rules(document, kind)]
+    findings = [
+        _Finding(at, document.values[at], message, _RULE) for at, message in broken_rules(document, kind)
+    ]
     for error in validator(kind).iter_errors(document.value):
-        if not _is_told_elsewhere(fault := _fault(error)):
+        if not _is_reported_elsewhere(fault := _fault(error)):
             findings.extend(_findings(fault, document, kind))
-    meant = {finding.meant for finding in findings}
+    intended = {finding.intended for finding in findings}
     found: dict[Field, _Finding] = {}
     for finding in sorted(findings, key=lambda finding: finding.rank):
-        misspelt = finding.field in meant and finding.field not in document.values  # said where it stands
+        misspelt = finding.field in intended and finding.field not in document.values  # said where it stands
         if finding.field != ("kind",) and not misspelt:
             found.setdefault(finding.field, finding)
-    for at, said in disagreements(document, kind, tuple(found)):
-        found[at] = _Finding(at, document.values[at], said)
+    for at, message in field_conflicts(document, kind, tuple(found)):
+        found[at] = _Finding(at, document.values[at], message)
     return tuple(Problem(each.place, dotted_path(each.field), each.message) for each in found.values())
 
 
@@ -70,7 +72,7 @@ def _fault(error: ValidationError) -> _Fault:
     return _Fault(str(error.validator), error.validator_value, error.instance, error.schema, at)
 
 
-def _is_told_elsewhere(fault: _Fault) -> bool:
+def _is_reported_elsewhere(fault: _Fault) -> bool:
     """What stands twice in a list is told where it stands again, and what is no mapping by its type."""
     return fault.keyword == "uniqueItems" or (fault.keyword == "oneOf" and not isinstance(fault.value, dict))
 
@@ -79,7 +81,7 @@ def _findings(fault: _Fault, document: Document, kind: str) -> Iterator[_Finding
     at = fault.at
     match fault.keyword:
         case "additionalProperties":
-            yield from _unknown(fault, document, kind)
+            yield from _unknown_fields(fault, document, kind)
         case "required":
             for name in fault.wanted:
                 if name not in fault.value:
@@ -89,39 +91,39 @@ def _findings(fault: _Fault, document: Document, kind: str) -> Iterator[_Finding
             message = f"names no image: give it exactly one of {one_of(fault.schema['properties'])}"
             yield _Finding(at, document.key(at), message)
         case "maxProperties":
-            yield from _too_many(fault, document)
+            yield from _several_images(fault, document)
         case "type":
             yield _Finding(at, document.values[at], _wrong_type(fault, document, kind), _TYPE)
         case "oneOf":
-            yield from _not_one(fault, document)
+            yield from _check_kinds(fault, document)
         case "name":
-            yield _Finding(at, document.key(at), f"{quote(fault.value)} {_label_name(fault)}")
+            yield _Finding(at, document.key(at), f"{quote(fault.value)} {_label_name_error(fault)}")
         case _:
             yield _Finding(at, document.values[at], _wrong_value(fault, document, kind))
 
 
-def _unknown(fault: _Fault, document: Document, kind: str) -> Iterator[_Finding]:
+def _unknown_fields(fault: _Fault, document: Document, kind: str) -> Iterator[_Finding]:
     """The fields of a mapping that its schema does not know."""
     allowed = list(fault.schema["properties"])
     unknown = [name for name in fault.value if name not in allowed]
     for name in unknown[:_MANY]:
         near = nearest(name, allowed)
-        field, meant = (*fault.at, name), (*fault.at, near) if near else None
-        home = None if near and letters(near) == letters(name) else _home(name, kind)
-        if home:
-            message, meant = f"does not belong here: move it to {dotted_path(home)}", home
+        field, intended = (*fault.at, name), (*fault.at, near) if near else None
+        known_place = None if near and letters(near) == letters(name) else _known_place(name, kind)
+        if known_place:
+            message, intended = f"does not belong here: move it to {dotted_path(known_place)}", known_place
         elif near:
             message = f"is no field: did you mean {near}?"
         else:
             message = f"is no field: here can stand {one_of(allowed)}"
-        yield _Finding(field, document.key(field), message, meant=meant)
+        yield _Finding(field, document.key(field), message, intended=intended)
     if more := unknown[_MANY:]:
         field = (*fault.at, more[0])
         message = f"is no field, nor are {len(more) - 1} more after it: here can stand {one_of(allowed)}"
         yield _Finding(field, document.key(field), message)
 
 
-def _too_many(fault: _Fault, document: Document) -> Iterator[_Finding]:
+def _several_images(fault: _Fault, document: Document) -> Iterator[_Finding]:
     """Of image kinds, where exactly one must stand. Unknown ones are told apart, and may be misspelt ones."""
     given = [name for name in fault.value if name in fault.schema["properties"]]
     if len(given) > 1:
@@ -130,7 +132,7 @@ def _too_many(fault: _Fault, document: Document) -> Iterator[_Finding]:
         yield _Finding(fault.at, document.key(fault.at), message)
 
 
-def _not_one(fault: _Fault, document: Document) -> Iterator[_Finding]:
+def _check_kinds(fault: _Fault, document: Document) -> Iterator[_Finding]:
     """Of kinds of a check, where exactly one must stand. Unknown ones may be misspelt ones."""
     kinds = [name for branch in fault.wanted for name in branch["required"]]
     given = [name for name in kinds if name in fault.value]
@@ -147,17 +149,17 @@ def _wrong_type(fault: _Fault, document: Document, kind: str) -> str:
     text = document.texts.get(at, "")
     write = f"write {example(kind, at)}"
     if value is None and not text:
-        optional = "default" in fields(kind).get(of_each(at), ())
+        optional = "default" in fields(kind).get(schema_field(at), ())
         return f"is empty: {write}" + (", or remove the line" if optional else "")
     if fault.wanted == "object":
-        return f"is {what(value)}, where fields are expected: {write}"
+        return f"is {describe_value(value)}, where fields are expected: {write}"
     if fault.wanted == "array":
-        mend = "begin each item with a hyphen" if isinstance(value, dict) else write
-        return f"is {what(value)}, where a list is expected: {mend}"
+        fix = "begin each item with a hyphen" if isinstance(value, dict) else write
+        return f"is {describe_value(value)}, where a list is expected: {fix}"
     if isinstance(value, dict | list):
-        return f"is {what(value)}, where a single value is expected: {write}"
+        return f"is {describe_value(value)}, where a single value is expected: {write}"
     if fault.wanted == "string":
-        return f"is read as {meaning(value)}: {_to_text(fault, text, kind)}"
+        return f"is read as {meaning(value)}: {_quoting_fix(fault, text, kind)}"
     if "boolean" not in fault.wanted:
         return f"is {meaning(value)}: {write}"
     if isinstance(value, Misread) and "boolean" in value.meaning:
@@ -167,18 +169,18 @@ def _wrong_type(fault: _Fault, document: Document, kind: str) -> str:
     return f"{quote(text)} is neither true nor false: write one of the two"
 
 
-def _to_text(fault: _Fault, text: str, kind: str) -> str:
-    """How to mend a value that YAML does not read as the text it should be."""
+def _quoting_fix(fault: _Fault, text: str, kind: str) -> str:
+    """How to fix a value that YAML does not read as the text it should be."""
     if "enum" in fault.schema:
         return f"write {one_of(fault.schema['enum'])}"
-    still = broken_rule(kind, fault.at, text) or _unfit(fault.schema, text)
+    still = broken_rule(kind, fault.at, text) or _pattern_error(fault.schema, text)
     if still and "number" not in meaning(fault.value):
         return f"write {example(kind, fault.at)}"
     name = "" if isinstance(fault.at[-1], int) else f"{shorten(fault.at[-1])}: "
     return f'quote it: {name}"{shorten(text)}"' + (f"; but {still}" if still else "")
 
 
-def _unfit(schema: dict[str, Any], text: str) -> str | None:
+def _pattern_error(schema: dict[str, Any], text: str) -> str | None:
     fits = re.search(schema.get("pattern", ""), text)
     return None if fits else f"{quote(text)} {schema['patternErrorMessage']}"
 
@@ -197,19 +199,19 @@ def _wrong_value(fault: _Fault, document: Document, kind: str) -> str:
             return f"{example_text(document, fault.at)} is unknown: write {fault.wanted[0]}"
         case "enum":
             near = nearest(fault.value, fault.wanted) if isinstance(fault.value, str) else None
-            mend = f"did you mean {near}?" if near else f"write {one_of(fault.wanted)}"
-            return f"{example_text(document, fault.at)} is unknown: {mend}"
+            fix = f"did you mean {near}?" if near else f"write {one_of(fault.wanted)}"
+            return f"{example_text(document, fault.at)} is unknown: {fix}"
         case _:
             return f"{example_text(document, fault.at)} is not allowed: write {example(kind, fault.at)}"
 
 
-def _label_name(fault: _Fault) -> str:
+def _label_name_error(fault: _Fault) -> str:
     if len(fault.value) > fault.schema["maxLength"]:
         return f"is longer than {fault.schema['maxLength']} characters: shorten it"
     return str(fault.schema["patternErrorMessage"])
 
 
-def _home(name: str, kind: str) -> Field | None:
+def _known_place(name: str, kind: str) -> Field | None:
     """Where a field of this name belongs, if it does in one place only."""
     known = [field for field in fields(kind) if isinstance(field[-1], str)]
     homes = [field for field in known if letters(str(field[-1])) == letters(name)]

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
-class Place(ThreadingHTTPServer):
+class Endpoint(ThreadingHTTPServer):
     """`status`, `body` and `headers` are what it answers; `asked` are the paths so far."""
 
     daemon_threads = True
@@ -27,39 +27,39 @@ class Place(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        place = self.server
-        assert isinstance(place, Place)
-        place.asked.append(self.path)
-        self.send_response(place.status)
-        for name, value in place.headers.items():
+        endpoint = self.server
+        assert isinstance(endpoint, Endpoint)
+        endpoint.asked.append(self.path)
+        self.send_response(endpoint.status)
+        for name, value in endpoint.headers.items():
             self.send_header(name, value)
-        if callable(place.body):
+        if callable(endpoint.body):
             self.end_headers()
-            place.body(self.wfile)
+            endpoint.body(self.wfile)
             return
-        self.send_header("Content-Length", str(len(place.body)))
+        self.send_header("Content-Length", str(len(endpoint.body)))
         self.end_headers()
-        self.wfile.write(place.body)
+        self.wfile.write(endpoint.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Nobody reads it."""
 
 
 @contextmanager
-def served() -> Iterator[Place]:
-    with Place() as place:
-        thread = threading.Thread(target=place.serve_forever, kwargs={"poll_interval": 0.01})
+def serve_endpoint() -> Iterator[Endpoint]:
+    with Endpoint() as endpoint:
+        thread = threading.Thread(target=endpoint.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield place
+            yield endpoint
         finally:
-            place.shutdown()
+            endpoint.shutdown()
             thread.join()
 
 
 @contextmanager
-def raw(answer: bytes) -> Iterator[str]:
-    """A place that says these bytes to one who comes, and hangs up; the address of it."""
+def serve_bytes(answer: bytes) -> Iterator[str]:
+    """An endpoint that says these bytes to one who comes, and hangs up; the address of it."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def speak() -> None:

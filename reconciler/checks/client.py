@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from reconciler.checks.answer import NoAnswer, ask
-from reconciler.checks.verdict import CheckVerdict, address, place, verdict
+from reconciler.checks.verdict import CheckVerdict, endpoint, request_url, verdict
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason
 from reconciler.spec.check import Check, PrometheusCheck
@@ -42,7 +42,7 @@ class Checks:
             known = self._answers.get(check)
             if known and self._now() - known[0] < _KEPT:
                 return known[1]
-            found = _gate(check, self._put(check))
+            found = _gate(check, self._request(check))
             with self._lock:
                 self._forget()
                 self._answers[check] = self._now(), found
@@ -57,15 +57,15 @@ class Checks:
             if (lock := self._locks.get(each)) and not lock.locked():
                 del self._locks[each]
 
-    def _put(self, check: Check) -> CheckVerdict:
+    def _request(self, check: Check) -> CheckVerdict:
         most = _MOST if isinstance(check, PrometheusCheck) else 0
         try:
-            return verdict(check, ask(address(check), most=most, patience=self._patience))
+            return verdict(check, ask(request_url(check), most=most, patience=self._patience))
         except NoAnswer as none:
             return CheckVerdict(False, str(none))
 
 
 def _gate(check: Check, found: CheckVerdict) -> Gate:
     name = f"check {check.name}"
-    evidence = f"{name}: {place(check)} {found.said}"
+    evidence = f"{name}: {endpoint(check)} {found.message}"
     return Gate(name, evidence, None if found.is_passed else Reason.CHECK_FAILED)

@@ -19,14 +19,14 @@ _FIELDS: Mapping[str, Field] = {"Fleet": ("spec", "freeze"), "ScaleSet": ("spec"
 
 
 @dataclass(frozen=True, slots=True)
-class Brake:
+class Hold:
     """`name` is that of the scale set which is suspended, None where all of them are frozen."""
 
     name: str | None
     suspension: Suspension
 
 
-def brake_of(document: Document, kind: str, problems: Iterable[Problem]) -> Brake | None:
+def declared_hold(document: Document, kind: str, problems: Iterable[Problem]) -> Hold | None:
     """The brake that a document declares, perhaps with mistakes: `problems` are its own."""
     if kind not in _FIELDS:
         return None
@@ -41,13 +41,13 @@ def brake_of(document: Document, kind: str, problems: Iterable[Problem]) -> Brak
         suspension: Suspension | None = Suspension(f"{path} has a mistake, and counts as true")
     else:
         suspension = conversion.suspension(value) if isinstance(value, bool | dict) else None
-    return Brake(name, suspension) if suspension else None
+    return Hold(name, suspension) if suspension else None
 
 
-def with_brakes(scale_sets: Sequence[ScaleSet], brakes: Sequence[Brake]) -> tuple[ScaleSet, ...]:
+def apply_holds(scale_sets: Sequence[ScaleSet], holds: Sequence[Hold]) -> tuple[ScaleSet, ...]:
     """The scale sets with these beside the brakes that they have."""
-    freeze = next((each.suspension for each in brakes if each.name is None), None)
-    suspended = {each.name: each.suspension for each in brakes if each.name is not None}
+    freeze = next((each.suspension for each in holds if each.name is None), None)
+    suspended = {each.name: each.suspension for each in holds if each.name is not None}
     return tuple(
         replace(
             each,

@@ -29,7 +29,7 @@ from reconciler.simulator.faults import (
     OperationLost,
     Page,
     Partial,
-    Refused,
+    Rejected,
     Reset,
     Slow,
     Stale,
@@ -40,7 +40,7 @@ from reconciler.simulator.faults import (
 )
 from reconciler.simulator.fleet import SUBSCRIPTION
 from reconciler.simulator.live import LiveInstance, LiveScaleSet
-from reconciler.simulator.message import Lost, Request, Response
+from reconciler.simulator.message import ConnectionLost, Request, Response
 from reconciler.simulator.record import Absence, Event, Exchange, Record, Scene, Stand
 from reconciler.simulator.simulator import Simulator
 
@@ -48,6 +48,7 @@ __all__ = [
     "SUBSCRIPTION",
     "Absence",
     "Clock",
+    "ConnectionLost",
     "Domain",
     "Event",
     "Exchange",
@@ -56,7 +57,6 @@ __all__ = [
     "ForeignLinks",
     "LiveInstance",
     "LiveScaleSet",
-    "Lost",
     "Malformed",
     "Misdated",
     "OperationFails",
@@ -65,7 +65,7 @@ __all__ = [
     "Page",
     "Partial",
     "Record",
-    "Refused",
+    "Rejected",
     "Request",
     "Reset",
     "Response",

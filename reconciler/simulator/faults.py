@@ -50,7 +50,7 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Rejected:
     """One of Azure's refusals in `errors`; the request never reaches the core."""
 
     error: ArmError
@@ -168,7 +168,7 @@ class OperationKeepsImage:
 Fault = (
     Throttled
     | Status
-    | Refused
+    | Rejected
     | Page
     | Stale
     | Partial
@@ -224,7 +224,7 @@ class Faults:
         self._armed.clear()
         self._answers.clear()
 
-    def strike(self, operation: str, request: Request, at: datetime) -> Fault | None:
+    def take_fault(self, operation: str, request: Request, at: datetime) -> Fault | None:
         """The fault for this call, if there is one; it is used up by being asked for."""
         self._armed = [each for each in self._armed if each.until is None or at < each.until]
         for armed in self._armed:

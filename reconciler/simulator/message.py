@@ -81,7 +81,7 @@ class Response:
         return json.loads(self.body)
 
 
-class Lost(Exception):
+class ConnectionLost(Exception):
     """No answer will come: the door must behave as a broken connection does.
 
     `carried_out` says whether the core did what was asked before the line broke; `timed_out` whether the

@@ -24,7 +24,7 @@ from reconciler.simulator import certificates as authority
 from reconciler.simulator import entra, identity
 from reconciler.simulator.core import Core
 from reconciler.simulator.domains import guid
-from reconciler.simulator.message import Lost, Request, Response
+from reconciler.simulator.message import ConnectionLost, Request, Response
 
 LOOPBACK = "127.0.0.1"
 # SO_LINGER on, zero seconds: closing sends a reset instead of a goodbye.
@@ -138,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             response = self.server.core.handle(request)
-        except Lost:
+        except ConnectionLost:
             self._break()
             return
         self._send(response)

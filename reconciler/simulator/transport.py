@@ -27,9 +27,9 @@ from azure.core.rest import HttpRequest, HttpResponse
 from azure.core.utils import CaseInsensitiveDict
 
 from reconciler.simulator.core import Core
-from reconciler.simulator.message import Lost, Request, Response
+from reconciler.simulator.message import ConnectionLost, Request, Response
 
-LOST = {
+TRANSPORT_ERRORS = {
     (False, False): ServiceRequestError,
     (False, True): ServiceRequestTimeoutError,
     (True, False): ServiceResponseError,
@@ -48,8 +48,8 @@ class InProcessTransport(HttpTransport[HttpRequest, HttpResponse]):
         asked = Request(request.method, request.url, dict(request.headers), body, self.door)
         try:
             return InProcessResponse(request, self._core.handle(asked))
-        except Lost as lost:
-            raise LOST[lost.carried_out, lost.timed_out](str(lost)) from lost
+        except ConnectionLost as lost:
+            raise TRANSPORT_ERRORS[lost.carried_out, lost.timed_out](str(lost)) from lost
 
     def sleep(self, duration: float) -> None:
         self._core.clock.sleep(timedelta(seconds=duration))

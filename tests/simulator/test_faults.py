@@ -24,7 +24,7 @@ from reconciler.simulator import (
     OperationLost,
     Page,
     Partial,
-    Refused,
+    Rejected,
     Reset,
     Slow,
     Stale,
@@ -177,7 +177,7 @@ REFUSALS: dict[str, tuple[ArmError, int, str, str]] = {
 def test_any_refusal_can_be_armed_by_its_name(
     azure: Azure, error: ArmError, status: int, code: str, words: str
 ) -> None:
-    azure.sim.faults.arm("VirtualMachineScaleSets_Get", Refused(error))
+    azure.sim.faults.arm("VirtualMachineScaleSets_Get", Rejected(error))
     with pytest.raises(HttpResponseError) as caught:
         read(azure)
     told = caught.value.error
@@ -191,7 +191,7 @@ def test_any_refusal_can_be_armed_by_its_name(
 
 def test_a_missing_registration_is_told_as_the_sdk_expects_it(azure: Azure) -> None:
     # Not through the SDK, which would register the provider and wait for ten real seconds.
-    azure.sim.faults.arm("VirtualMachineScaleSets_Get", Refused(errors.not_registered()))
+    azure.sim.faults.arm("VirtualMachineScaleSets_Get", Rejected(errors.not_registered()))
     error = azure.ask("GET", "").json()["error"]
     assert error["code"] == error["details"][0]["code"] == "MissingSubscriptionRegistration"
     assert error["details"][0]["target"] == "Microsoft.Compute"
@@ -237,7 +237,7 @@ def test_a_front_end_may_answer_in_no_json(azure: Azure, page: Page, kind: str |
 
 def test_a_write_may_be_refused_though_the_one_before_has_succeeded(azure: Azure) -> None:
     azure.patch_image(NEW)
-    azure.sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", Refused(errors.conflict(charge=20)))
+    azure.sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", Rejected(errors.conflict(charge=20)))
     body = b'{"instanceIds":["*"]}'
     assert [azure.ask("POST", "manualupgrade", body).status for _ in range(2)] == [409, 202]
 
@@ -455,7 +455,7 @@ def test_a_failed_patch_stays_written_and_leaves_the_scale_set_failed(azure: Azu
 
 def test_a_fault_may_end_at_a_moment(azure: Azure) -> None:
     until = azure.clock.now() + timedelta(hours=4)
-    refusal = Refused(errors.conflict())
+    refusal = Rejected(errors.conflict())
     azure.sim.faults.arm("VirtualMachineScaleSets_Update", refusal, times=None, until=until)
     statuses = []
     for _ in range(3):

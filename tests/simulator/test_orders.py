@@ -12,7 +12,7 @@ from reconciler.simulator import FleetError, Simulator, VirtualClock
 from reconciler.simulator import faults as values
 from reconciler.simulator.catalogue import storage_of
 from reconciler.simulator.declared import schema
-from reconciler.simulator.faults import Fault, Refused
+from reconciler.simulator.faults import Fault, Rejected
 from reconciler.simulator.orders import EVENTS, FAULTS
 from tests.simulator.azure import NEW, OLD, Azure, Start, fleet
 
@@ -79,7 +79,7 @@ def test_every_event_of_the_schema_happens(start: Start, kind: str) -> None:
 
 
 def test_every_fault_but_a_refusal_by_name_is_in_the_schema() -> None:
-    kinds = {kind.__name__ for kind in get_args(Fault)} - {Refused.__name__}
+    kinds = {kind.__name__ for kind in get_args(Fault)} - {Rejected.__name__}
     assert {kind.lower() for kind in kinds} == {name.lower() for name in KINDS}
     assert set(KINDS) == set(FAULTS)
     assert set(EVENTS) == set(EVENT_KINDS)

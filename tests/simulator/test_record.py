@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from azure.core.rest import HttpRequest
 
-from reconciler.simulator import Domain, Event, Lost, Record, Stale, Stand, Timeout
+from reconciler.simulator import ConnectionLost, Domain, Event, Record, Stale, Stand, Timeout
 from reconciler.simulator.clock import MONDAY_MORNING
 from reconciler.simulator.record import Happened
 from tests.simulator.azure import NEW, OLD, SET, Azure, Start
@@ -104,7 +104,7 @@ def test_an_exchange_names_what_struck_it(azure: Azure) -> None:
     azure.sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", silence)
     azure.ask("GET", "")
     azure.ask("GET", "")
-    with pytest.raises(Lost):
+    with pytest.raises(ConnectionLost):
         azure.ask("POST", "manualupgrade", b'{"instanceIds":["0"]}')
     assert [(each.status, each.fault) for each in azure.sim.record.requests] == [
         (200, stale),

@@ -19,7 +19,7 @@ PARTS = ("subscription", "group", "name", "instance", "operation")
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class RequestContext:
     request: Request
     route: Route | None
     names: Mapping[str, str]

@@ -41,7 +41,7 @@ from reconciler.simulator.faults import (
 from reconciler.simulator.fleet import SUBSCRIPTION
 from reconciler.simulator.live import LiveInstance, LiveScaleSet
 from reconciler.simulator.message import ConnectionLost, Request, Response
-from reconciler.simulator.record import Absence, Event, Exchange, Record, Scene, Stand
+from reconciler.simulator.record import Absence, Event, Exchange, InstanceSnapshot, Record, ScaleSetSnapshot
 from reconciler.simulator.simulator import Simulator
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "Faults",
     "FleetError",
     "ForeignLinks",
+    "InstanceSnapshot",
     "LiveInstance",
     "LiveScaleSet",
     "Malformed",
@@ -69,11 +70,10 @@ __all__ = [
     "Request",
     "Reset",
     "Response",
-    "Scene",
+    "ScaleSetSnapshot",
     "Simulator",
     "Slow",
     "Stale",
-    "Stand",
     "Status",
     "Throttled",
     "Timeout",

@@ -41,7 +41,7 @@ from reconciler.simulator.faults import (
     Truncated,
 )
 from reconciler.simulator.message import ConnectionLost, Request, Response
-from reconciler.simulator.record import Exchange, Scene
+from reconciler.simulator.record import Exchange, ScaleSetSnapshot
 from reconciler.simulator.request_context import RequestContext
 from reconciler.simulator.routes import TABLE, Route
 from reconciler.simulator.tenancy import require_linked, require_tenant
@@ -90,7 +90,7 @@ class Core:
     ) -> Response:
         with self.clock.held() as now:
             context = RequestContext(request, route, names, now)
-            before = context.scene(self.cloud)
+            before = context.snapshot(self.cloud)
             try:
                 response = self._inject(context, fault)
             except ConnectionLost:
@@ -218,7 +218,11 @@ class Core:
             operations.sabotage, operations.is_forgetful, operations.keeps_image = None, False, None
 
     def _record(
-        self, context: RequestContext, response: Response, fault: Fault | None, before: Scene | None
+        self,
+        context: RequestContext,
+        response: Response,
+        fault: Fault | None,
+        before: ScaleSetSnapshot | None,
     ) -> None:
         request = context.request
         self.cloud.record.add(
@@ -232,7 +236,7 @@ class Core:
                 len(response.body),
                 context.operation,
                 _json_body(request),
-                request.door,
+                request.client,
                 fault,
                 before,
                 request.header("If-Match"),

@@ -34,7 +34,7 @@ from reconciler.simulator.merge import merge
 from reconciler.simulator.model import Applied, Model
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.planned import health_grace, notice
-from reconciler.simulator.record import Event, Happened, Stand, Standing
+from reconciler.simulator.record import Event, EventKind, InstanceSnapshot, InstanceStatus
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -50,9 +50,9 @@ class Instance:
 
     __slots__ = (
         "applied", "cause", "changed", "created", "custom_metrics", "disks", "domain", "etag", "failure",
-        "has_own_model", "has_protection_policy", "health", "health_changed", "id", "is_attached", "is_away",
-        "is_silent", "journey", "number", "owner", "power", "protected", "protected_from_scale_in",
-        "provisioning", "reported_power", "slot",
+        "has_own_model", "has_protection_policy", "health", "health_changed", "id", "is_attached",
+        "is_silent", "is_unavailable", "journey", "number", "owner", "power", "protected",
+        "protected_from_scale_in", "provisioning", "reported_power", "slot",
     )  # fmt: skip
 
     def __init__(
@@ -82,7 +82,7 @@ class Instance:
         self.custom_metrics: Mapping[str, Any] | None = None
         self.failure = ""
         self.cause = ""
-        self.is_away = False
+        self.is_unavailable = False
         self.journey: Journey | None = None
 
     @property
@@ -105,10 +105,10 @@ class Instance:
         return is_healthy and self.power == "running" and self.provisioning in ("succeeded", "updating")
 
     @property
-    def stand(self) -> Stand:
+    def snapshot(self) -> InstanceSnapshot:
         """For the record."""
-        return Stand(
-            self._standing,
+        return InstanceSnapshot(
+            self._status,
             self.domain,
             self.applied.image.name,
             is_behind=not self.is_current,
@@ -154,7 +154,7 @@ class Instance:
             self.applied = target
             self.has_own_model = False
             if swapped or cause == "reimage":
-                self._note("upgraded", cause)
+                self._record_event("upgraded", cause)
         if stage.provisioning is not None:
             self.provisioning, self.changed = stage.provisioning, now
             self.failure = self._code_of_failure() if stage.provisioning == "failed" else ""
@@ -165,11 +165,11 @@ class Instance:
             self.is_silent = False
         if stage.health is not None and stage.health != self.health:
             self.health, self.health_changed = stage.health, now
-        self._note_presence(cause)
-        self._tell_change()
+        self._record_availability(cause)
+        self._notify()
         if stage.gone:
             self.owner.instances.pop(self.id, None)
-            self._note("deleted", cause)
+            self._record_event("deleted", cause)
 
     def protect(self, *, from_actions: bool, from_scale_in: bool) -> None:
         """A protection policy that was ever set stays to be seen, even when it protects from nothing."""
@@ -177,7 +177,7 @@ class Instance:
         self.has_protection_policy = True
 
     def note_creation(self) -> None:
-        self._note("created", "create")
+        self._record_event("created", "create")
 
     def put_on(self, storage: Mapping[str, Any], *, is_current: bool) -> None:
         """Run the image that a `storageProfile` fragment names, at once, whatever the model says."""
@@ -193,20 +193,20 @@ class Instance:
 
     def settle(self, *, cause: str) -> None:
         """Note whether it serves, after a seed or a change made from outside the tables."""
-        self._note_presence(cause)
-        self._tell_change()
+        self._record_availability(cause)
+        self._notify()
 
     def _keep_image(self, target: Applied, fault: OperationKeepsImage) -> Applied:
         """What an upgrade to `target` comes to that leaves the image as it was."""
         return replace(target, image=self.applied.image) if fault.latest_model_applied else self.applied
 
     @property
-    def _standing(self) -> Standing:
+    def _status(self) -> InstanceStatus:
         if self.provisioning == "deleting":
-            return "leaving"
+            return "deleting"
         if self.power in ("deallocating", "deallocated"):
             return "deallocated"
-        return "serving" if self.serves else "away"
+        return "serving" if self.serves else "unavailable"
 
     def _code_of_failure(self) -> str:
         boots = self.owner.cloud.catalogue.boots(self.applied.image)
@@ -217,19 +217,19 @@ class Instance:
         if journey is not None and journey.operation is not None:
             journey.operation.done(self.id, error)
 
-    def _note_presence(self, cause: str) -> None:
-        if self.is_away != self.serves:
+    def _record_availability(self, cause: str) -> None:
+        if self.is_unavailable != self.serves:
             return
-        self.is_away = not self.serves
-        if self.is_away:
+        self.is_unavailable = not self.serves
+        if self.is_unavailable:
             self.cause = cause
-        self._note("away" if self.is_away else "back", self.cause)
+        self._record_event("unavailable" if self.is_unavailable else "available", self.cause)
 
-    def _tell_change(self) -> None:
+    def _notify(self) -> None:
         for hear in self.owner.when_changed:
             hear(self)
 
-    def _note(self, kind: Happened, cause: str) -> None:
+    def _record_event(self, kind: EventKind, cause: str) -> None:
         owner = self.owner
         now = owner.cloud.clock.now()
         owner.cloud.record.add(

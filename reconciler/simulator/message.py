@@ -28,7 +28,7 @@ class Request:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
-    door: int = 0
+    client: int = 0
 
     @cached_property
     def path(self) -> str:

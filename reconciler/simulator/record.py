@@ -16,15 +16,15 @@ from typing import Any, Literal
 from reconciler.simulator.domains import Domain
 from reconciler.simulator.faults import Fault
 
-Happened = Literal["away", "back", "created", "deleted", "model", "upgraded"]
-Standing = Literal["serving", "away", "deallocated", "leaving"]
+EventKind = Literal["available", "unavailable", "created", "deleted", "model", "upgraded"]
+InstanceStatus = Literal["serving", "unavailable", "deallocated", "deleting"]
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class InstanceSnapshot:
     """How one instance stood at a moment, and on which image; `is_behind` where the model would change it."""
 
-    standing: Standing
+    status: InstanceStatus
     domain: Domain
     image: str
     is_behind: bool
@@ -32,12 +32,12 @@ class Stand:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class ScaleSetSnapshot:
     """A scale set at a moment: the image of its model, its tags, and its instances by id."""
 
     image: str
     tags: Mapping[str, str]
-    instances: Mapping[str, Stand]
+    instances: Mapping[str, InstanceSnapshot]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ class Exchange:
     response_bytes: int
     operation: str
     body: Any = None
-    door: int = 0
+    client: int = 0
     fault: Fault | None = None
-    before: Scene | None = None
+    before: ScaleSetSnapshot | None = None
     if_match: str = ""
 
 
@@ -69,7 +69,7 @@ class Event:
     """`instance_id` and `domain` are None for events of the whole scale set ("model")."""
 
     at: datetime
-    kind: Happened
+    kind: EventKind
     scale_set: str
     instance_id: str | None
     domain: Domain | None
@@ -128,11 +128,11 @@ class Record:
         """
         return tuple(sorted(_absences(self._events, scale_set), key=lambda absence: absence.since))
 
-    def away(self, scale_set: str, at: datetime) -> frozenset[str]:
+    def unavailable_at(self, scale_set: str, at: datetime) -> frozenset[str]:
         """Ids of the instances away at a moment; one that came back at that very moment is back."""
         return frozenset(absence.instance_id for absence in self.absences(scale_set) if _covers(absence, at))
 
-    def most_domains_away(
+    def max_unavailable_domains(
         self,
         scale_set: str,
         cause: str | None = "manualupgrade",
@@ -163,11 +163,11 @@ def _absences(events: list[Event], scale_set: str) -> Iterator[Absence]:
         if event.instance_id is None or event.domain is None or not _is_of(event, scale_set):
             continue
         key = (f"{event.subscription}/{event.group}".lower(), event.instance_id)
-        if event.kind == "away":
+        if event.kind == "unavailable":
             open_ones[key] = Absence(
                 event.scale_set, event.instance_id, event.domain, event.cause, event.at, None
             )
-        elif event.kind in ("back", "deleted") and key in open_ones:
+        elif event.kind in ("available", "deleted") and key in open_ones:
             yield replace(open_ones.pop(key), until=event.at)
     yield from open_ones.values()
 

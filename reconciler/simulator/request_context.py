@@ -9,7 +9,7 @@ from datetime import datetime
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.message import Request
 from reconciler.simulator.quota import Payer, Verbs
-from reconciler.simulator.record import Scene
+from reconciler.simulator.record import ScaleSetSnapshot
 from reconciler.simulator.regions import region
 from reconciler.simulator.routes import Route
 from reconciler.simulator.tokens import CLIENT, claims, principal
@@ -50,13 +50,13 @@ class RequestContext:
     def verbs(self) -> Verbs:
         return VERBS.get(self.request.method, "writes")
 
-    def scene(self, cloud: Cloud) -> Scene | None:
+    def snapshot(self, cloud: Cloud) -> ScaleSetSnapshot | None:
         """The scale set that a write is about, as it is now; None for a read, or where there is none."""
         if VERBS.get(self.request.method) == "reads" or "group" not in self.names:
             return None
         group = cloud.groups.get(self.subscription, {}).get(self.names["group"].lower())
         scale_set = group and group.scale_sets.get(self.names.get("name", "").lower())
-        return scale_set.scene if scale_set else None
+        return scale_set.snapshot if scale_set else None
 
     def payer(self, cloud: Cloud) -> Payer:
         parts = [self.names.get(part, "").lower() for part in PARTS]

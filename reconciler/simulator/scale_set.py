@@ -18,7 +18,7 @@ from reconciler.simulator.life import EvictedPower
 from reconciler.simulator.merge import merge
 from reconciler.simulator.model import Applied, storage_in
 from reconciler.simulator.operations import Operation
-from reconciler.simulator.record import Scene
+from reconciler.simulator.record import ScaleSetSnapshot
 from reconciler.simulator.rolling import RollingUpgrade
 from reconciler.simulator.timings import NOTHING_TO_DO
 
@@ -74,12 +74,12 @@ class ScaleSet(Owner):
         return [instance for instance in self.instances.values() if not instance.is_current]
 
     @property
-    def scene(self) -> Scene:
+    def snapshot(self) -> ScaleSetSnapshot:
         """For the record."""
-        return Scene(
+        return ScaleSetSnapshot(
             self.applied.image.name,
             dict(self.body.get("tags") or {}),
-            {each.id: each.stand for each in self.instances.values()},
+            {each.id: each.snapshot for each in self.instances.values()},
         )
 
     def admit(self, body: Mapping[str, Any], capacity: int) -> None:
@@ -168,7 +168,7 @@ class ScaleSet(Owner):
         self.is_deleting = True
         for instance in list(self.instances.values()):
             instance.send("delete", cause="delete", operation=operation)
-        operation.when_ended.append(self._tell_deletion)
+        operation.when_ended.append(self._notify_deletion)
         return operation
 
     def find(self, ids: Iterable[str]) -> list[Instance] | str:
@@ -218,7 +218,7 @@ class ScaleSet(Owner):
         catalogue.admit(image, self.location)
         require_fit(catalogue.details(image.name), body, self.id)
 
-    def _tell_deletion(self, _: Operation) -> None:
+    def _notify_deletion(self, _: Operation) -> None:
         for hear in self.when_deleted:
             hear(self)
 

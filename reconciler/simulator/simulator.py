@@ -33,7 +33,7 @@ class Simulator(Core):
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(Cloud(clock), Faults())
-        self._doors = itertools.count(1)
+        self._clients = itertools.count(1)
 
     @classmethod
     def load(cls, description: Mapping[str, Any], clock: Clock) -> Self:
@@ -101,7 +101,7 @@ class Simulator(Core):
         """The door for the sync SDK: `ComputeManagementClient(..., transport=sim.transport())`."""
         from reconciler.simulator.transport import InProcessTransport  # noqa: PLC0415
 
-        return InProcessTransport(self, next(self._doors))
+        return InProcessTransport(self, next(self._clients))
 
     def serve(self, port: int = 0, certificates: Path | None = None) -> Server:
         """The door for everybody else: HTTPS on 127.0.0.1.

@@ -38,14 +38,14 @@ TRANSPORT_ERRORS = {
 
 
 class InProcessTransport(HttpTransport[HttpRequest, HttpResponse]):
-    def __init__(self, core: Core, door: int = 0) -> None:
+    def __init__(self, core: Core, client: int = 0) -> None:
         self._core = core
-        self.door = door
+        self.client = client
 
     def send(self, request: HttpRequest, **_kwargs: Any) -> HttpResponse:
         content = request.content if hasattr(request, "content") else None
         body = content.encode() if isinstance(content, str) else content or b""
-        asked = Request(request.method, request.url, dict(request.headers), body, self.door)
+        asked = Request(request.method, request.url, dict(request.headers), body, self.client)
         try:
             return InProcessResponse(request, self._core.handle(asked))
         except ConnectionLost as lost:

@@ -65,7 +65,7 @@ def test_a_rollout_by_hand_leaves_nothing_for_the_reconciler_to_do(
         assert {instance_id for instance_id, is_current in current(az).items() if is_current} == done
 
     assert world.images("web") == {NEW}
-    assert world.simulator.record.most_domains_away("web") == 1
+    assert world.simulator.record.max_unavailable_domains("web") == 1
     view = az(f"vmss get-instance-view {WEB}")
     assert view["virtualMachine"]["statusesSummary"] == [{"code": "ProvisioningState/succeeded", "count": 10}]
 
@@ -94,7 +94,7 @@ def test_a_rollout_begun_by_hand_is_seen_as_it_is(az: Az, world: Azure, tmp_path
         env=world.environment, cwd=tmp_path,
     )  # fmt: skip
     assert settled.code == 0, settled
-    assert world.simulator.record.most_domains_away("web") == 1
+    assert world.simulator.record.max_unavailable_domains("web") == 1
     assert all(current(az).values())
 
 

@@ -45,7 +45,7 @@ def test_az(demo: Azure, tmp_path: Path) -> None:
     assert "legacy" in said.out
     images = demo.simulator.record.images("web")
     assert sum(image.endswith("24.04.202601140") for image in images.values()) == 4
-    assert demo.simulator.record.most_domains_away("web") == 1
+    assert demo.simulator.record.max_unavailable_domains("web") == 1
 
 
 @pytest.mark.parametrize("title", ["The SDK for Python", "azurerm"])

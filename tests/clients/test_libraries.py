@@ -32,7 +32,7 @@ def settings(world: Azure, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def rolled_out(world: Azure) -> bool:
-    return world.images("web") == {NEW} and world.simulator.record.most_domains_away("web") == 1
+    return world.images("web") == {NEW} and world.simulator.record.max_unavailable_domains("web") == 1
 
 
 def test_the_sdk(world: Azure) -> None:
@@ -122,4 +122,4 @@ def test_azurerm(world: Azure) -> None:
         "groups": ["shop"],
     }
     assert world.images("web") <= {OLD, NEW}
-    assert world.simulator.record.most_domains_away("web") == 1
+    assert world.simulator.record.max_unavailable_domains("web") == 1

@@ -293,7 +293,7 @@ def test_a_fleet_may_start_in_the_middle_of_things(start: Start) -> None:
         (NEW, False),
         (NEW, True),
     ]
-    assert azure.sim.record.away("web", azure.clock.now()) == {"3", "4", "5"}
+    assert azure.sim.record.unavailable_at("web", azure.clock.now()) == {"3", "4", "5"}
 
 
 def test_instances_may_have_gaps(start: Start) -> None:

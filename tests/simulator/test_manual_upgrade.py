@@ -49,7 +49,7 @@ def test_only_instances_behind_the_model_are_touched_and_charged(
     azure.wait(60)
     answer = ask(azure, *ids)
     assert answer.headers["x-ms-request-charge"] == str(charge)
-    assert len(azure.sim.record.away("web", azure.clock.now())) == charge
+    assert len(azure.sim.record.unavailable_at("web", azure.clock.now())) == charge
 
 
 def test_an_instance_goes_through_the_states_that_azure_reports(azure: Azure) -> None:
@@ -85,7 +85,7 @@ def test_without_a_health_source_an_instance_is_back_once_it_runs(start: Start) 
     azure.patch_image(NEW)
     ask(azure, "3")
     azure.wait(80)
-    assert azure.sim.record.away("web", azure.clock.now()) == frozenset()
+    assert azure.sim.record.unavailable_at("web", azure.clock.now()) == frozenset()
 
 
 def test_the_scale_set_is_updating_until_the_upgrade_ends_and_its_etag_moves(azure: Azure) -> None:
@@ -104,13 +104,13 @@ def test_domains_one_after_the_other_never_overlap(azure: Azure) -> None:
         azure.upgrade(*(str(number) for number in range(20) if number % 5 == domain)).result()
         azure.wait(15)
     assert set(azure.sim.record.images("web").values()) == {NEW}
-    assert azure.sim.record.most_domains_away("web") == 1
+    assert azure.sim.record.max_unavailable_domains("web") == 1
 
 
 def test_domains_together_overlap(azure: Azure) -> None:
     azure.patch_image(NEW)
     azure.upgrade("0", "1").result()
-    assert azure.sim.record.most_domains_away("web") == 2
+    assert azure.sim.record.max_unavailable_domains("web") == 2
 
 
 def test_one_unknown_id_refuses_the_whole_call(azure: Azure) -> None:
@@ -159,7 +159,7 @@ def test_a_bad_image(start: Start, boots: str, status: str, states: tuple[str, s
     told = azure.ask("GET", answer.headers["Azure-AsyncOperation"].removeprefix("https://arm.test"))
     assert (told.status, told.json()["status"]) == (200, status)
     assert azure.sim.scale_set("web").instance("0").state == states
-    assert azure.sim.record.away("web", azure.clock.now()) == {"0"}
+    assert azure.sim.record.unavailable_at("web", azure.clock.now()) == {"0"}
 
 
 def test_an_instance_that_never_boots_can_be_sent_back(azure: Azure) -> None:
@@ -206,5 +206,5 @@ def test_a_deallocated_instance_gets_its_disk_and_stays_down(azure: Azure) -> No
 def test_automatic_mode_takes_every_instance_down_at_once(start: Start) -> None:
     azure = start(mode="Automatic")
     azure.patch_image(NEW)
-    assert azure.sim.record.most_domains_away("web", cause="automatic") == 5
+    assert azure.sim.record.max_unavailable_domains("web", cause="automatic") == 5
     assert set(azure.sim.record.images("web").values()) == {NEW}

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from azure.core.rest import HttpRequest
 
-from reconciler.simulator import ConnectionLost, Domain, Event, Record, Stale, Stand, Timeout
+from reconciler.simulator import ConnectionLost, Domain, Event, InstanceSnapshot, Record, Stale, Timeout
 from reconciler.simulator.clock import MONDAY_MORNING
-from reconciler.simulator.record import Happened
+from reconciler.simulator.record import EventKind
 from tests.simulator.azure import NEW, OLD, SET, Azure, Start
 
 
@@ -17,7 +17,7 @@ def domain(number: int, zone: str | None = None, group: str = "g") -> Domain:
     return Domain(zone, group, number, number)
 
 
-def record(*events: tuple[float, Happened, str, Domain], cause: str = "manualupgrade") -> Record:
+def record(*events: tuple[float, EventKind, str, Domain], cause: str = "manualupgrade") -> Record:
     made = Record(lambda _: {})
     for second, kind, instance_id, where in events:
         made.add(
@@ -33,69 +33,75 @@ ZERO, ONE = domain(0), domain(1)
     "events, most",
     [
         pytest.param([], 0, id="nothing happened"),
-        pytest.param([(0, "away", "0", ZERO)], 1, id="one is away for good"),
+        pytest.param([(0, "unavailable", "0", ZERO)], 1, id="one is away for good"),
         pytest.param(
-            [(0, "away", "0", ZERO), (1, "away", "5", ZERO)], 1, id="two of one domain are one domain"
+            [(0, "unavailable", "0", ZERO), (1, "unavailable", "5", ZERO)],
+            1,
+            id="two of one domain are one domain",
         ),
-        pytest.param([(0, "away", "0", ZERO), (1, "away", "1", ONE)], 2, id="two domains overlap"),
         pytest.param(
-            [(0, "away", "0", ZERO), (5, "back", "0", ZERO), (5, "away", "1", ONE)],
+            [(0, "unavailable", "0", ZERO), (1, "unavailable", "1", ONE)], 2, id="two domains overlap"
+        ),
+        pytest.param(
+            [(0, "unavailable", "0", ZERO), (5, "available", "0", ZERO), (5, "unavailable", "1", ONE)],
             1,
             id="one is back at the instant another goes",
         ),
         pytest.param(
-            [(0, "away", "0", ZERO), (5, "away", "1", ONE), (5, "back", "0", ZERO)],
+            [(0, "unavailable", "0", ZERO), (5, "unavailable", "1", ONE), (5, "available", "0", ZERO)],
             1,
             id="one is back at the instant another goes, written in the other order",
         ),
         pytest.param(
-            [(0, "away", "0", ZERO), (5.000001, "back", "0", ZERO), (5, "away", "1", ONE)],
+            [(0, "unavailable", "0", ZERO), (5.000001, "available", "0", ZERO), (5, "unavailable", "1", ONE)],
             2,
             id="a microsecond of overlap is overlap",
         ),
         pytest.param(
-            [(0, "away", "0", ZERO), (1, "deleted", "0", ZERO), (2, "away", "1", ONE)],
+            [(0, "unavailable", "0", ZERO), (1, "deleted", "0", ZERO), (2, "unavailable", "1", ONE)],
             1,
             id="a deleted instance is not away",
         ),
         pytest.param(
-            [(0, "away", "0", domain(0, "1")), (0, "away", "1", domain(0, "2"))],
+            [(0, "unavailable", "0", domain(0, "1")), (0, "unavailable", "1", domain(0, "2"))],
             2,
             id="the same number in two zones is two domains",
         ),
         pytest.param(
-            [(0, "away", "0", domain(0)), (0, "away", "100", domain(0, group="h"))],
+            [(0, "unavailable", "0", domain(0)), (0, "unavailable", "100", domain(0, group="h"))],
             2,
             id="the same number in two placement groups is two domains",
         ),
     ],
 )
-def test_most_domains_away(events: list[tuple[float, Happened, str, Domain]], most: int) -> None:
-    assert record(*events).most_domains_away("web") == most
+def test_most_domains_away(events: list[tuple[float, EventKind, str, Domain]], most: int) -> None:
+    assert record(*events).max_unavailable_domains("web") == most
 
 
 def test_only_the_asked_cause_counts() -> None:
-    made = record((0, "away", "0", ZERO), cause="unhealthy")
-    assert made.most_domains_away("web") == 0
-    assert made.most_domains_away("web", cause="unhealthy") == 1
-    assert made.most_domains_away("web", cause=None) == 1
+    made = record((0, "unavailable", "0", ZERO), cause="unhealthy")
+    assert made.max_unavailable_domains("web") == 0
+    assert made.max_unavailable_domains("web", cause="unhealthy") == 1
+    assert made.max_unavailable_domains("web", cause=None) == 1
 
 
 def test_a_test_may_say_what_counts_as_one_domain() -> None:
-    made = record((0, "away", "0", domain(0, "1")), (0, "away", "1", domain(0, "2")))
-    assert made.most_domains_away("web", key=lambda where: where.update_domain) == 1
+    made = record((0, "unavailable", "0", domain(0, "1")), (0, "unavailable", "1", domain(0, "2")))
+    assert made.max_unavailable_domains("web", key=lambda where: where.update_domain) == 1
 
 
 def test_who_was_away_at_a_moment() -> None:
-    made = record((0, "away", "0", ZERO), (2, "away", "1", ONE), (4, "back", "0", ZERO))
-    away = [made.away("shop/web", MONDAY_MORNING + timedelta(seconds=second)) for second in (0, 3, 4)]
+    made = record((0, "unavailable", "0", ZERO), (2, "unavailable", "1", ONE), (4, "available", "0", ZERO))
+    away = [
+        made.unavailable_at("shop/web", MONDAY_MORNING + timedelta(seconds=second)) for second in (0, 3, 4)
+    ]
     assert away == [{"0"}, {"0", "1"}, {"1"}]
 
 
 def test_scale_sets_of_one_name_are_told_apart_by_group() -> None:
-    made = record((0, "away", "0", ZERO))
-    assert made.most_domains_away("shop/web") == 1
-    assert made.most_domains_away("other/web") == 0
+    made = record((0, "unavailable", "0", ZERO))
+    assert made.max_unavailable_domains("shop/web") == 1
+    assert made.max_unavailable_domains("other/web") == 0
 
 
 def test_an_exchange_names_what_struck_it(azure: Azure) -> None:
@@ -129,17 +135,17 @@ def test_a_write_is_kept_with_the_scale_set_as_it_found_it(start: Start) -> None
     assert [each.is_behind for each in patch.instances.values()] == [False] * 5
     places = {each.id: each.domain for each in azure.sim.scale_set("web").instances}
     assert upgrade.instances == {
-        "0": Stand("serving", places["0"], OLD, is_behind=True, is_protected=False),
-        "1": Stand("deallocated", places["1"], OLD, is_behind=True, is_protected=False),
-        "2": Stand("away", places["2"], OLD, is_behind=True, is_protected=False),
-        "3": Stand("serving", places["3"], OLD, is_behind=True, is_protected=False),
-        "4": Stand("serving", places["4"], OLD, is_behind=True, is_protected=True),
+        "0": InstanceSnapshot("serving", places["0"], OLD, is_behind=True, is_protected=False),
+        "1": InstanceSnapshot("deallocated", places["1"], OLD, is_behind=True, is_protected=False),
+        "2": InstanceSnapshot("unavailable", places["2"], OLD, is_behind=True, is_protected=False),
+        "3": InstanceSnapshot("serving", places["3"], OLD, is_behind=True, is_protected=False),
+        "4": InstanceSnapshot("serving", places["4"], OLD, is_behind=True, is_protected=True),
     }
-    assert [each.standing for each in last.instances.values()] == [
-        "away",
+    assert [each.status for each in last.instances.values()] == [
+        "unavailable",
         "deallocated",
-        "away",
-        "leaving",
+        "unavailable",
+        "deleting",
         "serving",
     ]
 
@@ -155,4 +161,4 @@ def test_each_transport_is_a_door_of_its_own(azure: Azure) -> None:
     for transport in (azure.sim.transport(), azure.sim.transport()):
         transport.send(HttpRequest("GET", url))
     azure.ask("GET", "")
-    assert [each.door for each in azure.sim.record.requests] == [2, 3, 0]
+    assert [each.client for each in azure.sim.record.requests] == [2, 3, 0]

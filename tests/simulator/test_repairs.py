@@ -47,7 +47,7 @@ def test_who_is_ill_for_longer_than_the_grace_period_is_repaired(
     assert azure.sim.scale_set("web").provisioning_state == "Updating"
     azure.wait(300)
     assert ids(azure) == left
-    assert azure.sim.record.away("web", azure.clock.now()) == frozenset()
+    assert azure.sim.record.unavailable_at("web", azure.clock.now()) == frozenset()
     (*_, last) = azure.sim.record.absences("web")
     assert last.cause in ("repair", "create", "unhealthy")
 
@@ -119,7 +119,7 @@ def test_a_twentieth_is_repaired_at_a_time(start: Start) -> None:
     states = [instance.state[0] for instance in azure.sim.scale_set("web").instances]
     assert states.count("updating") == 2
     azure.wait(600)
-    assert azure.sim.record.away("web", azure.clock.now()) == frozenset()
+    assert azure.sim.record.unavailable_at("web", azure.clock.now()) == frozenset()
 
 
 def test_they_are_suspended_and_resumed(start: Start) -> None:

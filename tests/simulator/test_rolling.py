@@ -23,7 +23,7 @@ def test_in_rolling_mode_a_patch_lasts_as_long_as_its_roll(start: Start) -> None
     azure.patch_image(NEW)
     assert status(azure) == ("Completed", 20)
     assert set(azure.sim.record.images("web").values()) == {NEW}
-    assert azure.sim.record.most_domains_away("web", cause="rollingupgrade") == 1
+    assert azure.sim.record.max_unavailable_domains("web", cause="rollingupgrade") == 1
 
 
 def test_who_needs_no_upgrade_counts_as_upgraded(start: Start) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.simulator.clock import VirtualClock
 from reconciler.simulator.cloud import Cloud
-from reconciler.simulator.declared import FleetError, Mistake
+from reconciler.simulator.declared import FieldError, FleetError
 from reconciler.simulator.faults import Faults
 from reconciler.simulator.fleet import build
 from reconciler.simulator.reading import read
@@ -18,8 +18,8 @@ def read_fleet(path: str | Path) -> Mapping[str, Any]:
     """What the file says. Raises FleetError with every mistake in a file that is not there or is no YAML."""
     file = read(path)
     if file.problems:
-        found = _mistakes(file.value) if file.document else ()
-        raise FleetError("\n".join(file.located(found)))
+        found = _field_errors(file.value) if file.document else ()
+        raise FleetError("\n".join(file.locate(found)))
     return file.value
 
 
@@ -34,12 +34,12 @@ def check_fleet(path: str | Path) -> list[str]:
 
 def locate(path: str | Path, error: FleetError) -> list[str]:
     """The lines of the error, each after the place that it is about, in the order of the file."""
-    return read(path).located(error.mistakes) if error.mistakes else str(error).splitlines()
+    return read(path).locate(error.errors) if error.errors else str(error).splitlines()
 
 
-def _mistakes(description: Mapping[str, Any]) -> tuple[Mistake, ...]:
+def _field_errors(description: Mapping[str, Any]) -> tuple[FieldError, ...]:
     try:
         build(description, Cloud(VirtualClock()), Faults())
     except FleetError as error:
-        return error.mistakes
+        return error.errors
     return ()

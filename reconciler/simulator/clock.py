@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 
 MONDAY_MORNING = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
-Happening = Callable[[], None]
+Callback = Callable[[], None]
 
 
 class Clock(ABC):
@@ -30,9 +30,9 @@ class Clock(ABC):
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._agenda: list[tuple[datetime, int, Happening]] = []
+        self._agenda: list[tuple[datetime, int, Callback]] = []
         self._order = itertools.count()
-        self._moment: datetime | None = None
+        self._event_time: datetime | None = None
 
     @abstractmethod
     def _reading(self) -> datetime:
@@ -44,40 +44,40 @@ class Clock(ABC):
 
     def now(self) -> datetime:
         """The moment being lived; outside of one, the dial, once everything due by then has happened."""
-        with self.held() as now:
+        with self.hold() as now:
             return now
 
-    def after(self, delay: timedelta, event: Happening) -> None:
+    def after(self, delay: timedelta, event: Callback) -> None:
         """Write `event` in the agenda, `delay` from now.
 
         Events due at one time happen in the order they were written.
         """
-        with self.held() as now:
+        with self.hold() as now:
             heapq.heappush(self._agenda, (now + delay, next(self._order), event))
 
     @contextmanager
-    def held(self) -> Iterator[datetime]:
+    def hold(self) -> Iterator[datetime]:
         """Bring everything up to now, and stop time until the block ends."""
         with self._lock:
-            if self._moment is not None:
-                yield self._moment
+            if self._event_time is not None:
+                yield self._event_time
                 return
             now = self._reading()
-            self._live_until(now)
-            self._moment = now
+            self._run_until(now)
+            self._event_time = now
             try:
                 yield now
             finally:
-                self._moment = None
+                self._event_time = None
 
-    def _live_until(self, end: datetime) -> None:
+    def _run_until(self, end: datetime) -> None:
         while self._agenda and self._agenda[0][0] <= end:
             when, _, event = heapq.heappop(self._agenda)
-            self._moment = when
+            self._event_time = when
             try:
                 event()
             finally:
-                self._moment = None
+                self._event_time = None
 
 
 class VirtualClock(Clock):
@@ -90,10 +90,10 @@ class VirtualClock(Clock):
     def advance(self, duration: timedelta) -> None:
         """Move on by `duration`, living every event on the way. Not from within an event or a held clock."""
         with self._lock:
-            if self._moment is not None:
+            if self._event_time is not None:
                 raise RuntimeError("a virtual clock cannot be advanced while it is held")
             end = self._now + duration
-            self._live_until(end)
+            self._run_until(end)
             self._now = end
 
     def sleep(self, duration: timedelta) -> None:

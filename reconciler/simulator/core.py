@@ -73,7 +73,7 @@ class Core:
     def handle(self, request: Request) -> Response:
         """Answer one request. Raises Lost when the client is to get no answer."""
         route, names = TABLE.find(request.method, request.path) or (None, {})
-        with self.clock.held() as now:
+        with self.clock.hold() as now:
             fault = self.faults.take_fault(RequestContext(request, route, names, now).operation, request, now)
         # The clock cannot run while it is held.
         if not isinstance(fault, Slow):
@@ -88,7 +88,7 @@ class Core:
     def _carry_out(
         self, request: Request, route: Route | None, names: Mapping[str, str], fault: Fault | None
     ) -> Response:
-        with self.clock.held() as now:
+        with self.clock.hold() as now:
             context = RequestContext(request, route, names, now)
             before = context.snapshot(self.cloud)
             try:

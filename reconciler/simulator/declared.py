@@ -24,7 +24,7 @@ from jsonschema.validators import extend
 from reconciler.simulator.timings import duration
 from reconciler.spec.scalar import Misread, meaning
 
-Place = tuple[str | int, ...]
+Location = tuple[str | int, ...]
 Schema = dict[str, Any]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -32,42 +32,42 @@ _NAME = "fleet.schema.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class FieldError:
     """`place` is the way to the value in the file: names, and numbers in lists."""
 
-    place: Place
+    location: Location
     message: str
 
 
 class FleetError(ValueError):
     """A fleet file that cannot be. The message has a line for each mistake: where, why, and the fix."""
 
-    def __init__(self, message: str, mistakes: Sequence[Mistake] = ()) -> None:
+    def __init__(self, message: str, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(message)
-        self.mistakes = tuple(mistakes)
+        self.errors = tuple(errors)
 
     @classmethod
-    def of(cls, mistakes: Sequence[Mistake], description: Any) -> FleetError:
+    def of(cls, errors: Sequence[FieldError], description: Any) -> FleetError:
         return cls(
-            "\n".join(f"{name_of(each.place, description)}: {each.message}" for each in mistakes), mistakes
+            "\n".join(f"{name_of(each.location, description)}: {each.message}" for each in errors), errors
         )
 
 
-class Wrong(Exception):
+class InvalidField(Exception):
     """A mistake that only shows when the value is put to use."""
 
-    def __init__(self, place: Place, message: str) -> None:
+    def __init__(self, location: Location, message: str) -> None:
         super().__init__(message)
-        self.mistake = Mistake(place, message)
+        self.error = FieldError(location, message)
 
 
 @contextmanager
-def noting(found: list[Mistake]) -> Iterator[None]:
+def collect_errors(found: list[FieldError]) -> Iterator[None]:
     """Go on after a mistake, which is noted."""
     try:
         yield
-    except Wrong as wrong:
-        found.append(wrong.mistake)
+    except InvalidField as wrong:
+        found.append(wrong.error)
 
 
 def schema_path() -> Path:
@@ -83,28 +83,28 @@ def schema() -> Schema:
     return loaded
 
 
-def mistakes(description: Any) -> list[Mistake]:
+def shape_errors(description: Any) -> list[FieldError]:
     """What is wrong with the shape of a fleet, at most one mistake in each place."""
-    found: dict[Place, Mistake] = {}
-    for error in _validator().iter_errors(description):
-        for mistake in _mistakes(error):
-            found.setdefault(mistake.place, mistake)
-    for place, value in _misread(description):
-        mend = f"{value.text} is read as {meaning(value)} by some; write it plainly, or in quotes"
-        found.setdefault(place, Mistake(place, mend))
+    found: dict[Location, FieldError] = {}
+    for violation in _validator().iter_errors(description):
+        for error in _field_errors(violation):
+            found.setdefault(error.location, error)
+    for location, value in _ambiguous_scalars(description):
+        message = f"{value.text} is read as {meaning(value)} by some; write it plainly, or in quotes"
+        found.setdefault(location, FieldError(location, message))
     return list(found.values())
 
 
-def _misread(value: Any, place: Place = ()) -> Iterator[tuple[Place, Misread]]:
+def _ambiguous_scalars(value: Any, location: Location = ()) -> Iterator[tuple[Location, Misread]]:
     """The unquoted values that not all YAML readers take for the same."""
     if isinstance(value, Misread):
-        yield place, value
+        yield location, value
     elif isinstance(value, Mapping):
         for name, below in value.items():
-            yield from _misread(below, (*place, name))
+            yield from _ambiguous_scalars(below, (*location, name))
     elif isinstance(value, list):
         for number, below in enumerate(value):
-            yield from _misread(below, (*place, number))
+            yield from _ambiguous_scalars(below, (*location, number))
 
 
 def with_defaults(description: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,14 +112,14 @@ def with_defaults(description: Mapping[str, Any]) -> dict[str, Any]:
     return _with_defaults(schema(), description)
 
 
-def name_of(place: Place, description: Any) -> str:
+def name_of(location: Location, description: Any) -> str:
     """The place as messages name it: scale sets have their names beside their numbers.
 
     >>> name_of(("scaleSets", 0, "image"), {"scaleSets": [{"name": "web"}]})
     'scaleSets[0] (web).image'
     """
     text, value = "", description
-    for part in place:
+    for part in location:
         text += f"[{part}]" if isinstance(part, int) else f"{text and '.'}{part}"
         try:
             value = value[part]
@@ -168,7 +168,7 @@ def _resolve(part: Schema) -> Schema:
 
 
 @dataclass(frozen=True, slots=True)
-class _Breach:
+class _Violation:
     """`value` breaks the `rule` of the schema around it, which has `wanted` beside its name."""
 
     rule: str
@@ -177,18 +177,20 @@ class _Breach:
     schema: Schema
 
 
-def _mistakes(error: ValidationError) -> list[Mistake]:
-    place: Place = tuple(error.absolute_path)
+def _field_errors(error: ValidationError) -> list[FieldError]:
+    location: Location = tuple(error.absolute_path)
     schema: Any = error.schema
-    breach = _Breach(str(error.validator), error.validator_value, error.instance, schema)
-    if breach.rule == "additionalProperties":
+    violation = _Violation(str(error.validator), error.validator_value, error.instance, schema)
+    if violation.rule == "additionalProperties":
         known = list(schema["properties"])
         return [
-            Mistake((*place, str(name)), f"there is no such field; {_suggest(str(name), known, 'there are')}")
-            for name in breach.value
+            FieldError(
+                (*location, str(name)), f"there is no such field; {_suggest(str(name), known, 'there are')}"
+            )
+            for name in violation.value
             if name not in known
         ]
-    return [Mistake(place, _WORDING[breach.rule](breach))]
+    return [FieldError(location, _WORDING[violation.rule](violation))]
 
 
 def _suggest(value: str, choices: Sequence[str], otherwise: str) -> str:
@@ -217,20 +219,21 @@ def _text(value: Any) -> str:
     return value.text if isinstance(value, Misread) else repr(value)
 
 
-def _type(breach: _Breach) -> str:
-    if breach.wanted == "integer":
-        return _minimum(breach)
-    if breach.wanted == "string" and isinstance(breach.value, int | float | Misread):
-        return f"{_text(breach.value)} {_to_text(breach)}"
-    if breach.wanted == "boolean" and isinstance(breach.value, Misread) and "boolean" in breach.value.meaning:
-        return f"{breach.value.text} is text to some YAML readers; write {breach.value.meaning.split()[-1]}"
-    usual = _TYPES["object" if isinstance(breach.wanted, list) else breach.wanted]
-    return f"{_text(breach.value)} {breach.schema.get('patternErrorMessage', usual)}"
+def _type(violation: _Violation) -> str:
+    if violation.wanted == "integer":
+        return _minimum(violation)
+    if violation.wanted == "string" and isinstance(violation.value, int | float | Misread):
+        return f"{_text(violation.value)} {_to_text(violation)}"
+    value = violation.value
+    if violation.wanted == "boolean" and isinstance(value, Misread) and "boolean" in value.meaning:
+        return f"{value.text} is text to some YAML readers; write {value.meaning.split()[-1]}"
+    usual = _TYPES["object" if isinstance(violation.wanted, list) else violation.wanted]
+    return f"{_text(violation.value)} {violation.schema.get('patternErrorMessage', usual)}"
 
 
-def _to_text(breach: _Breach) -> str:
+def _to_text(violation: _Violation) -> str:
     """How to mend what YAML does not read as the text it should be. 1.10 without quotes is the number 1.1."""
-    schema, value = breach.schema, breach.value
+    schema, value = violation.schema, violation.value
     text = value.text if isinstance(value, Misread) else _text(value)
     if isinstance(value, bool | Misread):
         what = f"is read as {meaning(value)}"
@@ -247,53 +250,53 @@ def _to_text(breach: _Breach) -> str:
     return str(schema["patternErrorMessage"])
 
 
-def _minimum(breach: _Breach) -> str:
-    return f"{_text(breach.value)} is not a whole number of at least {breach.schema.get('minimum', 0)}"
+def _minimum(violation: _Violation) -> str:
+    return f"{_text(violation.value)} is not a whole number of at least {violation.schema.get('minimum', 0)}"
 
 
-def _maximum(breach: _Breach) -> str:
-    usual = f"is more than {breach.wanted}; write at most that"
-    return f"{breach.value} {breach.schema.get('maximumErrorMessage', usual)}"
+def _maximum(violation: _Violation) -> str:
+    usual = f"is more than {violation.wanted}; write at most that"
+    return f"{violation.value} {violation.schema.get('maximumErrorMessage', usual)}"
 
 
-def _missing(breach: _Breach) -> str:
-    *others, last = breach.wanted
-    missing = next(name for name in breach.wanted if name not in breach.value)
+def _missing(violation: _Violation) -> str:
+    *others, last = violation.wanted
+    missing = next(name for name in violation.wanted if name not in violation.value)
     if others:
         return f"has no {missing}; it needs {', '.join(others)} and {last}"
-    example = _resolve(breach.schema["properties"][missing])["examples"][0]
+    example = _resolve(violation.schema["properties"][missing])["examples"][0]
     return f"has no {missing}; add `{missing}: {example}`"
 
 
-def _twice(breach: _Breach) -> str:
-    twice = next(each for each in breach.value if breach.value.count(each) > 1)
+def _duplicate(violation: _Violation) -> str:
+    twice = next(each for each in violation.value if violation.value.count(each) > 1)
     return f"{twice!r} is listed twice; remove one"
 
 
-def _choice(breach: _Breach) -> str:
-    fix = _suggest(str(breach.value), breach.wanted, "choose one of")
-    return f"{_text(breach.value)} is not a choice; {fix}"
+def _choice(violation: _Violation) -> str:
+    fix = _suggest(str(violation.value), violation.wanted, "choose one of")
+    return f"{_text(violation.value)} is not a choice; {fix}"
 
 
-def _just_one(breach: _Breach) -> str:
-    says = "says nothing" if breach.rule == "minProperties" else "says more than one thing"
-    return f"{says}; write one of {', '.join(breach.schema['properties'])}"
+def _just_one(violation: _Violation) -> str:
+    says = "says nothing" if violation.rule == "minProperties" else "says more than one thing"
+    return f"{says}; write one of {', '.join(violation.schema['properties'])}"
 
 
-def _pattern(breach: _Breach) -> str:
+def _pattern(violation: _Violation) -> str:
     """60 in quotes has no unit either."""
-    if breach.value.isdecimal() and re.search(breach.wanted, f"{breach.value}s"):
-        return f"{breach.value!r} has no unit; write {breach.value}s"
-    return f"{breach.value!r} {breach.schema['patternErrorMessage']}"
+    if violation.value.isdecimal() and re.search(violation.wanted, f"{violation.value}s"):
+        return f"{violation.value!r} has no unit; write {violation.value}s"
+    return f"{violation.value!r} {violation.schema['patternErrorMessage']}"
 
 
-_WORDING: Mapping[str, Callable[[_Breach], str]] = {
+_WORDING: Mapping[str, Callable[[_Violation], str]] = {
     "type": _type,
     "minimum": _minimum,
     "maximum": _maximum,
-    "minLength": lambda breach: f"{breach.value!r} is empty; write a name",
+    "minLength": lambda violation: f"{violation.value!r} is empty; write a name",
     "required": _missing,
-    "uniqueItems": _twice,
+    "uniqueItems": _duplicate,
     "minProperties": _just_one,
     "maxProperties": _just_one,
     "enum": _choice,

@@ -33,39 +33,39 @@ class LiveScaleSet:
 
     @property
     def provisioning_state(self) -> str:
-        with self._clock.held():
+        with self._clock.hold():
             return self._scale_set.provisioning
 
     @property
     def capacity(self) -> int:
-        with self._clock.held():
+        with self._clock.hold():
             return self._scale_set.capacity
 
     @property
     def etag(self) -> str:
         """As the wire has it, quotes included."""
-        with self._clock.held():
+        with self._clock.hold():
             return f'"{self._scale_set.etag}"'
 
     @property
     def tags(self) -> Mapping[str, str]:
-        with self._clock.held():
+        with self._clock.hold():
             return dict(self._scale_set.body.get("tags") or {})
 
     @property
     def image(self) -> str:
         """The name of the image that the model resolves to."""
-        with self._clock.held():
+        with self._clock.hold():
             return self._scale_set.applied.image.name
 
     @property
     def instances(self) -> tuple[LiveInstance, ...]:
-        with self._clock.held():
+        with self._clock.hold():
             scale_set = self._scale_set
             return tuple(LiveInstance(scale_set, instance) for instance in scale_set.instances.values())
 
     def instance(self, instance_id: str) -> LiveInstance:
-        with self._clock.held():
+        with self._clock.hold():
             return LiveInstance(self._scale_set, self._scale_set.instances[instance_id])
 
     def scale_to(self, capacity: int) -> None:
@@ -74,7 +74,7 @@ class LiveScaleSet:
 
     def add_extension(self, name: str, publisher: str, type: str) -> None:  # noqa: A002 - Azure's own word for it
         """What Azure Policy does: the model changes, and no instance is on the latest one any more."""
-        with self._clock.held():
+        with self._clock.hold():
             profile = self._scale_set.profile
             present = list((profile.get("extensionProfile") or {}).get("extensions") or [])
             properties = {
@@ -100,40 +100,40 @@ class LiveScaleSet:
         self._write({"tags": dict(tags)})
 
     def start_rolling_upgrade(self) -> None:
-        with self._clock.held():
+        with self._clock.hold():
             start_rolling_upgrade(self._scale_set)
 
     def report(self, state: str | None) -> None:
         """Have the scale set report this provisioning state, whatever happens to it. None ends that."""
-        with self._clock.held():
+        with self._clock.hold():
             self._scale_set.reported_state = state
 
     def report_field(self, name: str, value: Any) -> None:
         """Have Azure report this value of a field at the top of the resource, like `sku` or `managedBy`."""
-        with self._clock.held():
+        with self._clock.hold():
             self._scale_set.reported[name] = value
 
     def limit_allocation(self, instances: int | None) -> None:
         """Limit how many instances of it Azure has room for. None lifts the limit."""
-        with self._clock.held():
+        with self._clock.hold():
             self._scale_set.allocation_limit = instances
 
     def attach(self, name: str, image: str | None = None) -> LiveInstance:
         """Somebody attaches a machine to a Flexible set: on an image of its own, or on a mere disk."""
-        with self._clock.held():
+        with self._clock.hold():
             return LiveInstance(self._scale_set, self._scale_set.attach(name, image))
 
     def bump_etag(self) -> None:
         """The platform touches the resource and nothing that shows."""
-        with self._clock.held():
+        with self._clock.hold():
             self._scale_set.bump()
 
     def delete(self) -> None:
-        with self._clock.held():
+        with self._clock.hold():
             self._scale_set.remove()
 
     def _write(self, change: Mapping[str, Any]) -> None:
-        with self._clock.held():
+        with self._clock.hold():
             take(self._scale_set, amend(self._scale_set, change, whole=False), kind="patch")
 
 
@@ -153,24 +153,24 @@ class LiveInstance:
 
     @property
     def image(self) -> str:
-        with self._clock.held():
+        with self._clock.hold():
             return self._instance.applied.image.name
 
     @property
     def state(self) -> tuple[str, str, str]:
         """Provisioning, power and health, in Azure's words."""
-        with self._clock.held():
+        with self._clock.hold():
             return (self._instance.provisioning, self._instance.power, self._instance.health)
 
     @property
     def is_current(self) -> bool:
-        with self._clock.held():
+        with self._clock.hold():
             return self._instance.is_current
 
     @property
     def is_protected(self) -> bool:
         """From scale set actions."""
-        with self._clock.held():
+        with self._clock.hold():
             return self._instance.protected
 
     def fail(self) -> None:
@@ -192,34 +192,34 @@ class LiveInstance:
 
     def protect(self, *, is_protected: bool = True) -> None:
         """From scale set actions and from scale-in."""
-        with self._clock.held():
+        with self._clock.hold():
             self._instance.protect(from_actions=is_protected, from_scale_in=is_protected)
             self._instance.etag += 1
 
     def silence(self) -> None:
         """Its health extension says nothing, until it comes up again or is healed."""
-        with self._clock.held():
+        with self._clock.hold():
             self._instance.is_silent = True
 
     def report_power(self, power: ReportedPower | None) -> None:
         """Have Azure report PowerState/unknown, or with "none" no PowerState. None ends that."""
-        with self._clock.held():
+        with self._clock.hold():
             self._instance.reported_power = power
 
     def give_own_model(self) -> None:
         """Somebody changes this one instance, so that it has a model of its own until it is upgraded."""
-        with self._clock.held():
+        with self._clock.hold():
             self._instance.has_own_model = True
             self._instance.etag += 1
 
     def report_metrics(self, metrics: Mapping[str, Any] | None) -> None:
         """What its application passes on by Application Health 2.0: {"rollingUpgrade": {...}}."""
-        with self._clock.held():
+        with self._clock.hold():
             self._instance.custom_metrics = metrics
 
     def evict(self, power: EvictedPower | None = None) -> None:
         """Spot capacity is taken back. It is left in this power state; the policy Delete removes it."""
-        with self._clock.held():
+        with self._clock.hold():
             evict(self._scale_set, self._instance, power)
 
     def recover(self) -> None:
@@ -228,21 +228,21 @@ class LiveInstance:
 
     def flap(self, healthy: timedelta, unhealthy: timedelta) -> Flapping:
         """Its health comes and goes from now on, until the flapping is ended."""
-        with self._clock.held():
+        with self._clock.hold():
             flapping = Flapping(self._instance, healthy, unhealthy)
             flapping.begin()
             return flapping
 
     def apply_image(self, image: str) -> None:
         """Put it on another image, at once, behind everybody's back; it is no longer on the latest model."""
-        with self._clock.held():
+        with self._clock.hold():
             self._instance.put_on(storage_of(image), is_current=False)
 
     def _strike(self, misfortune: str) -> None:
-        with self._clock.held():
+        with self._clock.hold():
             self._instance.strike(MISFORTUNES[misfortune], misfortune)
 
     def _send(self, verb: Verb) -> None:
-        with self._clock.held():
+        with self._clock.hold():
             operation = self._scale_set.begin(verb)
             self._instance.send(verb, cause=verb, operation=operation)

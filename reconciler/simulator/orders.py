@@ -16,7 +16,7 @@ from typing import Any
 from reconciler.simulator.amend import amend, take
 from reconciler.simulator.catalogue import Catalogue, storage_of
 from reconciler.simulator.cloud import Cloud
-from reconciler.simulator.declared import Mistake, Place, Wrong, time
+from reconciler.simulator.declared import FieldError, InvalidField, Location, time
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.faults import (
     UNAVAILABLE,
@@ -42,7 +42,7 @@ from reconciler.simulator.message import Request
 from reconciler.simulator.record import is_called
 from reconciler.simulator.routes import ROUTES
 from reconciler.simulator.scale_set import ScaleSet
-from reconciler.simulator.seed import attach, bring_into, member_of, report_state
+from reconciler.simulator.seed import apply_state, attach, member_of, report_state
 from reconciler.simulator.spot import evict
 from reconciler.simulator.stock import image_name, publish_details
 
@@ -57,7 +57,7 @@ _SCALE_SET = re.compile(
 OPERATIONS = ("*", *(route.name for route in ROUTES))
 
 
-def arm(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, _: Place) -> None:
+def arm(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, _: Location) -> None:
     """Arm a fault of the file, from this moment on."""
     ((kind, fields),) = declared["fault"].items()
     faults.arm(
@@ -70,15 +70,15 @@ def arm(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, _: Place) -> 
     )
 
 
-def schedule(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, place: Place) -> None:
+def schedule(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, location: Location) -> None:
     """Write an event of the file in the clock's agenda. Raises Wrong for one that can never be."""
     ((kind, fields),) = declared["event"].items()
-    where = (*place, "event", kind)
+    where = (*location, "event", kind)
     if kind == "publish":
         publish_details(fields, Catalogue(cloud.clock), where)
 
     def happen() -> None:
-        with contextlib.suppress(ArmError, KeyError, Wrong):
+        with contextlib.suppress(ArmError, KeyError, InvalidField):
             EVENTS[kind](fields, cloud, faults, where)
         if "every" in declared:
             cloud.clock.after(time(declared["every"]), happen)
@@ -86,27 +86,27 @@ def schedule(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, place: P
     cloud.clock.after(time(declared["after"]), happen)
 
 
-def fault_mistakes(
-    declared: Mapping[str, Any], place: Place, paths: Sequence[Path] | None
-) -> Iterator[Mistake]:
+def fault_errors(
+    declared: Mapping[str, Any], location: Location, paths: Sequence[Path] | None
+) -> Iterator[FieldError]:
     """What is wrong with a fault in a fleet of these scale sets. Its shape may be wrong too."""
     operation = declared.get("operation")
     if isinstance(operation, str) and operation not in OPERATIONS:
         near = get_close_matches(operation, OPERATIONS, n=1)
         fix = f"did you mean {near[0]}?" if near else "write the operationId of a request it answers"
-        yield Mistake((*place, "operation"), f"the simulator has no operation {operation!r}; {fix}")
-    yield from _absent(declared, "scaleSet", place, paths, just_one=False)
+        yield FieldError((*location, "operation"), f"the simulator has no operation {operation!r}; {fix}")
+    yield from _absent(declared, "scaleSet", location, paths, just_one=False)
 
 
-def event_mistakes(
-    declared: Mapping[str, Any], place: Place, paths: Sequence[Path] | None
-) -> Iterator[Mistake]:
+def event_errors(
+    declared: Mapping[str, Any], location: Location, paths: Sequence[Path] | None
+) -> Iterator[FieldError]:
     """What is wrong with an event. An instance or an image may come later; a scale set never does."""
     event = declared.get("event")
     for kind, fields in event.items() if isinstance(event, Mapping) else ():
-        where = (*place, "event", kind)
+        where = (*location, "event", kind)
         if kind == "fault" and isinstance(fields, Mapping):
-            yield from fault_mistakes(fields, where, paths)
+            yield from fault_errors(fields, where, paths)
         elif kind in NAMING and isinstance(fields, Mapping):
             yield from _absent(fields, NAMING[kind], where, paths)
 
@@ -114,11 +114,11 @@ def event_mistakes(
 def _absent(
     declared: Mapping[str, Any],
     field: str,
-    place: Place,
+    location: Location,
     paths: Sequence[Path] | None,
     *,
     just_one: bool = True,
-) -> Iterator[Mistake]:
+) -> Iterator[FieldError]:
     name = declared.get(field)
     if paths is None or not isinstance(name, str):
         return
@@ -129,7 +129,9 @@ def _absent(
         problem = f"{name!r} could be any of {', '.join(found[:5])}"
     else:
         return
-    yield Mistake((*place, field), f"{problem}; name one of the fleet, as group/name where there are several")
+    yield FieldError(
+        (*location, field), f"{problem}; name one of the fleet, as group/name where there are several"
+    )
 
 
 def _below(name: str) -> Callable[[Request], bool]:
@@ -147,59 +149,59 @@ def _wait(fields: Mapping[str, Any], name: str) -> timedelta | None:
 
 
 FAULTS: Mapping[str, Callable[[Mapping[str, Any]], Fault]] = {
-    "status": lambda said: Status(
-        said["code"], said["errorCode"], said["message"], _wait(said, "retryAfter")
+    "status": lambda fields: Status(
+        fields["code"], fields["errorCode"], fields["message"], _wait(fields, "retryAfter")
     ),
-    "throttled": lambda said: Throttled(time(said["retryAfter"]), said["group"]),
-    "page": lambda said: Page(said["code"], said.get("body", UNAVAILABLE)),
-    "timeout": lambda said: Timeout(said["lostAnswer"]),
-    "reset": lambda said: Reset(said["lostAnswer"]),
+    "throttled": lambda fields: Throttled(time(fields["retryAfter"]), fields["group"]),
+    "page": lambda fields: Page(fields["code"], fields.get("body", UNAVAILABLE)),
+    "timeout": lambda fields: Timeout(fields["lostAnswer"]),
+    "reset": lambda fields: Reset(fields["lostAnswer"]),
     "truncated": lambda _: Truncated(),
-    "slow": lambda said: Slow(time(said["delay"]), said["late"]),
-    "stale": lambda said: Stale(time(said["age"])),
-    "partial": lambda said: Partial(said["lacks"]),
-    "malformed": lambda said: Malformed(said["field"], said["value"], said.get("name")),
-    "misdated": lambda said: Misdated(time(said["by"])),
-    "foreignLinks": lambda said: ForeignLinks(said["host"]),
-    "operationFails": lambda said: OperationFails(said["code"], said["message"]),
+    "slow": lambda fields: Slow(time(fields["delay"]), fields["late"]),
+    "stale": lambda fields: Stale(time(fields["age"])),
+    "partial": lambda fields: Partial(fields["lacks"]),
+    "malformed": lambda fields: Malformed(fields["field"], fields["value"], fields.get("name")),
+    "misdated": lambda fields: Misdated(time(fields["by"])),
+    "foreignLinks": lambda fields: ForeignLinks(fields["host"]),
+    "operationFails": lambda fields: OperationFails(fields["code"], fields["message"]),
     "operationLost": lambda _: OperationLost(),
-    "operationKeepsImage": lambda said: OperationKeepsImage(said["latestModelApplied"]),
+    "operationKeepsImage": lambda fields: OperationKeepsImage(fields["latestModelApplied"]),
 }
 
 
-def _evict(said: Mapping[str, Any], cloud: Cloud, _: Faults, place: Place) -> None:
-    scale_set = cloud.named(said["scaleSet"])
-    evict(scale_set, member_of(scale_set, said["id"], place), said.get("power"))
+def _evict(fields: Mapping[str, Any], cloud: Cloud, _: Faults, location: Location) -> None:
+    scale_set = cloud.named(fields["scaleSet"])
+    evict(scale_set, member_of(scale_set, fields["id"], location), fields.get("power"))
 
 
-def _change(said: Mapping[str, Any], cloud: Cloud, _: Faults, place: Place) -> None:
-    scale_set = cloud.named(said["name"])
-    if "provisioningState" in said:
-        report_state(scale_set, said["provisioningState"])
-    scale_set.allocation_limit = said.get("allocationLimit", scale_set.allocation_limit)
-    attach(scale_set, said.get("attached", ()), place)
-    for state in said.get("instanceStates", ()):
-        bring_into(member_of(scale_set, state["id"], place), state)
-    if change := _patch_body(said, scale_set):
+def _change(fields: Mapping[str, Any], cloud: Cloud, _: Faults, location: Location) -> None:
+    scale_set = cloud.named(fields["name"])
+    if "provisioningState" in fields:
+        report_state(scale_set, fields["provisioningState"])
+    scale_set.allocation_limit = fields.get("allocationLimit", scale_set.allocation_limit)
+    attach(scale_set, fields.get("attached", ()), location)
+    for state in fields.get("instanceStates", ()):
+        apply_state(member_of(scale_set, state["id"], location), state)
+    if change := _patch_body(fields, scale_set):
         take(scale_set, amend(scale_set, change, whole=False), kind="patch")
 
 
-def _patch_body(said: Mapping[str, Any], scale_set: ScaleSet) -> dict[str, Any]:
+def _patch_body(fields: Mapping[str, Any], scale_set: ScaleSet) -> dict[str, Any]:
     """What a client would PATCH to have it so."""
     properties: dict[str, Any] = {}
-    if "image" in said:
-        properties["virtualMachineProfile"] = {"storageProfile": storage_of(image_name(said["image"]))}
-    if "mode" in said:
-        properties["upgradePolicy"] = {"mode": said["mode"]}
+    if "image" in fields:
+        properties["virtualMachineProfile"] = {"storageProfile": storage_of(image_name(fields["image"]))}
+    if "mode" in fields:
+        properties["upgradePolicy"] = {"mode": fields["mode"]}
     change: dict[str, Any] = {"properties": properties} if properties else {}
-    if "capacity" in said:
-        change["sku"] = {**scale_set.body["sku"], "capacity": said["capacity"]}
-    return change | ({"tags": said["tags"]} if "tags" in said else {})
+    if "capacity" in fields:
+        change["sku"] = {**scale_set.body["sku"], "capacity": fields["capacity"]}
+    return change | ({"tags": fields["tags"]} if "tags" in fields else {})
 
 
-EVENTS: Mapping[str, Callable[[Any, Cloud, Faults, Place], None]] = {
-    "publish": lambda said, cloud, _, place: publish_details(said, cloud.catalogue, place),
-    "withdraw": lambda said, cloud, _, __: cloud.catalogue.withdraw(image_name(said)),
+EVENTS: Mapping[str, Callable[[Any, Cloud, Faults, Location], None]] = {
+    "publish": lambda fields, cloud, _, location: publish_details(fields, cloud.catalogue, location),
+    "withdraw": lambda fields, cloud, _, __: cloud.catalogue.withdraw(image_name(fields)),
     "evict": _evict,
     "scaleSet": _change,
     "fault": arm,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.simulator.declared import FleetError, Mistake, name_of
+from reconciler.simulator.declared import FieldError, FleetError, name_of
 from reconciler.spec.document import Document, document
 from reconciler.spec.files import File
 from reconciler.spec.problem import Problem
@@ -34,16 +34,16 @@ class FleetFile:
         value = self.document.value if self.document else None
         return value if isinstance(value, dict) else {}
 
-    def located(self, mistakes: Iterable[Mistake]) -> list[str]:
+    def locate(self, errors: Iterable[FieldError]) -> list[str]:
         """These mistakes and those of the YAML, each after its line and column, in the order of the file."""
-        return [str(each) for each in sorted({*self.problems, *map(self._problem, mistakes)})]
+        return [str(each) for each in sorted({*self.problems, *map(self._problem, errors)})]
 
-    def _problem(self, mistake: Mistake) -> Problem:
+    def _problem(self, error: FieldError) -> Problem:
         assert self.document is not None  # noqa: S101 - what was not read has no mistakes of this sort
-        way = mistake.place
-        while way not in self.document.values:
-            way = way[:-1]
-        return Problem(self.document.key(way), name_of(mistake.place, self.value), mistake.message)
+        location = error.location
+        while location not in self.document.values:
+            location = location[:-1]
+        return Problem(self.document.key(location), name_of(error.location, self.value), error.message)
 
 
 def read(path: str | Path) -> FleetFile:

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from reconciler.simulator.autoscale import Autoscale
 from reconciler.simulator.catalogue import storage_of
 from reconciler.simulator.cloud import Cloud
-from reconciler.simulator.declared import Mistake, Place, Wrong, noting, time
+from reconciler.simulator.declared import FieldError, InvalidField, Location, collect_errors, time
 from reconciler.simulator.domains import Placement
 from reconciler.simulator.flapping import Flapping
 from reconciler.simulator.instance import Instance
@@ -21,15 +21,15 @@ from reconciler.simulator.profile import scale_set_body
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.stock import image_name, is_open
 
-WORDS = ("provisioning", "power", "health")
+STATES = ("provisioning", "power", "health")
 
 
-def plant(declared: Mapping[str, Any], cloud: Cloud, place: Place) -> list[Mistake]:
+def add_scale_set(declared: Mapping[str, Any], cloud: Cloud, location: Location) -> list[FieldError]:
     """Add the scale set to the cloud, and say what does not fit it.
 
     Raises Wrong where it cannot be, or ArmError where Azure would refuse it.
     """
-    storage = _storage(declared, cloud, place)
+    storage = _storage(declared, cloud, location)
     ids = declared.get("instances", ())
     capacity = len(ids) or declared.get("capacity", int(storage is not None))
     placement = _placement(declared)
@@ -55,47 +55,49 @@ def plant(declared: Mapping[str, Any], cloud: Cloud, place: Place) -> list[Mista
     scale_set.evicted_power = declared["evictedPowerState"]
     scale_set.seed(capacity, ids)
     cloud.add(scale_set)
-    found: list[Mistake] = []
-    with noting(found):
-        attach(scale_set, declared.get("attached", ()), (*place, "attached"))
+    found: list[FieldError] = []
+    with collect_errors(found):
+        attach(scale_set, declared.get("attached", ()), (*location, "attached"))
     for number, instance_id in enumerate(declared.get("protected", ())):
-        with noting(found):
-            member = member_of(scale_set, instance_id, (*place, "protected", number))
+        with collect_errors(found):
+            member = member_of(scale_set, instance_id, (*location, "protected", number))
             member.protect(from_actions=True, from_scale_in=True)
     for number, state in enumerate(declared.get("instanceStates", ())):
-        with noting(found):
-            _seed(member_of(scale_set, state["id"], (*place, "instanceStates", number)), state)
-    _set_going(scale_set, declared, place, found)
+        with collect_errors(found):
+            _seed_state(member_of(scale_set, state["id"], (*location, "instanceStates", number)), state)
+    _start_activity(scale_set, declared, location, found)
     return found
 
 
-def attach(scale_set: ScaleSet, machines: Any, place: Place) -> None:
+def attach(scale_set: ScaleSet, machines: Any, location: Location) -> None:
     """Add machines that were made by hand. Raises Wrong where the scale set takes none."""
     if machines and not scale_set.is_flexible:
-        raise Wrong(place, "only a Flexible set takes machines; add `orchestration: Flexible`")
+        raise InvalidField(location, "only a Flexible set takes machines; add `orchestration: Flexible`")
     for machine in machines:
         scale_set.attach(machine["name"], image_name(machine["image"]) if "image" in machine else None)
 
 
-def member_of(scale_set: ScaleSet, instance_id: str, place: Place) -> Instance:
+def member_of(scale_set: ScaleSet, instance_id: str, location: Location) -> Instance:
     found = scale_set.instances.get(instance_id)
     if found is None:
         there = ", ".join(list(scale_set.instances)[:5]) or "none"
-        raise Wrong(place, f"there is no instance {instance_id!r}; the scale set starts with {there}")
+        raise InvalidField(
+            location, f"there is no instance {instance_id!r}; the scale set starts with {there}"
+        )
     return found
 
 
-def bring_into(member: Instance, state: Mapping[str, Any]) -> None:
+def apply_state(member: Instance, state: Mapping[str, Any]) -> None:
     """Bring an instance into a declared state while the simulator runs: whatever was under way is over."""
-    words = _apply_all_but_words(member, state)
+    words = _apply_overrides(member, state)
     if words:
         member.strike(Stage("", **words), _cause(state))
     if state.get("health") == "none":
         member.is_silent = True
 
 
-def _seed(member: Instance, state: Mapping[str, Any]) -> None:
-    for name, word in _apply_all_but_words(member, state).items():
+def _seed_state(member: Instance, state: Mapping[str, Any]) -> None:
+    for name, word in _apply_overrides(member, state).items():
         setattr(member, name, word)
     if member.power != "running" and "health" not in state:
         member.health = "unknown"
@@ -103,7 +105,7 @@ def _seed(member: Instance, state: Mapping[str, Any]) -> None:
     member.settle(cause=_cause(state))
 
 
-def _apply_all_but_words(member: Instance, state: Mapping[str, Any]) -> dict[str, Any]:
+def _apply_overrides(member: Instance, state: Mapping[str, Any]) -> dict[str, Any]:
     """What is left to set of a state, once all is set that no operation has to do with."""
     is_current = state.get("latestModelApplied", "image" not in state)
     if "image" in state:
@@ -112,7 +114,7 @@ def _apply_all_but_words(member: Instance, state: Mapping[str, Any]) -> dict[str
         member.put_on(storage_of(image), is_current=is_current)
     elif not is_current:
         member.put_behind()
-    words = {name: state[name] for name in WORDS if state.get(name, "none") != "none"}
+    words = {name: state[name] for name in STATES if state.get(name, "none") != "none"}
     if state.get("power") in get_args(ReportedPower):
         member.reported_power = state["power"]
         words.pop("power", None)
@@ -129,14 +131,16 @@ def _cause(state: Mapping[str, Any]) -> str:
     )
 
 
-def _storage(declared: Mapping[str, Any], cloud: Cloud, place: Place) -> dict[str, Any] | None:
+def _storage(declared: Mapping[str, Any], cloud: Cloud, location: Location) -> dict[str, Any] | None:
     """The part of the storage profile that names the image; None where there is no profile."""
     if not declared["virtualMachineProfile"]:
         if declared["orchestration"] != "Flexible":
-            raise Wrong((*place, "virtualMachineProfile"), "only a Flexible set has none; leave it out")
+            raise InvalidField(
+                (*location, "virtualMachineProfile"), "only a Flexible set has none; leave it out"
+            )
         return None
     if "image" not in declared:
-        raise Wrong(place, "has no image; add `image: publisher:offer:sku:version`, or an id")
+        raise InvalidField(location, "has no image; add `image: publisher:offer:sku:version`, or an id")
     image = image_name(declared["image"])
     if not is_open(image):
         cloud.catalogue.publish(image)
@@ -170,20 +174,22 @@ def report_state(scale_set: ScaleSet, state: str) -> None:
     scale_set.reported_state = None if state in ("Succeeded", "Failed") else state
 
 
-def _set_going(scale_set: ScaleSet, declared: Mapping[str, Any], place: Place, found: list[Mistake]) -> None:
+def _start_activity(
+    scale_set: ScaleSet, declared: Mapping[str, Any], location: Location, found: list[FieldError]
+) -> None:
     """What happens to it by itself from the start; what cannot is put into `found`."""
     if "automaticRepairs" in declared and declared["health"] == "none":
         fix = "nothing says which instances are ill; add `health: extension`, or probe"
-        found.append(Mistake((*place, "automaticRepairs"), fix))
+        found.append(FieldError((*location, "automaticRepairs"), fix))
     if "autoscale" in declared:
         scaler = declared["autoscale"]
         minimum, maximum = scaler["minimum"], scaler["maximum"]
         if minimum > maximum:
             fix = f"{minimum} is more than the maximum; write at most {maximum}"
-            found.append(Mistake((*place, "autoscale", "minimum"), fix))
+            found.append(FieldError((*location, "autoscale", "minimum"), fix))
         else:
             Autoscale(scale_set, minimum, maximum, time(scaler["every"])).begin()
     for number, each in enumerate(declared.get("flapping", ())):
-        with noting(found):
-            member = member_of(scale_set, each["id"], (*place, "flapping", number))
+        with collect_errors(found):
+            member = member_of(scale_set, each["id"], (*location, "flapping", number))
             Flapping(member, time(each["healthy"]), time(each["unhealthy"])).begin()

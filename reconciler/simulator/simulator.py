@@ -54,7 +54,7 @@ class Simulator(Core):
 
         KeyError when there is none, or more than one.
         """
-        with self.clock.held():
+        with self.clock.hold():
             return LiveScaleSet(self.cloud.named(name))
 
     def publish(
@@ -77,7 +77,7 @@ class Simulator(Core):
         Said of one that is there already, what is not None replaces what was said before. `regions` are
         those it is in, `replicating` those its copy has not reached yet.
         """
-        with self.clock.held():
+        with self.clock.hold():
             self.cloud.catalogue.publish(
                 image,
                 boots=boots,
@@ -94,7 +94,7 @@ class Simulator(Core):
 
     def withdraw(self, image: str) -> None:
         """Delete an image that was published. Instances that run it go on."""
-        with self.clock.held():
+        with self.clock.hold():
             self.cloud.catalogue.withdraw(image)
 
     def transport(self) -> InProcessTransport:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.simulator.catalogue import Catalogue, kind_of_name
-from reconciler.simulator.declared import Place, Wrong
+from reconciler.simulator.declared import InvalidField, Location
 
 PLATFORM = ("publisher", "offer", "sku", "version")
 GALLERIES = ("gallery", "shared", "community")
@@ -24,14 +24,16 @@ def publish(images: Mapping[str, Any], catalogue: Catalogue) -> None:
         publish_details(details, catalogue, ("images", "details", number))
 
 
-def publish_details(details: Mapping[str, Any], catalogue: Catalogue, place: Place) -> None:
+def publish_details(details: Mapping[str, Any], catalogue: Catalogue, location: Location) -> None:
     """What is not said of an image that is there already stays as it was. Raises Wrong."""
     name = image_name(details["image"])
     kind = kind_of_name(name)
     if "excludeFromLatest" in details and kind not in GALLERIES:
-        raise Wrong((*place, "excludeFromLatest"), f"{name} is not a version in a gallery; leave it out")
+        raise InvalidField(
+            (*location, "excludeFromLatest"), f"{name} is not a version in a gallery; leave it out"
+        )
     if "deprecation" in details and kind != "platform":
-        raise Wrong((*place, "deprecation"), f"{name} is not a platform image; leave it out")
+        raise InvalidField((*location, "deprecation"), f"{name} is not a platform image; leave it out")
     catalogue.publish(
         name,
         boots=details.get("boots"),

@@ -55,7 +55,7 @@ def test_nothing_happens_before_it_is_due() -> None:
 
 def test_a_held_clock_cannot_be_advanced() -> None:
     clock = VirtualClock()
-    with clock.held(), pytest.raises(RuntimeError, match="held"):
+    with clock.hold(), pytest.raises(RuntimeError, match="held"):
         clock.advance(SECOND)
 
 

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from reconciler.simulator import Simulator, VirtualClock
 from reconciler.simulator.cloud import PAGE, Cloud
-from reconciler.simulator.declared import mistakes, schema, time, with_defaults
+from reconciler.simulator.declared import schema, shape_errors, time, with_defaults
 from reconciler.simulator.timings import Timings
 from tests.schema_parts import parts
 
@@ -57,7 +57,7 @@ def test_its_defaults_are_those_of_a_cloud_without_a_fleet() -> None:
 )
 def test_a_file_that_is_shown_is_right(text: str) -> None:
     described = yaml.safe_load(text)
-    assert mistakes(described) == []
+    assert shape_errors(described) == []
     Simulator.load(described, VirtualClock())
 
 

@@ -30,7 +30,7 @@ class Watched(Simulator):
 
     def handle(self, request: Request) -> Response:
         if request.method != "GET" or "/virtualmachines" in request.path.lower():
-            with self.clock.held():
+            with self.clock.hold():
                 found = dict(self._scenes(request))
             self.scenes[len(self.record.requests)] = found
         return super().handle(request)

@@ -5,43 +5,43 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.simulator.declared import Mistake, Place
+from reconciler.simulator.declared import FieldError, Location
 
 # The fields that only a set with the priority Spot has.
-_OF_SPOT = ("evictionPolicy", "evictedPowerState", "spotRestore")
-_LONGEST = 80  # characters of a name
+_SPOT_ONLY = ("evictionPolicy", "evictedPowerState", "spotRestore")
+_MAX_NAME_LENGTH = 80  # characters of a name
 
 
-def misfits(declared: Mapping[str, Any], place: Place) -> Iterator[Mistake]:
+def inconsistencies(declared: Mapping[str, Any], location: Location) -> Iterator[FieldError]:
     """What is wrong with the scale set as the file has it, without its defaults."""
     if "instances" in declared and "capacity" in declared:
-        yield Mistake((*place, "capacity"), "instances says how many there are; remove one of the two")
-    for field in _OF_SPOT:
+        yield FieldError((*location, "capacity"), "instances says how many there are; remove one of the two")
+    for field in _SPOT_ONLY:
         if field in declared and not declared.get("spot"):
-            yield Mistake((*place, field), "only a Spot set has it; add `spot: true`, or remove it")
+            yield FieldError((*location, field), "only a Spot set has it; add `spot: true`, or remove it")
     name, number = declared.get("name"), declared.get("count")
     if isinstance(name, str) and isinstance(number, int):
         digits = max(4, len(str(number - 1)))
-        if len(name) <= _LONGEST < len(name) + 1 + digits:
-            most = _LONGEST - 1 - digits
-            yield Mistake(
-                (*place, "name"), f"{name!r} leaves no room for -{'0' * digits}; write at most {most}"
+        if len(name) <= _MAX_NAME_LENGTH < len(name) + 1 + digits:
+            most = _MAX_NAME_LENGTH - 1 - digits
+            yield FieldError(
+                (*location, "name"), f"{name!r} leaves no room for -{'0' * digits}; write at most {most}"
             )
 
 
-def sound_part(description: Mapping[str, Any], mistakes: list[Mistake]) -> dict[str, Any]:
+def valid_part(description: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]:
     """The description without whatever has a mistake in it; an entry that cannot do without that is None."""
     result = {name: list(value) if isinstance(value, list) else value for name, value in description.items()}
-    for mistake in mistakes:
-        _cut(result, mistake.place[:3] if mistake.place[:1] == ("scaleSets",) else mistake.place[:2])
+    for error in errors:
+        _cut(result, error.location[:3] if error.location[:1] == ("scaleSets",) else error.location[:2])
     return result
 
 
-def _cut(result: dict[str, Any], place: Place) -> None:
-    if not place:
+def _cut(result: dict[str, Any], location: Location) -> None:
+    if not location:
         result.clear()
         return
-    top, *below = place
+    top, *below = location
     value = result.get(str(top))
     if not below or value is None:
         result.pop(str(top), None)
@@ -57,7 +57,7 @@ def _cut(result: dict[str, Any], place: Place) -> None:
 
 # The fields of a scale set that its other fields need not fit. Of a set where another one is wrong, or is
 # unknown, nothing more is said: the mend may change what fits.
-_APART = {
+_INDEPENDENT = {
     "mode",
     "automaticOSUpgrade",
     "tags",
@@ -78,18 +78,21 @@ _APART = {
     "spotRestore",
     "autoscale",
 }
-_OF_ALL = ("images", "location", "tenants", "subscription")
+_FLEET_WIDE = ("images", "location", "tenants", "subscription")
 
 
-def is_known(fit: Mistake, mistakes: list[Mistake]) -> bool:
+def is_certain(error: FieldError, errors: list[FieldError]) -> bool:
     """Whether what does not fit still does not when these mistakes of the shape are mended."""
-    top = fit.place[0]
-    wrong = [each.place for each in mistakes]
-    if any(place[0] in _OF_ALL for place in wrong if place) and top in ("scaleSets", "images"):
+    top = error.location[0]
+    invalid = [each.location for each in errors]
+    if any(location[0] in _FLEET_WIDE for location in invalid if location) and top in ("scaleSets", "images"):
         return False
-    if () in wrong or fit.place in wrong:
+    if () in invalid or error.location in invalid:
         return False
     if top != "scaleSets":
         return True
-    inside = [place for place in wrong if place[:2] == fit.place[:2]]
-    return all(len(place) > 2 and place[2] in _APART for place in inside) and ("scaleSets",) not in wrong
+    inside = [location for location in invalid if location[:2] == error.location[:2]]
+    return (
+        all(len(location) > 2 and location[2] in _INDEPENDENT for location in inside)
+        and ("scaleSets",) not in invalid
+    )

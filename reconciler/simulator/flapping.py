@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from reconciler.simulator.instance import Instance
-from reconciler.simulator.life import MISFORTUNES
+from reconciler.simulator.life import FORCED_STAGES
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Flapping:
         instance = self.instance
         return self.is_ended or instance.owner.instances.get(instance.id) is not instance
 
-    def _turn(self, misfortune: str) -> None:
+    def _turn(self, name: str) -> None:
         instance = self.instance
         if instance.power == "running":
-            instance.strike(MISFORTUNES[misfortune], misfortune)
+            instance.force(FORCED_STAGES[name], name)

@@ -51,8 +51,8 @@ class Instance:
     __slots__ = (
         "applied", "cause", "changed", "created", "custom_metrics", "disks", "domain", "etag", "failure",
         "has_own_model", "has_protection_policy", "health", "health_changed", "id", "is_attached",
-        "is_silent", "is_unavailable", "journey", "number", "owner", "power", "protected",
-        "protected_from_scale_in", "provisioning", "reported_power", "slot",
+        "is_silent", "is_unavailable", "number", "owner", "power", "protected", "protected_from_scale_in",
+        "provisioning", "reported_power", "slot", "transition",
     )  # fmt: skip
 
     def __init__(
@@ -83,7 +83,7 @@ class Instance:
         self.failure = ""
         self.cause = ""
         self.is_unavailable = False
-        self.journey: Journey | None = None
+        self.transition: Transition | None = None
 
     @property
     def is_current(self) -> bool:
@@ -96,7 +96,11 @@ class Instance:
 
         One that waits for what never comes can be preempted.
         """
-        return self.journey is not None and self.journey.operation is not None and not self.journey.is_over
+        return (
+            self.transition is not None
+            and self.transition.operation is not None
+            and not self.transition.is_over
+        )
 
     @property
     def serves(self) -> bool:
@@ -115,7 +119,7 @@ class Instance:
             is_protected=self.protected,
         )
 
-    def send(
+    def run(
         self, verb: Verb, *, cause: str, operation: Operation | None, target: Applied | None = None
     ) -> None:
         """Set out on the course of `verb`; `operation` is told when it ends.
@@ -131,22 +135,22 @@ class Instance:
         if verb in NOTICES and notice(verb, self.applied.profile):
             first, *others = course
             course = (NOTICES[verb], replace(first, after="notice"), *others)
-        self._end_journey(errors.preemption_error())
+        self._end_transition(errors.preemption_error())
         if operation is not None:
             operation.expect(self.id)
-        self.journey = Journey(self, verb, course, target=destination, cause=cause, operation=operation)
-        self.journey.proceed()
+        self.transition = Transition(self, verb, course, target=destination, cause=cause, operation=operation)
+        self.transition.proceed()
 
-    def strike(self, stage: Stage, cause: str) -> None:
+    def force(self, stage: Stage, cause: str) -> None:
         """Misfortune, or relief: `stage` at once, and whatever was under way is over.
 
         Bad health alone stops no operation.
         """
         if not (stage.is_of_health_only and self.is_busy):
-            self._end_journey(_no_report(self))
-        self.take(stage, cause=cause, target=self.applied)
+            self._end_transition(_no_report(self))
+        self.enter(stage, cause=cause, target=self.applied)
 
-    def take(self, stage: Stage, *, cause: str, target: Applied) -> None:
+    def enter(self, stage: Stage, *, cause: str, target: Applied) -> None:
         """Become what `stage` says, and record what that meant."""
         now = self.owner.cloud.clock.now()
         if stage.swap:
@@ -212,10 +216,10 @@ class Instance:
         boots = self.owner.cloud.catalogue.boots(self.applied.image)
         return NO_EXTENSION if boots == "extensionFails" else NO_REPORT
 
-    def _end_journey(self, error: ArmError) -> None:
-        journey, self.journey = self.journey, None
-        if journey is not None and journey.operation is not None:
-            journey.operation.done(self.id, error)
+    def _end_transition(self, error: ArmError) -> None:
+        transition, self.transition = self.transition, None
+        if transition is not None and transition.operation is not None:
+            transition.operation.done(self.id, error)
 
     def _record_availability(self, cause: str) -> None:
         if self.is_unavailable != self.serves:
@@ -237,7 +241,7 @@ class Instance:
         )
 
 
-class Journey:
+class Transition:
     """One instance on one course."""
 
     __slots__ = ("cause", "course", "instance", "operation", "position", "target", "verb")
@@ -270,18 +274,18 @@ class Journey:
         Nothing, if the instance has moved on.
         """
         instance = self.instance
-        if instance.journey is not self:
+        if instance.transition is not self:
             return
         stage = self.course[self.position]
         self.position += 1
-        instance.take(stage, cause=self.cause, target=self.target)
+        instance.enter(stage, cause=self.cause, target=self.target)
         if not self.is_over:
             instance.owner.cloud.clock.after(self._wait(self.course[self.position]), self.proceed)
         if stage.ends and self.operation is not None:
             operation, self.operation = self.operation, None
             operation.done(instance.id, None if stage.ends == "succeeded" else _failure(instance))
-        if self.is_over and self.operation is None and instance.journey is self:
-            instance.journey = None
+        if self.is_over and self.operation is None and instance.transition is self:
+            instance.transition = None
 
     def _wait(self, stage: Stage) -> timedelta:
         """How long until the stage: bad health shows once the health extension's grace period is over."""

@@ -67,27 +67,27 @@ Course = tuple[Stage, ...]
 
 STOP = Stage("", "updating", "stopping")
 DISK = Stage("upgrade", power="starting")
-UP = Stage("boot", "succeeded", "running", "initializing", swap=True, ends="succeeded")
-DOWN = Stage("boot", "failed", "running", "unknown", swap=True, ends="failed")
-HALF = Stage("boot", "failed", "running", "initializing", swap=True, ends="failed")
-WELL = Stage("health", health="healthy")
-ILL = Stage("health", health="unhealthy")
+BOOTED = Stage("boot", "succeeded", "running", "initializing", swap=True, ends="succeeded")
+BOOT_FAILED = Stage("boot", "failed", "running", "unknown", swap=True, ends="failed")
+BOOTED_WITHOUT_EXTENSION = Stage("boot", "failed", "running", "initializing", swap=True, ends="failed")
+HEALTHY = Stage("health", health="healthy")
+UNHEALTHY = Stage("health", health="unhealthy")
 # Nothing answers the health extension: version 1 then says nothing, version 2 says unknown.
-MUTE = Stage("health", health="unknown")
+HEALTH_UNKNOWN = Stage("health", health="unknown")
 
 RESTARTING = Stage("", "updating", "stopping")
 STARTING = Stage("", "updating", "starting")
-AGAIN = Stage("boot", "succeeded", "running", "initializing", ends="succeeded")
-NOT_AGAIN = Stage("boot", "failed", "running", "unknown", ends="failed")
+RUNNING_AGAIN = Stage("boot", "succeeded", "running", "initializing", ends="succeeded")
+START_FAILED = Stage("boot", "failed", "running", "unknown", ends="failed")
 
-HALF_AGAIN = Stage("boot", "failed", "running", "initializing", ends="failed")
+RUNNING_WITHOUT_EXTENSION = Stage("boot", "failed", "running", "initializing", ends="failed")
 
-BORN = Stage("", "creating", "starting")
-ALIVE = Stage("create", "succeeded", "running", "initializing", ends="succeeded")
-HALF_ALIVE = Stage("create", "failed", "running", "initializing", ends="failed")
-STILLBORN = Stage("create", "failed", "running", "unknown", ends="failed")
+CREATING = Stage("", "creating", "starting")
+CREATED = Stage("create", "succeeded", "running", "initializing", ends="succeeded")
+CREATED_WITHOUT_EXTENSION = Stage("create", "failed", "running", "initializing", ends="failed")
+CREATE_FAILED = Stage("create", "failed", "running", "unknown", ends="failed")
 
-_ALIKE: Mapping[Verb, Course] = {
+_FOR_EVERY_IMAGE: Mapping[Verb, Course] = {
     # A model change without a new image (an extension, an identity): the instance keeps running.
     "configure": (Stage("", "updating"), Stage("model", "succeeded", swap=True, ends="succeeded")),
     # An upgrade or reimage of an instance that is not running: it gets its disk and stays down.
@@ -106,31 +106,31 @@ _ALIKE: Mapping[Verb, Course] = {
 }
 
 COURSES: Mapping[tuple[Verb, Boots], Course] = {
-    ("replace", "well"): (STOP, DISK, UP, WELL),
-    ("replace", "unhealthy"): (STOP, DISK, UP, ILL),
-    ("replace", "silent"): (STOP, DISK, UP, MUTE),
-    ("replace", "fails"): (STOP, DISK, DOWN),
+    ("replace", "well"): (STOP, DISK, BOOTED, HEALTHY),
+    ("replace", "unhealthy"): (STOP, DISK, BOOTED, UNHEALTHY),
+    ("replace", "silent"): (STOP, DISK, BOOTED, HEALTH_UNKNOWN),
+    ("replace", "fails"): (STOP, DISK, BOOT_FAILED),
     ("replace", "never"): (STOP, DISK),
-    ("replace", "extensionFails"): (STOP, DISK, HALF, WELL),
-    ("create", "well"): (BORN, ALIVE, WELL),
-    ("create", "unhealthy"): (BORN, ALIVE, ILL),
-    ("create", "silent"): (BORN, ALIVE, MUTE),
-    ("create", "fails"): (BORN, STILLBORN),
-    ("create", "never"): (BORN,),
-    ("create", "extensionFails"): (BORN, HALF_ALIVE, WELL),
-    ("restart", "well"): (RESTARTING, AGAIN, WELL),
-    ("restart", "unhealthy"): (RESTARTING, AGAIN, ILL),
-    ("restart", "silent"): (RESTARTING, AGAIN, MUTE),
-    ("restart", "fails"): (RESTARTING, NOT_AGAIN),
+    ("replace", "extensionFails"): (STOP, DISK, BOOTED_WITHOUT_EXTENSION, HEALTHY),
+    ("create", "well"): (CREATING, CREATED, HEALTHY),
+    ("create", "unhealthy"): (CREATING, CREATED, UNHEALTHY),
+    ("create", "silent"): (CREATING, CREATED, HEALTH_UNKNOWN),
+    ("create", "fails"): (CREATING, CREATE_FAILED),
+    ("create", "never"): (CREATING,),
+    ("create", "extensionFails"): (CREATING, CREATED_WITHOUT_EXTENSION, HEALTHY),
+    ("restart", "well"): (RESTARTING, RUNNING_AGAIN, HEALTHY),
+    ("restart", "unhealthy"): (RESTARTING, RUNNING_AGAIN, UNHEALTHY),
+    ("restart", "silent"): (RESTARTING, RUNNING_AGAIN, HEALTH_UNKNOWN),
+    ("restart", "fails"): (RESTARTING, START_FAILED),
     ("restart", "never"): (RESTARTING,),
-    ("restart", "extensionFails"): (RESTARTING, HALF_AGAIN, WELL),
-    ("start", "well"): (STARTING, AGAIN, WELL),
-    ("start", "unhealthy"): (STARTING, AGAIN, ILL),
-    ("start", "silent"): (STARTING, AGAIN, MUTE),
-    ("start", "fails"): (STARTING, NOT_AGAIN),
+    ("restart", "extensionFails"): (RESTARTING, RUNNING_WITHOUT_EXTENSION, HEALTHY),
+    ("start", "well"): (STARTING, RUNNING_AGAIN, HEALTHY),
+    ("start", "unhealthy"): (STARTING, RUNNING_AGAIN, UNHEALTHY),
+    ("start", "silent"): (STARTING, RUNNING_AGAIN, HEALTH_UNKNOWN),
+    ("start", "fails"): (STARTING, START_FAILED),
     ("start", "never"): (STARTING,),
-    ("start", "extensionFails"): (STARTING, HALF_AGAIN, WELL),
-    **{(verb, boots): course for verb, course in _ALIKE.items() for boots in get_args(Boots)},
+    ("start", "extensionFails"): (STARTING, RUNNING_WITHOUT_EXTENSION, HEALTHY),
+    **{(verb, boots): course for verb, course in _FOR_EVERY_IMAGE.items() for boots in get_args(Boots)},
     # The extension is run again, and fails again.
     ("configure", "extensionFails"): (
         Stage("", "updating"),
@@ -145,7 +145,7 @@ NOTICES: Mapping[Verb, Stage] = {
 }
 
 # What strikes an instance from outside, at once and without an operation.
-MISFORTUNES: Mapping[str, Stage] = {
+FORCED_STAGES: Mapping[str, Stage] = {
     "fail": Stage("", "failed", "running", "unknown"),
     "unhealthy": Stage("", health="unhealthy"),
     "heal": Stage("", "succeeded", "running", "healthy"),
@@ -153,5 +153,5 @@ MISFORTUNES: Mapping[str, Stage] = {
     "evict": Stage("", "succeeded", "deallocated", "unknown"),
     # An eviction that does not deallocate; reports have it now and then.
     "evict to stopped": Stage("", "succeeded", "stopped", "unknown"),
-    "lost": Stage("", gone=True),
+    "remove": Stage("", gone=True),
 }

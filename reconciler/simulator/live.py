@@ -17,7 +17,7 @@ from reconciler.simulator.domains import Domain
 from reconciler.simulator.endpoints.actions import start_rolling_upgrade
 from reconciler.simulator.flapping import Flapping
 from reconciler.simulator.instance import Instance
-from reconciler.simulator.life import MISFORTUNES, EvictedPower, ReportedPower, Verb
+from reconciler.simulator.life import FORCED_STAGES, EvictedPower, ReportedPower, Verb
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.spot import evict
 
@@ -175,20 +175,20 @@ class LiveInstance:
 
     def fail(self) -> None:
         """Its provisioning state becomes failed."""
-        self._strike("fail")
+        self._force("fail")
 
     def sicken(self) -> None:
         """Its health turns unhealthy; where there is no health source nobody sees it."""
-        self._strike("unhealthy")
+        self._force("unhealthy")
 
     def heal(self) -> None:
-        self._strike("heal")
+        self._force("heal")
 
     def deallocate(self) -> None:
-        self._send("deallocate")
+        self._run("deallocate")
 
     def start(self) -> None:
-        self._send("start")
+        self._run("start")
 
     def protect(self, *, is_protected: bool = True) -> None:
         """From scale set actions and from scale-in."""
@@ -224,7 +224,7 @@ class LiveInstance:
 
     def recover(self) -> None:
         """Its health turns healthy, and nothing else moves."""
-        self._strike("recover")
+        self._force("recover")
 
     def flap(self, healthy: timedelta, unhealthy: timedelta) -> Flapping:
         """Its health comes and goes from now on, until the flapping is ended."""
@@ -238,11 +238,11 @@ class LiveInstance:
         with self._clock.hold():
             self._instance.put_on(storage_of(image), is_current=False)
 
-    def _strike(self, misfortune: str) -> None:
+    def _force(self, name: str) -> None:
         with self._clock.hold():
-            self._instance.strike(MISFORTUNES[misfortune], misfortune)
+            self._instance.force(FORCED_STAGES[name], name)
 
-    def _send(self, verb: Verb) -> None:
+    def _run(self, verb: Verb) -> None:
         with self._clock.hold():
             operation = self._scale_set.begin(verb)
-            self._instance.send(verb, cause=verb, operation=operation)
+            self._instance.run(verb, cause=verb, operation=operation)

@@ -79,21 +79,22 @@ def _look(scale_set: ScaleSet, instance: Instance, grace: timedelta) -> None:
 
 def _under_repair(scale_set: ScaleSet) -> int:
     return sum(
-        each.journey is not None and each.journey.cause == CAUSE for each in scale_set.instances.values()
+        each.transition is not None and each.transition.cause == CAUSE
+        for each in scale_set.instances.values()
     )
 
 
 def _repair(scale_set: ScaleSet, instance: Instance, action: str) -> None:
     operation = scale_set.begin(CAUSE)
     if action == "restart":
-        instance.send("restart", cause=CAUSE, operation=operation)
+        instance.run("restart", cause=CAUSE, operation=operation)
     elif action == "reimage":
         target = scale_set.reimaged(instance.applied)
-        instance.send("replace", cause=CAUSE, operation=operation, target=target)
+        instance.run("replace", cause=CAUSE, operation=operation, target=target)
     else:
         scale_set.renew()
-        instance.send("delete", cause=CAUSE, operation=operation)
+        instance.run("delete", cause=CAUSE, operation=operation)
         successor = scale_set.add_instance(next(scale_set.free_slots()))
         successor.note_creation()
-        successor.send("create", cause=CAUSE, operation=operation)
+        successor.run("create", cause=CAUSE, operation=operation)
     operation.when_ended.append(lambda _: scale_set.bump())

@@ -129,7 +129,7 @@ class RollingUpgrade:
     def _judge(self) -> None:
         if not self.is_running:
             return
-        if any(instance.journey is not None for instance in self.batch):
+        if any(instance.transition is not None for instance in self.batch):
             self._look_again()
             return
         self.upgraded += self.batch

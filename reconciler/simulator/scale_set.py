@@ -167,7 +167,7 @@ class ScaleSet(Owner):
         operation = self.begin("delete")
         self.is_deleting = True
         for instance in list(self.instances.values()):
-            instance.send("delete", cause="delete", operation=operation)
+            instance.run("delete", cause="delete", operation=operation)
         operation.when_ended.append(self._notify_deletion)
         return operation
 

@@ -40,7 +40,7 @@ def scale(scale_set: ScaleSet, capacity: int, operation: Operation) -> None:
     if wanted < capacity:
         operation.done("capacity", errors.allocation_failed())
     for instance in _leaving(scale_set, staying, len(staying) - capacity):
-        instance.send("delete", cause="delete", operation=operation)
+        instance.run("delete", cause="delete", operation=operation)
     scale_set.capacity = capacity
     if scale_set.surplus:
         operation.when_ended.append(lambda _: scale_set.bump())
@@ -55,7 +55,7 @@ def _grow(scale_set: ScaleSet, count: int, operation: Operation) -> None:
     spare = set(sorted(born, key=lambda each: guid("surplus", scale_set.id, each.number))[:extra])
     arrivals = _part(scale_set, spare, operation) if spare else operation
     for instance in born:
-        instance.send("create", cause="create", operation=None if instance in spare else arrivals)
+        instance.run("create", cause="create", operation=None if instance in spare else arrivals)
 
 
 def _part(scale_set: ScaleSet, spare: set[Instance], operation: Operation) -> Operation:
@@ -76,7 +76,7 @@ def _part(scale_set: ScaleSet, spare: set[Instance], operation: Operation) -> Op
         present = [each for each in spare if each.id in scale_set.instances]
         left = [each for each in present if each.provisioning != "deleting"]
         for instance in sorted(left, key=lambda each: each.number):
-            instance.send("delete", cause="overprovision", operation=departures)
+            instance.run("delete", cause="overprovision", operation=departures)
         if not left:
             end(departures)
 

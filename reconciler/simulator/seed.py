@@ -91,7 +91,7 @@ def apply_state(member: Instance, state: Mapping[str, Any]) -> None:
     """Bring an instance into a declared state while the simulator runs: whatever was under way is over."""
     words = _apply_overrides(member, state)
     if words:
-        member.strike(Stage("", **words), _cause(state))
+        member.force(Stage("", **words), _cause(state))
     if state.get("health") == "none":
         member.is_silent = True
 

@@ -10,7 +10,7 @@ goes down with it, which is not recorded.
 from __future__ import annotations
 
 from reconciler.simulator.instance import Instance
-from reconciler.simulator.life import MISFORTUNES, EvictedPower
+from reconciler.simulator.life import FORCED_STAGES, EvictedPower
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.timings import iso_duration
 
@@ -18,11 +18,11 @@ from reconciler.simulator.timings import iso_duration
 def evict(scale_set: ScaleSet, instance: Instance, power: EvictedPower | None = None) -> None:
     """Take its capacity back. `power` is how it is left, where that is not as the scale set has it."""
     if str(instance.applied.profile.get("evictionPolicy", "Deallocate")) == "Delete":
-        instance.strike(MISFORTUNES["lost"], "evict")
+        instance.force(FORCED_STAGES["remove"], "evict")
         scale_set.capacity = max(0, scale_set.capacity - 1)
     else:
         is_stopped = (power or scale_set.evicted_power) == "stopped"
-        instance.strike(MISFORTUNES["evict to stopped" if is_stopped else "evict"], "evict")
+        instance.force(FORCED_STAGES["evict to stopped" if is_stopped else "evict"], "evict")
         _await_capacity(scale_set, instance)
     scale_set.bump()
 
@@ -35,7 +35,7 @@ def _await_capacity(scale_set: ScaleSet, instance: Instance) -> None:
     def restore() -> None:
         is_as_left = instance.power == power and instance.changed == evicted
         if is_as_left and scale_set.instances.get(instance.id) is instance:
-            instance.send("start", cause="restore", operation=scale_set.begin("restore"))
+            instance.run("start", cause="restore", operation=scale_set.begin("restore"))
 
     if policy.get("enabled") and wait <= iso_duration(str(policy.get("restoreTimeout", "PT1H"))):
         scale_set.cloud.clock.after(wait, restore)

@@ -27,7 +27,7 @@ def bring(scale_set: Owner, instances: Iterable[Instance], operation: Operation,
     scale_set.renew()
     for instance in list(instances):
         verb = "refuse" if operation.sabotage else _way(instance, scale_set)
-        instance.send(verb, cause=cause, operation=operation, target=scale_set.applied)
+        instance.run(verb, cause=cause, operation=operation, target=scale_set.applied)
 
 
 def _way(instance: Instance, scale_set: Owner) -> Verb:

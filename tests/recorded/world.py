@@ -115,9 +115,9 @@ def settle(scale_set: ScaleSet, interaction: Interaction, *, is_first: bool) -> 
 
 def _move(instance: Instance, stage: Stage) -> None:
     """Whatever Azure was at is over soon."""
-    instance.take(stage, cause="recorded", target=instance.applied)
+    instance.enter(stage, cause="recorded", target=instance.applied)
     clock = instance.owner.cloud.clock
-    clock.after(SOON, lambda: instance.take(SETTLED, cause="recorded", target=instance.applied))
+    clock.after(SOON, lambda: instance.enter(SETTLED, cause="recorded", target=instance.applied))
 
 
 def _provisioning(row: Mapping[str, Any]) -> str:

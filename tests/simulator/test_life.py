@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from reconciler.simulator.catalogue import Boots
-from reconciler.simulator.life import COURSES, MISFORTUNES, Course, Verb
+from reconciler.simulator.life import COURSES, FORCED_STAGES, Course, Verb
 from reconciler.simulator.timings import Timings
 
 ROWS = [
@@ -36,4 +36,4 @@ def test_a_disk_is_replaced_only_while_the_instance_is_down(verb: Verb, boots: B
 
 
 def test_misfortune_strikes_at_once() -> None:
-    assert all(stage.after == "" and stage.ends is None for stage in MISFORTUNES.values())
+    assert all(stage.after == "" and stage.ends is None for stage in FORCED_STAGES.values())

@@ -143,7 +143,7 @@ def _carried_out(call: Call, scale_set: ScaleSet, action: Action, found: list[In
     for instance, target in zip(chosen, targets, strict=True):
         verb: Verb = "refuse" if operation.sabotage else action.verb
         cause = "reimage" if name.startswith("reimage") else name
-        instance.send(verb, cause=cause, operation=operation, target=target)
+        instance.run(verb, cause=cause, operation=operation, target=target)
     return accept(call, operation, charge=len(chosen))
 
 

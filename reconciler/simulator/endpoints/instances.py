@@ -131,7 +131,7 @@ def delete(call: Call) -> Reply:
     operation = owner.begin("delete")
     owner.capacity = max(0, owner.capacity - len(chosen))
     for instance in chosen:
-        instance.send("delete", cause="delete", operation=operation)
+        instance.run("delete", cause="delete", operation=operation)
     return accept(call, operation, charge=len(chosen))
 
 

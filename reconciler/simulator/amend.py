@@ -21,7 +21,7 @@ from reconciler.simulator.rolling import ROLLING_POLICY, RollingUpgrade
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.scaling import scale
 from reconciler.simulator.shape import require_shape
-from reconciler.simulator.upgrades import bring, due
+from reconciler.simulator.upgrades import upgradable, upgrade
 from reconciler.simulator.versions import LATEST
 from reconciler.simulator.views import scale_set_view
 
@@ -33,7 +33,7 @@ REPLACED = frozenset({"scaleInPolicy"})
 READ_ONLY = ("provisioningState", "uniqueId", "timeCreated")
 
 
-def amend(
+def amended_body(
     scale_set: ScaleSet, change: Mapping[str, Any], version: str = LATEST, *, whole: bool
 ) -> dict[str, Any]:
     """The scale set's body with `change` in it; `whole` for a PUT, where tags left out are tags removed.
@@ -80,7 +80,7 @@ def without_read_only(body: Mapping[str, Any]) -> dict[str, Any]:
     return {**body, "properties": properties}
 
 
-def take(scale_set: ScaleSet, body: Mapping[str, Any], *, kind: str) -> Operation:
+def apply_body(scale_set: ScaleSet, body: Mapping[str, Any], *, kind: str) -> Operation:
     """Give the scale set this body, and do what follows from it: scale, upgrade, roll.
 
     The 412 is the caller's to raise.
@@ -102,17 +102,17 @@ def take(scale_set: ScaleSet, body: Mapping[str, Any], *, kind: str) -> Operatio
     if is_new_model or (is_changed and scale_set.mode != "Manual"):
         follow_mode(scale_set, operation)
     if is_changed:
-        repairs.survey(scale_set)
+        repairs.watch_all(scale_set)
     return operation
 
 
 def follow_mode(scale_set: ScaleSet, operation: Operation) -> None:
     """What the platform does by itself once the model has changed."""
-    behind = due(scale_set.instances.values())
+    behind = upgradable(scale_set.instances.values())
     if not behind:
         return
     if scale_set.mode == "Automatic":
-        bring(scale_set, behind, operation, cause="automatic")
+        upgrade(scale_set, behind, operation, cause="automatic")
     elif scale_set.mode == "Rolling" and not (scale_set.rolling and scale_set.rolling.is_running):
         scale_set.rolling = RollingUpgrade(scale_set, operation, by="User")
         scale_set.rolling.proceed()

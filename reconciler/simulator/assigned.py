@@ -29,7 +29,7 @@ def identify(resource_id: str, stored: Mapping[str, Any], wanted: Mapping[str, A
     return identity
 
 
-def with_strangers(identity: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+def without_new_users(identity: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
     """The identity with nothing said of the users that are not `known` yet."""
     found = {name.lower() for name in known}
     users = {name: value if name.lower() in found else {} for name, value in identity[USERS].items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reconciler.simulator.amend import amend, take
+from reconciler.simulator.amend import amended_body, apply_body
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.scale_set import ScaleSet
 
@@ -39,6 +39,6 @@ class Autoscale:
         wanted = min(self.maximum, max(self.minimum, capacity))
         change = {"sku": {"capacity": wanted}}
         try:
-            take(self.scale_set, amend(self.scale_set, change, whole=False), kind="autoscale")
+            apply_body(self.scale_set, amended_body(self.scale_set, change, whole=False), kind="autoscale")
         except ArmError:
             return

@@ -99,9 +99,9 @@ class Details:
             else [{"name": "SecurityType", "value": self.security_type}]
         )
 
-    def is_in(self, place: str) -> bool:
+    def is_in(self, location: str) -> bool:
         """Whether it can be used in the region: a copy that is still under way cannot."""
-        return (self.regions is None or place in self.regions) and place not in self.replicating
+        return (self.regions is None or location in self.regions) and location not in self.replicating
 
 
 @dataclass(slots=True)
@@ -116,7 +116,7 @@ class Catalogue:
     platform: dict[Key, list[str]] = field(default_factory=dict)
     spelling: dict[Key, Key] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
-    told: dict[str, Details] = field(default_factory=dict)
+    details_by_name: dict[str, Details] = field(default_factory=dict)
 
     def publish(
         self,
@@ -144,7 +144,7 @@ class Catalogue:
                 versions.append(version)
         else:
             self.ids.setdefault(name.lower(), name)
-        said: dict[str, Any] = {
+        given: dict[str, Any] = {
             "boots": boots,
             "regions": None if regions is None else tuple(map(region, regions)),
             "deprecation": deprecation,
@@ -153,14 +153,14 @@ class Catalogue:
             "is_withdrawn": False,
             **others,
         }
-        before = self.told.get(name.lower()) or _unsaid(name, self.clock.now())
-        self.told[name.lower()] = replace(
-            before, **{part: value for part, value in said.items() if value is not None}
+        before = self.details_by_name.get(name.lower()) or _default_details(name, self.clock.now())
+        self.details_by_name[name.lower()] = replace(
+            before, **{part: value for part, value in given.items() if value is not None}
         )
 
     def withdraw(self, name: str) -> None:
         """Delete an image. Instances that run it go on; nobody else can have it."""
-        self.told[name.lower()] = replace(self.details(name), is_withdrawn=True)
+        self.details_by_name[name.lower()] = replace(self.details(name), is_withdrawn=True)
         self.ids.pop(name.lower(), None)
         publisher, offer, sku, version = name.split(":") if kind_of_name(name) == "platform" else [""] * 4
         versions = self.platform.get(_key(publisher, offer, sku), [])
@@ -169,18 +169,18 @@ class Catalogue:
 
     def has(self, name: str) -> bool:
         """Whether there is an image of this name, in whatever region."""
-        found = self.told.get(name.lower())
+        found = self.details_by_name.get(name.lower())
         return found is not None and not found.is_withdrawn
 
     def details(self, name: str) -> Details:
         """What is said of a published image."""
-        return self.told[name.lower()]
+        return self.details_by_name[name.lower()]
 
     def boots(self, image: Image) -> Boots:
         """How an instance comes up on `image`."""
-        return "well" if image.kind == "none" else self.told[image.name.lower()].boots
+        return "well" if image.kind == "none" else self.details_by_name[image.name.lower()].boots
 
-    def find(self, storage: Mapping[str, Any], place: str) -> Image:
+    def find(self, storage: Mapping[str, Any], location: str) -> Image:
         """The image that a `storageProfile` asks for in a region.
 
         Raises ArmError, in Azure's words, when there is no such image; that a version which was named may
@@ -195,7 +195,7 @@ class Catalogue:
         reference.pop("exactVersion", None)
         kind = kind_of(storage)
         if kind == "platform":
-            return self._platform_image(reference, place)
+            return self._platform_image(reference, location)
         if kind is None:
             raise ArmError(
                 400,
@@ -203,20 +203,20 @@ class Catalogue:
                 "Required parameter 'imageReference' is missing (null).",
                 target="imageReference",
             )
-        return self._image_by_id(kind, reference[ID_FIELDS[kind]], place)
+        return self._image_by_id(kind, reference[ID_FIELDS[kind]], location)
 
-    def admit(self, image: Image, place: str) -> None:
+    def admit(self, image: Image, location: str) -> None:
         """Raise Azure's refusal when new instances in the region cannot have the image.
 
         It stays usable for the instances that have it.
         """
         details = self.details(image.name)
-        if not details.is_in(region(place)):
-            raise _not_here(image, place)
+        if not details.is_in(region(location)):
+            raise _not_available(image, location)
         if details.deprecation == "Deprecated":
             raise _no_image("ImageVersionDeprecated", f"The platform image '{image.name}' is deprecated.")
 
-    def exactly(self, image: Image, version: str, place: str) -> Image:
+    def with_version(self, image: Image, version: str, location: str) -> Image:
         """The same image in this very version, under the reference it had."""
         if image.reference is None or image.exact_version is None:
             return image
@@ -224,17 +224,17 @@ class Catalogue:
         name = f"{image.name.rpartition(separator)[0]}{separator}{version}"
         exact = replace(image, name=name, exact_version=version)
         if not self.has(name):
-            raise _not_here(exact, place)
-        self.admit(exact, place)
+            raise _not_available(exact, location)
+        self.admit(exact, location)
         return exact
 
-    def versions(self, publisher: str, offer: str, sku: str, place: str) -> list[str]:
+    def versions(self, publisher: str, offer: str, sku: str, location: str) -> list[str]:
         """Those that are to be had in the region: a deprecated version is not listed any more."""
         name = f"{publisher}:{offer}:{sku}".lower()
         return [
             version
             for version in self.platform.get(_key(publisher, offer, sku), [])
-            if _is_offered(self.told[f"{name}:{version.lower()}"], region(place))
+            if _is_offered(self.details_by_name[f"{name}:{version.lower()}"], region(location))
         ]
 
     def gallery_versions(self, definition: str) -> list[str]:
@@ -243,21 +243,21 @@ class Catalogue:
         found = [name for key, name in self.ids.items() if key.startswith(prefix)]
         return sorted(found, key=lambda name: _order(name.rsplit("/", 1)[1]))
 
-    def _platform_image(self, reference: Mapping[str, str], place: str) -> Image:
+    def _platform_image(self, reference: Mapping[str, str], location: str) -> Image:
         publisher, offer, sku, version = (reference.get(name, "") for name in PLATFORM_FIELDS)
-        offered = self.versions(publisher, offer, sku, place)
+        offered = self.versions(publisher, offer, sku, location)
         exact = newest(offered) if version.lower() == "latest" else version
         name = f"{publisher}:{offer}:{sku}:{exact}"
         if not self.has(name):
             raise _no_platform_image(f"{publisher}:{offer}:{sku}:{version}")
         return Image("platform", name, exact, dict(reference))
 
-    def _image_by_id(self, kind: Kind, resource_id: str, place: str) -> Image:
+    def _image_by_id(self, kind: Kind, resource_id: str, location: str) -> Image:
         wire = {ID_FIELDS[kind]: resource_id}
         if kind == "managed":
             found = Image(kind, resource_id, None, wire)
             if resource_id.lower() not in self.ids:
-                raise _not_here(found, place)
+                raise _not_available(found, location)
             return found
         definition, wanted = _parts(resource_id)
         name = f"{definition}/versions/{wanted}"
@@ -265,12 +265,12 @@ class Catalogue:
             offered = [
                 name
                 for name in self.gallery_versions(definition)
-                if _is_offered(self.details(name), region(place))
+                if _is_offered(self.details(name), region(location))
             ]
             name = offered[-1] if offered else resource_id
         exact = self.ids.get(name.lower())
         if exact is None:
-            raise _not_here(Image(kind, resource_id), place)
+            raise _not_available(Image(kind, resource_id), location)
         return Image(kind, exact, exact.rsplit("/", 1)[1], wire)
 
     def _vhd_image(self, uri: str) -> Image:
@@ -282,7 +282,7 @@ class Catalogue:
         return Image("vhd", uri, uri=uri)
 
 
-def _unsaid(name: str, now: datetime) -> Details:
+def _default_details(name: str, now: datetime) -> Details:
     """What there is to say of an image of which only the name is known."""
     generation = generation_of(name)
     return Details(
@@ -355,21 +355,22 @@ def _parts(resource_id: str) -> tuple[str, str]:
     return resource_id[: match.start()], "latest" if wanted.lower() == "latest" else wanted
 
 
-def _is_offered(details: Details, place: str) -> bool:
+def _is_offered(details: Details, location: str) -> bool:
     """Whether `latest` may come to it in the region."""
-    return details.is_in(place) and details.deprecation != "Deprecated" and not details.exclude_from_latest
+    return details.is_in(location) and details.deprecation != "Deprecated" and not details.exclude_from_latest
 
 
-def _not_here(image: Image, place: str) -> ArmError:
+def _not_available(image: Image, location: str) -> ArmError:
     """That an image is not in the region. The quotes around a gallery's message are part of it."""
     if image.kind == "platform":
         return _no_platform_image(image.name)
     if image.kind == "managed":
-        return _no_image("ImageNotFound", f"The Image '{image.name}' cannot be found in '{place}' region.")
+        message = f"The Image '{image.name}' cannot be found in '{location}' region."
+        return _no_image("ImageNotFound", message)
     return _no_image(
         "GalleryImageNotFound",
-        f'"The gallery image {image.name} is not available in {region(place)} region. Please contact image '
-        'owner to replicate to this region, or change your requested region."',
+        f'"The gallery image {image.name} is not available in {region(location)} region. Please contact '
+        'image owner to replicate to this region, or change your requested region."',
     )
 
 

@@ -98,7 +98,7 @@ class Cloud(Fabric):
         """Hold it until it is deleted. Automatic repairs hear of its instances from now on."""
         group = self.put_group(scale_set.subscription, scale_set.group, scale_set.location)
         group.scale_sets[scale_set.name.lower()] = scale_set
-        scale_set.when_changed.append(partial(repairs.notice, scale_set))
+        scale_set.when_changed.append(partial(repairs.watch, scale_set))
         scale_set.when_deleted.append(self._remove)
 
     def regions(self) -> list[str]:
@@ -111,7 +111,7 @@ class Cloud(Fabric):
         )
         return list(dict.fromkeys(map(region, (self.catalogue.location, *found))))
 
-    def named(self, name: str) -> ScaleSet:
+    def find_scale_set(self, name: str) -> ScaleSet:
         """By name; by "group/name" or "subscription/group/name" where there are several of that name.
 
         KeyError says which there are.
@@ -135,7 +135,10 @@ class Cloud(Fabric):
                     yield scale_set
 
     def images(self, name: str) -> dict[str, str]:
-        return {instance.id: instance.applied.image.name for instance in self.named(name).instances.values()}
+        return {
+            instance.id: instance.applied.image.name
+            for instance in self.find_scale_set(name).instances.values()
+        }
 
     def next_guid(self, kind: str) -> str:
         return guid(kind, next(self.serial))

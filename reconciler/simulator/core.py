@@ -209,13 +209,13 @@ class Core:
         """What starts meanwhile comes to this end."""
         operations = self.cloud.operations
         if isinstance(fault, OperationFails):
-            operations.sabotage = errors.ArmError(409, fault.code, fault.message)
-        operations.is_forgetful = isinstance(fault, OperationLost)
+            operations.forced_error = errors.ArmError(409, fault.code, fault.message)
+        operations.loses_operations = isinstance(fault, OperationLost)
         operations.keeps_image = fault if isinstance(fault, OperationKeepsImage) else None
         try:
             yield
         finally:
-            operations.sabotage, operations.is_forgetful, operations.keeps_image = None, False, None
+            operations.forced_error, operations.loses_operations, operations.keeps_image = None, False, None
 
     def _record(
         self,

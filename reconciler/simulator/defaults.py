@@ -35,7 +35,7 @@ WORDS = {
         "Rolling", "Uniform", "Flexible", "Regular", "Low", "Spot", "Deallocate", "Delete",
     )
 }  # fmt: skip
-SPELT = ("createOption", "caching", "mode", "orchestrationMode", "priority", "evictionPolicy")
+SPELT_FIELDS = ("createOption", "caching", "mode", "orchestrationMode", "priority", "evictionPolicy")
 FLEXIBLE = {
     "storageProfile": {"osDisk": {"deleteOption": "Delete"}},
     "networkProfile": {"networkApiVersion": "2020-11-01"},
@@ -61,7 +61,7 @@ PREMIUM_SIZE = re.compile(r"standard_((ds|gs)\d|[a-z]+\d+(-\d+)?[a-z]*s)", re.I)
 
 def complete(body: Mapping[str, Any]) -> dict[str, Any]:
     """The body as Azure stores it. Completing twice is completing once."""
-    properties = _spelt(body["properties"])
+    properties = _with_azure_spelling(body["properties"])
     is_flexible = properties.get("orchestrationMode") == "Flexible"
     if policy := properties.get("upgradePolicy") or ({} if is_flexible else {"mode": "Manual"}):
         properties["upgradePolicy"] = _policy(policy)
@@ -81,7 +81,7 @@ def complete(body: Mapping[str, Any]) -> dict[str, Any]:
     return {**body, "sku": {"tier": "Standard", **body["sku"]}, "properties": properties}
 
 
-def extension_completed(extension: Mapping[str, Any]) -> dict[str, Any]:
+def complete_extension(extension: Mapping[str, Any]) -> dict[str, Any]:
     """An extension of the model. Its protected settings are never shown again."""
     properties = {**EXTENSION, **(extension.get("properties") or {})}
     properties.pop("protectedSettings", None)
@@ -106,11 +106,11 @@ def _profile(profile: Mapping[str, Any], account: str, *, is_flexible: bool) -> 
         patched = is_flexible and "linuxConfiguration" in guest
         filled["osProfile"] = merge(FLEXIBLE_LINUX, guest) if patched else guest
     network = profile.get("networkProfile") or {}
-    cards = network.get("networkInterfaceConfigurations")
-    if cards:
+    nics = network.get("networkInterfaceConfigurations")
+    if nics:
         filled["networkProfile"] = {
             **network,
-            "networkInterfaceConfigurations": [_card(each, is_flexible=is_flexible) for each in cards],
+            "networkInterfaceConfigurations": [_nic(each, is_flexible=is_flexible) for each in nics],
         }
     events = profile.get("scheduledEventsProfile")
     if events:
@@ -121,7 +121,7 @@ def _profile(profile: Mapping[str, Any], account: str, *, is_flexible: bool) -> 
     if extensions:
         filled["extensionProfile"] = {
             **profile["extensionProfile"],
-            "extensions": [extension_completed(each) for each in extensions],
+            "extensions": [complete_extension(each) for each in extensions],
         }
     return filled
 
@@ -143,35 +143,35 @@ def _guest(profile: Mapping[str, Any], *, is_windows: bool) -> dict[str, Any]:
     return {**GUEST, **shown, name: {**configuration, **(shown.get(name) or {})}}
 
 
-def _card(card: Mapping[str, Any], *, is_flexible: bool) -> dict[str, Any]:
+def _nic(nic: Mapping[str, Any], *, is_flexible: bool) -> dict[str, Any]:
     usual = {**INTERFACE, **(FLEXIBLE_INTERFACE if is_flexible else {})}
-    properties = {**usual, **(card.get("properties") or {})}
+    properties = {**usual, **(nic.get("properties") or {})}
     addresses = properties.get("ipConfigurations") or []
     properties["ipConfigurations"] = [_address(each, is_flexible=is_flexible) for each in addresses]
-    return {**card, "properties": properties}
+    return {**nic, "properties": properties}
 
 
 def _address(address: Mapping[str, Any], *, is_flexible: bool) -> dict[str, Any]:
     """Lists that are empty are shown by Flexible sets only."""
     fields = (address.get("properties") or {}).items()
-    told = {name: value for name, value in fields if is_flexible or value != []}
-    properties = {**ADDRESS, **(FLEXIBLE_ADDRESS if is_flexible else {}), **told}
+    visible = {name: value for name, value in fields if is_flexible or value != []}
+    properties = {**ADDRESS, **(FLEXIBLE_ADDRESS if is_flexible else {}), **visible}
     if public := properties.get("publicIPAddressConfiguration"):
         shown = {**PUBLIC_ADDRESS, **(public.get("properties") or {})}
         properties["publicIPAddressConfiguration"] = {**public, "properties": shown}
     return {**address, "properties": properties}
 
 
-def _spelt(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _with_azure_spelling(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields, and those within, with Azure's own spelling of its words."""
-    return {name: _spelt_value(name, value) for name, value in fields.items()}
+    return {name: _value_with_azure_spelling(name, value) for name, value in fields.items()}
 
 
-def _spelt_value(name: str, value: Any) -> Any:
-    if name in SPELT and isinstance(value, str):
+def _value_with_azure_spelling(name: str, value: Any) -> Any:
+    if name in SPELT_FIELDS and isinstance(value, str):
         return WORDS.get(value.lower(), value)
     if isinstance(value, Mapping) and name != "settings":
-        return _spelt(value)
+        return _with_azure_spelling(value)
     if isinstance(value, list):
-        return [_spelt(each) if isinstance(each, Mapping) else each for each in value]
+        return [_with_azure_spelling(each) if isinstance(each, Mapping) else each for each in value]
     return value

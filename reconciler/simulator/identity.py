@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from reconciler.simulator.message import Request, Response
-from reconciler.simulator.tokens import CLIENT, LIFE, token
+from reconciler.simulator.tokens import CLIENT, LIFETIME, token
 
 PATH = "/msi/token"
 VIRTUAL_MACHINE_PATH = "/metadata/identity/oauth2/token"
@@ -70,14 +70,14 @@ def _virtual_machine(request: Request, _: str) -> tuple[int, dict[str, Any]]:
     return 400, {"error": "invalid_request", "error_description": f"Required {missing}"}
 
 
-def _grant(asked: Mapping[str, str]) -> dict[str, Any]:
+def _grant(fields: Mapping[str, str]) -> dict[str, Any]:
     """A token for the system's identity, or for the user's identity that was asked for by its client id."""
     issued = int(time.time())
-    client = asked.get("client_id") or CLIENT
+    client = fields.get("client_id") or CLIENT
     return {
-        "access_token": token(asked["resource"], issued, client),
-        "expires_on": str(issued + LIFE),
-        "resource": asked["resource"],
+        "access_token": token(fields["resource"], issued, client),
+        "expires_on": str(issued + LIFETIME),
+        "resource": fields["resource"],
         "token_type": "Bearer",
         "client_id": client,
     }
@@ -85,8 +85,8 @@ def _grant(asked: Mapping[str, str]) -> dict[str, Any]:
 
 def _time(granted: dict[str, Any]) -> dict[str, Any]:
     """The two that say in more than one way how long a token lives."""
-    not_before = str(int(granted["expires_on"]) - LIFE)
-    return {**granted, "expires_in": str(LIFE), "ext_expires_in": str(LIFE), "not_before": not_before}
+    not_before = str(int(granted["expires_on"]) - LIFETIME)
+    return {**granted, "expires_in": str(LIFETIME), "ext_expires_in": str(LIFETIME), "not_before": not_before}
 
 
 ENDPOINTS: Mapping[tuple[str, str], Callable[[Request, str], tuple[int, dict[str, Any]]]] = {

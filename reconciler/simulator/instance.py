@@ -33,7 +33,7 @@ from reconciler.simulator.life import (
 from reconciler.simulator.merge import merge
 from reconciler.simulator.model import Applied, Model
 from reconciler.simulator.operations import Operation
-from reconciler.simulator.planned import health_grace, notice
+from reconciler.simulator.planned import health_grace, notice_period
 from reconciler.simulator.record import Event, EventKind, InstanceSnapshot, InstanceStatus
 
 
@@ -132,7 +132,7 @@ class Instance:
         if operation is not None and operation.keeps_image is not None:
             destination = self._keep_image(destination, operation.keeps_image)
         course = COURSES[verb, self.owner.cloud.catalogue.boots(destination.image)]
-        if verb in NOTICES and notice(verb, self.applied.profile):
+        if verb in NOTICES and notice_period(verb, self.applied.profile):
             first, *others = course
             course = (NOTICES[verb], replace(first, after="notice"), *others)
         self._end_transition(errors.preemption_error())
@@ -219,7 +219,7 @@ class Instance:
     def _end_transition(self, error: ArmError) -> None:
         transition, self.transition = self.transition, None
         if transition is not None and transition.operation is not None:
-            transition.operation.done(self.id, error)
+            transition.operation.complete(self.id, error)
 
     def _record_availability(self, cause: str) -> None:
         if self.is_unavailable != self.serves:
@@ -230,8 +230,8 @@ class Instance:
         self._record_event("unavailable" if self.is_unavailable else "available", self.cause)
 
     def _notify(self) -> None:
-        for hear in self.owner.when_changed:
-            hear(self)
+        for callback in self.owner.when_changed:
+            callback(self)
 
     def _record_event(self, kind: EventKind, cause: str) -> None:
         owner = self.owner
@@ -283,7 +283,7 @@ class Transition:
             instance.owner.cloud.clock.after(self._wait(self.course[self.position]), self.proceed)
         if stage.ends and self.operation is not None:
             operation, self.operation = self.operation, None
-            operation.done(instance.id, None if stage.ends == "succeeded" else _failure(instance))
+            operation.complete(instance.id, None if stage.ends == "succeeded" else _failure(instance))
         if self.is_over and self.operation is None and instance.transition is self:
             instance.transition = None
 
@@ -291,7 +291,7 @@ class Transition:
         """How long until the stage: bad health shows once the health extension's grace period is over."""
         profile = self.instance.applied.profile
         if stage.after == "notice":
-            return notice(self.verb, profile)
+            return notice_period(self.verb, profile)
         usual = self.instance.owner.cloud.timings.of(stage.after)
         is_bad = stage.health in ("unhealthy", "unknown") and stage.is_of_health_only
         return max(usual, health_grace(profile)) if is_bad else usual

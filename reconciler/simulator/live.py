@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from reconciler.simulator.amend import amend, take
+from reconciler.simulator.amend import amended_body, apply_body
 from reconciler.simulator.catalogue import storage_of
 from reconciler.simulator.domains import Domain
 from reconciler.simulator.endpoints.actions import start_rolling_upgrade
@@ -134,7 +134,7 @@ class LiveScaleSet:
 
     def _write(self, change: Mapping[str, Any]) -> None:
         with self._clock.hold():
-            take(self._scale_set, amend(self._scale_set, change, whole=False), kind="patch")
+            apply_body(self._scale_set, amended_body(self._scale_set, change, whole=False), kind="patch")
 
 
 class LiveInstance:

@@ -112,7 +112,7 @@ class Model:
             )
         )
 
-    def reimaged(self, applied: Applied, exact_version: str | None = None) -> Applied:
+    def reimage_target(self, applied: Applied, exact_version: str | None = None) -> Applied:
         """What a reimage makes of an instance on `applied`: the same, with `latest` the newest there is now.
 
         Field reports say so; the SDK's documentation says the version stays, unless `exact_version` names
@@ -121,7 +121,7 @@ class Model:
         if exact_version is None:
             return replace(applied, image=self.newest(applied))
         return replace(
-            applied, image=self.cloud.catalogue.exactly(applied.image, exact_version, self.location)
+            applied, image=self.cloud.catalogue.with_version(applied.image, exact_version, self.location)
         )
 
     def newest(self, applied: Applied) -> Image:

@@ -19,7 +19,7 @@ from reconciler.simulator.domains import guid
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.faults import OperationKeepsImage
 
-Status = Literal["InProgress", "Succeeded", "Failed", "Canceled"]
+OperationStatus = Literal["InProgress", "Succeeded", "Failed", "Canceled"]
 # Since 2024 Azure signs the addresses it hands out, which makes them some 3 kB long: follow them verbatim.
 SIGNED_SINCE = "2024-01-01"
 
@@ -38,10 +38,10 @@ class Operation:
     location: str
     started: datetime
     clock: Clock
-    status: Status = "InProgress"
+    status: OperationStatus = "InProgress"
     ended: datetime | None = None
     error: ArmError | None = None
-    sabotage: ArmError | None = None
+    forced_error: ArmError | None = None
     is_lost: bool = False
     keeps_image: OperationKeepsImage | None = None
     when_ended: list[Callable[[Operation], None]] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Operation:
         """How many of these it is waiting for: of instances, what Azure charges."""
         return len(self._waiting.intersection(parts))
 
-    def done(self, part: str, error: ArmError | None = None) -> None:
+    def complete(self, part: str, error: ArmError | None = None) -> None:
         """`part` is over. The last one ends the operation."""
         self._waiting.discard(part)
         self.error = self.error or error
@@ -68,9 +68,9 @@ class Operation:
     def wait(self, part: str, delay: timedelta) -> None:
         """Expect a part that is simply over after `delay`."""
         self.expect(part)
-        self.clock.after(delay, lambda: self.done(part))
+        self.clock.after(delay, lambda: self.complete(part))
 
-    def fail(self, error: ArmError, status: Status = "Failed") -> None:
+    def fail(self, error: ArmError, status: OperationStatus = "Failed") -> None:
         """End it now, whatever it still waits for."""
         if self.is_running:
             self.error = error
@@ -93,12 +93,12 @@ class Operation:
         signature = _signature(self.id, self.started) if version >= SIGNED_SINCE else ""
         return f"{host}{place}/operations/{self.id}?p={guid('p', self.id)}{end}{signature}"
 
-    def _end(self, status: Status | None = None) -> None:
-        self.error = self.sabotage or self.error
+    def _end(self, status: OperationStatus | None = None) -> None:
+        self.error = self.forced_error or self.error
         self.status = status or ("Failed" if self.error else "Succeeded")
         self.ended = self.clock.now()
-        for heard in self.when_ended:
-            heard(self)
+        for callback in self.when_ended:
+            callback(self)
 
 
 @dataclass(slots=True)
@@ -109,16 +109,16 @@ class Operations:
     """
 
     clock: Clock
-    sabotage: ArmError | None = None
-    is_forgetful: bool = False
+    forced_error: ArmError | None = None
+    loses_operations: bool = False
     keeps_image: OperationKeepsImage | None = None
     _all: dict[str, Operation] = field(default_factory=dict)
 
     def start(self, kind: str, subscription: str, location: str) -> Operation:
         operation_id = guid("operation", len(self._all))
         operation = Operation(operation_id, kind, subscription, location, self.clock.now(), self.clock)
-        operation.sabotage = self.sabotage
-        operation.is_lost = self.is_forgetful
+        operation.forced_error = self.forced_error
+        operation.is_lost = self.loses_operations
         operation.keeps_image = self.keeps_image
         self._all[operation_id] = operation
         return operation

@@ -13,7 +13,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any
 
-from reconciler.simulator.amend import amend, take
+from reconciler.simulator.amend import amended_body, apply_body
 from reconciler.simulator.catalogue import Catalogue, storage_of
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.declared import FieldError, InvalidField, Location, time
@@ -170,12 +170,12 @@ FAULTS: Mapping[str, Callable[[Mapping[str, Any]], Fault]] = {
 
 
 def _evict(fields: Mapping[str, Any], cloud: Cloud, _: Faults, location: Location) -> None:
-    scale_set = cloud.named(fields["scaleSet"])
+    scale_set = cloud.find_scale_set(fields["scaleSet"])
     evict(scale_set, member_of(scale_set, fields["id"], location), fields.get("power"))
 
 
 def _change(fields: Mapping[str, Any], cloud: Cloud, _: Faults, location: Location) -> None:
-    scale_set = cloud.named(fields["name"])
+    scale_set = cloud.find_scale_set(fields["name"])
     if "provisioningState" in fields:
         report_state(scale_set, fields["provisioningState"])
     scale_set.allocation_limit = fields.get("allocationLimit", scale_set.allocation_limit)
@@ -183,7 +183,7 @@ def _change(fields: Mapping[str, Any], cloud: Cloud, _: Faults, location: Locati
     for state in fields.get("instanceStates", ()):
         apply_state(member_of(scale_set, state["id"], location), state)
     if change := _patch_body(fields, scale_set):
-        take(scale_set, amend(scale_set, change, whole=False), kind="patch")
+        apply_body(scale_set, amended_body(scale_set, change, whole=False), kind="patch")
 
 
 def _patch_body(fields: Mapping[str, Any], scale_set: ScaleSet) -> dict[str, Any]:

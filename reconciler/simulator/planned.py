@@ -22,7 +22,7 @@ NOTIFICATIONS: Mapping[str, tuple[str, str]] = {
 NONE = timedelta(0)
 
 
-def notice(verb: str, profile: Mapping[str, Any]) -> timedelta:
+def notice_period(verb: str, profile: Mapping[str, Any]) -> timedelta:
     """How long Azure waits after it has announced the verb; no time where it announces nothing."""
     name, usual = NOTIFICATIONS[verb]
     found = (profile.get("scheduledEventsProfile") or {}).get(name) or {}

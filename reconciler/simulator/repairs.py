@@ -22,20 +22,20 @@ SERVICE = "AutomaticRepairs"
 ACTIONS: Mapping[str, str] = {"replace": "Replace", "restart": "Restart", "reimage": "Reimage"}
 
 
-def notice(scale_set: ScaleSet, instance: Instance) -> None:
+def watch(scale_set: ScaleSet, instance: Instance) -> None:
     """An instance has changed: if it is ill now, look again when the grace period is over."""
     policy = _policy(scale_set)
-    if policy is not None and _is_ill(instance):
+    if policy is not None and _is_unhealthy(instance):
         # Azure takes no less than ten minutes; a fleet in a hurry may, but time has to pass.
         grace = max(iso_duration(str(policy.get("gracePeriod", "PT10M"))), timedelta(seconds=1))
-        scale_set.cloud.clock.after(grace, lambda: _look(scale_set, instance, grace))
+        scale_set.cloud.clock.after(grace, lambda: _repair_if_due(scale_set, instance, grace))
 
 
-def survey(scale_set: ScaleSet) -> None:
+def watch_all(scale_set: ScaleSet) -> None:
     """The policy has changed, or its service: see who is ill already."""
     if _policy(scale_set) is not None:
         for instance in scale_set.instances.values():
-            notice(scale_set, instance)
+            watch(scale_set, instance)
 
 
 def services(scale_set: ScaleSet) -> list[dict[str, str]]:
@@ -52,7 +52,7 @@ def _policy(scale_set: ScaleSet) -> Mapping[str, Any] | None:
     return policy if policy.get("enabled") and not scale_set.repairs_suspended else None
 
 
-def _is_ill(instance: Instance) -> bool:
+def _is_unhealthy(instance: Instance) -> bool:
     return (
         instance.applied.health != "none"
         and instance.health in ("unhealthy", "unknown")
@@ -61,23 +61,23 @@ def _is_ill(instance: Instance) -> bool:
     )
 
 
-def _look(scale_set: ScaleSet, instance: Instance, grace: timedelta) -> None:
+def _repair_if_due(scale_set: ScaleSet, instance: Instance, grace: timedelta) -> None:
     """Repair it, if it is as ill as it was a grace period ago."""
     policy, clock = _policy(scale_set), scale_set.cloud.clock
     is_there = scale_set.instances.get(instance.id) is instance and not scale_set.is_deleting
     since = max(instance.changed, instance.health_changed)
-    if policy is None or not is_there or not _is_ill(instance) or clock.now() - since < grace:
+    if policy is None or not is_there or not _is_unhealthy(instance) or clock.now() - since < grace:
         return
     if instance.protected:
         return
-    if _under_repair(scale_set) >= max(1, len(scale_set.instances) // 20):
+    if _count_repairs(scale_set) >= max(1, len(scale_set.instances) // 20):
         pause = max(scale_set.cloud.timings.boot, timedelta(seconds=1))
-        clock.after(pause, lambda: _look(scale_set, instance, grace))
+        clock.after(pause, lambda: _repair_if_due(scale_set, instance, grace))
         return
     _repair(scale_set, instance, str(policy.get("repairAction", "Replace")).lower())
 
 
-def _under_repair(scale_set: ScaleSet) -> int:
+def _count_repairs(scale_set: ScaleSet) -> int:
     return sum(
         each.transition is not None and each.transition.cause == CAUSE
         for each in scale_set.instances.values()
@@ -89,7 +89,7 @@ def _repair(scale_set: ScaleSet, instance: Instance, action: str) -> None:
     if action == "restart":
         instance.run("restart", cause=CAUSE, operation=operation)
     elif action == "reimage":
-        target = scale_set.reimaged(instance.applied)
+        target = scale_set.reimage_target(instance.applied)
         instance.run("replace", cause=CAUSE, operation=operation, target=target)
     else:
         scale_set.renew()

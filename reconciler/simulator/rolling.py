@@ -16,7 +16,7 @@ from reconciler.simulator.errors import ArmError, unhealthy_upgrade
 from reconciler.simulator.instance import Instance, Owner
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.timings import iso_duration
-from reconciler.simulator.upgrades import bring, due
+from reconciler.simulator.upgrades import upgradable, upgrade
 
 # What the model echoes once the mode is Rolling, and the part of it that a rolling upgrade reports.
 ROLLING_POLICY: Mapping[str, Any] = {
@@ -28,7 +28,7 @@ ROLLING_POLICY: Mapping[str, Any] = {
     "rollbackFailedInstancesOnPolicyBreach": False,
 }
 REPORTED = tuple(ROLLING_POLICY)[:4]
-GATE = "rolling upgrade"
+PART = "rolling upgrade"
 
 
 class RollingUpgrade:
@@ -43,13 +43,13 @@ class RollingUpgrade:
         self.started = self.last_action_at = scale_set.cloud.clock.now()
         self.ended: datetime | None = None
         self.error: ArmError | None = None
-        self.waiting = sorted(due(scale_set.instances.values()), key=_order)
+        self.waiting = sorted(upgradable(scale_set.instances.values()), key=_order)
         # Azure counts those that need no upgrade as upgraded.
         self.current = sum(each.is_current for each in scale_set.instances.values())
         self.all = len(self.waiting)
         self.batch: list[Instance] = []
         self.upgraded: list[Instance] = []
-        operation.expect(GATE)
+        operation.expect(PART)
 
     @property
     def is_running(self) -> bool:
@@ -64,8 +64,8 @@ class RollingUpgrade:
             return
         size = max(1, self.all * int(self._policy["maxBatchInstancePercent"]) // 100)
         self.batch, self.waiting = self.waiting[:size], self.waiting[size:]
-        bring(self.scale_set, self.batch, self.operation, cause="rollingupgrade")
-        self._look_again()
+        upgrade(self.scale_set, self.batch, self.operation, cause="rollingupgrade")
+        self._check_later()
 
     def cancel(self) -> None:
         """Stop after the batch that is under way."""
@@ -122,15 +122,15 @@ class RollingUpgrade:
         own = self.scale_set.policy.get("rollingUpgradePolicy") or {}
         return {name: own.get(name, ROLLING_POLICY[name]) for name in REPORTED}
 
-    def _look_again(self) -> None:
+    def _check_later(self) -> None:
         cloud = self.scale_set.cloud
-        cloud.clock.after(max(cloud.timings.boot, timedelta(milliseconds=10)), self._judge)
+        cloud.clock.after(max(cloud.timings.boot, timedelta(milliseconds=10)), self._check_batch)
 
-    def _judge(self) -> None:
+    def _check_batch(self) -> None:
         if not self.is_running:
             return
         if any(instance.transition is not None for instance in self.batch):
-            self._look_again()
+            self._check_later()
             return
         self.upgraded += self.batch
         self.batch = []
@@ -146,7 +146,7 @@ class RollingUpgrade:
     def _end(self, code: str) -> None:
         self.code = code
         self.ended = self.scale_set.cloud.clock.now()
-        self.operation.done(GATE, self.error)
+        self.operation.complete(PART, self.error)
 
 
 def _order(instance: Instance) -> tuple[str, str, int, int]:

@@ -70,7 +70,7 @@ class ScaleSet(Owner):
         return "Failed" if self.failed else "Succeeded"
 
     @property
-    def outdated(self) -> list[Instance]:
+    def outdated_instances(self) -> list[Instance]:
         return [instance for instance in self.instances.values() if not instance.is_current]
 
     @property
@@ -219,8 +219,8 @@ class ScaleSet(Owner):
         require_fit(catalogue.details(image.name), body, self.id)
 
     def _notify_deletion(self, _: Operation) -> None:
-        for hear in self.when_deleted:
-            hear(self)
+        for callback in self.when_deleted:
+            callback(self)
 
     def _settle(self, operation: Operation) -> None:
         self.running.remove(operation)

@@ -38,7 +38,7 @@ def scale(scale_set: ScaleSet, capacity: int, operation: Operation) -> None:
     if (wanted := scale_set.allocatable(capacity)) > len(staying):
         _grow(scale_set, wanted - len(staying), operation)
     if wanted < capacity:
-        operation.done("capacity", errors.allocation_failed())
+        operation.complete("capacity", errors.allocation_failed())
     for instance in _leaving(scale_set, staying, len(staying) - capacity):
         instance.run("delete", cause="delete", operation=operation)
     scale_set.capacity = capacity
@@ -48,47 +48,47 @@ def scale(scale_set: ScaleSet, capacity: int, operation: Operation) -> None:
 
 def _grow(scale_set: ScaleSet, count: int, operation: Operation) -> None:
     """Create `count` instances that stay, on the model of this moment."""
-    extra = surplus_of(count) if scale_set.overprovisions else 0
-    born = [scale_set.add_instance(slot) for slot in islice(scale_set.free_slots(), count + extra)]
-    for instance in born:
+    extra = surplus_size(count) if scale_set.overprovisions else 0
+    created = [scale_set.add_instance(slot) for slot in islice(scale_set.free_slots(), count + extra)]
+    for instance in created:
         instance.note_creation()
-    spare = set(sorted(born, key=lambda each: guid("surplus", scale_set.id, each.number))[:extra])
-    arrivals = _part(scale_set, spare, operation) if spare else operation
-    for instance in born:
-        instance.run("create", cause="create", operation=None if instance in spare else arrivals)
+    surplus = set(sorted(created, key=lambda each: guid("surplus", scale_set.id, each.number))[:extra])
+    arrivals = _schedule_surplus_removal(scale_set, surplus, operation) if surplus else operation
+    for instance in created:
+        instance.run("create", cause="create", operation=None if instance in surplus else arrivals)
 
 
-def _part(scale_set: ScaleSet, spare: set[Instance], operation: Operation) -> Operation:
+def _schedule_surplus_removal(scale_set: ScaleSet, surplus: set[Instance], operation: Operation) -> Operation:
     """Let the spare ones go once the others have arrived, and be over once they are gone.
 
     Returns what waits for those others.
     """
-    arrivals, departures = _apart(operation), _apart(operation)
-    ids = {each.id for each in spare}
+    arrivals, departures = _sub_operation(operation), _sub_operation(operation)
+    ids = {each.id for each in surplus}
     scale_set.surplus |= ids
     operation.expect(SURPLUS)
 
     def end(_: Operation) -> None:
         scale_set.surplus -= ids
-        operation.done(SURPLUS, arrivals.error)
+        operation.complete(SURPLUS, arrivals.error)
 
-    def let_go(_: Operation) -> None:
-        present = [each for each in spare if each.id in scale_set.instances]
+    def delete_surplus(_: Operation) -> None:
+        present = [each for each in surplus if each.id in scale_set.instances]
         left = [each for each in present if each.provisioning != "deleting"]
         for instance in sorted(left, key=lambda each: each.number):
             instance.run("delete", cause="overprovision", operation=departures)
         if not left:
             end(departures)
 
-    arrivals.when_ended.append(let_go)
+    arrivals.when_ended.append(delete_surplus)
     departures.when_ended.append(end)
     return arrivals
 
 
-def surplus_of(count: int) -> int:
+def surplus_size(count: int) -> int:
     """A fifth, and two at least.
 
-    >>> surplus_of(1), surplus_of(20)
+    >>> surplus_size(1), surplus_size(20)
     (2, 4)
     """
     return max(2, ceil(count / 5))
@@ -121,7 +121,7 @@ def _leaving(scale_set: ScaleSet, staying: Sequence[Instance], count: int) -> li
     return gone
 
 
-def _apart(operation: Operation) -> Operation:
+def _sub_operation(operation: Operation) -> Operation:
     """A part of an operation that clients do not see."""
     return Operation(
         "", "part", operation.subscription, operation.location, operation.started, operation.clock

@@ -15,7 +15,7 @@ from reconciler.simulator.catalogue import ID_FIELDS, PLATFORM_FIELDS
 Shape = dict[str, Any]
 
 # A name that ends in "!" must be there. A list has one entry, the shape of all of its own.
-CARD: Shape = {"name!": str, "properties": {"ipConfigurations": [{"properties": {}}]}}
+NIC: Shape = {"name!": str, "properties": {"ipConfigurations": [{"properties": {}}]}}
 EXTENSION: Shape = {
     "name!": str,
     "properties!": {"publisher!": str, "type!": str, "typeHandlerVersion!": str},
@@ -26,7 +26,7 @@ PROFILE: Shape = {
         "imageReference": dict.fromkeys((*PLATFORM_FIELDS, *ID_FIELDS.values()), str),
         "osDisk": {"osType": str, "managedDisk": {}, "image": {"uri": str}},
     },
-    "networkProfile": {"healthProbe": {"id": str}, "networkInterfaceConfigurations": [CARD]},
+    "networkProfile": {"healthProbe": {"id": str}, "networkInterfaceConfigurations": [NIC]},
     "extensionProfile": {"extensions": [EXTENSION]},
     "securityProfile": {"securityType": str},
     "priority": str,

@@ -55,7 +55,7 @@ class Simulator(Core):
         KeyError when there is none, or more than one.
         """
         with self.clock.hold():
-            return LiveScaleSet(self.cloud.named(name))
+            return LiveScaleSet(self.cloud.find_scale_set(name))
 
     def publish(
         self,

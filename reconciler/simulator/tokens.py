@@ -15,7 +15,7 @@ from reconciler.simulator.domains import guid
 
 TENANT = guid("tenant")
 CLIENT = guid("client")
-LIFE = 24 * 60 * 60  # seconds
+LIFETIME = 24 * 60 * 60  # seconds
 
 
 def token(resource: str, issued: int, client: str = CLIENT, tenant: str = TENANT) -> str:
@@ -25,7 +25,7 @@ def token(resource: str, issued: int, client: str = CLIENT, tenant: str = TENANT
         "iss": f"https://sts.windows.net/{tenant}/",
         "iat": issued,
         "nbf": issued,
-        "exp": issued + LIFE,
+        "exp": issued + LIFETIME,
         "appid": client,
         "oid": principal(client),
         "sub": principal(client),

@@ -45,9 +45,9 @@ class InProcessTransport(HttpTransport[HttpRequest, HttpResponse]):
     def send(self, request: HttpRequest, **_kwargs: Any) -> HttpResponse:
         content = request.content if hasattr(request, "content") else None
         body = content.encode() if isinstance(content, str) else content or b""
-        asked = Request(request.method, request.url, dict(request.headers), body, self.client)
+        converted = Request(request.method, request.url, dict(request.headers), body, self.client)
         try:
-            return InProcessResponse(request, self._core.handle(asked))
+            return InProcessResponse(request, self._core.handle(converted))
         except ConnectionLost as lost:
             raise TRANSPORT_ERRORS[lost.carried_out, lost.timed_out](str(lost)) from lost
 

@@ -27,7 +27,7 @@ Fields = Mapping[str, Any]
 GUEST = "osProfile"
 LINUX = "osProfile.linuxConfiguration"
 DISK = "storageProfile.osDisk"
-CARD = "networkProfile.networkInterfaceConfigurations[].properties"
+NIC = "networkProfile.networkInterfaceConfigurations[].properties"
 POLICY = "upgradePolicy"
 ROLLING = "upgradePolicy.rollingUpgradePolicy"
 
@@ -36,7 +36,7 @@ ROLLING = "upgradePolicy.rollingUpgradePolicy"
 class Known:
     """A field that versions before `since` do not show."""
 
-    place: str
+    path: str
     name: str
     since: str
 
@@ -48,7 +48,7 @@ class Filled:
     `value` is given what the tables are applied to.
     """
 
-    place: str
+    path: str
     name: str
     value: Callable[[Fields], Any]
     since: str = ALWAYS
@@ -86,17 +86,17 @@ PROFILE_KNOWN = (
     Known(GUEST, "allowExtensionOperations", "2018-10-01"),
     Known(GUEST, "requireGuestProvisionSignal", "2018-10-01"),
     Known(LINUX, "provisionVMAgent", "2018-10-01"),
-    Known(CARD, "enableIPForwarding", "2017-12-01"),
-    Known(CARD, "disableTcpStateTracking", "2022-03-01"),
-    Known(CARD, "auxiliaryMode", "2023-09-01"),
-    Known(CARD, "auxiliarySku", "2023-09-01"),
+    Known(NIC, "enableIPForwarding", "2017-12-01"),
+    Known(NIC, "disableTcpStateTracking", "2022-03-01"),
+    Known(NIC, "auxiliaryMode", "2023-09-01"),
+    Known(NIC, "auxiliarySku", "2023-09-01"),
 )
 PROFILE_FILLED = (
     Filled(DISK, "osType", system, since="2021-03-01"),
     Filled(DISK, "diskSizeGB", disk_size, since="2020-06-01"),
     Filled(LINUX, "enableVMAgentPlatformUpdates", the(False), since="2022-03-01", until="2023-09-01"),
-    Filled(CARD, "enableAcceleratedNetworking", the(False), until="2022-08-01"),
-    Filled(CARD, "enableAcceleratedNetworking", the(False), since="2025-04-01"),
+    Filled(NIC, "enableAcceleratedNetworking", the(False), until="2022-08-01"),
+    Filled(NIC, "enableAcceleratedNetworking", the(False), since="2025-04-01"),
 )
 # What instances show of their model, and their set does not.
 INSTANCE_FILLED = (
@@ -131,33 +131,33 @@ def visible_fields(
     result = dict(fields)
     for each in known:
         if version < each.since:
-            result = _change(result, each.place, partial(_without, each.name))
+            result = _change(result, each.path, partial(_without, each.name))
     for entry in filled:
         if entry.since <= version < entry.until and (value := entry.value(fields)) is not None:
-            result = _change(result, entry.place, partial(_with, entry.name, value))
+            result = _change(result, entry.path, partial(_with, entry.name, value))
     return result
 
 
-def profile_shown(profile: Fields, version: str) -> dict[str, Any]:
+def visible_profile(profile: Fields, version: str) -> dict[str, Any]:
     """A `virtualMachineProfile` as part of its scale set."""
     return visible_fields(profile, version, PROFILE_KNOWN, PROFILE_FILLED)
 
 
-def instance_profile_shown(profile: Fields, version: str) -> dict[str, Any]:
+def visible_instance_profile(profile: Fields, version: str) -> dict[str, Any]:
     """A `virtualMachineProfile` as the instances that run it show it."""
     return visible_fields(profile, version, PROFILE_KNOWN, (*PROFILE_FILLED, *INSTANCE_FILLED))
 
 
-def properties_shown(properties: Fields, version: str) -> dict[str, Any]:
+def visible_properties(properties: Fields, version: str) -> dict[str, Any]:
     """The `properties` of a scale set, but for its profile."""
     return visible_fields(properties, version, SET_KNOWN, SET_FILLED)
 
 
-def _change(fields: Fields, place: str, change: Callable[[Fields], Fields]) -> dict[str, Any]:
+def _change(fields: Fields, path: str, change: Callable[[Fields], Fields]) -> dict[str, Any]:
     """`fields` with the part at `place` changed; the same if there is no such part."""
-    if not place:
+    if not path:
         return dict(change(fields))
-    name, _, rest = place.partition(".")
+    name, _, rest = path.partition(".")
     plain = name.removesuffix("[]")
     part = fields.get(plain)
     if name != plain:

@@ -23,10 +23,10 @@ from reconciler.simulator.planned import HEALTH_EXTENSIONS
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.versions import (
     ETAGS,
-    instance_profile_shown,
     is_windows,
-    profile_shown,
-    properties_shown,
+    visible_instance_profile,
+    visible_profile,
+    visible_properties,
 )
 
 VIRTUAL_MACHINE_ETAGS_SINCE = "2024-03-01"
@@ -102,12 +102,12 @@ class Detail:
         """The model of an instance as this version shows it, rendered once for all that share it."""
         if id(applied) not in self._profiles:
             # The model is kept beside it, so that its id stays its own.
-            self._profiles[id(applied)] = (applied, instance_profile_shown(applied.profile, self.version))
+            self._profiles[id(applied)] = (applied, visible_instance_profile(applied.profile, self.version))
         return self._profiles[id(applied)][1]
 
 
 def scale_set_view(
-    scale_set: ScaleSet, version: str, *, shouts_group: bool = False, user_data: bool = False
+    scale_set: ScaleSet, version: str, *, uppercase_group: bool = False, user_data: bool = False
 ) -> dict[str, Any]:
     """The resource.
 
@@ -116,7 +116,7 @@ def scale_set_view(
     body = scale_set.body
     view: dict[str, Any] = {
         "name": scale_set.name,
-        "id": resource_id(scale_set, shouts_group=shouts_group),
+        "id": resource_id(scale_set, uppercase_group=uppercase_group),
         "type": "Microsoft.Compute/virtualMachineScaleSets",
         "location": scale_set.location,
     }
@@ -133,7 +133,7 @@ def scale_set_view(
     created = scale_set.created.isoformat()
     profile = {}
     if scale_set.profile:
-        profile = profile_shown(scale_set.profile, version) | {"timeCreated": created}
+        profile = visible_profile(scale_set.profile, version) | {"timeCreated": created}
         controller = _controller(scale_set, scale_set.applied.image, version)
         profile["storageProfile"] = {**controller, **profile.get("storageProfile", {})}
         if not user_data:
@@ -141,7 +141,7 @@ def scale_set_view(
     is_cheap = profile.get("priority") in ("Spot", "Low")
     if version >= ETAGS or body.get("zones") or is_cheap:
         properties.setdefault("platformFaultDomainCount", scale_set.placement.fault_domains)
-    view["properties"] = properties_shown(
+    view["properties"] = visible_properties(
         {
             **properties,
             **({"virtualMachineProfile": profile} if profile else {}),
@@ -202,7 +202,7 @@ def instance_view(instance: Instance, detail: Detail) -> dict[str, Any]:
             }
             for name, each in installed.items()
         ]
-    if instance.applied.health == "extension" and instance.power == "running" and _speaks(instance):
+    if instance.applied.health == "extension" and instance.power == "running" and _reports_health(instance):
         view["vmHealth"] = {"status": _status(f"HealthState/{instance.health}", instance.health_changed)}
     if version >= GENERATIONS_SINCE:
         view["hyperVGeneration"] = _generation(instance)
@@ -216,7 +216,7 @@ def instance_view(instance: Instance, detail: Detail) -> dict[str, Any]:
     return view | {"statuses": [state, *_power(instance)]}
 
 
-def _cards(profile: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _nics(profile: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list((profile.get("networkProfile") or {}).get("networkInterfaceConfigurations") or [])
 
 
@@ -230,8 +230,8 @@ def _generation_of(scale_set: Model, image: Image) -> str:
 
 def _controller(scale_set: Model, image: Image, version: str) -> dict[str, str]:
     """How disks are attached is told of machines of the second generation."""
-    is_told = version >= CONTROLLERS_SINCE and _generation_of(scale_set, image) == "V2"
-    return {"diskControllerType": "SCSI"} if is_told else {}
+    is_shown = version >= CONTROLLERS_SINCE and _generation_of(scale_set, image) == "V2"
+    return {"diskControllerType": "SCSI"} if is_shown else {}
 
 
 def _guest_view(instance: Instance, version: str) -> dict[str, Any]:
@@ -246,8 +246,12 @@ def _guest_view(instance: Instance, version: str) -> dict[str, Any]:
     handlers = [_handler(each) for each in _installation(instance).values()]
     if handlers or not windows:
         agent["extensionHandlers"] = handlers
-    told = {"computerName": computer_name(instance), "osName": guest["name"], "osVersion": guest["version"]}
-    return {**(told if version >= GUESTS_SINCE else {}), "vmAgent": agent}
+    details = {
+        "computerName": computer_name(instance),
+        "osName": guest["name"],
+        "osVersion": guest["version"],
+    }
+    return {**(details if version >= GUESTS_SINCE else {}), "vmAgent": agent}
 
 
 def row(instance: Instance, detail: Detail) -> dict[str, Any]:
@@ -305,7 +309,7 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
             "modelDefinitionApplied": "VirtualMachine"
             if instance.has_own_model
             else "VirtualMachineScaleSet",
-            "networkProfileConfiguration": {"networkInterfaceConfigurations": _cards(profile)},
+            "networkProfileConfiguration": {"networkInterfaceConfigurations": _nics(profile)},
         }
     if detail.view:
         properties["instanceView"] = instance_view(instance, detail)
@@ -314,7 +318,7 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
             "protectFromScaleIn": instance.protected_from_scale_in,
             "protectFromScaleSetActions": instance.protected,
         }
-    properties |= _take(profile, SPOT)
+    properties |= _pick(profile, SPOT)
     properties |= {
         "provisioningState": instance.provisioning.capitalize(),
         "hardwareProfile": {"vmSize": owner.body["sku"]["name"]} if version >= SIZES_SINCE else {},
@@ -325,13 +329,11 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
         "vmId": guid("vm", owner.id, instance.id),
         "storageProfile": _storage(instance, detail),
         "osProfile": _os(instance, profile),
-        "networkProfile": {
-            "networkInterfaces": [{"id": card_id(instance, each)} for each in _cards(profile)]
-        },
-        **_take(profile, INHERITED),
+        "networkProfile": {"networkInterfaces": [{"id": nic_id(instance, each)} for each in _nics(profile)]},
+        **_pick(profile, INHERITED),
     }
     if detail.user_data:
-        properties |= _take(profile, (USER_DATA,))
+        properties |= _pick(profile, (USER_DATA,))
     if version >= CREATION_SINCE:
         properties["timeCreated"] = instance.created.isoformat()
     return properties
@@ -346,12 +348,12 @@ def select(instance: Instance, detail: Detail) -> dict[str, Any]:
     }
 
 
-def virtual_machine(instance: Instance, detail: Detail, *, shouts_group: bool = False) -> dict[str, Any]:
+def virtual_machine(instance: Instance, detail: Detail, *, uppercase_group: bool = False) -> dict[str, Any]:
     """An instance of a Flexible set as the virtual machine that it is."""
     owner, profile = instance.owner, detail.profile(instance.applied)
     view: dict[str, Any] = {
         "name": instance.id,
-        "id": machine_id(instance, shouts_group=shouts_group),
+        "id": machine_id(instance, uppercase_group=uppercase_group),
         "type": "Microsoft.Compute/virtualMachines",
         "location": owner.location,
     }
@@ -361,18 +363,18 @@ def virtual_machine(instance: Instance, detail: Detail, *, shouts_group: bool = 
         view["zones"] = [instance.domain.zone]
     if detail.version >= VIRTUAL_MACHINE_ETAGS_SINCE:
         view["etag"] = etag(instance.etag)
-    card = f"{_group_id(owner)}/providers/Microsoft.Network/networkInterfaces/{instance.id}"
+    nic = f"{_group_id(owner)}/providers/Microsoft.Network/networkInterfaces/{instance.id}"
     view["properties"] = {
         "hardwareProfile": {"vmSize": owner.body["sku"]["name"]},
         "provisioningState": instance.provisioning.capitalize(),
         "vmId": guid("vm", owner.id, instance.id),
-        **_take(profile, (*SPOT, *INHERITED)),
+        **_pick(profile, (*SPOT, *INHERITED)),
         "storageProfile": _storage(instance, detail),
         "osProfile": _os(instance, profile),
         "networkProfile": {
-            "networkInterfaces": [{"id": card, "properties": {"primary": True, "deleteOption": "Delete"}}]
+            "networkInterfaces": [{"id": nic, "properties": {"primary": True, "deleteOption": "Delete"}}]
         },
-        "virtualMachineScaleSet": {"id": resource_id(owner, shouts_group=shouts_group)},
+        "virtualMachineScaleSet": {"id": resource_id(owner, uppercase_group=uppercase_group)},
         **({"instanceView": instance_view(instance, detail)} if detail.view else {}),
     }
     if detail.version >= CREATION_SINCE:
@@ -386,10 +388,10 @@ def etag(number: int) -> str:
     return f'"{number}"'
 
 
-def resource_id(scale_set: Model, *, shouts_group: bool = False) -> str:
-    if not shouts_group:
+def resource_id(scale_set: Model, *, uppercase_group: bool = False) -> str:
+    if not uppercase_group:
         return scale_set.id
-    group = _group_id(scale_set, shouts_group=True)
+    group = _group_id(scale_set, uppercase_group=True)
     return f"{group}/providers/Microsoft.Compute/virtualMachineScaleSets/{scale_set.name}"
 
 
@@ -398,14 +400,14 @@ def row_id(instance: Instance) -> str:
     return f"{instance.owner.id}/virtualMachines/{instance.id}"
 
 
-def card_id(instance: Instance, card: Mapping[str, Any]) -> str:
+def nic_id(instance: Instance, nic: Mapping[str, Any]) -> str:
     """The id of the network interface that a card of the model is for an instance."""
-    return f"{row_id(instance)}/networkInterfaces/{card['name']}"
+    return f"{row_id(instance)}/networkInterfaces/{nic['name']}"
 
 
-def machine_id(instance: Instance, *, shouts_group: bool = False) -> str:
+def machine_id(instance: Instance, *, uppercase_group: bool = False) -> str:
     """The id of the virtual machine that an instance of a Flexible set is."""
-    group = _group_id(instance.owner, shouts_group=shouts_group)
+    group = _group_id(instance.owner, uppercase_group=uppercase_group)
     return f"{group}/providers/Microsoft.Compute/virtualMachines/{instance.id}"
 
 
@@ -437,14 +439,14 @@ def _storage(instance: Instance, detail: Detail) -> dict[str, Any]:
     storage["osDisk"] = disk
     if "managedDisk" in disk:
         storage["dataDisks"] = data_disks(instance, detail)
-    return {**storage, **_controller(instance.owner, image, detail.version), **_take(model, CONTROLLER)}
+    return {**storage, **_controller(instance.owner, image, detail.version), **_pick(model, CONTROLLER)}
 
 
 def _disk(instance: Instance, disk: dict[str, Any]) -> dict[str, Any]:
     """A disk of the model as an instance has it: a resource of its own, or a blob of a storage account."""
     if "managedDisk" in disk:
-        place = f"{_group_id(instance.owner)}/providers/Microsoft.Compute/disks/{disk['name']}"
-        return {**disk, "managedDisk": {**disk["managedDisk"], "id": place}}
+        path = f"{_group_id(instance.owner)}/providers/Microsoft.Compute/disks/{disk['name']}"
+        return {**disk, "managedDisk": {**disk["managedDisk"], "id": path}}
     if containers := disk.pop("vhdContainers", None):
         disk["vhd"] = {"uri": f"{containers[0].rstrip('/')}/{disk['name']}.vhd"}
     return disk
@@ -481,11 +483,11 @@ def _resources(instance: Instance, location: str) -> list[dict[str, Any]]:
     """The extensions of an instance, which Azure names as those of a virtual machine."""
     owner = instance.owner
     machine = instance.id if owner.is_flexible else f"{owner.name}_{instance.id}"
-    place = f"{_group_id(owner)}/providers/Microsoft.Compute/virtualMachines/{machine}/extensions"
+    path = f"{_group_id(owner)}/providers/Microsoft.Compute/virtualMachines/{machine}/extensions"
     return [
         {
             "name": name,
-            "id": f"{place}/{name}",
+            "id": f"{path}/{name}",
             "type": "Microsoft.Compute/virtualMachines/extensions",
             "location": location,
             "properties": {"provisioningState": "Succeeded", "settings": {}, **properties},
@@ -501,12 +503,12 @@ def _identity(identity: Mapping[str, Any], version: str) -> Mapping[str, Any]:
     return {**kept, "identityIds": list(identity["userAssignedIdentities"])}
 
 
-def _group_id(scale_set: Model, *, shouts_group: bool = False) -> str:
-    group = scale_set.group.upper() if shouts_group else scale_set.group
+def _group_id(scale_set: Model, *, uppercase_group: bool = False) -> str:
+    group = scale_set.group.upper() if uppercase_group else scale_set.group
     return f"/subscriptions/{scale_set.subscription}/resourceGroups/{group}"
 
 
-def _take(fields: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def _pick(fields: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """What of the model an instance shows as it is, if it is there."""
     return {name: fields[name] for name in names if name in fields}
 
@@ -547,16 +549,16 @@ def _custom_metrics(instance: Instance, extension: Mapping[str, Any]) -> dict[st
     """What Application Health 2.0 passes on from the application: JSON within a string."""
     if instance.custom_metrics is None or str(extension["type"]).lower() not in HEALTH_EXTENSIONS:
         return {}
-    told = {
+    details = {
         "code": "ComponentStatus/CustomMetrics/succeeded",
         "level": "Info",
         "displayStatus": "Provisioning succeeded",
         "message": json.dumps(instance.custom_metrics),
     }
-    return {"substatuses": [told]}
+    return {"substatuses": [details]}
 
 
-def _speaks(instance: Instance) -> bool:
+def _reports_health(instance: Instance) -> bool:
     """Whether its health extension says anything yet: the binary one is silent until it has an answer."""
     if instance.is_silent:
         return False

@@ -16,7 +16,7 @@ from reconciler.simulator.life import Verb
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.rolling import RollingUpgrade
 from reconciler.simulator.scale_set import ScaleSet
-from reconciler.simulator.upgrades import bring, due
+from reconciler.simulator.upgrades import upgradable, upgrade
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,12 @@ def manual_upgrade(call: Call) -> Reply:
     if not ids:
         # What Azure says to an empty list is not known; it certainly upgrades nothing.
         raise errors.missing_parameter("instanceIds")
-    chosen = due(_find(scale_set, ids))
+    chosen = upgradable(_find(scale_set, ids))
     _refuse_busy(scale_set, chosen)
     operation = scale_set.begin("manualupgrade")
     scale_set.bump()
     if chosen:
-        bring(scale_set, chosen, operation, cause="manualupgrade")
+        upgrade(scale_set, chosen, operation, cause="manualupgrade")
         operation.when_ended.append(lambda _: scale_set.bump())
     return accept(call, operation, charge=len(chosen))
 
@@ -64,7 +64,7 @@ def act(call: Call) -> Reply:
     ids = _ids(call) or (["*"] if action.everyone_by_default else [])
     if not ids:
         raise errors.missing_parameter("instanceIds")
-    return _carried_out(call, scale_set, action, _find(scale_set, ids), name)
+    return _carry_out(call, scale_set, action, _find(scale_set, ids), name)
 
 
 def act_on_one(call: Call) -> Reply:
@@ -72,7 +72,7 @@ def act_on_one(call: Call) -> Reply:
     scale_set = call.scale_set()
     name = call.names["action"].lower()
     action = Action(ACTIONS[name].verb)
-    return _carried_out(call, scale_set, action, _find(scale_set, [call.names["instance"]]), name)
+    return _carry_out(call, scale_set, action, _find(scale_set, [call.names["instance"]]), name)
 
 
 def os_rolling_upgrade(call: Call) -> Reply:
@@ -108,7 +108,7 @@ def set_orchestration_service_state(call: Call) -> Reply:
     if str(wanted.get("serviceName")) != repairs.SERVICE or wanted.get("action") not in ("Suspend", "Resume"):
         raise errors.missing_parameter("serviceName" if "serviceName" not in wanted else "action")
     scale_set.repairs_suspended = wanted["action"] == "Suspend"
-    repairs.survey(scale_set)
+    repairs.watch_all(scale_set)
     return accept(call, scale_set.begin("setorchestrationservicestate"), charge=0)
 
 
@@ -129,11 +129,11 @@ def cancel_rolling_upgrade(call: Call) -> Reply:
     return accept(call, operation, charge=0)
 
 
-def _carried_out(call: Call, scale_set: ScaleSet, action: Action, found: list[Instance], name: str) -> Reply:
+def _carry_out(call: Call, scale_set: ScaleSet, action: Action, found: list[Instance], name: str) -> Reply:
     chosen = [instance for instance in found if not (action.spares_protected and instance.protected)]
     is_reimage = action.verb == "replace"
     exact = call.request.json().get("exactVersion") if is_reimage else None
-    targets = [scale_set.reimaged(each.applied, exact) if is_reimage else None for each in chosen]
+    targets = [scale_set.reimage_target(each.applied, exact) if is_reimage else None for each in chosen]
     _refuse_busy(scale_set, chosen)
     operation = scale_set.begin(name)
     scale_set.bump()
@@ -141,7 +141,7 @@ def _carried_out(call: Call, scale_set: ScaleSet, action: Action, found: list[In
         counted = [each for each in chosen if each.id not in scale_set.surplus]
         scale_set.capacity = max(0, scale_set.capacity - len(counted))
     for instance, target in zip(chosen, targets, strict=True):
-        verb: Verb = "refuse" if operation.sabotage else action.verb
+        verb: Verb = "refuse" if operation.forced_error else action.verb
         cause = "reimage" if name.startswith("reimage") else name
         instance.run(verb, cause=cause, operation=operation, target=target)
     return accept(call, operation, charge=len(chosen))

@@ -69,7 +69,7 @@ def accept(call: Call, operation: Operation, *, charge: int) -> Reply:
     return Reply(202, None, _links(call, operation, location=True), charge)
 
 
-def under_way(
+def accept_write(
     call: Call,
     operation: Operation,
     body: Mapping[str, Any],

@@ -11,11 +11,11 @@ from reconciler.simulator.endpoints.call import (
     Call,
     Reply,
     accept,
+    accept_write,
     etag_header,
     next_link,
     page,
     require_match,
-    under_way,
 )
 from reconciler.simulator.instance import Instance
 from reconciler.simulator.operations import Operation
@@ -85,13 +85,13 @@ def put(call: Call) -> Reply:
         instance.protect(from_actions=whole, from_scale_in=scale_in)
         instance.etag += 1
     operation = _parent(call).begin("instance")
-    is_change = _take_disks(call, instance, operation) or is_change
+    is_change = _update_data_disks(call, instance, operation) or is_change
     answer = row(instance, Detail(call.request.version))
     answer["properties"] = {**answer["properties"], "provisioningState": "Updating"}
-    return under_way(call, operation, answer, number=instance.etag, charge=int(is_change))
+    return accept_write(call, operation, answer, number=instance.etag, charge=int(is_change))
 
 
-def _take_disks(call: Call, instance: Instance, operation: Operation) -> bool:
+def _update_data_disks(call: Call, instance: Instance, operation: Operation) -> bool:
     """Attach the data disks that the body adds; detach those that it leaves out once the operation ends."""
     wanted = ((call.request.json().get("properties") or {}).get("storageProfile") or {}).get("dataDisks")
     if wanted is None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.simulator import errors
 from reconciler.simulator.cloud import Capture
-from reconciler.simulator.endpoints.call import Call, Reply, under_way
+from reconciler.simulator.endpoints.call import Call, Reply, accept_write
 
 DISK = {"caching": "ReadWrite", "storageAccountType": "Premium_LRS"}
 
@@ -39,7 +39,7 @@ def put(call: Call) -> Reply:
     call.cloud.catalogue.publish(name, regions=[location], generation=generation)
     call.cloud.captures[name.lower()] = Capture(source, body.get("tags") or {}, operation)
     status = 201 if is_new else 200
-    return under_way(call, operation, _view(call, name), number=None, charge=None, status=status)
+    return accept_write(call, operation, _view(call, name), number=None, charge=None, status=status)
 
 
 def _view(call: Call, name: str) -> dict[str, Any]:

@@ -25,12 +25,12 @@ OF_SCALE_SET = re.compile(r"\s*'?virtualMachineScaleSet/id'?\s+eq\s+'?([^']+?)'?
 
 
 def in_subscription(call: Call) -> Reply:
-    return _list(call, call.cloud.scale_sets(call.subscription), shouts_group=True)
+    return _list(call, call.cloud.scale_sets(call.subscription), uppercase_group=True)
 
 
 def in_group(call: Call) -> Reply:
     group = call.cloud.group(call.subscription, call.names["group"])
-    return _list(call, group.scale_sets.values(), shouts_group=False)
+    return _list(call, group.scale_sets.values(), uppercase_group=False)
 
 
 def get(call: Call) -> Reply:
@@ -43,16 +43,16 @@ def view(call: Call) -> Reply:
     return Reply(200, instance_view(_machine(call), Detail(call.request.version)))
 
 
-def _list(call: Call, scale_sets: Iterable[ScaleSet], *, shouts_group: bool) -> Reply:
+def _list(call: Call, scale_sets: Iterable[ScaleSet], *, uppercase_group: bool) -> Reply:
     rows = page(call)
     found = list(islice(_machines(call, scale_sets), rows.start, rows.stop + 1))
     detail, size = _detail(call), rows.stop - rows.start
     body: dict[str, Any] = {
-        "value": [virtual_machine(each, detail, shouts_group=shouts_group) for each in found[:size]]
+        "value": [virtual_machine(each, detail, uppercase_group=uppercase_group) for each in found[:size]]
     }
     if len(found) > size:
         body["nextLink"] = next_link(call, rows.stop)
-    return Reply(200, body, pretty=not shouts_group, gathered=shouts_group)
+    return Reply(200, body, pretty=not uppercase_group, gathered=uppercase_group)
 
 
 def _machines(call: Call, scale_sets: Iterable[ScaleSet]) -> Iterator[Instance]:

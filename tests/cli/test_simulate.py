@@ -40,21 +40,21 @@ def handlers() -> Iterator[None]:
 def test_it_serves_by_what_it_prints_until_it_is_interrupted(tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web", version=OLD))
     with simulation(tmp_path, "--certificates", "a place") as process:
-        told, environment = announced(process)
+        line, environment = read_announcement(process)
         done = reconciler("plan", env={**bare(), **environment}, cwd=tmp_path)
-        assert ended(process, signal.SIGINT) == (0, "", "# ended\n")
+        assert stop(process, signal.SIGINT) == (0, "", "# ended\n")
     assert (done.code, done.out[-1]) == (0, "0 to change, 1 not (1 UpToDate)")
     assert environment["REQUESTS_CA_BUNDLE"] == str(tmp_path / "a place" / "ca.pem")
     address = environment["VMSS_RECONCILER_ARM_ENDPOINT"]
-    assert told == f"# fleet.yaml is served at {address}; Ctrl-C ends it\n"
+    assert line == f"# fleet.yaml is served at {address}; Ctrl-C ends it\n"
 
 
 @pytest.mark.usefixtures("fleet_file")
 def test_it_leaves_nothing_behind_when_it_is_terminated(tmp_path: Path) -> None:
     with simulation(tmp_path) as process:
-        authority = Path(announced(process)[1]["REQUESTS_CA_BUNDLE"])
+        authority = Path(read_announcement(process)[1]["REQUESTS_CA_BUNDLE"])
         assert authority.exists()
-        assert ended(process, signal.SIGTERM) == (0, "", "# ended\n")
+        assert stop(process, signal.SIGTERM) == (0, "", "# ended\n")
     assert not authority.parent.exists()
 
 
@@ -98,7 +98,7 @@ def test_a_signal_is_the_commands_to_answer_and_nothing_is_left(
         child, authority = process.stdout.readline().split()
         assert Path(authority).exists()
         assert (tmp_path / "azure.env").exists()
-        assert ended(process, number) == (5, "done\n", "")
+        assert stop(process, number) == (5, "done\n", "")
     assert not Path(authority).parent.exists()
     assert not (tmp_path / "azure.env").exists()
     with pytest.raises(ProcessLookupError):
@@ -207,17 +207,17 @@ def simulation(where: Path, *options: str) -> subprocess.Popen[str]:
     )
 
 
-def announced(process: subprocess.Popen[str]) -> tuple[str, dict[str, str]]:
+def read_announcement(process: subprocess.Popen[str]) -> tuple[str, dict[str, str]]:
     """What it says once it serves, and the variables that it exports."""
     assert process.stdout
     assert process.stderr
-    told = process.stderr.readline()  # the last that it prints
+    line = process.stderr.readline()  # the last that it prints
     exports = [shlex.split(process.stdout.readline()) for _ in range(8)]
     assert {word for word, _ in exports} == {"export"}
-    return told, dict(setting.split("=", 1) for _, setting in exports)
+    return line, dict(setting.split("=", 1) for _, setting in exports)
 
 
-def ended(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str, str]:
+def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str, str]:
     """Its exit code after a signal, and what it said more."""
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
@@ -295,7 +295,7 @@ scaleSets:
 
 
 @pytest.mark.parametrize(
-    "content, told",
+    "content, expected",
     [
         pytest.param(
             MISTAKEN,
@@ -385,14 +385,14 @@ scaleSets:
     ],
 )
 def test_a_check_names_every_mistake_and_its_line(
-    content: str, told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    content: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("fleet.yaml").write_text(content)
     done = CliRunner().invoke(main, ["simulate", "fleet.yaml", "--check"])
-    assert (done.exit_code, done.stderr) == (1, f"{len(told)} mistake{'s' * (len(told) > 1)}\n")
-    for line, wanted in zip(done.stdout.splitlines(), told, strict=True):
-        assert line.startswith(wanted)
+    assert (done.exit_code, done.stderr) == (1, f"{len(expected)} mistake{'s' * (len(expected) > 1)}\n")
+    for line, start in zip(done.stdout.splitlines(), expected, strict=True):
+        assert line.startswith(start)
 
 
 def test_a_check_of_a_right_file_serves_nothing(fleet_file: Path) -> None:

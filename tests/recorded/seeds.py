@@ -21,7 +21,7 @@ READ_ONLY = ("provisioningState", "uniqueId", "timeCreated")
 SHARED = ("priority", "evictionPolicy", "billingProfile", "licenseType", "securityProfile")
 
 
-def wanted(interaction: Interaction, rest: Iterable[Interaction]) -> Iterator[Mapping[str, Any]]:
+def missing_sets(interaction: Interaction, rest: Iterable[Interaction]) -> Iterator[Mapping[str, Any]]:
     """The scale sets that must be there for the recorded answer, as the rest of the cassette shows them."""
     if interaction.status == CREATED or (interaction.status >= REFUSED and interaction.status != CONFLICT):
         return

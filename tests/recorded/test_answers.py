@@ -44,10 +44,10 @@ def put(**properties: Any) -> dict[str, Any]:
 @pytest.fixture
 def azure(start: Start) -> Azure:
     """A scale set that a client made with a short PUT, settled."""
-    return made(start(capacity=1))
+    return created_set(start(capacity=1))
 
 
-def made(azure: Azure) -> Azure:
+def created_set(azure: Azure) -> Azure:
     azure.ask("DELETE", "")
     azure.wait(300)
     answer = azure.ask("PUT", "", json.dumps(put()).encode(), version="2024-07-01")
@@ -155,7 +155,7 @@ def _neighbours(version: str, step: int) -> set[str]:
 def answers() -> Mapping[tuple[str, str], Any]:
     """What the simulator answers to each request at each version, asked once for all rows."""
     clock = VirtualClock()
-    azure = made(Azure(Simulator.load(fleet(capacity=1), clock), clock, cast(Any, None)))
+    azure = created_set(Azure(Simulator.load(fleet(capacity=1), clock), clock, cast(Any, None)))
     asked = ("", MACHINE, f"{MACHINE}/instanceView")
     return {
         (ask, version): azure.ask("GET", ask, version=version).json() for ask in asked for version in VERSIONS
@@ -362,20 +362,20 @@ def test_a_data_disk_is_attached_and_detached(azure: Azure) -> None:
         "managedDisk": {"id": f"{GROUP}/providers/Microsoft.Compute/disks/d1"},
     }
 
-    def sent(disks: list[Any]) -> Any:
+    def put_disks(disks: list[Any]) -> Any:
         body = {"properties": {"storageProfile": {"dataDisks": disks}}}
         answer = azure.ask("PUT", MACHINE, json.dumps(body).encode())
         assert answer.status == 200
-        told = [
+        shown = [
             (each["name"], each["toBeDetached"])
             for each in answer.json()["properties"]["storageProfile"]["dataDisks"]
         ]
         azure.wait(60)
         kept = azure.ask("GET", MACHINE).json()["properties"]["storageProfile"]["dataDisks"]
-        return told, [each["name"] for each in kept]
+        return shown, [each["name"] for each in kept]
 
-    assert sent([disk]) == ([("d1", False)], ["d1"])
-    assert sent([]) == ([("d1", True)], [])
+    assert put_disks([disk]) == ([("d1", False)], ["d1"])
+    assert put_disks([]) == ([("d1", True)], [])
 
 
 @pytest.mark.parametrize(

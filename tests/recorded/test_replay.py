@@ -51,16 +51,16 @@ def interaction(
     return Interaction(0, method, path, {"api-version": "2024-07-01"}, sent, status, headers or {}, answer)
 
 
-def played(*interactions: Interaction) -> list[Outcome]:
+def outcomes_of(*interactions: Interaction) -> list[Outcome]:
     return list(replay(Cassette("ours", interactions)))
 
 
-def told(operation: str, status: str) -> dict[str, Any]:
+def operation_body(operation: str, status: str) -> dict[str, Any]:
     return {"name": operation, "status": status}
 
 
 def test_a_set_that_was_made_before_is_there_with_the_instances_that_later_answers_show() -> None:
-    found = played(
+    found = outcomes_of(
         interaction(f"GET {SET}", 200, scale_set()),
         interaction(f"GET {SET}/virtualMachines", 200, {"value": [row("0"), row("3")]}),
         interaction(f"GET {SET}/virtualMachines/3/instanceView", 200, {"statuses": []}),
@@ -77,7 +77,7 @@ def test_a_set_is_not_there_until_the_cassette_makes_it() -> None:
         "sku": {"name": "Standard_DS1_v2", "capacity": 1},
         "properties": {"virtualMachineProfile": PROFILE},
     }
-    found = played(
+    found = outcomes_of(
         interaction(f"GET {SET}", 404, {"error": {"code": "ResourceNotFound"}}),
         interaction(f"PUT {SET}", 201, scale_set(provisioningState="Creating"), sent=body),
         interaction(f"GET {SET}", 200, scale_set()),
@@ -91,10 +91,10 @@ def test_an_operation_is_under_way_for_as_long_as_it_was_recorded_so() -> None:
         "azure-asyncoperation": f"https://management.azure.com{OPERATIONS}/{FIRST}?api-version=2024-07-01"
     }
     states = ["InProgress", "InProgress", "Succeeded"]
-    found = played(
+    found = outcomes_of(
         interaction(f"GET {SET}", 200, scale_set()),
         interaction(f"POST {SET}/restart", 202, headers=started),
-        *(interaction(f"GET {OPERATIONS}/{FIRST}", 200, told(FIRST, state)) for state in states),
+        *(interaction(f"GET {OPERATIONS}/{FIRST}", 200, operation_body(FIRST, state)) for state in states),
         interaction(f"GET {SET}", 200, scale_set()),
     )
     assert [each.answer["status"] for each in found[2:5]] == states
@@ -102,13 +102,15 @@ def test_an_operation_is_under_way_for_as_long_as_it_was_recorded_so() -> None:
 
 
 def test_an_operation_that_no_request_of_the_cassette_started_is_there_all_the_same() -> None:
-    (found,) = played(interaction(f"GET {OPERATIONS}/{SECOND}", 200, told(SECOND, "Succeeded")))
+    (found,) = outcomes_of(
+        interaction(f"GET {OPERATIONS}/{SECOND}", 200, operation_body(SECOND, "Succeeded"))
+    )
     assert (found.status, found.answer["status"]) == (200, "Succeeded")
 
 
 def test_what_azure_refused_for_a_conflict_is_refused_and_goes_through_later() -> None:
     refusal = {"error": {"code": "Conflict", "message": "The request failed due to conflict"}}
-    found = played(
+    found = outcomes_of(
         interaction(f"GET {SET}", 200, scale_set()),
         interaction(f"POST {SET}/restart", 202),
         interaction(f"GET {SET}", 200, scale_set()),

@@ -63,8 +63,8 @@ def without_strangers(answer: Any, cassette: Cassette) -> Any:
     rows = list(scale_sets(answer))
     if not rows or "value" not in answer:
         return answer
-    told = (each.answer for each in cassette.interactions if SET.match(each.path))
-    own = {row["properties"].get("uniqueId") for each in told for row in scale_sets(each)}
+    responses = (each.answer for each in cassette.interactions if SET.match(each.path))
+    own = {row["properties"].get("uniqueId") for each in responses for row in scale_sets(each)}
     return {**answer, "value": [row for row in rows if row["properties"].get("uniqueId") in own]}
 
 

@@ -103,7 +103,7 @@ ACCEPTED = {
 }
 
 
-def accepted(charge: int, policies: str) -> dict[str, Any]:
+def accepted_headers(charge: int, policies: str) -> dict[str, Any]:
     return {
         **ACCEPTED,
         "x-ms-request-charge": str(charge),
@@ -308,7 +308,7 @@ def under_upgrade(azure: Azure) -> None:
     azure.ask("POST", "manualupgrade", b'{"instanceIds":["*"]}')
 
 
-def ended(ask: str, sent: Any = None) -> Callable[[Azure], None]:
+def run_to_end(ask: str, sent: Any = None) -> Callable[[Azure], None]:
     """A request before, and time for what it started."""
 
     def first(azure: Azure) -> None:
@@ -322,9 +322,9 @@ def ended(ask: str, sent: Any = None) -> Callable[[Azure], None]:
 ALL = {"instanceIds": ["*"]}
 
 
-def deallocated_and_started(azure: Azure) -> None:
-    ended(f"POST {SET}/deallocate", {})(azure)
-    ended(f"POST {SET}/start", ALL)(azure)
+def deallocate_and_start(azure: Azure) -> None:
+    run_to_end(f"POST {SET}/deallocate", {})(azure)
+    run_to_end(f"POST {SET}/start", ALL)(azure)
 
 
 IMAGE_ALONE = {
@@ -470,19 +470,19 @@ READING = {
         f"GET {SET}/virtualMachines/1/instanceView",
         200,
         view("stopped", guest=True),
-        before=ended(f"POST {SET}/poweroff?skipShutdown=false", ALL),
+        before=run_to_end(f"POST {SET}/poweroff?skipShutdown=false", ALL),
     ),
     "the view of a deallocated instance: a place, a disk and no guest": Case(
         f"GET {SET}/virtualMachines/1/instanceView",
         200,
         view("deallocated", guest=False),
-        before=ended(f"POST {SET}/deallocate", {}),
+        before=run_to_end(f"POST {SET}/deallocate", {}),
     ),
     "the view of one that was started again": Case(
         f"GET {SET}/virtualMachines/1/instanceView",
         200,
         RUNNING,
-        before=deallocated_and_started,
+        before=deallocate_and_start,
     ),
     "no rolling upgrade yet": Case(
         f"GET {SET}/rollingUpgrades/latest",
@@ -591,7 +591,7 @@ WRITING = {
         200,
         instance(1, protectionPolicy={"protectFromScaleIn": False, "protectFromScaleSetActions": False}),
         before=lambda azure: [
-            ended(
+            run_to_end(
                 f"PUT {SET}/virtualMachines/1",
                 {
                     "properties": {
@@ -618,7 +618,7 @@ WRITING = {
         202,
         None,
         "empty",
-        accepted(2, "DeleteVMScaleSetSubscriptionMaximum 524, DeleteVMScaleSetResource 11"),
+        accepted_headers(2, "DeleteVMScaleSetSubscriptionMaximum 524, DeleteVMScaleSetResource 11"),
     ),
     "deletion of what is not there": Case(
         f"DELETE {SET}-2", 204, None, "empty", {"Azure-AsyncOperation": None}
@@ -648,7 +648,9 @@ DOING = {
 }
 FROM_LATEST = {"image": OLD.rpartition(":")[0] + ":latest"}
 DONE = {
-    name: Case(f"POST {SET}/{path}", 202, None, "empty", accepted(charge, policies), sent, before=before)
+    name: Case(
+        f"POST {SET}/{path}", 202, None, "empty", accepted_headers(charge, policies), sent, before=before
+    )
     for name, (path, sent, charge, policies, before) in DOING.items()
 } | {
     name: Case(
@@ -719,7 +721,7 @@ REFUSING = {
         f"GET {SET}/virtualMachines/1",
         404,
         GONE,
-        before=ended(f"POST {SET}/virtualMachines/1/simulateEviction"),
+        before=run_to_end(f"POST {SET}/virtualMachines/1/simulateEviction"),
         web={"spot": True, "evictionPolicy": "Delete"},
     ),
     "an instance id that is no number": Case(
@@ -810,7 +812,7 @@ PLACE_OF_IMAGE = (
 )
 
 
-def listed(version: str) -> dict[str, str]:
+def version_row(version: str) -> dict[str, str]:
     return {"location": "westeurope", "name": version, "id": f"{PLACE_OF_IMAGE}/{version}"}
 
 
@@ -819,19 +821,19 @@ CATALOGUE = {
     "the versions of an image: a bare array": Case(
         f"GET {IMAGES}",
         200,
-        [listed(version) for version in VERSIONS],
+        [version_row(version) for version in VERSIONS],
         headers={
             "x-ms-ratelimit-remaining-resource": remaining(
                 "ListVMImagesVersionsFromLocation3Min 15999, ListVMImagesVersionsFromLocation30Min 43999"
             )
         },
     ),
-    "the newest of them": Case(f"GET {IMAGES}?$top=1&$orderby=name%20desc", 200, [listed(VERSIONS[-1])]),
+    "the newest of them": Case(f"GET {IMAGES}?$top=1&$orderby=name%20desc", 200, [version_row(VERSIONS[-1])]),
     "one version": Case(
         f"GET {IMAGES}/{VERSIONS[0]}",
         200,
         {
-            **listed(VERSIONS[0]),
+            **version_row(VERSIONS[0]),
             "properties": {
                 "hyperVGeneration": re.compile("V[12]"),
                 "architecture": "x64",
@@ -1058,12 +1060,12 @@ def test_an_operation_is_polled_to_its_end_and_its_monitor_is_empty(azure: Azure
     ]
     running = {"startTime": TIME, "status": "InProgress", "name": GUID}
     over = {**running, "endTime": TIME, "status": "Succeeded"}
-    told = "x-ms-ratelimit-remaining-resource"
-    check(azure, Case(f"GET {status_of}", 200, running, headers={told: left[0], "Retry-After": NUMBER}))
-    check(azure, Case(f"GET {monitor}", 202, None, "empty", {told: left[1], "Retry-After": NUMBER}))
+    quota = "x-ms-ratelimit-remaining-resource"
+    check(azure, Case(f"GET {status_of}", 200, running, headers={quota: left[0], "Retry-After": NUMBER}))
+    check(azure, Case(f"GET {monitor}", 202, None, "empty", {quota: left[1], "Retry-After": NUMBER}))
     azure.wait(300)
-    check(azure, Case(f"GET {status_of}", 200, over, headers={told: left[2], "Retry-After": None}))
-    check(azure, Case(f"GET {monitor}", 200, None, "empty", {told: left[3], "Content-Type": None}))
+    check(azure, Case(f"GET {status_of}", 200, over, headers={quota: left[2], "Retry-After": None}))
+    check(azure, Case(f"GET {monitor}", 200, None, "empty", {quota: left[3], "Content-Type": None}))
 
 
 def test_a_failed_operation_says_so_in_a_200(azure: Azure) -> None:

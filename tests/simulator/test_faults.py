@@ -180,10 +180,10 @@ def test_any_refusal_can_be_armed_by_its_name(
     azure.sim.faults.arm("VirtualMachineScaleSets_Get", Rejected(error))
     with pytest.raises(HttpResponseError) as caught:
         read(azure)
-    told = caught.value.error
-    assert told is not None
-    assert (caught.value.status_code, told.code) == (status, code)
-    assert words in str(told.message)
+    received = caught.value.error
+    assert received is not None
+    assert (caught.value.status_code, received.code) == (status, code)
+    assert words in str(received.message)
     response: Any = caught.value.response
     assert ("x-ms-failure-cause" in response.headers) == error.gateway
     read(azure)
@@ -252,17 +252,17 @@ def test_a_write_may_be_refused_though_the_one_before_has_succeeded(azure: Azure
 def test_a_stale_read_says_what_was_true(azure: Azure, operation: str, path: str) -> None:
     azure.sim.faults.arm(operation, Stale(timedelta(seconds=60)), times=None)
 
-    def seen() -> str:
+    def read_tag() -> str:
         found = azure.ask("GET", path).json()
         return str(found.get("value", [found])[0]["tags"].get("at", "start"))
 
-    answers = [seen()]
+    answers = [read_tag()]
     for wait in (10, 40, 20, 60):
         azure.ask("PATCH", "", b'{"tags":{"at":"+%d"}}' % wait)
         azure.wait(wait)
-        answers.append(seen())
+        answers.append(read_tag())
     azure.wait(60)
-    answers.append(seen())
+    answers.append(read_tag())
     assert answers == ["start", "start", "start", "+10", "+20", "+60"]
 
 
@@ -408,20 +408,20 @@ def test_links_may_lead_to_another_host(start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    "is_late, seen",
+    "is_late, state",
     [
         pytest.param(False, "updating", id="true when the request came"),
         pytest.param(True, "succeeded", id="true when the answer is sent"),
     ],
 )
-def test_a_slow_answer_lets_the_clock_run(azure: Azure, is_late: bool, seen: str) -> None:
+def test_a_slow_answer_lets_the_clock_run(azure: Azure, is_late: bool, state: str) -> None:
     azure.patch_image(NEW)
     azure.upgrade("0", polling=False)
     begun = azure.clock.now()
     azure.sim.faults.arm("VirtualMachineScaleSetVMs_Get", Slow(timedelta(minutes=5), is_late))
     body = azure.ask("GET", "virtualMachines/0").json()
     assert azure.clock.now() - begun == timedelta(minutes=5)
-    assert body["properties"]["provisioningState"].lower() == seen
+    assert body["properties"]["provisioningState"].lower() == state
 
 
 def test_every_page_of_a_list_may_be_slow(start: Start) -> None:

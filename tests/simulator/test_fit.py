@@ -117,11 +117,15 @@ def test_a_platform_image_says_what_it_needs(start: Start) -> None:
     publisher, offer, sku, version = NEW.split(":")
     place = f"/subscriptions/{HOME}/providers/Microsoft.Compute/locations/westeurope/publishers/{publisher}"
     one = azure.ask("GET", f"{place}/artifacttypes/vmimage/offers/{offer}/skus/{sku}/versions/{version}")
-    told = one.json()["properties"]
-    assert (told["hyperVGeneration"], told["architecture"], told["plan"]) == ("V1", "Arm64", PLAN)
+    properties = one.json()["properties"]
+    assert (properties["hyperVGeneration"], properties["architecture"], properties["plan"]) == (
+        "V1",
+        "Arm64",
+        PLAN,
+    )
     # Of an image of the first generation the size is told in bytes.
-    assert told["osDiskImage"]["sizeInBytes"] // 2**30 == 64
-    assert told["features"][:1] == FEATURES
+    assert properties["osDiskImage"]["sizeInBytes"] // 2**30 == 64
+    assert properties["features"][:1] == FEATURES
 
 
 def test_a_gallery_says_it_of_the_definition_and_the_size_of_the_version(start: Start) -> None:
@@ -131,9 +135,13 @@ def test_a_gallery_says_it_of_the_definition_and_the_size_of_the_version(start: 
     )
     image = azure.client.gallery_images.get("shop", "g", "base")
     assert image.properties is not None
-    told = image.properties.as_dict()
-    assert (told["hyperVGeneration"], told["architecture"], told["purchasePlan"]) == ("V1", "Arm64", PLAN)
-    assert told["features"] == FEATURES
+    properties = image.properties.as_dict()
+    assert (properties["hyperVGeneration"], properties["architecture"], properties["purchasePlan"]) == (
+        "V1",
+        "Arm64",
+        PLAN,
+    )
+    assert properties["features"] == FEATURES
     sizes = [
         azure.ask("GET", f"{GALLERY}/versions/{version}").json()["properties"]["storageProfile"]
         for version in ("1.0.0", "1.1.0")
@@ -147,14 +155,17 @@ def test_a_gallery_of_others_says_it_by_region(start: Start, kind: str) -> None:
     details = {"image": f"/{kind}/g-1/images/base/versions/1.0.0", **NEEDS}
     azure = start(top={"images": {"details": [details]}}, image="a:b:c:1")
     place = f"/subscriptions/{HOME}/providers/Microsoft.Compute/locations/westeurope"
-    told = azure.ask("GET", f"{place}/{kind}/g-1/images/base").json()
-    assert (told["name"], told["properties"]["architecture"]) == ("base", "Arm64")
+    properties = azure.ask("GET", f"{place}/{kind}/g-1/images/base").json()
+    assert (properties["name"], properties["properties"]["architecture"]) == ("base", "Arm64")
 
 
 def test_a_managed_image_says_it_too(start: Start) -> None:
     name = f"{GROUP}/providers/Microsoft.Compute/images/golden"
     details = {"image": name, "hyperVGeneration": "V1", "diskSizeGB": 64}
-    told = (
+    properties = (
         start(top={"images": {"details": [details]}}, image="a:b:c:1").ask("GET", name).json()["properties"]
     )
-    assert (told["hyperVGeneration"], told["storageProfile"]["osDisk"]["diskSizeGB"]) == ("V1", 64)
+    assert (properties["hyperVGeneration"], properties["storageProfile"]["osDisk"]["diskSizeGB"]) == (
+        "V1",
+        64,
+    )

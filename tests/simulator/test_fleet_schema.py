@@ -76,18 +76,18 @@ def fields(value: Any, part: dict[str, Any], place: str = "") -> Iterator[str]:
                 yield from fields(below, part["properties"][name], f"{place}.{name}")
 
 
-def known(part: dict[str, Any], place: str = "") -> Iterator[str]:
+def schema_fields(part: dict[str, Any], place: str = "") -> Iterator[str]:
     for name, below in part.get("properties", {}).items():
         yield f"{place}.{name}"
         if "$ref" not in below:
-            yield from known(below.get("items", below), f"{place}.{name}")
+            yield from schema_fields(below.get("items", below), f"{place}.{name}")
 
 
 def test_the_page_shows_every_field() -> None:
     shown = {field for block in BLOCKS for field in fields(yaml.safe_load(block), schema())}
-    there = set(known(schema()))
+    there = set(schema_fields(schema()))
     for name, part in schema()["$defs"].items():
-        there |= set(known(part, name))
+        there |= set(schema_fields(part, name))
     assert sorted(there - shown) == []
 
 

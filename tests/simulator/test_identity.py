@@ -21,25 +21,25 @@ V1, V2 = f"/{TENANT}/oauth2/token", f"/{TENANT}/oauth2/v2.0/token"
 METADATA = {"Metadata": "true"}
 
 
-def managed(method: str, path: str, headers: dict[str, str], body: str = "") -> tuple[int, Any]:
+def ask_identity(method: str, path: str, headers: dict[str, str], body: str = "") -> tuple[int, Any]:
     response = identity.answer(Request(method, HOST + path, headers, body.encode()), SECRET)
     assert response is not None
     return response.status, response.json()
 
 
-def posted(path: str, **form: str) -> tuple[int, Any]:
+def post_to_entra(path: str, **form: str) -> tuple[int, Any]:
     response = entra.answer(Request("POST", HOST + path, body=urlencode(form).encode()))
     assert response is not None
     return response.status, response.json()
 
 
-def got(path: str) -> tuple[int, Any]:
+def get_from_entra(path: str) -> tuple[int, Any]:
     response = entra.answer(Request("GET", HOST + path))
     assert response is not None
     return response.status, response.json()
 
 
-def told(token: str) -> Any:
+def claims_of(token: str) -> Any:
     return claims(f"Bearer {token}")
 
 
@@ -66,8 +66,8 @@ def told(token: str) -> Any:
     ],
 )  # fmt: skip
 def test_a_managed_identity_gets_a_token(method: str, path: str, headers: dict[str, str], body: str) -> None:
-    status, answer = managed(method, path, headers, body)
-    token = told(answer["access_token"])
+    status, answer = ask_identity(method, path, headers, body)
+    token = claims_of(answer["access_token"])
     assert status == 200
     assert (token["aud"], token["tid"], token["appid"], token["oid"]) == (
         ARM,
@@ -81,8 +81,8 @@ def test_a_managed_identity_gets_a_token(method: str, path: str, headers: dict[s
 
 def test_an_identity_can_be_chosen_by_its_client_id() -> None:
     path = f"{identity.PATH}?api-version=2019-08-01&resource={ARM}&client_id={APPLICATION}"
-    _, answer = managed("GET", path, {"X-IDENTITY-HEADER": SECRET})
-    assert told(answer["access_token"])["appid"] == answer["client_id"] == APPLICATION
+    _, answer = ask_identity("GET", path, {"X-IDENTITY-HEADER": SECRET})
+    assert claims_of(answer["access_token"])["appid"] == answer["client_id"] == APPLICATION
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_an_identity_can_be_chosen_by_its_client_id() -> None:
 def test_a_managed_identity_is_refused(
     method: str, path: str, headers: dict[str, str], body: str, status: int
 ) -> None:
-    assert managed(method, path, headers, body)[0] == status
+    assert ask_identity(method, path, headers, body)[0] == status
 
 
 @pytest.mark.parametrize(
@@ -121,20 +121,20 @@ def test_a_managed_identity_is_refused(
     ],
 )
 def test_a_service_principal_gets_a_token(path: str, asked: dict[str, str]) -> None:
-    status, answer = posted(path, **BASIC, **asked)
-    token = told(answer["access_token"])
+    status, answer = post_to_entra(path, **BASIC, **asked)
+    token = claims_of(answer["access_token"])
     assert (status, answer["token_type"]) == (200, "Bearer")
     assert (token["aud"], token["appid"], token["oid"]) == (ARM, APPLICATION, principal(APPLICATION))
 
 
 def test_an_assertion_serves_in_place_of_a_secret() -> None:
     federated = {**BASIC, "client_secret": "", "client_assertion": "header.payload.signature"}
-    assert posted(V2, **federated, scope=f"{ARM}/.default")[0] == 200
+    assert post_to_entra(V2, **federated, scope=f"{ARM}/.default")[0] == 200
 
 
 def test_times_are_numbers_in_version_2_and_text_in_version_1() -> None:
-    assert isinstance(posted(V2, **BASIC, scope=f"{ARM}/.default")[1]["expires_in"], int)
-    _, answer = posted(V1, **BASIC, resource=ARM)
+    assert isinstance(post_to_entra(V2, **BASIC, scope=f"{ARM}/.default")[1]["expires_in"], int)
+    _, answer = post_to_entra(V1, **BASIC, resource=ARM)
     assert int(answer["expires_on"]) - int(answer["not_before"]) == int(answer["expires_in"])
     assert answer["resource"] == ARM
 
@@ -155,7 +155,7 @@ def test_times_are_numbers_in_version_2_and_text_in_version_1() -> None:
 def test_a_service_principal_is_refused_in_entras_words(
     path: str, form: dict[str, str], status: int, error: str, said: str
 ) -> None:
-    code, answer = posted(path, **form)
+    code, answer = post_to_entra(path, **form)
     assert (code, answer["error"]) == (status, error)
     assert answer["error_description"].startswith(said)
     assert answer["error_codes"] == [int(said.partition(":")[0].removeprefix("AADSTS"))]
@@ -164,13 +164,13 @@ def test_a_service_principal_is_refused_in_entras_words(
 
 def test_discovery_leads_back_to_the_door_it_was_asked_at() -> None:
     for version in ("", "/v2.0"):
-        status, found = got(f"/{TENANT}{version}/.well-known/openid-configuration")
+        status, found = get_from_entra(f"/{TENANT}{version}/.well-known/openid-configuration")
         assert status == 200
         assert found["token_endpoint"] == f"{HOST}/{TENANT}/oauth2{version}/token"
         assert found["issuer"] == f"{HOST}/{TENANT}{version}"
-    status, instances = got("/common/discovery/instance?api-version=1.1&authorization_endpoint=x")
+    status, instances = get_from_entra("/common/discovery/instance?api-version=1.1&authorization_endpoint=x")
     assert instances["tenant_discovery_endpoint"].startswith(HOST)
-    status, refused = got("/contoso.test/v2.0/.well-known/openid-configuration")
+    status, refused = get_from_entra("/contoso.test/v2.0/.well-known/openid-configuration")
     assert (status, refused["error"], refused["error_codes"]) == (400, "invalid_tenant", [90002])
 
 

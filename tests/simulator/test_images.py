@@ -81,12 +81,12 @@ MANAGED = f"{GROUP}/providers/Microsoft.Compute/images/golden"
 PLACE = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/locations/westeurope"
 
 
-def named(*images: Mapping[str, Any]) -> dict[str, Any]:
+def images_with(*images: Mapping[str, Any]) -> dict[str, Any]:
     """A fleet's `images` with these details, and the platform images of every test."""
     return {**fleet()["images"], "details": list(images)}
 
 
-def refused(azure: Azure, image: str) -> tuple[int, str, str]:
+def rejection_of(azure: Azure, image: str) -> tuple[int, str, str]:
     change = {"properties": {"virtualMachineProfile": {"storageProfile": storage_of(image)}}}
     answer = azure.ask("PATCH", "", json.dumps(change).encode())
     error = answer.json()["error"]
@@ -108,7 +108,7 @@ def refused(azure: Azure, image: str) -> tuple[int, str, str]:
 def test_a_region_lists_what_can_be_had_there(
     start: Start, details: dict[str, Any], listed: bool, state: str
 ) -> None:
-    azure = start(top={"images": named({"image": f"{SKU}:{ELSEWHERE}", **details})})
+    azure = start(top={"images": images_with({"image": f"{SKU}:{ELSEWHERE}", **details})})
     names = [row["name"] for row in azure.ask("GET", VERSIONS).json()]
     one = azure.ask("GET", f"{VERSIONS}/{ELSEWHERE}").json()
     assert (ELSEWHERE in names) == listed
@@ -118,7 +118,7 @@ def test_a_region_lists_what_can_be_had_there(
 
 def test_a_version_that_is_to_go_says_when(start: Start) -> None:
     azure = start(
-        top={"images": named({"image": OLD, "deprecation": "ScheduledForDeprecation"})},
+        top={"images": images_with({"image": OLD, "deprecation": "ScheduledForDeprecation"})},
     )
     found = azure.client.virtual_machine_images.get(
         "westeurope", "Canonical", "ubuntu-24_04-lts", "server", "24.04.202601010"
@@ -254,8 +254,8 @@ NOT_HERE = "is not available in westeurope region. Please contact image owner to
 def test_an_image_that_is_not_to_be_had_is_refused(
     start: Start, start_on: str, image: str, details: dict[str, Any], error: tuple[int, str, str]
 ) -> None:
-    azure = start(top={"images": named({"image": image, **details})}, image=start_on)
-    status, code, message = refused(azure, image)
+    azure = start(top={"images": images_with({"image": image, **details})}, image=start_on)
+    status, code, message = rejection_of(azure, image)
     assert (status, code, message[: len(error[2])]) == error
     assert azure.sim.scale_set("web").image == start_on
     azure.sim.publish(image, regions=["westeurope"], deprecation="Active", replicating=[])
@@ -275,7 +275,7 @@ def test_a_set_on_a_deprecated_image_lives_on_and_cannot_grow(azure: Azure) -> N
 def test_latest_is_what_is_newest_in_the_region_of_the_scale_set(start: Start) -> None:
     azure = start(
         {"name": "far", "location": "northeurope", "image": f"{SKU}:latest"},
-        top={"images": named({"image": f"{SKU}:{ELSEWHERE}", "regions": ["northeurope"]})},
+        top={"images": images_with({"image": f"{SKU}:{ELSEWHERE}", "regions": ["northeurope"]})},
         image=f"{SKU}:latest",
     )
     assert azure.sim.scale_set("web").image == BAD
@@ -333,11 +333,11 @@ def test_a_reimage_may_name_the_version(start: Start) -> None:
     azure = start(image=f"{SKU}:latest")
     body = json.dumps({"exactVersion": "24.04.202601010"}).encode()
     azure.ask("POST", "virtualMachines/3/reimage", body)
-    refused = azure.ask("POST", "reimage", b'{"instanceIds": ["4"], "exactVersion": "1"}')
+    rejection = azure.ask("POST", "reimage", b'{"instanceIds": ["4"], "exactVersion": "1"}')
     azure.wait(200)
-    told = azure.ask("GET", "virtualMachines/3").json()["properties"]["storageProfile"]["imageReference"]
-    assert (told["version"], told["exactVersion"]) == ("latest", "24.04.202601010")
-    assert (refused.status, refused.json()["error"]["code"]) == (404, "PlatformImageNotFound")
+    reference = azure.ask("GET", "virtualMachines/3").json()["properties"]["storageProfile"]["imageReference"]
+    assert (reference["version"], reference["exactVersion"]) == ("latest", "24.04.202601010")
+    assert (rejection.status, rejection.json()["error"]["code"]) == (404, "PlatformImageNotFound")
     assert azure.sim.scale_set("web").instance("3").is_current
 
 
@@ -421,7 +421,7 @@ def test_an_image_that_is_deleted_is_gone_for_all_who_do_not_run_it(
     scaled = azure.ask("PATCH", "", b'{"sku": {"name": "Standard_D2s_v5", "capacity": 3}}')
     assert (scaled.status, "mageNotFound" in scaled.json()["error"]["code"]) == (404, True)
     azure.patch({"properties": {"virtualMachineProfile": {"storageProfile": storage_of(old)}}})
-    assert refused(azure, new)[0] == 404
+    assert rejection_of(azure, new)[0] == 404
     azure.sim.publish(new)
     assert azure.ask("GET", path).status == 200
 
@@ -442,4 +442,4 @@ def test_latest_does_not_come_to_a_version_that_is_deleted(start: Start) -> None
 
 def test_an_image_may_be_deprecated_in_the_middle(azure: Azure) -> None:
     azure.sim.publish(NEW, deprecation="Deprecated")
-    assert refused(azure, NEW)[:2] == (404, "ImageVersionDeprecated")
+    assert rejection_of(azure, NEW)[:2] == (404, "ImageVersionDeprecated")

@@ -18,7 +18,7 @@ def azure(start: Start) -> Azure:
     return start(capacity=2, health="none")
 
 
-def listed(
+def list_interfaces(
     azure: Azure, path: str = "networkInterfaces", version: str = "2018-10-01"
 ) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = azure.ask("GET", path, version=version).json()["value"]
@@ -26,11 +26,11 @@ def listed(
 
 
 def test_each_instance_has_one_for_each_card(azure: Azure) -> None:
-    rows = listed(azure)
+    rows = list_interfaces(azure)
     assert [each["id"] for each in rows] == [
         f"{SET}/virtualMachines/{n}/networkInterfaces/web" for n in (0, 1)
     ]
-    assert listed(azure, "virtualMachines/1/networkInterfaces") == rows[1:]
+    assert list_interfaces(azure, "virtualMachines/1/networkInterfaces") == rows[1:]
     assert azure.ask("GET", "virtualMachines/1/networkInterfaces/WEB", version="2018-10-01").json() == rows[1]
     shown = azure.ask("GET", "virtualMachines/1").json()["properties"]["networkProfile"]["networkInterfaces"]
     assert shown == [{"id": rows[1]["id"]}]
@@ -43,7 +43,7 @@ def test_each_instance_has_one_for_each_card(azure: Azure) -> None:
     "version, later", [("2017-03-30", set()), ("2018-10-01", {"hostedWorkloads", "tapConfigurations"})]
 )
 def test_a_version_shows_what_it_had(azure: Azure, version: str, later: set[str]) -> None:
-    shown = set(listed(azure, version=version)[0]["properties"])
+    shown = set(list_interfaces(azure, version=version)[0]["properties"])
     assert shown & {"hostedWorkloads", "tapConfigurations"} == later
 
 
@@ -58,7 +58,9 @@ def test_an_address_is_in_the_pools_of_the_model_and_has_a_rule_of_its_own(azure
     azure.wait(60)
     azure.upgrade("1")
     azure.wait(60)
-    before, after = (each["properties"]["ipConfigurations"][0]["properties"] for each in listed(azure))
+    before, after = (
+        each["properties"]["ipConfigurations"][0]["properties"] for each in list_interfaces(azure)
+    )
     assert "loadBalancerBackendAddressPools" not in before
     assert after["loadBalancerBackendAddressPools"] == [POOL]
     assert after["loadBalancerInboundNatRules"] == [{"id": f"{LB}/inboundNatRules/n.1"}]

@@ -13,14 +13,14 @@ IMAGE = f"{GROUP}/providers/Microsoft.Compute/images/golden"
 MACHINE = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/builder"
 
 
-def made(azure: Azure, **properties: Any) -> Any:
+def create_image(azure: Azure, **properties: Any) -> Any:
     body = {"location": "westeurope", "properties": {"sourceVirtualMachine": {"id": MACHINE}, **properties}}
     return azure.ask("PUT", IMAGE, json.dumps(body).encode())
 
 
 def test_one_is_made_of_a_machine(azure: Azure) -> None:
     assert azure.ask("GET", IMAGE).status == 404
-    answer = made(azure)
+    answer = create_image(azure)
     properties = answer.json()["properties"]
     assert (answer.status, properties["provisioningState"], properties["hyperVGeneration"]) == (
         201,
@@ -38,11 +38,11 @@ def test_one_is_made_of_a_machine(azure: Azure) -> None:
         "ReadWrite",
         "disks",
     )
-    assert made(azure, hyperVGeneration="V2").status == 200
+    assert create_image(azure, hyperVGeneration="V2").status == 200
 
 
 def test_a_scale_set_can_be_made_of_it(azure: Azure) -> None:
-    made(azure)
+    create_image(azure)
     profile = {"storageProfile": {"imageReference": {"id": IMAGE}}}
     body = {
         "location": "westeurope",

@@ -156,8 +156,8 @@ def test_a_bad_image(start: Start, boots: str, status: str, states: tuple[str, s
     azure.patch_image(BAD)
     answer = ask(azure, "0")
     azure.wait(3600)
-    told = azure.ask("GET", answer.headers["Azure-AsyncOperation"].removeprefix("https://arm.test"))
-    assert (told.status, told.json()["status"]) == (200, status)
+    operation = azure.ask("GET", answer.headers["Azure-AsyncOperation"].removeprefix("https://arm.test"))
+    assert (operation.status, operation.json()["status"]) == (200, status)
     assert azure.sim.scale_set("web").instance("0").state == states
     assert azure.sim.record.unavailable_at("web", azure.clock.now()) == {"0"}
 
@@ -171,8 +171,10 @@ def test_an_instance_that_never_boots_can_be_sent_back(azure: Azure) -> None:
     azure.upgrade("0").result()
     azure.wait(15)
     assert azure.sim.scale_set("web").instance("0").state == ("succeeded", "running", "healthy")
-    told = azure.ask("GET", stuck.headers["Azure-AsyncOperation"].removeprefix("https://arm.test")).json()
-    assert told["error"]["code"] == "OperationPreempted"
+    operation = azure.ask(
+        "GET", stuck.headers["Azure-AsyncOperation"].removeprefix("https://arm.test")
+    ).json()
+    assert operation["error"]["code"] == "OperationPreempted"
 
 
 def test_an_operation_can_fail_after_it_was_accepted(azure: Azure) -> None:

@@ -14,7 +14,7 @@ from tests.simulator.azure import GROUP, NEW, SET, Azure
 MACHINES = "/providers/Microsoft.Compute/virtualMachines"
 
 
-def started(azure: Azure) -> tuple[str, str]:
+def start_upgrade(azure: Azure) -> tuple[str, str]:
     """A manual upgrade's two addresses, below the host."""
     azure.patch_image(NEW)
     headers = azure.ask("POST", "manualupgrade", b'{"instanceIds":["0"]}').headers
@@ -25,7 +25,7 @@ def started(azure: Azure) -> tuple[str, str]:
 
 
 def test_an_operation_is_in_progress_and_then_succeeded(azure: Azure) -> None:
-    status, _ = started(azure)
+    status, _ = start_upgrade(azure)
     begun = azure.ask("GET", status)
     assert set(begun.json()) == {"startTime", "status", "name"}
     assert begun.json()["status"] == "InProgress"
@@ -37,7 +37,7 @@ def test_an_operation_is_in_progress_and_then_succeeded(azure: Azure) -> None:
 
 
 def test_the_monitor_is_202_and_then_an_empty_200(azure: Azure) -> None:
-    _, monitor = started(azure)
+    _, monitor = start_upgrade(azure)
     assert azure.ask("GET", monitor).status == 202
     azure.wait(80)
     answer = azure.ask("GET", monitor)
@@ -45,7 +45,7 @@ def test_the_monitor_is_202_and_then_an_empty_200(azure: Azure) -> None:
 
 
 def test_addresses_are_signed_and_long_since_2024(azure: Azure) -> None:
-    status, _ = started(azure)
+    status, _ = start_upgrade(azure)
     assert set(parse_qs(urlsplit(status).query)) == {"p", "api-version", "t", "c", "s", "h"}
     old = azure.ask("POST", "manualupgrade", b'{"instanceIds":["1"]}', version="2023-09-01").headers
     assert set(parse_qs(urlsplit(old["Azure-AsyncOperation"]).query)) == {"p", "api-version"}
@@ -61,8 +61,8 @@ def test_an_unknown_operation_is_404(azure: Azure) -> None:
 def test_an_upgrade_with_nothing_to_do_takes_a_moment(azure: Azure) -> None:
     headers = azure.ask("POST", "manualupgrade", b'{"instanceIds":["0"]}').headers
     azure.wait(60)
-    told = azure.ask("GET", headers["Azure-AsyncOperation"].removeprefix("https://arm.test")).json()
-    took = datetime.fromisoformat(told["endTime"]) - datetime.fromisoformat(told["startTime"])
+    operation = azure.ask("GET", headers["Azure-AsyncOperation"].removeprefix("https://arm.test")).json()
+    took = datetime.fromisoformat(operation["endTime"]) - datetime.fromisoformat(operation["startTime"])
     assert took == timedelta(seconds=0.6)
 
 

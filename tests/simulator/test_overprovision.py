@@ -23,8 +23,10 @@ def test_more_come_than_were_asked_for_and_vanish_before_it_is_over(start: Start
     assert live.provisioning_state == "Updating", "the surplus is on its way out"
     azure.wait(30)
     assert (len(rows(azure)), live.provisioning_state) == (6, "Succeeded")
-    told = azure.ask("GET", answer.headers["Azure-AsyncOperation"].removeprefix("https://arm.test")).json()
-    assert told["status"] == "Succeeded"
+    operation = azure.ask(
+        "GET", answer.headers["Azure-AsyncOperation"].removeprefix("https://arm.test")
+    ).json()
+    assert operation["status"] == "Succeeded"
 
 
 def test_ids_have_gaps_and_are_never_given_again(start: Start) -> None:

@@ -41,12 +41,12 @@ def test_the_sku_may_tell_less_than_there_is(start: Start, sku: Any) -> None:
     assert len(azure.sim.scale_set("web").instances) == 20
 
 
-def bare(start: Start, *machines: dict[str, str]) -> Azure:
+def start_without_profile(start: Start, *machines: dict[str, str]) -> Azure:
     return start(orchestration="Flexible", virtualMachineProfile=False, capacity=0, attached=list(machines))
 
 
 def test_a_flexible_set_may_have_no_profile(start: Start) -> None:
-    azure = bare(start)
+    azure = start_without_profile(start)
     assert "virtualMachineProfile" not in read(azure)["properties"]
     azure.patch({"tags": {"a": "b"}})
     assert read(azure)["tags"] == {"a": "b"}
@@ -54,21 +54,21 @@ def test_a_flexible_set_may_have_no_profile(start: Start) -> None:
 
 
 def test_machines_may_be_attached(start: Start) -> None:
-    azure = bare(start, {"name": "sql-1", "image": SQL}, {"name": "disk-1"})
+    azure = start_without_profile(start, {"name": "sql-1", "image": SQL}, {"name": "disk-1"})
     azure.sim.scale_set("web").attach("Sql-2", SQL)
     machines = f"{GROUP}/providers/Microsoft.Compute/virtualMachines"
     rows = azure.ask("GET", f"{machines}?$filter='virtualMachineScaleSet/id' eq '{SET}'").json()["value"]
-    told = {
+    reported = {
         row["name"]: (storage["osDisk"]["createOption"], storage.get("imageReference", {}).get("publisher"))
         for row in rows
         for storage in (row["properties"]["storageProfile"],)
     }
-    assert told == {
+    assert reported == {
         "sql-1": ("Attach", "MicrosoftSQLServer"),
         "disk-1": ("Attach", None),
         "Sql-2": ("Attach", "MicrosoftSQLServer"),
     }
-    assert [row["name"] for row in azure.ask("GET", "virtualMachines").json()["value"]] == list(told)
+    assert [row["name"] for row in azure.ask("GET", "virtualMachines").json()["value"]] == list(reported)
     assert azure.ask("GET", f"{machines}/sql-2").json()["name"] == "Sql-2"
     assert read(azure)["sku"]["capacity"] == 3
 

@@ -17,10 +17,10 @@ LIST = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/virtualMachin
 THROTTLING = {"throttling": True}
 
 
-def left(azure: Azure, policy: str, path: str = "", method: str = "GET") -> int | None:
+def remaining(azure: Azure, policy: str, path: str = "", method: str = "GET") -> int | None:
     """What this request leaves of a policy."""
-    told = azure.ask(method, path).headers[RESOURCE].split(",")
-    found = [each.partition(";")[2] for each in told if each.startswith(f"Microsoft.Compute/{policy};")]
+    quotas = azure.ask(method, path).headers[RESOURCE].split(",")
+    found = [each.partition(";")[2] for each in quotas if each.startswith(f"Microsoft.Compute/{policy};")]
     return int(found[0]) if found else None
 
 
@@ -73,9 +73,9 @@ def of(name: str, group: str = "shop") -> str:
 )
 def test_what_two_requests_share(start: Start, policy: str, first: str, second: str, spent: int) -> None:
     azure = start(other("api"), other("far", "northeurope", "away"))
-    alone = left(start(other("api"), other("far", "northeurope", "away")), policy, second)
-    left(azure, policy, first)
-    together = left(azure, policy, second)
+    alone = remaining(start(other("api"), other("far", "northeurope", "away")), policy, second)
+    remaining(azure, policy, first)
+    together = remaining(azure, policy, second)
     assert alone is not None
     assert together is not None
     rows = 20 if first == "virtualMachines" and "Views" in policy else 1
@@ -86,8 +86,8 @@ def test_every_page_of_instances_is_charged_for_its_rows(start: Start) -> None:
     azure = start(top={"page": 8})
     policy = "VMScaleSetVMViewsSubscriptionMaximum"
     pages = ["", "&$skiptoken=8", "&$skiptoken=16"]
-    assert [left(azure, policy, f"virtualMachines?a=b{page}") for page in pages] == [29992, 29984, 29980]
-    assert left(azure, "HighCostGetVMScaleSetResource", "virtualMachines") == 26
+    assert [remaining(azure, policy, f"virtualMachines?a=b{page}") for page in pages] == [29992, 29984, 29980]
+    assert remaining(azure, "HighCostGetVMScaleSetResource", "virtualMachines") == 26
 
 
 def test_the_list_of_a_subscription_is_charged_in_every_region_and_says_nothing(start: Start) -> None:
@@ -95,20 +95,22 @@ def test_the_list_of_a_subscription_is_charged_in_every_region_and_says_nothing(
     answer = azure.ask("GET", LIST)
     assert RESOURCE not in answer.headers
     policy = "HighCostGetVMScaleSetSubscriptionMaximum"
-    assert left(azure, policy, f"{SET}/instanceView") == 1078
-    assert left(azure, policy, f"{of('far', 'away')}/instanceView") == 1078
+    assert remaining(azure, policy, f"{SET}/instanceView") == 1078
+    assert remaining(azure, policy, f"{of('far', 'away')}/instanceView") == 1078
 
 
 def test_the_headers_count_down_and_fill_again(azure: Azure) -> None:
-    def told() -> tuple[str, str]:
+    def gateway_quota() -> tuple[str, str]:
         headers = azure.ask("GET", "").headers
         return headers[READS], headers[ALL_READS]
 
-    assert [told() for _ in range(3)] == [("249", "3749"), ("248", "3748"), ("247", "3747")]
+    assert [gateway_quota() for _ in range(3)] == [("249", "3749"), ("248", "3748"), ("247", "3747")]
     azure.wait(0.1)
-    assert told() == ("248", "3749"), "25 a second come back, and fifteen times as many to all callers"
+    assert gateway_quota() == ("248", "3749"), (
+        "25 a second come back, and fifteen times as many to all callers"
+    )
     azure.wait(60)
-    assert told() == ("249", "3749")
+    assert gateway_quota() == ("249", "3749")
 
 
 def test_the_gateway_refuses_a_caller_and_not_the_others(start: Start) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.simulator.azure import NEW, OLD, Azure, Start
 
 
-def repaired(start: Start, action: str = "replace", **web: Any) -> Azure:
+def start_with_repairs(start: Start, action: str = "replace", **web: Any) -> Azure:
     policy = {"grace": "10m", "action": action}
     return start(**{"capacity": 4, "automaticRepairs": policy, **web})
 
@@ -19,7 +19,7 @@ def service(azure: Azure) -> Any:
     return azure.ask("GET", "instanceView").json().get("orchestrationServices")
 
 
-def tell(azure: Azure, action: str) -> int:
+def set_service_state(azure: Azure, action: str) -> int:
     body = {"serviceName": "AutomaticRepairs", "action": action}
     return azure.ask("POST", "setOrchestrationServiceState", json.dumps(body).encode()).status
 
@@ -39,7 +39,7 @@ def ids(azure: Azure) -> list[str]:
 def test_who_is_ill_for_longer_than_the_grace_period_is_repaired(
     start: Start, action: str, left: list[str]
 ) -> None:
-    azure = repaired(start, action)
+    azure = start_with_repairs(start, action)
     azure.sim.scale_set("web").instance("1").sicken()
     azure.wait(599)
     assert azure.sim.scale_set("web").provisioning_state == "Succeeded"
@@ -53,7 +53,7 @@ def test_who_is_ill_for_longer_than_the_grace_period_is_repaired(
 
 
 def test_a_replacement_is_on_the_current_model(start: Start) -> None:
-    azure = repaired(start)
+    azure = start_with_repairs(start)
     azure.patch_image(NEW)
     azure.sim.scale_set("web").instance("1").sicken()
     azure.wait(900)
@@ -63,7 +63,7 @@ def test_a_replacement_is_on_the_current_model(start: Start) -> None:
 
 def test_a_replacement_takes_what_is_newest_by_then(start: Start) -> None:
     sku = OLD.rpartition(":")[0]
-    azure = repaired(start, image=f"{sku}:latest")
+    azure = start_with_repairs(start, image=f"{sku}:latest")
     azure.sim.publish(f"{sku}:24.04.202604010")
     azure.sim.scale_set("web").instance("1").sicken()
     azure.wait(900)
@@ -71,7 +71,7 @@ def test_a_replacement_takes_what_is_newest_by_then(start: Start) -> None:
 
 
 def test_a_reimaged_instance_keeps_its_model(start: Start) -> None:
-    azure = repaired(start, "reimage")
+    azure = start_with_repairs(start, "reimage")
     azure.patch_image(NEW)
     azure.sim.scale_set("web").instance("1").sicken()
     azure.wait(900)
@@ -87,7 +87,7 @@ def test_a_reimaged_instance_keeps_its_model(start: Start) -> None:
     ],
 )
 def test_who_is_left_alone(start: Start, spoil: Any) -> None:
-    azure = repaired(start)
+    azure = start_with_repairs(start)
     one = azure.sim.scale_set("web").instance("1")
     one.sicken()
     azure.wait(300)
@@ -99,7 +99,7 @@ def test_who_is_left_alone(start: Start, spoil: Any) -> None:
 
 
 def test_the_grace_period_begins_anew_with_an_upgrade(start: Start) -> None:
-    azure = repaired(start)
+    azure = start_with_repairs(start)
     azure.sim.publish(NEW, boots="unhealthy")
     azure.patch_image(NEW)
     azure.sim.scale_set("web").instance("1").sicken()
@@ -112,7 +112,7 @@ def test_the_grace_period_begins_anew_with_an_upgrade(start: Start) -> None:
 
 
 def test_a_twentieth_is_repaired_at_a_time(start: Start) -> None:
-    azure = repaired(start, "restart", capacity=40)
+    azure = start_with_repairs(start, "restart", capacity=40)
     for name in ("1", "2", "3", "4", "5"):
         azure.sim.scale_set("web").instance(name).sicken()
     azure.wait(601)
@@ -123,14 +123,14 @@ def test_a_twentieth_is_repaired_at_a_time(start: Start) -> None:
 
 
 def test_they_are_suspended_and_resumed(start: Start) -> None:
-    azure = repaired(start)
+    azure = start_with_repairs(start)
     assert service(azure) == [{"serviceName": "AutomaticRepairs", "serviceState": "Running"}]
-    assert tell(azure, "Suspend") == 202
+    assert set_service_state(azure, "Suspend") == 202
     assert service(azure) == [{"serviceName": "AutomaticRepairs", "serviceState": "Suspended"}]
     azure.sim.scale_set("web").instance("1").sicken()
     azure.wait(3600)
     assert "1" in ids(azure)
-    tell(azure, "Resume")
+    set_service_state(azure, "Resume")
     azure.wait(700)
     assert "1" not in ids(azure)
 
@@ -146,7 +146,7 @@ def test_a_policy_that_comes_later_finds_who_is_ill_already(start: Start) -> Non
 
 
 def test_a_fleet_may_start_with_somebody_ill(start: Start) -> None:
-    azure = repaired(start, instanceStates=[{"id": "2", "health": "unhealthy"}])
+    azure = start_with_repairs(start, instanceStates=[{"id": "2", "health": "unhealthy"}])
     azure.wait(700)
     assert "2" not in ids(azure)
 

@@ -23,7 +23,7 @@ def azure(start: Start) -> Azure:
     return start(other, capacity=2, tags={"team": "web", "tier": "front"})
 
 
-def tagged(azure: Azure, verb: str, body: Any = None) -> Any:
+def send_tags(azure: Azure, verb: str, body: Any = None) -> Any:
     return azure.ask(verb, TAGS, b"" if body is None else json.dumps(body).encode(), version="2021-04-01")
 
 
@@ -41,7 +41,7 @@ def test_tags_are_written(
     azure: Azure, verb: str, operation: str | None, named: dict[str, str], left: dict[str, str]
 ) -> None:
     body = {"properties": {"tags": named}, **({"operation": operation} if operation else {})}
-    answer = tagged(azure, verb, body)
+    answer = send_tags(azure, verb, body)
     assert (answer.status, answer.json()["properties"]["tags"]) == (200, left)
     assert answer.json()["id"] == TAGS
     azure.wait(60)
@@ -54,13 +54,13 @@ def test_tags_are_written(
 
 
 def test_tags_are_read_and_deleted(azure: Azure) -> None:
-    assert tagged(azure, "GET").json() == {
+    assert send_tags(azure, "GET").json() == {
         "id": TAGS,
         "name": "default",
         "type": "Microsoft.Resources/tags",
         "properties": {"tags": {"team": "web", "tier": "front"}},
     }
-    gone = tagged(azure, "DELETE")
+    gone = send_tags(azure, "DELETE")
     assert (gone.status, gone.body) == (200, b"")
     assert azure.ask("GET", "").json()["tags"] == {}
 
@@ -75,7 +75,7 @@ def test_tags_are_read_and_deleted(azure: Azure) -> None:
     ],
 )
 def test_tags_written_wrong_are_refused(azure: Azure, verb: str, body: Any, target: str) -> None:
-    answer = tagged(azure, verb, body)
+    answer = send_tags(azure, verb, body)
     assert (answer.status, answer.json()["error"]["target"]) == (400, target)
 
 

@@ -272,8 +272,10 @@ def test_scaling_in_spares_the_protected(start: Start) -> None:
 def test_a_later_patch_preempts_an_earlier_one(azure: Azure) -> None:
     first = azure.ask("PATCH", "", reference(version="24.04.202602010"))
     azure.ask("PATCH", "", reference(version="24.04.202603010"))
-    told = azure.ask("GET", first.headers["Azure-AsyncOperation"].removeprefix("https://arm.test")).json()
-    assert (told["status"], told["error"]["code"]) == ("Failed", "OperationPreempted")
+    operation = azure.ask(
+        "GET", first.headers["Azure-AsyncOperation"].removeprefix("https://arm.test")
+    ).json()
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "OperationPreempted")
     azure.wait(30)
     assert azure.sim.scale_set("web").provisioning_state == "Succeeded"
 

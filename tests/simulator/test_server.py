@@ -73,9 +73,9 @@ def test_the_token_is_a_jwt_that_can_be_taken_apart(server: Server) -> None:
     url = f"{server.identity_endpoint}?api-version=2019-08-01&resource=https://management.azure.com"
     answer = json.loads(fetch(url, server, **{"X-IDENTITY-HEADER": server.identity_header}))
     claims = answer["access_token"].split(".")[1]
-    told = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
-    assert {"aud", "iss", "tid", "oid", "appid", "exp"} <= set(told)
-    assert answer["expires_on"] == str(told["exp"])
+    payload = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+    assert {"aud", "iss", "tid", "oid", "appid", "exp"} <= set(payload)
+    assert answer["expires_on"] == str(payload["exp"])
     assert fetch(
         url.replace(server.plain_url, server.url), server, **{"X-IDENTITY-HEADER": server.identity_header}
     )

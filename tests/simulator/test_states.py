@@ -132,9 +132,9 @@ def test_an_application_may_report_custom_metrics(start: Start) -> None:
         instanceStates=[{"id": "1", "customMetrics": metrics}],
     )
     health, agent = view(azure)["extensions"]
-    (told,) = health["substatuses"]
-    assert told["code"] == "ComponentStatus/CustomMetrics/succeeded"
-    assert json.loads(told["message"]) == metrics
+    (substatus,) = health["substatuses"]
+    assert substatus["code"] == "ComponentStatus/CustomMetrics/succeeded"
+    assert json.loads(substatus["message"]) == metrics
     assert "substatuses" not in agent
     assert "substatuses" not in view(azure, "0")["extensions"][0]
 

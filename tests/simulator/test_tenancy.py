@@ -25,7 +25,7 @@ def bearer(tenant: str) -> str:
 
 
 @pytest.fixture
-def shared(start: Start) -> Azure:
+def two_tenants(start: Start) -> Azure:
     return start(top={"tenants": {THEIRS: TENANT_OF_THEIRS}, "images": {"ids": [NEW]}}, image=OLD)
 
 
@@ -43,16 +43,16 @@ def patch(azure: Azure, auxiliary: str | None = None, image: str = NEW) -> Any:
     ],
 )
 def test_a_patch_that_names_an_image_of_another_tenant_is_refused(
-    shared: Azure, image: str, action: str
+    two_tenants: Azure, image: str, action: str
 ) -> None:
-    refused = patch(shared, image=image)
+    refused = patch(two_tenants, image=image)
     error = refused.json()["error"]
     assert (refused.status, error["code"]) == (403, "LinkedAuthorizationFailed")
     assert error["message"] == (
         f"The client has permission to perform action '{action}' on scope '{SET}', however the current "
         f"tenant '{TENANT}' is not authorized to access linked subscription '{THEIRS}'."
     )
-    assert shared.sim.scale_set("web").image == OLD
+    assert two_tenants.sim.scale_set("web").image == OLD
 
 
 @pytest.mark.parametrize(
@@ -65,24 +65,24 @@ def test_a_patch_that_names_an_image_of_another_tenant_is_refused(
 )
 @pytest.mark.parametrize("separator", [", ", ";"])
 def test_an_auxiliary_token_of_that_tenant_is_needed(
-    shared: Azure, tokens: list[str], status: int, separator: str
+    two_tenants: Azure, tokens: list[str], status: int, separator: str
 ) -> None:
-    assert patch(shared, separator.join(map(bearer, tokens))).status == status
+    assert patch(two_tenants, separator.join(map(bearer, tokens))).status == status
 
 
-def test_a_patch_that_names_no_image_needs_none(shared: Azure) -> None:
-    assert shared.ask("PATCH", "", b'{"tags": {"a": "b"}}').status == 200
+def test_a_patch_that_names_no_image_needs_none(two_tenants: Azure) -> None:
+    assert two_tenants.ask("PATCH", "", b'{"tags": {"a": "b"}}').status == 200
 
 
-def test_a_catalogue_wants_a_token_of_its_tenant(shared: Azure) -> None:
-    refused = shared.ask("GET", NEW)
+def test_a_catalogue_wants_a_token_of_its_tenant(two_tenants: Azure) -> None:
+    refused = two_tenants.ask("GET", NEW)
     error = refused.json()["error"]
     assert (refused.status, error["code"]) == (401, "InvalidAuthenticationTokenTenant")
     assert f"'https://sts.windows.net/{TENANT}/'. It must match the tenant" in error["message"]
     theirs = {"Authorization": bearer(TENANT_OF_THEIRS)}
-    assert shared.ask("GET", NEW, headers=theirs).status == 200
+    assert two_tenants.ask("GET", NEW, headers=theirs).status == 200
     path = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop"
-    assert shared.ask("GET", path, headers=theirs).status == 401, "and our own one of ours"
+    assert two_tenants.ask("GET", path, headers=theirs).status == 401, "and our own one of ours"
 
 
 @pytest.mark.parametrize(

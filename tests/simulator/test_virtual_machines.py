@@ -31,7 +31,7 @@ def names(azure: Azure) -> list[str]:
     return [instance.id for instance in azure.sim.scale_set("web").instances]
 
 
-def listed(azure: Azure, path: str) -> list[dict[str, Any]]:
+def list_machines(azure: Azure, path: str) -> list[dict[str, Any]]:
     answer = azure.ask("GET", path)
     assert answer.status == 200, answer.body
     rows: list[dict[str, Any]] = answer.json()["value"]
@@ -63,11 +63,11 @@ def test_a_machine_reads_as_a_resource_of_its_own(flexible: Azure) -> None:
     ],
 )  # fmt: skip
 def test_machines_are_found_by_their_scale_set(flexible: Azure, path: str, found: int) -> None:
-    assert len(listed(flexible, path)) == found
+    assert len(list_machines(flexible, path)) == found
 
 
 def test_the_subscriptions_list_shouts_the_group(flexible: Azure) -> None:
-    row = listed(flexible, f"/subscriptions/{SUBSCRIPTION}{MACHINES}?{OF_WEB}")[0]
+    row = list_machines(flexible, f"/subscriptions/{SUBSCRIPTION}{MACHINES}?{OF_WEB}")[0]
     assert "/resourceGroups/SHOP/" in row["id"]
     assert "/resourceGroups/SHOP/" in row["properties"]["virtualMachineScaleSet"]["id"]
 
@@ -107,7 +107,7 @@ def test_the_view_has_no_update_domain(
 
 def test_a_zonal_machine_tells_its_zone(start: Start) -> None:
     azure = start(orchestration="Flexible", capacity=3, zones=["1", "2", "3"])
-    assert [row["zones"] for row in listed(azure, f"{GROUP}{MACHINES}")] == [["1"], ["2"], ["3"]]
+    assert [row["zones"] for row in list_machines(azure, f"{GROUP}{MACHINES}")] == [["1"], ["2"], ["3"]]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_row_of_the_scale_sets_own_list_is_little_more_than_a_name(
     start: Start, web: dict[str, Any], zones: list[list[str | None]]
 ) -> None:
     azure = start(orchestration="Flexible", capacity=3, tags={"team": "web"}, **web)
-    assert listed(azure, f"{SET}/virtualMachines?$expand=instanceView") == [
+    assert list_machines(azure, f"{SET}/virtualMachines?$expand=instanceView") == [
         {
             "name": name,
             "id": f"{SET}/virtualMachines/{name}",

@@ -1,4 +1,4 @@
-"""Azure Resource Manager for scale sets, in a process: one core, under the SDK or behind a real HTTPS server.
+"""An in-process simulator of Azure Resource Manager for virtual machine scale sets.
 
     clock = VirtualClock()
     sim = Simulator.load({"scaleSets": [{"name": "web", "image": "Canonical:ubuntu:server:1.0.0"}]}, clock)
@@ -6,11 +6,14 @@
     with sim.serve() as server:         # or over the wire, for any client: HTTPS at server.url
         ...
 
-It speaks from recorded traffic, shares nothing with the code that it tests, and imports nothing of it but the
-reading of YAML, in `reading` and `declared`.
-Reading order: clock, life, model, instance, scale_set, operations, cloud, routes, core; then the doors,
-`transport` and `server`; then what a fleet file does: reading, declared, fleet, seed, stock, orders.
-They meet in `simulator`.
+One core serves the SDK in this process and any other client through a real HTTPS server.
+
+The responses follow recorded traffic. The simulator shares no code with the package that it tests, except the
+YAML reader, which `reading` and `declared` import.
+
+Reading order: clock, life, model, instance, scale_set, operations, cloud, routes, core; then the entry points
+for clients, `transport` and `server`; then what loads a fleet file: reading, declared, fleet, seed, stock,
+orders. `simulator` puts them together.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A certificate authority for an afternoon, and a certificate for this machine signed by it.
+"""A short-lived certificate authority, and a certificate for this machine that it signs.
 
-Made fresh each time, so there is no key to leak. Clients are given `ca` (REQUESTS_CA_BUNDLE, SSL_CERT_FILE).
+Both are generated at each start, so no key can leak. Clients trust `ca` (REQUESTS_CA_BUNDLE, SSL_CERT_FILE).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 PrivateKey = ec.EllipticCurvePrivateKey
 LIFETIME = timedelta(days=30)
-# Certificates begin a little before they are made, for clocks that disagree.
+# Certificates are valid from shortly before they are made, to allow for clock skew.
 HEAD_START = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Paths of PEM files."""
+    """The paths of the PEM files."""
 
     ca: Path
     chain: Path

@@ -1,4 +1,4 @@
-"""The mistakes of a fleet file, each after its file, line and column, as compilers write them."""
+"""Errors in a fleet file, each with its file, line and column, in the format of compilers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from reconciler.simulator.reading import read
 
 
 def read_fleet(path: str | Path) -> Mapping[str, Any]:
-    """What the file says. Raises FleetError with every mistake in a file that is not there or is no YAML."""
+    """Read a fleet file. Raises FleetError if the file is missing or is not valid YAML.
+
+    The error lists every error that can be found in the file.
+    """
     file = read(path)
     if file.problems:
         found = _field_errors(file.value) if file.document else ()
@@ -24,7 +27,7 @@ def read_fleet(path: str | Path) -> Mapping[str, Any]:
 
 
 def check_fleet(path: str | Path) -> list[str]:
-    """Every mistake that can be found without serving the file; none if it is right."""
+    """Return all errors that can be found without serving the file; an empty list if it is valid."""
     try:
         build(read_fleet(path), Cloud(VirtualClock()), Faults())
     except FleetError as error:
@@ -33,7 +36,7 @@ def check_fleet(path: str | Path) -> list[str]:
 
 
 def locate(path: str | Path, error: FleetError) -> list[str]:
-    """The lines of the error, each after the place that it is about, in the order of the file."""
+    """Return the lines of the error, each with its line and column, in the order of the file."""
     return read(path).locate(error.errors) if error.errors else str(error).splitlines()
 
 

@@ -1,4 +1,7 @@
-"""How the fields of one scale set of a fleet file must fit each other, whatever else is wrong with it."""
+"""How the fields of one scale set of a fleet file must be consistent with each other.
+
+These checks also run on a scale set that has other errors.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,13 @@ from typing import Any
 
 from reconciler.simulator.declared import FieldError, Location
 
-# The fields that only a set with the priority Spot has.
+# Only a scale set with the priority Spot has these fields.
 _SPOT_ONLY = ("evictionPolicy", "evictedPowerState", "spotRestore")
-_MAX_NAME_LENGTH = 80  # characters of a name
+_MAX_NAME_LENGTH = 80  # characters
 
 
 def inconsistencies(declared: Mapping[str, Any], location: Location) -> Iterator[FieldError]:
-    """What is wrong with the scale set as the file has it, without its defaults."""
+    """Return the inconsistencies of a scale set as the file declares it, without defaults."""
     if "instances" in declared and "capacity" in declared:
         yield FieldError((*location, "capacity"), "instances says how many there are; remove one of the two")
     for field in _SPOT_ONLY:
@@ -30,7 +33,10 @@ def inconsistencies(declared: Mapping[str, Any], location: Location) -> Iterator
 
 
 def valid_part(description: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]:
-    """The description without whatever has a mistake in it; an entry that cannot do without that is None."""
+    """Return the description without the fields that have an error.
+
+    An entry that cannot do without such a field becomes None.
+    """
     result = {name: list(value) if isinstance(value, list) else value for name, value in description.items()}
     for error in errors:
         _cut(result, error.location[:3] if error.location[:1] == ("scaleSets",) else error.location[:2])
@@ -55,8 +61,8 @@ def _cut(result: dict[str, Any], location: Location) -> None:
         )
 
 
-# The fields of a scale set that its other fields need not fit. Of a set where another one is wrong, or is
-# unknown, nothing more is said: the mend may change what fits.
+# The other fields of a scale set do not depend on these. If any other field is invalid or unknown, no further
+# errors are reported for the scale set, because the fix may change what is consistent.
 _INDEPENDENT = {
     "mode",
     "automaticOSUpgrade",
@@ -82,7 +88,7 @@ _FLEET_WIDE = ("images", "location", "tenants", "subscription")
 
 
 def is_certain(error: FieldError, errors: list[FieldError]) -> bool:
-    """Whether what does not fit still does not when these mistakes of the shape are mended."""
+    """Whether this error remains after the given errors of the shape are fixed."""
     top = error.location[0]
     invalid = [each.location for each in errors]
     if any(location[0] in _FLEET_WIDE for location in invalid if location) and top in ("scaleSets", "images"):

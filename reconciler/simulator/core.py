@@ -1,8 +1,8 @@
-"""The core: one request in, one response out, over a cloud that lives by a clock.
+"""The core: takes one request and returns one response, from a cloud that runs on a clock.
 
-In the order of `handle`: find the route, strike the fault that is armed for it, hold the clock (so everything
-due has happened), check version, token and quota, call the endpoint, put on the headers, record the
-exchange. The doors, `transport.py` and `server.py`, stand on it and add nothing but wire.
+The steps of `handle`: find the route; take the fault that is armed for it; hold the clock, so that all due
+events have run; check API version, token and quota; call the endpoint; add the headers; record the exchange.
+The two entry points, `transport.py` and `server.py`, only add the transport.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ ALWAYS = {
 
 
 class Core:
-    """What a door opens on: `handle`, the clock that it waits by, and the cloud that is answered from."""
+    """Handles requests against a cloud, on the cloud's clock."""
 
     def __init__(self, cloud: Cloud, faults: Faults) -> None:
         self.cloud = cloud
@@ -71,11 +71,11 @@ class Core:
         return self.cloud.clock
 
     def handle(self, request: Request) -> Response:
-        """Answer one request. Raises Lost when the client is to get no answer."""
+        """Return the response to one request. Raises ConnectionLost if the client gets no response."""
         route, names = TABLE.find(request.method, request.path) or (None, {})
         with self.clock.hold() as now:
             fault = self.faults.take_fault(RequestContext(request, route, names, now).operation, request, now)
-        # The clock cannot run while it is held.
+        # The clock cannot advance while it is held.
         if not isinstance(fault, Slow):
             return self._carry_out(request, route, names, fault)
         if fault.is_late:
@@ -177,7 +177,7 @@ class Core:
         }
         if body:
             headers["Content-Type"] = JSON
-        # Who is refused for asking too often has not had anything.
+        # A request that is throttled takes no token.
         calls = 0 if reply.status == HTTPStatus.TOO_MANY_REQUESTS else 1
         if context.is_authenticated and not context.is_open:
             headers |= self.cloud.quotas.charge_gateway(
@@ -206,7 +206,7 @@ class Core:
     def _override_outcome(
         self, fault: OperationFails | OperationLost | OperationKeepsImage
     ) -> Iterator[None]:
-        """What starts meanwhile comes to this end."""
+        """Make the operations that start within the block end as `fault` says."""
         operations = self.cloud.operations
         if isinstance(fault, OperationFails):
             operations.forced_error = errors.ArmError(409, fault.code, fault.message)
@@ -245,7 +245,7 @@ class Core:
 
 
 def _body(reply: Reply) -> bytes:
-    """Compute pretty-prints with CRLF; the gateway, and lists put together by it, are compact."""
+    """Serialize the body. Compute indents with CRLF; the gateway, and lists that it merges, are compact."""
     if reply.body is None:
         return b""
     if reply.gateway or not reply.pretty:
@@ -254,14 +254,14 @@ def _body(reply: Reply) -> bytes:
 
 
 def _stale_response(old: Response, fresh: Response) -> Response:
-    """The old answer as it would be sent now: only what belongs to the body is old."""
+    """Return the old response with current headers, except for those that describe the body."""
     kept = {name: value for name, value in fresh.headers.items() if name not in OF_THE_BODY}
     aged = {name: value for name, value in old.headers.items() if name in OF_THE_BODY}
     return Response(old.status, kept | aged, old.body)
 
 
 def _html_page(response: Response, body: bytes) -> Response:
-    """Another body in this answer, which is not JSON."""
+    """Return the response with another body, which is not JSON."""
     kept = {name: value for name, value in response.headers.items() if name not in OF_THE_BODY}
     kind = {"Content-Type": "text/html; charset=us-ascii"} if body else {}
     return Response(response.status, {**kept, **kind, "Content-Length": str(len(body))}, body)

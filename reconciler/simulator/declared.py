@@ -1,7 +1,8 @@
-"""What a fleet file may say, which is the JSON Schema: every mistake by place, cause and fix.
+"""The structure of a fleet file, as its JSON Schema defines it, and errors with location, cause and fix.
 
-The schema `fleet.schema.json` alone knows the fields, their types, choices and defaults. Editors complete
-from the same file. How one field must fit another only shows when both are put to use: that raises `Wrong`.
+The schema `fleet.schema.json` is the only definition of the fields, their types, choices and defaults.
+Editors use the same file for completion. Whether a field is consistent with another one only shows when both
+are used, which raises `InvalidField`.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ _NAME = "fleet.schema.json"
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """`place` is the way to the value in the file: names, and numbers in lists."""
+    """One error. `location` is the path to the value in the file: names, and indexes in lists."""
 
     location: Location
     message: str
 
 
 class FleetError(ValueError):
-    """A fleet file that cannot be. The message has a line for each mistake: where, why, and the fix."""
+    """An invalid fleet file. The message has one line for each error: location, cause and fix."""
 
     def __init__(self, message: str, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(message)
@@ -54,7 +55,7 @@ class FleetError(ValueError):
 
 
 class InvalidField(Exception):
-    """A mistake that only shows when the value is put to use."""
+    """An error that only shows when the value is used."""
 
     def __init__(self, location: Location, message: str) -> None:
         super().__init__(message)
@@ -63,7 +64,7 @@ class InvalidField(Exception):
 
 @contextmanager
 def collect_errors(found: list[FieldError]) -> Iterator[None]:
-    """Go on after a mistake, which is noted."""
+    """Add an InvalidField that the block raises to `found`, and continue after the block."""
     try:
         yield
     except InvalidField as wrong:
@@ -71,20 +72,20 @@ def collect_errors(found: list[FieldError]) -> Iterator[None]:
 
 
 def schema_path() -> Path:
-    """The schema file: inside the package where it is installed, beside it in a checkout."""
+    """Return the path of the schema: inside an installed package, or beside it in a checkout."""
     installed = _PACKAGE / "schemas" / _NAME
     return installed if installed.is_file() else _PACKAGE.parent / "schemas" / _NAME
 
 
 @functools.cache
 def schema() -> Schema:
-    """The whole schema. Shared: read it, never write to it."""
+    """Return the whole schema. It is shared; do not modify it."""
     loaded: Schema = json.loads(schema_path().read_text(encoding="utf-8"))
     return loaded
 
 
 def shape_errors(description: Any) -> list[FieldError]:
-    """What is wrong with the shape of a fleet, at most one mistake in each place."""
+    """Return the errors in the structure of a fleet, at most one for each location."""
     found: dict[Location, FieldError] = {}
     for violation in _validator().iter_errors(description):
         for error in _field_errors(violation):
@@ -96,7 +97,7 @@ def shape_errors(description: Any) -> list[FieldError]:
 
 
 def _ambiguous_scalars(value: Any, location: Location = ()) -> Iterator[tuple[Location, Misread]]:
-    """The unquoted values that not all YAML readers take for the same."""
+    """Yield the unquoted values that YAML readers interpret differently."""
     if isinstance(value, Misread):
         yield location, value
     elif isinstance(value, Mapping):
@@ -108,12 +109,12 @@ def _ambiguous_scalars(value: Any, location: Location = ()) -> Iterator[tuple[Lo
 
 
 def with_defaults(description: Mapping[str, Any]) -> dict[str, Any]:
-    """The fleet with the schema's default wherever it says nothing itself."""
+    """Return the fleet with the schema's defaults for all fields that it omits."""
     return _with_defaults(schema(), description)
 
 
 def name_of(location: Location, description: Any) -> str:
-    """The place as messages name it: scale sets have their names beside their numbers.
+    """Return the location as messages write it: with the names of scale sets beside their indexes.
 
     >>> name_of(("scaleSets", 0, "image"), {"scaleSets": [{"name": "web"}]})
     'scaleSets[0] (web).image'
@@ -137,7 +138,7 @@ def time(value: Any) -> timedelta:
 
 @functools.cache
 def _validator() -> Draft202012Validator:
-    """By the schema, but 5.0 is no whole number: YAML tells it from 5, and so do we."""
+    """Return a validator that does not accept 5.0 as an integer, because YAML distinguishes it from 5."""
     checker = Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     )
@@ -161,7 +162,10 @@ def _with_defaults(part: Schema, value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _resolve(part: Schema) -> Schema:
-    """The schema with its reference put in; what stands beside the reference wins, such as a default."""
+    """Return the schema with its reference resolved.
+
+    Keywords beside the reference, such as a default, override those of the definition.
+    """
     if "$ref" not in part:
         return part
     return {**schema()["$defs"][part["$ref"].removeprefix("#/$defs/")], **part}
@@ -169,7 +173,10 @@ def _resolve(part: Schema) -> Schema:
 
 @dataclass(frozen=True, slots=True)
 class _Violation:
-    """`value` breaks the `rule` of the schema around it, which has `wanted` beside its name."""
+    """A violation of one keyword of a schema.
+
+    `value` violates `rule` in `schema`, where `wanted` is the value of the keyword.
+    """
 
     rule: str
     wanted: Any
@@ -207,7 +214,7 @@ _TYPES = {
 
 
 def _text(value: Any) -> str:
-    """A value as messages repeat it: as YAML writes it, where that is not as Python does.
+    """Return a value as messages quote it: in YAML's notation where it differs from Python's.
 
     >>> _text(False), _text(None), _text("web"), _text(Misread("off", "the boolean false"))
     ('false', 'nothing', "'web'", 'off')
@@ -232,7 +239,7 @@ def _type(violation: _Violation) -> str:
 
 
 def _to_text(violation: _Violation) -> str:
-    """How to mend what YAML does not read as the text it should be. 1.10 without quotes is the number 1.1."""
+    """Return the fix for a value that YAML does not read as text. 1.10 without quotes is the number 1.1."""
     schema, value = violation.schema, violation.value
     text = value.text if isinstance(value, Misread) else _text(value)
     if isinstance(value, bool | Misread):
@@ -284,7 +291,7 @@ def _just_one(violation: _Violation) -> str:
 
 
 def _pattern(violation: _Violation) -> str:
-    """60 in quotes has no unit either."""
+    """Return the message for text of another form, such as "60", which has no unit even in quotes."""
     if violation.value.isdecimal() and re.search(violation.wanted, f"{violation.value}s"):
         return f"{violation.value!r} has no unit; write {violation.value}s"
     return f"{violation.value!r} {violation.schema['patternErrorMessage']}"

@@ -1,8 +1,8 @@
-"""What Azure writes into a scale set's body by itself, and what it never shows again.
+"""The fields that Azure adds to a scale set's body, and the fields that it never returns.
 
-As recorded: what a client leaves out of a PUT comes back filled in, so that putting the same short body again
-changes nothing. Lists are completed entry by entry. What only some api-versions show is not written here but
-when they ask: see `versions`.
+As recorded: Azure fills in what a client omits from a PUT, so that the same short PUT changes nothing the
+second time. The entries of lists are completed one by one. Fields that only some API versions return are not
+added here; see `versions`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ INTERFACE = {
 }
 ADDRESS = {"privateIPAddressVersion": "IPv4"}
 PUBLIC_ADDRESS: dict[str, Any] = {"ipTags": []}
-# Words that Azure spells its own way, however a client spelt them.
+# Words that Azure returns in its own spelling, however a client spelled them.
 WORDS = {
     word.lower(): word
     for word in (
@@ -55,12 +55,12 @@ AUTOMATIC_UPGRADE = {
     "useRollingUpgradePolicy": False,
     "disableAutomaticRollback": False,
 }
-# Sizes with an "s" among the letters after their number, and the DS and GS of old, can have premium disks.
+# Sizes with an "s" among the letters after their number, and the old DS and GS sizes, support premium disks.
 PREMIUM_SIZE = re.compile(r"standard_((ds|gs)\d|[a-z]+\d+(-\d+)?[a-z]*s)", re.I)
 
 
 def complete(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body as Azure stores it. Completing twice is completing once."""
+    """Return the body as Azure stores it. The function is idempotent."""
     properties = _with_azure_spelling(body["properties"])
     is_flexible = properties.get("orchestrationMode") == "Flexible"
     if policy := properties.get("upgradePolicy") or ({} if is_flexible else {"mode": "Manual"}):
@@ -82,7 +82,7 @@ def complete(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def complete_extension(extension: Mapping[str, Any]) -> dict[str, Any]:
-    """An extension of the model. Its protected settings are never shown again."""
+    """Return an extension of the model as Azure stores it. Its protected settings are never returned."""
     properties = {**EXTENSION, **(extension.get("properties") or {})}
     properties.pop("protectedSettings", None)
     return {**extension, "properties": properties}
@@ -127,7 +127,7 @@ def _profile(profile: Mapping[str, Any], account: str, *, is_flexible: bool) -> 
 
 
 def _disk(disk: Mapping[str, Any], account: str) -> dict[str, Any]:
-    # A disk from a VHD, or in a container of a storage account, is not a managed one.
+    # A disk from a VHD, or in a container of a storage account, is not a managed disk.
     is_managed = "image" not in disk and "vhdContainers" not in disk
     managed = {"managedDisk": {"storageAccountType": account}} if is_managed else {}
     return dict(merge({**DISK, **managed}, disk))
@@ -152,7 +152,7 @@ def _nic(nic: Mapping[str, Any], *, is_flexible: bool) -> dict[str, Any]:
 
 
 def _address(address: Mapping[str, Any], *, is_flexible: bool) -> dict[str, Any]:
-    """Lists that are empty are shown by Flexible sets only."""
+    """Complete an IP configuration. Only Flexible scale sets return empty lists."""
     fields = (address.get("properties") or {}).items()
     visible = {name: value for name, value in fields if is_flexible or value != []}
     properties = {**ADDRESS, **(FLEXIBLE_ADDRESS if is_flexible else {}), **visible}
@@ -163,7 +163,7 @@ def _address(address: Mapping[str, Any], *, is_flexible: bool) -> dict[str, Any]
 
 
 def _with_azure_spelling(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields, and those within, with Azure's own spelling of its words."""
+    """Return the fields, including nested ones, in Azure's spelling."""
     return {name: _value_with_azure_spelling(name, value) for name, value in fields.items()}
 
 

@@ -1,10 +1,10 @@
-"""The tenant that service principals sign in to: discovery, and tokens by both versions of the protocol.
+"""The tenant in which service principals sign in: discovery, and tokens by both protocol versions.
 
     POST /{tenant}/oauth2/v2.0/token      client_id, client_secret, scope=https://management.azure.com/.default
     POST /{tenant}/oauth2/token           client_id, client_secret, resource=https://management.azure.com/
 
-Any application is known and any secret is right, but there must be one, or an assertion in its place. Codes
-and texts of refusals are those of issue threads; their HTTP statuses follow OAuth.
+Every application exists and every secret is valid, but a request needs a secret or an assertion. The codes
+and texts of errors come from issue threads; their HTTP statuses follow OAuth.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reconciler.simulator.tokens import LIFETIME, TENANT, token
 DISCOVERY = re.compile(r"/(?P<tenant>[^/]+)(?P<version>/v2\.0)?/\.well-known/openid-configuration", re.I)
 INSTANCES = re.compile(r"/common/discovery/instance", re.I)
 TOKEN = re.compile(r"/(?P<tenant>[^/]+)/oauth2(?P<version>/v2\.0)?/token", re.I)
-# Names that stand for whichever tenant it is; `adfs` is how clients of Azure Stack write it.
+# Names that mean any tenant; clients of Azure Stack write `adfs`.
 ALIASES = ("common", "organizations", "adfs")
 SCOPE_SUFFIX = "/.default"
 
@@ -36,7 +36,10 @@ class _Refusal(NamedTuple):
 
 
 def answer(request: Request, tenants: Collection[str] = ()) -> Response | None:
-    """None when the request is not one for a tenant. `tenants` are those besides the fleet's own."""
+    """Return the response to a request for a tenant, or None if the request is for something else.
+
+    `tenants` are those besides the fleet's own.
+    """
     if (found := TOKEN.fullmatch(request.path)) and request.method == "POST":
         return _issue_token(request, found["tenant"], tenants, is_v2=found["version"] is not None)
     if INSTANCES.fullmatch(request.path):
@@ -81,7 +84,7 @@ def _unknown_tenant(tenant: str, tenants: Collection[str], error: str = "invalid
 
 
 def _request_error(fields: Mapping[str, str], *, is_v2: bool) -> _Refusal | None:
-    """The first thing that is wrong with a request for a token."""
+    """Return the first error in a request for a token."""
     for name in ("grant_type", "client_id", "scope" if is_v2 else "resource"):
         if not fields.get(name):
             message = f"The request body must contain the following parameter: '{name}'."

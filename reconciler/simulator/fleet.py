@@ -1,7 +1,7 @@
 """A fleet file: what exists when the simulator starts. `docs/fleet.md` shows every field by example.
 
 To add a field: the schema `fleet.schema.json`, with its default; its use in `seed`, `stock` or `orders`, or
-below where it holds for the whole fleet; an example in `docs/fleet.md`.
+below if it concerns the whole fleet; an example in `docs/fleet.md`.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ SUBSCRIPTION = guid("subscription")
 
 
 def build(description: Mapping[str, Any], cloud: Cloud, faults: Faults) -> None:
-    """Put the fleet in the cloud, settled, as if it had always been there, and order what is to go wrong.
+    """Create the fleet in the cloud in a settled state, and arm and schedule its faults and events.
 
-    Raises FleetError with every mistake that can be found.
+    Raises FleetError with every error that can be found.
     """
     shape = shape_errors(description)
     found = _build(with_defaults(valid_part(description, shape)), cloud, faults)
@@ -48,7 +48,7 @@ def build(description: Mapping[str, Any], cloud: Cloud, faults: Faults) -> None:
 
 
 def _build(fleet: Mapping[str, Any], cloud: Cloud, faults: Faults) -> list[FieldError]:
-    """The mistakes that only show when the fleet is put together."""
+    """Return the errors that only show when the fleet is put together."""
     found: list[FieldError] = []
     _set_up(fleet, cloud)
     with collect_errors(found):
@@ -63,7 +63,7 @@ def _build(fleet: Mapping[str, Any], cloud: Cloud, faults: Faults) -> list[Field
 
 
 def _inconsistencies(description: Mapping[str, Any]) -> Iterator[FieldError]:
-    """What is wrong with entries as the file has them, whether or not their shape is right."""
+    """Return the errors of entries as the file has them, whether or not their structure is valid."""
     paths: list[tuple[str, str, str]] | None = []
     for number, declared in _entries(description, "scaleSets"):
         yield from inconsistencies(declared, ("scaleSets", number))
@@ -86,7 +86,7 @@ def _entries(description: Mapping[str, Any], name: str) -> Iterator[tuple[int, M
 
 
 def _set_up(fleet: Mapping[str, Any], cloud: Cloud) -> None:
-    """What holds for every scale set."""
+    """Apply the settings that concern every scale set."""
     cloud.timings = Timings(**{name: time(value) for name, value in fleet["timings"].items()})
     cloud.page = fleet["page"]
     cloud.is_throttling = fleet["throttling"]
@@ -120,7 +120,7 @@ def _add_scale_sets(fleet: Mapping[str, Any], cloud: Cloud) -> list[FieldError]:
                 errors = [FieldError(location, problem.message)]
             found += errors
             if errors:
-                break  # the others of its kind have the same
+                break  # the others of this entry have the same errors
     return found
 
 

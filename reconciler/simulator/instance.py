@@ -1,9 +1,9 @@
-"""One instance: what it is, what it runs, and the journey it is on.
+"""One instance: its state, the model it runs, and the transition it is in.
 
-An instance changes only by taking a `Stage` (`take`), which also keeps the record: the instant it goes
-away, the instant it is back. A `Journey` carries it through a course of `life.py`; setting out on a new
-one, or misfortune, ends the old one, and the operation that sent it is told so. Fleets are large, so an
-instance is slots and shared values only.
+An instance changes only by entering a `Stage` (`enter`), which also records the times at which it becomes
+unavailable and available. A `Transition` takes it through a course of `life.py`. A new transition or a forced
+stage ends the previous one, and the operation that started it is notified. Fleets are large, so an instance
+has only slots and shared values.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from reconciler.simulator.record import Event, EventKind, InstanceSnapshot, Inst
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Owner(Model):
-    """A scale set as its instances know it. `when_changed` hears of every change of one of them."""
+    """A scale set as its instances see it. Each change of an instance calls `when_changed`."""
 
     instances: dict[str, Instance] = field(default_factory=dict)
     when_changed: list[Callable[[Instance], None]] = field(default_factory=list)
 
 
 class Instance:
-    """Read anything; change it through `take`, `send` or `strike` only."""
+    """Any attribute may be read; only `enter`, `run` and `force` change the state."""
 
     __slots__ = (
         "applied", "cause", "changed", "created", "custom_metrics", "disks", "domain", "etag", "failure",
@@ -72,9 +72,9 @@ class Instance:
         self.protected = False
         self.protected_from_scale_in = False
         self.has_protection_policy = False
-        # Data disks of its own: None while it has those of the model.
+        # The instance's own data disks; None while it has those of the model.
         self.disks: list[Mapping[str, Any]] | None = None
-        # What Azure reports, where that is not simply what the instance is.
+        # What Azure reports where it differs from the state of the instance.
         self.has_own_model = False
         self.is_attached = False
         self.is_silent = False
@@ -92,9 +92,9 @@ class Instance:
 
     @property
     def is_busy(self) -> bool:
-        """Whether an operation is getting on with this instance.
+        """Whether an operation is making progress on this instance.
 
-        One that waits for what never comes can be preempted.
+        An operation that waits for something that never happens can be preempted.
         """
         return (
             self.transition is not None
@@ -104,13 +104,13 @@ class Instance:
 
     @property
     def serves(self) -> bool:
-        """Whether it does its work: it runs, has not failed, and is healthy where anything can tell."""
+        """Whether the instance serves: it runs, has not failed, and is healthy if a health source exists."""
         is_healthy = self.applied.health == "none" or self.health == "healthy"
         return is_healthy and self.power == "running" and self.provisioning in ("succeeded", "updating")
 
     @property
     def snapshot(self) -> InstanceSnapshot:
-        """For the record."""
+        """The state of the instance for the record."""
         return InstanceSnapshot(
             self._status,
             self.domain,
@@ -122,9 +122,10 @@ class Instance:
     def run(
         self, verb: Verb, *, cause: str, operation: Operation | None, target: Applied | None = None
     ) -> None:
-        """Set out on the course of `verb`; `operation` is told when it ends.
+        """Start the course of `verb`. Its end is reported to `operation`.
 
-        `target` is what a swap makes it run. An operation that is lost sends nobody.
+        `target` is the model that the instance gets when its disk is replaced. A lost operation changes no
+        instance.
         """
         if operation is not None and operation.is_lost:
             return
@@ -142,16 +143,16 @@ class Instance:
         self.transition.proceed()
 
     def force(self, stage: Stage, cause: str) -> None:
-        """Misfortune, or relief: `stage` at once, and whatever was under way is over.
+        """Enter `stage` at once, outside of any operation, and end the running transition.
 
-        Bad health alone stops no operation.
+        A stage that only changes the health ends no transition.
         """
         if not (stage.is_of_health_only and self.is_busy):
             self._end_transition(_no_report(self))
         self.enter(stage, cause=cause, target=self.applied)
 
     def enter(self, stage: Stage, *, cause: str, target: Applied) -> None:
-        """Become what `stage` says, and record what that meant."""
+        """Apply `stage` and record its effects."""
         now = self.owner.cloud.clock.now()
         if stage.swap:
             swapped = self.applied.image != target.image
@@ -176,7 +177,7 @@ class Instance:
             self._record_event("deleted", cause)
 
     def protect(self, *, from_actions: bool, from_scale_in: bool) -> None:
-        """A protection policy that was ever set stays to be seen, even when it protects from nothing."""
+        """Set the protection. Azure keeps showing a protection policy after both protections are removed."""
         self.protected, self.protected_from_scale_in = from_actions, from_scale_in
         self.has_protection_policy = True
 
@@ -184,7 +185,7 @@ class Instance:
         self._record_event("created", "create")
 
     def put_on(self, storage: Mapping[str, Any], *, is_current: bool) -> None:
-        """Run the image that a `storageProfile` fragment names, at once, whatever the model says."""
+        """Switch at once to the image that a `storageProfile` fragment names, whatever the model says."""
         model = self.owner.applied
         profile = merge(model.profile, {"storageProfile": storage})
         image = self.owner.cloud.catalogue.find(profile["storageProfile"], self.owner.location)
@@ -192,16 +193,16 @@ class Instance:
         self.applied = Applied(revision, profile, image, model.health)
 
     def put_behind(self) -> None:
-        """Be on the model before the latest, which was the same to look at."""
+        """Put the instance on the previous revision of the model, with the same content."""
         self.applied = replace(self.applied, revision=self.owner.applied.revision - 1)
 
     def settle(self, *, cause: str) -> None:
-        """Note whether it serves, after a seed or a change made from outside the tables."""
+        """Record whether the instance serves, after a seed or a change outside of the tables."""
         self._record_availability(cause)
         self._notify()
 
     def _keep_image(self, target: Applied, fault: OperationKeepsImage) -> Applied:
-        """What an upgrade to `target` comes to that leaves the image as it was."""
+        """Return the result of an upgrade to `target` that keeps the image."""
         return replace(target, image=self.applied.image) if fault.latest_model_applied else self.applied
 
     @property
@@ -242,7 +243,7 @@ class Instance:
 
 
 class Transition:
-    """One instance on one course."""
+    """One instance on its way through one course."""
 
     __slots__ = ("cause", "course", "instance", "operation", "position", "target", "verb")
 
@@ -269,9 +270,9 @@ class Transition:
         return self.position == len(self.course)
 
     def proceed(self) -> None:
-        """Take the stage that is due and write the next one in the agenda.
+        """Enter the stage that is due and schedule the next one.
 
-        Nothing, if the instance has moved on.
+        Does nothing if the instance is in another transition by now.
         """
         instance = self.instance
         if instance.transition is not self:
@@ -288,7 +289,10 @@ class Transition:
             instance.transition = None
 
     def _wait(self, stage: Stage) -> timedelta:
-        """How long until the stage: bad health shows once the health extension's grace period is over."""
+        """Return the time until the stage.
+
+        Bad health shows only after the grace period of the health extension.
+        """
         profile = self.instance.applied.profile
         if stage.after == "notice":
             return notice_period(self.verb, profile)

@@ -1,8 +1,8 @@
-"""The rest of the world's hands: what people, Azure Policy, the platform and bad luck do to a scale set.
+"""Changes from outside: what operators, Azure Policy, the platform and failures do to a scale set.
 
-For tests and demos. Everything goes through the same tables and owners as what clients ask for, so it
-leaves the same record and the same traces on the wire. Each verb holds the clock, so it may be called while
-servers and clients are at work.
+For tests and demos. The changes use the same tables and owners as requests of clients, so they leave the same
+record and show in the same way in responses. Each method holds the clock, so it can be called while servers
+and clients are active.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class LiveScaleSet:
 
     @property
     def etag(self) -> str:
-        """As the wire has it, quotes included."""
+        """The etag with its quotes, as in responses."""
         with self._clock.hold():
             return f'"{self._scale_set.etag}"'
 
@@ -69,11 +69,11 @@ class LiveScaleSet:
             return LiveInstance(self._scale_set, self._scale_set.instances[instance_id])
 
     def scale_to(self, capacity: int) -> None:
-        """An autoscaler or a person sets the capacity."""
+        """Set the capacity, as an autoscaler or an operator does."""
         self._write({"sku": {**self._scale_set.body["sku"], "capacity": capacity}})
 
     def add_extension(self, name: str, publisher: str, type: str) -> None:  # noqa: A002 - Azure's own word for it
-        """What Azure Policy does: the model changes, and no instance is on the latest one any more."""
+        """Add an extension, as Azure Policy does. No instance is on the latest model afterwards."""
         with self._clock.hold():
             profile = self._scale_set.profile
             present = list((profile.get("extensionProfile") or {}).get("extensions") or [])
@@ -92,11 +92,11 @@ class LiveScaleSet:
         self._write({"properties": {"upgradePolicy": {"mode": mode}}})
 
     def set_image(self, image: str) -> None:
-        """Somebody patches the model by hand."""
+        """Patch the model by hand."""
         self._write({"properties": {"virtualMachineProfile": {"storageProfile": storage_of(image)}}})
 
     def set_tags(self, tags: Mapping[str, str | None]) -> None:
-        """Merge these tags in; None removes one."""
+        """Merge these tags into the existing ones; None removes a tag."""
         self._write({"tags": dict(tags)})
 
     def start_rolling_upgrade(self) -> None:
@@ -104,27 +104,27 @@ class LiveScaleSet:
             start_rolling_upgrade(self._scale_set)
 
     def report(self, state: str | None) -> None:
-        """Have the scale set report this provisioning state, whatever happens to it. None ends that."""
+        """Make the scale set report this provisioning state, whatever its real state is. None ends this."""
         with self._clock.hold():
             self._scale_set.reported_state = state
 
     def report_field(self, name: str, value: Any) -> None:
-        """Have Azure report this value of a field at the top of the resource, like `sku` or `managedBy`."""
+        """Make Azure report this value of a top-level field of the resource, such as `sku` or `managedBy`."""
         with self._clock.hold():
             self._scale_set.reported[name] = value
 
     def limit_allocation(self, instances: int | None) -> None:
-        """Limit how many instances of it Azure has room for. None lifts the limit."""
+        """Limit the number of instances for which Azure has capacity. None removes the limit."""
         with self._clock.hold():
             self._scale_set.allocation_limit = instances
 
     def attach(self, name: str, image: str | None = None) -> LiveInstance:
-        """Somebody attaches a machine to a Flexible set: on an image of its own, or on a mere disk."""
+        """Attach a machine to a Flexible scale set, on its own image or on a bare disk."""
         with self._clock.hold():
             return LiveInstance(self._scale_set, self._scale_set.attach(name, image))
 
     def bump_etag(self) -> None:
-        """The platform touches the resource and nothing that shows."""
+        """Increment the etag without any visible change, as the platform does."""
         with self._clock.hold():
             self._scale_set.bump()
 
@@ -158,7 +158,7 @@ class LiveInstance:
 
     @property
     def state(self) -> tuple[str, str, str]:
-        """Provisioning, power and health, in Azure's words."""
+        """Provisioning state, power state and health, in Azure's words."""
         with self._clock.hold():
             return (self._instance.provisioning, self._instance.power, self._instance.health)
 
@@ -169,19 +169,20 @@ class LiveInstance:
 
     @property
     def is_protected(self) -> bool:
-        """From scale set actions."""
+        """Whether the instance is protected from scale set actions."""
         with self._clock.hold():
             return self._instance.protected
 
     def fail(self) -> None:
-        """Its provisioning state becomes failed."""
+        """Set the provisioning state to failed."""
         self._force("fail")
 
     def sicken(self) -> None:
-        """Its health turns unhealthy; where there is no health source nobody sees it."""
+        """Make the instance unhealthy. Without a health source, this is not visible."""
         self._force("unhealthy")
 
     def heal(self) -> None:
+        """Make the instance succeeded, running and healthy."""
         self._force("heal")
 
     def deallocate(self) -> None:
@@ -191,50 +192,53 @@ class LiveInstance:
         self._run("start")
 
     def protect(self, *, is_protected: bool = True) -> None:
-        """From scale set actions and from scale-in."""
+        """Protect the instance from scale set actions and from scale-in, or end both protections."""
         with self._clock.hold():
             self._instance.protect(from_actions=is_protected, from_scale_in=is_protected)
             self._instance.etag += 1
 
     def silence(self) -> None:
-        """Its health extension says nothing, until it comes up again or is healed."""
+        """Stop the reports of the health extension until the instance boots again or is healed."""
         with self._clock.hold():
             self._instance.is_silent = True
 
     def report_power(self, power: ReportedPower | None) -> None:
-        """Have Azure report PowerState/unknown, or with "none" no PowerState. None ends that."""
+        """Make Azure report PowerState/unknown, or with "none" no PowerState. None ends this."""
         with self._clock.hold():
             self._instance.reported_power = power
 
     def give_own_model(self) -> None:
-        """Somebody changes this one instance, so that it has a model of its own until it is upgraded."""
+        """Give the instance its own model until it is upgraded, as a change of this one instance does."""
         with self._clock.hold():
             self._instance.has_own_model = True
             self._instance.etag += 1
 
     def report_metrics(self, metrics: Mapping[str, Any] | None) -> None:
-        """What its application passes on by Application Health 2.0: {"rollingUpgrade": {...}}."""
+        """Set the metrics that the application sends by Application Health 2.0: {"rollingUpgrade": {...}}."""
         with self._clock.hold():
             self._instance.custom_metrics = metrics
 
     def evict(self, power: EvictedPower | None = None) -> None:
-        """Spot capacity is taken back. It is left in this power state; the policy Delete removes it."""
+        """Evict the spot instance.
+
+        The instance is left in this power state. With the eviction policy Delete it is removed.
+        """
         with self._clock.hold():
             evict(self._scale_set, self._instance, power)
 
     def recover(self) -> None:
-        """Its health turns healthy, and nothing else moves."""
+        """Make the instance healthy. Nothing else changes."""
         self._force("recover")
 
     def flap(self, healthy: timedelta, unhealthy: timedelta) -> Flapping:
-        """Its health comes and goes from now on, until the flapping is ended."""
+        """Alternate the health from now on, until the returned flapping is ended."""
         with self._clock.hold():
             flapping = Flapping(self._instance, healthy, unhealthy)
             flapping.begin()
             return flapping
 
     def apply_image(self, image: str) -> None:
-        """Put it on another image, at once, behind everybody's back; it is no longer on the latest model."""
+        """Put the instance on another image at once. It is then not on the latest model."""
         with self._clock.hold():
             self._instance.put_on(storage_of(image), is_current=False)
 

@@ -1,7 +1,7 @@
-"""What a fleet file orders: faults that strike requests, and events that come by the clock.
+"""The faults and the scheduled events of a fleet file.
 
-`FAULTS` and `EVENTS` have a row for each kind that the schema knows. An event that cannot be, because an
-instance is gone or Azure refuses the change, does not happen.
+`FAULTS` and `EVENTS` have a row for each kind in the schema. An event that is impossible, because an instance
+is gone or Azure rejects the change, is skipped.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from reconciler.simulator.seed import apply_state, attach, member_of, report_sta
 from reconciler.simulator.spot import evict
 from reconciler.simulator.stock import image_name, publish_details
 
-# The events that are about one scale set, and the field that names it.
+# The events that concern one scale set, and the field that names it.
 NAMING = {"evict": "scaleSet", "scaleSet": "name"}
 Path = tuple[str, str, str]
 """Subscription, resource group and name of a scale set."""
@@ -58,7 +58,7 @@ OPERATIONS = ("*", *(route.name for route in ROUTES))
 
 
 def arm(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, _: Location) -> None:
-    """Arm a fault of the file, from this moment on."""
+    """Arm a fault of the file from now on."""
     ((kind, fields),) = declared["fault"].items()
     faults.arm(
         declared["operation"],
@@ -71,7 +71,7 @@ def arm(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, _: Location) 
 
 
 def schedule(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, location: Location) -> None:
-    """Write an event of the file in the clock's agenda. Raises Wrong for one that can never be."""
+    """Schedule an event of the file. Raises InvalidField if the event can never happen."""
     ((kind, fields),) = declared["event"].items()
     where = (*location, "event", kind)
     if kind == "publish":
@@ -89,7 +89,7 @@ def schedule(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, location
 def fault_errors(
     declared: Mapping[str, Any], location: Location, paths: Sequence[Path] | None
 ) -> Iterator[FieldError]:
-    """What is wrong with a fault in a fleet of these scale sets. Its shape may be wrong too."""
+    """Return the errors of a fault in a fleet with these scale sets. Its structure may be invalid too."""
     operation = declared.get("operation")
     if isinstance(operation, str) and operation not in OPERATIONS:
         near = get_close_matches(operation, OPERATIONS, n=1)
@@ -101,7 +101,7 @@ def fault_errors(
 def event_errors(
     declared: Mapping[str, Any], location: Location, paths: Sequence[Path] | None
 ) -> Iterator[FieldError]:
-    """What is wrong with an event. An instance or an image may come later; a scale set never does."""
+    """Return the errors of an event. Instances and images may be created later, scale sets cannot."""
     event = declared.get("event")
     for kind, fields in event.items() if isinstance(event, Mapping) else ():
         where = (*location, "event", kind)
@@ -135,7 +135,7 @@ def _absent(
 
 
 def _below(name: str) -> Callable[[Request], bool]:
-    """Whether a request is about a scale set of this name, or what is in it."""
+    """Return a predicate for requests to a scale set of this name or to its parts."""
 
     def is_below(request: Request) -> bool:
         match = _SCALE_SET.match(request.path)
@@ -187,7 +187,7 @@ def _change(fields: Mapping[str, Any], cloud: Cloud, _: Faults, location: Locati
 
 
 def _patch_body(fields: Mapping[str, Any], scale_set: ScaleSet) -> dict[str, Any]:
-    """What a client would PATCH to have it so."""
+    """Return the PATCH that a client would send for this change."""
     properties: dict[str, Any] = {}
     if "image" in fields:
         properties["virtualMachineProfile"] = {"storageProfile": storage_of(image_name(fields["image"]))}

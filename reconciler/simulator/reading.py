@@ -1,7 +1,7 @@
-"""The YAML of a fleet file, read as specs are: duplicate keys, and every mistake by line and column.
+"""Reads the YAML of a fleet file like that of specs: duplicate keys, and all errors by line and column.
 
-With `declared`, the only module of the simulator that imports anything of the package around it. What Azure
-does is no part of this, so nothing that the simulator tests can agree with it by mistake.
+Besides `declared`, this is the only module of the simulator that imports from the package around it. It has
+nothing to do with Azure's behaviour, so the simulator cannot share an error with the code that it tests.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ _EMPTY = "holds nothing: write `scaleSets:` and a scale set below it, or `scaleS
 
 @dataclass(frozen=True, slots=True)
 class FleetFile:
-    """A file as far as it can be read. `problems` are those of its YAML."""
+    """A file as far as it can be read. `problems` are the errors of its YAML."""
 
     document: Document | None
     problems: tuple[Problem, ...]
 
     @property
     def value(self) -> Mapping[str, Any]:
-        """What the file says, nothing where it cannot be read."""
+        """The content of the file; empty if it cannot be read."""
         value = self.document.value if self.document else None
         return value if isinstance(value, dict) else {}
 
     def locate(self, errors: Iterable[FieldError]) -> list[str]:
-        """These mistakes and those of the YAML, each after its line and column, in the order of the file."""
+        """Return these errors and those of the YAML, with line and column, in the order of the file."""
         return [str(each) for each in sorted({*self.problems, *map(self._problem, errors)})]
 
     def _problem(self, error: FieldError) -> Problem:
@@ -47,7 +47,7 @@ class FleetFile:
 
 
 def read(path: str | Path) -> FleetFile:
-    """The file. Raises FleetError where there is none."""
+    """Read the file. Raises FleetError if the file cannot be opened."""
     try:
         content = Path(path).read_bytes()
     except OSError as problem:

@@ -1,9 +1,10 @@
 """Automatic repairs: an instance that stays unhealthy is replaced, reimaged or restarted.
 
-As documented: only where there is a health source, never an instance that is protected from scale set
-actions, at most a twentieth of the scale set at a time (one at least), and only after a grace period, which
-begins anew with every change of state. Clients suspend and resume them with `setOrchestrationServiceState`.
-How soon Azure looks again when too many are under repair is not known; here after the time of a boot.
+As documented, repairs need a health source and skip instances that are protected from scale set actions. At
+most a twentieth of the scale set (at least one instance) is repaired at a time, and only after a grace
+period, which restarts with each change of state. Clients suspend and resume repairs with
+`setOrchestrationServiceState`. It is not known when Azure checks again if too many instances are under
+repair; here it does after the time of a boot.
 """
 
 from __future__ import annotations
@@ -18,28 +19,28 @@ from reconciler.simulator.timings import iso_duration
 
 CAUSE = "repair"
 SERVICE = "AutomaticRepairs"
-# What the wire calls them, by the words of a fleet file.
+# The name of each action in the API, by its name in a fleet file.
 ACTIONS: Mapping[str, str] = {"replace": "Replace", "restart": "Restart", "reimage": "Reimage"}
 
 
 def watch(scale_set: ScaleSet, instance: Instance) -> None:
-    """An instance has changed: if it is ill now, look again when the grace period is over."""
+    """Check an unhealthy instance again after the grace period. Called when an instance has changed."""
     policy = _policy(scale_set)
     if policy is not None and _is_unhealthy(instance):
-        # Azure takes no less than ten minutes; a fleet in a hurry may, but time has to pass.
+        # Azure requires at least ten minutes. A fleet file may set less, but some time has to pass.
         grace = max(iso_duration(str(policy.get("gracePeriod", "PT10M"))), timedelta(seconds=1))
         scale_set.cloud.clock.after(grace, lambda: _repair_if_due(scale_set, instance, grace))
 
 
 def watch_all(scale_set: ScaleSet) -> None:
-    """The policy has changed, or its service: see who is ill already."""
+    """Watch the instances that are already unhealthy. Called when the policy or its service has changed."""
     if _policy(scale_set) is not None:
         for instance in scale_set.instances.values():
             watch(scale_set, instance)
 
 
 def services(scale_set: ScaleSet) -> list[dict[str, str]]:
-    """What the instance view of the scale set says of them; nothing where there is no policy."""
+    """Return the service's entry in the instance view of the scale set; empty without a policy."""
     if (scale_set.body["properties"].get("automaticRepairsPolicy") or {}).get("enabled"):
         state = "Suspended" if scale_set.repairs_suspended else "Running"
         return [{"serviceName": SERVICE, "serviceState": state}]
@@ -47,7 +48,7 @@ def services(scale_set: ScaleSet) -> list[dict[str, str]]:
 
 
 def _policy(scale_set: ScaleSet) -> Mapping[str, Any] | None:
-    """None where nobody is to be repaired."""
+    """Return the policy, or None while repairs are off."""
     policy: Mapping[str, Any] = scale_set.body["properties"].get("automaticRepairsPolicy") or {}
     return policy if policy.get("enabled") and not scale_set.repairs_suspended else None
 
@@ -62,7 +63,7 @@ def _is_unhealthy(instance: Instance) -> bool:
 
 
 def _repair_if_due(scale_set: ScaleSet, instance: Instance, grace: timedelta) -> None:
-    """Repair it, if it is as ill as it was a grace period ago."""
+    """Repair the instance if it has been unhealthy for the whole grace period."""
     policy, clock = _policy(scale_set), scale_set.cloud.clock
     is_there = scale_set.instances.get(instance.id) is instance and not scale_set.is_deleting
     since = max(instance.changed, instance.health_changed)

@@ -1,4 +1,4 @@
-"""One request on its way through the core: who asks, for what, and at whose expense."""
+"""The context of one request: its caller, its operation, and the quotas it is charged to."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class RequestContext:
 
     @property
     def caller(self) -> str:
-        """The object id of who asks."""
+        """The object id of the caller."""
         return str(claims(self.request.header("Authorization")).get("oid") or principal(CLIENT))
 
     @property
@@ -51,7 +51,7 @@ class RequestContext:
         return VERBS.get(self.request.method, "writes")
 
     def snapshot(self, cloud: Cloud) -> ScaleSetSnapshot | None:
-        """The scale set that a write is about, as it is now; None for a read, or where there is none."""
+        """Return the scale set before the write that the request is; None for a read or if there is none."""
         if VERBS.get(self.request.method) == "reads" or "group" not in self.names:
             return None
         group = cloud.groups.get(self.subscription, {}).get(self.names["group"].lower())
@@ -65,7 +65,7 @@ class RequestContext:
 
 
 def _regions(cloud: Cloud, names: Mapping[str, str]) -> tuple[str, ...]:
-    """The regions a request covers: those of the resources it is about, as far as they are there."""
+    """Return the regions that a request covers: those of the existing resources that it concerns."""
     if "location" in names:
         return (region(names["location"]),)
     groups = cloud.groups.get(names["subscription"].lower(), {})

@@ -1,9 +1,9 @@
-"""How a scale set grows and shrinks: who comes, and who goes.
+"""Scaling: which instances are created and which are deleted.
 
-A set that overprovisions creates some more instances than it was asked for, and lets as many go again once
-those it keeps are there; their ids are never given again, so ids have gaps. How many more Azure creates is
-not told: sets of two were recorded with the ids 0 and 3, so it is at least two. Which ones it keeps is not
-known either; here the choice is arbitrary, and the same in every run.
+A scale set that overprovisions creates more instances than requested, and deletes the surplus once the others
+have arrived. Ids are never reused, so they have gaps. Azure does not say how large the surplus is. Scale sets
+of two were recorded with the ids 0 and 3, so it is at least two. It is not known either which instances Azure
+keeps; here the choice is arbitrary, and the same in each run.
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ SURPLUS = "overprovisioned instances"
 
 
 def scale(scale_set: ScaleSet, capacity: int, operation: Operation) -> None:
-    """Create or delete instances until there are `capacity`, or as near as protection allows.
+    """Create or delete instances until there are `capacity`, as far as protection allows.
 
-    Where more are created than are wanted the etag moves once more when it is over, and only there: so it
-    was recorded.
+    With a surplus, the etag changes once more when it is gone. Without one it does not. Both are recorded.
     """
     if operation.is_lost:
         return
@@ -47,7 +46,7 @@ def scale(scale_set: ScaleSet, capacity: int, operation: Operation) -> None:
 
 
 def _grow(scale_set: ScaleSet, count: int, operation: Operation) -> None:
-    """Create `count` instances that stay, on the model of this moment."""
+    """Create `count` instances that stay, on the current model."""
     extra = surplus_size(count) if scale_set.overprovisions else 0
     created = [scale_set.add_instance(slot) for slot in islice(scale_set.free_slots(), count + extra)]
     for instance in created:
@@ -59,9 +58,9 @@ def _grow(scale_set: ScaleSet, count: int, operation: Operation) -> None:
 
 
 def _schedule_surplus_removal(scale_set: ScaleSet, surplus: set[Instance], operation: Operation) -> Operation:
-    """Let the spare ones go once the others have arrived, and be over once they are gone.
+    """Delete the surplus once the other instances have arrived, and then complete `operation`.
 
-    Returns what waits for those others.
+    Returns the part of the operation that waits for the other instances.
     """
     arrivals, departures = _sub_operation(operation), _sub_operation(operation)
     ids = {each.id for each in surplus}
@@ -86,7 +85,7 @@ def _schedule_surplus_removal(scale_set: ScaleSet, surplus: set[Instance], opera
 
 
 def surplus_size(count: int) -> int:
-    """A fifth, and two at least.
+    """Return the size of the surplus: a fifth, and at least two.
 
     >>> surplus_size(1), surplus_size(20)
     (2, 4)
@@ -95,10 +94,10 @@ def surplus_size(count: int) -> int:
 
 
 def _leaving(scale_set: ScaleSet, staying: Sequence[Instance], count: int) -> list[Instance]:
-    """Who goes by Azure's default policy, first to last; fewer than `count` if the others are protected.
+    """Choose the instances to delete by Azure's default policy; fewer than `count` if others are protected.
 
-    Zones are kept in balance first, then fault domains; then the highest id goes, in a Flexible set the
-    oldest instance.
+    The policy balances zones first, then fault domains. Among the rest it deletes the highest id, or in a
+    Flexible scale set the oldest instance.
     """
     zones = Counter(each.domain.zone for each in staying)
     racks = Counter((each.domain.zone, each.domain.fault_domain) for each in staying)
@@ -122,7 +121,7 @@ def _leaving(scale_set: ScaleSet, staying: Sequence[Instance], count: int) -> li
 
 
 def _sub_operation(operation: Operation) -> Operation:
-    """A part of an operation that clients do not see."""
+    """Return a part of an operation that clients do not see."""
     return Operation(
         "", "part", operation.subscription, operation.location, operation.started, operation.clock
     )

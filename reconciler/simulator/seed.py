@@ -1,7 +1,7 @@
-"""One scale set as a fleet file declares it: put in the cloud settled, as if it had always been there.
+"""Creates one scale set of a fleet file in the cloud, settled, as if it had always existed.
 
-The shape of the declaration is right by now and its defaults are in it. What its fields must have to do with
-each other, and with the cloud, shows here: a `Wrong` says where it does not.
+At this point the structure of the declaration is valid and its defaults are filled in. Whether its fields are
+consistent with each other and with the cloud shows here. An `InvalidField` says where they are not.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ STATES = ("provisioning", "power", "health")
 
 
 def add_scale_set(declared: Mapping[str, Any], cloud: Cloud, location: Location) -> list[FieldError]:
-    """Add the scale set to the cloud, and say what does not fit it.
+    """Add the scale set to the cloud and return the errors of its fields.
 
-    Raises Wrong where it cannot be, or ArmError where Azure would refuse it.
+    Raises InvalidField if the scale set cannot exist, or ArmError if Azure would reject it.
     """
     storage = _storage(declared, cloud, location)
     ids = declared.get("instances", ())
@@ -70,7 +70,7 @@ def add_scale_set(declared: Mapping[str, Any], cloud: Cloud, location: Location)
 
 
 def attach(scale_set: ScaleSet, machines: Any, location: Location) -> None:
-    """Add machines that were made by hand. Raises Wrong where the scale set takes none."""
+    """Add machines that were created by hand. Raises InvalidField if the scale set cannot have any."""
     if machines and not scale_set.is_flexible:
         raise InvalidField(location, "only a Flexible set takes machines; add `orchestration: Flexible`")
     for machine in machines:
@@ -88,7 +88,7 @@ def member_of(scale_set: ScaleSet, instance_id: str, location: Location) -> Inst
 
 
 def apply_state(member: Instance, state: Mapping[str, Any]) -> None:
-    """Bring an instance into a declared state while the simulator runs: whatever was under way is over."""
+    """Put an instance into a declared state while the simulator runs, and end its running transition."""
     words = _apply_overrides(member, state)
     if words:
         member.force(Stage("", **words), _cause(state))
@@ -106,7 +106,7 @@ def _seed_state(member: Instance, state: Mapping[str, Any]) -> None:
 
 
 def _apply_overrides(member: Instance, state: Mapping[str, Any]) -> dict[str, Any]:
-    """What is left to set of a state, once all is set that no operation has to do with."""
+    """Apply the parts of a state that no operation changes; return the states that remain to be set."""
     is_current = state.get("latestModelApplied", "image" not in state)
     if "image" in state:
         image = image_name(state["image"])
@@ -124,7 +124,7 @@ def _apply_overrides(member: Instance, state: Mapping[str, Any]) -> dict[str, An
 
 
 def _cause(state: Mapping[str, Any]) -> str:
-    """Why an instance is away that is brought into this state."""
+    """Return why an instance in this state is unavailable."""
     return next(
         (word for name, word in (("power", "deallocate"), ("provisioning", "fail")) if name in state),
         "unhealthy",
@@ -132,7 +132,7 @@ def _cause(state: Mapping[str, Any]) -> str:
 
 
 def _storage(declared: Mapping[str, Any], cloud: Cloud, location: Location) -> dict[str, Any] | None:
-    """The part of the storage profile that names the image; None where there is no profile."""
+    """Return the part of the storage profile that names the image; None without a profile."""
     if not declared["virtualMachineProfile"]:
         if declared["orchestration"] != "Flexible":
             raise InvalidField(
@@ -160,7 +160,7 @@ def _placement(declared: Mapping[str, Any]) -> Placement:
 
 
 def _report(scale_set: ScaleSet, declared: Mapping[str, Any]) -> None:
-    """What it says of itself that does not follow from what it is."""
+    """Set what the scale set reports where it differs from its real state."""
     report_state(scale_set, declared["provisioningState"])
     if "managedBy" in declared:
         scale_set.reported["managedBy"] = declared["managedBy"]
@@ -169,7 +169,7 @@ def _report(scale_set: ScaleSet, declared: Mapping[str, Any]) -> None:
 
 
 def report_state(scale_set: ScaleSet, state: str) -> None:
-    """`Failed` ends with the next write that succeeds, as in Azure; the others but `Succeeded` stay."""
+    """Set the reported state. `Failed` ends with the next write that succeeds; other states stay."""
     scale_set.failed = state == "Failed"
     scale_set.reported_state = None if state in ("Succeeded", "Failed") else state
 
@@ -177,7 +177,7 @@ def report_state(scale_set: ScaleSet, state: str) -> None:
 def _start_activity(
     scale_set: ScaleSet, declared: Mapping[str, Any], location: Location, found: list[FieldError]
 ) -> None:
-    """What happens to it by itself from the start; what cannot is put into `found`."""
+    """Start what happens by itself: autoscaling and flapping. Errors are added to `found`."""
     if "automaticRepairs" in declared and declared["health"] == "none":
         fix = "nothing says which instances are ill; add `health: extension`, or probe"
         found.append(FieldError((*location, "automaticRepairs"), fix))

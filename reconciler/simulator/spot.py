@@ -1,10 +1,10 @@
-"""Spot capacity taken back, and given back.
+"""Eviction and restoration of spot instances.
 
-With the eviction policy Deallocate an instance stays in the scale set and counts in its capacity, and it does
-not run: it is deallocated, or merely stopped, as users have seen. Where the scale set has a
-`spotRestorePolicy` the platform tries to start it again until the policy's timeout. When capacity returns
-nobody can say; here after the time that a new instance takes. With Delete the instance is gone, and capacity
-goes down with it, which is not recorded.
+With the eviction policy Deallocate, an evicted instance stays in the scale set and counts towards its
+capacity, but does not run. It is deallocated, or only stopped, as users have observed. If the scale set has a
+`spotRestorePolicy`, the platform tries to start the instance again until the policy's timeout. When capacity
+returns cannot be known; here it does after the time that a new instance takes. With Delete the instance is
+removed, and the capacity goes down with it, which is not recorded.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reconciler.simulator.timings import iso_duration
 
 
 def evict(scale_set: ScaleSet, instance: Instance, power: EvictedPower | None = None) -> None:
-    """Take its capacity back. `power` is how it is left, where that is not as the scale set has it."""
+    """Evict an instance. `power` overrides the power state in which the scale set leaves it."""
     if str(instance.applied.profile.get("evictionPolicy", "Deallocate")) == "Delete":
         instance.force(FORCED_STAGES["remove"], "evict")
         scale_set.capacity = max(0, scale_set.capacity - 1)

@@ -1,8 +1,8 @@
-"""Scale sets and instances as JSON, in the shapes of recorded traffic.
+"""Scale sets and instances as JSON, in the forms of recorded traffic.
 
-Pure: state in, JSON out. `version` is the caller's api-version, which decides what there is to see
-(`versions`). Large values that instances share (the applied profile) are rendered once for a page and put in
-the tree as they are, so that a page stays cheap; nobody may change what a view returns.
+The functions are pure: state in, JSON out. `version` is the caller's API version, which determines the
+visible fields (`versions`). Large values that instances share (the applied profile) are rendered once per
+page and shared between rows, so that a page stays cheap. Callers must not modify what a view returns.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from reconciler.simulator.versions import (
 VIRTUAL_MACHINE_ETAGS_SINCE = "2024-03-01"
 RESILIENCE_SINCE = "2024-07-01"
 FLEXIBLE_ROW_PROPERTIES_SINCE = "2025-11-01"
-# Instances have a model of their own, and a network profile, since this version.
+# Instances have a model definition and a network profile since this version.
 MODELS_SINCE = "2018-10-01"
 EXACT_VERSIONS_SINCE = "2020-06-01"
 DETACHING_SINCE = "2020-06-01"
@@ -41,12 +41,12 @@ SIZES_SINCE = "2022-03-01"
 CONTROLLERS_SINCE = "2022-08-01"
 GUESTS_SINCE = "2017-12-01"
 GENERATIONS_SINCE = "2019-07-01"
-# Before this version a list of ids stood for user-assigned identities.
+# Before this version, user-assigned identities were a list of ids.
 IDENTITIES_SINCE = "2018-06-01"
 INSTANCE_IDENTITIES_SINCE = "2022-11-01"
-# What nobody is shown who has not asked for it.
+# Shown only if the request asks for it.
 USER_DATA = "userData"
-# A status of one of these says since when it holds only once nothing is under way any more.
+# A status in one of these states has no time.
 IN_TRANSITION = ("creating", "updating", "deleting")
 HANDLED = {
     "code": "ProvisioningState/succeeded",
@@ -91,7 +91,7 @@ DISPLAY = {
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """How much a request asks to see of instances: the version, the instance view, the user data."""
+    """How much a request shows of instances: the version, the instance view, the user data."""
 
     version: str
     view: bool = False
@@ -99,9 +99,9 @@ class Detail:
     _profiles: dict[int, tuple[Applied, dict[str, Any]]] = field(default_factory=dict, repr=False)
 
     def profile(self, applied: Applied) -> Mapping[str, Any]:
-        """The model of an instance as this version shows it, rendered once for all that share it."""
+        """Return the model of an instance at this version, rendered once for all instances that share it."""
         if id(applied) not in self._profiles:
-            # The model is kept beside it, so that its id stays its own.
+            # The model is stored with it, so that its id is not reused.
             self._profiles[id(applied)] = (applied, visible_instance_profile(applied.profile, self.version))
         return self._profiles[id(applied)][1]
 
@@ -109,9 +109,9 @@ class Detail:
 def scale_set_view(
     scale_set: ScaleSet, version: str, *, uppercase_group: bool = False, user_data: bool = False
 ) -> dict[str, Any]:
-    """The resource.
+    """Return the resource.
 
-    `shouts_group` spells the resource group in its id in upper case, as subscription lists do.
+    `uppercase_group` writes the resource group in its id in upper case, as subscription lists do.
     """
     body = scale_set.body
     view: dict[str, Any] = {
@@ -120,7 +120,7 @@ def scale_set_view(
         "type": "Microsoft.Compute/virtualMachineScaleSets",
         "location": scale_set.location,
     }
-    # Tags never written are left out; tags emptied are not.
+    # Tags that were never written are omitted; emptied tags are not.
     if body.get("tags") is not None:
         view["tags"] = body["tags"]
     view |= {name: body[name] for name in ("zones", "plan") if body.get(name)}
@@ -155,7 +155,7 @@ def scale_set_view(
 
 
 def scale_set_instance_view(scale_set: ScaleSet) -> dict[str, Any]:
-    """How many instances are in each state; nothing about any one of them."""
+    """Return how many instances are in each state, without any single instance."""
     members = scale_set.instances.values()
     count = Counter(f"ProvisioningState/{instance.provisioning}" for instance in members)
     view: dict[str, Any] = {"virtualMachine": {"statusesSummary": _summary(count)}}
@@ -172,9 +172,9 @@ def scale_set_instance_view(scale_set: ScaleSet) -> dict[str, Any]:
 
 
 def instance_view(instance: Instance, detail: Detail) -> dict[str, Any]:
-    """What the platform knows about one instance right now.
+    """Return the current runtime state of one instance.
 
-    A stopped one still has its guest told of, as it was last seen; a deallocated one has none.
+    A stopped instance still shows its guest as last seen; a deallocated one does not.
     """
     domain, version = instance.domain, detail.version
     places = {
@@ -182,7 +182,7 @@ def instance_view(instance: Instance, detail: Detail) -> dict[str, Any]:
         "platformUpdateDomain": domain.update_domain,
         "platformFaultDomain": domain.fault_domain,
     }
-    # Domains are not assigned yet while an instance is being created.
+    # Domains are not assigned while an instance is being created.
     is_placed = instance.provisioning != "creating"
     view: dict[str, Any] = {name: value for name, value in places.items() if value is not None and is_placed}
     installed = _installation(instance)
@@ -229,13 +229,13 @@ def _generation_of(scale_set: Model, image: Image) -> str:
 
 
 def _controller(scale_set: Model, image: Image, version: str) -> dict[str, str]:
-    """How disks are attached is told of machines of the second generation."""
+    """Return how disks are attached, which is shown for machines of generation 2."""
     is_shown = version >= CONTROLLERS_SINCE and _generation_of(scale_set, image) == "V2"
     return {"diskControllerType": "SCSI"} if is_shown else {}
 
 
 def _guest_view(instance: Instance, version: str) -> dict[str, Any]:
-    """What the guest and its agent say of themselves. Only Linux' agent lists that it handles nothing."""
+    """Return what the guest and its agent report. Only the Linux agent lists an empty set of handlers."""
     windows = is_windows(instance.applied.profile)
     guest = WINDOWS_GUEST if windows else LINUX_GUEST
     ready = _status("ProvisioningState/succeeded", instance.changed)
@@ -255,7 +255,7 @@ def _guest_view(instance: Instance, version: str) -> dict[str, Any]:
 
 
 def row(instance: Instance, detail: Detail) -> dict[str, Any]:
-    """One instance, as a list or a GET gives it."""
+    """Return one instance as in a list or in the response to a GET."""
     owner = instance.owner
     view: dict[str, Any] = {
         "name": f"{owner.name}_{instance.id}",
@@ -279,10 +279,10 @@ def row(instance: Instance, detail: Detail) -> dict[str, Any]:
 
 
 def flexible_row(instance: Instance, detail: Detail) -> dict[str, Any]:
-    """An instance of a Flexible set in the list of its set: little more than its name.
+    """Return an instance of a Flexible scale set as in the list of its scale set: little more than its name.
 
-    `id` is that of the row, not that of the virtual machine; `zones` of a regional set holds a null. Whether
-    rows have properties at today's api-versions is not recorded, so the cloud says so.
+    `id` is that of the row, not that of the virtual machine. `zones` of a regional scale set contains a null.
+    Whether rows have properties at current API versions is not recorded, so it is a setting of the cloud.
     """
     owner = instance.owner
     view: dict[str, Any] = {
@@ -340,7 +340,7 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
 
 
 def select(instance: Instance, detail: Detail) -> dict[str, Any]:
-    """What `$select=instanceView` leaves of a row: little, and `latestModelApplied` false in any case."""
+    """Return a row with `$select=instanceView`: few fields, and `latestModelApplied` is always false."""
     return {
         "id": row_id(instance),
         "instanceId": instance.id,
@@ -349,7 +349,7 @@ def select(instance: Instance, detail: Detail) -> dict[str, Any]:
 
 
 def virtual_machine(instance: Instance, detail: Detail, *, uppercase_group: bool = False) -> dict[str, Any]:
-    """An instance of a Flexible set as the virtual machine that it is."""
+    """Return an instance of a Flexible scale set as a virtual machine."""
     owner, profile = instance.owner, detail.profile(instance.applied)
     view: dict[str, Any] = {
         "name": instance.id,
@@ -396,23 +396,23 @@ def resource_id(scale_set: Model, *, uppercase_group: bool = False) -> str:
 
 
 def row_id(instance: Instance) -> str:
-    """The id of an instance as a part of its scale set."""
+    """Return the id of an instance as a part of its scale set."""
     return f"{instance.owner.id}/virtualMachines/{instance.id}"
 
 
 def nic_id(instance: Instance, nic: Mapping[str, Any]) -> str:
-    """The id of the network interface that a card of the model is for an instance."""
+    """Return the id of an instance's network interface for one NIC configuration of the model."""
     return f"{row_id(instance)}/networkInterfaces/{nic['name']}"
 
 
 def machine_id(instance: Instance, *, uppercase_group: bool = False) -> str:
-    """The id of the virtual machine that an instance of a Flexible set is."""
+    """Return the id of an instance of a Flexible scale set as a virtual machine."""
     group = _group_id(instance.owner, uppercase_group=uppercase_group)
     return f"{group}/providers/Microsoft.Compute/virtualMachines/{instance.id}"
 
 
 def computer_name(instance: Instance) -> str:
-    """Prefix and the instance's number in base 36, six digits."""
+    """Return the computer name: the prefix and the instance's number in base 36, with six digits."""
     number, digits = instance.number, ""
     while number:
         number, digit = divmod(number, 36)
@@ -421,7 +421,7 @@ def computer_name(instance: Instance) -> str:
 
 
 def disk_name(instance: Instance) -> str:
-    """A disk is named anew when it is replaced."""
+    """Return the name of the OS disk, which is new after each replacement."""
     name = instance.owner.name
     serial = guid("disk", instance.owner.id, instance.id, instance.applied.image.name).replace("-", "")
     return f"{name}_{name}_{instance.id}_OS__1_{serial}"
@@ -443,7 +443,7 @@ def _storage(instance: Instance, detail: Detail) -> dict[str, Any]:
 
 
 def _disk(instance: Instance, disk: dict[str, Any]) -> dict[str, Any]:
-    """A disk of the model as an instance has it: a resource of its own, or a blob of a storage account."""
+    """Return a disk of the model as an instance has it: a resource, or a blob in a storage account."""
     if "managedDisk" in disk:
         path = f"{_group_id(instance.owner)}/providers/Microsoft.Compute/disks/{disk['name']}"
         return {**disk, "managedDisk": {**disk["managedDisk"], "id": path}}
@@ -453,7 +453,7 @@ def _disk(instance: Instance, disk: dict[str, Any]) -> dict[str, Any]:
 
 
 def data_disks(instance: Instance, detail: Detail) -> list[dict[str, Any]]:
-    """Those of the model, or what a PUT of the instance has made of them."""
+    """Return the data disks of the model, or those that a PUT of the instance has set."""
     model = detail.profile(instance.applied).get("storageProfile") or {}
     disks = instance.disks
     if disks is None:
@@ -471,7 +471,7 @@ def _data_disk(instance: Instance, disk: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _exact_version(image: Image, version: str) -> dict[str, str]:
-    """Before instances had an exact version, their version was that."""
+    """Return the exact version. Before the API had this field, it was the version itself."""
     if image.exact_version is None:
         return {}
     if version >= EXACT_VERSIONS_SINCE:
@@ -480,7 +480,7 @@ def _exact_version(image: Image, version: str) -> dict[str, str]:
 
 
 def _resources(instance: Instance, location: str) -> list[dict[str, Any]]:
-    """The extensions of an instance, which Azure names as those of a virtual machine."""
+    """Return the extensions of an instance, which Azure names as those of a virtual machine."""
     owner = instance.owner
     machine = instance.id if owner.is_flexible else f"{owner.name}_{instance.id}"
     path = f"{_group_id(owner)}/providers/Microsoft.Compute/virtualMachines/{machine}/extensions"
@@ -509,7 +509,7 @@ def _group_id(scale_set: Model, *, uppercase_group: bool = False) -> str:
 
 
 def _pick(fields: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """What of the model an instance shows as it is, if it is there."""
+    """Return these fields of the model, as far as they exist."""
     return {name: fields[name] for name in names if name in fields}
 
 
@@ -525,7 +525,7 @@ def _prefix(instance: Instance) -> str:
 
 
 def _installation(instance: Instance) -> Mapping[str, Mapping[str, Any]]:
-    """The properties of its extensions by name."""
+    """Return the properties of the extensions by name."""
     profile = instance.applied.profile.get("extensionProfile") or {}
     return {str(each["name"]): each["properties"] for each in profile.get("extensions") or []}
 
@@ -546,7 +546,7 @@ def _power(instance: Instance) -> list[dict[str, Any]]:
 
 
 def _custom_metrics(instance: Instance, extension: Mapping[str, Any]) -> dict[str, Any]:
-    """What Application Health 2.0 passes on from the application: JSON within a string."""
+    """Return what Application Health 2.0 reports from the application: JSON within a string."""
     if instance.custom_metrics is None or str(extension["type"]).lower() not in HEALTH_EXTENSIONS:
         return {}
     details = {
@@ -559,7 +559,7 @@ def _custom_metrics(instance: Instance, extension: Mapping[str, Any]) -> dict[st
 
 
 def _reports_health(instance: Instance) -> bool:
-    """Whether its health extension says anything yet: the binary one is silent until it has an answer."""
+    """Whether the health extension reports. The binary version reports nothing until it has a result."""
     if instance.is_silent:
         return False
     versions = [

@@ -1,7 +1,7 @@
-"""What is done to instances in bulk: manual upgrade, reimage, power, deletion, the rolling upgrade.
+"""Bulk actions on instances: manual upgrade, reimage, power, deletion, the rolling upgrade.
 
-`ACTIONS` has a row per action; every one of them answers 202, refuses instances that another operation is
-busy with, and leaves the scale set Updating until it ends.
+`ACTIONS` has a row for each action. Each action returns 202, rejects instances on which another operation is
+in progress, and leaves the scale set Updating until it ends.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from reconciler.simulator.upgrades import upgradable, upgrade
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`verb` is the course it sends instances on; `spares_protected` whether protection keeps them off."""
+    """The course `verb` for instances, and whether it skips protected ones."""
 
     verb: Verb
     spares_protected: bool = False
@@ -40,11 +40,11 @@ ACTIONS: Mapping[str, Action] = {
 
 
 def manual_upgrade(call: Call) -> Reply:
-    """Bring the named instances to the model. Charged for those that were behind it."""
+    """Upgrade the named instances to the model. Charged for those that were not on the latest model."""
     scale_set = call.scale_set()
     ids = _ids(call)
     if not ids:
-        # What Azure says to an empty list is not known; it certainly upgrades nothing.
+        # Azure's response to an empty list is not known; it certainly upgrades nothing.
         raise errors.missing_parameter("instanceIds")
     chosen = upgradable(_find(scale_set, ids))
     _refuse_busy(scale_set, chosen)
@@ -57,7 +57,7 @@ def manual_upgrade(call: Call) -> Reply:
 
 
 def act(call: Call) -> Reply:
-    """An action of `ACTIONS` on the instances the body names, or on all."""
+    """Run an action of `ACTIONS` on the instances that the body names, or on all."""
     scale_set = call.scale_set()
     name = call.names["action"].lower()
     action = ACTIONS[name]
@@ -68,7 +68,7 @@ def act(call: Call) -> Reply:
 
 
 def act_on_one(call: Call) -> Reply:
-    """The same on one instance; protection does not hold against it. A path may say `*` for all."""
+    """Run an action on one instance, even if it is protected. A path may contain `*` for all."""
     scale_set = call.scale_set()
     name = call.names["action"].lower()
     action = Action(ACTIONS[name].verb)
@@ -84,13 +84,13 @@ def os_rolling_upgrade(call: Call) -> Reply:
 
 
 def extension_rolling_upgrade(call: Call) -> Reply:
-    """Roll what is behind the model, as an OS upgrade does, and look for no newer image. Not recorded."""
+    """Start a rolling upgrade to the model like an OS upgrade, but without a newer image. Not recorded."""
     scale_set = call.scale_set()
     return accept(call, _roll(scale_set, "extensionrollingupgrade"), charge=0)
 
 
 def start_rolling_upgrade(scale_set: ScaleSet) -> Operation:
-    """Roll whatever is behind the model, taken anew so that `latest` is the newest there is now."""
+    """Start a rolling upgrade to the model, with `latest` resolved again."""
     _refuse_rolling(scale_set)
     scale_set.renew()
     if any(each.applied.image != scale_set.applied.image for each in scale_set.instances.values()):
@@ -113,7 +113,7 @@ def set_orchestration_service_state(call: Call) -> Reply:
 
 
 def latest_rolling_upgrade(call: Call) -> Reply:
-    """The one that runs, or ran last. What Azure says when none ever did is not recorded."""
+    """Return the current or the last rolling upgrade. Azure's response if there was none is not recorded."""
     scale_set = call.scale_set()
     if scale_set.rolling is None:
         raise errors.no_entity()
@@ -161,7 +161,7 @@ def _refuse_rolling(scale_set: ScaleSet) -> None:
 
 
 def _ids(call: Call) -> list[str]:
-    """The instances that the body names; none when it names none."""
+    """Return the instances that the body names; empty if it names none."""
     named = call.request.json().get("instanceIds")
     if named is not None and not isinstance(named, list):
         raise errors.bad_value("instanceIds")
@@ -179,5 +179,5 @@ def _refuse_busy(scale_set: ScaleSet, chosen: list[Instance]) -> None:
     scale_set.refuse_haste()
     _refuse_rolling(scale_set)
     if scale_set.is_deleting or any(instance.is_busy for instance in chosen):
-        # It is charged all the same, as was seen.
+        # The request is charged nevertheless, as was observed.
         raise errors.conflict(charge=len(chosen))

@@ -1,8 +1,8 @@
 """The extensions of a scale set's model as resources of their own.
 
-To write one is to change the model: instances are behind it afterwards, and the operation is the scale
-set's. The resource shows empty settings where the model shows none. Creation, reading, deletion and the
-refusal are recorded; the change of one and the list are by analogy.
+Writing an extension changes the model: no instance is on the latest model afterwards, and the operation is
+that of the scale set. The resource shows empty settings if the model shows none. Creation, reading, deletion
+and the error are recorded; changing an extension and the list are by analogy.
 """
 
 from __future__ import annotations

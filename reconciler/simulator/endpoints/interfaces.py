@@ -1,7 +1,7 @@
-"""The network interfaces of a scale set: one for each card of the model and each instance that runs it.
+"""The network interfaces of a scale set: one for each NIC of the model and each instance that runs it.
 
-They are the network provider's, under paths of compute. Networks are not simulated: an address is the
-instance's number in a network of its own.
+They belong to the network provider, under paths of compute. Networks are not simulated: the address is
+derived from the instance's number, in a network of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from reconciler.simulator.endpoints.call import Call, Reply, next_link, page
 from reconciler.simulator.instance import Instance
 from reconciler.simulator.views import nic_id, row_id
 
-# Addresses in a subnet that Azure keeps for itself.
+# Azure reserves these addresses in each subnet.
 RESERVED = 4
 TAPS_SINCE = "2018-08-01"
 TAPS: Mapping[str, Any] = {"hostedWorkloads": [], "tapConfigurations": []}

@@ -1,4 +1,4 @@
-"""Scale sets: list, get, patch, put, delete, and what is done to their instances in bulk."""
+"""Scale sets: list, get, patch, put, delete, and their instance view and upgrade history."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from reconciler.simulator.scaling import scale
 from reconciler.simulator.shape import require_shape
 from reconciler.simulator.views import scale_set_instance_view, scale_set_view
 
-# Before this version the answer to a change of identities says of none who it is.
+# Before this version, the response to a change of identities has no principal of any identity.
 IDENTITIES_KNOWN_SINCE = "2022-03-01"
 
 
 def in_subscription(call: Call) -> Reply:
-    """Spread over regions and put together by the gateway, which spells resource groups in upper case."""
+    """Return the list that the gateway merges over regions, with resource groups in upper case."""
     return _list(call, call.cloud.scale_sets(call.subscription), uppercase_group=True)
 
 
@@ -88,7 +88,7 @@ def delete(call: Call) -> Reply:
 
 
 def os_upgrade_history(call: Call) -> Reply:
-    """The platform's upgrades to a newer image, the latest first."""
+    """Return the platform's upgrades to a newer image, the latest first."""
     return Reply(200, {"value": [each.history() for each in reversed(call.scale_set().history)]})
 
 
@@ -149,9 +149,10 @@ def _accept_write(
     status: int = 200,
     known: Collection[str] | None = None,
 ) -> Reply:
-    """The resource as it will be, charged for the instances seen to; a Flexible set tells no charge.
+    """Return the resource as it will be, charged for the instances that the operation changes.
 
-    Who an identity is that was not among those `known`, Azure finds out after it has answered.
+    A Flexible scale set reports no charge. Azure fills in the ids of identities that are not among `known`
+    only after its response.
     """
     view = scale_set_view(scale_set, call.request.version)
     if known is not None and USERS in view.get("identity", {}):

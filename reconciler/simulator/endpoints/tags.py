@@ -1,10 +1,10 @@
-"""The tags of a scale set as Resource Manager's own resource, beside those in its body.
+"""The tags of a scale set as Resource Manager's own resource, besides those in its body.
 
     PATCH .../virtualMachineScaleSets/web/providers/Microsoft.Resources/tags/default
     {"operation": "Merge", "properties": {"tags": {"team": "web"}}}
 
-PUT, GET and DELETE are recorded; the operations of PATCH are documented. Writing tags so changes the scale
-set as a PATCH of its body does.
+PUT, GET and DELETE are recorded; the operations of PATCH are documented. Writing tags here changes the scale
+set like a PATCH of its body.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Tags = Mapping[str, str]
 
 
 def _merge(tags: Tags, named: Tags) -> dict[str, str]:
-    """Azure takes names that differ in case only for one."""
+    """Merge the tags. Azure treats names that differ only in case as the same."""
     told = {name.lower() for name in named}
     return {**{name: value for name, value in tags.items() if name.lower() not in told}, **named}
 

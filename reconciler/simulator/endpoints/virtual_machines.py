@@ -1,10 +1,10 @@
-"""Instances of Flexible scale sets as what they are: virtual machines of their resource group.
+"""Instances of Flexible scale sets as virtual machines of their resource group.
 
-Looked at only, and found by their scale set:
+They can only be read, and are found by their scale set:
 
     GET .../virtualMachines?$filter='virtualMachineScaleSet/id' eq '<id>'&$expand=instanceView
 
-There are no other virtual machines in this cloud.
+This cloud has no other virtual machines.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reconciler.simulator.instance import Instance
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.views import Detail, instance_view, virtual_machine
 
-# Clients write the id with and without its quotes, as the documentation does.
+# Clients write the id with and without quotes, like the documentation.
 OF_SCALE_SET = re.compile(r"\s*'?virtualMachineScaleSet/id'?\s+eq\s+'?([^']+?)'?\s*", re.I)
 
 
@@ -62,7 +62,7 @@ def _machines(call: Call, scale_sets: Iterable[ScaleSet]) -> Iterator[Instance]:
         # Azure's own text was not found.
         raise errors.invalid(f"The filter '{wanted}' is not supported.", "$filter")
     if match is None and call.expands("instanceView"):
-        # That it needs the filter is documented; the text is not.
+        # The need for the filter is documented; the text is not.
         raise errors.invalid("$expand=instanceView needs a $filter on virtualMachineScaleSet/id.", "$expand")
     owner = match.group(1).lower() if match else None
     for scale_set in scale_sets:

@@ -125,8 +125,8 @@ class Cloud(Fabric):
             return found[0]
         if found:
             several = ", ".join("/".join(_path(each)) for each in found)
-            raise KeyError(f"{name!r} could be any of {several}")
-        raise KeyError(f"there is no scale set {name!r}")
+            raise KeyError(f"{name!r} matches several scale sets: {several}")
+        raise KeyError(f"unknown scale set {name!r}")
 
     def _remove(self, scale_set: ScaleSet) -> None:
         group = self.group(scale_set.subscription, scale_set.group)

@@ -18,17 +18,23 @@ _MAX_NAME_LENGTH = 80  # characters
 def inconsistencies(declared: Mapping[str, Any], location: Location) -> Iterator[FieldError]:
     """Return the inconsistencies of a scale set as the file declares it, without defaults."""
     if "instances" in declared and "capacity" in declared:
-        yield FieldError((*location, "capacity"), "instances says how many there are; remove one of the two")
+        yield FieldError(
+            (*location, "capacity"),
+            "conflicts with instances, which sets the capacity; remove one of the two",
+        )
     for field in _SPOT_ONLY:
         if field in declared and not declared.get("spot"):
-            yield FieldError((*location, field), "only a Spot set has it; add `spot: true`, or remove it")
+            yield FieldError(
+                (*location, field), "applies only to a Spot scale set; add `spot: true`, or remove it"
+            )
     name, number = declared.get("name"), declared.get("count")
     if isinstance(name, str) and isinstance(number, int):
         digits = max(4, len(str(number - 1)))
         if len(name) <= _MAX_NAME_LENGTH < len(name) + 1 + digits:
             most = _MAX_NAME_LENGTH - 1 - digits
             yield FieldError(
-                (*location, "name"), f"{name!r} leaves no room for -{'0' * digits}; write at most {most}"
+                (*location, "name"),
+                f"{name!r} is too long for the suffix -{'0' * digits}; write at most {most} characters",
             )
 
 

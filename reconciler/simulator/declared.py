@@ -91,7 +91,9 @@ def shape_errors(description: Any) -> list[FieldError]:
         for error in _field_errors(violation):
             found.setdefault(error.location, error)
     for location, value in _ambiguous_scalars(description):
-        message = f"{value.text} is read as {meaning(value)} by some; write it plainly, or in quotes"
+        message = (
+            f"{value.text} is read as {meaning(value)} by some YAML readers; write it plainly, or in quotes"
+        )
         found.setdefault(location, FieldError(location, message))
     return list(found.values())
 
@@ -192,7 +194,7 @@ def _field_errors(error: ValidationError) -> list[FieldError]:
         known = list(schema["properties"])
         return [
             FieldError(
-                (*location, str(name)), f"there is no such field; {_suggest(str(name), known, 'there are')}"
+                (*location, str(name)), f"unknown field; {_suggest(str(name), known, 'choose one of')}"
             )
             for name in violation.value
             if name not in known
@@ -208,8 +210,8 @@ def _suggest(value: str, choices: Sequence[str], otherwise: str) -> str:
 _TYPES = {
     "object": "is not a mapping; write `name: value` lines",
     "array": "is not a list; begin each entry with `- `",
-    "boolean": "is neither true nor false; write one of them",
-    "string": "is not text; write it in quotes",
+    "boolean": "is not a boolean; write true or false",
+    "string": "is not a string; write it in quotes",
 }
 
 
@@ -217,12 +219,12 @@ def _text(value: Any) -> str:
     """Return a value as messages quote it: in YAML's notation where it differs from Python's.
 
     >>> _text(False), _text(None), _text("web"), _text(Misread("off", "the boolean false"))
-    ('false', 'nothing', "'web'", 'off')
+    ('false', 'null', "'web'", 'off')
     """
     if isinstance(value, bool):
         return str(value).lower()
     if value is None:
-        return "nothing"
+        return "null"
     return value.text if isinstance(value, Misread) else repr(value)
 
 
@@ -233,7 +235,7 @@ def _type(violation: _Violation) -> str:
         return f"{_text(violation.value)} {_to_text(violation)}"
     value = violation.value
     if violation.wanted == "boolean" and isinstance(value, Misread) and "boolean" in value.meaning:
-        return f"{value.text} is text to some YAML readers; write {value.meaning.split()[-1]}"
+        return f"{value.text} is a string to some YAML readers; write {value.meaning.split()[-1]}"
     usual = _TYPES["object" if isinstance(violation.wanted, list) else violation.wanted]
     return f"{_text(violation.value)} {violation.schema.get('patternErrorMessage', usual)}"
 
@@ -251,7 +253,7 @@ def _to_text(violation: _Violation) -> str:
         return f"{what}; write it in quotes" if is_fit else f"{what}; {fix}"
     pattern = re.compile(schema.get("pattern", ""))
     if pattern.search(text):
-        return "is not text; write it in quotes"
+        return "is not a string; write it in quotes"
     if pattern.search(f"{text}s"):
         return f"has no unit; write {text}s"
     return str(schema["patternErrorMessage"])
@@ -262,7 +264,7 @@ def _minimum(violation: _Violation) -> str:
 
 
 def _maximum(violation: _Violation) -> str:
-    usual = f"is more than {violation.wanted}; write at most that"
+    usual = f"is more than the maximum; write at most {violation.wanted}"
     return f"{violation.value} {violation.schema.get('maximumErrorMessage', usual)}"
 
 
@@ -282,12 +284,12 @@ def _duplicate(violation: _Violation) -> str:
 
 def _choice(violation: _Violation) -> str:
     fix = _suggest(str(violation.value), violation.wanted, "choose one of")
-    return f"{_text(violation.value)} is not a choice; {fix}"
+    return f"{_text(violation.value)} is not a valid value; {fix}"
 
 
 def _just_one(violation: _Violation) -> str:
-    says = "says nothing" if violation.rule == "minProperties" else "says more than one thing"
-    return f"{says}; write one of {', '.join(violation.schema['properties'])}"
+    problem = "is empty" if violation.rule == "minProperties" else "has more than one field"
+    return f"{problem}; write one of {', '.join(violation.schema['properties'])}"
 
 
 def _pattern(violation: _Violation) -> str:

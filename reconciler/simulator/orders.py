@@ -93,8 +93,8 @@ def fault_errors(
     operation = declared.get("operation")
     if isinstance(operation, str) and operation not in OPERATIONS:
         near = get_close_matches(operation, OPERATIONS, n=1)
-        fix = f"did you mean {near[0]}?" if near else "write the operationId of a request it answers"
-        yield FieldError((*location, "operation"), f"the simulator has no operation {operation!r}; {fix}")
+        fix = f"did you mean {near[0]}?" if near else "write the operationId of a supported request"
+        yield FieldError((*location, "operation"), f"unknown operation {operation!r}; {fix}")
     yield from _absent(declared, "scaleSet", location, paths, just_one=False)
 
 
@@ -124,13 +124,13 @@ def _absent(
         return
     found = ["/".join(path) for path in paths if is_called(name, *path)]
     if not found:
-        problem = f"there is no scale set {name!r}"
+        problem = f"unknown scale set {name!r}"
     elif just_one and len(found) > 1:
-        problem = f"{name!r} could be any of {', '.join(found[:5])}"
+        problem = f"{name!r} matches several scale sets: {', '.join(found[:5])}"
     else:
         return
     yield FieldError(
-        (*location, field), f"{problem}; name one of the fleet, as group/name where there are several"
+        (*location, field), f"{problem}; write the name of one in the fleet, or group/name if several have it"
     )
 
 

@@ -18,7 +18,7 @@ from reconciler.spec.problem import Problem
 from reconciler.spec.text import text_of
 from reconciler.spec.tree import trees
 
-_EMPTY = "holds nothing: write `scaleSets:` and a scale set below it, or `scaleSets: []` for none"
+_EMPTY = "is empty; write `scaleSets:` with a scale set below it, or `scaleSets: []` for none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,16 @@ def read(path: str | Path) -> FleetFile:
     try:
         content = Path(path).read_bytes()
     except OSError as problem:
-        raise FleetError(f"{path}: {problem.strerror}; name a fleet file that can be read") from problem
+        raise FleetError(f"{path}: {problem.strerror}; pass a fleet file that can be read") from problem
     text = text_of(File(str(path), content))
     if isinstance(text, Problem):
         return FleetFile(None, (text,))
     found = trees(text, str(path), empty=_EMPTY)
     problems = list(found.problems)
     for extra in found.documents[1:]:
-        problems.append(Problem(extra.root.place, "", "a fleet is one document; remove this one and its ---"))
+        problems.append(
+            Problem(extra.root.place, "", "a fleet file has only one document; remove this one and its ---")
+        )
     if not found.documents:
         return FleetFile(None, tuple(problems))
     first = document(found.documents[0].root)

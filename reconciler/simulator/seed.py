@@ -72,7 +72,9 @@ def add_scale_set(declared: Mapping[str, Any], cloud: Cloud, location: Location)
 def attach(scale_set: ScaleSet, machines: Any, location: Location) -> None:
     """Add machines that were created by hand. Raises InvalidField if the scale set cannot have any."""
     if machines and not scale_set.is_flexible:
-        raise InvalidField(location, "only a Flexible set takes machines; add `orchestration: Flexible`")
+        raise InvalidField(
+            location, "machines can only be attached to a Flexible scale set; add `orchestration: Flexible`"
+        )
     for machine in machines:
         scale_set.attach(machine["name"], image_name(machine["image"]) if "image" in machine else None)
 
@@ -81,9 +83,7 @@ def member_of(scale_set: ScaleSet, instance_id: str, location: Location) -> Inst
     found = scale_set.instances.get(instance_id)
     if found is None:
         there = ", ".join(list(scale_set.instances)[:5]) or "none"
-        raise InvalidField(
-            location, f"there is no instance {instance_id!r}; the scale set starts with {there}"
-        )
+        raise InvalidField(location, f"unknown instance {instance_id!r}; the scale set starts with {there}")
     return found
 
 
@@ -136,7 +136,8 @@ def _storage(declared: Mapping[str, Any], cloud: Cloud, location: Location) -> d
     if not declared["virtualMachineProfile"]:
         if declared["orchestration"] != "Flexible":
             raise InvalidField(
-                (*location, "virtualMachineProfile"), "only a Flexible set has none; leave it out"
+                (*location, "virtualMachineProfile"),
+                "only a Flexible scale set can have no profile; remove this field",
             )
         return None
     if "image" not in declared:
@@ -179,7 +180,7 @@ def _start_activity(
 ) -> None:
     """Start what happens by itself: autoscaling and flapping. Errors are added to `found`."""
     if "automaticRepairs" in declared and declared["health"] == "none":
-        fix = "nothing says which instances are ill; add `health: extension`, or probe"
+        fix = "needs a health source; add `health: extension` or `health: probe`"
         found.append(FieldError((*location, "automaticRepairs"), fix))
     if "autoscale" in declared:
         scaler = declared["autoscale"]

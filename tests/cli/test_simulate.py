@@ -155,7 +155,7 @@ def test_a_file_of_the_environment_is_whole_and_there_while_it_serves(
         pytest.param(
             "scaleSet: []",
             "azure.env",
-            "fleet.yaml:1:1: scaleSet: there is no such field",
+            "fleet.yaml:1:1: scaleSet: unknown field",
             id="a mistake in the fleet",
         ),
         pytest.param("scaleSets: []", "there", "/there: the file exists already; re", id="a file in use"),
@@ -229,7 +229,7 @@ def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, s
     [
         pytest.param(
             None,
-            "fleet.yaml: No such file or directory; name a fleet file that can be read",
+            "fleet.yaml: No such file or directory; pass a fleet file that can be read",
             id="no such file",
         ),
         pytest.param(
@@ -239,12 +239,12 @@ def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, s
         ),
         pytest.param(
             "scaleSet: []",
-            "fleet.yaml:1:1: scaleSet: there is no such field; did you mean scaleSets?",
+            "fleet.yaml:1:1: scaleSet: unknown field; did you mean scaleSets?",
             id="a misspelt field",
         ),
         pytest.param(
             "scaleSets: [{name: web, image: 'a:b:c:1', mode: Auto}]",
-            "fleet.yaml:1:43: scaleSets[0] (web).mode: 'Auto' is not a choice; did you mean Automatic?",
+            "fleet.yaml:1:43: scaleSets[0] (web).mode: 'Auto' is not a valid value; did you mean Automatic?",
             id="a mode there is not",
         ),
     ],
@@ -300,20 +300,20 @@ scaleSets:
         pytest.param(
             MISTAKEN,
             [
-                "fleet.yaml:4:5: scaleSets[0] (web).mode: 'Auto' is not a choice; did you mean Automatic?",
+                "fleet.yaml:4:5: scaleSets[0] (web).mode: 'Auto' is not a valid value; did you mean Automatic?",
                 "fleet.yaml:5:5: scaleSets[0] (web).capacity: 5000 is more than Azure's limit of 1,000 instances in "
                 "a scale set; write at most 1000",
-                "fleet.yaml:7:17: scaleSets[1] (api).imag: there is no such field; did you mean image?",
-                "fleet.yaml:8:1: event: there is no such field; did you mean events?",
+                "fleet.yaml:7:17: scaleSets[1] (api).imag: unknown field; did you mean image?",
+                "fleet.yaml:8:1: event: unknown field; did you mean events?",
             ],
             id="of the schema",
         ),
         pytest.param(
             MISPLACED,
             [
-                "fleet.yaml:4:22: scaleSets[0] (web).protected[1]: there is no instance '7'; the scale set starts "
+                "fleet.yaml:4:22: scaleSets[0] (web).protected[1]: unknown instance '7'; the scale set starts "
                 "with 0, 1",
-                "fleet.yaml:8:5: scaleSets[1] (db).attached: only a Flexible set takes machines; add "
+                "fleet.yaml:8:5: scaleSets[1] (db).attached: machines can only be attached to a Flexible scale set; add "
                 "`orchestration: Flexible`",
                 "fleet.yaml:9:5: scaleSets[2] (WEB): rg/WEB is declared twice; rename one",
             ],
@@ -327,7 +327,7 @@ scaleSets:
         pytest.param(
             "scaleSets: [{name: web, image: 'a:b:c:1', mode: Auto}]\npage: 0\nscaleSets: []\n",
             [
-                "fleet.yaml:1:43: scaleSets[0] (web).mode: 'Auto' is not a choice; did you mean Automatic?",
+                "fleet.yaml:1:43: scaleSets[0] (web).mode: 'Auto' is not a valid value; did you mean Automatic?",
                 "fleet.yaml:2:1: page: 0 is not a whole number of at least 1",
                 "fleet.yaml:3:1: scaleSets: is given twice: it already stands in line 1; remove one of the two",
             ],
@@ -342,31 +342,33 @@ scaleSets:
             "events: [{after: 5, event: {evict: {scaleSet: nope, id: '0'}}}]\n",
             [
                 "fleet.yaml:1:1: page: 0 is not",
-                "fleet.yaml:3:35: scaleSets[0] (web).mode: 'Auto' is not a choice",
-                "fleet.yaml:3:59: scaleSets[0] (web).protected[0]: there is no instance '88'",
-                "fleet.yaml:6:17: scaleSets[1] (api).protected[0]: there is no instance '88'",
-                "fleet.yaml:7:22: scaleSets[1] (api).instanceStates[0]: there is no instance '77'",
-                "fleet.yaml:8:16: scaleSets[1] (api).flapping[0]: there is no instance '99'",
+                "fleet.yaml:3:35: scaleSets[0] (web).mode: 'Auto' is not a valid value",
+                "fleet.yaml:3:59: scaleSets[0] (web).protected[0]: unknown instance '88'",
+                "fleet.yaml:6:17: scaleSets[1] (api).protected[0]: unknown instance '88'",
+                "fleet.yaml:7:22: scaleSets[1] (api).instanceStates[0]: unknown instance '77'",
+                "fleet.yaml:8:16: scaleSets[1] (api).flapping[0]: unknown instance '99'",
                 "fleet.yaml:9:5: scaleSets[2] (API): rg/API is declared twice; rename one",
-                "fleet.yaml:10:16: scaleSets[3] (db).imag: there is no such field; did you mean image?",
-                "fleet.yaml:11:11: faults[0].operation: the simulator has no operation 'A_B'",
+                "fleet.yaml:10:16: scaleSets[3] (db).imag: unknown field; did you mean image?",
+                "fleet.yaml:11:11: faults[0].operation: unknown operation 'A_B'",
                 "fleet.yaml:11:27: faults[0].times: 0 is not a",
                 "fleet.yaml:12:11: events[0].after: 5 has no unit; write 5s",
-                "fleet.yaml:12:37: events[0].event.evict.scaleSet: there is no scale set 'nope'",
+                "fleet.yaml:12:37: events[0].event.evict.scaleSet: unknown scale set 'nope'",
             ],
             id="of both sorts at once",
         ),
         pytest.param(
-            "# to do\n", ["fleet.yaml:1:1: holds nothing: write `scaleSets:` and a scale set"], id="nothing"
+            "# to do\n", ["fleet.yaml:1:1: is empty; write `scaleSets:` with a scale set"], id="nothing"
         ),
         pytest.param(
-            "page: 5\n---\npage: 6\n", ["fleet.yaml:3:1: a fleet is one document; remove"], id="two documents"
+            "page: 5\n---\npage: 6\n",
+            ["fleet.yaml:3:1: a fleet file has only one document; remove"],
+            id="two documents",
         ),
         pytest.param(
             "faults: [{operation: '*', fault: {malformed: {field: name, value: off}}}]\n",
             [
-                "fleet.yaml:1:60: faults[0].fault.malformed.value: off is read as the boolean false by some; write it "
-                "plainly, or in quotes"
+                "fleet.yaml:1:60: faults[0].fault.malformed.value: off is read as the boolean false by some YAML "
+                "readers; write it plainly, or in quotes"
             ],
             id="a value of any type",
         ),
@@ -376,7 +378,7 @@ scaleSets:
             [
                 "fleet.yaml:1:11: timings.upgrade: 60 has no unit; write 60s",
                 "fleet.yaml:1:24: timings.boot: 1:30 is read as the number 90; write one like 8s, 2m or 0.5s",
-                "fleet.yaml:2:1: throttling: no is text to some YAML readers; write false",
+                "fleet.yaml:2:1: throttling: no is a string to some YAML readers; write false",
                 "fleet.yaml:4:5: scaleSets[0].name: off is read as the boolean false; write it in quotes",
                 "fleet.yaml:6:32: scaleSets[0].instanceStates[0].power: off is read as the boolean false; choose one of",
             ],

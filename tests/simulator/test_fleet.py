@@ -25,7 +25,7 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"capacity": -1}, "capacity: -1 is not a whole number of at least 0", "a capacity below nothing"),
     (
         {"count": 10**9},
-        "count: 1000000000 is more than a fleet can take of one kind",
+        "count: 1000000000 is more than the maximum of one entry",
         "a count of a milliard",
     ),
     (
@@ -44,23 +44,27 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"zones": ["7"]}, 'zones[0]: \'7\' is not a zone; write "1", "2" or "3"', "a zone that is none"),
     (
         {"instances": ["0", "1"], "capacity": 2},
-        "capacity: instances says how many there are; remove one of the two",
+        "capacity: conflicts with instances, which sets the capacity; remove one of the two",
         "instances and a capacity",
     ),
     (
         {"evictionPolicy": "Delete"},
-        "evictionPolicy: only a Spot set has it; add `spot: true`, or remove it",
+        "evictionPolicy: applies only to a Spot scale set; add `spot: true`, or remove it",
         "an eviction policy without spot",
     ),
-    ({"zones": [1]}, "zones[0]: 1 is not text; write it in quotes", "a zone that is a number"),
+    ({"zones": [1]}, "zones[0]: 1 is not a string; write it in quotes", "a zone that is a number"),
     ({"protected": ["0", "0"]}, "protected: '0' is listed twice; remove one", "protected twice"),
-    ({"spot": "no"}, "spot: 'no' is neither true nor false; write one of them", "neither true nor false"),
-    ({"location": 5}, "location: 5 is not text; write it in quotes", "a location that is no text"),
-    ({"securityType": "trusted"}, "securityType: 'trusted' is not a choice", "a security type that is none"),
+    ({"spot": "no"}, "spot: 'no' is not a boolean; write true or false", "neither true nor false"),
+    ({"location": 5}, "location: 5 is not a string; write it in quotes", "a location that is no text"),
+    (
+        {"securityType": "trusted"},
+        "securityType: 'trusted' is not a valid value",
+        "a security type that is none",
+    ),
     ({"subscription": "banana"}, "subscription: 'banana' is not a GUID; write one like 1111", "no GUID"),
     ({"extensions": [{"name": "a"}]}, "extensions[0]: has no publisher; it needs name,", "half an extension"),
     ({"image": {"id": "base"}}, "image.id: 'base' is not the id of an image; write", "an id that is none"),
-    ({"image": {}}, "image: says nothing; write one of platform, id, vhd", "an empty image"),
+    ({"image": {}}, "image: is empty; write one of platform, id, vhd", "an empty image"),
     ({"image": "a::c:1"}, "image: 'a::c:1' is not an image; write publisher:offer:sku:version", "no offer"),
     (
         {"autoscale": {"minimum": 5, "maximum": 2, "every": "1m"}},
@@ -70,7 +74,7 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"autoscale": {"minimum": 5}}, "autoscale: has no maximum; it needs minimum,", "half an autoscaler"),
     (
         {"autoscale": {"minimum": 1, "maximum": 2, "every": "0s"}},
-        "autoscale.every: '0s' is no length of time; write one like 10m",
+        "autoscale.every: '0s' is not a positive duration; write one like 10m",
         "an autoscaler without end",
     ),
     (
@@ -80,29 +84,29 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
     ),
     (
         {"automaticRepairs": {"grace": "10m"}},
-        "automaticRepairs: nothing says which instances are ill; add `health: extension`, or probe",
+        "automaticRepairs: needs a health source; add `health: extension` or `health: probe`",
         "repairs without health",
     ),
     (
         {"health": "probe", "automaticRepairs": {"action": "Replace"}},
-        "automaticRepairs.action: 'Replace' is not a choice; did you mean replace?",
+        "automaticRepairs.action: 'Replace' is not a valid value; did you mean replace?",
         "a repair that is none",
     ),
     (
         {"image": {"id": GALLERY, "vhd": "https://a/b.vhd"}},
-        "image: says more than one thing; write one of platform, id, vhd",
+        "image: has more than one field; write one of platform, id, vhd",
         "two images",
     ),
     ({"capacity": True}, "capacity: true is not a whole number of at least 0", "a capacity of yes"),
     ({"capacity": 5.0}, "capacity: 5.0 is not a whole number of at least 0", "a capacity with a point"),
     (
         {"virtualMachineProfile": False},
-        "virtualMachineProfile: only a Flexible set has none; leave it out",
+        "virtualMachineProfile: only a Flexible scale set can have no profile; remove this field",
         "a Uniform set without a profile",
     ),
     (
         {"attached": [{"name": "sql-1"}]},
-        "attached: only a Flexible set takes machines; add `orchestration: Flexible`",
+        "attached: machines can only be attached to a Flexible scale set; add `orchestration: Flexible`",
         "machines attached to a Uniform set",
     ),
     ({"spotRestore": "soon"}, "spotRestore: 'soon' is not a duration; write one like 8s", "no duration"),
@@ -112,9 +116,7 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
 @pytest.mark.parametrize(
     "mistake, message",
     [
-        pytest.param(
-            {"scaleset": []}, "scaleset: there is no such field; did you mean scaleSets?", id="field"
-        ),
+        pytest.param({"scaleset": []}, "scaleset: unknown field; did you mean scaleSets?", id="field"),
         pytest.param({"timings": {"boot": "20"}}, "timings.boot: '20' has no unit; write 20s", id="time"),
         pytest.param({"page": 0}, "page: 0 is not a whole number of at least 1", id="page"),
         pytest.param(
@@ -129,7 +131,7 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
         ),
         pytest.param(
             {"scaleSets": [{"name": "web", "image": OLD, "mode": "manual"}]},
-            "scaleSets[0] (web).mode: 'manual' is not a choice; did you mean Manual?",
+            "scaleSets[0] (web).mode: 'manual' is not a valid value; did you mean Manual?",
             id="mode",
         ),
         pytest.param(
@@ -149,12 +151,12 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
         ),
         pytest.param(
             {"scaleSets": [{"name": "web", "image": OLD, "capacity": 2, "protected": ["9"]}]},
-            "scaleSets[0] (web).protected[0]: there is no instance '9'; the scale set starts with 0, 1",
+            "scaleSets[0] (web).protected[0]: unknown instance '9'; the scale set starts with 0, 1",
             id="no such instance",
         ),
         pytest.param(
             {"images": {"bad": [{"image": OLD, "boots": "slowly"}]}},
-            "images.bad[0].boots: 'slowly' is not a choice; choose one of well, unhealthy, silent, fails",
+            "images.bad[0].boots: 'slowly' is not a valid value; choose one of well, unhealthy, silent, fails",
             id="boots",
         ),
         pytest.param(
@@ -172,7 +174,7 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
         ),
         pytest.param(
             {"scaleSets": [{"name": ["a"], "image": OLD}]},
-            "scaleSets[0].name: ['a'] is not a name that Azure takes; write letters, digits,",
+            "scaleSets[0].name: ['a'] is not a name that Azure accepts; write letters, digits,",
             id="a name that is no text",
         ),
         *(
@@ -190,17 +192,17 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
         ),
         pytest.param(
             {"throttling": "no"},
-            "throttling: 'no' is neither true nor false; write one of them",
+            "throttling: 'no' is not a boolean; write true or false",
             id="neither true nor false",
         ),
         pytest.param(
             {"fixedImageFields": ["version"]},
-            "fixedImageFields[0]: 'version' is not a choice; choose one of publisher, offer, sku",
+            "fixedImageFields[0]: 'version' is not a valid value; choose one of publisher, offer, sku",
             id="a version that is fixed",
         ),
         pytest.param(
             {"images": {"platform": [{"publisher": "C", "offer": "o", "sku": "s", "versions": [1.10]}]}},
-            "images.platform[0].versions[0]: 1.1 is not text; write it in quotes",
+            "images.platform[0].versions[0]: 1.1 is not a string; write it in quotes",
             id="a version that is a number",
         ),
         pytest.param(
@@ -225,12 +227,12 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
         ),
         pytest.param(
             {"scaleSets": [{"name": "a b/c", "image": OLD}]},
-            "scaleSets[0] (a b/c).name: 'a b/c' is not a name that Azure takes; write letters, digits,",
+            "scaleSets[0] (a b/c).name: 'a b/c' is not a name that Azure accepts; write letters, digits,",
             id="a name that Azure refuses",
         ),
         pytest.param(
             {"scaleSets": [{"name": "w" * 76, "count": 2, "image": OLD}]},
-            "leaves no room for -0000; write at most 75",
+            "is too long for the suffix -0000; write at most 75 characters",
             id="a name too long for its numbers",
         ),
         pytest.param(

@@ -368,22 +368,22 @@ def test_writing_a_definition_anew_puts_instances_behind(start: Start) -> None:
     [
         pytest.param(
             {"image": OLD, "excludeFromLatest": True},
-            f"images.details[0].excludeFromLatest: {OLD} is not a version in a gallery; leave it out",
+            f"images.details[0].excludeFromLatest: {OLD} is not a version in a gallery; remove this field",
             id="a platform image that is excluded",
         ),
         pytest.param(
             {"image": MANAGED, "deprecation": "Deprecated"},
-            f"images.details[0].deprecation: {MANAGED} is not a platform image; leave it out",
+            f"images.details[0].deprecation: {MANAGED} is not a platform image; remove this field",
             id="a managed image that is deprecated",
         ),
         pytest.param(
             {"image": OLD, "deprecation": "deprecated"},
-            "images.details[0].deprecation: 'deprecated' is not a choice; did you mean Deprecated?",
+            "images.details[0].deprecation: 'deprecated' is not a valid value; did you mean Deprecated?",
             id="a state that is none",
         ),
         pytest.param(
             {"image": GALLERY, "excludeFromLatest": "no"},
-            "images.details[0].excludeFromLatest: 'no' is neither true nor false; write one of them",
+            "images.details[0].excludeFromLatest: 'no' is not a boolean; write true or false",
             id="neither true nor false",
         ),
         pytest.param(

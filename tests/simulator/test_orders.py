@@ -92,36 +92,36 @@ def test_every_fault_but_a_refusal_by_name_is_in_the_schema() -> None:
     [
         pytest.param(
             {"faults": [{"operation": "VirtualMachineScaleSets_Updat", "fault": CONFLICT}]},
-            "faults[0].operation: the simulator has no operation 'VirtualMachineScaleSets_Updat'; did you mean "
+            "faults[0].operation: unknown operation 'VirtualMachineScaleSets_Updat'; did you mean "
             "VirtualMachineScaleSets_Update?",
             id="no operation",
         ),
         pytest.param(
             {"events": [{"after": "1m", "event": {"evict": {"scaleSet": "wev", "id": "0"}}}]},
-            "events[0].event.evict.scaleSet: there is no scale set 'wev'; name one of the fleet, as group/name "
-            "where there are several",
+            "events[0].event.evict.scaleSet: unknown scale set 'wev'; write the name of one in the "
+            "fleet, or group/name if several have it",
             id="no scale set",
         ),
         pytest.param(
             {"faults": [{"operation": "*", "scaleSet": "wev", "fault": CONFLICT}]},
-            "faults[0].scaleSet: there is no scale set 'wev'; name one of the fleet, as group/name where there are "
-            "several",
+            "faults[0].scaleSet: unknown scale set 'wev'; write the name of one in the fleet, or group/name if "
+            "several have it",
             id="no scale set of a fault",
         ),
         pytest.param(
             {"events": [{"after": "1m", "event": {"publish": {"image": NEW, "excludeFromLatest": True}}}]},
-            f"events[0].event.publish.excludeFromLatest: {NEW} is not a version in a gallery; leave it out",
+            f"events[0].event.publish.excludeFromLatest: {NEW} is not a version in a gallery; remove this field",
             id="a detail that the image cannot have",
         ),
         pytest.param(
             {"events": [{"after": "1m", "event": {"fault": {"operation": "A_B", "fault": CONFLICT}}}]},
-            "events[0].event.fault.operation: the simulator has no operation 'A_B'; write the operationId of a "
-            "request it answers",
+            "events[0].event.fault.operation: unknown operation 'A_B'; write the operationId of a "
+            "supported request",
             id="no operation later",
         ),
         pytest.param(
             {"events": [{"after": "1m", "event": {}}]},
-            "events[0].event: says nothing; write one of publish, withdraw, evict, scaleSet, fault",
+            "events[0].event: is empty; write one of publish, withdraw, evict, scaleSet, fault",
             id="no event",
         ),
     ],

@@ -158,7 +158,7 @@ def test_there_are_no_permissions_on_what_is_not_there(start: Start, scope: str)
         ),
         pytest.param(
             {"action": ["*"]},
-            "permissions.action: there is no such field; did you mean actions?",
+            "permissions.action: unknown field; did you mean actions?",
             id="a misspelt field",
         ),
     ],

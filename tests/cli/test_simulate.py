@@ -37,7 +37,7 @@ def handlers() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("fleet_file")
-def test_it_serves_by_what_it_prints_until_it_is_interrupted(tmp_path: Path) -> None:
+def test_simulate_serves_as_printed_until_it_is_interrupted(tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web", version=OLD))
     with simulation(tmp_path, "--certificates", "a place") as process:
         line, environment = read_announcement(process)
@@ -50,7 +50,7 @@ def test_it_serves_by_what_it_prints_until_it_is_interrupted(tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("fleet_file")
-def test_it_leaves_nothing_behind_when_it_is_terminated(tmp_path: Path) -> None:
+def test_simulate_leaves_nothing_behind_when_it_is_terminated(tmp_path: Path) -> None:
     with simulation(tmp_path) as process:
         authority = Path(read_announcement(process)[1]["REQUESTS_CA_BUNDLE"])
         assert authority.exists()
@@ -72,12 +72,17 @@ def test_a_command_talks_to_the_simulated_azure_and_its_exit_code_is_ours(tmp_pa
     [
         pytest.param(["sh", "-c", "exit 3"], 3, "", id="a command that fails"),
         pytest.param(["sh", "-c", "kill -9 $$"], 137, "", id="a command that is killed"),
-        pytest.param(["rolout"], 127, "error: rolout: command not found\n", id="a command there is not"),
-        pytest.param(["./fleet.yaml"], 126, "error: ./fleet.yaml: Permission denied\n", id="a file of data"),
+        pytest.param(["rolout"], 127, "error: rolout: command not found\n", id="an unknown command"),
+        pytest.param(
+            ["./fleet.yaml"],
+            126,
+            "error: ./fleet.yaml: Permission denied\n",
+            id="a file that is not executable",
+        ),
     ],
 )
 @pytest.mark.usefixtures("fleet_file")
-def test_a_command_ends_it_with(
+def test_the_exit_code_of_the_command_is_returned(
     line: list[str], code: int, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -87,7 +92,7 @@ def test_a_command_ends_it_with(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
 @pytest.mark.usefixtures("fleet_file")
-def test_a_signal_is_the_commands_to_answer_and_nothing_is_left(
+def test_a_signal_is_handled_by_the_command_and_nothing_is_left_behind(
     number: signal.Signals, tmp_path: Path
 ) -> None:
     patient = (
@@ -137,7 +142,7 @@ def test_ctrl_c_is_not_forwarded_to_a_command_that_the_terminal_interrupts(tmp_p
         assert terminal.wait(60) == 10
 
 
-def test_a_file_of_the_environment_is_whole_and_there_while_it_serves(
+def test_the_environment_file_is_complete_and_exists_while_serving(
     fleet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -156,13 +161,18 @@ def test_a_file_of_the_environment_is_whole_and_there_while_it_serves(
             "scaleSet: []",
             "azure.env",
             "fleet.yaml:1:1: scaleSet: unknown field",
-            id="a mistake in the fleet",
+            id="an error in the fleet",
         ),
         pytest.param("scaleSets: []", "there", "/there: the file exists already; re", id="a file in use"),
-        pytest.param("scaleSets: []", "no/where", "/no/where: No such file or directory; name", id="nowhere"),
+        pytest.param(
+            "scaleSets: []",
+            "no/where",
+            "/no/where: No such file or directory; name",
+            id="an environment file in a missing directory",
+        ),
     ],
 )
-def test_what_cannot_be_served_starts_no_command_and_leaves_no_file(
+def test_a_failed_start_runs_no_command_and_leaves_no_file(
     content: str, env_file: str, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -179,11 +189,11 @@ def test_what_cannot_be_served_starts_no_command_and_leaves_no_file(
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        pytest.param(OSError(errno.EBUSY, "Device or resource busy"), 1, id="it is busy"),
-        pytest.param(KeyboardInterrupt(), 130, id="somebody interrupts"),
+        pytest.param(OSError(errno.EBUSY, "Device or resource busy"), 1, id="a busy file"),
+        pytest.param(KeyboardInterrupt(), 130, id="an interrupt"),
     ],
 )
-def test_a_file_of_the_environment_that_cannot_be_put_in_place_leaves_nothing(
+def test_an_environment_file_that_cannot_be_written_leaves_nothing_behind(
     error: BaseException, code: int, fleet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_paths: object) -> None:
@@ -230,7 +240,7 @@ def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, s
         pytest.param(
             None,
             "fleet.yaml: No such file or directory; pass a fleet file that can be read",
-            id="no such file",
+            id="a missing file",
         ),
         pytest.param(
             "- web",
@@ -245,11 +255,11 @@ def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, s
         pytest.param(
             "scaleSets: [{name: web, image: 'a:b:c:1', mode: Auto}]",
             "fleet.yaml:1:43: scaleSets[0] (web).mode: 'Auto' is not a valid value; did you mean Automatic?",
-            id="a mode there is not",
+            id="an unknown mode",
         ),
     ],
 )
-def test_a_wrong_fleet_is_said_in_one_line(
+def test_an_invalid_fleet_is_reported_in_one_line(
     content: str | None, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -259,7 +269,7 @@ def test_a_wrong_fleet_is_said_in_one_line(
     assert (done.exit_code, done.stdout, done.stderr) == (1, "", f"error: {error}\n")
 
 
-def test_a_port_in_use_is_said_in_one_line(fleet_file: Path, tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_line(fleet_file: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         options = ["--port", str(port), "--certificates", str(tmp_path)]
@@ -306,7 +316,7 @@ scaleSets:
                 "fleet.yaml:7:17: scaleSets[1] (api).imag: unknown field; did you mean image?",
                 "fleet.yaml:8:1: event: unknown field; did you mean events?",
             ],
-            id="of the schema",
+            id="errors of the schema",
         ),
         pytest.param(
             MISPLACED,
@@ -317,12 +327,12 @@ scaleSets:
                 "`orchestration: Flexible`",
                 "fleet.yaml:9:5: scaleSets[2] (WEB): rg/WEB is declared twice; rename one",
             ],
-            id="of fields that do not fit",
+            id="fields that are inconsistent",
         ),
         pytest.param(
             "a: [",
             ["fleet.yaml:2:1: a value is missing here: write one, or quote it if it begins with a bracket"],
-            id="no YAML",
+            id="a file that is not YAML",
         ),
         pytest.param(
             "scaleSets: [{name: web, image: 'a:b:c:1', mode: Auto}]\npage: 0\nscaleSets: []\n",
@@ -331,7 +341,7 @@ scaleSets:
                 "fleet.yaml:2:1: page: 0 is not a whole number of at least 1",
                 "fleet.yaml:3:1: scaleSets: is given twice: it already stands in line 1; remove one of the two",
             ],
-            id="a field twice",
+            id="a duplicate field",
         ),
         pytest.param(
             "page: 0\nscaleSets:\n  - {name: web, image: 'a:b:c:1', mode: Auto, protected: ['88']}\n"
@@ -354,10 +364,10 @@ scaleSets:
                 "fleet.yaml:12:11: events[0].after: 5 has no unit; write 5s",
                 "fleet.yaml:12:37: events[0].event.evict.scaleSet: unknown scale set 'nope'",
             ],
-            id="of both sorts at once",
+            id="errors of both kinds",
         ),
         pytest.param(
-            "# to do\n", ["fleet.yaml:1:1: is empty; write `scaleSets:` with a scale set"], id="nothing"
+            "# to do\n", ["fleet.yaml:1:1: is empty; write `scaleSets:` with a scale set"], id="an empty file"
         ),
         pytest.param(
             "page: 5\n---\npage: 6\n",
@@ -382,11 +392,11 @@ scaleSets:
                 "fleet.yaml:4:5: scaleSets[0].name: off is read as the boolean false; write it in quotes",
                 "fleet.yaml:6:32: scaleSets[0].instanceStates[0].power: off is read as the boolean false; choose one of",
             ],
-            id="what YAML reads otherwise",
+            id="values that YAML readers interpret differently",
         ),
     ],
 )
-def test_a_check_names_every_mistake_and_its_line(
+def test_a_check_reports_every_error_with_its_line(
     content: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -397,6 +407,6 @@ def test_a_check_names_every_mistake_and_its_line(
         assert line.startswith(start)
 
 
-def test_a_check_of_a_right_file_serves_nothing(fleet_file: Path) -> None:
+def test_a_check_of_a_valid_file_serves_nothing(fleet_file: Path) -> None:
     done = CliRunner().invoke(main, ["simulate", str(fleet_file), "--check"])
     assert (done.exit_code, done.stdout, done.stderr) == (0, f"{fleet_file}: no mistakes\n", "")

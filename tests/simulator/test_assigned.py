@@ -22,7 +22,7 @@ def patch_identity(azure: Azure, identity: Any, version: str = VERSION) -> Any:
     return answer.json().get("identity"), azure.ask("GET", "").json().get("identity")
 
 
-def test_identities_come_and_go(azure: Azure) -> None:
+def test_identities_are_added_and_removed(azure: Azure) -> None:
     both = "SystemAssigned, UserAssigned"
     story: tuple[tuple[Any, Any], ...] = (
         ({"type": both, "userAssignedIdentities": {ONE: {}}}, {"type": both, **SYSTEM, "userAssignedIdentities": {ONE: KNOWN}}),
@@ -39,11 +39,11 @@ def test_identities_come_and_go(azure: Azure) -> None:
 @pytest.mark.parametrize(
     "version, shown",
     [
-        pytest.param("2020-06-01", {ONE: {}, TWO: {}}, id="once of none"),
-        pytest.param("2024-07-01", {ONE: KNOWN, TWO: {}}, id="now of the others"),
+        pytest.param("2020-06-01", {ONE: {}, TWO: {}}, id="an old version shows no ids of any identity"),
+        pytest.param("2024-07-01", {ONE: KNOWN, TWO: {}}, id="a current version shows the ids of the others"),
     ],
 )
-def test_the_answer_does_not_say_yet_who_a_new_identity_is(azure: Azure, version: str, shown: Any) -> None:
+def test_the_response_has_no_ids_of_a_new_identity_yet(azure: Azure, version: str, shown: Any) -> None:
     patch_identity(azure, {"type": "UserAssigned", "userAssignedIdentities": {ONE: {}}})
     answer, then = patch_identity(
         azure, {"type": "UserAssigned", "userAssignedIdentities": {TWO: {}}}, version
@@ -58,7 +58,7 @@ def test_before_2018_identities_were_a_list_of_ids(azure: Azure) -> None:
     assert shown == {"type": "UserAssigned", "identityIds": [ONE]}
 
 
-def test_no_instance_is_behind_because_of_them(azure: Azure) -> None:
+def test_a_change_of_identities_leaves_instances_on_the_latest_model(azure: Azure) -> None:
     patch_identity(azure, {"type": "SystemAssigned"})
     azure.wait(60)
     answer = azure.ask("POST", "manualupgrade", b'{"instanceIds":["*"]}')

@@ -30,7 +30,7 @@ def names(azure: Azure) -> list[str]:
     return [each["name"] for each in azure.ask("GET", "extensions").json()["value"]]
 
 
-def test_one_is_created_and_changed(azure: Azure) -> None:
+def test_an_extension_is_created_and_changed(azure: Azure) -> None:
     created = write_extension(azure, "PUT", protectedSettings={"key": "secret"})
     assert (created.status, created.headers["x-ms-request-charge"]) == (201, "0")
     assert created.json() == {
@@ -56,7 +56,7 @@ def test_one_is_created_and_changed(azure: Azure) -> None:
         }
 
 
-def test_it_is_part_of_the_model_and_puts_instances_behind(azure: Azure) -> None:
+def test_an_extension_changes_the_model_so_that_instances_are_out_of_date(azure: Azure) -> None:
     write_extension(azure, "PUT")
     azure.wait(60)
     profile = azure.ask("GET", "").json()["properties"]["virtualMachineProfile"]
@@ -71,7 +71,7 @@ def test_it_is_part_of_the_model_and_puts_instances_behind(azure: Azure) -> None
     assert extension["properties"] == {**SHOWN, "provisioningState": "Succeeded"}
 
 
-def test_an_automatic_set_is_brought_to_it_at_once_and_charged(start: Start) -> None:
+def test_an_automatic_set_gets_an_extension_at_once_and_is_charged(start: Start) -> None:
     azure = start(capacity=2, health="none", mode="Automatic")
     assert write_extension(azure, "PUT").headers["x-ms-request-charge"] == "2"
     azure.wait(60)
@@ -80,7 +80,7 @@ def test_an_automatic_set_is_brought_to_it_at_once_and_charged(start: Start) -> 
     assert "resources" not in azure.ask("GET", "virtualMachines/0").json()
 
 
-def test_one_is_deleted(azure: Azure) -> None:
+def test_an_extension_is_deleted(azure: Azure) -> None:
     write_extension(azure, "PUT")
     azure.wait(60)
     gone = write_extension(azure, "DELETE")
@@ -102,7 +102,7 @@ def test_publishers_offer_types_in_versions(azure: Azure) -> None:
     assert (one["properties"]["operatingSystem"], one["properties"]["vmScaleSetEnabled"]) == ("Linux", True)
 
 
-def test_what_a_model_asks_for_is_offered(azure: Azure) -> None:
+def test_an_extension_in_a_model_is_offered(azure: Azure) -> None:
     assert (
         write_extension(azure, "PUT", publisher="Acme", type="Agent", typeHandlerVersion="3.1").status == 201
     )
@@ -118,6 +118,6 @@ def test_what_a_model_asks_for_is_offered(azure: Azure) -> None:
         pytest.param(f"{HEALTH}/ApplicationHealthLinux/versions/9.9", id="version"),
     ],
 )
-def test_nobody_offers_what_there_is_not(azure: Azure, path: str) -> None:
+def test_an_unknown_extension_is_not_offered(azure: Azure, path: str) -> None:
     answer = azure.ask("GET", path)
     assert (answer.status, answer.json()["error"]["code"]) == (404, "NotFound")

@@ -51,17 +51,17 @@ def claims_of(token: str) -> Any:
             f"{identity.PATH}?api-version=2019-08-01&resource={ARM}",
             {"X-IDENTITY-HEADER": SECRET},
             "",
-            id="as in App Service",
+            id="App Service",
         ),
         pytest.param(
-            "POST", identity.PATH, METADATA, f"resource={ARM}", id="as in Cloud Shell",
+            "POST", identity.PATH, METADATA, f"resource={ARM}", id="Cloud Shell",
         ),
         pytest.param(
             "GET",
             f"{identity.VIRTUAL_MACHINE_PATH}?api-version=2018-02-01&resource={ARM}",
             METADATA,
             "",
-            id="as on a virtual machine",
+            id="a virtual machine",
         ),
     ],
 )  # fmt: skip
@@ -88,24 +88,24 @@ def test_an_identity_can_be_chosen_by_its_client_id() -> None:
 @pytest.mark.parametrize(
     "method, path, headers, body, status",
     [
-        pytest.param("GET", f"{identity.PATH}?api-version=1&resource=x", {}, "", 401, id="without the secret"),
+        pytest.param("GET", f"{identity.PATH}?api-version=1&resource=x", {}, "", 401, id="App Service without the secret"),
         pytest.param(
-            "GET", f"{identity.PATH}?resource=x", {"X-IDENTITY-HEADER": SECRET}, "", 400, id="without a version"
+            "GET", f"{identity.PATH}?resource=x", {"X-IDENTITY-HEADER": SECRET}, "", 400, id="App Service without an API version"
         ),
-        pytest.param("POST", identity.PATH, {}, "resource=x", 400, id="in Cloud Shell without its header"),
-        pytest.param("POST", identity.PATH, METADATA, "", 400, id="in Cloud Shell for nothing"),
+        pytest.param("POST", identity.PATH, {}, "resource=x", 400, id="Cloud Shell without its header"),
+        pytest.param("POST", identity.PATH, METADATA, "", 400, id="Cloud Shell without a resource"),
         pytest.param(
-            "GET", f"{identity.VIRTUAL_MACHINE_PATH}?api-version=1&resource=x", {}, "", 400, id="without the header"
-        ),
-        pytest.param(
-            "GET", f"{identity.VIRTUAL_MACHINE_PATH}?api-version=1", METADATA, "", 400, id="on a machine for nothing"
+            "GET", f"{identity.VIRTUAL_MACHINE_PATH}?api-version=1&resource=x", {}, "", 400, id="a virtual machine without the header"
         ),
         pytest.param(
-            "GET", f"{identity.VIRTUAL_MACHINE_PATH}?resource=x", METADATA, "", 400, id="on a machine, no version"
+            "GET", f"{identity.VIRTUAL_MACHINE_PATH}?api-version=1", METADATA, "", 400, id="a virtual machine without a resource"
+        ),
+        pytest.param(
+            "GET", f"{identity.VIRTUAL_MACHINE_PATH}?resource=x", METADATA, "", 400, id="a virtual machine without an API version"
         ),
     ],
 )  # fmt: skip
-def test_a_managed_identity_is_refused(
+def test_a_request_for_a_managed_identity_is_rejected(
     method: str, path: str, headers: dict[str, str], body: str, status: int
 ) -> None:
     assert ask_identity(method, path, headers, body)[0] == status
@@ -116,7 +116,7 @@ def test_a_managed_identity_is_refused(
     [
         pytest.param(V2, {"scope": f"{ARM}/.default"}, id="version 2"),
         pytest.param(V1, {"resource": ARM}, id="version 1"),
-        pytest.param("/adfs/oauth2/token", {"resource": ARM}, id="version 1 as of Azure Stack"),
+        pytest.param("/adfs/oauth2/token", {"resource": ARM}, id="version 1 in the form of Azure Stack"),
         pytest.param(V2.upper(), {"scope": f"{ARM}/.default"}, id="in any casing"),
     ],
 )
@@ -142,17 +142,17 @@ def test_times_are_numbers_in_version_2_and_text_in_version_1() -> None:
 @pytest.mark.parametrize(
     "path, form, status, error, said",
     [
-        pytest.param(V2, {}, 400, "invalid_request", "AADSTS900144: The request body must contain the following parameter: 'grant_type'.", id="nothing at all"),
-        pytest.param(V2, {**BASIC, "client_id": ""}, 400, "invalid_request", "AADSTS900144: The request body must contain the following parameter: 'client_id'.", id="nobody in particular"),
+        pytest.param(V2, {}, 400, "invalid_request", "AADSTS900144: The request body must contain the following parameter: 'grant_type'.", id="an empty form"),
+        pytest.param(V2, {**BASIC, "client_id": ""}, 400, "invalid_request", "AADSTS900144: The request body must contain the following parameter: 'client_id'.", id="a missing client id"),
         pytest.param(V2, BASIC, 400, "invalid_request", "AADSTS900144: The request body must contain the following parameter: 'scope'.", id="version 2 without a scope"),
         pytest.param(V1, BASIC, 400, "invalid_request", "AADSTS900144: The request body must contain the following parameter: 'resource'.", id="version 1 without a resource"),
-        pytest.param(V2, {**BASIC, "grant_type": "password", "scope": "x/.default"}, 400, "unsupported_grant_type", "AADSTS70003: The app requested an unsupported grant type 'password'.", id="a person's password"),
-        pytest.param(V2, {**BASIC, "client_secret": "", "scope": "x/.default"}, 401, "invalid_client", "AADSTS7000216: 'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type.", id="no secret"),
+        pytest.param(V2, {**BASIC, "grant_type": "password", "scope": "x/.default"}, 400, "unsupported_grant_type", "AADSTS70003: The app requested an unsupported grant type 'password'.", id="the grant type of a user"),
+        pytest.param(V2, {**BASIC, "client_secret": "", "scope": "x/.default"}, 401, "invalid_client", "AADSTS7000216: 'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type.", id="a missing secret"),
         pytest.param(V2, {**BASIC, "scope": ARM}, 400, "invalid_scope", f"AADSTS1002012: The provided value for scope {ARM} is not valid.", id="a scope that is a resource"),
-        pytest.param("/contoso.test/oauth2/v2.0/token", {**BASIC, "scope": "x/.default"}, 400, "invalid_request", "AADSTS90002: Tenant 'contoso.test' not found.", id="another tenant"),
+        pytest.param("/contoso.test/oauth2/v2.0/token", {**BASIC, "scope": "x/.default"}, 400, "invalid_request", "AADSTS90002: Tenant 'contoso.test' not found.", id="an unknown tenant"),
     ],
 )  # fmt: skip
-def test_a_service_principal_is_refused_in_entras_words(
+def test_a_sign_in_is_rejected_in_entras_words(
     path: str, form: dict[str, str], status: int, error: str, said: str
 ) -> None:
     code, answer = post_to_entra(path, **form)
@@ -162,7 +162,7 @@ def test_a_service_principal_is_refused_in_entras_words(
     assert {"timestamp", "trace_id", "correlation_id", "error_uri"} <= set(answer)
 
 
-def test_discovery_leads_back_to_the_door_it_was_asked_at() -> None:
+def test_discovery_returns_addresses_of_the_same_host() -> None:
     for version in ("", "/v2.0"):
         status, found = get_from_entra(f"/{TENANT}{version}/.well-known/openid-configuration")
         assert status == 200
@@ -177,7 +177,7 @@ def test_discovery_leads_back_to_the_door_it_was_asked_at() -> None:
 @pytest.mark.parametrize(
     "path", ["/subscriptions", "/subscriptions/s/providers/Microsoft.Compute/virtualMachineScaleSets", "/"]
 )
-def test_what_is_for_resource_manager_is_left_to_it(path: str) -> None:
+def test_requests_for_resource_manager_are_not_handled(path: str) -> None:
     request = Request("GET", HOST + path)
     assert identity.answer(request, SECRET) is None
     assert entra.answer(request) is None
@@ -186,14 +186,17 @@ def test_what_is_for_resource_manager_is_left_to_it(path: str) -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        pytest.param("", id="nothing"),
-        pytest.param("Bearer t", id="not three parts"),
-        pytest.param("Bearer a.%%%.c", id="not base64"),
-        pytest.param(f"Bearer a.{base64.urlsafe_b64encode(b'no').decode()}.c", id="not JSON"),
+        pytest.param("", id="an empty header"),
+        pytest.param("Bearer t", id="a token that has not three parts"),
+        pytest.param("Bearer a.%%%.c", id="a payload that is not base64"),
         pytest.param(
-            f"Bearer a.{base64.urlsafe_b64encode(json.dumps([1]).encode()).decode()}.c", id="a list"
+            f"Bearer a.{base64.urlsafe_b64encode(b'no').decode()}.c", id="a payload that is not JSON"
+        ),
+        pytest.param(
+            f"Bearer a.{base64.urlsafe_b64encode(json.dumps([1]).encode()).decode()}.c",
+            id="a payload that is a list",
         ),
     ],
 )
-def test_a_token_that_cannot_be_taken_apart_claims_nothing(header: str) -> None:
+def test_a_token_that_cannot_be_decoded_has_no_claims(header: str) -> None:
     assert claims(header) == {}

@@ -25,7 +25,7 @@ def list_interfaces(
     return rows
 
 
-def test_each_instance_has_one_for_each_card(azure: Azure) -> None:
+def test_each_instance_has_an_interface_for_each_nic(azure: Azure) -> None:
     rows = list_interfaces(azure)
     assert [each["id"] for each in rows] == [
         f"{SET}/virtualMachines/{n}/networkInterfaces/web" for n in (0, 1)
@@ -40,9 +40,13 @@ def test_each_instance_has_one_for_each_card(azure: Azure) -> None:
 
 
 @pytest.mark.parametrize(
-    "version, later", [("2017-03-30", set()), ("2018-10-01", {"hostedWorkloads", "tapConfigurations"})]
+    "version, later",
+    [
+        pytest.param("2017-03-30", set(), id="2017-03-30"),
+        pytest.param("2018-10-01", {"hostedWorkloads", "tapConfigurations"}, id="2018-10-01"),
+    ],
 )
-def test_a_version_shows_what_it_had(azure: Azure, version: str, later: set[str]) -> None:
+def test_a_version_shows_the_fields_of_its_time(azure: Azure, version: str, later: set[str]) -> None:
     shown = set(list_interfaces(azure, version=version)[0]["properties"])
     assert shown & {"hostedWorkloads", "tapConfigurations"} == later
 
@@ -70,7 +74,7 @@ def test_an_address_is_in_the_pools_of_the_model_and_has_a_rule_of_its_own(azure
 @pytest.mark.parametrize(
     "path", ["virtualMachines/9/networkInterfaces", "virtualMachines/0/networkInterfaces/other"]
 )
-def test_there_are_no_others(azure: Azure, path: str) -> None:
+def test_an_unknown_interface_is_404(azure: Azure, path: str) -> None:
     assert azure.ask("GET", path, version="2018-10-01").status == 404
 
 

@@ -66,7 +66,7 @@ def test_an_upgrade_with_nothing_to_do_takes_a_moment(azure: Azure) -> None:
     assert took == timedelta(seconds=0.6)
 
 
-def test_another_process_can_take_up_the_polling(azure: Azure) -> None:
+def test_another_process_can_continue_polling(azure: Azure) -> None:
     azure.patch_image(NEW)
     token = azure.upgrade("0").continuation_token()
     nothing: Any = None
@@ -77,7 +77,7 @@ def test_another_process_can_take_up_the_polling(azure: Azure) -> None:
     assert azure.sim.record.images("web")["0"] == NEW
 
 
-def test_polling_can_be_left_out(azure: Azure) -> None:
+def test_polling_can_be_disabled(azure: Azure) -> None:
     azure.patch_image(NEW)
     before = len(azure.sim.record.requests)
     azure.upgrade("0", polling=False)
@@ -102,18 +102,25 @@ NONSENSE = (
     "action",
     ["manualupgrade", "delete", "restart", "setOrchestrationServiceState", "virtualMachines/x/restart"],
 )
-def test_an_action_with_nonsense_in_it_is_refused(azure: Azure, action: str, body: bytes) -> None:
+def test_an_action_with_an_invalid_body_is_rejected(azure: Azure, action: str, body: bytes) -> None:
     assert azure.ask("POST", action, body).status == 400
 
 
 @pytest.mark.parametrize(
     "body", [b'{"properties":5}', b'{"properties":{"protectionPolicy":[]}}', b'{"properties":{"protectionPolicy":{"protectFromScaleIn":1}}}']
 )  # fmt: skip
-def test_an_instance_put_with_nonsense_in_it_is_refused(azure: Azure, body: bytes) -> None:
+def test_a_put_of_an_instance_with_an_invalid_body_is_rejected(azure: Azure, body: bytes) -> None:
     assert azure.ask("PUT", "virtualMachines/0", body).status == 400
 
 
 @pytest.mark.parametrize("token", ["-1", "x", "²", "99999999999999999999"])
-@pytest.mark.parametrize("path", [f"{SET}/virtualMachines", SET.rpartition("/")[0], f"{GROUP}{MACHINES}"])
-def test_any_page_can_be_asked_for(azure: Azure, path: str, token: str) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(f"{SET}/virtualMachines", id="instances"),
+        pytest.param(SET.rpartition("/")[0], id="scale sets"),
+        pytest.param(f"{GROUP}{MACHINES}", id="virtual machines"),
+    ],
+)
+def test_any_skip_token_is_accepted(azure: Azure, path: str, token: str) -> None:
     assert azure.ask("GET", f"{path}?$skiptoken={quote(token)}").status == 200

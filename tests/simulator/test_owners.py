@@ -18,7 +18,7 @@ def read(azure: Azure) -> Any:
     return azure.ask("GET", "").json()
 
 
-def test_an_owner_is_named(start: Start) -> None:
+def test_managed_by_names_the_owner(start: Start) -> None:
     azure = start(managedBy=OWNER)
     assert read(azure)["managedBy"] == OWNER
     azure.patch({"tags": {"a": "b"}})
@@ -28,12 +28,15 @@ def test_an_owner_is_named(start: Start) -> None:
 @pytest.mark.parametrize(
     "sku",
     [
-        pytest.param(None, id="null"),
-        pytest.param({"name": "Standard_D2s_v5", "tier": "Standard"}, id="without capacity"),
-        pytest.param({"name": "Standard_D2s_v5", "tier": "Standard", "capacity": None}, id="capacity null"),
+        pytest.param(None, id="a sku that is null"),
+        pytest.param({"name": "Standard_D2s_v5", "tier": "Standard"}, id="a sku without capacity"),
+        pytest.param(
+            {"name": "Standard_D2s_v5", "tier": "Standard", "capacity": None},
+            id="a sku with a capacity of null",
+        ),
     ],
 )
-def test_the_sku_may_tell_less_than_there_is(start: Start, sku: Any) -> None:
+def test_the_reported_sku_may_lack_the_capacity(start: Start, sku: Any) -> None:
     azure = start(reportedSku=sku)
     assert read(azure)["sku"] == sku
     listed = azure.ask("GET", f"{GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets").json()["value"]
@@ -73,7 +76,7 @@ def test_machines_may_be_attached(start: Start) -> None:
     assert read(azure)["sku"]["capacity"] == 3
 
 
-def test_an_upgrade_passes_over_a_machine_that_was_attached(start: Start) -> None:
+def test_an_upgrade_skips_attached_machines(start: Start) -> None:
     azure = start(orchestration="Flexible", capacity=2, attached=[{"name": "sql-1", "image": SQL}])
     azure.patch_image(NEW)
     azure.upgrade("*").result()
@@ -88,7 +91,7 @@ def test_a_scale_set_may_have_fewer_instances_than_its_capacity(start: Start) ->
     assert len(azure.sim.scale_set("web").instances) == 8
 
 
-def test_a_scale_out_fails_where_azure_has_no_room(start: Start) -> None:
+def test_a_scale_out_fails_if_azure_has_no_capacity(start: Start) -> None:
     azure = start(capacity=5)
     live = azure.sim.scale_set("web")
     live.limit_allocation(6)

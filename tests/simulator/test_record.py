@@ -32,12 +32,12 @@ ZERO, ONE = domain(0), domain(1)
 @pytest.mark.parametrize(
     "events, most",
     [
-        pytest.param([], 0, id="nothing happened"),
-        pytest.param([(0, "unavailable", "0", ZERO)], 1, id="one is away for good"),
+        pytest.param([], 0, id="no events"),
+        pytest.param([(0, "unavailable", "0", ZERO)], 1, id="an instance stays unavailable"),
         pytest.param(
             [(0, "unavailable", "0", ZERO), (1, "unavailable", "5", ZERO)],
             1,
-            id="two of one domain are one domain",
+            id="two instances of one domain are one domain",
         ),
         pytest.param(
             [(0, "unavailable", "0", ZERO), (1, "unavailable", "1", ONE)], 2, id="two domains overlap"
@@ -45,12 +45,12 @@ ZERO, ONE = domain(0), domain(1)
         pytest.param(
             [(0, "unavailable", "0", ZERO), (5, "available", "0", ZERO), (5, "unavailable", "1", ONE)],
             1,
-            id="one is back at the instant another goes",
+            id="one is available at the instant another becomes unavailable",
         ),
         pytest.param(
             [(0, "unavailable", "0", ZERO), (5, "unavailable", "1", ONE), (5, "available", "0", ZERO)],
             1,
-            id="one is back at the instant another goes, written in the other order",
+            id="one is available at the instant another becomes unavailable, recorded in reverse",
         ),
         pytest.param(
             [(0, "unavailable", "0", ZERO), (5.000001, "available", "0", ZERO), (5, "unavailable", "1", ONE)],
@@ -60,7 +60,7 @@ ZERO, ONE = domain(0), domain(1)
         pytest.param(
             [(0, "unavailable", "0", ZERO), (1, "deleted", "0", ZERO), (2, "unavailable", "1", ONE)],
             1,
-            id="a deleted instance is not away",
+            id="a deleted instance is not unavailable",
         ),
         pytest.param(
             [(0, "unavailable", "0", domain(0, "1")), (0, "unavailable", "1", domain(0, "2"))],
@@ -74,23 +74,25 @@ ZERO, ONE = domain(0), domain(1)
         ),
     ],
 )
-def test_most_domains_away(events: list[tuple[float, EventKind, str, Domain]], most: int) -> None:
+def test_the_maximum_of_unavailable_domains(
+    events: list[tuple[float, EventKind, str, Domain]], most: int
+) -> None:
     assert record(*events).max_unavailable_domains("web") == most
 
 
-def test_only_the_asked_cause_counts() -> None:
+def test_only_absences_of_the_given_cause_count() -> None:
     made = record((0, "unavailable", "0", ZERO), cause="unhealthy")
     assert made.max_unavailable_domains("web") == 0
     assert made.max_unavailable_domains("web", cause="unhealthy") == 1
     assert made.max_unavailable_domains("web", cause=None) == 1
 
 
-def test_a_test_may_say_what_counts_as_one_domain() -> None:
+def test_the_key_of_a_domain_can_be_given() -> None:
     made = record((0, "unavailable", "0", domain(0, "1")), (0, "unavailable", "1", domain(0, "2")))
     assert made.max_unavailable_domains("web", key=lambda where: where.update_domain) == 1
 
 
-def test_who_was_away_at_a_moment() -> None:
+def test_instances_unavailable_at_a_moment() -> None:
     made = record((0, "unavailable", "0", ZERO), (2, "unavailable", "1", ONE), (4, "available", "0", ZERO))
     away = [
         made.unavailable_at("shop/web", MONDAY_MORNING + timedelta(seconds=second)) for second in (0, 3, 4)
@@ -98,13 +100,13 @@ def test_who_was_away_at_a_moment() -> None:
     assert away == [{"0"}, {"0", "1"}, {"1"}]
 
 
-def test_scale_sets_of_one_name_are_told_apart_by_group() -> None:
+def test_scale_sets_of_one_name_are_distinguished_by_group() -> None:
     made = record((0, "unavailable", "0", ZERO))
     assert made.max_unavailable_domains("shop/web") == 1
     assert made.max_unavailable_domains("other/web") == 0
 
 
-def test_an_exchange_names_what_struck_it(azure: Azure) -> None:
+def test_an_exchange_has_its_fault(azure: Azure) -> None:
     stale, silence = Stale(timedelta(seconds=60)), Timeout(lost_answer=True)
     azure.sim.faults.arm("VirtualMachineScaleSets_Get", stale)
     azure.sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", silence)
@@ -119,7 +121,7 @@ def test_an_exchange_names_what_struck_it(azure: Azure) -> None:
     ]
 
 
-def test_a_write_is_kept_with_the_scale_set_as_it_found_it(start: Start) -> None:
+def test_a_write_is_recorded_with_the_scale_set_before_it(start: Start) -> None:
     states = [{"id": "1", "power": "deallocated"}, {"id": "2", "health": "unhealthy"}]
     azure = start(capacity=5, instanceStates=states, protected=["4"], tags={"team": "web"})
     azure.patch_image(NEW)
@@ -150,13 +152,13 @@ def test_a_write_is_kept_with_the_scale_set_as_it_found_it(start: Start) -> None
     ]
 
 
-def test_a_read_and_a_write_to_what_is_not_there_find_nothing(azure: Azure) -> None:
+def test_reads_and_writes_to_missing_resources_have_no_snapshot(azure: Azure) -> None:
     azure.ask("GET", "")
     assert azure.ask("PATCH", SET.replace("/web", "/other"), b"{}").status == 404
     assert [each.before for each in azure.sim.record.requests] == [None, None]
 
 
-def test_each_transport_is_a_door_of_its_own(azure: Azure) -> None:
+def test_each_transport_is_a_client_of_its_own(azure: Azure) -> None:
     url = f"https://arm.test{SET}?api-version=2026-04-01"
     for transport in (azure.sim.transport(), azure.sim.transport()):
         transport.send(HttpRequest("GET", url))

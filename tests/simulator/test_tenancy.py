@@ -38,11 +38,15 @@ def patch(azure: Azure, auxiliary: str | None = None, image: str = NEW) -> Any:
 @pytest.mark.parametrize(
     "image, action",
     [
-        pytest.param(NEW, "Microsoft.Compute/galleries/images/versions/read", id="version"),
-        pytest.param(GALLERY, "Microsoft.Compute/galleries/images/read", id="definition"),
+        pytest.param(
+            NEW, "Microsoft.Compute/galleries/images/versions/read", id="a version of a gallery image"
+        ),
+        pytest.param(
+            GALLERY, "Microsoft.Compute/galleries/images/read", id="a definition of a gallery image"
+        ),
     ],
 )
-def test_a_patch_that_names_an_image_of_another_tenant_is_refused(
+def test_a_patch_that_names_an_image_of_another_tenant_is_rejected(
     two_tenants: Azure, image: str, action: str
 ) -> None:
     refused = patch(two_tenants, image=image)
@@ -58,8 +62,10 @@ def test_a_patch_that_names_an_image_of_another_tenant_is_refused(
 @pytest.mark.parametrize(
     "tokens, status",
     [
-        pytest.param([TENANT_OF_THEIRS], 200, id="its token"),
-        pytest.param(["33333333-3333-3333-3333-333333333333", TENANT_OF_THEIRS], 200, id="two tokens"),
+        pytest.param([TENANT_OF_THEIRS], 200, id="the token of the other tenant"),
+        pytest.param(
+            ["33333333-3333-3333-3333-333333333333", TENANT_OF_THEIRS], 200, id="the tokens of both tenants"
+        ),
         pytest.param([TENANT], 403, id="the token of the home tenant again"),
     ],
 )
@@ -74,7 +80,7 @@ def test_a_patch_that_names_no_image_needs_none(two_tenants: Azure) -> None:
     assert two_tenants.ask("PATCH", "", b'{"tags": {"a": "b"}}').status == 200
 
 
-def test_a_catalogue_wants_a_token_of_its_tenant(two_tenants: Azure) -> None:
+def test_a_catalogue_needs_a_token_of_its_tenant(two_tenants: Azure) -> None:
     refused = two_tenants.ask("GET", NEW)
     error = refused.json()["error"]
     assert (refused.status, error["code"]) == (401, "InvalidAuthenticationTokenTenant")
@@ -88,9 +94,9 @@ def test_a_catalogue_wants_a_token_of_its_tenant(two_tenants: Azure) -> None:
 @pytest.mark.parametrize(
     "tenant, tenants, issuer",
     [
-        pytest.param(TENANT_OF_THEIRS, [TENANT_OF_THEIRS], TENANT_OF_THEIRS, id="one the fleet names"),
-        pytest.param("common", [TENANT_OF_THEIRS], TENANT, id="an alias is the fleet's own"),
-        pytest.param(TENANT_OF_THEIRS, [], None, id="one it does not name"),
+        pytest.param(TENANT_OF_THEIRS, [TENANT_OF_THEIRS], TENANT_OF_THEIRS, id="a tenant of the fleet file"),
+        pytest.param("common", [TENANT_OF_THEIRS], TENANT, id="an alias of the fleet's own tenant"),
+        pytest.param(TENANT_OF_THEIRS, [], None, id="an unknown tenant"),
     ],
 )
 def test_a_service_principal_signs_in_to_each_tenant(

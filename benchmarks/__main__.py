@@ -6,7 +6,7 @@ from itertools import chain
 from rich.console import Console
 
 from benchmarks import tables
-from benchmarks.figures import Figures, measured
+from benchmarks.figures import Figures, measure
 from benchmarks.tables import Row
 
 _NOTES = """\
@@ -77,7 +77,7 @@ def rollout(console: Console) -> Iterator[str]:
 
 def budget(console: Console) -> None:
     """Print what it costs to reckon the request budgets, beside the same for ten sets."""
-    costs = {sets: measured("budget", sets)["lists"] for sets in (10, 1000, 10_000)}
+    costs = {sets: measure("budget", sets)["lists"] for sets in (10, 1000, 10_000)}
     rows = [Row(f"{sets:,} sets", cost, None if sets == 10 else costs[10]) for sets, cost in costs.items()]
     title = "The request budgets, for one list of instances"
     console.print(tables.costs(title, rows, tables.BUDGET), "")
@@ -85,7 +85,7 @@ def budget(console: Console) -> None:
 
 def _both(job: str, sets: int, instances: int, upgrade: int) -> tuple[Mapping[str, Figures], ...]:
     """The script's figures and the reconciler's; `upgrade` is in seconds."""
-    return tuple(measured(module, job, sets, instances, upgrade) for module in ("script", "daemon"))
+    return tuple(measure(module, job, sets, instances, upgrade) for module in ("script", "daemon"))
 
 
 if __name__ == "__main__":

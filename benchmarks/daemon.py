@@ -46,7 +46,7 @@ class Daemon:
     def run(self, until: Callable[[], bool] | None = None) -> None:
         """Work until `until()`, by default until every scale set is up to date."""
         self.step()
-        while not (until or self._settled)():
+        while not (until or self._is_settled)():
             self.step()
 
     def step(self) -> None:
@@ -66,12 +66,12 @@ class Daemon:
     def _wait_until(self, moment: datetime) -> None:
         self._azure.sleep(max(moment - self._azure.clock.now(), timedelta()))
 
-    def _settled(self) -> bool:
+    def _is_settled(self) -> bool:
         entries = self.reconciler.store.states()
         return not self._due and all(each.outcome and each.outcome.reason == "UpToDate" for each in entries)
 
 
-class Declared:
+class MovableSource:
     """A source of specs that can be moved: from a directory into a repository."""
 
     def __init__(self, source: Source) -> None:
@@ -98,7 +98,7 @@ def write_specs(directory: Path, sets: int, version: str) -> None:
         (directory / f"{name(number)}.yaml").write_text(yaml.safe_dump(document))
 
 
-def committed(directory: Path, clone: Path) -> Git:
+def commit_specs(directory: Path, clone: Path) -> Git:
     """The specs in `directory`, from a git repository."""
     person = ("-c", "user.name=Benchmark", "-c", "user.email=benchmark@example.com")
     for command in (
@@ -113,14 +113,14 @@ def committed(directory: Path, clone: Path) -> Git:
 def sweep(azure: Azure, scratch: Path, sets: int) -> dict[str, Figures]:
     """The first look at a fleet that is up to date, then sweeps over it, with specs from either source."""
     write_specs(scratch / "specs", sets, OLD)
-    declared = Declared(Directory(scratch / "specs"))
+    declared = MovableSource(Directory(scratch / "specs"))
     daemon = Daemon(azure, declared)
     before = azure.account()
     daemon.run()
-    told = {"before": before, "first look": azure.account() - before, "sweep": _mean(azure, daemon)}
-    declared.source = committed(scratch / "specs", scratch / "clone")
+    figures = {"before": before, "first look": azure.account() - before, "sweep": _mean(azure, daemon)}
+    declared.source = commit_specs(scratch / "specs", scratch / "clone")
     daemon.step()  # reads the new commit
-    return told | {"sweep, git": _mean(azure, daemon)}
+    return figures | {"sweep, git": _mean(azure, daemon)}
 
 
 def rollout(azure: Azure, scratch: Path, sets: int) -> dict[str, Figures]:
@@ -143,10 +143,10 @@ def _mean(azure: Azure, daemon: Daemon) -> Figures:
 
 def main(job: str, sets: int, instances: int, upgrade: timedelta) -> None:
     """Do the job, and tell its figures."""
-    told = {"imports": imports()}
+    figures = {"imports": imports()}
     azure = Azure(sets, instances, upgrade)
     with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as scratch:
-        tell(told | {"sweep": sweep, "rollout": rollout}[job](azure, Path(scratch), sets))
+        tell(figures | {"sweep": sweep, "rollout": rollout}[job](azure, Path(scratch), sets))
 
 
 if __name__ == "__main__":

@@ -50,20 +50,20 @@ def tell(figures: Mapping[str, Figures]) -> None:
     print(json.dumps({name: asdict(each) for name, each in figures.items()}, default=_seconds))
 
 
-def measured(module: str, *arguments: object) -> Mapping[str, Figures]:
+def measure(module: str, *arguments: object) -> Mapping[str, Figures]:
     """The figures that `python -m benchmarks.MODULE ARGUMENTS` tells.
 
     The peak memory of a process counts that of the one it was forked from: this one stays small, and
     imports neither the SDK nor the reconciler.
     """
     command = (sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments))
-    told = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
-    return {name: _read(each) for name, each in json.loads(told).items()}
+    output = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
+    return {name: _read(each) for name, each in json.loads(output).items()}
 
 
-def _read(told: dict[str, Any]) -> Figures:
-    times = {name: timedelta(seconds=told[name]) for name in ("cpu", "simulator", "azure")}
-    return Figures(**(told | times))
+def _read(output: dict[str, Any]) -> Figures:
+    times = {name: timedelta(seconds=output[name]) for name in ("cpu", "simulator", "azure")}
+    return Figures(**(output | times))
 
 
 def _seconds(value: timedelta) -> float:

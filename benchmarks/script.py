@@ -22,7 +22,7 @@ from reconciler.simulator import SUBSCRIPTION
 _BETWEEN_LOOKS = timedelta(seconds=15)
 
 
-def outdated(compute: Any, version: str) -> list[str]:
+def outdated_sets(compute: Any, version: str) -> list[str]:
     """The scale sets that are not wholly on `version`: each one's instances have to be listed to know.
 
     Without their instance views, which this question does not need.
@@ -66,17 +66,17 @@ def _healthy(instance: Any) -> bool:
 
 def main(job: str, sets: int, instances: int, upgrade: timedelta) -> None:
     """Do the job, and tell its figures."""
-    told = {"imports": imports()}
+    output = {"imports": imports()}
     azure = Azure(sets, instances, upgrade)
     compute = ComputeManagementClient(Token(), SUBSCRIPTION, transport=azure.transport)
     before = azure.account()
     if job == "sweep":
-        assert outdated(compute, OLD) == []
+        assert outdated_sets(compute, OLD) == []
     else:
         for number in range(sets):
             roll(compute, name(number), NEW, azure.sleep)
         assert azure.images() == {NEW}
-    tell(told | {"before": before, job: azure.account() - before})
+    tell(output | {"before": before, job: azure.account() - before})
 
 
 if __name__ == "__main__":

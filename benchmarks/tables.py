@@ -52,7 +52,7 @@ def costs(title: str, rows: Sequence[Row], measures: Sequence[Measure]) -> Table
         cells: list[str] = []
         for measure in measures:
             cells.append(f"{measure.of(row.cost):,.{measure.digits}f}")
-            cells.append(_compared(_ratio(row.cost, row.beside, measure)) if row.beside else "")
+            cells.append(_comparison(_ratio(row.cost, row.beside, measure)) if row.beside else "")
         table.add_row(row.what, *cells)
     return table
 
@@ -84,9 +84,9 @@ def _ratio(ours: Figures, script: Figures, measure: Measure) -> float:
     return 1.0 if abs(ratio - 1) <= measure.noise else ratio
 
 
-def _compared(ratio: float) -> str:
+def _comparison(ratio: float) -> str:
     """
-    >>> _compared(20 / 1020), _compared(1.3), _compared(1.0)
+    >>> _comparison(20 / 1020), _comparison(1.3), _comparison(1.0)
     ('51x less', '1.30x more', 'same')
     """
     if ratio == 1:

@@ -84,7 +84,7 @@ def result(simulator: Simulator) -> Table:
             str(len(images)),
             ", ".join(sorted({short(image) for image in images.values()})),
             str(sum(is_upgrade_of(name, each.path) for each in simulator.record.requests)),
-            str(simulator.record.most_domains_away(name, key=domain_key)),
+            str(simulator.record.max_unavailable_domains(name, key=domain_key)),
         )
     return table
 
@@ -95,7 +95,9 @@ def verdict(console: Console, simulator: Simulator) -> int:
     followed = {
         name for name, image in declared.items() if set(simulator.record.images(name).values()) == {image}
     }
-    overlapped = [name for name in declared if simulator.record.most_domains_away(name, key=domain_key) > 1]
+    overlapped = [
+        name for name in declared if simulator.record.max_unavailable_domains(name, key=domain_key) > 1
+    ]
     if followed != declared.keys() - {REFUSED} or overlapped:
         wrong = sorted((declared.keys() - followed - {REFUSED}) | set(overlapped))
         console.print(f"\nThis did not go as it should: {', '.join(wrong)}. Please report it.")

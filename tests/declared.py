@@ -10,7 +10,17 @@ from http import HTTPStatus
 
 from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.tags import persisted_state
-from reconciler.simulator import Absence, Exchange, Malformed, Partial, Record, Scene, Slow, Stale, Truncated
+from reconciler.simulator import (
+    Absence,
+    Exchange,
+    Malformed,
+    Partial,
+    Record,
+    ScaleSetSnapshot,
+    Slow,
+    Stale,
+    Truncated,
+)
 from reconciler.spec.image import KINDS, PlatformImage
 from reconciler.spec.image_id import kind_of
 from reconciler.spec.scale_set import ScaleSet
@@ -102,7 +112,7 @@ class Write:
 
     @property
     def total(self) -> int:
-        return sum(each.standing != "leaving" for each in stands_of(self.exchange).values())
+        return sum(each.status != "deleting" for each in stands_of(self.exchange).values())
 
     @property
     def upgraded(self) -> dict[str, Exchange]:
@@ -128,7 +138,9 @@ class Write:
 
     @property
     def has_many_unhealthy(self) -> bool:
-        return len(with_standing(self.exchange, "away")) > self.desired.rollout.max_unhealthy.of(self.total)
+        return len(with_standing(self.exchange, "unavailable")) > self.desired.rollout.max_unhealthy.of(
+            self.total
+        )
 
     @property
     def may_be_a_fix(self) -> bool:
@@ -137,7 +149,7 @@ class Write:
         nobody knows.
         """
         model, stands, failed = model_image(self.exchange), stands_of(self.exchange), self.persisted.failed
-        away = {id_: stand for id_, stand in stands.items() if stand.standing == "away"}
+        away = {id_: stand for id_, stand in stands.items() if stand.status == "unavailable"}
         if failed and any(is_of(failed, image) for image in (model, *(each.image for each in away.values()))):
             return True
         first = stands_of(self.before[0]) if self.before else stands
@@ -154,7 +166,7 @@ class Story:
 
     record: Record
     in_force: Sequence[InForce]
-    scenes: Mapping[int, Mapping[str, Scene]] = field(default_factory=dict)
+    scenes: Mapping[int, Mapping[str, ScaleSetSnapshot]] = field(default_factory=dict)
     is_alone: bool = True
 
     @cached_property
@@ -176,7 +188,7 @@ class Story:
         before: dict[str, tuple[Exchange, ...]] = {}
         for exchange, reads in writes_and_reads(self.record, OLDEST):
             number, key = numbers[id(exchange)], "/".join(scale_set_of(exchange))
-            declared = self.declared(exchange.door, number)
+            declared = self.declared(exchange.client, number)
             desired = next((each for each in declared if key_of(each) == key), None)
             if desired and exchange.before and not is_misled(reads):
                 yield Write(number, exchange, desired, declared, before.get(key, ()))
@@ -201,7 +213,7 @@ class Story:
             if exchange.operation != UPGRADE:
                 continue
             key = "/".join(scale_set_of(exchange))
-            for each in self.declared(exchange.door, number):
+            for each in self.declared(exchange.client, number):
                 if key_of(each) == key:
                     specs[id(each)] = each
                     found.setdefault(key, {}).setdefault(id(each), set()).add(exchange.at)
@@ -243,7 +255,7 @@ class Story:
             None,
         )
 
-    def looks(self, door: int, key: str, until: int) -> list[tuple[datetime, Scene]]:
+    def looks(self, door: int, key: str, until: int) -> list[tuple[datetime, ScaleSetSnapshot]]:
         """How this scale set stood whenever the daemon behind this door listed its instances, up to a request."""
         requests = self.record.requests
         return [
@@ -251,7 +263,7 @@ class Story:
             for number, scenes in self.scenes.items()
             if number < until
             and key in scenes
-            and requests[number].door == door
+            and requests[number].client == door
             and requests[number].operation in LISTS
             and requests[number].status == HTTPStatus.OK
             and requests[number].fault is None

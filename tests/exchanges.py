@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
-from reconciler.simulator import Exchange, Record, Stale, Stand
+from reconciler.simulator import Exchange, InstanceSnapshot, Record, Stale
 
 PATCH, UPGRADE = "VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_UpdateInstances"
 MODEL = "VirtualMachineScaleSets_Get"
@@ -39,7 +39,9 @@ def writes_and_reads(record: Record, within: timedelta = timedelta()) -> Iterato
 
 def _concerns(read: Exchange, write: Exchange) -> bool:
     return (
-        read.method == "GET" and read.door == write.door and scale_set_of(read) in ((), scale_set_of(write))
+        read.method == "GET"
+        and read.client == write.client
+        and scale_set_of(read) in ((), scale_set_of(write))
     )
 
 
@@ -57,7 +59,7 @@ def last_list(reads: Reads, operation: str) -> Reads:
 
 
 def with_standing(upgrade: Exchange, standing: str) -> set[str]:
-    return {id_ for id_, stand in stands_of(upgrade).items() if stand.standing == standing}
+    return {id_ for id_, stand in stands_of(upgrade).items() if stand.status == standing}
 
 
 def model_image(write: Exchange) -> str:
@@ -65,7 +67,7 @@ def model_image(write: Exchange) -> str:
     return write.before.image if write.before else ""
 
 
-def stands_of(write: Exchange) -> Mapping[str, Stand]:
+def stands_of(write: Exchange) -> Mapping[str, InstanceSnapshot]:
     return write.before.instances if write.before else {}
 
 

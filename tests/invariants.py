@@ -145,8 +145,8 @@ def never_more_away_than(
     here it counts all the same, so this is not for sick instances behind one.
     """
     for upgrade, taken, _ in _batches(record, scale_set, NONE, moments):
-        total = sum(each.standing != "leaving" for each in stands_of(upgrade).values())
-        others = with_standing(upgrade, "away")
+        total = sum(each.status != "deleting" for each in stands_of(upgrade).values())
+        others = with_standing(upgrade, "unavailable")
         assert len(others) + len(taken) <= most(total), (
             f"{scale_set}: {id_list(taken)} went at {time_of(upgrade)}, when {id_list(others)} were away: of {total} no more "
             f"than {most(total)} may be"
@@ -184,7 +184,7 @@ def no_step_is_repeated_at_once(record: Record) -> None:
     """
     last: dict[Hashable, Exchange] = {}
     for write, reads in writes_and_reads(record, FRESH):
-        who = (write.door, scale_set_of(write))
+        who = (write.client, scale_set_of(write))
         if (step := last.get(who)) and _step(step) == _step(write) and not is_old(reads, *MODELS):
             assert write.at - step.at >= PATIENCE, (
                 f"{description(write)}: it was accepted at {time_of(step)} already"
@@ -204,7 +204,7 @@ def no_write_is_for_nothing(record: Record) -> None:
     for write, reads in writes_and_reads(record, FRESH):
         if write.status not in (200, 202):
             continue
-        who, before = (write.door, scale_set_of(write)), last.get(scale_set_of(write))
+        who, before = (write.client, scale_set_of(write)), last.get(scale_set_of(write))
         has_failed = failed.get(who, False) or (before and isinstance(before.fault, OperationFails))
         last[scale_set_of(write)] = write
         if write.operation == PATCH:
@@ -229,7 +229,7 @@ def no_write_rests_on_old_reads(record: Record) -> None:
     """
     failed: dict[Hashable, Exchange] = {}
     for write, reads in writes_and_reads(record, 2 * OLDEST):
-        who = (write.door, scale_set_of(write))
+        who = (write.client, scale_set_of(write))
         is_repeat = who in failed and _step(failed[who]) == _step(write)
         if write.status in (200, 202):
             failed.pop(who, None)
@@ -351,7 +351,7 @@ def _away(upgrade: Exchange, absences: Sequence[Absence]) -> dict[str, timedelta
         if (each.until is None or upgrade.at < each.until)
         and each.instance_id not in named_instances(upgrade)
         and (stand := stands.get(each.instance_id))
-        and stand.standing == "away"
+        and stand.status == "unavailable"
         and not stand.is_protected
     }
 

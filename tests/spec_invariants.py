@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from reconciler.rollout.tags import persisted_state
-from reconciler.simulator import Scene, Stand
+from reconciler.simulator import InstanceSnapshot, ScaleSetSnapshot
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.scale_set import Approval, Converge, ScaleSet
 from reconciler.spec.window import opening
@@ -73,7 +73,7 @@ def tags_alone_tell_of_the_image_that_failed_and_once(story: Story) -> None:
         ), f"{_what(write)}: the tags said {before}"
         if write.exchange.status not in ACCEPTED or write.exchange.fault is not None:
             continue
-        key = (write.exchange.door, write.key, len(write.before), after.failed)
+        key = (write.exchange.client, write.key, len(write.before), after.failed)
         earlier = told.setdefault(key, write)
         is_lost = earlier is not write and before.failed != after.failed
         assert earlier is write or is_lost, f"{_what(write)}: it told that at {earlier.at:%H:%M:%S}"
@@ -99,7 +99,7 @@ def what_passes_a_window_is_proven_or_tried_once(story: Story) -> None:
         ):
             continue
         on_it = [each for each in stands.values() if is_same(each.image, write.image)]
-        if any(each.standing == "serving" for each in on_it):
+        if any(each.status == "serving" for each in on_it):
             continue
         assert write.has_many_unhealthy, (
             f"{_what(write)}: the image is not proven here, and no window was open"
@@ -183,7 +183,7 @@ def none_goes_while_many_are_unhealthy(story: Story) -> None:
             continue
         unhealthy = {
             id_
-            for id_ in with_standing(write.exchange, "away")
+            for id_ in with_standing(write.exchange, "unavailable")
             if (absence := story.away_since(write.key, id_, write.at))
             and absence.cause == "unhealthy"
             and write.at - absence.since > MINUTE
@@ -204,7 +204,7 @@ def those_before_are_done(story: Story) -> None:
             continue
         for other in () if write.is_urgent else _those_before(write):
             key = key_of(other)
-            looks = story.looks(write.exchange.door, key, write.number)[-2:]
+            looks = story.looks(write.exchange.client, key, write.number)[-2:]
             assert looks, f"{_what(write)}: {other.name} goes first, and was not looked at"
             found = [why for at, scene in looks if (why := _undone(story, other, scene, at))]
             assert len(found) < len(looks), f"{_what(write)}: {other.name} goes first, and {found[-1]}"
@@ -274,7 +274,13 @@ def refused_writes_back_off(story: Story) -> None:
         each = write.exchange
         if each.status < 400 or each.status == 429:
             continue
-        step = (each.door, write.key, write.image, tuple(sorted(named_instances(each))), write.desired.image)
+        step = (
+            each.client,
+            write.key,
+            write.image,
+            tuple(sorted(named_instances(each))),
+            write.desired.image,
+        )
         times = refused.setdefault((*step, write.desired.rollout), [])
         times.append(each.at)
         lately = [at for at in times if each.at - at < 60 * MINUTE]
@@ -342,8 +348,8 @@ def _canary_is_back(write: Write) -> bool:
     return len(on_it) >= canary.instances.of(write.total)
 
 
-def _may_go(stand: Stand) -> bool:
-    return stand.standing == "serving" and not stand.is_protected
+def _may_go(stand: InstanceSnapshot) -> bool:
+    return stand.status == "serving" and not stand.is_protected
 
 
 def _others(write: Write) -> Iterator[ScaleSet]:
@@ -359,7 +365,7 @@ def _those_before(write: Write) -> list[ScaleSet]:
     ]
 
 
-def _undone(story: Story, desired: ScaleSet, scene: Scene, at: datetime) -> str:
+def _undone(story: Story, desired: ScaleSet, scene: ScaleSetSnapshot, at: datetime) -> str:
     """Why it was not done at that look, or ""."""
     if desired.suspend:
         return "was suspended"
@@ -368,12 +374,12 @@ def _undone(story: Story, desired: ScaleSet, scene: Scene, at: datetime) -> str:
     stay = {
         id_: each
         for id_, each in scene.instances.items()
-        if each.standing in ("serving", "away") and not each.is_protected
+        if each.status in ("serving", "unavailable") and not each.is_protected
     }
     behind = {id_ for id_, each in stay.items() if not is_same(each.image, scene.image)}
     if behind:
         return f"{id_list(behind)} of it were behind"
-    away = {id_ for id_, each in stay.items() if each.standing == "away"}
+    away = {id_ for id_, each in stay.items() if each.status == "unavailable"}
     if len(away) > desired.rollout.max_unhealthy_upgraded.within(len(stay)):
         return f"{id_list(away)} of it were not serving"
     key, bake = key_of(desired), desired.rollout.bake_time
@@ -390,13 +396,13 @@ def _undone(story: Story, desired: ScaleSet, scene: Scene, at: datetime) -> str:
 
 def _own(story: Story, desired: ScaleSet, write: Write) -> list[Write]:
     """The accepted writes of a scale set by the same daemon before this one."""
-    key, door = key_of(desired), write.exchange.door
+    key, door = key_of(desired), write.exchange.client
     return [
         each
         for each in story.writes
         if each.number < write.number
         and each.key == key
-        and each.exchange.door == door
+        and each.exchange.client == door
         and each.exchange.status in ACCEPTED
     ]
 
@@ -410,7 +416,7 @@ def _is_under_way(write: Write) -> bool:
     """Whether its rollout may have its place already: instances of it have not followed the model yet."""
     stands = stands_of(write.exchange)
     had = any(each.operation == PATCH for each in write.before)
-    return had and any(each.is_behind or each.standing == "away" for each in stands.values())
+    return had and any(each.is_behind or each.status == "unavailable" for each in stands.values())
 
 
 def _was_good(story: Story, desired: ScaleSet, write: Write) -> bool:
@@ -419,7 +425,7 @@ def _was_good(story: Story, desired: ScaleSet, write: Write) -> bool:
     return scene is not None and is_same(write.image, str(persisted_state(scene.tags).last_good or ""))
 
 
-def _scene(story: Story, desired: ScaleSet, write: Write) -> Scene | None:
+def _scene(story: Story, desired: ScaleSet, write: Write) -> ScaleSetSnapshot | None:
     return story.scenes.get(write.number, {}).get(key_of(desired))
 
 
@@ -433,7 +439,7 @@ def _is_awaited(story: Story, desired: ScaleSet, write: Write) -> bool:
         return False
     return any(
         (stand := scene.instances.get(id_)) is not None
-        and stand.standing == "away"
+        and stand.status == "unavailable"
         and not stand.is_protected
         and write.at - last.at < desired.health.timeout
         for id_ in last.taken
@@ -445,9 +451,9 @@ def _has_just_begun(story: Story, desired: ScaleSet, write: Write) -> bool:
     own, scene = _own(story, desired, write), _scene(story, desired, write)
     if not own or not scene or desired.suspend or not own[-1].is_patch or not own[-1].is_ordinary:
         return False
-    stay = [each for each in scene.instances.values() if each.standing in ("serving", "away")]
+    stay = [each for each in scene.instances.values() if each.status in ("serving", "unavailable")]
     may_go = [each for each in stay if each.is_behind and _may_go(each)]
-    is_well = all(each.standing == "serving" for each in stay)
+    is_well = all(each.status == "serving" for each in stay)
     return is_well and bool(may_go) and write.at - own[-1].at < MOMENT and is_same(scene.image, own[-1].image)
 
 
@@ -471,7 +477,7 @@ def _is_tried(story: Story, desired: ScaleSet, write: Write) -> bool:
         or not is_same(scene.image, write.image)
     ):
         return False
-    if all(each.standing == "serving" and not each.is_behind for each in scene.instances.values()):
+    if all(each.status == "serving" and not each.is_behind for each in scene.instances.values()):
         return False  # it is done, and so nothing soaks
     if _is_awaited(story, desired, write):
         return True
@@ -491,7 +497,7 @@ def _has_proven(story: Story, desired: ScaleSet, write: Write) -> bool:
     serving = [
         id_
         for id_, each in scene.instances.items()
-        if each.standing == "serving" and is_same(each.image, write.image)
+        if each.status == "serving" and is_same(each.image, write.image)
     ]
     back = [story.back_since(key_of(desired), id_, write.at) for id_ in serving]
     return any(since is None or write.at - since >= soak - SECOND for since in back)
@@ -504,7 +510,7 @@ def _has_failed(story: Story, desired: ScaleSet, write: Write) -> bool:
     own = [
         each for each in _own(story, desired, write) if not each.is_patch and is_same(each.image, write.image)
     ]
-    looks = story.looks(write.exchange.door, key, write.number)
+    looks = story.looks(write.exchange.client, key, write.number)
     if scene is None or desired.suspend or not own or not looks:
         return False
     retry = persisted_state(scene.tags).retry  # a person has it tried again: it counts once it fails anew
@@ -522,5 +528,5 @@ def _has_failed(story: Story, desired: ScaleSet, write: Write) -> bool:
     }
     rest = [each for id_, each in scene.instances.items() if id_ not in on_it]
     return len(lost) > desired.rollout.max_unhealthy_upgraded.within(len(on_it)) and all(
-        each.standing in ("serving", "deallocated") for each in rest
+        each.status in ("serving", "deallocated") for each in rest
     )

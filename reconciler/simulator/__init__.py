@@ -1,4 +1,4 @@
-"""Azure Resource Manager for scale sets, in a process: one core, under the SDK or behind a real HTTPS server.
+"""An in-process simulator of Azure Resource Manager for virtual machine scale sets.
 
     clock = VirtualClock()
     sim = Simulator.load({"scaleSets": [{"name": "web", "image": "Canonical:ubuntu:server:1.0.0"}]}, clock)
@@ -6,11 +6,14 @@
     with sim.serve() as server:         # or over the wire, for any client: HTTPS at server.url
         ...
 
-It speaks from recorded traffic, shares nothing with the code that it tests, and imports nothing of it but the
-reading of YAML, in `reading` and `declared`.
-Reading order: clock, life, model, instance, scale_set, operations, cloud, routes, core; then the doors,
-`transport` and `server`; then what a fleet file does: reading, declared, fleet, seed, stock, orders.
-They meet in `simulator`.
+One core serves the SDK in this process and any other client through a real HTTPS server.
+
+The responses follow recorded traffic. The simulator shares no code with the package that it tests, except the
+YAML reader, which `reading` and `declared` import.
+
+Reading order: clock, life, model, instance, scale_set, operations, cloud, routes, core; then the entry points
+for clients, `transport` and `server`; then what loads a fleet file: reading, declared, fleet, seed, stock,
+orders. `simulator` puts them together.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from reconciler.simulator.faults import (
     OperationLost,
     Page,
     Partial,
-    Refused,
+    Rejected,
     Reset,
     Slow,
     Stale,
@@ -40,23 +43,24 @@ from reconciler.simulator.faults import (
 )
 from reconciler.simulator.fleet import SUBSCRIPTION
 from reconciler.simulator.live import LiveInstance, LiveScaleSet
-from reconciler.simulator.message import Lost, Request, Response
-from reconciler.simulator.record import Absence, Event, Exchange, Record, Scene, Stand
+from reconciler.simulator.message import ConnectionLost, Request, Response
+from reconciler.simulator.record import Absence, Event, Exchange, InstanceSnapshot, Record, ScaleSetSnapshot
 from reconciler.simulator.simulator import Simulator
 
 __all__ = [
     "SUBSCRIPTION",
     "Absence",
     "Clock",
+    "ConnectionLost",
     "Domain",
     "Event",
     "Exchange",
     "Faults",
     "FleetError",
     "ForeignLinks",
+    "InstanceSnapshot",
     "LiveInstance",
     "LiveScaleSet",
-    "Lost",
     "Malformed",
     "Misdated",
     "OperationFails",
@@ -65,15 +69,14 @@ __all__ = [
     "Page",
     "Partial",
     "Record",
-    "Refused",
+    "Rejected",
     "Request",
     "Reset",
     "Response",
-    "Scene",
+    "ScaleSetSnapshot",
     "Simulator",
     "Slow",
     "Stale",
-    "Stand",
     "Status",
     "Throttled",
     "Timeout",

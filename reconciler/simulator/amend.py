@@ -1,8 +1,9 @@
-"""What a PATCH or PUT makes of a scale set, and what Azure refuses.
+"""Writes to a scale set: the body that a PATCH or PUT results in, and the writes that Azure rejects.
 
-`amend` is pure: the body as it would be, or an ArmError. `take` makes it so and starts the operation. The
-wire's merge is JSON merge patch (null removes, lists are replaced whole). A PUT is merged too, but for the
-parts in `REPLACED`: recorded PUTs that omit the image keep the stored one, and the Azure CLI relies on it.
+`amended_body` is pure: it returns the new body or raises an ArmError. `apply_body` stores the body and starts
+the operation. Azure merges a PATCH as a JSON merge patch (null removes, lists are replaced whole). A PUT is
+merged too, except for the parts in `REPLACED`: recorded PUTs that omit the image keep the stored one, and the
+Azure CLI relies on it.
 """
 
 from __future__ import annotations
@@ -21,24 +22,25 @@ from reconciler.simulator.rolling import ROLLING_POLICY, RollingUpgrade
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.scaling import scale
 from reconciler.simulator.shape import require_shape
-from reconciler.simulator.upgrades import bring, due
+from reconciler.simulator.upgrades import upgradable, upgrade
 from reconciler.simulator.versions import LATEST
 from reconciler.simulator.views import scale_set_view
 
 WRITABLE = ("sku", "tags", "zones", "identity", "plan", "properties")
-# What is never empty: null is as good as not said.
+# These parts are never empty: null is treated as if the part were omitted.
 FILLED = ("sku", "properties")
-# The parts of a body that a PUT replaces; of any other part it keeps what it leaves out.
+# A PUT replaces these parts of a body. In all other parts it keeps the fields that it omits.
 REPLACED = frozenset({"scaleInPolicy"})
 READ_ONLY = ("provisioningState", "uniqueId", "timeCreated")
 
 
-def amend(
+def amended_body(
     scale_set: ScaleSet, change: Mapping[str, Any], version: str = LATEST, *, whole: bool
 ) -> dict[str, Any]:
-    """The scale set's body with `change` in it; `whole` for a PUT, where tags left out are tags removed.
+    """Return the scale set's body with `change` applied.
 
-    Clients write back what they were shown, and that includes what this `version` fills in.
+    `whole` is for a PUT, which removes the tags that it omits. Clients write back what they read, including
+    the fields that Azure fills in for this API `version`; such fields are no change.
     """
     view = scale_set_view(scale_set, version, user_data=True)
     change = without_read_only(without_echo(change, view, scale_set.body))
@@ -67,7 +69,7 @@ def amend(
 
 
 def without_read_only(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What a client sent without what is not its to say. User data is emptied by an empty text."""
+    """Return the body without its read-only fields. An empty text removes the user data."""
     properties = body.get("properties")
     if not isinstance(properties, Mapping):
         return dict(body)
@@ -80,10 +82,10 @@ def without_read_only(body: Mapping[str, Any]) -> dict[str, Any]:
     return {**body, "properties": properties}
 
 
-def take(scale_set: ScaleSet, body: Mapping[str, Any], *, kind: str) -> Operation:
-    """Give the scale set this body, and do what follows from it: scale, upgrade, roll.
+def apply_body(scale_set: ScaleSet, body: Mapping[str, Any], *, kind: str) -> Operation:
+    """Store this body and start what follows from it: scaling, upgrades, a rolling upgrade.
 
-    The 412 is the caller's to raise.
+    The caller checks the etag and raises the 412.
     """
     capacity = body["sku"].pop("capacity", scale_set.capacity)
     if capacity > scale_set.capacity:
@@ -102,24 +104,27 @@ def take(scale_set: ScaleSet, body: Mapping[str, Any], *, kind: str) -> Operatio
     if is_new_model or (is_changed and scale_set.mode != "Manual"):
         follow_mode(scale_set, operation)
     if is_changed:
-        repairs.survey(scale_set)
+        repairs.watch_all(scale_set)
     return operation
 
 
 def follow_mode(scale_set: ScaleSet, operation: Operation) -> None:
-    """What the platform does by itself once the model has changed."""
-    behind = due(scale_set.instances.values())
+    """Start the upgrades that the upgrade mode requires after the model has changed."""
+    behind = upgradable(scale_set.instances.values())
     if not behind:
         return
     if scale_set.mode == "Automatic":
-        bring(scale_set, behind, operation, cause="automatic")
+        upgrade(scale_set, behind, operation, cause="automatic")
     elif scale_set.mode == "Rolling" and not (scale_set.rolling and scale_set.rolling.is_running):
         scale_set.rolling = RollingUpgrade(scale_set, operation, by="User")
         scale_set.rolling.proceed()
 
 
 def _refuse_image(scale_set: ScaleSet, wanted: Mapping[str, Any]) -> None:
-    """Kind and publisher of the image are fixed for life; in some services its offer and SKU are too."""
+    """Raise Azure's error if the change touches a part of the image that is fixed.
+
+    The kind and the publisher of an image never change. In some services its offer and SKU are fixed too.
+    """
     if "imageReference" in wanted and wanted["imageReference"] is None:
         raise errors.missing_parameter("imageReference")
     current = scale_set.profile.get("storageProfile") or {}
@@ -140,7 +145,7 @@ def _refuse_security(profile: Mapping[str, Any]) -> None:
 
 
 def refuse_capacity(sku: Mapping[str, Any]) -> None:
-    """Less than nothing cannot be."""
+    """Raise Azure's error if the capacity is negative."""
     if (sku.get("capacity") or 0) < 0:
         raise errors.bad_value("sku.capacity")
 
@@ -150,7 +155,7 @@ def _refuse_policy(properties: dict[str, Any]) -> None:
     profile = properties.get("virtualMachineProfile") or {}
     if policy.get("mode") == "Rolling":
         if health_source(profile) == "none":
-            # Azure's own text was not found recorded.
+            # No recording of Azure's own text was found.
             message = (
                 "Rolling Upgrade mode is not supported for this Virtual Machine Scale Set because a "
                 "health probe or health extension was not provided."

@@ -1,8 +1,8 @@
-"""The managed identities of a scale set, as a PUT or PATCH changes them.
+"""The managed identities of a scale set, and how a PUT or PATCH changes them.
 
-As recorded: identities are added by naming them and removed by a null, in whatever casing; a type without
-`UserAssigned` drops them all. Azure fills in who they are a moment later: the answer to the write does not
-say yet. No instance is behind the model because of them.
+As recorded: a request adds an identity by naming it and removes one with a null, in any casing. A type
+without `UserAssigned` removes all of them. Azure fills in the principal a moment later, so the response to
+the write does not have it yet. A change of identities leaves all instances on the latest model.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ USERS = "userAssignedIdentities"
 
 
 def identify(resource_id: str, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """The identity of a resource that had `stored` and is sent `wanted`; {} for none."""
+    """Return the identity of a resource that had `stored` and receives `wanted`; {} for none."""
     kinds = str(wanted.get("type") or stored.get("type") or "None")
     if kinds == "None":
         return {}
@@ -29,8 +29,8 @@ def identify(resource_id: str, stored: Mapping[str, Any], wanted: Mapping[str, A
     return identity
 
 
-def with_strangers(identity: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
-    """The identity with nothing said of the users that are not `known` yet."""
+def without_new_users(identity: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """Return the identity without the ids of users that are not `known` yet."""
     found = {name.lower() for name in known}
     users = {name: value if name.lower() in found else {} for name, value in identity[USERS].items()}
     return {**identity, USERS: users}

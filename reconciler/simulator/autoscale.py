@@ -1,7 +1,8 @@
-"""An autoscaler: whoever keeps changing a scale set's capacity, on the clock.
+"""An autoscaler that keeps changing the capacity of a scale set by the clock.
 
-It goes out one instance at a time up to its maximum, and in again down to its minimum, so that a run has both
-and every run is the same. What Azure refuses it lets be until its next turn.
+It scales out by one instance at a time up to its maximum, then in again down to its minimum. Each run
+therefore has both, and all runs are the same. If Azure rejects a change, the autoscaler tries again at its
+next turn.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reconciler.simulator.amend import amend, take
+from reconciler.simulator.amend import amended_body, apply_body
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.scale_set import ScaleSet
 
@@ -23,7 +24,7 @@ class Autoscale:
     is_growing: bool = True
 
     def begin(self) -> None:
-        """Take the first turn after `every`, and one after another from then on."""
+        """Change the capacity after `every`, and again after each further `every`."""
         self.scale_set.cloud.clock.after(self.every, self._act)
 
     def _act(self) -> None:
@@ -39,6 +40,6 @@ class Autoscale:
         wanted = min(self.maximum, max(self.minimum, capacity))
         change = {"sku": {"capacity": wanted}}
         try:
-            take(self.scale_set, amend(self.scale_set, change, whole=False), kind="autoscale")
+            apply_body(self.scale_set, amended_body(self.scale_set, change, whole=False), kind="autoscale")
         except ArmError:
             return

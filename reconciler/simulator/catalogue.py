@@ -1,13 +1,13 @@
-"""The images there are, where they are, and how instances on them behave.
+"""The catalogue of images: which exist, in which regions, and how instances boot on them.
 
 A scale set names an image in its storage profile in one of five ways: the four fields of a platform image,
-the id of a managed image, of a gallery image (definition or version), of a shared or of a community gallery
-image, or the address of a VHD. `Catalogue.find` turns any of them into an `Image`: what the instance
-will say it runs, `latest` and bare definitions resolved to the newest version there is for its region.
-`admit` then says whether new instances may have it. `name` is how a fleet file writes an image:
+the id of a managed image, the id of a gallery image (definition or version), the id of a shared or community
+gallery image, or the address of a VHD. `Catalogue.find` turns each of them into an `Image`: what the instance
+reports that it runs, with `latest` and bare definitions resolved to the newest version in its region. `admit`
+then decides whether new instances may use it. `name` is how a fleet file writes an image:
 `publisher:offer:sku:version`, an id, or an address.
 
-To add a kind: a row in `KINDS`, and a branch in `find` if it has versions.
+To add a kind of image: a row in `KINDS`, and a branch in `find` if it has versions.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from reconciler.simulator.regions import region
 Kind = Literal["platform", "gallery", "managed", "shared", "community", "vhd", "none"]
 Boots = Literal["well", "unhealthy", "silent", "fails", "never", "extensionFails"]
 Architecture = Literal["x64", "Arm64"]
-# What Azure says of an image under the feature SecurityType. Standard is for none of it.
+# The image's feature SecurityType. An image that is Standard has no such feature.
 SecurityType = Literal["Standard", "TrustedLaunch", "TrustedLaunchSupported"]
 Deprecation = Literal["Active", "ScheduledForDeprecation", "Deprecated"]
 Key = tuple[str, str, str]
@@ -38,7 +38,7 @@ KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("managed", re.compile(r"/providers/Microsoft.Compute/images/", re.I)),
     ("vhd", re.compile(r"^https?://", re.I)),
 )
-# Where the wire keeps the id of each kind.
+# The field of an image reference that holds the id of each kind.
 ID_FIELDS: Mapping[Kind, str] = {
     "gallery": "id",
     "managed": "id",
@@ -51,7 +51,10 @@ VERSION = re.compile(r"/versions/([^/]+)$", re.I)
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image as one instance runs it. `reference` is its `imageReference` on the wire, None for a VHD."""
+    """An image as one instance runs it.
+
+    `reference` is its `imageReference` in JSON, None for a VHD.
+    """
 
     kind: Kind
     name: str
@@ -61,7 +64,7 @@ class Image:
 
     @property
     def follows_latest(self) -> bool:
-        """Whether the model asks for whatever is newest, rather than for this version."""
+        """Whether the model asks for the newest version instead of this one."""
         if self.reference is None or self.kind == "managed":
             return False
         if self.kind == "platform":
@@ -69,13 +72,13 @@ class Image:
         return _parts(self.reference[ID_FIELDS[self.kind]])[1] == "latest"
 
 
-# What a machine runs whose disk was attached, and what a scale set without a profile gives to none.
+# The image of a machine whose disk was attached, and of a scale set without a profile.
 NO_IMAGE = Image("none", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What is said of one image. `regions` None: wherever it is asked for."""
+    """The properties of one image. `regions` is None for an image that is in all regions."""
 
     published: datetime
     boots: Boots = "well"
@@ -92,23 +95,23 @@ class Details:
 
     @property
     def features(self) -> list[dict[str, str]]:
-        """As the catalogue lists them."""
+        """The features as the catalogue lists them."""
         return (
             []
             if self.security_type == "Standard"
             else [{"name": "SecurityType", "value": self.security_type}]
         )
 
-    def is_in(self, place: str) -> bool:
-        """Whether it can be used in the region: a copy that is still under way cannot."""
-        return (self.regions is None or place in self.regions) and place not in self.replicating
+    def is_in(self, location: str) -> bool:
+        """Whether the image can be used in the region. A copy that is still replicating cannot."""
+        return (self.regions is None or location in self.regions) and location not in self.replicating
 
 
 @dataclass(slots=True)
 class Catalogue:
-    """Mutable: images are published while the simulator runs.
+    """The published images. Images can be published while the simulator runs.
 
-    Names are compared without regard to case, as Azure does.
+    Names are compared without regard to case, as in Azure.
     """
 
     clock: Clock
@@ -116,7 +119,7 @@ class Catalogue:
     platform: dict[Key, list[str]] = field(default_factory=dict)
     spelling: dict[Key, Key] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
-    told: dict[str, Details] = field(default_factory=dict)
+    details_by_name: dict[str, Details] = field(default_factory=dict)
 
     def publish(
         self,
@@ -129,11 +132,11 @@ class Catalogue:
         replicating: Iterable[str] | None = None,
         **others: Any,
     ) -> None:
-        """Add an image under the name a fleet file would give it.
+        """Add an image under the name that a fleet file would give it.
 
-        Publishing twice is publishing once; what is None stays as it was said before: at first an image is
-        in every region, active, boots well, and is what its name says. `others` are the further fields of
-        `Details`.
+        Publishing an image again updates it; a property that is None keeps its value. A new image is in all
+        regions, active, boots well, and has the properties that follow from its name. `others` are further
+        fields of `Details`.
         """
         if kind_of_name(name) == "platform":
             publisher, offer, sku, version = name.split(":")
@@ -144,7 +147,7 @@ class Catalogue:
                 versions.append(version)
         else:
             self.ids.setdefault(name.lower(), name)
-        said: dict[str, Any] = {
+        given: dict[str, Any] = {
             "boots": boots,
             "regions": None if regions is None else tuple(map(region, regions)),
             "deprecation": deprecation,
@@ -153,14 +156,14 @@ class Catalogue:
             "is_withdrawn": False,
             **others,
         }
-        before = self.told.get(name.lower()) or _unsaid(name, self.clock.now())
-        self.told[name.lower()] = replace(
-            before, **{part: value for part, value in said.items() if value is not None}
+        before = self.details_by_name.get(name.lower()) or _default_details(name, self.clock.now())
+        self.details_by_name[name.lower()] = replace(
+            before, **{part: value for part, value in given.items() if value is not None}
         )
 
     def withdraw(self, name: str) -> None:
-        """Delete an image. Instances that run it go on; nobody else can have it."""
-        self.told[name.lower()] = replace(self.details(name), is_withdrawn=True)
+        """Delete an image. Instances that run it keep running; no other instance can use it."""
+        self.details_by_name[name.lower()] = replace(self.details(name), is_withdrawn=True)
         self.ids.pop(name.lower(), None)
         publisher, offer, sku, version = name.split(":") if kind_of_name(name) == "platform" else [""] * 4
         versions = self.platform.get(_key(publisher, offer, sku), [])
@@ -168,23 +171,23 @@ class Catalogue:
             versions.remove(version)
 
     def has(self, name: str) -> bool:
-        """Whether there is an image of this name, in whatever region."""
-        found = self.told.get(name.lower())
+        """Whether an image of this name exists in any region."""
+        found = self.details_by_name.get(name.lower())
         return found is not None and not found.is_withdrawn
 
     def details(self, name: str) -> Details:
-        """What is said of a published image."""
-        return self.told[name.lower()]
+        """Return the properties of a published image."""
+        return self.details_by_name[name.lower()]
 
     def boots(self, image: Image) -> Boots:
-        """How an instance comes up on `image`."""
-        return "well" if image.kind == "none" else self.told[image.name.lower()].boots
+        """Return how an instance boots on `image`."""
+        return "well" if image.kind == "none" else self.details_by_name[image.name.lower()].boots
 
-    def find(self, storage: Mapping[str, Any], place: str) -> Image:
-        """The image that a `storageProfile` asks for in a region.
+    def find(self, storage: Mapping[str, Any], location: str) -> Image:
+        """Return the image that a `storageProfile` asks for in a region.
 
-        Raises ArmError, in Azure's words, when there is no such image; that a version which was named may
-        not be had there is for `admit` to say.
+        Raises ArmError, in Azure's words, if the image does not exist. `admit` checks whether a version that
+        is named explicitly is available there.
         """
         uri = _vhd(storage)
         if uri is not None:
@@ -195,7 +198,7 @@ class Catalogue:
         reference.pop("exactVersion", None)
         kind = kind_of(storage)
         if kind == "platform":
-            return self._platform_image(reference, place)
+            return self._platform_image(reference, location)
         if kind is None:
             raise ArmError(
                 400,
@@ -203,61 +206,61 @@ class Catalogue:
                 "Required parameter 'imageReference' is missing (null).",
                 target="imageReference",
             )
-        return self._image_by_id(kind, reference[ID_FIELDS[kind]], place)
+        return self._image_by_id(kind, reference[ID_FIELDS[kind]], location)
 
-    def admit(self, image: Image, place: str) -> None:
-        """Raise Azure's refusal when new instances in the region cannot have the image.
+    def admit(self, image: Image, location: str) -> None:
+        """Raise Azure's error if new instances in the region cannot use the image.
 
-        It stays usable for the instances that have it.
+        Instances that already run it are not affected.
         """
         details = self.details(image.name)
-        if not details.is_in(region(place)):
-            raise _not_here(image, place)
+        if not details.is_in(region(location)):
+            raise _not_available(image, location)
         if details.deprecation == "Deprecated":
             raise _no_image("ImageVersionDeprecated", f"The platform image '{image.name}' is deprecated.")
 
-    def exactly(self, image: Image, version: str, place: str) -> Image:
-        """The same image in this very version, under the reference it had."""
+    def with_version(self, image: Image, version: str, location: str) -> Image:
+        """Return the same image in this exact version, under its original reference."""
         if image.reference is None or image.exact_version is None:
             return image
         separator = ":" if image.kind == "platform" else "/"
         name = f"{image.name.rpartition(separator)[0]}{separator}{version}"
         exact = replace(image, name=name, exact_version=version)
         if not self.has(name):
-            raise _not_here(exact, place)
-        self.admit(exact, place)
+            raise _not_available(exact, location)
+        self.admit(exact, location)
         return exact
 
-    def versions(self, publisher: str, offer: str, sku: str, place: str) -> list[str]:
-        """Those that are to be had in the region: a deprecated version is not listed any more."""
+    def versions(self, publisher: str, offer: str, sku: str, location: str) -> list[str]:
+        """Return the versions available in the region. A deprecated version is no longer listed."""
         name = f"{publisher}:{offer}:{sku}".lower()
         return [
             version
             for version in self.platform.get(_key(publisher, offer, sku), [])
-            if _is_offered(self.told[f"{name}:{version.lower()}"], region(place))
+            if _is_offered(self.details_by_name[f"{name}:{version.lower()}"], region(location))
         ]
 
     def gallery_versions(self, definition: str) -> list[str]:
-        """Ids of the versions of a gallery image definition, oldest first, wherever they are."""
+        """Return the ids of the versions of a gallery image definition in all regions, oldest first."""
         prefix = definition.lower() + "/versions/"
         found = [name for key, name in self.ids.items() if key.startswith(prefix)]
         return sorted(found, key=lambda name: _order(name.rsplit("/", 1)[1]))
 
-    def _platform_image(self, reference: Mapping[str, str], place: str) -> Image:
+    def _platform_image(self, reference: Mapping[str, str], location: str) -> Image:
         publisher, offer, sku, version = (reference.get(name, "") for name in PLATFORM_FIELDS)
-        offered = self.versions(publisher, offer, sku, place)
+        offered = self.versions(publisher, offer, sku, location)
         exact = newest(offered) if version.lower() == "latest" else version
         name = f"{publisher}:{offer}:{sku}:{exact}"
         if not self.has(name):
             raise _no_platform_image(f"{publisher}:{offer}:{sku}:{version}")
         return Image("platform", name, exact, dict(reference))
 
-    def _image_by_id(self, kind: Kind, resource_id: str, place: str) -> Image:
+    def _image_by_id(self, kind: Kind, resource_id: str, location: str) -> Image:
         wire = {ID_FIELDS[kind]: resource_id}
         if kind == "managed":
             found = Image(kind, resource_id, None, wire)
             if resource_id.lower() not in self.ids:
-                raise _not_here(found, place)
+                raise _not_available(found, location)
             return found
         definition, wanted = _parts(resource_id)
         name = f"{definition}/versions/{wanted}"
@@ -265,12 +268,12 @@ class Catalogue:
             offered = [
                 name
                 for name in self.gallery_versions(definition)
-                if _is_offered(self.details(name), region(place))
+                if _is_offered(self.details(name), region(location))
             ]
             name = offered[-1] if offered else resource_id
         exact = self.ids.get(name.lower())
         if exact is None:
-            raise _not_here(Image(kind, resource_id), place)
+            raise _not_available(Image(kind, resource_id), location)
         return Image(kind, exact, exact.rsplit("/", 1)[1], wire)
 
     def _vhd_image(self, uri: str) -> Image:
@@ -282,8 +285,8 @@ class Catalogue:
         return Image("vhd", uri, uri=uri)
 
 
-def _unsaid(name: str, now: datetime) -> Details:
-    """What there is to say of an image of which only the name is known."""
+def _default_details(name: str, now: datetime) -> Details:
+    """Return the properties of an image that only has a name."""
     generation = generation_of(name)
     return Details(
         now,
@@ -294,7 +297,7 @@ def _unsaid(name: str, now: datetime) -> Details:
 
 
 def kind_of(storage: Mapping[str, Any]) -> Kind | None:
-    """The kind of image that a `storageProfile` names; None when it names none."""
+    """Return the kind of image that a `storageProfile` names; None if it names none."""
     if _vhd(storage) is not None:
         return "vhd"
     reference = storage.get("imageReference") or {}
@@ -315,7 +318,7 @@ def kind_of_name(name: str) -> Kind:
 
 
 def storage_of(name: str) -> dict[str, Any]:
-    """The `storageProfile` fragment that asks for the image of this name."""
+    """Return the `storageProfile` fragment that asks for the image of this name."""
     kind = kind_of_name(name)
     if kind == "vhd":
         return {"osDisk": {"image": {"uri": name}}}
@@ -325,7 +328,7 @@ def storage_of(name: str) -> dict[str, Any]:
 
 
 def newest(versions: Iterable[str]) -> str:
-    """The highest version, numbers compared as numbers; "" for none.
+    """Return the highest version, with numbers compared as numbers; "" for none.
 
     >>> newest(["24.04.9", "24.04.10"])
     '24.04.10'
@@ -347,7 +350,7 @@ def _key(publisher: str, offer: str, sku: str) -> Key:
 
 
 def _parts(resource_id: str) -> tuple[str, str]:
-    """The definition and the version in the id of a gallery image; a bare definition means `latest`."""
+    """Split the id of a gallery image into definition and version; the default version is `latest`."""
     match = VERSION.search(resource_id)
     if match is None:
         return resource_id, "latest"
@@ -355,21 +358,25 @@ def _parts(resource_id: str) -> tuple[str, str]:
     return resource_id[: match.start()], "latest" if wanted.lower() == "latest" else wanted
 
 
-def _is_offered(details: Details, place: str) -> bool:
-    """Whether `latest` may come to it in the region."""
-    return details.is_in(place) and details.deprecation != "Deprecated" and not details.exclude_from_latest
+def _is_offered(details: Details, location: str) -> bool:
+    """Whether `latest` can resolve to the image in the region."""
+    return details.is_in(location) and details.deprecation != "Deprecated" and not details.exclude_from_latest
 
 
-def _not_here(image: Image, place: str) -> ArmError:
-    """That an image is not in the region. The quotes around a gallery's message are part of it."""
+def _not_available(image: Image, location: str) -> ArmError:
+    """Return the error for an image that is not in the region.
+
+    The quotes around a gallery's message are part of Azure's message.
+    """
     if image.kind == "platform":
         return _no_platform_image(image.name)
     if image.kind == "managed":
-        return _no_image("ImageNotFound", f"The Image '{image.name}' cannot be found in '{place}' region.")
+        message = f"The Image '{image.name}' cannot be found in '{location}' region."
+        return _no_image("ImageNotFound", message)
     return _no_image(
         "GalleryImageNotFound",
-        f'"The gallery image {image.name} is not available in {region(place)} region. Please contact image '
-        'owner to replicate to this region, or change your requested region."',
+        f'"The gallery image {image.name} is not available in {region(location)} region. Please contact '
+        'image owner to replicate to this region, or change your requested region."',
     )
 
 

@@ -1,6 +1,6 @@
-"""A certificate authority for an afternoon, and a certificate for this machine signed by it.
+"""A short-lived certificate authority, and a certificate for this machine that it signs.
 
-Made fresh each time, so there is no key to leak. Clients are given `ca` (REQUESTS_CA_BUNDLE, SSL_CERT_FILE).
+Both are generated at each start, so no key can leak. Clients trust `ca` (REQUESTS_CA_BUNDLE, SSL_CERT_FILE).
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-Key = ec.EllipticCurvePrivateKey
-LIFE = timedelta(days=30)
-# Certificates begin a little before they are made, for clocks that disagree.
+PrivateKey = ec.EllipticCurvePrivateKey
+LIFETIME = timedelta(days=30)
+# Certificates are valid from shortly before they are made, to allow for clock skew.
 HEAD_START = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Paths of PEM files."""
+    """The paths of the PEM files."""
 
     ca: Path
     chain: Path
@@ -47,7 +47,7 @@ def make(directory: Path) -> Certificates:
     return files
 
 
-def _authority(key: Key) -> x509.Certificate:
+def _authority(key: PrivateKey) -> x509.Certificate:
     name = _name("Simulated Azure authority")
     builder = _builder(name, name, key).add_extension(
         x509.BasicConstraints(ca=True, path_length=0), critical=True
@@ -56,7 +56,7 @@ def _authority(key: Key) -> x509.Certificate:
     return builder.add_extension(_identifier(key), critical=False).sign(key, hashes.SHA256())
 
 
-def _leaf(key: Key, ca: x509.Certificate, ca_key: Key) -> x509.Certificate:
+def _leaf(key: PrivateKey, ca: x509.Certificate, ca_key: PrivateKey) -> x509.Certificate:
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
     builder = _builder(_name("127.0.0.1"), ca.subject, key)
@@ -68,14 +68,14 @@ def _leaf(key: Key, ca: x509.Certificate, ca_key: Key) -> x509.Certificate:
     return builder.add_extension(issuer, critical=False).sign(ca_key, hashes.SHA256())
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: Key) -> x509.CertificateBuilder:
+def _builder(subject: x509.Name, issuer: x509.Name, key: PrivateKey) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
     builder = builder.serial_number(x509.random_serial_number())
-    return builder.not_valid_before(now - HEAD_START).not_valid_after(now + LIFE)
+    return builder.not_valid_before(now - HEAD_START).not_valid_after(now + LIFETIME)
 
 
-def _identifier(key: Key) -> x509.SubjectKeyIdentifier:
+def _identifier(key: PrivateKey) -> x509.SubjectKeyIdentifier:
     return x509.SubjectKeyIdentifier.from_public_key(key.public_key())
 
 

@@ -1,4 +1,4 @@
-"""The mistakes of a fleet file, each after its file, line and column, as compilers write them."""
+"""Errors in a fleet file, each with its file, line and column, in the format of compilers."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ from typing import Any
 
 from reconciler.simulator.clock import VirtualClock
 from reconciler.simulator.cloud import Cloud
-from reconciler.simulator.declared import FleetError, Mistake
+from reconciler.simulator.declared import FieldError, FleetError
 from reconciler.simulator.faults import Faults
 from reconciler.simulator.fleet import build
 from reconciler.simulator.reading import read
 
 
 def read_fleet(path: str | Path) -> Mapping[str, Any]:
-    """What the file says. Raises FleetError with every mistake in a file that is not there or is no YAML."""
+    """Read a fleet file. Raises FleetError if the file is missing or is not valid YAML.
+
+    The error lists every error that can be found in the file.
+    """
     file = read(path)
     if file.problems:
-        found = _mistakes(file.value) if file.document else ()
-        raise FleetError("\n".join(file.located(found)))
+        found = _field_errors(file.value) if file.document else ()
+        raise FleetError("\n".join(file.locate(found)))
     return file.value
 
 
 def check_fleet(path: str | Path) -> list[str]:
-    """Every mistake that can be found without serving the file; none if it is right."""
+    """Return all errors that can be found without serving the file; an empty list if it is valid."""
     try:
         build(read_fleet(path), Cloud(VirtualClock()), Faults())
     except FleetError as error:
@@ -33,13 +36,13 @@ def check_fleet(path: str | Path) -> list[str]:
 
 
 def locate(path: str | Path, error: FleetError) -> list[str]:
-    """The lines of the error, each after the place that it is about, in the order of the file."""
-    return read(path).located(error.mistakes) if error.mistakes else str(error).splitlines()
+    """Return the lines of the error, each with its line and column, in the order of the file."""
+    return read(path).locate(error.errors) if error.errors else str(error).splitlines()
 
 
-def _mistakes(description: Mapping[str, Any]) -> tuple[Mistake, ...]:
+def _field_errors(description: Mapping[str, Any]) -> tuple[FieldError, ...]:
     try:
         build(description, Cloud(VirtualClock()), Faults())
     except FleetError as error:
-        return error.mistakes
+        return error.errors
     return ()

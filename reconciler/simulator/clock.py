@@ -1,12 +1,12 @@
-"""Time in the simulator: a clock with an agenda of what falls due.
+"""Time in the simulator: a clock with an agenda of events.
 
-Nothing in the simulator sleeps and nothing runs in the background. Whatever takes time is an event written
-in the clock's agenda, and the events that fell due are lived in order, each at its own exact time, when
-somebody next looks: on a `VirtualClock` when it is advanced, on a `WallClock` when it is read or a request
-comes in. While an event is lived `now()` is the time it was due, so a wall clock that is looked at late
-still tells the right story.
+Nothing in the simulator sleeps, and nothing runs in the background. Everything that takes time is an event in
+the clock's agenda. When the clock is next read, it runs the events that are due, in order, each at its own
+exact time: a `VirtualClock` runs them when it is advanced, a `WallClock` when it is read or a request
+arrives. While an event runs, `now()` is the time at which the event was due. A wall clock that is read late
+therefore still produces correct times.
 
-The clock's lock is the simulator's only lock: hold the clock (`with clock.held()`) to read or change
+The clock's lock is the only lock of the simulator. Hold the clock (`with clock.hold()`) to read or change
 anything.
 """
 
@@ -22,78 +22,81 @@ from datetime import UTC, datetime, timedelta
 
 MONDAY_MORNING = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
-Happening = Callable[[], None]
+Callback = Callable[[], None]
 
 
 class Clock(ABC):
-    """A reading, an agenda and the lock over both."""
+    """A source of time, an agenda, and the lock over both."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._agenda: list[tuple[datetime, int, Happening]] = []
+        self._agenda: list[tuple[datetime, int, Callback]] = []
         self._order = itertools.count()
-        self._moment: datetime | None = None
+        self._event_time: datetime | None = None
 
     @abstractmethod
     def _reading(self) -> datetime:
-        """The time on the dial, whatever is being lived."""
+        """Return the current time, even while an event runs."""
 
     @abstractmethod
     def sleep(self, duration: timedelta) -> None:
-        """Let `duration` pass, the way this clock passes it."""
+        """Let `duration` pass on this clock."""
 
     def now(self) -> datetime:
-        """The moment being lived; outside of one, the dial, once everything due by then has happened."""
-        with self.held() as now:
+        """Return the time of the event that runs, or else the current time after all due events have run."""
+        with self.hold() as now:
             return now
 
-    def after(self, delay: timedelta, event: Happening) -> None:
-        """Write `event` in the agenda, `delay` from now.
+    def after(self, delay: timedelta, event: Callback) -> None:
+        """Add `event` to the agenda, `delay` from now.
 
-        Events due at one time happen in the order they were written.
+        Events that are due at the same time run in the order in which they were added.
         """
-        with self.held() as now:
+        with self.hold() as now:
             heapq.heappush(self._agenda, (now + delay, next(self._order), event))
 
     @contextmanager
-    def held(self) -> Iterator[datetime]:
-        """Bring everything up to now, and stop time until the block ends."""
+    def hold(self) -> Iterator[datetime]:
+        """Run all due events, and stop time until the block ends."""
         with self._lock:
-            if self._moment is not None:
-                yield self._moment
+            if self._event_time is not None:
+                yield self._event_time
                 return
             now = self._reading()
-            self._live_until(now)
-            self._moment = now
+            self._run_until(now)
+            self._event_time = now
             try:
                 yield now
             finally:
-                self._moment = None
+                self._event_time = None
 
-    def _live_until(self, end: datetime) -> None:
+    def _run_until(self, end: datetime) -> None:
         while self._agenda and self._agenda[0][0] <= end:
             when, _, event = heapq.heappop(self._agenda)
-            self._moment = when
+            self._event_time = when
             try:
                 event()
             finally:
-                self._moment = None
+                self._event_time = None
 
 
 class VirtualClock(Clock):
-    """A clock that moves only when told to."""
+    """A clock that moves only when it is advanced."""
 
     def __init__(self, start: datetime = MONDAY_MORNING) -> None:
         super().__init__()
         self._now = start
 
     def advance(self, duration: timedelta) -> None:
-        """Move on by `duration`, living every event on the way. Not from within an event or a held clock."""
+        """Move forward by `duration` and run every event on the way.
+
+        Raises RuntimeError within an event or while the clock is held.
+        """
         with self._lock:
-            if self._moment is not None:
+            if self._event_time is not None:
                 raise RuntimeError("a virtual clock cannot be advanced while it is held")
             end = self._now + duration
-            self._live_until(end)
+            self._run_until(end)
             self._now = end
 
     def sleep(self, duration: timedelta) -> None:
@@ -104,7 +107,7 @@ class VirtualClock(Clock):
 
 
 class WallClock(Clock):
-    """The computer's own clock."""
+    """The clock of this computer."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Everything that exists: resource groups, scale sets, images, operations, and the clock they live by.
+"""All resources: resource groups, scale sets, images and operations, and the clock they share.
 
-A `Cloud` holds; it decides nothing. Names are looked up without regard to case, as Azure does, and shown as
-first written.
+A `Cloud` only holds them and makes no decisions. Names are looked up without regard to case, as in Azure, and
+shown as first written.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A managed image that a client makes of a virtual machine. `source` is the id of that."""
+    """A managed image that a client creates from a virtual machine. `source` is the machine's id."""
 
     source: str
     tags: Mapping[str, str]
@@ -45,11 +45,15 @@ class Capture:
 
 @dataclass(slots=True, eq=False)
 class Cloud(Fabric):
-    """`groups` is by subscription, then by resource group, and `captures` by id, all in lower case."""
+    """The simulated cloud.
+
+    `groups` is keyed by subscription, then by resource group; `captures` is keyed by id. All keys are in
+    lower case.
+    """
 
     page: int = PAGE
     is_throttling: bool = False
-    # Of subscriptions, in lower case, that belong to another tenant than the fleet's own.
+    # Keyed by subscription, in lower case: the tenant, where it is not the fleet's own.
     tenants: dict[str, str] = field(default_factory=dict)
     permissions: Permissions = field(default_factory=Permissions)
     groups: dict[str, dict[str, Group]] = field(default_factory=dict)
@@ -64,7 +68,7 @@ class Cloud(Fabric):
         self.quotas = Quotas(self.clock)
 
     def group(self, subscription: str, name: str) -> Group:
-        """Raises Azure's 404 for the subscription or the group."""
+        """Return a resource group. Raises Azure's 404 for the subscription or the group."""
         groups = self.subscription(subscription)
         if (group := groups.get(name.lower())) is None:
             raise errors.no_group(name)
@@ -79,7 +83,7 @@ class Cloud(Fabric):
         return groups
 
     def scale_set(self, subscription: str, group: str, name: str) -> ScaleSet:
-        """Raises Azure's 404 for whichever of the three is not there."""
+        """Return a scale set. Raises Azure's 404 for the subscription, the group or the scale set."""
         found = self.group(subscription, group).scale_sets.get(name.lower())
         if found is None:
             raise errors.no_scale_set(group, name)
@@ -95,14 +99,14 @@ class Cloud(Fabric):
         )
 
     def add(self, scale_set: ScaleSet) -> None:
-        """Hold it until it is deleted. Automatic repairs hear of its instances from now on."""
+        """Add a scale set. From now on automatic repairs watch its instances."""
         group = self.put_group(scale_set.subscription, scale_set.group, scale_set.location)
         group.scale_sets[scale_set.name.lower()] = scale_set
-        scale_set.when_changed.append(partial(repairs.notice, scale_set))
+        scale_set.when_changed.append(partial(repairs.watch, scale_set))
         scale_set.when_deleted.append(self._remove)
 
     def regions(self) -> list[str]:
-        """Where its scale sets are, the catalogue's own region first."""
+        """Return the regions of all scale sets, the catalogue's own region first."""
         found = (
             each.location
             for groups in self.groups.values()
@@ -111,18 +115,18 @@ class Cloud(Fabric):
         )
         return list(dict.fromkeys(map(region, (self.catalogue.location, *found))))
 
-    def named(self, name: str) -> ScaleSet:
-        """By name; by "group/name" or "subscription/group/name" where there are several of that name.
+    def find_scale_set(self, name: str) -> ScaleSet:
+        """Find a scale set by name, "group/name" or "subscription/group/name".
 
-        KeyError says which there are.
+        Raises KeyError if there is none, or if several match; the message lists them.
         """
         found = [each for each in self._find(name.rpartition("/")[2]) if is_called(name, *_path(each))]
         if len(found) == 1:
             return found[0]
         if found:
             several = ", ".join("/".join(_path(each)) for each in found)
-            raise KeyError(f"{name!r} could be any of {several}")
-        raise KeyError(f"there is no scale set {name!r}")
+            raise KeyError(f"{name!r} matches several scale sets: {several}")
+        raise KeyError(f"unknown scale set {name!r}")
 
     def _remove(self, scale_set: ScaleSet) -> None:
         group = self.group(scale_set.subscription, scale_set.group)
@@ -135,7 +139,10 @@ class Cloud(Fabric):
                     yield scale_set
 
     def images(self, name: str) -> dict[str, str]:
-        return {instance.id: instance.applied.image.name for instance in self.named(name).instances.values()}
+        return {
+            instance.id: instance.applied.image.name
+            for instance in self.find_scale_set(name).instances.values()
+        }
 
     def next_guid(self, kind: str) -> str:
         return guid(kind, next(self.serial))

@@ -1,8 +1,8 @@
-"""The core: one request in, one response out, over a cloud that lives by a clock.
+"""The core: takes one request and returns one response, from a cloud that runs on a clock.
 
-In the order of `handle`: find the route, strike the fault that is armed for it, hold the clock (so everything
-due has happened), check version, token and quota, call the endpoint, put on the headers, record the
-exchange. The doors, `transport.py` and `server.py`, stand on it and add nothing but wire.
+The steps of `handle`: find the route; take the fault that is armed for it; hold the clock, so that all due
+events have run; check API version, token and quota; call the endpoint; add the headers; record the exchange.
+The two entry points, `transport.py` and `server.py`, only add the transport.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from reconciler.simulator.clock import Clock
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.distortion import distort
 from reconciler.simulator.endpoints.call import Call, Reply
-from reconciler.simulator.errand import Errand
 from reconciler.simulator.faults import (
     Fault,
     Faults,
@@ -32,7 +31,7 @@ from reconciler.simulator.faults import (
     OperationLost,
     Page,
     Partial,
-    Refused,
+    Rejected,
     Reset,
     Slow,
     Stale,
@@ -41,8 +40,9 @@ from reconciler.simulator.faults import (
     Timeout,
     Truncated,
 )
-from reconciler.simulator.message import Lost, Request, Response
-from reconciler.simulator.record import Exchange, Scene
+from reconciler.simulator.message import ConnectionLost, Request, Response
+from reconciler.simulator.record import Exchange, ScaleSetSnapshot
+from reconciler.simulator.request_context import RequestContext
 from reconciler.simulator.routes import TABLE, Route
 from reconciler.simulator.tenancy import require_linked, require_tenant
 from reconciler.simulator.tokens import TENANT
@@ -60,7 +60,7 @@ ALWAYS = {
 
 
 class Core:
-    """What a door opens on: `handle`, the clock that it waits by, and the cloud that is answered from."""
+    """Handles requests against a cloud, on the cloud's clock."""
 
     def __init__(self, cloud: Cloud, faults: Faults) -> None:
         self.cloud = cloud
@@ -71,11 +71,11 @@ class Core:
         return self.cloud.clock
 
     def handle(self, request: Request) -> Response:
-        """Answer one request. Raises Lost when the client is to get no answer."""
+        """Return the response to one request. Raises ConnectionLost if the client gets no response."""
         route, names = TABLE.find(request.method, request.path) or (None, {})
-        with self.clock.held() as now:
-            fault = self.faults.strike(Errand(request, route, names, now).operation, request, now)
-        # The clock cannot run while it is held.
+        with self.clock.hold() as now:
+            fault = self.faults.take_fault(RequestContext(request, route, names, now).operation, request, now)
+        # The clock cannot advance while it is held.
         if not isinstance(fault, Slow):
             return self._carry_out(request, route, names, fault)
         if fault.is_late:
@@ -88,82 +88,82 @@ class Core:
     def _carry_out(
         self, request: Request, route: Route | None, names: Mapping[str, str], fault: Fault | None
     ) -> Response:
-        with self.clock.held() as now:
-            errand = Errand(request, route, names, now)
-            before = errand.scene(self.cloud)
+        with self.clock.hold() as now:
+            context = RequestContext(request, route, names, now)
+            before = context.snapshot(self.cloud)
             try:
-                response = self._strike(errand, fault)
-            except Lost:
-                self._record(errand, Response(0), fault, before)
+                response = self._inject(context, fault)
+            except ConnectionLost:
+                self._record(context, Response(0), fault, before)
                 raise
-            self._record(errand, response, fault, before)
+            self._record(context, response, fault, before)
             return response
 
-    def _strike(self, errand: Errand, fault: Fault | None) -> Response:
+    def _inject(self, context: RequestContext, fault: Fault | None) -> Response:
         match fault:
             case None | Slow():
-                return self._answer(errand)
+                return self._answer(context)
             case OperationFails() | OperationLost() | OperationKeepsImage():
-                with self._doom(fault):
-                    return self._answer(errand)
+                with self._override_outcome(fault):
+                    return self._answer(context)
             case Partial() | Truncated() | Malformed() | Misdated() | ForeignLinks():
-                return distort(self._answer(errand), fault, errand.request)
+                return distort(self._answer(context), fault, context.request)
             case Timeout(lost_answer) | Reset(lost_answer):
                 if lost_answer:
-                    self._answer(errand)
-                raise Lost(carried_out=lost_answer, timed_out=isinstance(fault, Timeout))
+                    self._answer(context)
+                raise ConnectionLost(carried_out=lost_answer, timed_out=isinstance(fault, Timeout))
             case Stale(age):
-                fresh = self._answer(errand)
-                return _aged(self.faults.recall(errand.request, errand.at - age, fresh), fresh)
+                fresh = self._answer(context)
+                return _stale_response(self.faults.recall(context.request, context.at - age, fresh), fresh)
             case Page(code, body):
-                reply = replace(self._refuse(errand, errors.server_timeout()), status=code)
-                return _page(reply, body.encode())
-            case Refused(error):
-                return self._refuse(errand, error)
+                reply = replace(self._refuse(context, errors.server_timeout()), status=code)
+                return _html_page(reply, body.encode())
+            case Rejected(error):
+                return self._refuse(context, error)
             case Status() | Throttled():
-                return self._refuse(errand, _refusal(fault, errand.at))
+                return self._refuse(context, _refusal(fault, context.at))
         assert_never(fault)
 
-    def _answer(self, errand: Errand) -> Response:
+    def _answer(self, context: RequestContext) -> Response:
         try:
-            response = self._finish(errand, self._reply(errand))
+            response = self._finish(context, self._reply(context))
         except errors.ArmError as problem:
-            response = self._refuse(errand, problem)
-        self.faults.note(errand.operation, errand.request, errand.at, response)
+            response = self._refuse(context, problem)
+        self.faults.note(context.operation, context.request, context.at, response)
         return response
 
-    def _reply(self, errand: Errand) -> Reply:
-        request, route = errand.request, errand.route
-        if not errand.is_open:
-            self._let_in(errand)
+    def _reply(self, context: RequestContext) -> Reply:
+        request, route = context.request, context.route
+        if not context.is_open:
+            self._admit(context)
         if route is None:
             raise errors.no_route(request.path)
-        if errand.subscription:
-            require_tenant(self.cloud, errand.subscription, request)
+        if context.subscription:
+            require_tenant(self.cloud, context.subscription, request)
         self.cloud.permissions.require(
-            route.name, errand.names, request.path, request.header("Authorization")
+            route.name, context.names, request.path, request.header("Authorization")
         )
         require_linked(self.cloud, route.name, request)
         if self.cloud.is_throttling:
-            self.cloud.quotas.admit(route.name, errand.payer(self.cloud))
-        return route.endpoint(Call(self.cloud, request, errand.names))
+            self.cloud.quotas.admit(route.name, context.payer(self.cloud))
+        return route.endpoint(Call(self.cloud, request, context.names))
 
-    def _let_in(self, errand: Errand) -> None:
-        if not errand.is_authenticated:
+    def _admit(self, context: RequestContext) -> None:
+        if not context.is_authenticated:
             raise errors.unauthenticated_error(TENANT)
-        if not errand.request.version:
+        if not context.request.version:
             raise errors.no_api_version()
         if self.cloud.is_throttling:
-            self.cloud.quotas.admit_to_gateway(errand.verbs, errand.subscription, errand.caller)
+            self.cloud.quotas.admit_to_gateway(context.verbs, context.subscription, context.caller)
 
-    def _refuse(self, errand: Errand, problem: errors.ArmError) -> Response:
+    def _refuse(self, context: RequestContext, problem: errors.ArmError) -> Response:
         reply = Reply(
             problem.status, problem.envelope(), problem.headers, problem.charge, gateway=problem.gateway
         )
         cause = {"x-ms-failure-cause": "gateway"} if problem.gateway else {}
-        return self._finish(errand, replace(reply, headers={**problem.headers, **cause}))
+        return self._finish(context, replace(reply, headers={**problem.headers, **cause}))
 
-    def _finish(self, errand: Errand, reply: Reply) -> Response:
+    def _finish(self, context: RequestContext, reply: Reply) -> Response:
         body = _body(reply)
         trace = self.cloud.next_guid("request")
         headers = {
@@ -171,31 +171,31 @@ class Core:
             "Content-Length": str(len(body)),
             "x-ms-request-id": trace,
             "x-ms-correlation-request-id": trace,
-            "x-ms-routing-request-id": f"SIMULATOR:{errand.at:%Y%m%dT%H%M%SZ}:{trace}",
-            "Date": f"{errand.at:%a, %d %b %Y %H:%M:%S} GMT",
+            "x-ms-routing-request-id": f"SIMULATOR:{context.at:%Y%m%dT%H%M%SZ}:{trace}",
+            "Date": f"{context.at:%a, %d %b %Y %H:%M:%S} GMT",
             **reply.headers,
         }
         if body:
             headers["Content-Type"] = JSON
-        # Who is refused for asking too often has not had anything.
+        # A request that is throttled takes no token.
         calls = 0 if reply.status == HTTPStatus.TOO_MANY_REQUESTS else 1
-        if errand.is_authenticated and not errand.is_open:
+        if context.is_authenticated and not context.is_open:
             headers |= self.cloud.quotas.charge_gateway(
-                errand.verbs, errand.subscription, errand.caller, calls=calls
+                context.verbs, context.subscription, context.caller, calls=calls
             )
         if not reply.gateway:
-            headers |= self._compute_headers(errand, reply, calls)
+            headers |= self._compute_headers(context, reply, calls)
         return Response(reply.status, headers, body)
 
-    def _compute_headers(self, errand: Errand, reply: Reply, calls: int) -> dict[str, str]:
-        payer = errand.payer(self.cloud)
+    def _compute_headers(self, context: RequestContext, reply: Reply, calls: int) -> dict[str, str]:
+        payer = context.payer(self.cloud)
         where = payer.regions[0] if payer.regions else self.cloud.catalogue.location
-        who = f"tenantId={TENANT},objectId={errand.caller}"
+        who = f"tenantId={TENANT},objectId={context.caller}"
         headers = {
             "x-ms-operation-identifier": f"{who}/{where}/{self.cloud.next_guid('identifier')}",
             "x-ms-need-to-refresh-epl-cache": "False",
         }
-        remaining = self.cloud.quotas.charge(errand.operation, payer, calls=calls, vms=reply.charge)
+        remaining = self.cloud.quotas.charge(context.operation, payer, calls=calls, vms=reply.charge)
         if remaining and not reply.gathered:
             headers["x-ms-ratelimit-remaining-resource"] = remaining
         if reply.charge is not None:
@@ -203,32 +203,40 @@ class Core:
         return headers
 
     @contextmanager
-    def _doom(self, fault: OperationFails | OperationLost | OperationKeepsImage) -> Iterator[None]:
-        """What starts meanwhile comes to this end."""
+    def _override_outcome(
+        self, fault: OperationFails | OperationLost | OperationKeepsImage
+    ) -> Iterator[None]:
+        """Make the operations that start within the block end as `fault` says."""
         operations = self.cloud.operations
         if isinstance(fault, OperationFails):
-            operations.sabotage = errors.ArmError(409, fault.code, fault.message)
-        operations.is_forgetful = isinstance(fault, OperationLost)
+            operations.forced_error = errors.ArmError(409, fault.code, fault.message)
+        operations.loses_operations = isinstance(fault, OperationLost)
         operations.keeps_image = fault if isinstance(fault, OperationKeepsImage) else None
         try:
             yield
         finally:
-            operations.sabotage, operations.is_forgetful, operations.keeps_image = None, False, None
+            operations.forced_error, operations.loses_operations, operations.keeps_image = None, False, None
 
-    def _record(self, errand: Errand, response: Response, fault: Fault | None, before: Scene | None) -> None:
-        request = errand.request
+    def _record(
+        self,
+        context: RequestContext,
+        response: Response,
+        fault: Fault | None,
+        before: ScaleSetSnapshot | None,
+    ) -> None:
+        request = context.request
         self.cloud.record.add(
             Exchange(
-                errand.at,
+                context.at,
                 request.method,
                 request.path,
                 request.query,
                 response.status,
                 len(request.body),
                 len(response.body),
-                errand.operation,
-                _tell(request),
-                request.door,
+                context.operation,
+                _json_body(request),
+                request.client,
                 fault,
                 before,
                 request.header("If-Match"),
@@ -237,7 +245,7 @@ class Core:
 
 
 def _body(reply: Reply) -> bytes:
-    """Compute pretty-prints with CRLF; the gateway, and lists put together by it, are compact."""
+    """Serialize the body. Compute indents with CRLF; the gateway, and lists that it merges, are compact."""
     if reply.body is None:
         return b""
     if reply.gateway or not reply.pretty:
@@ -245,21 +253,21 @@ def _body(reply: Reply) -> bytes:
     return json.dumps(reply.body, indent=2).replace("\n", "\r\n").encode()
 
 
-def _aged(old: Response, fresh: Response) -> Response:
-    """The old answer as it would be sent now: only what belongs to the body is old."""
+def _stale_response(old: Response, fresh: Response) -> Response:
+    """Return the old response with current headers, except for those that describe the body."""
     kept = {name: value for name, value in fresh.headers.items() if name not in OF_THE_BODY}
     aged = {name: value for name, value in old.headers.items() if name in OF_THE_BODY}
     return Response(old.status, kept | aged, old.body)
 
 
-def _page(response: Response, body: bytes) -> Response:
-    """Another body in this answer, which is not JSON."""
+def _html_page(response: Response, body: bytes) -> Response:
+    """Return the response with another body, which is not JSON."""
     kept = {name: value for name, value in response.headers.items() if name not in OF_THE_BODY}
     kind = {"Content-Type": "text/html; charset=us-ascii"} if body else {}
     return Response(response.status, {**kept, **kind, "Content-Length": str(len(body))}, body)
 
 
-def _tell(request: Request) -> Any:
+def _json_body(request: Request) -> Any:
     if request.method == "GET" or not request.body:
         return None
     try:

@@ -1,7 +1,8 @@
-"""What a fleet file may say, which is the JSON Schema: every mistake by place, cause and fix.
+"""The structure of a fleet file, as its JSON Schema defines it, and errors with location, cause and fix.
 
-The schema `fleet.schema.json` alone knows the fields, their types, choices and defaults. Editors complete
-from the same file. How one field must fit another only shows when both are put to use: that raises `Wrong`.
+The schema `fleet.schema.json` is the only definition of the fields, their types, choices and defaults.
+Editors use the same file for completion. Whether a field is consistent with another one only shows when both
+are used, which raises `InvalidField`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from jsonschema.validators import extend
 from reconciler.simulator.timings import duration
 from reconciler.spec.scalar import Misread, meaning
 
-Place = tuple[str | int, ...]
+Location = tuple[str | int, ...]
 Schema = dict[str, Any]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -32,94 +33,96 @@ _NAME = "fleet.schema.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
-    """`place` is the way to the value in the file: names, and numbers in lists."""
+class FieldError:
+    """One error. `location` is the path to the value in the file: names, and indexes in lists."""
 
-    place: Place
+    location: Location
     message: str
 
 
 class FleetError(ValueError):
-    """A fleet file that cannot be. The message has a line for each mistake: where, why, and the fix."""
+    """An invalid fleet file. The message has one line for each error: location, cause and fix."""
 
-    def __init__(self, message: str, mistakes: Sequence[Mistake] = ()) -> None:
+    def __init__(self, message: str, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(message)
-        self.mistakes = tuple(mistakes)
+        self.errors = tuple(errors)
 
     @classmethod
-    def of(cls, mistakes: Sequence[Mistake], description: Any) -> FleetError:
+    def of(cls, errors: Sequence[FieldError], description: Any) -> FleetError:
         return cls(
-            "\n".join(f"{name_of(each.place, description)}: {each.message}" for each in mistakes), mistakes
+            "\n".join(f"{name_of(each.location, description)}: {each.message}" for each in errors), errors
         )
 
 
-class Wrong(Exception):
-    """A mistake that only shows when the value is put to use."""
+class InvalidField(Exception):
+    """An error that only shows when the value is used."""
 
-    def __init__(self, place: Place, message: str) -> None:
+    def __init__(self, location: Location, message: str) -> None:
         super().__init__(message)
-        self.mistake = Mistake(place, message)
+        self.error = FieldError(location, message)
 
 
 @contextmanager
-def noting(found: list[Mistake]) -> Iterator[None]:
-    """Go on after a mistake, which is noted."""
+def collect_errors(found: list[FieldError]) -> Iterator[None]:
+    """Add an InvalidField that the block raises to `found`, and continue after the block."""
     try:
         yield
-    except Wrong as wrong:
-        found.append(wrong.mistake)
+    except InvalidField as wrong:
+        found.append(wrong.error)
 
 
 def schema_path() -> Path:
-    """The schema file: inside the package where it is installed, beside it in a checkout."""
+    """Return the path of the schema: inside an installed package, or beside it in a checkout."""
     installed = _PACKAGE / "schemas" / _NAME
     return installed if installed.is_file() else _PACKAGE.parent / "schemas" / _NAME
 
 
 @functools.cache
 def schema() -> Schema:
-    """The whole schema. Shared: read it, never write to it."""
+    """Return the whole schema. It is shared; do not modify it."""
     loaded: Schema = json.loads(schema_path().read_text(encoding="utf-8"))
     return loaded
 
 
-def mistakes(description: Any) -> list[Mistake]:
-    """What is wrong with the shape of a fleet, at most one mistake in each place."""
-    found: dict[Place, Mistake] = {}
-    for error in _validator().iter_errors(description):
-        for mistake in _mistakes(error):
-            found.setdefault(mistake.place, mistake)
-    for place, value in _misread(description):
-        mend = f"{value.text} is read as {meaning(value)} by some; write it plainly, or in quotes"
-        found.setdefault(place, Mistake(place, mend))
+def shape_errors(description: Any) -> list[FieldError]:
+    """Return the errors in the structure of a fleet, at most one for each location."""
+    found: dict[Location, FieldError] = {}
+    for violation in _validator().iter_errors(description):
+        for error in _field_errors(violation):
+            found.setdefault(error.location, error)
+    for location, value in _ambiguous_scalars(description):
+        message = (
+            f"{value.text} is read as {meaning(value)} by some YAML readers; write it plainly, or in quotes"
+        )
+        found.setdefault(location, FieldError(location, message))
     return list(found.values())
 
 
-def _misread(value: Any, place: Place = ()) -> Iterator[tuple[Place, Misread]]:
-    """The unquoted values that not all YAML readers take for the same."""
+def _ambiguous_scalars(value: Any, location: Location = ()) -> Iterator[tuple[Location, Misread]]:
+    """Yield the unquoted values that YAML readers interpret differently."""
     if isinstance(value, Misread):
-        yield place, value
+        yield location, value
     elif isinstance(value, Mapping):
         for name, below in value.items():
-            yield from _misread(below, (*place, name))
+            yield from _ambiguous_scalars(below, (*location, name))
     elif isinstance(value, list):
         for number, below in enumerate(value):
-            yield from _misread(below, (*place, number))
+            yield from _ambiguous_scalars(below, (*location, number))
 
 
 def with_defaults(description: Mapping[str, Any]) -> dict[str, Any]:
-    """The fleet with the schema's default wherever it says nothing itself."""
+    """Return the fleet with the schema's defaults for all fields that it omits."""
     return _with_defaults(schema(), description)
 
 
-def name_of(place: Place, description: Any) -> str:
-    """The place as messages name it: scale sets have their names beside their numbers.
+def name_of(location: Location, description: Any) -> str:
+    """Return the location as messages write it: with the names of scale sets beside their indexes.
 
     >>> name_of(("scaleSets", 0, "image"), {"scaleSets": [{"name": "web"}]})
     'scaleSets[0] (web).image'
     """
     text, value = "", description
-    for part in place:
+    for part in location:
         text += f"[{part}]" if isinstance(part, int) else f"{text and '.'}{part}"
         try:
             value = value[part]
@@ -137,7 +140,7 @@ def time(value: Any) -> timedelta:
 
 @functools.cache
 def _validator() -> Draft202012Validator:
-    """By the schema, but 5.0 is no whole number: YAML tells it from 5, and so do we."""
+    """Return a validator that does not accept 5.0 as an integer, because YAML distinguishes it from 5."""
     checker = Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     )
@@ -161,15 +164,21 @@ def _with_defaults(part: Schema, value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _resolve(part: Schema) -> Schema:
-    """The schema with its reference put in; what stands beside the reference wins, such as a default."""
+    """Return the schema with its reference resolved.
+
+    Keywords beside the reference, such as a default, override those of the definition.
+    """
     if "$ref" not in part:
         return part
     return {**schema()["$defs"][part["$ref"].removeprefix("#/$defs/")], **part}
 
 
 @dataclass(frozen=True, slots=True)
-class _Breach:
-    """`value` breaks the `rule` of the schema around it, which has `wanted` beside its name."""
+class _Violation:
+    """A violation of one keyword of a schema.
+
+    `value` violates `rule` in `schema`, where `wanted` is the value of the keyword.
+    """
 
     rule: str
     wanted: Any
@@ -177,18 +186,20 @@ class _Breach:
     schema: Schema
 
 
-def _mistakes(error: ValidationError) -> list[Mistake]:
-    place: Place = tuple(error.absolute_path)
+def _field_errors(error: ValidationError) -> list[FieldError]:
+    location: Location = tuple(error.absolute_path)
     schema: Any = error.schema
-    breach = _Breach(str(error.validator), error.validator_value, error.instance, schema)
-    if breach.rule == "additionalProperties":
+    violation = _Violation(str(error.validator), error.validator_value, error.instance, schema)
+    if violation.rule == "additionalProperties":
         known = list(schema["properties"])
         return [
-            Mistake((*place, str(name)), f"there is no such field; {_suggest(str(name), known, 'there are')}")
-            for name in breach.value
+            FieldError(
+                (*location, str(name)), f"unknown field; {_suggest(str(name), known, 'choose one of')}"
+            )
+            for name in violation.value
             if name not in known
         ]
-    return [Mistake(place, _WORDING[breach.rule](breach))]
+    return [FieldError(location, _WORDING[violation.rule](violation))]
 
 
 def _suggest(value: str, choices: Sequence[str], otherwise: str) -> str:
@@ -199,38 +210,39 @@ def _suggest(value: str, choices: Sequence[str], otherwise: str) -> str:
 _TYPES = {
     "object": "is not a mapping; write `name: value` lines",
     "array": "is not a list; begin each entry with `- `",
-    "boolean": "is neither true nor false; write one of them",
-    "string": "is not text; write it in quotes",
+    "boolean": "is not a boolean; write true or false",
+    "string": "is not a string; write it in quotes",
 }
 
 
 def _text(value: Any) -> str:
-    """A value as messages repeat it: as YAML writes it, where that is not as Python does.
+    """Return a value as messages quote it: in YAML's notation where it differs from Python's.
 
     >>> _text(False), _text(None), _text("web"), _text(Misread("off", "the boolean false"))
-    ('false', 'nothing', "'web'", 'off')
+    ('false', 'null', "'web'", 'off')
     """
     if isinstance(value, bool):
         return str(value).lower()
     if value is None:
-        return "nothing"
+        return "null"
     return value.text if isinstance(value, Misread) else repr(value)
 
 
-def _type(breach: _Breach) -> str:
-    if breach.wanted == "integer":
-        return _minimum(breach)
-    if breach.wanted == "string" and isinstance(breach.value, int | float | Misread):
-        return f"{_text(breach.value)} {_to_text(breach)}"
-    if breach.wanted == "boolean" and isinstance(breach.value, Misread) and "boolean" in breach.value.meaning:
-        return f"{breach.value.text} is text to some YAML readers; write {breach.value.meaning.split()[-1]}"
-    usual = _TYPES["object" if isinstance(breach.wanted, list) else breach.wanted]
-    return f"{_text(breach.value)} {breach.schema.get('patternErrorMessage', usual)}"
+def _type(violation: _Violation) -> str:
+    if violation.wanted == "integer":
+        return _minimum(violation)
+    if violation.wanted == "string" and isinstance(violation.value, int | float | Misread):
+        return f"{_text(violation.value)} {_to_text(violation)}"
+    value = violation.value
+    if violation.wanted == "boolean" and isinstance(value, Misread) and "boolean" in value.meaning:
+        return f"{value.text} is a string to some YAML readers; write {value.meaning.split()[-1]}"
+    usual = _TYPES["object" if isinstance(violation.wanted, list) else violation.wanted]
+    return f"{_text(violation.value)} {violation.schema.get('patternErrorMessage', usual)}"
 
 
-def _to_text(breach: _Breach) -> str:
-    """How to mend what YAML does not read as the text it should be. 1.10 without quotes is the number 1.1."""
-    schema, value = breach.schema, breach.value
+def _to_text(violation: _Violation) -> str:
+    """Return the fix for a value that YAML does not read as text. 1.10 without quotes is the number 1.1."""
+    schema, value = violation.schema, violation.value
     text = value.text if isinstance(value, Misread) else _text(value)
     if isinstance(value, bool | Misread):
         what = f"is read as {meaning(value)}"
@@ -241,59 +253,59 @@ def _to_text(breach: _Breach) -> str:
         return f"{what}; write it in quotes" if is_fit else f"{what}; {fix}"
     pattern = re.compile(schema.get("pattern", ""))
     if pattern.search(text):
-        return "is not text; write it in quotes"
+        return "is not a string; write it in quotes"
     if pattern.search(f"{text}s"):
         return f"has no unit; write {text}s"
     return str(schema["patternErrorMessage"])
 
 
-def _minimum(breach: _Breach) -> str:
-    return f"{_text(breach.value)} is not a whole number of at least {breach.schema.get('minimum', 0)}"
+def _minimum(violation: _Violation) -> str:
+    return f"{_text(violation.value)} is not a whole number of at least {violation.schema.get('minimum', 0)}"
 
 
-def _maximum(breach: _Breach) -> str:
-    usual = f"is more than {breach.wanted}; write at most that"
-    return f"{breach.value} {breach.schema.get('maximumErrorMessage', usual)}"
+def _maximum(violation: _Violation) -> str:
+    usual = f"is more than the maximum; write at most {violation.wanted}"
+    return f"{violation.value} {violation.schema.get('maximumErrorMessage', usual)}"
 
 
-def _missing(breach: _Breach) -> str:
-    *others, last = breach.wanted
-    missing = next(name for name in breach.wanted if name not in breach.value)
+def _missing(violation: _Violation) -> str:
+    *others, last = violation.wanted
+    missing = next(name for name in violation.wanted if name not in violation.value)
     if others:
         return f"has no {missing}; it needs {', '.join(others)} and {last}"
-    example = _resolve(breach.schema["properties"][missing])["examples"][0]
+    example = _resolve(violation.schema["properties"][missing])["examples"][0]
     return f"has no {missing}; add `{missing}: {example}`"
 
 
-def _twice(breach: _Breach) -> str:
-    twice = next(each for each in breach.value if breach.value.count(each) > 1)
+def _duplicate(violation: _Violation) -> str:
+    twice = next(each for each in violation.value if violation.value.count(each) > 1)
     return f"{twice!r} is listed twice; remove one"
 
 
-def _choice(breach: _Breach) -> str:
-    fix = _suggest(str(breach.value), breach.wanted, "choose one of")
-    return f"{_text(breach.value)} is not a choice; {fix}"
+def _choice(violation: _Violation) -> str:
+    fix = _suggest(str(violation.value), violation.wanted, "choose one of")
+    return f"{_text(violation.value)} is not a valid value; {fix}"
 
 
-def _just_one(breach: _Breach) -> str:
-    says = "says nothing" if breach.rule == "minProperties" else "says more than one thing"
-    return f"{says}; write one of {', '.join(breach.schema['properties'])}"
+def _just_one(violation: _Violation) -> str:
+    problem = "is empty" if violation.rule == "minProperties" else "has more than one field"
+    return f"{problem}; write one of {', '.join(violation.schema['properties'])}"
 
 
-def _pattern(breach: _Breach) -> str:
-    """60 in quotes has no unit either."""
-    if breach.value.isdecimal() and re.search(breach.wanted, f"{breach.value}s"):
-        return f"{breach.value!r} has no unit; write {breach.value}s"
-    return f"{breach.value!r} {breach.schema['patternErrorMessage']}"
+def _pattern(violation: _Violation) -> str:
+    """Return the message for text of another form, such as "60", which has no unit even in quotes."""
+    if violation.value.isdecimal() and re.search(violation.wanted, f"{violation.value}s"):
+        return f"{violation.value!r} has no unit; write {violation.value}s"
+    return f"{violation.value!r} {violation.schema['patternErrorMessage']}"
 
 
-_WORDING: Mapping[str, Callable[[_Breach], str]] = {
+_WORDING: Mapping[str, Callable[[_Violation], str]] = {
     "type": _type,
     "minimum": _minimum,
     "maximum": _maximum,
-    "minLength": lambda breach: f"{breach.value!r} is empty; write a name",
+    "minLength": lambda violation: f"{violation.value!r} is empty; write a name",
     "required": _missing,
-    "uniqueItems": _twice,
+    "uniqueItems": _duplicate,
     "minProperties": _just_one,
     "maxProperties": _just_one,
     "enum": _choice,

@@ -1,8 +1,8 @@
-"""What Azure writes into a scale set's body by itself, and what it never shows again.
+"""The fields that Azure adds to a scale set's body, and the fields that it never returns.
 
-As recorded: what a client leaves out of a PUT comes back filled in, so that putting the same short body again
-changes nothing. Lists are completed entry by entry. What only some api-versions show is not written here but
-when they ask: see `versions`.
+As recorded: Azure fills in what a client omits from a PUT, so that the same short PUT changes nothing the
+second time. The entries of lists are completed one by one. Fields that only some API versions return are not
+added here; see `versions`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ INTERFACE = {
 }
 ADDRESS = {"privateIPAddressVersion": "IPv4"}
 PUBLIC_ADDRESS: dict[str, Any] = {"ipTags": []}
-# Words that Azure spells its own way, however a client spelt them.
+# Words that Azure returns in its own spelling, however a client spelled them.
 WORDS = {
     word.lower(): word
     for word in (
@@ -35,7 +35,7 @@ WORDS = {
         "Rolling", "Uniform", "Flexible", "Regular", "Low", "Spot", "Deallocate", "Delete",
     )
 }  # fmt: skip
-SPELT = ("createOption", "caching", "mode", "orchestrationMode", "priority", "evictionPolicy")
+SPELT_FIELDS = ("createOption", "caching", "mode", "orchestrationMode", "priority", "evictionPolicy")
 FLEXIBLE = {
     "storageProfile": {"osDisk": {"deleteOption": "Delete"}},
     "networkProfile": {"networkApiVersion": "2020-11-01"},
@@ -55,13 +55,13 @@ AUTOMATIC_UPGRADE = {
     "useRollingUpgradePolicy": False,
     "disableAutomaticRollback": False,
 }
-# Sizes with an "s" among the letters after their number, and the DS and GS of old, can have premium disks.
+# Sizes with an "s" among the letters after their number, and the old DS and GS sizes, support premium disks.
 PREMIUM_SIZE = re.compile(r"standard_((ds|gs)\d|[a-z]+\d+(-\d+)?[a-z]*s)", re.I)
 
 
 def complete(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body as Azure stores it. Completing twice is completing once."""
-    properties = _spelt(body["properties"])
+    """Return the body as Azure stores it. The function is idempotent."""
+    properties = _with_azure_spelling(body["properties"])
     is_flexible = properties.get("orchestrationMode") == "Flexible"
     if policy := properties.get("upgradePolicy") or ({} if is_flexible else {"mode": "Manual"}):
         properties["upgradePolicy"] = _policy(policy)
@@ -81,8 +81,8 @@ def complete(body: Mapping[str, Any]) -> dict[str, Any]:
     return {**body, "sku": {"tier": "Standard", **body["sku"]}, "properties": properties}
 
 
-def extension_completed(extension: Mapping[str, Any]) -> dict[str, Any]:
-    """An extension of the model. Its protected settings are never shown again."""
+def complete_extension(extension: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an extension of the model as Azure stores it. Its protected settings are never returned."""
     properties = {**EXTENSION, **(extension.get("properties") or {})}
     properties.pop("protectedSettings", None)
     return {**extension, "properties": properties}
@@ -106,11 +106,11 @@ def _profile(profile: Mapping[str, Any], account: str, *, is_flexible: bool) -> 
         patched = is_flexible and "linuxConfiguration" in guest
         filled["osProfile"] = merge(FLEXIBLE_LINUX, guest) if patched else guest
     network = profile.get("networkProfile") or {}
-    cards = network.get("networkInterfaceConfigurations")
-    if cards:
+    nics = network.get("networkInterfaceConfigurations")
+    if nics:
         filled["networkProfile"] = {
             **network,
-            "networkInterfaceConfigurations": [_card(each, is_flexible=is_flexible) for each in cards],
+            "networkInterfaceConfigurations": [_nic(each, is_flexible=is_flexible) for each in nics],
         }
     events = profile.get("scheduledEventsProfile")
     if events:
@@ -121,13 +121,13 @@ def _profile(profile: Mapping[str, Any], account: str, *, is_flexible: bool) -> 
     if extensions:
         filled["extensionProfile"] = {
             **profile["extensionProfile"],
-            "extensions": [extension_completed(each) for each in extensions],
+            "extensions": [complete_extension(each) for each in extensions],
         }
     return filled
 
 
 def _disk(disk: Mapping[str, Any], account: str) -> dict[str, Any]:
-    # A disk from a VHD, or in a container of a storage account, is not a managed one.
+    # A disk from a VHD, or in a container of a storage account, is not a managed disk.
     is_managed = "image" not in disk and "vhdContainers" not in disk
     managed = {"managedDisk": {"storageAccountType": account}} if is_managed else {}
     return dict(merge({**DISK, **managed}, disk))
@@ -143,35 +143,35 @@ def _guest(profile: Mapping[str, Any], *, is_windows: bool) -> dict[str, Any]:
     return {**GUEST, **shown, name: {**configuration, **(shown.get(name) or {})}}
 
 
-def _card(card: Mapping[str, Any], *, is_flexible: bool) -> dict[str, Any]:
+def _nic(nic: Mapping[str, Any], *, is_flexible: bool) -> dict[str, Any]:
     usual = {**INTERFACE, **(FLEXIBLE_INTERFACE if is_flexible else {})}
-    properties = {**usual, **(card.get("properties") or {})}
+    properties = {**usual, **(nic.get("properties") or {})}
     addresses = properties.get("ipConfigurations") or []
     properties["ipConfigurations"] = [_address(each, is_flexible=is_flexible) for each in addresses]
-    return {**card, "properties": properties}
+    return {**nic, "properties": properties}
 
 
 def _address(address: Mapping[str, Any], *, is_flexible: bool) -> dict[str, Any]:
-    """Lists that are empty are shown by Flexible sets only."""
+    """Complete an IP configuration. Only Flexible scale sets return empty lists."""
     fields = (address.get("properties") or {}).items()
-    told = {name: value for name, value in fields if is_flexible or value != []}
-    properties = {**ADDRESS, **(FLEXIBLE_ADDRESS if is_flexible else {}), **told}
+    visible = {name: value for name, value in fields if is_flexible or value != []}
+    properties = {**ADDRESS, **(FLEXIBLE_ADDRESS if is_flexible else {}), **visible}
     if public := properties.get("publicIPAddressConfiguration"):
         shown = {**PUBLIC_ADDRESS, **(public.get("properties") or {})}
         properties["publicIPAddressConfiguration"] = {**public, "properties": shown}
     return {**address, "properties": properties}
 
 
-def _spelt(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields, and those within, with Azure's own spelling of its words."""
-    return {name: _spelt_value(name, value) for name, value in fields.items()}
+def _with_azure_spelling(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields, including nested ones, in Azure's spelling."""
+    return {name: _value_with_azure_spelling(name, value) for name, value in fields.items()}
 
 
-def _spelt_value(name: str, value: Any) -> Any:
-    if name in SPELT and isinstance(value, str):
+def _value_with_azure_spelling(name: str, value: Any) -> Any:
+    if name in SPELT_FIELDS and isinstance(value, str):
         return WORDS.get(value.lower(), value)
     if isinstance(value, Mapping) and name != "settings":
-        return _spelt(value)
+        return _with_azure_spelling(value)
     if isinstance(value, list):
-        return [_spelt(each) if isinstance(each, Mapping) else each for each in value]
+        return [_with_azure_spelling(each) if isinstance(each, Mapping) else each for each in value]
     return value

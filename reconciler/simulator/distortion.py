@@ -1,4 +1,4 @@
-"""What a fault makes of an answer that was right: rows missing, a field of another type, links elsewhere."""
+"""Faults that alter a correct response: missing rows, a field of another type, links to another host."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Distortion = Malformed | Misdated | Partial | Truncated | ForeignLinks
 
 
 def distort(response: Response, fault: Distortion, request: Request) -> Response:
-    """The answer to `request` as `fault` changes it. Its length is true again afterwards."""
+    """Return the response to `request` as `fault` alters it, with a correct Content-Length."""
     match fault:
         case Truncated():
             return _with_body(response, response.body[: len(response.body) // 2])
@@ -39,7 +39,7 @@ def distort(response: Response, fault: Distortion, request: Request) -> Response
 
 
 def _without_rows(body: dict[str, Any], lacks: int) -> dict[str, Any]:
-    """Whatever is not a list stays whole."""
+    """Drop the first rows of a list. Other bodies stay unchanged."""
     return {**body, "value": body["value"][lacks:]} if isinstance(body.get("value"), list) else body
 
 
@@ -48,7 +48,7 @@ def _relink(body: dict[str, Any], own: str, foreign: str) -> dict[str, Any]:
 
 
 def _replace_in_rows(body: dict[str, Any], fault: Malformed) -> dict[str, Any]:
-    """The field replaced in each row of a list that it is for, or in the resource itself."""
+    """Replace the field in each matching row of a list, or in the resource itself."""
     if not isinstance(body.get("value"), list):
         replaced: dict[str, Any] = _replace_field(body, fault)
         return replaced
@@ -68,7 +68,7 @@ def _set(row: Any, path: list[str], value: Any) -> dict[str, Any]:
 
 
 def _rewrite(response: Response, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Response:
-    """With another JSON object in it. A body that is none stays as it is, and so does one unchanged."""
+    """Apply `change` to the JSON object in the response. Other bodies stay unchanged."""
     told = json.loads(response.body or b"null")
     if not isinstance(told, dict) or (changed := change(told)) == told:
         return response

@@ -1,10 +1,10 @@
-"""Where an instance lands: zone, placement group, update domain, fault domain.
+"""Where an instance is placed: zone, placement group, update domain and fault domain.
 
-The numbering is that of recorded scale sets: instance 3 is in update domain 3 and fault domain 3, and both
-start again at each placement group; an instance that comes later takes the first place that is free. In a
-zonal set instances go round the zones and each zone numbers its own update domains, as Service Fabric's
-hierarchical upgrades imply; Azure may also report none there, so a fleet can say so
-(`zonalUpdateDomains: false`). Flexible sets have no update domains.
+The numbering follows recorded scale sets. Instance 3 is in update domain 3 and fault domain 3, and both
+numberings restart in each placement group. An instance that is created later takes the first free position.
+In a zonal scale set, instances are distributed over the zones in turn, and each zone numbers its own update
+domains, as Service Fabric's hierarchical upgrades imply. Azure may also report no update domains there, so a
+fleet can say so (`zonalUpdateDomains: false`). Flexible scale sets have no update domains.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NAMESPACE = uuid.UUID("6f1d5f0e-2b54-5c5e-9d0c-7a3b1e0c9a11")
 
 
 def guid(*names: object) -> str:
-    """A GUID that is the same in every run for the same names: `uuid.uuid5`, at a third of its cost.
+    """Return a GUID that is always the same for the same names: `uuid.uuid5`, at a third of its cost.
 
     >>> guid("Web", 3) == str(uuid.uuid5(NAMESPACE, "web/3"))
     True
@@ -33,7 +33,10 @@ def guid(*names: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """`zone` None in a regional set; the domain numbers are None where Azure reports none."""
+    """The placement of an instance.
+
+    `zone` is None in a regional scale set. The domain numbers are None where Azure reports none.
+    """
 
     zone: str | None
     placement_group: str
@@ -43,7 +46,7 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """How one scale set spreads its instances."""
+    """How one scale set distributes its instances."""
 
     scale_set: str
     zones: tuple[str, ...] = ()
@@ -53,11 +56,11 @@ class Placement:
     flexible: bool = False
 
     def fits_one_group(self, capacity: int) -> bool:
-        """Whether the scale set can be a single placement group (one per zone, where it has zones)."""
+        """Whether a single placement group (one per zone, if it has zones) holds the scale set."""
         return not self.flexible and capacity <= self.group_size * max(1, len(self.zones))
 
     def of(self, number: int) -> Domain:
-        """The domain of the place with this number, counted from 0.
+        """Return the domain of the position with this number, counted from 0.
 
         >>> [Placement("web").of(n).update_domain for n in (0, 3, 4, 5)]
         [0, 3, 4, 0]

@@ -1,10 +1,10 @@
-"""The tenant that service principals sign in to: discovery, and tokens by both versions of the protocol.
+"""The tenant in which service principals sign in: discovery, and tokens by both protocol versions.
 
     POST /{tenant}/oauth2/v2.0/token      client_id, client_secret, scope=https://management.azure.com/.default
     POST /{tenant}/oauth2/token           client_id, client_secret, resource=https://management.azure.com/
 
-Any application is known and any secret is right, but there must be one, or an assertion in its place. Codes
-and texts of refusals are those of issue threads; their HTTP statuses follow OAuth.
+Every application exists and every secret is valid, but a request needs a secret or an assertion. The codes
+and texts of errors come from issue threads; their HTTP statuses follow OAuth.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 from reconciler.simulator.domains import guid
 from reconciler.simulator.identity import form, json_response
 from reconciler.simulator.message import Request, Response
-from reconciler.simulator.tokens import LIFE, TENANT, token
+from reconciler.simulator.tokens import LIFETIME, TENANT, token
 
 DISCOVERY = re.compile(r"/(?P<tenant>[^/]+)(?P<version>/v2\.0)?/\.well-known/openid-configuration", re.I)
 INSTANCES = re.compile(r"/common/discovery/instance", re.I)
 TOKEN = re.compile(r"/(?P<tenant>[^/]+)/oauth2(?P<version>/v2\.0)?/token", re.I)
-# Names that stand for whichever tenant it is; `adfs` is how clients of Azure Stack write it.
+# Names that mean any tenant; clients of Azure Stack write `adfs`.
 ALIASES = ("common", "organizations", "adfs")
 SCOPE_SUFFIX = "/.default"
 
@@ -36,35 +36,43 @@ class _Refusal(NamedTuple):
 
 
 def answer(request: Request, tenants: Collection[str] = ()) -> Response | None:
-    """None when the request is not one for a tenant. `tenants` are those besides the fleet's own."""
+    """Return the response to a request for a tenant, or None if the request is for something else.
+
+    `tenants` are those besides the fleet's own.
+    """
     if (found := TOKEN.fullmatch(request.path)) and request.method == "POST":
-        return _signed_in(request, found["tenant"], tenants, is_v2=found["version"] is not None)
+        return _issue_token(request, found["tenant"], tenants, is_v2=found["version"] is not None)
     if INSTANCES.fullmatch(request.path):
         return json_response(200, _instances(request.host))
     if found := DISCOVERY.fullmatch(request.path):
-        if refusal := _unknown(found["tenant"], tenants, "invalid_tenant"):
+        if refusal := _unknown_tenant(found["tenant"], tenants, "invalid_tenant"):
             return _refusal(refusal)
         return json_response(200, _configuration(request.host, found["tenant"], found["version"] or ""))
     return None
 
 
-def _signed_in(request: Request, tenant: str, tenants: Collection[str], *, is_v2: bool) -> Response:
-    asked = form(request)
-    if refusal := _unknown(tenant, tenants) or _mistake(asked, is_v2=is_v2):
+def _issue_token(request: Request, tenant: str, tenants: Collection[str], *, is_v2: bool) -> Response:
+    fields = form(request)
+    if refusal := _unknown_tenant(tenant, tenants) or _request_error(fields, is_v2=is_v2):
         return _refusal(refusal)
     issued = int(time.time())
-    resource = asked["scope"].removesuffix(SCOPE_SUFFIX) if is_v2 else asked["resource"]
+    resource = fields["scope"].removesuffix(SCOPE_SUFFIX) if is_v2 else fields["resource"]
     issuer = tenant.lower() if tenant.lower() in tenants else TENANT
-    access = token(resource, issued, asked["client_id"], issuer)
+    access = token(resource, issued, fields["client_id"], issuer)
     granted = {"token_type": "Bearer", "access_token": access}
     if is_v2:
-        return json_response(200, {**granted, "expires_in": LIFE, "ext_expires_in": LIFE})
-    times = {"expires_in": LIFE, "ext_expires_in": LIFE, "expires_on": issued + LIFE, "not_before": issued}
-    told = {name: str(value) for name, value in times.items()}
-    return json_response(200, {**granted, **told, "resource": resource})
+        return json_response(200, {**granted, "expires_in": LIFETIME, "ext_expires_in": LIFETIME})
+    times = {
+        "expires_in": LIFETIME,
+        "ext_expires_in": LIFETIME,
+        "expires_on": issued + LIFETIME,
+        "not_before": issued,
+    }
+    texts = {name: str(value) for name, value in times.items()}
+    return json_response(200, {**granted, **texts, "resource": resource})
 
 
-def _unknown(tenant: str, tenants: Collection[str], error: str = "invalid_request") -> _Refusal | None:
+def _unknown_tenant(tenant: str, tenants: Collection[str], error: str = "invalid_request") -> _Refusal | None:
     if tenant.lower() in (TENANT, *ALIASES, *tenants):
         return None
     message = (
@@ -75,24 +83,24 @@ def _unknown(tenant: str, tenants: Collection[str], error: str = "invalid_reques
     return _Refusal(400, error, 90002, message)
 
 
-def _mistake(asked: Mapping[str, str], *, is_v2: bool) -> _Refusal | None:
-    """The first thing that is wrong with a request for a token."""
+def _request_error(fields: Mapping[str, str], *, is_v2: bool) -> _Refusal | None:
+    """Return the first error in a request for a token."""
     for name in ("grant_type", "client_id", "scope" if is_v2 else "resource"):
-        if not asked.get(name):
+        if not fields.get(name):
             message = f"The request body must contain the following parameter: '{name}'."
             return _Refusal(400, "invalid_request", 900144, message)
-    if (grant := asked["grant_type"]) != "client_credentials":
+    if (grant := fields["grant_type"]) != "client_credentials":
         message = f"The app requested an unsupported grant type '{grant}'."
         return _Refusal(400, "unsupported_grant_type", 70003, message)
-    if not asked.get("client_secret") and not asked.get("client_assertion"):
+    if not fields.get("client_secret") and not fields.get("client_assertion"):
         message = (
             "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' "
             "grant type."
         )
         return _Refusal(401, "invalid_client", 7000216, message)
-    if is_v2 and not asked["scope"].endswith(SCOPE_SUFFIX):
+    if is_v2 and not fields["scope"].endswith(SCOPE_SUFFIX):
         message = (
-            f"The provided value for scope {asked['scope']} is not valid. Client credential flows must have "
+            f"The provided value for scope {fields['scope']} is not valid. Client credential flows must have "
             "a scope value with /.default suffixed to the resource identifier (application ID URI)."
         )
         return _Refusal(400, "invalid_scope", 1002012, message)
@@ -102,12 +110,12 @@ def _mistake(asked: Mapping[str, str], *, is_v2: bool) -> _Refusal | None:
 def _refusal(refusal: _Refusal) -> Response:
     moment = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"
     trace, correlation = guid("trace", moment), guid("correlation", moment)
-    said = f"AADSTS{refusal.code}: {refusal.message} Trace ID: {trace} Correlation ID: {correlation}"
+    description = f"AADSTS{refusal.code}: {refusal.message} Trace ID: {trace} Correlation ID: {correlation}"
     return json_response(
         refusal.status,
         {
             "error": refusal.error,
-            "error_description": f"{said} Timestamp: {moment}",
+            "error_description": f"{description} Timestamp: {moment}",
             "error_codes": [refusal.code],
             "timestamp": moment,
             "trace_id": trace,

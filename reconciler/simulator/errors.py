@@ -1,9 +1,9 @@
-"""Azure's refusals, in Azure's words.
+"""The errors that Azure responds with, in Azure's words.
 
-An `ArmError` raised anywhere below the core becomes the answer. Two services speak: Azure Resource Manager
-itself (the gateway: compact JSON and `x-ms-failure-cause: gateway`) and the compute resource provider
-(pretty-printed JSON with CRLF). The texts are those of recorded traffic and of issue threads; where neither
-was found the function says so.
+An `ArmError` raised anywhere below the core becomes the response. Two services send errors: Azure Resource
+Manager itself (the gateway: compact JSON and `x-ms-failure-cause: gateway`) and the compute resource provider
+(indented JSON with CRLF). The texts come from recorded traffic and from issue threads. Where neither was
+found, the function says so.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 
 
 class ArmError(Exception):
-    """One refusal: HTTP status, code and message, and who speaks.
+    """One error: HTTP status, code and message, and the service that sends it.
 
-    `charge` is what Azure charges for it all the same, None where it says nothing of that.
+    `charge` is what Azure charges for the failed request, None where it reports no charge.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class ArmError(Exception):
 
 
 def unauthenticated_error(tenant: str) -> ArmError:
-    """No recording of this one was found."""
+    """No recording of this error was found."""
     challenge = (
         f'Bearer authorization_uri="https://login.microsoftonline.com/{tenant}", error="invalid_token", '
         "error_description=\"The authentication failed because of missing 'Authorization' header.\""
@@ -78,7 +78,7 @@ def unauthorized_error(client: str, principal: str, action: str, scope: str) -> 
 def linked_unauthorized(
     client: str, principal: str, action: str, scope: str, *, linked_action: str, linked_scope: str
 ) -> ArmError:
-    """What one is told who may write the scale set and not read the image it is to have."""
+    """For a caller who may write the scale set but may not read the image that the write names."""
     message = (
         f"The client '{client}' with object id '{principal}' has permission to perform action '{action}' on "
         f"scope '{scope}'; however, it does not have permission to perform action '{linked_action}' on the "
@@ -88,7 +88,7 @@ def linked_unauthorized(
 
 
 def tenant_not_linked(action: str, scope: str, tenant: str, subscription: str) -> ArmError:
-    """What a write is told that names an image in a subscription of another tenant."""
+    """For a write that names an image in a subscription of another tenant."""
     message = (
         f"The client has permission to perform action '{action}' on scope '{scope}', however the current "
         f"tenant '{tenant}' is not authorized to access linked subscription '{subscription}'."
@@ -114,7 +114,7 @@ def wrong_tenant(issuer: str, tenant: str) -> ArmError:
 
 
 def invalid_token(tenant: str) -> ArmError:
-    """For a token that cannot be read. The text is of issue threads, the challenge by analogy."""
+    """For a token that cannot be read. The text comes from issue threads; the challenge is by analogy."""
     challenge = (
         f'Bearer authorization_uri="https://login.microsoftonline.com/{tenant}", error="invalid_token", '
         'error_description="The access token is invalid."'
@@ -126,7 +126,7 @@ def invalid_token(tenant: str) -> ArmError:
 
 
 def scope_locked(scope: str, lock: str, verb: str = "write") -> ArmError:
-    """`lock` is the scope that somebody has put a management lock on."""
+    """`lock` is the scope that has a management lock."""
     message = (
         f"The scope '{scope}' cannot perform {verb} operation because following scope(s) are locked: "
         f"'{lock}'. Please remove the lock and try again."
@@ -140,7 +140,7 @@ def disallowed_by_policy(name: str, policy: str) -> ArmError:
 
 
 def not_registered(namespace: str = "Microsoft.Compute") -> ArmError:
-    """The SDK answers this one by registering the provider."""
+    """The SDK reacts to this error by registering the provider."""
     code = "MissingSubscriptionRegistration"
     message = (
         f"The subscription is not registered to use namespace '{namespace}'. See "
@@ -151,7 +151,7 @@ def not_registered(namespace: str = "Microsoft.Compute") -> ArmError:
 
 
 def server_timeout() -> ArmError:
-    """The code is from issue threads, the text a plausible one."""
+    """The code comes from issue threads; the text is a plausible one."""
     message = "The request timed out. Diagnostic information: see the correlation id."
     return ArmError(503, "ServerTimeout", message, gateway=True)
 
@@ -186,7 +186,7 @@ def no_virtual_machine(group: str, name: str) -> ArmError:
 
 
 def no_resource(group: str, name: str) -> ArmError:
-    """`name` is that of a compute resource, after its type."""
+    """`name` is the type and name of a compute resource."""
     message = (
         f"The Resource 'Microsoft.Compute/{name}' under resource group '{group}' was not found. For more "
         "details please go to https://aka.ms/ARMResourceNotFoundFix"
@@ -237,7 +237,7 @@ def conflict(*, charge: int | None = None) -> ArmError:
 
 
 def too_many_models(name: str, limit: int) -> ArmError:
-    """The text is from issue threads; the code that comes with it was not found."""
+    """The text comes from issue threads; its error code was not found."""
     message = (
         f"Virtual Machine Scale Set '{name}' has reached its limit of {limit} models that may be referenced "
         "by one or more VMs belonging to the Virtual Machine Scale Set. Upgrade the VMs to the latest model "
@@ -255,7 +255,7 @@ def too_many_instances(name: str, limit: int) -> ArmError:
 
 
 def preemption_error() -> ArmError:
-    """Not an answer to a request: how an operation ends that a later one has overtaken."""
+    """Ends an operation that a later one has preempted. It is never a response to a request."""
     message = "Operation execution has been preempted by a more recent operation."
     return ArmError(409, "OperationPreempted", message)
 
@@ -340,7 +340,7 @@ def cannot_boot(size: str, generation: str) -> ArmError:
 
 
 def wrong_architecture(size: str, supported: str, given: str) -> ArmError:
-    """No report with the whole text was found; this is the sense of it."""
+    """No report with the whole text was found; this text has the same meaning."""
     message = (
         f"Cannot create a VM of size '{size}' because this VM size only supports a CPU Architecture of "
         f"'{supported}', but an image or disk with CPU Architecture '{given}' was given. Please check that "
@@ -367,7 +367,7 @@ def needs_plan(resource_id: str) -> ArmError:
 
 
 def allocation_failed() -> ArmError:
-    """Not an answer to a request: how a scale-out ends that Azure has no room for."""
+    """Ends a scale-out for which Azure has no capacity. It is never a response to a request."""
     message = (
         "Allocation failed. We do not have sufficient capacity for the requested VM size in this region. "
         "Read more about improving likelihood of allocation success at http://aka.ms/allocation-guidance"
@@ -376,7 +376,7 @@ def allocation_failed() -> ArmError:
 
 
 def extension_failed(name: str) -> ArmError:
-    """Not an answer to a request: how an operation ends whose instances cannot run an extension."""
+    """Ends an operation whose instances cannot run an extension. It is never a response to a request."""
     message = (
         f"VM has reported a failure when processing extension '{name}'. Error message: \"Enable failed: "
         'failed to execute command".'
@@ -385,7 +385,7 @@ def extension_failed(name: str) -> ArmError:
 
 
 def unhealthy_upgrade() -> ArmError:
-    """Not an answer to a request: how an operation ends that rolled onto instances that are not well."""
+    """Ends a rolling upgrade whose instances are unhealthy. It is never a response to a request."""
     code = "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"
     limit = "the MaxUnhealthyUpgradedInstancePercent value defined in the RollingUpgradePolicy"
     return ArmError(409, code, f"Rolling Upgrade failed after exceeding {limit}.")
@@ -398,7 +398,7 @@ def property_fixed(name: str) -> ArmError:
 
 
 def bad_value(name: str) -> ArmError:
-    """As Azure was seen to say it of other parameters."""
+    """Worded as Azure was seen to word it for other parameters."""
     return ArmError(400, "InvalidParameter", f"The value of parameter {name} is invalid.", target=name)
 
 
@@ -407,7 +407,7 @@ def invalid(message: str, target: str) -> ArmError:
 
 
 def too_many_for_gateway(verb: str, subscription: str, caller: str, *, retry_after: int) -> ArmError:
-    """Resource Manager's own 429. For a tenant's bucket the text is a guess."""
+    """Resource Manager's own 429. The text for a tenant's quota is a guess."""
     place = f"subscription '{subscription}'" if subscription else "the tenant"
     message = (
         f"Number of '{verb}' requests for {place} actor '{caller}' exceeded. Please try again after "

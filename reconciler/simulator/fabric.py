@@ -1,6 +1,7 @@
-"""What a scale set knows of the cloud that it is in: clock, images, operations, record, and Azure's habits.
+"""The part of the cloud that a scale set uses: clock, images, operations, record, and Azure's behaviour.
 
-A `Cloud` is a `Fabric` that holds the scale sets too. So scale sets stand below the cloud that holds them.
+A `Cloud` is a `Fabric` that also holds the scale sets. This keeps the imports of scale sets below those of
+the cloud.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ DuringUpgrade = Literal["Updating", "Succeeded"]
 
 @dataclass(slots=True, eq=False)
 class Fabric:
-    """`provisioning_state_during_upgrade` is what a scale set reports while a manual upgrade runs.
+    """The services that scale sets share, and settings of Azure's behaviour.
 
-    `flexible_row_properties` says whether the instance list of a Flexible set carries `properties`, at
-    api-versions that can. No recording settles either.
+    `provisioning_state_during_upgrade` is the state that a scale set reports while a manual upgrade runs.
+    `flexible_row_properties` says whether the instance list of a Flexible scale set has `properties`, at API
+    versions that can have them. No recording shows either.
     """
 
     clock: Clock
@@ -30,7 +32,7 @@ class Fabric:
     fixed_image_fields: tuple[str, ...] = ("publisher",)
     provisioning_state_during_upgrade: DuringUpgrade = "Updating"
     flexible_row_properties: bool = False
-    # The cloud makes these: the record asks it for the images that run.
+    # The cloud creates these, because the record looks up the images of instances in the cloud.
     catalogue: Catalogue = field(init=False)
     record: Record = field(init=False)
     operations: Operations = field(init=False)

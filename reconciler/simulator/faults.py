@@ -1,15 +1,17 @@
-"""What goes wrong on the way, on order: armed for the next calls of an operation, honoured by both doors.
+"""Faults to inject: armed for the next calls of an operation, for every client.
 
     sim.faults.arm("VirtualMachineScaleSets_Update", Throttled(retry_after=timedelta(seconds=30)), times=2)
-    sim.faults.arm("VirtualMachineScaleSets_Update", Refused(errors.scope_locked(scope, lock)))
+    sim.faults.arm("VirtualMachineScaleSets_Update", Rejected(errors.scope_locked(scope, lock)))
     sim.faults.arm("*", Reset(lost_answer=True), after=3)
     sim.faults.arm("VirtualMachineScaleSets_ListAll", Stale(age=timedelta(minutes=1)), times=None)
     sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationFails(code, message))
 
-Operations go by Azure's operationIds, as in `routes.py`. `OperationFails`, `OperationLost` and
-`OperationKeepsImage` are about the second half of a long operation: the call is answered as usual, and the
-operation ends Failed, is never heard of again, or changes no image. What struck an exchange is in the record.
-To add a fault: a value here, and what it does in `core.py`; in `distortion.py` where it changes an answer.
+Operations are named by Azure's operationIds, as in `routes.py`. `OperationFails`, `OperationLost` and
+`OperationKeepsImage` concern the second half of a long-running operation. The call gets its usual response,
+and then the operation ends Failed, can no longer be found, or changes no image. The record has the fault of
+each exchange.
+
+To add a fault: a class here, and its effect in `core.py`, or in `distortion.py` if it alters a response.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ UNAVAILABLE = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN""http://www.w3
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """429 from the compute provider. `group` is the policy it names."""
+    """A 429 from the compute provider. `group` is the policy that it names."""
 
     retry_after: timedelta
     group: str = "HighCostGetVMScaleSetSubscriptionMaximum"
@@ -41,7 +43,7 @@ class Throttled:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """An answer of this status instead of the real one; the request never reaches the core."""
+    """An error of this status instead of the real response. The request does not reach the core."""
 
     code: int
     error_code: str
@@ -50,15 +52,15 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """One of Azure's refusals in `errors`; the request never reaches the core."""
+class Rejected:
+    """One of Azure's errors in `errors`. The request does not reach the core."""
 
     error: ArmError
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer that is no JSON, as a front end gives it that is out of breath. `body` may be empty."""
+    """A response that is not JSON, as an overloaded front end sends it. `body` may be empty."""
 
     code: int = 503
     body: str = UNAVAILABLE
@@ -66,10 +68,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A read answers with what was true so long ago, as a cache or a replica does that lags behind.
+    """A read returns what was true `age` ago, like a cache or a replica that lags behind.
 
-    Only what was read since the fault was armed is remembered: of a time before that, the oldest answer to
-    the same question stands for what was true, and the first read is true.
+    Only responses since the fault was armed are remembered. If all of them are newer than `age`, the oldest
+    response to the same request is returned. The first read is always current.
     """
 
     age: timedelta
@@ -77,14 +79,14 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """The first `lacks` rows are missing from a page of a list, in an answer that looks whole."""
+    """The first `lacks` rows are missing from a page of a list. The response looks complete."""
 
     lacks: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """Silence. With `lost_answer` the request is carried out first."""
+    """No response arrives. With `lost_answer` the request is carried out first."""
 
     lost_answer: bool = False
 
@@ -98,15 +100,15 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Truncated:
-    """The answer's body stops half way, in an answer that looks whole."""
+    """The body of the response ends halfway. The headers look correct."""
 
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A field has a value of another type, in every row of a list or in the one resource that is answered.
+    """A field has a value of another type, in each row of a list or in a single resource.
 
-    `field` is a path like `sku.capacity`; empty, the whole row is replaced. `name` limits it to the rows of
-    that name.
+    `field` is a path like `sku.capacity`. If it is empty, the whole row is replaced. `name` limits the fault
+    to the rows of that name.
     """
 
     field: str
@@ -116,23 +118,26 @@ class Malformed:
 
 @dataclass(frozen=True, slots=True)
 class ForeignLinks:
-    """The next page and the operation are said to be on another host, which must never get our token."""
+    """The links to the next page and to the operation lead to another host.
+
+    A client must never send its token there.
+    """
 
     host: str = "https://arm.elsewhere.test"
 
 
 @dataclass(frozen=True, slots=True)
 class Misdated:
-    """The answer's "Date" is wrong by `by`, as a proxy's may be whose clock is."""
+    """The "Date" header is wrong by `by`, like that of a proxy whose clock is wrong."""
 
     by: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """The answer takes `delay`, during which the clock runs.
+    """The response takes `delay`, during which the clock runs.
 
-    It tells what was true when the request came in; with `is_late`, what is true when it is sent.
+    It shows the state when the request arrived; with `is_late`, the state when the response is sent.
     """
 
     delay: timedelta
@@ -141,7 +146,7 @@ class Slow:
 
 @dataclass(frozen=True, slots=True)
 class OperationFails:
-    """The long operation that the call starts ends Failed; its instances are left on what they ran."""
+    """The long-running operation that the call starts ends Failed. Its instances keep the image they ran."""
 
     code: str
     message: str
@@ -149,17 +154,17 @@ class OperationFails:
 
 @dataclass(frozen=True, slots=True)
 class OperationLost:
-    """The long operation that the call starts is forgotten: its address answers 404, no instance is touched.
+    """The long-running operation that the call starts is lost.
 
-    A model that the call wrote stays written.
+    Its address returns 404, and no instance changes. A model that the call wrote is kept.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class OperationKeepsImage:
-    """The long operation succeeds, and the instances it touches are on the image they had.
+    """The long-running operation succeeds, but its instances keep their image.
 
-    `latest_model_applied` is what they say of themselves afterwards.
+    `latest_model_applied` is what the instances report afterwards.
     """
 
     latest_model_applied: bool = True
@@ -168,7 +173,7 @@ class OperationKeepsImage:
 Fault = (
     Throttled
     | Status
-    | Refused
+    | Rejected
     | Page
     | Stale
     | Partial
@@ -198,7 +203,7 @@ class _Armed:
 
 @dataclass(slots=True)
 class Faults:
-    """The first armed fault that fits a call is the one that strikes."""
+    """The armed faults. If several match a call, the one that was armed first is injected."""
 
     _armed: list[_Armed] = field(default_factory=list)
     _answers: dict[Question, list[tuple[datetime, Response]]] = field(default_factory=dict)
@@ -213,19 +218,19 @@ class Faults:
         when: Callable[[Request], bool] | None = None,
         until: datetime | None = None,
     ) -> None:
-        """Strike the next `times` calls (None: all) of `operation` ("*": any).
+        """Inject the fault into the next `times` calls (None: all) of `operation` ("*": any).
 
-        Only calls before `until` that satisfy `when` count, and the first `after` of them go through.
+        Only calls before `until` that satisfy `when` count, and the first `after` of them pass unchanged.
         """
         self._armed.append(_Armed(operation, fault, times, after, when, until))
 
     def disarm(self) -> None:
-        """Nothing goes wrong any more."""
+        """Remove all faults."""
         self._armed.clear()
         self._answers.clear()
 
-    def strike(self, operation: str, request: Request, at: datetime) -> Fault | None:
-        """The fault for this call, if there is one; it is used up by being asked for."""
+    def take_fault(self, operation: str, request: Request, at: datetime) -> Fault | None:
+        """Return the fault to inject into this call, if any, and use up one injection of it."""
         self._armed = [each for each in self._armed if each.until is None or at < each.until]
         for armed in self._armed:
             if armed.operation not in ("*", operation) or (
@@ -243,16 +248,16 @@ class Faults:
         return None
 
     def note(self, operation: str, request: Request, at: datetime, response: Response) -> None:
-        """Remember a true answer, if one that is out of date may be wanted later."""
+        """Remember a correct response if a fault may need it later as a stale one."""
         if request.method == "GET" and any(
             isinstance(armed.fault, Stale) and armed.operation in ("*", operation) for armed in self._armed
         ):
             self._answers.setdefault(_question(request), []).append((at, response))
 
     def recall(self, request: Request, when: datetime, fresh: Response) -> Response:
-        """The last answer to this question that is as old as `when`, or the oldest there is.
+        """Return the latest response to this request that is as old as `when`, or else the oldest.
 
-        A write is no question: its answer is of this moment.
+        A write always gets the `fresh` response.
         """
         answers = self._answers.get(_question(request), []) if request.method == "GET" else []
         while len(answers) > 1 and answers[1][0] <= when:

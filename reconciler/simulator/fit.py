@@ -1,8 +1,9 @@
-"""Whether an image fits a scale set: generation, architecture, disk size, security type and purchase plan.
+"""Whether an image fits a scale set: generation, architecture, disk size, security type and plan.
 
-The name of a VM size says what it can boot. A `p` among its features is an Arm64 processor, which boots
-generation 2 only; so do sizes since version 6. Sizes up to version 3 without premium storage boot
-generation 1 only. The refusals are those that users reported, except that of another architecture.
+The name of a VM size says what it can boot. A `p` among its features means an Arm64 processor, which boots
+only generation 2. Sizes since version 6 boot only generation 2 as well. Sizes up to version 3 without premium
+storage boot only generation 1. The error texts are those that users reported, except the one for another
+architecture.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ TRUSTED = ("TrustedLaunch", "TrustedLaunchSupported")
 
 
 def require_fit(details: Details, body: Mapping[str, Any], resource_id: str) -> None:
-    """Raise Azure's refusal of the image with these details for a scale set with this body."""
+    """Raise Azure's error if an image with these details does not fit a scale set with this body."""
     profile = body["properties"]["virtualMachineProfile"]
     _require_size(details, str(body["sku"]["name"]))
     wanted = ((profile.get("storageProfile") or {}).get("osDisk") or {}).get("diskSizeGB")

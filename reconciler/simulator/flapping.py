@@ -1,7 +1,7 @@
-"""Health that comes and goes: an instance that is healthy for a while and unhealthy for a while.
+"""Flapping health: an instance that alternates between healthy and unhealthy.
 
-Only the health moves; the provisioning state keeps its time. While the instance does not run, a turn passes
-without effect.
+Only the health changes; the provisioning state and its time stay the same. While the instance is not running,
+a change of health has no effect.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from reconciler.simulator.instance import Instance
-from reconciler.simulator.life import MISFORTUNES
+from reconciler.simulator.life import FORCED_STAGES
 
 
 @dataclass(slots=True)
@@ -21,11 +21,11 @@ class Flapping:
     is_ended: bool = False
 
     def begin(self) -> None:
-        """Be healthy for `healthy` first."""
+        """Stay healthy for `healthy` first."""
         self.instance.owner.cloud.clock.after(self.healthy, self._fall)
 
     def end(self) -> None:
-        """It stays as it is then."""
+        """Stop flapping. The instance keeps its current health."""
         self.is_ended = True
 
     def _fall(self) -> None:
@@ -43,7 +43,7 @@ class Flapping:
         instance = self.instance
         return self.is_ended or instance.owner.instances.get(instance.id) is not instance
 
-    def _turn(self, misfortune: str) -> None:
+    def _turn(self, name: str) -> None:
         instance = self.instance
         if instance.power == "running":
-            instance.strike(MISFORTUNES[misfortune], misfortune)
+            instance.force(FORCED_STAGES[name], name)

@@ -1,7 +1,7 @@
 """A fleet file: what exists when the simulator starts. `docs/fleet.md` shows every field by example.
 
 To add a field: the schema `fleet.schema.json`, with its default; its use in `seed`, `stock` or `orders`, or
-below where it holds for the whole fleet; an example in `docs/fleet.md`.
+below if it concerns the whole fleet; an example in `docs/fleet.md`.
 """
 
 from __future__ import annotations
@@ -9,15 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler.simulator.agreement import is_known, misfits, sound_part
 from reconciler.simulator.cloud import Cloud
-from reconciler.simulator.declared import FleetError, Mistake, Wrong, mistakes, noting, time, with_defaults
+from reconciler.simulator.consistency import inconsistencies, is_certain, valid_part
+from reconciler.simulator.declared import (
+    FieldError,
+    FleetError,
+    InvalidField,
+    collect_errors,
+    shape_errors,
+    time,
+    with_defaults,
+)
 from reconciler.simulator.domains import guid
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.faults import Faults
-from reconciler.simulator.orders import arm, event_mistakes, fault_mistakes, schedule
+from reconciler.simulator.orders import arm, event_errors, fault_errors, schedule
 from reconciler.simulator.permissions import Permissions
-from reconciler.simulator.seed import plant
+from reconciler.simulator.seed import add_scale_set
 from reconciler.simulator.stock import publish
 from reconciler.simulator.timings import Timings
 
@@ -25,45 +33,47 @@ SUBSCRIPTION = guid("subscription")
 
 
 def build(description: Mapping[str, Any], cloud: Cloud, faults: Faults) -> None:
-    """Put the fleet in the cloud, settled, as if it had always been there, and order what is to go wrong.
+    """Create the fleet in the cloud in a settled state, and arm and schedule its faults and events.
 
-    Raises FleetError with every mistake that can be found.
+    Raises FleetError with every error that can be found.
     """
-    shape = mistakes(description)
-    found = _build(with_defaults(sound_part(description, shape)), cloud, faults)
-    found += _misfits(description)
-    known = [*shape, *(each for each in found if is_known(each, shape))]
-    if known:
-        raise FleetError.of(list({each.place: each for each in reversed(known)}.values())[::-1], description)
+    shape = shape_errors(description)
+    found = _build(with_defaults(valid_part(description, shape)), cloud, faults)
+    found += _inconsistencies(description)
+    errors = [*shape, *(each for each in found if is_certain(each, shape))]
+    if errors:
+        raise FleetError.of(
+            list({each.location: each for each in reversed(errors)}.values())[::-1], description
+        )
 
 
-def _build(fleet: Mapping[str, Any], cloud: Cloud, faults: Faults) -> list[Mistake]:
-    """The mistakes that only show when the fleet is put together."""
-    found: list[Mistake] = []
+def _build(fleet: Mapping[str, Any], cloud: Cloud, faults: Faults) -> list[FieldError]:
+    """Return the errors that only show when the fleet is put together."""
+    found: list[FieldError] = []
     _set_up(fleet, cloud)
-    with noting(found):
+    with collect_errors(found):
         publish(fleet["images"], cloud.catalogue)
-    found += _plant(fleet, cloud)
+    found += _add_scale_sets(fleet, cloud)
     for name, order in (("faults", arm), ("events", schedule)):
         for number, declared in enumerate(fleet[name]):
             if declared is not None:
-                with noting(found):
+                with collect_errors(found):
                     order(declared, cloud, faults, (name, number))
     return found
 
 
-def _misfits(description: Mapping[str, Any]) -> Iterator[Mistake]:
-    """What is wrong with entries as the file has them, whether or not their shape is right."""
+def _inconsistencies(description: Mapping[str, Any]) -> Iterator[FieldError]:
+    """Return the errors of entries as the file has them, whether or not their structure is valid."""
     paths: list[tuple[str, str, str]] | None = []
     for number, declared in _entries(description, "scaleSets"):
-        yield from misfits(declared, ("scaleSets", number))
+        yield from inconsistencies(declared, ("scaleSets", number))
         group = str(declared.get("resourceGroup", "rg"))
         subscription = str(declared.get("subscription", description.get("subscription", SUBSCRIPTION)))
         if paths is not None and isinstance(declared.get("name"), str):
             paths += [(subscription, group, name) for name in _names(declared)]
         else:
             paths = None
-    for top, check in (("faults", fault_mistakes), ("events", event_mistakes)):
+    for top, check in (("faults", fault_errors), ("events", event_errors)):
         for number, declared in _entries(description, top):
             yield from check(declared, (top, number), paths)
 
@@ -76,7 +86,7 @@ def _entries(description: Mapping[str, Any], name: str) -> Iterator[tuple[int, M
 
 
 def _set_up(fleet: Mapping[str, Any], cloud: Cloud) -> None:
-    """What holds for every scale set."""
+    """Apply the settings that concern every scale set."""
     cloud.timings = Timings(**{name: time(value) for name, value in fleet["timings"].items()})
     cloud.page = fleet["page"]
     cloud.is_throttling = fleet["throttling"]
@@ -89,28 +99,28 @@ def _set_up(fleet: Mapping[str, Any], cloud: Cloud) -> None:
     cloud.catalogue.location = fleet["location"]
 
 
-def _plant(fleet: Mapping[str, Any], cloud: Cloud) -> list[Mistake]:
-    found: list[Mistake] = []
+def _add_scale_sets(fleet: Mapping[str, Any], cloud: Cloud) -> list[FieldError]:
+    found: list[FieldError] = []
     seen: set[tuple[str, str, str]] = set()
     for number, entry in enumerate(fleet["scaleSets"]):
         if entry is None:
             continue
         declared = {"subscription": fleet.get("subscription", SUBSCRIPTION), **entry}
-        group, place = declared["resourceGroup"], ("scaleSets", number)
+        group, location = declared["resourceGroup"], ("scaleSets", number)
         for name in _names(declared):
             key = (declared["subscription"].lower(), group.lower(), name.lower())
             try:
                 if key in seen:
-                    raise Wrong(place, f"{group}/{name} is declared twice; rename one")
+                    raise InvalidField(location, f"{group}/{name} is declared twice; rename one")
                 seen.add(key)
-                wrong = plant({**declared, "name": name}, cloud, place)
-            except Wrong as error:
-                wrong = [error.mistake]
+                errors = add_scale_set({**declared, "name": name}, cloud, location)
+            except InvalidField as invalid:
+                errors = [invalid.error]
             except ArmError as problem:
-                wrong = [Mistake(place, problem.message)]
-            found += wrong
-            if wrong:
-                break  # the others of its kind have the same
+                errors = [FieldError(location, problem.message)]
+            found += errors
+            if errors:
+                break  # the others of this entry have the same errors
     return found
 
 

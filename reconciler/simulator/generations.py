@@ -1,7 +1,7 @@
-"""What an image is like, as far as its name tells: the generation of its machines, and their system.
+"""The generation and the operating system of an image, as far as its name shows them.
 
-Publishers with images of the first generation name the second: `2022-datacenter-g2`, `18_04-lts-gen2`. What
-came later is of the second.
+Publishers that also have generation 1 images mark those of generation 2: `2022-datacenter-g2`,
+`18_04-lts-gen2`. The images of newer publishers are of generation 2.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Literal
 
 Generation = Literal["V1", "V2"]
 
-# A managed image and a VHD are of the first unless somebody says otherwise; a gallery's images are not.
+# Managed images and VHDs are of generation 1 by default; images in galleries are of generation 2.
 MADE_OF_A_DISK = re.compile(r"/providers/Microsoft\.Compute/images/|^https?://", re.I)
 SECOND = re.compile(r"gen2|[-_]g2\b|arm64|azure-edition", re.I)
-# Ubuntu since 23.10: the plain SKU is of the second generation, and the first is named.
+# Since Ubuntu 23.10 the plain SKU is of generation 2, and the SKU of generation 1 is marked.
 SINCE_UBUNTU_23_10 = re.compile(r"canonical:ubuntu-(23_10|2[4-9]_)", re.I)
 FIRST_UNLESS_NAMED = frozenset(
     {

@@ -1,10 +1,10 @@
-"""The managed identity of whoever runs against the simulator, in the three forms that clients look for.
+"""The managed identity of a client of the simulator, at the three endpoints that clients look for.
 
     GET  IDENTITY_ENDPOINT?api-version=2019-08-01&resource=    App Service; X-IDENTITY-HEADER: IDENTITY_HEADER
     POST IDENTITY_ENDPOINT, resource=                          Cloud Shell's MSI_ENDPOINT; Metadata: true
     GET  /metadata/identity/oauth2/token?api-version=...       a virtual machine's own; Metadata: true
 
-The refusals of Cloud Shell are not recorded.
+The errors of Cloud Shell are not recorded.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from reconciler.simulator.message import Request, Response
-from reconciler.simulator.tokens import CLIENT, LIFE, token
+from reconciler.simulator.tokens import CLIENT, LIFETIME, token
 
 PATH = "/msi/token"
 VIRTUAL_MACHINE_PATH = "/metadata/identity/oauth2/token"
 
 
 def answer(request: Request, secret: str) -> Response | None:
-    """What an identity endpoint says; `secret` is the IDENTITY_HEADER. None when it is not one for it."""
+    """Return the response of an identity endpoint, or None if the request is for something else.
+
+    `secret` is the IDENTITY_HEADER.
+    """
     endpoint = ENDPOINTS.get((request.method, request.path.lower()))
     if endpoint is None:
         return None
@@ -38,7 +41,7 @@ def json_response(status: int, body: Mapping[str, Any]) -> Response:
 
 
 def form(request: Request) -> Mapping[str, str]:
-    """The fields of a body that is a form."""
+    """Return the fields of a form-encoded body."""
     return dict(parse_qsl(request.body.decode("utf-8", "replace")))
 
 
@@ -70,23 +73,23 @@ def _virtual_machine(request: Request, _: str) -> tuple[int, dict[str, Any]]:
     return 400, {"error": "invalid_request", "error_description": f"Required {missing}"}
 
 
-def _grant(asked: Mapping[str, str]) -> dict[str, Any]:
-    """A token for the system's identity, or for the user's identity that was asked for by its client id."""
+def _grant(fields: Mapping[str, str]) -> dict[str, Any]:
+    """Return a token for the system-assigned identity, or for the one that the request names by client id."""
     issued = int(time.time())
-    client = asked.get("client_id") or CLIENT
+    client = fields.get("client_id") or CLIENT
     return {
-        "access_token": token(asked["resource"], issued, client),
-        "expires_on": str(issued + LIFE),
-        "resource": asked["resource"],
+        "access_token": token(fields["resource"], issued, client),
+        "expires_on": str(issued + LIFETIME),
+        "resource": fields["resource"],
         "token_type": "Bearer",
         "client_id": client,
     }
 
 
 def _time(granted: dict[str, Any]) -> dict[str, Any]:
-    """The two that say in more than one way how long a token lives."""
-    not_before = str(int(granted["expires_on"]) - LIFE)
-    return {**granted, "expires_in": str(LIFE), "ext_expires_in": str(LIFE), "not_before": not_before}
+    """Add the further fields with which two of the endpoints report the lifetime of a token."""
+    not_before = str(int(granted["expires_on"]) - LIFETIME)
+    return {**granted, "expires_in": str(LIFETIME), "ext_expires_in": str(LIFETIME), "not_before": not_before}
 
 
 ENDPOINTS: Mapping[tuple[str, str], Callable[[Request, str], tuple[int, dict[str, Any]]]] = {

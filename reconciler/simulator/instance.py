@@ -1,9 +1,9 @@
-"""One instance: what it is, what it runs, and the journey it is on.
+"""One instance: its state, the model it runs, and the transition it is in.
 
-An instance changes only by taking a `Stage` (`take`), which also keeps the record: the instant it goes
-away, the instant it is back. A `Journey` carries it through a course of `life.py`; setting out on a new
-one, or misfortune, ends the old one, and the operation that sent it is told so. Fleets are large, so an
-instance is slots and shared values only.
+An instance changes only by entering a `Stage` (`enter`), which also records the times at which it becomes
+unavailable and available. A `Transition` takes it through a course of `life.py`. A new transition or a forced
+stage ends the previous one, and the operation that started it is notified. Fleets are large, so an instance
+has only slots and shared values.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ from reconciler.simulator.life import (
 from reconciler.simulator.merge import merge
 from reconciler.simulator.model import Applied, Model
 from reconciler.simulator.operations import Operation
-from reconciler.simulator.planned import health_grace, notice
-from reconciler.simulator.record import Event, Happened, Stand, Standing
+from reconciler.simulator.planned import health_grace, notice_period
+from reconciler.simulator.record import Event, EventKind, InstanceSnapshot, InstanceStatus
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Owner(Model):
-    """A scale set as its instances know it. `when_changed` hears of every change of one of them."""
+    """A scale set as its instances see it. Each change of an instance calls `when_changed`."""
 
     instances: dict[str, Instance] = field(default_factory=dict)
     when_changed: list[Callable[[Instance], None]] = field(default_factory=list)
 
 
 class Instance:
-    """Read anything; change it through `take`, `send` or `strike` only."""
+    """Any attribute may be read; only `enter`, `run` and `force` change the state."""
 
     __slots__ = (
         "applied", "cause", "changed", "created", "custom_metrics", "disks", "domain", "etag", "failure",
-        "has_own_model", "has_protection_policy", "health", "health_changed", "id", "is_attached", "is_away",
-        "is_silent", "journey", "number", "owner", "power", "protected", "protected_from_scale_in",
-        "provisioning", "reported_power", "slot",
+        "has_own_model", "has_protection_policy", "health", "health_changed", "id", "is_attached",
+        "is_silent", "is_unavailable", "number", "owner", "power", "protected", "protected_from_scale_in",
+        "provisioning", "reported_power", "slot", "transition",
     )  # fmt: skip
 
     def __init__(
@@ -72,9 +72,9 @@ class Instance:
         self.protected = False
         self.protected_from_scale_in = False
         self.has_protection_policy = False
-        # Data disks of its own: None while it has those of the model.
+        # The instance's own data disks; None while it has those of the model.
         self.disks: list[Mapping[str, Any]] | None = None
-        # What Azure reports, where that is not simply what the instance is.
+        # What Azure reports where it differs from the state of the instance.
         self.has_own_model = False
         self.is_attached = False
         self.is_silent = False
@@ -82,8 +82,8 @@ class Instance:
         self.custom_metrics: Mapping[str, Any] | None = None
         self.failure = ""
         self.cause = ""
-        self.is_away = False
-        self.journey: Journey | None = None
+        self.is_unavailable = False
+        self.transition: Transition | None = None
 
     @property
     def is_current(self) -> bool:
@@ -92,35 +92,40 @@ class Instance:
 
     @property
     def is_busy(self) -> bool:
-        """Whether an operation is getting on with this instance.
+        """Whether an operation is making progress on this instance.
 
-        One that waits for what never comes can be preempted.
+        An operation that waits for something that never happens can be preempted.
         """
-        return self.journey is not None and self.journey.operation is not None and not self.journey.is_over
+        return (
+            self.transition is not None
+            and self.transition.operation is not None
+            and not self.transition.is_over
+        )
 
     @property
     def serves(self) -> bool:
-        """Whether it does its work: it runs, has not failed, and is healthy where anything can tell."""
+        """Whether the instance serves: it runs, has not failed, and is healthy if a health source exists."""
         is_healthy = self.applied.health == "none" or self.health == "healthy"
         return is_healthy and self.power == "running" and self.provisioning in ("succeeded", "updating")
 
     @property
-    def stand(self) -> Stand:
-        """For the record."""
-        return Stand(
-            self._standing,
+    def snapshot(self) -> InstanceSnapshot:
+        """The state of the instance for the record."""
+        return InstanceSnapshot(
+            self._status,
             self.domain,
             self.applied.image.name,
             is_behind=not self.is_current,
             is_protected=self.protected,
         )
 
-    def send(
+    def run(
         self, verb: Verb, *, cause: str, operation: Operation | None, target: Applied | None = None
     ) -> None:
-        """Set out on the course of `verb`; `operation` is told when it ends.
+        """Start the course of `verb`. Its end is reported to `operation`.
 
-        `target` is what a swap makes it run. An operation that is lost sends nobody.
+        `target` is the model that the instance gets when its disk is replaced. A lost operation changes no
+        instance.
         """
         if operation is not None and operation.is_lost:
             return
@@ -128,33 +133,33 @@ class Instance:
         if operation is not None and operation.keeps_image is not None:
             destination = self._keep_image(destination, operation.keeps_image)
         course = COURSES[verb, self.owner.cloud.catalogue.boots(destination.image)]
-        if verb in NOTICES and notice(verb, self.applied.profile):
+        if verb in NOTICES and notice_period(verb, self.applied.profile):
             first, *others = course
             course = (NOTICES[verb], replace(first, after="notice"), *others)
-        self._end_journey(errors.preemption_error())
+        self._end_transition(errors.preemption_error())
         if operation is not None:
             operation.expect(self.id)
-        self.journey = Journey(self, verb, course, target=destination, cause=cause, operation=operation)
-        self.journey.proceed()
+        self.transition = Transition(self, verb, course, target=destination, cause=cause, operation=operation)
+        self.transition.proceed()
 
-    def strike(self, stage: Stage, cause: str) -> None:
-        """Misfortune, or relief: `stage` at once, and whatever was under way is over.
+    def force(self, stage: Stage, cause: str) -> None:
+        """Enter `stage` at once, outside of any operation, and end the running transition.
 
-        Bad health alone stops no operation.
+        A stage that only changes the health ends no transition.
         """
         if not (stage.is_of_health_only and self.is_busy):
-            self._end_journey(_no_report(self))
-        self.take(stage, cause=cause, target=self.applied)
+            self._end_transition(_no_report(self))
+        self.enter(stage, cause=cause, target=self.applied)
 
-    def take(self, stage: Stage, *, cause: str, target: Applied) -> None:
-        """Become what `stage` says, and record what that meant."""
+    def enter(self, stage: Stage, *, cause: str, target: Applied) -> None:
+        """Apply `stage` and record its effects."""
         now = self.owner.cloud.clock.now()
         if stage.swap:
             swapped = self.applied.image != target.image
             self.applied = target
             self.has_own_model = False
             if swapped or cause == "reimage":
-                self._note("upgraded", cause)
+                self._record_event("upgraded", cause)
         if stage.provisioning is not None:
             self.provisioning, self.changed = stage.provisioning, now
             self.failure = self._code_of_failure() if stage.provisioning == "failed" else ""
@@ -165,22 +170,22 @@ class Instance:
             self.is_silent = False
         if stage.health is not None and stage.health != self.health:
             self.health, self.health_changed = stage.health, now
-        self._note_presence(cause)
-        self._tell_change()
+        self._record_availability(cause)
+        self._notify()
         if stage.gone:
             self.owner.instances.pop(self.id, None)
-            self._note("deleted", cause)
+            self._record_event("deleted", cause)
 
     def protect(self, *, from_actions: bool, from_scale_in: bool) -> None:
-        """A protection policy that was ever set stays to be seen, even when it protects from nothing."""
+        """Set the protection. Azure keeps showing a protection policy after both protections are removed."""
         self.protected, self.protected_from_scale_in = from_actions, from_scale_in
         self.has_protection_policy = True
 
     def note_creation(self) -> None:
-        self._note("created", "create")
+        self._record_event("created", "create")
 
     def put_on(self, storage: Mapping[str, Any], *, is_current: bool) -> None:
-        """Run the image that a `storageProfile` fragment names, at once, whatever the model says."""
+        """Switch at once to the image that a `storageProfile` fragment names, whatever the model says."""
         model = self.owner.applied
         profile = merge(model.profile, {"storageProfile": storage})
         image = self.owner.cloud.catalogue.find(profile["storageProfile"], self.owner.location)
@@ -188,48 +193,48 @@ class Instance:
         self.applied = Applied(revision, profile, image, model.health)
 
     def put_behind(self) -> None:
-        """Be on the model before the latest, which was the same to look at."""
+        """Put the instance on the previous revision of the model, with the same content."""
         self.applied = replace(self.applied, revision=self.owner.applied.revision - 1)
 
     def settle(self, *, cause: str) -> None:
-        """Note whether it serves, after a seed or a change made from outside the tables."""
-        self._note_presence(cause)
-        self._tell_change()
+        """Record whether the instance serves, after a seed or a change outside of the tables."""
+        self._record_availability(cause)
+        self._notify()
 
     def _keep_image(self, target: Applied, fault: OperationKeepsImage) -> Applied:
-        """What an upgrade to `target` comes to that leaves the image as it was."""
+        """Return the result of an upgrade to `target` that keeps the image."""
         return replace(target, image=self.applied.image) if fault.latest_model_applied else self.applied
 
     @property
-    def _standing(self) -> Standing:
+    def _status(self) -> InstanceStatus:
         if self.provisioning == "deleting":
-            return "leaving"
+            return "deleting"
         if self.power in ("deallocating", "deallocated"):
             return "deallocated"
-        return "serving" if self.serves else "away"
+        return "serving" if self.serves else "unavailable"
 
     def _code_of_failure(self) -> str:
         boots = self.owner.cloud.catalogue.boots(self.applied.image)
         return NO_EXTENSION if boots == "extensionFails" else NO_REPORT
 
-    def _end_journey(self, error: ArmError) -> None:
-        journey, self.journey = self.journey, None
-        if journey is not None and journey.operation is not None:
-            journey.operation.done(self.id, error)
+    def _end_transition(self, error: ArmError) -> None:
+        transition, self.transition = self.transition, None
+        if transition is not None and transition.operation is not None:
+            transition.operation.complete(self.id, error)
 
-    def _note_presence(self, cause: str) -> None:
-        if self.is_away != self.serves:
+    def _record_availability(self, cause: str) -> None:
+        if self.is_unavailable != self.serves:
             return
-        self.is_away = not self.serves
-        if self.is_away:
+        self.is_unavailable = not self.serves
+        if self.is_unavailable:
             self.cause = cause
-        self._note("away" if self.is_away else "back", self.cause)
+        self._record_event("unavailable" if self.is_unavailable else "available", self.cause)
 
-    def _tell_change(self) -> None:
-        for hear in self.owner.when_changed:
-            hear(self)
+    def _notify(self) -> None:
+        for callback in self.owner.when_changed:
+            callback(self)
 
-    def _note(self, kind: Happened, cause: str) -> None:
+    def _record_event(self, kind: EventKind, cause: str) -> None:
         owner = self.owner
         now = owner.cloud.clock.now()
         owner.cloud.record.add(
@@ -237,8 +242,8 @@ class Instance:
         )
 
 
-class Journey:
-    """One instance on one course."""
+class Transition:
+    """One instance on its way through one course."""
 
     __slots__ = ("cause", "course", "instance", "operation", "position", "target", "verb")
 
@@ -265,29 +270,32 @@ class Journey:
         return self.position == len(self.course)
 
     def proceed(self) -> None:
-        """Take the stage that is due and write the next one in the agenda.
+        """Enter the stage that is due and schedule the next one.
 
-        Nothing, if the instance has moved on.
+        Does nothing if the instance is in another transition by now.
         """
         instance = self.instance
-        if instance.journey is not self:
+        if instance.transition is not self:
             return
         stage = self.course[self.position]
         self.position += 1
-        instance.take(stage, cause=self.cause, target=self.target)
+        instance.enter(stage, cause=self.cause, target=self.target)
         if not self.is_over:
             instance.owner.cloud.clock.after(self._wait(self.course[self.position]), self.proceed)
         if stage.ends and self.operation is not None:
             operation, self.operation = self.operation, None
-            operation.done(instance.id, None if stage.ends == "succeeded" else _failure(instance))
-        if self.is_over and self.operation is None and instance.journey is self:
-            instance.journey = None
+            operation.complete(instance.id, None if stage.ends == "succeeded" else _failure(instance))
+        if self.is_over and self.operation is None and instance.transition is self:
+            instance.transition = None
 
     def _wait(self, stage: Stage) -> timedelta:
-        """How long until the stage: bad health shows once the health extension's grace period is over."""
+        """Return the time until the stage.
+
+        Bad health shows only after the grace period of the health extension.
+        """
         profile = self.instance.applied.profile
         if stage.after == "notice":
-            return notice(self.verb, profile)
+            return notice_period(self.verb, profile)
         usual = self.instance.owner.cloud.timings.of(stage.after)
         is_bad = stage.health in ("unhealthy", "unknown") and stage.is_of_health_only
         return max(usual, health_grace(profile)) if is_bad else usual

@@ -1,13 +1,13 @@
-"""The life of an instance, as tables: what each operation does to it, stage by stage.
+"""The life cycle of an instance as tables: the stages of each operation.
 
-A *course* is what one operation does to one instance: stages in order, each waiting a named time and then
-setting the words that Azure reports. Nothing else changes an instance's provisioning, power and health,
-except misfortune (`MISFORTUNES`), which strikes at once. To teach the simulator an operation: a row in
-`COURSES` for each way an image can boot, and a route.
+A *course* is what one operation does to one instance. It is a sequence of stages. Each stage waits for a
+named time and then sets the states that Azure reports. Nothing else changes the provisioning state, power
+state and health of an instance, except the forced stages (`FORCED_STAGES`), which take effect at once. To add
+an operation: a row in `COURSES` for each way an image can boot, and a route.
 
-The words are the suffixes of Azure's status codes: `ProvisioningState/updating`, `PowerState/stopping`,
-`HealthState/healthy`. Health is kept in the table for every instance and shows only where the instance's
-model has a health source.
+The states are the suffixes of Azure's status codes: `ProvisioningState/updating`, `PowerState/stopping`,
+`HealthState/healthy`. Each instance has a health, which is only visible if the instance's model has a health
+source.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Provisioning = Literal["creating", "updating", "succeeded", "failed", "deleting"
 Power = Literal["starting", "running", "stopping", "stopped", "deallocating", "deallocated"]
 # The power state in which an eviction leaves an instance that is not deleted.
 EvictedPower = Literal["deallocated", "stopped"]
-# What Azure may report in place of the power state that an instance has: unknown, or no PowerState at all.
+# What Azure may report instead of the power state: unknown, or no PowerState at all.
 ReportedPower = Literal["unknown", "none"]
 Health = Literal["initializing", "healthy", "unhealthy", "unknown"]
 Verb = Literal[
@@ -37,17 +37,18 @@ Verb = Literal[
     "delete",
     "refuse",
 ]
-# What an instance fails with, where Azure says it after `ProvisioningState/failed/`; both codes were seen.
+# Error codes of failed instances, as Azure appends them to `ProvisioningState/failed/`. Both were observed.
 NO_REPORT = "VMAgentStatusCommunicationError"
 NO_EXTENSION = "VMExtensionProvisioningError"
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Wait the timing called `after` ("": none, "notice": what the model says), then set what is not None.
+    """One step of a course: wait for the timing `after`, then set everything that is not None.
 
-    `swap`: from here on the instance runs the image and model it was sent to. `ends`: the operation has
-    what it wanted from this instance ("succeeded"), or not. `gone`: the instance is no more.
+    `after` is "" for no wait, and "notice" for the time that the model says. `swap`: from this stage on, the
+    instance runs the image and model of the transition's target. `ends`: the operation is done with this
+    instance, successfully or not. `gone`: the instance is deleted.
     """
 
     after: str
@@ -67,30 +68,31 @@ Course = tuple[Stage, ...]
 
 STOP = Stage("", "updating", "stopping")
 DISK = Stage("upgrade", power="starting")
-UP = Stage("boot", "succeeded", "running", "initializing", swap=True, ends="succeeded")
-DOWN = Stage("boot", "failed", "running", "unknown", swap=True, ends="failed")
-HALF = Stage("boot", "failed", "running", "initializing", swap=True, ends="failed")
-WELL = Stage("health", health="healthy")
-ILL = Stage("health", health="unhealthy")
-# Nothing answers the health extension: version 1 then says nothing, version 2 says unknown.
-MUTE = Stage("health", health="unknown")
+BOOTED = Stage("boot", "succeeded", "running", "initializing", swap=True, ends="succeeded")
+BOOT_FAILED = Stage("boot", "failed", "running", "unknown", swap=True, ends="failed")
+BOOTED_WITHOUT_EXTENSION = Stage("boot", "failed", "running", "initializing", swap=True, ends="failed")
+HEALTHY = Stage("health", health="healthy")
+UNHEALTHY = Stage("health", health="unhealthy")
+# The application does not respond to the health extension. Version 1 then reports nothing; version 2 reports
+# unknown.
+HEALTH_UNKNOWN = Stage("health", health="unknown")
 
 RESTARTING = Stage("", "updating", "stopping")
 STARTING = Stage("", "updating", "starting")
-AGAIN = Stage("boot", "succeeded", "running", "initializing", ends="succeeded")
-NOT_AGAIN = Stage("boot", "failed", "running", "unknown", ends="failed")
+RUNNING_AGAIN = Stage("boot", "succeeded", "running", "initializing", ends="succeeded")
+START_FAILED = Stage("boot", "failed", "running", "unknown", ends="failed")
 
-HALF_AGAIN = Stage("boot", "failed", "running", "initializing", ends="failed")
+RUNNING_WITHOUT_EXTENSION = Stage("boot", "failed", "running", "initializing", ends="failed")
 
-BORN = Stage("", "creating", "starting")
-ALIVE = Stage("create", "succeeded", "running", "initializing", ends="succeeded")
-HALF_ALIVE = Stage("create", "failed", "running", "initializing", ends="failed")
-STILLBORN = Stage("create", "failed", "running", "unknown", ends="failed")
+CREATING = Stage("", "creating", "starting")
+CREATED = Stage("create", "succeeded", "running", "initializing", ends="succeeded")
+CREATED_WITHOUT_EXTENSION = Stage("create", "failed", "running", "initializing", ends="failed")
+CREATE_FAILED = Stage("create", "failed", "running", "unknown", ends="failed")
 
-_ALIKE: Mapping[Verb, Course] = {
+_FOR_EVERY_IMAGE: Mapping[Verb, Course] = {
     # A model change without a new image (an extension, an identity): the instance keeps running.
     "configure": (Stage("", "updating"), Stage("model", "succeeded", swap=True, ends="succeeded")),
-    # An upgrade or reimage of an instance that is not running: it gets its disk and stays down.
+    # An upgrade or reimage of an instance that is not running: its disk is replaced, and it stays down.
     "offline": (Stage("", "updating"), Stage("upgrade", "succeeded", swap=True, ends="succeeded")),
     "poweroff": (
         Stage("", "updating", "stopping"),
@@ -101,57 +103,57 @@ _ALIKE: Mapping[Verb, Course] = {
         Stage("boot", "succeeded", "deallocated", "unknown", ends="succeeded"),
     ),
     "delete": (Stage("", "deleting", "stopping"), Stage("boot", ends="succeeded", gone=True)),
-    # The operation fails on the platform's side before it touches the disk.
+    # The operation fails on the platform's side before it replaces the disk.
     "refuse": (Stage("", "updating"), Stage("model", "failed", ends="failed")),
 }
 
 COURSES: Mapping[tuple[Verb, Boots], Course] = {
-    ("replace", "well"): (STOP, DISK, UP, WELL),
-    ("replace", "unhealthy"): (STOP, DISK, UP, ILL),
-    ("replace", "silent"): (STOP, DISK, UP, MUTE),
-    ("replace", "fails"): (STOP, DISK, DOWN),
+    ("replace", "well"): (STOP, DISK, BOOTED, HEALTHY),
+    ("replace", "unhealthy"): (STOP, DISK, BOOTED, UNHEALTHY),
+    ("replace", "silent"): (STOP, DISK, BOOTED, HEALTH_UNKNOWN),
+    ("replace", "fails"): (STOP, DISK, BOOT_FAILED),
     ("replace", "never"): (STOP, DISK),
-    ("replace", "extensionFails"): (STOP, DISK, HALF, WELL),
-    ("create", "well"): (BORN, ALIVE, WELL),
-    ("create", "unhealthy"): (BORN, ALIVE, ILL),
-    ("create", "silent"): (BORN, ALIVE, MUTE),
-    ("create", "fails"): (BORN, STILLBORN),
-    ("create", "never"): (BORN,),
-    ("create", "extensionFails"): (BORN, HALF_ALIVE, WELL),
-    ("restart", "well"): (RESTARTING, AGAIN, WELL),
-    ("restart", "unhealthy"): (RESTARTING, AGAIN, ILL),
-    ("restart", "silent"): (RESTARTING, AGAIN, MUTE),
-    ("restart", "fails"): (RESTARTING, NOT_AGAIN),
+    ("replace", "extensionFails"): (STOP, DISK, BOOTED_WITHOUT_EXTENSION, HEALTHY),
+    ("create", "well"): (CREATING, CREATED, HEALTHY),
+    ("create", "unhealthy"): (CREATING, CREATED, UNHEALTHY),
+    ("create", "silent"): (CREATING, CREATED, HEALTH_UNKNOWN),
+    ("create", "fails"): (CREATING, CREATE_FAILED),
+    ("create", "never"): (CREATING,),
+    ("create", "extensionFails"): (CREATING, CREATED_WITHOUT_EXTENSION, HEALTHY),
+    ("restart", "well"): (RESTARTING, RUNNING_AGAIN, HEALTHY),
+    ("restart", "unhealthy"): (RESTARTING, RUNNING_AGAIN, UNHEALTHY),
+    ("restart", "silent"): (RESTARTING, RUNNING_AGAIN, HEALTH_UNKNOWN),
+    ("restart", "fails"): (RESTARTING, START_FAILED),
     ("restart", "never"): (RESTARTING,),
-    ("restart", "extensionFails"): (RESTARTING, HALF_AGAIN, WELL),
-    ("start", "well"): (STARTING, AGAIN, WELL),
-    ("start", "unhealthy"): (STARTING, AGAIN, ILL),
-    ("start", "silent"): (STARTING, AGAIN, MUTE),
-    ("start", "fails"): (STARTING, NOT_AGAIN),
+    ("restart", "extensionFails"): (RESTARTING, RUNNING_WITHOUT_EXTENSION, HEALTHY),
+    ("start", "well"): (STARTING, RUNNING_AGAIN, HEALTHY),
+    ("start", "unhealthy"): (STARTING, RUNNING_AGAIN, UNHEALTHY),
+    ("start", "silent"): (STARTING, RUNNING_AGAIN, HEALTH_UNKNOWN),
+    ("start", "fails"): (STARTING, START_FAILED),
     ("start", "never"): (STARTING,),
-    ("start", "extensionFails"): (STARTING, HALF_AGAIN, WELL),
-    **{(verb, boots): course for verb, course in _ALIKE.items() for boots in get_args(Boots)},
-    # The extension is run again, and fails again.
+    ("start", "extensionFails"): (STARTING, RUNNING_WITHOUT_EXTENSION, HEALTHY),
+    **{(verb, boots): course for verb, course in _FOR_EVERY_IMAGE.items() for boots in get_args(Boots)},
+    # The extension runs again, and fails again.
     ("configure", "extensionFails"): (
         Stage("", "updating"),
         Stage("model", "failed", swap=True, ends="failed"),
     ),
 }
 
-# What an instance goes through first where its model has Azure announce the event and wait for the guest.
+# The first stage of an instance whose model has Azure announce the event and wait for the guest.
 NOTICES: Mapping[Verb, Stage] = {
     "replace": Stage("", "updating"),
     "delete": Stage("", "deleting"),
 }
 
-# What strikes an instance from outside, at once and without an operation.
-MISFORTUNES: Mapping[str, Stage] = {
+# Stages that are forced on an instance at once, without an operation.
+FORCED_STAGES: Mapping[str, Stage] = {
     "fail": Stage("", "failed", "running", "unknown"),
     "unhealthy": Stage("", health="unhealthy"),
     "heal": Stage("", "succeeded", "running", "healthy"),
     "recover": Stage("", health="healthy"),
     "evict": Stage("", "succeeded", "deallocated", "unknown"),
-    # An eviction that does not deallocate; reports have it now and then.
+    # An eviction that stops the instance without deallocating it; some users have reported this.
     "evict to stopped": Stage("", "succeeded", "stopped", "unknown"),
-    "lost": Stage("", gone=True),
+    "remove": Stage("", gone=True),
 }

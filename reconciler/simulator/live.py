@@ -1,8 +1,8 @@
-"""The rest of the world's hands: what people, Azure Policy, the platform and bad luck do to a scale set.
+"""Changes from outside: what operators, Azure Policy, the platform and failures do to a scale set.
 
-For tests and demos. Everything goes through the same tables and owners as what clients ask for, so it
-leaves the same record and the same traces on the wire. Each verb holds the clock, so it may be called while
-servers and clients are at work.
+For tests and demos. The changes use the same tables and owners as requests of clients, so they leave the same
+record and show in the same way in responses. Each method holds the clock, so it can be called while servers
+and clients are active.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from reconciler.simulator.amend import amend, take
+from reconciler.simulator.amend import amended_body, apply_body
 from reconciler.simulator.catalogue import storage_of
 from reconciler.simulator.domains import Domain
 from reconciler.simulator.endpoints.actions import start_rolling_upgrade
 from reconciler.simulator.flapping import Flapping
 from reconciler.simulator.instance import Instance
-from reconciler.simulator.life import MISFORTUNES, EvictedPower, ReportedPower, Verb
+from reconciler.simulator.life import FORCED_STAGES, EvictedPower, ReportedPower, Verb
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.spot import evict
 
@@ -33,48 +33,48 @@ class LiveScaleSet:
 
     @property
     def provisioning_state(self) -> str:
-        with self._clock.held():
+        with self._clock.hold():
             return self._scale_set.provisioning
 
     @property
     def capacity(self) -> int:
-        with self._clock.held():
+        with self._clock.hold():
             return self._scale_set.capacity
 
     @property
     def etag(self) -> str:
-        """As the wire has it, quotes included."""
-        with self._clock.held():
+        """The etag with its quotes, as in responses."""
+        with self._clock.hold():
             return f'"{self._scale_set.etag}"'
 
     @property
     def tags(self) -> Mapping[str, str]:
-        with self._clock.held():
+        with self._clock.hold():
             return dict(self._scale_set.body.get("tags") or {})
 
     @property
     def image(self) -> str:
         """The name of the image that the model resolves to."""
-        with self._clock.held():
+        with self._clock.hold():
             return self._scale_set.applied.image.name
 
     @property
     def instances(self) -> tuple[LiveInstance, ...]:
-        with self._clock.held():
+        with self._clock.hold():
             scale_set = self._scale_set
             return tuple(LiveInstance(scale_set, instance) for instance in scale_set.instances.values())
 
     def instance(self, instance_id: str) -> LiveInstance:
-        with self._clock.held():
+        with self._clock.hold():
             return LiveInstance(self._scale_set, self._scale_set.instances[instance_id])
 
     def scale_to(self, capacity: int) -> None:
-        """An autoscaler or a person sets the capacity."""
+        """Set the capacity, as an autoscaler or an operator does."""
         self._write({"sku": {**self._scale_set.body["sku"], "capacity": capacity}})
 
     def add_extension(self, name: str, publisher: str, type: str) -> None:  # noqa: A002 - Azure's own word for it
-        """What Azure Policy does: the model changes, and no instance is on the latest one any more."""
-        with self._clock.held():
+        """Add an extension, as Azure Policy does. No instance is on the latest model afterwards."""
+        with self._clock.hold():
             profile = self._scale_set.profile
             present = list((profile.get("extensionProfile") or {}).get("extensions") or [])
             properties = {
@@ -92,49 +92,49 @@ class LiveScaleSet:
         self._write({"properties": {"upgradePolicy": {"mode": mode}}})
 
     def set_image(self, image: str) -> None:
-        """Somebody patches the model by hand."""
+        """Patch the model by hand."""
         self._write({"properties": {"virtualMachineProfile": {"storageProfile": storage_of(image)}}})
 
     def set_tags(self, tags: Mapping[str, str | None]) -> None:
-        """Merge these tags in; None removes one."""
+        """Merge these tags into the existing ones; None removes a tag."""
         self._write({"tags": dict(tags)})
 
     def start_rolling_upgrade(self) -> None:
-        with self._clock.held():
+        with self._clock.hold():
             start_rolling_upgrade(self._scale_set)
 
     def report(self, state: str | None) -> None:
-        """Have the scale set report this provisioning state, whatever happens to it. None ends that."""
-        with self._clock.held():
+        """Make the scale set report this provisioning state, whatever its real state is. None ends this."""
+        with self._clock.hold():
             self._scale_set.reported_state = state
 
     def report_field(self, name: str, value: Any) -> None:
-        """Have Azure report this value of a field at the top of the resource, like `sku` or `managedBy`."""
-        with self._clock.held():
+        """Make Azure report this value of a top-level field of the resource, such as `sku` or `managedBy`."""
+        with self._clock.hold():
             self._scale_set.reported[name] = value
 
     def limit_allocation(self, instances: int | None) -> None:
-        """Limit how many instances of it Azure has room for. None lifts the limit."""
-        with self._clock.held():
+        """Limit the number of instances for which Azure has capacity. None removes the limit."""
+        with self._clock.hold():
             self._scale_set.allocation_limit = instances
 
     def attach(self, name: str, image: str | None = None) -> LiveInstance:
-        """Somebody attaches a machine to a Flexible set: on an image of its own, or on a mere disk."""
-        with self._clock.held():
+        """Attach a machine to a Flexible scale set, on its own image or on a bare disk."""
+        with self._clock.hold():
             return LiveInstance(self._scale_set, self._scale_set.attach(name, image))
 
     def bump_etag(self) -> None:
-        """The platform touches the resource and nothing that shows."""
-        with self._clock.held():
+        """Increment the etag without any visible change, as the platform does."""
+        with self._clock.hold():
             self._scale_set.bump()
 
     def delete(self) -> None:
-        with self._clock.held():
+        with self._clock.hold():
             self._scale_set.remove()
 
     def _write(self, change: Mapping[str, Any]) -> None:
-        with self._clock.held():
-            take(self._scale_set, amend(self._scale_set, change, whole=False), kind="patch")
+        with self._clock.hold():
+            apply_body(self._scale_set, amended_body(self._scale_set, change, whole=False), kind="patch")
 
 
 class LiveInstance:
@@ -153,96 +153,100 @@ class LiveInstance:
 
     @property
     def image(self) -> str:
-        with self._clock.held():
+        with self._clock.hold():
             return self._instance.applied.image.name
 
     @property
     def state(self) -> tuple[str, str, str]:
-        """Provisioning, power and health, in Azure's words."""
-        with self._clock.held():
+        """Provisioning state, power state and health, in Azure's words."""
+        with self._clock.hold():
             return (self._instance.provisioning, self._instance.power, self._instance.health)
 
     @property
     def is_current(self) -> bool:
-        with self._clock.held():
+        with self._clock.hold():
             return self._instance.is_current
 
     @property
     def is_protected(self) -> bool:
-        """From scale set actions."""
-        with self._clock.held():
+        """Whether the instance is protected from scale set actions."""
+        with self._clock.hold():
             return self._instance.protected
 
     def fail(self) -> None:
-        """Its provisioning state becomes failed."""
-        self._strike("fail")
+        """Set the provisioning state to failed."""
+        self._force("fail")
 
     def sicken(self) -> None:
-        """Its health turns unhealthy; where there is no health source nobody sees it."""
-        self._strike("unhealthy")
+        """Make the instance unhealthy. Without a health source, this is not visible."""
+        self._force("unhealthy")
 
     def heal(self) -> None:
-        self._strike("heal")
+        """Make the instance succeeded, running and healthy."""
+        self._force("heal")
 
     def deallocate(self) -> None:
-        self._send("deallocate")
+        self._run("deallocate")
 
     def start(self) -> None:
-        self._send("start")
+        self._run("start")
 
     def protect(self, *, is_protected: bool = True) -> None:
-        """From scale set actions and from scale-in."""
-        with self._clock.held():
+        """Protect the instance from scale set actions and from scale-in, or end both protections."""
+        with self._clock.hold():
             self._instance.protect(from_actions=is_protected, from_scale_in=is_protected)
             self._instance.etag += 1
 
     def silence(self) -> None:
-        """Its health extension says nothing, until it comes up again or is healed."""
-        with self._clock.held():
+        """Stop the reports of the health extension until the instance boots again or is healed."""
+        with self._clock.hold():
             self._instance.is_silent = True
 
     def report_power(self, power: ReportedPower | None) -> None:
-        """Have Azure report PowerState/unknown, or with "none" no PowerState. None ends that."""
-        with self._clock.held():
+        """Make Azure report PowerState/unknown, or with "none" no PowerState. None ends this."""
+        with self._clock.hold():
             self._instance.reported_power = power
 
     def give_own_model(self) -> None:
-        """Somebody changes this one instance, so that it has a model of its own until it is upgraded."""
-        with self._clock.held():
+        """Give the instance its own model until it is upgraded, as a change of this one instance does."""
+        with self._clock.hold():
             self._instance.has_own_model = True
             self._instance.etag += 1
 
     def report_metrics(self, metrics: Mapping[str, Any] | None) -> None:
-        """What its application passes on by Application Health 2.0: {"rollingUpgrade": {...}}."""
-        with self._clock.held():
+        """Set the metrics that the application sends by Application Health 2.0: {"rollingUpgrade": {...}}."""
+        with self._clock.hold():
             self._instance.custom_metrics = metrics
 
     def evict(self, power: EvictedPower | None = None) -> None:
-        """Spot capacity is taken back. It is left in this power state; the policy Delete removes it."""
-        with self._clock.held():
+        """Evict the spot instance.
+
+        The instance is left in this power state. With the eviction policy Delete it is removed.
+        """
+        with self._clock.hold():
             evict(self._scale_set, self._instance, power)
 
     def recover(self) -> None:
-        """Its health turns healthy, and nothing else moves."""
-        self._strike("recover")
+        """Make the instance healthy. Nothing else changes."""
+        self._force("recover")
 
     def flap(self, healthy: timedelta, unhealthy: timedelta) -> Flapping:
-        """Its health comes and goes from now on, until the flapping is ended."""
-        with self._clock.held():
+        """Alternate the health from now on, until the returned flapping is ended."""
+        with self._clock.hold():
             flapping = Flapping(self._instance, healthy, unhealthy)
             flapping.begin()
             return flapping
 
     def apply_image(self, image: str) -> None:
-        """Put it on another image, at once, behind everybody's back; it is no longer on the latest model."""
-        with self._clock.held():
+        """Put the instance on another image at once. It is then not on the latest model."""
+        with self._clock.hold():
             self._instance.put_on(storage_of(image), is_current=False)
 
-    def _strike(self, misfortune: str) -> None:
-        with self._clock.held():
-            self._instance.strike(MISFORTUNES[misfortune], misfortune)
+    def _force(self, name: str) -> None:
+        with self._clock.hold():
+            self._instance.force(FORCED_STAGES[name], name)
 
-    def _send(self, verb: Verb) -> None:
-        with self._clock.held():
+    def _run(self, verb: Verb) -> None:
+        with self._clock.hold():
             operation = self._scale_set.begin(verb)
-            self._instance.send(verb, cause=verb, operation=operation)
+            self._instance.run(verb, cause=verb, operation=operation)

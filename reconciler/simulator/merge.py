@@ -1,4 +1,4 @@
-"""JSON merge patch (RFC 7396), the way the wire changes a resource."""
+"""JSON merge patch (RFC 7396), by which requests change a resource."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def merge(base: Any, change: Any) -> Any:
-    """`base` with `change` in it: null removes, lists are replaced whole. Neither argument is changed.
+    """Apply `change` to `base`: null removes, lists are replaced whole. Neither argument is modified.
 
     >>> merge({"a": 1, "b": {"c": 2}}, {"b": {"d": 3}, "a": None})
     {'b': {'c': 2, 'd': 3}}
@@ -24,7 +24,7 @@ def merge(base: Any, change: Any) -> Any:
 
 
 def put_together(base: Any, sent: Any, replaced: Container[str]) -> Any:
-    """`base` with a PUT in it, merged but for the parts named in `replaced`.
+    """Apply a PUT to `base` by merging, except for the parts named in `replaced`.
 
     >>> put_together({"a": {"b": 1, "c": 2}, "d": {"e": 3}}, {"a": {"b": 4}, "d": {}}, {"d"})
     {'a': {'b': 4, 'c': 2}, 'd': {}}
@@ -42,7 +42,7 @@ def put_together(base: Any, sent: Any, replaced: Container[str]) -> Any:
 
 
 def without_echo(sent: Any, shown: Any, stored: Any) -> Any:
-    """What a client sent, with what it was `shown` and only repeats replaced by what is `stored`.
+    """Return what a client `sent`, with values that only repeat what it was `shown` set to what is `stored`.
 
     >>> without_echo({"a": 1, "b": 3}, {"a": 1, "b": 2, "c": 4}, {"b": 2})
     {'b': 3}

@@ -1,7 +1,7 @@
-"""What goes through a door: one request in, one response out.
+"""The requests and responses that pass between the entry points and the core.
 
-The core sees nothing else, so a door is whatever can make the one and carry the other. A door that honours
-faults also expects `Lost`, raised instead of an answer.
+The core sees nothing else. An entry point is any code that can create a `Request` and deliver a `Response`.
+One that supports faults also handles `ConnectionLost`, which is raised instead of a response.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from reconciler.simulator.errors import ArmError
 
 @dataclass(frozen=True)
 class Request:
-    """`url` is absolute: links in answers are built on its scheme and host.
+    """`url` is absolute: the links in responses use its scheme and host.
 
-    Header names are looked up in any casing. `door` is the number of the transport that it came through: each
-    client in this process has its own. What comes over the wire is 0.
+    Header names are looked up in any casing. `client` is the number of the transport that the request came
+    through. Each in-process client has its own; requests over the wire have 0.
     """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
-    door: int = 0
+    client: int = 0
 
     @cached_property
     def path(self) -> str:
@@ -36,13 +36,13 @@ class Request:
 
     @cached_property
     def host(self) -> str:
-        """Scheme and host, without a slash at the end."""
+        """Scheme and host, without a trailing slash."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc}"
 
     @cached_property
     def query(self) -> Mapping[str, str]:
-        """Parameters with lower-case names, as Azure matches them."""
+        """The parameters, with lower-case names, because Azure ignores the case."""
         return {
             name.lower(): value for name, value in parse_qsl(urlsplit(self.url).query, keep_blank_values=True)
         }
@@ -56,7 +56,7 @@ class Request:
         return next((value for key, value in self.headers.items() if key.lower() == wanted), "")
 
     def json(self) -> dict[str, Any]:
-        """The body as an object; {} when there is none."""
+        """Return the body as an object; {} if there is none."""
         if not self.body.strip():
             return {}
         try:
@@ -81,11 +81,11 @@ class Response:
         return json.loads(self.body)
 
 
-class Lost(Exception):
-    """No answer will come: the door must behave as a broken connection does.
+class ConnectionLost(Exception):
+    """The client gets no response: the entry point must behave like a broken connection.
 
-    `carried_out` says whether the core did what was asked before the line broke; `timed_out` whether the
-    line went silent rather than being reset.
+    `carried_out` says whether the core carried out the request first. `timed_out` says whether the connection
+    went silent or was reset.
     """
 
     def __init__(self, *, carried_out: bool, timed_out: bool) -> None:

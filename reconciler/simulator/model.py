@@ -1,10 +1,10 @@
-"""The model of a scale set: what it is called and where, and what its instances are made from.
+"""The model of a scale set: its name and location, and what its instances are created from.
 
-`body` is what clients write and read back, in the wire's own words (sku, tags, zones, identity,
-properties), replaced whole and never changed in place. `applied` is the model that new and upgraded
-instances get; its revision counts every change of what an instance would become, so an instance with an
-older revision is one that Azure reports as not on the latest model. Changing the model back counts as a
-change too: whether Azure then calls untouched instances current again is not known.
+`body` is what clients write and read, in the names of the API (sku, tags, zones, identity, properties). It is
+replaced as a whole and never modified in place. `applied` is the model for new and upgraded instances. Its
+revision counts the changes of what an instance would get, so Azure reports an instance with an older revision
+as not on the latest model. Changing the model back counts as a change too: it is not known whether Azure then
+reports untouched instances as on the latest model again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HealthSource = Literal["extension", "probe", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The model as one or more instances run it; shared by all that got it at once."""
+    """The model as instances run it. Instances that got it at the same time share it."""
 
     revision: int
     profile: Mapping[str, Any]
@@ -62,7 +62,7 @@ class Model:
 
     @property
     def profile(self) -> Mapping[str, Any]:
-        """What instances are made from; empty for a Flexible set that was created without one."""
+        """What instances are created from; empty for a Flexible scale set without a profile."""
         return profile_in(self.body)
 
     @property
@@ -82,9 +82,9 @@ class Model:
         return bool(self.body["properties"].get("overprovision")) and not self.is_flexible
 
     def model_of(self, body: Mapping[str, Any], *, revision: int, image: Image | None = None) -> Applied:
-        """The model that `body` describes, on `image` where that is known already.
+        """Return the model that `body` describes, on `image` if that is already known.
 
-        Raises ArmError when there is no such image.
+        Raises ArmError if the image does not exist.
         """
         profile = profile_in(body)
         if not profile:
@@ -93,9 +93,9 @@ class Model:
         return Applied(revision, profile, found, health_source(profile))
 
     def renew(self) -> bool:
-        """Let `latest` in the model be what is newest now; returns whether that is another image.
+        """Resolve `latest` in the model again; return whether the image has changed.
 
-        Nobody is behind because of it: Azure flips no flag when a version is published.
+        All instances stay on the latest model: Azure changes no flag when a version is published.
         """
         image = self.newest(self.applied)
         if image == self.applied.image:
@@ -104,7 +104,7 @@ class Model:
         return True
 
     def outdate(self, cause: str) -> None:
-        """From now on every instance is behind the model."""
+        """Start a new revision, so that no instance is on the latest model."""
         self.applied = replace(self.applied, revision=self.applied.revision + 1)
         self.cloud.record.add(
             Event(
@@ -112,20 +112,20 @@ class Model:
             )
         )
 
-    def reimaged(self, applied: Applied, exact_version: str | None = None) -> Applied:
-        """What a reimage makes of an instance on `applied`: the same, with `latest` the newest there is now.
+    def reimage_target(self, applied: Applied, exact_version: str | None = None) -> Applied:
+        """Return the model that a reimage gives to an instance on `applied`, with `latest` resolved again.
 
-        Field reports say so; the SDK's documentation says the version stays, unless `exact_version` names
-        another.
+        This follows field reports. According to the SDK's documentation, the version stays the same unless
+        `exact_version` names another one.
         """
         if exact_version is None:
             return replace(applied, image=self.newest(applied))
         return replace(
-            applied, image=self.cloud.catalogue.exactly(applied.image, exact_version, self.location)
+            applied, image=self.cloud.catalogue.with_version(applied.image, exact_version, self.location)
         )
 
     def newest(self, applied: Applied) -> Image:
-        """Its image, with `latest` as of now; what it was before where there is none any more."""
+        """Return the image with `latest` resolved again, or the same image if no version exists any more."""
         if not applied.image.follows_latest:
             return applied.image
         try:
@@ -135,7 +135,7 @@ class Model:
 
 
 def health_source(profile: Mapping[str, Any]) -> HealthSource:
-    """Where the health of instances on this `virtualMachineProfile` comes from."""
+    """Return the health source of instances on this `virtualMachineProfile`."""
     extensions = (profile.get("extensionProfile") or {}).get("extensions") or []
     types = {str((extension.get("properties") or {}).get("type", "")).lower() for extension in extensions}
     if types.intersection(HEALTH_EXTENSIONS):

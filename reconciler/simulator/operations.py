@@ -1,8 +1,8 @@
-"""Long-running operations: what a 202, or a 200 that says "Updating", stands for.
+"""Long-running operations, which a 202 or a 200 with the state "Updating" announces.
 
-An operation waits for parts (the model, each instance) and ends when the last one is done: Succeeded, or
-Failed with the first error. A part that never comes (an image that never boots) keeps it InProgress for
-ever, as it would in Azure.
+An operation waits for parts (the model, each instance) and ends when the last part is complete: Succeeded, or
+Failed with the first error. A part that never completes (an image that never boots) keeps the operation
+InProgress forever, as in Azure.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from reconciler.simulator.domains import guid
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.faults import OperationKeepsImage
 
-Status = Literal["InProgress", "Succeeded", "Failed", "Canceled"]
-# Since 2024 Azure signs the addresses it hands out, which makes them some 3 kB long: follow them verbatim.
+OperationStatus = Literal["InProgress", "Succeeded", "Failed", "Canceled"]
+# Since 2024 Azure signs these addresses, which makes them about 3 kB long. Follow them verbatim.
 SIGNED_SINCE = "2024-01-01"
 
 
 @dataclass(slots=True, eq=False)
 class Operation:
-    """`ended` and `error` are None while it runs.
+    """A running or ended operation. `ended` and `error` are None while it runs.
 
-    `sabotage` is the error it will end with whatever happens. Of one that `is_lost` nobody hears again, and
-    it touches no instance. One that has `keeps_image` leaves instances on the image they had.
+    `forced_error` is the error with which it ends in any case. An operation that `is_lost` cannot be found
+    and changes no instance. With `keeps_image`, instances keep their image.
     """
 
     id: str
@@ -38,10 +38,10 @@ class Operation:
     location: str
     started: datetime
     clock: Clock
-    status: Status = "InProgress"
+    status: OperationStatus = "InProgress"
     ended: datetime | None = None
     error: ArmError | None = None
-    sabotage: ArmError | None = None
+    forced_error: ArmError | None = None
     is_lost: bool = False
     keeps_image: OperationKeepsImage | None = None
     when_ended: list[Callable[[Operation], None]] = field(default_factory=list)
@@ -55,29 +55,29 @@ class Operation:
         self._waiting.add(part)
 
     def waits_for(self, parts: Collection[str]) -> int:
-        """How many of these it is waiting for: of instances, what Azure charges."""
+        """Return how many of these parts are not complete. For instances, Azure charges this number."""
         return len(self._waiting.intersection(parts))
 
-    def done(self, part: str, error: ArmError | None = None) -> None:
-        """`part` is over. The last one ends the operation."""
+    def complete(self, part: str, error: ArmError | None = None) -> None:
+        """Complete `part`. The last part ends the operation."""
         self._waiting.discard(part)
         self.error = self.error or error
         if not self._waiting and self.is_running:
             self._end()
 
     def wait(self, part: str, delay: timedelta) -> None:
-        """Expect a part that is simply over after `delay`."""
+        """Add a part that completes after `delay`."""
         self.expect(part)
-        self.clock.after(delay, lambda: self.done(part))
+        self.clock.after(delay, lambda: self.complete(part))
 
-    def fail(self, error: ArmError, status: Status = "Failed") -> None:
-        """End it now, whatever it still waits for."""
+    def fail(self, error: ArmError, status: OperationStatus = "Failed") -> None:
+        """End the operation now, even if parts are not complete."""
         if self.is_running:
             self.error = error
             self._end(status)
 
     def body(self) -> dict[str, Any]:
-        """What `GET .../operations/{id}` says; a failed operation says so with HTTP 200."""
+        """Return the body of `GET .../operations/{id}`. A failed operation is reported with HTTP 200."""
         told: dict[str, Any] = {"startTime": self.started.isoformat()}
         if self.ended is not None:
             told["endTime"] = self.ended.isoformat()
@@ -87,38 +87,39 @@ class Operation:
         return told | {"name": self.id}
 
     def address(self, host: str, version: str, *, monitor: bool = False) -> str:
-        """Where to ask for it: the `Azure-AsyncOperation` address, or with `monitor` the `Location`."""
+        """Return the `Azure-AsyncOperation` address of the operation, or with `monitor` the `Location`."""
         place = f"/subscriptions/{self.subscription}/providers/Microsoft.Compute/locations/{self.location}"
         end = f"{'&monitor=true' if monitor else ''}&api-version={version}"
         signature = _signature(self.id, self.started) if version >= SIGNED_SINCE else ""
         return f"{host}{place}/operations/{self.id}?p={guid('p', self.id)}{end}{signature}"
 
-    def _end(self, status: Status | None = None) -> None:
-        self.error = self.sabotage or self.error
+    def _end(self, status: OperationStatus | None = None) -> None:
+        self.error = self.forced_error or self.error
         self.status = status or ("Failed" if self.error else "Succeeded")
         self.ended = self.clock.now()
-        for heard in self.when_ended:
-            heard(self)
+        for callback in self.when_ended:
+            callback(self)
 
 
 @dataclass(slots=True)
 class Operations:
-    """All of them, by id. Ids are counted, so the same story has the same ids.
+    """All operations by id. Ids are counted, so they are the same in each run.
 
-    While `sabotage` or `keeps_image` is set, operations start with it; while `is_forgetful`, they are lost.
+    While `forced_error` or `keeps_image` is set, new operations have it. While `loses_operations` is set, new
+    operations are lost.
     """
 
     clock: Clock
-    sabotage: ArmError | None = None
-    is_forgetful: bool = False
+    forced_error: ArmError | None = None
+    loses_operations: bool = False
     keeps_image: OperationKeepsImage | None = None
     _all: dict[str, Operation] = field(default_factory=dict)
 
     def start(self, kind: str, subscription: str, location: str) -> Operation:
         operation_id = guid("operation", len(self._all))
         operation = Operation(operation_id, kind, subscription, location, self.clock.now(), self.clock)
-        operation.sabotage = self.sabotage
-        operation.is_lost = self.is_forgetful
+        operation.forced_error = self.forced_error
+        operation.is_lost = self.loses_operations
         operation.keeps_image = self.keeps_image
         self._all[operation_id] = operation
         return operation

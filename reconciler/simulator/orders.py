@@ -1,7 +1,7 @@
-"""What a fleet file orders: faults that strike requests, and events that come by the clock.
+"""The faults and the scheduled events of a fleet file.
 
-`FAULTS` and `EVENTS` have a row for each kind that the schema knows. An event that cannot be, because an
-instance is gone or Azure refuses the change, does not happen.
+`FAULTS` and `EVENTS` have a row for each kind in the schema. An event that is impossible, because an instance
+is gone or Azure rejects the change, is skipped.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any
 
-from reconciler.simulator.amend import amend, take
+from reconciler.simulator.amend import amended_body, apply_body
 from reconciler.simulator.catalogue import Catalogue, storage_of
 from reconciler.simulator.cloud import Cloud
-from reconciler.simulator.declared import Mistake, Place, Wrong, time
+from reconciler.simulator.declared import FieldError, InvalidField, Location, time
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.faults import (
     UNAVAILABLE,
@@ -42,11 +42,11 @@ from reconciler.simulator.message import Request
 from reconciler.simulator.record import is_called
 from reconciler.simulator.routes import ROUTES
 from reconciler.simulator.scale_set import ScaleSet
-from reconciler.simulator.seed import attach, bring_into, member_of, report_state
+from reconciler.simulator.seed import apply_state, attach, member_of, report_state
 from reconciler.simulator.spot import evict
 from reconciler.simulator.stock import image_name, publish_details
 
-# The events that are about one scale set, and the field that names it.
+# The events that concern one scale set, and the field that names it.
 NAMING = {"evict": "scaleSet", "scaleSet": "name"}
 Path = tuple[str, str, str]
 """Subscription, resource group and name of a scale set."""
@@ -57,8 +57,8 @@ _SCALE_SET = re.compile(
 OPERATIONS = ("*", *(route.name for route in ROUTES))
 
 
-def arm(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, _: Place) -> None:
-    """Arm a fault of the file, from this moment on."""
+def arm(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, _: Location) -> None:
+    """Arm a fault of the file from now on."""
     ((kind, fields),) = declared["fault"].items()
     faults.arm(
         declared["operation"],
@@ -70,15 +70,15 @@ def arm(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, _: Place) -> 
     )
 
 
-def schedule(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, place: Place) -> None:
-    """Write an event of the file in the clock's agenda. Raises Wrong for one that can never be."""
+def schedule(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, location: Location) -> None:
+    """Schedule an event of the file. Raises InvalidField if the event can never happen."""
     ((kind, fields),) = declared["event"].items()
-    where = (*place, "event", kind)
+    where = (*location, "event", kind)
     if kind == "publish":
         publish_details(fields, Catalogue(cloud.clock), where)
 
     def happen() -> None:
-        with contextlib.suppress(ArmError, KeyError, Wrong):
+        with contextlib.suppress(ArmError, KeyError, InvalidField):
             EVENTS[kind](fields, cloud, faults, where)
         if "every" in declared:
             cloud.clock.after(time(declared["every"]), happen)
@@ -86,27 +86,27 @@ def schedule(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, place: P
     cloud.clock.after(time(declared["after"]), happen)
 
 
-def fault_mistakes(
-    declared: Mapping[str, Any], place: Place, paths: Sequence[Path] | None
-) -> Iterator[Mistake]:
-    """What is wrong with a fault in a fleet of these scale sets. Its shape may be wrong too."""
+def fault_errors(
+    declared: Mapping[str, Any], location: Location, paths: Sequence[Path] | None
+) -> Iterator[FieldError]:
+    """Return the errors of a fault in a fleet with these scale sets. Its structure may be invalid too."""
     operation = declared.get("operation")
     if isinstance(operation, str) and operation not in OPERATIONS:
         near = get_close_matches(operation, OPERATIONS, n=1)
-        fix = f"did you mean {near[0]}?" if near else "write the operationId of a request it answers"
-        yield Mistake((*place, "operation"), f"the simulator has no operation {operation!r}; {fix}")
-    yield from _absent(declared, "scaleSet", place, paths, just_one=False)
+        fix = f"did you mean {near[0]}?" if near else "write the operationId of a supported request"
+        yield FieldError((*location, "operation"), f"unknown operation {operation!r}; {fix}")
+    yield from _absent(declared, "scaleSet", location, paths, just_one=False)
 
 
-def event_mistakes(
-    declared: Mapping[str, Any], place: Place, paths: Sequence[Path] | None
-) -> Iterator[Mistake]:
-    """What is wrong with an event. An instance or an image may come later; a scale set never does."""
+def event_errors(
+    declared: Mapping[str, Any], location: Location, paths: Sequence[Path] | None
+) -> Iterator[FieldError]:
+    """Return the errors of an event. Instances and images may be created later, scale sets cannot."""
     event = declared.get("event")
     for kind, fields in event.items() if isinstance(event, Mapping) else ():
-        where = (*place, "event", kind)
+        where = (*location, "event", kind)
         if kind == "fault" and isinstance(fields, Mapping):
-            yield from fault_mistakes(fields, where, paths)
+            yield from fault_errors(fields, where, paths)
         elif kind in NAMING and isinstance(fields, Mapping):
             yield from _absent(fields, NAMING[kind], where, paths)
 
@@ -114,26 +114,28 @@ def event_mistakes(
 def _absent(
     declared: Mapping[str, Any],
     field: str,
-    place: Place,
+    location: Location,
     paths: Sequence[Path] | None,
     *,
     just_one: bool = True,
-) -> Iterator[Mistake]:
+) -> Iterator[FieldError]:
     name = declared.get(field)
     if paths is None or not isinstance(name, str):
         return
     found = ["/".join(path) for path in paths if is_called(name, *path)]
     if not found:
-        problem = f"there is no scale set {name!r}"
+        problem = f"unknown scale set {name!r}"
     elif just_one and len(found) > 1:
-        problem = f"{name!r} could be any of {', '.join(found[:5])}"
+        problem = f"{name!r} matches several scale sets: {', '.join(found[:5])}"
     else:
         return
-    yield Mistake((*place, field), f"{problem}; name one of the fleet, as group/name where there are several")
+    yield FieldError(
+        (*location, field), f"{problem}; write the name of one in the fleet, or group/name if several have it"
+    )
 
 
 def _below(name: str) -> Callable[[Request], bool]:
-    """Whether a request is about a scale set of this name, or what is in it."""
+    """Return a predicate for requests to a scale set of this name or to its parts."""
 
     def is_below(request: Request) -> bool:
         match = _SCALE_SET.match(request.path)
@@ -147,59 +149,59 @@ def _wait(fields: Mapping[str, Any], name: str) -> timedelta | None:
 
 
 FAULTS: Mapping[str, Callable[[Mapping[str, Any]], Fault]] = {
-    "status": lambda said: Status(
-        said["code"], said["errorCode"], said["message"], _wait(said, "retryAfter")
+    "status": lambda fields: Status(
+        fields["code"], fields["errorCode"], fields["message"], _wait(fields, "retryAfter")
     ),
-    "throttled": lambda said: Throttled(time(said["retryAfter"]), said["group"]),
-    "page": lambda said: Page(said["code"], said.get("body", UNAVAILABLE)),
-    "timeout": lambda said: Timeout(said["lostAnswer"]),
-    "reset": lambda said: Reset(said["lostAnswer"]),
+    "throttled": lambda fields: Throttled(time(fields["retryAfter"]), fields["group"]),
+    "page": lambda fields: Page(fields["code"], fields.get("body", UNAVAILABLE)),
+    "timeout": lambda fields: Timeout(fields["lostAnswer"]),
+    "reset": lambda fields: Reset(fields["lostAnswer"]),
     "truncated": lambda _: Truncated(),
-    "slow": lambda said: Slow(time(said["delay"]), said["late"]),
-    "stale": lambda said: Stale(time(said["age"])),
-    "partial": lambda said: Partial(said["lacks"]),
-    "malformed": lambda said: Malformed(said["field"], said["value"], said.get("name")),
-    "misdated": lambda said: Misdated(time(said["by"])),
-    "foreignLinks": lambda said: ForeignLinks(said["host"]),
-    "operationFails": lambda said: OperationFails(said["code"], said["message"]),
+    "slow": lambda fields: Slow(time(fields["delay"]), fields["late"]),
+    "stale": lambda fields: Stale(time(fields["age"])),
+    "partial": lambda fields: Partial(fields["lacks"]),
+    "malformed": lambda fields: Malformed(fields["field"], fields["value"], fields.get("name")),
+    "misdated": lambda fields: Misdated(time(fields["by"])),
+    "foreignLinks": lambda fields: ForeignLinks(fields["host"]),
+    "operationFails": lambda fields: OperationFails(fields["code"], fields["message"]),
     "operationLost": lambda _: OperationLost(),
-    "operationKeepsImage": lambda said: OperationKeepsImage(said["latestModelApplied"]),
+    "operationKeepsImage": lambda fields: OperationKeepsImage(fields["latestModelApplied"]),
 }
 
 
-def _evict(said: Mapping[str, Any], cloud: Cloud, _: Faults, place: Place) -> None:
-    scale_set = cloud.named(said["scaleSet"])
-    evict(scale_set, member_of(scale_set, said["id"], place), said.get("power"))
+def _evict(fields: Mapping[str, Any], cloud: Cloud, _: Faults, location: Location) -> None:
+    scale_set = cloud.find_scale_set(fields["scaleSet"])
+    evict(scale_set, member_of(scale_set, fields["id"], location), fields.get("power"))
 
 
-def _change(said: Mapping[str, Any], cloud: Cloud, _: Faults, place: Place) -> None:
-    scale_set = cloud.named(said["name"])
-    if "provisioningState" in said:
-        report_state(scale_set, said["provisioningState"])
-    scale_set.allocation_limit = said.get("allocationLimit", scale_set.allocation_limit)
-    attach(scale_set, said.get("attached", ()), place)
-    for state in said.get("instanceStates", ()):
-        bring_into(member_of(scale_set, state["id"], place), state)
-    if change := _patch_body(said, scale_set):
-        take(scale_set, amend(scale_set, change, whole=False), kind="patch")
+def _change(fields: Mapping[str, Any], cloud: Cloud, _: Faults, location: Location) -> None:
+    scale_set = cloud.find_scale_set(fields["name"])
+    if "provisioningState" in fields:
+        report_state(scale_set, fields["provisioningState"])
+    scale_set.allocation_limit = fields.get("allocationLimit", scale_set.allocation_limit)
+    attach(scale_set, fields.get("attached", ()), location)
+    for state in fields.get("instanceStates", ()):
+        apply_state(member_of(scale_set, state["id"], location), state)
+    if change := _patch_body(fields, scale_set):
+        apply_body(scale_set, amended_body(scale_set, change, whole=False), kind="patch")
 
 
-def _patch_body(said: Mapping[str, Any], scale_set: ScaleSet) -> dict[str, Any]:
-    """What a client would PATCH to have it so."""
+def _patch_body(fields: Mapping[str, Any], scale_set: ScaleSet) -> dict[str, Any]:
+    """Return the PATCH that a client would send for this change."""
     properties: dict[str, Any] = {}
-    if "image" in said:
-        properties["virtualMachineProfile"] = {"storageProfile": storage_of(image_name(said["image"]))}
-    if "mode" in said:
-        properties["upgradePolicy"] = {"mode": said["mode"]}
+    if "image" in fields:
+        properties["virtualMachineProfile"] = {"storageProfile": storage_of(image_name(fields["image"]))}
+    if "mode" in fields:
+        properties["upgradePolicy"] = {"mode": fields["mode"]}
     change: dict[str, Any] = {"properties": properties} if properties else {}
-    if "capacity" in said:
-        change["sku"] = {**scale_set.body["sku"], "capacity": said["capacity"]}
-    return change | ({"tags": said["tags"]} if "tags" in said else {})
+    if "capacity" in fields:
+        change["sku"] = {**scale_set.body["sku"], "capacity": fields["capacity"]}
+    return change | ({"tags": fields["tags"]} if "tags" in fields else {})
 
 
-EVENTS: Mapping[str, Callable[[Any, Cloud, Faults, Place], None]] = {
-    "publish": lambda said, cloud, _, place: publish_details(said, cloud.catalogue, place),
-    "withdraw": lambda said, cloud, _, __: cloud.catalogue.withdraw(image_name(said)),
+EVENTS: Mapping[str, Callable[[Any, Cloud, Faults, Location], None]] = {
+    "publish": lambda fields, cloud, _, location: publish_details(fields, cloud.catalogue, location),
+    "withdraw": lambda fields, cloud, _, __: cloud.catalogue.withdraw(image_name(fields)),
     "evict": _evict,
     "scaleSet": _change,
     "fault": arm,

@@ -1,7 +1,7 @@
-"""What the caller may do: Azure's name for the action behind each operation, and whether it is granted.
+"""The caller's permissions: Azure's action for each operation, and whether the action is granted.
 
-The names are those of Azure's own list of operations; which of them a request needs is known from the
-refusals in issue threads. Resource Manager refuses before it looks whether the resource is there.
+The names come from Azure's own list of operations. Which action a request needs is known from the errors in
+issue threads. Resource Manager checks the permission before it checks whether the resource exists.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ PLACES = "Microsoft.Compute/locations"
 ARTIFACTS = f"{PLACES}/publishers/artifacttypes"
 RESOURCES = "Microsoft.Resources/subscriptions"
 
-# By the names of routes; `{braces}` are parts of the path. What is not here is open to everybody who has a
-# token: the lists of what one can see, and one's own permissions.
+# Keyed by the name of the route; `{braces}` are parts of the path. Routes that are not listed are open to all
+# callers with a token: the lists of what a caller can see, and the caller's own permissions.
 ACTIONS: Mapping[str, str] = {
     "VirtualMachineScaleSets_ListAll": f"{SETS}/read",
     "VirtualMachineScaleSets_List": f"{SETS}/read",
@@ -109,7 +109,7 @@ ACTIONS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """Patterns of actions, `*` for any part; what `not_actions` takes away is not granted."""
+    """Patterns of actions, with `*` for any part. Actions that match `not_actions` are not granted."""
 
     actions: tuple[str, ...] = ("*",)
     not_actions: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ class Permissions:
         return _fits(action, self.actions) and not _fits(action, self.not_actions)
 
     def require(self, route: str, names: Mapping[str, str], path: str, authorization: str) -> None:
-        """Raise Azure's 403 when the action of this route is not granted."""
+        """Raise Azure's 403 if the action of this route is not granted."""
         action = action_of(route, names)
         if action is None or self.grant(action):
             return
@@ -127,13 +127,13 @@ class Permissions:
 
 
 def action_of(route: str, names: Mapping[str, str]) -> str | None:
-    """None where none is needed."""
+    """Return the action of a route, or None if it needs none."""
     found = ACTIONS.get(route)
     return None if found is None else found.format_map(names)
 
 
 def scope_of(path: str) -> str:
-    """What a request is about: the resource; for a list or an action, what it is a list or an action of.
+    """Return the resource that a request concerns; for a list or an action, its parent.
 
     >>> scope_of("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/images/one/start")
     '/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/images/one'

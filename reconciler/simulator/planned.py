@@ -1,8 +1,8 @@
-"""The waits that a `virtualMachineProfile` plans: before an event strikes an instance, and for its health.
+"""The waits that a `virtualMachineProfile` defines: before an event, and for the health of an instance.
 
-`scheduledEventsProfile` has Azure announce a new OS image or a deletion to the guest, and wait for it up to a
-timeout. Here the guest never answers early. The grace period of the Application Health extension is how long
-an instance may be initializing before its health counts.
+With a `scheduledEventsProfile`, Azure announces a new OS image or a deletion to the guest and waits for it up
+to a timeout. Here the guest never responds early. The grace period of the Application Health extension is how
+long an instance may be initializing before its health counts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from reconciler.simulator.timings import iso_duration
 
 HEALTH_EXTENSIONS = ("applicationhealthlinux", "applicationhealthwindows")
-# The part of the `scheduledEventsProfile` that holds back each verb, and its documented timeout.
+# The part of the `scheduledEventsProfile` that delays each verb, and its documented timeout.
 NOTIFICATIONS: Mapping[str, tuple[str, str]] = {
     "replace": ("osImageNotificationProfile", "PT15M"),
     "delete": ("terminateNotificationProfile", "PT5M"),
@@ -22,15 +22,15 @@ NOTIFICATIONS: Mapping[str, tuple[str, str]] = {
 NONE = timedelta(0)
 
 
-def notice(verb: str, profile: Mapping[str, Any]) -> timedelta:
-    """How long Azure waits after it has announced the verb; no time where it announces nothing."""
+def notice_period(verb: str, profile: Mapping[str, Any]) -> timedelta:
+    """Return how long Azure waits after it has announced the verb; zero if it announces nothing."""
     name, usual = NOTIFICATIONS[verb]
     found = (profile.get("scheduledEventsProfile") or {}).get(name) or {}
     return iso_duration(str(found.get("notBeforeTimeout") or usual)) if found.get("enable") else NONE
 
 
 def health_grace(profile: Mapping[str, Any]) -> timedelta:
-    """The grace period of the health extension. Only version 2, which has rich states, knows one."""
+    """Return the grace period of the health extension. Only version 2, which has rich states, has one."""
     extensions = (profile.get("extensionProfile") or {}).get("extensions") or []
     for properties in (each.get("properties") or {} for each in extensions):
         is_rich = str(properties.get("typeHandlerVersion", "")).startswith("2")

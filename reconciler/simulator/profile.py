@@ -1,4 +1,4 @@
-"""The model that a fleet file only hints at: a plausible one around the declared facts."""
+"""A complete and plausible model around the few facts that a fleet file declares."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from reconciler.simulator.repairs import ACTIONS
 from reconciler.simulator.rolling import ROLLING_POLICY
 from reconciler.simulator.timings import duration, iso_text
 
-# The Application Health extension by the `health` that a fleet names. Version 2 knows rich states and says
-# "initializing"; version 1 says nothing until it has an answer.
+# The version of the Application Health extension for each `health` of a fleet file. Version 2 has rich states
+# and reports "initializing". Version 1 reports nothing until it has a result.
 HEALTH_VERSIONS = {"extension": "2.0", "binaryExtension": "1.0"}
 
 
@@ -24,7 +24,7 @@ def scale_set_body(
     is_single_group: bool,
     fault_domains: int,
 ) -> dict[str, Any]:
-    """What a client would have written to get this scale set, in the wire's words.
+    """Return the body that a client would have written to create this scale set.
 
     `storage` names the image; without it there is no `virtualMachineProfile`.
     """
@@ -53,7 +53,7 @@ def scale_set_body(
     if "spotRestore" in declared:
         timeout = iso_text(duration(declared["spotRestore"]))
         properties["spotRestorePolicy"] = {"enabled": True, "restoreTimeout": timeout}
-    # Azure fills in no upgrade policy for a Flexible set: it shows one only if a client wrote it.
+    # Azure adds no upgrade policy to a Flexible scale set; it returns one only if a client wrote it.
     if not flexible or policy != {"mode": "Manual"}:
         properties["upgradePolicy"] = policy
     if flexible:
@@ -119,7 +119,7 @@ def _profile(declared: Mapping[str, Any], storage: Mapping[str, Any], group_id: 
 
 
 def _scheduled_events(declared: Mapping[str, Any]) -> dict[str, Any]:
-    """Which events Azure announces to the guests, and how long it waits for them."""
+    """Return which events Azure announces to the guests, and how long it waits for them."""
     return {
         f"{name}Profile": {"enable": True, "notBeforeTimeout": iso_text(duration(declared[name]))}
         for name in ("terminateNotification", "osImageNotification")

@@ -1,9 +1,10 @@
-"""How often Azure may be asked: token buckets, of the compute provider and of Resource Manager before it.
+"""Request quotas: token buckets of the compute provider, and of Resource Manager in front of it.
 
-Names, sizes and refills are those of the documented limits and of the `x-ms-ratelimit-remaining-*` headers of
-recorded traffic. The provider has a bucket for each policy, per subscription and region or per resource; a
-call takes a token from each policy of its operation (one per instance where the policy is charged per
-instance) and reports what is left. Only a simulator that throttles refuses; in another, buckets stay at zero.
+Names, sizes and refills come from the documented limits and from the `x-ms-ratelimit-remaining-*` headers of
+recorded traffic. The provider has a bucket for each policy, per subscription and region or per resource. A
+call takes a token from each policy of its operation, or one per instance if the policy is charged per
+instance, and the response reports what is left. Only a simulator with throttling rejects requests; without
+it, buckets stop at zero.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ Verbs = Literal["reads", "writes", "deletes"]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`size` tokens at most, `refill` more each minute; `per_vm` charges instances instead of the call."""
+    """A limit of at most `size` tokens, with `refill` more each minute.
+
+    `per_vm` charges instances instead of the call.
+    """
 
     name: str
     size: int
@@ -53,13 +57,13 @@ INSTANCE_ACTIONS = (
     Policy("VMScaleSetVMActionsResource", 12, 4, "resource"),
     BATCHED,
 )
-# Not recorded but for a deallocation of all.
+# Not recorded, except for a deallocation of all instances.
 INSTANCE_DELETES = (
     Policy("DeleteVMScaleSetVMSubscriptionMaximum", 2000, 500),
     Policy("DeleteVMScaleSetVMResource", 12, 4, "resource"),
     BATCHED,
 )
-# Sizes are documented; the names are by analogy with those of scale sets.
+# The sizes are documented; the names are by analogy with those of scale sets.
 GET_MACHINE = (
     Policy("LowCostGetSubscriptionMaximum", 24000, 8000),
     Policy("LowCostGetResource", 36, 12, "resource"),
@@ -135,7 +139,7 @@ POLICIES: Mapping[str, tuple[Policy, ...]] = {
         Policy("ListVMImagesVersionsFromLocation30Min", 44000, 1466),
     ),
     "VirtualMachineImages_Get": GET_IMAGE,
-    # How fast these fill up again is not documented.
+    # How fast these refill is not documented.
     "Images_Get": (Policy("GetImagesSubscriptionMaximum", 360, 120),),
     "Images_CreateOrUpdate": (Policy("CreateImagesSubscriptionMaximum", 60, 20),),
     "VirtualMachineExtensionImages_ListTypes": GET_IMAGE,
@@ -144,8 +148,8 @@ POLICIES: Mapping[str, tuple[Policy, ...]] = {
 }
 
 
-# Resource Manager's own, whichever provider answers: a bucket for the caller, and one
-# fifteen times that size that all callers of a subscription share.
+# Resource Manager's own limits for all providers: a bucket per caller, and one that is fifteen times as large
+# and that all callers of a subscription share.
 GATEWAY: Mapping[Verbs, Policy] = {
     "reads": Policy("reads", 250, 25 * 60),
     "writes": Policy("writes", 200, 10 * 60),
@@ -156,7 +160,7 @@ CALLERS = 15
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """Whom a call is charged to: its subscription in every region it covers, and its resource."""
+    """What a call is charged to: its subscription in each region it covers, and its resource."""
 
     subscription: str
     regions: tuple[str, ...]
@@ -171,18 +175,18 @@ class Payer:
 
 @dataclass(slots=True)
 class _Bucket:
-    """What was left when something was last taken from it."""
+    """The number of tokens after the last withdrawal."""
 
     tokens: float
     taken: datetime
 
     def level(self, policy: Policy, now: datetime) -> float:
         minutes = (now - self.taken) / timedelta(minutes=1)
-        # Rounded, so that who comes back when told to finds a whole token.
+        # Rounded, so that a client that waits as long as it was told finds a whole token.
         return round(min(policy.size, self.tokens + minutes * policy.refill), 9)
 
     def take(self, policy: Policy, now: datetime, tokens: int) -> int:
-        """What is left, in whole tokens."""
+        """Take tokens and return how many whole tokens are left."""
         level = self.level(policy, now)
         if tokens:
             level = max(0.0, level - tokens)
@@ -196,10 +200,10 @@ class Quotas:
     _buckets: dict[tuple[str, ...], _Bucket] = field(default_factory=dict)
 
     def admit(self, operation: str, payer: Payer) -> None:
-        """Raise the compute provider's 429 when a policy of `operation` has no token left.
+        """Raise the compute provider's 429 if a policy of `operation` has no token left.
 
-        A call that is charged for more instances than there are tokens goes through; whether Azure's does
-        is not known.
+        A call that is charged for more instances than there are tokens is admitted; Azure's behaviour is not
+        known.
         """
         for policy in _policies(operation):
             for key in payer.keys(policy):
@@ -207,10 +211,10 @@ class Quotas:
                     raise self._refusal(policy, wait)
 
     def charge(self, operation: str, payer: Payer, *, calls: int, vms: int | None) -> str:
-        """Take the tokens of so many calls, and of the instances they are charged for.
+        """Take the tokens of this number of calls and of the instances that they are charged for.
 
-        Returns `x-ms-ratelimit-remaining-resource`, "" for an operation without policies. Where Azure tells
-        no charge, it does not tell of the policies of instances either.
+        Returns `x-ms-ratelimit-remaining-resource`, "" for an operation without policies. If Azure reports no
+        charge, it does not report the policies of instances either.
         """
         left = []
         for policy in _policies(operation):
@@ -225,13 +229,13 @@ class Quotas:
         return ",".join(left)
 
     def admit_to_gateway(self, verbs: Verbs, subscription: str, caller: str) -> None:
-        """Raise Resource Manager's 429 when `caller`, or all the subscription, has asked too often."""
+        """Raise Resource Manager's 429 if `caller`, or the whole subscription, has no token left."""
         for policy, key in _gateway(verbs, subscription, caller):
             if wait := self._wait(key, policy):
                 raise errors.too_many_for_gateway(verbs.rstrip("s"), subscription, caller, retry_after=wait)
 
     def charge_gateway(self, verbs: Verbs, subscription: str, caller: str, *, calls: int) -> dict[str, str]:
-        """Take the tokens; returns the headers that say what is left."""
+        """Take the tokens and return the headers that report what is left."""
         own, everybody = (
             self._take(key, policy, calls) for policy, key in _gateway(verbs, subscription, caller)
         )
@@ -242,7 +246,7 @@ class Quotas:
         }
 
     def _wait(self, key: tuple[str, ...], policy: Policy) -> int:
-        """Seconds until there is a token; 0 when there is one."""
+        """Return the seconds until the next token; 0 if there is one."""
         bucket = self._buckets.get(key)
         missing = 0.0 if bucket is None else 1 - bucket.level(policy, self.clock.now())
         return math.ceil(missing * 60 / policy.refill) if missing > 0 else 0

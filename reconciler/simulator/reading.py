@@ -1,7 +1,7 @@
-"""The YAML of a fleet file, read as specs are: duplicate keys, and every mistake by line and column.
+"""Reads the YAML of a fleet file like that of specs: duplicate keys, and all errors by line and column.
 
-With `declared`, the only module of the simulator that imports anything of the package around it. What Azure
-does is no part of this, so nothing that the simulator tests can agree with it by mistake.
+Besides `declared`, this is the only module of the simulator that imports from the package around it. It has
+nothing to do with Azure's behaviour, so the simulator cannot share an error with the code that it tests.
 """
 
 from __future__ import annotations
@@ -11,54 +11,56 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.simulator.declared import FleetError, Mistake, name_of
+from reconciler.simulator.declared import FieldError, FleetError, name_of
 from reconciler.spec.document import Document, document
 from reconciler.spec.files import File
 from reconciler.spec.problem import Problem
 from reconciler.spec.text import text_of
 from reconciler.spec.tree import trees
 
-_EMPTY = "holds nothing: write `scaleSets:` and a scale set below it, or `scaleSets: []` for none"
+_EMPTY = "is empty; write `scaleSets:` with a scale set below it, or `scaleSets: []` for none"
 
 
 @dataclass(frozen=True, slots=True)
 class FleetFile:
-    """A file as far as it can be read. `problems` are those of its YAML."""
+    """A file as far as it can be read. `problems` are the errors of its YAML."""
 
     document: Document | None
     problems: tuple[Problem, ...]
 
     @property
     def value(self) -> Mapping[str, Any]:
-        """What the file says, nothing where it cannot be read."""
+        """The content of the file; empty if it cannot be read."""
         value = self.document.value if self.document else None
         return value if isinstance(value, dict) else {}
 
-    def located(self, mistakes: Iterable[Mistake]) -> list[str]:
-        """These mistakes and those of the YAML, each after its line and column, in the order of the file."""
-        return [str(each) for each in sorted({*self.problems, *map(self._problem, mistakes)})]
+    def locate(self, errors: Iterable[FieldError]) -> list[str]:
+        """Return these errors and those of the YAML, with line and column, in the order of the file."""
+        return [str(each) for each in sorted({*self.problems, *map(self._problem, errors)})]
 
-    def _problem(self, mistake: Mistake) -> Problem:
+    def _problem(self, error: FieldError) -> Problem:
         assert self.document is not None  # noqa: S101 - what was not read has no mistakes of this sort
-        way = mistake.place
-        while way not in self.document.values:
-            way = way[:-1]
-        return Problem(self.document.key(way), name_of(mistake.place, self.value), mistake.message)
+        location = error.location
+        while location not in self.document.values:
+            location = location[:-1]
+        return Problem(self.document.key(location), name_of(error.location, self.value), error.message)
 
 
 def read(path: str | Path) -> FleetFile:
-    """The file. Raises FleetError where there is none."""
+    """Read the file. Raises FleetError if the file cannot be opened."""
     try:
         content = Path(path).read_bytes()
     except OSError as problem:
-        raise FleetError(f"{path}: {problem.strerror}; name a fleet file that can be read") from problem
+        raise FleetError(f"{path}: {problem.strerror}; pass a fleet file that can be read") from problem
     text = text_of(File(str(path), content))
     if isinstance(text, Problem):
         return FleetFile(None, (text,))
     found = trees(text, str(path), empty=_EMPTY)
     problems = list(found.problems)
     for extra in found.documents[1:]:
-        problems.append(Problem(extra.root.place, "", "a fleet is one document; remove this one and its ---"))
+        problems.append(
+            Problem(extra.root.place, "", "a fleet file has only one document; remove this one and its ---")
+        )
     if not found.documents:
         return FleetFile(None, tuple(problems))
     first = document(found.documents[0].root)

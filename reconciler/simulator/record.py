@@ -1,9 +1,9 @@
-"""The simulator's own record of what was asked and what happened, for tests to judge by.
+"""The simulator's own record of requests and events, by which tests judge a run.
 
-It is append-only and owes nothing to any client: `requests` is every exchange in order, `events` is what
-became of scale sets and their instances. An instance is *away* from the instant something begins to take it
-down (or it crashes, turns unhealthy, is deallocated, or is being created) until it runs and, where it has a
-health source, is healthy.
+The record is append-only and does not depend on any client. `requests` has all exchanges in order; `events`
+has what happened to scale sets and their instances. An instance is *unavailable* from the moment something
+begins to take it out of service (or it crashes, turns unhealthy, is deallocated, or is being created) until
+it runs and, if it has a health source, is healthy.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from typing import Any, Literal
 from reconciler.simulator.domains import Domain
 from reconciler.simulator.faults import Fault
 
-Happened = Literal["away", "back", "created", "deleted", "model", "upgraded"]
-Standing = Literal["serving", "away", "deallocated", "leaving"]
+EventKind = Literal["available", "unavailable", "created", "deleted", "model", "upgraded"]
+InstanceStatus = Literal["serving", "unavailable", "deallocated", "deleting"]
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
-    """How one instance stood at a moment, and on which image; `is_behind` where the model would change it."""
+class InstanceSnapshot:
+    """One instance at one moment. `is_behind` is whether an upgrade to the model would change it."""
 
-    standing: Standing
+    status: InstanceStatus
     domain: Domain
     image: str
     is_behind: bool
@@ -32,21 +32,21 @@ class Stand:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """A scale set at a moment: the image of its model, its tags, and its instances by id."""
+class ScaleSetSnapshot:
+    """A scale set at one moment: the image of its model, its tags, and its instances by id."""
 
     image: str
     tags: Mapping[str, str]
-    instances: Mapping[str, Stand]
+    instances: Mapping[str, InstanceSnapshot]
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and what became of it.
+    """One request and its response.
 
-    `status` is 0 when the client got no answer; `body` is what a write said, `before` the scale set that it
-    found. `door` is that of the request, and `fault` what struck on the way. `if_match` is the etag that a
-    write asks for, "" where it asks for none.
+    `status` is 0 if the client got no response. `body` is what a write sent, `before` the scale set before
+    the write. `client` is that of the request, and `fault` the fault that was injected. `if_match` is the
+    etag that a write requires, "" if it requires none.
     """
 
     at: datetime
@@ -58,9 +58,9 @@ class Exchange:
     response_bytes: int
     operation: str
     body: Any = None
-    door: int = 0
+    client: int = 0
     fault: Fault | None = None
-    before: Scene | None = None
+    before: ScaleSetSnapshot | None = None
     if_match: str = ""
 
 
@@ -69,7 +69,7 @@ class Event:
     """`instance_id` and `domain` are None for events of the whole scale set ("model")."""
 
     at: datetime
-    kind: Happened
+    kind: EventKind
     scale_set: str
     instance_id: str | None
     domain: Domain | None
@@ -80,7 +80,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """One stretch of one instance being away; `until` is None while it still is."""
+    """One period during which one instance was unavailable; `until` is None while it still is."""
 
     scale_set: str
     instance_id: str
@@ -91,13 +91,16 @@ class Absence:
 
 
 def by_update_domain(domain: Domain) -> Hashable:
-    """One domain, unless a test says otherwise: numbers start again in each zone and placement group."""
+    """The default key of a domain: numbers restart in each zone and placement group."""
     return (domain.zone, domain.placement_group, domain.update_domain)
 
 
 @dataclass(slots=True)
 class Record:
-    """`images_of` looks up the image each instance of a scale set runs now."""
+    """The exchanges and events of a run.
+
+    `images_of` looks up the image that each instance of a scale set currently runs.
+    """
 
     images_of: Callable[[str], Mapping[str, str]]
     _requests: list[Exchange] = field(default_factory=list)
@@ -118,29 +121,33 @@ class Record:
             self._events.append(entry)
 
     def images(self, scale_set: str) -> Mapping[str, str]:
-        """Instance id to the name of the image it runs now."""
+        """Map the id of each instance to the name of the image that it currently runs."""
         return self.images_of(scale_set)
 
     def absences(self, scale_set: str) -> tuple[Absence, ...]:
-        """Every stretch of an instance being away, in order of beginning.
+        """Return all periods during which an instance was unavailable, ordered by their start.
 
         `scale_set` is a name, "group/name" or "subscription/group/name".
         """
         return tuple(sorted(_absences(self._events, scale_set), key=lambda absence: absence.since))
 
-    def away(self, scale_set: str, at: datetime) -> frozenset[str]:
-        """Ids of the instances away at a moment; one that came back at that very moment is back."""
+    def unavailable_at(self, scale_set: str, at: datetime) -> frozenset[str]:
+        """Return the ids of the instances that were unavailable at a moment.
+
+        An instance that became available at that very moment is not included.
+        """
         return frozenset(absence.instance_id for absence in self.absences(scale_set) if _covers(absence, at))
 
-    def most_domains_away(
+    def max_unavailable_domains(
         self,
         scale_set: str,
         cause: str | None = "manualupgrade",
         key: Callable[[Domain], Hashable] = by_update_domain,
     ) -> int:
-        """The most distinct domains that had an instance away for `cause` (None: any) at one moment.
+        """Return the maximum number of domains that were unavailable for `cause` (None: any) at once.
 
-        A domain that comes back at the instant another goes does not overlap it.
+        A domain is unavailable if one of its instances is. A domain that becomes available at the moment when
+        another becomes unavailable does not overlap with it.
         """
         wanted = [absence for absence in self.absences(scale_set) if cause is None or absence.cause == cause]
         return max(
@@ -163,11 +170,11 @@ def _absences(events: list[Event], scale_set: str) -> Iterator[Absence]:
         if event.instance_id is None or event.domain is None or not _is_of(event, scale_set):
             continue
         key = (f"{event.subscription}/{event.group}".lower(), event.instance_id)
-        if event.kind == "away":
+        if event.kind == "unavailable":
             open_ones[key] = Absence(
                 event.scale_set, event.instance_id, event.domain, event.cause, event.at, None
             )
-        elif event.kind in ("back", "deleted") and key in open_ones:
+        elif event.kind in ("available", "deleted") and key in open_ones:
             yield replace(open_ones.pop(key), until=event.at)
     yield from open_ones.values()
 

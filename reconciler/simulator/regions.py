@@ -1,6 +1,6 @@
-"""Regions, by the two names Azure has for each: `westeurope` in addresses, `West Europe` for people.
+"""The two names of Azure's regions: `westeurope` in addresses, and `West Europe` for display.
 
-Clients write either; galleries answer with the second.
+Clients write either; galleries return the second.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DISPLAY = {region(name): name for name in _PEOPLE}
 
 
 def display(name: str) -> str:
-    """The name for people; a region that is not in the list keeps the name it was given.
+    """Return the display name of a region, or the given name if the region is not in the list.
 
     >>> display("westeurope"), display("moonbase")
     ('West Europe', 'moonbase')

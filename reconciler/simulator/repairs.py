@@ -1,9 +1,10 @@
 """Automatic repairs: an instance that stays unhealthy is replaced, reimaged or restarted.
 
-As documented: only where there is a health source, never an instance that is protected from scale set
-actions, at most a twentieth of the scale set at a time (one at least), and only after a grace period, which
-begins anew with every change of state. Clients suspend and resume them with `setOrchestrationServiceState`.
-How soon Azure looks again when too many are under repair is not known; here after the time of a boot.
+As documented, repairs need a health source and skip instances that are protected from scale set actions. At
+most a twentieth of the scale set (at least one instance) is repaired at a time, and only after a grace
+period, which restarts with each change of state. Clients suspend and resume repairs with
+`setOrchestrationServiceState`. It is not known when Azure checks again if too many instances are under
+repair; here it does after the time of a boot.
 """
 
 from __future__ import annotations
@@ -18,28 +19,28 @@ from reconciler.simulator.timings import iso_duration
 
 CAUSE = "repair"
 SERVICE = "AutomaticRepairs"
-# What the wire calls them, by the words of a fleet file.
+# The name of each action in the API, by its name in a fleet file.
 ACTIONS: Mapping[str, str] = {"replace": "Replace", "restart": "Restart", "reimage": "Reimage"}
 
 
-def notice(scale_set: ScaleSet, instance: Instance) -> None:
-    """An instance has changed: if it is ill now, look again when the grace period is over."""
+def watch(scale_set: ScaleSet, instance: Instance) -> None:
+    """Check an unhealthy instance again after the grace period. Called when an instance has changed."""
     policy = _policy(scale_set)
-    if policy is not None and _is_ill(instance):
-        # Azure takes no less than ten minutes; a fleet in a hurry may, but time has to pass.
+    if policy is not None and _is_unhealthy(instance):
+        # Azure requires at least ten minutes. A fleet file may set less, but some time has to pass.
         grace = max(iso_duration(str(policy.get("gracePeriod", "PT10M"))), timedelta(seconds=1))
-        scale_set.cloud.clock.after(grace, lambda: _look(scale_set, instance, grace))
+        scale_set.cloud.clock.after(grace, lambda: _repair_if_due(scale_set, instance, grace))
 
 
-def survey(scale_set: ScaleSet) -> None:
-    """The policy has changed, or its service: see who is ill already."""
+def watch_all(scale_set: ScaleSet) -> None:
+    """Watch the instances that are already unhealthy. Called when the policy or its service has changed."""
     if _policy(scale_set) is not None:
         for instance in scale_set.instances.values():
-            notice(scale_set, instance)
+            watch(scale_set, instance)
 
 
 def services(scale_set: ScaleSet) -> list[dict[str, str]]:
-    """What the instance view of the scale set says of them; nothing where there is no policy."""
+    """Return the service's entry in the instance view of the scale set; empty without a policy."""
     if (scale_set.body["properties"].get("automaticRepairsPolicy") or {}).get("enabled"):
         state = "Suspended" if scale_set.repairs_suspended else "Running"
         return [{"serviceName": SERVICE, "serviceState": state}]
@@ -47,12 +48,12 @@ def services(scale_set: ScaleSet) -> list[dict[str, str]]:
 
 
 def _policy(scale_set: ScaleSet) -> Mapping[str, Any] | None:
-    """None where nobody is to be repaired."""
+    """Return the policy, or None while repairs are off."""
     policy: Mapping[str, Any] = scale_set.body["properties"].get("automaticRepairsPolicy") or {}
     return policy if policy.get("enabled") and not scale_set.repairs_suspended else None
 
 
-def _is_ill(instance: Instance) -> bool:
+def _is_unhealthy(instance: Instance) -> bool:
     return (
         instance.applied.health != "none"
         and instance.health in ("unhealthy", "unknown")
@@ -61,39 +62,40 @@ def _is_ill(instance: Instance) -> bool:
     )
 
 
-def _look(scale_set: ScaleSet, instance: Instance, grace: timedelta) -> None:
-    """Repair it, if it is as ill as it was a grace period ago."""
+def _repair_if_due(scale_set: ScaleSet, instance: Instance, grace: timedelta) -> None:
+    """Repair the instance if it has been unhealthy for the whole grace period."""
     policy, clock = _policy(scale_set), scale_set.cloud.clock
     is_there = scale_set.instances.get(instance.id) is instance and not scale_set.is_deleting
     since = max(instance.changed, instance.health_changed)
-    if policy is None or not is_there or not _is_ill(instance) or clock.now() - since < grace:
+    if policy is None or not is_there or not _is_unhealthy(instance) or clock.now() - since < grace:
         return
     if instance.protected:
         return
-    if _under_repair(scale_set) >= max(1, len(scale_set.instances) // 20):
+    if _count_repairs(scale_set) >= max(1, len(scale_set.instances) // 20):
         pause = max(scale_set.cloud.timings.boot, timedelta(seconds=1))
-        clock.after(pause, lambda: _look(scale_set, instance, grace))
+        clock.after(pause, lambda: _repair_if_due(scale_set, instance, grace))
         return
     _repair(scale_set, instance, str(policy.get("repairAction", "Replace")).lower())
 
 
-def _under_repair(scale_set: ScaleSet) -> int:
+def _count_repairs(scale_set: ScaleSet) -> int:
     return sum(
-        each.journey is not None and each.journey.cause == CAUSE for each in scale_set.instances.values()
+        each.transition is not None and each.transition.cause == CAUSE
+        for each in scale_set.instances.values()
     )
 
 
 def _repair(scale_set: ScaleSet, instance: Instance, action: str) -> None:
     operation = scale_set.begin(CAUSE)
     if action == "restart":
-        instance.send("restart", cause=CAUSE, operation=operation)
+        instance.run("restart", cause=CAUSE, operation=operation)
     elif action == "reimage":
-        target = scale_set.reimaged(instance.applied)
-        instance.send("replace", cause=CAUSE, operation=operation, target=target)
+        target = scale_set.reimage_target(instance.applied)
+        instance.run("replace", cause=CAUSE, operation=operation, target=target)
     else:
         scale_set.renew()
-        instance.send("delete", cause=CAUSE, operation=operation)
+        instance.run("delete", cause=CAUSE, operation=operation)
         successor = scale_set.add_instance(next(scale_set.free_slots()))
         successor.note_creation()
-        successor.send("create", cause=CAUSE, operation=operation)
+        successor.run("create", cause=CAUSE, operation=operation)
     operation.when_ended.append(lambda _: scale_set.bump())

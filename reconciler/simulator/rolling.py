@@ -1,9 +1,9 @@
-"""The platform's own rolling upgrade: batches, a look at health, the next batch.
+"""The platform's own rolling upgrade: a batch, a health check, the next batch.
 
-Started by a model change of a scale set in Rolling mode, or by an OS upgrade. It goes through the outdated
-instances in order of domain, `maxBatchInstancePercent` at a time, waits for each batch to be up and
-healthy, and stops when more than `maxUnhealthyUpgradedInstancePercent` of the upgraded ones are not. The
-operation that started it lasts as long as it does.
+A model change of a scale set in Rolling mode starts it, and so does an OS upgrade. It upgrades the instances
+that are not on the latest model in the order of their domains, `maxBatchInstancePercent` at a time. It waits
+until each batch runs and is healthy, and stops if more than `maxUnhealthyUpgradedInstancePercent` of the
+upgraded instances are unhealthy. The operation that started it ends with it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from reconciler.simulator.errors import ArmError, unhealthy_upgrade
 from reconciler.simulator.instance import Instance, Owner
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.timings import iso_duration
-from reconciler.simulator.upgrades import bring, due
+from reconciler.simulator.upgrades import upgradable, upgrade
 
-# What the model echoes once the mode is Rolling, and the part of it that a rolling upgrade reports.
+# What the model shows in Rolling mode, and the part of it that a rolling upgrade reports.
 ROLLING_POLICY: Mapping[str, Any] = {
     "maxBatchInstancePercent": 20,
     "maxUnhealthyInstancePercent": 20,
@@ -28,11 +28,11 @@ ROLLING_POLICY: Mapping[str, Any] = {
     "rollbackFailedInstancesOnPolicyBreach": False,
 }
 REPORTED = tuple(ROLLING_POLICY)[:4]
-GATE = "rolling upgrade"
+PART = "rolling upgrade"
 
 
 class RollingUpgrade:
-    """One of them. `code` is one of RollingForward, Cancelled, Completed, Faulted."""
+    """One rolling upgrade. `code` is one of RollingForward, Cancelled, Completed, Faulted."""
 
     def __init__(self, scale_set: Owner, operation: Operation, *, by: str) -> None:
         self.scale_set = scale_set
@@ -43,13 +43,13 @@ class RollingUpgrade:
         self.started = self.last_action_at = scale_set.cloud.clock.now()
         self.ended: datetime | None = None
         self.error: ArmError | None = None
-        self.waiting = sorted(due(scale_set.instances.values()), key=_order)
-        # Azure counts those that need no upgrade as upgraded.
+        self.waiting = sorted(upgradable(scale_set.instances.values()), key=_order)
+        # Azure counts instances that need no upgrade as upgraded.
         self.current = sum(each.is_current for each in scale_set.instances.values())
         self.all = len(self.waiting)
         self.batch: list[Instance] = []
         self.upgraded: list[Instance] = []
-        operation.expect(GATE)
+        operation.expect(PART)
 
     @property
     def is_running(self) -> bool:
@@ -64,16 +64,16 @@ class RollingUpgrade:
             return
         size = max(1, self.all * int(self._policy["maxBatchInstancePercent"]) // 100)
         self.batch, self.waiting = self.waiting[:size], self.waiting[size:]
-        bring(self.scale_set, self.batch, self.operation, cause="rollingupgrade")
-        self._look_again()
+        upgrade(self.scale_set, self.batch, self.operation, cause="rollingupgrade")
+        self._check_later()
 
     def cancel(self) -> None:
-        """Stop after the batch that is under way."""
+        """Stop after the current batch."""
         self.last_action, self.last_action_at = "Cancel", self.scale_set.cloud.clock.now()
         self._end("Cancelled")
 
     def body(self) -> dict[str, Any]:
-        """What `GET .../rollingUpgrades/latest` says."""
+        """Return the body of `GET .../rollingUpgrades/latest`."""
         properties: dict[str, Any] = {
             "policy": dict(self._policy),
             "runningStatus": {
@@ -87,7 +87,7 @@ class RollingUpgrade:
         return self._resource(properties)
 
     def history(self) -> dict[str, Any]:
-        """What `GET .../osUpgradeHistory` says of it; the shape is that of the SDK's model."""
+        """Return the entry in `GET .../osUpgradeHistory`. Its form follows the SDK's model."""
         ended = {} if self.ended is None else {"endTime": self.ended.isoformat()}
         target = self.scale_set.applied.image
         version = {} if target.exact_version is None else {"exactVersion": target.exact_version}
@@ -122,15 +122,15 @@ class RollingUpgrade:
         own = self.scale_set.policy.get("rollingUpgradePolicy") or {}
         return {name: own.get(name, ROLLING_POLICY[name]) for name in REPORTED}
 
-    def _look_again(self) -> None:
+    def _check_later(self) -> None:
         cloud = self.scale_set.cloud
-        cloud.clock.after(max(cloud.timings.boot, timedelta(milliseconds=10)), self._judge)
+        cloud.clock.after(max(cloud.timings.boot, timedelta(milliseconds=10)), self._check_batch)
 
-    def _judge(self) -> None:
+    def _check_batch(self) -> None:
         if not self.is_running:
             return
-        if any(instance.journey is not None for instance in self.batch):
-            self._look_again()
+        if any(instance.transition is not None for instance in self.batch):
+            self._check_later()
             return
         self.upgraded += self.batch
         self.batch = []
@@ -146,7 +146,7 @@ class RollingUpgrade:
     def _end(self, code: str) -> None:
         self.code = code
         self.ended = self.scale_set.cloud.clock.now()
-        self.operation.done(GATE, self.error)
+        self.operation.complete(PART, self.error)
 
 
 def _order(instance: Instance) -> tuple[str, str, int, int]:

@@ -1,10 +1,10 @@
-"""Which request leads to which endpoint: one table.
+"""The table of routes: which request leads to which endpoint.
 
-The name of a route is Azure's operationId: the record, the faults and the quotas know it by that. Four have
-none in Azure's specifications and get one of the same form: the state of an operation, of one on disks as
-well, the discovery of a cloud, the permissions in a subscription. Paths match in any casing; `{braces}` are
-the variable parts, and an endpoint finds them in `Call.names`. To add one: a row here and a function in
-`endpoints`.
+The name of a route is Azure's operationId, which the record, the faults and the quotas use. Four routes have
+no operationId in Azure's specifications and get one of the same form: the status of an operation, the status
+of a disk operation, the discovery of a cloud, and the permissions in a subscription. Paths match in any
+casing. `{braces}` are the variable parts, which an endpoint finds in `Call.names`. To add a route: a row here
+and a function in `endpoints`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ MANAGED_IMAGE = GROUP + "/providers/Microsoft.Compute/images/{image}"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`is_open` needs neither a token nor an api-version."""
+    """A route. One that `is_open` needs neither a token nor an API version."""
 
     name: str
     method: str
@@ -77,7 +77,7 @@ class Route:
 
 
 def _action(name: str, word: str) -> Route:
-    """An action on many instances. Its word is part of the path, and the endpoint reads it there."""
+    """Return the route of an action on several instances. The endpoint reads the action from the path."""
     return Route(name, "POST", f"{SET}/(?P<action>{word})", actions.act)
 
 
@@ -245,7 +245,7 @@ ROUTES = (
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """The table, sorted so that a request is held against few patterns: those of its method and length."""
+    """The table, indexed by method and path length, so that a request is matched against few patterns."""
 
     by_shape: Mapping[tuple[str, int], tuple[Route, ...]]
 
@@ -258,7 +258,7 @@ class Routes:
         return cls(shapes)
 
     def find(self, method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
-        """The route of a request and the variable parts of its path."""
+        """Return the route of a request and the variable parts of its path."""
         bare = path.rstrip("/")
         for route in self.by_shape.get((method.upper(), bare.count("/")), ()):
             if (match := route.pattern.fullmatch(bare)) is not None:

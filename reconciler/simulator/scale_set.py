@@ -1,4 +1,4 @@
-"""One scale set: its model, its instances, and what is being done to it."""
+"""One scale set: its model, its instances, and the operations on it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reconciler.simulator.life import EvictedPower
 from reconciler.simulator.merge import merge
 from reconciler.simulator.model import Applied, storage_in
 from reconciler.simulator.operations import Operation
-from reconciler.simulator.record import Scene
+from reconciler.simulator.record import ScaleSetSnapshot
 from reconciler.simulator.rolling import RollingUpgrade
 from reconciler.simulator.timings import NOTHING_TO_DO
 
@@ -33,7 +33,7 @@ MODELS = 10
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class ScaleSet(Owner):
-    """`reported` replaces fields at the top of the resource that Azure reports; None is a null."""
+    """A scale set. `reported` overrides top-level fields of the resource; None is a null."""
 
     capacity: int = 0
     etag: int = 1
@@ -54,13 +54,13 @@ class ScaleSet(Owner):
     when_deleted: list[Callable[[ScaleSet], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        # slots=True makes the class anew, and super() still means the old one.
+        # slots=True creates a new class, but a bare super() refers to the old one.
         Owner.__post_init__(self)
         self.created = self.settled_at = self.cloud.clock.now()
 
     @property
     def provisioning(self) -> str:
-        """What the scale set reports of itself. `reported_state` overrides what really happens to it."""
+        """The provisioning state that the scale set reports. `reported_state` overrides the real one."""
         if self.is_deleting:
             return "Deleting"
         if self.reported_state is not None:
@@ -70,20 +70,20 @@ class ScaleSet(Owner):
         return "Failed" if self.failed else "Succeeded"
 
     @property
-    def outdated(self) -> list[Instance]:
+    def outdated_instances(self) -> list[Instance]:
         return [instance for instance in self.instances.values() if not instance.is_current]
 
     @property
-    def scene(self) -> Scene:
-        """For the record."""
-        return Scene(
+    def snapshot(self) -> ScaleSetSnapshot:
+        """The state of the scale set for the record."""
+        return ScaleSetSnapshot(
             self.applied.image.name,
             dict(self.body.get("tags") or {}),
-            {each.id: each.stand for each in self.instances.values()},
+            {each.id: each.snapshot for each in self.instances.values()},
         )
 
     def admit(self, body: Mapping[str, Any], capacity: int) -> None:
-        """Raise Azure's refusal of the capacity, or of new instances on the image that `body` names."""
+        """Raise Azure's error if it rejects the capacity, or new instances on the image that `body` names."""
         is_single = body["properties"].get("singlePlacementGroup", False)
         limit = GROUP * max(1, len(self.placement.zones)) if is_single else LARGEST
         if capacity > limit:
@@ -91,11 +91,12 @@ class ScaleSet(Owner):
         self._require(self.model_of(body, revision=0).image, body)
 
     def change(self, body: Mapping[str, Any], *, cause: str) -> bool:
-        """Take a new model.
+        """Store a new model.
 
-        Returns whether instances are behind it now. Raises ArmError, and changes nothing, if it is not
-        valid. A bare gallery definition is taken anew by every write, and one that has come to a newer
-        version puts instances behind, as was seen in the field; `latest` of a platform image does not.
+        Returns whether instances are not on the latest model because of it. Raises ArmError, and changes
+        nothing, if the model is invalid. Every write resolves a bare gallery definition again. If it resolves
+        to a newer version, instances are no longer on the latest model, as was observed in the field.
+        `latest` of a platform image has no such effect.
         """
         is_same_image = storage_in(body) == (self.applied.profile.get("storageProfile") or {})
         image = self.newest(self.applied) if is_same_image else None
@@ -114,7 +115,7 @@ class ScaleSet(Owner):
         return is_new
 
     def begin(self, kind: str) -> Operation:
-        """Start an operation on this scale set: it is Updating until every such operation has ended."""
+        """Start an operation on this scale set, which is Updating until all such operations have ended."""
         operation = self.cloud.operations.start(kind, self.subscription, self.location)
         operation.when_ended.append(self._settle)
         self.running.append(operation)
@@ -122,7 +123,7 @@ class ScaleSet(Owner):
         return operation
 
     def refuse_haste(self) -> None:
-        """Raise the 409 that a write gets which comes too soon after another."""
+        """Raise the 409 that a write gets if it follows another one too soon."""
         since = self.cloud.clock.now() - self.settled_at
         if self.settled_at > self.created and since < self.cloud.timings.conflict:
             raise errors.conflict()
@@ -131,9 +132,9 @@ class ScaleSet(Owner):
         self.etag += 1
 
     def seed(self, capacity: int, ids: Sequence[str] = ()) -> None:
-        """Be there with these instances, settled, with no life before.
+        """Create these instances in a settled state, as if they had always existed.
 
-        `ids` in order, where not 0 to capacity - 1.
+        The ids are `ids`, in this order, or 0 to capacity - 1.
         """
         for number in map(int, ids) if ids else range(self.allocatable(capacity)):
             self.next_number = number
@@ -142,7 +143,7 @@ class ScaleSet(Owner):
         self.capacity = capacity
 
     def attach(self, name: str, image: str | None) -> Instance:
-        """Add a virtual machine that somebody made by hand, on an image of its own or on a mere disk."""
+        """Add a virtual machine that was created by hand, on its own image or on a bare disk."""
         storage: Mapping[str, Any] = {
             "osDisk": {"osType": "Linux", "createOption": "Attach", "diskSizeGB": 30}
         }
@@ -161,18 +162,21 @@ class ScaleSet(Owner):
         return instance
 
     def remove(self) -> Operation:
-        """Delete it, instances and all. Deleting it again returns the operation that is deleting it."""
+        """Delete the scale set with its instances.
+
+        A second call returns the operation that is deleting it.
+        """
         if self.is_deleting:
             return self.running[-1]
         operation = self.begin("delete")
         self.is_deleting = True
         for instance in list(self.instances.values()):
-            instance.send("delete", cause="delete", operation=operation)
-        operation.when_ended.append(self._tell_deletion)
+            instance.run("delete", cause="delete", operation=operation)
+        operation.when_ended.append(self._notify_deletion)
         return operation
 
     def find(self, ids: Iterable[str]) -> list[Instance] | str:
-        """The instances with these ids, all for "*"; or the first id that is not an instance."""
+        """Return the instances with these ids, all for "*"; or the first id that is not an instance."""
         wanted = list(ids)
         if "*" in wanted:
             return list(self.instances.values())
@@ -180,16 +184,16 @@ class ScaleSet(Owner):
         return missing if missing is not None else [self.instances[each] for each in dict.fromkeys(wanted)]
 
     def allocatable(self, capacity: int) -> int:
-        """How many of the instances asked for Azure has room for."""
+        """Return for how many of these instances Azure has capacity."""
         return capacity if self.allocation_limit is None else min(capacity, self.allocation_limit)
 
     def free_slots(self) -> Iterator[int]:
-        """Where new instances go: the first places that nobody has, which evens out zones and domains."""
+        """Yield the slots of new instances: the lowest free ones, which balances zones and domains."""
         taken = {each.slot for each in self.instances.values()}
         return (slot for slot in count() if slot not in taken)
 
     def add_instance(self, slot: int) -> Instance:
-        """Another one, with an id that was never given before."""
+        """Add an instance with an id that was never used before."""
         number = self.next_number
         self.next_number += 1
         instance_id = f"{self.name}_{guid(self.id, number)[:8]}" if self.is_flexible else str(number)
@@ -201,7 +205,7 @@ class ScaleSet(Owner):
 
     @property
     def _models(self) -> frozenset[int]:
-        """Those that instances are on."""
+        """The revisions that instances are on."""
         return frozenset(each.applied.revision for each in self.instances.values() if not each.is_attached)
 
     @property
@@ -211,16 +215,16 @@ class ScaleSet(Owner):
         return frozenset({"manualupgrade"}) if is_silent else frozenset()
 
     def _require(self, image: Image, body: Mapping[str, Any]) -> None:
-        """Raise Azure's refusal of the image for new instances of the scale set with this body."""
+        """Raise Azure's error if new instances of the scale set with this body cannot use the image."""
         if image.kind == "none":
             return
         catalogue = self.cloud.catalogue
         catalogue.admit(image, self.location)
         require_fit(catalogue.details(image.name), body, self.id)
 
-    def _tell_deletion(self, _: Operation) -> None:
-        for hear in self.when_deleted:
-            hear(self)
+    def _notify_deletion(self, _: Operation) -> None:
+        for callback in self.when_deleted:
+            callback(self)
 
     def _settle(self, operation: Operation) -> None:
         self.running.remove(operation)

@@ -1,9 +1,9 @@
-"""How a scale set grows and shrinks: who comes, and who goes.
+"""Scaling: which instances are created and which are deleted.
 
-A set that overprovisions creates some more instances than it was asked for, and lets as many go again once
-those it keeps are there; their ids are never given again, so ids have gaps. How many more Azure creates is
-not told: sets of two were recorded with the ids 0 and 3, so it is at least two. Which ones it keeps is not
-known either; here the choice is arbitrary, and the same in every run.
+A scale set that overprovisions creates more instances than requested, and deletes the surplus once the others
+have arrived. Ids are never reused, so they have gaps. Azure does not say how large the surplus is. Scale sets
+of two were recorded with the ids 0 and 3, so it is at least two. It is not known either which instances Azure
+keeps; here the choice is arbitrary, and the same in each run.
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ SURPLUS = "overprovisioned instances"
 
 
 def scale(scale_set: ScaleSet, capacity: int, operation: Operation) -> None:
-    """Create or delete instances until there are `capacity`, or as near as protection allows.
+    """Create or delete instances until there are `capacity`, as far as protection allows.
 
-    Where more are created than are wanted the etag moves once more when it is over, and only there: so it
-    was recorded.
+    With a surplus, the etag changes once more when it is gone. Without one it does not. Both are recorded.
     """
     if operation.is_lost:
         return
@@ -38,67 +37,67 @@ def scale(scale_set: ScaleSet, capacity: int, operation: Operation) -> None:
     if (wanted := scale_set.allocatable(capacity)) > len(staying):
         _grow(scale_set, wanted - len(staying), operation)
     if wanted < capacity:
-        operation.done("capacity", errors.allocation_failed())
+        operation.complete("capacity", errors.allocation_failed())
     for instance in _leaving(scale_set, staying, len(staying) - capacity):
-        instance.send("delete", cause="delete", operation=operation)
+        instance.run("delete", cause="delete", operation=operation)
     scale_set.capacity = capacity
     if scale_set.surplus:
         operation.when_ended.append(lambda _: scale_set.bump())
 
 
 def _grow(scale_set: ScaleSet, count: int, operation: Operation) -> None:
-    """Create `count` instances that stay, on the model of this moment."""
-    extra = surplus_of(count) if scale_set.overprovisions else 0
-    born = [scale_set.add_instance(slot) for slot in islice(scale_set.free_slots(), count + extra)]
-    for instance in born:
+    """Create `count` instances that stay, on the current model."""
+    extra = surplus_size(count) if scale_set.overprovisions else 0
+    created = [scale_set.add_instance(slot) for slot in islice(scale_set.free_slots(), count + extra)]
+    for instance in created:
         instance.note_creation()
-    spare = set(sorted(born, key=lambda each: guid("surplus", scale_set.id, each.number))[:extra])
-    arrivals = _part(scale_set, spare, operation) if spare else operation
-    for instance in born:
-        instance.send("create", cause="create", operation=None if instance in spare else arrivals)
+    surplus = set(sorted(created, key=lambda each: guid("surplus", scale_set.id, each.number))[:extra])
+    arrivals = _schedule_surplus_removal(scale_set, surplus, operation) if surplus else operation
+    for instance in created:
+        instance.run("create", cause="create", operation=None if instance in surplus else arrivals)
 
 
-def _part(scale_set: ScaleSet, spare: set[Instance], operation: Operation) -> Operation:
-    """Let the spare ones go once the others have arrived, and be over once they are gone.
+def _schedule_surplus_removal(scale_set: ScaleSet, surplus: set[Instance], operation: Operation) -> Operation:
+    """Delete the surplus once the other instances have arrived, and then complete `operation`.
 
-    Returns what waits for those others.
+    Returns the part of the operation that waits for the other instances.
     """
-    arrivals, departures = _apart(operation), _apart(operation)
-    ids = {each.id for each in spare}
+    arrivals, departures = _sub_operation(operation), _sub_operation(operation)
+    ids = {each.id for each in surplus}
     scale_set.surplus |= ids
     operation.expect(SURPLUS)
 
     def end(_: Operation) -> None:
         scale_set.surplus -= ids
-        operation.done(SURPLUS, arrivals.error)
+        operation.complete(SURPLUS, arrivals.error)
 
-    def let_go(_: Operation) -> None:
-        present = [each for each in spare if each.id in scale_set.instances]
+    def delete_surplus(_: Operation) -> None:
+        present = [each for each in surplus if each.id in scale_set.instances]
         left = [each for each in present if each.provisioning != "deleting"]
         for instance in sorted(left, key=lambda each: each.number):
-            instance.send("delete", cause="overprovision", operation=departures)
+            instance.run("delete", cause="overprovision", operation=departures)
         if not left:
             end(departures)
 
-    arrivals.when_ended.append(let_go)
+    arrivals.when_ended.append(delete_surplus)
     departures.when_ended.append(end)
     return arrivals
 
 
-def surplus_of(count: int) -> int:
-    """A fifth, and two at least.
+def surplus_size(count: int) -> int:
+    """Return the size of the surplus: a fifth, and at least two.
 
-    >>> surplus_of(1), surplus_of(20)
+    >>> surplus_size(1), surplus_size(20)
     (2, 4)
     """
     return max(2, ceil(count / 5))
 
 
 def _leaving(scale_set: ScaleSet, staying: Sequence[Instance], count: int) -> list[Instance]:
-    """Who goes by Azure's default policy, first to last; fewer than `count` if the others are protected.
+    """Choose the instances to delete by Azure's default policy; fewer than `count` if others are protected.
 
-    Zones are kept in balance first, then fault domains; then the highest id goes, in a Flexible set the
-    oldest instance.
+    The policy balances zones first, then fault domains. Among the rest it deletes the highest id, or in a
+    Flexible scale set the oldest instance.
     """
     zones = Counter(each.domain.zone for each in staying)
     racks = Counter((each.domain.zone, each.domain.fault_domain) for each in staying)
@@ -121,8 +120,8 @@ def _leaving(scale_set: ScaleSet, staying: Sequence[Instance], count: int) -> li
     return gone
 
 
-def _apart(operation: Operation) -> Operation:
-    """A part of an operation that clients do not see."""
+def _sub_operation(operation: Operation) -> Operation:
+    """Return a part of an operation that clients do not see."""
     return Operation(
         "", "part", operation.subscription, operation.location, operation.started, operation.clock
     )

@@ -1,7 +1,7 @@
-"""One scale set as a fleet file declares it: put in the cloud settled, as if it had always been there.
+"""Creates one scale set of a fleet file in the cloud, settled, as if it had always existed.
 
-The shape of the declaration is right by now and its defaults are in it. What its fields must have to do with
-each other, and with the cloud, shows here: a `Wrong` says where it does not.
+At this point the structure of the declaration is valid and its defaults are filled in. Whether its fields are
+consistent with each other and with the cloud shows here. An `InvalidField` says where they are not.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, get_args
 from reconciler.simulator.autoscale import Autoscale
 from reconciler.simulator.catalogue import storage_of
 from reconciler.simulator.cloud import Cloud
-from reconciler.simulator.declared import Mistake, Place, Wrong, noting, time
+from reconciler.simulator.declared import FieldError, InvalidField, Location, collect_errors, time
 from reconciler.simulator.domains import Placement
 from reconciler.simulator.flapping import Flapping
 from reconciler.simulator.instance import Instance
@@ -21,15 +21,15 @@ from reconciler.simulator.profile import scale_set_body
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.stock import image_name, is_open
 
-WORDS = ("provisioning", "power", "health")
+STATES = ("provisioning", "power", "health")
 
 
-def plant(declared: Mapping[str, Any], cloud: Cloud, place: Place) -> list[Mistake]:
-    """Add the scale set to the cloud, and say what does not fit it.
+def add_scale_set(declared: Mapping[str, Any], cloud: Cloud, location: Location) -> list[FieldError]:
+    """Add the scale set to the cloud and return the errors of its fields.
 
-    Raises Wrong where it cannot be, or ArmError where Azure would refuse it.
+    Raises InvalidField if the scale set cannot exist, or ArmError if Azure would reject it.
     """
-    storage = _storage(declared, cloud, place)
+    storage = _storage(declared, cloud, location)
     ids = declared.get("instances", ())
     capacity = len(ids) or declared.get("capacity", int(storage is not None))
     placement = _placement(declared)
@@ -55,47 +55,49 @@ def plant(declared: Mapping[str, Any], cloud: Cloud, place: Place) -> list[Mista
     scale_set.evicted_power = declared["evictedPowerState"]
     scale_set.seed(capacity, ids)
     cloud.add(scale_set)
-    found: list[Mistake] = []
-    with noting(found):
-        attach(scale_set, declared.get("attached", ()), (*place, "attached"))
+    found: list[FieldError] = []
+    with collect_errors(found):
+        attach(scale_set, declared.get("attached", ()), (*location, "attached"))
     for number, instance_id in enumerate(declared.get("protected", ())):
-        with noting(found):
-            member = member_of(scale_set, instance_id, (*place, "protected", number))
+        with collect_errors(found):
+            member = member_of(scale_set, instance_id, (*location, "protected", number))
             member.protect(from_actions=True, from_scale_in=True)
     for number, state in enumerate(declared.get("instanceStates", ())):
-        with noting(found):
-            _seed(member_of(scale_set, state["id"], (*place, "instanceStates", number)), state)
-    _set_going(scale_set, declared, place, found)
+        with collect_errors(found):
+            _seed_state(member_of(scale_set, state["id"], (*location, "instanceStates", number)), state)
+    _start_activity(scale_set, declared, location, found)
     return found
 
 
-def attach(scale_set: ScaleSet, machines: Any, place: Place) -> None:
-    """Add machines that were made by hand. Raises Wrong where the scale set takes none."""
+def attach(scale_set: ScaleSet, machines: Any, location: Location) -> None:
+    """Add machines that were created by hand. Raises InvalidField if the scale set cannot have any."""
     if machines and not scale_set.is_flexible:
-        raise Wrong(place, "only a Flexible set takes machines; add `orchestration: Flexible`")
+        raise InvalidField(
+            location, "machines can only be attached to a Flexible scale set; add `orchestration: Flexible`"
+        )
     for machine in machines:
         scale_set.attach(machine["name"], image_name(machine["image"]) if "image" in machine else None)
 
 
-def member_of(scale_set: ScaleSet, instance_id: str, place: Place) -> Instance:
+def member_of(scale_set: ScaleSet, instance_id: str, location: Location) -> Instance:
     found = scale_set.instances.get(instance_id)
     if found is None:
         there = ", ".join(list(scale_set.instances)[:5]) or "none"
-        raise Wrong(place, f"there is no instance {instance_id!r}; the scale set starts with {there}")
+        raise InvalidField(location, f"unknown instance {instance_id!r}; the scale set starts with {there}")
     return found
 
 
-def bring_into(member: Instance, state: Mapping[str, Any]) -> None:
-    """Bring an instance into a declared state while the simulator runs: whatever was under way is over."""
-    words = _apply_all_but_words(member, state)
+def apply_state(member: Instance, state: Mapping[str, Any]) -> None:
+    """Put an instance into a declared state while the simulator runs, and end its running transition."""
+    words = _apply_overrides(member, state)
     if words:
-        member.strike(Stage("", **words), _cause(state))
+        member.force(Stage("", **words), _cause(state))
     if state.get("health") == "none":
         member.is_silent = True
 
 
-def _seed(member: Instance, state: Mapping[str, Any]) -> None:
-    for name, word in _apply_all_but_words(member, state).items():
+def _seed_state(member: Instance, state: Mapping[str, Any]) -> None:
+    for name, word in _apply_overrides(member, state).items():
         setattr(member, name, word)
     if member.power != "running" and "health" not in state:
         member.health = "unknown"
@@ -103,8 +105,8 @@ def _seed(member: Instance, state: Mapping[str, Any]) -> None:
     member.settle(cause=_cause(state))
 
 
-def _apply_all_but_words(member: Instance, state: Mapping[str, Any]) -> dict[str, Any]:
-    """What is left to set of a state, once all is set that no operation has to do with."""
+def _apply_overrides(member: Instance, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Apply the parts of a state that no operation changes; return the states that remain to be set."""
     is_current = state.get("latestModelApplied", "image" not in state)
     if "image" in state:
         image = image_name(state["image"])
@@ -112,7 +114,7 @@ def _apply_all_but_words(member: Instance, state: Mapping[str, Any]) -> dict[str
         member.put_on(storage_of(image), is_current=is_current)
     elif not is_current:
         member.put_behind()
-    words = {name: state[name] for name in WORDS if state.get(name, "none") != "none"}
+    words = {name: state[name] for name in STATES if state.get(name, "none") != "none"}
     if state.get("power") in get_args(ReportedPower):
         member.reported_power = state["power"]
         words.pop("power", None)
@@ -122,21 +124,24 @@ def _apply_all_but_words(member: Instance, state: Mapping[str, Any]) -> dict[str
 
 
 def _cause(state: Mapping[str, Any]) -> str:
-    """Why an instance is away that is brought into this state."""
+    """Return why an instance in this state is unavailable."""
     return next(
         (word for name, word in (("power", "deallocate"), ("provisioning", "fail")) if name in state),
         "unhealthy",
     )
 
 
-def _storage(declared: Mapping[str, Any], cloud: Cloud, place: Place) -> dict[str, Any] | None:
-    """The part of the storage profile that names the image; None where there is no profile."""
+def _storage(declared: Mapping[str, Any], cloud: Cloud, location: Location) -> dict[str, Any] | None:
+    """Return the part of the storage profile that names the image; None without a profile."""
     if not declared["virtualMachineProfile"]:
         if declared["orchestration"] != "Flexible":
-            raise Wrong((*place, "virtualMachineProfile"), "only a Flexible set has none; leave it out")
+            raise InvalidField(
+                (*location, "virtualMachineProfile"),
+                "only a Flexible scale set can have no profile; remove this field",
+            )
         return None
     if "image" not in declared:
-        raise Wrong(place, "has no image; add `image: publisher:offer:sku:version`, or an id")
+        raise InvalidField(location, "has no image; add `image: publisher:offer:sku:version`, or an id")
     image = image_name(declared["image"])
     if not is_open(image):
         cloud.catalogue.publish(image)
@@ -156,7 +161,7 @@ def _placement(declared: Mapping[str, Any]) -> Placement:
 
 
 def _report(scale_set: ScaleSet, declared: Mapping[str, Any]) -> None:
-    """What it says of itself that does not follow from what it is."""
+    """Set what the scale set reports where it differs from its real state."""
     report_state(scale_set, declared["provisioningState"])
     if "managedBy" in declared:
         scale_set.reported["managedBy"] = declared["managedBy"]
@@ -165,25 +170,27 @@ def _report(scale_set: ScaleSet, declared: Mapping[str, Any]) -> None:
 
 
 def report_state(scale_set: ScaleSet, state: str) -> None:
-    """`Failed` ends with the next write that succeeds, as in Azure; the others but `Succeeded` stay."""
+    """Set the reported state. `Failed` ends with the next write that succeeds; other states stay."""
     scale_set.failed = state == "Failed"
     scale_set.reported_state = None if state in ("Succeeded", "Failed") else state
 
 
-def _set_going(scale_set: ScaleSet, declared: Mapping[str, Any], place: Place, found: list[Mistake]) -> None:
-    """What happens to it by itself from the start; what cannot is put into `found`."""
+def _start_activity(
+    scale_set: ScaleSet, declared: Mapping[str, Any], location: Location, found: list[FieldError]
+) -> None:
+    """Start what happens by itself: autoscaling and flapping. Errors are added to `found`."""
     if "automaticRepairs" in declared and declared["health"] == "none":
-        fix = "nothing says which instances are ill; add `health: extension`, or probe"
-        found.append(Mistake((*place, "automaticRepairs"), fix))
+        fix = "needs a health source; add `health: extension` or `health: probe`"
+        found.append(FieldError((*location, "automaticRepairs"), fix))
     if "autoscale" in declared:
         scaler = declared["autoscale"]
         minimum, maximum = scaler["minimum"], scaler["maximum"]
         if minimum > maximum:
             fix = f"{minimum} is more than the maximum; write at most {maximum}"
-            found.append(Mistake((*place, "autoscale", "minimum"), fix))
+            found.append(FieldError((*location, "autoscale", "minimum"), fix))
         else:
             Autoscale(scale_set, minimum, maximum, time(scaler["every"])).begin()
     for number, each in enumerate(declared.get("flapping", ())):
-        with noting(found):
-            member = member_of(scale_set, each["id"], (*place, "flapping", number))
+        with collect_errors(found):
+            member = member_of(scale_set, each["id"], (*location, "flapping", number))
             Flapping(member, time(each["healthy"]), time(each["unhealthy"])).begin()

@@ -1,10 +1,10 @@
-"""The door for everybody else: the core behind a real HTTPS server, with what clients sign in to beside it.
+"""The entry point for clients outside this process: a real HTTPS server, with the endpoints to sign in.
 
     with sim.serve() as server:
         env = {**os.environ, **server.environment}       # any client that finds its identity and its CA there
 
-Two listeners: `url` speaks TLS, `plain_url` does not; both serve Resource Manager and the token endpoints.
-Connections are kept alive and each has a thread, but the core answers one request at a time.
+There are two listeners: `url` uses TLS, `plain_url` does not. Both serve Resource Manager and the token
+endpoints. Connections are kept alive, each in its own thread, but the core handles one request at a time.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from reconciler.simulator import certificates as authority
 from reconciler.simulator import entra, identity
 from reconciler.simulator.core import Core
 from reconciler.simulator.domains import guid
-from reconciler.simulator.message import Lost, Request, Response
+from reconciler.simulator.message import ConnectionLost, Request, Response
 
 LOOPBACK = "127.0.0.1"
-# SO_LINGER on, zero seconds: closing sends a reset instead of a goodbye.
+# SO_LINGER with zero seconds: closing the socket resets the connection.
 ABRUPTLY = struct.pack("ii", 1, 0)
 
 
@@ -36,7 +36,7 @@ class Server:
 
     def __init__(self, core: Core, port: int = 0, certificates: Path | None = None) -> None:
         self.identity_header = guid("identity header")
-        with contextlib.ExitStack() as opened:  # a port that is taken leaves nothing behind
+        with contextlib.ExitStack() as opened:  # if the port is in use, nothing is left behind
             directory = certificates or Path(opened.enter_context(tempfile.TemporaryDirectory()))
             files = authority.make(directory)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -62,7 +62,7 @@ class Server:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What a client needs in its environment to find its identity and trust the certificate."""
+        """The environment variables with which a client finds its identity and trusts the certificate."""
         return {
             "IDENTITY_ENDPOINT": self.identity_endpoint,
             "IDENTITY_HEADER": self.identity_header,
@@ -74,7 +74,7 @@ class Server:
         }
 
     def close(self) -> None:
-        """Stop serving, drop the connections, and remove certificates that were only for this server."""
+        """Stop serving, close the connections, and remove certificates that were created for this server."""
         self._opened.close()
 
     def __enter__(self) -> Server:
@@ -94,7 +94,7 @@ class _Listener(ThreadingHTTPServer):
         self.scheme = "https" if context else "http"
         self._connections: set[socket.socket] = set()
         if context is not None:
-            # The handshake is left to the connection's own thread, so a silent client holds up nobody else.
+            # Each connection's own thread does the handshake, so a silent client does not block the others.
             self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
@@ -120,7 +120,7 @@ class _Listener(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no news."""
+        """Ignore clients that hang up."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -138,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             response = self.server.core.handle(request)
-        except Lost:
+        except ConnectionLost:
             self._break()
             return
         self._send(response)
@@ -146,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_PATCH = do_POST = do_DELETE = answer  # noqa: N815 - the names http.server looks for
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """The simulator keeps its own record."""
+        """Log nothing: the simulator has its own record."""
 
     def _send(self, response: Response) -> None:
         self.send_response_only(response.status)

@@ -1,7 +1,7 @@
-"""The shape of a scale set's body: what is of the wrong sort, or not there, is refused at once.
+"""The structure of a scale set's body: wrong types and missing fields are rejected at once.
 
-Only the parts that the simulator itself reads; the rest is the client's own. The first half of the message
-and its target are as Azure words them; which .NET type it names for each part is not known.
+Only the parts that the simulator reads are checked. The first half of the message and its target follow
+Azure's wording. The .NET type that Azure names for each part is not known.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from reconciler.simulator.catalogue import ID_FIELDS, PLATFORM_FIELDS
 
 Shape = dict[str, Any]
 
-# A name that ends in "!" must be there. A list has one entry, the shape of all of its own.
-CARD: Shape = {"name!": str, "properties": {"ipConfigurations": [{"properties": {}}]}}
+# A name that ends in "!" is required. The single entry of a list describes all of its items.
+NIC: Shape = {"name!": str, "properties": {"ipConfigurations": [{"properties": {}}]}}
 EXTENSION: Shape = {
     "name!": str,
     "properties!": {"publisher!": str, "type!": str, "typeHandlerVersion!": str},
@@ -26,7 +26,7 @@ PROFILE: Shape = {
         "imageReference": dict.fromkeys((*PLATFORM_FIELDS, *ID_FIELDS.values()), str),
         "osDisk": {"osType": str, "managedDisk": {}, "image": {"uri": str}},
     },
-    "networkProfile": {"healthProbe": {"id": str}, "networkInterfaceConfigurations": [CARD]},
+    "networkProfile": {"healthProbe": {"id": str}, "networkInterfaceConfigurations": [NIC]},
     "extensionProfile": {"extensions": [EXTENSION]},
     "securityProfile": {"securityType": str},
     "priority": str,
@@ -61,7 +61,7 @@ SHAPE: Shape = {
 
 
 def require_shape(value: Any, shape: Any = SHAPE, path: str = "") -> None:
-    """Raise Azure's 400 for the first part of the body that cannot be what it should."""
+    """Raise Azure's 400 for the first part of the body that has a wrong type."""
     if isinstance(shape, type):
         is_fit = isinstance(value, shape) and not (shape is int and isinstance(value, bool))
     else:
@@ -79,7 +79,7 @@ def require_shape(value: Any, shape: Any = SHAPE, path: str = "") -> None:
 def _require_part(value: dict[str, Any], name: str, shape: Any, path: str) -> None:
     plain = name.removesuffix("!")
     if shape is int and str(value.get(plain)).isdecimal():
-        value[plain] = int(value[plain])  # azurerm writes "11", and is said to work
+        value[plain] = int(value[plain])  # azurerm writes "11", which is said to work
     if value.get(plain) is not None:
         require_shape(value[plain], shape, f"{path}.{plain}" if path else plain)
     elif plain != name:

@@ -1,9 +1,9 @@
-"""The simulator as its users hold it: the core with a fleet in its cloud, and with its doors.
+"""The simulator for its users: the core with a fleet in its cloud, and its entry points.
 
     sim = Simulator.load(read_fleet("fleet.yaml"), VirtualClock())
     client = ComputeManagementClient(credential, subscription, transport=sim.transport())
 
-It imports a door when that is opened: one needs azure-core, the other cryptography.
+An entry point is imported when it is first used: one needs azure-core, the other cryptography.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class Simulator(Core):
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(Cloud(clock), Faults())
-        self._doors = itertools.count(1)
+        self._clients = itertools.count(1)
 
     @classmethod
     def load(cls, description: Mapping[str, Any], clock: Clock) -> Self:
-        """A simulator with a fleet in it.
+        """Create a simulator with this fleet.
 
-        Raises FleetError, whose message names place, cause and fix of every mistake.
+        Raises FleetError, whose message names location, cause and fix of each error.
         """
         simulator = cls(clock)
         fleet.build(description, simulator.cloud, simulator.faults)
@@ -50,12 +50,12 @@ class Simulator(Core):
         return self.cloud.record
 
     def scale_set(self, name: str) -> LiveScaleSet:
-        """The live scale set, by name, "group/name" or "subscription/group/name".
+        """Return the live scale set with this name, "group/name" or "subscription/group/name".
 
-        KeyError when there is none, or more than one.
+        Raises KeyError if there is none, or more than one.
         """
-        with self.clock.held():
-            return LiveScaleSet(self.cloud.named(name))
+        with self.clock.hold():
+            return LiveScaleSet(self.cloud.find_scale_set(name))
 
     def publish(
         self,
@@ -74,10 +74,10 @@ class Simulator(Core):
     ) -> None:
         """Add an image to the catalogue: `publisher:offer:sku:version`, an id or the address of a VHD.
 
-        Said of one that is there already, what is not None replaces what was said before. `regions` are
-        those it is in, `replicating` those its copy has not reached yet.
+        For an image that exists, the arguments that are not None replace its properties. `regions` are the
+        regions that have it, `replicating` those that its copy has not reached yet.
         """
-        with self.clock.held():
+        with self.clock.hold():
             self.cloud.catalogue.publish(
                 image,
                 boots=boots,
@@ -93,20 +93,20 @@ class Simulator(Core):
             )
 
     def withdraw(self, image: str) -> None:
-        """Delete an image that was published. Instances that run it go on."""
-        with self.clock.held():
+        """Delete a published image. Instances that run it keep running."""
+        with self.clock.hold():
             self.cloud.catalogue.withdraw(image)
 
     def transport(self) -> InProcessTransport:
-        """The door for the sync SDK: `ComputeManagementClient(..., transport=sim.transport())`."""
+        """Return a transport for the synchronous SDK's `ComputeManagementClient`."""
         from reconciler.simulator.transport import InProcessTransport  # noqa: PLC0415
 
-        return InProcessTransport(self, next(self._doors))
+        return InProcessTransport(self, next(self._clients))
 
     def serve(self, port: int = 0, certificates: Path | None = None) -> Server:
-        """The door for everybody else: HTTPS on 127.0.0.1.
+        """Serve any other client by HTTPS on 127.0.0.1.
 
-        `certificates` is the directory they are made in; a temporary one unless given.
+        `certificates` is the directory for the certificates; by default a temporary one.
         """
         from reconciler.simulator.server import Server  # noqa: PLC0415
 

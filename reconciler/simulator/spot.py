@@ -1,28 +1,28 @@
-"""Spot capacity taken back, and given back.
+"""Eviction and restoration of spot instances.
 
-With the eviction policy Deallocate an instance stays in the scale set and counts in its capacity, and it does
-not run: it is deallocated, or merely stopped, as users have seen. Where the scale set has a
-`spotRestorePolicy` the platform tries to start it again until the policy's timeout. When capacity returns
-nobody can say; here after the time that a new instance takes. With Delete the instance is gone, and capacity
-goes down with it, which is not recorded.
+With the eviction policy Deallocate, an evicted instance stays in the scale set and counts towards its
+capacity, but does not run. It is deallocated, or only stopped, as users have observed. If the scale set has a
+`spotRestorePolicy`, the platform tries to start the instance again until the policy's timeout. When capacity
+returns cannot be known; here it does after the time that a new instance takes. With Delete the instance is
+removed, and the capacity goes down with it, which is not recorded.
 """
 
 from __future__ import annotations
 
 from reconciler.simulator.instance import Instance
-from reconciler.simulator.life import MISFORTUNES, EvictedPower
+from reconciler.simulator.life import FORCED_STAGES, EvictedPower
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.timings import iso_duration
 
 
 def evict(scale_set: ScaleSet, instance: Instance, power: EvictedPower | None = None) -> None:
-    """Take its capacity back. `power` is how it is left, where that is not as the scale set has it."""
+    """Evict an instance. `power` overrides the power state in which the scale set leaves it."""
     if str(instance.applied.profile.get("evictionPolicy", "Deallocate")) == "Delete":
-        instance.strike(MISFORTUNES["lost"], "evict")
+        instance.force(FORCED_STAGES["remove"], "evict")
         scale_set.capacity = max(0, scale_set.capacity - 1)
     else:
         is_stopped = (power or scale_set.evicted_power) == "stopped"
-        instance.strike(MISFORTUNES["evict to stopped" if is_stopped else "evict"], "evict")
+        instance.force(FORCED_STAGES["evict to stopped" if is_stopped else "evict"], "evict")
         _await_capacity(scale_set, instance)
     scale_set.bump()
 
@@ -35,7 +35,7 @@ def _await_capacity(scale_set: ScaleSet, instance: Instance) -> None:
     def restore() -> None:
         is_as_left = instance.power == power and instance.changed == evicted
         if is_as_left and scale_set.instances.get(instance.id) is instance:
-            instance.send("start", cause="restore", operation=scale_set.begin("restore"))
+            instance.run("start", cause="restore", operation=scale_set.begin("restore"))
 
     if policy.get("enabled") and wait <= iso_duration(str(policy.get("restoreTimeout", "PT1H"))):
         scale_set.cloud.clock.after(wait, restore)

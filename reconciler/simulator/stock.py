@@ -1,4 +1,4 @@
-"""What a fleet file says of images: which there are, and where, and what is wrong with them."""
+"""The images of a fleet file: which exist, in which regions, and their properties."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.simulator.catalogue import Catalogue, kind_of_name
-from reconciler.simulator.declared import Place, Wrong
+from reconciler.simulator.declared import InvalidField, Location
 
 PLATFORM = ("publisher", "offer", "sku", "version")
 GALLERIES = ("gallery", "shared", "community")
@@ -24,14 +24,16 @@ def publish(images: Mapping[str, Any], catalogue: Catalogue) -> None:
         publish_details(details, catalogue, ("images", "details", number))
 
 
-def publish_details(details: Mapping[str, Any], catalogue: Catalogue, place: Place) -> None:
-    """What is not said of an image that is there already stays as it was. Raises Wrong."""
+def publish_details(details: Mapping[str, Any], catalogue: Catalogue, location: Location) -> None:
+    """Publish an image or update its properties; omitted properties stay. Raises InvalidField."""
     name = image_name(details["image"])
     kind = kind_of_name(name)
     if "excludeFromLatest" in details and kind not in GALLERIES:
-        raise Wrong((*place, "excludeFromLatest"), f"{name} is not a version in a gallery; leave it out")
+        raise InvalidField(
+            (*location, "excludeFromLatest"), f"{name} is not a version in a gallery; remove this field"
+        )
     if "deprecation" in details and kind != "platform":
-        raise Wrong((*place, "deprecation"), f"{name} is not a platform image; leave it out")
+        raise InvalidField((*location, "deprecation"), f"{name} is not a platform image; remove this field")
     catalogue.publish(
         name,
         boots=details.get("boots"),
@@ -48,13 +50,13 @@ def publish_details(details: Mapping[str, Any], catalogue: Catalogue, place: Pla
 
 
 def _security_type(details: Mapping[str, Any]) -> Any:
-    """Trusted launch needs generation 2. Where neither is said, the name of the image tells both."""
+    """Return the security type. Trusted launch needs generation 2; if both are omitted, the name decides."""
     usual = {"V1": "Standard", "V2": "TrustedLaunchSupported"}
     return details.get("securityType", usual.get(str(details.get("hyperVGeneration"))))
 
 
 def image_name(value: str | Mapping[str, Any]) -> str:
-    """The name of an image, from any of the ways to write one."""
+    """Return the name of an image, from any of the forms in which a file can write it."""
     if isinstance(value, str):
         return value
     return _platform(value["platform"]) if "platform" in value else str(value.get("id", value.get("vhd")))
@@ -65,6 +67,6 @@ def _platform(fields: Mapping[str, str]) -> str:
 
 
 def is_open(image: str) -> bool:
-    """Whether the name leaves the version to be found, so that it publishes nothing by itself."""
+    """Whether the name leaves the version open, so that it does not publish an image."""
     is_definition = "/galleries/" in image.lower() and "/versions/" not in image.lower()
     return is_definition or image.lower().endswith(":latest")

@@ -1,7 +1,7 @@
-"""Subscriptions of other tenants: whose token gets in, and whose images a scale set may name.
+"""Subscriptions of other tenants: which tokens are accepted, and whose images a scale set may name.
 
-A request carries one token for its own subscription. `x-ms-authorization-auxiliary` may carry more, for what
-it links to.
+A request has one token for its own subscription. `x-ms-authorization-auxiliary` may carry further tokens for
+linked subscriptions.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from reconciler.simulator.message import Request
 from reconciler.simulator.tokens import tenant_of
 
 AUXILIARY = "x-ms-authorization-auxiliary"
-# Bearer tokens are separated by ";" in the documentation and by "," in the SDK.
+# The tokens are separated by ";" in the documentation and by "," in the SDK.
 SEPARATOR = re.compile(r"[;,]")
 SUBSCRIPTION = re.compile(r"/subscriptions/([^/]+)/", re.I)
 LINKING = ("VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_CreateOrUpdate")
 
 
 def require_tenant(cloud: Cloud, subscription: str, request: Request) -> None:
-    """Raise Azure's 401 for a token that another tenant than that of the subscription has issued."""
+    """Raise Azure's 401 for a token that was not issued by the tenant of the subscription."""
     issuer, tenant = tenant_of(request.header("Authorization")), cloud.tenant(subscription)
     if issuer != tenant:
         raise errors.wrong_tenant(issuer, tenant)
 
 
 def require_linked(cloud: Cloud, route: str, request: Request) -> None:
-    """Raise Azure's 403 for a write that names an image of a tenant it carries no token of."""
+    """Raise Azure's 403 for a write that names an image of a tenant for which it has no token."""
     image = _image_id(request) if route in LINKING else ""
     found = SUBSCRIPTION.match(image)
     if found is None:
@@ -42,7 +42,7 @@ def require_linked(cloud: Cloud, route: str, request: Request) -> None:
 
 
 def _image_id(request: Request) -> str:
-    """The id of the image that the body of a write names; "" for none."""
+    """Return the id of the image that the body of a write names; "" for none."""
     found: object = request.json()
     for name in (
         "properties",

@@ -1,4 +1,4 @@
-"""How long things take: the named durations of a fleet file, and `8s`, `2m`, `0.5s` as it writes them."""
+"""The durations of a fleet file, and how it writes them: `8s`, `2m`, `0.5s`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import timedelta
 ISO = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)")
 UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours"}
-# An operation that finds nothing to do still takes a moment: 0.6 s in recorded traffic.
+# An operation without any work still takes a moment: 0.6 s in recorded traffic.
 NOTHING_TO_DO = timedelta(seconds=0.6)
 
 
@@ -25,7 +25,7 @@ def duration(text: str) -> timedelta:
 
 
 def iso_duration(text: str) -> timedelta:
-    """The hours, minutes and seconds of an ISO 8601 duration, as the wire writes them.
+    """Parse the hours, minutes and seconds of an ISO 8601 duration, as the API writes them.
 
     >>> iso_duration("PT1M30S")
     datetime.timedelta(seconds=90)
@@ -46,11 +46,12 @@ def iso_text(wait: timedelta) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """`model`: an update of the scale set's own model, or of an instance that needs no new disk.
+    """The durations of the simulated platform.
 
-    `upgrade`: stopping an instance and replacing its OS disk. `boot`: starting one. `health`: from running
-    to the first health report. `create`: a new instance, until it runs. `conflict`: after a write has ended,
-    how long another one is refused with a 409, which Azure was seen to do for some seconds.
+    `model`: an update of the scale set's own model, or of an instance that needs no new disk. `upgrade`:
+    stopping an instance and replacing its OS disk. `boot`: starting an instance. `health`: from running to
+    the first health report. `create`: a new instance, until it runs. `conflict`: how long after a write
+    another one is rejected with a 409, which was observed in Azure for some seconds.
     """
 
     model: timedelta = timedelta(seconds=8)
@@ -70,5 +71,5 @@ class Timings:
 
     @property
     def retry_after(self) -> int:
-        """Whole seconds a client is told to wait between two looks at an operation."""
+        """The whole seconds that a client is told to wait before it polls an operation again."""
         return max(1, min(10, round((self.upgrade + self.boot).total_seconds() / 4)))

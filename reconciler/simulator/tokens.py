@@ -1,6 +1,6 @@
-"""Access tokens: JWTs that clients can take apart (`az` reads `tid`), and whose signature nobody checks.
+"""Access tokens: JWTs that clients can decode (`az` reads `tid`), with a signature that is never verified.
 
-They live by the computer's clock, not the simulator's: the credentials that keep them do too.
+They expire by the computer's clock instead of the simulator's, like the credentials that cache them.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from reconciler.simulator.domains import guid
 
 TENANT = guid("tenant")
 CLIENT = guid("client")
-LIFE = 24 * 60 * 60  # seconds
+LIFETIME = 24 * 60 * 60  # seconds
 
 
 def token(resource: str, issued: int, client: str = CLIENT, tenant: str = TENANT) -> str:
-    """An access token of the application `client` for `resource`; `issued` in seconds since 1970."""
+    """Return an access token of the application `client` for `resource`, issued at this Unix time."""
     claims = {
         "aud": resource,
         "iss": f"https://sts.windows.net/{tenant}/",
         "iat": issued,
         "nbf": issued,
-        "exp": issued + LIFE,
+        "exp": issued + LIFETIME,
         "appid": client,
         "oid": principal(client),
         "sub": principal(client),
@@ -38,17 +38,17 @@ def token(resource: str, issued: int, client: str = CLIENT, tenant: str = TENANT
 
 
 def principal(client: str) -> str:
-    """The object id of an application's service principal."""
+    """Return the object id of an application's service principal."""
     return guid("principal", client)
 
 
 def tenant_of(authorization: str) -> str:
-    """The tenant that issued the token in this header; the fleet's own for one that cannot be taken apart."""
+    """Return the tenant that issued the token in this header; the fleet's own if it cannot be decoded."""
     return str(claims(authorization).get("tid") or TENANT).lower()
 
 
 def claims(authorization: str) -> Mapping[str, Any]:
-    """What the token in this header claims; {} for one that cannot be taken apart, which is as good here."""
+    """Return the claims of the token in this header; {} if it cannot be decoded, which is accepted too."""
     try:
         payload = authorization.split(" ", 1)[1].split(".")[1]
         found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -1,10 +1,10 @@
-"""The door under the SDK: an azure-core transport that calls the core instead of the network.
+"""The entry point for the SDK: an azure-core transport that calls the core instead of the network.
 
     ComputeManagementClient(credential, subscription, transport=sim.transport())
 
-`sleep` is where the SDK waits (between polls, before a retry): on a virtual clock it takes no time at all.
-Header names are case-insensitive, as the SDK's pollers need them to be: with a plain dict a long operation
-looks finished at once.
+The SDK waits in `sleep`, between polls or before a retry. On a virtual clock this takes no time. Header names
+are case-insensitive, because the SDK's pollers need this: with a plain dict, a long-running operation looks
+finished at once.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from azure.core.rest import HttpRequest, HttpResponse
 from azure.core.utils import CaseInsensitiveDict
 
 from reconciler.simulator.core import Core
-from reconciler.simulator.message import Lost, Request, Response
+from reconciler.simulator.message import ConnectionLost, Request, Response
 
-LOST = {
+TRANSPORT_ERRORS = {
     (False, False): ServiceRequestError,
     (False, True): ServiceRequestTimeoutError,
     (True, False): ServiceResponseError,
@@ -38,27 +38,27 @@ LOST = {
 
 
 class InProcessTransport(HttpTransport[HttpRequest, HttpResponse]):
-    def __init__(self, core: Core, door: int = 0) -> None:
+    def __init__(self, core: Core, client: int = 0) -> None:
         self._core = core
-        self.door = door
+        self.client = client
 
     def send(self, request: HttpRequest, **_kwargs: Any) -> HttpResponse:
         content = request.content if hasattr(request, "content") else None
         body = content.encode() if isinstance(content, str) else content or b""
-        asked = Request(request.method, request.url, dict(request.headers), body, self.door)
+        converted = Request(request.method, request.url, dict(request.headers), body, self.client)
         try:
-            return InProcessResponse(request, self._core.handle(asked))
-        except Lost as lost:
-            raise LOST[lost.carried_out, lost.timed_out](str(lost)) from lost
+            return InProcessResponse(request, self._core.handle(converted))
+        except ConnectionLost as lost:
+            raise TRANSPORT_ERRORS[lost.carried_out, lost.timed_out](str(lost)) from lost
 
     def sleep(self, duration: float) -> None:
         self._core.clock.sleep(timedelta(seconds=duration))
 
     def open(self) -> None:
-        """There is nothing to open."""
+        """Do nothing: there is no connection."""
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is no connection."""
 
     def __enter__(self) -> InProcessTransport:
         return self
@@ -68,7 +68,7 @@ class InProcessTransport(HttpTransport[HttpRequest, HttpResponse]):
 
 
 class InProcessResponse(HttpResponse):
-    """A response that was whole from the start, in the interface of one that is still being read."""
+    """A complete response, with the interface of one that is still being read."""
 
     def __init__(self, request: HttpRequest, response: Response) -> None:
         self._request = request

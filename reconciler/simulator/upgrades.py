@@ -1,4 +1,4 @@
-"""Bringing instances to the scale set's model, whoever asks for it."""
+"""Upgrades of instances to the model of their scale set, for manual and automatic upgrades alike."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from reconciler.simulator.life import Verb
 from reconciler.simulator.operations import Operation
 
 
-def due(instances: Iterable[Instance]) -> list[Instance]:
-    """Those an upgrade would touch: behind the model, not protected, not on their way out.
+def upgradable(instances: Iterable[Instance]) -> list[Instance]:
+    """Return the instances that an upgrade changes.
 
-    That Azure passes over protected instances in silence is an assumption: no evidence was found either
-    way.
+    They are not on the latest model, not protected, and not being deleted. That Azure skips protected
+    instances without an error is an assumption. No evidence was found either way.
     """
     return [
         instance
@@ -22,16 +22,19 @@ def due(instances: Iterable[Instance]) -> list[Instance]:
     ]
 
 
-def bring(scale_set: Owner, instances: Iterable[Instance], operation: Operation, *, cause: str) -> None:
-    """Send each instance to the current model, on behalf of `operation`; `latest` is what is newest now."""
+def upgrade(scale_set: Owner, instances: Iterable[Instance], operation: Operation, *, cause: str) -> None:
+    """Start the upgrade of each instance for `operation`, with `latest` resolved again."""
     scale_set.renew()
     for instance in list(instances):
-        verb = "refuse" if operation.sabotage else _way(instance, scale_set)
-        instance.send(verb, cause=cause, operation=operation, target=scale_set.applied)
+        verb = "refuse" if operation.forced_error else _upgrade_verb(instance, scale_set)
+        instance.run(verb, cause=cause, operation=operation, target=scale_set.applied)
 
 
-def _way(instance: Instance, scale_set: Owner) -> Verb:
-    """How one gets there. That one which does not run gets its disk and stays down is an assumption."""
+def _upgrade_verb(instance: Instance, scale_set: Owner) -> Verb:
+    """Return the course of an upgrade.
+
+    It is an assumption that an instance that is not running gets its disk and stays down.
+    """
     if instance.applied.image == scale_set.applied.image and instance.provisioning == "succeeded":
         return "configure"
     return "replace" if instance.power in ("running", "starting", "stopping") else "offline"

@@ -1,12 +1,12 @@
-"""What an api-version shows of a resource: fields that came with it, and what Azure fills in for it.
+"""What each API version shows of a resource: the fields it knows, and the fields that Azure fills in.
 
-As recorded from 2017 to 2026. A field that came later is not there for older versions, whoever wrote it
-(`KNOWN`). What is filled in (`FILLED`) is not part of what is stored: another version may show nothing in
-its place, and a client that writes back what it was shown has changed nothing.
+As recorded from 2017 to 2026. Older versions do not show a field that was added later, even if a client wrote
+it (`KNOWN`). A field that is filled in (`FILLED`) is not stored: another version may show nothing in its
+place, and a client that writes back what it read changes nothing.
 
-Places are paths of names with dots between, below a `virtualMachineProfile` or below the `properties` of a
-scale set; `[]` stands for each entry of a list. Bounds are the versions that were recorded on either side,
-or those the documentation gives.
+Paths are names separated by dots, below a `virtualMachineProfile` or below the `properties` of a scale set;
+`[]` stands for each entry of a list. The bounds are the recorded versions on either side, or the documented
+ones.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Fields = Mapping[str, Any]
 GUEST = "osProfile"
 LINUX = "osProfile.linuxConfiguration"
 DISK = "storageProfile.osDisk"
-CARD = "networkProfile.networkInterfaceConfigurations[].properties"
+NIC = "networkProfile.networkInterfaceConfigurations[].properties"
 POLICY = "upgradePolicy"
 ROLLING = "upgradePolicy.rollingUpgradePolicy"
 
@@ -36,19 +36,19 @@ ROLLING = "upgradePolicy.rollingUpgradePolicy"
 class Known:
     """A field that versions before `since` do not show."""
 
-    place: str
+    path: str
     name: str
     since: str
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A field that versions from `since` on, and before `until`, show where no client wrote it.
+    """A field that versions from `since` on, and before `until`, show if no client wrote it.
 
-    `value` is given what the tables are applied to.
+    `value` is called with the object that the tables apply to.
     """
 
-    place: str
+    path: str
     name: str
     value: Callable[[Fields], Any]
     since: str = ALWAYS
@@ -75,7 +75,10 @@ def system(profile: Fields) -> str:
 
 
 def disk_size(profile: Fields) -> int | None:
-    """Of an OS disk that nobody gave a size, in GB. A disk in a storage account has the size of its blob."""
+    """Return the size in GB of an OS disk without a declared size; None for a disk in a storage account.
+
+    A disk in a storage account has the size of its blob.
+    """
     disk = (profile.get("storageProfile") or {}).get("osDisk") or {}
     if "vhdContainers" in disk or "image" in disk:
         return None
@@ -86,19 +89,19 @@ PROFILE_KNOWN = (
     Known(GUEST, "allowExtensionOperations", "2018-10-01"),
     Known(GUEST, "requireGuestProvisionSignal", "2018-10-01"),
     Known(LINUX, "provisionVMAgent", "2018-10-01"),
-    Known(CARD, "enableIPForwarding", "2017-12-01"),
-    Known(CARD, "disableTcpStateTracking", "2022-03-01"),
-    Known(CARD, "auxiliaryMode", "2023-09-01"),
-    Known(CARD, "auxiliarySku", "2023-09-01"),
+    Known(NIC, "enableIPForwarding", "2017-12-01"),
+    Known(NIC, "disableTcpStateTracking", "2022-03-01"),
+    Known(NIC, "auxiliaryMode", "2023-09-01"),
+    Known(NIC, "auxiliarySku", "2023-09-01"),
 )
 PROFILE_FILLED = (
     Filled(DISK, "osType", system, since="2021-03-01"),
     Filled(DISK, "diskSizeGB", disk_size, since="2020-06-01"),
     Filled(LINUX, "enableVMAgentPlatformUpdates", the(False), since="2022-03-01", until="2023-09-01"),
-    Filled(CARD, "enableAcceleratedNetworking", the(False), until="2022-08-01"),
-    Filled(CARD, "enableAcceleratedNetworking", the(False), since="2025-04-01"),
+    Filled(NIC, "enableAcceleratedNetworking", the(False), until="2022-08-01"),
+    Filled(NIC, "enableAcceleratedNetworking", the(False), since="2025-04-01"),
 )
-# What instances show of their model, and their set does not.
+# Fields of the model that instances show and their scale set does not.
 INSTANCE_FILLED = (
     Filled(DISK, "osType", system),
     Filled(DISK, "diskSizeGB", disk_size),
@@ -127,37 +130,37 @@ SET_FILLED = (Filled(POLICY, "automaticOSUpgrade", the(False), since="2017-03-30
 def visible_fields(
     fields: Fields, version: str, known: Iterable[Known], filled: Iterable[Filled]
 ) -> dict[str, Any]:
-    """The fields as this version shows them. `fields` is not changed."""
+    """Return the fields that this version shows. `fields` is not modified."""
     result = dict(fields)
     for each in known:
         if version < each.since:
-            result = _change(result, each.place, partial(_without, each.name))
+            result = _change(result, each.path, partial(_without, each.name))
     for entry in filled:
         if entry.since <= version < entry.until and (value := entry.value(fields)) is not None:
-            result = _change(result, entry.place, partial(_with, entry.name, value))
+            result = _change(result, entry.path, partial(_with, entry.name, value))
     return result
 
 
-def profile_shown(profile: Fields, version: str) -> dict[str, Any]:
-    """A `virtualMachineProfile` as part of its scale set."""
+def visible_profile(profile: Fields, version: str) -> dict[str, Any]:
+    """Return a `virtualMachineProfile` as its scale set shows it."""
     return visible_fields(profile, version, PROFILE_KNOWN, PROFILE_FILLED)
 
 
-def instance_profile_shown(profile: Fields, version: str) -> dict[str, Any]:
-    """A `virtualMachineProfile` as the instances that run it show it."""
+def visible_instance_profile(profile: Fields, version: str) -> dict[str, Any]:
+    """Return a `virtualMachineProfile` as the instances that run it show it."""
     return visible_fields(profile, version, PROFILE_KNOWN, (*PROFILE_FILLED, *INSTANCE_FILLED))
 
 
-def properties_shown(properties: Fields, version: str) -> dict[str, Any]:
-    """The `properties` of a scale set, but for its profile."""
+def visible_properties(properties: Fields, version: str) -> dict[str, Any]:
+    """Return the `properties` of a scale set without its profile."""
     return visible_fields(properties, version, SET_KNOWN, SET_FILLED)
 
 
-def _change(fields: Fields, place: str, change: Callable[[Fields], Fields]) -> dict[str, Any]:
-    """`fields` with the part at `place` changed; the same if there is no such part."""
-    if not place:
+def _change(fields: Fields, path: str, change: Callable[[Fields], Fields]) -> dict[str, Any]:
+    """Return `fields` with the part at `path` changed, or unchanged if there is no such part."""
+    if not path:
         return dict(change(fields))
-    name, _, rest = place.partition(".")
+    name, _, rest = path.partition(".")
     plain = name.removesuffix("[]")
     part = fields.get(plain)
     if name != plain:

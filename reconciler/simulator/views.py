@@ -1,8 +1,8 @@
-"""Scale sets and instances as JSON, in the shapes of recorded traffic.
+"""Scale sets and instances as JSON, in the forms of recorded traffic.
 
-Pure: state in, JSON out. `version` is the caller's api-version, which decides what there is to see
-(`versions`). Large values that instances share (the applied profile) are rendered once for a page and put in
-the tree as they are, so that a page stays cheap; nobody may change what a view returns.
+The functions are pure: state in, JSON out. `version` is the caller's API version, which determines the
+visible fields (`versions`). Large values that instances share (the applied profile) are rendered once per
+page and shared between rows, so that a page stays cheap. Callers must not modify what a view returns.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from reconciler.simulator.planned import HEALTH_EXTENSIONS
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.versions import (
     ETAGS,
-    instance_profile_shown,
     is_windows,
-    profile_shown,
-    properties_shown,
+    visible_instance_profile,
+    visible_profile,
+    visible_properties,
 )
 
 VIRTUAL_MACHINE_ETAGS_SINCE = "2024-03-01"
 RESILIENCE_SINCE = "2024-07-01"
 FLEXIBLE_ROW_PROPERTIES_SINCE = "2025-11-01"
-# Instances have a model of their own, and a network profile, since this version.
+# Instances have a model definition and a network profile since this version.
 MODELS_SINCE = "2018-10-01"
 EXACT_VERSIONS_SINCE = "2020-06-01"
 DETACHING_SINCE = "2020-06-01"
@@ -41,12 +41,12 @@ SIZES_SINCE = "2022-03-01"
 CONTROLLERS_SINCE = "2022-08-01"
 GUESTS_SINCE = "2017-12-01"
 GENERATIONS_SINCE = "2019-07-01"
-# Before this version a list of ids stood for user-assigned identities.
+# Before this version, user-assigned identities were a list of ids.
 IDENTITIES_SINCE = "2018-06-01"
 INSTANCE_IDENTITIES_SINCE = "2022-11-01"
-# What nobody is shown who has not asked for it.
+# Shown only if the request asks for it.
 USER_DATA = "userData"
-# A status of one of these says since when it holds only once nothing is under way any more.
+# A status in one of these states has no time.
 IN_TRANSITION = ("creating", "updating", "deleting")
 HANDLED = {
     "code": "ProvisioningState/succeeded",
@@ -91,7 +91,7 @@ DISPLAY = {
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """How much a request asks to see of instances: the version, the instance view, the user data."""
+    """How much a request shows of instances: the version, the instance view, the user data."""
 
     version: str
     view: bool = False
@@ -99,28 +99,28 @@ class Detail:
     _profiles: dict[int, tuple[Applied, dict[str, Any]]] = field(default_factory=dict, repr=False)
 
     def profile(self, applied: Applied) -> Mapping[str, Any]:
-        """The model of an instance as this version shows it, rendered once for all that share it."""
+        """Return the model of an instance at this version, rendered once for all instances that share it."""
         if id(applied) not in self._profiles:
-            # The model is kept beside it, so that its id stays its own.
-            self._profiles[id(applied)] = (applied, instance_profile_shown(applied.profile, self.version))
+            # The model is stored with it, so that its id is not reused.
+            self._profiles[id(applied)] = (applied, visible_instance_profile(applied.profile, self.version))
         return self._profiles[id(applied)][1]
 
 
 def scale_set_view(
-    scale_set: ScaleSet, version: str, *, shouts_group: bool = False, user_data: bool = False
+    scale_set: ScaleSet, version: str, *, uppercase_group: bool = False, user_data: bool = False
 ) -> dict[str, Any]:
-    """The resource.
+    """Return the resource.
 
-    `shouts_group` spells the resource group in its id in upper case, as subscription lists do.
+    `uppercase_group` writes the resource group in its id in upper case, as subscription lists do.
     """
     body = scale_set.body
     view: dict[str, Any] = {
         "name": scale_set.name,
-        "id": resource_id(scale_set, shouts_group=shouts_group),
+        "id": resource_id(scale_set, uppercase_group=uppercase_group),
         "type": "Microsoft.Compute/virtualMachineScaleSets",
         "location": scale_set.location,
     }
-    # Tags never written are left out; tags emptied are not.
+    # Tags that were never written are omitted; emptied tags are not.
     if body.get("tags") is not None:
         view["tags"] = body["tags"]
     view |= {name: body[name] for name in ("zones", "plan") if body.get(name)}
@@ -133,7 +133,7 @@ def scale_set_view(
     created = scale_set.created.isoformat()
     profile = {}
     if scale_set.profile:
-        profile = profile_shown(scale_set.profile, version) | {"timeCreated": created}
+        profile = visible_profile(scale_set.profile, version) | {"timeCreated": created}
         controller = _controller(scale_set, scale_set.applied.image, version)
         profile["storageProfile"] = {**controller, **profile.get("storageProfile", {})}
         if not user_data:
@@ -141,7 +141,7 @@ def scale_set_view(
     is_cheap = profile.get("priority") in ("Spot", "Low")
     if version >= ETAGS or body.get("zones") or is_cheap:
         properties.setdefault("platformFaultDomainCount", scale_set.placement.fault_domains)
-    view["properties"] = properties_shown(
+    view["properties"] = visible_properties(
         {
             **properties,
             **({"virtualMachineProfile": profile} if profile else {}),
@@ -155,7 +155,7 @@ def scale_set_view(
 
 
 def scale_set_instance_view(scale_set: ScaleSet) -> dict[str, Any]:
-    """How many instances are in each state; nothing about any one of them."""
+    """Return how many instances are in each state, without any single instance."""
     members = scale_set.instances.values()
     count = Counter(f"ProvisioningState/{instance.provisioning}" for instance in members)
     view: dict[str, Any] = {"virtualMachine": {"statusesSummary": _summary(count)}}
@@ -172,9 +172,9 @@ def scale_set_instance_view(scale_set: ScaleSet) -> dict[str, Any]:
 
 
 def instance_view(instance: Instance, detail: Detail) -> dict[str, Any]:
-    """What the platform knows about one instance right now.
+    """Return the current runtime state of one instance.
 
-    A stopped one still has its guest told of, as it was last seen; a deallocated one has none.
+    A stopped instance still shows its guest as last seen; a deallocated one does not.
     """
     domain, version = instance.domain, detail.version
     places = {
@@ -182,7 +182,7 @@ def instance_view(instance: Instance, detail: Detail) -> dict[str, Any]:
         "platformUpdateDomain": domain.update_domain,
         "platformFaultDomain": domain.fault_domain,
     }
-    # Domains are not assigned yet while an instance is being created.
+    # Domains are not assigned while an instance is being created.
     is_placed = instance.provisioning != "creating"
     view: dict[str, Any] = {name: value for name, value in places.items() if value is not None and is_placed}
     installed = _installation(instance)
@@ -202,7 +202,7 @@ def instance_view(instance: Instance, detail: Detail) -> dict[str, Any]:
             }
             for name, each in installed.items()
         ]
-    if instance.applied.health == "extension" and instance.power == "running" and _speaks(instance):
+    if instance.applied.health == "extension" and instance.power == "running" and _reports_health(instance):
         view["vmHealth"] = {"status": _status(f"HealthState/{instance.health}", instance.health_changed)}
     if version >= GENERATIONS_SINCE:
         view["hyperVGeneration"] = _generation(instance)
@@ -216,7 +216,7 @@ def instance_view(instance: Instance, detail: Detail) -> dict[str, Any]:
     return view | {"statuses": [state, *_power(instance)]}
 
 
-def _cards(profile: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _nics(profile: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list((profile.get("networkProfile") or {}).get("networkInterfaceConfigurations") or [])
 
 
@@ -229,13 +229,13 @@ def _generation_of(scale_set: Model, image: Image) -> str:
 
 
 def _controller(scale_set: Model, image: Image, version: str) -> dict[str, str]:
-    """How disks are attached is told of machines of the second generation."""
-    is_told = version >= CONTROLLERS_SINCE and _generation_of(scale_set, image) == "V2"
-    return {"diskControllerType": "SCSI"} if is_told else {}
+    """Return how disks are attached, which is shown for machines of generation 2."""
+    is_shown = version >= CONTROLLERS_SINCE and _generation_of(scale_set, image) == "V2"
+    return {"diskControllerType": "SCSI"} if is_shown else {}
 
 
 def _guest_view(instance: Instance, version: str) -> dict[str, Any]:
-    """What the guest and its agent say of themselves. Only Linux' agent lists that it handles nothing."""
+    """Return what the guest and its agent report. Only the Linux agent lists an empty set of handlers."""
     windows = is_windows(instance.applied.profile)
     guest = WINDOWS_GUEST if windows else LINUX_GUEST
     ready = _status("ProvisioningState/succeeded", instance.changed)
@@ -246,12 +246,16 @@ def _guest_view(instance: Instance, version: str) -> dict[str, Any]:
     handlers = [_handler(each) for each in _installation(instance).values()]
     if handlers or not windows:
         agent["extensionHandlers"] = handlers
-    told = {"computerName": computer_name(instance), "osName": guest["name"], "osVersion": guest["version"]}
-    return {**(told if version >= GUESTS_SINCE else {}), "vmAgent": agent}
+    details = {
+        "computerName": computer_name(instance),
+        "osName": guest["name"],
+        "osVersion": guest["version"],
+    }
+    return {**(details if version >= GUESTS_SINCE else {}), "vmAgent": agent}
 
 
 def row(instance: Instance, detail: Detail) -> dict[str, Any]:
-    """One instance, as a list or a GET gives it."""
+    """Return one instance as in a list or in the response to a GET."""
     owner = instance.owner
     view: dict[str, Any] = {
         "name": f"{owner.name}_{instance.id}",
@@ -275,10 +279,10 @@ def row(instance: Instance, detail: Detail) -> dict[str, Any]:
 
 
 def flexible_row(instance: Instance, detail: Detail) -> dict[str, Any]:
-    """An instance of a Flexible set in the list of its set: little more than its name.
+    """Return an instance of a Flexible scale set as in the list of its scale set: little more than its name.
 
-    `id` is that of the row, not that of the virtual machine; `zones` of a regional set holds a null. Whether
-    rows have properties at today's api-versions is not recorded, so the cloud says so.
+    `id` is that of the row, not that of the virtual machine. `zones` of a regional scale set contains a null.
+    Whether rows have properties at current API versions is not recorded, so it is a setting of the cloud.
     """
     owner = instance.owner
     view: dict[str, Any] = {
@@ -305,7 +309,7 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
             "modelDefinitionApplied": "VirtualMachine"
             if instance.has_own_model
             else "VirtualMachineScaleSet",
-            "networkProfileConfiguration": {"networkInterfaceConfigurations": _cards(profile)},
+            "networkProfileConfiguration": {"networkInterfaceConfigurations": _nics(profile)},
         }
     if detail.view:
         properties["instanceView"] = instance_view(instance, detail)
@@ -314,7 +318,7 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
             "protectFromScaleIn": instance.protected_from_scale_in,
             "protectFromScaleSetActions": instance.protected,
         }
-    properties |= _take(profile, SPOT)
+    properties |= _pick(profile, SPOT)
     properties |= {
         "provisioningState": instance.provisioning.capitalize(),
         "hardwareProfile": {"vmSize": owner.body["sku"]["name"]} if version >= SIZES_SINCE else {},
@@ -325,20 +329,18 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
         "vmId": guid("vm", owner.id, instance.id),
         "storageProfile": _storage(instance, detail),
         "osProfile": _os(instance, profile),
-        "networkProfile": {
-            "networkInterfaces": [{"id": card_id(instance, each)} for each in _cards(profile)]
-        },
-        **_take(profile, INHERITED),
+        "networkProfile": {"networkInterfaces": [{"id": nic_id(instance, each)} for each in _nics(profile)]},
+        **_pick(profile, INHERITED),
     }
     if detail.user_data:
-        properties |= _take(profile, (USER_DATA,))
+        properties |= _pick(profile, (USER_DATA,))
     if version >= CREATION_SINCE:
         properties["timeCreated"] = instance.created.isoformat()
     return properties
 
 
 def select(instance: Instance, detail: Detail) -> dict[str, Any]:
-    """What `$select=instanceView` leaves of a row: little, and `latestModelApplied` false in any case."""
+    """Return a row with `$select=instanceView`: few fields, and `latestModelApplied` is always false."""
     return {
         "id": row_id(instance),
         "instanceId": instance.id,
@@ -346,12 +348,12 @@ def select(instance: Instance, detail: Detail) -> dict[str, Any]:
     }
 
 
-def virtual_machine(instance: Instance, detail: Detail, *, shouts_group: bool = False) -> dict[str, Any]:
-    """An instance of a Flexible set as the virtual machine that it is."""
+def virtual_machine(instance: Instance, detail: Detail, *, uppercase_group: bool = False) -> dict[str, Any]:
+    """Return an instance of a Flexible scale set as a virtual machine."""
     owner, profile = instance.owner, detail.profile(instance.applied)
     view: dict[str, Any] = {
         "name": instance.id,
-        "id": machine_id(instance, shouts_group=shouts_group),
+        "id": machine_id(instance, uppercase_group=uppercase_group),
         "type": "Microsoft.Compute/virtualMachines",
         "location": owner.location,
     }
@@ -361,18 +363,18 @@ def virtual_machine(instance: Instance, detail: Detail, *, shouts_group: bool = 
         view["zones"] = [instance.domain.zone]
     if detail.version >= VIRTUAL_MACHINE_ETAGS_SINCE:
         view["etag"] = etag(instance.etag)
-    card = f"{_group_id(owner)}/providers/Microsoft.Network/networkInterfaces/{instance.id}"
+    nic = f"{_group_id(owner)}/providers/Microsoft.Network/networkInterfaces/{instance.id}"
     view["properties"] = {
         "hardwareProfile": {"vmSize": owner.body["sku"]["name"]},
         "provisioningState": instance.provisioning.capitalize(),
         "vmId": guid("vm", owner.id, instance.id),
-        **_take(profile, (*SPOT, *INHERITED)),
+        **_pick(profile, (*SPOT, *INHERITED)),
         "storageProfile": _storage(instance, detail),
         "osProfile": _os(instance, profile),
         "networkProfile": {
-            "networkInterfaces": [{"id": card, "properties": {"primary": True, "deleteOption": "Delete"}}]
+            "networkInterfaces": [{"id": nic, "properties": {"primary": True, "deleteOption": "Delete"}}]
         },
-        "virtualMachineScaleSet": {"id": resource_id(owner, shouts_group=shouts_group)},
+        "virtualMachineScaleSet": {"id": resource_id(owner, uppercase_group=uppercase_group)},
         **({"instanceView": instance_view(instance, detail)} if detail.view else {}),
     }
     if detail.version >= CREATION_SINCE:
@@ -386,31 +388,31 @@ def etag(number: int) -> str:
     return f'"{number}"'
 
 
-def resource_id(scale_set: Model, *, shouts_group: bool = False) -> str:
-    if not shouts_group:
+def resource_id(scale_set: Model, *, uppercase_group: bool = False) -> str:
+    if not uppercase_group:
         return scale_set.id
-    group = _group_id(scale_set, shouts_group=True)
+    group = _group_id(scale_set, uppercase_group=True)
     return f"{group}/providers/Microsoft.Compute/virtualMachineScaleSets/{scale_set.name}"
 
 
 def row_id(instance: Instance) -> str:
-    """The id of an instance as a part of its scale set."""
+    """Return the id of an instance as a part of its scale set."""
     return f"{instance.owner.id}/virtualMachines/{instance.id}"
 
 
-def card_id(instance: Instance, card: Mapping[str, Any]) -> str:
-    """The id of the network interface that a card of the model is for an instance."""
-    return f"{row_id(instance)}/networkInterfaces/{card['name']}"
+def nic_id(instance: Instance, nic: Mapping[str, Any]) -> str:
+    """Return the id of an instance's network interface for one NIC configuration of the model."""
+    return f"{row_id(instance)}/networkInterfaces/{nic['name']}"
 
 
-def machine_id(instance: Instance, *, shouts_group: bool = False) -> str:
-    """The id of the virtual machine that an instance of a Flexible set is."""
-    group = _group_id(instance.owner, shouts_group=shouts_group)
+def machine_id(instance: Instance, *, uppercase_group: bool = False) -> str:
+    """Return the id of an instance of a Flexible scale set as a virtual machine."""
+    group = _group_id(instance.owner, uppercase_group=uppercase_group)
     return f"{group}/providers/Microsoft.Compute/virtualMachines/{instance.id}"
 
 
 def computer_name(instance: Instance) -> str:
-    """Prefix and the instance's number in base 36, six digits."""
+    """Return the computer name: the prefix and the instance's number in base 36, with six digits."""
     number, digits = instance.number, ""
     while number:
         number, digit = divmod(number, 36)
@@ -419,7 +421,7 @@ def computer_name(instance: Instance) -> str:
 
 
 def disk_name(instance: Instance) -> str:
-    """A disk is named anew when it is replaced."""
+    """Return the name of the OS disk, which is new after each replacement."""
     name = instance.owner.name
     serial = guid("disk", instance.owner.id, instance.id, instance.applied.image.name).replace("-", "")
     return f"{name}_{name}_{instance.id}_OS__1_{serial}"
@@ -437,21 +439,21 @@ def _storage(instance: Instance, detail: Detail) -> dict[str, Any]:
     storage["osDisk"] = disk
     if "managedDisk" in disk:
         storage["dataDisks"] = data_disks(instance, detail)
-    return {**storage, **_controller(instance.owner, image, detail.version), **_take(model, CONTROLLER)}
+    return {**storage, **_controller(instance.owner, image, detail.version), **_pick(model, CONTROLLER)}
 
 
 def _disk(instance: Instance, disk: dict[str, Any]) -> dict[str, Any]:
-    """A disk of the model as an instance has it: a resource of its own, or a blob of a storage account."""
+    """Return a disk of the model as an instance has it: a resource, or a blob in a storage account."""
     if "managedDisk" in disk:
-        place = f"{_group_id(instance.owner)}/providers/Microsoft.Compute/disks/{disk['name']}"
-        return {**disk, "managedDisk": {**disk["managedDisk"], "id": place}}
+        path = f"{_group_id(instance.owner)}/providers/Microsoft.Compute/disks/{disk['name']}"
+        return {**disk, "managedDisk": {**disk["managedDisk"], "id": path}}
     if containers := disk.pop("vhdContainers", None):
         disk["vhd"] = {"uri": f"{containers[0].rstrip('/')}/{disk['name']}.vhd"}
     return disk
 
 
 def data_disks(instance: Instance, detail: Detail) -> list[dict[str, Any]]:
-    """Those of the model, or what a PUT of the instance has made of them."""
+    """Return the data disks of the model, or those that a PUT of the instance has set."""
     model = detail.profile(instance.applied).get("storageProfile") or {}
     disks = instance.disks
     if disks is None:
@@ -469,7 +471,7 @@ def _data_disk(instance: Instance, disk: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _exact_version(image: Image, version: str) -> dict[str, str]:
-    """Before instances had an exact version, their version was that."""
+    """Return the exact version. Before the API had this field, it was the version itself."""
     if image.exact_version is None:
         return {}
     if version >= EXACT_VERSIONS_SINCE:
@@ -478,14 +480,14 @@ def _exact_version(image: Image, version: str) -> dict[str, str]:
 
 
 def _resources(instance: Instance, location: str) -> list[dict[str, Any]]:
-    """The extensions of an instance, which Azure names as those of a virtual machine."""
+    """Return the extensions of an instance, which Azure names as those of a virtual machine."""
     owner = instance.owner
     machine = instance.id if owner.is_flexible else f"{owner.name}_{instance.id}"
-    place = f"{_group_id(owner)}/providers/Microsoft.Compute/virtualMachines/{machine}/extensions"
+    path = f"{_group_id(owner)}/providers/Microsoft.Compute/virtualMachines/{machine}/extensions"
     return [
         {
             "name": name,
-            "id": f"{place}/{name}",
+            "id": f"{path}/{name}",
             "type": "Microsoft.Compute/virtualMachines/extensions",
             "location": location,
             "properties": {"provisioningState": "Succeeded", "settings": {}, **properties},
@@ -501,13 +503,13 @@ def _identity(identity: Mapping[str, Any], version: str) -> Mapping[str, Any]:
     return {**kept, "identityIds": list(identity["userAssignedIdentities"])}
 
 
-def _group_id(scale_set: Model, *, shouts_group: bool = False) -> str:
-    group = scale_set.group.upper() if shouts_group else scale_set.group
+def _group_id(scale_set: Model, *, uppercase_group: bool = False) -> str:
+    group = scale_set.group.upper() if uppercase_group else scale_set.group
     return f"/subscriptions/{scale_set.subscription}/resourceGroups/{group}"
 
 
-def _take(fields: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """What of the model an instance shows as it is, if it is there."""
+def _pick(fields: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Return these fields of the model, as far as they exist."""
     return {name: fields[name] for name in names if name in fields}
 
 
@@ -523,7 +525,7 @@ def _prefix(instance: Instance) -> str:
 
 
 def _installation(instance: Instance) -> Mapping[str, Mapping[str, Any]]:
-    """The properties of its extensions by name."""
+    """Return the properties of the extensions by name."""
     profile = instance.applied.profile.get("extensionProfile") or {}
     return {str(each["name"]): each["properties"] for each in profile.get("extensions") or []}
 
@@ -544,20 +546,20 @@ def _power(instance: Instance) -> list[dict[str, Any]]:
 
 
 def _custom_metrics(instance: Instance, extension: Mapping[str, Any]) -> dict[str, Any]:
-    """What Application Health 2.0 passes on from the application: JSON within a string."""
+    """Return what Application Health 2.0 reports from the application: JSON within a string."""
     if instance.custom_metrics is None or str(extension["type"]).lower() not in HEALTH_EXTENSIONS:
         return {}
-    told = {
+    details = {
         "code": "ComponentStatus/CustomMetrics/succeeded",
         "level": "Info",
         "displayStatus": "Provisioning succeeded",
         "message": json.dumps(instance.custom_metrics),
     }
-    return {"substatuses": [told]}
+    return {"substatuses": [details]}
 
 
-def _speaks(instance: Instance) -> bool:
-    """Whether its health extension says anything yet: the binary one is silent until it has an answer."""
+def _reports_health(instance: Instance) -> bool:
+    """Whether the health extension reports. The binary version reports nothing until it has a result."""
     if instance.is_silent:
         return False
     versions = [

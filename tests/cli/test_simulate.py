@@ -37,24 +37,24 @@ def handlers() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("fleet_file")
-def test_it_serves_by_what_it_prints_until_it_is_interrupted(tmp_path: Path) -> None:
+def test_simulate_serves_as_printed_until_it_is_interrupted(tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web", version=OLD))
     with simulation(tmp_path, "--certificates", "a place") as process:
-        told, environment = announced(process)
+        line, environment = read_announcement(process)
         done = reconciler("plan", env={**bare(), **environment}, cwd=tmp_path)
-        assert ended(process, signal.SIGINT) == (0, "", "# ended\n")
+        assert stop(process, signal.SIGINT) == (0, "", "# ended\n")
     assert (done.code, done.out[-1]) == (0, "0 to change, 1 not (1 UpToDate)")
     assert environment["REQUESTS_CA_BUNDLE"] == str(tmp_path / "a place" / "ca.pem")
     address = environment["VMSS_RECONCILER_ARM_ENDPOINT"]
-    assert told == f"# fleet.yaml is served at {address}; Ctrl-C ends it\n"
+    assert line == f"# fleet.yaml is served at {address}; Ctrl-C ends it\n"
 
 
 @pytest.mark.usefixtures("fleet_file")
-def test_it_leaves_nothing_behind_when_it_is_terminated(tmp_path: Path) -> None:
+def test_simulate_leaves_nothing_behind_when_it_is_terminated(tmp_path: Path) -> None:
     with simulation(tmp_path) as process:
-        authority = Path(announced(process)[1]["REQUESTS_CA_BUNDLE"])
+        authority = Path(read_announcement(process)[1]["REQUESTS_CA_BUNDLE"])
         assert authority.exists()
-        assert ended(process, signal.SIGTERM) == (0, "", "# ended\n")
+        assert stop(process, signal.SIGTERM) == (0, "", "# ended\n")
     assert not authority.parent.exists()
 
 
@@ -72,12 +72,17 @@ def test_a_command_talks_to_the_simulated_azure_and_its_exit_code_is_ours(tmp_pa
     [
         pytest.param(["sh", "-c", "exit 3"], 3, "", id="a command that fails"),
         pytest.param(["sh", "-c", "kill -9 $$"], 137, "", id="a command that is killed"),
-        pytest.param(["rolout"], 127, "error: rolout: command not found\n", id="a command there is not"),
-        pytest.param(["./fleet.yaml"], 126, "error: ./fleet.yaml: Permission denied\n", id="a file of data"),
+        pytest.param(["rolout"], 127, "error: rolout: command not found\n", id="an unknown command"),
+        pytest.param(
+            ["./fleet.yaml"],
+            126,
+            "error: ./fleet.yaml: Permission denied\n",
+            id="a file that is not executable",
+        ),
     ],
 )
 @pytest.mark.usefixtures("fleet_file")
-def test_a_command_ends_it_with(
+def test_the_exit_code_of_the_command_is_returned(
     line: list[str], code: int, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -87,7 +92,7 @@ def test_a_command_ends_it_with(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
 @pytest.mark.usefixtures("fleet_file")
-def test_a_signal_is_the_commands_to_answer_and_nothing_is_left(
+def test_a_signal_is_handled_by_the_command_and_nothing_is_left_behind(
     number: signal.Signals, tmp_path: Path
 ) -> None:
     patient = (
@@ -98,7 +103,7 @@ def test_a_signal_is_the_commands_to_answer_and_nothing_is_left(
         child, authority = process.stdout.readline().split()
         assert Path(authority).exists()
         assert (tmp_path / "azure.env").exists()
-        assert ended(process, number) == (5, "done\n", "")
+        assert stop(process, number) == (5, "done\n", "")
     assert not Path(authority).parent.exists()
     assert not (tmp_path / "azure.env").exists()
     with pytest.raises(ProcessLookupError):
@@ -137,7 +142,7 @@ def test_ctrl_c_is_not_forwarded_to_a_command_that_the_terminal_interrupts(tmp_p
         assert terminal.wait(60) == 10
 
 
-def test_a_file_of_the_environment_is_whole_and_there_while_it_serves(
+def test_the_environment_file_is_complete_and_exists_while_serving(
     fleet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -155,14 +160,19 @@ def test_a_file_of_the_environment_is_whole_and_there_while_it_serves(
         pytest.param(
             "scaleSet: []",
             "azure.env",
-            "fleet.yaml:1:1: scaleSet: there is no such field",
-            id="a mistake in the fleet",
+            "fleet.yaml:1:1: scaleSet: unknown field",
+            id="an error in the fleet",
         ),
         pytest.param("scaleSets: []", "there", "/there: the file exists already; re", id="a file in use"),
-        pytest.param("scaleSets: []", "no/where", "/no/where: No such file or directory; name", id="nowhere"),
+        pytest.param(
+            "scaleSets: []",
+            "no/where",
+            "/no/where: No such file or directory; name",
+            id="an environment file in a missing directory",
+        ),
     ],
 )
-def test_what_cannot_be_served_starts_no_command_and_leaves_no_file(
+def test_a_failed_start_runs_no_command_and_leaves_no_file(
     content: str, env_file: str, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -179,11 +189,11 @@ def test_what_cannot_be_served_starts_no_command_and_leaves_no_file(
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        pytest.param(OSError(errno.EBUSY, "Device or resource busy"), 1, id="it is busy"),
-        pytest.param(KeyboardInterrupt(), 130, id="somebody interrupts"),
+        pytest.param(OSError(errno.EBUSY, "Device or resource busy"), 1, id="a busy file"),
+        pytest.param(KeyboardInterrupt(), 130, id="an interrupt"),
     ],
 )
-def test_a_file_of_the_environment_that_cannot_be_put_in_place_leaves_nothing(
+def test_an_environment_file_that_cannot_be_written_leaves_nothing_behind(
     error: BaseException, code: int, fleet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_paths: object) -> None:
@@ -207,17 +217,17 @@ def simulation(where: Path, *options: str) -> subprocess.Popen[str]:
     )
 
 
-def announced(process: subprocess.Popen[str]) -> tuple[str, dict[str, str]]:
+def read_announcement(process: subprocess.Popen[str]) -> tuple[str, dict[str, str]]:
     """What it says once it serves, and the variables that it exports."""
     assert process.stdout
     assert process.stderr
-    told = process.stderr.readline()  # the last that it prints
+    line = process.stderr.readline()  # the last that it prints
     exports = [shlex.split(process.stdout.readline()) for _ in range(8)]
     assert {word for word, _ in exports} == {"export"}
-    return told, dict(setting.split("=", 1) for _, setting in exports)
+    return line, dict(setting.split("=", 1) for _, setting in exports)
 
 
-def ended(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str, str]:
+def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str, str]:
     """Its exit code after a signal, and what it said more."""
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
@@ -229,8 +239,8 @@ def ended(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, 
     [
         pytest.param(
             None,
-            "fleet.yaml: No such file or directory; name a fleet file that can be read",
-            id="no such file",
+            "fleet.yaml: No such file or directory; pass a fleet file that can be read",
+            id="a missing file",
         ),
         pytest.param(
             "- web",
@@ -239,17 +249,17 @@ def ended(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, 
         ),
         pytest.param(
             "scaleSet: []",
-            "fleet.yaml:1:1: scaleSet: there is no such field; did you mean scaleSets?",
+            "fleet.yaml:1:1: scaleSet: unknown field; did you mean scaleSets?",
             id="a misspelt field",
         ),
         pytest.param(
             "scaleSets: [{name: web, image: 'a:b:c:1', mode: Auto}]",
-            "fleet.yaml:1:43: scaleSets[0] (web).mode: 'Auto' is not a choice; did you mean Automatic?",
-            id="a mode there is not",
+            "fleet.yaml:1:43: scaleSets[0] (web).mode: 'Auto' is not a valid value; did you mean Automatic?",
+            id="an unknown mode",
         ),
     ],
 )
-def test_a_wrong_fleet_is_said_in_one_line(
+def test_an_invalid_fleet_is_reported_in_one_line(
     content: str | None, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -259,7 +269,7 @@ def test_a_wrong_fleet_is_said_in_one_line(
     assert (done.exit_code, done.stdout, done.stderr) == (1, "", f"error: {error}\n")
 
 
-def test_a_port_in_use_is_said_in_one_line(fleet_file: Path, tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_line(fleet_file: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         options = ["--port", str(port), "--certificates", str(tmp_path)]
@@ -295,43 +305,43 @@ scaleSets:
 
 
 @pytest.mark.parametrize(
-    "content, told",
+    "content, expected",
     [
         pytest.param(
             MISTAKEN,
             [
-                "fleet.yaml:4:5: scaleSets[0] (web).mode: 'Auto' is not a choice; did you mean Automatic?",
+                "fleet.yaml:4:5: scaleSets[0] (web).mode: 'Auto' is not a valid value; did you mean Automatic?",
                 "fleet.yaml:5:5: scaleSets[0] (web).capacity: 5000 is more than Azure's limit of 1,000 instances in "
                 "a scale set; write at most 1000",
-                "fleet.yaml:7:17: scaleSets[1] (api).imag: there is no such field; did you mean image?",
-                "fleet.yaml:8:1: event: there is no such field; did you mean events?",
+                "fleet.yaml:7:17: scaleSets[1] (api).imag: unknown field; did you mean image?",
+                "fleet.yaml:8:1: event: unknown field; did you mean events?",
             ],
-            id="of the schema",
+            id="errors of the schema",
         ),
         pytest.param(
             MISPLACED,
             [
-                "fleet.yaml:4:22: scaleSets[0] (web).protected[1]: there is no instance '7'; the scale set starts "
+                "fleet.yaml:4:22: scaleSets[0] (web).protected[1]: unknown instance '7'; the scale set starts "
                 "with 0, 1",
-                "fleet.yaml:8:5: scaleSets[1] (db).attached: only a Flexible set takes machines; add "
+                "fleet.yaml:8:5: scaleSets[1] (db).attached: machines can only be attached to a Flexible scale set; add "
                 "`orchestration: Flexible`",
                 "fleet.yaml:9:5: scaleSets[2] (WEB): rg/WEB is declared twice; rename one",
             ],
-            id="of fields that do not fit",
+            id="fields that are inconsistent",
         ),
         pytest.param(
             "a: [",
             ["fleet.yaml:2:1: a value is missing here: write one, or quote it if it begins with a bracket"],
-            id="no YAML",
+            id="a file that is not YAML",
         ),
         pytest.param(
             "scaleSets: [{name: web, image: 'a:b:c:1', mode: Auto}]\npage: 0\nscaleSets: []\n",
             [
-                "fleet.yaml:1:43: scaleSets[0] (web).mode: 'Auto' is not a choice; did you mean Automatic?",
+                "fleet.yaml:1:43: scaleSets[0] (web).mode: 'Auto' is not a valid value; did you mean Automatic?",
                 "fleet.yaml:2:1: page: 0 is not a whole number of at least 1",
                 "fleet.yaml:3:1: scaleSets: is given twice: it already stands in line 1; remove one of the two",
             ],
-            id="a field twice",
+            id="a duplicate field",
         ),
         pytest.param(
             "page: 0\nscaleSets:\n  - {name: web, image: 'a:b:c:1', mode: Auto, protected: ['88']}\n"
@@ -342,31 +352,33 @@ scaleSets:
             "events: [{after: 5, event: {evict: {scaleSet: nope, id: '0'}}}]\n",
             [
                 "fleet.yaml:1:1: page: 0 is not",
-                "fleet.yaml:3:35: scaleSets[0] (web).mode: 'Auto' is not a choice",
-                "fleet.yaml:3:59: scaleSets[0] (web).protected[0]: there is no instance '88'",
-                "fleet.yaml:6:17: scaleSets[1] (api).protected[0]: there is no instance '88'",
-                "fleet.yaml:7:22: scaleSets[1] (api).instanceStates[0]: there is no instance '77'",
-                "fleet.yaml:8:16: scaleSets[1] (api).flapping[0]: there is no instance '99'",
+                "fleet.yaml:3:35: scaleSets[0] (web).mode: 'Auto' is not a valid value",
+                "fleet.yaml:3:59: scaleSets[0] (web).protected[0]: unknown instance '88'",
+                "fleet.yaml:6:17: scaleSets[1] (api).protected[0]: unknown instance '88'",
+                "fleet.yaml:7:22: scaleSets[1] (api).instanceStates[0]: unknown instance '77'",
+                "fleet.yaml:8:16: scaleSets[1] (api).flapping[0]: unknown instance '99'",
                 "fleet.yaml:9:5: scaleSets[2] (API): rg/API is declared twice; rename one",
-                "fleet.yaml:10:16: scaleSets[3] (db).imag: there is no such field; did you mean image?",
-                "fleet.yaml:11:11: faults[0].operation: the simulator has no operation 'A_B'",
+                "fleet.yaml:10:16: scaleSets[3] (db).imag: unknown field; did you mean image?",
+                "fleet.yaml:11:11: faults[0].operation: unknown operation 'A_B'",
                 "fleet.yaml:11:27: faults[0].times: 0 is not a",
                 "fleet.yaml:12:11: events[0].after: 5 has no unit; write 5s",
-                "fleet.yaml:12:37: events[0].event.evict.scaleSet: there is no scale set 'nope'",
+                "fleet.yaml:12:37: events[0].event.evict.scaleSet: unknown scale set 'nope'",
             ],
-            id="of both sorts at once",
+            id="errors of both kinds",
         ),
         pytest.param(
-            "# to do\n", ["fleet.yaml:1:1: holds nothing: write `scaleSets:` and a scale set"], id="nothing"
+            "# to do\n", ["fleet.yaml:1:1: is empty; write `scaleSets:` with a scale set"], id="an empty file"
         ),
         pytest.param(
-            "page: 5\n---\npage: 6\n", ["fleet.yaml:3:1: a fleet is one document; remove"], id="two documents"
+            "page: 5\n---\npage: 6\n",
+            ["fleet.yaml:3:1: a fleet file has only one document; remove"],
+            id="two documents",
         ),
         pytest.param(
             "faults: [{operation: '*', fault: {malformed: {field: name, value: off}}}]\n",
             [
-                "fleet.yaml:1:60: faults[0].fault.malformed.value: off is read as the boolean false by some; write it "
-                "plainly, or in quotes"
+                "fleet.yaml:1:60: faults[0].fault.malformed.value: off is read as the boolean false by some YAML "
+                "readers; write it plainly, or in quotes"
             ],
             id="a value of any type",
         ),
@@ -376,25 +388,25 @@ scaleSets:
             [
                 "fleet.yaml:1:11: timings.upgrade: 60 has no unit; write 60s",
                 "fleet.yaml:1:24: timings.boot: 1:30 is read as the number 90; write one like 8s, 2m or 0.5s",
-                "fleet.yaml:2:1: throttling: no is text to some YAML readers; write false",
+                "fleet.yaml:2:1: throttling: no is a string to some YAML readers; write false",
                 "fleet.yaml:4:5: scaleSets[0].name: off is read as the boolean false; write it in quotes",
                 "fleet.yaml:6:32: scaleSets[0].instanceStates[0].power: off is read as the boolean false; choose one of",
             ],
-            id="what YAML reads otherwise",
+            id="values that YAML readers interpret differently",
         ),
     ],
 )
-def test_a_check_names_every_mistake_and_its_line(
-    content: str, told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_check_reports_every_error_with_its_line(
+    content: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("fleet.yaml").write_text(content)
     done = CliRunner().invoke(main, ["simulate", "fleet.yaml", "--check"])
-    assert (done.exit_code, done.stderr) == (1, f"{len(told)} mistake{'s' * (len(told) > 1)}\n")
-    for line, wanted in zip(done.stdout.splitlines(), told, strict=True):
-        assert line.startswith(wanted)
+    assert (done.exit_code, done.stderr) == (1, f"{len(expected)} mistake{'s' * (len(expected) > 1)}\n")
+    for line, start in zip(done.stdout.splitlines(), expected, strict=True):
+        assert line.startswith(start)
 
 
-def test_a_check_of_a_right_file_serves_nothing(fleet_file: Path) -> None:
+def test_a_check_of_a_valid_file_serves_nothing(fleet_file: Path) -> None:
     done = CliRunner().invoke(main, ["simulate", str(fleet_file), "--check"])
     assert (done.exit_code, done.stdout, done.stderr) == (0, f"{fleet_file}: no mistakes\n", "")

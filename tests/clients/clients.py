@@ -27,7 +27,7 @@ def environment(server: Server) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CommandResult:
     """What came of one command: its exit code, its output, and what it complained about."""
 
     code: int
@@ -50,7 +50,7 @@ class Az:
         }
         return cls({**environment(server), **own})
 
-    def run(self, *arguments: str) -> Said:
+    def run(self, *arguments: str) -> CommandResult:
         return program(CLIENTS / "az", *arguments, env=self.environment)
 
     def __call__(self, command: str, *arguments: str) -> Any:
@@ -68,9 +68,9 @@ def script(name: str, server: Server, **changes: str) -> Any:
     return json.loads(said.out)
 
 
-def program(path: Path, *arguments: str, env: Mapping[str, str]) -> Said:
+def program(path: Path, *arguments: str, env: Mapping[str, str]) -> CommandResult:
     assert path.exists(), f"there is no {path}; `make test-clients` makes it"
     done = subprocess.run(
         [path, *arguments], env=env, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
-    return Said(done.returncode, done.stdout, done.stderr)
+    return CommandResult(done.returncode, done.stdout, done.stderr)

@@ -65,7 +65,7 @@ def test_a_rollout_by_hand_leaves_nothing_for_the_reconciler_to_do(
         assert {instance_id for instance_id, is_current in current(az).items() if is_current} == done
 
     assert world.images("web") == {NEW}
-    assert world.simulator.record.most_domains_away("web") == 1
+    assert world.simulator.record.max_unavailable_domains("web") == 1
     view = az(f"vmss get-instance-view {WEB}")
     assert view["virtualMachine"]["statusesSummary"] == [{"code": "ProvisioningState/succeeded", "count": 10}]
 
@@ -80,7 +80,7 @@ def test_a_rollout_by_hand_leaves_nothing_for_the_reconciler_to_do(
     assert world.writes() == writes
 
 
-def test_a_rollout_begun_by_hand_is_seen_as_it_is(az: Az, world: Azure, tmp_path: Path) -> None:
+def test_a_rollout_begun_by_hand_is_recognized(az: Az, world: Azure, tmp_path: Path) -> None:
     az(f"vmss update {WEB} --set {IMAGE}.version={NEW}")
     az(f"vmss update-instances {WEB} --instance-ids", *domains(az)[0])
     until(lambda: health(az, "0") == "HealthState/healthy")
@@ -94,7 +94,7 @@ def test_a_rollout_begun_by_hand_is_seen_as_it_is(az: Az, world: Azure, tmp_path
         env=world.environment, cwd=tmp_path,
     )  # fmt: skip
     assert settled.code == 0, settled
-    assert world.simulator.record.most_domains_away("web") == 1
+    assert world.simulator.record.max_unavailable_domains("web") == 1
     assert all(current(az).values())
 
 
@@ -134,7 +134,7 @@ def test_scale_sets_are_listed_and_shown(az: Az) -> None:
     assert az(f"vmss get-os-upgrade-history {WEB}") == []
 
 
-def test_the_views_of_all_instances_say_nothing_of_who_they_are(az: Az) -> None:
+def test_the_views_of_all_instances_have_no_names(az: Az) -> None:
     """`--instance-id *` selects the views alone, so that nobody can group instances by it."""
     views = az(f"vmss get-instance-view {WEB} --instance-id *")
     assert sorted(view["platformUpdateDomain"] for view in views) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
@@ -154,7 +154,7 @@ def test_the_views_of_all_instances_say_nothing_of_who_they_are(az: Az) -> None:
             "vmss reimage --instance-ids 1 2",
             "VirtualMachineScaleSets_ReimageAll",
             {"instanceIds": ["1", "2"]},
-            id="a reimage, which is of all disks",
+            id="a reimage of all disks",
         ),
         pytest.param(
             "vmss stop --instance-ids 1",
@@ -182,9 +182,7 @@ def test_the_views_of_all_instances_say_nothing_of_who_they_are(az: Az) -> None:
         ),
     ],
 )
-def test_what_is_done_to_instances_succeeds(
-    command: str, operation: str, body: Any, az: Az, world: Azure
-) -> None:
+def test_actions_on_instances_succeed(command: str, operation: str, body: Any, az: Az, world: Azure) -> None:
     az(f"{command} {WEB}")
     written = [each for each in world.simulator.record.requests if each.method == "POST"]
     assert [(each.operation, each.status, each.body) for each in written] == [(operation, 202, body)]
@@ -200,12 +198,14 @@ def test_scaling_keeps_the_image(az: Az, world: Azure) -> None:
     "command, complaint",
     [
         pytest.param(
-            f"vmss rolling-upgrade get-latest {WEB}", "(NotFound)", id="the latest of no rolling upgrades"
+            f"vmss rolling-upgrade get-latest {WEB}",
+            "(NotFound)",
+            id="the latest rolling upgrade before the first one",
         ),
         pytest.param(
             f"vmss rolling-upgrade cancel {WEB}",
             "There is no ongoing Rolling Upgrade to cancel.",
-            id="nothing to cancel",
+            id="a cancellation without a rolling upgrade",
         ),
         pytest.param(
             f"vmss rolling-upgrade start {WEB}",
@@ -213,23 +213,25 @@ def test_scaling_keeps_the_image(az: Az, world: Azure) -> None:
             id="a rolling upgrade of a pinned version",
         ),
         pytest.param(
-            "vmss show --resource-group shop --name nothing", "(ResourceNotFound)", id="no such scale set"
+            "vmss show --resource-group shop --name nothing", "(ResourceNotFound)", id="a missing scale set"
         ),
-        pytest.param("vmss list --resource-group nothing", "(ResourceGroupNotFound)", id="no such group"),
+        pytest.param(
+            "vmss list --resource-group nothing", "(ResourceGroupNotFound)", id="a missing resource group"
+        ),
         pytest.param(
             f"vmss update-instances {WEB} --instance-ids 99",
             "The provided instanceId 99 is not an active Virtual Machine Scale Set VM instanceId.",
-            id="no such instance",
+            id="a missing instance",
         ),
     ],
 )
-def test_refusals_are_told_in_azures_words(command: str, complaint: str, az: Az) -> None:
+def test_errors_are_shown_in_azures_words(command: str, complaint: str, az: Az) -> None:
     said = az.run(*command.split())
     assert said.code != 0
     assert complaint in said.err
 
 
-def test_a_reader_may_look_and_not_touch(az: Az, world: Azure) -> None:
+def test_a_reader_may_read_and_not_write(az: Az, world: Azure) -> None:
     world.simulator.cloud.permissions = Permissions(("*/read",))
     assert set(current(az).values()) == {True}
     said = az.run(*f"vmss update-instances {WEB} --instance-ids 0".split())

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.simulator import Simulator, WallClock, read_fleet
 from tests.cli.program import ROOT, Azure
-from tests.clients.clients import CLIENTS, Said, environment, program
+from tests.clients.clients import CLIENTS, CommandResult, environment, program
 
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.M | re.S)
 
@@ -29,7 +29,7 @@ def demo() -> Iterator[Azure]:
         yield Azure(simulator, server)
 
 
-def run(language: str, text: str, world: Azure, directory: Path) -> Said:
+def run(language: str, text: str, world: Azure, directory: Path) -> CommandResult:
     path = directory / "block"
     path.write_text(text if language == "python" else f"set -eu; cd {directory}\n{text}")
     interpreter = CLIENTS / "python" if language == "python" else Path("/bin/sh")
@@ -45,7 +45,7 @@ def test_az(demo: Azure, tmp_path: Path) -> None:
     assert "legacy" in said.out
     images = demo.simulator.record.images("web")
     assert sum(image.endswith("24.04.202601140") for image in images.values()) == 4
-    assert demo.simulator.record.most_domains_away("web") == 1
+    assert demo.simulator.record.max_unavailable_domains("web") == 1
 
 
 @pytest.mark.parametrize("title", ["The SDK for Python", "azurerm"])

@@ -31,8 +31,8 @@ def settings(world: Azure, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def rolled_out(world: Azure) -> bool:
-    return world.images("web") == {NEW} and world.simulator.record.most_domains_away("web") == 1
+def is_rolled_out(world: Azure) -> bool:
+    return world.images("web") == {NEW} and world.simulator.record.max_unavailable_domains("web") == 1
 
 
 def test_the_sdk(world: Azure) -> None:
@@ -53,7 +53,7 @@ def test_the_sdk(world: Azure) -> None:
             sets.begin_update_instances("shop", "web", chosen).result()
         assert [row.instance_id for row in instances.list("shop", "web") if row.latest_model_applied] == ALL
     assert [ids for _, ids in sorted(domains.items())] == DOMAINS
-    assert rolled_out(world)
+    assert is_rolled_out(world)
 
 
 def test_the_sdk_as_a_service_principal(world: Azure) -> None:
@@ -90,13 +90,13 @@ def test_the_asynchronous_sdk(world: Azure) -> None:
             return [row.instance_id async for row in rows if row.latest_model_applied]
 
     assert asyncio.run(story()) == ALL
-    assert rolled_out(world)
+    assert is_rolled_out(world)
 
 
 def test_the_asynchronous_sdk_on_its_own_transport(world: Azure) -> None:
     told = script("aio_rollout.py", world.server, VERSION=NEW, SUBSCRIPTION=SUBSCRIPTION)
     assert told == {"domains": DOMAINS, "current": ALL}
-    assert rolled_out(world)
+    assert is_rolled_out(world)
 
 
 def test_azurerm(world: Azure) -> None:
@@ -122,4 +122,4 @@ def test_azurerm(world: Azure) -> None:
         "groups": ["shop"],
     }
     assert world.images("web") <= {OLD, NEW}
-    assert world.simulator.record.most_domains_away("web") == 1
+    assert world.simulator.record.max_unavailable_domains("web") == 1

@@ -83,7 +83,7 @@ class _Player:
 
     def play(self, place: int, interaction: Interaction) -> Response:
         rest = self.cassette.interactions[place:]
-        for row in seeds.wanted(interaction, rest):
+        for row in seeds.missing_sets(interaction, rest):
             if self._scale_set(row["id"]) is None:
                 self._seed(row)
         polled = OPERATION.search(interaction.path)
@@ -127,8 +127,8 @@ class _Player:
         if url is None:
             return
         names = ("azure-asyncoperation", "location")
-        told = OPERATION.search(" ".join(interaction.headers.get(name, "") for name in names))
-        self.started.append(_Started(told[1].lower() if told else "", url))
+        addresses = OPERATION.search(" ".join(interaction.headers.get(name, "") for name in names))
+        self.started.append(_Started(addresses[1].lower() if addresses else "", url))
 
     def _poll(self, recorded: str, interaction: Interaction) -> Response:
         """Ask for the operation that the recorded id stood for, once it is as it was recorded."""

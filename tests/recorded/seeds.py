@@ -21,7 +21,7 @@ READ_ONLY = ("provisioningState", "uniqueId", "timeCreated")
 SHARED = ("priority", "evictionPolicy", "billingProfile", "licenseType", "securityProfile")
 
 
-def wanted(interaction: Interaction, rest: Iterable[Interaction]) -> Iterator[Mapping[str, Any]]:
+def missing_sets(interaction: Interaction, rest: Iterable[Interaction]) -> Iterator[Mapping[str, Any]]:
     """The scale sets that must be there for the recorded answer, as the rest of the cassette shows them."""
     if interaction.status == CREATED or (interaction.status >= REFUSED and interaction.status != CONFLICT):
         return
@@ -63,7 +63,7 @@ def _guess(resource_id: str, rest: Iterable[Interaction]) -> Mapping[str, Any]:
     profile = {
         "storageProfile": storage if storage.get("imageReference") else {"imageReference": SOME_IMAGE},
         "osProfile": guest,
-        "networkProfile": properties.get("networkProfileConfiguration") or _cards(properties),
+        "networkProfile": properties.get("networkProfileConfiguration") or _nics(properties),
         "extensionProfile": {"extensions": extensions},
         **{name: properties[name] for name in SHARED if name in properties},
     }
@@ -76,9 +76,9 @@ def _guess(resource_id: str, rest: Iterable[Interaction]) -> Mapping[str, Any]:
     }
 
 
-def _cards(properties: Mapping[str, Any]) -> dict[str, Any]:
+def _nics(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Cards of which only the ids are told."""
     found = (properties.get("networkProfile") or {}).get("networkInterfaces") or []
     names = (each["id"].rpartition("/")[2] for each in found)
-    cards = [{"name": name, "properties": {"ipConfigurations": [{"name": name}]}} for name in names]
-    return {"networkInterfaceConfigurations": cards}
+    nics = [{"name": name, "properties": {"ipConfigurations": [{"name": name}]}} for name in names]
+    return {"networkInterfaceConfigurations": nics}

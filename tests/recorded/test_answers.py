@@ -44,10 +44,10 @@ def put(**properties: Any) -> dict[str, Any]:
 @pytest.fixture
 def azure(start: Start) -> Azure:
     """A scale set that a client made with a short PUT, settled."""
-    return made(start(capacity=1))
+    return created_set(start(capacity=1))
 
 
-def made(azure: Azure) -> Azure:
+def created_set(azure: Azure) -> Azure:
     azure.ask("DELETE", "")
     azure.wait(300)
     answer = azure.ask("PUT", "", json.dumps(put()).encode(), version="2024-07-01")
@@ -155,7 +155,7 @@ def _neighbours(version: str, step: int) -> set[str]:
 def answers() -> Mapping[tuple[str, str], Any]:
     """What the simulator answers to each request at each version, asked once for all rows."""
     clock = VirtualClock()
-    azure = made(Azure(Simulator.load(fleet(capacity=1), clock), clock, cast(Any, None)))
+    azure = created_set(Azure(Simulator.load(fleet(capacity=1), clock), clock, cast(Any, None)))
     asked = ("", MACHINE, f"{MACHINE}/instanceView")
     return {
         (ask, version): azure.ask("GET", ask, version=version).json() for ask in asked for version in VERSIONS
@@ -172,14 +172,21 @@ def test_a_field_is_shown_to_the_versions_that_have_it(
 
 @pytest.mark.parametrize(
     "version, shown",
-    [("2022-03-01", False), ("2022-11-01", ABSENT), ("2024-07-01", ABSENT), ("2025-04-01", False)],
+    [
+        pytest.param("2022-03-01", False, id="2022-03-01: shown"),
+        pytest.param("2022-11-01", ABSENT, id="2022-11-01: not shown"),
+        pytest.param("2024-07-01", ABSENT, id="2024-07-01: not shown"),
+        pytest.param("2025-04-01", False, id="2025-04-01: shown"),
+    ],
 )
-def test_accelerated_networking_left_out_is_told_at_times(azure: Azure, version: str, shown: Any) -> None:
+def test_some_versions_show_accelerated_networking_that_was_omitted(
+    azure: Azure, version: str, shown: Any
+) -> None:
     assert at(azure.ask("GET", "", version=version).json(), f"{CARD}.enableAcceleratedNetworking") is shown
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_what_is_written_back_as_it_was_shown_changes_nothing(azure: Azure, version: str) -> None:
+def test_writing_back_a_response_changes_nothing(azure: Azure, version: str) -> None:
     shown = azure.ask("GET", "", version=version).json()
     answer = azure.ask("PUT", "", json.dumps(shown).encode(), version=version)
     assert (answer.status, answer.json()["properties"]["provisioningState"]) == (200, "Updating")
@@ -188,7 +195,7 @@ def test_what_is_written_back_as_it_was_shown_changes_nothing(azure: Azure, vers
     assert azure.ask("GET", MACHINE).json()["properties"]["latestModelApplied"] is True
 
 
-def test_the_exact_version_was_the_version_before_there_was_one(azure: Azure) -> None:
+def test_versions_before_exact_version_show_it_as_the_version(azure: Azure) -> None:
     path = "properties.storageProfile.imageReference.version"
     found = [
         at(azure.ask("GET", MACHINE, version=version).json(), path)
@@ -235,7 +242,7 @@ def test_a_secret_is_not_shown(azure: Azure, profile: dict[str, Any], path: str)
         assert at(answer.json(), f"properties.virtualMachineProfile.{path}") is ABSENT
 
 
-def test_user_data_is_shown_to_who_asks_for_it(azure: Azure) -> None:
+def test_user_data_is_shown_on_request(azure: Azure) -> None:
     azure.ask("PATCH", "", b'{"properties":{"virtualMachineProfile":{"userData":"aGk="}}}')
     azure.wait(60)
     azure.upgrade("*")
@@ -265,23 +272,23 @@ def test_user_data_is_shown_to_who_asks_for_it(azure: Azure) -> None:
             {"virtualMachineProfile": {"scheduledEventsProfile": {"terminateNotificationProfile": {"enable": False}}}},
             "virtualMachineProfile.scheduledEventsProfile",
             {},
-            id="a notification that is disabled is gone",
+            id="a disabled notification is removed",
         ),
         pytest.param(
             {"virtualMachineProfile": {"storageProfile": {"osDisk": {"caching": "readonly"}}}},
             "virtualMachineProfile.storageProfile.osDisk.caching",
             "ReadOnly",
-            id="words are spelt as Azure spells them",
+            id="words are returned in Azure's spelling",
         ),
         pytest.param(
             {"virtualMachineProfile": {"storageProfile": {"osDisk": {"caching": "ReadOnly"}}}},
             "virtualMachineProfile.storageProfile.imageReference.sku",
             "server",
-            id="an image that is left out stays",
+            id="an omitted image is kept",
         ),
     ],
 )  # fmt: skip
-def test_a_second_put_of_less(azure: Azure, change: dict[str, Any], path: str, value: Any) -> None:
+def test_a_second_put_with_fewer_fields(azure: Azure, change: dict[str, Any], path: str, value: Any) -> None:
     first = {
         "scaleInPolicy": {"rules": ["OldestVM"]},
         "virtualMachineProfile": {
@@ -306,7 +313,7 @@ def test_a_second_put_of_less(azure: Azure, change: dict[str, Any], path: str, v
         ("Standard_A1_v2", "Standard_LRS"),
     ],
 )
-def test_disks_are_as_good_as_the_size_can_have(start: Start, sku: str, account: str) -> None:
+def test_disks_are_premium_if_the_size_supports_it(start: Start, sku: str, account: str) -> None:
     azure = start()
     reference = {"publisher": "Canonical", "offer": "UbuntuServer", "sku": "18.04-LTS", "version": "18.04.1"}
     azure.sim.publish("Canonical:UbuntuServer:18.04-LTS:18.04.1")
@@ -343,7 +350,7 @@ def test_disks_are_as_good_as_the_size_can_have(start: Start, sku: str, account:
         pytest.param(["1", "2"], (False, 1, False), id="two zones"),
     ],
 )
-def test_a_zonal_set_spreads_as_far_as_it_can(start: Start, zones: list[str], shown: tuple[Any, ...]) -> None:
+def test_a_zonal_set_has_one_fault_domain(start: Start, zones: list[str], shown: tuple[Any, ...]) -> None:
     azure = start()
     answer = azure.ask(
         "PUT", SET[:-3] + "api", json.dumps({**put(), "zones": zones}).encode(), version="2020-12-01"
@@ -362,20 +369,20 @@ def test_a_data_disk_is_attached_and_detached(azure: Azure) -> None:
         "managedDisk": {"id": f"{GROUP}/providers/Microsoft.Compute/disks/d1"},
     }
 
-    def sent(disks: list[Any]) -> Any:
+    def put_disks(disks: list[Any]) -> Any:
         body = {"properties": {"storageProfile": {"dataDisks": disks}}}
         answer = azure.ask("PUT", MACHINE, json.dumps(body).encode())
         assert answer.status == 200
-        told = [
+        shown = [
             (each["name"], each["toBeDetached"])
             for each in answer.json()["properties"]["storageProfile"]["dataDisks"]
         ]
         azure.wait(60)
         kept = azure.ask("GET", MACHINE).json()["properties"]["storageProfile"]["dataDisks"]
-        return told, [each["name"] for each in kept]
+        return shown, [each["name"] for each in kept]
 
-    assert sent([disk]) == ([("d1", False)], ["d1"])
-    assert sent([]) == ([("d1", True)], [])
+    assert put_disks([disk]) == ([("d1", False)], ["d1"])
+    assert put_disks([]) == ([("d1", True)], [])
 
 
 @pytest.mark.parametrize(
@@ -383,18 +390,22 @@ def test_a_data_disk_is_attached_and_detached(azure: Azure) -> None:
     [
         pytest.param({"singlePlacementGroup": True}, 5, id="one placement group"),
         pytest.param({"singlePlacementGroup": False}, 1, id="several placement groups"),
-        pytest.param({"orchestrationMode": "Flexible"}, 1, id="Flexible"),
-        pytest.param({"singlePlacementGroup": False, "platformFaultDomainCount": 3}, 3, id="as written"),
+        pytest.param({"orchestrationMode": "Flexible"}, 1, id="a Flexible set"),
+        pytest.param(
+            {"singlePlacementGroup": False, "platformFaultDomainCount": 3},
+            3,
+            id="a written number of fault domains",
+        ),
     ],
 )
-def test_fault_domains_that_are_left_out(start: Start, change: dict[str, Any], shown: int) -> None:
+def test_omitted_fault_domains_are_filled_in(start: Start, change: dict[str, Any], shown: int) -> None:
     body = put()
     body["properties"] |= change
     answer = start().ask("PUT", SET[:-3] + "api", json.dumps(body).encode())
     assert (answer.status, answer.json()["properties"]["platformFaultDomainCount"]) == (201, shown)
 
 
-def test_a_spot_set_tells_its_fault_domains_to_every_version(start: Start) -> None:
+def test_every_version_shows_the_fault_domains_of_a_spot_set(start: Start) -> None:
     body = json.dumps(put(priority="spot", evictionPolicy="deallocate")).encode()
     answer = start().ask("PUT", SET[:-3] + "api", body, version="2020-06-01").json()["properties"]
     profile = answer["virtualMachineProfile"]
@@ -428,18 +439,20 @@ def test_the_view_of_an_instance_has_all_of_its_disks(azure: Azure) -> None:
 @pytest.mark.parametrize(
     "path, value, since",
     [
-        pytest.param(f"{DISK}.deleteOption", "Delete", OLDEST, id="the disk goes with its machine"),
-        pytest.param(f"{CARD}.deleteOption", "Delete", OLDEST, id="and so does the card"),
-        pytest.param(f"{CARD}.auxiliaryMode", "None", "2023-09-01", id="auxiliary mode"),
-        pytest.param(f"{CARD}.auxiliarySku", "None", "2023-09-01", id="auxiliary size"),
-        pytest.param(f"{CARD}.ipConfigurations.0.properties.applicationSecurityGroups", [], OLDEST, id="lists that are empty"),
-        pytest.param(f"{GUEST}.linuxConfiguration.patchSettings", {"patchMode": "AutomaticByPlatform", "assessmentMode": "ImageDefault"}, OLDEST, id="patches"),
-        pytest.param("properties.virtualMachineProfile.networkProfile.networkApiVersion", "2020-11-01", OLDEST, id="the network's version"),
-        pytest.param("properties.overprovision", ABSENT, OLDEST, id="no overprovisioning"),
-        pytest.param("properties.upgradePolicy", ABSENT, OLDEST, id="no upgrade policy"),
+        pytest.param(f"{DISK}.deleteOption", "Delete", OLDEST, id="the disk is deleted with its machine"),
+        pytest.param(f"{CARD}.deleteOption", "Delete", OLDEST, id="the NIC is deleted with its machine"),
+        pytest.param(f"{CARD}.auxiliaryMode", "None", "2023-09-01", id="the auxiliary mode of the NIC"),
+        pytest.param(f"{CARD}.auxiliarySku", "None", "2023-09-01", id="the auxiliary SKU of the NIC"),
+        pytest.param(f"{CARD}.ipConfigurations.0.properties.applicationSecurityGroups", [], OLDEST, id="empty lists"),
+        pytest.param(f"{GUEST}.linuxConfiguration.patchSettings", {"patchMode": "AutomaticByPlatform", "assessmentMode": "ImageDefault"}, OLDEST, id="the patch settings"),
+        pytest.param("properties.virtualMachineProfile.networkProfile.networkApiVersion", "2020-11-01", OLDEST, id="the API version of the network"),
+        pytest.param("properties.overprovision", ABSENT, OLDEST, id="overprovisioning is not shown"),
+        pytest.param("properties.upgradePolicy", ABSENT, OLDEST, id="an upgrade policy is not shown"),
     ],
 )  # fmt: skip
-def test_what_a_flexible_set_is_filled_in_with(start: Start, path: str, value: Any, since: str) -> None:
+def test_omitted_fields_of_a_flexible_set_are_filled_in(
+    start: Start, path: str, value: Any, since: str
+) -> None:
     azure = start()
     body = put()
     body["properties"] |= {"orchestrationMode": "Flexible"}

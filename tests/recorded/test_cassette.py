@@ -22,11 +22,13 @@ def entry(number: int, query: Any = "api-version=2024-07-01", **more: Any) -> di
 @pytest.mark.parametrize(
     "query",
     [
-        pytest.param("$expand=instanceView&api-version=2024-07-01", id="a text"),
-        pytest.param({"$expand": "instanceView", "api-version": "2024-07-01"}, id="a mapping"),
+        pytest.param("$expand=instanceView&api-version=2024-07-01", id="a query that is text"),
+        pytest.param(
+            {"$expand": "instanceView", "api-version": "2024-07-01"}, id="a query that is a mapping"
+        ),
     ],
 )
-def test_an_interaction_is_read_whole(tmp_path: Path, query: Any) -> None:
+def test_an_interaction_is_read_completely(tmp_path: Path, query: Any) -> None:
     (tmp_path / "one.json").write_text(json.dumps([entry(7, query)]))
     (cassette,) = read_cassettes(tmp_path)
     (interaction,) = cassette.interactions
@@ -35,7 +37,7 @@ def test_an_interaction_is_read_whole(tmp_path: Path, query: Any) -> None:
     assert interaction.headers == {"etag": '"1"'}
 
 
-def test_entries_of_several_cassettes_are_told_apart_and_bare_resources_left_out(tmp_path: Path) -> None:
+def test_entries_of_several_cassettes_are_separated_and_bare_resources_omitted(tmp_path: Path) -> None:
     entries = [entry(1, cassette="a"), entry(1, cassette="b"), entry(2, cassette="a"), {"name": "web"}]
     (tmp_path / "several.json").write_text(json.dumps(entries))
     found = [(each.name, [one.number for one in each.interactions]) for each in read_cassettes(tmp_path)]

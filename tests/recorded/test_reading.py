@@ -67,18 +67,18 @@ MANUAL = {"upgradePolicy": {"mode": "Manual"}}
 @pytest.mark.parametrize(
     "body, fact, value",
     [
-        pytest.param(scale_set(upgradePolicy={"mode": "Manual", "automaticOSUpgrade": False}), "mode", "Manual", id="a policy of 2017"),
+        pytest.param(scale_set(upgradePolicy={"mode": "Manual", "automaticOSUpgrade": False}), "mode", "Manual", id="an upgrade policy of 2017"),
         pytest.param(scale_set(upgradePolicy={"mode": "Manual", "automaticOSUpgrade": False}), "automatic_os_upgrade", False, id="automaticOSUpgrade of 2017"),
         pytest.param(scale_set(**MANUAL), "etag", "", id="no etag before 2023"),
         pytest.param({**scale_set(**MANUAL), "etag": '"4"'}, "etag", '"4"', id="an etag with its quotes"),
         pytest.param(scale_set(**MANUAL), "orchestration", "", id="no orchestration mode before 2022"),
-        pytest.param(scale_set(**MANUAL), "tags", {}, id="no tags that were ever written"),
+        pytest.param(scale_set(**MANUAL), "tags", {}, id="tags that were never written"),
         pytest.param(scale_set(**MANUAL), "capacity", 2, id="the capacity"),
         pytest.param(scale_set({"storageProfile": UNMANAGED}, **MANUAL), "image", PlatformImage("Canonical", "UbuntuServer", "18.04-LTS", "latest"), id="an unmanaged disk"),
         pytest.param(scale_set({"storageProfile": {"imageReference": {"id": f"{GROUP}/providers/Microsoft.Compute/images/img1"}}}, **MANUAL), "image", ManagedImage(f"{GROUP}/providers/Microsoft.Compute/images/img1"), id="a managed image"),
         pytest.param(scale_set({"storageProfile": {"imageReference": {"id": f"{GROUP}/providers/Microsoft.Compute/galleries/g/images/d/versions/1.1.2"}}}, **MANUAL), "image", GalleryImage(f"{GROUP}/providers/Microsoft.Compute/galleries/g/images/d/versions/1.1.2"), id="a version of a gallery"),
         pytest.param(scale_set(health("ApplicationHealthLinux"), **MANUAL), "health_source", HealthSource.EXTENSION, id="the health extension"),
-        pytest.param(scale_set(health("CustomScript"), **MANUAL), "health_source", HealthSource.NONE, id="another extension"),
+        pytest.param(scale_set(health("CustomScript"), **MANUAL), "health_source", HealthSource.NONE, id="an extension without health"),
         pytest.param(scale_set({"networkProfile": {"healthProbe": {"id": f"{GROUP}/providers/Microsoft.Network/loadBalancers/lb/probes/p"}}}, **MANUAL), "health_source", HealthSource.PROBE, id="a probe"),
         pytest.param(scale_set({"networkProfile": {"healthProbe": None}}, **MANUAL), "health_source", HealthSource.NONE, id="a probe that is null"),
         pytest.param(scale_set(**FLEXIBLE), "mode", "Manual", id="a Flexible set without a policy"),
@@ -89,7 +89,7 @@ MANUAL = {"upgradePolicy": {"mode": "Manual"}}
         pytest.param(scale_set(provisioningState="Creating", **MANUAL), "provisioning", "creating", id="a set that is being created"),
     ],
 )  # fmt: skip
-def test_a_scale_set_says(body: dict[str, Any], fact: str, value: Any) -> None:
+def test_a_scale_set_is_read(body: dict[str, Any], fact: str, value: Any) -> None:
     assert getattr(arm.model(body), fact) == value
 
 
@@ -140,32 +140,32 @@ WINDOWS = {
     [
         pytest.param(row(), "image", UBUNTU, id="the image by its exact version"),
         pytest.param(row(reference={**LATEST, "version": EXACT}), "image", UBUNTU, id="the image by its version, before 2020"),
-        pytest.param(row(view(SUCCEEDED, RUNNING)), "power", "running", id="its power"),
+        pytest.param(row(view(SUCCEEDED, RUNNING)), "power", "running", id="the power state"),
         pytest.param(row(view(SUCCEEDED, RUNNING)), "since", MOMENT, id="a settled state has a time"),
         pytest.param(row(view("ProvisioningState/updating", RUNNING, time=None), provisioningState="Updating"), "since", None, id="a state in transition has none"),
         pytest.param(row(view("ProvisioningState/updating", RUNNING, time=None), provisioningState="Updating"), "provisioning", "updating", id="updating"),
         pytest.param(row(view("ProvisioningState/creating", RUNNING, time=None), provisioningState="Creating"), "provisioning", "creating", id="creating"),
-        pytest.param(row(view("ProvisioningState/succeeded/osProvisioningInProgress", RUNNING)), "provisioning", "succeeded", id="a system that is not up yet"),
+        pytest.param(row(view("ProvisioningState/succeeded/osProvisioningInProgress", RUNNING)), "provisioning", "succeeded", id="a guest that is not ready"),
         pytest.param(row(view("ProvisioningState/failed/VMExtensionProvisioningError", RUNNING)), "error", "VMExtensionProvisioningError", id="a failure by its code"),
-        pytest.param(row(view(SUCCEEDED)), "power", "", id="no power state for good"),
+        pytest.param(row(view(SUCCEEDED)), "power", "", id="a permanently unknown power state"),
         pytest.param(row(view(SUCCEEDED, "PowerState/deallocated")), "power", "deallocated", id="deallocated"),
-        pytest.param(row(view(SUCCEEDED, "PowerState/deallocated")), "update_domain", 3, id="a deallocated one keeps its domain"),
+        pytest.param(row(view(SUCCEEDED, "PowerState/deallocated")), "update_domain", 3, id="a deallocated instance keeps its domain"),
         pytest.param(row(view(SUCCEEDED, RUNNING, vmAgent=UNREADY)), "has_health_extension", False, id="an agent that is not ready"),
         pytest.param(row(view(SUCCEEDED, RUNNING, vmAgent=WINDOWS)), "has_health_extension", False, id="Windows lists no handlers when there are none"),
-        pytest.param(row(view(SUCCEEDED, RUNNING, hyperVGeneration="V1")), "generation", "V1", id="its generation"),
+        pytest.param(row(view(SUCCEEDED, RUNNING, hyperVGeneration="V1")), "generation", "V1", id="the generation"),
         pytest.param(row(view(SUCCEEDED, RUNNING)), "generation", "", id="no generation before 2019"),
-        pytest.param(row(), "has_own_model", False, id="no model of its own is told before 2019"),
-        pytest.param(row(modelDefinitionApplied="VirtualMachine"), "has_own_model", True, id="a model of its own"),
+        pytest.param(row(), "has_own_model", False, id="no own model before 2019"),
+        pytest.param(row(modelDefinitionApplied="VirtualMachine"), "has_own_model", True, id="an own model"),
         pytest.param(row(protectionPolicy={"protectFromScaleIn": True, "protectFromScaleSetActions": False}), "protected", False, id="protection from scale-in only"),
         pytest.param(row(protectionPolicy={"protectFromScaleIn": True, "protectFromScaleSetActions": True}), "protected", True, id="protection from actions"),
         pytest.param({**row(), "zones": ["2"]}, "zone", "2", id="a zone"),
         pytest.param({**row(), "zones": [None]}, "zone", "", id="a zone that is null"),
-        pytest.param(row(latestModelApplied=False), "latest_model", False, id="behind the model"),
-        pytest.param(row(timeCreated=TIME), "created", MOMENT, id="when it was created"),
-        pytest.param(row(), "created", None, id="not when, before 2021"),
+        pytest.param(row(latestModelApplied=False), "latest_model", False, id="not on the latest model"),
+        pytest.param(row(timeCreated=TIME), "created", MOMENT, id="the time of creation"),
+        pytest.param(row(), "created", None, id="no time of creation before 2021"),
     ],
 )  # fmt: skip
-def test_an_instance_says(body: dict[str, Any], fact: str, value: Any) -> None:
+def test_an_instance_is_read(body: dict[str, Any], fact: str, value: Any) -> None:
     assert getattr(arm.instance(body), fact) == value
 
 
@@ -179,14 +179,16 @@ EXTENSION_FAILED = {
 @pytest.mark.parametrize(
     "body, operation",
     [
-        pytest.param({**STARTED, "status": "InProgress"}, Operation("InProgress"), id="under way"),
+        pytest.param({**STARTED, "status": "InProgress"}, Operation("InProgress"), id="a running operation"),
         pytest.param(
-            {**STARTED, "endTime": TIME, "status": "Succeeded"}, Operation("Succeeded"), id="ended well"
+            {**STARTED, "endTime": TIME, "status": "Succeeded"},
+            Operation("Succeeded"),
+            id="a succeeded operation",
         ),
         pytest.param(
             {**STARTED, "endTime": TIME, "status": "Succeeded", "properties": {"output": {"value": []}}},
             Operation("Succeeded"),
-            id="with an output",
+            id="an operation with an output",
         ),
         pytest.param(
             {**STARTED, "endTime": TIME, "status": "Failed", "error": EXTENSION_FAILED},
@@ -194,18 +196,18 @@ EXTENSION_FAILED = {
                 "Failed",
                 "VMExtensionProvisioningError: VM has reported a failure when processing extension 'e'.",
             ),
-            id="failed, with the status 200",
+            id="a failed operation with the status 200",
         ),
     ],
 )
-def test_an_operation_says(body: dict[str, Any], operation: Operation) -> None:
+def test_an_operation_is_read(body: dict[str, Any], operation: Operation) -> None:
     assert arm.operation(body) == operation
 
 
 @pytest.mark.parametrize(
     "code, runs", [("RollingForward", True), ("Completed", False), ("Faulted", False), ("Cancelled", False)]
 )
-def test_a_rolling_upgrade_says(code: str, runs: bool) -> None:
+def test_a_rolling_upgrade_is_read(code: str, runs: bool) -> None:
     progress = {
         "successfulInstanceCount": 2,
         "failedInstanceCount": 0,

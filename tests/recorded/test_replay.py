@@ -51,16 +51,16 @@ def interaction(
     return Interaction(0, method, path, {"api-version": "2024-07-01"}, sent, status, headers or {}, answer)
 
 
-def played(*interactions: Interaction) -> list[Outcome]:
+def outcomes_of(*interactions: Interaction) -> list[Outcome]:
     return list(replay(Cassette("ours", interactions)))
 
 
-def told(operation: str, status: str) -> dict[str, Any]:
+def operation_body(operation: str, status: str) -> dict[str, Any]:
     return {"name": operation, "status": status}
 
 
-def test_a_set_that_was_made_before_is_there_with_the_instances_that_later_answers_show() -> None:
-    found = played(
+def test_a_set_created_before_the_cassette_exists_with_the_instances_of_later_responses() -> None:
+    found = outcomes_of(
         interaction(f"GET {SET}", 200, scale_set()),
         interaction(f"GET {SET}/virtualMachines", 200, {"value": [row("0"), row("3")]}),
         interaction(f"GET {SET}/virtualMachines/3/instanceView", 200, {"statuses": []}),
@@ -71,13 +71,13 @@ def test_a_set_that_was_made_before_is_there_with_the_instances_that_later_answe
     assert [each["instanceId"] for each in found[1].answer["value"]] == ["0", "3"]
 
 
-def test_a_set_is_not_there_until_the_cassette_makes_it() -> None:
+def test_a_set_does_not_exist_until_the_cassette_creates_it() -> None:
     body = {
         "location": "westus",
         "sku": {"name": "Standard_DS1_v2", "capacity": 1},
         "properties": {"virtualMachineProfile": PROFILE},
     }
-    found = played(
+    found = outcomes_of(
         interaction(f"GET {SET}", 404, {"error": {"code": "ResourceNotFound"}}),
         interaction(f"PUT {SET}", 201, scale_set(provisioningState="Creating"), sent=body),
         interaction(f"GET {SET}", 200, scale_set()),
@@ -86,29 +86,31 @@ def test_a_set_is_not_there_until_the_cassette_makes_it() -> None:
     assert [each.answer["properties"]["provisioningState"] for each in found[1:]] == ["Creating", "Succeeded"]
 
 
-def test_an_operation_is_under_way_for_as_long_as_it_was_recorded_so() -> None:
+def test_an_operation_runs_for_as_long_as_it_was_recorded() -> None:
     started = {
         "azure-asyncoperation": f"https://management.azure.com{OPERATIONS}/{FIRST}?api-version=2024-07-01"
     }
     states = ["InProgress", "InProgress", "Succeeded"]
-    found = played(
+    found = outcomes_of(
         interaction(f"GET {SET}", 200, scale_set()),
         interaction(f"POST {SET}/restart", 202, headers=started),
-        *(interaction(f"GET {OPERATIONS}/{FIRST}", 200, told(FIRST, state)) for state in states),
+        *(interaction(f"GET {OPERATIONS}/{FIRST}", 200, operation_body(FIRST, state)) for state in states),
         interaction(f"GET {SET}", 200, scale_set()),
     )
     assert [each.answer["status"] for each in found[2:5]] == states
     assert found[5].answer["properties"]["provisioningState"] == "Succeeded"
 
 
-def test_an_operation_that_no_request_of_the_cassette_started_is_there_all_the_same() -> None:
-    (found,) = played(interaction(f"GET {OPERATIONS}/{SECOND}", 200, told(SECOND, "Succeeded")))
+def test_an_operation_that_no_request_of_the_cassette_started_exists() -> None:
+    (found,) = outcomes_of(
+        interaction(f"GET {OPERATIONS}/{SECOND}", 200, operation_body(SECOND, "Succeeded"))
+    )
     assert (found.status, found.answer["status"]) == (200, "Succeeded")
 
 
-def test_what_azure_refused_for_a_conflict_is_refused_and_goes_through_later() -> None:
+def test_a_recorded_conflict_is_rejected_and_succeeds_later() -> None:
     refusal = {"error": {"code": "Conflict", "message": "The request failed due to conflict"}}
-    found = played(
+    found = outcomes_of(
         interaction(f"GET {SET}", 200, scale_set()),
         interaction(f"POST {SET}/restart", 202),
         interaction(f"GET {SET}", 200, scale_set()),
@@ -135,6 +137,6 @@ def test_the_report_counts_interactions_and_kinds_of_differences(
     assert any(line.endswith("1 added .etag") for line in lines)
 
 
-def test_the_report_asks_for_one_directory(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_report_needs_one_directory(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "DIRECTORY" in capsys.readouterr().err

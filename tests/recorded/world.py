@@ -63,8 +63,8 @@ def without_strangers(answer: Any, cassette: Cassette) -> Any:
     rows = list(scale_sets(answer))
     if not rows or "value" not in answer:
         return answer
-    told = (each.answer for each in cassette.interactions if SET.match(each.path))
-    own = {row["properties"].get("uniqueId") for each in told for row in scale_sets(each)}
+    responses = (each.answer for each in cassette.interactions if SET.match(each.path))
+    own = {row["properties"].get("uniqueId") for each in responses for row in scale_sets(each)}
     return {**answer, "value": [row for row in rows if row["properties"].get("uniqueId") in own]}
 
 
@@ -115,9 +115,9 @@ def settle(scale_set: ScaleSet, interaction: Interaction, *, is_first: bool) -> 
 
 def _move(instance: Instance, stage: Stage) -> None:
     """Whatever Azure was at is over soon."""
-    instance.take(stage, cause="recorded", target=instance.applied)
+    instance.enter(stage, cause="recorded", target=instance.applied)
     clock = instance.owner.cloud.clock
-    clock.after(SOON, lambda: instance.take(SETTLED, cause="recorded", target=instance.applied))
+    clock.after(SOON, lambda: instance.enter(SETTLED, cause="recorded", target=instance.applied))
 
 
 def _provisioning(row: Mapping[str, Any]) -> str:

@@ -17,7 +17,9 @@ def start() -> Iterator[Start]:
     """Start a simulator with the scale set `shop/web`: 20 instances unless said otherwise, and more sets if given."""
     clients: list[ComputeManagementClient] = []
 
-    def started(*others: Mapping[str, Any], top: Mapping[str, Any] | None = None, **web: Any) -> Azure:
+    def start_simulator(
+        *others: Mapping[str, Any], top: Mapping[str, Any] | None = None, **web: Any
+    ) -> Azure:
         clock = VirtualClock()
         sim = Simulator.load({**fleet(*others, **web), **(top or {})}, clock)
         client = ComputeManagementClient(
@@ -26,7 +28,7 @@ def start() -> Iterator[Start]:
         clients.append(client)
         return Azure(sim, clock, client)
 
-    yield started
+    yield start_simulator
     for client in clients:
         client.close()
 

@@ -15,14 +15,14 @@ KNOWN = {"principalId": GUID, "clientId": GUID}
 SYSTEM = {"principalId": GUID, "tenantId": GUID}
 
 
-def patched(azure: Azure, identity: Any, version: str = VERSION) -> Any:
+def patch_identity(azure: Azure, identity: Any, version: str = VERSION) -> Any:
     """What the answer to a PATCH says, and then a GET."""
     answer = azure.ask("PATCH", "", json.dumps({"identity": identity}).encode(), version=version)
     assert answer.status == 200, answer.body
     return answer.json().get("identity"), azure.ask("GET", "").json().get("identity")
 
 
-def test_identities_come_and_go(azure: Azure) -> None:
+def test_identities_are_added_and_removed(azure: Azure) -> None:
     both = "SystemAssigned, UserAssigned"
     story: tuple[tuple[Any, Any], ...] = (
         ({"type": both, "userAssignedIdentities": {ONE: {}}}, {"type": both, **SYSTEM, "userAssignedIdentities": {ONE: KNOWN}}),
@@ -31,33 +31,35 @@ def test_identities_come_and_go(azure: Azure) -> None:
         ({"type": "SystemAssigned"}, {"type": "SystemAssigned", **SYSTEM}),
     )  # fmt: skip
     for number, (wanted, shown) in enumerate(story):
-        assert differences(shown, patched(azure, wanted)[1]) == []
+        assert differences(shown, patch_identity(azure, wanted)[1]) == []
         assert azure.ask("GET", "").headers["ETag"] == f'"{number + 2}"'
-    assert patched(azure, {"type": "None"}) == (None, None)
+    assert patch_identity(azure, {"type": "None"}) == (None, None)
 
 
 @pytest.mark.parametrize(
     "version, shown",
     [
-        pytest.param("2020-06-01", {ONE: {}, TWO: {}}, id="once of none"),
-        pytest.param("2024-07-01", {ONE: KNOWN, TWO: {}}, id="now of the others"),
+        pytest.param("2020-06-01", {ONE: {}, TWO: {}}, id="an old version shows no ids of any identity"),
+        pytest.param("2024-07-01", {ONE: KNOWN, TWO: {}}, id="a current version shows the ids of the others"),
     ],
 )
-def test_the_answer_does_not_say_yet_who_a_new_identity_is(azure: Azure, version: str, shown: Any) -> None:
-    patched(azure, {"type": "UserAssigned", "userAssignedIdentities": {ONE: {}}})
-    answer, then = patched(azure, {"type": "UserAssigned", "userAssignedIdentities": {TWO: {}}}, version)
+def test_the_response_has_no_ids_of_a_new_identity_yet(azure: Azure, version: str, shown: Any) -> None:
+    patch_identity(azure, {"type": "UserAssigned", "userAssignedIdentities": {ONE: {}}})
+    answer, then = patch_identity(
+        azure, {"type": "UserAssigned", "userAssignedIdentities": {TWO: {}}}, version
+    )
     assert differences(shown, answer["userAssignedIdentities"]) == []
     assert differences({ONE: KNOWN, TWO: KNOWN}, then["userAssignedIdentities"]) == []
 
 
 def test_before_2018_identities_were_a_list_of_ids(azure: Azure) -> None:
-    patched(azure, {"type": "UserAssigned", "userAssignedIdentities": {ONE: {}}})
+    patch_identity(azure, {"type": "UserAssigned", "userAssignedIdentities": {ONE: {}}})
     shown = azure.ask("GET", "", version="2017-12-01").json()["identity"]
     assert shown == {"type": "UserAssigned", "identityIds": [ONE]}
 
 
-def test_no_instance_is_behind_because_of_them(azure: Azure) -> None:
-    patched(azure, {"type": "SystemAssigned"})
+def test_a_change_of_identities_leaves_instances_on_the_latest_model(azure: Azure) -> None:
+    patch_identity(azure, {"type": "SystemAssigned"})
     azure.wait(60)
     answer = azure.ask("POST", "manualupgrade", b'{"instanceIds":["*"]}')
     assert answer.headers["x-ms-request-charge"] == "0"
@@ -65,6 +67,6 @@ def test_no_instance_is_behind_because_of_them(azure: Azure) -> None:
 
 @pytest.mark.parametrize("version, is_shown", [("2022-03-01", False), ("2022-11-01", True)])
 def test_instances_show_the_identity_of_their_set(azure: Azure, version: str, is_shown: bool) -> None:
-    _, shown = patched(azure, {"type": "UserAssigned", "userAssignedIdentities": {ONE: {}}})
+    _, shown = patch_identity(azure, {"type": "UserAssigned", "userAssignedIdentities": {ONE: {}}})
     row = azure.ask("GET", "virtualMachines/0", version=version).json()
     assert row.get("identity") == (shown if is_shown else None)

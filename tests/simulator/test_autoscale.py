@@ -13,7 +13,7 @@ def ids(azure: Azure) -> list[str]:
     return [instance.id for instance in azure.sim.scale_set("web").instances]
 
 
-def test_an_autoscaler_goes_out_and_in_by_the_clock(start: Start) -> None:
+def test_an_autoscaler_scales_out_and_in_by_the_clock(start: Start) -> None:
     azure = start(capacity=3, autoscale={"minimum": 2, "maximum": 5, "every": "10m"})
     seen = []
     for _ in range(9):
@@ -30,14 +30,14 @@ def test_an_autoscaler_brings_a_set_back_into_its_bounds(start: Start) -> None:
     assert azure.sim.scale_set("web").capacity == 5
 
 
-def test_what_comes_is_on_the_current_model(start: Start) -> None:
+def test_a_new_instance_is_on_the_current_model(start: Start) -> None:
     azure = start(capacity=3, autoscale={"minimum": 2, "maximum": 5, "every": "10m"})
     azure.patch_image(NEW)
     azure.wait(700)
     assert azure.sim.record.images("web") == {"0": OLD, "1": OLD, "2": OLD, "3": NEW}
 
 
-def test_an_autoscaler_outlives_a_refusal(start: Start) -> None:
+def test_an_autoscaler_continues_after_a_rejection(start: Start) -> None:
     azure = start(capacity=2, autoscale={"minimum": 2, "maximum": 5, "every": "10m"})
     azure.sim.publish(OLD, deprecation="Deprecated")
     azure.wait(1300)
@@ -58,22 +58,25 @@ def test_an_autoscaler_ends_with_its_scale_set(start: Start) -> None:
 @pytest.mark.parametrize(
     "web, capacity, left",
     [
-        pytest.param({"capacity": 4}, 2, ["0", "1"], id="the highest ids go"),
+        pytest.param({"capacity": 4}, 2, ["0", "1"], id="the highest ids are deleted"),
         pytest.param({"capacity": 4, "protected": ["3"]}, 2, ["0", "3"], id="a protected one stays"),
         pytest.param(
-            {"capacity": 3, "protected": ["0", "1", "2"]}, 1, ["0", "1", "2"], id="all of them protected"
+            {"capacity": 3, "protected": ["0", "1", "2"]},
+            1,
+            ["0", "1", "2"],
+            id="all instances are protected",
         ),
         pytest.param(
             {"instances": ["0", "1", "3", "6"], "zones": ["1", "2", "3"]},
             3,
             ["0", "1", "3"],
-            id="of the fullest zone the highest",
+            id="the highest id in the fullest zone",
         ),
         pytest.param(
             {"instances": ["0", "3", "6", "7", "8"], "zones": ["1", "2", "3"]},
             3,
             ["0", "7", "8"],
-            id="the fullest zone first, whatever is higher elsewhere",
+            id="the fullest zone before higher ids elsewhere",
         ),
         pytest.param(
             {"instances": ["0", "3", "6", "1", "16"], "zones": ["1", "2", "3"], "faultDomains": 5},
@@ -85,18 +88,20 @@ def test_an_autoscaler_ends_with_its_scale_set(start: Start) -> None:
             {"instances": ["0", "5", "9"]},
             2,
             ["0", "9"],
-            id="of the fullest fault domain, as far as there are any",
+            id="the fullest fault domain",
         ),
     ],
 )
-def test_who_has_to_go(start: Start, web: dict[str, object], capacity: int, left: list[str]) -> None:
+def test_scale_in_deletes_instances_by_the_default_policy(
+    start: Start, web: dict[str, object], capacity: int, left: list[str]
+) -> None:
     azure = start(**web)
     azure.sim.scale_set("web").scale_to(capacity)
     azure.wait(120)
     assert ids(azure) == left
 
 
-def test_what_comes_takes_the_place_of_what_went(start: Start) -> None:
+def test_a_new_instance_takes_the_slot_of_a_deleted_one(start: Start) -> None:
     azure = start(capacity=9, zones=["1", "2", "3"], placementGroupSize=3)
     live = azure.sim.scale_set("web")
     before = sorted(str(instance.domain) for instance in live.instances)
@@ -109,13 +114,13 @@ def test_what_comes_takes_the_place_of_what_went(start: Start) -> None:
     assert ids(azure) == ["2", "3", "5", "6", "8", "11", "12", "13", "14"]
 
 
-def test_an_id_is_never_given_twice(start: Start) -> None:
+def test_an_id_is_never_reused(start: Start) -> None:
     azure = start(instances=["5", "3"])
     azure.sim.scale_set("web").scale_to(5)
     assert ids(azure) == ["5", "3", "6", "7", "8"]
 
 
-def test_of_a_flexible_set_the_oldest_goes(start: Start) -> None:
+def test_scale_in_of_a_flexible_set_deletes_the_oldest_instance(start: Start) -> None:
     azure = start(capacity=3, orchestration="Flexible")
     before = ids(azure)
     azure.sim.scale_set("web").scale_to(2)
@@ -127,7 +132,12 @@ def test_of_a_flexible_set_the_oldest_goes(start: Start) -> None:
     "web, asked, limit",
     [
         pytest.param({"capacity": 1}, 101, 100, id="one placement group"),
-        pytest.param({"capacity": 1, "zones": ["1", "2", "3"]}, 301, 300, id="one in each of three zones"),
+        pytest.param(
+            {"capacity": 1, "zones": ["1", "2", "3"]},
+            301,
+            300,
+            id="one placement group in each of three zones",
+        ),
         pytest.param({"capacity": 1, "orchestration": "Flexible"}, 1001, 1000, id="many placement groups"),
     ],
 )

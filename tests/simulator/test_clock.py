@@ -12,7 +12,7 @@ from reconciler.simulator.clock import MONDAY_MORNING
 SECOND = timedelta(seconds=1)
 
 
-def test_events_happen_in_order_of_time_each_at_its_own() -> None:
+def test_events_run_in_order_each_at_its_own_time() -> None:
     clock = VirtualClock()
     seen: list[tuple[str, datetime]] = []
     clock.after(3 * SECOND, lambda: seen.append(("late", clock.now())))
@@ -22,7 +22,7 @@ def test_events_happen_in_order_of_time_each_at_its_own() -> None:
     assert clock.now() == MONDAY_MORNING + 10 * SECOND
 
 
-def test_events_of_one_time_happen_in_the_order_they_were_written() -> None:
+def test_events_at_the_same_time_run_in_the_order_they_were_added() -> None:
     clock = VirtualClock()
     seen: list[int] = []
     for number in range(5):
@@ -31,7 +31,7 @@ def test_events_of_one_time_happen_in_the_order_they_were_written() -> None:
     assert seen == [0, 1, 2, 3, 4]
 
 
-def test_an_event_may_bring_about_another_within_the_same_advance() -> None:
+def test_an_event_may_schedule_another_within_the_same_advance() -> None:
     clock = VirtualClock()
     seen: list[datetime] = []
 
@@ -45,7 +45,7 @@ def test_an_event_may_bring_about_another_within_the_same_advance() -> None:
     assert seen == [MONDAY_MORNING + n * SECOND for n in (1, 2, 3)]
 
 
-def test_nothing_happens_before_it_is_due() -> None:
+def test_no_event_runs_before_it_is_due() -> None:
     clock = VirtualClock()
     seen: list[str] = []
     clock.after(2 * SECOND, lambda: seen.append("now"))
@@ -55,11 +55,11 @@ def test_nothing_happens_before_it_is_due() -> None:
 
 def test_a_held_clock_cannot_be_advanced() -> None:
     clock = VirtualClock()
-    with clock.held(), pytest.raises(RuntimeError, match="held"):
+    with clock.hold(), pytest.raises(RuntimeError, match="held"):
         clock.advance(SECOND)
 
 
-def test_a_wall_clock_looked_at_late_still_gives_each_event_its_own_time() -> None:
+def test_a_wall_clock_that_is_read_late_gives_each_event_its_own_time() -> None:
     clock = WallClock()
     seen: list[datetime] = []
     before = datetime.now(UTC)

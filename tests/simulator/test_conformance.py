@@ -103,7 +103,7 @@ ACCEPTED = {
 }
 
 
-def accepted(charge: int, policies: str) -> dict[str, Any]:
+def accepted_headers(charge: int, policies: str) -> dict[str, Any]:
     return {
         **ACCEPTED,
         "x-ms-request-charge": str(charge),
@@ -308,7 +308,7 @@ def under_upgrade(azure: Azure) -> None:
     azure.ask("POST", "manualupgrade", b'{"instanceIds":["*"]}')
 
 
-def ended(ask: str, sent: Any = None) -> Callable[[Azure], None]:
+def run_to_end(ask: str, sent: Any = None) -> Callable[[Azure], None]:
     """A request before, and time for what it started."""
 
     def first(azure: Azure) -> None:
@@ -322,9 +322,9 @@ def ended(ask: str, sent: Any = None) -> Callable[[Azure], None]:
 ALL = {"instanceIds": ["*"]}
 
 
-def deallocated_and_started(azure: Azure) -> None:
-    ended(f"POST {SET}/deallocate", {})(azure)
-    ended(f"POST {SET}/start", ALL)(azure)
+def deallocate_and_start(azure: Azure) -> None:
+    run_to_end(f"POST {SET}/deallocate", {})(azure)
+    run_to_end(f"POST {SET}/start", ALL)(azure)
 
 
 IMAGE_ALONE = {
@@ -356,7 +356,7 @@ READING = {
             "x-ms-request-charge": None,
         },
     ),
-    "a scale set, before there were etags": Case(
+    "a scale set at a version without etags": Case(
         f"GET {SET}", 200, UNTAGGED, version="2023-07-01", headers={"ETag": None}
     ),
     "the list of a group, in the caller's casing": Case(
@@ -368,14 +368,14 @@ READING = {
             "x-ms-ratelimit-remaining-resource": remaining("HighCostGetVMScaleSetSubscriptionMaximum 1079")
         },
     ),
-    "the list of a subscription: ids shout, and no quota is told": Case(
+    "the list of a subscription: upper-case ids and no quota": Case(
         f"GET {SUBSCRIBED}{SETS}",
         200,
         {"value": [{**SCALE_SET, "id": SET.replace("/shop/", "/SHOP/")}]},
         style="compact",
         headers={"x-ms-ratelimit-remaining-resource": None, "x-ms-request-charge": None},
     ),
-    "how many instances are in which state": Case(
+    "the instance view of a scale set": Case(
         f"GET {SET}/instanceView",
         200,
         {
@@ -385,7 +385,7 @@ READING = {
         web={"health": "none"},
         headers={"x-ms-ratelimit-remaining-resource": remaining(HIGH), "x-ms-request-charge": None},
     ),
-    "the same, with an extension": Case(
+    "the instance view of a scale set with an extension": Case(
         f"GET {SET}/instanceView",
         200,
         {
@@ -424,7 +424,7 @@ READING = {
         style="compact",
         before=behind,
     ),
-    "of the instances, those on the latest model": Case(
+    "the instances on the latest model": Case(
         f"GET {SET}/virtualMachines?$filter=properties/latestModelApplied%20eq%20true",
         200,
         {"value": []},
@@ -432,7 +432,7 @@ READING = {
         before=behind,
         headers={"x-ms-request-charge": None, "x-ms-ratelimit-remaining-resource": str},
     ),
-    "what a selection leaves: no name, and a flag that is false in any case": Case(
+    "a selection: no name, and a flag that is always false": Case(
         f"GET {SET}/virtualMachines?$select=instanceView&$expand=instanceView",
         200,
         {
@@ -470,19 +470,19 @@ READING = {
         f"GET {SET}/virtualMachines/1/instanceView",
         200,
         view("stopped", guest=True),
-        before=ended(f"POST {SET}/poweroff?skipShutdown=false", ALL),
+        before=run_to_end(f"POST {SET}/poweroff?skipShutdown=false", ALL),
     ),
-    "the view of a deallocated instance: a place, a disk and no guest": Case(
+    "the view of a deallocated instance: domains, a disk and no guest": Case(
         f"GET {SET}/virtualMachines/1/instanceView",
         200,
         view("deallocated", guest=False),
-        before=ended(f"POST {SET}/deallocate", {}),
+        before=run_to_end(f"POST {SET}/deallocate", {}),
     ),
-    "the view of one that was started again": Case(
+    "the view of a restarted instance": Case(
         f"GET {SET}/virtualMachines/1/instanceView",
         200,
         RUNNING,
-        before=deallocated_and_started,
+        before=deallocate_and_start,
     ),
     "no rolling upgrade yet": Case(
         f"GET {SET}/rollingUpgrades/latest",
@@ -514,7 +514,7 @@ WRITING = {
     "a PATCH of the version alone, which is merged": Case(
         f"PATCH {SET}", 200, UPDATING, sent=IMAGE_ALONE, headers=STARTED
     ),
-    "a PUT of the version alone, which is merged too": Case(
+    "a PUT of the version alone, which is merged": Case(
         f"PUT {SET}", 200, UPDATING, sent={**IMAGE_ALONE, "tags": {}}, headers=STARTED
     ),
     "a PUT without the image, which keeps it": Case(
@@ -536,7 +536,7 @@ WRITING = {
         sent={"location": "westeurope", "tags": {}},
         headers={**STARTED, "ETag": '"1"'},
     ),
-    "a PUT that scales in is charged for whom it deletes": Case(
+    "a PUT that scales in is charged for deleted instances": Case(
         f"PUT {SET}",
         200,
         {**UPDATING, "sku": {"name": str, "tier": "Standard", "capacity": 1}},
@@ -551,7 +551,7 @@ WRITING = {
         before=behind,
         headers={**STARTED, "x-ms-request-charge": "1"},
     ),
-    "a PATCH of a Flexible set tells no charge": Case(
+    "a PATCH of a Flexible set reports no charge": Case(
         f"PATCH {SET}",
         200,
         ...,
@@ -586,12 +586,12 @@ WRITING = {
             ),
         },
     ),
-    "protection from nothing stays to be seen": Case(
+    "a protection policy without protection is still shown": Case(
         f"GET {SET}/virtualMachines/1",
         200,
         instance(1, protectionPolicy={"protectFromScaleIn": False, "protectFromScaleSetActions": False}),
         before=lambda azure: [
-            ended(
+            run_to_end(
                 f"PUT {SET}/virtualMachines/1",
                 {
                     "properties": {
@@ -603,7 +603,7 @@ WRITING = {
         ],
         headers={"ETag": '"3"'},
     ),
-    "tags of an instance, which are not taken": Case(
+    "tags of an instance are ignored": Case(
         f"PUT {SET}/virtualMachines/1",
         200,
         instance(1, provisioningState="Updating"),
@@ -618,9 +618,9 @@ WRITING = {
         202,
         None,
         "empty",
-        accepted(2, "DeleteVMScaleSetSubscriptionMaximum 524, DeleteVMScaleSetResource 11"),
+        accepted_headers(2, "DeleteVMScaleSetSubscriptionMaximum 524, DeleteVMScaleSetResource 11"),
     ),
-    "deletion of what is not there": Case(
+    "deletion of a missing scale set": Case(
         f"DELETE {SET}-2", 204, None, "empty", {"Azure-AsyncOperation": None}
     ),
 }
@@ -628,9 +628,15 @@ WRITING = {
 # ---- doing ---------------------------------------------------------------------------------------------------
 DELETES = "DeleteVMScaleSetSubscriptionMaximum 524"
 DOING = {
-    "an upgrade of those behind": ("manualupgrade", ALL, 2, ACTIONS, behind),
-    "an upgrade of one of them": ("manualupgrade", {"instanceIds": ["1"]}, 1, ACTIONS, behind),
-    "an upgrade with nobody behind": ("manualupgrade", {"instanceIds": ["0", "1"]}, 0, ACTIONS, nothing),
+    "an upgrade of all instances not on the latest model": ("manualupgrade", ALL, 2, ACTIONS, behind),
+    "an upgrade of one instance": ("manualupgrade", {"instanceIds": ["1"]}, 1, ACTIONS, behind),
+    "an upgrade when all instances are on the latest model": (
+        "manualupgrade",
+        {"instanceIds": ["0", "1"]},
+        0,
+        ACTIONS,
+        nothing,
+    ),
     "a reimage without a body": ("reimage", None, 2, ACTIONS, nothing),
     "a reimage of all disks": ("reimageall", {"instanceIds": ["0"]}, 1, ACTIONS, nothing),
     "a restart": ("restart", ALL, 2, ACTIONS, nothing),
@@ -648,7 +654,9 @@ DOING = {
 }
 FROM_LATEST = {"image": OLD.rpartition(":")[0] + ":latest"}
 DONE = {
-    name: Case(f"POST {SET}/{path}", 202, None, "empty", accepted(charge, policies), sent, before=before)
+    name: Case(
+        f"POST {SET}/{path}", 202, None, "empty", accepted_headers(charge, policies), sent, before=before
+    )
     for name, (path, sent, charge, policies, before) in DOING.items()
 } | {
     name: Case(
@@ -681,7 +689,7 @@ CONFLICT = error(
     "https://aka.ms/activitylog to get more details on the conflicting requests.",
 )
 REFUSING = {
-    "no such scale set": Case(
+    "a missing scale set": Case(
         f"GET {SET}-2",
         404,
         error(
@@ -692,37 +700,37 @@ REFUSING = {
         "compact",
         GATEWAY,
     ),
-    "no such group": Case(
+    "a missing resource group": Case(
         f"GET {LOST_GROUP}{SETS}",
         404,
         error("ResourceGroupNotFound", "Resource group 'void' could not be found."),
         "compact",
         GATEWAY,
     ),
-    "instances of a scale set in no group": Case(
+    "instances in a missing resource group": Case(
         f"GET {LOST_GROUP}{SETS}/web/virtualMachines",
         404,
         error("ResourceGroupNotFound", "Resource group 'void' could not be found."),
         "compact",
         GATEWAY,
     ),
-    "instances of no scale set": Case(
+    "instances of a missing scale set": Case(
         f"GET {SET}-2/virtualMachines",
         404,
         error("ParentResourceNotFound", str),
         "compact",
         GATEWAY,
     ),
-    "no such instance": Case(f"GET {SET}/virtualMachines/7", 404, GONE),
-    "no view of it either": Case(f"GET {SET}/virtualMachines/7/instanceView", 404, GONE),
+    "a missing instance": Case(f"GET {SET}/virtualMachines/7", 404, GONE),
+    "the view of a missing instance": Case(f"GET {SET}/virtualMachines/7/instanceView", 404, GONE),
     "an evicted instance": Case(
         f"GET {SET}/virtualMachines/1",
         404,
         GONE,
-        before=ended(f"POST {SET}/virtualMachines/1/simulateEviction"),
+        before=run_to_end(f"POST {SET}/virtualMachines/1/simulateEviction"),
         web={"spot": True, "evictionPolicy": "Delete"},
     ),
-    "an instance id that is no number": Case(
+    "an instance id that is not a number": Case(
         f"GET {SET}/virtualMachines/0notfound",
         400,
         error(
@@ -732,7 +740,7 @@ REFUSING = {
         ),
         headers={"x-ms-request-charge": "1", "x-ms-failure-cause": None},
     ),
-    "another etag than the scale set has": Case(
+    "an outdated etag of the scale set": Case(
         f"PUT {SET}",
         412,
         error(
@@ -742,7 +750,7 @@ REFUSING = {
         sent={"tags": {}},
         sending={"If-Match": "invalid"},
     ),
-    "another etag than the instance has": Case(
+    "an outdated etag of the instance": Case(
         f"PUT {SET}/virtualMachines/0",
         412,
         error(
@@ -752,7 +760,7 @@ REFUSING = {
         sent={"tags": {"key1": "value1"}},
         sending={"If-Match": "invalid-etag"},
     ),
-    "an upgrade of who is not there": Case(
+    "an upgrade of a missing instance": Case(
         f"POST {SET}/manualupgrade",
         400,
         error(
@@ -762,7 +770,7 @@ REFUSING = {
         ),
         sent={"instanceIds": ["0", "999"]},
     ),
-    "an upgrade of who is busy is charged all the same": Case(
+    "an upgrade of a busy instance is charged": Case(
         f"POST {SET}/manualupgrade",
         409,
         CONFLICT,
@@ -770,13 +778,13 @@ REFUSING = {
         before=under_upgrade,
         headers={"x-ms-request-charge": "2"},
     ),
-    "no rolling upgrade to cancel": Case(
+    "a cancellation without a rolling upgrade": Case(
         f"POST {SET}/rollingUpgrades/cancel",
         409,
         NO_ROLL,
         headers={"x-ms-ratelimit-remaining-resource": remaining(ACTIONS), "x-ms-request-charge": None},
     ),
-    "the eviction of what is no spot instance": Case(
+    "the eviction of a regular instance": Case(
         f"POST {SET}/virtualMachines/0/simulateEviction",
         409,
         error(
@@ -800,7 +808,7 @@ REFUSING = {
         sent={"properties": {"virtualMachineProfile": {"storageProfile": {"imageReference": None}}}},
         headers={"x-ms-request-charge": None, "x-ms-ratelimit-remaining-resource": remaining(PUTS)},
     ),
-    "no operation of that id": Case(f"GET {LOCATION}/operations/{'0' * 8}", 404, GONE),
+    "a missing operation": Case(f"GET {LOCATION}/operations/{'0' * 8}", 404, GONE),
 }
 
 # ---- the catalogue -------------------------------------------------------------------------------------------
@@ -810,7 +818,7 @@ PLACE_OF_IMAGE = (
 )
 
 
-def listed(version: str) -> dict[str, str]:
+def version_row(version: str) -> dict[str, str]:
     return {"location": "westeurope", "name": version, "id": f"{PLACE_OF_IMAGE}/{version}"}
 
 
@@ -819,19 +827,21 @@ CATALOGUE = {
     "the versions of an image: a bare array": Case(
         f"GET {IMAGES}",
         200,
-        [listed(version) for version in VERSIONS],
+        [version_row(version) for version in VERSIONS],
         headers={
             "x-ms-ratelimit-remaining-resource": remaining(
                 "ListVMImagesVersionsFromLocation3Min 15999, ListVMImagesVersionsFromLocation30Min 43999"
             )
         },
     ),
-    "the newest of them": Case(f"GET {IMAGES}?$top=1&$orderby=name%20desc", 200, [listed(VERSIONS[-1])]),
-    "one version": Case(
+    "the newest version of an image": Case(
+        f"GET {IMAGES}?$top=1&$orderby=name%20desc", 200, [version_row(VERSIONS[-1])]
+    ),
+    "one version of an image": Case(
         f"GET {IMAGES}/{VERSIONS[0]}",
         200,
         {
-            **listed(VERSIONS[0]),
+            **version_row(VERSIONS[0]),
             "properties": {
                 "hyperVGeneration": re.compile("V[12]"),
                 "architecture": "x64",
@@ -862,7 +872,7 @@ CATALOGUE = {
         for name, case in table.items()
     ],
 )
-def test_an_answer_is_as_recorded(start: Start, case: Case) -> None:
+def test_a_response_is_as_recorded(start: Start, case: Case) -> None:
     check(start(**{"capacity": 2, **case.web}), case)
 
 
@@ -889,10 +899,10 @@ IDENTIFIER = re.compile(rf"tenantId={GUID.pattern},objectId={GUID.pattern}/weste
         pytest.param("PATCH", SET, "writes", 199, id="a write"),
         pytest.param("POST", f"{SET}/restart", "writes", 199, id="an action"),
         pytest.param("DELETE", SET, "deletes", 199, id="a deletion"),
-        pytest.param("GET", f"{SET}-2", "reads", 249, id="a refusal by the gateway"),
+        pytest.param("GET", f"{SET}-2", "reads", 249, id="an error of the gateway"),
     ],
 )
-def test_every_answer_carries_the_common_headers(
+def test_every_response_has_the_common_headers(
     azure: Azure, method: str, path: str, verbs: str, left: int
 ) -> None:
     answer = azure.ask(method, path)
@@ -1012,15 +1022,15 @@ def test_a_short_put_is_filled_in_and_the_same_put_again_changes_nothing(azure: 
 @pytest.mark.parametrize(
     "web",
     [
-        pytest.param({}, id="plain"),
-        pytest.param({"spot": True}, id="spot"),
-        pytest.param({"health": "probe"}, id="with a probe"),
-        pytest.param({"zones": ["1", "2"]}, id="zonal"),
-        pytest.param({"automaticOSUpgrade": True, **FROM_LATEST}, id="upgraded automatically"),
-        pytest.param({"orchestration": "Flexible"}, id="Flexible"),
-        pytest.param({"securityType": "TrustedLaunch"}, id="trusted"),
-        pytest.param({"automaticRepairs": {"action": "restart"}}, id="repaired"),
-        pytest.param({"image": "https://acct.blob.core.windows.net/vhds/a.vhd"}, id="from a VHD"),
+        pytest.param({}, id="a plain scale set"),
+        pytest.param({"spot": True}, id="a Spot set"),
+        pytest.param({"health": "probe"}, id="a set with a health probe"),
+        pytest.param({"zones": ["1", "2"]}, id="a zonal set"),
+        pytest.param({"automaticOSUpgrade": True, **FROM_LATEST}, id="a set with automatic OS upgrades"),
+        pytest.param({"orchestration": "Flexible"}, id="a Flexible set"),
+        pytest.param({"securityType": "TrustedLaunch"}, id="a set with trusted launch"),
+        pytest.param({"automaticRepairs": {"action": "restart"}}, id="a set with automatic repairs"),
+        pytest.param({"image": "https://acct.blob.core.windows.net/vhds/a.vhd"}, id="a set from a VHD"),
     ],
 )
 def test_what_a_fleet_declares_is_as_azure_would_have_filled_it_in(start: Start, web: dict[str, Any]) -> None:
@@ -1029,7 +1039,7 @@ def test_what_a_fleet_declares_is_as_azure_would_have_filled_it_in(start: Start,
     assert (answer.status, answer.headers["ETag"]) == (200, '"1"')
 
 
-def test_a_flexible_set_says_what_a_uniform_one_does_not(start: Start) -> None:
+def test_a_flexible_set_has_fields_that_a_uniform_one_does_not(start: Start) -> None:
     azure = start(orchestration="Flexible")
     properties = azure.ask("GET", "").json()["properties"]
     assert properties["constrainedMaximumCapacity"] is False
@@ -1039,7 +1049,7 @@ def test_a_flexible_set_says_what_a_uniform_one_does_not(start: Start) -> None:
     assert "overprovision" not in properties
 
 
-def test_an_instance_shows_how_it_is_secured(start: Start) -> None:
+def test_an_instance_shows_its_security_profile(start: Start) -> None:
     row = start(securityType="TrustedLaunch").ask("GET", "virtualMachines/0").json()["properties"]
     assert row["securityProfile"] == {
         "securityType": "TrustedLaunch",
@@ -1058,15 +1068,15 @@ def test_an_operation_is_polled_to_its_end_and_its_monitor_is_empty(azure: Azure
     ]
     running = {"startTime": TIME, "status": "InProgress", "name": GUID}
     over = {**running, "endTime": TIME, "status": "Succeeded"}
-    told = "x-ms-ratelimit-remaining-resource"
-    check(azure, Case(f"GET {status_of}", 200, running, headers={told: left[0], "Retry-After": NUMBER}))
-    check(azure, Case(f"GET {monitor}", 202, None, "empty", {told: left[1], "Retry-After": NUMBER}))
+    quota = "x-ms-ratelimit-remaining-resource"
+    check(azure, Case(f"GET {status_of}", 200, running, headers={quota: left[0], "Retry-After": NUMBER}))
+    check(azure, Case(f"GET {monitor}", 202, None, "empty", {quota: left[1], "Retry-After": NUMBER}))
     azure.wait(300)
-    check(azure, Case(f"GET {status_of}", 200, over, headers={told: left[2], "Retry-After": None}))
-    check(azure, Case(f"GET {monitor}", 200, None, "empty", {told: left[3], "Content-Type": None}))
+    check(azure, Case(f"GET {status_of}", 200, over, headers={quota: left[2], "Retry-After": None}))
+    check(azure, Case(f"GET {monitor}", 200, None, "empty", {quota: left[3], "Content-Type": None}))
 
 
-def test_a_failed_operation_says_so_in_a_200(azure: Azure) -> None:
+def test_a_failed_operation_is_reported_with_a_200(azure: Azure) -> None:
     azure.sim.publish(NEW, boots="fails")
     behind(azure)
     headers = azure.ask("POST", "manualupgrade", b'{"instanceIds":["0"]}').headers
@@ -1098,7 +1108,7 @@ ROLLED = {
 }
 
 
-def test_an_os_upgrade_is_looked_at_cancelled_and_kept_in_the_history(start: Start) -> None:
+def test_an_os_upgrade_is_read_and_cancelled_and_stays_in_the_history(start: Start) -> None:
     azure = start(capacity=10, **FROM_LATEST)
     newer = OLD.rpartition(":")[0] + ":24.04.202605010"
     azure.sim.publish(newer)

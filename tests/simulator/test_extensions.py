@@ -21,7 +21,7 @@ def azure(start: Start) -> Azure:
     return start(capacity=2, health="none")
 
 
-def written(azure: Azure, verb: str, name: str = "setup", **properties: Any) -> Any:
+def write_extension(azure: Azure, verb: str, name: str = "setup", **properties: Any) -> Any:
     body = {"properties": {**CUSTOM, **properties}} if properties or verb == "PUT" else None
     return azure.ask(verb, f"extensions/{name}", b"" if body is None else json.dumps(body).encode())
 
@@ -30,8 +30,8 @@ def names(azure: Azure) -> list[str]:
     return [each["name"] for each in azure.ask("GET", "extensions").json()["value"]]
 
 
-def test_one_is_created_and_changed(azure: Azure) -> None:
-    created = written(azure, "PUT", protectedSettings={"key": "secret"})
+def test_an_extension_is_created_and_changed(azure: Azure) -> None:
+    created = write_extension(azure, "PUT", protectedSettings={"key": "secret"})
     assert (created.status, created.headers["x-ms-request-charge"]) == (201, "0")
     assert created.json() == {
         "name": "setup",
@@ -48,7 +48,7 @@ def test_one_is_created_and_changed(azure: Azure) -> None:
     }
     assert names(azure) == ["setup"]
     for verb in ("PUT", "PATCH"):
-        changed = written(azure, verb, settings={"commandToExecute": verb})
+        changed = write_extension(azure, verb, settings={"commandToExecute": verb})
         assert (changed.status, changed.json()["properties"]["provisioningState"]) == (200, "Updating")
         azure.wait(60)
         assert azure.ask("GET", "extensions/setup").json()["properties"]["settings"] == {
@@ -56,8 +56,8 @@ def test_one_is_created_and_changed(azure: Azure) -> None:
         }
 
 
-def test_it_is_part_of_the_model_and_puts_instances_behind(azure: Azure) -> None:
-    written(azure, "PUT")
+def test_an_extension_changes_the_model_so_that_instances_are_out_of_date(azure: Azure) -> None:
+    write_extension(azure, "PUT")
     azure.wait(60)
     profile = azure.ask("GET", "").json()["properties"]["virtualMachineProfile"]
     model = {name: value for name, value in SHOWN.items() if name != "settings"}
@@ -71,24 +71,24 @@ def test_it_is_part_of_the_model_and_puts_instances_behind(azure: Azure) -> None
     assert extension["properties"] == {**SHOWN, "provisioningState": "Succeeded"}
 
 
-def test_an_automatic_set_is_brought_to_it_at_once_and_charged(start: Start) -> None:
+def test_an_automatic_set_gets_an_extension_at_once_and_is_charged(start: Start) -> None:
     azure = start(capacity=2, health="none", mode="Automatic")
-    assert written(azure, "PUT").headers["x-ms-request-charge"] == "2"
+    assert write_extension(azure, "PUT").headers["x-ms-request-charge"] == "2"
     azure.wait(60)
-    assert written(azure, "DELETE").headers["x-ms-request-charge"] == "2"
+    assert write_extension(azure, "DELETE").headers["x-ms-request-charge"] == "2"
     azure.wait(60)
     assert "resources" not in azure.ask("GET", "virtualMachines/0").json()
 
 
-def test_one_is_deleted(azure: Azure) -> None:
-    written(azure, "PUT")
+def test_an_extension_is_deleted(azure: Azure) -> None:
+    write_extension(azure, "PUT")
     azure.wait(60)
-    gone = written(azure, "DELETE")
+    gone = write_extension(azure, "DELETE")
     assert (gone.status, gone.body) == (202, b"")
     azure.wait(60)
     missing = azure.ask("GET", "extensions/setup")
     assert (missing.status, missing.json()["error"]["code"]) == (404, "NotFound")
-    assert written(azure, "DELETE").status == 204
+    assert write_extension(azure, "DELETE").status == 204
     assert azure.ask("PATCH", "extensions/setup", b"{}").status == 404
 
 
@@ -102,8 +102,10 @@ def test_publishers_offer_types_in_versions(azure: Azure) -> None:
     assert (one["properties"]["operatingSystem"], one["properties"]["vmScaleSetEnabled"]) == ("Linux", True)
 
 
-def test_what_a_model_asks_for_is_offered(azure: Azure) -> None:
-    assert written(azure, "PUT", publisher="Acme", type="Agent", typeHandlerVersion="3.1").status == 201
+def test_an_extension_in_a_model_is_offered(azure: Azure) -> None:
+    assert (
+        write_extension(azure, "PUT", publisher="Acme", type="Agent", typeHandlerVersion="3.1").status == 201
+    )
     versions = azure.ask("GET", f"{PUBLISHERS}/acme/artifacttypes/vmextension/types/agent/versions").json()
     assert [each["name"] for each in versions] == ["3.1.0"]
 
@@ -116,6 +118,6 @@ def test_what_a_model_asks_for_is_offered(azure: Azure) -> None:
         pytest.param(f"{HEALTH}/ApplicationHealthLinux/versions/9.9", id="version"),
     ],
 )
-def test_nobody_offers_what_there_is_not(azure: Azure, path: str) -> None:
+def test_an_unknown_extension_is_not_offered(azure: Azure, path: str) -> None:
     answer = azure.ask("GET", path)
     assert (answer.status, answer.json()["error"]["code"]) == (404, "NotFound")

@@ -24,7 +24,7 @@ from reconciler.simulator import (
     OperationLost,
     Page,
     Partial,
-    Refused,
+    Rejected,
     Reset,
     Slow,
     Stale,
@@ -48,14 +48,14 @@ def read(azure: Azure) -> None:
     [
         pytest.param(Throttled(timedelta(seconds=30)), HttpResponseError, id="throttled"),
         pytest.param(Status(503, "ServerTimeout", "Try again."), HttpResponseError, id="unavailable"),
-        pytest.param(Reset(), ServiceRequestError, id="reset before"),
-        pytest.param(Reset(lost_answer=True), ServiceResponseError, id="reset after"),
-        pytest.param(Timeout(), ServiceRequestTimeoutError, id="silence before"),
-        pytest.param(Timeout(lost_answer=True), ServiceResponseTimeoutError, id="silence after"),
-        pytest.param(Truncated(), DecodeError, id="half an answer"),
+        pytest.param(Reset(), ServiceRequestError, id="reset before the request"),
+        pytest.param(Reset(lost_answer=True), ServiceResponseError, id="reset after the request"),
+        pytest.param(Timeout(), ServiceRequestTimeoutError, id="timeout before the request"),
+        pytest.param(Timeout(lost_answer=True), ServiceResponseTimeoutError, id="timeout after the request"),
+        pytest.param(Truncated(), DecodeError, id="a truncated response"),
     ],
 )
-def test_a_fault_strikes_once(azure: Azure, fault: Fault, raised: type[Exception]) -> None:
+def test_a_fault_is_injected_once(azure: Azure, fault: Fault, raised: type[Exception]) -> None:
     azure.sim.faults.arm("VirtualMachineScaleSets_Get", fault)
     with pytest.raises(raised) as caught:
         read(azure)
@@ -63,8 +63,11 @@ def test_a_fault_strikes_once(azure: Azure, fault: Fault, raised: type[Exception
     read(azure)
 
 
-@pytest.mark.parametrize("lost, tags", [(False, {}), (True, {"a": "b"})])
-def test_a_lost_answer_was_carried_out_and_a_lost_request_was_not(
+@pytest.mark.parametrize(
+    "lost, tags",
+    [pytest.param(False, {}, id="a lost request"), pytest.param(True, {"a": "b"}, id="a lost response")],
+)
+def test_a_request_with_a_lost_response_is_carried_out_and_a_lost_request_is_not(
     azure: Azure, lost: bool, tags: dict[str, str]
 ) -> None:
     azure.sim.faults.arm("VirtualMachineScaleSets_Update", Reset(lost_answer=lost))
@@ -74,7 +77,7 @@ def test_a_lost_answer_was_carried_out_and_a_lost_request_was_not(
     assert azure.sim.record.requests[-1].status == 0
 
 
-def test_throttling_says_so_in_azures_own_odd_words(azure: Azure) -> None:
+def test_throttling_is_reported_in_azures_words(azure: Azure) -> None:
     azure.sim.faults.arm("*", Throttled(timedelta(seconds=120)))
     with pytest.raises(HttpResponseError) as caught:
         read(azure)
@@ -87,7 +90,7 @@ def test_throttling_says_so_in_azures_own_odd_words(azure: Azure) -> None:
     assert response.headers["retry-after"] == "120"
 
 
-def test_faults_wait_for_their_turn(azure: Azure) -> None:
+def test_faults_are_injected_after_the_calls_that_pass_first(azure: Azure) -> None:
     azure.sim.faults.arm(
         "VirtualMachineScaleSets_Get", Reset(), times=2, after=1, when=lambda request: "web" in request.path
     )
@@ -111,44 +114,44 @@ def test_a_fault_is_for_its_operation_only(azure: Azure) -> None:
 # Azure's refusals, each armed by its name: what a client of the SDK is told.
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 REFUSALS: dict[str, tuple[ArmError, int, str, str]] = {
-    "no such scale set": (errors.no_scale_set("shop", "web"), 404, "ResourceNotFound", "'shop' was not found"),
-    "no such group": (errors.no_group("shop"), 404, "ResourceGroupNotFound", "'shop' could not be found"),
-    "no parent": (errors.no_parent(SET), 404, "ParentResourceNotFound", "parent resource"),
-    "no such instance": (errors.no_entity(), 404, "NotFound", "not found in this Azure location"),
-    "no such subscription": (errors.no_subscription("s"), 404, "SubscriptionNotFound", "'s' could not be found"),
+    "a missing scale set": (errors.no_scale_set("shop", "web"), 404, "ResourceNotFound", "'shop' was not found"),
+    "a missing resource group": (errors.no_group("shop"), 404, "ResourceGroupNotFound", "'shop' could not be found"),
+    "a missing parent": (errors.no_parent(SET), 404, "ParentResourceNotFound", "parent resource"),
+    "a missing instance": (errors.no_entity(), 404, "NotFound", "not found in this Azure location"),
+    "a missing subscription": (errors.no_subscription("s"), 404, "SubscriptionNotFound", "'s' could not be found"),
     "a conflict": (errors.conflict(), 409, "Conflict", "conflict with a concurrent request"),
-    "nothing to cancel": (errors.no_rolling_upgrade(), 409, "OperationNotAllowed", "no ongoing Rolling Upgrade"),
+    "a cancellation without a rolling upgrade": (errors.no_rolling_upgrade(), 409, "OperationNotAllowed", "no ongoing Rolling Upgrade"),
     "marked for deletion": (errors.marked_for_deletion("web"), 409, "OperationNotAllowed", "marked for deletion"),
-    "another image type": (errors.image_type_fixed(), 409, "OperationNotAllowed", "may not be changed"),
-    "no spot instance": (errors.only_for_spot(), 409, "OperationNotAllowed", "only for Spot"),
-    "no quota": (
+    "a change of the image type": (errors.image_type_fixed(), 409, "OperationNotAllowed", "may not be changed"),
+    "the eviction of a regular instance": (errors.only_for_spot(), 409, "OperationNotAllowed", "only for Spot"),
+    "an exceeded quota": (
         errors.quota_exceeded("westeurope", limit=10, usage=8, required=4),
         409,
         "OperationNotAllowed",
         "New Limit Required: 12",
     ),
     "a lock": (errors.scope_locked(SET, GROUP), 409, "ScopeLocked", "cannot perform write operation"),
-    "a bad id": (errors.bad_instance_id(), 400, "InvalidParameter", "must be a number"),
-    "trusted launch": (errors.no_managed_image_with_trusted_launch(), 400, "BadRequest", "TrustedLaunch"),
-    "a fixed property": (errors.property_fixed("x"), 409, "PropertyChangeNotAllowed", "'x' is not allowed"),
+    "an invalid instance id": (errors.bad_instance_id(), 400, "InvalidParameter", "must be a number"),
+    "automatic trusted launch": (errors.no_managed_image_with_trusted_launch(), 400, "BadRequest", "TrustedLaunch"),
+    "a change of a fixed property": (errors.property_fixed("x"), 409, "PropertyChangeNotAllowed", "'x' is not allowed"),
     "automatic upgrades": (errors.automatic_upgrade_needs_latest(), 400, "InvalidParameter", "set to 'latest'"),
-    "not on latest": (errors.needs_latest(), 409, "OperationNotAllowed", "set to latest"),
-    "no permission": (
+    "an OS upgrade without latest": (errors.needs_latest(), 409, "OperationNotAllowed", "set to latest"),
+    "a missing permission": (
         errors.unauthorized_error("c", "p", "a/write", SET),
         403,
         "AuthorizationFailed",
         "does not have authorization to perform action 'a/write'",
     ),
-    "no permission on the image": (
+    "a missing permission on the image": (
         errors.linked_unauthorized("c", "p", "a/write", SET, linked_action="i/read", linked_scope="/image"),
         403,
         "LinkedAuthorizationFailed",
         "the linked scope(s) '/image'",
     ),
     "a policy": (errors.disallowed_by_policy("web", "tags"), 403, "RequestDisallowedByPolicy", "by policy"),
-    "another etag": (errors.etag_mismatch("1", '"2"'), 412, "PreconditionFailed", "does not match"),
-    "a timeout of theirs": (errors.server_timeout(), 503, "ServerTimeout", "timed out"),
-    "a token out of date": (
+    "an outdated etag": (errors.etag_mismatch("1", '"2"'), 412, "PreconditionFailed", "does not match"),
+    "a timeout of the server": (errors.server_timeout(), 503, "ServerTimeout", "timed out"),
+    "an expired token": (
         errors.token_expired(NOW, NOW + timedelta(hours=5)),
         401,
         "ExpiredAuthenticationToken",
@@ -160,8 +163,8 @@ REFUSALS: dict[str, tuple[ArmError, int, str, str]] = {
         "InvalidAuthenticationTokenTenant",
         "must match the tenant 'https://sts.windows.net/b/'",
     ),
-    "a token that is none": (errors.invalid_token("t"), 401, "InvalidAuthenticationToken", "token is invalid"),
-    "no token": (errors.unauthenticated_error("t"), 401, "AuthenticationFailed", "header is missing"),
+    "an invalid token": (errors.invalid_token("t"), 401, "InvalidAuthenticationToken", "token is invalid"),
+    "a missing token": (errors.unauthenticated_error("t"), 401, "AuthenticationFailed", "header is missing"),
     "too many requests": (
         errors.too_many_for_gateway("read", "s", "a", retry_after=6),
         429,
@@ -174,24 +177,24 @@ REFUSALS: dict[str, tuple[ArmError, int, str, str]] = {
 @pytest.mark.parametrize(
     "error, status, code, words", [pytest.param(*row, id=name) for name, row in REFUSALS.items()]
 )
-def test_any_refusal_can_be_armed_by_its_name(
+def test_any_error_of_azure_can_be_armed_by_its_name(
     azure: Azure, error: ArmError, status: int, code: str, words: str
 ) -> None:
-    azure.sim.faults.arm("VirtualMachineScaleSets_Get", Refused(error))
+    azure.sim.faults.arm("VirtualMachineScaleSets_Get", Rejected(error))
     with pytest.raises(HttpResponseError) as caught:
         read(azure)
-    told = caught.value.error
-    assert told is not None
-    assert (caught.value.status_code, told.code) == (status, code)
-    assert words in str(told.message)
+    received = caught.value.error
+    assert received is not None
+    assert (caught.value.status_code, received.code) == (status, code)
+    assert words in str(received.message)
     response: Any = caught.value.response
     assert ("x-ms-failure-cause" in response.headers) == error.gateway
     read(azure)
 
 
-def test_a_missing_registration_is_told_as_the_sdk_expects_it(azure: Azure) -> None:
+def test_a_missing_registration_is_reported_as_the_sdk_expects_it(azure: Azure) -> None:
     # Not through the SDK, which would register the provider and wait for ten real seconds.
-    azure.sim.faults.arm("VirtualMachineScaleSets_Get", Refused(errors.not_registered()))
+    azure.sim.faults.arm("VirtualMachineScaleSets_Get", Rejected(errors.not_registered()))
     error = azure.ask("GET", "").json()["error"]
     assert error["code"] == error["details"][0]["code"] == "MissingSubscriptionRegistration"
     assert error["details"][0]["target"] == "Microsoft.Compute"
@@ -200,9 +203,15 @@ def test_a_missing_registration_is_told_as_the_sdk_expects_it(azure: Azure) -> N
 @pytest.mark.parametrize(
     "error, code",
     [
-        (errors.preemption_error(), "OperationPreempted"),
-        (errors.extension_failed("agent"), "VMExtensionProvisioningError"),
-        (errors.unhealthy_upgrade(), "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"),
+        pytest.param(errors.preemption_error(), "OperationPreempted", id="preempted"),
+        pytest.param(
+            errors.extension_failed("agent"), "VMExtensionProvisioningError", id="a failed extension"
+        ),
+        pytest.param(
+            errors.unhealthy_upgrade(),
+            "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade",
+            id="an unhealthy rolling upgrade",
+        ),
     ],
 )
 def test_an_operation_can_end_in_any_of_azures_ways(azure: Azure, error: ArmError, code: str) -> None:
@@ -217,11 +226,11 @@ def test_an_operation_can_end_in_any_of_azures_ways(azure: Azure, error: ArmErro
 @pytest.mark.parametrize(
     "page, kind",
     [
-        pytest.param(Page(), "text/html; charset=us-ascii", id="HTML"),
-        pytest.param(Page(502, ""), None, id="nothing"),
+        pytest.param(Page(), "text/html; charset=us-ascii", id="an HTML page"),
+        pytest.param(Page(502, ""), None, id="an empty body"),
     ],
 )
-def test_a_front_end_may_answer_in_no_json(azure: Azure, page: Page, kind: str | None) -> None:
+def test_a_front_end_may_respond_without_json(azure: Azure, page: Page, kind: str | None) -> None:
     azure.sim.faults.arm("VirtualMachineScaleSets_Get", page, times=2)
     answer = azure.ask("GET", "")
     assert (answer.status, answer.body, answer.headers.get("Content-Type")) == (
@@ -235,9 +244,9 @@ def test_a_front_end_may_answer_in_no_json(azure: Azure, page: Page, kind: str |
     assert caught.value.status_code == page.code
 
 
-def test_a_write_may_be_refused_though_the_one_before_has_succeeded(azure: Azure) -> None:
+def test_an_upgrade_may_be_rejected_after_a_patch_succeeded(azure: Azure) -> None:
     azure.patch_image(NEW)
-    azure.sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", Refused(errors.conflict(charge=20)))
+    azure.sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", Rejected(errors.conflict(charge=20)))
     body = b'{"instanceIds":["*"]}'
     assert [azure.ask("POST", "manualupgrade", body).status for _ in range(2)] == [409, 202]
 
@@ -245,28 +254,32 @@ def test_a_write_may_be_refused_though_the_one_before_has_succeeded(azure: Azure
 @pytest.mark.parametrize(
     "operation, path",
     [
-        ("VirtualMachineScaleSets_Get", ""),
-        ("VirtualMachineScaleSets_List", f"{GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets"),
+        pytest.param("VirtualMachineScaleSets_Get", "", id="a resource"),
+        pytest.param(
+            "VirtualMachineScaleSets_List",
+            f"{GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets",
+            id="a list",
+        ),
     ],
 )
-def test_a_stale_read_says_what_was_true(azure: Azure, operation: str, path: str) -> None:
+def test_a_stale_read_returns_the_earlier_state(azure: Azure, operation: str, path: str) -> None:
     azure.sim.faults.arm(operation, Stale(timedelta(seconds=60)), times=None)
 
-    def seen() -> str:
+    def read_tag() -> str:
         found = azure.ask("GET", path).json()
         return str(found.get("value", [found])[0]["tags"].get("at", "start"))
 
-    answers = [seen()]
+    answers = [read_tag()]
     for wait in (10, 40, 20, 60):
         azure.ask("PATCH", "", b'{"tags":{"at":"+%d"}}' % wait)
         azure.wait(wait)
-        answers.append(seen())
+        answers.append(read_tag())
     azure.wait(60)
-    answers.append(seen())
+    answers.append(read_tag())
     assert answers == ["start", "start", "start", "+10", "+20", "+60"]
 
 
-def test_what_is_written_after_a_stale_read_meets_the_truth(azure: Azure) -> None:
+def test_a_write_after_a_stale_read_meets_the_current_state(azure: Azure) -> None:
     azure.sim.faults.arm("VirtualMachineScaleSets_Get", Stale(timedelta(minutes=5)), after=1)
     azure.ask("GET", "")
     azure.ask("PATCH", "", b'{"tags":{"a":"b"}}')
@@ -277,7 +290,7 @@ def test_what_is_written_after_a_stale_read_meets_the_truth(azure: Azure) -> Non
     assert azure.ask("GET", "").headers["ETag"] == '"2"', "the fault is used up"
 
 
-def test_the_answer_to_a_write_is_never_stale(azure: Azure) -> None:
+def test_the_response_to_a_write_is_never_stale(azure: Azure) -> None:
     azure.sim.faults.arm("*", Stale(timedelta(minutes=5)), times=None)
     azure.ask("GET", "")
     assert azure.ask("PATCH", "", b'{"tags":{"a":"b"}}').json()["tags"] == {"a": "b"}
@@ -301,7 +314,7 @@ def test_a_stale_read_does_not_see_what_is_new(azure: Azure) -> None:
     assert azure.ask("GET", new).headers["ETag"] == '"1"'
 
 
-def test_a_stale_read_of_what_was_never_read_is_true(azure: Azure) -> None:
+def test_the_first_read_is_never_stale(azure: Azure) -> None:
     azure.patch({"tags": {"a": "b"}})
     azure.sim.faults.arm("VirtualMachineScaleSets_Get", Stale(timedelta(minutes=5)))
     assert azure.ask("GET", "").json()["tags"] == {"a": "b"}
@@ -319,7 +332,9 @@ def test_a_stale_read_of_what_was_never_read_is_true(azure: Azure) -> None:
         ),
     ],
 )
-def test_a_list_may_lack_rows_and_look_whole(start: Start, operation: str, path: str, ids: list[str]) -> None:
+def test_a_list_may_lack_rows_and_look_complete(
+    start: Start, operation: str, path: str, ids: list[str]
+) -> None:
     azure = start(capacity=5)
     whole = azure.ask("GET", path)
     azure.sim.faults.arm(operation, Partial(2))
@@ -338,12 +353,12 @@ def test_a_page_that_lacks_rows_is_followed_by_the_others(start: Start) -> None:
     assert [each.instance_id for each in listed] == ["0", "1", "3", "4"]
 
 
-def test_what_is_no_list_lacks_nothing(azure: Azure) -> None:
+def test_a_resource_lacks_no_rows(azure: Azure) -> None:
     azure.sim.faults.arm("VirtualMachineScaleSets_Get", Partial(1))
     assert azure.ask("GET", "").json()["name"] == "web"
 
 
-def test_an_operation_that_is_lost_is_never_heard_of_again_and_touches_no_instance(azure: Azure) -> None:
+def test_a_lost_operation_cannot_be_found_and_changes_no_instance(azure: Azure) -> None:
     azure.patch_image(NEW)
     azure.sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationLost())
     accepted = azure.ask("POST", "manualupgrade", b'{"instanceIds":["0","5"]}')
@@ -359,7 +374,7 @@ def test_an_operation_that_is_lost_is_never_heard_of_again_and_touches_no_instan
     assert azure.sim.scale_set("web").instance("5").image == NEW
 
 
-def test_of_a_model_that_is_written_the_operation_alone_is_lost(azure: Azure) -> None:
+def test_a_model_is_kept_when_its_operation_is_lost(azure: Azure) -> None:
     azure.sim.faults.arm("VirtualMachineScaleSets_Update", OperationLost())
     accepted = azure.ask("PATCH", "", b'{"tags":{"a":"b"},"sku":{"name":"Standard_D2s_v5","capacity":30}}')
     assert (accepted.status, azure.sim.scale_set("web").tags) == (200, {"a": "b"})
@@ -376,7 +391,7 @@ def test_of_a_model_that_is_written_the_operation_alone_is_lost(azure: Azure) ->
         pytest.param(Malformed("sku", 5, "web"), [None, 1], id="an object of one row"),
         pytest.param(Malformed("sku.capacity", [3]), [[3], [3]], id="a field of every row"),
         pytest.param(Malformed("", "web", "WEB"), [None, 1], id="a whole row"),
-        pytest.param(Malformed("sku.capacity", "two", "db"), [20, 1], id="a row that is not there"),
+        pytest.param(Malformed("sku.capacity", "two", "db"), [20, 1], id="a missing row"),
     ],
 )
 def test_a_row_may_have_a_field_of_another_type(start: Start, fault: Malformed, wanted: list[Any]) -> None:
@@ -408,20 +423,20 @@ def test_links_may_lead_to_another_host(start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    "is_late, seen",
+    "is_late, state",
     [
-        pytest.param(False, "updating", id="true when the request came"),
-        pytest.param(True, "succeeded", id="true when the answer is sent"),
+        pytest.param(False, "updating", id="the state when the request arrived"),
+        pytest.param(True, "succeeded", id="the state when the response is sent"),
     ],
 )
-def test_a_slow_answer_lets_the_clock_run(azure: Azure, is_late: bool, seen: str) -> None:
+def test_the_clock_runs_during_a_slow_response(azure: Azure, is_late: bool, state: str) -> None:
     azure.patch_image(NEW)
     azure.upgrade("0", polling=False)
     begun = azure.clock.now()
     azure.sim.faults.arm("VirtualMachineScaleSetVMs_Get", Slow(timedelta(minutes=5), is_late))
     body = azure.ask("GET", "virtualMachines/0").json()
     assert azure.clock.now() - begun == timedelta(minutes=5)
-    assert body["properties"]["provisioningState"].lower() == seen
+    assert body["properties"]["provisioningState"].lower() == state
 
 
 def test_every_page_of_a_list_may_be_slow(start: Start) -> None:
@@ -432,7 +447,10 @@ def test_every_page_of_a_list_may_be_slow(start: Start) -> None:
     assert azure.clock.now() - begun == timedelta(minutes=2)
 
 
-@pytest.mark.parametrize("is_current", [True, False])
+@pytest.mark.parametrize(
+    "is_current",
+    [pytest.param(True, id="on the latest model"), pytest.param(False, id="not on the latest model")],
+)
 def test_an_upgrade_may_succeed_and_keep_the_image(azure: Azure, is_current: bool) -> None:
     azure.patch_image(NEW)
     azure.sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationKeepsImage(is_current))
@@ -453,9 +471,9 @@ def test_a_failed_patch_stays_written_and_leaves_the_scale_set_failed(azure: Azu
     assert (live.image, live.provisioning_state) == (NEW, "Failed")
 
 
-def test_a_fault_may_end_at_a_moment(azure: Azure) -> None:
+def test_a_fault_may_end_at_a_given_time(azure: Azure) -> None:
     until = azure.clock.now() + timedelta(hours=4)
-    refusal = Refused(errors.conflict())
+    refusal = Rejected(errors.conflict())
     azure.sim.faults.arm("VirtualMachineScaleSets_Update", refusal, times=None, until=until)
     statuses = []
     for _ in range(3):

@@ -27,35 +27,35 @@ def patch(azure: Azure, image: str = NEW, **options: Any) -> Any:
 @pytest.mark.parametrize(
     "details, web, code, words",
     [
-        pytest.param({"diskSizeGB": 64}, {}, "409 OperationNotAllowed", "30 GB is smaller", id="disk"),
+        pytest.param({"diskSizeGB": 64}, {}, "409 OperationNotAllowed", "30 GB is smaller", id="the OS disk size"),
         pytest.param(
             {"securityType": "TrustedLaunch"},
             {},
             "400 BadRequest",
             "only supports creation of VMs and VM Scale Sets with 'TrustedLaunch'",
-            id="image for trusted launch only",
+            id="an image for trusted launch only",
         ),
         pytest.param(
             {"securityType": "Standard"},
             {"securityType": "TrustedLaunch"},
             "400 BadRequest",
             "Use of TrustedLaunch setting is not supported",
-            id="image without trusted launch",
+            id="an image without trusted launch",
         ),
         pytest.param(
             {"hyperVGeneration": "V1"},
             {"securityType": "TrustedLaunch"},
             "400 BadRequest",
             "Use of TrustedLaunch setting is not supported",
-            id="generation 1 knows no trusted launch",
+            id="generation 1 without trusted launch",
         ),
         pytest.param(
             {}, {"skuName": "Standard_D2_v3"}, "400 BadRequest", "cannot boot Hypervisor Generation '2'",
-            id="generation 2 on a size for 1",
+            id="generation 2 on a size for generation 1",
         ),
         pytest.param(
             {"hyperVGeneration": "V1"}, {"skuName": "Standard_D2s_v6"}, "400 BadRequest",
-            "cannot boot Hypervisor Generation '1'", id="generation 1 on a size for 2",
+            "cannot boot Hypervisor Generation '1'", id="generation 1 on a size for generation 2",
         ),
         pytest.param(
             {"architecture": "Arm64"}, {}, "400 BadRequest", "only supports a CPU Architecture of 'x64'",
@@ -66,15 +66,15 @@ def patch(azure: Azure, image: str = NEW, **options: Any) -> Any:
             id="x64 on an Arm64 size",
         ),
         pytest.param(
-            {"plan": PLAN}, {}, "400 VMMarketplaceInvalidInput", "requires Plan information", id="no plan"
+            {"plan": PLAN}, {}, "400 VMMarketplaceInvalidInput", "requires Plan information", id="a missing purchase plan"
         ),
         pytest.param(
             {"plan": PLAN}, {"plan": {**PLAN, "name": "gold"}}, "400 VMMarketplaceInvalidInput",
-            "requires Plan information", id="another plan",
+            "requires Plan information", id="a different purchase plan",
         ),
     ],
 )  # fmt: skip
-def test_an_image_that_does_not_fit_is_refused(
+def test_an_image_that_does_not_fit_is_rejected(
     start: Start, details: dict[str, Any], web: dict[str, Any], code: str, words: str
 ) -> None:
     azure = start(top=images(**details), **web)
@@ -88,17 +88,23 @@ def test_an_image_that_does_not_fit_is_refused(
 @pytest.mark.parametrize(
     "details, web",
     [
-        pytest.param({"diskSizeGB": 64}, {"diskSizeGB": 64}, id="disk"),
+        pytest.param({"diskSizeGB": 64}, {"diskSizeGB": 64}, id="the OS disk size"),
         pytest.param(
-            {"securityType": "TrustedLaunch"}, {"securityType": "TrustedLaunch"}, id="trusted launch"
+            {"securityType": "TrustedLaunch"},
+            {"securityType": "TrustedLaunch"},
+            id="an image with trusted launch",
         ),
-        pytest.param({"hyperVGeneration": "V1"}, {"skuName": "Standard_D2_v3"}, id="generation 1"),
-        pytest.param({"architecture": "Arm64"}, {"skuName": "Standard_D2ps_v5"}, id="Arm64"),
-        pytest.param({"plan": PLAN}, {"plan": PLAN}, id="plan"),
-        pytest.param({"hyperVGeneration": "V1"}, {}, id="generation 1 on a size for both"),
+        pytest.param(
+            {"hyperVGeneration": "V1"},
+            {"skuName": "Standard_D2_v3"},
+            id="generation 1 on a size for generation 1",
+        ),
+        pytest.param({"architecture": "Arm64"}, {"skuName": "Standard_D2ps_v5"}, id="Arm64 on an Arm64 size"),
+        pytest.param({"plan": PLAN}, {"plan": PLAN}, id="a purchase plan"),
+        pytest.param({"hyperVGeneration": "V1"}, {}, id="generation 1 on a size for both generations"),
     ],
 )
-def test_an_image_that_fits_is_taken(start: Start, details: dict[str, Any], web: dict[str, Any]) -> None:
+def test_an_image_that_fits_is_accepted(start: Start, details: dict[str, Any], web: dict[str, Any]) -> None:
     assert patch(start(top=images(**details), **web)).status == 200
 
 
@@ -112,28 +118,36 @@ NEEDS = {
 FEATURES = [{"name": "SecurityType", "value": "TrustedLaunch"}]
 
 
-def test_a_platform_image_says_what_it_needs(start: Start) -> None:
+def test_a_platform_image_shows_its_requirements(start: Start) -> None:
     azure = start(top=images(**NEEDS))
     publisher, offer, sku, version = NEW.split(":")
     place = f"/subscriptions/{HOME}/providers/Microsoft.Compute/locations/westeurope/publishers/{publisher}"
     one = azure.ask("GET", f"{place}/artifacttypes/vmimage/offers/{offer}/skus/{sku}/versions/{version}")
-    told = one.json()["properties"]
-    assert (told["hyperVGeneration"], told["architecture"], told["plan"]) == ("V1", "Arm64", PLAN)
+    properties = one.json()["properties"]
+    assert (properties["hyperVGeneration"], properties["architecture"], properties["plan"]) == (
+        "V1",
+        "Arm64",
+        PLAN,
+    )
     # Of an image of the first generation the size is told in bytes.
-    assert told["osDiskImage"]["sizeInBytes"] // 2**30 == 64
-    assert told["features"][:1] == FEATURES
+    assert properties["osDiskImage"]["sizeInBytes"] // 2**30 == 64
+    assert properties["features"][:1] == FEATURES
 
 
-def test_a_gallery_says_it_of_the_definition_and_the_size_of_the_version(start: Start) -> None:
+def test_a_gallery_shows_requirements_of_the_definition_and_the_size_of_the_version(start: Start) -> None:
     newest = {"image": f"{GALLERY}/versions/1.1.0", **NEEDS}
     azure = start(
         top={"images": {"ids": [f"{GALLERY}/versions/1.0.0"], "details": [newest]}}, image="a:b:c:1"
     )
     image = azure.client.gallery_images.get("shop", "g", "base")
     assert image.properties is not None
-    told = image.properties.as_dict()
-    assert (told["hyperVGeneration"], told["architecture"], told["purchasePlan"]) == ("V1", "Arm64", PLAN)
-    assert told["features"] == FEATURES
+    properties = image.properties.as_dict()
+    assert (properties["hyperVGeneration"], properties["architecture"], properties["purchasePlan"]) == (
+        "V1",
+        "Arm64",
+        PLAN,
+    )
+    assert properties["features"] == FEATURES
     sizes = [
         azure.ask("GET", f"{GALLERY}/versions/{version}").json()["properties"]["storageProfile"]
         for version in ("1.0.0", "1.1.0")
@@ -143,18 +157,21 @@ def test_a_gallery_says_it_of_the_definition_and_the_size_of_the_version(start: 
 
 
 @pytest.mark.parametrize("kind", ["sharedGalleries", "communityGalleries"])
-def test_a_gallery_of_others_says_it_by_region(start: Start, kind: str) -> None:
+def test_a_shared_gallery_shows_requirements_by_region(start: Start, kind: str) -> None:
     details = {"image": f"/{kind}/g-1/images/base/versions/1.0.0", **NEEDS}
     azure = start(top={"images": {"details": [details]}}, image="a:b:c:1")
     place = f"/subscriptions/{HOME}/providers/Microsoft.Compute/locations/westeurope"
-    told = azure.ask("GET", f"{place}/{kind}/g-1/images/base").json()
-    assert (told["name"], told["properties"]["architecture"]) == ("base", "Arm64")
+    properties = azure.ask("GET", f"{place}/{kind}/g-1/images/base").json()
+    assert (properties["name"], properties["properties"]["architecture"]) == ("base", "Arm64")
 
 
-def test_a_managed_image_says_it_too(start: Start) -> None:
+def test_a_managed_image_shows_its_requirements(start: Start) -> None:
     name = f"{GROUP}/providers/Microsoft.Compute/images/golden"
     details = {"image": name, "hyperVGeneration": "V1", "diskSizeGB": 64}
-    told = (
+    properties = (
         start(top={"images": {"details": [details]}}, image="a:b:c:1").ask("GET", name).json()["properties"]
     )
-    assert (told["hyperVGeneration"], told["storageProfile"]["osDisk"]["diskSizeGB"]) == ("V1", 64)
+    assert (properties["hyperVGeneration"], properties["storageProfile"]["osDisk"]["diskSizeGB"]) == (
+        "V1",
+        64,
+    )

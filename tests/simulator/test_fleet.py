@@ -19,14 +19,14 @@ def load(description: Any) -> Simulator:
 
 GALLERY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/g/images/i/versions/1.0.0"
 LIMIT = "is more than Azure's limit of 1,000 instances in a scale set; write at most 1000"
-# What a scale set may not say of itself.
-MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
+# Fields of a scale set, the error of each, and a name for the test.
+INVALID_FIELDS: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"capacity": 100000000}, f"capacity: 100000000 {LIMIT}", "a capacity beyond the limit"),
-    ({"capacity": -1}, "capacity: -1 is not a whole number of at least 0", "a capacity below nothing"),
+    ({"capacity": -1}, "capacity: -1 is not a whole number of at least 0", "a negative capacity"),
     (
         {"count": 10**9},
-        "count: 1000000000 is more than a fleet can take of one kind",
-        "a count of a milliard",
+        "count: 1000000000 is more than the maximum of one entry",
+        "a count beyond the limit",
     ),
     (
         {"faultDomains": 6},
@@ -34,78 +34,114 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
         "six fault domains",
     ),
     ({"placementGroupSize": 101}, "placementGroupSize: 101 is more than Azure's", "a large placement group"),
-    ({"instances": ["0", "0"]}, "instances: '0' is listed twice; remove one", "an instance twice"),
+    ({"instances": ["0", "0"]}, "instances: '0' is listed twice; remove one", "a duplicate instance"),
     (
         {"instances": ["a"]},
         "instances[0]: 'a' is not the id of an instance; write a number",
         "a name for an id",
     ),
-    ({"zones": ["1", "1"]}, "zones: '1' is listed twice; remove one", "a zone twice"),
-    ({"zones": ["7"]}, 'zones[0]: \'7\' is not a zone; write "1", "2" or "3"', "a zone that is none"),
+    ({"zones": ["1", "1"]}, "zones: '1' is listed twice; remove one", "a duplicate zone"),
+    ({"zones": ["7"]}, 'zones[0]: \'7\' is not a zone; write "1", "2" or "3"', "an unknown zone"),
     (
         {"instances": ["0", "1"], "capacity": 2},
-        "capacity: instances says how many there are; remove one of the two",
+        "capacity: conflicts with instances, which sets the capacity; remove one of the two",
         "instances and a capacity",
     ),
     (
         {"evictionPolicy": "Delete"},
-        "evictionPolicy: only a Spot set has it; add `spot: true`, or remove it",
+        "evictionPolicy: applies only to a Spot scale set; add `spot: true`, or remove it",
         "an eviction policy without spot",
     ),
-    ({"zones": [1]}, "zones[0]: 1 is not text; write it in quotes", "a zone that is a number"),
-    ({"protected": ["0", "0"]}, "protected: '0' is listed twice; remove one", "protected twice"),
-    ({"spot": "no"}, "spot: 'no' is neither true nor false; write one of them", "neither true nor false"),
-    ({"location": 5}, "location: 5 is not text; write it in quotes", "a location that is no text"),
-    ({"securityType": "trusted"}, "securityType: 'trusted' is not a choice", "a security type that is none"),
-    ({"subscription": "banana"}, "subscription: 'banana' is not a GUID; write one like 1111", "no GUID"),
-    ({"extensions": [{"name": "a"}]}, "extensions[0]: has no publisher; it needs name,", "half an extension"),
-    ({"image": {"id": "base"}}, "image.id: 'base' is not the id of an image; write", "an id that is none"),
-    ({"image": {}}, "image: says nothing; write one of platform, id, vhd", "an empty image"),
-    ({"image": "a::c:1"}, "image: 'a::c:1' is not an image; write publisher:offer:sku:version", "no offer"),
+    ({"zones": [1]}, "zones[0]: 1 is not a string; write it in quotes", "a zone that is a number"),
+    (
+        {"protected": ["0", "0"]},
+        "protected: '0' is listed twice; remove one",
+        "a duplicate protected instance",
+    ),
+    ({"spot": "no"}, "spot: 'no' is not a boolean; write true or false", "a spot flag that is not a boolean"),
+    ({"location": 5}, "location: 5 is not a string; write it in quotes", "a location that is not a string"),
+    (
+        {"securityType": "trusted"},
+        "securityType: 'trusted' is not a valid value",
+        "an unknown security type",
+    ),
+    (
+        {"subscription": "banana"},
+        "subscription: 'banana' is not a GUID; write one like 1111",
+        "an invalid GUID",
+    ),
+    (
+        {"extensions": [{"name": "a"}]},
+        "extensions[0]: has no publisher; it needs name,",
+        "an incomplete extension",
+    ),
+    ({"image": {"id": "base"}}, "image.id: 'base' is not the id of an image; write", "an invalid image id"),
+    ({"image": {}}, "image: is empty; write one of platform, id, vhd", "an image without fields"),
+    (
+        {"image": "a::c:1"},
+        "image: 'a::c:1' is not an image; write publisher:offer:sku:version",
+        "a platform image without an offer",
+    ),
     (
         {"autoscale": {"minimum": 5, "maximum": 2, "every": "1m"}},
         "autoscale.minimum: 5 is more than the maximum; write at most 2",
-        "an autoscaler upside down",
+        "an autoscaler with a minimum above its maximum",
     ),
-    ({"autoscale": {"minimum": 5}}, "autoscale: has no maximum; it needs minimum,", "half an autoscaler"),
+    (
+        {"autoscale": {"minimum": 5}},
+        "autoscale: has no maximum; it needs minimum,",
+        "an incomplete autoscaler",
+    ),
     (
         {"autoscale": {"minimum": 1, "maximum": 2, "every": "0s"}},
-        "autoscale.every: '0s' is no length of time; write one like 10m",
-        "an autoscaler without end",
+        "autoscale.every: '0s' is not a positive duration; write one like 10m",
+        "an autoscaler with an interval of zero",
     ),
     (
         {"autoscale": {"minimum": 0, "maximum": 1001, "every": "1m"}},
         f"autoscale.maximum: 1001 {LIMIT}",
-        "too much",
+        "a disk size of zero",
     ),
     (
         {"automaticRepairs": {"grace": "10m"}},
-        "automaticRepairs: nothing says which instances are ill; add `health: extension`, or probe",
-        "repairs without health",
+        "automaticRepairs: needs a health source; add `health: extension` or `health: probe`",
+        "automatic repairs without a health source",
     ),
     (
         {"health": "probe", "automaticRepairs": {"action": "Replace"}},
-        "automaticRepairs.action: 'Replace' is not a choice; did you mean replace?",
-        "a repair that is none",
+        "automaticRepairs.action: 'Replace' is not a valid value; did you mean replace?",
+        "an unknown repair action",
     ),
     (
         {"image": {"id": GALLERY, "vhd": "https://a/b.vhd"}},
-        "image: says more than one thing; write one of platform, id, vhd",
-        "two images",
+        "image: has more than one field; write one of platform, id, vhd",
+        "an image with two kinds",
     ),
-    ({"capacity": True}, "capacity: true is not a whole number of at least 0", "a capacity of yes"),
-    ({"capacity": 5.0}, "capacity: 5.0 is not a whole number of at least 0", "a capacity with a point"),
+    (
+        {"capacity": True},
+        "capacity: true is not a whole number of at least 0",
+        "a capacity that is a boolean",
+    ),
+    (
+        {"capacity": 5.0},
+        "capacity: 5.0 is not a whole number of at least 0",
+        "a capacity with a decimal point",
+    ),
     (
         {"virtualMachineProfile": False},
-        "virtualMachineProfile: only a Flexible set has none; leave it out",
+        "virtualMachineProfile: only a Flexible scale set can have no profile; remove this field",
         "a Uniform set without a profile",
     ),
     (
         {"attached": [{"name": "sql-1"}]},
-        "attached: only a Flexible set takes machines; add `orchestration: Flexible`",
+        "attached: machines can only be attached to a Flexible scale set; add `orchestration: Flexible`",
         "machines attached to a Uniform set",
     ),
-    ({"spotRestore": "soon"}, "spotRestore: 'soon' is not a duration; write one like 8s", "no duration"),
+    (
+        {"spotRestore": "soon"},
+        "spotRestore: 'soon' is not a duration; write one like 8s",
+        "a value that is not a duration",
+    ),
 )
 
 
@@ -113,67 +149,75 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
     "mistake, message",
     [
         pytest.param(
-            {"scaleset": []}, "scaleset: there is no such field; did you mean scaleSets?", id="field"
+            {"scaleset": []}, "scaleset: unknown field; did you mean scaleSets?", id="an unknown field"
         ),
-        pytest.param({"timings": {"boot": "20"}}, "timings.boot: '20' has no unit; write 20s", id="time"),
-        pytest.param({"page": 0}, "page: 0 is not a whole number of at least 1", id="page"),
         pytest.param(
-            {"scaleSets": {"name": "web"}}, "is not a list; begin each entry with `- `", id="no list"
+            {"timings": {"boot": "20"}},
+            "timings.boot: '20' has no unit; write 20s",
+            id="a duration without a unit",
         ),
-        pytest.param({"scaleSets": ["web"]}, "scaleSets[0]: 'web' is not a mapping", id="no mapping"),
-        pytest.param({"scaleSets": [{}]}, "scaleSets[0]: has no name; add `name: web`", id="no name"),
+        pytest.param({"page": 0}, "page: 0 is not a whole number of at least 1", id="a page size of zero"),
+        pytest.param(
+            {"scaleSets": {"name": "web"}},
+            "is not a list; begin each entry with `- `",
+            id="scale sets that are not a list",
+        ),
+        pytest.param(
+            {"scaleSets": ["web"]}, "scaleSets[0]: 'web' is not a mapping", id="a fleet that is not a mapping"
+        ),
+        pytest.param({"scaleSets": [{}]}, "scaleSets[0]: has no name; add `name: web`", id="a missing name"),
         pytest.param(
             {"scaleSets": [{"name": "web"}]},
             "scaleSets[0] (web): has no image; add `image: publisher:offer:sku:version`, or an id",
-            id="no image",
+            id="a missing image",
         ),
         pytest.param(
             {"scaleSets": [{"name": "web", "image": OLD, "mode": "manual"}]},
-            "scaleSets[0] (web).mode: 'manual' is not a choice; did you mean Manual?",
-            id="mode",
+            "scaleSets[0] (web).mode: 'manual' is not a valid value; did you mean Manual?",
+            id="an unknown mode",
         ),
         pytest.param(
             {"scaleSets": [{"name": "web", "image": {"platform": {"publisher": "Canonical"}}}]},
             "scaleSets[0] (web).image.platform: has no offer",
-            id="half an image",
+            id="an incomplete image name",
         ),
         pytest.param(
             {"scaleSets": [{"name": "web", "image": "ubuntu"}]},
             "scaleSets[0] (web).image: 'ubuntu' is not an image; write publisher:offer:sku:version",
-            id="no name of an image",
+            id="an invalid image name",
         ),
         pytest.param(
             {"scaleSets": [{"name": "web", "image": "a:b:c:latest"}]},
             "scaleSets[0] (web): The platform image 'a:b:c:latest' is not available",
-            id="latest of nothing",
+            id="latest of an unknown image",
         ),
         pytest.param(
             {"scaleSets": [{"name": "web", "image": OLD, "capacity": 2, "protected": ["9"]}]},
-            "scaleSets[0] (web).protected[0]: there is no instance '9'; the scale set starts with 0, 1",
-            id="no such instance",
+            "scaleSets[0] (web).protected[0]: unknown instance '9'; the scale set starts with 0, 1",
+            id="an unknown instance",
         ),
         pytest.param(
             {"images": {"bad": [{"image": OLD, "boots": "slowly"}]}},
-            "images.bad[0].boots: 'slowly' is not a choice; choose one of well, unhealthy, silent, fails",
-            id="boots",
+            "images.bad[0].boots: 'slowly' is not a valid value; choose one of well, unhealthy, silent, fails",
+            id="an unknown value of boots",
         ),
         pytest.param(
             {"images": {"platform": [{"publisher": "C", "offer": "o", "sku": "s", "versions": 5}]}},
             "images.platform[0].versions: 5 is not a list; begin each entry with `- `",
-            id="versions that are no list",
+            id="versions that are not a list",
         ),
         *(
             pytest.param(
                 {"scaleSets": [{"name": "web", "image": OLD, name: 5}]},
                 f"scaleSets[0] (web).{name}: 5 is not a list; begin each entry with `- `",
-                id=f"{name} that are no list",
+                id=f"{name} that are not a list",
             )
             for name in ("zones", "instances", "protected")
         ),
         pytest.param(
             {"scaleSets": [{"name": ["a"], "image": OLD}]},
-            "scaleSets[0].name: ['a'] is not a name that Azure takes; write letters, digits,",
-            id="a name that is no text",
+            "scaleSets[0].name: ['a'] is not a name that Azure accepts; write letters, digits,",
+            id="a name that is not a string",
         ),
         *(
             pytest.param(
@@ -181,26 +225,26 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
                 f"scaleSets[0] (web).{message}",
                 id=case,
             )
-            for web, message, case in MISTAKES
+            for web, message, case in INVALID_FIELDS
         ),
         pytest.param(
             {"subscription": "banana", "scaleSets": [{"name": "web", "image": OLD}]},
             "subscription: 'banana' is not a GUID; write one like 1111",
-            id="a subscription that is none",
+            id="an invalid subscription",
         ),
         pytest.param(
             {"throttling": "no"},
-            "throttling: 'no' is neither true nor false; write one of them",
-            id="neither true nor false",
+            "throttling: 'no' is not a boolean; write true or false",
+            id="a throttling flag that is not a boolean",
         ),
         pytest.param(
             {"fixedImageFields": ["version"]},
-            "fixedImageFields[0]: 'version' is not a choice; choose one of publisher, offer, sku",
-            id="a version that is fixed",
+            "fixedImageFields[0]: 'version' is not a valid value; choose one of publisher, offer, sku",
+            id="a version that is not latest",
         ),
         pytest.param(
             {"images": {"platform": [{"publisher": "C", "offer": "o", "sku": "s", "versions": [1.10]}]}},
-            "images.platform[0].versions[0]: 1.1 is not text; write it in quotes",
+            "images.platform[0].versions[0]: 1.1 is not a string; write it in quotes",
             id="a version that is a number",
         ),
         pytest.param(
@@ -211,12 +255,12 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
         pytest.param(
             {"images": {"ids": [5]}},
             "images.ids[0]: 5 is not an image; write publisher:offer:sku:version, an id, or the address",
-            id="an id that is none",
+            id="a number in the list of image ids",
         ),
         pytest.param(
             {"scaleSets": [{"name": "web", "image": OLD}, {"name": "WEB", "image": OLD}]},
             "scaleSets[1] (WEB): rg/WEB is declared twice; rename one",
-            id="one twice",
+            id="two scale sets of one name",
         ),
         pytest.param(
             {"scaleSets": [{"name": "", "image": OLD}]},
@@ -225,28 +269,28 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
         ),
         pytest.param(
             {"scaleSets": [{"name": "a b/c", "image": OLD}]},
-            "scaleSets[0] (a b/c).name: 'a b/c' is not a name that Azure takes; write letters, digits,",
-            id="a name that Azure refuses",
+            "scaleSets[0] (a b/c).name: 'a b/c' is not a name that Azure accepts; write letters, digits,",
+            id="a name that Azure rejects",
         ),
         pytest.param(
             {"scaleSets": [{"name": "w" * 76, "count": 2, "image": OLD}]},
-            "leaves no room for -0000; write at most 75",
+            "is too long for the suffix -0000; write at most 75 characters",
             id="a name too long for its numbers",
         ),
         pytest.param(
             {"scaleSets": [{"name": "web", "image": OLD, "tags": 5}]},
             "scaleSets[0] (web).tags: 5 is not a mapping",
-            id="tags that are no mapping",
+            id="tags that are not a mapping",
         ),
     ],
 )
-def test_a_mistake_names_place_cause_and_mend(mistake: Any, message: str) -> None:
+def test_an_error_has_location_cause_and_fix(mistake: Any, message: str) -> None:
     with pytest.raises(FleetError) as caught:
         load(mistake)
     assert message in str(caught.value)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FleetError, match="No such file"):
         read_fleet(tmp_path / "fleet.yaml")
 
@@ -255,12 +299,14 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     ("content", "message"),
     [
         pytest.param(
-            b"a: \xff", ":1:4: byte 0xff (at offset 3) is not UTF-8: save the file as UTF-8", id="not UTF-8"
+            b"a: \xff",
+            ":1:4: byte 0xff (at offset 3) is not UTF-8: save the file as UTF-8",
+            id="a file that is not UTF-8",
         ),
-        pytest.param(b"a: [", ":2:1: a value is missing here: write one", id="not YAML"),
+        pytest.param(b"a: [", ":2:1: a value is missing here: write one", id="a file that is not YAML"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_said_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+def test_an_unreadable_file_is_reported_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "fleet.yaml").write_bytes(content)
     with pytest.raises(FleetError) as caught:
         read_fleet(tmp_path / "fleet.yaml")
@@ -274,7 +320,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     assert load(read_fleet(path)).scale_set("web").capacity == 20
 
 
-def test_a_fleet_may_start_in_the_middle_of_things(start: Start) -> None:
+def test_a_fleet_may_start_with_instances_in_any_state(start: Start) -> None:
     azure = start(
         image=NEW,
         instanceStates=[
@@ -293,15 +339,15 @@ def test_a_fleet_may_start_in_the_middle_of_things(start: Start) -> None:
         (NEW, False),
         (NEW, True),
     ]
-    assert azure.sim.record.away("web", azure.clock.now()) == {"3", "4", "5"}
+    assert azure.sim.record.unavailable_at("web", azure.clock.now()) == {"3", "4", "5"}
 
 
-def test_instances_may_have_gaps(start: Start) -> None:
+def test_instance_ids_may_have_gaps(start: Start) -> None:
     azure = start(instances=["0", "3", "7"])
     assert [instance.domain.update_domain for instance in azure.sim.scale_set("web").instances] == [0, 3, 2]
 
 
-def test_names_are_found_by_group_when_they_must_be(start: Start) -> None:
+def test_scale_sets_of_one_name_are_found_by_group(start: Start) -> None:
     azure = start({"name": "web", "resourceGroup": "other", "image": OLD})
     with pytest.raises(KeyError, match=f"{SUBSCRIPTION}/shop/web, {SUBSCRIPTION}/other/web"):
         azure.sim.scale_set("web")
@@ -342,7 +388,7 @@ def test_a_fleet_may_have_several_subscriptions_and_regions(start: Start) -> Non
         pytest.param({"orchestration": "Flexible", "faultDomains": 3}, 10, 30, id="Flexible: fault domains"),
     ],
 )
-def test_a_thousand_instances_are_spread(
+def test_a_thousand_instances_are_distributed_over_domains(
     start: Start, web: dict[str, Any], groups: int, domains: int
 ) -> None:
     azure = start(capacity=1000, **web)

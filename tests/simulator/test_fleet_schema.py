@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from reconciler.simulator import Simulator, VirtualClock
 from reconciler.simulator.cloud import PAGE, Cloud
-from reconciler.simulator.declared import mistakes, schema, time, with_defaults
+from reconciler.simulator.declared import schema, shape_errors, time, with_defaults
 from reconciler.simulator.timings import Timings
 from tests.schema_parts import parts
 
@@ -39,7 +39,7 @@ def test_every_field_has_a_title_a_description_and_examples_that_fit(part: dict[
         validator.validate(part["default"])
 
 
-def test_its_defaults_are_those_of_a_cloud_without_a_fleet() -> None:
+def test_the_defaults_of_the_schema_are_those_of_a_cloud_without_a_fleet() -> None:
     fleet, bare = with_defaults({}), Cloud(VirtualClock())
     assert {name: time(value) for name, value in fleet["timings"].items()} == asdict(Timings())
     assert (fleet["page"], fleet["throttling"], fleet["location"]) == (PAGE, False, bare.catalogue.location)
@@ -55,9 +55,9 @@ def test_its_defaults_are_those_of_a_cloud_without_a_fleet() -> None:
         *(pytest.param(block, id=f"block {number}") for number, block in enumerate(BLOCKS, 1)),
     ],
 )
-def test_a_file_that_is_shown_is_right(text: str) -> None:
+def test_a_file_in_the_documentation_is_valid(text: str) -> None:
     described = yaml.safe_load(text)
-    assert mistakes(described) == []
+    assert shape_errors(described) == []
     Simulator.load(described, VirtualClock())
 
 
@@ -76,22 +76,22 @@ def fields(value: Any, part: dict[str, Any], place: str = "") -> Iterator[str]:
                 yield from fields(below, part["properties"][name], f"{place}.{name}")
 
 
-def known(part: dict[str, Any], place: str = "") -> Iterator[str]:
+def schema_fields(part: dict[str, Any], place: str = "") -> Iterator[str]:
     for name, below in part.get("properties", {}).items():
         yield f"{place}.{name}"
         if "$ref" not in below:
-            yield from known(below.get("items", below), f"{place}.{name}")
+            yield from schema_fields(below.get("items", below), f"{place}.{name}")
 
 
-def test_the_page_shows_every_field() -> None:
+def test_the_page_has_an_example_of_every_field() -> None:
     shown = {field for block in BLOCKS for field in fields(yaml.safe_load(block), schema())}
-    there = set(known(schema()))
+    there = set(schema_fields(schema()))
     for name, part in schema()["$defs"].items():
-        there |= set(known(part, name))
+        there |= set(schema_fields(part, name))
     assert sorted(there - shown) == []
 
 
-def test_the_page_tells_how_an_instance_comes_up_on_every_kind_of_image() -> None:
+def test_the_page_describes_every_value_of_boots() -> None:
     boots = schema()["$defs"]["imageDetails"]["properties"]["boots"]["enum"]
     assert re.findall(r"^\| `(\w+)` \|", PAGE_TEXT, re.MULTILINE)[1:] == boots
 

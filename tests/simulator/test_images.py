@@ -29,9 +29,13 @@ def test_versions_are_a_bare_list(azure: Azure) -> None:
 @pytest.mark.parametrize(
     "query, names",
     [
-        ("$top=1&$orderby=name desc", ["9.0.0"]),
-        ("$orderby=name desc", ["9.0.0", "24.04.202603010", "24.04.202602010", "24.04.202601010", "10.0.0"]),
-        ("$top=2", ["10.0.0", "24.04.202601010"]),
+        pytest.param("$top=1&$orderby=name desc", ["9.0.0"], id="the last one"),
+        pytest.param(
+            "$orderby=name desc",
+            ["9.0.0", "24.04.202603010", "24.04.202602010", "24.04.202601010", "10.0.0"],
+            id="all in descending order",
+        ),
+        pytest.param("$top=2", ["10.0.0", "24.04.202601010"], id="the first two"),
     ],
 )
 def test_versions_are_ordered_as_strings(azure: Azure, query: str, names: list[str]) -> None:
@@ -44,12 +48,12 @@ def test_an_unknown_sku_has_no_versions(azure: Azure) -> None:
     assert azure.ask("GET", VERSIONS.replace("/server/", "/desktop/")).json() == []
 
 
-def test_one_version(azure: Azure) -> None:
+def test_a_version_is_read(azure: Azure) -> None:
     assert azure.ask("GET", f"{VERSIONS}/24.04.202601010").json()["properties"]["architecture"] == "x64"
     assert azure.ask("GET", f"{VERSIONS}/latest").status == 404
 
 
-def test_gallery_versions(start: Start) -> None:
+def test_versions_in_a_gallery_are_listed_and_read(start: Start) -> None:
     azure = start(
         top={"images": {"ids": [f"{GALLERY}/versions/1.0.0", f"{GALLERY}/versions/1.1.0"]}}, image="a:b:c:1"
     )
@@ -60,14 +64,14 @@ def test_gallery_versions(start: Start) -> None:
     assert azure.ask("GET", f"{GALLERY}/versions/2.0.0").json()["error"]["code"] == "ResourceNotFound"
 
 
-def test_subscriptions_and_groups(azure: Azure) -> None:
+def test_subscriptions_and_groups_are_listed(azure: Azure) -> None:
     listed = azure.ask("GET", "/subscriptions").json()["value"]
     assert [each["subscriptionId"] for each in listed] == [SUBSCRIPTION]
     assert azure.ask("GET", f"/subscriptions/{SUBSCRIPTION}").json()["state"] == "Enabled"
     assert azure.ask("GET", GROUP.replace("shop", "SHOP")).json()["name"] == "shop"
 
 
-def test_where_a_cloud_is_needs_no_token(azure: Azure) -> None:
+def test_the_endpoints_of_a_cloud_need_no_token(azure: Azure) -> None:
     new = azure.ask("GET", "/metadata/endpoints", version="2022-09-01", headers={"Authorization": ""})
     old = azure.ask("GET", "/metadata/endpoints", version="2019-05-01", headers={"Authorization": ""})
     assert new.json()["resourceManager"] == old.json()[0]["resourceManager"] == "https://arm.test"
@@ -81,12 +85,12 @@ MANAGED = f"{GROUP}/providers/Microsoft.Compute/images/golden"
 PLACE = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/locations/westeurope"
 
 
-def named(*images: Mapping[str, Any]) -> dict[str, Any]:
+def images_with(*images: Mapping[str, Any]) -> dict[str, Any]:
     """A fleet's `images` with these details, and the platform images of every test."""
     return {**fleet()["images"], "details": list(images)}
 
 
-def refused(azure: Azure, image: str) -> tuple[int, str, str]:
+def rejection_of(azure: Azure, image: str) -> tuple[int, str, str]:
     change = {"properties": {"virtualMachineProfile": {"storageProfile": storage_of(image)}}}
     answer = azure.ask("PATCH", "", json.dumps(change).encode())
     error = answer.json()["error"]
@@ -97,18 +101,21 @@ def refused(azure: Azure, image: str) -> tuple[int, str, str]:
     "details, listed, state",
     [
         pytest.param({"regions": ["westeurope"]}, True, "Active", id="in the region"),
-        pytest.param({"regions": ["West Europe"]}, True, "Active", id="in the region, as people write it"),
+        pytest.param({"regions": ["West Europe"]}, True, "Active", id="in the region by its display name"),
         pytest.param({"regions": ["northeurope"]}, False, "NotFound", id="in another region"),
         pytest.param(
-            {"deprecation": "ScheduledForDeprecation"}, True, "ScheduledForDeprecation", id="soon to go"
+            {"deprecation": "ScheduledForDeprecation"},
+            True,
+            "ScheduledForDeprecation",
+            id="scheduled for deprecation",
         ),
         pytest.param({"deprecation": "Deprecated"}, False, "ImageVersionDeprecated", id="deprecated"),
     ],
 )
-def test_a_region_lists_what_can_be_had_there(
+def test_a_region_lists_the_versions_available_there(
     start: Start, details: dict[str, Any], listed: bool, state: str
 ) -> None:
-    azure = start(top={"images": named({"image": f"{SKU}:{ELSEWHERE}", **details})})
+    azure = start(top={"images": images_with({"image": f"{SKU}:{ELSEWHERE}", **details})})
     names = [row["name"] for row in azure.ask("GET", VERSIONS).json()]
     one = azure.ask("GET", f"{VERSIONS}/{ELSEWHERE}").json()
     assert (ELSEWHERE in names) == listed
@@ -116,9 +123,9 @@ def test_a_region_lists_what_can_be_had_there(
     assert found == state
 
 
-def test_a_version_that_is_to_go_says_when(start: Start) -> None:
+def test_a_version_shows_when_it_will_be_deprecated(start: Start) -> None:
     azure = start(
-        top={"images": named({"image": OLD, "deprecation": "ScheduledForDeprecation"})},
+        top={"images": images_with({"image": OLD, "deprecation": "ScheduledForDeprecation"})},
     )
     found = azure.client.virtual_machine_images.get(
         "westeurope", "Canonical", "ubuntu-24_04-lts", "server", "24.04.202601010"
@@ -131,7 +138,7 @@ def test_a_version_that_is_to_go_says_when(start: Start) -> None:
     )
 
 
-def test_a_gallery_version_says_where_its_copies_are(start: Start) -> None:
+def test_a_gallery_version_shows_the_regions_of_its_copies(start: Start) -> None:
     name = f"{GALLERY}/versions/1.0.0"
     details = {
         "image": name,
@@ -196,7 +203,7 @@ def test_a_shared_gallery_through_the_sdk(start: Start) -> None:
     assert (shared.location, public.name) == ("westeurope", "2.0.0")
 
 
-def test_a_managed_image_lives_in_one_region(start: Start) -> None:
+def test_a_managed_image_is_in_one_region(start: Start) -> None:
     azure = start(
         top={"images": {"details": [{"image": MANAGED, "regions": ["northeurope"]}]}}, image="a:b:c:1"
     )
@@ -233,7 +240,7 @@ NOT_HERE = "is not available in westeurope region. Please contact image owner to
             f"{GALLERY}/versions/1.1.0",
             {"regions": ["westeurope"], "replicating": ["westeurope"]},
             (404, "GalleryImageNotFound", f'"The gallery image {GALLERY}/versions/1.1.0 {NOT_HERE}'),
-            id="a gallery version whose copy is under way",
+            id="a gallery version whose copy is replicating",
         ),
         pytest.param(
             f"{SHARED}/versions/1.0.0",
@@ -251,11 +258,11 @@ NOT_HERE = "is not available in westeurope region. Please contact image owner to
         ),
     ],
 )
-def test_an_image_that_is_not_to_be_had_is_refused(
+def test_an_unavailable_image_is_rejected(
     start: Start, start_on: str, image: str, details: dict[str, Any], error: tuple[int, str, str]
 ) -> None:
-    azure = start(top={"images": named({"image": image, **details})}, image=start_on)
-    status, code, message = refused(azure, image)
+    azure = start(top={"images": images_with({"image": image, **details})}, image=start_on)
+    status, code, message = rejection_of(azure, image)
     assert (status, code, message[: len(error[2])]) == error
     assert azure.sim.scale_set("web").image == start_on
     azure.sim.publish(image, regions=["westeurope"], deprecation="Active", replicating=[])
@@ -263,7 +270,7 @@ def test_an_image_that_is_not_to_be_had_is_refused(
     assert azure.sim.scale_set("web").image == image
 
 
-def test_a_set_on_a_deprecated_image_lives_on_and_cannot_grow(azure: Azure) -> None:
+def test_a_set_on_a_deprecated_image_keeps_running_and_cannot_scale_out(azure: Azure) -> None:
     azure.sim.publish(OLD, deprecation="Deprecated")
     azure.patch({"tags": {"team": "web"}})
     grown = azure.ask("PATCH", "", json.dumps({"sku": {"capacity": 21}}).encode())
@@ -272,17 +279,17 @@ def test_a_set_on_a_deprecated_image_lives_on_and_cannot_grow(azure: Azure) -> N
     assert (azure.sim.scale_set("web").capacity, len(azure.sim.scale_set("web").instances)) == (19, 19)
 
 
-def test_latest_is_what_is_newest_in_the_region_of_the_scale_set(start: Start) -> None:
+def test_latest_is_the_newest_version_in_the_region_of_the_scale_set(start: Start) -> None:
     azure = start(
         {"name": "far", "location": "northeurope", "image": f"{SKU}:latest"},
-        top={"images": named({"image": f"{SKU}:{ELSEWHERE}", "regions": ["northeurope"]})},
+        top={"images": images_with({"image": f"{SKU}:{ELSEWHERE}", "regions": ["northeurope"]})},
         image=f"{SKU}:latest",
     )
     assert azure.sim.scale_set("web").image == BAD
     assert azure.sim.scale_set("far").image == f"{SKU}:{ELSEWHERE}"
 
 
-def test_latest_passes_over_what_is_excluded_and_compares_numbers(start: Start) -> None:
+def test_latest_skips_excluded_versions_and_compares_numbers(start: Start) -> None:
     azure = start(
         top={
             "images": {
@@ -298,7 +305,7 @@ def test_latest_passes_over_what_is_excluded_and_compares_numbers(start: Start) 
 LATER = f"{SKU}:{ELSEWHERE}"
 
 
-def test_a_new_version_flips_nothing_and_upgrades_nobody(start: Start) -> None:
+def test_a_new_version_changes_no_flag_and_upgrades_no_instance(start: Start) -> None:
     azure = start(image=f"{SKU}:latest")
     azure.sim.publish(LATER)
     azure.patch({"tags": {"team": "web"}})
@@ -310,7 +317,7 @@ def test_a_new_version_flips_nothing_and_upgrades_nobody(start: Start) -> None:
     assert set(azure.sim.record.images("web").values()) == {BAD}
 
 
-def test_a_new_version_is_what_new_reimaged_and_upgraded_instances_get(start: Start) -> None:
+def test_new_reimaged_and_upgraded_instances_get_a_new_version(start: Start) -> None:
     azure = start(image=f"{SKU}:latest")
     azure.sim.publish(LATER)
     live = azure.sim.scale_set("web")
@@ -333,15 +340,15 @@ def test_a_reimage_may_name_the_version(start: Start) -> None:
     azure = start(image=f"{SKU}:latest")
     body = json.dumps({"exactVersion": "24.04.202601010"}).encode()
     azure.ask("POST", "virtualMachines/3/reimage", body)
-    refused = azure.ask("POST", "reimage", b'{"instanceIds": ["4"], "exactVersion": "1"}')
+    rejection = azure.ask("POST", "reimage", b'{"instanceIds": ["4"], "exactVersion": "1"}')
     azure.wait(200)
-    told = azure.ask("GET", "virtualMachines/3").json()["properties"]["storageProfile"]["imageReference"]
-    assert (told["version"], told["exactVersion"]) == ("latest", "24.04.202601010")
-    assert (refused.status, refused.json()["error"]["code"]) == (404, "PlatformImageNotFound")
+    reference = azure.ask("GET", "virtualMachines/3").json()["properties"]["storageProfile"]["imageReference"]
+    assert (reference["version"], reference["exactVersion"]) == ("latest", "24.04.202601010")
+    assert (rejection.status, rejection.json()["error"]["code"]) == (404, "PlatformImageNotFound")
     assert azure.sim.scale_set("web").instance("3").is_current
 
 
-def test_a_set_on_latest_lives_on_when_no_version_is_left(start: Start) -> None:
+def test_a_set_on_latest_keeps_running_when_no_version_is_left(start: Start) -> None:
     azure = start(image=f"{SKU}:latest")
     for image in (OLD, NEW, BAD):
         azure.sim.publish(image, deprecation="Deprecated")
@@ -354,7 +361,7 @@ def test_a_set_on_latest_lives_on_when_no_version_is_left(start: Start) -> None:
     assert (grown.status, grown.json()["error"]["code"]) == (404, "PlatformImageNotFound")
 
 
-def test_writing_a_definition_anew_puts_instances_behind(start: Start) -> None:
+def test_writing_a_definition_again_makes_instances_out_of_date(start: Start) -> None:
     azure = start(top={"images": {"ids": [f"{GALLERY}/versions/1.0.0"]}}, image=GALLERY)
     live = azure.sim.scale_set("web")
     azure.sim.publish(f"{GALLERY}/versions/1.1.0")
@@ -368,30 +375,30 @@ def test_writing_a_definition_anew_puts_instances_behind(start: Start) -> None:
     [
         pytest.param(
             {"image": OLD, "excludeFromLatest": True},
-            f"images.details[0].excludeFromLatest: {OLD} is not a version in a gallery; leave it out",
+            f"images.details[0].excludeFromLatest: {OLD} is not a version in a gallery; remove this field",
             id="a platform image that is excluded",
         ),
         pytest.param(
             {"image": MANAGED, "deprecation": "Deprecated"},
-            f"images.details[0].deprecation: {MANAGED} is not a platform image; leave it out",
+            f"images.details[0].deprecation: {MANAGED} is not a platform image; remove this field",
             id="a managed image that is deprecated",
         ),
         pytest.param(
             {"image": OLD, "deprecation": "deprecated"},
-            "images.details[0].deprecation: 'deprecated' is not a choice; did you mean Deprecated?",
-            id="a state that is none",
+            "images.details[0].deprecation: 'deprecated' is not a valid value; did you mean Deprecated?",
+            id="an unknown deprecation state",
         ),
         pytest.param(
             {"image": GALLERY, "excludeFromLatest": "no"},
-            "images.details[0].excludeFromLatest: 'no' is neither true nor false; write one of them",
-            id="neither true nor false",
+            "images.details[0].excludeFromLatest: 'no' is not a boolean; write true or false",
+            id="an exclusion that is not a boolean",
         ),
         pytest.param(
-            {"regions": []}, "images.details[0]: has no image; add `image: ", id="details of nothing"
+            {"regions": []}, "images.details[0]: has no image; add `image: ", id="details without an image"
         ),
     ],
 )
-def test_details_that_cannot_be(details: dict[str, Any], message: str) -> None:
+def test_invalid_details_are_an_error(details: dict[str, Any], message: str) -> None:
     with pytest.raises(FleetError) as caught:
         Simulator.load({"images": {"details": [details]}}, VirtualClock())
     assert message in str(caught.value)
@@ -400,15 +407,15 @@ def test_details_that_cannot_be(details: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     "kind, old, new, path",
     [
-        pytest.param("platform", OLD, NEW, f"{VERSIONS}/{NEW.rpartition(':')[2]}", id="platform"),
+        pytest.param("platform", OLD, NEW, f"{VERSIONS}/{NEW.rpartition(':')[2]}", id="a platform image"),
         pytest.param(
             "gallery", f"{GALLERY}/versions/1.0.0", f"{GALLERY}/versions/1.1.0", f"{GALLERY}/versions/1.1.0",
-            id="gallery",
+            id="a gallery image",
         ),
-        pytest.param("managed", MANAGED, f"{MANAGED}2", f"{MANAGED}2", id="managed"),
+        pytest.param("managed", MANAGED, f"{MANAGED}2", f"{MANAGED}2", id="a managed image"),
     ],
 )  # fmt: skip
-def test_an_image_that_is_deleted_is_gone_for_all_who_do_not_run_it(
+def test_a_deleted_image_is_unavailable_except_to_instances_that_run_it(
     start: Start, kind: str, old: str, new: str, path: str
 ) -> None:
     azure = start(top={"images": {"details": [{"image": old}, {"image": new}]}}, image=old, capacity=2)
@@ -421,18 +428,18 @@ def test_an_image_that_is_deleted_is_gone_for_all_who_do_not_run_it(
     scaled = azure.ask("PATCH", "", b'{"sku": {"name": "Standard_D2s_v5", "capacity": 3}}')
     assert (scaled.status, "mageNotFound" in scaled.json()["error"]["code"]) == (404, True)
     azure.patch({"properties": {"virtualMachineProfile": {"storageProfile": storage_of(old)}}})
-    assert refused(azure, new)[0] == 404
+    assert rejection_of(azure, new)[0] == 404
     azure.sim.publish(new)
     assert azure.ask("GET", path).status == 200
 
 
-def test_a_platform_image_that_is_deleted_is_in_no_list(azure: Azure) -> None:
+def test_a_deleted_platform_image_is_in_no_list(azure: Azure) -> None:
     azure.sim.withdraw(NEW)
     versions = [row["name"] for row in azure.ask("GET", VERSIONS).json()]
     assert versions == [OLD.rpartition(":")[2], BAD.rpartition(":")[2]]
 
 
-def test_latest_does_not_come_to_a_version_that_is_deleted(start: Start) -> None:
+def test_latest_never_resolves_to_a_deleted_version(start: Start) -> None:
     azure = start(top={"images": {"ids": [f"{GALLERY}/versions/1.{n}.0" for n in (0, 1)]}}, image=GALLERY)
     azure.sim.withdraw(f"{GALLERY}/versions/1.1.0")
     assert [row["name"] for row in azure.ask("GET", f"{GALLERY}/versions").json()["value"]] == ["1.0.0"]
@@ -440,6 +447,6 @@ def test_latest_does_not_come_to_a_version_that_is_deleted(start: Start) -> None
     assert azure.sim.scale_set("web").image == f"{GALLERY}/versions/1.0.0"
 
 
-def test_an_image_may_be_deprecated_in_the_middle(azure: Azure) -> None:
+def test_an_image_may_be_deprecated_during_a_run(azure: Azure) -> None:
     azure.sim.publish(NEW, deprecation="Deprecated")
-    assert refused(azure, NEW)[:2] == (404, "ImageVersionDeprecated")
+    assert rejection_of(azure, NEW)[:2] == (404, "ImageVersionDeprecated")

@@ -49,20 +49,20 @@ def test_a_row_without_expansion_has_no_view(azure: Azure) -> None:
     assert "instanceView" not in rows(azure, "")[0]["properties"]
 
 
-def test_a_vhd_is_told_by_the_disk(start: Start) -> None:
+def test_a_vhd_is_shown_in_the_disk(start: Start) -> None:
     uri = "https://acct.blob.core.windows.net/vhds/base-1.vhd"
     profile = rows(start(image=uri))[0]["properties"]["storageProfile"]
     assert "imageReference" not in profile
     assert profile["osDisk"]["image"] == {"uri": uri}
 
 
-def test_select_leaves_little_and_lies_about_the_model(azure: Azure) -> None:
+def test_a_selection_has_few_fields_and_a_wrong_latest_model_flag(azure: Azure) -> None:
     row = rows(azure, "$select=instanceView&$expand=instanceView")[0]
     assert set(row) == {"id", "instanceId", "properties"}
     assert row["properties"]["latestModelApplied"] is False
 
 
-def test_the_filter_on_the_latest_model(azure: Azure) -> None:
+def test_instances_are_filtered_by_the_latest_model(azure: Azure) -> None:
     azure.patch_image(NEW)
     azure.upgrade("2", "7").result()
     vms = azure.client.virtual_machine_scale_set_vms
@@ -72,7 +72,7 @@ def test_the_filter_on_the_latest_model(azure: Azure) -> None:
     assert len(list(behind)) == 18
 
 
-def test_pages_lead_on_and_keep_the_question(start: Start) -> None:
+def test_the_next_page_keeps_the_parameters(start: Start) -> None:
     azure = start(capacity=120, top={"page": 50})
     listed = list(azure.client.virtual_machine_scale_set_vms.list("shop", "web", expand="instanceView"))
     assert [vm.instance_id for vm in listed] == [str(number) for number in range(120)]
@@ -88,19 +88,21 @@ def test_pages_lead_on_and_keep_the_question(start: Start) -> None:
 @pytest.mark.parametrize(
     "shape, instance_id, domain",
     [
-        pytest.param({}, "7", (None, 2, 2), id="regional"),
-        pytest.param({"capacity": 150}, "102", (None, 2, 2), id="regional, in the second placement group"),
-        pytest.param({"faultDomains": 2}, "3", (None, 3, 1), id="regional, two fault domains"),
-        pytest.param({"zones": ["1", "2", "3"]}, "5", ("3", 1, 0), id="zonal, with update domains"),
+        pytest.param({}, "7", (None, 2, 2), id="a regional set"),
+        pytest.param(
+            {"capacity": 150}, "102", (None, 2, 2), id="the second placement group of a regional set"
+        ),
+        pytest.param({"faultDomains": 2}, "3", (None, 3, 1), id="a regional set with two fault domains"),
+        pytest.param({"zones": ["1", "2", "3"]}, "5", ("3", 1, 0), id="a zonal set with update domains"),
         pytest.param(
             {"zones": ["1", "2", "3"], "zonalUpdateDomains": False},
             "5",
             ("3", None, 0),
-            id="zonal, with none",
+            id="a zonal set without update domains",
         ),
     ],
 )
-def test_where_an_instance_is(
+def test_an_instance_shows_its_domains(
     start: Start, shape: dict[str, Any], instance_id: str, domain: tuple[Any, ...]
 ) -> None:
     azure = start(**shape)
@@ -111,7 +113,7 @@ def test_where_an_instance_is(
     assert answer.headers["ETag"] == '"1"'
 
 
-def test_placement_groups_are_numbered_apart(start: Start) -> None:
+def test_domains_are_numbered_in_each_placement_group(start: Start) -> None:
     azure = start(capacity=150, top={"page": 200})
     groups = [row["properties"]["instanceView"]["placementGroupId"] for row in rows(azure)]
     assert groups[0] == groups[99] != groups[100] == groups[149]
@@ -124,7 +126,7 @@ def test_a_flexible_set_has_no_instance_view_of_its_own(start: Start) -> None:
         azure.client.virtual_machine_scale_sets.get_instance_view("shop", "web")
 
 
-def test_a_deallocated_instance_keeps_its_place_and_loses_its_guest(azure: Azure) -> None:
+def test_a_deallocated_instance_keeps_its_domains_and_shows_no_guest(azure: Azure) -> None:
     azure.sim.scale_set("web").instance("3").deallocate()
     azure.wait(60)
     view = azure.ask("GET", "virtualMachines/3/instanceView").json()
@@ -132,7 +134,7 @@ def test_a_deallocated_instance_keeps_its_place_and_loses_its_guest(azure: Azure
     assert not {"computerName", "osName", "vmAgent", "vmHealth"} & set(view)
 
 
-def test_an_instance_being_created_has_no_place_yet(azure: Azure) -> None:
+def test_an_instance_being_created_has_no_domains_yet(azure: Azure) -> None:
     azure.sim.scale_set("web").scale_to(21)
     view = azure.ask("GET", "virtualMachines/20/instanceView").json()
     assert "platformUpdateDomain" not in view
@@ -143,11 +145,11 @@ def test_an_instance_being_created_has_no_place_yet(azure: Azure) -> None:
 @pytest.mark.parametrize(
     "verb, under_way",
     [
-        pytest.param("restart", "updating", id="restarted"),
-        pytest.param("delete", "deleting", id="deleted"),
+        pytest.param("restart", "updating", id="an instance being restarted"),
+        pytest.param("delete", "deleting", id="an instance being deleted"),
     ],
 )
-def test_an_instance_in_transition_does_not_say_since_when(azure: Azure, verb: str, under_way: str) -> None:
+def test_a_status_in_transition_has_no_time(azure: Azure, verb: str, under_way: str) -> None:
     azure.ask("POST", verb, b'{"instanceIds":["3"]}')
     provisioning, power = azure.ask("GET", "virtualMachines/3/instanceView").json()["statuses"]
     assert provisioning["code"] == f"ProvisioningState/{under_way}"
@@ -155,14 +157,14 @@ def test_an_instance_in_transition_does_not_say_since_when(azure: Azure, verb: s
     assert "time" not in power
 
 
-def test_a_new_instance_does_not_say_since_when_it_is_being_created(azure: Azure) -> None:
+def test_the_status_of_an_instance_being_created_has_no_time(azure: Azure) -> None:
     azure.sim.scale_set("web").scale_to(21)
     status = azure.ask("GET", "virtualMachines/20/instanceView").json()["statuses"][0]
     assert status == {"code": "ProvisioningState/creating", "level": "Info", "displayStatus": "Creating"}
 
 
 @pytest.mark.parametrize("state", ["succeeded", "failed"])
-def test_a_settled_instance_says_since_when(azure: Azure, state: str) -> None:
+def test_the_status_of_a_settled_instance_has_a_time(azure: Azure, state: str) -> None:
     if state == "failed":
         azure.sim.scale_set("web").instance("3").fail()
     provisioning = azure.ask("GET", "virtualMachines/3/instanceView").json()["statuses"][0]
@@ -173,16 +175,20 @@ def test_a_settled_instance_says_since_when(azure: Azure, state: str) -> None:
 @pytest.mark.parametrize(
     "policy, status",
     [
-        pytest.param({"protectFromScaleIn": True, "protectFromScaleSetActions": True}, 200, id="from both"),
-        pytest.param({"protectFromScaleIn": True}, 200, id="from scale-in only"),
+        pytest.param(
+            {"protectFromScaleIn": True, "protectFromScaleSetActions": True},
+            200,
+            id="protection from actions and scale-in",
+        ),
+        pytest.param({"protectFromScaleIn": True}, 200, id="protection from scale-in only"),
         pytest.param(
             {"protectFromScaleIn": False, "protectFromScaleSetActions": True},
             400,
-            id="from actions but not scale-in",
+            id="protection from actions without scale-in",
         ),
     ],
 )
-def test_protection_is_put_on_the_instance(azure: Azure, policy: dict[str, bool], status: int) -> None:
+def test_an_instance_is_protected_by_a_put(azure: Azure, policy: dict[str, bool], status: int) -> None:
     body = json.dumps({"properties": {"protectionPolicy": policy}}).encode()
     answer = azure.ask("PUT", "virtualMachines/3", body)
     assert answer.status == status
@@ -190,7 +196,7 @@ def test_protection_is_put_on_the_instance(azure: Azure, policy: dict[str, bool]
     assert {name: shown.get(name) for name in policy} == (policy if status == 200 else dict.fromkeys(policy))
 
 
-def test_an_instance_put_with_an_old_etag_is_412(azure: Azure) -> None:
+def test_a_put_of_an_instance_with_an_old_etag_is_412(azure: Azure) -> None:
     answer = azure.ask("PUT", "virtualMachines/3", b'{"tags":{"a":"b"}}', headers={"if-match": '"7"'})
     assert answer.json()["error"]["message"].endswith('"7" does not match etag "1" of resource.')
 
@@ -205,7 +211,9 @@ def test_an_instance_put_with_an_old_etag_is_412(azure: Azure) -> None:
         ("reimageall", "stopping", "running"),
     ],
 )
-def test_power_and_reimage(azure: Azure, verb: str, during: str, after: str) -> None:
+def test_power_actions_and_reimages_change_the_state(
+    azure: Azure, verb: str, during: str, after: str
+) -> None:
     live = azure.sim.scale_set("web").instance("3")
     assert azure.ask("POST", verb, b'{"instanceIds":["3"]}').headers["x-ms-request-charge"] == "1"
     assert live.state[1] == during
@@ -213,7 +221,7 @@ def test_power_and_reimage(azure: Azure, verb: str, during: str, after: str) -> 
     assert (live.state[1], live.image) == (after, OLD)
 
 
-def test_a_reimage_takes_a_newer_latest_and_leaves_the_model_alone(start: Start) -> None:
+def test_a_reimage_resolves_latest_again_and_keeps_the_model(start: Start) -> None:
     sku = OLD.rpartition(":")[0]
     azure = start(image=f"{sku}:latest")
     azure.sim.publish(f"{sku}:24.04.202604010")
@@ -224,7 +232,7 @@ def test_a_reimage_takes_a_newer_latest_and_leaves_the_model_alone(start: Start)
     assert azure.sim.record.images("web")["3"] == f"{sku}:24.04.202604010"
 
 
-def test_deleted_instances_are_gone_and_ids_are_not_used_again(azure: Azure) -> None:
+def test_deleted_instances_are_gone_and_their_ids_are_not_reused(azure: Azure) -> None:
     azure.ask("POST", "delete", b'{"instanceIds":["3","19"]}')
     azure.wait(60)
     with pytest.raises(ResourceNotFoundError, match="not found in this Azure location"):
@@ -235,7 +243,7 @@ def test_deleted_instances_are_gone_and_ids_are_not_used_again(azure: Azure) -> 
     assert [instance.id for instance in live.instances][-1] == "20"
 
 
-def test_misfortune_and_relief(azure: Azure) -> None:
+def test_states_can_be_forced_on_an_instance(azure: Azure) -> None:
     live = azure.sim.scale_set("web").instance("3")
     for strike, state in (
         (live.sicken, ("succeeded", "running", "unhealthy")),
@@ -250,7 +258,7 @@ def test_misfortune_and_relief(azure: Azure) -> None:
     assert [absence.cause for absence in azure.sim.record.absences("web")] == ["unhealthy", "fail"]
 
 
-def test_falling_ill_stops_no_operation(azure: Azure) -> None:
+def test_bad_health_ends_no_operation(azure: Azure) -> None:
     azure.patch_image(NEW)
     azure.upgrade("3", polling=False)
     live = azure.sim.scale_set("web").instance("3")
@@ -265,7 +273,7 @@ def test_a_spot_instance_may_vanish(start: Start) -> None:
     assert azure.ask("GET", "virtualMachines/3").status == 404
 
 
-def test_an_image_put_on_by_hand_shows_as_behind(azure: Azure) -> None:
+def test_an_instance_on_another_image_is_not_on_the_latest_model(azure: Azure) -> None:
     live = azure.sim.scale_set("web").instance("3")
     live.apply_image(NEW)
     assert (live.image, live.is_current) == (NEW, False)
@@ -281,7 +289,7 @@ def test_the_scale_set_counts_its_instances(azure: Azure) -> None:
     assert view["extensions"][0]["name"] == "AppHealth"
 
 
-def test_one_instance_is_reached_in_any_casing(azure: Azure) -> None:
+def test_an_instance_is_found_in_any_casing(azure: Azure) -> None:
     path = (
         SET.replace("virtualMachineScaleSets", "VIRTUALMACHINESCALESETS") + "/virtualmachines/%2A/deallocate"
     )

@@ -18,19 +18,19 @@ def azure(start: Start) -> Azure:
     return start(capacity=2, health="none")
 
 
-def listed(
+def list_interfaces(
     azure: Azure, path: str = "networkInterfaces", version: str = "2018-10-01"
 ) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = azure.ask("GET", path, version=version).json()["value"]
     return rows
 
 
-def test_each_instance_has_one_for_each_card(azure: Azure) -> None:
-    rows = listed(azure)
+def test_each_instance_has_an_interface_for_each_nic(azure: Azure) -> None:
+    rows = list_interfaces(azure)
     assert [each["id"] for each in rows] == [
         f"{SET}/virtualMachines/{n}/networkInterfaces/web" for n in (0, 1)
     ]
-    assert listed(azure, "virtualMachines/1/networkInterfaces") == rows[1:]
+    assert list_interfaces(azure, "virtualMachines/1/networkInterfaces") == rows[1:]
     assert azure.ask("GET", "virtualMachines/1/networkInterfaces/WEB", version="2018-10-01").json() == rows[1]
     shown = azure.ask("GET", "virtualMachines/1").json()["properties"]["networkProfile"]["networkInterfaces"]
     assert shown == [{"id": rows[1]["id"]}]
@@ -40,10 +40,14 @@ def test_each_instance_has_one_for_each_card(azure: Azure) -> None:
 
 
 @pytest.mark.parametrize(
-    "version, later", [("2017-03-30", set()), ("2018-10-01", {"hostedWorkloads", "tapConfigurations"})]
+    "version, later",
+    [
+        pytest.param("2017-03-30", set(), id="2017-03-30"),
+        pytest.param("2018-10-01", {"hostedWorkloads", "tapConfigurations"}, id="2018-10-01"),
+    ],
 )
-def test_a_version_shows_what_it_had(azure: Azure, version: str, later: set[str]) -> None:
-    shown = set(listed(azure, version=version)[0]["properties"])
+def test_a_version_shows_the_fields_of_its_time(azure: Azure, version: str, later: set[str]) -> None:
+    shown = set(list_interfaces(azure, version=version)[0]["properties"])
     assert shown & {"hostedWorkloads", "tapConfigurations"} == later
 
 
@@ -58,7 +62,9 @@ def test_an_address_is_in_the_pools_of_the_model_and_has_a_rule_of_its_own(azure
     azure.wait(60)
     azure.upgrade("1")
     azure.wait(60)
-    before, after = (each["properties"]["ipConfigurations"][0]["properties"] for each in listed(azure))
+    before, after = (
+        each["properties"]["ipConfigurations"][0]["properties"] for each in list_interfaces(azure)
+    )
     assert "loadBalancerBackendAddressPools" not in before
     assert after["loadBalancerBackendAddressPools"] == [POOL]
     assert after["loadBalancerInboundNatRules"] == [{"id": f"{LB}/inboundNatRules/n.1"}]
@@ -68,7 +74,7 @@ def test_an_address_is_in_the_pools_of_the_model_and_has_a_rule_of_its_own(azure
 @pytest.mark.parametrize(
     "path", ["virtualMachines/9/networkInterfaces", "virtualMachines/0/networkInterfaces/other"]
 )
-def test_there_are_no_others(azure: Azure, path: str) -> None:
+def test_an_unknown_interface_is_404(azure: Azure, path: str) -> None:
     assert azure.ask("GET", path, version="2018-10-01").status == 404
 
 

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from reconciler.simulator.catalogue import Boots
-from reconciler.simulator.life import COURSES, MISFORTUNES, Course, Verb
+from reconciler.simulator.life import COURSES, FORCED_STAGES, Course, Verb
 from reconciler.simulator.timings import Timings
 
 ROWS = [
@@ -35,5 +35,5 @@ def test_a_disk_is_replaced_only_while_the_instance_is_down(verb: Verb, boots: B
         assert [stage.power for stage in course][:3] == ["stopping", "starting", "running"], boots
 
 
-def test_misfortune_strikes_at_once() -> None:
-    assert all(stage.after == "" and stage.ends is None for stage in MISFORTUNES.values())
+def test_a_forced_stage_takes_effect_at_once() -> None:
+    assert all(stage.after == "" and stage.ends is None for stage in FORCED_STAGES.values())

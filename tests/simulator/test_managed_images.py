@@ -13,14 +13,14 @@ IMAGE = f"{GROUP}/providers/Microsoft.Compute/images/golden"
 MACHINE = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/builder"
 
 
-def made(azure: Azure, **properties: Any) -> Any:
+def create_image(azure: Azure, **properties: Any) -> Any:
     body = {"location": "westeurope", "properties": {"sourceVirtualMachine": {"id": MACHINE}, **properties}}
     return azure.ask("PUT", IMAGE, json.dumps(body).encode())
 
 
-def test_one_is_made_of_a_machine(azure: Azure) -> None:
+def test_an_image_is_created_from_a_machine(azure: Azure) -> None:
     assert azure.ask("GET", IMAGE).status == 404
-    answer = made(azure)
+    answer = create_image(azure)
     properties = answer.json()["properties"]
     assert (answer.status, properties["provisioningState"], properties["hyperVGeneration"]) == (
         201,
@@ -38,11 +38,11 @@ def test_one_is_made_of_a_machine(azure: Azure) -> None:
         "ReadWrite",
         "disks",
     )
-    assert made(azure, hyperVGeneration="V2").status == 200
+    assert create_image(azure, hyperVGeneration="V2").status == 200
 
 
-def test_a_scale_set_can_be_made_of_it(azure: Azure) -> None:
-    made(azure)
+def test_a_scale_set_can_use_a_created_image(azure: Azure) -> None:
+    create_image(azure)
     profile = {"storageProfile": {"imageReference": {"id": IMAGE}}}
     body = {
         "location": "westeurope",
@@ -61,7 +61,7 @@ def test_a_scale_set_can_be_made_of_it(azure: Azure) -> None:
     assert azure.sim.record.images("api") == {"0": IMAGE}
 
 
-def test_one_of_anything_else_is_refused(azure: Azure) -> None:
+def test_an_image_from_another_source_is_rejected(azure: Azure) -> None:
     answer = azure.ask("PUT", IMAGE, b'{"properties":{"storageProfile":{"osDisk":{"blobUri":"https://x"}}}}')
     assert (answer.status, answer.json()["error"]["target"]) == (400, "sourceVirtualMachine")
 
@@ -69,12 +69,12 @@ def test_one_of_anything_else_is_refused(azure: Azure) -> None:
 @pytest.mark.parametrize(
     "offer, version, generation, size",
     [
-        pytest.param("UbuntuServer/skus/18.04-LTS", "2022-11-01", "V1", {"sizeInGb": 30, "sizeInBytes": 32212255232}, id="first, in 2022"),
-        pytest.param("UbuntuServer/skus/18.04-LTS", "2024-07-01", "V1", {"sizeInBytes": 32212255232}, id="first, in 2024"),
-        pytest.param("ubuntu-24_04-lts/skus/server", "2024-07-01", "V2", {"sizeInGb": 30}, id="second"),
+        pytest.param("UbuntuServer/skus/18.04-LTS", "2022-11-01", "V1", {"sizeInGb": 30, "sizeInBytes": 32212255232}, id="generation 1 at a version of 2022"),
+        pytest.param("UbuntuServer/skus/18.04-LTS", "2024-07-01", "V1", {"sizeInBytes": 32212255232}, id="generation 1 at a version of 2024"),
+        pytest.param("ubuntu-24_04-lts/skus/server", "2024-07-01", "V2", {"sizeInGb": 30}, id="generation 2"),
     ],
 )  # fmt: skip
-def test_a_platform_image_is_kept_as_its_generation_was(
+def test_a_platform_image_is_stored_by_its_generation(
     azure: Azure, offer: str, version: str, generation: str, size: dict[str, int]
 ) -> None:
     azure.sim.publish("Canonical:UbuntuServer:18.04-LTS:24.04.202602010")
@@ -95,17 +95,17 @@ def test_a_platform_image_is_kept_as_its_generation_was(
     "name, generation, system, size",
     [
         pytest.param("Canonical:UbuntuServer:18.04-LTS:18.04.1", "V1", "Linux", 30, id="Ubuntu 18.04"),
-        pytest.param("Canonical:0001-com-ubuntu-server-jammy:22_04-lts-gen2:1.0.0", "V2", "Linux", 30, id="Ubuntu 22.04, second generation"),
+        pytest.param("Canonical:0001-com-ubuntu-server-jammy:22_04-lts-gen2:1.0.0", "V2", "Linux", 30, id="Ubuntu 22.04, generation 2"),
         pytest.param("Canonical:ubuntu-24_04-lts:server:24.04.1", "V2", "Linux", 30, id="Ubuntu 24.04"),
-        pytest.param("Canonical:ubuntu-24_04-lts:server-gen1:24.04.1", "V1", "Linux", 30, id="Ubuntu 24.04, first generation"),
+        pytest.param("Canonical:ubuntu-24_04-lts:server-gen1:24.04.1", "V1", "Linux", 30, id="Ubuntu 24.04, generation 1"),
         pytest.param("Debian:debian-10:10:0.20230222.1299", "V1", "Linux", 30, id="Debian 10"),
         pytest.param("MicrosoftWindowsServer:WindowsServer:2019-Datacenter:1.0.0", "V1", "Windows", 127, id="Windows 2019"),
-        pytest.param("MicrosoftWindowsServer:WindowsServer:2022-datacenter-g2:1.0.0", "V2", "Windows", 127, id="Windows 2022, second generation"),
+        pytest.param("MicrosoftWindowsServer:WindowsServer:2022-datacenter-g2:1.0.0", "V2", "Windows", 127, id="Windows 2022, generation 2"),
         pytest.param("MicrosoftWindowsServer:WindowsServer:2022-datacenter-azure-edition:1.0.0", "V2", "Windows", 127, id="Windows 2022 Azure Edition"),
-        pytest.param("acme:base:stable:1.0.0", "V2", "Linux", 30, id="another publisher"),
+        pytest.param("acme:base:stable:1.0.0", "V2", "Linux", 30, id="an unknown publisher"),
     ],
 )  # fmt: skip
-def test_a_platform_image_is_what_its_name_says(
+def test_the_generation_of_a_platform_image_follows_from_its_name(
     azure: Azure, name: str, generation: str, system: str, size: int
 ) -> None:
     azure.sim.publish(name)
@@ -128,16 +128,18 @@ def test_a_platform_image_is_what_its_name_says(
     [
         pytest.param(IMAGE, "V1", id="a managed image"),
         pytest.param("https://acct.blob.core.windows.net/vhds/base-1.vhd", "V1", id="a VHD"),
-        pytest.param(f"{GROUP}/providers/Microsoft.Compute/galleries/g/images/base/versions/1.0.0", "V2", id="a version of a gallery"),
+        pytest.param(f"{GROUP}/providers/Microsoft.Compute/galleries/g/images/base/versions/1.0.0", "V2", id="a gallery image version"),
     ],
 )  # fmt: skip
-def test_an_image_of_ones_own_is_of_the_usual_generation(azure: Azure, name: str, generation: str) -> None:
+def test_a_private_image_has_the_usual_generation(azure: Azure, name: str, generation: str) -> None:
     azure.sim.publish(name)
     assert azure.sim.cloud.catalogue.details(name).generation == generation
 
 
 @pytest.mark.parametrize("said, security", [("V1", "Standard"), ("V2", "TrustedLaunchSupported")])
-def test_what_a_fleet_says_goes_before_what_a_name_tells(start: Start, said: str, security: str) -> None:
+def test_a_fleet_overrides_the_properties_that_follow_from_a_name(
+    start: Start, said: str, security: str
+) -> None:
     azure = start(
         top={"images": {"ids": [IMAGE], "details": [{"image": IMAGE, "hyperVGeneration": said}]}},
         image="a:b:c:1",

@@ -16,7 +16,7 @@ def ask(azure: Azure, *ids: str) -> Any:
     return azure.ask("POST", "manualUpgrade", json.dumps({"instanceIds": list(ids)}).encode())
 
 
-def test_it_answers_an_empty_202_with_two_addresses(azure: Azure) -> None:
+def test_a_manual_upgrade_returns_an_empty_202_with_two_addresses(azure: Azure) -> None:
     azure.patch_image(NEW)
     answer = ask(azure, "0", "5")
     assert (answer.status, answer.body, answer.headers["Content-Length"]) == (202, b"", "0")
@@ -33,14 +33,14 @@ def test_it_answers_an_empty_202_with_two_addresses(azure: Azure) -> None:
 @pytest.mark.parametrize(
     "ids, charge",
     [
-        pytest.param(["0"], 1, id="one that is behind"),
-        pytest.param(["*"], 17, id="all: those behind, but not the protected one nor those current"),
-        pytest.param(["7"], 0, id="one that is protected"),
-        pytest.param(["1", "2"], 0, id="two that are current"),
-        pytest.param(["0", "0", "1"], 1, id="one named twice, and one that is current"),
+        pytest.param(["0"], 1, id="one instance not on the latest model"),
+        pytest.param(["*"], 17, id="all instances: only the unprotected ones not on the latest model"),
+        pytest.param(["7"], 0, id="a protected instance"),
+        pytest.param(["1", "2"], 0, id="two instances on the latest model"),
+        pytest.param(["0", "0", "1"], 1, id="an instance named twice with one on the latest model"),
     ],
 )
-def test_only_instances_behind_the_model_are_touched_and_charged(
+def test_only_instances_not_on_the_latest_model_are_upgraded_and_charged(
     start: Start, ids: list[str], charge: int
 ) -> None:
     azure = start(protected=["7"])
@@ -49,10 +49,10 @@ def test_only_instances_behind_the_model_are_touched_and_charged(
     azure.wait(60)
     answer = ask(azure, *ids)
     assert answer.headers["x-ms-request-charge"] == str(charge)
-    assert len(azure.sim.record.away("web", azure.clock.now())) == charge
+    assert len(azure.sim.record.unavailable_at("web", azure.clock.now())) == charge
 
 
-def test_an_instance_goes_through_the_states_that_azure_reports(azure: Azure) -> None:
+def test_an_upgrade_goes_through_the_states_that_azure_reports(azure: Azure) -> None:
     azure.patch_image(NEW)
     ask(azure, "3")
     seen = []
@@ -70,7 +70,7 @@ def test_an_instance_goes_through_the_states_that_azure_reports(azure: Azure) ->
     ]
 
 
-def test_an_instance_is_away_until_it_is_healthy(azure: Azure) -> None:
+def test_an_instance_is_unavailable_until_it_is_healthy(azure: Azure) -> None:
     azure.patch_image(NEW)
     ask(azure, "3")
     azure.wait(600)
@@ -80,12 +80,12 @@ def test_an_instance_is_away_until_it_is_healthy(azure: Azure) -> None:
     assert absence.cause == "manualupgrade"
 
 
-def test_without_a_health_source_an_instance_is_back_once_it_runs(start: Start) -> None:
+def test_an_instance_without_a_health_source_is_available_once_it_runs(start: Start) -> None:
     azure = start(health="none")
     azure.patch_image(NEW)
     ask(azure, "3")
     azure.wait(80)
-    assert azure.sim.record.away("web", azure.clock.now()) == frozenset()
+    assert azure.sim.record.unavailable_at("web", azure.clock.now()) == frozenset()
 
 
 def test_the_scale_set_is_updating_until_the_upgrade_ends_and_its_etag_moves(azure: Azure) -> None:
@@ -98,22 +98,22 @@ def test_the_scale_set_is_updating_until_the_upgrade_ends_and_its_etag_moves(azu
     assert live.provisioning_state == "Succeeded"
 
 
-def test_domains_one_after_the_other_never_overlap(azure: Azure) -> None:
+def test_domains_upgraded_in_turn_never_overlap(azure: Azure) -> None:
     azure.patch_image(NEW)
     for domain in range(5):
         azure.upgrade(*(str(number) for number in range(20) if number % 5 == domain)).result()
         azure.wait(15)
     assert set(azure.sim.record.images("web").values()) == {NEW}
-    assert azure.sim.record.most_domains_away("web") == 1
+    assert azure.sim.record.max_unavailable_domains("web") == 1
 
 
-def test_domains_together_overlap(azure: Azure) -> None:
+def test_domains_upgraded_together_overlap(azure: Azure) -> None:
     azure.patch_image(NEW)
     azure.upgrade("0", "1").result()
-    assert azure.sim.record.most_domains_away("web") == 2
+    assert azure.sim.record.max_unavailable_domains("web") == 2
 
 
-def test_one_unknown_id_refuses_the_whole_call(azure: Azure) -> None:
+def test_an_unknown_id_rejects_the_whole_call(azure: Azure) -> None:
     azure.patch_image(NEW)
     answer = ask(azure, "0", "999")
     error = answer.json()["error"]
@@ -123,7 +123,7 @@ def test_one_unknown_id_refuses_the_whole_call(azure: Azure) -> None:
     assert azure.sim.record.absences("web") == ()
 
 
-def test_an_empty_list_is_refused_and_recorded(azure: Azure) -> None:
+def test_an_upgrade_of_no_instances_is_rejected_and_recorded(azure: Azure) -> None:
     azure.patch_image(NEW)
     assert ask(azure).status == 400
     last = azure.sim.record.requests[-1]
@@ -134,7 +134,7 @@ def test_an_empty_list_is_refused_and_recorded(azure: Azure) -> None:
     )
 
 
-def test_instances_under_an_operation_are_refused_to_another(azure: Azure) -> None:
+def test_instances_with_an_operation_in_progress_are_rejected(azure: Azure) -> None:
     azure.patch_image(NEW)
     azure.upgrade("0", "1", polling=False)
     with pytest.raises(ResourceExistsError, match="conflict with a concurrent request"):
@@ -145,24 +145,33 @@ def test_instances_under_an_operation_are_refused_to_another(azure: Azure) -> No
 @pytest.mark.parametrize(
     "boots, status, states",
     [
-        pytest.param("unhealthy", "Succeeded", ("succeeded", "running", "unhealthy"), id="never healthy"),
-        pytest.param("fails", "Failed", ("failed", "running", "unknown"), id="never reports"),
-        pytest.param("never", "InProgress", ("updating", "starting", "healthy"), id="never boots"),
+        pytest.param(
+            "unhealthy",
+            "Succeeded",
+            ("succeeded", "running", "unhealthy"),
+            id="an image that never gets healthy",
+        ),
+        pytest.param("fails", "Failed", ("failed", "running", "unknown"), id="an image that never reports"),
+        pytest.param(
+            "never", "InProgress", ("updating", "starting", "healthy"), id="an image that never boots"
+        ),
     ],
 )
-def test_a_bad_image(start: Start, boots: str, status: str, states: tuple[str, str, str]) -> None:
+def test_an_upgrade_to_a_bad_image(
+    start: Start, boots: str, status: str, states: tuple[str, str, str]
+) -> None:
     azure = start()
     azure.sim.publish(BAD, boots=boots)  # type: ignore[arg-type]
     azure.patch_image(BAD)
     answer = ask(azure, "0")
     azure.wait(3600)
-    told = azure.ask("GET", answer.headers["Azure-AsyncOperation"].removeprefix("https://arm.test"))
-    assert (told.status, told.json()["status"]) == (200, status)
+    operation = azure.ask("GET", answer.headers["Azure-AsyncOperation"].removeprefix("https://arm.test"))
+    assert (operation.status, operation.json()["status"]) == (200, status)
     assert azure.sim.scale_set("web").instance("0").state == states
-    assert azure.sim.record.away("web", azure.clock.now()) == {"0"}
+    assert azure.sim.record.unavailable_at("web", azure.clock.now()) == {"0"}
 
 
-def test_an_instance_that_never_boots_can_be_sent_back(azure: Azure) -> None:
+def test_an_instance_that_never_boots_can_be_rolled_back(azure: Azure) -> None:
     azure.sim.publish(BAD, boots="never")
     azure.patch_image(BAD)
     stuck = ask(azure, "0")
@@ -171,8 +180,10 @@ def test_an_instance_that_never_boots_can_be_sent_back(azure: Azure) -> None:
     azure.upgrade("0").result()
     azure.wait(15)
     assert azure.sim.scale_set("web").instance("0").state == ("succeeded", "running", "healthy")
-    told = azure.ask("GET", stuck.headers["Azure-AsyncOperation"].removeprefix("https://arm.test")).json()
-    assert told["error"]["code"] == "OperationPreempted"
+    operation = azure.ask(
+        "GET", stuck.headers["Azure-AsyncOperation"].removeprefix("https://arm.test")
+    ).json()
+    assert operation["error"]["code"] == "OperationPreempted"
 
 
 def test_an_operation_can_fail_after_it_was_accepted(azure: Azure) -> None:
@@ -203,8 +214,8 @@ def test_a_deallocated_instance_gets_its_disk_and_stays_down(azure: Azure) -> No
     assert live.state == ("succeeded", "running", "healthy")
 
 
-def test_automatic_mode_takes_every_instance_down_at_once(start: Start) -> None:
+def test_automatic_mode_upgrades_all_instances_at_once(start: Start) -> None:
     azure = start(mode="Automatic")
     azure.patch_image(NEW)
-    assert azure.sim.record.most_domains_away("web", cause="automatic") == 5
+    assert azure.sim.record.max_unavailable_domains("web", cause="automatic") == 5
     assert set(azure.sim.record.images("web").values()) == {NEW}

@@ -61,23 +61,23 @@ def test_at_most_ten_models_are_in_use_at_once(start: Start) -> None:
                 "OperationNotAllowed",
                 "The Image type for a Virtual Machine Scale Set may not be changed.",
             ),
-            id="another kind of image",
+            id="an image of another kind",
         ),
         pytest.param(
             {"image": OLD},
             "Debian:ubuntu-24_04-lts:server:24.04.202601010",
             (409, "PropertyChangeNotAllowed", "Changing property 'imageReference.publisher' is not allowed."),
-            id="another publisher",
+            id="an image of another publisher",
         ),
         pytest.param(
             {"image": OLD},
             "Canonical:ubuntu-26_04-lts:server:26.04.1",
             (409, "PropertyChangeNotAllowed", "Changing property 'imageReference.offer' is not allowed."),
-            id="another offer, where offers are fixed",
+            id="an image of another offer if offers are fixed",
         ),
     ],
 )
-def test_what_the_image_may_not_become(
+def test_a_forbidden_change_of_the_image_is_rejected(
     start: Start, web: dict[str, Any], image: str, refusal: tuple[int, str, str]
 ) -> None:
     azure = start(top={"fixedImageFields": ["publisher", "offer"]}, **web)
@@ -93,7 +93,9 @@ def test_an_offer_may_change_where_it_is_not_fixed(azure: Azure) -> None:
     assert write(azure, image).status == 200
 
 
-def test_an_extension_that_a_policy_adds_puts_everybody_behind_and_shows_once_applied(azure: Azure) -> None:
+def test_an_extension_added_by_a_policy_makes_all_instances_out_of_date_and_shows_once_applied(
+    azure: Azure,
+) -> None:
     live = azure.sim.scale_set("web")
     live.add_extension("Monitor", "Contoso", "Agent")
     azure.wait(10)
@@ -126,7 +128,7 @@ def test_an_extension_that_fails_fails_the_operation_and_the_instance(start: Sta
     assert statuses[0]["code"] == "ProvisioningState/failed/VMExtensionProvisioningError"
 
 
-def test_everybody_is_upgraded_but_the_protected(start: Start) -> None:
+def test_all_instances_except_the_protected_are_upgraded(start: Start) -> None:
     azure = start(
         protected=["2"],
         instanceStates=[{"id": "1", "power": "deallocated"}, {"id": "3", "provisioning": "failed"}],
@@ -140,7 +142,7 @@ def test_everybody_is_upgraded_but_the_protected(start: Start) -> None:
     assert live.instance("3").state == ("succeeded", "running", "healthy")
 
 
-def test_a_write_soon_after_another_is_refused_where_azure_is_that_way(start: Start) -> None:
+def test_a_write_too_soon_after_another_is_rejected(start: Start) -> None:
     azure = start(top={"timings": {"conflict": "5s"}})
     azure.patch_image(NEW)
     with pytest.raises(ResourceExistsError, match="conflict with a concurrent request"):
@@ -152,7 +154,7 @@ def test_a_write_soon_after_another_is_refused_where_azure_is_that_way(start: St
 
 
 @pytest.mark.parametrize("capacity", [-1, "many", 1.5, None])
-def test_a_capacity_that_is_none_is_refused(azure: Azure, capacity: Any) -> None:
+def test_an_invalid_capacity_is_rejected(azure: Azure, capacity: Any) -> None:
     answer = azure.ask("PATCH", "", json.dumps({"sku": {"capacity": capacity}}).encode())
     assert (answer.status, azure.sim.scale_set("web").capacity) == (200 if capacity is None else 400, 20)
 
@@ -161,14 +163,20 @@ def test_a_capacity_that_is_none_is_refused(azure: Azure, capacity: Any) -> None
     "health, seen",
     [
         pytest.param(
-            "extension", ["initializing", "healthy", "unhealthy", "unknown"], id="rich: at any time"
+            "extension",
+            ["initializing", "healthy", "unhealthy", "unknown"],
+            id="rich states are reported at any time",
         ),
-        pytest.param("binaryExtension", [None, "healthy", "unhealthy", None], id="binary: silent at first"),
-        pytest.param("probe", [None] * 4, id="a probe: not told of an instance"),
-        pytest.param("none", [None] * 4, id="none: never"),
+        pytest.param(
+            "binaryExtension",
+            [None, "healthy", "unhealthy", None],
+            id="binary states are reported after the first result",
+        ),
+        pytest.param("probe", [None] * 4, id="a probe is not reported for an instance"),
+        pytest.param("none", [None] * 4, id="no health source is never reported"),
     ],
 )
-def test_what_an_instance_says_of_its_health(start: Start, health: str, seen: list[str | None]) -> None:
+def test_the_health_of_an_instance_is_reported(start: Start, health: str, seen: list[str | None]) -> None:
     azure = start(health=health)
     one = azure.sim.scale_set("web").instance("3")
     azure.ask("POST", "virtualMachines/3/restart")

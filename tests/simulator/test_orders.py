@@ -12,7 +12,7 @@ from reconciler.simulator import FleetError, Simulator, VirtualClock
 from reconciler.simulator import faults as values
 from reconciler.simulator.catalogue import storage_of
 from reconciler.simulator.declared import schema
-from reconciler.simulator.faults import Fault, Refused
+from reconciler.simulator.faults import Fault, Rejected
 from reconciler.simulator.orders import EVENTS, FAULTS
 from tests.simulator.azure import NEW, OLD, Azure, Start, fleet
 
@@ -33,16 +33,16 @@ def set_tag(azure: Azure, name: str = "web") -> int:
 @pytest.mark.parametrize(
     "fault, statuses",
     [
-        pytest.param({}, [409, 200, 200, 200], id="once"),
-        pytest.param({"times": 2, "after": 1}, [200, 409, 409, 200], id="twice, after one"),
-        pytest.param({"times": "always"}, [409] * 4, id="always"),
-        pytest.param({"times": "always", "for": "2h"}, [409, 409, 200, 200], id="for two hours"),
-        pytest.param({"scaleSet": "api"}, [200] * 4, id="of another scale set"),
-        pytest.param({"scaleSet": "WEB"}, [409, 200, 200, 200], id="of this scale set"),
-        pytest.param({"operation": "*"}, [409, 200, 200, 200], id="any operation"),
+        pytest.param({}, [409, 200, 200, 200], id="one request"),
+        pytest.param({"times": 2, "after": 1}, [200, 409, 409, 200], id="two requests after the first"),
+        pytest.param({"times": "always"}, [409] * 4, id="all requests"),
+        pytest.param({"times": "always", "for": "2h"}, [409, 409, 200, 200], id="requests for two hours"),
+        pytest.param({"scaleSet": "api"}, [200] * 4, id="requests to another scale set"),
+        pytest.param({"scaleSet": "WEB"}, [409, 200, 200, 200], id="requests to this scale set"),
+        pytest.param({"operation": "*"}, [409, 200, 200, 200], id="requests of any operation"),
     ],
 )
-def test_a_fault_strikes_as_the_file_says(start: Start, fault: dict[str, Any], statuses: list[int]) -> None:
+def test_a_fault_of_the_file_is_injected(start: Start, fault: dict[str, Any], statuses: list[int]) -> None:
     azure = with_fault(start, {"name": "api", "resourceGroup": "shop", "image": OLD}, **fault)
     seen = []
     for _ in statuses:
@@ -51,7 +51,7 @@ def test_a_fault_strikes_as_the_file_says(start: Start, fault: dict[str, Any], s
     assert seen == statuses
 
 
-def test_a_fault_may_be_for_one_scale_set_of_many(start: Start) -> None:
+def test_a_fault_may_be_limited_to_one_scale_set(start: Start) -> None:
     azure = with_fault(start, {"name": "api", "resourceGroup": "shop", "image": OLD}, scaleSet="shop/api")
     assert [set_tag(azure, name) for name in ("web", "api", "api")] == [200, 409, 200]
 
@@ -78,8 +78,8 @@ def test_every_event_of_the_schema_happens(start: Start, kind: str) -> None:
         azure.clock.advance(LATER)
 
 
-def test_every_fault_but_a_refusal_by_name_is_in_the_schema() -> None:
-    kinds = {kind.__name__ for kind in get_args(Fault)} - {Refused.__name__}
+def test_every_fault_except_an_error_by_name_is_in_the_schema() -> None:
+    kinds = {kind.__name__ for kind in get_args(Fault)} - {Rejected.__name__}
     assert {kind.lower() for kind in kinds} == {name.lower() for name in KINDS}
     assert set(KINDS) == set(FAULTS)
     assert set(EVENTS) == set(EVENT_KINDS)
@@ -92,41 +92,41 @@ def test_every_fault_but_a_refusal_by_name_is_in_the_schema() -> None:
     [
         pytest.param(
             {"faults": [{"operation": "VirtualMachineScaleSets_Updat", "fault": CONFLICT}]},
-            "faults[0].operation: the simulator has no operation 'VirtualMachineScaleSets_Updat'; did you mean "
+            "faults[0].operation: unknown operation 'VirtualMachineScaleSets_Updat'; did you mean "
             "VirtualMachineScaleSets_Update?",
-            id="no operation",
+            id="an unknown operation",
         ),
         pytest.param(
             {"events": [{"after": "1m", "event": {"evict": {"scaleSet": "wev", "id": "0"}}}]},
-            "events[0].event.evict.scaleSet: there is no scale set 'wev'; name one of the fleet, as group/name "
-            "where there are several",
-            id="no scale set",
+            "events[0].event.evict.scaleSet: unknown scale set 'wev'; write the name of one in the "
+            "fleet, or group/name if several have it",
+            id="an event of an unknown scale set",
         ),
         pytest.param(
             {"faults": [{"operation": "*", "scaleSet": "wev", "fault": CONFLICT}]},
-            "faults[0].scaleSet: there is no scale set 'wev'; name one of the fleet, as group/name where there are "
-            "several",
-            id="no scale set of a fault",
+            "faults[0].scaleSet: unknown scale set 'wev'; write the name of one in the fleet, or group/name if "
+            "several have it",
+            id="a fault of an unknown scale set",
         ),
         pytest.param(
             {"events": [{"after": "1m", "event": {"publish": {"image": NEW, "excludeFromLatest": True}}}]},
-            f"events[0].event.publish.excludeFromLatest: {NEW} is not a version in a gallery; leave it out",
-            id="a detail that the image cannot have",
+            f"events[0].event.publish.excludeFromLatest: {NEW} is not a version in a gallery; remove this field",
+            id="an event with a property that the image cannot have",
         ),
         pytest.param(
             {"events": [{"after": "1m", "event": {"fault": {"operation": "A_B", "fault": CONFLICT}}}]},
-            "events[0].event.fault.operation: the simulator has no operation 'A_B'; write the operationId of a "
-            "request it answers",
-            id="no operation later",
+            "events[0].event.fault.operation: unknown operation 'A_B'; write the operationId of a "
+            "supported request",
+            id="an event with a fault of an unknown operation",
         ),
         pytest.param(
             {"events": [{"after": "1m", "event": {}}]},
-            "events[0].event: says nothing; write one of publish, withdraw, evict, scaleSet, fault",
-            id="no event",
+            "events[0].event: is empty; write one of publish, withdraw, evict, scaleSet, fault",
+            id="an empty event",
         ),
     ],
 )
-def test_what_cannot_be_ordered(order: dict[str, Any], message: str) -> None:
+def test_an_invalid_fault_or_event_is_an_error(order: dict[str, Any], message: str) -> None:
     with pytest.raises(FleetError) as caught:
         Simulator.load({**fleet(), **order}, VirtualClock())
     assert str(caught.value) == message
@@ -144,13 +144,16 @@ def patch(azure: Azure) -> Any:
 @pytest.mark.parametrize(
     "kind, said, code",
     [
-        pytest.param("withdraw", NEW, "PlatformImageNotFound", id="deleted"),
+        pytest.param("withdraw", NEW, "PlatformImageNotFound", id="a deleted image"),
         pytest.param(
-            "publish", {"image": NEW, "deprecation": "Deprecated"}, "ImageVersionDeprecated", id="deprecated"
+            "publish",
+            {"image": NEW, "deprecation": "Deprecated"},
+            "ImageVersionDeprecated",
+            id="a deprecated image",
         ),
     ],
 )
-def test_an_image_changes_when_the_file_says(start: Start, kind: str, said: Any, code: str) -> None:
+def test_an_event_changes_an_image(start: Start, kind: str, said: Any, code: str) -> None:
     early, late = with_event(start, kind, said), with_event(start, kind, said)
     early.clock.advance(timedelta(minutes=29))
     assert patch(early).status == 200
@@ -161,11 +164,11 @@ def test_an_image_changes_when_the_file_says(start: Start, kind: str, said: Any,
 @pytest.mark.parametrize(
     "said, wanted",
     [
-        pytest.param({}, "deallocated", id="as the scale set has it"),
-        pytest.param({"power": "stopped"}, "stopped", id="stopped"),
+        pytest.param({}, "deallocated", id="the power state of the scale set"),
+        pytest.param({"power": "stopped"}, "stopped", id="the power state of the event"),
     ],
 )
-def test_an_instance_is_evicted_when_the_file_says(start: Start, said: dict[str, str], wanted: str) -> None:
+def test_an_event_evicts_an_instance(start: Start, said: dict[str, str], wanted: str) -> None:
     azure = with_event(start, "evict", {"scaleSet": "web", "id": "2", **said})
     azure.clock.advance(LATER)
     assert [each.state[1] for each in azure.sim.scale_set("web").instances] == [
@@ -173,7 +176,7 @@ def test_an_instance_is_evicted_when_the_file_says(start: Start, said: dict[str,
     ]  # fmt: skip
 
 
-def test_a_scale_set_changes_when_the_file_says(start: Start) -> None:
+def test_an_event_changes_a_scale_set(start: Start) -> None:
     states = [{"id": "0", "provisioning": "failed"}, {"id": "1", "power": "unknown", "health": "none"}]
     change = {"capacity": 5, "tags": {"a": "b"}, "image": NEW, "mode": "Automatic", "instanceStates": states}
     azure = with_event(start, "scaleSet", {"name": "web", **change})
@@ -185,7 +188,7 @@ def test_a_scale_set_changes_when_the_file_says(start: Start) -> None:
     assert {each.image for each in live.instances} == {NEW}, "the change of the mode is taken with the image"
 
 
-def test_an_instance_comes_into_another_state_when_the_file_says(start: Start) -> None:
+def test_an_event_changes_the_state_of_an_instance(start: Start) -> None:
     states = [
         {"id": "0", "provisioning": "failed"},
         {"id": "1", "power": "unknown", "health": "none"},
@@ -204,7 +207,7 @@ def test_an_instance_comes_into_another_state_when_the_file_says(start: Start) -
     assert row["properties"]["modelDefinitionApplied"] == "VirtualMachine"
 
 
-def test_a_scale_set_reports_another_state_when_the_file_says(start: Start) -> None:
+def test_an_event_changes_the_reported_state_of_a_scale_set(start: Start) -> None:
     azure = with_event(
         start, "scaleSet", {"name": "web", "provisioningState": "Migrating", "allocationLimit": 4}
     )
@@ -215,14 +218,14 @@ def test_a_scale_set_reports_another_state_when_the_file_says(start: Start) -> N
     assert len(azure.sim.scale_set("web").instances) == 4
 
 
-def test_machines_are_attached_when_the_file_says(start: Start) -> None:
+def test_an_event_attaches_machines(start: Start) -> None:
     event = {"scaleSet": {"name": "web", "attached": [{"name": "sql-1"}]}}
     azure = start(top={"events": [{"after": "30m", "event": event}]}, orchestration="Flexible", capacity=1)
     azure.clock.advance(LATER)
     assert [each.id for each in azure.sim.scale_set("web").instances][1:] == ["sql-1"]
 
 
-def test_a_fault_begins_when_the_file_says(start: Start) -> None:
+def test_an_event_begins_a_fault(start: Start) -> None:
     azure = with_event(
         start, "fault", {"operation": PATCH, "fault": CONFLICT, "times": "always", "for": "1h"}
     )
@@ -233,7 +236,7 @@ def test_a_fault_begins_when_the_file_says(start: Start) -> None:
     assert seen == [200, 409, 409, 200]
 
 
-def test_an_event_may_come_again_and_again(start: Start) -> None:
+def test_an_event_may_repeat(start: Start) -> None:
     azure = with_event(start, "scaleSet", {"name": "web", "tags": {"a": "b"}}, every="1h")
     for _ in range(3):
         azure.sim.scale_set("web").set_tags({"a": None})
@@ -245,12 +248,12 @@ def test_an_event_may_come_again_and_again(start: Start) -> None:
 @pytest.mark.parametrize(
     "kind, said",
     [
-        pytest.param("evict", {"scaleSet": "web", "id": "9"}, id="no such instance"),
-        pytest.param("withdraw", f"{OLD}1", id="no such image"),
-        pytest.param("scaleSet", {"name": "web", "image": f"{OLD}1"}, id="an image that Azure refuses"),
+        pytest.param("evict", {"scaleSet": "web", "id": "9"}, id="an unknown instance"),
+        pytest.param("withdraw", f"{OLD}1", id="an unknown image"),
+        pytest.param("scaleSet", {"name": "web", "image": f"{OLD}1"}, id="an image that Azure rejects"),
     ],
 )
-def test_what_cannot_be_does_not_happen(start: Start, kind: str, said: Any) -> None:
+def test_an_impossible_event_is_skipped(start: Start, kind: str, said: Any) -> None:
     azure = with_event(start, kind, said)
     before = azure.ask("GET", "").json()
     azure.clock.advance(LATER)

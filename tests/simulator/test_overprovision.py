@@ -13,7 +13,7 @@ def rows(azure: Azure) -> list[str]:
     return [row["instanceId"] for row in azure.ask("GET", "virtualMachines").json()["value"]]
 
 
-def test_more_come_than_were_asked_for_and_vanish_before_it_is_over(start: Start) -> None:
+def test_surplus_instances_are_created_and_deleted_before_the_operation_ends(start: Start) -> None:
     azure = start(capacity=4, overprovision=True)
     answer = azure.ask("PATCH", "", json.dumps({"sku": {"capacity": 6}}).encode())
     assert len(rows(azure)) == 8
@@ -23,11 +23,13 @@ def test_more_come_than_were_asked_for_and_vanish_before_it_is_over(start: Start
     assert live.provisioning_state == "Updating", "the surplus is on its way out"
     azure.wait(30)
     assert (len(rows(azure)), live.provisioning_state) == (6, "Succeeded")
-    told = azure.ask("GET", answer.headers["Azure-AsyncOperation"].removeprefix("https://arm.test")).json()
-    assert told["status"] == "Succeeded"
+    operation = azure.ask(
+        "GET", answer.headers["Azure-AsyncOperation"].removeprefix("https://arm.test")
+    ).json()
+    assert operation["status"] == "Succeeded"
 
 
-def test_ids_have_gaps_and_are_never_given_again(start: Start) -> None:
+def test_ids_of_surplus_instances_are_never_reused(start: Start) -> None:
     azure = start(capacity=2, overprovision=True)
     live = azure.sim.scale_set("web")
     for capacity in (4, 6):
@@ -51,17 +53,17 @@ def test_the_etag_moves_once_more_when_the_surplus_is_gone(start: Start) -> None
 @pytest.mark.parametrize(
     "web",
     [
-        pytest.param({"overprovision": False}, id="a set that does not"),
+        pytest.param({"overprovision": False}, id="a set with overprovisioning off"),
         pytest.param({"overprovision": True, "orchestration": "Flexible"}, id="a Flexible set"),
     ],
 )
-def test_who_does_not_overprovision(start: Start, web: dict[str, object]) -> None:
+def test_a_set_that_does_not_overprovision_has_no_surplus(start: Start, web: dict[str, object]) -> None:
     azure = start(capacity=2, **web)
     azure.sim.scale_set("web").scale_to(4)
     assert len(azure.sim.scale_set("web").instances) == 4
 
 
-def test_instances_that_fail_fail_the_operation_all_the_same(start: Start) -> None:
+def test_failed_instances_fail_the_operation_despite_a_surplus(start: Start) -> None:
     azure = start(capacity=2, overprovision=True)
     azure.sim.publish(BAD, boots="fails")
     azure.sim.scale_set("web").set_image(BAD)
@@ -72,7 +74,7 @@ def test_instances_that_fail_fail_the_operation_all_the_same(start: Start) -> No
     assert (live.provisioning_state, len(live.instances)) == ("Failed", 4)
 
 
-def test_scaling_in_again_while_the_surplus_is_there(start: Start) -> None:
+def test_scaling_in_before_the_surplus_is_deleted(start: Start) -> None:
     azure = start(capacity=4, overprovision=True, image=NEW)
     live = azure.sim.scale_set("web")
     live.scale_to(6)
@@ -81,7 +83,7 @@ def test_scaling_in_again_while_the_surplus_is_there(start: Start) -> None:
     assert (len(live.instances), live.capacity, live.provisioning_state) == (3, 3, "Succeeded")
 
 
-def test_deleting_the_scale_set_meanwhile(start: Start) -> None:
+def test_deleting_the_scale_set_before_the_surplus_is_deleted(start: Start) -> None:
     azure = start({"name": "api", "resourceGroup": "shop", "image": NEW}, capacity=4, overprovision=True)
     patch = azure.ask("PATCH", "", json.dumps({"sku": {"capacity": 6}}).encode())
     answer = azure.ask("DELETE", "")
@@ -92,7 +94,7 @@ def test_deleting_the_scale_set_meanwhile(start: Start) -> None:
     assert azure.ask("GET", "").status == 404
 
 
-def test_deleting_the_surplus_meanwhile(start: Start) -> None:
+def test_deleting_the_surplus_by_hand(start: Start) -> None:
     azure = start(capacity=2, overprovision=True)
     live = azure.sim.scale_set("web")
     live.scale_to(3)

@@ -18,7 +18,7 @@ def read(azure: Azure) -> Any:
     return azure.ask("GET", "").json()
 
 
-def test_an_owner_is_named(start: Start) -> None:
+def test_managed_by_names_the_owner(start: Start) -> None:
     azure = start(managedBy=OWNER)
     assert read(azure)["managedBy"] == OWNER
     azure.patch({"tags": {"a": "b"}})
@@ -28,12 +28,15 @@ def test_an_owner_is_named(start: Start) -> None:
 @pytest.mark.parametrize(
     "sku",
     [
-        pytest.param(None, id="null"),
-        pytest.param({"name": "Standard_D2s_v5", "tier": "Standard"}, id="without capacity"),
-        pytest.param({"name": "Standard_D2s_v5", "tier": "Standard", "capacity": None}, id="capacity null"),
+        pytest.param(None, id="a sku that is null"),
+        pytest.param({"name": "Standard_D2s_v5", "tier": "Standard"}, id="a sku without capacity"),
+        pytest.param(
+            {"name": "Standard_D2s_v5", "tier": "Standard", "capacity": None},
+            id="a sku with a capacity of null",
+        ),
     ],
 )
-def test_the_sku_may_tell_less_than_there_is(start: Start, sku: Any) -> None:
+def test_the_reported_sku_may_lack_the_capacity(start: Start, sku: Any) -> None:
     azure = start(reportedSku=sku)
     assert read(azure)["sku"] == sku
     listed = azure.ask("GET", f"{GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets").json()["value"]
@@ -41,12 +44,12 @@ def test_the_sku_may_tell_less_than_there_is(start: Start, sku: Any) -> None:
     assert len(azure.sim.scale_set("web").instances) == 20
 
 
-def bare(start: Start, *machines: dict[str, str]) -> Azure:
+def start_without_profile(start: Start, *machines: dict[str, str]) -> Azure:
     return start(orchestration="Flexible", virtualMachineProfile=False, capacity=0, attached=list(machines))
 
 
 def test_a_flexible_set_may_have_no_profile(start: Start) -> None:
-    azure = bare(start)
+    azure = start_without_profile(start)
     assert "virtualMachineProfile" not in read(azure)["properties"]
     azure.patch({"tags": {"a": "b"}})
     assert read(azure)["tags"] == {"a": "b"}
@@ -54,26 +57,26 @@ def test_a_flexible_set_may_have_no_profile(start: Start) -> None:
 
 
 def test_machines_may_be_attached(start: Start) -> None:
-    azure = bare(start, {"name": "sql-1", "image": SQL}, {"name": "disk-1"})
+    azure = start_without_profile(start, {"name": "sql-1", "image": SQL}, {"name": "disk-1"})
     azure.sim.scale_set("web").attach("Sql-2", SQL)
     machines = f"{GROUP}/providers/Microsoft.Compute/virtualMachines"
     rows = azure.ask("GET", f"{machines}?$filter='virtualMachineScaleSet/id' eq '{SET}'").json()["value"]
-    told = {
+    reported = {
         row["name"]: (storage["osDisk"]["createOption"], storage.get("imageReference", {}).get("publisher"))
         for row in rows
         for storage in (row["properties"]["storageProfile"],)
     }
-    assert told == {
+    assert reported == {
         "sql-1": ("Attach", "MicrosoftSQLServer"),
         "disk-1": ("Attach", None),
         "Sql-2": ("Attach", "MicrosoftSQLServer"),
     }
-    assert [row["name"] for row in azure.ask("GET", "virtualMachines").json()["value"]] == list(told)
+    assert [row["name"] for row in azure.ask("GET", "virtualMachines").json()["value"]] == list(reported)
     assert azure.ask("GET", f"{machines}/sql-2").json()["name"] == "Sql-2"
     assert read(azure)["sku"]["capacity"] == 3
 
 
-def test_an_upgrade_passes_over_a_machine_that_was_attached(start: Start) -> None:
+def test_an_upgrade_skips_attached_machines(start: Start) -> None:
     azure = start(orchestration="Flexible", capacity=2, attached=[{"name": "sql-1", "image": SQL}])
     azure.patch_image(NEW)
     azure.upgrade("*").result()
@@ -88,7 +91,7 @@ def test_a_scale_set_may_have_fewer_instances_than_its_capacity(start: Start) ->
     assert len(azure.sim.scale_set("web").instances) == 8
 
 
-def test_a_scale_out_fails_where_azure_has_no_room(start: Start) -> None:
+def test_a_scale_out_fails_if_azure_has_no_capacity(start: Start) -> None:
     azure = start(capacity=5)
     live = azure.sim.scale_set("web")
     live.limit_allocation(6)

@@ -35,12 +35,12 @@ def test_every_operation_has_an_action_or_is_open() -> None:
 @pytest.mark.parametrize(
     "actions, not_actions, granted",
     [
-        pytest.param(("*",), (), True, id="everything"),
-        pytest.param((f"{SETS}/*",), (), True, id="everything of scale sets"),
-        pytest.param(("*/manualupgrade/ACTION",), (), True, id="in any casing"),
-        pytest.param(("*/read",), (), False, id="reading only"),
-        pytest.param((), (), False, id="nothing"),
-        pytest.param(("*",), (f"{SETS}/manualUpgrade/action",), False, id="everything but this"),
+        pytest.param(("*",), (), True, id="all actions"),
+        pytest.param((f"{SETS}/*",), (), True, id="all actions of scale sets"),
+        pytest.param(("*/manualupgrade/ACTION",), (), True, id="an action in another casing"),
+        pytest.param(("*/read",), (), False, id="read actions only"),
+        pytest.param((), (), False, id="no actions"),
+        pytest.param(("*",), (f"{SETS}/manualUpgrade/action",), False, id="an excluded action"),
     ],
 )
 def test_an_action_is_granted_by_patterns(
@@ -52,7 +52,7 @@ def test_an_action_is_granted_by_patterns(
 @pytest.mark.parametrize(
     "route, names, action",
     [
-        pytest.param("VirtualMachineScaleSets_Update", {}, f"{SETS}/write", id="a change"),
+        pytest.param("VirtualMachineScaleSets_Update", {}, f"{SETS}/write", id="a write"),
         pytest.param(
             "VirtualMachineScaleSetVMs_PowerOff",
             {},
@@ -62,10 +62,10 @@ def test_an_action_is_granted_by_patterns(
         pytest.param(
             "Providers_Register", {"namespace": "Microsoft.X"}, "Microsoft.X/register/action", id="a provider"
         ),
-        pytest.param("Subscriptions_List", {}, None, id="what one can see"),
+        pytest.param("Subscriptions_List", {}, None, id="a list that needs no action"),
     ],
 )
-def test_the_action_behind_a_request(route: str, names: dict[str, str], action: str | None) -> None:
+def test_the_action_of_a_request(route: str, names: dict[str, str], action: str | None) -> None:
     assert action_of(route, names) == action
 
 
@@ -88,7 +88,7 @@ def test_the_scope_of_a_request(path: str, scope: str) -> None:
     assert scope_of(path) == scope
 
 
-def test_a_reader_may_read_and_is_told_what_it_may_not(start: Start) -> None:
+def test_a_reader_may_read_and_gets_a_403_for_other_actions(start: Start) -> None:
     azure = start(top={"permissions": READER})
     assert azure.ask("GET", "").status == 200
     bearer = token("https://management.azure.com", int(time.time()), "app")
@@ -104,7 +104,7 @@ def test_a_reader_may_read_and_is_told_what_it_may_not(start: Start) -> None:
     }
 
 
-def test_the_sdk_sees_the_refusal(start: Start) -> None:
+def test_the_sdk_raises_the_403(start: Start) -> None:
     azure = start(top={"permissions": {"notActions": [f"{SETS}/write"]}})
     with pytest.raises(HttpResponseError) as caught:
         azure.patch({"tags": {"a": "b"}})
@@ -114,14 +114,21 @@ def test_the_sdk_sees_the_refusal(start: Start) -> None:
     )
 
 
-def test_it_is_refused_before_it_is_looked_for(start: Start) -> None:
+def test_permissions_are_checked_before_existence(start: Start) -> None:
     azure = start(top={"permissions": {"actions": []}})
     assert azure.ask("GET", f"{SET}-of-old").status == 403
     assert azure.ask("GET", "/subscriptions").status == 200
 
 
-@pytest.mark.parametrize("scope", [SUBSCRIPTION, GROUP, SET])
-def test_one_can_ask_what_one_may_do(start: Start, scope: str) -> None:
+@pytest.mark.parametrize(
+    "scope",
+    [
+        pytest.param(SUBSCRIPTION, id="a subscription"),
+        pytest.param(GROUP, id="a resource group"),
+        pytest.param(SET, id="a scale set"),
+    ],
+)
+def test_the_callers_permissions_can_be_read(start: Start, scope: str) -> None:
     path = f"{scope}/providers/Microsoft.Authorization/permissions"
     assert start().ask("GET", path, version="2022-04-01").json() == {
         "value": [{"actions": ["*"], "notActions": []}]
@@ -132,8 +139,11 @@ def test_one_can_ask_what_one_may_do(start: Start, scope: str) -> None:
     }
 
 
-@pytest.mark.parametrize("scope", [f"{GROUP}-of-old", f"{SET}-of-old"])
-def test_there_are_no_permissions_on_what_is_not_there(start: Start, scope: str) -> None:
+@pytest.mark.parametrize(
+    "scope",
+    [pytest.param(f"{GROUP}-of-old", id="a resource group"), pytest.param(f"{SET}-of-old", id="a scale set")],
+)
+def test_permissions_on_a_missing_resource_are_404(start: Start, scope: str) -> None:
     assert start().ask("GET", f"{scope}/providers/Microsoft.Authorization/permissions").status == 404
 
 
@@ -144,7 +154,7 @@ def test_there_are_no_permissions_on_what_is_not_there(start: Start, scope: str)
             {"actions": ["banana"]},
             "permissions.actions[0]: 'banana' is not an action; write it as "
             "Microsoft.Compute/virtualMachineScaleSets/read, with * for any part",
-            id="a fruit",
+            id="a word that is not an action",
         ),
         pytest.param(
             {"notActions": ["*", 3]},
@@ -154,16 +164,16 @@ def test_there_are_no_permissions_on_what_is_not_there(start: Start, scope: str)
         pytest.param(
             {"actions": "*"},
             "permissions.actions: '*' is not a list; begin each entry with `- `",
-            id="no list",
+            id="actions that are not a list",
         ),
         pytest.param(
             {"action": ["*"]},
-            "permissions.action: there is no such field; did you mean actions?",
+            "permissions.action: unknown field; did you mean actions?",
             id="a misspelt field",
         ),
     ],
 )
-def test_a_fleet_that_says_it_wrongly(permissions: dict[str, Any], error: str) -> None:
+def test_invalid_permissions_of_a_fleet_are_an_error(permissions: dict[str, Any], error: str) -> None:
     with pytest.raises(FleetError) as caught:
         Simulator.load({**fleet(), "permissions": permissions}, VirtualClock())
     assert str(caught.value) == error

@@ -25,28 +25,32 @@ def names(azure: Azure, path: str) -> list[str]:
     "path, expected",
     [
         pytest.param(f"{SUBSCRIPTION}/locations", ["eastus2", "westeurope"], id="the regions of the fleet"),
-        pytest.param(f"{SUBSCRIPTION}/resourcegroups", ["shop", "far"], id="its resource groups"),
-        pytest.param(f"{LOCATION}/publishers", ["Canonical", "Debian"], id="publishers"),
+        pytest.param(
+            f"{SUBSCRIPTION}/resourcegroups", ["shop", "far"], id="the resource groups of the fleet"
+        ),
+        pytest.param(f"{LOCATION}/publishers", ["Canonical", "Debian"], id="the publishers of a region"),
         pytest.param(CANONICAL, ["ubuntu-24_04-lts"], id="the offers of one publisher"),
-        pytest.param(f"{CANONICAL.upper()}/UBUNTU-24_04-LTS/SKUS", ["server"], id="skus, in any casing"),
+        pytest.param(
+            f"{CANONICAL.upper()}/UBUNTU-24_04-LTS/SKUS", ["server"], id="the SKUs of an offer, in any casing"
+        ),
     ],
 )
-def test_what_there_is(start: Start, path: str, expected: list[str]) -> None:
+def test_directory_lists_have_entries(start: Start, path: str, expected: list[str]) -> None:
     far = {"name": "far", "resourceGroup": "far", "location": "eastus2", "image": "Debian:debian-13:13:1.0.0"}
     assert names(start(far), path) == expected
 
 
-def test_a_region_has_a_name_for_people(azure: Azure) -> None:
+def test_a_region_has_a_display_name(azure: Azure) -> None:
     (place,) = azure.ask("GET", f"{SUBSCRIPTION}/locations").json()["value"]
     assert (place["name"], place["displayName"]) == ("westeurope", "West Europe")
 
 
-def test_one_tenant_holds_it_all(azure: Azure) -> None:
+def test_there_is_one_tenant(azure: Azure) -> None:
     assert [each["tenantId"] for each in azure.ask("GET", "/tenants").json()["value"]] == [TENANT]
     assert [each["tenantId"] for each in azure.ask("GET", "/subscriptions").json()["value"]] == [TENANT]
 
 
-def test_the_rows_on_the_way_to_an_image_are_bare_arrays_with_shouted_ids(azure: Azure) -> None:
+def test_publishers_offers_and_skus_are_bare_arrays_with_upper_case_ids(azure: Azure) -> None:
     assert azure.ask("GET", f"{CANONICAL}/ubuntu-24_04-lts/skus").json() == [
         {
             "location": "westeurope",
@@ -58,9 +62,13 @@ def test_the_rows_on_the_way_to_an_image_are_bare_arrays_with_shouted_ids(azure:
 
 
 @pytest.mark.parametrize(
-    "path", [f"{LOCATION}/publishers/Contoso/artifacttypes/vmimage/offers", f"{CANONICAL}/x/skus"]
+    "path",
+    [
+        pytest.param(f"{LOCATION}/publishers/Contoso/artifacttypes/vmimage/offers", id="a publisher"),
+        pytest.param(f"{CANONICAL}/x/skus", id="an offer"),
+    ],
 )
-def test_below_a_publisher_that_there_is_not_is_nothing(azure: Azure, path: str) -> None:
+def test_an_unknown_publisher_or_offer_is_404(azure: Azure, path: str) -> None:
     assert azure.ask("GET", path).status == 404
 
 
@@ -85,7 +93,7 @@ def test_providers_are_registered(azure: Azure) -> None:
     assert (refused.status, refused.json()["error"]["code"]) == (404, "InvalidResourceNamespace")
 
 
-def test_a_scale_set_can_be_of_its_own_size_and_others(start: Start) -> None:
+def test_the_skus_of_a_scale_set_include_its_own_size(start: Start) -> None:
     rows = start(skuName="Standard_M8ms").ask("GET", "skus").json()["value"]
     assert {"Standard_M8ms", "Standard_D2s_v5"} <= {row["sku"]["name"] for row in rows}
     assert {row["resourceType"] for row in rows} == {"Microsoft.Compute/virtualMachineScaleSets"}
@@ -98,7 +106,7 @@ def test_sizes_are_in_megabytes(azure: Azure) -> None:
     assert (sizes["Standard_DS1_v2"]["numberOfCores"], sizes["Standard_DS1_v2"]["memoryInMB"]) == (1, 3584)
 
 
-def test_the_endpoints_are_one_object_now_and_were_a_list(azure: Azure) -> None:
+def test_the_endpoints_are_an_object_and_were_a_list_before(azure: Azure) -> None:
     def endpoints(version: str) -> Any:
         return azure.sim.handle(
             Request("GET", f"https://arm.test/metadata/endpoints?api-version={version}")
@@ -122,5 +130,5 @@ def test_another_subscription_is_not_found(azure: Azure, path: str) -> None:
     assert (response.status, response.json()["error"]["code"]) == (404, "SubscriptionNotFound")
 
 
-def test_the_skus_of_a_scale_set_that_there_is_not(azure: Azure) -> None:
+def test_the_skus_of_a_missing_scale_set_are_404(azure: Azure) -> None:
     assert azure.ask("GET", f"{SET}-of-old/skus").status == 404

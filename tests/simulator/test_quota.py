@@ -17,10 +17,10 @@ LIST = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/virtualMachin
 THROTTLING = {"throttling": True}
 
 
-def left(azure: Azure, policy: str, path: str = "", method: str = "GET") -> int | None:
+def remaining(azure: Azure, policy: str, path: str = "", method: str = "GET") -> int | None:
     """What this request leaves of a policy."""
-    told = azure.ask(method, path).headers[RESOURCE].split(",")
-    found = [each.partition(";")[2] for each in told if each.startswith(f"Microsoft.Compute/{policy};")]
+    quotas = azure.ask(method, path).headers[RESOURCE].split(",")
+    found = [each.partition(";")[2] for each in quotas if each.startswith(f"Microsoft.Compute/{policy};")]
     return int(found[0]) if found else None
 
 
@@ -36,10 +36,12 @@ def of(name: str, group: str = "shop") -> str:
     "policy, first, second, spent",
     [
         pytest.param("GetVMScaleSetResource", "", of("api"), 0, id="each scale set has its own"),
-        pytest.param("GetVMScaleSetResource", "", SET.upper(), 1, id="whatever it is spelt like"),
+        pytest.param(
+            "GetVMScaleSetResource", "", SET.upper(), 1, id="the spelling of a name does not matter"
+        ),
         pytest.param("GetVMScaleSetSubscriptionMaximum", "", of("api"), 1, id="a region is shared"),
         pytest.param(
-            "GetVMScaleSetSubscriptionMaximum", "", of("far", "away"), 0, id="another region is not"
+            "GetVMScaleSetSubscriptionMaximum", "", of("far", "away"), 0, id="another region is not shared"
         ),
         pytest.param(
             "GetVMScaleSetVMResource",
@@ -53,29 +55,31 @@ def of(name: str, group: str = "shop") -> str:
             "virtualMachines/0",
             "virtualMachines/0/instanceView",
             1,
-            id="an instance and its view do not",
+            id="an instance and its view share a quota",
         ),
         pytest.param(
             "VMScaleSetVMViewsSubscriptionMaximum",
             "virtualMachines",
             "virtualMachines/0",
             1,
-            id="rows and instances are of one kind",
+            id="rows and instances share a quota",
         ),
         pytest.param(
             "HighCostGetVMScaleSetSubscriptionMaximum",
             "virtualMachines",
             f"{GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets",
             1,
-            id="so are lists",
+            id="a list and a view share a quota",
         ),
     ],
 )
-def test_what_two_requests_share(start: Start, policy: str, first: str, second: str, spent: int) -> None:
+def test_two_requests_share_a_quota_or_not(
+    start: Start, policy: str, first: str, second: str, spent: int
+) -> None:
     azure = start(other("api"), other("far", "northeurope", "away"))
-    alone = left(start(other("api"), other("far", "northeurope", "away")), policy, second)
-    left(azure, policy, first)
-    together = left(azure, policy, second)
+    alone = remaining(start(other("api"), other("far", "northeurope", "away")), policy, second)
+    remaining(azure, policy, first)
+    together = remaining(azure, policy, second)
     assert alone is not None
     assert together is not None
     rows = 20 if first == "virtualMachines" and "Views" in policy else 1
@@ -86,32 +90,34 @@ def test_every_page_of_instances_is_charged_for_its_rows(start: Start) -> None:
     azure = start(top={"page": 8})
     policy = "VMScaleSetVMViewsSubscriptionMaximum"
     pages = ["", "&$skiptoken=8", "&$skiptoken=16"]
-    assert [left(azure, policy, f"virtualMachines?a=b{page}") for page in pages] == [29992, 29984, 29980]
-    assert left(azure, "HighCostGetVMScaleSetResource", "virtualMachines") == 26
+    assert [remaining(azure, policy, f"virtualMachines?a=b{page}") for page in pages] == [29992, 29984, 29980]
+    assert remaining(azure, "HighCostGetVMScaleSetResource", "virtualMachines") == 26
 
 
-def test_the_list_of_a_subscription_is_charged_in_every_region_and_says_nothing(start: Start) -> None:
+def test_the_list_of_a_subscription_is_charged_in_every_region_without_headers(start: Start) -> None:
     azure = start(other("far", "northeurope", "away"))
     answer = azure.ask("GET", LIST)
     assert RESOURCE not in answer.headers
     policy = "HighCostGetVMScaleSetSubscriptionMaximum"
-    assert left(azure, policy, f"{SET}/instanceView") == 1078
-    assert left(azure, policy, f"{of('far', 'away')}/instanceView") == 1078
+    assert remaining(azure, policy, f"{SET}/instanceView") == 1078
+    assert remaining(azure, policy, f"{of('far', 'away')}/instanceView") == 1078
 
 
-def test_the_headers_count_down_and_fill_again(azure: Azure) -> None:
-    def told() -> tuple[str, str]:
+def test_the_quota_headers_count_down_and_refill(azure: Azure) -> None:
+    def gateway_quota() -> tuple[str, str]:
         headers = azure.ask("GET", "").headers
         return headers[READS], headers[ALL_READS]
 
-    assert [told() for _ in range(3)] == [("249", "3749"), ("248", "3748"), ("247", "3747")]
+    assert [gateway_quota() for _ in range(3)] == [("249", "3749"), ("248", "3748"), ("247", "3747")]
     azure.wait(0.1)
-    assert told() == ("248", "3749"), "25 a second come back, and fifteen times as many to all callers"
+    assert gateway_quota() == ("248", "3749"), (
+        "25 a second come back, and fifteen times as many to all callers"
+    )
     azure.wait(60)
-    assert told() == ("249", "3749")
+    assert gateway_quota() == ("249", "3749")
 
 
-def test_the_gateway_refuses_a_caller_and_not_the_others(start: Start) -> None:
+def test_the_gateway_throttles_a_caller_without_the_others(start: Start) -> None:
     azure = start(top=THROTTLING)
 
     def ask(caller: str) -> Any:
@@ -131,7 +137,7 @@ def test_the_gateway_refuses_a_caller_and_not_the_others(start: Start) -> None:
     assert [ask("one").status for _ in range(26)] == [200] * 25 + [429]
 
 
-def test_asking_on_while_refused_does_not_keep_a_bucket_empty(start: Start) -> None:
+def test_requests_while_throttled_take_no_tokens(start: Start) -> None:
     azure = start(top=THROTTLING)
     while azure.ask("PATCH", "", b'{"tags":{}}').status == 200:
         pass
@@ -142,7 +148,7 @@ def test_asking_on_while_refused_does_not_keep_a_bucket_empty(start: Start) -> N
     assert azure.ask("PATCH", "", b'{"tags":{}}').status == 200
 
 
-def test_a_refusal_by_compute_names_the_policy_and_when_to_come_back(start: Start) -> None:
+def test_a_429_of_compute_names_the_policy_and_the_wait(start: Start) -> None:
     azure = start(top=THROTTLING)
     for _ in range(36):
         assert azure.ask("GET", "").status == 200
@@ -156,7 +162,7 @@ def test_a_refusal_by_compute_names_the_policy_and_when_to_come_back(start: Star
     assert azure.ask("GET", of("web") + "/virtualMachines").status == 200, "another policy"
 
 
-def test_views_of_instances_run_out_by_the_row(start: Start) -> None:
+def test_the_quota_of_instance_views_is_charged_by_the_row(start: Start) -> None:
     azure = start(capacity=1000, top={**THROTTLING, "page": 1000})
     statuses = [azure.ask("GET", "virtualMachines").status for _ in range(30)]
     assert statuses == [200] * 30
@@ -164,7 +170,7 @@ def test_views_of_instances_run_out_by_the_row(start: Start) -> None:
     assert refused.json()["error"]["details"][0]["target"] == "VMScaleSetVMViewsSubscriptionMaximum"
 
 
-def test_nobody_is_refused_in_a_fleet_that_does_not_throttle(azure: Azure) -> None:
+def test_a_fleet_without_throttling_rejects_no_request(azure: Azure) -> None:
     answers = [azure.ask("GET", "") for _ in range(300)]
     assert {answer.status for answer in answers} == {200}
     assert answers[-1].headers[READS] == "0"

@@ -10,7 +10,7 @@ import pytest
 from tests.simulator.azure import NEW, OLD, Azure, Start
 
 
-def repaired(start: Start, action: str = "replace", **web: Any) -> Azure:
+def start_with_repairs(start: Start, action: str = "replace", **web: Any) -> Azure:
     policy = {"grace": "10m", "action": action}
     return start(**{"capacity": 4, "automaticRepairs": policy, **web})
 
@@ -19,7 +19,7 @@ def service(azure: Azure) -> Any:
     return azure.ask("GET", "instanceView").json().get("orchestrationServices")
 
 
-def tell(azure: Azure, action: str) -> int:
+def set_service_state(azure: Azure, action: str) -> int:
     body = {"serviceName": "AutomaticRepairs", "action": action}
     return azure.ask("POST", "setOrchestrationServiceState", json.dumps(body).encode()).status
 
@@ -31,15 +31,15 @@ def ids(azure: Azure) -> list[str]:
 @pytest.mark.parametrize(
     "action, left",
     [
-        pytest.param("replace", ["0", "2", "3", "4"], id="replaced by another"),
-        pytest.param("restart", ["0", "1", "2", "3"], id="restarted"),
-        pytest.param("reimage", ["0", "1", "2", "3"], id="reimaged"),
+        pytest.param("replace", ["0", "2", "3", "4"], id="an instance is replaced"),
+        pytest.param("restart", ["0", "1", "2", "3"], id="an instance is restarted"),
+        pytest.param("reimage", ["0", "1", "2", "3"], id="an instance is reimaged"),
     ],
 )
-def test_who_is_ill_for_longer_than_the_grace_period_is_repaired(
+def test_an_instance_unhealthy_beyond_the_grace_period_is_repaired(
     start: Start, action: str, left: list[str]
 ) -> None:
-    azure = repaired(start, action)
+    azure = start_with_repairs(start, action)
     azure.sim.scale_set("web").instance("1").sicken()
     azure.wait(599)
     assert azure.sim.scale_set("web").provisioning_state == "Succeeded"
@@ -47,13 +47,13 @@ def test_who_is_ill_for_longer_than_the_grace_period_is_repaired(
     assert azure.sim.scale_set("web").provisioning_state == "Updating"
     azure.wait(300)
     assert ids(azure) == left
-    assert azure.sim.record.away("web", azure.clock.now()) == frozenset()
+    assert azure.sim.record.unavailable_at("web", azure.clock.now()) == frozenset()
     (*_, last) = azure.sim.record.absences("web")
     assert last.cause in ("repair", "create", "unhealthy")
 
 
 def test_a_replacement_is_on_the_current_model(start: Start) -> None:
-    azure = repaired(start)
+    azure = start_with_repairs(start)
     azure.patch_image(NEW)
     azure.sim.scale_set("web").instance("1").sicken()
     azure.wait(900)
@@ -61,9 +61,9 @@ def test_a_replacement_is_on_the_current_model(start: Start) -> None:
     assert azure.sim.scale_set("web").capacity == 4
 
 
-def test_a_replacement_takes_what_is_newest_by_then(start: Start) -> None:
+def test_a_replacement_resolves_latest_again(start: Start) -> None:
     sku = OLD.rpartition(":")[0]
-    azure = repaired(start, image=f"{sku}:latest")
+    azure = start_with_repairs(start, image=f"{sku}:latest")
     azure.sim.publish(f"{sku}:24.04.202604010")
     azure.sim.scale_set("web").instance("1").sicken()
     azure.wait(900)
@@ -71,7 +71,7 @@ def test_a_replacement_takes_what_is_newest_by_then(start: Start) -> None:
 
 
 def test_a_reimaged_instance_keeps_its_model(start: Start) -> None:
-    azure = repaired(start, "reimage")
+    azure = start_with_repairs(start, "reimage")
     azure.patch_image(NEW)
     azure.sim.scale_set("web").instance("1").sicken()
     azure.wait(900)
@@ -81,13 +81,13 @@ def test_a_reimaged_instance_keeps_its_model(start: Start) -> None:
 @pytest.mark.parametrize(
     "spoil",
     [
-        pytest.param(lambda one: one.heal(), id="one that got well"),
-        pytest.param(lambda one: one.protect(), id="one that is protected"),
-        pytest.param(lambda one: one.deallocate(), id="one that was stopped"),
+        pytest.param(lambda one: one.heal(), id="an instance that recovered"),
+        pytest.param(lambda one: one.protect(), id="a protected instance"),
+        pytest.param(lambda one: one.deallocate(), id="a stopped instance"),
     ],
 )
-def test_who_is_left_alone(start: Start, spoil: Any) -> None:
-    azure = repaired(start)
+def test_an_instance_that_needs_no_repair_is_skipped(start: Start, spoil: Any) -> None:
+    azure = start_with_repairs(start)
     one = azure.sim.scale_set("web").instance("1")
     one.sicken()
     azure.wait(300)
@@ -98,8 +98,8 @@ def test_who_is_left_alone(start: Start, spoil: Any) -> None:
     assert len(azure.sim.record.events) < 5
 
 
-def test_the_grace_period_begins_anew_with_an_upgrade(start: Start) -> None:
-    azure = repaired(start)
+def test_the_grace_period_restarts_with_an_upgrade(start: Start) -> None:
+    azure = start_with_repairs(start)
     azure.sim.publish(NEW, boots="unhealthy")
     azure.patch_image(NEW)
     azure.sim.scale_set("web").instance("1").sicken()
@@ -111,31 +111,31 @@ def test_the_grace_period_begins_anew_with_an_upgrade(start: Start) -> None:
     assert "1" not in ids(azure)
 
 
-def test_a_twentieth_is_repaired_at_a_time(start: Start) -> None:
-    azure = repaired(start, "restart", capacity=40)
+def test_at_most_a_twentieth_is_repaired_at_a_time(start: Start) -> None:
+    azure = start_with_repairs(start, "restart", capacity=40)
     for name in ("1", "2", "3", "4", "5"):
         azure.sim.scale_set("web").instance(name).sicken()
     azure.wait(601)
     states = [instance.state[0] for instance in azure.sim.scale_set("web").instances]
     assert states.count("updating") == 2
     azure.wait(600)
-    assert azure.sim.record.away("web", azure.clock.now()) == frozenset()
+    assert azure.sim.record.unavailable_at("web", azure.clock.now()) == frozenset()
 
 
-def test_they_are_suspended_and_resumed(start: Start) -> None:
-    azure = repaired(start)
+def test_repairs_are_suspended_and_resumed(start: Start) -> None:
+    azure = start_with_repairs(start)
     assert service(azure) == [{"serviceName": "AutomaticRepairs", "serviceState": "Running"}]
-    assert tell(azure, "Suspend") == 202
+    assert set_service_state(azure, "Suspend") == 202
     assert service(azure) == [{"serviceName": "AutomaticRepairs", "serviceState": "Suspended"}]
     azure.sim.scale_set("web").instance("1").sicken()
     azure.wait(3600)
     assert "1" in ids(azure)
-    tell(azure, "Resume")
+    set_service_state(azure, "Resume")
     azure.wait(700)
     assert "1" not in ids(azure)
 
 
-def test_a_policy_that_comes_later_finds_who_is_ill_already(start: Start) -> None:
+def test_a_later_policy_applies_to_unhealthy_instances(start: Start) -> None:
     azure = start(capacity=4)
     assert service(azure) is None
     azure.sim.scale_set("web").instance("1").sicken()
@@ -145,13 +145,13 @@ def test_a_policy_that_comes_later_finds_who_is_ill_already(start: Start) -> Non
     assert "1" not in ids(azure)
 
 
-def test_a_fleet_may_start_with_somebody_ill(start: Start) -> None:
-    azure = repaired(start, instanceStates=[{"id": "2", "health": "unhealthy"}])
+def test_a_fleet_may_start_with_an_unhealthy_instance(start: Start) -> None:
+    azure = start_with_repairs(start, instanceStates=[{"id": "2", "health": "unhealthy"}])
     azure.wait(700)
     assert "2" not in ids(azure)
 
 
-def test_repairs_that_never_help_and_take_no_time_end_the_day_all_the_same(start: Start) -> None:
+def test_instant_repairs_that_never_succeed_do_not_block_the_clock(start: Start) -> None:
     hurry = dict.fromkeys(("model", "upgrade", "boot", "health", "create"), "0s")
     azure = start(
         top={"timings": hurry},

@@ -23,7 +23,7 @@ def azure(start: Start) -> Azure:
     return start(other, capacity=2, tags={"team": "web", "tier": "front"})
 
 
-def tagged(azure: Azure, verb: str, body: Any = None) -> Any:
+def send_tags(azure: Azure, verb: str, body: Any = None) -> Any:
     return azure.ask(verb, TAGS, b"" if body is None else json.dumps(body).encode(), version="2021-04-01")
 
 
@@ -34,14 +34,14 @@ def tagged(azure: Azure, verb: str, body: Any = None) -> Any:
         pytest.param("PATCH", "Replace", {"a": "1"}, {"a": "1"}, id="Replace"),
         pytest.param("PATCH", "Merge", {"a": "1", "TEAM": "api"}, {"tier": "front", "a": "1", "TEAM": "api"}, id="Merge"),
         pytest.param("PATCH", "Delete", {"Team": "web"}, {"tier": "front"}, id="Delete"),
-        pytest.param("PATCH", "Delete", {"team": "api"}, {"team": "web", "tier": "front"}, id="Delete with another value"),
+        pytest.param("PATCH", "Delete", {"team": "api"}, {"team": "web", "tier": "front"}, id="Delete of a tag with another value"),
     ],
 )  # fmt: skip
 def test_tags_are_written(
     azure: Azure, verb: str, operation: str | None, named: dict[str, str], left: dict[str, str]
 ) -> None:
     body = {"properties": {"tags": named}, **({"operation": operation} if operation else {})}
-    answer = tagged(azure, verb, body)
+    answer = send_tags(azure, verb, body)
     assert (answer.status, answer.json()["properties"]["tags"]) == (200, left)
     assert answer.json()["id"] == TAGS
     azure.wait(60)
@@ -54,13 +54,13 @@ def test_tags_are_written(
 
 
 def test_tags_are_read_and_deleted(azure: Azure) -> None:
-    assert tagged(azure, "GET").json() == {
+    assert send_tags(azure, "GET").json() == {
         "id": TAGS,
         "name": "default",
         "type": "Microsoft.Resources/tags",
         "properties": {"tags": {"team": "web", "tier": "front"}},
     }
-    gone = tagged(azure, "DELETE")
+    gone = send_tags(azure, "DELETE")
     assert (gone.status, gone.body) == (200, b"")
     assert azure.ask("GET", "").json()["tags"] == {}
 
@@ -69,28 +69,28 @@ def test_tags_are_read_and_deleted(azure: Azure) -> None:
     "verb, body, target",
     [
         pytest.param(
-            "PATCH", {"operation": "Add", "properties": {"tags": {}}}, "operation", id="another operation"
+            "PATCH", {"operation": "Add", "properties": {"tags": {}}}, "operation", id="an unknown operation"
         ),
-        pytest.param("PUT", {"properties": {}}, "properties.tags", id="no tags"),
+        pytest.param("PUT", {"properties": {}}, "properties.tags", id="missing tags"),
     ],
 )
-def test_tags_written_wrong_are_refused(azure: Azure, verb: str, body: Any, target: str) -> None:
-    answer = tagged(azure, verb, body)
+def test_an_invalid_write_of_tags_is_rejected(azure: Azure, verb: str, body: Any, target: str) -> None:
+    answer = send_tags(azure, verb, body)
     assert (answer.status, answer.json()["error"]["target"]) == (400, target)
 
 
 @pytest.mark.parametrize(
     "path, condition, found",
     [
-        pytest.param(ALL, "", ["web", "api", "machine", "machine"], id="of a subscription"),
-        pytest.param(f"{GROUP}/resources", "", ["web"], id="of a group"),
-        pytest.param(ALL, f"resourceType eq '{SETS}'", ["web", "api"], id="by type"),
-        pytest.param(ALL, f"resourceType eq '{MACHINES.lower()}'", ["machine", "machine"], id="by type in any casing"),
-        pytest.param(ALL, f"resourceType ne '{MACHINES}'", ["web", "api"], id="by another type"),
-        pytest.param(ALL, f"resourceType eq '{SETS}' and name eq 'web'", ["web"], id="by type and name"),
-        pytest.param(ALL, "resourceGroup eq 'back' and location eq 'westeurope'", ["api", "machine", "machine"], id="by group and region"),
-        pytest.param(ALL, "tagName eq 'team' and tagValue eq 'web'", ["web"], id="by tag"),
-        pytest.param(ALL, "name eq 'None'", [], id="by a name that there is not"),
+        pytest.param(ALL, "", ["web", "api", "machine", "machine"], id="the list of a subscription"),
+        pytest.param(f"{GROUP}/resources", "", ["web"], id="the list of a group"),
+        pytest.param(ALL, f"resourceType eq '{SETS}'", ["web", "api"], id="a filter by type"),
+        pytest.param(ALL, f"resourceType eq '{MACHINES.lower()}'", ["machine", "machine"], id="a filter by type in any casing"),
+        pytest.param(ALL, f"resourceType ne '{MACHINES}'", ["web", "api"], id="a filter by another type"),
+        pytest.param(ALL, f"resourceType eq '{SETS}' and name eq 'web'", ["web"], id="a filter by type and name"),
+        pytest.param(ALL, "resourceGroup eq 'back' and location eq 'westeurope'", ["api", "machine", "machine"], id="a filter by group and region"),
+        pytest.param(ALL, "tagName eq 'team' and tagValue eq 'web'", ["web"], id="a filter by tag"),
+        pytest.param(ALL, "name eq 'None'", [], id="a filter by an unknown name"),
     ],
 )  # fmt: skip
 def test_resources_are_listed(azure: Azure, path: str, condition: str, found: list[str]) -> None:
@@ -99,7 +99,7 @@ def test_resources_are_listed(azure: Azure, path: str, condition: str, found: li
     assert all({"id", "name", "type", "location"} <= set(each) for each in rows)
 
 
-def test_a_scale_set_in_a_list_shows_what_every_resource_has(azure: Azure) -> None:
+def test_a_scale_set_in_the_list_has_the_fields_of_every_resource(azure: Azure) -> None:
     (row,) = azure.ask("GET", f"{GROUP}/resources", version="2021-04-01").json()["value"]
     assert row == {
         "id": SET,
@@ -112,7 +112,7 @@ def test_a_scale_set_in_a_list_shows_what_every_resource_has(azure: Azure) -> No
 
 
 @pytest.mark.parametrize("condition", ["substringof('web', name)", "name eq web", "colour eq 'blue'"])
-def test_another_filter_is_refused(azure: Azure, condition: str) -> None:
+def test_an_unsupported_filter_is_rejected(azure: Azure, condition: str) -> None:
     answer = azure.ask("GET", f"{ALL}?$filter={quote(condition)}", version="2021-04-01")
     assert (answer.status, answer.json()["error"]["code"]) == (400, "InvalidFilterInQueryString")
 

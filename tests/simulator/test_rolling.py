@@ -13,27 +13,27 @@ def status(azure: Azure) -> tuple[str, int]:
     return body["runningStatus"]["code"], body["progress"]["successfulInstanceCount"]
 
 
-def test_there_is_none_until_one_ran(azure: Azure) -> None:
+def test_there_is_no_rolling_upgrade_before_the_first_one(azure: Azure) -> None:
     with pytest.raises(ResourceNotFoundError):
         azure.client.virtual_machine_scale_set_rolling_upgrades.get_latest("shop", "web")
 
 
-def test_in_rolling_mode_a_patch_lasts_as_long_as_its_roll(start: Start) -> None:
+def test_a_patch_in_rolling_mode_ends_with_its_rolling_upgrade(start: Start) -> None:
     azure = start(mode="Rolling")
     azure.patch_image(NEW)
     assert status(azure) == ("Completed", 20)
     assert set(azure.sim.record.images("web").values()) == {NEW}
-    assert azure.sim.record.most_domains_away("web", cause="rollingupgrade") == 1
+    assert azure.sim.record.max_unavailable_domains("web", cause="rollingupgrade") == 1
 
 
-def test_who_needs_no_upgrade_counts_as_upgraded(start: Start) -> None:
+def test_an_instance_on_the_latest_model_counts_as_upgraded(start: Start) -> None:
     azure = start(image=f"{OLD.rpartition(':')[0]}:latest", capacity=3)
     azure.sim.scale_set("web").start_rolling_upgrade()
     azure.wait(60)
     assert status(azure) == ("Completed", 3)
 
 
-def test_it_stops_at_an_unhealthy_batch(start: Start) -> None:
+def test_a_rolling_upgrade_stops_at_an_unhealthy_batch(start: Start) -> None:
     azure = start(mode="Rolling")
     with pytest.raises(HttpResponseError) as caught:
         azure.patch_image(BAD)
@@ -43,7 +43,7 @@ def test_it_stops_at_an_unhealthy_batch(start: Start) -> None:
     assert list(azure.sim.record.images("web").values()).count(BAD) == 4
 
 
-def test_while_it_runs_other_upgrades_are_refused_and_it_can_be_cancelled(start: Start) -> None:
+def test_a_rolling_upgrade_rejects_other_upgrades_and_can_be_cancelled(start: Start) -> None:
     azure = start(mode="Manual")
     azure.patch_image(NEW)
     azure.sim.scale_set("web").start_rolling_upgrade()
@@ -57,12 +57,12 @@ def test_while_it_runs_other_upgrades_are_refused_and_it_can_be_cancelled(start:
     assert list(azure.sim.record.images("web").values()).count(NEW) == 4
 
 
-def test_nothing_to_cancel_is_a_conflict(azure: Azure) -> None:
+def test_a_cancellation_without_a_rolling_upgrade_is_a_conflict(azure: Azure) -> None:
     with pytest.raises(ResourceExistsError, match="no ongoing Rolling Upgrade"):
         azure.client.virtual_machine_scale_set_rolling_upgrades.begin_cancel("shop", "web")
 
 
-def test_an_os_upgrade_brings_everyone_to_the_newest_latest(start: Start) -> None:
+def test_an_os_upgrade_brings_all_instances_to_the_newest_version(start: Start) -> None:
     sku = OLD.rpartition(":")[0]
     azure = start(image=f"{sku}:latest")
     azure.sim.publish(f"{sku}:24.04.202604010")
@@ -70,7 +70,7 @@ def test_an_os_upgrade_brings_everyone_to_the_newest_latest(start: Start) -> Non
     assert set(azure.sim.record.images("web").values()) == {f"{sku}:24.04.202604010"}
 
 
-def test_an_os_upgrade_of_a_pinned_image_is_refused(azure: Azure) -> None:
+def test_an_os_upgrade_of_a_pinned_image_is_rejected(azure: Azure) -> None:
     with pytest.raises(ResourceExistsError, match="version set to latest"):
         azure.client.virtual_machine_scale_set_rolling_upgrades.begin_start_os_upgrade("shop", "web")
 
@@ -81,7 +81,7 @@ def test_rolling_mode_needs_a_health_source(start: Start) -> None:
     assert (answer.status, answer.json()["error"]["code"]) == (400, "BadRequest")
 
 
-def test_rolling_mode_echoes_its_policy(azure: Azure) -> None:
+def test_rolling_mode_shows_its_policy(azure: Azure) -> None:
     answer = azure.ask("PATCH", "", b'{"properties":{"upgradePolicy":{"mode":"Rolling"}}}')
     assert (
         answer.json()["properties"]["upgradePolicy"]["rollingUpgradePolicy"]["maxBatchInstancePercent"] == 20

@@ -62,7 +62,7 @@ def test_paths_match_in_any_casing(azure: Azure) -> None:
     assert azure.ask("GET", path).json()["id"] == SET
 
 
-def test_a_patch_answers_200_with_the_new_model_and_where_to_ask(azure: Azure) -> None:
+def test_a_patch_returns_200_with_the_new_model_and_an_address(azure: Azure) -> None:
     answer = azure.ask("PATCH", "", reference(version="24.04.202602010"))
     assert answer.status == 200
     assert answer.json()["properties"]["provisioningState"] == "Updating"
@@ -86,7 +86,7 @@ def test_a_patched_image_reaches_no_instance_by_itself(azure: Azure) -> None:
     "image, patch, after",
     [
         pytest.param(OLD, reference(version="24.04.202602010"), NEW, id="the version of a platform image"),
-        pytest.param(OLD, reference(version="latest"), "24.04.202603010", id="latest, of a platform image"),
+        pytest.param(OLD, reference(version="latest"), "24.04.202603010", id="latest of a platform image"),
         pytest.param(
             f"{GALLERY}/versions/1.0.0",
             reference(id=f"{GALLERY}/versions/1.10.0"),
@@ -97,7 +97,7 @@ def test_a_patched_image_reaches_no_instance_by_itself(azure: Azure) -> None:
             f"{GALLERY}/versions/1.0.0",
             reference(id=GALLERY),
             "1.10.0",
-            id="a gallery image definition: the newest version, as numbers go",
+            id="the definition of a gallery image resolves to its highest version",
         ),
         pytest.param(MANAGED, reference(id=f"{MANAGED}2"), "base2", id="another managed image"),
         pytest.param(VHDS[0], storage({"osDisk": {"image": {"uri": VHDS[1]}}}), VHDS[1], id="another VHD"),
@@ -133,33 +133,33 @@ def test_an_image_can_be_changed_within_its_kind(start: Start, image: str, patch
             reference(publisher="Debian", offer="debian-12", sku="12", version="1"),
             (409, "PropertyChangeNotAllowed"),
             "imageReference.publisher",
-            id="another publisher",
+            id="a platform image of another publisher",
         ),
         pytest.param(
             OLD,
             reference(version="9.9.9"),
             (404, "PlatformImageNotFound"),
             "server:9.9.9",
-            id="no such version",
+            id="an unknown platform image version",
         ),
         pytest.param(
             f"{GALLERY}/versions/1.0.0",
             reference(id=f"{GALLERY}/versions/9.9.9"),
             (404, "GalleryImageNotFound"),
             "9.9.9",
-            id="no such gallery version",
+            id="an unknown gallery image version",
         ),
         pytest.param(
             OLD,
             storage({"imageReference": None}),
             (400, "InvalidParameter"),
             "missing (null)",
-            id="no image at all",
+            id="a model without an image",
         ),
-        pytest.param(OLD, b"{", (400, "InvalidRequestContent"), "deserialized", id="no JSON"),
+        pytest.param(OLD, b"{", (400, "InvalidRequestContent"), "deserialized", id="a body that is not JSON"),
     ],
 )
-def test_a_patch_is_refused(
+def test_a_patch_is_rejected(
     start: Start, image: str, patch: bytes, refusal: tuple[int, str], words: str
 ) -> None:
     azure = start(image=image)
@@ -171,7 +171,7 @@ def test_a_patch_is_refused(
     assert azure.sim.scale_set("web").etag == '"1"'
 
 
-def test_a_pinned_version_is_refused_while_automatic_os_upgrade_is_on(start: Start) -> None:
+def test_a_pinned_version_is_rejected_while_automatic_os_upgrade_is_on(start: Start) -> None:
     azure = start(image=OLD.rpartition(":")[0] + ":latest", automaticOSUpgrade=True)
     error = azure.ask("PATCH", "", reference(version="24.04.202602010")).json()["error"]
     assert (error["code"], error["target"]) == ("InvalidParameter", "imageReference.version")
@@ -238,7 +238,7 @@ def test_a_put_creates_a_scale_set_that_was_not_there(azure: Azure) -> None:
     assert azure.sim.record.images("api") == {"0": NEW, "1": NEW}
 
 
-def test_a_new_scale_set_overprovisions_unless_it_says_otherwise(azure: Azure) -> None:
+def test_a_new_scale_set_overprovisions_by_default(azure: Azure) -> None:
     body = {
         "location": "westeurope",
         "sku": {"name": "Standard_D2s_v5", "capacity": 2},
@@ -260,7 +260,7 @@ def test_scaling_out_gives_new_instances_the_current_model(azure: Azure) -> None
     assert azure.sim.scale_set("web").instance("20").is_current
 
 
-def test_scaling_in_spares_the_protected(start: Start) -> None:
+def test_scaling_in_keeps_protected_instances(start: Start) -> None:
     azure = start(protected=["19"])
     azure.sim.scale_set("web").scale_to(18)
     azure.wait(120)
@@ -272,13 +272,15 @@ def test_scaling_in_spares_the_protected(start: Start) -> None:
 def test_a_later_patch_preempts_an_earlier_one(azure: Azure) -> None:
     first = azure.ask("PATCH", "", reference(version="24.04.202602010"))
     azure.ask("PATCH", "", reference(version="24.04.202603010"))
-    told = azure.ask("GET", first.headers["Azure-AsyncOperation"].removeprefix("https://arm.test")).json()
-    assert (told["status"], told["error"]["code"]) == ("Failed", "OperationPreempted")
+    operation = azure.ask(
+        "GET", first.headers["Azure-AsyncOperation"].removeprefix("https://arm.test")
+    ).json()
+    assert (operation["status"], operation["error"]["code"]) == ("Failed", "OperationPreempted")
     azure.wait(30)
     assert azure.sim.scale_set("web").provisioning_state == "Succeeded"
 
 
-def test_an_extension_by_policy_leaves_every_instance_behind_and_running(azure: Azure) -> None:
+def test_an_extension_by_policy_makes_instances_out_of_date_and_keeps_them_running(azure: Azure) -> None:
     live = azure.sim.scale_set("web")
     live.add_extension("Audit", "Microsoft.Azure.Security", "AuditAgent")
     assert not any(instance.is_current for instance in live.instances)
@@ -287,7 +289,7 @@ def test_an_extension_by_policy_leaves_every_instance_behind_and_running(azure: 
     assert azure.sim.record.absences("web") == ()
 
 
-def test_a_deleted_scale_set_refuses_changes_and_then_is_gone(azure: Azure) -> None:
+def test_a_scale_set_being_deleted_rejects_changes_and_then_is_gone(azure: Azure) -> None:
     azure.client.virtual_machine_scale_sets.begin_delete("shop", "web", polling=False)
     with pytest.raises(ResourceExistsError, match="marked for deletion"):
         azure.patch({"tags": {}})
@@ -299,7 +301,7 @@ def test_a_deleted_scale_set_refuses_changes_and_then_is_gone(azure: Azure) -> N
 
 
 @pytest.mark.parametrize("size, pages", [(2, 3), (5, 1), (50, 1)])
-def test_lists_are_paged_and_every_page_leads_to_the_next(start: Start, size: int, pages: int) -> None:
+def test_lists_are_paged_with_links_to_the_next_page(start: Start, size: int, pages: int) -> None:
     azure = start({"name": "w", "resourceGroup": "Other", "image": OLD, "count": 4}, top={"page": size})
     listed = list(azure.client.virtual_machine_scale_sets.list_all())
     assert [each.name for each in listed] == ["web", "w-0000", "w-0001", "w-0002", "w-0003"]
@@ -311,7 +313,7 @@ def test_lists_are_paged_and_every_page_leads_to_the_next(start: Start, size: in
     assert len(asked) == pages
 
 
-def test_a_subscription_list_shouts_the_resource_group_and_a_group_list_does_not(azure: Azure) -> None:
+def test_only_a_subscription_list_has_the_resource_group_in_upper_case(azure: Azure) -> None:
     sets = azure.client.virtual_machine_scale_sets
     assert "/resourceGroups/SHOP/" in str(next(iter(sets.list_all())).id)
     assert "/resourceGroups/shop/" in str(next(iter(sets.list("shop"))).id)
@@ -320,22 +322,36 @@ def test_a_subscription_list_shouts_the_resource_group_and_a_group_list_does_not
 @pytest.mark.parametrize(
     "path, status, code, by_gateway",
     [
-        pytest.param(SET + "x", 404, "ResourceNotFound", True, id="no such scale set"),
-        pytest.param(SET.replace("/shop/", "/x/"), 404, "ResourceGroupNotFound", True, id="no such group"),
+        pytest.param(SET + "x", 404, "ResourceNotFound", True, id="a missing scale set"),
         pytest.param(
-            "/subscriptions/x/resourceGroups/y", 404, "SubscriptionNotFound", True, id="no such subscription"
+            SET.replace("/shop/", "/x/"), 404, "ResourceGroupNotFound", True, id="a missing resource group"
         ),
         pytest.param(
-            SET + "x/virtualMachines", 404, "ParentResourceNotFound", True, id="instances of nothing"
+            "/subscriptions/x/resourceGroups/y",
+            404,
+            "SubscriptionNotFound",
+            True,
+            id="a missing subscription",
         ),
-        pytest.param(SET + "/virtualMachines/99", 404, "NotFound", False, id="no such instance"),
         pytest.param(
-            SET + "/virtualMachines/0x", 400, "InvalidParameter", False, id="an id that is no number"
+            SET + "x/virtualMachines",
+            404,
+            "ParentResourceNotFound",
+            True,
+            id="instances of a missing scale set",
         ),
-        pytest.param(SET + "/nonsense", 404, "InvalidResourceType", True, id="no such thing"),
+        pytest.param(SET + "/virtualMachines/99", 404, "NotFound", False, id="a missing instance"),
+        pytest.param(
+            SET + "/virtualMachines/0x",
+            400,
+            "InvalidParameter",
+            False,
+            id="an instance id that is not a number",
+        ),
+        pytest.param(SET + "/nonsense", 404, "InvalidResourceType", True, id="an unknown resource type"),
     ],
 )
-def test_what_is_not_there(azure: Azure, path: str, status: int, code: str, by_gateway: bool) -> None:
+def test_a_missing_resource_is_404(azure: Azure, path: str, status: int, code: str, by_gateway: bool) -> None:
     answer = azure.ask("GET", path)
     assert (answer.status, answer.json()["error"]["code"]) == (status, code)
     assert (answer.headers.get("x-ms-failure-cause") == "gateway") == by_gateway
@@ -350,7 +366,7 @@ def test_a_request_needs_a_version_and_a_token(azure: Azure) -> None:
     assert (no_version.status, no_version.json()["error"]["code"]) == (400, "MissingApiVersionParameter")
 
 
-def test_the_sdk_maps_a_refusal_to_its_own_error(azure: Azure) -> None:
+def test_the_sdk_raises_its_own_error_for_a_404(azure: Azure) -> None:
     with pytest.raises(HttpResponseError) as caught:
         azure.patch_image(OLD.rpartition(":")[0] + ":9.9.9")
     assert caught.value.error is not None

@@ -69,26 +69,29 @@ def test_the_default_credential_and_the_sdk_work_over_tls(sim: Simulator, server
     assert sim.record.images("web")["5"] == NEW
 
 
-def test_the_token_is_a_jwt_that_can_be_taken_apart(server: Server) -> None:
+def test_the_token_is_a_jwt_that_can_be_decoded(server: Server) -> None:
     url = f"{server.identity_endpoint}?api-version=2019-08-01&resource=https://management.azure.com"
     answer = json.loads(fetch(url, server, **{"X-IDENTITY-HEADER": server.identity_header}))
     claims = answer["access_token"].split(".")[1]
-    told = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
-    assert {"aud", "iss", "tid", "oid", "appid", "exp"} <= set(told)
-    assert answer["expires_on"] == str(told["exp"])
+    payload = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+    assert {"aud", "iss", "tid", "oid", "appid", "exp"} <= set(payload)
+    assert answer["expires_on"] == str(payload["exp"])
     assert fetch(
         url.replace(server.plain_url, server.url), server, **{"X-IDENTITY-HEADER": server.identity_header}
     )
 
 
-@pytest.mark.parametrize("header", [{}, {"X-IDENTITY-HEADER": "guess"}])
-def test_the_identity_is_for_those_who_know_the_header(server: Server, header: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "header",
+    [pytest.param({}, id="no header"), pytest.param({"X-IDENTITY-HEADER": "guess"}, id="a wrong header")],
+)
+def test_the_identity_needs_the_secret_header(server: Server, header: dict[str, str]) -> None:
     with pytest.raises(urllib.error.HTTPError, match="401") as caught:
         fetch(f"{server.identity_endpoint}?api-version=2019-08-01&resource=x", server, **header)
     caught.value.close()
 
 
-def test_a_service_principal_signs_in_at_the_same_door(server: Server) -> None:
+def test_a_service_principal_signs_in_at_the_same_address(server: Server) -> None:
     with ClientSecretCredential(
         TENANT, "app", "hush", authority=server.url, disable_instance_discovery=True
     ) as credential:
@@ -96,7 +99,7 @@ def test_a_service_principal_signs_in_at_the_same_door(server: Server) -> None:
     assert (token["appid"], token["aud"]) == ("app", "https://management.azure.com")
 
 
-def test_a_virtual_machine_finds_its_identity_there_too(server: Server) -> None:
+def test_a_virtual_machine_finds_its_identity_at_the_same_address(server: Server) -> None:
     url = f"{server.plain_url}/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://x"
     assert (
         claims(f"Bearer {json.loads(fetch(url, server, Metadata='true'))['access_token']}")["tid"] == TENANT
@@ -108,7 +111,7 @@ def test_signing_in_is_not_in_the_record_of_resource_manager(sim: Simulator, ser
     assert sim.record.requests == ()
 
 
-def test_resource_manager_wants_a_token_on_both_doors(server: Server) -> None:
+def test_resource_manager_needs_a_token_on_both_listeners(server: Server) -> None:
     for url in (server.url, server.plain_url):
         with pytest.raises(urllib.error.HTTPError, match="401") as caught:
             fetch(f"{url}{SET}?api-version={VERSION}", server)
@@ -118,7 +121,7 @@ def test_resource_manager_wants_a_token_on_both_doors(server: Server) -> None:
         )
 
 
-def test_nobody_trusts_it_who_was_not_given_its_authority(server: Server) -> None:
+def test_a_client_without_its_authority_does_not_trust_the_server(server: Server) -> None:
     # The environment names the authority, but a context that loads nothing does not know it.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     opener = urllib.request.build_opener(
@@ -128,14 +131,16 @@ def test_nobody_trusts_it_who_was_not_given_its_authority(server: Server) -> Non
         opener.open(server.url, timeout=10)
 
 
-def test_next_links_lead_back_to_the_same_door(server: Server) -> None:
+def test_next_links_lead_back_to_the_same_address(server: Server) -> None:
     body = json.loads(
         fetch(f"{server.url}{SET}/virtualMachines?api-version={VERSION}", server, Authorization="Bearer t")
     )
     assert body["nextLink"].startswith(f"{server.url}{SET}/virtualMachines?")
 
 
-@pytest.mark.parametrize("lost_answer", [False, True])
+@pytest.mark.parametrize(
+    "lost_answer", [pytest.param(False, id="before the request"), pytest.param(True, id="after the request")]
+)
 def test_a_reset_breaks_the_connection(sim: Simulator, server: Server, lost_answer: bool) -> None:
     sim.faults.arm("VirtualMachineScaleSets_Get", Reset(lost_answer=lost_answer))
     url = f"{server.url}{SET}?api-version={VERSION}"

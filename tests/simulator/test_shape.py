@@ -68,7 +68,9 @@ def at(path: tuple[str, ...], value: Any, base: Any) -> Any:
     ids=["a patch", "a put", "a new scale set"],
 )
 @pytest.mark.parametrize("path", list(places()), ids="/".join)
-def test_nonsense_is_answered(azure: Azure, method: str, name: str, base: Any, path: tuple[str, ...]) -> None:
+def test_invalid_requests_get_a_response(
+    azure: Azure, method: str, name: str, base: Any, path: tuple[str, ...]
+) -> None:
     for value in NONSENSE:
         body = json.dumps(at(path, value, base)).encode()
         answer = azure.ask(method, SET[: -len("web")] + name, body)
@@ -85,35 +87,41 @@ def test_nonsense_is_answered(azure: Azure, method: str, name: str, base: Any, p
             {"properties": {"virtualMachineProfile": 5}},
             "Error converting value 5. Path 'properties.virtualMachineProfile'.",
             "vmss.properties.virtualMachineProfile",
-            id="a number for an object",
+            id="a number instead of an object",
         ),
         pytest.param(
             {"sku": {"capacity": "many"}},
             "Error converting value 'many'. Path 'sku.capacity'.",
             "vmss.sku.capacity",
-            id="a word for a number",
+            id="a word instead of a number",
         ),
         pytest.param(
             {"sku": {"capacity": True}},
             "Error converting value True. Path 'sku.capacity'.",
             "vmss.sku.capacity",
-            id="a yes for a number",
+            id="a boolean instead of a number",
         ),
         pytest.param(
-            {"zones": ["1", 2]}, "Error converting value 2. Path 'zones[1]'.", "vmss.zones[1]", id="in a list"
+            {"zones": ["1", 2]},
+            "Error converting value 2. Path 'zones[1]'.",
+            "vmss.zones[1]",
+            id="an entry of a list",
         ),
         pytest.param(
-            {"sku": {"name": None}}, "Required parameter 'name' is missing (null).", "name", id="nothing"
+            {"sku": {"name": None}},
+            "Required parameter 'name' is missing (null).",
+            "name",
+            id="a missing part",
         ),
         pytest.param(
             {"properties": {"virtualMachineProfile": {"extensionProfile": {"extensions": [{"name": "a"}]}}}},
             "Required parameter 'properties' is missing (null).",
             "properties",
-            id="half an extension",
+            id="an incomplete extension",
         ),
     ],
 )
-def test_what_is_wrong_is_said(azure: Azure, change: Any, message: str, target: str) -> None:
+def test_the_error_names_the_invalid_part(azure: Azure, change: Any, message: str, target: str) -> None:
     before = azure.ask("GET", "").body
     answer = azure.ask("PATCH", "", json.dumps(change).encode())
     error = answer.json()["error"]

@@ -10,7 +10,7 @@ from reconciler.simulator.life import EvictedPower
 from tests.simulator.azure import NEW, Start
 
 
-def test_an_evicted_instance_stays_and_counts(start: Start) -> None:
+def test_an_evicted_instance_stays_and_counts_in_the_capacity(start: Start) -> None:
     azure = start(capacity=4, spot=True)
     live = azure.sim.scale_set("web")
     before = live.etag
@@ -29,7 +29,7 @@ def test_an_evicted_instance_may_be_deleted_and_lowers_capacity(start: Start) ->
     assert (live.capacity, len(live.instances)) == (3, 3)
 
 
-def test_a_restore_policy_brings_it_back_on_the_image_it_had(start: Start) -> None:
+def test_a_restore_policy_restarts_an_instance_on_its_image(start: Start) -> None:
     azure = start(capacity=4, spot=True, spotRestore="1h")
     policy = azure.ask("GET", "").json()["properties"]["spotRestorePolicy"]
     assert policy == {"enabled": True, "restoreTimeout": "PT60M"}
@@ -41,7 +41,7 @@ def test_a_restore_policy_brings_it_back_on_the_image_it_had(start: Start) -> No
     assert (one.state, one.image) == (("succeeded", "running", "healthy"), image)
 
 
-def test_after_the_timeout_nobody_tries(start: Start) -> None:
+def test_no_instance_is_restored_after_the_timeout(start: Start) -> None:
     azure = start(capacity=4, spot=True, spotRestore="10s")
     one = azure.sim.scale_set("web").instance("1")
     one.evict()
@@ -49,7 +49,7 @@ def test_after_the_timeout_nobody_tries(start: Start) -> None:
     assert one.state[1] == "deallocated"
 
 
-def test_one_that_was_moved_on_meanwhile_is_not_restored(start: Start) -> None:
+def test_an_instance_that_changed_after_its_eviction_is_not_restored(start: Start) -> None:
     azure = start(capacity=4, spot=True, spotRestore="1h")
     one = azure.sim.scale_set("web").instance("1")
     one.evict()
@@ -62,11 +62,13 @@ def test_one_that_was_moved_on_meanwhile_is_not_restored(start: Start) -> None:
 @pytest.mark.parametrize(
     "web, power, wanted",
     [
-        pytest.param({}, None, "deallocated", id="as documented"),
-        pytest.param({}, "stopped", "stopped", id="stopped this once"),
-        pytest.param({"evictedPowerState": "stopped"}, None, "stopped", id="stopped in this scale set"),
+        pytest.param({}, None, "deallocated", id="deallocated by default"),
+        pytest.param({}, "stopped", "stopped", id="stopped by this eviction"),
         pytest.param(
-            {"evictedPowerState": "stopped"}, "deallocated", "deallocated", id="deallocated this once"
+            {"evictedPowerState": "stopped"}, None, "stopped", id="stopped by the scale set's setting"
+        ),
+        pytest.param(
+            {"evictedPowerState": "stopped"}, "deallocated", "deallocated", id="deallocated by this eviction"
         ),
     ],
 )
@@ -80,7 +82,7 @@ def test_an_eviction_may_end_as_stopped(
     assert one.state == ("succeeded", wanted, "unknown")
 
 
-def test_a_stopped_one_is_restored_too(start: Start) -> None:
+def test_a_stopped_instance_is_restored(start: Start) -> None:
     azure = start(capacity=4, spot=True, spotRestore="1h", evictedPowerState="stopped")
     one = azure.sim.scale_set("web").instance("1")
     one.evict()

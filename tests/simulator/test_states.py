@@ -26,7 +26,7 @@ def test_the_state_during_a_manual_upgrade_is_the_one_declared(start: Start, dur
     assert state(azure) == "Succeeded"
 
 
-def test_any_other_write_shows_even_where_a_manual_upgrade_does_not(start: Start) -> None:
+def test_other_writes_show_updating_even_if_a_manual_upgrade_does_not(start: Start) -> None:
     azure = start(top={"provisioningStateDuringUpgrade": "Succeeded"})
     azure.patch_image(NEW)
     azure.upgrade("1", polling=False)
@@ -35,7 +35,7 @@ def test_any_other_write_shows_even_where_a_manual_upgrade_does_not(start: Start
 
 
 @pytest.mark.parametrize("reported", ["Creating", "Updating", "Migrating"])
-def test_a_scale_set_may_report_a_state_for_days(start: Start, reported: str) -> None:
+def test_a_scale_set_may_report_a_state_permanently(start: Start, reported: str) -> None:
     azure = start(provisioningState=reported)
     azure.patch_image(NEW)
     azure.wait(3 * 24 * 3600)
@@ -81,7 +81,7 @@ def test_a_healthy_instance_may_report_no_known_power_state(
     assert codes(azure)[1] == "PowerState/running"
 
 
-def test_a_health_extension_may_say_nothing_until_the_instance_comes_up_again(start: Start) -> None:
+def test_a_health_extension_may_report_nothing_until_the_instance_boots_again(start: Start) -> None:
     azure = start(capacity=3, instanceStates=[{"id": "1", "health": "none"}])
     azure.sim.scale_set("web").instance("2").silence()
     assert ["vmHealth" in view(azure, each) for each in "012"] == [True, False, False]
@@ -94,11 +94,11 @@ def test_a_health_extension_may_say_nothing_until_the_instance_comes_up_again(st
 @pytest.mark.parametrize(
     "health, said",
     [
-        pytest.param("extension", "HealthState/unknown", id="version 2 says unknown"),
-        pytest.param("binaryExtension", None, id="version 1 says nothing"),
+        pytest.param("extension", "HealthState/unknown", id="version 2 reports unknown"),
+        pytest.param("binaryExtension", None, id="version 1 reports nothing"),
     ],
 )
-def test_an_image_may_answer_the_health_extension_with_nothing(
+def test_an_image_may_not_respond_to_the_health_extension(
     start: Start, health: str, said: str | None
 ) -> None:
     azure = start(capacity=3, health=health)
@@ -110,7 +110,7 @@ def test_an_image_may_answer_the_health_extension_with_nothing(
     assert codes(azure) == ["ProvisioningState/succeeded", "PowerState/running"]
 
 
-def test_an_upgrade_takes_the_own_model_of_an_instance_away(start: Start) -> None:
+def test_an_upgrade_removes_the_own_model_of_an_instance(start: Start) -> None:
     azure = start(capacity=3, instanceStates=[{"id": "1", "modelDefinitionApplied": "VirtualMachine"}])
     azure.sim.scale_set("web").instance("2").give_own_model()
 
@@ -132,14 +132,14 @@ def test_an_application_may_report_custom_metrics(start: Start) -> None:
         instanceStates=[{"id": "1", "customMetrics": metrics}],
     )
     health, agent = view(azure)["extensions"]
-    (told,) = health["substatuses"]
-    assert told["code"] == "ComponentStatus/CustomMetrics/succeeded"
-    assert json.loads(told["message"]) == metrics
+    (substatus,) = health["substatuses"]
+    assert substatus["code"] == "ComponentStatus/CustomMetrics/succeeded"
+    assert json.loads(substatus["message"]) == metrics
     assert "substatuses" not in agent
     assert "substatuses" not in view(azure, "0")["extensions"][0]
 
 
-def test_an_upgrade_waits_for_the_guest_where_the_model_says_so(start: Start) -> None:
+def test_an_upgrade_waits_for_the_guest_if_the_model_says_so(start: Start) -> None:
     azure = start(capacity=3, osImageNotification="15m")
     profile = azure.ask("GET", "").json()["properties"]["virtualMachineProfile"]
     wanted = {"osImageNotificationProfile": {"enable": True, "notBeforeTimeout": "PT15M"}}
@@ -166,7 +166,7 @@ def test_a_notification_that_is_disabled_delays_nothing(start: Start) -> None:
     assert azure.sim.scale_set("web").instance("1").image == NEW
 
 
-def test_a_deletion_waits_for_the_guest_where_the_model_says_so(start: Start) -> None:
+def test_a_deletion_waits_for_the_guest_if_the_model_says_so(start: Start) -> None:
     azure = start(capacity=3, terminateNotification="5m")
     azure.sim.scale_set("web").scale_to(2)
     azure.wait(290)
@@ -181,7 +181,7 @@ def test_a_deletion_waits_for_the_guest_where_the_model_says_so(start: Start) ->
     "health, at_nine_minutes",
     [
         pytest.param("extension", "initializing", id="version 2 waits"),
-        pytest.param("binaryExtension", "unhealthy", id="version 1 knows no grace period"),
+        pytest.param("binaryExtension", "unhealthy", id="version 1 has no grace period"),
     ],
 )
 def test_bad_health_shows_after_the_grace_period(start: Start, health: str, at_nine_minutes: str) -> None:
@@ -195,7 +195,7 @@ def test_bad_health_shows_after_the_grace_period(start: Start, health: str, at_n
     assert one.state[2] == "unhealthy"
 
 
-def test_health_may_flap_and_nothing_else_move(azure: Azure) -> None:
+def test_flapping_changes_only_the_health(azure: Azure) -> None:
     one = azure.sim.scale_set("web").instance("1")
     provisioned = view(azure)["statuses"][0]["time"]
     flapping = one.flap(timedelta(minutes=15), timedelta(minutes=5))
@@ -210,7 +210,7 @@ def test_health_may_flap_and_nothing_else_move(azure: Azure) -> None:
     assert one.state[2] == "healthy"
 
 
-def test_an_instance_that_flaps_is_left_to_its_upgrade(azure: Azure) -> None:
+def test_flapping_does_not_disturb_an_upgrade(azure: Azure) -> None:
     one = azure.sim.scale_set("web").instance("1")
     one.flap(timedelta(seconds=10), timedelta(seconds=10))
     azure.patch_image(NEW)

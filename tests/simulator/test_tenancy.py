@@ -25,7 +25,7 @@ def bearer(tenant: str) -> str:
 
 
 @pytest.fixture
-def shared(start: Start) -> Azure:
+def two_tenants(start: Start) -> Azure:
     return start(top={"tenants": {THEIRS: TENANT_OF_THEIRS}, "images": {"ids": [NEW]}}, image=OLD)
 
 
@@ -38,59 +38,65 @@ def patch(azure: Azure, auxiliary: str | None = None, image: str = NEW) -> Any:
 @pytest.mark.parametrize(
     "image, action",
     [
-        pytest.param(NEW, "Microsoft.Compute/galleries/images/versions/read", id="version"),
-        pytest.param(GALLERY, "Microsoft.Compute/galleries/images/read", id="definition"),
+        pytest.param(
+            NEW, "Microsoft.Compute/galleries/images/versions/read", id="a version of a gallery image"
+        ),
+        pytest.param(
+            GALLERY, "Microsoft.Compute/galleries/images/read", id="a definition of a gallery image"
+        ),
     ],
 )
-def test_a_patch_that_names_an_image_of_another_tenant_is_refused(
-    shared: Azure, image: str, action: str
+def test_a_patch_that_names_an_image_of_another_tenant_is_rejected(
+    two_tenants: Azure, image: str, action: str
 ) -> None:
-    refused = patch(shared, image=image)
+    refused = patch(two_tenants, image=image)
     error = refused.json()["error"]
     assert (refused.status, error["code"]) == (403, "LinkedAuthorizationFailed")
     assert error["message"] == (
         f"The client has permission to perform action '{action}' on scope '{SET}', however the current "
         f"tenant '{TENANT}' is not authorized to access linked subscription '{THEIRS}'."
     )
-    assert shared.sim.scale_set("web").image == OLD
+    assert two_tenants.sim.scale_set("web").image == OLD
 
 
 @pytest.mark.parametrize(
     "tokens, status",
     [
-        pytest.param([TENANT_OF_THEIRS], 200, id="its token"),
-        pytest.param(["33333333-3333-3333-3333-333333333333", TENANT_OF_THEIRS], 200, id="two tokens"),
+        pytest.param([TENANT_OF_THEIRS], 200, id="the token of the other tenant"),
+        pytest.param(
+            ["33333333-3333-3333-3333-333333333333", TENANT_OF_THEIRS], 200, id="the tokens of both tenants"
+        ),
         pytest.param([TENANT], 403, id="the token of the home tenant again"),
     ],
 )
 @pytest.mark.parametrize("separator", [", ", ";"])
 def test_an_auxiliary_token_of_that_tenant_is_needed(
-    shared: Azure, tokens: list[str], status: int, separator: str
+    two_tenants: Azure, tokens: list[str], status: int, separator: str
 ) -> None:
-    assert patch(shared, separator.join(map(bearer, tokens))).status == status
+    assert patch(two_tenants, separator.join(map(bearer, tokens))).status == status
 
 
-def test_a_patch_that_names_no_image_needs_none(shared: Azure) -> None:
-    assert shared.ask("PATCH", "", b'{"tags": {"a": "b"}}').status == 200
+def test_a_patch_that_names_no_image_needs_none(two_tenants: Azure) -> None:
+    assert two_tenants.ask("PATCH", "", b'{"tags": {"a": "b"}}').status == 200
 
 
-def test_a_catalogue_wants_a_token_of_its_tenant(shared: Azure) -> None:
-    refused = shared.ask("GET", NEW)
+def test_a_catalogue_needs_a_token_of_its_tenant(two_tenants: Azure) -> None:
+    refused = two_tenants.ask("GET", NEW)
     error = refused.json()["error"]
     assert (refused.status, error["code"]) == (401, "InvalidAuthenticationTokenTenant")
     assert f"'https://sts.windows.net/{TENANT}/'. It must match the tenant" in error["message"]
     theirs = {"Authorization": bearer(TENANT_OF_THEIRS)}
-    assert shared.ask("GET", NEW, headers=theirs).status == 200
+    assert two_tenants.ask("GET", NEW, headers=theirs).status == 200
     path = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop"
-    assert shared.ask("GET", path, headers=theirs).status == 401, "and our own one of ours"
+    assert two_tenants.ask("GET", path, headers=theirs).status == 401, "and our own one of ours"
 
 
 @pytest.mark.parametrize(
     "tenant, tenants, issuer",
     [
-        pytest.param(TENANT_OF_THEIRS, [TENANT_OF_THEIRS], TENANT_OF_THEIRS, id="one the fleet names"),
-        pytest.param("common", [TENANT_OF_THEIRS], TENANT, id="an alias is the fleet's own"),
-        pytest.param(TENANT_OF_THEIRS, [], None, id="one it does not name"),
+        pytest.param(TENANT_OF_THEIRS, [TENANT_OF_THEIRS], TENANT_OF_THEIRS, id="a tenant of the fleet file"),
+        pytest.param("common", [TENANT_OF_THEIRS], TENANT, id="an alias of the fleet's own tenant"),
+        pytest.param(TENANT_OF_THEIRS, [], None, id="an unknown tenant"),
     ],
 )
 def test_a_service_principal_signs_in_to_each_tenant(

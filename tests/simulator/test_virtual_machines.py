@@ -31,7 +31,7 @@ def names(azure: Azure) -> list[str]:
     return [instance.id for instance in azure.sim.scale_set("web").instances]
 
 
-def listed(azure: Azure, path: str) -> list[dict[str, Any]]:
+def list_machines(azure: Azure, path: str) -> list[dict[str, Any]]:
     answer = azure.ask("GET", path)
     assert answer.status == 200, answer.body
     rows: list[dict[str, Any]] = answer.json()["value"]
@@ -54,20 +54,20 @@ def test_a_machine_reads_as_a_resource_of_its_own(flexible: Azure) -> None:
 @pytest.mark.parametrize(
     "path, found",
     [
-        pytest.param(f"{GROUP}{MACHINES}?{OF_WEB}", 5, id="by scale set"),
-        pytest.param(f"{GROUP}{MACHINES}?{OF_WEB.upper().replace('$FILTER', '$filter')}", 5, id="in any case"),
-        pytest.param(f"{GROUP}{MACHINES}?{OF_WEB.replace(quote(' eq ') + '%27', quote(' eq '))}", 5, id="half quoted"),
-        pytest.param(f"/subscriptions/{SUBSCRIPTION}{MACHINES}?{OF_WEB}", 5, id="from the subscription"),
-        pytest.param(f"{GROUP}{MACHINES}", 7, id="of the group, none of the Uniform set"),
-        pytest.param(f"{GROUP}{MACHINES}?{OF_WEB.replace('web', 'old')}", 0, id="of a Uniform set"),
+        pytest.param(f"{GROUP}{MACHINES}?{OF_WEB}", 5, id="a filter by scale set"),
+        pytest.param(f"{GROUP}{MACHINES}?{OF_WEB.upper().replace('$FILTER', '$filter')}", 5, id="a filter in any casing"),
+        pytest.param(f"{GROUP}{MACHINES}?{OF_WEB.replace(quote(' eq ') + '%27', quote(' eq '))}", 5, id="a filter without quotes around the id"),
+        pytest.param(f"/subscriptions/{SUBSCRIPTION}{MACHINES}?{OF_WEB}", 5, id="the list of a subscription"),
+        pytest.param(f"{GROUP}{MACHINES}", 7, id="the list of a group has no instances of the Uniform set"),
+        pytest.param(f"{GROUP}{MACHINES}?{OF_WEB.replace('web', 'old')}", 0, id="a filter by a Uniform set"),
     ],
 )  # fmt: skip
 def test_machines_are_found_by_their_scale_set(flexible: Azure, path: str, found: int) -> None:
-    assert len(listed(flexible, path)) == found
+    assert len(list_machines(flexible, path)) == found
 
 
-def test_the_subscriptions_list_shouts_the_group(flexible: Azure) -> None:
-    row = listed(flexible, f"/subscriptions/{SUBSCRIPTION}{MACHINES}?{OF_WEB}")[0]
+def test_the_list_of_a_subscription_has_the_group_in_upper_case(flexible: Azure) -> None:
+    row = list_machines(flexible, f"/subscriptions/{SUBSCRIPTION}{MACHINES}?{OF_WEB}")[0]
     assert "/resourceGroups/SHOP/" in row["id"]
     assert "/resourceGroups/SHOP/" in row["properties"]["virtualMachineScaleSet"]["id"]
 
@@ -88,11 +88,11 @@ def test_the_sdk_reads_all_pages_with_their_instance_views(start: Start) -> None
 @pytest.mark.parametrize(
     "domains, shown",
     [
-        pytest.param({}, [None] * 4, id="one fault domain is not told"),
-        pytest.param({"faultDomains": 3}, [0, 1, 2, 0], id="three are"),
+        pytest.param({}, [None] * 4, id="one fault domain is not shown"),
+        pytest.param({"faultDomains": 3}, [0, 1, 2, 0], id="three fault domains are shown"),
     ],
 )
-def test_the_view_has_no_update_domain(
+def test_the_view_of_a_machine_has_no_update_domain(
     start: Start, domains: dict[str, int], shown: list[int | None]
 ) -> None:
     azure = start(orchestration="Flexible", capacity=4, **domains)
@@ -105,21 +105,21 @@ def test_the_view_has_no_update_domain(
     assert expanded["properties"]["instanceView"] == views[0]
 
 
-def test_a_zonal_machine_tells_its_zone(start: Start) -> None:
+def test_a_zonal_machine_shows_its_zone(start: Start) -> None:
     azure = start(orchestration="Flexible", capacity=3, zones=["1", "2", "3"])
-    assert [row["zones"] for row in listed(azure, f"{GROUP}{MACHINES}")] == [["1"], ["2"], ["3"]]
+    assert [row["zones"] for row in list_machines(azure, f"{GROUP}{MACHINES}")] == [["1"], ["2"], ["3"]]
 
 
 @pytest.mark.parametrize(
     "path, status, code, words",
     [
-        pytest.param(f"{GROUP}{MACHINES}/nobody", 404, "ResourceNotFound", "'Microsoft.Compute/virtualMachines/nobody'", id="no such machine"),
-        pytest.param(f"{GROUP.replace('shop', 'void')}{MACHINES}", 404, "ResourceGroupNotFound", "'void'", id="no such group"),
-        pytest.param(f"{GROUP}{MACHINES}?$filter=name%20eq%20%27x%27", 400, "InvalidParameter", "not supported", id="another filter"),
-        pytest.param(f"{GROUP}{MACHINES}?$expand=instanceView", 400, "InvalidParameter", "$filter", id="views of everything"),
+        pytest.param(f"{GROUP}{MACHINES}/nobody", 404, "ResourceNotFound", "'Microsoft.Compute/virtualMachines/nobody'", id="a missing machine"),
+        pytest.param(f"{GROUP.replace('shop', 'void')}{MACHINES}", 404, "ResourceGroupNotFound", "'void'", id="a missing resource group"),
+        pytest.param(f"{GROUP}{MACHINES}?$filter=name%20eq%20%27x%27", 400, "InvalidParameter", "not supported", id="an unsupported filter"),
+        pytest.param(f"{GROUP}{MACHINES}?$expand=instanceView", 400, "InvalidParameter", "$filter", id="views of all machines"),
     ],
 )  # fmt: skip
-def test_what_is_not_there_or_not_allowed(
+def test_a_missing_machine_or_an_unsupported_filter_is_rejected(
     flexible: Azure, path: str, status: int, code: str, words: str
 ) -> None:
     answer = flexible.ask("GET", path)
@@ -128,7 +128,7 @@ def test_what_is_not_there_or_not_allowed(
 
 
 @pytest.mark.parametrize("end", ["", "/instanceView"])
-def test_the_scale_set_does_not_know_its_machines_by_name(flexible: Azure, end: str) -> None:
+def test_a_machine_is_not_found_by_name_below_its_scale_set(flexible: Azure, end: str) -> None:
     answer = flexible.ask("GET", f"virtualMachines/{names(flexible)[0]}{end}")
     assert (answer.status, answer.json()["error"]["target"]) == (400, "instanceId")
 
@@ -136,15 +136,15 @@ def test_the_scale_set_does_not_know_its_machines_by_name(flexible: Azure, end: 
 @pytest.mark.parametrize(
     "web, zones",
     [
-        pytest.param({}, [[None]] * 3, id="regional"),
-        pytest.param({"zones": ["1", "2"]}, [["1"], ["2"], ["1"]], id="zonal"),
+        pytest.param({}, [[None]] * 3, id="a regional set"),
+        pytest.param({"zones": ["1", "2"]}, [["1"], ["2"], ["1"]], id="a zonal set"),
     ],
 )
 def test_a_row_of_the_scale_sets_own_list_is_little_more_than_a_name(
     start: Start, web: dict[str, Any], zones: list[list[str | None]]
 ) -> None:
     azure = start(orchestration="Flexible", capacity=3, tags={"team": "web"}, **web)
-    assert listed(azure, f"{SET}/virtualMachines?$expand=instanceView") == [
+    assert list_machines(azure, f"{SET}/virtualMachines?$expand=instanceView") == [
         {
             "name": name,
             "id": f"{SET}/virtualMachines/{name}",
@@ -164,7 +164,7 @@ def test_a_row_of_the_scale_sets_own_list_is_little_more_than_a_name(
         pytest.param("2025-04-01", False, id="an older version"),
     ],
 )
-def test_a_cloud_may_give_rows_properties_that_name_the_machine(
+def test_rows_may_have_properties_that_name_the_machine(
     flexible: Azure, version: str, has_properties: bool
 ) -> None:
     flexible.sim.cloud.flexible_row_properties = True
@@ -182,7 +182,10 @@ def test_a_cloud_may_give_rows_properties_that_name_the_machine(
         assert "instanceView" not in properties
 
 
-@pytest.mark.parametrize("policy, shown", [({}, None), ({"mode": "Rolling"}, "Rolling")])
+@pytest.mark.parametrize(
+    "policy, shown",
+    [pytest.param({}, None, id="no policy"), pytest.param({"mode": "Rolling"}, "Rolling", id="Rolling")],
+)
 def test_a_flexible_set_shows_the_upgrade_policy_that_a_client_wrote(
     start: Start, policy: dict[str, str], shown: str | None
 ) -> None:

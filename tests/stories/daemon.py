@@ -29,7 +29,7 @@ class Daemon:
         transport = world.azure.transport()
         session = Session(credential=Token(), transport=transport, now=lambda: world.clock.now() + wrong)
         self.reconciler = Reconciler(
-            NotedSpecs(world.source, world.now, partial(world.goes_by, transport.door)),
+            NotedSpecs(world.source, world.now, partial(world.goes_by, transport.client)),
             world.compute(session),
             settings or Settings(sweep=world.sweep),
             sleep=lambda seconds: world.clock.advance(timedelta(seconds=seconds)),

@@ -35,7 +35,7 @@ def test_a_regional_one_follows_in_batches() -> None:
     assert world.lines() == {"web": says("UpToDate", "9", NEW)}
     assert [len(each.body["instanceIds"]) for each in upgrades(world)] == [2, 2, 2, 2, 1]
     moments = [absence.since for absence in world.azure.record.absences("web")]
-    assert max(len(world.azure.record.away("web", moment)) for moment in moments) == 2
+    assert max(len(world.azure.record.unavailable_at("web", moment)) for moment in moments) == 2
 
 
 def test_a_bad_image_stops_after_its_first_batch() -> None:

@@ -163,7 +163,7 @@ def test_a_gate_that_closes_between_batches_lets_the_batch_come_back_and_no_othe
     gate.close(scene)
     lived(world, 20, killed=killed)
     assert len(writes(world, "web")) == 3
-    assert not world.azure.record.away("web", world.clock.now())
+    assert not world.azure.record.unavailable_at("web", world.clock.now())
     said = gate.said.replace("{place}", place.url)
     assert world.lines()["web"] == f"{gate.reason}: {said}; until then not upgrading the next batch"
     gate.open(scene)
@@ -190,7 +190,7 @@ def test_a_sick_scale_set_is_cured_through_every_closed_gate(place: Endpoint) ->
     world.merge(fixed, spec("db", suspend=True), of_all(maxChange=1, maxConcurrentRollouts=1))
     world.rest(20 * MINUTE)
     assert writes(world, "web").count("VirtualMachineScaleSets_UpdateInstances") == 2
-    assert not world.azure.record.away("web", world.clock.now())
+    assert not world.azure.record.unavailable_at("web", world.clock.now())
     assert reason(world) == "DependencyNotReady"
 
 

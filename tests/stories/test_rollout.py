@@ -78,7 +78,7 @@ def test_a_bad_image_stops_after_its_first_domain() -> None:
         )
     )
     assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 1
-    assert sorted(world.azure.record.away("web", world.clock.now())) == ["0", "10", "15", "5"]
+    assert sorted(world.azure.record.unavailable_at("web", world.clock.now())) == ["0", "10", "15", "5"]
 
 
 def test_the_fix_merged_next_goes_through_and_cures_the_sick_first() -> None:

@@ -44,7 +44,7 @@ def test_a_fault_at_any_call_delays_a_rollout_and_no_more(operation: str, fault:
     world.azure.faults.arm(operation, fault, after=1 if operation != "VirtualMachineScaleSets_Update" else 0)
     world.run()
     assert world.lines() == {"web": says("UpToDate", "5", NEW)}
-    assert world.azure.faults.strike(operation, Request("GET", "/"), world.clock.now()) is None, (
+    assert world.azure.faults.take_fault(operation, Request("GET", "/"), world.clock.now()) is None, (
         "the fault never struck"
     )
 

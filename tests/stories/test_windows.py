@@ -64,7 +64,7 @@ def test_a_window_that_closes_in_the_middle_of_a_batch_lets_that_be_finished() -
     world.run(lambda: bool(upgrades(world)))
     world.rest(10 * MINUTE)
     assert [len(batch) for batch in upgrades(world)] == [4]
-    assert not world.azure.record.away("web", world.clock.now()), "the batch is back"
+    assert not world.azure.record.unavailable_at("web", world.clock.now()), "the batch is back"
     assert world.lines()["web"] == says("OutsideWindow", "2026-01-06 09:30 UTC")
     at(world, datetime(2026, 1, 6, 9, 20, tzinfo=UTC)).run(lambda: len(upgrades(world)) > 1)
     assert world.clock.now() - datetime(2026, 1, 6, 9, 30, tzinfo=UTC) < MINUTE
@@ -135,7 +135,7 @@ def test_outside_of_the_window_a_fix_goes_to_the_sick_canary_at_once_and_to_no_o
     assert patched - merged <= 2 * MINUTE
     assert cured - merged <= 5 * MINUTE
     assert world.lines()["web"] == says("OutsideWindow", "2026-01-06 09:00 UTC")
-    assert not world.azure.record.away("web", world.clock.now())
+    assert not world.azure.record.unavailable_at("web", world.clock.now())
     at(world, datetime(2026, 1, 6, 8, 59, tzinfo=UTC)).rest(12 * MINUTE)
     assert len(upgrades(world)) > 2
 
@@ -181,4 +181,4 @@ def test_a_batch_that_was_taken_before_a_freeze_comes_back_and_none_follows() ->
     world.merge(of_all(freeze=True))
     world.rest(HOUR)
     assert len(upgrades(world)) == 1
-    assert not world.azure.record.away("web", world.clock.now())
+    assert not world.azure.record.unavailable_at("web", world.clock.now())

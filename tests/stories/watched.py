@@ -12,7 +12,7 @@ from reconciler.daemon.specs import Source, Specs
 from reconciler.simulator import Simulator
 from reconciler.simulator.clock import Clock
 from reconciler.simulator.message import Request, Response
-from reconciler.simulator.record import Scene
+from reconciler.simulator.record import ScaleSetSnapshot
 from reconciler.spec.scale_set import ScaleSet
 
 MOST = 40  # scale sets in a fleet; of a larger one only a story of its own knows what to look for
@@ -26,16 +26,16 @@ class Watched(Simulator):
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
-        self.scenes: dict[int, Mapping[str, Scene]] = {}
+        self.scenes: dict[int, Mapping[str, ScaleSetSnapshot]] = {}
 
     def handle(self, request: Request) -> Response:
         if request.method != "GET" or "/virtualmachines" in request.path.lower():
-            with self.clock.held():
+            with self.clock.hold():
                 found = dict(self._scenes(request))
             self.scenes[len(self.record.requests)] = found
         return super().handle(request)
 
-    def _scenes(self, request: Request) -> Iterator[tuple[str, Scene]]:
+    def _scenes(self, request: Request) -> Iterator[tuple[str, ScaleSetSnapshot]]:
         scale_sets = [
             each
             for groups in self.cloud.groups.values()
@@ -49,7 +49,7 @@ class Watched(Simulator):
             if request.method != "GET" or f"/virtualmachinescalesets/{each.name.lower()}/" in asked.replace(
                 "'", "/"
             ):
-                yield f"{each.subscription}/{each.group}/{each.name}".lower(), each.scene
+                yield f"{each.subscription}/{each.group}/{each.name}".lower(), each.snapshot
 
 
 class NotedSpecs(Specs):

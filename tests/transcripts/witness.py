@@ -101,5 +101,5 @@ class Witness(World):
 
     def _view(self, name: str) -> View:
         live = self.azure.scale_set(name)
-        away = self.azure.record.away(name, self.clock.now())
+        away = self.azure.record.unavailable_at(name, self.clock.now())
         return View(live.provisioning_state, live.image, tuple(sorted(away, key=lambda id_: (len(id_), id_))))

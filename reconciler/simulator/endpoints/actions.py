@@ -1,7 +1,7 @@
-"""What is done to instances in bulk: manual upgrade, reimage, power, deletion, the rolling upgrade.
+"""Bulk actions on instances: manual upgrade, reimage, power, deletion, the rolling upgrade.
 
-`ACTIONS` has a row per action; every one of them answers 202, refuses instances that another operation is
-busy with, and leaves the scale set Updating until it ends.
+`ACTIONS` has a row for each action. Each action returns 202, rejects instances on which another operation is
+in progress, and leaves the scale set Updating until it ends.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from reconciler.simulator.life import Verb
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.rolling import RollingUpgrade
 from reconciler.simulator.scale_set import ScaleSet
-from reconciler.simulator.upgrades import bring, due
+from reconciler.simulator.upgrades import upgradable, upgrade
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`verb` is the course it sends instances on; `spares_protected` whether protection keeps them off."""
+    """The course `verb` for instances, and whether it skips protected ones."""
 
     verb: Verb
     spares_protected: bool = False
@@ -40,39 +40,39 @@ ACTIONS: Mapping[str, Action] = {
 
 
 def manual_upgrade(call: Call) -> Reply:
-    """Bring the named instances to the model. Charged for those that were behind it."""
+    """Upgrade the named instances to the model. Charged for those that were not on the latest model."""
     scale_set = call.scale_set()
     ids = _ids(call)
     if not ids:
-        # What Azure says to an empty list is not known; it certainly upgrades nothing.
+        # Azure's response to an empty list is not known; it certainly upgrades nothing.
         raise errors.missing_parameter("instanceIds")
-    chosen = due(_find(scale_set, ids))
+    chosen = upgradable(_find(scale_set, ids))
     _refuse_busy(scale_set, chosen)
     operation = scale_set.begin("manualupgrade")
     scale_set.bump()
     if chosen:
-        bring(scale_set, chosen, operation, cause="manualupgrade")
+        upgrade(scale_set, chosen, operation, cause="manualupgrade")
         operation.when_ended.append(lambda _: scale_set.bump())
     return accept(call, operation, charge=len(chosen))
 
 
 def act(call: Call) -> Reply:
-    """An action of `ACTIONS` on the instances the body names, or on all."""
+    """Run an action of `ACTIONS` on the instances that the body names, or on all."""
     scale_set = call.scale_set()
     name = call.names["action"].lower()
     action = ACTIONS[name]
     ids = _ids(call) or (["*"] if action.everyone_by_default else [])
     if not ids:
         raise errors.missing_parameter("instanceIds")
-    return _carried_out(call, scale_set, action, _find(scale_set, ids), name)
+    return _carry_out(call, scale_set, action, _find(scale_set, ids), name)
 
 
 def act_on_one(call: Call) -> Reply:
-    """The same on one instance; protection does not hold against it. A path may say `*` for all."""
+    """Run an action on one instance, even if it is protected. A path may contain `*` for all."""
     scale_set = call.scale_set()
     name = call.names["action"].lower()
     action = Action(ACTIONS[name].verb)
-    return _carried_out(call, scale_set, action, _find(scale_set, [call.names["instance"]]), name)
+    return _carry_out(call, scale_set, action, _find(scale_set, [call.names["instance"]]), name)
 
 
 def os_rolling_upgrade(call: Call) -> Reply:
@@ -84,13 +84,13 @@ def os_rolling_upgrade(call: Call) -> Reply:
 
 
 def extension_rolling_upgrade(call: Call) -> Reply:
-    """Roll what is behind the model, as an OS upgrade does, and look for no newer image. Not recorded."""
+    """Start a rolling upgrade to the model like an OS upgrade, but without a newer image. Not recorded."""
     scale_set = call.scale_set()
     return accept(call, _roll(scale_set, "extensionrollingupgrade"), charge=0)
 
 
 def start_rolling_upgrade(scale_set: ScaleSet) -> Operation:
-    """Roll whatever is behind the model, taken anew so that `latest` is the newest there is now."""
+    """Start a rolling upgrade to the model, with `latest` resolved again."""
     _refuse_rolling(scale_set)
     scale_set.renew()
     if any(each.applied.image != scale_set.applied.image for each in scale_set.instances.values()):
@@ -108,12 +108,12 @@ def set_orchestration_service_state(call: Call) -> Reply:
     if str(wanted.get("serviceName")) != repairs.SERVICE or wanted.get("action") not in ("Suspend", "Resume"):
         raise errors.missing_parameter("serviceName" if "serviceName" not in wanted else "action")
     scale_set.repairs_suspended = wanted["action"] == "Suspend"
-    repairs.survey(scale_set)
+    repairs.watch_all(scale_set)
     return accept(call, scale_set.begin("setorchestrationservicestate"), charge=0)
 
 
 def latest_rolling_upgrade(call: Call) -> Reply:
-    """The one that runs, or ran last. What Azure says when none ever did is not recorded."""
+    """Return the current or the last rolling upgrade. Azure's response if there was none is not recorded."""
     scale_set = call.scale_set()
     if scale_set.rolling is None:
         raise errors.no_entity()
@@ -129,11 +129,11 @@ def cancel_rolling_upgrade(call: Call) -> Reply:
     return accept(call, operation, charge=0)
 
 
-def _carried_out(call: Call, scale_set: ScaleSet, action: Action, found: list[Instance], name: str) -> Reply:
+def _carry_out(call: Call, scale_set: ScaleSet, action: Action, found: list[Instance], name: str) -> Reply:
     chosen = [instance for instance in found if not (action.spares_protected and instance.protected)]
     is_reimage = action.verb == "replace"
     exact = call.request.json().get("exactVersion") if is_reimage else None
-    targets = [scale_set.reimaged(each.applied, exact) if is_reimage else None for each in chosen]
+    targets = [scale_set.reimage_target(each.applied, exact) if is_reimage else None for each in chosen]
     _refuse_busy(scale_set, chosen)
     operation = scale_set.begin(name)
     scale_set.bump()
@@ -141,9 +141,9 @@ def _carried_out(call: Call, scale_set: ScaleSet, action: Action, found: list[In
         counted = [each for each in chosen if each.id not in scale_set.surplus]
         scale_set.capacity = max(0, scale_set.capacity - len(counted))
     for instance, target in zip(chosen, targets, strict=True):
-        verb: Verb = "refuse" if operation.sabotage else action.verb
+        verb: Verb = "refuse" if operation.forced_error else action.verb
         cause = "reimage" if name.startswith("reimage") else name
-        instance.send(verb, cause=cause, operation=operation, target=target)
+        instance.run(verb, cause=cause, operation=operation, target=target)
     return accept(call, operation, charge=len(chosen))
 
 
@@ -161,7 +161,7 @@ def _refuse_rolling(scale_set: ScaleSet) -> None:
 
 
 def _ids(call: Call) -> list[str]:
-    """The instances that the body names; none when it names none."""
+    """Return the instances that the body names; empty if it names none."""
     named = call.request.json().get("instanceIds")
     if named is not None and not isinstance(named, list):
         raise errors.bad_value("instanceIds")
@@ -179,5 +179,5 @@ def _refuse_busy(scale_set: ScaleSet, chosen: list[Instance]) -> None:
     scale_set.refuse_haste()
     _refuse_rolling(scale_set)
     if scale_set.is_deleting or any(instance.is_busy for instance in chosen):
-        # It is charged all the same, as was seen.
+        # The request is charged nevertheless, as was observed.
         raise errors.conflict(charge=len(chosen))

@@ -1,4 +1,4 @@
-"""What the caller may do, as it can ask: the same at every scope, for a fleet says it once."""
+"""The caller's permissions, as it can read them. A fleet declares them once for all scopes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What an endpoint is given and what it gives back.
+"""The input and the output of an endpoint.
 
 An endpoint is a function `Call -> Reply`. It reads the cloud, changes it through its owners, and either
-returns a `Reply` or raises an `ArmError`; headers that every answer carries are the core's business.
+returns a `Reply` or raises an `ArmError`. The core adds the headers that all responses have.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.versions import ETAGS
 from reconciler.simulator.views import etag
 
-# A row that no list has.
+# An index beyond the end of any list.
 BEYOND = 10**9
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`names` are the variable parts of the path, by the names of the route."""
+    """A request to an endpoint. `names` are the variable parts of the path, by their names in the route."""
 
     cloud: Cloud
     request: Request
@@ -36,11 +36,11 @@ class Call:
         return self.names["subscription"]
 
     def scale_set(self) -> ScaleSet:
-        """The one the path names. Raises Azure's 404s."""
+        """Return the scale set that the path names. Raises Azure's 404s."""
         return self.cloud.scale_set(self.subscription, self.names["group"], self.names["name"])
 
     def expands(self, name: str) -> bool:
-        """Whether the request asks for a part that is left out otherwise."""
+        """Whether the request asks for a part that is omitted by default."""
         return name.lower() in self.request.query.get("$expand", "").lower()
 
     def flag(self, name: str) -> bool:
@@ -49,10 +49,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`charge` is the `x-ms-request-charge`, None where Azure sends none.
+    """The result of an endpoint. `charge` is the `x-ms-request-charge`, None if Azure sends none.
 
-    `gateway` for what compute never sees; `gathered` for what the gateway puts together from several of
-    compute's answers, so that no one quota stands for it.
+    `gateway` is for responses that compute never sees. `gathered` is for responses that the gateway merges
+    from several of compute's, so that no single quota applies to them.
     """
 
     status: int = 200
@@ -65,11 +65,11 @@ class Reply:
 
 
 def accept(call: Call, operation: Operation, *, charge: int) -> Reply:
-    """The empty 202 that answers an action."""
+    """Return the empty 202 of an action."""
     return Reply(202, None, _links(call, operation, location=True), charge)
 
 
-def under_way(
+def accept_write(
     call: Call,
     operation: Operation,
     body: Mapping[str, Any],
@@ -78,9 +78,9 @@ def under_way(
     charge: int | None,
     status: int = 200,
 ) -> Reply:
-    """The 200 or 201 that answers a PATCH or PUT: the resource as it will be, and where to ask.
+    """Return the 200 or 201 of a PATCH or PUT: the resource as it will be, and the operation's address.
 
-    `number` is that of its etag, None for a resource that has none.
+    `number` is that of its etag, None for a resource without one.
     """
     headers = _links(call, operation, location=False)
     return Reply(status, body, headers | ({} if number is None else etag_header(call, number)), charge)
@@ -91,7 +91,7 @@ def etag_header(call: Call, number: int) -> dict[str, str]:
 
 
 def require_steady(call: Call) -> ScaleSet:
-    """The scale set that a write is about. Raises the 409 of one that takes no write now."""
+    """Return the scale set that a write concerns. Raises the 409 of one that accepts no write now."""
     scale_set = call.scale_set()
     if scale_set.is_deleting:
         raise errors.marked_for_deletion(scale_set.name)
@@ -100,21 +100,21 @@ def require_steady(call: Call) -> ScaleSet:
 
 
 def require_match(call: Call, number: int) -> None:
-    """Raise Azure's 412 when the request insists on another etag than the resource has."""
+    """Raise Azure's 412 if the request requires another etag than the resource has."""
     wanted = call.request.header("If-Match")
     if wanted and wanted != "*" and wanted != etag(number) and call.request.version >= ETAGS:
         raise errors.etag_mismatch(wanted, etag(number))
 
 
 def next_link(call: Call, start: int) -> str:
-    """This request again, from row `start` on: absolute, because clients follow it verbatim."""
+    """Return the absolute address of the same request from row `start` on. Clients follow it verbatim."""
     keep = {name: value for name, value in call.request.query.items() if name != "$skiptoken"}
     pairs = [f"{name}={quote(value, safe='/')}" for name, value in keep.items()]
     return f"{call.request.host}{quote(call.request.path)}?{'&'.join([*pairs, f'$skiptoken={start}'])}"
 
 
 def page(call: Call) -> slice:
-    """The rows that this request is for."""
+    """Return the rows that this request asks for."""
     token = call.request.query.get("$skiptoken", "0")
     start = min(int(token), BEYOND) if token.isdecimal() else 0
     return slice(start, start + call.cloud.page)

@@ -1,6 +1,6 @@
-"""What there is before there is anything of compute: tenants, subscriptions, regions, resource groups.
+"""Resources outside of compute: tenants, subscriptions, regions and resource groups.
 
-The forms are the documented ones; a simulated cloud has one tenant.
+The forms are the documented ones. A simulated cloud has one tenant.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def subscription(call: Call) -> Reply:
 
 
 def locations(call: Call) -> Reply:
-    """The regions that the fleet is in."""
+    """Return the regions of the fleet."""
     call.cloud.subscription(call.subscription)
     found = [_location(call, name) for name in regions(call)]
     return Reply(200, {"value": found}, gateway=True)

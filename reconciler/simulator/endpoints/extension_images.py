@@ -1,6 +1,6 @@
 """The extensions that publishers offer: types and versions, as bare arrays.
 
-A few of the real ones, with one version each, and those that the models of the cloud's scale sets ask for.
+These are a few of the real ones, with one version each, and those in the models of the cloud's scale sets.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The extensions of a scale set's model as resources of their own.
 
-To write one is to change the model: instances are behind it afterwards, and the operation is the scale
-set's. The resource shows empty settings where the model shows none. Creation, reading, deletion and the
-refusal are recorded; the change of one and the list are by analogy.
+Writing an extension changes the model: no instance is on the latest model afterwards, and the operation is
+that of the scale set. The resource shows empty settings if the model shows none. Creation, reading, deletion
+and the error are recorded; changing an extension and the list are by analogy.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.simulator import errors
-from reconciler.simulator.amend import amend, take
-from reconciler.simulator.defaults import extension_completed
-from reconciler.simulator.endpoints.call import Call, Reply, accept, require_steady, under_way
+from reconciler.simulator.amend import amended_body, apply_body
+from reconciler.simulator.defaults import complete_extension
+from reconciler.simulator.endpoints.call import Call, Reply, accept, accept_write, require_steady
 from reconciler.simulator.merge import merge
 from reconciler.simulator.operations import Operation
 from reconciler.simulator.scale_set import ScaleSet
@@ -36,13 +36,13 @@ def put(call: Call) -> Reply:
     scale_set = require_steady(call)
     is_there = any(_is_called(call, each) for each in _extensions(scale_set))
     wanted = {"name": call.names["extension"], "properties": call.request.json().get("properties") or {}}
-    return _written(call, scale_set, wanted, status=200 if is_there else 201)
+    return _write(call, scale_set, wanted, status=200 if is_there else 201)
 
 
 def patch(call: Call) -> Reply:
     scale_set = require_steady(call)
     change = {"properties": call.request.json().get("properties") or {}}
-    return _written(call, scale_set, merge(_find(call, scale_set), change), status=200)
+    return _write(call, scale_set, merge(_find(call, scale_set), change), status=200)
 
 
 def delete(call: Call) -> Reply:
@@ -54,7 +54,7 @@ def delete(call: Call) -> Reply:
     return accept(call, operation, charge=operation.waits_for(scale_set.instances.keys()))
 
 
-def _written(call: Call, scale_set: ScaleSet, wanted: Mapping[str, Any], *, status: int) -> Reply:
+def _write(call: Call, scale_set: ScaleSet, wanted: Mapping[str, Any], *, status: int) -> Reply:
     found = _extensions(scale_set)
     if status == 201:
         found = [*found, wanted]
@@ -62,15 +62,15 @@ def _written(call: Call, scale_set: ScaleSet, wanted: Mapping[str, Any], *, stat
         found = [wanted if _is_called(call, each) else each for each in found]
     operation = _change(scale_set, found)
     state = "Creating" if status == 201 else "Updating"
-    body = _resource(scale_set, extension_completed(wanted), state)
+    body = _resource(scale_set, complete_extension(wanted), state)
     charge = operation.waits_for(scale_set.instances.keys())
-    return under_way(call, operation, body, number=None, charge=charge, status=status)
+    return accept_write(call, operation, body, number=None, charge=charge, status=status)
 
 
 def _change(scale_set: ScaleSet, extensions: list[Mapping[str, Any]]) -> Operation:
     profile = {"extensionProfile": {"extensions": extensions}}
-    body = amend(scale_set, {"properties": {"virtualMachineProfile": profile}}, whole=False)
-    return take(scale_set, body, kind="patch")
+    body = amended_body(scale_set, {"properties": {"virtualMachineProfile": profile}}, whole=False)
+    return apply_body(scale_set, body, kind="patch")
 
 
 def _extensions(scale_set: ScaleSet) -> list[Mapping[str, Any]]:

@@ -1,8 +1,8 @@
-"""Versions of images in galleries: one's own, shared, and public.
+"""Versions of images in galleries: private, shared and community galleries.
 
-A gallery of one's own is the same everywhere, and tells where its copies are. Shared and community galleries
-are asked region by region, and show what is there. What these answer when there is nothing was not found
-recorded; it is told as Resource Manager tells it of any resource.
+A private gallery is the same in all regions and shows where its copies are. Shared and community galleries
+are read by region and show what is there. No recording was found of their response if there is nothing; here
+it is Resource Manager's usual one for a missing resource.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from reconciler.simulator.catalogue import Details
 from reconciler.simulator.endpoints.call import Call, Reply
 from reconciler.simulator.regions import display, region
 
-# The names of the gallery kinds that are asked by region, as unique ids spell them.
+# The kinds of galleries that are read by region, as unique ids spell them.
 BY_REGION: Mapping[str, str] = {
     "sharedgalleries": "SharedGalleries",
     "communitygalleries": "CommunityGalleries",
@@ -31,7 +31,7 @@ def versions(call: Call) -> Reply:
 
 
 def version(call: Call) -> Reply:
-    """Also `latest`-free: a gallery has no version of that name, only the newest."""
+    """Return one version. A gallery has no version named `latest`, only a newest one."""
     return Reply(200, _version(call, _publish(call, call.request.path)))
 
 
@@ -49,7 +49,7 @@ def regional_version(call: Call) -> Reply:
 
 
 def definition(call: Call) -> Reply:
-    """What all versions of a gallery image have in common, as the newest of them has it here."""
+    """Return the common properties of the versions of a gallery image, taken from the newest one."""
     name, details = _definition(call, call.request.path)
     return Reply(
         200,
@@ -79,7 +79,7 @@ def regional_definition(call: Call) -> Reply:
 
 
 def _definition(call: Call, name: str) -> tuple[str, Details]:
-    """Its name as first spelt, and the details of its newest version; Azure's 404 where it has none."""
+    """Return its name as first written, and the details of its newest version; Azure's 404 if it has none."""
     found = call.cloud.catalogue.gallery_versions(name.rstrip("/"))
     if not found:
         raise _no_resource(call, name)
@@ -134,20 +134,20 @@ def _version(call: Call, name: str) -> dict[str, Any]:
 
 
 def _targets(call: Call, details: Details) -> list[str]:
-    """Where it is or will be; one that is said to be everywhere names the regions the fleet is in."""
+    """Return the regions of the image; for an image in all regions, those of the fleet."""
     regions = call.cloud.regions() if details.regions is None else details.regions
     return list(dict.fromkeys((*regions, *details.replicating))) or [call.cloud.catalogue.location]
 
 
 def _provisioning(details: Details, targets: Iterable[str]) -> str:
-    """Creating until the first copy is there, Updating while others are under way; neither is recorded."""
+    """Return Creating until the first copy exists, Updating while others replicate; neither is recorded."""
     if not details.replicating:
         return "Succeeded"
     return "Updating" if any(details.is_in(each) for each in targets) else "Creating"
 
 
 def _copy(place: str, details: Details) -> dict[str, Any]:
-    """How far the copy in a region is. Progress moves in Azure; here it is half way until it is there."""
+    """Return the progress of the copy in a region. It grows in Azure; here it is 50 until the copy exists."""
     is_there = details.is_in(place)
     return {
         "region": display(place),
@@ -185,7 +185,7 @@ def _here(call: Call, names: Iterable[str]) -> list[str]:
 
 
 def _publish(call: Call, name: str) -> str:
-    """The image of this name as it was first spelt, or Azure's 404."""
+    """Return the name of the image as first written, or raise Azure's 404."""
     found = call.cloud.catalogue.ids.get(name.rstrip("/").lower())
     if found is None:
         raise _no_resource(call, name)

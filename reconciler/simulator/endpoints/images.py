@@ -1,7 +1,7 @@
 """Versions of platform images.
 
-Lists are bare arrays of what the region has, and are ordered as strings, as Azure orders them: 9 comes after
-10. A deprecated version is in no list, and asking for it is refused.
+Lists are bare arrays of the versions in the region and are ordered as strings, as in Azure: 9 comes after 10.
+A deprecated version is in no list, and a request for it is rejected.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from reconciler.simulator.endpoints.call import Call, Reply
 from reconciler.simulator.generations import system_of
 from reconciler.simulator.regions import region
 
-# Architecture and deprecation are told since this version; of a VHD's size only the bytes since that one.
+# Architecture and deprecation are shown since the first of these versions. Since the second one, the size of
+# a VHD is shown only in bytes.
 STATUS_SINCE, BYTES_ONLY_SINCE = "2021-11-01", "2024-07-01"
 VHD_FOOTER = 512
-# What images can be used with, beside their security.
+# The features of images besides their security type.
 FEATURES = (
     {"name": "IsAcceleratedNetworkSupported", "value": "True"},
     {"name": "DiskControllerTypes", "value": "SCSI, NVMe"},
@@ -27,9 +28,9 @@ FEATURES = (
 
 
 def versions(call: Call) -> Reply:
-    """`$top` and `$orderby=name [desc]` are honoured.
+    """Return the versions. `$top` and `$orderby=name [desc]` are supported.
 
-    So is `$expand=properties`, also of one of them: how much Azure then tells is not recorded.
+    So is `$expand=properties`, also for one version. Which properties Azure then shows is not recorded.
     """
     found = sorted(
         call.cloud.catalogue.versions(*_sku(call), call.names["location"]), reverse=_is_descending(call)
@@ -63,7 +64,7 @@ def version(call: Call) -> Reply:
 
 
 def _deprecation(details: Details) -> dict[str, str]:
-    """A version that is to go says when: here 90 days after it was published."""
+    """Return when a version will be deprecated: here 90 days after it was published."""
     if details.deprecation != "ScheduledForDeprecation":
         return {"imageState": details.deprecation}
     when = details.published + timedelta(days=90)
@@ -71,7 +72,10 @@ def _deprecation(details: Details) -> dict[str, str]:
 
 
 def _properties(call: Call, version: str) -> dict[str, Any]:
-    """Images of the second generation are kept as managed ones; recorded ones of the first were not."""
+    """Return the properties of a version.
+
+    Images of generation 2 are stored as managed ones; recorded ones of generation 1 were not.
+    """
     name = ":".join((*_sku(call), version))
     details, asked = call.cloud.catalogue.details(name), call.request.version
     properties: dict[str, Any] = {"plan": dict(details.plan)} if details.plan else {}

@@ -1,4 +1,4 @@
-"""Instances of a scale set: list, get, their instance views, protection, deletion."""
+"""Instances of a scale set: list, get, instance views, protection and deletion."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from reconciler.simulator.endpoints.call import (
     Call,
     Reply,
     accept,
+    accept_write,
     etag_header,
     next_link,
     page,
     require_match,
-    under_way,
 )
 from reconciler.simulator.instance import Instance
 from reconciler.simulator.operations import Operation
@@ -30,9 +30,9 @@ LATEST_FILTER = re.compile(r"\s*properties/latestModelApplied\s+eq\s+(true|false
 
 
 def list_instances(call: Call) -> Reply:
-    """A page of rows, charged for each; one with none tells no charge.
+    """Return a page of rows, each of which is charged. A page without rows reports no charge.
 
-    Compact, where Azure's is printed like its other answers: a page of 1,000 rows takes ten times as long so.
+    The JSON is compact, unlike Azure's: indenting a page of 1,000 rows takes ten times as long.
     """
     scale_set = _parent(call)
     query = call.request.query
@@ -68,7 +68,7 @@ def view(call: Call) -> Reply:
 
 
 def put(call: Call) -> Reply:
-    """Protection and data disks; nothing else of the instance is taken, as was seen with tags."""
+    """Set the protection and the data disks. Other fields are ignored, as was observed with tags."""
     instance = _instance(call)
     require_match(call, instance.etag)
     body = call.request.json()
@@ -85,14 +85,14 @@ def put(call: Call) -> Reply:
         instance.protect(from_actions=whole, from_scale_in=scale_in)
         instance.etag += 1
     operation = _parent(call).begin("instance")
-    is_change = _take_disks(call, instance, operation) or is_change
+    is_change = _update_data_disks(call, instance, operation) or is_change
     answer = row(instance, Detail(call.request.version))
     answer["properties"] = {**answer["properties"], "provisioningState": "Updating"}
-    return under_way(call, operation, answer, number=instance.etag, charge=int(is_change))
+    return accept_write(call, operation, answer, number=instance.etag, charge=int(is_change))
 
 
-def _take_disks(call: Call, instance: Instance, operation: Operation) -> bool:
-    """Attach the data disks that the body adds; detach those that it leaves out once the operation ends."""
+def _update_data_disks(call: Call, instance: Instance, operation: Operation) -> bool:
+    """Attach the data disks that the body adds; detach those that it omits when the operation ends."""
     wanted = ((call.request.json().get("properties") or {}).get("storageProfile") or {}).get("dataDisks")
     if wanted is None:
         return False
@@ -113,7 +113,7 @@ def _take_disks(call: Call, instance: Instance, operation: Operation) -> bool:
 
 
 def _attachment(disk: Mapping[str, Any]) -> dict[str, Any]:
-    """A data disk that is a resource of its own: as small as disks come, for there are none here to ask."""
+    """Return an attached data disk. It has the smallest size, because disks are not simulated."""
     managed = {"storageAccountType": "Standard_LRS", **(disk.get("managedDisk") or {})}
     name = str(managed.get("id", "")).rpartition("/")[2]
     usual = {"caching": "None", "name": name, "diskSizeGB": 1}
@@ -125,20 +125,20 @@ def _lun(disk: Mapping[str, Any]) -> int:
 
 
 def delete(call: Call) -> Reply:
-    """Of one instance, or of all where the path says `*`."""
+    """Delete one instance, or all if the path contains `*`."""
     owner = _parent(call)
     chosen = list(owner.instances.values()) if call.names["instance"] == "*" else [_instance(call)]
     operation = owner.begin("delete")
     owner.capacity = max(0, owner.capacity - len(chosen))
     for instance in chosen:
-        instance.send("delete", cause="delete", operation=operation)
+        instance.run("delete", cause="delete", operation=operation)
     return accept(call, operation, charge=len(chosen))
 
 
 def simulate_eviction(call: Call) -> Reply:
-    """What a spot instance suffers when its capacity is taken back; 204, and it happens at once."""
+    """Evict a spot instance at once; returns 204."""
     instance = _instance(call)
-    # Low is what Spot was called at first.
+    # Spot was called Low at first.
     if instance.applied.profile.get("priority") not in ("Spot", "Low"):
         raise errors.only_for_spot()
     evict(_parent(call), instance)
@@ -156,7 +156,7 @@ def _parent(call: Call) -> ScaleSet:
 
 def _instance(call: Call) -> Instance:
     owner, wanted = _parent(call), call.names["instance"]
-    # Instances of a Flexible set have no numbers: they are looked at as the virtual machines they are.
+    # Instances of a Flexible scale set have no numbers; they are read as virtual machines.
     if not (wanted.isascii() and wanted.isdigit()):
         raise errors.bad_instance_id()
     if (instance := owner.instances.get(wanted)) is None:

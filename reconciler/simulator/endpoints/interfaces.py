@@ -1,7 +1,7 @@
-"""The network interfaces of a scale set: one for each card of the model and each instance that runs it.
+"""The network interfaces of a scale set: one for each NIC of the model and each instance that runs it.
 
-They are the network provider's, under paths of compute. Networks are not simulated: an address is the
-instance's number in a network of its own.
+They belong to the network provider, under paths of compute. Networks are not simulated: the address is
+derived from the instance's number, in a network of its own.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from reconciler.simulator import errors
 from reconciler.simulator.domains import guid
 from reconciler.simulator.endpoints.call import Call, Reply, next_link, page
 from reconciler.simulator.instance import Instance
-from reconciler.simulator.views import card_id, row_id
+from reconciler.simulator.views import nic_id, row_id
 
-# Addresses in a subnet that Azure keeps for itself.
+# Azure reserves these addresses in each subnet.
 RESERVED = 4
 TAPS_SINCE = "2018-08-01"
 TAPS: Mapping[str, Any] = {"hostedWorkloads": [], "tapConfigurations": []}
@@ -61,19 +61,19 @@ def _instance(call: Call) -> Instance:
 
 def _interfaces(instance: Instance, version: str) -> Iterator[dict[str, Any]]:
     network = instance.applied.profile.get("networkProfile") or {}
-    for number, card in enumerate(network.get("networkInterfaceConfigurations") or []):
-        yield _interface(instance, card, number, version)
+    for number, nic in enumerate(network.get("networkInterfaceConfigurations") or []):
+        yield _interface(instance, nic, number, version)
 
 
-def _interface(instance: Instance, card: Mapping[str, Any], number: int, version: str) -> dict[str, Any]:
-    place, fields = card_id(instance, card), card["properties"]
+def _interface(instance: Instance, nic: Mapping[str, Any], number: int, version: str) -> dict[str, Any]:
+    place, fields = nic_id(instance, nic), nic["properties"]
     serial = guid("card", place)
     mark = f'W/"{serial}"'
     addresses = [_address(instance, each, place, mark) for each in fields["ipConfigurations"]]
     later = TAPS if version >= TAPS_SINCE else {}
     low = instance.number
     return {
-        "name": card["name"],
+        "name": nic["name"],
         "id": place,
         "etag": mark,
         "properties": {

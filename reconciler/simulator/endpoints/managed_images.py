@@ -1,7 +1,7 @@
-"""Managed images: those of the fleet, and those that a client makes of a virtual machine.
+"""Managed images: those of the fleet, and those that a client creates from a virtual machine.
 
-The machine itself is not looked for, for a fleet has none but those of Flexible sets: its disk is one of the
-usual size.
+The machine is not looked up, because a fleet has no machines except those of Flexible scale sets. Its disk
+has the usual size.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import Any
 
 from reconciler.simulator import errors
 from reconciler.simulator.cloud import Capture
-from reconciler.simulator.endpoints.call import Call, Reply, under_way
+from reconciler.simulator.endpoints.call import Call, Reply, accept_write
 
 DISK = {"caching": "ReadWrite", "storageAccountType": "Premium_LRS"}
 
 
 def get(call: Call) -> Reply:
-    """It lives in one region: the first it was said to be in."""
+    """Return the image, which exists in one region: the first one that was declared."""
     name = call.cloud.catalogue.ids.get(call.request.path.rstrip("/").lower())
     if name is None:
         raise errors.no_resource(call.names["group"], f"images/{call.names['image']}")
@@ -28,7 +28,7 @@ def put(call: Call) -> Reply:
     body = call.request.json()
     source = ((body.get("properties") or {}).get("sourceVirtualMachine") or {}).get("id")
     if source is None:
-        # Images of a blob, a disk or a snapshot are not made here.
+        # Images from a blob, a disk or a snapshot cannot be created here.
         raise errors.missing_parameter("sourceVirtualMachine")
     location = str(body.get("location", group.location))
     name = call.request.path.rstrip("/")
@@ -39,7 +39,7 @@ def put(call: Call) -> Reply:
     call.cloud.catalogue.publish(name, regions=[location], generation=generation)
     call.cloud.captures[name.lower()] = Capture(source, body.get("tags") or {}, operation)
     status = 201 if is_new else 200
-    return under_way(call, operation, _view(call, name), number=None, charge=None, status=status)
+    return accept_write(call, operation, _view(call, name), number=None, charge=None, status=status)
 
 
 def _view(call: Call, name: str) -> dict[str, Any]:

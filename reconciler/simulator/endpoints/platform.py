@@ -1,4 +1,4 @@
-"""What clients ask of Resource Manager itself: how an operation stands, and where everything is."""
+"""What clients ask of Resource Manager itself: the status of an operation, and the endpoints of the cloud."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AUDIENCE = "https://management.azure.com/"
 
 
 def operation(call: Call) -> Reply:
-    """Its status; or with `monitor=true` its result: 202 while it runs, then 200, or the error."""
+    """Return the status, or with `monitor=true` the result: 202 while it runs, then 200 or the error."""
     found = call.cloud.operations.find(call.names["operation"])
     if found is None:
         raise errors.no_entity()
@@ -27,7 +27,7 @@ def operation(call: Call) -> Reply:
 
 
 def endpoints(call: Call) -> Reply:
-    """Where a client finds the rest of this cloud: one object since 2022, a list of clouds before."""
+    """Return the cloud's endpoints: one object since 2022, a list of clouds before."""
     host = call.request.host
     cloud: dict[str, Any] = {
         "name": "AzureSimulator",

@@ -1,6 +1,6 @@
-"""What compute can do here: resource providers, sizes of machines, and the sizes a scale set can have.
+"""The resource providers, the machine sizes of compute, and the sizes that a scale set can have.
 
-Providers are all registered. The sizes are a few of the real ones, and those the fleet uses.
+All providers are registered. The sizes are a few of the real ones, and those that the fleet uses.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def providers(call: Call) -> Reply:
 
 
 def provider(call: Call) -> Reply:
-    """Also the answer to its registration: it is registered already."""
+    """Return a provider. Its registration has the same response, because it is registered already."""
     call.cloud.subscription(call.subscription)
     wanted = call.names["namespace"]
     found = next((namespace for namespace in TYPES if namespace.lower() == wanted.lower()), None)

@@ -1,6 +1,6 @@
-"""The way to a platform image: who publishes in a region, what they offer, and in which SKUs.
+"""The path to a platform image: the publishers in a region, their offers, and the SKUs of those.
 
-Bare arrays, as Azure's are. The refusal of a publisher or an offer that there is not is not recorded.
+The lists are bare arrays, as in Azure. The error for an unknown publisher or offer is not recorded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def skus(call: Call) -> Reply:
 
 
 def _list(call: Call, level: int) -> Reply:
-    """The names at one level, below those that the path has for the levels above."""
+    """Return the names at one level, below those that the path names for the levels above."""
     above = [call.names[name] for name in LEVELS[:level]]
     wanted = [name.lower() for name in above]
     known = call.cloud.catalogue.spelling.values()

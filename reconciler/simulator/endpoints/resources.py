@@ -1,8 +1,8 @@
-"""Resources of all types, as Resource Manager lists them: scale sets, and the machines of the Flexible ones.
+"""Resources of all types, as Resource Manager lists them: scale sets, and machines of Flexible ones.
 
     GET .../resources?$filter=resourceType eq 'Microsoft.Compute/virtualMachineScaleSets' and name eq 'web'
 
-A filter is one comparison, or several with `and`. What Azure says to another filter is documented.
+A filter is one comparison, or several joined with `and`. Azure's response to any other filter is documented.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _list(call: Call, scale_sets: Iterable[ScaleSet]) -> Reply:
 
 
 def _comparisons(text: str) -> list[tuple[str, bool, str]]:
-    """Name, whether it must be equal, and value, in lower case."""
+    """Return field, whether it must be equal, and value, in lower case."""
     if not text.strip():
         return []
     matches = [COMPARISON.fullmatch(part) for part in AND.split(text)]
@@ -61,7 +61,7 @@ def _values(resource: Mapping[str, Any], name: str) -> set[str]:
     return {str(value).lower() for value in VALUES[name](resource)}
 
 
-# What of a resource a filter may name, and the values that it has there.
+# The fields of a resource that a filter may name, with their values.
 VALUES = {
     "resourcetype": lambda each: [each["type"]],
     "name": lambda each: [each["name"]],

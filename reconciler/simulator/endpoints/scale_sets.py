@@ -1,4 +1,4 @@
-"""Scale sets: list, get, patch, put, delete, and what is done to their instances in bulk."""
+"""Scale sets: list, get, patch, put, delete, and their instance view and upgrade history."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from itertools import islice
 from typing import Any
 
 from reconciler.simulator import errors
-from reconciler.simulator.amend import amend, refuse_capacity, take, without_read_only
-from reconciler.simulator.assigned import USERS, identify, with_strangers
+from reconciler.simulator.amend import amended_body, apply_body, refuse_capacity, without_read_only
+from reconciler.simulator.assigned import USERS, identify, without_new_users
 from reconciler.simulator.defaults import complete
 from reconciler.simulator.domains import MOST_FAULT_DOMAINS, Placement
 from reconciler.simulator.endpoints.call import (
     Call,
     Reply,
     accept,
+    accept_write,
     etag_header,
     next_link,
     page,
     require_match,
-    under_way,
 )
 from reconciler.simulator.merge import merge
 from reconciler.simulator.operations import Operation
@@ -28,18 +28,18 @@ from reconciler.simulator.scaling import scale
 from reconciler.simulator.shape import require_shape
 from reconciler.simulator.views import scale_set_instance_view, scale_set_view
 
-# Before this version the answer to a change of identities says of none who it is.
+# Before this version, the response to a change of identities has no principal of any identity.
 IDENTITIES_KNOWN_SINCE = "2022-03-01"
 
 
 def in_subscription(call: Call) -> Reply:
-    """Spread over regions and put together by the gateway, which spells resource groups in upper case."""
-    return _list(call, call.cloud.scale_sets(call.subscription), shouts_group=True)
+    """Return the list that the gateway merges over regions, with resource groups in upper case."""
+    return _list(call, call.cloud.scale_sets(call.subscription), uppercase_group=True)
 
 
 def in_group(call: Call) -> Reply:
     group = call.cloud.group(call.subscription, call.names["group"])
-    return _list(call, group.scale_sets.values(), shouts_group=False)
+    return _list(call, group.scale_sets.values(), uppercase_group=False)
 
 
 def get(call: Call) -> Reply:
@@ -88,7 +88,7 @@ def delete(call: Call) -> Reply:
 
 
 def os_upgrade_history(call: Call) -> Reply:
-    """The platform's upgrades to a newer image, the latest first."""
+    """Return the platform's upgrades to a newer image, the latest first."""
     return Reply(200, {"value": [each.history() for each in reversed(call.scale_set().history)]})
 
 
@@ -130,18 +130,18 @@ def _create(call: Call) -> Reply:
     call.cloud.add(scale_set)
     operation = scale_set.begin("create")
     scale(scale_set, capacity, operation)
-    return _begun(call, scale_set, operation, status=201)
+    return _accept_write(call, scale_set, operation, status=201)
 
 
 def _change(call: Call, scale_set: ScaleSet, kind: str) -> Reply:
     known = (scale_set.body.get("identity") or {}).get(USERS) or {}
     if call.request.version < IDENTITIES_KNOWN_SINCE and "identity" in call.request.json():
         known = {}
-    body = amend(scale_set, call.request.json(), call.request.version, whole=kind == "put")
-    return _begun(call, scale_set, take(scale_set, body, kind=kind), known=known)
+    body = amended_body(scale_set, call.request.json(), call.request.version, whole=kind == "put")
+    return _accept_write(call, scale_set, apply_body(scale_set, body, kind=kind), known=known)
 
 
-def _begun(
+def _accept_write(
     call: Call,
     scale_set: ScaleSet,
     operation: Operation,
@@ -149,26 +149,29 @@ def _begun(
     status: int = 200,
     known: Collection[str] | None = None,
 ) -> Reply:
-    """The resource as it will be, charged for the instances seen to; a Flexible set tells no charge.
+    """Return the resource as it will be, charged for the instances that the operation changes.
 
-    Who an identity is that was not among those `known`, Azure finds out after it has answered.
+    A Flexible scale set reports no charge. Azure fills in the ids of identities that are not among `known`
+    only after its response.
     """
     view = scale_set_view(scale_set, call.request.version)
     if known is not None and USERS in view.get("identity", {}):
-        view["identity"] = with_strangers(view["identity"], known)
+        view["identity"] = without_new_users(view["identity"], known)
     charge = None if scale_set.is_flexible else operation.waits_for(scale_set.instances.keys())
-    return under_way(call, operation, view, number=scale_set.etag, charge=charge, status=status)
+    return accept_write(call, operation, view, number=scale_set.etag, charge=charge, status=status)
 
 
-def _list(call: Call, scale_sets: Iterable[ScaleSet], *, shouts_group: bool) -> Reply:
+def _list(call: Call, scale_sets: Iterable[ScaleSet], *, uppercase_group: bool) -> Reply:
     rows = page(call)
     found = list(islice(scale_sets, rows.start, rows.stop + 1))
     size = rows.stop - rows.start
-    value = [scale_set_view(each, call.request.version, shouts_group=shouts_group) for each in found[:size]]
+    value = [
+        scale_set_view(each, call.request.version, uppercase_group=uppercase_group) for each in found[:size]
+    ]
     body: dict[str, Any] = {"value": value}
     if len(found) > size:
         body["nextLink"] = next_link(call, rows.stop)
-    return Reply(200, body, pretty=False, gathered=shouts_group)
+    return Reply(200, body, pretty=False, gathered=uppercase_group)
 
 
 def _refuse_deleted(scale_set: ScaleSet) -> None:

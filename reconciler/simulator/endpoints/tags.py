@@ -1,10 +1,10 @@
-"""The tags of a scale set as Resource Manager's own resource, beside those in its body.
+"""The tags of a scale set as Resource Manager's own resource, besides those in its body.
 
     PATCH .../virtualMachineScaleSets/web/providers/Microsoft.Resources/tags/default
     {"operation": "Merge", "properties": {"tags": {"team": "web"}}}
 
-PUT, GET and DELETE are recorded; the operations of PATCH are documented. Writing tags so changes the scale
-set as a PATCH of its body does.
+PUT, GET and DELETE are recorded; the operations of PATCH are documented. Writing tags here changes the scale
+set like a PATCH of its body.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from reconciler.simulator import errors
-from reconciler.simulator.amend import amend, take
+from reconciler.simulator.amend import amended_body, apply_body
 from reconciler.simulator.endpoints.call import Call, Reply, require_steady
 from reconciler.simulator.scale_set import ScaleSet
 
@@ -20,7 +20,7 @@ Tags = Mapping[str, str]
 
 
 def _merge(tags: Tags, named: Tags) -> dict[str, str]:
-    """Azure takes names that differ in case only for one."""
+    """Merge the tags. Azure treats names that differ only in case as the same."""
     told = {name.lower() for name in named}
     return {**{name: value for name, value in tags.items() if name.lower() not in told}, **named}
 
@@ -46,14 +46,14 @@ def get(call: Call) -> Reply:
 
 
 def put(call: Call) -> Reply:
-    return _written(call, _replace)
+    return _change(call, _replace)
 
 
 def patch(call: Call) -> Reply:
     change = OPERATIONS.get(str(call.request.json().get("operation")).lower())
     if change is None:
         raise errors.bad_value("operation")
-    return _written(call, change)
+    return _change(call, change)
 
 
 def delete(call: Call) -> Reply:
@@ -61,7 +61,7 @@ def delete(call: Call) -> Reply:
     return Reply(200, gateway=True)
 
 
-def _written(call: Call, change: Callable[[Tags, Tags], dict[str, str]]) -> Reply:
+def _change(call: Call, change: Callable[[Tags, Tags], dict[str, str]]) -> Reply:
     scale_set = require_steady(call)
     named = (call.request.json().get("properties") or {}).get("tags")
     if not isinstance(named, Mapping):
@@ -72,7 +72,7 @@ def _written(call: Call, change: Callable[[Tags, Tags], dict[str, str]]) -> Repl
 
 def _write(scale_set: ScaleSet, tags: Tags) -> None:
     dropped = dict.fromkeys(name for name in scale_set.body.get("tags") or {} if name not in tags)
-    take(scale_set, amend(scale_set, {"tags": {**dropped, **tags}}, whole=False), kind="patch")
+    apply_body(scale_set, amended_body(scale_set, {"tags": {**dropped, **tags}}, whole=False), kind="patch")
 
 
 def _show(scale_set: ScaleSet) -> Reply:

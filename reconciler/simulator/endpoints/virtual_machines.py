@@ -1,10 +1,10 @@
-"""Instances of Flexible scale sets as what they are: virtual machines of their resource group.
+"""Instances of Flexible scale sets as virtual machines of their resource group.
 
-Looked at only, and found by their scale set:
+They can only be read, and are found by their scale set:
 
     GET .../virtualMachines?$filter='virtualMachineScaleSet/id' eq '<id>'&$expand=instanceView
 
-There are no other virtual machines in this cloud.
+This cloud has no other virtual machines.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from reconciler.simulator.instance import Instance
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.views import Detail, instance_view, virtual_machine
 
-# Clients write the id with and without its quotes, as the documentation does.
+# Clients write the id with and without quotes, like the documentation.
 OF_SCALE_SET = re.compile(r"\s*'?virtualMachineScaleSet/id'?\s+eq\s+'?([^']+?)'?\s*", re.I)
 
 
 def in_subscription(call: Call) -> Reply:
-    return _list(call, call.cloud.scale_sets(call.subscription), shouts_group=True)
+    return _list(call, call.cloud.scale_sets(call.subscription), uppercase_group=True)
 
 
 def in_group(call: Call) -> Reply:
     group = call.cloud.group(call.subscription, call.names["group"])
-    return _list(call, group.scale_sets.values(), shouts_group=False)
+    return _list(call, group.scale_sets.values(), uppercase_group=False)
 
 
 def get(call: Call) -> Reply:
@@ -43,16 +43,16 @@ def view(call: Call) -> Reply:
     return Reply(200, instance_view(_machine(call), Detail(call.request.version)))
 
 
-def _list(call: Call, scale_sets: Iterable[ScaleSet], *, shouts_group: bool) -> Reply:
+def _list(call: Call, scale_sets: Iterable[ScaleSet], *, uppercase_group: bool) -> Reply:
     rows = page(call)
     found = list(islice(_machines(call, scale_sets), rows.start, rows.stop + 1))
     detail, size = _detail(call), rows.stop - rows.start
     body: dict[str, Any] = {
-        "value": [virtual_machine(each, detail, shouts_group=shouts_group) for each in found[:size]]
+        "value": [virtual_machine(each, detail, uppercase_group=uppercase_group) for each in found[:size]]
     }
     if len(found) > size:
         body["nextLink"] = next_link(call, rows.stop)
-    return Reply(200, body, pretty=not shouts_group, gathered=shouts_group)
+    return Reply(200, body, pretty=not uppercase_group, gathered=uppercase_group)
 
 
 def _machines(call: Call, scale_sets: Iterable[ScaleSet]) -> Iterator[Instance]:
@@ -62,7 +62,7 @@ def _machines(call: Call, scale_sets: Iterable[ScaleSet]) -> Iterator[Instance]:
         # Azure's own text was not found.
         raise errors.invalid(f"The filter '{wanted}' is not supported.", "$filter")
     if match is None and call.expands("instanceView"):
-        # That it needs the filter is documented; the text is not.
+        # The need for the filter is documented; the text is not.
         raise errors.invalid("$expand=instanceView needs a $filter on virtualMachineScaleSet/id.", "$expand")
     owner = match.group(1).lower() if match else None
     for scale_set in scale_sets:

@@ -1,4 +1,4 @@
-"""One request on its way through the core: who asks, for what, and at whose expense."""
+"""The context of one request: its caller, its operation, and the quotas it is charged to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.message import Request
 from reconciler.simulator.quota import Payer, Verbs
-from reconciler.simulator.record import Scene
+from reconciler.simulator.record import ScaleSetSnapshot
 from reconciler.simulator.regions import region
 from reconciler.simulator.routes import Route
 from reconciler.simulator.tokens import CLIENT, claims, principal
@@ -19,7 +19,7 @@ PARTS = ("subscription", "group", "name", "instance", "operation")
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class RequestContext:
     request: Request
     route: Route | None
     names: Mapping[str, str]
@@ -39,7 +39,7 @@ class Errand:
 
     @property
     def caller(self) -> str:
-        """The object id of who asks."""
+        """The object id of the caller."""
         return str(claims(self.request.header("Authorization")).get("oid") or principal(CLIENT))
 
     @property
@@ -50,13 +50,13 @@ class Errand:
     def verbs(self) -> Verbs:
         return VERBS.get(self.request.method, "writes")
 
-    def scene(self, cloud: Cloud) -> Scene | None:
-        """The scale set that a write is about, as it is now; None for a read, or where there is none."""
+    def snapshot(self, cloud: Cloud) -> ScaleSetSnapshot | None:
+        """Return the scale set before the write that the request is; None for a read or if there is none."""
         if VERBS.get(self.request.method) == "reads" or "group" not in self.names:
             return None
         group = cloud.groups.get(self.subscription, {}).get(self.names["group"].lower())
         scale_set = group and group.scale_sets.get(self.names.get("name", "").lower())
-        return scale_set.scene if scale_set else None
+        return scale_set.snapshot if scale_set else None
 
     def payer(self, cloud: Cloud) -> Payer:
         parts = [self.names.get(part, "").lower() for part in PARTS]
@@ -65,7 +65,7 @@ class Errand:
 
 
 def _regions(cloud: Cloud, names: Mapping[str, str]) -> tuple[str, ...]:
-    """The regions a request covers: those of the resources it is about, as far as they are there."""
+    """Return the regions that a request covers: those of the existing resources that it concerns."""
     if "location" in names:
         return (region(names["location"]),)
     groups = cloud.groups.get(names["subscription"].lower(), {})

@@ -243,7 +243,7 @@ ASKED = ("/ok", "/api/v1/query?query=errors%20%3C%205")
         pytest.param(
             ["plan", "--checks", "-o", "json"],
             ASKED,
-            "check errors: {place} gives no sample for errors < 5; until then not setting the image",
+            "check errors: {place} returned no sample for errors < 5; until then not setting the image",
             id="a plan that is told to asks them",
         ),
         pytest.param(

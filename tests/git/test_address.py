@@ -7,33 +7,33 @@ import pytest
 from reconciler.git import address
 from reconciler.git.repository import Repository
 
-HELPER = "names a helper program, which is not run: use https, ssh or a path"
-OPEN = "which does not protect what it carries: use https or ssh"
+HELPER = "names a remote helper, which is not allowed: use https, ssh or a path"
+OPEN = "which is not secure: use https or ssh"
 
 REFUSED = [
     pytest.param(
-        "-oProxyCommand=x", "main", "", "'-oProxyCommand=x' is no address of a repository", id="a dash"
+        "-oProxyCommand=x", "main", "", "'-oProxyCommand=x' is not a repository URL or path", id="a dash"
     ),
-    pytest.param("", "main", "", "'' is no address of a repository", id="nothing"),
+    pytest.param("", "main", "", "'' is not a repository URL or path", id="nothing"),
     pytest.param("ext::sh -c x", "main", "", f"'ext::sh -c x' {HELPER}", id="a helper that runs commands"),
     pytest.param("fd::7", "main", "", f"'fd::7' {HELPER}", id="a helper that reads descriptors"),
-    pytest.param("git://h/r", "main", "", f"'git://h/r' is reached by git, {OPEN}", id="git's own protocol"),
-    pytest.param("http://a:b@h/r", "main", "", f"'http://h/r' is reached by http, {OPEN}", id="http"),
-    pytest.param("https://h/r", "-x", "", "'-x' is not the name of a branch", id="a branch with a dash"),
-    pytest.param("https://h/r", "", "", "'' is not the name of a branch", id="no branch"),
     pytest.param(
-        "https://h/r", "a:b", "", "'a:b' is not the name of a branch", id="a branch that is a refspec"
+        "git://h/r", "main", "", f"'git://h/r' uses the protocol git, {OPEN}", id="git's own protocol"
+    ),
+    pytest.param("http://a:b@h/r", "main", "", f"'http://h/r' uses the protocol http, {OPEN}", id="http"),
+    pytest.param("https://h/r", "-x", "", "'-x' is not a valid branch name", id="a branch with a dash"),
+    pytest.param("https://h/r", "", "", "'' is not a valid branch name", id="no branch"),
+    pytest.param(
+        "https://h/r", "a:b", "", "'a:b' is not a valid branch name", id="a branch that is a refspec"
+    ),
+    pytest.param("https://h/r", "a*", "", "'a*' is not a valid branch name", id="a branch that is a pattern"),
+    pytest.param(
+        "https://h/r", "a..b", "", "'a..b' is not a valid branch name", id="a branch that is a range"
     ),
     pytest.param(
-        "https://h/r", "a*", "", "'a*' is not the name of a branch", id="a branch that is a pattern"
+        "https://h/r", "a.lock", "", "'a.lock' is not a valid branch name", id="a branch like a lock"
     ),
-    pytest.param(
-        "https://h/r", "a..b", "", "'a..b' is not the name of a branch", id="a branch that is a range"
-    ),
-    pytest.param(
-        "https://h/r", "a.lock", "", "'a.lock' is not the name of a branch", id="a branch like a lock"
-    ),
-    pytest.param("https://h/r", "a b", "", "'a b' is not the name of a branch", id="a branch with a space"),
+    pytest.param("https://h/r", "a b", "", "'a b' is not a valid branch name", id="a branch with a space"),
     pytest.param(
         "https://h/r", "a", "../b", "'../b' is not a path inside the repository", id="a path out of it"
     ),

@@ -50,7 +50,7 @@ def forge() -> Iterator[str]:
 def test_no_credentials_are_asked_for(forge: str, tmp_path: Path) -> None:
     assert reason(Repository(f"http://{forge}/r.git", "main", "", tmp_path)) == (
         f"branch main of http://{forge}/r.git cannot be fetched: could not read Username for 'http://{forge}':"
-        " terminal prompts disabled; give git the credentials, by a credential helper or an ssh key"
+        " terminal prompts disabled; configure a credential helper or an ssh key"
     )
 
 
@@ -58,7 +58,7 @@ def test_credentials_in_the_address_are_used_and_never_told(forge: str, tmp_path
     repository = Repository(f"http://ada:{SECRET}@{forge}/r.git", "main", "", tmp_path)
     assert reason(repository) == (
         f"branch main of http://{forge}/r.git cannot be fetched: Authentication failed for"
-        f" 'http://{forge}/r.git/'; give git the credentials, by a credential helper or an ssh key"
+        f" 'http://{forge}/r.git/'; configure a credential helper or an ssh key"
     )
     for told in (repr(repository), str(repository)):
         assert "s3cr3t" not in told
@@ -98,7 +98,7 @@ def test_what_ssh_says_is_told_rather_than_that_the_connection_ended(
     )
     assert reason(Repository("git@h:r.git", "main", "", tmp_path / "clone")) == (
         "branch main of git@h:r.git cannot be fetched: git@h: Permission denied (publickey).;"
-        " give ssh a key that this repository accepts"
+        " configure an ssh key that this repository accepts"
     )
 
 
@@ -156,7 +156,7 @@ def test_after_a_kill_of_ourselves_nobody_disturbs_the_git_that_is_left(
     left = int(pid.read_text())
     assert alive(left)
     after = Repository("ssh://h/r", "main", "", tmp_path / "c", timeout=timedelta(seconds=0.5))
-    assert "another reconciler has been using" in reason(after)
+    assert "another process still uses" in reason(after)
     os.killpg(os.getpgid(left), signal.SIGKILL)
     assert ends(left)
     assert "git fetch took longer" in reason(after)
@@ -165,7 +165,7 @@ def test_after_a_kill_of_ourselves_nobody_disturbs_the_git_that_is_left(
 def test_a_machine_without_git_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert reason(Repository("https://h/r", "main", "", tmp_path / "c")) == (
-        f"the clone in {tmp_path / 'c'} cannot be used: the git program is not installed: install git"
+        f"the clone in {tmp_path / 'c'} cannot be used: git is not installed: install it"
     )
 
 

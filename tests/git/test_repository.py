@@ -118,10 +118,10 @@ def test_what_cannot_be_read_as_a_file_is_a_problem(remote: Remote) -> None:
     commit = remote.repository().commit()
     assert paths(commit) == ["specs/limit.yaml", "specs/web.yaml"]
     assert problems(commit) == [
-        "specs/directory: is a symbolic link, which is not followed: put the file itself there",
+        "specs/directory: is a symbolic link, which is not followed: commit the file itself",
         "specs/large.yaml: is 1,048,577 bytes, over the limit of 1,048,576: split it into several files",
-        "specs/link.yaml: is a symbolic link, which is not followed: put the file itself there",
-        "specs/module: is a submodule, which is not fetched: put the specs into this repository",
+        "specs/link.yaml: is a symbolic link, which is not followed: commit the file itself",
+        "specs/module: is a submodule, which is not fetched: commit the specs to this repository",
     ]
 
 
@@ -144,12 +144,12 @@ def test_a_terminal_escape_in_a_subject_is_not_passed_on(remote: Remote) -> None
 @pytest.mark.parametrize(
     "path, expected",
     [
-        pytest.param("spec", "spec: there is no such directory in commit {}: did you mean specs?", id="near"),
-        pytest.param("a/b", "a: there is no such directory in commit {}: check the path", id="nothing near"),
-        pytest.param("specs/web.yaml", "specs/web.yaml: is a file: name the directory that holds the specs", id="a file"),
-        pytest.param("link", "link: is a symbolic link, which is not followed: put the file itself there", id="a link"),
-        pytest.param("docs", "docs: holds no spec in commit {}: put a file ending in .yaml or .yml there", id="no spec"),
-        pytest.param("sp*", "sp*: there is no such directory in commit {}: check the path", id="a pattern is a name"),
+        pytest.param("spec", "spec: no such directory in commit {}: did you mean specs?", id="near"),
+        pytest.param("a/b", "a: no such directory in commit {}: check the path", id="nothing near"),
+        pytest.param("specs/web.yaml", "specs/web.yaml: is a file: name the directory that contains the specs", id="a file"),
+        pytest.param("link", "link: is a symbolic link, which is not followed: commit the file itself", id="a link"),
+        pytest.param("docs", "docs: contains no spec files in commit {}: add a file whose name ends in .yaml or .yml", id="no spec"),
+        pytest.param("sp*", "sp*: no such directory in commit {}: check the path", id="a pattern is a name"),
     ],
 )  # fmt: skip
 def test_a_path_without_specs_is_a_problem_and_not_an_empty_fleet(
@@ -200,7 +200,7 @@ def test_a_branch_that_is_gone_leaves_the_last_commit_readable(remote: Remote) -
     repository = remote.repository()
     commit = repository.commit()
     remote.git(f"--git-dir={remote.bare}", "branch", "-m", "main", "mein")
-    assert reason(repository) == f"{remote.url} has no branch main: there is mein"
+    assert reason(repository) == f"{remote.url} has no branch main; existing branches: mein"
     assert repository.last() == commit
 
 
@@ -344,7 +344,7 @@ def test_two_at_once_wait_for_each_other(remote: Remote) -> None:
     short = Repository(remote.url, "main", "specs", remote.clone, timeout=timedelta(seconds=0.2))
     with lock(remote.clone, timedelta(seconds=1)):
         assert reason(short) == (
-            f"the clone in {remote.clone} cannot be used: another reconciler has been using {remote.clone} all the time"
+            f"the clone in {remote.clone} cannot be used: another process still uses {remote.clone} after 0.2 s"
         )
     assert remote.repository().commit().problems == ()
 

@@ -70,7 +70,7 @@ MISTAKES: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"autoscale": {"minimum": 5}}, "autoscale: has no maximum; it needs minimum,", "half an autoscaler"),
     (
         {"autoscale": {"minimum": 1, "maximum": 2, "every": "0s"}},
-        "autoscale.every: '0s' is no length of time; write one like 10m",
+        "autoscale.every: '0s' is not a positive duration; write one like 10m",
         "an autoscaler without end",
     ),
     (

@@ -9,8 +9,8 @@ def unknown(name: str, names: Collection[str], trouble: Sequence[str] = ()) -> s
 
     >>> print(unknown("wbe", ["api", "web"]))
     no spec in force is named 'wbe': did you mean web?
-    >>> print(unknown("web", [], ["specs: there is no such file or directory: check the path"]))
-    no spec is in force: specs: there is no such file or directory: check the path
+    >>> print(unknown("web", [], ["specs: no such file or directory: check the path"]))
+    no spec is in force: specs: no such file or directory: check the path
     """
     if trouble and not names:
         return f"no spec is in force: {trouble[0]}"

@@ -4,7 +4,9 @@ import pytest
 
 from reconciler.spec.address import server_error, url_error
 
-CREDENTIALS = "holds a user name or password, which does not belong in git: leave out all before the @"
+CREDENTIALS = (
+    "contains a user name or password, which must not be stored in git: remove everything up to the @"
+)
 
 
 @pytest.mark.parametrize(
@@ -29,29 +31,29 @@ def test_a_right_one(address: str) -> None:
         pytest.param("https://ada:gehe im@a.example/", CREDENTIALS, id="a password with a blank"),
         pytest.param(
             "https://a.example/?x=1&sig=geheim",
-            "holds a secret, sig, which does not belong in git: name a page without one",
+            "contains the secret sig, which must not be stored in git: use a URL without it",
             id="a signature",
         ),
         pytest.param(
             "https://a.example/?API_KEY=geheim",
-            "holds a secret, API_KEY, which does not belong in git: name a page without one",
+            "contains the secret API_KEY, which must not be stored in git: use a URL without it",
             id="a key in capitals",
         ),
         pytest.param(
             "https://ada:geheim/x@a.example/",
-            "has a host or port that is none: write an address such as https://shop.example.com/healthz",
+            "has an invalid host or port: write a URL such as https://shop.example.com/healthz",
             id="a password with a slash in it",
         ),
         pytest.param(
             "https://[::1/",
-            "has a host or port that is none: write an address such as https://shop.example.com/healthz",
+            "has an invalid host or port: write a URL such as https://shop.example.com/healthz",
             id="half a host",
         ),
-        pytest.param("https://a.example/#geheim", "holds a #, which is never sent: leave out what follows", id="a fragment"),
-        pytest.param("https://a.example/#", "holds a #, which is never sent: leave out what follows", id="an empty fragment"),
+        pytest.param("https://a.example/#geheim", "contains a #, but the part after it is never sent: remove the # and what follows", id="a fragment"),
+        pytest.param("https://a.example/#", "contains a #, but the part after it is never sent: remove the # and what follows", id="an empty fragment"),
         pytest.param(
             "a.example/healthz",
-            '"a.example/healthz" lacks http:// or https:// at its beginning: put it there',
+            '"a.example/healthz" has no scheme: begin it with http:// or https://',
             id="no scheme",
         ),
     ],
@@ -68,15 +70,17 @@ def test_a_wrong_one_is_told_without_its_secret(address: str, expected: str) -> 
         pytest.param("https://example.com/prometheus/", None, id="a server below a path"),
         pytest.param(
             "http://prometheus:9090/api/v1/query",
-            "names the API of the server: leave out /api/v1/query",
+            "includes the API path of the server: remove /api/v1/query",
             id="the address of its API",
         ),
         pytest.param(
-            "http://prometheus:9090/graph", "names the API of the server: leave out /graph", id="its page"
+            "http://prometheus:9090/graph",
+            "includes the API path of the server: remove /graph",
+            id="its page",
         ),
         pytest.param(
             "http://prometheus:9090/?query=up",
-            "holds a query: leave it out, and write it as query",
+            "contains a query string: remove it, and write the query in the field query",
             id="a query in it",
         ),
     ],

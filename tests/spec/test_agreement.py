@@ -59,27 +59,27 @@ def fleet(said: str) -> str:
     [
         pytest.param(
             "rollout: {order: [zone 2, zone 1, zone 2]}",
-            ["7:37: spec.rollout.order[2]: stands there already, as order[0]: remove or rename one of the two"],
+            ["7:37: spec.rollout.order[2]: duplicates order[0]: remove or rename one of the two"],
             id="a domain twice",
         ),
         pytest.param(
             "rollout: {by: batch, order: [zone 2]}",
-            ["7:31: spec.rollout.order: names domains, and by: batch knows none: remove it, or write by: auto"],
+            ["7:31: spec.rollout.order: names domains, but by: batch does not use them: remove order, or write by: auto"],
             id="domains where the rollout goes by none",
         ),
         pytest.param(
             "rollout: {by: updateDomain, order: [zone 1, fault domain 2]}",
-            ['7:47: spec.rollout.order[1]: is "fault domain 2", and by: updateDomain knows no fault domains: name another'],
+            ['7:47: spec.rollout.order[1]: is "fault domain 2", but by: updateDomain does not use fault domains: name another domain'],
             id="a domain of another kind",
         ),
         pytest.param(
             'rollout: {by: zone, order: ["zone 1, fault domain 2"]}',
-            ['7:31: spec.rollout.order[0]: is "zone 1, fault domain 2", and by: zone knows no fault domains: name another'],
+            ['7:31: spec.rollout.order[0]: is "zone 1, fault domain 2", but by: zone does not use fault domains: name another domain'],
             id="a domain of another kind within a zone",
         ),
         pytest.param(
             "rollout: {by: faultDomain, order: [update domain 0]}",
-            ['7:38: spec.rollout.order[0]: is "update domain 0", and by: faultDomain knows no update domains: name another'],
+            ['7:38: spec.rollout.order[0]: is "update domain 0", but by: faultDomain does not use update domains: name another domain'],
             id="an update domain where it goes by fault domains",
         ),
         pytest.param(
@@ -88,56 +88,55 @@ def fleet(said: str) -> str:
         pytest.param("rollout: {order: [fault domain 2, update domain 1]}", [], id="any domain, by auto"),
         pytest.param(
             "rollout: {checks: [{name: a, http: {url: https://a.example/}}, {name: a, http: {url: https://b.example/}}]}",
-            ["7:73: spec.rollout.checks[1].name: stands there already, as checks[0]: remove or rename one of the two"],
+            ["7:73: spec.rollout.checks[1].name: duplicates checks[0]: remove or rename one of the two"],
             id="two checks of one name",
         ),
         pytest.param(
             f"rollout: {{windows: [{SATURDAY}, {NO_SATURDAY}]}}",
             [
-                "7:23: spec.rollout.windows[0]: is closed by windows[1] whenever it opens: move or shorten one of the two"
+                "7:23: spec.rollout.windows[0]: never opens, because windows[1] covers it: move or shorten one of the two"
             ],
             id="a window that another one closes",
         ),
         pytest.param(
             f"rollout: {{windows: [{MORNING}, {NOON}, {SATURDAY.replace('4h', '48h')}]}}",
             [
-                "7:128: spec.rollout.windows[2]: is closed by the windows that deny whenever it opens: move or shorten one"
-                " of them"
+                "7:128: spec.rollout.windows[2]: never opens, because the deny windows cover it: move or shorten one of them"
             ],
             id="a window that others close together",
         ),
         pytest.param(
             f"rollout: {{windows: [{MORNING}, {NOON}]}}",
             [
-                "7:22: spec.rollout.windows: deny all of the time, so that nothing would ever be rolled out: shorten them"
+                "7:22: spec.rollout.windows: leave no time for a rollout: shorten them"
             ],
             id="windows that deny all of the time",
         ),
         pytest.param(
             'rollout: {windows: [{kind: allow, schedule: "0 0 * 2 1#5", duration: 1h}]}',
-            ["7:23: spec.rollout.windows[0]: comes less than once in four years: name another day"],
+            ["7:23: spec.rollout.windows[0]: opens less than once in four years: name another day"],
             id="a day that hardly ever comes",
         ),
         pytest.param(f"rollout: {{windows: [{MORNING}, {SATURDAY.replace('4h', '48h')}]}}", [], id="an afternoon is left"),
         pytest.param(
             "rollout: {deadline: 30m, canary: {instances: 1, soak: 30m}}",
-            ["7:23: spec.rollout.deadline: is over before a soak of 30m is: write a longer one"],
+            ["7:23: spec.rollout.deadline: is not longer than the soak of 30m: write a longer deadline"],
             id="a rollout that ends before its canary does",
         ),
         pytest.param("rollout: {deadline: 31m, canary: {instances: 1, soak: 30m}, soak: 5m}", [], id="one that does not"),
         pytest.param(
-            "dependsOn: [web]", ["7:15: spec.dependsOn[0]: is this scale set itself: remove it"], id="itself"
+            "dependsOn: [web]", ["7:15: spec.dependsOn[0]: is the name of this scale set itself: remove it"], id="itself"
         ),
         pytest.param(
             "dependsOn: [db, db]",
-            ["7:19: spec.dependsOn[1]: stands there already, as dependsOn[0]: remove or rename one of the two"],
+            ["7:19: spec.dependsOn[1]: duplicates dependsOn[0]: remove or rename one of the two"],
             id="another one twice",
         ),
         pytest.param(
             "dependsOn: [db, dbb, cache]",
             [
                 '7:19: spec.dependsOn[1]: there is no ScaleSet named "dbb": did you mean db (db.yaml:1:1)?',
-                '7:24: spec.dependsOn[2]: there is no ScaleSet named "cache": there is db',
+                '7:24: spec.dependsOn[2]: there is no ScaleSet named "cache": use db',
             ],
             id="others that are not there",
         ),
@@ -167,8 +166,8 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
                 "policies": policy("order: [update domain 1]"),
             },
             [
-                'web.yaml:7:21: spec.rollout.policy: order[0] of this policy is "update domain 1", and by: faultDomain knows'
-                " no update domains: name another"
+                'web.yaml:7:21: spec.rollout.policy: order[0] of this policy is "update domain 1", but by: faultDomain does not'
+                " use update domains: name another domain"
             ],
             id="the order of a policy does not fit",
         ),
@@ -178,8 +177,8 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
                 "policies": policy("by: faultDomain"),
             },
             [
-                'web.yaml:7:38: spec.rollout.order[0]: is "update domain 1", and by: faultDomain knows no update domains:'
-                " name another"
+                'web.yaml:7:38: spec.rollout.order[0]: is "update domain 1", but by: faultDomain does not use update domains:'
+                " name another domain"
             ],
             id="an order does not fit a policy",
         ),
@@ -196,7 +195,7 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
                 "web": scale_set("web", "rollout: {policy: careful, deadline: 5m}"),
                 "policies": policy("soak: 10m"),
             },
-            ["web.yaml:7:40: spec.rollout.deadline: is over before a soak of 10m is: write a longer one"],
+            ["web.yaml:7:40: spec.rollout.deadline: is not longer than the soak of 10m: write a longer deadline"],
             id="a deadline before the soak of a policy",
         ),
         pytest.param(
@@ -204,7 +203,7 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
                 "web": scale_set("web", f"rollout: {{windows: [{SATURDAY}]}}"),
                 "fleet": fleet(f"windows: [{NO_SATURDAY}]"),
             },
-            ["web.yaml:7:23: spec.rollout.windows[0]: is closed by the windows of the Fleet whenever it opens: move it"],
+            ["web.yaml:7:23: spec.rollout.windows[0]: never opens, because deny windows of the Fleet cover it: move it"],
             id="a window that the fleet closes",
         ),
         pytest.param(
@@ -212,13 +211,13 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
                 "web": scale_set("web", f"rollout: {{windows: [{SATURDAY}]}}"),
                 "fleet": fleet(f"windows: [{SATURDAY.replace('* 6', '* 2')}, {NO_SATURDAY}]"),
             },
-            ["web.yaml:7:23: spec.rollout.windows[0]: is closed by the windows of the Fleet whenever it opens: move it"],
+            ["web.yaml:7:23: spec.rollout.windows[0]: never opens, because deny windows of the Fleet cover it: move it"],
             id="a window that the fleet closes, which opens on another day",
         ),
         pytest.param(
             {"web": scale_set("web", "rollout: {approver: another}")},
             [
-                "web.yaml:7:23: spec.rollout.approver: is another, and nothing waits for an approval: add approval: "
+                "web.yaml:7:23: spec.rollout.approver: is another, but no approval is required: add approval: "
                 "canary, or start"
             ],
             id="an approver where nobody is asked",
@@ -229,7 +228,7 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
                 "policies": policy("approver: another"),
             },
             [
-                "web.yaml:7:21: spec.rollout.policy: approver of this policy is another, and nothing waits for an approval: "
+                "web.yaml:7:21: spec.rollout.policy: approver of this policy is another, but no approval is required: "
                 "add approval: canary, or start"
             ],
             id="a policy's approver where nobody is asked",
@@ -252,8 +251,8 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
                 "fleet": fleet(f"windows: [{NO_SATURDAY}]"),
             },
             [
-                "web.yaml:7:21: spec.rollout.policy: windows[0] of this policy is closed by the windows of the Fleet"
-                " whenever it opens: move it"
+                "web.yaml:7:21: spec.rollout.policy: windows[0] of this policy never opens, because deny windows of the"
+                " Fleet cover it: move it"
             ],
             id="a policy's window that the fleet closes",
         ),
@@ -263,14 +262,13 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
                 "fleet": fleet(f"windows: [{NOON}]"),
             },
             [
-                "web.yaml:7:22: spec.rollout.windows: deny all of the time, so that nothing would ever be rolled out:"
-                " shorten them"
+                "web.yaml:7:22: spec.rollout.windows: leave no time for a rollout: shorten them"
             ],
             id="half a day each",
         ),
         pytest.param(
             {"web": scale_set("web"), "fleet": fleet(f"windows: [{SATURDAY}, {NO_SATURDAY}]")},
-            ["fleet.yaml:4:18: spec.windows[0]: is closed by windows[1] whenever it opens: move or shorten one of the two"],
+            ["fleet.yaml:4:18: spec.windows[0]: never opens, because windows[1] covers it: move or shorten one of the two"],
             id="a mistake of the fleet's own is told once",
         ),
         pytest.param(
@@ -279,22 +277,22 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
                 "api": scale_set("api", "rollout: {policy: careful}"),
                 "policies": policy("by: batch, order: [zone 1]"),
             },
-            ["policies.yaml:4:26: spec.order: names domains, and by: batch knows none: remove it, or write by: auto"],
+            ["policies.yaml:4:26: spec.order: names domains, but by: batch does not use them: remove order, or write by: auto"],
             id="a mistake of the policy's own is told once",
         ),
         pytest.param(
             {"a": scale_set("a", "dependsOn: [b]"), "b": scale_set("b", "dependsOn: [c]"), "c": scale_set("c", "dependsOn: [a]")},
             [
-                "a.yaml:7:15: spec.dependsOn[0]: closes a circle, in which none could go first: a waits for b (dependsOn),"
-                " b waits for c (dependsOn), c waits for a (dependsOn); open it"
+                "a.yaml:7:15: spec.dependsOn[0]: is part of a dependency cycle: a waits for b (dependsOn),"
+                " b waits for c (dependsOn), c waits for a (dependsOn); remove or change one of these"
             ],
             id="three that wait for each other",
         ),
         pytest.param(
             {"web": scale_set("web", "dependsOn: [db]"), "db": scale_set("db", "wave: 2")},
             [
-                "web.yaml:7:15: spec.dependsOn[0]: closes a circle, in which none could go first: db waits for web (wave 2"
-                " after wave 0 of the same image), web waits for db (dependsOn); open it"
+                "web.yaml:7:15: spec.dependsOn[0]: is part of a dependency cycle: db waits for web (wave 2"
+                " after wave 0 of the same image), web waits for db (dependsOn); remove or change one of these"
             ],
             id="two that wait for each other by a wave",
         ),
@@ -389,22 +387,22 @@ def test_a_fleet_is_named_with_or_without_scale_sets(others: list[str], name: st
         ),
         pytest.param(
             'freeze: {reason: " "}',
-            '4:25: spec.freeze.reason: " " says nothing: write why nothing is to be changed',
+            '4:25: spec.freeze.reason: " " is empty: write why the fleet is frozen',
             id="a reason of nothing",
         ),
         pytest.param(
             'freeze: {reason: x, until: "2026-02-30T09:00Z"}',
-            '4:35: spec.freeze.until: "2026-02-30T09:00Z" is no time: write one such as "2026-01-31T18:00Z"',
+            '4:35: spec.freeze.until: "2026-02-30T09:00Z" is not a valid time: write a time such as "2026-01-31T18:00Z"',
             id="a day that no month has",
         ),
         pytest.param(
             "freeze: yes",
-            '4:16: spec.freeze: "yes" is text to some YAML readers: write freeze: true',
+            '4:16: spec.freeze: "yes" is a string to some YAML readers: write freeze: true',
             id="yes for true",
         ),
         pytest.param(
             "maxChange: 0",
-            "4:19: spec.maxChange: 0 would let nothing roll, which is what freeze is for: write 1 or more, or a percentage"
+            "4:19: spec.maxChange: 0 would block every rollout, which is what freeze does: write 1 or more, or a percentage"
             " such as 20%",
             id="no change",
         ),
@@ -415,23 +413,23 @@ def test_a_fleet_is_named_with_or_without_scale_sets(others: list[str], name: st
         ),
         pytest.param(
             "maxBatch: 5",
-            "4:8: spec.maxBatch: is no field: here can stand freeze, windows, maxConcurrentRollouts, maxChange, maxFailedRollouts, urgent or allowUnprovenWave",
+            "4:8: spec.maxBatch: unknown field: expected freeze, windows, maxConcurrentRollouts, maxChange, maxFailedRollouts, urgent or allowUnprovenWave",
             id="what belongs to a rollout",
         ),
         pytest.param(
             '"0": {}',
-            '4:8: spec.0: is no field: here can stand freeze, windows, maxConcurrentRollouts, maxChange, maxFailedRollouts, urgent or allowUnprovenWave',
+            '4:8: spec.0: unknown field: expected freeze, windows, maxConcurrentRollouts, maxChange, maxFailedRollouts, urgent or allowUnprovenWave',
             id="an index is no field",
         ),
         pytest.param(
             "windows: [{kind: deny, schedule: daily, duration: 1h}]",
-            '4:41: spec.windows[0].schedule: "daily" has one field, and cron has five: minute, hour, day of the month, month'
+            '4:41: spec.windows[0].schedule: "daily" has one field, but a cron schedule has five: minute, hour, day of the month, month'
             ' and day of the week, such as "0 2 * * 6"',
             id="a schedule that is none",
         ),
         pytest.param(
             URGENT.replace("24.04.202601140", "latest"),
-            "4:24: spec.urgent.image: follows latest: name the one version that is urgent",
+            "4:24: spec.urgent.image: has the version latest: name the exact version that is urgent",
             id="the latest version is urgent, whatever that is",
         ),
         pytest.param(
@@ -441,12 +439,12 @@ def test_a_fleet_is_named_with_or_without_scale_sets(others: list[str], name: st
         ),
         pytest.param(
             URGENT.replace("01-05T18", "02-30T18"),
-            '4:157: spec.urgent.until: "2026-02-30T18:00Z" is no time: write one such as "2026-01-31T18:00Z"',
+            '4:157: spec.urgent.until: "2026-02-30T18:00Z" is not a valid time: write a time such as "2026-01-31T18:00Z"',
             id="urgent until a day that no month has",
         ),
         pytest.param(
             "urgent: {image: {ref: base}, reason: x, until: \"2026-01-05T18:00Z\"}",
-            "4:25: spec.urgent.image.ref: is no field: here can stand platform, gallery, communityGallery, sharedGallery,"
+            "4:25: spec.urgent.image.ref: unknown field: expected platform, gallery, communityGallery, sharedGallery,"
             " managed or vhd",
             id="an image that may come to be another one",
         ),
@@ -458,7 +456,9 @@ def test_a_mistake_in_a_fleet(lines: Lines, said: str, expected: str) -> None:
 
 
 def test_two_fleets_name_each_other(lines: Lines) -> None:
-    expected = ["fleet.yaml:1:1: is a second Fleet, beside that in all.yaml:1:1: keep one"]
+    expected = [
+        "fleet.yaml:1:1: is a second Fleet, in addition to the one in all.yaml:1:1: keep one of the two"
+    ]
     assert lines(all=fleet("maxChange: 1"), fleet=fleet("maxChange: 2")) == expected
     assert (
         declared_fleet(fleet("maxChange: 1"), fleet("maxChange: 2").replace("name: fleet", "name: other"))

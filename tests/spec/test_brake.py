@@ -12,8 +12,8 @@ from reconciler.spec.suspension import Suspension
 from tests.stories.world import of_all, spec
 
 BROKEN = File("specs/broken.yaml", b"kind: [")
-MISTAKEN_FREEZE = Suspension("spec.freeze has a mistake, and counts as true")
-MISTAKEN_SUSPENSION = Suspension("spec.suspend has a mistake, and counts as true")
+MISTAKEN_FREEZE = Suspension("spec.freeze is invalid and counts as true")
+MISTAKEN_SUSPENSION = Suspension("spec.suspend is invalid and counts as true")
 
 
 def files(*documents: dict[str, Any]) -> list[File]:

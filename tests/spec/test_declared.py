@@ -136,7 +136,7 @@ def test_the_order_of_the_files_changes_nothing_that_is_found(web: str) -> None:
 def test_two_specs_for_one_scale_set_name_each_other(web: str, lines: Lines) -> None:
     other = web.replace("name: web\n  labels", "name: web2\n  labels").replace("shop", "SHOP")
     assert lines(web, web2=other) == [
-        "web2.yaml:7:3: spec.target: is the scale set of another spec, in web.yaml:7:3: keep one"
+        "web2.yaml:7:3: spec.target: is already the target of another spec, in web.yaml:7:3: keep one of the two"
     ]
 
 
@@ -153,7 +153,7 @@ def test_a_spec_with_a_mistake_in_its_yaml_is_not_declared(web: str, extra: str)
 
 def test_two_specs_of_one_name_name_each_other(web: str, lines: Lines) -> None:
     assert lines(web, web2=web.replace("name: web\n  image", "name: web2\n  image")) == [
-        "web2.yaml:4:3: metadata.name: is the name of another ScaleSet, in web.yaml:4:3: rename one"
+        "web2.yaml:4:3: metadata.name: is already the name of another ScaleSet, in web.yaml:4:3: rename one of the two"
     ]
 
 
@@ -174,32 +174,32 @@ LOST = "6:16: spec.image.ref: there is no Image named"
         ),
         pytest.param(
             BASE.replace("base", "windows"),
-            [f'api.yaml:{LOST} "base": there is windows'],
+            [f'api.yaml:{LOST} "base": use windows'],
             id="those that there are, are listed",
         ),
         pytest.param(
             REFERRING.replace("NAME", "web").replace("base", "other")
             + "---\n"
             + BASE.replace("base", "other"),
-            [f'api.yaml:{LOST} "base": there is other'],
+            [f'api.yaml:{LOST} "base": use other'],
             id="one that others refer to",
         ),
         pytest.param(
             BASE.replace('"24.04.202601140"', "24"),
             [
-                'images.yaml:4:88: spec.platform.version: is read as the number 24: quote it: version: "24"; but "24"'
-                ' is no version, which is three numbers such as "24.04.202601140", or latest'
+                'images.yaml:4:88: spec.platform.version: is read as the number 24: quote it: version: "24"; also, "24"'
+                ' is not a version: write three numbers such as "24.04.202601140", or latest'
             ],
             id="an Image with a mistake is one mistake, not one for each that refers to it",
         ),
         pytest.param(
             BASE + "---\n\ta: 1\n",
-            ["images.yaml:6:1: a tab cannot be used for indentation; use spaces"],
+            ["images.yaml:6:1: tabs cannot be used for indentation: use spaces"],
             id="an Image before a mistake in its file",
         ),
         pytest.param(
             "\ta: 1\n---\n" + BASE,
-            ["images.yaml:1:1: a tab cannot be used for indentation; use spaces"],
+            ["images.yaml:1:1: tabs cannot be used for indentation: use spaces"],
             id="an Image that may stand where the file could not be read",
         ),
     ],
@@ -210,7 +210,7 @@ def test_a_reference_to_an_image_that_is_not_there(lines: Lines, images: str, ex
 
 def test_a_reference_where_no_image_was_read_at_all(lines: Lines) -> None:
     assert lines(api=referring("api")) == [
-        f'api.yaml:{LOST} "base" in api.yaml: add it, or read the file that holds it as well'
+        f'api.yaml:{LOST} "base" in api.yaml: add it, or include the file that declares it'
     ]
 
 
@@ -231,7 +231,7 @@ def test_several_documents_of_one_file_are_all_checked(lines: Lines) -> None:
     assert lines(text) == [
         'web.yaml:16:18: metadata.name: "Web" is not a name: use lower-case letters, digits and hyphens between'
         " them, such as web-2",
-        "web.yaml:21:1: is a list, where a spec is expected: begin it with"
+        "web.yaml:21:1: is a list, but a spec is expected: begin the document with"
         " apiVersion: vmss-reconciler/v1alpha1 and kind: ScaleSet",
     ]
 
@@ -239,4 +239,4 @@ def test_several_documents_of_one_file_are_all_checked(lines: Lines) -> None:
 def test_many_unknown_fields_are_not_told_one_by_one(web: str, lines: Lines) -> None:
     printed = lines(web + "".join(f"  field{number}: 1\n" for number in range(1000)))
     assert len(printed) == 21
-    assert printed[-1].startswith("web.yaml:41:3: spec.field20: is no field, nor are 979 more after it:")
+    assert printed[-1].startswith("web.yaml:41:3: spec.field20: unknown field, and 979 more after it:")

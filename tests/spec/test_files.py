@@ -78,18 +78,18 @@ def test_every_path_that_cannot_be_read_has_its_line(there: Path) -> None:
     assert read(*names, "socket.yaml", "large.yaml/a.yaml", "/dev/zero", "nul\0.yaml") == (
         [],
         [
-            "/dev/zero: is not read: its name must end in .yaml or .yml",
-            "dir.yaml: is a directory named like a spec file: give it a name without the ending",
-            "empty: holds no spec: put a file ending in .yaml or .yml there",
+            "/dev/zero: is not a spec file: the name must end in .yaml or .yml",
+            "dir.yaml: is a directory, but its name ends in .yaml or .yml: rename the directory",
+            "empty: contains no spec files: add a file whose name ends in .yaml or .yml",
             "large.yaml: is 1,048,577 bytes, over the limit of 1,048,576: split it into several files",
-            "large.yaml/a.yaml: there is no such file or directory: check the path",
-            "lost.yaml: is a symbolic link to nowhere, which is not there: mend or remove it",
-            "missing.yaml: there is no such file or directory: check the path",
-            "nul\\x00.yaml: there is no such file or directory: check the path",
+            "large.yaml/a.yaml: no such file or directory: check the path",
+            "lost.yaml: is a symbolic link to nowhere, which does not exist: fix or remove the link",
+            "missing.yaml: no such file or directory: check the path",
+            "nul\\x00.yaml: no such file or directory: check the path",
             "pipe.yaml: is a named pipe, not a file: remove it or name a file",
-            "round.yaml: is a symbolic link that leads back to itself: remove it or point it to a file",
+            "round.yaml: is part of a loop of symbolic links: remove it or point it to a file",
             "socket.yaml: is a socket, not a file: remove it or name a file",
-            "spec.json: is not read: its name must end in .yaml or .yml",
+            "spec.json: is not a spec file: the name must end in .yaml or .yml",
         ],
     )
     listener.close()
@@ -105,10 +105,10 @@ def test_within_a_directory_they_have_their_lines_too(there: Path) -> None:
     assert read("specs") == (
         ["specs/a.yaml"],
         [
-            "specs/dir.yaml: is a directory named like a spec file: give it a name without the ending",
-            "specs/lost.yaml: is a symbolic link to nowhere, which is not there: mend or remove it",
+            "specs/dir.yaml: is a directory, but its name ends in .yaml or .yml: rename the directory",
+            "specs/lost.yaml: is a symbolic link to nowhere, which does not exist: fix or remove the link",
             "specs/pipe.yaml: is a named pipe, not a file: remove it or name a file",
-            "specs/up/specs: is a symbolic link to a directory above it, a loop: remove the link",
+            "specs/up/specs: is a symbolic link to one of its parent directories: remove the link",
         ],
     )
 
@@ -145,7 +145,7 @@ def test_what_may_not_be_read_has_its_line(locked_away: Path) -> None:
     assert read(str(locked_away)) == (
         [],
         [
-            f"{locked_away}/secret.yaml: may not be read: give this user the right to read it",
-            f"{locked_away}/vault: may not be read: give this user the right to read it",
+            f"{locked_away}/secret.yaml: permission denied: give this user read permission",
+            f"{locked_away}/vault: permission denied: give this user read permission",
         ],
     )

@@ -70,7 +70,7 @@ def test_a_query_must_be_able_to_fail(web: str, query: str, *, is_refused: bool)
     check = {"name": "a", "prometheus": {"server": "http://p:9090", "query": query}}
     text = web.replace("{by: auto, maxBatch: 20%, converge: image}", json.dumps({"checks": [check]}))
     problems = declare([File("web.yaml", text.encode())]).problems
-    told = [problem.message.endswith("only where the comparison holds") for problem in problems]
+    told = [problem.message.endswith("only if the comparison holds") for problem in problems]
     assert told == [True] * is_refused
 
 
@@ -98,7 +98,7 @@ def test_canaries_are_a_number_or_ids(web: str, instances: str, expected: Amount
         ),
         pytest.param(
             "{canary: 1}",
-            "17:21: spec.rollout.canary: is the number 1, where fields are expected: write canary with instances below it",
+            "17:21: spec.rollout.canary: is the number 1, but a mapping is expected: write canary with instances below it",
             id="a number for a canary",
         ),
         pytest.param(
@@ -119,8 +119,8 @@ def test_canaries_are_a_number_or_ids(web: str, instances: str, expected: Amount
         ),
         pytest.param(
             '{canary: {instances: ["3", "*"]}}',
-            '17:39: spec.rollout.canary.instances[1]: "*" is not the id of an instance: write one as "az vmss '
-            'list-instances" prints it',
+            '17:39: spec.rollout.canary.instances[1]: "*" is not an instance id: write an id that `az vmss '
+            "list-instances` prints",
             id="the star for an id",
         ),
         pytest.param(
@@ -153,7 +153,7 @@ def test_a_mistake_is_told_with_its_place_and_its_mend(web: str, lines: Lines, s
         pytest.param(
             "by: zone",
             "policy: other",
-            "4:8: spec.policy: is no field: here can stand by, order, canary, maxBatch, maxUnavailable, maxUnhealthy, "
+            "4:8: spec.policy: unknown field: expected by, order, canary, maxBatch, maxUnavailable, maxUnhealthy, "
             "maxUnhealthyUpgraded, soak, bakeTime, converge, onFailure, requireWayBack, progressDeadline, deadline, approval, approver, windows "
             "or checks",
             id="a policy of a policy",

@@ -15,7 +15,7 @@ VERSION = 'version: "24.04.202601140"'
 ARM = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/r/providers/Microsoft.Compute"
 LONG = f"{'a' * 50}…{'a' * 30}"
 DURATION = "write it like 5m, 1h30m or 90s"
-EXACT = 'is no version, which is three numbers such as "24.04.202601140", or latest'
+EXACT = 'is not a version: write three numbers such as "24.04.202601140", or latest'
 
 
 def row(sentence: str, old: str, new: str, *expected: str) -> object:
@@ -49,22 +49,22 @@ def by_id(kind: str, text: str, expected: str, sentence: str) -> object:
 READ_AS_SOMETHING_ELSE = [
     version(
         "24.04",
-        f'is read as the number 24.04: quote it: version: "24.04"; but "24.04" {EXACT}',
+        f'is read as the number 24.04: quote it: version: "24.04"; also, "24.04" {EXACT}',
         "a version read as a number is to be quoted",
     ),
     version(
         "24.10",
-        f'is read as the number 24.1: quote it: version: "24.10"; but "24.10" {EXACT}',
+        f'is read as the number 24.1: quote it: version: "24.10"; also, "24.10" {EXACT}',
         "a version that loses its last zero as a number",
     ),
     version(
         "0123",
-        f'is read as the number 83: quote it: version: "0123"; but "0123" {EXACT}',
+        f'is read as the number 83: quote it: version: "0123"; also, "0123" {EXACT}',
         "a leading zero makes an octal number",
     ),
     version("yes", 'is read as the boolean true: write version: "24.04.202601140"', "yes is a boolean"),
     version("2024-01-01", 'is read as a date: write version: "24.04.202601140"', "a date is no text"),
-    version("~", 'is read as nothing: write version: "24.04.202601140"', "a tilde is nothing"),
+    version("~", 'is read as null: write version: "24.04.202601140"', "a tilde is nothing"),
     row(
         "a required value that is not there",
         VERSION,
@@ -93,14 +93,14 @@ READ_AS_SOMETHING_ELSE = [
         "a label that is a time to people and base 60 to YAML 1.1",
         "{env: prod}",
         "{at: 1:30}",
-        '5:16: metadata.labels.at: is read as the number 90: quote it: at: "1:30"; but "1:30" is not a label'
+        '5:16: metadata.labels.at: is read as the number 90: quote it: at: "1:30"; also, "1:30" is not a label'
         " value: use letters, digits, _ - . and begin and end it with a letter or digit",
     ),
     row(
         "the name of a label that is a boolean to some",
         "{env: prod}",
         "{on: x}",
-        '5:12: metadata.labels.on: the name of this field is read as the boolean true: quote it: "on"',
+        '5:12: metadata.labels.on: the field name is read as the boolean true: quote it: "on"',
     ),
     row(
         "no as one of several words",
@@ -112,19 +112,19 @@ READ_AS_SOMETHING_ELSE = [
         "no for false",
         "suspend: false",
         "suspend: no",
-        '20:12: spec.suspend: "no" is text to some YAML readers: write suspend: false',
+        '20:12: spec.suspend: "no" is a string to some YAML readers: write suspend: false',
     ),
     row(
         "false in quotes",
         "suspend: false",
         'suspend: "false"',
-        '20:12: spec.suspend: "false" is text here: write suspend: false, without quotes',
+        '20:12: spec.suspend: "false" is a string: write suspend: false, without quotes',
     ),
     row(
         "0 for false",
         "suspend: false",
         "suspend: 0",
-        '20:12: spec.suspend: "0" is neither true nor false: write one of the two',
+        '20:12: spec.suspend: "0" is not a boolean: write true or false',
     ),
 ]
 
@@ -145,19 +145,19 @@ FIELDS = [
         "an unknown field with a near one",
         "  rollout:",
         "  rolout:",
-        "17:3: spec.rolout: is no field: did you mean rollout?",
+        "17:3: spec.rolout: unknown field: did you mean rollout?",
     ),
     row(
         "hyphens and underscores do not hide the field that was meant",
         "maxBatch: 20%",
         "max_batch: 20%",
-        "17:23: spec.rollout.max_batch: is no field: did you mean maxBatch?",
+        "17:23: spec.rollout.max_batch: unknown field: did you mean maxBatch?",
     ),
     row(
         "an unknown field without a near one",
         "  interval: 1h",
         "  colour: red",
-        "19:3: spec.colour: is no field: here can stand target, image, rollout, health, dependsOn, wave, interval or suspend",
+        "19:3: spec.colour: unknown field: expected target, image, rollout, health, dependsOn, wave, interval or suspend",
     ),
     row(
         "a field that belongs elsewhere",
@@ -169,7 +169,7 @@ FIELDS = [
         "a misspelt required field is one mistake and not two",
         "metadata:",
         "metdata:",
-        "3:1: metdata: is no field: did you mean metadata?",
+        "3:1: metdata: unknown field: did you mean metadata?",
     ),
     row(
         "a missing field is told at the group it is missing from",
@@ -187,7 +187,7 @@ FIELDS = [
         "text for a group of fields",
         "{env: prod}",
         "prod",
-        '5:11: metadata.labels: is text, where fields are expected: write labels: {env: prod, wave: "2"}',
+        '5:11: metadata.labels: is a string, but a mapping is expected: write labels: {env: prod, wave: "2"}',
     ),
     row(
         "an optional group left empty",
@@ -199,19 +199,19 @@ FIELDS = [
         "a list for a value",
         "interval: 1h",
         "interval: [1h]",
-        "19:13: spec.interval: is a list, where a single value is expected: write interval: 1h",
+        "19:13: spec.interval: is a list, but a single value is expected: write interval: 1h",
     ),
     row(
         "one of several words in other letters",
         "by: auto",
         "by: updatedomain",
-        '17:17: spec.rollout.by: "updatedomain" is unknown: did you mean updateDomain?',
+        '17:17: spec.rollout.by: "updatedomain" is not supported: did you mean updateDomain?',
     ),
     row(
         "none of several words",
         "by: auto",
         "by: ud",
-        '17:17: spec.rollout.by: "ud" is unknown: write auto, updateDomain, zone, faultDomain or batch',
+        '17:17: spec.rollout.by: "ud" is not supported: write auto, updateDomain, zone, faultDomain or batch',
     ),
     row(
         "a name that is no DNS label",
@@ -231,60 +231,60 @@ FIELDS = [
         "a subscription by name",
         "11111111-1111-1111-1111-111111111111",
         "production",
-        '8:19: spec.target.subscription: "production" is not a subscription id: write its GUID, as'
-        ' "az account show --query id" prints it',
+        '8:19: spec.target.subscription: "production" is not a subscription id: write the GUID that'
+        " `az account show --query id` prints",
     ),
     row(
         "a resource group that ends in a dot",
         "resourceGroup: shop",
         "resourceGroup: shop.",
         '9:20: spec.target.resourceGroup: "shop." is not a resource group name: use letters, digits, _ - . ( )'
-        " and no . at the end",
+        " and do not end it with .",
     ),
     row(
         "a block scalar brings a line break along",
         "resourceGroup: shop",
         "resourceGroup: |\n      shop",
-        "9:20: spec.target.resourceGroup: holds a line break: write it on one line, without | or >",
+        "9:20: spec.target.resourceGroup: contains a line break: write it on one line, without | or >",
     ),
     row(
         "a terminal escape in a value is not passed on",
         "by: auto",
         'by: "\\e[2J"',
-        "17:17: spec.rollout.by: holds the invisible character U+001B: remove it",
+        "17:17: spec.rollout.by: contains the invisible character U+001B: remove it",
     ),
     row(
         "a version of the shape",
         "v1alpha1",
         "v1",
-        '1:13: apiVersion: "vmss-reconciler/v1" is unknown: write vmss-reconciler/v1alpha1',
+        '1:13: apiVersion: "vmss-reconciler/v1" is not supported: write vmss-reconciler/v1alpha1',
     ),
     row(
         "the version under its former name",
         "vmss-reconciler/",
         "reconciler/",
-        '1:13: apiVersion: "reconciler/v1alpha1" is unknown: write vmss-reconciler/v1alpha1',
+        '1:13: apiVersion: "reconciler/v1alpha1" is not supported: write vmss-reconciler/v1alpha1',
     ),
     row(
         "a kind in other letters",
         "kind: ScaleSet",
         "kind: Scaleset",
-        '2:7: kind: "Scaleset" is not a kind of spec: did you mean ScaleSet?',
+        '2:7: kind: "Scaleset" is not a spec kind: did you mean ScaleSet?',
     ),
     row(
         "a manifest of something else",
         "kind: ScaleSet",
         "kind: Deployment",
-        '2:7: kind: "Deployment" is not a kind of spec: write ScaleSet, Image, RolloutPolicy or Fleet, or keep this file elsewhere',
+        '2:7: kind: "Deployment" is not a spec kind: write ScaleSet, Image, RolloutPolicy or Fleet, or move this file elsewhere',
     ),
     row("no kind, but it can be told", "kind: ScaleSet\n", "", "1:1: kind: is missing: add kind: ScaleSet"),
     row(
         "every mistake of a document is reported, by place",
         "ScaleSet\nmetadata:\n  name: web\n",
         "Scaleset\nmetadata:\n  name: 5\n  owner: me\n",
-        '2:7: kind: "Scaleset" is not a kind of spec: did you mean ScaleSet?',
+        '2:7: kind: "Scaleset" is not a spec kind: did you mean ScaleSet?',
         '4:9: metadata.name: is read as the number 5: quote it: name: "5"',
-        "5:3: metadata.owner: is no field: here can stand name or labels",
+        "5:3: metadata.owner: unknown field: expected name or labels",
     ),
 ]
 
@@ -303,11 +303,11 @@ AMOUNTS = [
     batch("0", "0 would never upgrade anything: write 1 or more, or a percentage such as 20%", "a batch of none"),
     batch("0%", "0% would never upgrade anything: write 1 or more, or a percentage such as 20%", "no percent"),
     batch("-1", "-1 would never upgrade anything: write 1 or more, or a percentage such as 20%", "less than none"),
-    batch('"5"', '"5" is text: write 5 without quotes for a count, or 5%', "a count in quotes"),
+    batch('"5"', '"5" is a string: write 5 without quotes for a count, or 5%', "a count in quotes"),
     batch("120%", '"120%" is more than the whole scale set: write 100% or less', "more than all"),
     batch("0.2", "is 0.2: write a whole number such as 5, or a percentage such as 20%", "a fraction"),
-    batch("20 %", '"20 %" is written with more than it needs: write 20%', "a percentage with a space"),
-    batch("all", '"all" is neither a count nor a percentage: write a number such as 5, or 20%', "a word"),
+    batch("20 %", '"20 %" is not in canonical form: write 20%', "a percentage with a space"),
+    batch("all", '"all" is neither a count nor a percentage: write a count such as 5, or a percentage such as 20%', "a word"),
     batch(
         "010",
         "is read as the number 8: write a plain number such as 5, or a percentage such as 20%",
@@ -321,19 +321,19 @@ IMAGES = [
     image(
         "{}",
         "no image",
-        "11:3: spec.image: names no image: give it exactly one of platform, gallery, communityGallery,"
+        "11:3: spec.image: names no image: set exactly one of platform, gallery, communityGallery,"
         " sharedGallery, managed, vhd or ref",
     ),
     image(
         "communityGallery: {id: /CommunityGalleries/g/Images/i/Versions/1.2.3}\n"
         "    vhd: {uri: https://a.blob.core.windows.net/v/a.vhd}",
         "two images",
-        "11:3: spec.image: names 2 images, communityGallery (line 12) and vhd (line 13): keep exactly one of them",
+        "11:3: spec.image: names 2 images, communityGallery (line 12) and vhd (line 13): keep exactly one",
     ),
     image(
         "plattform: {}",
         "a misspelt kind of image",
-        "12:5: spec.image.plattform: is no field: did you mean platform?",
+        "12:5: spec.image.plattform: unknown field: did you mean platform?",
     ),
     image(
         "Canonical:ubuntu-24_04-lts:server:24.04.1",
@@ -344,31 +344,31 @@ IMAGES = [
     by_id(
         "gallery",
         f"{ARM}/galleries/g/images/i",
-        "names an image but not its version: add /versions/1.2.3, or /versions/latest for the newest",
+        "names an image without a version: add /versions/1.2.3, or /versions/latest for the newest",
         "an image definition",
     ),
     by_id(
         "gallery",
         f"{ARM}/galleries/g/images/i/versions/1.2",
-        '"1.2" is no version: write three numbers such as /versions/1.2.3, or /versions/latest',
+        '"1.2" is not a version: write three numbers such as /versions/1.2.3, or /versions/latest',
         "a gallery version with two numbers",
     ),
     by_id(
         "gallery",
         f"{ARM}/galleries/g/images/i/versions/1.2.3/",
-        "ends in a slash: remove it",
+        "ends in a slash: remove the slash",
         "a slash too many",
     ),
     by_id(
         "gallery",
         f"{ARM[1:]}/galleries/g/images/i/versions/1.2.3",
-        "lacks the slash that it begins with: put it there",
+        "has no leading slash: add it",
         "a slash too few",
     ),
     by_id(
         "gallery",
         f"https://management.azure.com{ARM}/galleries/g/images/i/versions/1.2.3",
-        "is a web address: leave out https://management.azure.com",
+        "is a URL, not an id: remove https://management.azure.com",
         "the address of a resource for its id",
     ),
     by_id(
@@ -393,18 +393,18 @@ IMAGES = [
     image(
         "vhd: {uri: https://a.blob.core.windows.net/v/a.vhd?sig=c2VjcmV0}",
         "a token in the address of a VHD is refused and not repeated",
-        "12:16: spec.image.vhd.uri: holds a token or query, which does not belong in git: end it with .vhd",
+        "12:16: spec.image.vhd.uri: contains a token or query string, which must not be stored in git: end the URI with .vhd",
     ),
     image(
         "vhd: {uri: http://a.blob.core.windows.net/v/a.vhd}",
         "a VHD by http",
-        "12:16: spec.image.vhd.uri: begins with http://: write https://",
+        "12:16: spec.image.vhd.uri: begins with http://: use https://",
     ),
     image(
         "vhd: {uri: https://a.blob.core.windows.net/v/a.img}",
         "a blob that is no VHD",
         '12:16: spec.image.vhd.uri: "https://a.blob.core.windows.net/v/a.img" does not end in .vhd:'
-        " name the blob of a VHD",
+        " write the URI of a VHD blob",
     ),
 ]
 
@@ -436,12 +436,12 @@ LISTS = [
     rollout(
         "windows: {kind: allow}",
         "fields for a list of them",
-        "22: spec.rollout.windows: is a group of fields, where a list is expected: begin each item with a hyphen",
+        "22: spec.rollout.windows: is a mapping, but a list is expected: begin each item with a hyphen",
     ),
     rollout(
         "order: zone 2",
         "one for a list",
-        "20: spec.rollout.order: is text, where a list is expected: write order: [zone 2, zone 1]",
+        "20: spec.rollout.order: is a string, but a list is expected: write order: [zone 2, zone 1]",
     ),
     rollout(
         "order: ",
@@ -451,17 +451,17 @@ LISTS = [
     rollout(
         "windows: [daily, []]",
         "an item that should have fields",
-        f"23: spec.rollout.windows[0]: is text, where fields are expected: write - {SCHEDULED}",
-        f"30: spec.rollout.windows[1]: is a list, where fields are expected: write - {SCHEDULED}",
+        f"23: spec.rollout.windows[0]: is a string, but a mapping is expected: write - {SCHEDULED}",
+        f"30: spec.rollout.windows[1]: is a list, but a mapping is expected: write - {SCHEDULED}",
     ),
     rollout(
         "order: [3, update domain 3, domain 3, {a: b}]",
         "items that should be domains",
-        '21: spec.rollout.order[0]: is read as the number 3: quote it: "3"; but "3" is no domain: write "update domain 3",'
-        ' "fault domain 1", "zone 2", or "zone 2, update domain 3"',
-        '41: spec.rollout.order[2]: "domain 3" is no domain: write "update domain 3", "fault domain 1", "zone 2", or'
+        '21: spec.rollout.order[0]: is read as the number 3: quote it: "3"; also, "3" is not a domain: write "update domain 3",'
+        ' "fault domain 1", "zone 2" or "zone 2, update domain 3"',
+        '41: spec.rollout.order[2]: "domain 3" is not a domain: write "update domain 3", "fault domain 1", "zone 2" or'
         ' "zone 2, update domain 3"',
-        "51: spec.rollout.order[3]: is a group of fields, where a single value is expected: write - update domain 3",
+        "51: spec.rollout.order[3]: is a mapping, but a single value is expected: write - update domain 3",
     ),
     rollout(
         "windows: [{}]",
@@ -473,13 +473,13 @@ LISTS = [
     rollout(
         f"windows: [{', '.join([SCHEDULED] * 101)}]",
         "more windows than anybody needs",
-        "22: spec.rollout.windows: has 101 items, and 100 at most are read: shorten it",
+        "22: spec.rollout.windows: has 101 items, but at most 100 are allowed: shorten the list",
     ),
     row(
         "a name for a list of names",
         "interval: 1h",
         "dependsOn: db",
-        "19:14: spec.dependsOn: is text, where a list is expected: write dependsOn: [db]",
+        "19:14: spec.dependsOn: is a string, but a list is expected: write dependsOn: [db]",
     ),
     row(
         "a field of an item that stands elsewhere",
@@ -490,38 +490,38 @@ LISTS = [
 ]
 
 WINDOWS = [
-    window("kind: alow", "a kind that is none", '"alow" is unknown: did you mean allow?'),
+    window("kind: alow", "a kind that is none", '"alow" is not supported: did you mean allow?'),
     window(
         "schedule: 5",
         "a number for a schedule",
-        'is read as the number 5: quote it: schedule: "5"; but "5" has one field, and cron has five: minute, hour, day of'
+        'is read as the number 5: quote it: schedule: "5"; also, "5" has one field, but a cron schedule has five: minute, hour, day of'
         ' the month, month and day of the week, such as "0 2 * * 6"',
     ),
     window(
         'schedule: "0 25 * * 6"',
         "an hour that no day has",
-        '"0 25 * * 6": its hour is "25": write 0 to 23, a list 1,3, a range 1-3, a step */2 or *',
+        '"0 25 * * 6": the hour "25" is invalid: write 0 to 23, a list 1,3, a range 1-3, a step */2 or *',
     ),
     window(
         'schedule: "0 0 31 2 *"',
         "a day that never comes",
-        '"0 0 31 2 *" never comes: there is no day 31 in month 2; name another one',
+        '"0 0 31 2 *" never occurs: there is no day 31 in month 2; name another day',
     ),
     rollout(
         "windows: [{schedule: * 2 * * *}]",
         "a star that YAML takes for an alias",
         "35: a value cannot begin with *: quote it",
     ),
-    window("duration: 90s", "half a minute", '"90s" is no whole number of minutes: write 2m'),
+    window("duration: 90s", "half a minute", '"90s" is not a whole number of minutes: write 2m'),
     window("duration: 0s", "no time at all", '"0s" is too short: write 1m or more'),
     window("duration: 169h", "more than a week", '"169h" is too long: write 168h or less'),
     window("duration: 4", "a length without a unit", "is 4, a number without a unit: write 4m"),
     window("timeZone: ", "a zone left empty", "is empty: write timeZone: Europe/Berlin, or remove the line"),
-    window("timeZone: CEST", "an abbreviation", '"CEST" is no time zone: did you mean Europe/Berlin?'),
+    window("timeZone: CEST", "an abbreviation", '"CEST" is not a time zone: did you mean Europe/Berlin?'),
     rollout(
         'windows: [{timezone: UTC, kind: deny, schedule: "0 2 * * 6", duration: 4h}]',
         "a letter in another case",
-        "24: spec.rollout.windows[0].timezone: is no field: did you mean timeZone?",
+        "24: spec.rollout.windows[0].timezone: unknown field: did you mean timeZone?",
     ),
 ]
 
@@ -529,7 +529,7 @@ CHECKS = [
     rollout(
         "checks: [smoke]",
         "a name for a check",
-        f"22: spec.rollout.checks[0]: is text, where fields are expected: write - {SMOKE}",
+        f"22: spec.rollout.checks[0]: is a string, but a mapping is expected: write - {SMOKE}",
     ),
     rollout(
         "checks: [{name: smoke}]",
@@ -539,23 +539,23 @@ CHECKS = [
     rollout(
         "checks: [{name: smoke, htp: {url: https://a.example/}}]",
         "a misspelt kind of check is one mistake and not two",
-        "36: spec.rollout.checks[0].htp: is no field: did you mean http?",
+        "36: spec.rollout.checks[0].htp: unknown field: did you mean http?",
     ),
     rollout(
         'checks: [{name: a, http: {url: https://a.example/}, prometheus: {server: "http://p:9090", query: up}}]',
         "two checks in one",
-        "22: spec.rollout.checks[0]: has http (line 17) and prometheus (line 17): make it 2 checks",
+        "22: spec.rollout.checks[0]: has http (line 17) and prometheus (line 17): write 2 separate checks",
     ),
     rollout(
         'checks: [{name: a, http: {url: "https://ada:geheim@a.example/"}}]',
         "a password in an address is refused and not repeated",
-        "44: spec.rollout.checks[0].http.url: holds a user name or password, which does not belong in git: leave out all"
-        " before the @",
+        "44: spec.rollout.checks[0].http.url: contains a user name or password, which must not be stored in git: remove"
+        " everything up to the @",
     ),
     rollout(
         "checks: [{name: a, http: {url: ftp://a.example/}}]",
         "an address of another kind",
-        '44: spec.rollout.checks[0].http.url: "ftp://a.example/" is no address: write one such as'
+        '44: spec.rollout.checks[0].http.url: "ftp://a.example/" is not a URL: write a URL such as'
         " https://shop.example.com/healthz",
     ),
     rollout(
@@ -566,14 +566,14 @@ CHECKS = [
     rollout(
         'checks: [{name: a, prometheus: {server: "http://p:9090/api/v1", query: ""}}]',
         "a Prometheus by its API, and asked nothing",
-        "53: spec.rollout.checks[0].prometheus.server: names the API of the server: leave out /api/v1",
-        '84: spec.rollout.checks[0].prometheus.query: "" asks nothing: write a query',
+        "53: spec.rollout.checks[0].prometheus.server: includes the API path of the server: remove /api/v1",
+        '84: spec.rollout.checks[0].prometheus.query: "" is empty: write a query',
     ),
     rollout(
         'checks: [{name: a, prometheus: {server: "http://p:9090", query: "errors < bool 5"}}]',
         "a query that gives a sample whatever it finds",
-        '77: spec.rollout.checks[0].prometheus.query: "errors < bool 5" always returns a sample, and so would always'
-        " pass: leave out bool, and it returns one only where the comparison holds",
+        '77: spec.rollout.checks[0].prometheus.query: "errors < bool 5" always returns a sample and therefore'
+        " always passes: remove bool, so that it returns one only if the comparison holds",
     ),
 ]
 
@@ -582,26 +582,26 @@ NUMBERS = [
     health("101", "is 101: write 100 or less", "too large a number"),
     health("1.5", "is 1.5: write a whole number from 1 to 100", "a fraction of a look"),
     health("2.0", "is 2: write a whole number from 1 to 100", "a whole number written as a fraction"),
-    health('"3"', '"3" is text: write 3 without quotes', "a number in quotes"),
-    health("three", '"three" is no number: write one from 1 to 100', "a number in words"),
+    health('"3"', '"3" is a string: write 3 without quotes', "a number in quotes"),
+    health("three", '"three" is not a number: write a number from 1 to 100', "a number in words"),
     health("010", "is read as the number 8: write a plain number from 1 to 100", "an octal number"),
     health("true", "is the boolean true: write passes: 1", "a boolean for a number"),
-    health("[3]", "is a list, where a single value is expected: write passes: 1", "a list for a number"),
+    health("[3]", "is a list, but a single value is expected: write passes: 1", "a list for a number"),
     row("a wave below the first", "interval: 1h", "wave: -1", "19:9: spec.wave: is -1: write 0 or more"),
     rollout(
         "maxUnhealthyUpgraded: -1",
         "less than none",
-        "35: spec.rollout.maxUnhealthyUpgraded: -1 is less than none: write 0 or more, or a percentage such as 20%",
+        "35: spec.rollout.maxUnhealthyUpgraded: -1 is negative: write 0 or more, or a percentage such as 20%",
     ),
     rollout(
         'maxUnhealthyUpgraded: "0"',
         "none in quotes",
-        '35: spec.rollout.maxUnhealthyUpgraded: "0" is text: write 0 without quotes for a count, or 0%',
+        '35: spec.rollout.maxUnhealthyUpgraded: "0" is a string: write 0 without quotes for a count, or 0%',
     ),
     rollout(
         "maxUnhealthy: 0",
         "none where one is the least",
-        "27: spec.rollout.maxUnhealthy: 0 would let one sick instance hold all others: write 1 or more, or a percentage"
+        "27: spec.rollout.maxUnhealthy: 0 would let one unhealthy instance block all others: write 1 or more, or a percentage"
         " such as 20%",
     ),
     rollout(

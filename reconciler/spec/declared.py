@@ -58,10 +58,10 @@ def declare(files: Iterable[File]) -> Declared:
         all_whole = all_whole and whole
     duplicated, faults = duplicates(entries)
     # Otherwise a missing image may be declared in the part that could not be read.
-    lost = missing_references(entries, paths) if all_whole else {}
-    sound = [entry for entry in entries if entry.sound and entry not in duplicated and entry not in lost]
+    missing = missing_references(entries, paths) if all_whole else {}
+    sound = [entry for entry in entries if entry.sound and entry not in duplicated and entry not in missing]
     scale_sets, inherited = _resolve(sound)
-    problems += [*faults, *chain.from_iterable(lost.values()), *inherited]
+    problems += [*faults, *chain.from_iterable(missing.values()), *inherited]
     is_bounded = all(entry in sound for entry in entries if entry.kind == "Fleet")
     return Declared(
         scale_sets if is_bounded else (), tuple(sorted(set(problems))), tuple(holds), _fleet_spec(sound)[1]

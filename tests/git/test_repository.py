@@ -463,7 +463,7 @@ def test_without_the_history_nobody_is_named(remote: Remote) -> None:
 
 
 def test_a_list_of_ignored_revisions_has_no_effect(remote: Remote) -> None:
-    """The author of a change could put its commit into such a list, which is meant for reformatting."""
+    """The author of a change could put its own commit into this list, which is meant for reformatting."""
     sha = commit_as(remote, SPEC, "version: 2\n", by="Ada")
     (Path(os.environ["HOME"]) / "ignored").write_text(f"{sha}\n")
     remote.git("config", "--global", "blame.ignoreRevsFile", str(Path(os.environ["HOME"]) / "ignored"))

@@ -29,33 +29,33 @@ POLICY = """\
 apiVersion: vmss-reconciler/v1alpha1
 kind: RolloutPolicy
 metadata: {name: careful}
-spec: {SAID}
+spec: {SETTINGS}
 """
 ALL = """\
 apiVersion: vmss-reconciler/v1alpha1
 kind: Fleet
 metadata: {name: fleet}
-spec: {SAID}
+spec: {SETTINGS}
 """
 SATURDAY = '{kind: allow, schedule: "0 2 * * 6", duration: 4h}'
 NO_SATURDAY = '{kind: deny, schedule: "0 0 * * 6", duration: 24h}'
 MORNING, NOON = (f'{{kind: deny, schedule: "0 {hour} * * *", duration: 12h}}' for hour in (0, 12))
 
 
-def scale_set(name: str, *said: str) -> str:
-    return SCALE_SET.replace("NAME", name) + "".join(f"  {line}\n" for line in said)
+def scale_set(name: str, *settings: str) -> str:
+    return SCALE_SET.replace("NAME", name) + "".join(f"  {line}\n" for line in settings)
 
 
-def policy(said: str) -> str:
-    return POLICY.replace("SAID", said)
+def policy(settings: str) -> str:
+    return POLICY.replace("SETTINGS", settings)
 
 
-def fleet(said: str) -> str:
-    return ALL.replace("SAID", said)
+def fleet(settings: str) -> str:
+    return ALL.replace("SETTINGS", settings)
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("settings", "expected"),
     [
         pytest.param(
             "rollout: {order: [zone 2, zone 1, zone 2]}",
@@ -143,13 +143,15 @@ def fleet(said: str) -> str:
         pytest.param("dependsOn: [db]", [], id="a dependency that is declared"),
     ],
 )  # fmt: skip
-def test_conflicts_between_fields_of_one_scale_set(lines: Lines, said: str, expected: list[str]) -> None:
-    assert lines(web=scale_set("web", said), db=scale_set("db")) == [f"web.yaml:{line}" for line in expected]
+def test_conflicts_between_fields_of_one_scale_set(lines: Lines, settings: str, expected: list[str]) -> None:
+    assert lines(web=scale_set("web", settings), db=scale_set("db")) == [
+        f"web.yaml:{line}" for line in expected
+    ]
 
 
 def test_invalid_fields_are_left_out_of_the_rules_between_fields(lines: Lines) -> None:
-    said = f"rollout: {{by: batches, order: [zone 1, zone 1], windows: [{SATURDAY}, {NO_SATURDAY.replace('24h', '24')}]}}"
-    printed = lines(web=scale_set("web", said))
+    settings = f"rollout: {{by: batches, order: [zone 1, zone 1], windows: [{SATURDAY}, {NO_SATURDAY.replace('24h', '24')}]}}"
+    printed = lines(web=scale_set("web", settings))
     assert [line.split(": ")[1] for line in printed] == [
         "spec.rollout.by",
         "spec.rollout.order[1]",
@@ -321,7 +323,7 @@ def test_scale_sets_with_conflicts_are_not_declared() -> None:
     assert len(declared.problems) == 3
 
 
-SAID = """\
+FLEET_SETTINGS = """\
 freeze: {reason: year-end, by: ada, until: "2026-01-05T09:00Z"}, maxConcurrentRollouts: 2, maxChange: 50%,
   windows: [{kind: deny, schedule: "0 0 24 12 *", duration: 24h}]"""
 
@@ -338,8 +340,8 @@ def declared_fleet(*others: str) -> list[Fleet]:
 
 def test_the_settings_of_a_fleet_apply_to_every_scale_set(lines: Lines) -> None:
     day = 24 * 60 * 60
-    (found,) = declared_fleet(fleet(SAID))
-    assert lines(web=scale_set("web"), fleet=fleet(SAID)) == []
+    (found,) = declared_fleet(fleet(FLEET_SETTINGS))
+    assert lines(web=scale_set("web"), fleet=fleet(FLEET_SETTINGS)) == []
     assert found.freeze == Suspension("year-end", "ada", NOW)
     assert [
         (each.kind, each.schedule, each.duration.total_seconds(), each.zone) for each in found.windows
@@ -382,7 +384,7 @@ def test_the_name_of_the_fleet_is_declared_without_scale_sets(others: list[str],
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("settings", "expected"),
     [
         pytest.param(
             "freeze: {by: ada}", "4:8: spec.freeze.reason: is missing: add reason: year-end freeze", id="a freeze without a reason"
@@ -453,10 +455,10 @@ def test_the_name_of_the_fleet_is_declared_without_scale_sets(others: list[str],
     ],
 )  # fmt: skip
 def test_an_error_in_a_fleet_is_reported_and_nothing_is_declared(
-    lines: Lines, said: str, expected: str
+    lines: Lines, settings: str, expected: str
 ) -> None:
-    assert lines(web=scale_set("web"), fleet=fleet(said)) == [f"fleet.yaml:{expected}"]
-    assert declared_fleet(fleet(said)) == [], "without a valid Fleet no scale set is declared"
+    assert lines(web=scale_set("web"), fleet=fleet(settings)) == [f"fleet.yaml:{expected}"]
+    assert declared_fleet(fleet(settings)) == [], "without a valid Fleet no scale set is declared"
 
 
 def test_a_second_fleet_is_an_error(lines: Lines) -> None:
@@ -471,7 +473,7 @@ def test_a_second_fleet_is_an_error(lines: Lines) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("settings", "expected"),
     [
         ("maxChange: 1", "Fleet"),
         ("windows: [], freeze: true", "Fleet"),
@@ -481,10 +483,10 @@ def test_a_second_fleet_is_an_error(lines: Lines) -> None:
     ],
 )
 def test_a_missing_kind_is_guessed_from_fields_that_only_one_kind_has(
-    lines: Lines, said: str, expected: str
+    lines: Lines, settings: str, expected: str
 ) -> None:
     assert (
-        lines(x=fleet(said).replace("kind: Fleet\n", ""))[0]
+        lines(x=fleet(settings).replace("kind: Fleet\n", ""))[0]
         == f"x.yaml:1:1: kind: is missing: add kind: {expected}"
     )
 

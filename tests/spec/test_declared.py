@@ -161,7 +161,7 @@ def test_a_scale_set_and_an_image_may_have_the_same_name(web: str, lines: Lines)
     assert lines(web, images=BASE.replace("base", "web")) == []
 
 
-LOST = "6:16: spec.image.ref: there is no Image named"
+MISSING = "6:16: spec.image.ref: there is no Image named"
 
 
 @pytest.mark.parametrize(
@@ -169,19 +169,19 @@ LOST = "6:16: spec.image.ref: there is no Image named"
     [
         pytest.param(
             BASE.replace("base", "bass"),
-            [f'api.yaml:{LOST} "base": did you mean bass (images.yaml:1:1)?'],
+            [f'api.yaml:{MISSING} "base": did you mean bass (images.yaml:1:1)?'],
             id="the most similar Image is suggested",
         ),
         pytest.param(
             BASE.replace("base", "windows"),
-            [f'api.yaml:{LOST} "base": use windows'],
+            [f'api.yaml:{MISSING} "base": use windows'],
             id="the declared Images are listed",
         ),
         pytest.param(
             REFERRING.replace("NAME", "web").replace("base", "other")
             + "---\n"
             + BASE.replace("base", "other"),
-            [f'api.yaml:{LOST} "base": use other'],
+            [f'api.yaml:{MISSING} "base": use other'],
             id="an Image that another spec refers to is listed",
         ),
         pytest.param(
@@ -210,7 +210,7 @@ def test_a_reference_to_a_missing_image(lines: Lines, images: str, expected: lis
 
 def test_a_reference_if_no_image_is_declared(lines: Lines) -> None:
     assert lines(api=referring("api")) == [
-        f'api.yaml:{LOST} "base" in api.yaml: add it, or include the file that declares it'
+        f'api.yaml:{MISSING} "base" in api.yaml: add it, or include the file that declares it'
     ]
 
 

@@ -22,8 +22,8 @@ spec: {by: zone, canary: {instances: 1, soak: 30m}, maxBatch: 10%, soak: 5m}
 MINUTE = timedelta(minutes=1)
 
 
-def declared_rollout(web: str, said: str, policy: str = POLICY) -> Rollout:
-    text = web.replace("{by: auto, maxBatch: 20%, converge: image}", said)
+def declared_rollout(web: str, settings: str, policy: str = POLICY) -> Rollout:
+    text = web.replace("{by: auto, maxBatch: 20%, converge: image}", settings)
     declared = declare([File("web.yaml", text.encode()), File("policies.yaml", policy.encode())])
     assert declared.problems == ()
     return declared.scale_sets[0].rollout
@@ -39,8 +39,8 @@ def test_a_spec_takes_all_fields_from_its_policy(web: str) -> None:
 
 
 def test_fields_of_a_spec_override_its_policy(web: str) -> None:
-    said = "{policy: careful, by: auto, maxBatch: 3, canary: {instances: 5%}}"
-    assert declared_rollout(web, said) == rollout(
+    settings = "{policy: careful, by: auto, maxBatch: 3, canary: {instances: 5%}}"
+    assert declared_rollout(web, settings) == rollout(
         by=By.AUTO,
         max_batch=Count(3),
         canary=Canary(Percent(5), timedelta()),
@@ -78,8 +78,8 @@ def test_a_query_must_be_able_to_fail(web: str, query: str, *, is_refused: bool)
     check = {"name": "a", "prometheus": {"server": "http://p:9090", "query": query}}
     text = web.replace("{by: auto, maxBatch: 20%, converge: image}", json.dumps({"checks": [check]}))
     problems = declare([File("web.yaml", text.encode())]).problems
-    told = [problem.message.endswith("only if the comparison holds") for problem in problems]
-    assert told == [True] * is_refused
+    found = [problem.message.endswith("only if the comparison holds") for problem in problems]
+    assert found == [True] * is_refused
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_canary_is_an_amount_or_a_list_of_ids(
 
 
 @pytest.mark.parametrize(
-    ("said", "line"),
+    ("settings", "line"),
     [
         pytest.param(
             "{policy: carefull}",
@@ -151,9 +151,9 @@ def test_a_canary_is_an_amount_or_a_list_of_ids(
     ],
 )
 def test_an_error_in_a_rollout_is_reported_with_its_place_and_fix(
-    web: str, lines: Lines, said: str, line: str
+    web: str, lines: Lines, settings: str, line: str
 ) -> None:
-    text = web.replace("{by: auto, maxBatch: 20%, converge: image}", said)
+    text = web.replace("{by: auto, maxBatch: 20%, converge: image}", settings)
     assert lines(web=text, policies=POLICY) == [f"web.yaml:{line}"]
 
 

@@ -424,19 +424,19 @@ SCHEDULED = '{kind: allow, schedule: "0 2 * * 6", duration: 4h, timeZone: Europe
 SMOKE = "{name: smoke, http: {url: https://shop.example.com/healthz}}"
 
 
-def rollout(said: str, sentence: str, *expected: str) -> object:
+def rollout(settings: str, sentence: str, *expected: str) -> object:
     """A rollout with these fields. The expected lines start with the column."""
     old = "{by: auto, maxBatch: 20%, converge: image}"
-    return row(sentence, old, f"{{{said}}}", *(f"17:{line}" for line in expected))
+    return row(sentence, old, f"{{{settings}}}", *(f"17:{line}" for line in expected))
 
 
-def window(said: str, sentence: str, *expected: str) -> object:
-    """A valid window in which the field `said` is replaced."""
+def window(settings: str, sentence: str, *expected: str) -> object:
+    """A valid window in which the field `settings` is replaced."""
     fields = {"kind": "allow", "schedule": '"0 2 * * 6"', "duration": "4h", "timeZone": "UTC"}
-    name = said.partition(":")[0]
+    name = settings.partition(":")[0]
     others = "".join(f", {field}: {value}" for field, value in fields.items() if field != name)
     begin = f"{24 + len(name) + 2}: spec.rollout.windows[0].{name}: "
-    return rollout(f"windows: [{{{said}{others}}}]", sentence, *(begin + each for each in expected))
+    return rollout(f"windows: [{{{settings}{others}}}]", sentence, *(begin + each for each in expected))
 
 
 def health(passes: str, expected: str, sentence: str) -> object:

@@ -499,12 +499,12 @@ def steps(windows: list[Window], at: datetime) -> int:
     """The number of function calls to compute the opening."""
     count = 0
 
-    def called(_frame: object, event: str, _argument: object) -> None:
+    def count_call(_frame: object, event: str, _argument: object) -> None:
         nonlocal count
         count += event in ("call", "c_call")
 
     before = sys.getprofile()
-    sys.setprofile(called)
+    sys.setprofile(count_call)
     try:
         opening(windows, at)
     finally:

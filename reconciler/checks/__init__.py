@@ -1,1 +1,1 @@
-"""The only door to the checks of `rollout.checks`: what stands outside of Azure and says whether to go on."""
+"""The client for `rollout.checks`: systems outside Azure that decide whether a rollout continues."""

@@ -1,7 +1,7 @@
-"""One GET, bounded in time and bytes, and whatever goes wrong with it in one line.
+"""One GET request, limited in time and size, with every failure as a one-line message.
 
-No redirect is followed: where an address redirects to a login page, that page would answer 200 for anything.
-The status of the redirect is the answer. Proxies are those of the environment, as for all else.
+Redirects are not followed, because a login page would return 200 for any URL. The response is the redirect
+with its status. Proxies are configured by environment variables, as everywhere in this program.
 """
 
 import ssl
@@ -22,22 +22,22 @@ _PART = 65536  # bytes read at once
 
 
 class NoAnswer(Exception):
-    """There was none that could be read. `str()` is what is said of the place, such as "does not answer"."""
+    """No readable response was received. `str()` is a phrase about the server, such as "did not answer"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The status, and the body where that was asked for."""
+    """The status of a response, and its body if it was requested."""
 
     status: int
     body: bytes
 
 
 def ask(url: str, *, most: int, patience: timedelta) -> Answer:
-    """What `url` answers; a body of more than `most` bytes is no answer. Raises NoAnswer.
+    """The response of `url`. Raises NoAnswer, also if the body has more than `most` bytes.
 
-    On a thread of its own: names are looked up, and slow bytes read, for longer than a socket's timeout
-    says. One that is late is left to itself, and ends by its own timeouts.
+    The request runs in a thread of its own, because name resolution and slow responses can exceed the timeout
+    of a socket. A request that is late is not cancelled. It ends by its own timeouts.
     """
     answered: Future[Answer] = Future()
     Thread(target=_ask, args=(answered, url, most, patience), daemon=True).start()
@@ -60,11 +60,11 @@ def _get(url: str, most: int, patience: timedelta) -> Answer:
         with _opener().open(request, timeout=patience.total_seconds()) as answer:
             return Answer(answer.status, _body(answer, most, monotonic() + patience.total_seconds()))
     except HTTPException as error:
-        raise NoAnswer("does not answer as HTTP says") from error  # its words may be those of the answer
-    except (OSError, ValueError) as error:  # of a name that can be none: a ValueError
+        raise NoAnswer("did not answer with valid HTTP") from error  # its text may quote the response
+    except (OSError, ValueError) as error:  # a ValueError if the host name is invalid
         cause = error.reason if isinstance(error, URLError) else error
         is_late = isinstance(cause, TimeoutError)
-        raise NoAnswer(_late(patience) if is_late else f"does not answer: {_reason_of(cause)}") from error
+        raise NoAnswer(_late(patience) if is_late else f"did not answer: {_reason_of(cause)}") from error
 
 
 def _body(answer: HTTPResponse, most: int, end: float) -> bytes:
@@ -72,18 +72,18 @@ def _body(answer: HTTPResponse, most: int, end: float) -> bytes:
     while most and (part := answer.read1(_PART)):
         body += part
         if len(body) > most:
-            raise NoAnswer(f"answers with more than {most} bytes")
+            raise NoAnswer(f"returned more than {most} bytes")
         if monotonic() > end:
             raise TimeoutError
     return body
 
 
 def _late(patience: timedelta) -> str:
-    return f"does not answer within {format_duration(patience)}"
+    return f"did not answer within {format_duration(patience)}"
 
 
 def _opener() -> OpenerDirector:
-    """HTTP and HTTPS and nothing else, and every status an answer."""
+    """An opener for HTTP and HTTPS only, which returns every status as a response."""
     opener = OpenerDirector()
     opener.addheaders = []
     for handler in (ProxyHandler(), HTTPHandler(), HTTPSHandler()):
@@ -92,7 +92,7 @@ def _opener() -> OpenerDirector:
 
 
 def _reason_of(cause: object) -> str:
-    """The system's own words, without its numbers."""
+    """The error message of the system, without its numbers."""
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"its certificate is not valid: {shorten(cause.verify_message)}"
     if isinstance(cause, OSError) and cause.strerror:

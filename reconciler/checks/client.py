@@ -1,4 +1,4 @@
-"""Puts the checks of a spec, and keeps each answer for a moment."""
+"""Runs the checks of a spec and caches each result for a few seconds."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -10,16 +10,17 @@ from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason
 from reconciler.spec.check import Check, PrometheusCheck
 
-# One answer serves all scale sets that a sweep finds ready to go.
+# One result serves all scale sets that a sweep finds ready for a batch.
 _KEPT = timedelta(seconds=5)
 _PATIENCE = timedelta(seconds=5)
-_MOST = 1 << 20  # bytes; a query that passes is answered with a few hundred
+_MOST = 1 << 20  # bytes; the response to a query that passes has a few hundred
 
 
 class Checks:
-    """Safe to share between threads: who asks what is being asked waits for that answer.
+    """The results of checks. Thread-safe: concurrent calls for one check share one request.
 
-    Without `asks` none is put, and each gate is open: a spec that nobody has merged yet may name any address.
+    If `asks` is False, no request is sent and every gate is open: a spec that is not merged yet may contain
+    any URL.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class Checks:
         self._lock = Lock()
 
     def gate(self, check: Check) -> Gate:
-        """Whether it passes. Whatever else comes, or does not come, is a gate that is closed."""
+        """The gate of a check: open if the check passes, closed in every other case."""
         if not self._asks:
             return Gate(f"check {check.name}", f"check {check.name}: not asked")
         with self._lock:
@@ -49,11 +50,11 @@ class Checks:
             return found
 
     def _forget(self) -> None:
-        """Drop what is too old to serve: a query that was edited is never put again."""
+        """Drop expired results. A check that was edited is never requested again."""
         old = [each for each, (at, _) in self._answers.items() if self._now() - at >= _KEPT]
         for each in old:
             del self._answers[each]
-            # Who is about to take this lock asks once more than needed, and comes to no harm.
+            # A thread that is about to acquire this lock only sends one extra request.
             if (lock := self._locks.get(each)) and not lock.locked():
                 del self._locks[each]
 

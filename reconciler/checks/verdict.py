@@ -1,6 +1,7 @@
-"""What an answer says of a check: whether it passes, and why, in a few words. Pure.
+"""Decides from a response whether a check passes, and why. Pure.
 
-None of them is the answer's own: whoever may write a spec could have read what they may not ask for.
+The message never quotes the response: the author of a spec could otherwise read pages that they cannot
+access.
 """
 
 import json
@@ -12,24 +13,24 @@ from reconciler.checks.answer import Answer
 from reconciler.spec.check import Check, HttpCheck, PrometheusCheck
 from reconciler.spec.wording import shorten
 
-_KINDS = frozenset({"vector", "matrix", "scalar", "string"})  # of results, as Prometheus has them
+_KINDS = frozenset({"vector", "matrix", "scalar", "string"})  # result types of Prometheus
 
 
 @dataclass(frozen=True, slots=True)
 class CheckVerdict:
-    """`message` goes on where the name of the place ends: "answers 503, and 200 passes"."""
+    """`message` continues after the name of the endpoint: "returned 503, expected 200"."""
 
     is_passed: bool
     message: str
 
 
 def endpoint(check: Check) -> str:
-    """Who is asked, for people."""
+    """The endpoint of a check, for messages."""
     return shorten(check.url if isinstance(check, HttpCheck) else check.server)
 
 
 def request_url(check: Check) -> str:
-    """What is asked.
+    """The URL that is requested.
 
     >>> request_url(PrometheusCheck("errors", "http://prometheus:9090/", "errors < 5"))
     'http://prometheus:9090/api/v1/query?query=errors%20%3C%205'
@@ -40,38 +41,37 @@ def request_url(check: Check) -> str:
 
 
 def verdict(check: Check, answer: Answer) -> CheckVerdict:
-    """Whether `check` passes by what was answered."""
+    """The verdict on `check` for this response."""
     if isinstance(check, PrometheusCheck):
         return _of_prometheus(check, answer)
     if answer.status == check.status:
-        return CheckVerdict(True, f"answers {answer.status}")
-    return CheckVerdict(False, f"answers {answer.status}, and {check.status} passes")
+        return CheckVerdict(True, f"returned {answer.status}")
+    return CheckVerdict(False, f"returned {answer.status}, expected {check.status}")
 
 
 def _of_prometheus(check: PrometheusCheck, answer: Answer) -> CheckVerdict:
-    """By "data.resultType" and "data.result" of an instant query."""
+    """The verdict by the fields data.resultType and data.result of an instant query."""
     body = _json(answer.body)
     if answer.status != 200 or body.get("status") == "error":
-        return CheckVerdict(
-            False, f"answers {answer.status}, and not with a result of {shorten(check.query)}"
-        )
+        return CheckVerdict(False, f"returned {answer.status} and no result for {shorten(check.query)}")
     data = body.get("data")
     kind, result = (data.get("resultType"), data.get("result")) if isinstance(data, dict) else (None, None)
     if kind == "vector" and isinstance(result, list):
         if not result:
-            return CheckVerdict(False, f"gives no sample for {shorten(check.query)}")
+            return CheckVerdict(False, f"returned no sample for {shorten(check.query)}")
         number = "a sample" if len(result) == 1 else f"{len(result)} samples"
-        return CheckVerdict(True, f"gives {number} for {shorten(check.query)}")
+        return CheckVerdict(True, f"returned {number} for {shorten(check.query)}")
     if kind in _KINDS:
-        wrong = f"gives a {kind} for {shorten(check.query)}"
+        # A comparison can leave only a vector empty, so nothing else can fail.
+        fix = "write a query that returns an instant vector"
         return CheckVerdict(
-            False, f"{wrong}, and only a vector can pass: a comparison leaves nothing else empty"
+            False, f"returned a {kind} for {shorten(check.query)}, not a list of samples: {fix}"
         )
-    return CheckVerdict(False, "answers with no result of a query")
+    return CheckVerdict(False, "did not return a query result")
 
 
 def _json(body: bytes) -> dict[str, Any]:
-    """The object that is sent; empty where it is none."""
+    """The JSON object in the body, {} if the body is not one."""
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):

@@ -9,8 +9,8 @@ def unknown(name: str, names: Collection[str], errors: Sequence[str] = ()) -> st
 
     >>> print(unknown("wbe", ["api", "web"]))
     no spec in force is named 'wbe': did you mean web?
-    >>> print(unknown("web", [], ["specs: there is no such file or directory: check the path"]))
-    no spec is in force: specs: there is no such file or directory: check the path
+    >>> print(unknown("web", [], ["specs: no such file or directory: check the path"]))
+    no spec is in force: specs: no such file or directory: check the path
     """
     if errors and not names:
         return f"no spec is in force: {errors[0]}"

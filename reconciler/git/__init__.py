@@ -1,1 +1,1 @@
-"""The only door to git: one branch, fetched and read at one commit, without a working tree."""
+"""The git client: fetches one branch and reads it at one commit, without a working tree."""

@@ -1,8 +1,8 @@
-"""The directory that a branch is fetched into: a bare repository and a lock, both ours alone.
+"""The directory that a branch is fetched into: a bare repository and a lock file.
 
-Only `repository.git` in it is ever removed, so a directory that was named by mistake loses nothing. The lock
-is held by us and by every git we start: whoever has it knows that no git is at work here, and that lock files
-of git's own were left by one that was killed.
+Only `repository.git` in the directory is ever removed, so a wrong directory loses no files. This process and
+every git process it starts hold the lock. The holder therefore knows that no other git process is running
+here and that any lock files of git were left behind by a killed process.
 """
 
 import fcntl
@@ -17,22 +17,22 @@ from pathlib import Path
 
 from reconciler.git import program
 
-_POLL_INTERVAL = 0.1  # seconds between looks at a lock that somebody else holds
+_POLL_INTERVAL = 0.1  # seconds between attempts to acquire a lock that another process holds
 
 
 class CloneBusy(Exception):
-    """Somebody else has been working with the clone for all the time that we could wait."""
+    """Another process held the clone for the whole timeout."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clone:
-    """A locked clone; `lock` is the descriptor that holds the lock."""
+    """A locked clone. `lock` is the file descriptor that holds the lock."""
 
     repository: Path
     lock: int
 
     def is_sound(self, ref: str, timeout: timedelta) -> bool:
-        """Whether everything is there that the commit at `ref` needs, or nothing has been fetched yet."""
+        """Whether all objects of the commit at `ref` exist, or nothing has been fetched yet."""
         try:
             found = self.git(["for-each-ref", "--format=%(objectname)", ref], timeout=timeout)
             if found.strip():
@@ -40,19 +40,20 @@ class Clone:
                     ["fsck", "--connectivity-only", "--no-dangling", "--no-progress", ref], timeout=timeout
                 )
         except (program.GitTooSlow, program.GitMissing):
-            return True  # not known to be broken
+            return True  # could not be checked
         except program.GitFailed:
             return False
-        return bool(found.strip()) or not (self.repository / ref).exists()  # there, yet not listed: broken
+        # A ref that exists but is not listed is broken.
+        return bool(found.strip()) or not (self.repository / ref).exists()
 
     def has_history(self, ref: str, timeout: timedelta) -> bool:
-        """Whether all commits before the one at `ref` are there too. Raises GitFailed."""
+        """Whether the whole history of the commit at `ref` has been fetched. Raises GitFailed."""
         if (self.repository / "shallow").exists():
             return False
         return bool(self.git(["for-each-ref", "--format=%(objectname)", ref], timeout=timeout).strip())
 
     def git(self, arguments: list[str], *, timeout: timedelta, url: str = "", stdin: bytes = b"") -> bytes:
-        """What git prints when called in this clone."""
+        """The output of git in this clone."""
         return program.run(
             arguments,
             repository=self.repository,
@@ -63,7 +64,7 @@ class Clone:
         )
 
     def prepare(self, timeout: timedelta) -> None:
-        """Make the repository where there is none, and remove what a killed git left in it."""
+        """Create the repository if it does not exist, and remove what a killed git process left behind."""
         if not (self.repository / "HEAD").is_file():
             self.remake(timeout)
         for left in _leftovers(self.repository):
@@ -73,7 +74,7 @@ class Clone:
                 left.unlink(missing_ok=True)
 
     def remake(self, timeout: timedelta) -> None:
-        """An empty repository in place of whatever is there."""
+        """Replace the repository with an empty one."""
         if self.repository.is_dir() and not self.repository.is_symlink():
             shutil.rmtree(self.repository)
         else:
@@ -83,7 +84,7 @@ class Clone:
 
 @contextmanager
 def lock(directory: Path, timeout: timedelta) -> Iterator[Clone]:
-    """The clone in this directory, nobody else at work in it. Raises CloneBusy, or OSError."""
+    """The clone in this directory, locked against other processes. Raises CloneBusy or OSError."""
     directory.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -100,12 +101,13 @@ def _acquire(descriptor: int, directory: Path, timeout: timedelta) -> None:
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             if time.monotonic() >= end:
-                raise CloneBusy(f"another reconciler has been using {directory} all the time") from error
+                waited = f"{timeout.total_seconds():g} s"
+                raise CloneBusy(f"another process still uses {directory} after {waited}") from error
             time.sleep(_POLL_INTERVAL)
 
 
 def _leftovers(repository: Path) -> Iterator[Path]:
-    """Lock files and half-written packs, which git leaves when it is killed and then trips over or keeps."""
+    """Lock files and incomplete packs that a killed git process leaves behind and that block a later one."""
     yield from repository.glob("*.lock")
     yield from (repository / "refs").rglob("*.lock")
     objects = repository / "objects"

@@ -1,8 +1,8 @@
-"""The git program: how we call it, how long it may take, and what its failures say.
+"""Runs the git program: its settings, its time limit and its error messages.
 
-Nothing git does here may wait for a person, run a hook, or outlive us: no prompts, no terminal (a session of
-its own, in which ssh cannot ask either), and a deadline after which the whole process group is killed. System
-and user configuration stay in force: operators keep proxies, CA files and credential helpers there.
+git must not prompt, run a hook or outlive this process. It therefore runs in a session of its own without a
+terminal, in which ssh cannot prompt either, and after a timeout the whole process group is killed. System and
+user configuration apply, because operators configure proxies, CA files and credential helpers there.
 """
 
 import os
@@ -18,7 +18,7 @@ from typing import IO
 from reconciler.git import address
 from reconciler.spec.wording import printable
 
-# Of no use to us and able to point git elsewhere: a git hook that runs our tests sets them.
+# Variables that redirect git to another repository. A git hook that runs the tests sets them.
 _NOT_INHERITED = re.compile(
     "GIT_(DIR|WORK_TREE|INDEX_FILE|COMMON_DIR|NAMESPACE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES"
     "|SHALLOW_FILE|GRAFT_FILE|REPLACE_REF_BASE|PREFIX|QUARANTINE_PATH|TRACE.*)|SSH_ASKPASS"
@@ -26,24 +26,24 @@ _NOT_INHERITED = re.compile(
 _SETTINGS = (
     "core.hooksPath=/dev/null",
     "credential.interactive=false",
-    "gc.autoDetach=false",  # or it would outlive the deadline
+    "gc.autoDetach=false",  # otherwise gc would outlive the timeout
     "gc.pruneExpire=now",  # only the newest commit is ever read
     "maintenance.autoDetach=false",
 )
-_LONGEST = 300  # characters of git's own words
+_LONGEST = 300  # characters of a message from git
 _PREFIX = re.compile(r"^(fatal|error|remote|ERROR|warning): ")
 
 
 class GitFailed(Exception):
-    """The program ended with an error. The message is one line of git's own, without credentials."""
+    """git failed. The message is one line of its output, without credentials."""
 
 
 class GitTooSlow(GitFailed):
-    """The program did not end in time and was killed."""
+    """git exceeded its time limit and was killed."""
 
 
 class GitMissing(GitFailed):
-    """There is no such program."""
+    """git is not installed."""
 
 
 def run(
@@ -55,15 +55,15 @@ def run(
     stdin: bytes = b"",
     keep_open: Sequence[int] = (),
 ) -> bytes:
-    """What git prints when called in a bare repository. `url` is only to clean messages of its credentials.
+    """The output of git in a bare repository. `url` is used only to remove its credentials from messages.
 
-    The descriptors in `keep_open` stay open in git and all it starts: a lock that is held there is held until
-    the last of them is gone, even when we are killed first.
+    The descriptors in `keep_open` stay open in git and its child processes. A lock on one of them is held
+    until the last of these processes ends, even if this process is killed first.
     """
     command = ["git", f"--git-dir={repository}"]
     for setting in _SETTINGS:
         command += ("-c", setting)
-    # Files and not pipes: a process that ssh leaves in the background would hold a pipe open and us waiting.
+    # Files instead of pipes: a background process left by ssh would keep a pipe open and block this process.
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         given.write(stdin)
         given.seek(0)
@@ -78,17 +78,17 @@ def run(
                 pass_fds=keep_open,
             )
         except FileNotFoundError as error:
-            raise GitMissing("the git program is not installed: install git") from error
+            raise GitMissing("git is not installed: install it") from error
         status = _wait(process, timeout, arguments[0])
         if status:
             raise GitFailed(
-                _complaint(_content(err), url) or f"git {arguments[0]} ended with status {status}"
+                _complaint(_content(err), url) or f"git {arguments[0]} exited with status {status}"
             )
         return _content(out)
 
 
 def environment(inherited: Mapping[str, str], url: str = "") -> dict[str, str]:
-    """The environment that git runs in."""
+    """The environment variables for git."""
     kept = {name: value for name, value in inherited.items() if not _NOT_INHERITED.fullmatch(name)}
     loopback = ":http" if address.is_loopback_http(url) else ""
     return {
@@ -108,7 +108,7 @@ def _wait(process: subprocess.Popen[bytes], timeout: timedelta, verb: str) -> in
     except subprocess.TimeoutExpired as error:
         raise GitTooSlow(f"git {verb} took longer than {timeout.total_seconds():g} s") from error
     finally:
-        if process.poll() is None:  # too slow, or we are being stopped
+        if process.poll() is None:  # timeout, or this process is being stopped
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
@@ -119,8 +119,11 @@ def _content(file: IO[bytes]) -> bytes:
 
 
 def _complaint(stderr: bytes, url: str) -> str:
-    """The line that says most: the first fatal one, for advice follows it; where that only says that the
-    connection ended, the one before it, which is ssh's or the server's; the last if none is fatal."""
+    """The most useful line: the first fatal one, because advice follows it, or the last if none is fatal.
+
+    If the fatal line only says that the connection ended, the line before it comes from ssh or the server and
+    is more useful.
+    """
     rows = [row.strip() for row in stderr.decode(errors="replace").splitlines() if row.strip()]
     if not rows:
         return ""

@@ -1,8 +1,8 @@
-"""One branch of one repository, as the commit it is at and the spec files in it.
+"""One branch of one repository: its current commit and the spec files in it.
 
-`Repository.commit` fetches; `Repository.last` reads again what was fetched last, for when the remote cannot
-be reached. Both give a whole commit or raise: there is no state between two commits. A fetch that fails
-leaves what was fetched before as it is, and a clone that turns out to be broken is thrown away and made anew.
+`Repository.commit` fetches the branch. `Repository.last` reads the last fetched commit again, for use when
+the remote is unreachable. Both return a complete commit, never a state between two commits. A failed fetch
+leaves the previous commit intact, and a broken clone is deleted and fetched again.
 """
 
 import difflib
@@ -25,32 +25,32 @@ from reconciler.spec.wording import printable
 
 _FACTS = "--format=%H%x00%an%x00%ct%x00%s"
 _SHA = re.compile("[0-9a-f]{40,64}")
-_NAMED = 5  # branches that a message lists
-_MOST_CHANGES = 5  # of a text, that are looked into
+_NAMED = 5  # maximum number of branches that a message lists
+_MOST_CHANGES = 5  # maximum number of changes of a text that are examined
 _FIXES = tuple(
     (re.compile(pattern), fix)
     for pattern, fix in (
         (
             "could not read (Username|Password)|Authentication failed",
-            "give git the credentials, by a credential helper or an ssh key",
+            "configure a credential helper or an ssh key",
         ),
-        (r"Permission denied \(", "give ssh a key that this repository accepts"),
+        (r"Permission denied \(", "configure an ssh key that this repository accepts"),
         ("Host key verification failed", "add the host's key to known_hosts"),
     )
 )
 
 
 class SourceUnreachable(Exception):
-    """No commit could be had. The message is one line for people, without credentials."""
+    """No commit could be read. The message is one line without credentials."""
 
 
 class _Broken(Exception):
-    """What the clone holds cannot be read."""
+    """The clone is broken and cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit and the spec files in it. `at` is when it was committed; `author` is a name."""
+    """A commit and the spec files in it. `at` is the commit time, and `author` is a name."""
 
     sha: str
     author: str
@@ -62,10 +62,13 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A branch to follow. `path` is the directory in it that holds the specs ("" for all of it), `clone` the
-    directory that we fetch into, for this use alone. `timeout` is for each call of git.
+    """A branch to follow.
 
-    Raises ValueError for an address, branch or path that can never work, or must not.
+    path: the directory in the repository that contains the specs, "" for all of it.
+    clone: the local directory to fetch into. It must have no other use.
+    timeout: the time limit for each call of git.
+
+    Raises ValueError for a URL, branch or path that is invalid or not allowed.
     """
 
     url: str = field(repr=False)  # may hold credentials
@@ -83,11 +86,11 @@ class Repository:
             raise ValueError(error)
 
     def __str__(self) -> str:
-        """For people: where the specs come from."""
+        """The source of the specs, for messages."""
         return f"{address.display(self.url)} ({self.branch})"
 
     def commit(self) -> Commit:
-        """Fetch the branch and read the commit that it is at now. Raises SourceUnreachable."""
+        """Fetch the branch and read its current commit. Raises SourceUnreachable."""
         with self._open() as clone:
             try:
                 self._fetch(clone)
@@ -98,7 +101,7 @@ class Repository:
                 return self._read(clone)
 
     def last(self) -> Commit | None:
-        """The commit that was fetched last, from the clone alone; None if there is none to be read."""
+        """The last fetched commit, read from the clone alone, None if there is none or it cannot be read."""
         try:
             with self._open() as clone:
                 return self._read(clone)
@@ -106,10 +109,10 @@ class Repository:
             return None
 
     def authors(self, sha: str, lines: Collection[tuple[str, int]]) -> tuple[Author, ...]:
-        """Who wrote the last of the changes that made these lines what they are at a commit.
+        """The authors of the last changes to these lines, as of a commit.
 
-        Each line is a path and a number. There are several authors where changes were made beside each other
-        and then merged, and none where the history does not tell. It is fetched where it is not there.
+        Each line is a path and a line number. There are several authors if parallel changes were merged, and
+        none if the history does not show the author. The history is fetched if it is missing.
         """
         try:
             with self._open() as clone:
@@ -119,11 +122,11 @@ class Repository:
             return ()
 
     def past_files(self, sha: str, text: str, paths: Collection[str]) -> tuple[tuple[File, ...], ...] | None:
-        """The spec files as the branch had them before and after the last few commits in which `text` came to
-        these paths or went; the latest first. None where the history cannot be read.
+        """The spec files of the branch around the last few commits that added or removed `text` in `paths`.
 
-        What stood only in commits that were merged is not what the branch had. The history is fetched where
-        it is not there.
+        For each of these commits: the files before it and after it, latest first. None if the history cannot
+        be read. Commits that reached the branch only through a merge do not count as states of the branch.
+        The history is fetched if it is missing.
         """
         try:
             with self._open() as clone:
@@ -134,8 +137,11 @@ class Repository:
 
     @property
     def _ref(self) -> str:
-        """Where the clone keeps the branch: a name of its own for each source, so that a clone which served
-        another one before never passes off its commit as ours."""
+        """The ref of the branch in the clone.
+
+        Each source has a ref of its own, so a clone that was used for another source never returns its
+        commit.
+        """
         source = hashlib.sha256(f"{self.url}\0{self.branch}".encode()).hexdigest()
         return f"refs/reconciler/{source[:20]}"
 
@@ -152,7 +158,7 @@ class Repository:
             raise SourceUnreachable(f"the clone in {self.clone} cannot be used: {error}") from error
 
     def _fetch(self, clone: Clone) -> None:
-        """Bring the clone to where the branch is now, wherever it was before."""
+        """Update the clone to the current commit of the branch, also after a forced push."""
         try:
             self._fetch_by(clone, *(() if clone.has_history(self._ref, self.timeout) else ("--depth=1",)))
         except GitFailed as error:
@@ -161,7 +167,7 @@ class Repository:
             raise SourceUnreachable(self._reason(clone, str(error))) from error
 
     def _fetch_history(self, clone: Clone) -> None:
-        """All commits of the branch; later fetches then bring each one that is new. Raises GitFailed."""
+        """Fetch the whole history of the branch. Later fetches then add each new commit. Raises GitFailed."""
         if not clone.has_history(self._ref, self.timeout):
             self._fetch_by(clone, "--unshallow")
 
@@ -202,7 +208,7 @@ class Repository:
         return spec_files(git, sha, "/".join(PurePosixPath(self.path).parts))
 
     def _read(self, clone: Clone) -> Commit:
-        """The commit that the clone holds. Nothing here is far away: whatever fails is the clone's fault."""
+        """The commit in the clone. No step needs the network, so a failure means that the clone is broken."""
 
         try:
             facts = clone.git(
@@ -216,7 +222,7 @@ class Repository:
         return Commit(sha, printable(author), _moment(seconds), printable(subject), files, problems)
 
     def _reason(self, clone: Clone, complaint: str) -> str:
-        """Why the branch could not be fetched, with the mend where we know it."""
+        """Why the branch could not be fetched, with a fix if one is known."""
         if "find remote ref" in complaint:
             return self._no_branch(clone)
         hint = next((f"; {fix}" for pattern, fix in _FIXES if pattern.search(complaint)), "")
@@ -232,11 +238,11 @@ class Repository:
         if not branches:
             return f"{shown} is empty: push the specs to its branch {self.branch}"
         near = difflib.get_close_matches(self.branch, branches, n=1) or branches[:_NAMED]
-        return f"{shown} has no branch {self.branch}: there is {printable(', '.join(near))}"
+        return f"{shown} has no branch {self.branch}; existing branches: {printable(', '.join(near))}"
 
 
 def _blame_authors(blame: str) -> dict[str, Author]:
-    """The commits that `git blame --incremental` names, and who wrote each."""
+    """The commits in the output of `git blame --incremental`, and their authors."""
     found: dict[str, Author] = {}
     sha, name = "", ""
     for line in blame.splitlines():
@@ -251,7 +257,7 @@ def _blame_authors(blame: str) -> dict[str, Author]:
 
 
 def _moment(seconds: str) -> datetime:
-    """A commit can claim any time; one that no calendar holds counts as the epoch."""
+    """The commit time. A commit can claim any time, and one out of range counts as the epoch."""
     try:
         return datetime.fromtimestamp(int(seconds), UTC)
     except (OverflowError, ValueError, OSError):

@@ -1,5 +1,8 @@
-"""The spec files in the tree of one commit, read from git's objects: no working tree, so nothing to clean up,
-no symbolic link to follow out of it, and no moment at which half of a commit is checked out."""
+"""Reads the spec files of one commit from the objects of git.
+
+There is no working tree. So there is nothing to clean up, no symbolic link that leads out of it, and no
+moment at which only half of a commit is checked out.
+"""
 
 import difflib
 from collections.abc import Callable, Iterator, Sequence
@@ -10,14 +13,14 @@ from reconciler.spec.problem import Problem, problem_of
 from reconciler.spec.wording import printable
 
 Git = Callable[[Sequence[str], bytes], bytes]
-"""Calls git with arguments and standard input, and returns its standard output."""
+"""Calls git with arguments and standard input, and returns standard output."""
 
 _TREE, _LINK, _SUBMODULE = "040000", "120000", "160000"
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A line of ls-tree. `path` is below the tree that was listed; `size` in bytes, 0 but for files."""
+    """A line of ls-tree. `path` is relative to the listed tree. `size` is in bytes, 0 except for files."""
 
     mode: str
     object: str
@@ -26,11 +29,11 @@ class _Entry:
 
 
 class Corrupt(Exception):
-    """An object that the commit needs is not there or not whole."""
+    """An object of the commit is missing or incomplete."""
 
 
 def spec_files(git: Git, sha: str, path: str) -> tuple[tuple[File, ...], tuple[Problem, ...]]:
-    """The spec files below `path` ("" for the whole tree) at a commit, and what there cannot be read."""
+    """The spec files below `path` ("" for the whole tree) in a commit, and the problems of other entries."""
     if problem := _not_a_directory(git, sha, path):
         return (), (problem,)
     prefix = f"{path}/" if path else ""
@@ -50,7 +53,9 @@ def spec_files(git: Git, sha: str, path: str) -> tuple[tuple[File, ...], tuple[P
     if not wanted and not problems:
         where = f"in commit {sha[:8]}"
         problems.append(
-            problem_of(path or ".", f"holds no spec {where}: put a file ending in .yaml or .yml there")
+            problem_of(
+                path or ".", f"contains no spec files {where}: add a file whose name ends in .yaml or .yml"
+            )
         )
     contents = _contents(git, [entry for _, entry in wanted])
     files = tuple(File(shown, content) for (shown, _), content in zip(wanted, contents, strict=True))
@@ -58,8 +63,11 @@ def spec_files(git: Git, sha: str, path: str) -> tuple[tuple[File, ...], tuple[P
 
 
 def _not_a_directory(git: Git, sha: str, path: str) -> Problem | None:
-    """What is wrong with the path that should hold the specs. It is looked up from the top, name by name: so
-    a message can say what is there instead, and no name is taken for a pattern."""
+    """The problem with the path that should contain the specs, None if it is a directory.
+
+    The path is looked up name by name. The message can then suggest a name, and git treats no name as a
+    pattern.
+    """
     above = ""
     for name in path.split("/") if path else ():
         here = {entry.path: entry for entry in _entries(git(["ls-tree", "-l", "-z", f"{sha}:{above}"], b""))}
@@ -67,20 +75,20 @@ def _not_a_directory(git: Git, sha: str, path: str) -> Problem | None:
         if name not in here:
             near = difflib.get_close_matches(name, here, n=1)
             hint = f"did you mean {printable(near[0])}?" if near else "check the path"
-            return problem_of(above, f"there is no such directory in commit {sha[:8]}: {hint}")
+            return problem_of(above, f"no such directory in commit {sha[:8]}: {hint}")
         if here[name].mode != _TREE:
-            message = _not_a_file(here[name]) or "is a file: name the directory that holds the specs"
+            message = _not_a_file(here[name]) or "is a file: name the directory that contains the specs"
             return problem_of(above, message)
     return None
 
 
 def _not_a_file(entry: _Entry) -> str | None:
-    """Why specs may be missing that this entry leads to. A link without an ending may lead to a directory."""
+    """Why specs behind this entry would be missed. A link without an extension may point to a directory."""
     name = entry.path.rsplit("/", 1)[-1]
     if entry.mode == _LINK and (is_spec(name) or "." not in name):
-        return "is a symbolic link, which is not followed: put the file itself there"
+        return "is a symbolic link, which is not followed: commit the file itself"
     if entry.mode == _SUBMODULE:
-        return "is a submodule, which is not fetched: put the specs into this repository"
+        return "is a submodule, which is not fetched: commit the specs to this repository"
     return None
 
 
@@ -89,14 +97,15 @@ def _entries(listing: bytes) -> Iterator[_Entry]:
         if line:
             facts, path = line.split(b"\t", 1)
             mode, kind, name, size = facts.decode().split()
-            # Not every file name is UTF-8; one that is not can be printed and, through its object, read.
+            # File names need not be UTF-8. The escaped name can be printed, and the file is read by its
+            # object.
             yield _Entry(
                 mode, name, int(size) if kind == "blob" else 0, path.decode(errors="backslashreplace")
             )
 
 
 def _contents(git: Git, entries: Sequence[_Entry]) -> Iterator[bytes]:
-    """The files' bytes, in order, from one call."""
+    """The contents of the files, in order, from one call of git."""
     if not entries:
         return
     answer = git(["cat-file", "--batch"], b"".join(f"{entry.object}\n".encode() for entry in entries))
@@ -105,6 +114,6 @@ def _contents(git: Git, entries: Sequence[_Entry]) -> Iterator[bytes]:
         header = f"{entry.object} blob {entry.size}\n".encode()
         end = start + len(header) + entry.size
         if not answer.startswith(header, start) or answer[end : end + 1] != b"\n":
-            raise Corrupt(f"object {entry.object} is not whole")
+            raise Corrupt(f"object {entry.object} is missing or incomplete")
         yield answer[start + len(header) : end]
         start = end + 1

@@ -1,11 +1,11 @@
-"""Addresses of checks: http and https, and nothing secret in them, for a spec is read by many."""
+"""URLs of checks: http or https, and without secrets, because many people can read a spec."""
 
 import re
 from urllib.parse import parse_qsl, urlsplit
 
 from reconciler.spec.wording import quote, shorten
 
-# Names of parameters that carry a secret wherever they are seen.
+# Query parameters with these names hold a secret.
 _SECRET = re.compile(
     "access_token|api_?key|auth|client_secret|code|passw(or)?d|pwd|sas|secret|sig(nature)?|token",
     re.IGNORECASE,
@@ -14,31 +14,36 @@ _QUERY_API = re.compile(r"/(?:api/v1(?:/query)?|graph|query)/?")
 
 
 def url_error(text: str) -> str | None:
-    """What is wrong with the text as an address, and the mend. A secret in it is not repeated."""
+    """The validation error for the text as the URL of a check, None if it is valid.
+
+    The message never repeats a secret from the text.
+    """
     if re.match(r"([^/?#]*//)?[^/?#]*@", text):
-        return "holds a user name or password, which does not belong in git: leave out all before the @"
+        return (
+            "contains a user name or password, which must not be stored in git: remove everything up to the @"
+        )
     try:
         parts = urlsplit(text)
-        parts.port  # noqa: B018 - raises where it is none
+        parts.port  # noqa: B018 - raises ValueError if the port is invalid
     except ValueError:
-        return "has a host or port that is none: write an address such as https://shop.example.com/healthz"
+        return "has an invalid host or port: write a URL such as https://shop.example.com/healthz"
     secret = next((name for name, _ in parse_qsl(parts.query) if _SECRET.fullmatch(name)), None)
     if secret:
-        return f"holds a secret, {shorten(secret)}, which does not belong in git: name a page without one"
+        return f"contains the secret {shorten(secret)}, which must not be stored in git: use a URL without it"
     if parts.fragment or text.endswith("#"):
-        return "holds a #, which is never sent: leave out what follows"
+        return "contains a #, but the part after it is never sent: remove the # and what follows"
     if "://" not in text:
-        return f"{quote(text)} lacks http:// or https:// at its beginning: put it there"
-    return None  # the rest the pattern says
+        return f"{quote(text)} has no scheme: begin it with http:// or https://"
+    return None  # the pattern in the schema checks the rest
 
 
 def server_error(text: str) -> str | None:
-    """The same of the address of a Prometheus, which has no query of its own."""
+    """The validation error for the text as the base URL of a Prometheus server, None if it is valid."""
     if found := url_error(text):
         return found
     parts = urlsplit(text)
     if parts.query:
-        return "holds a query: leave it out, and write it as query"
+        return "contains a query string: remove it, and write the query in the field query"
     if _QUERY_API.fullmatch(parts.path):
-        return f"names the API of the server: leave out {parts.path}"
+        return f"includes the API path of the server: remove {parts.path}"
     return None

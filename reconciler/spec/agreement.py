@@ -1,7 +1,7 @@
-"""Rules between fields: what is right by itself, and not beside another.
+"""Rules between fields: each value is valid, but the combination is not.
 
-Every rule reads a rollout, or the spec of a Fleet, as plain values, and names fields as seen from there. So
-one rule judges what a document says itself, and what a scale set comes to with its policy and its fleet.
+Every rule reads a rollout, or the spec of a Fleet, as plain values, and names fields relative to it. The same
+rule therefore checks a single document, and a scale set after its policy and its Fleet are applied.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,19 +19,19 @@ from reconciler.spec.wording import quote
 
 FieldError = tuple[Field, str]
 
-# What an entry of `order` cannot name, by what the rollout goes by.
+# The kind of domain that an entry of `order` cannot name, by the value of `by`.
 _IMPOSSIBLE_DOMAINS = {"updateDomain": "fault domain", "zone": "fault domain", "faultDomain": "update domain"}
 
 
 def field_conflicts(document: Document, kind: str, faulty: Collection[Field]) -> Iterator[FieldError]:
-    """What is wrong between the fields of one document, but for `faulty` ones, which are told already."""
+    """The errors between the fields of one document. `faulty` fields are already reported and are skipped."""
     at: Field = ("spec", "rollout") if kind == "ScaleSet" else ("spec",)
     for field, message in _rollout_errors(_valid_fields(faulty, document, at)):
         yield (*at, *field), message
     if kind == "Fleet":
         urgent = _valid_fields(faulty, document, ("spec", "urgent"))
         if "image" in urgent and follows_latest(conversion.image(urgent["image"])):
-            yield ("spec", "urgent", "image"), "follows latest: name the one version that is urgent"
+            yield ("spec", "urgent", "image"), "has the version latest: name the exact version that is urgent"
     if kind == "ScaleSet":
         spec = _valid_fields(faulty, document, ("spec",))
         for field, message in _dependency_errors(spec.get("dependsOn", []), document.at("metadata", "name")):
@@ -41,7 +41,7 @@ def field_conflicts(document: Document, kind: str, faulty: Collection[Field]) ->
 def inherited_problems(
     document: Document, policy: Mapping[str, Any], fleet: Mapping[str, Any]
 ) -> Iterator[Problem]:
-    """What is wrong with a scale set as its policy and its fleet make it, where each is right by itself."""
+    """The problems of a scale set after its policy and its Fleet are applied, if each document is valid."""
     own: Any = document.at("spec", "rollout") or {}
     merged = {**policy, **own}
     windows = conversion.windows(fleet.get("windows", []))
@@ -57,7 +57,7 @@ def inherited_problems(
 
 
 def _valid_fields(faulty: Collection[Field], document: Document, at: Field) -> dict[str, Any]:
-    """The fields below `at` that have no mistake anywhere in them."""
+    """The fields below `at` that contain no error."""
     value = document.at(*at)
     wrong = {field[len(at)] for field in faulty if field[: len(at)] == at and len(field) > len(at)}
     return (
@@ -80,53 +80,58 @@ def _dependency_errors(names: Sequence[str], itself: Any) -> Iterator[FieldError
     yield from _duplicate_errors(("dependsOn",), names)
     for index, name in enumerate(names):
         if name == itself:
-            yield ("dependsOn", index), "is this scale set itself: remove it"
+            yield ("dependsOn", index), "is the name of this scale set itself: remove it"
 
 
 def _duplicate_errors(at: Field, values: Sequence[str]) -> Iterator[FieldError]:
     known: dict[str, int] = {}
     for index, value in enumerate(values):
         if (first := known.setdefault(value, index)) < index:
-            yield (*at, index), f"stands there already, as {at[-1]}[{first}]: remove or rename one of the two"
+            yield (*at, index), f"duplicates {at[-1]}[{first}]: remove or rename one of the two"
 
 
 def _order_errors(order: Sequence[str], by: str) -> Iterator[FieldError]:
-    """Entries that no domain can have, whatever Azure reports."""
+    """Entries that cannot match a domain, whatever Azure reports."""
     if order and by == "batch":
-        yield ("order",), "names domains, and by: batch knows none: remove it, or write by: auto"
+        yield ("order",), "names domains, but by: batch does not use them: remove order, or write by: auto"
     impossible = _IMPOSSIBLE_DOMAINS.get(by)
     for index, entry in enumerate(order):
         if impossible and impossible in entry:
-            yield ("order", index), f"is {quote(entry)}, and by: {by} knows no {impossible}s: name another"
+            yield (
+                ("order", index),
+                f"is {quote(entry)}, but by: {by} does not use {impossible}s: name another domain",
+            )
 
 
 def _window_errors(own: tuple[Window, ...], fleet: Sequence[Window]) -> Iterator[FieldError]:
-    """Windows beside which nothing would ever be rolled out."""
+    """Windows that have no effect, or that never let a rollout proceed."""
     by_own = shadowed_windows(own)
     by_all = shadowed_windows((*own, *(each for each in fleet if each.kind is Kind.DENY)))
     for index in sorted(by_all):
         if index not in by_own:
-            yield ("windows", index), "is closed by the windows of the Fleet whenever it opens: move it"
+            yield ("windows", index), "never opens, because deny windows of the Fleet cover it: move it"
         elif (alone := by_own[index]) is None:
-            yield ("windows", index), "comes less than once in four years: name another day"
+            yield ("windows", index), "opens less than once in four years: name another day"
         else:
-            by, which = (f"windows[{min(alone)}]", "the two") if alone else ("the windows that deny", "them")
-            yield ("windows", index), f"is closed by {by} whenever it opens: move or shorten one of {which}"
+            cause = f"windows[{min(alone)}] covers" if alone else "the deny windows cover"
+            which = "the two" if alone else "them"
+            yield ("windows", index), f"never opens, because {cause} it: move or shorten one of {which}"
     if not by_all and never_opens((*own, *fleet)):
-        yield ("windows",), "deny all of the time, so that nothing would ever be rolled out: shorten them"
+        yield ("windows",), "leave no time for a rollout: shorten them"
 
 
 def _deadline_errors(rollout: Mapping[str, Any]) -> Iterator[FieldError]:
-    """A rollout that would be over time before its first batch has soaked."""
+    """A deadline that ends before the soak of the first batch."""
     soaks = [_length(rollout.get("soak")), _length(rollout.get("canary", {}).get("soak"))]
     if "deadline" in rollout and _length(rollout["deadline"]) <= max(soaks):
-        yield ("deadline",), f"is over before a soak of {format_duration(max(soaks))} is: write a longer one"
+        soak = format_duration(max(soaks))
+        yield ("deadline",), f"is not longer than the soak of {soak}: write a longer deadline"
 
 
 def _approver_errors(rollout: Mapping[str, Any]) -> Iterator[FieldError]:
-    """An approver where nobody is asked: that would hold nothing. A policy may leave it to its scale sets."""
+    """An approver without an approval has no effect. A policy may leave the approval to its scale sets."""
     if rollout.get("approver") == "another" and "approval" not in rollout:
-        yield ("approver",), "is another, and nothing waits for an approval: add approval: canary, or start"
+        yield ("approver",), "is another, but no approval is required: add approval: canary, or start"
 
 
 def _length(text: str | None) -> timedelta:

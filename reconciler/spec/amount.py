@@ -1,4 +1,4 @@
-"""Amounts of a whole: a count, or a percentage, as Azure and Kubernetes write them."""
+"""Amounts: a count or a percentage of a total, written as in Azure and Kubernetes."""
 
 import math
 import re
@@ -10,12 +10,12 @@ from reconciler.spec.wording import quote
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """So many; `instances`, or scale sets where the whole is the fleet."""
+    """An absolute number of instances, or of scale sets if the total is the fleet."""
 
     instances: int
 
     def of(self, total: int) -> int:  # noqa: ARG002 - the same question as Percent.of
-        """How many of `total` this is: always the count itself.
+        """The amount out of `total`: always the count itself.
 
         >>> [Count(2).of(total) for total in (1, 2, 3, 10, 100)]
         [2, 2, 2, 2, 2]
@@ -23,7 +23,7 @@ class Count:
         return self.instances
 
     def within(self, total: int) -> int:  # noqa: ARG002 - the same question as Percent.within
-        """How many of `total` may be borne: always the count itself.
+        """The number of `total` that is tolerated: always the count itself.
 
         >>> Count(0).within(100), Count(2).within(100)
         (0, 2)
@@ -31,7 +31,7 @@ class Count:
         return self.instances
 
     def describe(self, total: int) -> str:  # noqa: ARG002 - the same question as Percent.describe
-        """For messages: what it comes to.
+        """The amount in words, for messages.
 
         >>> Count(5).describe(3)
         '5'
@@ -44,15 +44,15 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Percent:
-    """A share of the whole, 0 to 100."""
+    """A percentage of the total, from 0 to 100."""
 
     percent: int
 
     def of(self, total: int) -> int:
-        """How many of `total` this is, rounded up and never less than one.
+        """The amount out of `total`, rounded up and at least one.
 
-        Rounded up because instances are spread over five update domains: no domain of an evenly filled set
-        is larger than a fifth of it rounded up, so the default 20% always fits one whole domain.
+        Instances are spread over five update domains. No domain of an evenly filled scale set is larger than
+        a fifth of it, rounded up, so the default of 20% always fits a whole domain.
 
         >>> [Percent(20).of(total) for total in (1, 2, 3, 10, 18, 100)]
         [1, 1, 1, 2, 4, 20]
@@ -62,9 +62,9 @@ class Percent:
         return max(1, math.ceil(total * self.percent / 100))
 
     def within(self, total: int) -> int:
-        """How many of `total` may be borne, rounded down: never one more than it says.
+        """The number of `total` that is tolerated, rounded down.
 
-        So a single canary that is lost is always too many, unless all may be.
+        An unhealthy canary of one instance therefore always exceeds the limit, unless the limit is 100%.
 
         >>> [Percent(20).within(total) for total in (1, 2, 3, 10, 18, 100)]
         [0, 0, 0, 2, 3, 20]
@@ -76,7 +76,7 @@ class Percent:
         return total * self.percent // 100
 
     def describe(self, total: int) -> str:
-        """For messages: what it is, and what it comes to.
+        """The amount in words, for messages: the percentage and the number it amounts to.
 
         >>> Percent(20).describe(3), Percent(20).describe(10)
         ('20% (1 of 3)', '20% (2 of 10)')
@@ -93,7 +93,7 @@ _PERCENT = re.compile(r"([0-9]{1,6})\s*%")
 
 
 def amount(value: int | str) -> Amount:
-    """The amount that a spec says, once `amount_error` finds none in it.
+    """The amount declared in a spec. The value must have passed `amount_error`.
 
     >>> amount(5), amount("20%")
     (Count(instances=5), Percent(percent=20))
@@ -108,13 +108,13 @@ def amount_error(
     zero_effect: str = "would never upgrade anything",
     whole: str = "the whole scale set",
 ) -> str | None:
-    """What is wrong with the value as an amount of at least one, or of at least none, and the mend.
+    """The validation error for the value as an amount of at least `least` (1 or 0), None if it is valid.
 
-    `zero_effect` is what an amount of nothing would do, and `whole` what the percentage is of.
+    `zero_effect` says what an amount of 0 would do, and `whole` what a percentage refers to.
     """
     match value:
         case bool() | None:
-            return None  # the shape says what is wrong
+            return None  # the schema reports the wrong type
         case Misread():
             return f"is read as {value.meaning}: write a plain number such as 5, or a percentage such as 20%"
         case float():
@@ -130,20 +130,17 @@ def amount_error(
         number = int(value)
         if number < least:
             return _too_few(number, least, zero_effect)
-        return f"{quote(value)} is text: write {number} without quotes for a count, or {number}%"
-    return f"{quote(value)} is neither a count nor a percentage: write a number such as 5, or 20%"
+        return f"{quote(value)} is a string: write {number} without quotes for a count, or {number}%"
+    fix = "write a count such as 5, or a percentage such as 20%"
+    return f"{quote(value)} is neither a count nor a percentage: {fix}"
 
 
 def _percent_error(percent: int, text: str, whole: str) -> str | None:
     if percent > 100:
         return f"{quote(text)} is more than {whole}: write 100% or less"
-    return (
-        None
-        if text == f"{percent}%"
-        else f"{quote(text)} is written with more than it needs: write {percent}%"
-    )
+    return None if text == f"{percent}%" else f"{quote(text)} is not in canonical form: write {percent}%"
 
 
 def _too_few(value: int | str, least: int, zero_effect: str) -> str:
-    what = zero_effect if least else "is less than none"
+    what = zero_effect if least else "is negative"
     return f"{value} {what}: write {least} or more, or a percentage such as 20%"

@@ -1,11 +1,11 @@
-"""Who wrote what is declared, as git tells it."""
+"""The author of a declaration, as recorded in git."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Author:
-    """The author of a commit. Nobody checks either: they are what somebody told their git."""
+    """The author of a commit. Name and address are not verified: git records what its user configured."""
 
     name: str
     email: str
@@ -14,7 +14,7 @@ class Author:
         return f"{self.name} <{self.email}>" if self.email else self.name
 
     def is_called(self, name: str) -> bool:
-        """Whether somebody of this name, or of this address, is taken for the author.
+        """Whether a person with this name or address is treated as the author. Case is ignored.
 
         >>> Author("Ada", "ada@example.com").is_called("ADA@example.com")
         True

@@ -1,11 +1,11 @@
-"""Checks outside of Azure that must pass before working instances are taken down."""
+"""Checks outside Azure that must pass before healthy instances are taken out of service."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class HttpCheck:
-    """Passes when a GET of `url` is answered with `status`."""
+    """Passes if a GET request to `url` returns `status`."""
 
     name: str
     url: str
@@ -14,10 +14,10 @@ class HttpCheck:
 
 @dataclass(frozen=True, slots=True)
 class PrometheusCheck:
-    """Passes when `query`, put to the Prometheus at `server`, returns a sample: as an alert would fire.
+    """Passes if `query`, sent to the Prometheus at `server`, returns a sample, like an alert condition.
 
-    So `errors < 5` passes while there are fewer than five, and none at all counts as fewer only if the series
-    is there.
+    `errors < 5` passes while there are fewer than five errors. No errors at all count as fewer only if the
+    series exists.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A document without mistakes as the typed value that the rest of the project knows."""
+"""Converts a valid document to the typed values that the rest of the project uses."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -29,13 +29,13 @@ from reconciler.spec.window import Kind, Window
 
 
 def image(spec: dict[str, Any]) -> Image:
-    """The image of a mapping with its kind for the only key."""
+    """The image of a mapping whose only key is the kind of the image."""
     ((kind, fields),) = spec.items()
     return KINDS[kind](**fields)
 
 
 def fleet(spec: Mapping[str, Any], name: str = "") -> Fleet:
-    """What a document of kind Fleet declares; where there is none, as an empty one does that has no name."""
+    """The Fleet that a document of that kind declares. Without one, pass {}: the Fleet then has no name."""
     filled_in = with_defaults("Fleet", {"spec": dict(spec)})["spec"]
     return Fleet(
         name=name,
@@ -50,7 +50,7 @@ def fleet(spec: Mapping[str, Any], name: str = "") -> Fleet:
 
 
 def windows(spec: Sequence[Mapping[str, Any]]) -> tuple[Window, ...]:
-    """The windows of a list of them."""
+    """The windows of a list, with defaults filled in."""
     filled_in = with_defaults("Fleet", {"spec": {"windows": list(spec)}})["spec"]["windows"]
     return tuple(
         Window(Kind(each["kind"]), each["schedule"], _length(each["duration"]), each["timeZone"])
@@ -65,12 +65,12 @@ def scale_set(
     fleet: Fleet,
     image_lines: Iterable[tuple[str, int]] = (),
 ) -> ScaleSet:
-    """The scale set that a document declares, with `image` for what its spec.image says or refers to.
+    """The scale set that a document declares. `image` is the image that its spec.image declares or refers to.
 
-    `image_lines` are where that stands outside of the document. What its spec.rollout does not say, `policy`
-    says, and else the schema.
+    `image_lines` are the lines outside the document that declare the image. A field that spec.rollout leaves
+    out is taken from `policy`, and otherwise from the defaults of the schema.
     """
-    assert isinstance(document.value, dict)  # noqa: S101 - the schema has seen to it
+    assert isinstance(document.value, dict)  # noqa: S101 - validated by the schema
     declared: Any = document.value["spec"]
     merged = {**declared, "rollout": {**policy, **declared.get("rollout", {})}}
     value = with_defaults("ScaleSet", {**document.value, "spec": merged})
@@ -94,7 +94,7 @@ def scale_set(
 
 
 def lines_of(document: Document, *at: str) -> Iterator[tuple[str, int]]:
-    """The file and the line of each value below `at`."""
+    """The file and line of each value below `at`."""
     for field, place in document.values.items():
         if len(field) > len(at) and field[: len(at)] == at:
             yield place.file, place.line
@@ -137,7 +137,7 @@ def _canary(spec: dict[str, Any]) -> Canary:
 
 def _length(text: str) -> timedelta:
     length = parse_duration(text)
-    assert length is not None  # noqa: S101 - the schema has seen to it
+    assert length is not None  # noqa: S101 - validated by the schema
     return length
 
 
@@ -147,7 +147,7 @@ def _urgency(spec: Mapping[str, Any]) -> Urgency:
 
 
 def suspension(spec: bool | Mapping[str, Any]) -> Suspension | None:
-    """What `suspend`, or `freeze`, says; None where it is false."""
+    """The suspension that `suspend` or `freeze` declares, None if it is false."""
     if isinstance(spec, bool):
         return Suspension() if spec else None
     until = spec.get("until")

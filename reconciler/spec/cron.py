@@ -1,4 +1,4 @@
-"""The five fields of cron: what is wrong with them. cronsim is the judge, the words are ours."""
+"""Validation of cron schedules with five fields: cronsim finds the errors, this module words them."""
 
 import re
 from collections.abc import Iterator
@@ -23,29 +23,29 @@ _NICKNAMES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-_LONGEST = 200  # characters; no schedule needs as many, and cronsim's time grows with them
+_LONGEST = 200  # characters; no schedule needs more, and the time that cronsim takes grows with the length
 
 
 def schedule_error(text: str) -> str | None:
-    """What is wrong with the text as a schedule, and the mend."""
+    """The validation error for the text as a schedule, None if it is valid."""
     fields = text.split()
     if meant := _NICKNAMES.get(text.strip().casefold()):
-        return f'{quote(text)} is a nickname: write "{meant}"'
+        return f'{quote(text)} is a cron nickname, which is not supported: write "{meant}"'
     if len(fields) != len(_NAMES):
-        return f"{quote(text)} has {_count(fields)}, and cron has five: {_field_count_fix(fields)}"
+        return f"{quote(text)} has {_count(fields)}, but a cron schedule has five: {_field_count_fix(fields)}"
     if text != " ".join(fields):
-        return f'{quote(text)} is written with more blanks than it needs: write "{shorten(" ".join(fields))}"'
+        return f'{quote(text)} contains extra whitespace: write "{shorten(" ".join(fields))}"'
     if len(text) > _LONGEST:
-        return f"{quote(text)} is longer than {_LONGEST} characters: make two windows of it"
+        return f"{quote(text)} is longer than {_LONGEST} characters: split it into two windows"
     wrong = list(_field_errors(fields))
     if len(wrong) > 2:
-        return f"{quote(text)} is no cron schedule: write {_FIVE}"
+        return f"{quote(text)} is not a cron schedule: write {_FIVE}"
     if wrong:
         return f"{quote(text)}: {'; '.join(wrong)}"
     return (
         None
         if _ever_comes(text)
-        else f"{quote(text)} never comes: {_impossible_day(fields)}; name another one"
+        else f"{quote(text)} never occurs: {_impossible_day(fields)}; name another day"
     )
 
 
@@ -55,15 +55,15 @@ def _count(fields: list[str]) -> str:
 
 def _field_count_fix(fields: list[str]) -> str:
     if len(fields) == len(_NAMES) + 1:
-        return "leave out the seconds, or the year"
+        return "remove the seconds or the year"
     return _FIVE
 
 
 def _field_errors(fields: list[str]) -> Iterator[str]:
-    """What is wrong with each field, seen by itself."""
+    """An error for each field that is invalid by itself."""
     for number, field in enumerate(fields):
         if not _is_valid(*_EVERY[:number], field, *_EVERY[number + 1 :]):
-            yield f"its {_NAMES[number]} {_field_error(field, number)}"
+            yield f"the {_NAMES[number]} {_field_error(field, number)}"
 
 
 def _is_valid(*fields: str) -> bool:
@@ -76,18 +76,18 @@ def _is_valid(*fields: str) -> bool:
 
 def _field_error(field: str, number: int) -> str:
     if "?" in field:
-        return "is written with a ?, which cron does not know: write *"
+        return "contains ?, which cron does not support: write *"
     if backwards := re.fullmatch(r"(\w+)-(\w+)", field):
         first, last = (each.upper() for each in backwards.groups())
         least, most = _NAMED_RANGES.get(number, _RANGES[number]) if first.isalpha() else _RANGES[number]
         rearranged = (_range(first, most), _range(least, last))
         if all(_is_valid(*_EVERY[:number], each, *_EVERY[number + 1 :]) for each in rearranged):
-            return f"goes from {quote(first)} back to {quote(last)}: write {','.join(rearranged)}"
+            return f"runs backwards from {quote(first)} to {quote(last)}: write {','.join(rearranged)}"
     for named in (_NAMED_RANGES.get(number) and re.findall("[A-Za-z]{4,}", field)) or ():
         short = named[:3].upper()
         if _is_valid(*_EVERY[:number], short, *_EVERY[number + 1 :]):
-            return f"is written out, {quote(named)}: write {short}"
-    return f"is {quote(field)}: write {_BOUNDS[number]}, a list 1,3, a range 1-3, a step */2 or *"
+            return f"{quote(named)} must be abbreviated: write {short}"
+    return f"{quote(field)} is invalid: write {_BOUNDS[number]}, a list 1,3, a range 1-3, a step */2 or *"
 
 
 def _range(first: str, last: str) -> str:
@@ -97,7 +97,7 @@ def _range(first: str, last: str) -> str:
 def _ever_comes(text: str) -> bool:
     try:
         return next(CronSim(text, datetime(2000, 1, 1)), None) is not None
-    except CronSimError:  # every field is right by itself, but no month has such a day
+    except CronSimError:  # every field is valid by itself, but no month has this day
         return False
 
 
@@ -105,4 +105,4 @@ def _impossible_day(fields: list[str]) -> str:
     day, month, weekday = fields[2:]
     if weekday == "*":
         return f"there is no day {day}" + ("" if month == "*" else f" in month {month}")
-    return f"no day is one by all of {one_of(map(quote, (day, month, weekday)), last='and')}"
+    return f"no day matches all of {one_of(map(quote, (day, month, weekday)), last='and')}"

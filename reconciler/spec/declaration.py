@@ -1,6 +1,6 @@
-"""A scale set as the text of a spec file: what `declare` reads, the other way round.
+"""Writes a scale set as the text of a spec file: the inverse of `declare`.
 
-Written like the examples, and only what differs from the defaults of the schema.
+The text is laid out like the examples in `specs/` and leaves out every field that has its default value.
 """
 
 import json
@@ -27,24 +27,24 @@ _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./()%-]*(?:://[A-Za-z0-9_./()%-]+)?
 
 
 def minimal_scale_set(name: str, target: Target, image: Image, place: Place) -> ScaleSet:
-    """The scale set that a spec declares which says no more than this."""
+    """The scale set that a spec with only these fields declares."""
     value: Any = {"metadata": {"name": name}, "spec": {"target": _target(target), "image": {}}}
     return conversion.scale_set(Document(value, {}, {(): place}, {}), image, {}, conversion.fleet({}))
 
 
 def scale_set_text(scale_set: ScaleSet) -> str:
-    """The file that declares `scale_set`, without what its fleet says: that is a document of its own."""
+    """The file that declares `scale_set`. Its Fleet has a document of its own and is left out."""
     lines = list(_lines(_without_defaults(_document(scale_set), ())))
     return "\n".join((_EDITORS, *lines, ""))
 
 
 def fleet_text(name: str) -> str:
-    """The file that declares a fleet of this name, and says no more of it."""
+    """The file that declares a Fleet with this name and no settings."""
     return f"apiVersion: {API_VERSION}\nkind: Fleet\nmetadata: {{name: {_scalar(name)}}}\nspec: {{}}\n"
 
 
 def _document(scale_set: ScaleSet) -> dict[str, Any]:
-    """Every field, in the order of the schema."""
+    """The document with every field, in the order of the schema."""
     return {
         "apiVersion": API_VERSION,
         "kind": "ScaleSet",
@@ -180,7 +180,7 @@ def _lines(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
 
 
 def _scalar(value: str | int) -> str:
-    """A value as YAML, quoted wherever some reader might take it for anything else than this text."""
+    """A value as YAML, quoted if any YAML reader could read the plain text as another value."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):

@@ -1,8 +1,8 @@
-"""Files in, scale sets out, and every mistake of every file at once.
+"""Reads spec files: returns the scale sets they declare, and every error in every file.
 
-The way of a file: bytes (`files`) -> text (`text`) -> trees with places (`tree`) -> documents (`document`) ->
-checked one by one (`validation`) -> checked against each other (`references`) -> typed (`conversion`) ->
-checked as they come out together (`agreement`, `precedence`).
+The steps: bytes (`files`) -> text (`text`) -> trees with places (`tree`) -> documents (`document`) -> each
+document validated (`validation`) -> references between documents checked (`references`) -> typed values
+(`conversion`) -> combinations checked (`agreement`, `precedence`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,10 +28,12 @@ from reconciler.spec.validation import document_problems
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What the files declare. `scale_sets` holds those without a mistake, also where there are problems:
-    whether to act on some of a commit is the caller's to decide. Where the Fleet has a mistake there are
-    none, for it holds for all. `holds` are those of documents with mistakes too. `fleet` is the name of the
-    Fleet, "" where none is declared.
+    """What the files declare.
+
+    `scale_sets` are the scale sets without errors, even if there are `problems`: the caller decides whether
+    to act on part of a commit. If the Fleet has an error, `scale_sets` is empty, because the Fleet applies to
+    all of them. `holds` also includes those of documents with errors. `fleet` is the name of the Fleet, "" if
+    none is declared.
     """
 
     scale_sets: tuple[ScaleSet, ...]
@@ -41,7 +43,7 @@ class Declared:
 
 
 def declare(files: Iterable[File]) -> Declared:
-    """What the files declare, in their order. Never raises, whatever the bytes."""
+    """What the files declare, in the order of the files. Never raises, whatever the bytes are."""
     entries: list[SpecDocument] = []
     problems: list[Problem] = []
     holds: list[Hold] = []
@@ -55,11 +57,11 @@ def declare(files: Iterable[File]) -> Declared:
         problems += found
         all_whole = all_whole and whole
     duplicated, faults = duplicates(entries)
-    # Where not, the image that is missing may stand in the part that could not be read.
-    lost = missing_references(entries, paths) if all_whole else {}
-    sound = [entry for entry in entries if entry.sound and entry not in duplicated and entry not in lost]
+    # Otherwise a missing image may be declared in the part that could not be read.
+    missing = missing_references(entries, paths) if all_whole else {}
+    sound = [entry for entry in entries if entry.sound and entry not in duplicated and entry not in missing]
     scale_sets, inherited = _resolve(sound)
-    problems += [*faults, *chain.from_iterable(lost.values()), *inherited]
+    problems += [*faults, *chain.from_iterable(missing.values()), *inherited]
     is_bounded = all(entry in sound for entry in entries if entry.kind == "Fleet")
     return Declared(
         scale_sets if is_bounded else (), tuple(sorted(set(problems))), tuple(holds), _fleet_spec(sound)[1]
@@ -67,9 +69,7 @@ def declare(files: Iterable[File]) -> Declared:
 
 
 def _read(file: File) -> tuple[list[SpecDocument], list[Problem], list[Hold], bool]:
-    """The documents of a file, what is wrong with each by itself, its brakes, and whether all of the file was
-    read.
-    """
+    """The documents of a file, their problems, their holds, and whether the whole file was read."""
     text = text_of(file)
     if isinstance(text, Problem):
         return [], [text], [], False
@@ -90,18 +90,18 @@ def _read(file: File) -> tuple[list[SpecDocument], list[Problem], list[Hold], bo
 
 
 def _document_at(problem: Problem, documents: Sequence[Document]) -> Document | None:
-    """The document in which a problem stands."""
+    """The document that contains a problem."""
     before = [each for each in documents if each.place <= problem.place]
     return before[-1] if before else None
 
 
 def _fleet_spec(entries: Sequence[SpecDocument]) -> tuple[dict[str, Any], str]:
-    """What the Fleet says, and its name: nothing, and "", where none is declared."""
+    """The spec of the Fleet and its name: {} and "" if none is declared."""
     return next(((entry.spec, entry.name or "") for entry in entries if entry.kind == "Fleet"), ({}, ""))
 
 
 def _resolve(entries: Sequence[SpecDocument]) -> tuple[tuple[ScaleSet, ...], list[Problem]]:
-    """The scale sets of documents without a mistake of their own, and what is wrong with them together."""
+    """The scale sets of valid documents, and the problems that their combination causes."""
     problems: list[Problem] = []
     found: dict[str, tuple[SpecDocument, ScaleSet]] = {}
     fleet, name = _fleet_spec(entries)
@@ -118,7 +118,7 @@ def _resolve(entries: Sequence[SpecDocument]) -> tuple[tuple[ScaleSet, ...], lis
 def _scale_sets(
     entries: Sequence[SpecDocument], fleet: Fleet
 ) -> Iterator[tuple[SpecDocument, dict[str, Any], ScaleSet]]:
-    """The scale sets of which all that they refer to is there, each with its policy."""
+    """The scale sets whose references are all declared, each with its policy."""
     declared = {entry.name: entry.document for entry in entries if entry.kind == "Image"}
     images = {entry.name: conversion.image(entry.spec) for entry in entries if entry.kind == "Image"}
     policies = {entry.name: entry.spec for entry in entries if entry.kind == "RolloutPolicy"}

@@ -1,4 +1,4 @@
-"""A document as plain values, with the place of each: what the schema checks, and where a mistake stands."""
+"""A document as plain values, which the schema checks, and the place of each value, which messages name."""
 
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
@@ -13,7 +13,10 @@ Value = Atom | dict[str, "Value"] | list["Value"]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`value` as JSON would have it; `keys` and `values` say where each field's name and value stand."""
+    """`value` holds JSON types. `keys` and `values` are the places of each field's name and value.
+
+    `texts` are the scalar values exactly as written in the file.
+    """
 
     value: Value
     keys: Dictionary[Field, Place]
@@ -22,15 +25,15 @@ class Document:
 
     @property
     def place(self) -> Place:
-        """Where the document begins: at its first field."""
+        """The place where the document begins: its first field."""
         return self.values[()]
 
     def key(self, field: Field) -> Place:
-        """The place of the field's name; of its value where it has none, as the document itself."""
+        """The place of the field's name, or of its value if it has no name, like the document itself."""
         return self.keys.get(field) or self.values[field]
 
     def at(self, *field: str | int) -> Value:
-        """The value of a field, None where there is none."""
+        """The value of a field, None if the field does not exist."""
         value: Value = self.value
         for name in field:
             value = value.get(str(name)) if isinstance(value, dict) else None
@@ -38,7 +41,7 @@ class Document:
 
 
 def document(node: Node) -> Document:
-    """The document of a tree, aliases expanded."""
+    """The document of a YAML tree, with aliases expanded."""
     keys: dict[Field, Place] = {}
     values: dict[Field, Place] = {}
     texts: dict[Field, str] = {}

@@ -1,4 +1,4 @@
-"""Durations as Go and Kubernetes write them (5m, 1h30m, 90s), or as ISO 8601 does (PT5M)."""
+"""Durations, written as in Go and Kubernetes (5m, 1h30m, 90s) or as in ISO 8601 (PT5M)."""
 
 import re
 from datetime import timedelta
@@ -15,7 +15,7 @@ _HOW = "write it like 5m, 1h30m or 90s"
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """The duration that the text says, None where it says none.
+    """The duration that the text describes, None if it is not a duration.
 
     >>> str(parse_duration("1h30m")), str(parse_duration("PT90S")), parse_duration("1 hour")
     ('1:30:00', '0:01:30', None)
@@ -28,7 +28,7 @@ def parse_duration(text: str) -> timedelta | None:
 
 
 def format_duration(length: timedelta) -> str:
-    """The duration as a spec says it, in whole seconds.
+    """The duration as written in a spec, in whole seconds.
 
     >>> tuple(map(format_duration, (timedelta(minutes=90), timedelta(hours=24), timedelta(0))))
     ('1h30m', '24h', '0s')
@@ -40,14 +40,14 @@ def format_duration(length: timedelta) -> str:
 
 
 def duration_error(value: Atom, *, least: timedelta, most: timedelta) -> str | None:
-    """What is wrong with the value as a duration between `least` and `most`, and the mend."""
+    """The validation error for the value as a duration from `least` to `most`, None if it is valid."""
     if isinstance(value, bool | float | Misread):
         return f"is read as {meaning(value)}: {_HOW}"
     if isinstance(value, int):
         fitting = [text for text in (f"{value}s", f"{value}m") if _fits(text, least, most)]
         return f"is {value}, a number without a unit: " + (f"write {fitting[0]}" if fitting else _HOW)
     if not isinstance(value, str):
-        return None  # the shape says what is wrong
+        return None  # the schema reports the wrong type
     if (length := parse_duration(value)) is None:
         meant = _suggestion(value)
         fix = f"write {meant}" if meant and _fits(meant, least, most) else _HOW
@@ -65,7 +65,7 @@ def _fits(text: str, least: timedelta, most: timedelta) -> bool:
 
 
 def _suggestion(text: str) -> str | None:
-    """The right way to write what people also write: "5 minutes", "10min", "1d", "300"."""
+    """The valid form of a common variant such as "5 minutes", "10min", "1d" or "300"."""
     if text.isdecimal() and text.isascii() and len(text) < 7:
         return f"{int(text)}s"
     if not (match := _LOOSE.fullmatch(text)):

@@ -1,4 +1,4 @@
-"""How a message shows what is there, and what could stand in its place."""
+"""How messages show a value that is wrong, and an example of a valid one."""
 
 import re
 from typing import Any
@@ -9,19 +9,19 @@ from reconciler.spec.scalar import atom, meaning
 from reconciler.spec.shape import fields
 from reconciler.spec.wording import one_of, quote, shorten
 
-_SPECIAL = re.compile(r"[]\[{},*&#]|: ")  # what is no plain text inside of { } and [ ]
+_SPECIAL = re.compile(r"[]\[{},*&#]|: ")  # must be quoted inside { } and [ ]
 
 
 def example_text(document: Document, at: Field) -> str:
-    """The value as the file writes it, if it is a single one; else what it is."""
+    """The value as written in the file if it is a scalar, otherwise its type."""
     return quote(document.texts[at]) if at in document.texts else describe_value(document.at(*at))
 
 
 def describe_value(value: Value) -> str:
-    """What the value is: "text", "a list", "the number 5"."""
+    """The type of the value in words: "a string", "a list", "the number 5"."""
     match value:
         case dict():
-            return "a group of fields"
+            return "a mapping"
         case list():
             return "a list"
         case _:
@@ -29,7 +29,7 @@ def describe_value(value: Value) -> str:
 
 
 def example(kind: str, at: Field) -> str:
-    """How to write the field of a document of this kind, on one line, from the examples in the schema."""
+    """An example of the field for a document of this kind, on one line, from the examples in the schema."""
     schema, name = fields(kind).get(schema_field(at), {}), shorten(str(at[-1]))
     if isinstance(at[-1], int):
         return f"- {_flow(schema['examples'][0])}"
@@ -41,7 +41,7 @@ def example(kind: str, at: Field) -> str:
 
 
 def _flow(value: Any) -> str:
-    """A value as YAML, quoted where it would be read as something else."""
+    """A value as YAML, quoted if it would otherwise be read as another value."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name}: {_flow(below)}" for name, below in value.items()) + "}"
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Fields: the way to a value inside a document, and how messages write it."""
+"""Fields: the path to a value in a document, and how messages write that path."""
 
 import re
 
@@ -6,13 +6,13 @@ from reconciler.spec.wording import quote, shorten
 
 Field = tuple[str | int, ...]
 
-EACH = 0  # the index that stands for all of a list
+EACH = 0  # the index that represents every item of a list
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def schema_field(field: Field) -> Field:
-    """The field in every item of the lists it lies in, as the schema and the rules know it.
+    """The field with each list index replaced by `EACH`, as the schema and the rules use it.
 
     >>> schema_field(("spec", "windows", 3, "kind"))
     ('spec', 'windows', 0, 'kind')
@@ -21,7 +21,7 @@ def schema_field(field: Field) -> Field:
 
 
 def dotted_path(field: Field) -> str:
-    """The field as users write it.
+    """The path of the field as users write it.
 
     >>> dotted_path(("metadata", "labels", "a.b")), dotted_path(("spec", "zones", 0))
     ('metadata.labels."a.b"', 'spec.zones[0]')

@@ -1,7 +1,7 @@
-"""Spec files on disk: which of the paths one is given hold specs, and their bytes.
+"""Finds spec files below given paths and reads their bytes.
 
-Nothing here looks into a file. Whatever cannot be read becomes a `Problem`: no path makes this module
-raise, and none makes it wait, which is why a file is opened without blocking and looked at before it is read.
+This module does not interpret the contents. Whatever cannot be read becomes a `Problem`: no path makes it
+raise or wait. It therefore opens files without blocking and checks their type before it reads them.
 """
 
 import errno
@@ -14,35 +14,35 @@ from pathlib import Path
 from reconciler.spec.problem import Problem, problem_of
 from reconciler.spec.wording import printable
 
-LIMIT = 1024 * 1024  # bytes; a spec takes about 500, so this is two thousand of them in one file
+LIMIT = 1024 * 1024  # bytes; a spec takes about 500, so one file can hold two thousand specs
 _ENDINGS = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A spec file, wherever it came from. `path` is what messages print."""
+    """A spec file from a directory or from git. Messages print `path`."""
 
     path: str
     content: bytes
 
 
 def is_spec(name: str) -> bool:
-    """Whether a file of this name is read as specs."""
+    """Whether a file with this name is read as a spec file."""
     return name.endswith(_ENDINGS)
 
 
 def is_hidden(name: str) -> bool:
-    """Whether it is skipped unless named: .git, editors' lock files, the ..data of a mounted ConfigMap."""
+    """Whether a search skips this name: .git, lock files of editors, the ..data of a mounted ConfigMap."""
     return name.startswith(".")
 
 
 def size_problem(path: str, size: int) -> Problem:
-    """The problem of a file over `LIMIT`; `size` in bytes."""
+    """The problem for a file that is larger than `LIMIT`. `size` is in bytes."""
     return problem_of(path, f"is {size:,} bytes, over the limit of {LIMIT:,}: split it into several files")
 
 
 def read_paths(paths: Sequence[Path]) -> tuple[tuple[File, ...], tuple[Problem, ...]]:
-    """The spec files among `paths`: files as named, directories searched through, sorted by name.
+    """The spec files at `paths`. Directories are searched recursively, in the order of the names.
 
     A file that is reached twice, through two paths or a symbolic link, is read once.
     """
@@ -62,7 +62,7 @@ def read_paths(paths: Sequence[Path]) -> tuple[tuple[File, ...], tuple[Problem, 
 
 
 def _find(path: Path) -> Iterator[Path | Problem]:
-    """The spec files at a path that somebody named."""
+    """The spec files at a path that the user named."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
@@ -72,17 +72,19 @@ def _find(path: Path) -> Iterator[Path | Problem]:
         yield (
             path
             if is_spec(path.name)
-            else problem_of(str(path), "is not read: its name must end in .yaml or .yml")
+            else problem_of(str(path), "is not a spec file: the name must end in .yaml or .yml")
         )
     elif is_spec(path.name):
         yield _suffix_problem(path)
     else:
         found = list(_search(path, above=()))
-        yield from found or [problem_of(str(path), "holds no spec: put a file ending in .yaml or .yml there")]
+        yield from found or [
+            problem_of(str(path), "contains no spec files: add a file whose name ends in .yaml or .yml")
+        ]
 
 
 def _search(directory: Path, *, above: tuple[tuple[int, int], ...]) -> Iterator[Path | Problem]:
-    """The spec files below a directory. `above` are the directories on the way here, to know a loop by."""
+    """The spec files below a directory. `above` are its parent directories, to detect a loop of links."""
     try:
         status = directory.stat()
         entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
@@ -92,7 +94,7 @@ def _search(directory: Path, *, above: tuple[tuple[int, int], ...]) -> Iterator[
     here = (status.st_dev, status.st_ino)
     if here in above:
         yield problem_of(
-            str(directory), "is a symbolic link to a directory above it, a loop: remove the link"
+            str(directory), "is a symbolic link to one of its parent directories: remove the link"
         )
         return
     for entry in entries:
@@ -111,12 +113,12 @@ def _search(directory: Path, *, above: tuple[tuple[int, int], ...]) -> Iterator[
 def _is_directory(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads round in a circle: reading it says so
+    except OSError:  # a loop of symbolic links: reading the path reports it
         return False
 
 
 def _read(path: Path) -> File | Problem:
-    """One file, or why not. Not blocking: to open a named pipe would otherwise wait for its writer."""
+    """The file, or why it cannot be read. Opened without blocking: a named pipe would wait for its writer."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
@@ -144,22 +146,21 @@ def _kind(mode: int) -> str:
 
 def _suffix_problem(directory: Path) -> Problem:
     return problem_of(
-        str(directory), "is a directory named like a spec file: give it a name without the ending"
+        str(directory), "is a directory, but its name ends in .yaml or .yml: rename the directory"
     )
 
 
 def _access_problem(path: Path, error: OSError | ValueError) -> Problem:
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.ELOOP:
-        message = "is a symbolic link that leads back to itself: remove it or point it to a file"
+        message = "is part of a loop of symbolic links: remove it or point it to a file"
     elif number in (errno.ENOENT, errno.ENOTDIR) and path.is_symlink():
-        message = (
-            f"is a symbolic link to {printable(os.readlink(path))}, which is not there: mend or remove it"
-        )
+        target = printable(os.readlink(path))
+        message = f"is a symbolic link to {target}, which does not exist: fix or remove the link"
     elif number in (errno.ENOENT, errno.ENOTDIR) or number is None:
-        message = "there is no such file or directory: check the path"
+        message = "no such file or directory: check the path"
     elif number in (errno.EACCES, errno.EPERM):
-        message = "may not be read: give this user the right to read it"
+        message = "permission denied: give this user read permission"
     elif number == errno.ENXIO:
         message = "is a socket, not a file: remove it or name a file"
     else:

@@ -1,4 +1,4 @@
-"""What is declared of all scale sets together, by the one document of kind Fleet, or by defaults."""
+"""The settings that apply to all scale sets: declared by the one document of kind Fleet, or the defaults."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,13 +12,16 @@ from reconciler.spec.window import Window
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """`name` is that of its document, "" where there is none. Amounts are of the declared scale sets.
+    """`name` is the name of the document, "" without one. Amounts refer to the declared scale sets.
 
-    While `freeze` is in force nothing is written to Azure at all. `windows` hold for every scale set beside
-    its own. `max_concurrent` is how many may roll at once, `max_change` how many the images of which one
-    commit may change, `max_failed` (rounded down) in how many an image may have failed before it is begun
-    nowhere. `allow_unproven_wave`: a wave may follow others in which no instance has proven the image.
-    `urgent` is the image that a person has declared urgent, perhaps long ago: ask `urgency`.
+    freeze: while set, nothing is written to Azure.
+    windows: apply to every scale set, in addition to its own windows.
+    max_concurrent: maximum number of scale sets that roll out at once.
+    max_change: maximum number of scale sets whose image one commit may change.
+    max_failed: number of scale sets, rounded down, in which an image may fail. Beyond that, no further scale
+        set starts a rollout of this image.
+    allow_unproven_wave: a wave may start even if no instance of a lower wave has proven the image.
+    urgent: the image that was declared urgent. It may have expired: use `urgency`.
     """
 
     name: str
@@ -31,6 +34,6 @@ class Fleet:
     urgent: Urgency | None = None
 
     def urgency(self, image: Image, at: datetime) -> Urgency | None:
-        """Why exactly this image is urgent at that moment, None where it is not."""
+        """The urgency of exactly this image at the time `at`, None if it is not urgent then."""
         urgent = self.urgent
         return urgent if urgent and at < urgent.until and same(urgent.image, image) else None

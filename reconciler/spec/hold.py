@@ -1,8 +1,8 @@
-"""Brakes count even where their commit is broken: who stops a fleet in a hurry does not wait for the mend of
-another file.
+"""Holds: a freeze of the fleet, or the suspension of one scale set.
 
-A well-formed `freeze` or `suspend` counts whatever else is wrong, and one with a mistake at or below it
-counts as true. Lifting one takes a commit without a mistake.
+A hold takes effect even if its commit is invalid: a person who stops a fleet in an emergency must not wait
+until an error in another file is fixed. A well-formed `freeze` or `suspend` counts whatever else is wrong,
+and one with an error at or below it counts as true. Only a commit without errors lifts a hold.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,14 +20,14 @@ _FIELDS: Mapping[str, Field] = {"Fleet": ("spec", "freeze"), "ScaleSet": ("spec"
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """`name` is that of the scale set which is suspended, None where all of them are frozen."""
+    """`name` is the name of the suspended scale set, None for a freeze of the whole fleet."""
 
     name: str | None
     suspension: Suspension
 
 
 def declared_hold(document: Document, kind: str, problems: Iterable[Problem]) -> Hold | None:
-    """The brake that a document declares, perhaps with mistakes: `problems` are its own."""
+    """The hold that a document declares, even if it has errors. `problems` are those of the document."""
     if kind not in _FIELDS:
         return None
     name = document.at("metadata", "name")
@@ -38,14 +38,14 @@ def declared_hold(document: Document, kind: str, problems: Iterable[Problem]) ->
     field = _FIELDS[kind]
     path, value = dotted_path(field), document.at(*field)
     if any(each.field == path or each.field.startswith(f"{path}.") for each in problems):
-        suspension: Suspension | None = Suspension(f"{path} has a mistake, and counts as true")
+        suspension: Suspension | None = Suspension(f"{path} is invalid and counts as true")
     else:
         suspension = conversion.suspension(value) if isinstance(value, bool | dict) else None
     return Hold(name, suspension) if suspension else None
 
 
 def apply_holds(scale_sets: Sequence[ScaleSet], holds: Sequence[Hold]) -> tuple[ScaleSet, ...]:
-    """The scale sets with these beside the brakes that they have."""
+    """The scale sets with these holds added to the holds they already have."""
     freeze = next((each.suspension for each in holds if each.name is None), None)
     suspended = {each.name: each.suspension for each in holds if each.name is not None}
     return tuple(

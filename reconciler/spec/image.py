@@ -1,10 +1,10 @@
-"""The images a scale set can run, as closed kinds.
+"""The kinds of images that a scale set can run.
 
-Every kind knows how Azure tells two of its images apart: names and resource ids without regard to case.
-A scale set can never change kind ("The Image type for a Virtual Machine Scale Set may not be changed"),
-so `kind` is what the refusal compares. To add a kind: a class here, its place in `Image` and `KINDS`, the
-schema, an example spec, both directions in `reconciler.azure.arm`, and its catalogue in
-`reconciler.azure.catalogue`.
+Azure compares image names and resource ids without regard to case, and so does this module. A scale set
+cannot change to an image of another kind ("The Image type for a Virtual Machine Scale Set may not be
+changed"), so the reconciler compares `kind` and refuses such changes. To add a kind: add a class here and to
+`Image` and `KINDS`, extend the schema, add an example spec, both conversions in `reconciler.azure.arm`, and
+the catalogue in `reconciler.azure.catalogue`.
 """
 
 import re
@@ -15,7 +15,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class PlatformImage:
-    """A Marketplace image; `version` is "24.04.202601010" or the like, or "latest"."""
+    """A Marketplace image; `version` is a version such as "24.04.202601010", or "latest"."""
 
     kind: ClassVar[str] = "platform"
     publisher: str
@@ -24,7 +24,7 @@ class PlatformImage:
     version: str
 
     def __str__(self) -> str:
-        """Azure's own URN: publisher:offer:sku:version."""
+        """The URN that Azure uses: publisher:offer:sku:version."""
         return f"{self.publisher}:{self.offer}:{self.sku}:{self.version}"
 
 
@@ -37,7 +37,7 @@ class _ById:
 
 
 class GalleryImage(_ById):
-    """A version in an Azure Compute Gallery: ".../galleries/G/images/I/versions/V"; V may be latest."""
+    """A version in an Azure Compute Gallery: ".../galleries/G/images/I/versions/V". V may be "latest"."""
 
     kind: ClassVar[str] = "gallery"
     __slots__ = ()
@@ -91,7 +91,7 @@ KINDS: Mapping[str, Callable[..., Image]] = {
 
 
 def version(image: Image) -> str:
-    """The version that is named, or "" where the kind has none or the newest is meant.
+    """The version that the image names, or "" if it names latest or its kind has no versions.
 
     >>> version(GalleryImage("/subscriptions/S/.../galleries/g/images/web/versions/1.4.0"))
     '1.4.0'
@@ -107,12 +107,12 @@ def version(image: Image) -> str:
 
 
 def follows_latest(image: Image) -> bool:
-    """Whether it names no version where it could: the newest one is meant, which the catalogue tells."""
+    """Whether the image names latest instead of a version. The catalogue knows which version that is."""
     return not version(image) and not isinstance(image, ManagedImage | VhdImage)
 
 
 def at_version(image: Image, exact: str) -> Image:
-    """The same image at the version `exact`.
+    """The image with the version `exact`.
 
     >>> print(at_version(PlatformImage("Canonical", "ubuntu", "server", "latest"), "24.04.10"))
     Canonical:ubuntu:server:24.04.10
@@ -127,7 +127,7 @@ def at_version(image: Image, exact: str) -> Image:
 
 
 def is_version_of(image: Image, latest: Image) -> bool:
-    """Whether `image` names a version of what `latest` names without one.
+    """Whether `image` names a version of the image that `latest` names without a version.
 
     >>> ubuntu = PlatformImage("Canonical", "ubuntu", "server", "latest")
     >>> is_version_of(at_version(ubuntu, "24.04.10"), ubuntu), is_version_of(ubuntu, ubuntu)
@@ -137,7 +137,7 @@ def is_version_of(image: Image, latest: Image) -> bool:
 
 
 def order(named: str) -> tuple[int, ...]:
-    """What versions are ordered by: their numbers, as numbers. Empty, and so lowest, for what is no version.
+    """The sort key of a version: its parts as numbers. Empty, and therefore lowest, for any other text.
 
     >>> order("24.04.9") < order("24.04.10"), order("latest")
     (True, ())
@@ -147,14 +147,14 @@ def order(named: str) -> tuple[int, ...]:
 
 
 def _split(id_: str) -> tuple[str, str]:
-    """The id of an image definition, and the version that follows it or ""."""
+    """The id of the image definition, and the version in the id or ""."""
     match = re.fullmatch(r"(.*?)(?:/versions/([^/]*))?", id_.rstrip("/"), re.IGNORECASE | re.DOTALL)
     assert match  # noqa: S101 - the first group takes anything
     return match[1], match[2] or ""
 
 
 def same(one: Image, other: Image) -> bool:
-    """Whether Azure means one and the same image by both.
+    """Whether Azure treats both as the same image.
 
     >>> same(ManagedImage("/subscriptions/S/images/a"), ManagedImage("/SUBSCRIPTIONS/s/images/A"))
     True
@@ -165,12 +165,12 @@ def same(one: Image, other: Image) -> bool:
 
 
 def key(image: Image) -> tuple[str, str]:
-    """What is equal of two images that Azure takes for one and the same."""
+    """A key that is equal for two images that Azure treats as the same."""
     return image.kind, str(image).casefold()
 
 
 def short(image: Image) -> str:
-    """What tells this image from its neighbours, for tables and one-line messages.
+    """A short name of the image, for tables and one-line messages.
 
     >>> short(PlatformImage("Canonical", "ubuntu", "server", "24.04.1"))
     '24.04.1'

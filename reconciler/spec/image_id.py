@@ -1,7 +1,8 @@
-"""The ids of images: what each kind's looks like, and what is wrong with one that does not.
+"""Image ids: the form of the id of each image kind, and the errors in ids that do not have it.
 
-Azure compares ids without regard to case, so do we. A kind that has versions is named by one: exact, or
-"latest". To Azure an image definition without a version means the latest too; here it is taken for a slip.
+Azure compares ids without regard to case, and so does this module. An id of a kind with versions must name an
+exact version or "latest". Azure also reads an image definition without a version as the latest version. Here
+that is an error, because it is probably unintended.
 """
 
 import re
@@ -43,7 +44,7 @@ _PORTAL = re.compile(
 
 
 def kind_of(text: str) -> str | None:
-    """The kind of image that the text names by its form, whether or not the rest of it is right.
+    """The image kind that the form of the text indicates, whether or not the whole text is valid.
 
     >>> kind_of("/communitygalleries/g/images/i"), kind_of("Canonical:ubuntu:server:1.2.3"), kind_of("web")
     ('communityGallery', 'platform', None)
@@ -57,7 +58,7 @@ def kind_of(text: str) -> str | None:
 
 
 def image_id_error(kind: str, text: str) -> str | None:
-    """What is wrong with the text as the id (or uri) of an image of this kind, and the mend."""
+    """The validation error for the text as the id (or uri) of an image of this kind, None if it is valid."""
     found = kind_of(text)
     if found and found != kind:
         return f"is the id of {_NAMES[found]}: write {_entry(found, text)} instead of {kind}"
@@ -73,31 +74,31 @@ def image_id_error(kind: str, text: str) -> str | None:
 
 
 def misplaced_id_error(text: str) -> str | None:
-    """How to write an id that stands where the mapping of its kind should."""
+    """The error for an id that replaces the mapping of its kind, None if the text is not an id."""
     found = kind_of(text)
     return f"is the id of {_NAMES[found]}: write {_entry(found, text)} below it" if found else None
 
 
 def platform_version_error(text: str) -> str | None:
-    """What is wrong with the text as the version of a platform image."""
+    """The validation error for the text as the version of a platform image, None if it is valid."""
     if _VERSION.fullmatch(text):
         return None
-    return f'{quote(text)} is no version, which is three numbers such as "24.04.202601140", or latest'
+    return f'{quote(text)} is not a version: write three numbers such as "24.04.202601140", or latest'
 
 
 def _gallery_version_error(version: str | None, text: str) -> str | None:
     if not version:
-        return "names an image but not its version: add /versions/1.2.3, or /versions/latest for the newest"
+        return "names an image without a version: add /versions/1.2.3, or /versions/latest for the newest"
     if not _VERSION.fullmatch(version):
         written = "write three numbers such as /versions/1.2.3, or /versions/latest"
-        return f"{quote(version)} is no version: {written}"
-    return "ends in a slash: remove it" if text.endswith("/") else None
+        return f"{quote(version)} is not a version: {written}"
+    return "ends in a slash: remove the slash" if text.endswith("/") else None
 
 
 def _managed_image_error(versions: str | None, text: str) -> str | None:
     if versions:
-        return "names a version, and a managed image has none: remove /versions and what follows"
-    return "ends in a slash: remove it" if text.endswith("/") else None
+        return "names a version, but a managed image has none: remove /versions and everything after it"
+    return "ends in a slash: remove the slash" if text.endswith("/") else None
 
 
 def _uri_error(text: str) -> str | None:
@@ -106,27 +107,27 @@ def _uri_error(text: str) -> str | None:
         host = parts.hostname or ""
     except ValueError:
         return _form_error("vhd", text)
-    if parts.query or parts.fragment or "@" in parts.netloc:  # never repeat it: it may hold a token
-        return "holds a token or query, which does not belong in git: end it with .vhd"
+    if parts.query or parts.fragment or "@" in parts.netloc:  # never repeat the text: it may contain a token
+        return "contains a token or query string, which must not be stored in git: end the URI with .vhd"
     if parts.scheme == "http":
-        return "begins with http://: write https://"
+        return "begins with http://: use https://"
     if parts.scheme != "https" or ".blob." not in host or parts.path.count("/") < 2:
         return _form_error("vhd", text)
-    return (
-        None if parts.path.endswith(".vhd") else f"{quote(text)} does not end in .vhd: name the blob of a VHD"
-    )
+    if parts.path.endswith(".vhd"):
+        return None
+    return f"{quote(text)} does not end in .vhd: write the URI of a VHD blob"
 
 
 def _form_error(kind: str, text: str) -> str:
     if portal := _PORTAL.match(text):
-        return f"is a web address: leave out {quote(portal[0])[1:-1]}"
+        return f"is a URL, not an id: remove {quote(portal[0])[1:-1]}"
     if kind != "vhd" and kind_of(f"/{text}") == kind:
-        return "lacks the slash that it begins with: put it there"
+        return "has no leading slash: add it"
     return f"{quote(text)} is not the id of {_NAMES[kind]}: write {_FORMS[kind]}"
 
 
 def _entry(kind: str, text: str) -> str:
-    """How a spec names an image by this text."""
+    """How a spec declares the image that this text names."""
     if kind != "platform":
         return f"{kind}: {{{'uri' if kind == 'vhd' else 'id'}: ...}}"
     publisher, offer, sku, version = (shorten(part) for part in text.split(":"))

@@ -1,4 +1,4 @@
-"""Which kind of spec a document is, or was probably meant to be, so that its other mistakes are found too."""
+"""The kind of a document, or the kind that was probably intended, so that its other errors are found too."""
 
 from reconciler.spec.document import Document
 from reconciler.spec.example import describe_value, example_text
@@ -8,13 +8,15 @@ from reconciler.spec.wording import nearest, one_of
 
 
 def kind_of(document: Document) -> tuple[str | None, tuple[Problem, ...]]:
-    """The kind, None where it cannot be told, and what is wrong with how the document says it."""
+    """The kind, None if it is unknown, and the problem with the field `kind`, if any."""
     if not isinstance(document.value, dict):
-        fix = f"begin it with apiVersion: {API_VERSION} and kind: ScaleSet"
-        message = f"is {describe_value(document.value)}, where a spec is expected: {fix}"
+        fix = f"begin the document with apiVersion: {API_VERSION} and kind: ScaleSet"
+        message = f"is {describe_value(document.value)}, but a spec is expected: {fix}"
         return None, (Problem(document.place, "", message),)
     if "kind" not in document.value and "scaleSets" in document.value:
-        message = "is a fleet file, no spec: check it with reconciler simulate --check, or keep it elsewhere"
+        message = (
+            "is a fleet file, not a spec: check it with `reconciler simulate --check`, or move it elsewhere"
+        )
         return None, (Problem(document.place, "", message),)
     if "kind" not in document.value:
         guess = _guess(document)
@@ -26,13 +28,13 @@ def kind_of(document: Document) -> tuple[str | None, tuple[Problem, ...]]:
     if isinstance(kind, str) and kind in KINDS:
         return kind, ()
     guess = nearest(kind, KINDS) if isinstance(kind, str) else None
-    fix = f"did you mean {guess}?" if guess else f"write {one_of(KINDS)}, or keep this file elsewhere"
-    message = f"{example_text(document, ('kind',))} is not a kind of spec: {fix}"
+    fix = f"did you mean {guess}?" if guess else f"write {one_of(KINDS)}, or move this file elsewhere"
+    message = f"{example_text(document, ('kind',))} is not a spec kind: {fix}"
     return guess, (Problem(document.values["kind",], "kind", message),)
 
 
 def _guess(document: Document) -> str | None:
-    """By what only one of the kinds has."""
+    """The kind that is the only one with a field of this spec."""
     spec = document.at("spec")
     if not isinstance(spec, dict):
         return None

@@ -1,4 +1,4 @@
-"""Names for new specs: the scale set's own, and as much more of where it is as keeps it from clashing."""
+"""Names for new specs: the name of the scale set, extended by its location if the name is not unique."""
 
 import hashlib
 import re
@@ -12,7 +12,7 @@ _LONGEST = int(fields("ScaleSet")["metadata", "name"]["maxLength"])
 
 
 def names(targets: Iterable[Target], taken: Collection[str]) -> dict[Target, str]:
-    """A name for each of the targets, no two alike and none of `taken`; as short as will do.
+    """The shortest unique name for each target. No name is in `taken`.
 
     >>> names([Target("S", "shop", "web"), Target("S", "Blog", "web"), Target("S", "shop", "API_1")], ["a"])
     {Target(subscription='S', resource_group='shop', name='API_1'): 'api-1',\
@@ -32,19 +32,19 @@ def names(targets: Iterable[Target], taken: Collection[str]) -> dict[Target, str
 
 
 def _join(*parts: str) -> str:
-    """The parts as one name; "" where nothing is left of them, or it is too long."""
+    """The parts as one name, "" if the result is empty or too long."""
     words = _words(*parts)
     return words if len(words) <= _LONGEST else ""
 
 
 def _mark(target: Target) -> str:
-    """A name that is unique whatever else there is, for what is too long or too odd for any other."""
+    """A name that is always unique, if the other forms are too long, empty or taken."""
     digest = hashlib.sha256(target.key.encode()).hexdigest()[:12]
     return _words(_words(target.name)[: _LONGEST - len(digest) - 1], digest)
 
 
 def _words(*parts: str) -> str:
-    """What a name may hold of the parts.
+    """The characters of the parts that are valid in a name.
 
     >>> _words("Shop", "api_1.(x)")
     'shop-api-1-x'

@@ -1,4 +1,4 @@
-"""The nodes of a YAML tree, each with its place in the file and how large it is with everything below it."""
+"""The nodes of a YAML tree. Each has its place in the file, and the size and height of its subtree."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from reconciler.spec.scalar import Atom
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A single value. `text` is as it stands in the file, which is not always what `value` would print as."""
+    """A single value. `text` is the text in the file, which can differ from the printed `value`."""
 
     place: Place
     text: str
@@ -17,18 +17,18 @@ class Scalar:
 
     @property
     def size(self) -> int:
-        """Nodes in this tree."""
+        """The number of nodes in this tree."""
         return 1
 
     @property
     def height(self) -> int:
-        """Levels of this tree."""
+        """The number of levels of this tree."""
         return 1
 
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """Keys and values, no key twice."""
+    """Keys and values. Keys are unique."""
 
     place: Place
     entries: tuple[tuple[Scalar, "Node"], ...]
@@ -50,5 +50,5 @@ Node = Scalar | Mapping | Sequence
 
 
 def extent(below: Collection[Node]) -> tuple[int, int]:
-    """Size and height of a node with these directly below it."""
+    """The size and height of a node with these children."""
     return 1 + sum(node.size for node in below), 1 + max((node.height for node in below), default=0)

@@ -1,7 +1,7 @@
-"""Which scale sets go before which: by `dependsOn`, and by their waves where they are to run the same image.
+"""The order of scale sets: by `dependsOn`, and by wave among scale sets with the same image.
 
-Names that nobody declares are no links: whoever waits for one finds out when it looks. Those suspended are
-links like all others.
+Undeclared names in `dependsOn` are ignored here: the scale set that depends on one reports it when it is
+reconciled. Suspended scale sets count like any other.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,20 +14,19 @@ from reconciler.spec.scale_set import ScaleSet
 
 @dataclass(frozen=True, slots=True)
 class _Wave:
-    """All of one wave that are to run one image: who is of the next one waits for it."""
+    """The scale sets of one wave with one image. The scale sets of the next wave wait for them."""
 
     image: tuple[str, str]
     number: int
 
 
-_Node = str | _Wave  # a scale set by its name, or a wave of them
+_Node = str | _Wave  # the name of a scale set, or a wave
 _Graph = Mapping[_Node, Sequence[_Node]]
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`name` waits for `on`, because its spec says so; or, where `wave` is one, because `on` is of this lower
-    wave."""
+    """`name` waits for `on`, because of dependsOn or, if `wave` is set, as `on` is in that lower wave."""
 
     name: str
     on: str
@@ -35,10 +34,9 @@ class Link:
 
 
 def levels(scale_sets: Sequence[ScaleSet]) -> tuple[tuple[ScaleSet, ...], ...]:
-    """The scale sets, those first that wait for nobody, then those that wait for these alone, and so on.
+    """The scale sets in levels: first those that wait for none, then those that wait only for these, etc.
 
-    Within a level in the order given. Those that wait for each other in a cycle, which no specs without a
-    mistake do, come last.
+    A level keeps the given order. Scale sets in a cycle come last. Specs without errors have no cycles.
     """
     stuck = {link.name for cycle in cycles(scale_sets) for link in cycle}
     graph = _graph([each for each in scale_sets if each.name not in stuck])
@@ -54,7 +52,7 @@ def levels(scale_sets: Sequence[ScaleSet]) -> tuple[tuple[ScaleSet, ...], ...]:
 
 
 def cycles(scale_sets: Sequence[ScaleSet]) -> Iterator[tuple[Link, ...]]:
-    """The cycles in which scale sets wait for each other, no scale set in two of them."""
+    """The cycles in which scale sets wait for each other. No scale set is in two of them."""
     left = sorted(scale_sets, key=lambda each: each.name)
     while cycle := _cycle(_graph(left)):
         yield cycle
@@ -62,7 +60,7 @@ def cycles(scale_sets: Sequence[ScaleSet]) -> Iterator[tuple[Link, ...]]:
 
 
 def _graph(scale_sets: Sequence[ScaleSet]) -> _Graph:
-    """For each node those that it waits for."""
+    """The nodes that each node waits for."""
     names = {each.name for each in scale_sets}
     waves: dict[tuple[str, str], dict[int, list[_Node]]] = {}
     for each in scale_sets:
@@ -79,7 +77,7 @@ def _graph(scale_sets: Sequence[ScaleSet]) -> _Graph:
 
 
 def _cycle(graph: _Graph) -> tuple[Link, ...]:
-    """One cycle, from the first of its names on; () where there is none."""
+    """One cycle, starting at its alphabetically first name; () if there is none."""
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -91,7 +89,7 @@ def _cycle(graph: _Graph) -> tuple[Link, ...]:
 
 
 def _links(nodes: Sequence[_Node]) -> Iterator[Link]:
-    """The links of a way through scale sets and waves."""
+    """The links of a path through scale sets and waves."""
     name, wave = "", None
     for node in nodes:
         if isinstance(node, _Wave):

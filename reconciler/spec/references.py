@@ -1,4 +1,4 @@
-"""Rules between documents: what stands twice, what is referred to by name, and who waits for whom."""
+"""Rules between documents: duplicates, references by name, and dependency cycles."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from reconciler.spec.problem import Place, Problem
 from reconciler.spec.scale_set import Target
 from reconciler.spec.wording import nearest, one_of, quote
 
-# Where a scale set refers to a document of another kind, and to others of its own.
+# The fields in which a scale set refers to documents of other kinds, and to other scale sets.
 REFERENCES: Mapping[str, Field] = {
     "Image": ("spec", "image", "ref"),
     "RolloutPolicy": ("spec", "rollout", "policy"),
 }
 DEPENDENCIES: Field = ("spec", "dependsOn")
-_NAMED = 5  # names that a message lists; more are no help
+_NAMED = 5  # names that a message lists; more would not help
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpecDocument:
-    """A document of a known kind. `sound` is whether it has no mistake of its own."""
+    """A document of a known kind. `sound` is whether the document by itself has no errors."""
 
     document: Document
     kind: str
@@ -30,32 +30,40 @@ class SpecDocument:
 
     @property
     def name(self) -> str | None:
-        """metadata.name, if it says one."""
+        """metadata.name, None if it is missing or not a string."""
         name = self.document.at("metadata", "name")
         return name if isinstance(name, str) else None
 
     @property
     def spec(self) -> dict[str, Any]:
-        """The spec of a sound document."""
+        """The spec of the document, {} if it is not a mapping."""
         spec = self.document.at("spec")
         return spec if isinstance(spec, dict) else {}
 
 
 def reference(entry: SpecDocument, kind: str) -> str | None:
-    """The name of the document of this kind that a scale set refers to, None where it refers to none."""
+    """The name of the document of this kind that a scale set refers to, None if it refers to none."""
     name = entry.document.at(*REFERENCES[kind])
     return name if isinstance(name, str) else None
 
 
 def duplicates(entries: Sequence[SpecDocument]) -> tuple[frozenset[SpecDocument], list[Problem]]:
-    """All documents that claim one name, one scale set or the fleet, and a problem for each but the first."""
+    """All documents that share a name, a target or the kind Fleet, and a problem for each but the first."""
     names = _duplicates(
-        entries, _name_key, ("metadata", "name"), "is the name of another {kind}, in {place}: rename one"
+        entries,
+        _name_key,
+        ("metadata", "name"),
+        "is already the name of another {kind}, in {place}: rename one of the two",
     )
     targets = _duplicates(
-        entries, _target_key, ("spec", "target"), "is the scale set of another spec, in {place}: keep one"
+        entries,
+        _target_key,
+        ("spec", "target"),
+        "is already the target of another spec, in {place}: keep one of the two",
     )
-    fleets = _duplicates(entries, _fleet_key, (), "is a second Fleet, beside that in {place}: keep one")
+    fleets = _duplicates(
+        entries, _fleet_key, (), "is a second Fleet, in addition to the one in {place}: keep one of the two"
+    )
     duplicated = frozenset(entry for group, _ in (names, targets, fleets) for entry in group)
     return duplicated, names[1] + targets[1] + fleets[1]
 
@@ -63,12 +71,12 @@ def duplicates(entries: Sequence[SpecDocument]) -> tuple[frozenset[SpecDocument]
 def missing_references(
     entries: Sequence[SpecDocument], paths: Sequence[str]
 ) -> dict[SpecDocument, list[Problem]]:
-    """Who refers to documents that none of the files at `paths` holds, and a problem for each of these."""
+    """The documents with references that no file at `paths` declares, and a problem for each reference."""
     missing: dict[SpecDocument, list[Problem]] = {}
     for kind in (*REFERENCES, "ScaleSet"):
         named = {entry.name: entry for entry in entries if entry.kind == kind and entry.name}
         if any(entry.kind == kind and not entry.name for entry in entries):
-            continue  # it may be that one; its own problem says what to do
+            continue  # the missing document may be this one, which has a problem of its own
         for entry in entries:
             for field, name in _references(entry, kind):
                 if name not in named:
@@ -80,7 +88,7 @@ def missing_references(
 
 
 def cycle_problem(links: Sequence[Link], entries: Mapping[str, SpecDocument]) -> Problem:
-    """The problem of scale sets that wait for each other, at the first place that makes one wait."""
+    """The problem of scale sets that wait for each other, at the first place that declares a dependency."""
     waits: list[str] = []
     places: list[tuple[Place, Field]] = []
     for link in links:
@@ -91,20 +99,20 @@ def cycle_problem(links: Sequence[Link], entries: Mapping[str, SpecDocument]) ->
         else:
             why = f"wave {document.at('spec', 'wave')} after wave {link.wave} of the same image"
         waits.append(f"{link.name} waits for {link.on} ({why})")
-    place, field = min(places)  # there is one: lower and lower waves never come round
-    message = f"closes a circle, in which none could go first: {', '.join(waits)}; open it"
+    place, field = min(places)  # there is always one: waves alone cannot form a cycle
+    message = f"is part of a dependency cycle: {', '.join(waits)}; remove or change one of these"
     return Problem(place, dotted_path(field), message)
 
 
 def _place(link: Link, document: Document) -> tuple[Place, Field]:
-    """Where a document names the other one that it waits for."""
+    """The place and field in which a document names the scale set that it waits for."""
     names: Any = document.at(*DEPENDENCIES)
     field = (*DEPENDENCIES, names.index(link.on))
     return document.values[field], field
 
 
 def _references(entry: SpecDocument, kind: str) -> Iterator[tuple[Field, str]]:
-    """Where a scale set refers to documents of this kind, and by which name."""
+    """The fields in which a scale set refers to documents of this kind, and the names in them."""
     if entry.kind != "ScaleSet":
         return
     if kind in REFERENCES:
@@ -122,10 +130,10 @@ def _missing_target(kind: str, name: str, named: dict[str, SpecDocument], paths:
     if near := nearest(name, list(named)):
         return f"{missing}: did you mean {near} ({named[near].document.place})?"
     if named:
-        known = sorted(named)[:_NAMED] + ["others"] * (len(named) > _NAMED)
-        return f"{missing}: there is {one_of(known, last='and')}"
+        known = sorted(named)[:_NAMED] + ["another"] * (len(named) > _NAMED)
+        return f"{missing}: use {one_of(known)}"
     looked = paths[0] if len(paths) == 1 else f"the {len(paths)} files read"
-    return f"{missing} in {looked}: add it, or read the file that holds it as well"
+    return f"{missing} in {looked}: add it, or include the file that declares it"
 
 
 def _duplicates(

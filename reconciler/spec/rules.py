@@ -1,7 +1,7 @@
-"""Rules on single values that a JSON Schema cannot state, or whose mends it does not know.
+"""Rules for single values that a JSON Schema cannot express, or for which it cannot suggest a fix.
 
-A rule may repeat what a pattern of the schema says: the pattern is for editors, which complete and complain
-from the schema alone; the rule has the better words, and where both find fault its words are printed.
+A rule may repeat a pattern of the schema. The pattern is for editors, which use the schema alone. The rule
+has the better message, and its message is printed if both find an error.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,8 @@ from reconciler.spec.wording import quote
 
 Rule = Callable[[Atom], str | None]
 
-# Of interval and health.timeout: sweeps come about every minute, and instances take as long to boot.
+# Bounds of interval and health.timeout. A sweep runs about every minute, and an instance takes as long to
+# boot.
 _SHORTEST = timedelta(minutes=1)
 _LONGEST = timedelta(hours=24)
 _LONGEST_WINDOW = timedelta(days=7)
@@ -36,7 +37,7 @@ def broken_rules(document: Document, kind: str) -> Iterator[tuple[Field, str]]:
 
 
 def broken_rule(kind: str, field: Field, value: Atom) -> str | None:
-    """What a rule has against this value of the field."""
+    """The error message if a rule rejects this value of the field, otherwise None."""
     rule = _RULES[kind].get(schema_field(field))
     return rule(value) if rule else None
 
@@ -54,21 +55,21 @@ def _atoms(value: Value, at: Field) -> Iterator[tuple[Field, Atom]]:
 
 def _unprintable(text: str) -> str:
     if "\n" in text:
-        return "holds a line break: write it on one line, without | or >"
+        return "contains a line break: write it on one line, without | or >"
     character = next(c for c in text if not c.isprintable())
-    return f"holds the invisible character U+{ord(character):04X}: remove it"
+    return f"contains the invisible character U+{ord(character):04X}: remove it"
 
 
 def _of_text(rule: Callable[[str], str | None], value: Atom) -> str | None:
-    return rule(value) if isinstance(value, str) else None  # of other types the shape says what is wrong
+    return rule(value) if isinstance(value, str) else None  # the schema reports other types
 
 
 def _time_error(text: str) -> str | None:
-    """Of what looks like a time, for the pattern says the rest: whether a calendar and a clock have it."""
+    """The error for a time that does not exist. The pattern in the schema checks the form."""
     try:
         datetime.fromisoformat(text)
     except ValueError:
-        return f'{quote(text)} is no time: write one such as "2026-01-31T18:00Z"'
+        return f'{quote(text)} is not a valid time: write a time such as "2026-01-31T18:00Z"'
     return None
 
 
@@ -83,18 +84,18 @@ def _of_image(*at: str) -> dict[Field, Rule]:
 
 
 def _window_duration_error(value: Atom) -> str | None:
-    """Of how long a window is open: windows are told by the minute."""
+    """The error for the duration of a window, which must be whole minutes."""
     if error := duration.duration_error(value, least=_SHORTEST, most=_LONGEST_WINDOW):
         return error
     length = duration.parse_duration(value) if isinstance(value, str) else None
     if not length or not length % _SHORTEST:
         return None
     more = duration.format_duration((length // _SHORTEST + 1) * _SHORTEST)
-    return f"{quote(str(value))} is no whole number of minutes: write {more}"
+    return f"{quote(str(value))} is not a whole number of minutes: write {more}"
 
 
 def _whole(*at: str | int) -> Rule:
-    """Of a whole number: within the bounds of the schema."""
+    """The rule for a whole number within the bounds of the schema."""
     shape = fields("ScaleSet")[at]
     return partial(number.number_error, least=shape["minimum"], most=shape["maximum"])
 
@@ -110,7 +111,7 @@ def _of_rollout(*at: str) -> dict[Field, Rule]:
         (*at, "maxBatch"): amount.amount_error,
         (*at, "maxUnavailable"): amount.amount_error,
         (*at, "maxUnhealthy"): partial(
-            amount.amount_error, zero_effect="would let one sick instance hold all others"
+            amount.amount_error, zero_effect="would let one unhealthy instance block all others"
         ),
         (*at, "maxUnhealthyUpgraded"): partial(amount.amount_error, least=0),
         (*at, "soak"): _soak_rule,
@@ -140,7 +141,7 @@ def _of_checks(*at: str) -> dict[Field, Rule]:
 
 _scale_sets_rule = partial(
     amount.amount_error,
-    zero_effect="would let nothing roll, which is what freeze is for",
+    zero_effect="would block every rollout, which is what freeze does",
     whole="all scale sets",
 )
 

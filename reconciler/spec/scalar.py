@@ -1,17 +1,17 @@
-"""What a plain YAML scalar is read as.
+"""The value that a plain YAML scalar is read as.
 
 YAML 1.1 (PyYAML, Ansible) and YAML 1.2 (editors) read unquoted text differently: `yes`, `0123`, `1:30` and
-`2024-01-01` are text to the one and something else to the other. A spec must mean one thing to every reader,
-so such text becomes a `Misread`, which is of no JSON type: wherever it stands, it is a mistake, and the mend
-is to quote it or to write it plainly.
+`2024-01-01` are strings in one version and other values in the other. A spec must have the same meaning for
+every reader. Such text therefore becomes a `Misread`, which is not a JSON type: it is an error in every
+field, and the fix is to quote it or to write the value in an unambiguous form.
 """
 
 import math
 import re
 from dataclasses import dataclass
 
-_LONGEST = 64  # characters; whatever is longer is text, and no regex below meets a hostile megabyte
-_DIGITS = 18  # of an integer: whatever has more is no count of anything
+_LONGEST = 64  # characters; longer text is a string, so the patterns below never run on a hostile megabyte
+_DIGITS = 18  # of an integer; no valid count has more
 
 _NOTHING = frozenset(("", "~", "null", "Null", "NULL"))
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -28,7 +28,7 @@ _SOME_NUMBER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Misread:
-    """Unquoted text that not all YAML readers take for the same, and `meaning`: what some take it for."""
+    """Unquoted text that YAML readers interpret differently. `meaning` is what some of them read."""
 
     text: str
     meaning: str
@@ -60,16 +60,16 @@ def atom(text: str) -> Atom:
 
 
 def meaning(value: Atom) -> str:
-    """What the value is to a YAML reader, in words: "the number 24.04", "the boolean true", "nothing"."""
+    """The value as a YAML reader sees it, in words: "the number 24.04", "the boolean true", "null"."""
     match value:
         case Misread():
             return value.meaning
         case bool():
             return f"the boolean {str(value).lower()}"
         case None:
-            return "nothing"
+            return "null"
         case str():
-            return "text"
+            return "a string"
     return f"the number {value:.15g}" if isinstance(value, float) else f"the number {value}"
 
 
@@ -86,7 +86,7 @@ def _misread(text: str) -> Misread | str:
 
 
 def _sexagesimal(text: str) -> int:
-    """What YAML 1.1 makes of 1:30, meant for angles and times: 90."""
+    """The base-60 number that YAML 1.1 reads, such as 90 for 1:30."""
     value = 0
     for digits in text.lstrip("+-").split(":"):
         value = value * 60 + int(digits)
@@ -101,6 +101,6 @@ def _in_other_base(match: re.Match[str]) -> str:
 
 
 def _leading_zero(text: str) -> bool:
-    """089 is a number to YAML 1.2 and text to YAML 1.1; 0.5 is the same number to both."""
+    """Whether the text is like 089: a number in YAML 1.2, a string in YAML 1.1. 0.5 is the same in both."""
     digits = text.lstrip("+-")
     return digits.isdigit() and digits != "0" and digits.startswith("0")

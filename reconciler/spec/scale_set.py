@@ -1,7 +1,7 @@
-"""What one spec declares about one scale set, typed and with every default filled in.
+"""The declaration of one scale set, as typed values with every default filled in.
 
-`ScaleSet` holds nothing that would still have to be looked up in another document: an image `ref` is
-resolved when the files are read. Defaults live in the JSON Schema alone; this module has none.
+A `ScaleSet` needs no other document: references to an Image are resolved when the files are read. Defaults
+are in the JSON Schema alone. This module has none.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from reconciler.spec.window import Window
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The scale set in Azure that a spec is about. Azure compares all three without regard to case."""
+    """The scale set in Azure that a spec declares. Azure ignores case in all three fields."""
 
     subscription: str
     resource_group: str
@@ -28,7 +28,7 @@ class Target:
 
     @property
     def id(self) -> str:
-        """The ARM resource id, in the casing of the spec."""
+        """The ARM resource id, in the case used by the spec."""
         return (
             f"/subscriptions/{self.subscription}/resourceGroups/{self.resource_group}"
             f"/providers/Microsoft.Compute/virtualMachineScaleSets/{self.name}"
@@ -36,12 +36,12 @@ class Target:
 
     @property
     def key(self) -> str:
-        """The id folded, equal for two ways of writing the same scale set."""
+        """The id with case folded: equal for two spellings of the same scale set."""
         return self.id.casefold()
 
 
 class By(StrEnum):
-    """What a rollout goes by: the instances of one such domain at a time."""
+    """The kind of domain that a rollout upgrades one at a time."""
 
     AUTO = "auto"
     UPDATE_DOMAIN = "updateDomain"
@@ -51,14 +51,14 @@ class By(StrEnum):
 
 
 class Converge(StrEnum):
-    """What makes an instance up to date: its image, or also every other pending change of the model."""
+    """What makes an instance up to date: only its image, or also every other pending change of the model."""
 
     IMAGE = "image"
     MODEL = "model"
 
 
 class OnFailure(StrEnum):
-    """What becomes of a rollout whose upgraded instances do not come back in time."""
+    """What happens to a rollout whose upgraded instances do not become healthy in time."""
 
     HOLD = "hold"
     REPIN = "repin"
@@ -67,9 +67,9 @@ class OnFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """The instances that go first: so many of the scale set, or those with these ids.
+    """The instances that are upgraded first: an amount of the scale set, or the instances with these ids.
 
-    No other is upgraded before they have been back for as long as `soak`.
+    No other instance is upgraded until they have been healthy for `soak`.
     """
 
     instances: Amount | tuple[str, ...]
@@ -77,14 +77,14 @@ class Canary:
 
 
 class Approval(StrEnum):
-    """When a rollout waits for a person."""
+    """The point at which a rollout waits for approval."""
 
     START = "start"
     CANARY = "canary"
 
 
 class Approver(StrEnum):
-    """Whose approval is enough: anybody's, or that of another than the author of the declared image."""
+    """Who may approve: anyone, or anyone except the author of the declared image."""
 
     ANYONE = "anyone"
     ANOTHER = "another"
@@ -92,16 +92,19 @@ class Approver(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """How instances are brought to the image. Amounts are of the whole scale set, unless it says otherwise.
+    """How instances are upgraded to the image. Amounts refer to the whole scale set unless stated otherwise.
 
-    `order` names domains that go before all others, each as messages name it, or a part of that. `soak` is
-    how long the instances of a batch must have been back before the next one goes, `bake_time` the same of
-    the last one before the rollout is over. `max_unavailable` is how many may be away at once, whoever took
-    them down; `max_unhealthy` how many may be sick when others are taken down, and `max_unhealthy_upgraded`
-    (of those that were upgraded) how many of them may have been lost. `progress_deadline` is how long a
-    batch may be waited for while nothing comes of it, `deadline` how long all of the rollout may take.
-    `require_way_back`: it begins only where an image is known to go back to.
-    `windows` and `checks` hold batches of working instances, and none that is sick anyway.
+    order: domains that are upgraded before all others, named as in messages or by a part of that name.
+    soak: time for which the instances of a batch must have been healthy before the next batch starts.
+    bake_time: time for which the last batch must have been healthy before the rollout is complete.
+    max_unavailable: maximum number of instances unavailable at once, for any reason.
+    max_unhealthy: number of unhealthy instances above which no healthy instance is taken out of service.
+    max_unhealthy_upgraded: upgraded instances that may stay unhealthy without stopping the rollout.
+        A percentage refers to the instances upgraded so far.
+    require_way_back: the rollout starts only if a rollback target is known.
+    progress_deadline: time without another healthy instance in a batch after which the rollout has failed.
+    deadline: maximum time for the whole rollout.
+    windows, checks: delay batches of healthy instances. They do not delay remediation.
     """
 
     by: By
@@ -125,14 +128,16 @@ class Rollout:
 
     @property
     def first_soak(self) -> timedelta:
-        """How long the first batch soaks: no less than any other, and longer where it is a canary's."""
+        """The soak of the first batch: that of the other batches, or that of the canary if it is longer."""
         return max(self.soak, self.canary.soak) if self.canary else self.soak
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """When an upgraded instance counts as lost: not back and healthy within `timeout`. So many `passes`,
-    looks in a row, must find all of them healthy before others are taken down."""
+    """When an upgraded instance counts as not serving: if it is not healthy within `timeout`.
+
+    All upgraded instances must be healthy in `passes` consecutive observations before the next batch starts.
+    """
 
     timeout: timedelta
     passes: int
@@ -140,11 +145,14 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class ScaleSet:
-    """One document of kind ScaleSet. `interval` is how long its instances may go unlooked at when settled.
+    """One document of kind ScaleSet.
 
-    It waits for those that it `depends_on`, by name, and for those of a lower `wave` that are to run the same
-    image. `fleet` is what holds for all. `image_lines` are where its image stands: each a file and a line,
-    in its own document and in that of kind Image.
+    depends_on: names of the scale sets that it waits for.
+    wave: it also waits for the scale sets with the same image and a lower wave.
+    interval: longest time between two listings of its instances while it is settled.
+    fleet: settings that apply to all scale sets.
+    image_lines: the lines that declare its image, each a file and a line number, in its own document and in
+        the document of kind Image.
     """
 
     name: str

@@ -1,12 +1,12 @@
-"""Cron schedules on the clocks of a time zone: the minutes at which one comes.
+"""Cron schedules in a time zone: the minutes at which a schedule occurs.
 
-cronsim reads the five fields and knows the days they name. The clocks are ours, as Debian's cron has them: a
-time that is skipped when clocks go forward comes at the first moment after the gap, and one that is there
-twice when they go back comes the first time alone. But a schedule whose minute or hour begins with a star
-comes at every minute that the clocks show, twice or never.
+cronsim parses the five fields and finds the matching days. This module handles clock changes, as Debian's
+cron does. A time that is skipped when clocks go forward occurs at the first moment after the gap. A time that
+is repeated when clocks go back occurs only the first time. A schedule whose minute or hour starts with a star
+occurs at every minute that the clocks show, so a repeated one counts twice and a skipped one never.
 
-Minutes are bits of one large number, bit 0 the first of them: that makes a year of any schedule as quick as
-a day, and two spans of time that touch are one.
+Minutes are the bits of one large integer, and bit 0 is the first minute. A year then costs no more than a
+day, and adjacent periods merge.
 """
 
 import functools
@@ -22,13 +22,13 @@ _DAY = timedelta(days=1)
 
 
 def minutes(schedule: str, zone: str, since: datetime, count: int) -> int:
-    """Of the `count` minutes from `since`, a whole minute in UTC, those at which the schedule comes.
+    """The minutes at which the schedule occurs, among `count` minutes from `since`, a whole minute in UTC.
 
     >>> bin(minutes("*/15 * * * *", "UTC", datetime(2026, 1, 5, 9, 0, tzinfo=UTC), 31))
     '0b1000000000000001000000000000001'
     """
     clocks, cron = ZoneInfo(zone), _read(schedule)
-    # A day more on each side: whatever the offset, no day is missed.
+    # One day more on each side, so that no offset makes it miss a day.
     first, last = since.date() - _DAY, (since + count * MINUTE).date() + _DAY
     found = 0
     for day in _days(cron.fields, first, last):
@@ -42,8 +42,10 @@ def minutes(schedule: str, zone: str, since: datetime, count: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Cron:
-    """`of_day` are the minutes of a day on which it comes; `is_by_clocks` whether every one that clocks show
-    counts, and no other."""
+    """`of_day` are the minutes of a matching day at which the schedule occurs.
+
+    `is_by_clocks` is whether it occurs at exactly the minutes that the clocks show.
+    """
 
     fields: CronSim
     of_day: int
@@ -52,14 +54,14 @@ class _Cron:
 
 @functools.lru_cache(maxsize=1000)
 def _read(schedule: str) -> _Cron:
-    cron = CronSim(schedule, datetime(2000, 1, 1))  # for its fields: where it would start does not matter
+    cron = CronSim(schedule, datetime(2000, 1, 1))  # the start does not matter: only the fields are used
     minute, hour, *_ = schedule.split()
     of_day = sum(1 << hour * 60 + minute for hour in cron.hours for minute in cron.minutes)
     return _Cron(cron, of_day, is_by_clocks="*" in (minute[0], hour[0]))
 
 
 def _days(cron: CronSim, day: date, last: date) -> Iterator[date]:
-    """The days on which it comes, from `day` to `last`."""
+    """The matching days from `day` to `last`."""
     while day <= last:
         if day.month not in cron.months:
             day = (day.replace(day=1) + timedelta(days=31)).replace(day=1)
@@ -71,7 +73,7 @@ def _days(cron: CronSim, day: date, last: date) -> Iterator[date]:
 
 @functools.lru_cache(maxsize=1000)
 def _of_changed_day(schedule: str, zone: str, day: date) -> int:
-    """The minutes after midnight at which it comes on a day on which clocks are changed."""
+    """The minutes after midnight at which the schedule occurs on a day with a clock change."""
     clocks, cron = ZoneInfo(zone), _read(schedule)
     moments = {
         moment
@@ -84,7 +86,7 @@ def _of_changed_day(schedule: str, zone: str, day: date) -> int:
 
 
 def _moments(day: date, minute: int, clocks: ZoneInfo, *, is_by_clocks: bool) -> list[datetime]:
-    """When what comes at this minute of the day does come, in UTC."""
+    """The times in UTC at which this minute of the day occurs."""
     shown = [_moment(day, minute, clocks, fold) for fold in (0, 1) if _is_shown(day, minute, clocks, fold)]
     if is_by_clocks:
         return shown
@@ -97,12 +99,12 @@ def _moments(day: date, minute: int, clocks: ZoneInfo, *, is_by_clocks: bool) ->
 
 
 def _moment(day: date, minute: int, clocks: ZoneInfo, fold: int = 0) -> datetime:
-    """The moment in UTC at which clocks show this minute of the day: the first such moment, or the second."""
+    """The time in UTC at which the clocks show this minute of the day: the first time, or the second."""
     return _text(day, minute, clocks, fold).astimezone(UTC)
 
 
 def _is_shown(day: date, minute: int, clocks: ZoneInfo, fold: int = 0) -> bool:
-    """Whether clocks ever show this minute of the day, a second time if `fold` is 1."""
+    """Whether the clocks show this minute of the day, or show it a second time if `fold` is 1."""
     shown = _text(day, minute, clocks, fold)
     back = shown.astimezone(UTC).astimezone(clocks)
     return (back.replace(tzinfo=None), back.fold) == (shown.replace(tzinfo=None), fold)
@@ -110,4 +112,4 @@ def _is_shown(day: date, minute: int, clocks: ZoneInfo, fold: int = 0) -> bool:
 
 def _text(day: date, minute: int, clocks: ZoneInfo, fold: int) -> datetime:
     midnight = datetime(day.year, day.month, day.day, tzinfo=clocks)
-    return (midnight + minute * MINUTE).replace(fold=fold)  # by the calendar: Python adds as if it were naive
+    return (midnight + minute * MINUTE).replace(fold=fold)  # Python ignores clock changes when it adds

@@ -1,6 +1,6 @@
-"""The shape of a spec, which is the JSON Schema: where it lies, what it demands, the defaults it fills in.
+"""The JSON Schema of a spec: its location, its validators and its defaults.
 
-The schema is the only place that knows a field's name, type and default. Editors complete from the same file.
+Only the schema knows the name, type and default of a field. Editors use the same file.
 """
 
 import functools
@@ -23,35 +23,35 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def schema_path() -> Path:
-    """The schema file: inside the package where it is installed, beside it in a checkout."""
+    """The schema file: inside an installed package, next to the package in a checkout."""
     installed = _PACKAGE / "schemas" / _NAME
     return installed if installed.is_file() else _PACKAGE.parent / "schemas" / _NAME
 
 
 @functools.cache
 def schema() -> Schema:
-    """The whole schema. Shared: read it, never write to it."""
+    """The whole schema. It is shared and must not be changed."""
     loaded: Schema = json.loads(schema_path().read_text(encoding="utf-8"))
     return loaded
 
 
 @functools.cache
 def validator(kind: str) -> Draft202012Validator:
-    """What checks a document of this kind."""
+    """The validator for documents of this kind."""
     return Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": schema()["$defs"]})
 
 
 @functools.cache
 def fields(kind: str) -> dict[Field, Schema]:
-    """Every field that a document of this kind can have, in the schema's order, with its own schema.
+    """Every field that a document of this kind can have, in the order of the schema, with its own schema.
 
-    What the items of a list have stands at index `EACH`.
+    The fields of list items have the index `EACH`.
     """
     return dict(_fields(schema()["$defs"][kind], ()))
 
 
 def with_defaults(kind: str, value: dict[str, Any]) -> dict[str, Any]:
-    """The document with the schema's default wherever it says nothing itself."""
+    """The document with the default of the schema for every field that it leaves out."""
     return _fill(schema()["$defs"][kind], value)
 
 
@@ -82,7 +82,7 @@ def _fill(part: Schema, value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resolve(part: Schema) -> Schema:
-    """The schema with its reference put in; what stands beside the reference wins, such as a default."""
+    """The schema with its $ref resolved. Keywords next to the $ref override it, such as a default."""
     if "$ref" not in part:
         return part
     return {**schema()["$defs"][part["$ref"].removeprefix("#/$defs/")], **part}

@@ -1,4 +1,4 @@
-"""Why something is left alone, by whom and until when."""
+"""Why something is suspended or frozen, by whom and until when."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,9 +6,9 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """`reason` and `by` are "" and `until` None where the spec does not say.
+    """`reason` and `by` are "", and `until` is None, if the spec leaves them out.
 
-    Past `until` it stays in force, and is reported as forgotten.
+    The suspension stays in force after `until`. It is then reported as expired.
     """
 
     reason: str = ""

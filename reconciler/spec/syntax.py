@@ -1,7 +1,7 @@
-"""The parser's complaints in words that name the mend.
+"""Rewords the errors of the YAML parser, so that each message says how to fix the error.
 
-PyYAML has two parsers with two wordings, libyaml's and its own; each row below covers both. A complaint that
-no row knows is passed on as it is: it still has its place.
+PyYAML has two parsers with different wordings: libyaml and its own. Each row below covers both. An error that
+matches no row is reported in the words of the parser, with its place.
 """
 
 import re
@@ -13,12 +13,12 @@ from reconciler.spec.problem import Place, Problem
 from reconciler.spec.text import lines
 from reconciler.spec.wording import printable, shorten
 
-_TAB = "a tab cannot be used for indentation; use spaces"
-_INDENTATION = "this line is indented unlike the lines it belongs to: begin it in the same column as they do"
-_FLOW = "the BRACKET opened in line OPENED is not closed, or a comma is missing before this: add it"
+_TAB = "tabs cannot be used for indentation: use spaces"
+_INDENTATION = "inconsistent indentation: begin this line in the same column as the lines it belongs to"
+_FLOW = "the BRACKET in line OPENED is not closed, or a comma is missing here: add it"
 
-# (what the parser says of the context, what it says is wrong, our message), the first that fits counts; an
-# empty message: it depends on the line.
+# Patterns for the context and the problem that the parser reports, and the message. The first match counts.
+# If the message is empty, it depends on the line.
 _MESSAGES = tuple(
     (re.compile(context), re.compile(problem), message)
     for context, problem, message in (
@@ -30,17 +30,17 @@ _MESSAGES = tuple(
         (
             "quoted scalar",
             "escape character|hexadecimal|escape sequence|escape code",
-            "a backslash in double quotes begins an escape, and this is none: double it or use single quotes",
+            "invalid escape sequence in double quotes: double the backslash or use single quotes",
         ),
         ("flow mapping", "expected ',' or '}'", _FLOW.replace("BRACKET", "{")),
         ("flow sequence", "expected ',' or '\\]'", _FLOW.replace("BRACKET", "[")),
         (
             "simple key",
             "expected ':'",
-            "this line is no field: a field is written name: value, with a colon and a space",
+            "this line is not a field: write name: value, with a colon and a space",
         ),
         ("alias|anchor", "alphabetic or numeric", "a value cannot begin with CHARACTER: quote it"),
-        ("block scalar", "", "after | or > the text begins in the next line: move it there, or quote it"),
+        ("block scalar", "", "text after | or > must begin on the next line: move it there, or quote it"),
         ("tag", "", "a value cannot begin with !: quote it"),
         ("", "cannot start any token", "a value cannot begin with CHARACTER: quote it"),
         ("", "undefined tag handle", "a value cannot begin with !: quote it"),
@@ -54,57 +54,65 @@ _MESSAGES = tuple(
         (
             "",
             "mapping values are not allowed",
-            "a second colon in one field: quote the value if the colon is part of it, or indent it alike",
+            "unexpected second colon: quote the value if the colon is part of it, or correct the indentation",
         ),
         (
             "",
             "sequence entries are not allowed",
-            "a list cannot begin here: put - at the start of a line of its own",
+            "a list cannot begin here: begin a new line with -",
         ),
         ("", "<document start>|unexpected document indicator", ""),
         ("", "mapping keys are not allowed", "a value cannot begin with ?: quote it"),
-        ("plain scalar", "unexpected ':'", "a colon inside { } or [ ]: quote the value that it is part of"),
+        (
+            "plain scalar",
+            "unexpected ':'",
+            "unexpected colon inside { } or [ ]: quote the value that contains it",
+        ),
         ("", "node content", "a value is missing here: write one, or quote it if it begins with a bracket"),
-        ("", "directive|incompatible YAML", "lines that begin with % are not read: remove this one"),
+        (
+            "",
+            "directive|incompatible YAML",
+            "YAML directives, which begin with %, are not supported: remove this line",
+        ),
     )
 )
 
 
 def syntax_problem(error: yaml.YAMLError, text: str, path: str) -> Problem:
-    """Why the text is no YAML, and where."""
+    """The syntax error in the text, and its place."""
     if not isinstance(error, MarkedYAMLError) or (mark := error.problem_mark or error.context_mark) is None:
-        return Problem(Place(path), "", f"is not YAML: {shorten(' '.join(str(error).split()))}")
+        return Problem(Place(path), "", f"invalid YAML: {shorten(' '.join(str(error).split()))}")
     rows = lines(text)
     if tab := _tab(rows, mark):
         return Problem(Place(path, mark.line + 1, tab), "", _TAB)
     message = _message(error, mark, rows)
     if "quote is not closed" in message and error.context_mark:
-        mark = error.context_mark  # where the quote opens: the parser finds out at the end of the file
+        mark = error.context_mark  # where the quote opens: the parser reports the end of the file
     return Problem(Place(path, mark.line + 1, mark.column + 1), "", message)
 
 
 def _message(error: MarkedYAMLError, mark: Mark, rows: list[str]) -> str:
-    said, context = error.problem or "", error.context or ""
+    problem, context = error.problem or "", error.context or ""
     for in_context, about, message in _MESSAGES:
-        if in_context.search(context) and about.search(said):
+        if in_context.search(context) and about.search(problem):
             opened = (error.context_mark or mark).line + 1
             filled = message.replace("CHARACTER", _character(rows, mark)).replace("OPENED", str(opened))
             return filled or _misplaced_line(rows, mark)
-    return f"is not YAML: {printable(said)}"
+    return f"invalid YAML: {printable(problem)}"
 
 
 def _misplaced_line(rows: list[str], mark: Mark) -> str:
-    """What is wrong with a line that does not continue the mapping it stands in."""
+    """The error for a line that does not continue the mapping around it."""
     row = rows[mark.line] if mark.line < len(rows) else ""
     if row[: mark.column].strip():
-        return "the value ends before this: quote the whole of it, or remove what follows"
+        return "unexpected text after the value: quote the whole value, or remove the text"
     if row[mark.column :].startswith("- "):
-        return "a list item among fields: indent it under the field it belongs to"
+        return "unexpected list item between fields: indent it below the field it belongs to"
     return _INDENTATION
 
 
 def _tab(rows: list[str], mark: Mark) -> int | None:
-    """The column of a tab among the blanks that the line begins with, or right where the parser stopped."""
+    """The column of a tab in the indentation of the line, or at the position where the parser stopped."""
     row = rows[mark.line] if mark.line < len(rows) else ""
     blanks = row[: len(row) - len(row.lstrip(" \t"))]
     if "\t" in blanks:
@@ -113,7 +121,7 @@ def _tab(rows: list[str], mark: Mark) -> int | None:
 
 
 def _character(rows: list[str], mark: Mark) -> str:
-    """The character that the parser stopped at; for * and & it stops one behind."""
+    """The character at which the parser stopped. For * and & it stops one character later."""
     row = rows[mark.line] if mark.line < len(rows) else ""
     before = row[mark.column - 1 : mark.column]
     return before if before in ("*", "&") else printable(row[mark.column : mark.column + 1])

@@ -1,22 +1,22 @@
-"""The text in a file: UTF-8 without control characters, or the place where it is not."""
+"""The text of a file, which must be UTF-8 without control characters."""
 
 import re
 
 from reconciler.spec.files import LIMIT, File, size_problem
 from reconciler.spec.problem import Place, Problem
 
-# What YAML 1.1 and 1.2 leave out of a stream: control characters other than tab and line ends, surrogates.
+# Not allowed in YAML 1.1 and 1.2: control characters other than tabs and line ends, and surrogates.
 _NOT_ALLOWED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # as YAML counts lines
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # line ends as defined by YAML
 _BYTE_ORDER_MARK = "\ufeff"
 
 
 def text_of(file: File) -> str | Problem:
-    """The text of a file, its byte order mark taken off."""
+    """The text of a file without its byte order mark, or the problem that makes it unreadable."""
     if len(file.content) > LIMIT:
         return size_problem(file.path, len(file.content))
     if _is_wide(file.content):
-        return Problem(Place(file.path), "", "is not UTF-8 but looks like UTF-16 or UTF-32: save it as UTF-8")
+        return Problem(Place(file.path), "", "looks like UTF-16 or UTF-32, not UTF-8: save the file as UTF-8")
     try:
         text = file.content.decode().removeprefix(_BYTE_ORDER_MARK)
     except UnicodeDecodeError as error:
@@ -33,12 +33,12 @@ def text_of(file: File) -> str | Problem:
 
 
 def lines(text: str) -> list[str]:
-    """The lines of a text, as YAML counts them."""
+    """The lines of a text, as defined by YAML."""
     return _LINE_END.split(text)
 
 
 def _is_wide(content: bytes) -> bool:
-    """UTF-16 and UTF-32 begin with a mark, or have a NUL among the first two characters."""
+    """Whether the bytes are UTF-16 or UTF-32: they begin with a byte order mark or contain an early NUL."""
     return content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:4]
 
 

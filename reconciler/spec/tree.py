@@ -1,11 +1,12 @@
-"""YAML text as trees whose every node knows its line and column.
+"""Parses YAML text into trees whose nodes know their line and column.
 
-We compose the trees ourselves, from PyYAML's parser events, because its own composer recurses without a
-limit (in C, too), takes the last of two equal keys without a word, and expands what an attacker nests. The
-events come from libyaml where PyYAML has it, several times faster, and from PyYAML's own parser elsewhere.
+This module builds the trees from PyYAML's parser events. PyYAML's own composer recurses without a limit, also
+in C, silently keeps the last of two equal keys, and expands whatever an attacker nests. The events come from
+libyaml if PyYAML has it, which is several times faster, and otherwise from PyYAML's own parser.
 
-Refused on purpose: merge keys (`<<`), which YAML 1.2 does not know and which make a value stand where no line
-says so (a shared image is a document of kind Image here); and every tag but those that say `this is text`.
+Two features are rejected on purpose. YAML 1.2 has no merge keys (`<<`), and they set values that no line
+shows; specs share an image with a document of kind Image instead. Tags are rejected unless they mark a
+string.
 """
 
 from collections.abc import Iterator
@@ -32,19 +33,19 @@ from reconciler.spec.scalar import atom, meaning
 from reconciler.spec.syntax import syntax_problem
 from reconciler.spec.wording import quote, shorten
 
-NODES = 100_000  # in one file, aliases expanded: twice what the size limit allows in sensible specs
-DEPTH = 40  # levels; a spec has five
+NODES = 100_000  # in one file, aliases expanded: twice as many as realistic specs reach within the size limit
+DEPTH = 40  # levels; a spec needs five
 
 LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-_EMPTY = "holds no document: write a spec there, beginning with apiVersion and kind, or remove it"
+_EMPTY = "contains no document: add a spec that begins with apiVersion and kind, or remove the file"
 _TEXT_TAGS = ("!", "tag:yaml.org,2002:str")
 _COLLECTION_TAGS = {MappingStartEvent: "tag:yaml.org,2002:map", SequenceStartEvent: "tag:yaml.org,2002:seq"}
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """One document. `sound` is whether its YAML was without a mistake."""
+    """One document. `sound` is whether its YAML has no errors."""
 
     root: Node
     sound: bool
@@ -52,7 +53,7 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Trees:
-    """The documents of a file but empty ones. `whole` is False where a mistake ended the reading early."""
+    """The documents of a file, without empty ones. `whole` is False if an error ended the reading early."""
 
     documents: tuple[Tree, ...]
     problems: tuple[Problem, ...]
@@ -60,7 +61,7 @@ class Trees:
 
 
 def trees(text: str, path: str, *, loader: type | None = None, empty: str = _EMPTY) -> Trees:
-    """The documents in the text of a file, as far as it is read. `empty` is the mistake of having none."""
+    """The documents in the text of a file, up to the first fatal error. `empty` is the message for none."""
     composer = _Composer(path, yaml.parse(text, Loader=loader or LOADER))
     documents: list[Tree] = []
     whole = True
@@ -87,7 +88,7 @@ class _Stop(Exception):
 
 @dataclass(slots=True)
 class _Composer:
-    """Trees from events. Mistakes that leave the rest readable are collected; the others raise `_Stop`."""
+    """Builds trees from parser events. Fatal errors raise `_Stop`. All others are collected in `problems`."""
 
     path: str
     events: Iterator[Event]
@@ -105,9 +106,9 @@ class _Composer:
                     yield Tree(root, sound=len(self.problems) == known)
 
     def node(self, event: Event, at: Field) -> Node:
-        """The tree that begins with the event."""
+        """The tree that starts with the event."""
         if len(at) >= DEPTH:
-            self.stop(event, at[:5], f"is nested more than {DEPTH} levels deep: write it flatter")
+            self.stop(event, at[:5], f"is nested more than {DEPTH} levels deep: reduce the nesting")
         if isinstance(event, AliasEvent):
             return self.alias(event, at)
         assert isinstance(event, ScalarEvent | CollectionStartEvent)  # noqa: S101 - the grammar of events
@@ -138,11 +139,13 @@ class _Composer:
             key = self.key(start, at)
             value = self.node(next(self.events), (*at, key.text))
             if key.text == "<<":
-                message = "merge keys (<<) are not read: write the fields out, or share a value by an alias"
+                message = (
+                    "merge keys (<<) are not supported: write the fields out, or share a value with an alias"
+                )
                 self.problems.append(Problem(key.place, dotted_path(at), message))
             elif key.text in entries:
                 first = entries[key.text][0].place
-                message = f"is given twice: it already stands in line {first.line}; remove one of the two"
+                message = f"duplicates the field in line {first.line}: remove one of the two"
                 self.problems.append(Problem(key.place, dotted_path((*at, key.text)), message))
             else:
                 entries[key.text] = (key, value)
@@ -157,30 +160,31 @@ class _Composer:
         return Sequence(self.place(event), tuple(items), *extent(items))
 
     def key(self, event: Event, at: Field) -> Scalar:
-        """The key of an entry: text, and nothing that YAML would read as something else."""
+        """The key of an entry. It must be a string, and not text that YAML reads as another value."""
         if not isinstance(event, ScalarEvent):
-            message = "a field name must be plain text; {{ templates }}, aliases and lists cannot be one"
+            message = "a {{ template }}, alias or list cannot be a field name: write a plain string"
             self.stop(event, at, message)
         key = self.scalar(event, at)
         if not isinstance(key.value, str) and key.text:
-            message = f"the name of this field is read as {meaning(key.value)}: quote it: {quote(key.text)}"
+            message = f"the field name is read as {meaning(key.value)}: quote it: {quote(key.text)}"
             self.problems.append(Problem(key.place, dotted_path((*at, key.text)), message))
         elif not key.text:
-            message = "a field without a name: write one before the colon"
+            message = "the field name is missing: write it before the colon"
             self.problems.append(Problem(key.place, dotted_path(at), message))
         return key
 
     def alias(self, event: AliasEvent, at: Field) -> Node:
-        """What the alias stands for, counted as often as it is used."""
+        """The node that the alias refers to. Its size counts for every use."""
         name = event.anchor or ""
         if name not in self.anchors:
-            message = f"no &{shorten(name)} stands above this alias: quote the value if the * is part of it"
+            anchor = f"&{shorten(name)}"
+            message = f"no anchor {anchor} precedes this alias: add it, or quote the value if * is part of it"
             self.stop(event, at, message)
         node = self.anchors[name]
         if node is None:
             self.stop(event, at, f"the alias *{shorten(name)} contains itself: write the value out")
         if len(at) + node.height > DEPTH:
-            self.stop(event, at[:5], f"is nested more than {DEPTH} levels deep: write it flatter")
+            self.stop(event, at[:5], f"is nested more than {DEPTH} levels deep: reduce the nesting")
         self.count(node.size, event, at)
         return node
 
@@ -192,12 +196,14 @@ class _Composer:
     def count(self, nodes: int, event: Event, at: Field) -> None:
         self.nodes += nodes
         if self.nodes > NODES:
-            message = f"the file comes to more than {NODES:,} values, aliases written out: make it smaller"
+            message = (
+                f"the file has more than {NODES:,} values with aliases expanded: split it into several files"
+            )
             self.stop(event, at, message)
 
     def refuse_tag(self, tag: str, place: Place, at: Field) -> None:
         shown = shorten(tag.replace("tag:yaml.org,2002:", "!!"))
-        self.problems.append(Problem(place, dotted_path(at), f"the tag {shown} is not read: remove it"))
+        self.problems.append(Problem(place, dotted_path(at), f"the tag {shown} is not supported: remove it"))
 
     def place(self, event: Event) -> Place:
         mark = event.start_mark

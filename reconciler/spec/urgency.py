@@ -1,4 +1,4 @@
-"""The one image that must not wait, why, who says so and until when."""
+"""The image that is declared urgent: why, by whom and until when."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,10 @@ from reconciler.spec.image import Image
 
 @dataclass(frozen=True, slots=True)
 class Urgency:
-    """`image` is exact, and `by` "" where the spec does not say. Past `until` it waits like any other."""
+    """`image` names an exact version. `by` is "" if the spec leaves it out.
+
+    After `until` the image waits like any other.
+    """
 
     image: Image
     reason: str

@@ -1,7 +1,8 @@
-"""What is wrong with one document: the schema's findings and the rules', in our words and at their place.
+"""Validates one document: the errors found by the schema and by the rules, each with its message and place.
 
-jsonschema finds, we say. Of several findings about one value the one is printed that helps most: a rule's
-words, then a wrong type, then the rest. A new keyword in the schema wants a `case` here.
+jsonschema finds the errors of the schema, and this module words them. If several errors concern one value,
+only the most helpful one is printed: that of a rule, then a wrong type, then the rest. A new keyword in the
+schema needs a `case` here.
 """
 
 import re
@@ -21,8 +22,9 @@ from reconciler.spec.scalar import Misread, meaning
 from reconciler.spec.shape import fields, validator
 from reconciler.spec.wording import letters, nearest, one_of, quote, shorten
 
-_MANY = 20  # unknown fields of one mapping that are reported one by one: more are another kind of file
-_RULE, _TYPE, _OTHER = range(3)  # ranks: whose words are printed
+# Unknown fields of one mapping that are reported one by one. A file with more is probably not a spec.
+_MANY = 20
+_RULE, _TYPE, _OTHER = range(3)  # ranks: the lowest is printed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,12 @@ class _Finding:
     place: Place
     message: str
     rank: int = _OTHER
-    intended: Field | None = None  # the field that an unknown one probably is
+    intended: Field | None = None  # the field that was probably intended by an unknown one
 
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """What jsonschema found: `value` at a field fails `keyword`, which the schema gives as `wanted`."""
+    """An error of jsonschema: `value` violates `keyword`, for which the schema has the value `wanted`."""
 
     keyword: str
     wanted: Any
@@ -46,7 +48,7 @@ class _Fault:
 
 
 def document_problems(document: Document, kind: str) -> tuple[Problem, ...]:
-    """Everything that is wrong with a document of this kind, seen by itself."""
+    """All problems of a document of this kind, regardless of other documents."""
     findings = [
         _Finding(at, document.values[at], message, _RULE) for at, message in broken_rules(document, kind)
     ]
@@ -56,7 +58,8 @@ def document_problems(document: Document, kind: str) -> tuple[Problem, ...]:
     intended = {finding.intended for finding in findings}
     found: dict[Field, _Finding] = {}
     for finding in sorted(findings, key=lambda finding: finding.rank):
-        misspelt = finding.field in intended and finding.field not in document.values  # said where it stands
+        # A required field that is misspelt is reported at the misspelt name only.
+        misspelt = finding.field in intended and finding.field not in document.values
         if finding.field != ("kind",) and not misspelt:
             found.setdefault(finding.field, finding)
     for at, message in field_conflicts(document, kind, tuple(found)):
@@ -65,7 +68,7 @@ def document_problems(document: Document, kind: str) -> tuple[Problem, ...]:
 
 
 def _fault(error: ValidationError) -> _Fault:
-    assert isinstance(error.schema, dict)  # noqa: S101 - our schema has no true or false for a schema
+    assert isinstance(error.schema, dict)  # noqa: S101 - no subschema of ours is just true or false
     at: Field = tuple(error.absolute_path)
     if "propertyNames" in error.absolute_schema_path:
         return _Fault("name", error.validator_value, error.instance, error.schema, (*at, str(error.instance)))
@@ -73,7 +76,7 @@ def _fault(error: ValidationError) -> _Fault:
 
 
 def _is_reported_elsewhere(fault: _Fault) -> bool:
-    """What stands twice in a list is told where it stands again, and what is no mapping by its type."""
+    """Whether another error covers this one: that of a rule for duplicates, or that of a wrong type."""
     return fault.keyword == "uniqueItems" or (fault.keyword == "oneOf" and not isinstance(fault.value, dict))
 
 
@@ -88,7 +91,7 @@ def _findings(fault: _Fault, document: Document, kind: str) -> Iterator[_Finding
                     message = f"is missing: add {example(kind, (*at, name))}"
                     yield _Finding((*at, name), document.key(at), message)
         case "minProperties":
-            message = f"names no image: give it exactly one of {one_of(fault.schema['properties'])}"
+            message = f"names no image: set exactly one of {one_of(fault.schema['properties'])}"
             yield _Finding(at, document.key(at), message)
         case "maxProperties":
             yield from _several_images(fault, document)
@@ -103,7 +106,7 @@ def _findings(fault: _Fault, document: Document, kind: str) -> Iterator[_Finding
 
 
 def _unknown_fields(fault: _Fault, document: Document, kind: str) -> Iterator[_Finding]:
-    """The fields of a mapping that its schema does not know."""
+    """The fields of a mapping that its schema does not define."""
     allowed = list(fault.schema["properties"])
     unknown = [name for name in fault.value if name not in allowed]
     for name in unknown[:_MANY]:
@@ -113,32 +116,35 @@ def _unknown_fields(fault: _Fault, document: Document, kind: str) -> Iterator[_F
         if known_place:
             message, intended = f"does not belong here: move it to {dotted_path(known_place)}", known_place
         elif near:
-            message = f"is no field: did you mean {near}?"
+            message = f"unknown field: did you mean {near}?"
         else:
-            message = f"is no field: here can stand {one_of(allowed)}"
+            message = f"unknown field: expected {one_of(allowed)}"
         yield _Finding(field, document.key(field), message, intended=intended)
     if more := unknown[_MANY:]:
         field = (*fault.at, more[0])
-        message = f"is no field, nor are {len(more) - 1} more after it: here can stand {one_of(allowed)}"
+        message = f"unknown field, and {len(more) - 1} more after it: expected {one_of(allowed)}"
         yield _Finding(field, document.key(field), message)
 
 
 def _several_images(fault: _Fault, document: Document) -> Iterator[_Finding]:
-    """Of image kinds, where exactly one must stand. Unknown ones are told apart, and may be misspelt ones."""
+    """Several image kinds, where exactly one is allowed. Unknown kinds are reported on their own."""
     given = [name for name in fault.value if name in fault.schema["properties"]]
     if len(given) > 1:
         where = [f"{name} (line {document.key((*fault.at, name)).line})" for name in given]
-        message = f"names {len(given)} images, {one_of(where, last='and')}: keep exactly one of them"
+        message = f"names {len(given)} images, {one_of(where, last='and')}: keep exactly one"
         yield _Finding(fault.at, document.key(fault.at), message)
 
 
 def _check_kinds(fault: _Fault, document: Document) -> Iterator[_Finding]:
-    """Of kinds of a check, where exactly one must stand. Unknown ones may be misspelt ones."""
+    """A check without a kind or with several, where exactly one is required.
+
+    A check with only an unknown kind is skipped: that error is reported on its own.
+    """
     kinds = [name for branch in fault.wanted for name in branch["required"]]
     given = [name for name in kinds if name in fault.value]
     if given:
         where = [f"{name} (line {document.key((*fault.at, name)).line})" for name in given]
-        message = f"has {one_of(where, last='and')}: make it {len(given)} checks"
+        message = f"has {one_of(where, last='and')}: write {len(given)} separate checks"
         yield _Finding(fault.at, document.values[fault.at], message)
     elif all(name in fault.schema["properties"] for name in fault.value):
         yield _Finding(fault.at, document.values[fault.at], f"checks nothing: add {one_of(kinds)} below it")
@@ -152,21 +158,21 @@ def _wrong_type(fault: _Fault, document: Document, kind: str) -> str:
         optional = "default" in fields(kind).get(schema_field(at), ())
         return f"is empty: {write}" + (", or remove the line" if optional else "")
     if fault.wanted == "object":
-        return f"is {describe_value(value)}, where fields are expected: {write}"
+        return f"is {describe_value(value)}, but a mapping is expected: {write}"
     if fault.wanted == "array":
         fix = "begin each item with a hyphen" if isinstance(value, dict) else write
-        return f"is {describe_value(value)}, where a list is expected: {fix}"
+        return f"is {describe_value(value)}, but a list is expected: {fix}"
     if isinstance(value, dict | list):
-        return f"is {describe_value(value)}, where a single value is expected: {write}"
+        return f"is {describe_value(value)}, but a single value is expected: {write}"
     if fault.wanted == "string":
         return f"is read as {meaning(value)}: {_quoting_fix(fault, text, kind)}"
     if "boolean" not in fault.wanted:
         return f"is {meaning(value)}: {write}"
     if isinstance(value, Misread) and "boolean" in value.meaning:
-        return f"{quote(text)} is text to some YAML readers: write {name}: {value.meaning.split()[-1]}"
+        return f"{quote(text)} is a string to some YAML readers: write {name}: {value.meaning.split()[-1]}"
     if text.lower() in ("true", "false"):
-        return f"{quote(text)} is text here: write {name}: {text.lower()}, without quotes"
-    return f"{quote(text)} is neither true nor false: write one of the two"
+        return f"{quote(text)} is a string: write {name}: {text.lower()}, without quotes"
+    return f"{quote(text)} is not a boolean: write true or false"
 
 
 def _quoting_fix(fault: _Fault, text: str, kind: str) -> str:
@@ -177,7 +183,7 @@ def _quoting_fix(fault: _Fault, text: str, kind: str) -> str:
     if still and "number" not in meaning(fault.value):
         return f"write {example(kind, fault.at)}"
     name = "" if isinstance(fault.at[-1], int) else f"{shorten(fault.at[-1])}: "
-    return f'quote it: {name}"{shorten(text)}"' + (f"; but {still}" if still else "")
+    return f'quote it: {name}"{shorten(text)}"' + (f"; also, {still}" if still else "")
 
 
 def _pattern_error(schema: dict[str, Any], text: str) -> str | None:
@@ -192,15 +198,15 @@ def _wrong_value(fault: _Fault, document: Document, kind: str) -> str:
         case "minItems":
             return f"is an empty list: write {example(kind, fault.at)}"
         case "maxItems":
-            return f"has {len(fault.value)} items, and {fault.wanted} at most are read: shorten it"
+            return f"has {len(fault.value)} items, but at most {fault.wanted} are allowed: shorten the list"
         case "maxLength":
             return f"{quote(fault.value)} is longer than {fault.wanted} characters: shorten it"
         case "enum" if len(fault.wanted) == 1:
-            return f"{example_text(document, fault.at)} is unknown: write {fault.wanted[0]}"
+            return f"{example_text(document, fault.at)} is not supported: write {fault.wanted[0]}"
         case "enum":
             near = nearest(fault.value, fault.wanted) if isinstance(fault.value, str) else None
             fix = f"did you mean {near}?" if near else f"write {one_of(fault.wanted)}"
-            return f"{example_text(document, fault.at)} is unknown: {fix}"
+            return f"{example_text(document, fault.at)} is not supported: {fix}"
         case _:
             return f"{example_text(document, fault.at)} is not allowed: write {example(kind, fault.at)}"
 
@@ -212,7 +218,7 @@ def _label_name_error(fault: _Fault) -> str:
 
 
 def _known_place(name: str, kind: str) -> Field | None:
-    """Where a field of this name belongs, if it does in one place only."""
+    """The only place where a field with this name is valid, None if there is not exactly one."""
     known = [field for field in fields(kind) if isinstance(field[-1], str)]
     homes = [field for field in known if letters(str(field[-1])) == letters(name)]
     return homes[0] if len(homes) == 1 else None

@@ -1,7 +1,8 @@
-"""Maintenance windows: when working instances may be taken down, by cron, a duration and a time zone.
+"""Maintenance windows: when healthy instances may be taken out of service.
 
-Without windows it is always allowed. Where one of kind `allow` is declared, one of them must be open; while
-one of kind `deny` is open nothing is allowed, whatever else is. All pure: the moment is given.
+A window has a cron schedule, a duration and a time zone. Without windows it is always allowed. If any window
+of kind `allow` is declared, one of them must be open. While a window of kind `deny` is open, nothing is
+allowed. All functions are pure: the time is a parameter.
 """
 
 import functools
@@ -12,10 +13,11 @@ from enum import StrEnum
 
 from reconciler.spec.schedule import MINUTE, minutes
 
-# Days that are looked at for the next change, one stretch after the other: most windows come every week, and
-# what does not change within a year is said not to change.
+# The search for the next change covers these numbers of days, one period after the other. Most windows recur
+# every week. If nothing changes within a year, the answer is that it never changes.
 _YEAR = (8, 56, 302)
-# What never opens in these never does: they have every day of the calendar, on several days of the week.
+# Windows that never open in these four years are treated as never opening: they contain every day of the
+# calendar.
 _YEARS = tuple(datetime(year, 1, 1, tzinfo=UTC) for year in range(2024, 2028))
 
 
@@ -28,8 +30,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Opens at every match of `schedule` (five cron fields) on the clocks of `zone`, for `duration`: whole
-    minutes, that pass whatever the clocks do."""
+    """Opens whenever `schedule` (five cron fields) matches in the time zone `zone`, for `duration`.
+
+    `duration` is elapsed time in whole minutes: clock changes do not affect it.
+    """
 
     kind: Kind
     schedule: str
@@ -42,9 +46,9 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Whether it is allowed, until when, and by which window it is so, where one makes it so.
+    """Whether it is allowed, until when, and the window that decides it, None if no window does.
 
-    `until` is when that ends: None where it never does, or not within a year.
+    `until` is the time of the next change, None if there is none within a year.
     """
 
     is_open: bool
@@ -53,7 +57,7 @@ class Opening:
 
 
 def opening(windows: Sequence[Window], at: datetime) -> Opening:
-    """How it stands at `at`."""
+    """Whether it is allowed at `at`."""
     now = at.astimezone(UTC).replace(second=0, microsecond=0)
     denying, allowing = (
         next((each for each in windows if each.kind is kind and _open(each, now, 1)), None)
@@ -65,7 +69,7 @@ def opening(windows: Sequence[Window], at: datetime) -> Opening:
 
 @functools.lru_cache(maxsize=1000)
 def never_opens(windows: tuple[Window, ...]) -> bool:
-    """Whether these windows leave no room at all, in four years with every day of the calendar."""
+    """Whether these windows never allow anything, in four years that contain every day of the calendar."""
     return not any(
         _allowed_minutes(windows, since, count) for year in _YEARS for since, count in _stretches(year)
     )
@@ -73,9 +77,9 @@ def never_opens(windows: tuple[Window, ...]) -> bool:
 
 @functools.lru_cache(maxsize=1000)
 def shadowed_windows(windows: tuple[Window, ...]) -> Mapping[int, frozenset[int] | None]:
-    """The windows of kind allow that are denied whenever they open, in these four years, by their index.
+    """The windows of kind allow that are always denied in these four years, by their index.
 
-    For each the windows of kind deny that come to that alone; None where it does not open at all.
+    The value is the set of deny windows that are sufficient alone, None if the window never opens.
     """
     denying = [index for index, each in enumerate(windows) if each.kind is Kind.DENY]
     left = {index: frozenset(denying) for index, each in enumerate(windows) if each.kind is Kind.ALLOW}
@@ -96,7 +100,7 @@ def shadowed_windows(windows: tuple[Window, ...]) -> Mapping[int, frozenset[int]
 
 
 def _change(windows: Sequence[Window], now: datetime, *, is_open: bool) -> datetime | None:
-    """The first minute after `now` in which it is not as it is."""
+    """The first minute after `now` in which `is_open` changes, None if it does not within a year."""
     if not windows:
         return None
     for since, count in _stretches(now):
@@ -107,19 +111,19 @@ def _change(windows: Sequence[Window], now: datetime, *, is_open: bool) -> datet
 
 
 def _stretches(since: datetime) -> Iterator[tuple[datetime, int]]:
-    """The year from `since` in stretches: where each begins, and how many minutes it has."""
+    """The year from `since` in periods: the start of each, and its number of minutes."""
     for days in _YEAR:
         yield since, days * _DAY
         since += days * _DAY * MINUTE
 
 
-# From here on minutes are bits of one large number, bit 0 the first of them.
+# Below, minutes are the bits of one large integer, and bit 0 is the first minute.
 
 _DAY = 24 * 60
 
 
 def _allowed_minutes(windows: Sequence[Window], since: datetime, count: int) -> int:
-    """Of the `count` minutes from `since`, those in which it is allowed."""
+    """The minutes in which it is allowed, among `count` minutes from `since`."""
     denied = allowed = 0
     for each in windows:
         if each.kind is Kind.DENY:
@@ -132,10 +136,10 @@ def _allowed_minutes(windows: Sequence[Window], since: datetime, count: int) -> 
 
 
 def _open(window: Window, since: datetime, count: int) -> int:
-    """Of the `count` minutes from `since`, those in which the window is open."""
+    """The minutes in which the window is open, among `count` minutes from `since`."""
     length = window.duration // MINUTE
     opened = minutes(window.schedule, window.zone, since - length * MINUTE, length + count)
-    done = 1  # so many minutes after each at which it opens are in
+    done = 1  # minutes after each opening that are already set
     while done < length:
         more = min(done, length - done)
         opened |= opened << more

@@ -1,19 +1,19 @@
-"""How messages quote, list and suggest.
+"""Helpers for messages: quoting, lists and suggestions.
 
-What a spec or a file name holds may be very long or hostile, and a message is one line on somebody's
-terminal: everything that is repeated from a file goes through `quote` or `printable`.
+Values in specs and file names can be very long or hostile, and a message is one line in a terminal.
+Everything that a message repeats from a file must pass through `quote` or `printable`.
 """
 
 import difflib
 import re
 from collections.abc import Iterable, Sequence
 
-_LONGEST = 80  # characters of a value that a message repeats: enough to know it again
+_LONGEST = 80  # characters of a value that a message repeats: enough to recognise it
 _HEAD = 50
 
 
 def printable(text: str) -> str:
-    r"""The text with everything escaped that would not show, or would move a terminal's cursor.
+    r"""The text with every character escaped that is invisible or controls the terminal.
 
     >>> printable("a\x1b[2J\udce9")
     'a\\x1b[2J\\udce9'
@@ -24,14 +24,14 @@ def printable(text: str) -> str:
 
 
 def shorten(text: str) -> str:
-    """The text, its middle left out where it is long: the end of a resource id tells as much as its start."""
+    """The text without its middle if it is long: the end of a resource id matters as much as its start."""
     if len(text) > _LONGEST:
         text = f"{text[:_HEAD]}…{text[_HEAD - _LONGEST :]}"
     return printable(text)
 
 
 def quote(text: str) -> str:
-    r"""The text between double quotes, escaped and shortened.
+    r"""The text in double quotes, escaped and shortened.
 
     >>> print(quote('say "hi"'))
     "say \"hi\""
@@ -40,7 +40,7 @@ def quote(text: str) -> str:
 
 
 def one_of(words: Iterable[str], *, last: str = "or") -> str:
-    """The words as people list them.
+    """The words as a list in a sentence.
 
     >>> one_of(["a", "b", "c"])
     'a, b or c'
@@ -50,12 +50,12 @@ def one_of(words: Iterable[str], *, last: str = "or") -> str:
 
 
 def nearest(word: str, words: Sequence[str]) -> str | None:
-    """The one of `words` that was most likely meant, or None. Case, hyphens and underscores do not count.
+    """The most similar of `words`, None if none is similar. Case, hyphens and underscores are ignored.
 
     >>> nearest("max_batch", ["by", "maxBatch"]), nearest("colour", ["by", "maxBatch"])
     ('maxBatch', None)
     """
-    if len(word) > _LONGEST:  # no field is that long, and comparing would take its time
+    if len(word) > _LONGEST:  # no field is that long, and the comparison would be slow
         return None
     by_letters = {letters(each): each for each in words}
     near = difflib.get_close_matches(letters(word), by_letters, n=1, cutoff=0.7)
@@ -63,5 +63,5 @@ def nearest(word: str, words: Sequence[str]) -> str | None:
 
 
 def letters(word: str) -> str:
-    """The word as the ear knows it: folded, without hyphens and underscores."""
+    """The word with case folded, without hyphens, underscores and spaces."""
     return re.sub(r"[-_\s]", "", word).casefold()

@@ -1,7 +1,7 @@
-"""Time zones: the names of the IANA database, and what people also write.
+"""Validation of time zone names, with suggestions for common variants.
 
-Names are those of the tzdata package, which comes with this program, so that a spec is right or wrong on
-every machine alike.
+The names are those of the IANA database in the tzdata package, which is installed with this program, so a
+spec is valid or invalid on every machine alike.
 """
 
 import functools
@@ -11,7 +11,7 @@ from importlib import resources
 from reconciler.spec.wording import nearest, quote
 
 _FIX = "write a name such as Europe/Berlin, or UTC"
-# Abbreviations that are no names of the database, and what Windows calls the zones of large regions of Azure.
+# Abbreviations that are not in the database, and the Windows names for the time zones of large Azure regions.
 _MEANT = {
     **dict.fromkeys(("cest", "mez", "mesz", "w. europe standard time"), "Europe/Berlin"),
     **dict.fromkeys(("bst", "gmt standard time"), "Europe/London"),
@@ -30,13 +30,13 @@ _OFFSET = re.compile(r"(?:UTC|GMT)?\s*[-+][0-9]{1,2}(?::?[0-9]{2})?", re.IGNOREC
 
 
 def time_zone_error(text: str) -> str | None:
-    """What is wrong with the text as the name of a time zone, and the mend."""
+    """The validation error for the text as the name of a time zone, None if it is valid."""
     if text in _names():
         return None
     if _OFFSET.fullmatch(text):
-        return f"{quote(text)} is an offset, which clocks change: {_FIX}"
+        return f"{quote(text)} is a UTC offset, not a time zone: {_FIX}"
     meant = _suggestion(text)
-    return f"{quote(text)} is no time zone: " + (f"did you mean {meant}?" if meant else _FIX)
+    return f"{quote(text)} is not a time zone: " + (f"did you mean {meant}?" if meant else _FIX)
 
 
 @functools.cache

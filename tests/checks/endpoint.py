@@ -1,4 +1,4 @@
-"""Somebody to put checks to, on loopback: answers as it is told, and remembers what was asked."""
+"""An HTTP server on loopback for checks: returns configured responses and records the requests."""
 
 import socket
 import threading
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Endpoint(ThreadingHTTPServer):
-    """`status`, `body` and `headers` are what it answers; `asked` are the paths so far."""
+    """`status`, `body` and `headers` are the response. `asked` are the requested paths."""
 
     daemon_threads = True
 
@@ -42,7 +42,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(endpoint.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Nobody reads it."""
+        """Logs nothing."""
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def serve_endpoint() -> Iterator[Endpoint]:
 
 @contextmanager
 def serve_bytes(answer: bytes) -> Iterator[str]:
-    """An endpoint that says these bytes to one who comes, and hangs up; the address of it."""
+    """The URL of a server that sends these bytes to one client and closes the connection."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def speak() -> None:

@@ -1,4 +1,4 @@
-"""Checks, put to a real server on loopback: what passes, and what is said of all that does not."""
+"""Checks against a real server on loopback: what passes, and the message for everything else."""
 
 import json
 import socket
@@ -18,6 +18,7 @@ from tests.build import NOW
 from tests.checks.endpoint import Endpoint, serve_bytes, serve_endpoint
 
 QUERY = "sum(rate(errors[5m])) < 5"
+NO_LIST = ", not a list of samples: write a query that returns an instant vector"
 
 
 @pytest.fixture
@@ -39,150 +40,158 @@ def result(kind: str, found: Any) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("answered", "wanted", "closed", "said"),
+    ("answered", "wanted", "closed", "message"),
     [
-        pytest.param(200, 200, None, "answers 200", id="as expected"),
-        pytest.param(204, 204, None, "answers 204", id="as expected, without a body"),
-        pytest.param(503, 200, Reason.CHECK_FAILED, "answers 503, and 200 passes", id="out of order"),
-        pytest.param(404, 404, None, "answers 404", id="an error that is expected"),
-        pytest.param(401, 200, Reason.CHECK_FAILED, "answers 401, and 200 passes", id="not let in"),
+        pytest.param(200, 200, None, "returned 200", id="the expected status 200"),
+        pytest.param(204, 204, None, "returned 204", id="the expected status 204 without a body"),
+        pytest.param(503, 200, Reason.CHECK_FAILED, "returned 503, expected 200", id="the status 503"),
+        pytest.param(404, 404, None, "returned 404", id="the expected status 404"),
+        pytest.param(401, 200, Reason.CHECK_FAILED, "returned 401, expected 200", id="the status 401"),
     ],
 )
 def test_an_http_check_passes_by_its_status(
-    endpoint: Endpoint, answered: int, wanted: int, closed: Reason | None, said: str
+    endpoint: Endpoint, answered: int, wanted: int, closed: Reason | None, message: str
 ) -> None:
     endpoint.status = answered
     found = http(f"{endpoint.url}/healthz?deep=1", wanted)
-    assert found == Gate("check smoke", f"check smoke: {endpoint.url}/healthz?deep=1 {said}", closed)
+    assert found == Gate("check smoke", f"check smoke: {endpoint.url}/healthz?deep=1 {message}", closed)
     assert endpoint.asked == ["/healthz?deep=1"]
 
 
-def test_a_redirect_is_not_followed_and_may_be_what_is_expected(endpoint: Endpoint) -> None:
+def test_a_redirect_is_not_followed_and_can_be_the_expected_status(endpoint: Endpoint) -> None:
     endpoint.status, endpoint.headers = 302, {"Location": f"{endpoint.url}/login"}
     found = http(f"{endpoint.url}/healthz")
     assert (found.closed, found.evidence) == (
         Reason.CHECK_FAILED,
-        f"check smoke: {endpoint.url}/healthz answers 302, and 200 passes",
+        f"check smoke: {endpoint.url}/healthz returned 302, expected 200",
     )
     assert http(f"{endpoint.url}/healthz", 302).closed is None
     assert endpoint.asked == ["/healthz"] * 2
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "closed", "said"),
+    ("status", "body", "closed", "message"),
     [
         pytest.param(
             200,
             result("vector", [{"metric": {}, "value": [1, "0.2"]}]),
             None,
-            f"gives a sample for {QUERY}",
-            id="a sample",
+            f"returned a sample for {QUERY}",
+            id="a vector with one sample",
         ),
         pytest.param(
             200,
             result("vector", [{"value": [1, "0"]}, {"value": [1, "3"]}]),
             None,
-            f"gives 2 samples for {QUERY}",
-            id="samples",
+            f"returned 2 samples for {QUERY}",
+            id="a vector with two samples",
         ),
         pytest.param(
             200,
             result("vector", [{"histogram": [1, {}]}]),
             None,
-            f"gives a sample for {QUERY}",
-            id="a histogram for a sample",
+            f"returned a sample for {QUERY}",
+            id="a vector with a histogram",
         ),
         pytest.param(
             200,
             result("scalar", [1, "1"]),
             Reason.CHECK_FAILED,
-            f"gives a scalar for {QUERY}, and only a vector can pass: a comparison leaves nothing else empty",
-            id="a scalar, which no comparison makes empty",
+            f"returned a scalar for {QUERY}{NO_LIST}",
+            id="a scalar, which is never empty",
         ),
         pytest.param(
-            200, result("vector", []), Reason.CHECK_FAILED, f"gives no sample for {QUERY}", id="no sample"
+            200,
+            result("vector", []),
+            Reason.CHECK_FAILED,
+            f"returned no sample for {QUERY}",
+            id="an empty vector",
         ),
         pytest.param(
             200,
             result("matrix", [{"values": [[1, "1"]]}]),
             Reason.CHECK_FAILED,
-            f"gives a matrix for {QUERY}, and only a vector can pass: a comparison leaves nothing else empty",
-            id="a range of samples",
+            f"returned a matrix for {QUERY}{NO_LIST}",
+            id="a matrix",
         ),
         pytest.param(
             200,
             result("string", [1, "yes"]),
             Reason.CHECK_FAILED,
-            f"gives a string for {QUERY}, and only a vector can pass: a comparison leaves nothing else empty",
+            f"returned a string for {QUERY}{NO_LIST}",
             id="a string",
         ),
         pytest.param(
             400,
             b'{"status": "error", "errorType": "bad_data", "error": "1:3: parse error:\\nunexpected <op:/>"}',
             Reason.CHECK_FAILED,
-            f"answers 400, and not with a result of {QUERY}",
-            id="a query that makes no sense",
+            f"returned 400 and no result for {QUERY}",
+            id="a query with a syntax error",
         ),
         pytest.param(
             200,
             b'{"status": "error", "error": "odd"}',
             Reason.CHECK_FAILED,
-            f"answers 200, and not with a result of {QUERY}",
-            id="an error all the same",
+            f"returned 200 and no result for {QUERY}",
+            id="an error with the status 200",
         ),
         pytest.param(
             503,
             b"<html>",
             Reason.CHECK_FAILED,
-            f"answers 503, and not with a result of {QUERY}",
-            id="a page of a proxy",
+            f"returned 503 and no result for {QUERY}",
+            id="an HTML page of a proxy",
         ),
         pytest.param(
             200,
             b"<html>login",
             Reason.CHECK_FAILED,
-            "answers with no result of a query",
-            id="a page of a login",
+            "did not return a query result",
+            id="an HTML login page",
         ),
-        pytest.param(200, b"[]", Reason.CHECK_FAILED, "answers with no result of a query", id="a list"),
-        pytest.param(200, b"", Reason.CHECK_FAILED, "answers with no result of a query", id="nothing"),
+        pytest.param(200, b"[]", Reason.CHECK_FAILED, "did not return a query result", id="a JSON list"),
+        pytest.param(200, b"", Reason.CHECK_FAILED, "did not return a query result", id="an empty body"),
         pytest.param(
-            200, b"\xff\xfe", Reason.CHECK_FAILED, "answers with no result of a query", id="no text"
+            200,
+            b"\xff\xfe",
+            Reason.CHECK_FAILED,
+            "did not return a query result",
+            id="a body that is not UTF-8",
         ),
         pytest.param(
-            200, b"[" * 100_000, Reason.CHECK_FAILED, "answers with no result of a query", id="a deep nest"
+            200, b"[" * 100_000, Reason.CHECK_FAILED, "did not return a query result", id="deeply nested JSON"
         ),
         pytest.param(
             200,
             b'{"status": "success", "data": {"resultType": "vector", "result": {}}}',
             Reason.CHECK_FAILED,
-            f"gives a vector for {QUERY}, and only a vector can pass: a comparison leaves nothing else empty",
-            id="a vector that is none",
+            f"returned a vector for {QUERY}{NO_LIST}",
+            id="a vector without a list",
         ),
         pytest.param(
             200,
             b'{"status": "success", "data": []}',
             Reason.CHECK_FAILED,
-            "answers with no result of a query",
-            id="no data",
+            "did not return a query result",
+            id="a result without data",
         ),
         pytest.param(
             200,
             b"x" * ((1 << 20) + 1),
             Reason.CHECK_FAILED,
-            "answers with more than 1048576 bytes",
-            id="far too much",
+            "returned more than 1048576 bytes",
+            id="a body over the limit",
         ),
     ],
 )
 def test_a_prometheus_check_passes_by_a_sample(
-    endpoint: Endpoint, status: int, body: bytes, closed: Reason | None, said: str
+    endpoint: Endpoint, status: int, body: bytes, closed: Reason | None, message: str
 ) -> None:
     endpoint.status, endpoint.body = status, body
-    assert prometheus(endpoint.url) == Gate("check errors", f"check errors: {endpoint.url} {said}", closed)
+    assert prometheus(endpoint.url) == Gate("check errors", f"check errors: {endpoint.url} {message}", closed)
 
 
-def test_a_query_is_put_as_it_stands_below_the_path_of_the_server(endpoint: Endpoint) -> None:
+def test_a_query_is_sent_unchanged_below_the_path_of_the_server(endpoint: Endpoint) -> None:
     endpoint.body = result("vector", [{"metric": {}, "value": [1, "1"]}])
     prometheus(f"{endpoint.url}/prometheus/", 'a{b="c"} + 1 & 2')
     assert endpoint.asked == ["/prometheus/api/v1/query?query=a%7Bb%3D%22c%22%7D%20%2B%201%20%26%202"]
@@ -194,12 +203,18 @@ SECRET = "SECRET"
 @pytest.mark.parametrize(
     ("status", "body"),
     [
-        pytest.param(403, SECRET.encode(), id="an error of whatever kind"),
-        pytest.param(400, json.dumps({"status": "error", "error": SECRET}).encode(), id="a wrong query"),
-        pytest.param(200, json.dumps({"error": SECRET, "errorType": SECRET}).encode(), id="no result"),
-        pytest.param(200, result(SECRET, [1, SECRET]), id="an unknown kind of result"),
+        pytest.param(403, SECRET.encode(), id="an error with a plain body"),
+        pytest.param(
+            400, json.dumps({"status": "error", "error": SECRET}).encode(), id="an error of Prometheus"
+        ),
+        pytest.param(
+            200,
+            json.dumps({"error": SECRET, "errorType": SECRET}).encode(),
+            id="a result without data and with an error",
+        ),
+        pytest.param(200, result(SECRET, [1, SECRET]), id="an unknown result type"),
         pytest.param(200, result("string", [1, SECRET]), id="a string"),
-        pytest.param(200, result("vector", [{"value": [1, SECRET]}]), id="a sample"),
+        pytest.param(200, result("vector", [{"value": [1, SECRET]}]), id="a vector with one sample"),
     ],
 )
 def test_nothing_is_said_of_the_body_of_an_answer(endpoint: Endpoint, status: int, body: bytes) -> None:
@@ -208,12 +223,12 @@ def test_nothing_is_said_of_the_body_of_an_answer(endpoint: Endpoint, status: in
     assert SECRET not in http(endpoint.url).evidence
 
 
-def test_nothing_is_said_of_an_answer_that_is_no_http() -> None:
+def test_an_invalid_http_response_is_not_quoted() -> None:
     with serve_bytes(f"{SECRET}\r\n\r\n".encode()) as url:
         assert SECRET not in http(url).evidence
 
 
-def test_where_no_check_is_asked_its_gate_is_open_and_says_so(endpoint: Endpoint) -> None:
+def test_a_check_that_is_not_asked_has_an_open_gate(endpoint: Endpoint) -> None:
     found = Checks(lambda: NOW, asks=False).gate(HttpCheck("smoke", endpoint.url, 200))
     assert found == Gate("check smoke", "check smoke: not asked")
     assert endpoint.asked == []
@@ -225,60 +240,64 @@ def closed_port_url() -> str:
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
-        pytest.param(closed_port_url(), "does not answer: connection refused", id="nobody listens"),
-        pytest.param("http://[::1", "does not answer: ", id="no address"),
-        pytest.param(f"http://{'a' * 70}.invalid", "does not answer: ", id="a name that is too long"),
+        pytest.param(closed_port_url(), "did not answer: connection refused", id="a closed port"),
+        pytest.param("http://[::1", "did not answer: ", id="an invalid host"),
+        pytest.param(f"http://{'a' * 70}.invalid", "did not answer: ", id="a host name that is too long"),
         pytest.param(
-            closed_port_url().replace("http:", "https:"), "does not answer: connection refused", id="over TLS"
+            closed_port_url().replace("http:", "https:"),
+            "did not answer: connection refused",
+            id="a closed port with TLS",
         ),
     ],
 )
-def test_a_place_that_is_not_there_fails_the_check(url: str, said: str) -> None:
+def test_a_place_that_is_not_there_fails_the_check(url: str, message: str) -> None:
     for found in (http(url), prometheus(url)):
         assert found.closed is Reason.CHECK_FAILED
-        assert said in found.evidence
+        assert message in found.evidence
 
 
 @pytest.mark.parametrize(
-    ("spoken", "said"),
+    ("sent", "message"),
     [
-        pytest.param(b"", "does not answer as HTTP says", id="nothing"),
-        pytest.param(b"hello\r\n\r\n", "does not answer as HTTP says", id="something else"),
+        pytest.param(b"", "did not answer with valid HTTP", id="an empty response"),
+        pytest.param(b"hello\r\n\r\n", "did not answer with valid HTTP", id="a response that is not HTTP"),
         pytest.param(
-            b"\x15\x03\x01\x00\x02\x02\n\r\n", "does not answer as HTTP says", id="the alert of a TLS server"
+            b"\x15\x03\x01\x00\x02\x02\n\r\n",
+            "did not answer with valid HTTP",
+            id="the alert of a TLS server",
         ),
         pytest.param(
             b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}",
-            "answers with no result of a query",
-            id="half of it",
+            "did not return a query result",
+            id="a truncated body",
         ),
         pytest.param(
             b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 300 + b"\r\n",
-            "does not answer as HTTP says",
+            "did not answer with valid HTTP",
             id="endless headers",
         ),
     ],
 )
-def test_an_answer_that_is_none_fails_the_check(spoken: bytes, said: str) -> None:
-    with serve_bytes(spoken) as url:
+def test_an_invalid_response_fails_the_check(sent: bytes, message: str) -> None:
+    with serve_bytes(sent) as url:
         found = prometheus(url)
     assert found.closed is Reason.CHECK_FAILED
-    assert said in found.evidence
+    assert message in found.evidence
 
 
-def test_a_certificate_that_nobody_vouches_for_fails_the_check() -> None:
+def test_an_untrusted_certificate_fails_the_check() -> None:
     from tests.cli.program import azure
 
     with azure() as world:
         found = http(world.server.url)
     assert found.closed is Reason.CHECK_FAILED
-    assert "does not answer: its certificate is not valid: " in found.evidence
+    assert "did not answer: its certificate is not valid: " in found.evidence
 
 
 @pytest.mark.parametrize(
-    "is_dripping", [False, True], ids=["one that hangs", "one that says a byte now and then"]
+    "is_dripping", [False, True], ids=["a server that hangs", "a server that sends single bytes"]
 )
 def test_no_check_takes_longer_than_its_time(endpoint: Endpoint, *, is_dripping: bool) -> None:
     checks = Checks(lambda: NOW, timedelta(seconds=1))
@@ -298,12 +317,12 @@ def test_no_check_takes_longer_than_its_time(endpoint: Endpoint, *, is_dripping:
     took = datetime.now(UTC) - before
     over.set()
     assert found == Gate(
-        "check errors", f"check errors: {endpoint.url} does not answer within 1s", Reason.CHECK_FAILED
+        "check errors", f"check errors: {endpoint.url} did not answer within 1s", Reason.CHECK_FAILED
     )
     assert took < timedelta(seconds=30)
 
 
-def test_one_answer_serves_a_few_seconds_and_no_longer(endpoint: Endpoint) -> None:
+def test_a_result_is_cached_for_five_seconds(endpoint: Endpoint) -> None:
     moment = NOW
     checks = Checks(lambda: moment)
     smoke = HttpCheck("smoke", endpoint.url, 200)
@@ -315,11 +334,11 @@ def test_one_answer_serves_a_few_seconds_and_no_longer(endpoint: Endpoint) -> No
     assert checks.gate(smoke).closed is Reason.CHECK_FAILED
     assert len(endpoint.asked) == 2
     assert checks.gate(HttpCheck("other", endpoint.url, 500)).closed is None, (
-        "another check is asked by itself"
+        "another check has a request of its own"
     )
 
 
-def test_a_check_that_is_put_no_more_is_forgotten(endpoint: Endpoint) -> None:
+def test_an_edited_check_is_removed_from_the_cache(endpoint: Endpoint) -> None:
     moment = NOW
     checks = Checks(lambda: moment)
     edited = HttpCheck("smoke", endpoint.url, 200)
@@ -331,7 +350,7 @@ def test_a_check_that_is_put_no_more_is_forgotten(endpoint: Endpoint) -> None:
     assert sys.getrefcount(edited) == before
 
 
-def test_many_who_ask_at_once_share_one_request(endpoint: Endpoint) -> None:
+def test_concurrent_calls_share_one_request(endpoint: Endpoint) -> None:
     checks = Checks(lambda: NOW)
     threads = [
         threading.Thread(target=checks.gate, args=(HttpCheck("smoke", endpoint.url, 200),)) for _ in range(10)

@@ -262,14 +262,14 @@ def test_a_disk_that_fails_leaves_no_half_file(monkeypatch: pytest.MonkeyPatch) 
         ),
         pytest.param(
             ["--subscription", "Production"],
-            "Error: Invalid value for '--subscription': 'Production' is not a subscription id: write its GUID, as "
-            '"az account show --query id" prints it',
+            "Error: Invalid value for '--subscription': 'Production' is not a subscription id: write the GUID "
+            "that `az account show --query id` prints",
             id="a subscription by name",
         ),
         pytest.param(
             ["--resource-group", "a/b"],
             "Error: Invalid value for '--resource-group': 'a/b' is not a resource group name: use letters, digits, "
-            "_ - . ( ) and no . at the end",
+            "_ - . ( ) and do not end it with .",
             id="a resource group that cannot be",
         ),
     ],

@@ -204,7 +204,7 @@ def test_mistakes_in_the_specs_end_a_plan(fleet: Azure, tmp_path: Path) -> None:
         1,
         [],
         [
-            'error: specs/api.yaml:12:12: spec.suspend: "maybe" is neither true nor false: write one of the two',
+            'error: specs/api.yaml:12:12: spec.suspend: "maybe" is not a boolean: write true or false',
             'error: specs/web.yaml:12:13: spec.interval: "soon" is not a duration: write it like 5m, 1h30m or 90s',
         ],
     )
@@ -243,7 +243,7 @@ ASKED = ("/ok", "/api/v1/query?query=errors%20%3C%205")
         pytest.param(
             ["plan", "--checks", "-o", "json"],
             ASKED,
-            "check errors: {place} gives no sample for errors < 5; until then not setting the image",
+            "check errors: {place} returned no sample for errors < 5; until then not setting the image",
             id="a plan that is told to asks them",
         ),
         pytest.param(

@@ -339,7 +339,7 @@ scaleSets:
             [
                 "fleet.yaml:1:43: scaleSets[0] (web).mode: 'Auto' is not a valid value; did you mean Automatic?",
                 "fleet.yaml:2:1: page: 0 is not a whole number of at least 1",
-                "fleet.yaml:3:1: scaleSets: is given twice: it already stands in line 1; remove one of the two",
+                "fleet.yaml:3:1: scaleSets: duplicates the field in line 1: remove one of the two",
             ],
             id="a duplicate field",
         ),

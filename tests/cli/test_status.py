@@ -49,6 +49,6 @@ def test_what_is_wrong_with_the_specs_is_an_error(fleet: Azure, tmp_path: Path) 
     done = reconciler("status", *NOBODY, env=fleet.environment, cwd=tmp_path)
     assert (done.code, done.err) == (
         1,
-        [ALONE, "error: specs: there is no such file or directory: check the path"],
+        [ALONE, "error: specs: no such file or directory: check the path"],
     )
     assert [line.partition(" UTC, ")[2] for line in done.out] == ["no specs in force"]

@@ -23,12 +23,12 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         ),
         pytest.param(
             "plan --git ext::sh",
-            "'ext::sh' names a helper program, which is not run: use https, ssh or a path",
+            "'ext::sh' names a remote helper, which is not allowed: use https, ssh or a path",
             id="git runs no helper",
         ),
         pytest.param(
             "run --git file:///fleet.git --branch a..b",
-            "'a..b' is not the name of a branch",
+            "'a..b' is not a valid branch name",
             id="a branch that cannot be",
         ),
         pytest.param(
@@ -259,7 +259,7 @@ def test_an_empty_word_is_nothing_that_was_left_out(line: list[str], name: str) 
 
 def test_a_variable_may_be_empty_where_the_option_is_given() -> None:
     done = CliRunner(env={**AZURE, "VMSS_RECONCILER_GIT": ""}).invoke(main, ["plan", "--git", "ext::sh"])
-    assert "names a helper program" in done.stderr
+    assert "names a remote helper" in done.stderr
 
 
 def test_a_credential_that_there_is_not_is_said_with_those_there_are() -> None:

@@ -19,7 +19,7 @@ spec:
   interval: soon
 """
 IN_MISSPELT = [
-    "{file}:6:3: spec.imag: is no field: did you mean image?",
+    "{file}:6:3: spec.imag: unknown field: did you mean image?",
     '{file}:7:13: spec.interval: "soon" is not a duration: write it like 5m, 1h30m or 90s',
 ]
 
@@ -40,9 +40,9 @@ def mistakes(file: str) -> list[str]:
     return [line.format(file=file) for line in IN_MISSPELT]
 
 
-EMPTY = "mixed/empty.yml:1:1: holds no document: write a spec there, beginning with apiVersion and kind, or remove it"
-ABSENT = "{}: there is no such file or directory: check the path"
-BARREN = "none: holds no spec: put a file ending in .yaml or .yml there"
+EMPTY = "mixed/empty.yml:1:1: contains no document: add a spec that begins with apiVersion and kind, or remove the file"
+ABSENT = "{}: no such file or directory: check the path"
+BARREN = "none: contains no spec files: add a file whose name ends in .yaml or .yml"
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ BARREN = "none: holds no spec: put a file ending in .yaml or .yml there"
             ["specs/web.yaml", "mixed/web.yaml"],
             1,
             [
-                "mixed/web.yaml:4:3: metadata.name: is the name of another ScaleSet, in specs/web.yaml:4:3: rename one",
-                "mixed/web.yaml:12:3: spec.target: is the scale set of another spec, in specs/web.yaml:12:3: keep one",
+                "mixed/web.yaml:4:3: metadata.name: is already the name of another ScaleSet, in specs/web.yaml:4:3: rename one of the two",
+                "mixed/web.yaml:12:3: spec.target: is already the target of another spec, in specs/web.yaml:12:3: keep one of the two",
             ],
             ["2 mistakes"],
             id="two files that are good by themselves may contradict each other",
@@ -87,7 +87,7 @@ BARREN = "none: holds no spec: put a file ending in .yaml or .yml there"
         pytest.param(
             ["/dev/null"],
             1,
-            ["/dev/null: is not read: its name must end in .yaml or .yml"],
+            ["/dev/null: is not a spec file: the name must end in .yaml or .yml"],
             ["1 mistake"],
             id="a device is not read",
         ),
@@ -118,5 +118,5 @@ def test_a_fleet_file_is_known_as_one(tmp_path: Path, monkeypatch: pytest.Monkey
     done = CliRunner().invoke(main, ["validate", "fleet.yaml"])
     assert (done.exit_code, done.stdout) == (
         1,
-        "fleet.yaml:1:1: is a fleet file, no spec: check it with reconciler simulate --check, or keep it elsewhere\n",
+        "fleet.yaml:1:1: is a fleet file, not a spec: check it with `reconciler simulate --check`, or move it elsewhere\n",
     )

@@ -197,7 +197,4 @@ def test_a_directory_that_is_not_there_is_said_in_place_of_a_name_that_is_not(tm
     with azure() as fleet:
         done = reconciler("why", "web", "--server", "http://127.0.0.1:1", env=fleet.environment, cwd=tmp_path)
     assert done.code == 1
-    assert (
-        done.err[-1]
-        == "error: no spec is in force: specs: there is no such file or directory: check the path"
-    )
+    assert done.err[-1] == "error: no spec is in force: specs: no such file or directory: check the path"

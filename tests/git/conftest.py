@@ -1,4 +1,4 @@
-"""Git as on a fresh machine: nobody's configuration, and a person to commit as."""
+"""git as on a new machine: without configuration, with a user to commit as."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def fresh_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The home directory."""
+    """Isolates git from the configuration of this machine. Returns the home directory."""
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
     home = tmp_path / "home"

@@ -1,4 +1,4 @@
-"""How git is called: never waiting for a person, never for long, and never telling a secret."""
+"""How git is called: it never prompts, it has a time limit, and no message contains a secret."""
 
 import http.server
 import os
@@ -27,7 +27,7 @@ def reason(repository: Repository) -> str:
 
 @pytest.fixture
 def forge() -> Iterator[str]:
-    """The address of a web server that wants other credentials, whatever it is given."""
+    """The host and port of a web server that rejects all credentials."""
 
     class Refusing(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -47,33 +47,33 @@ def forge() -> Iterator[str]:
         thread.join()
 
 
-def test_no_credentials_are_asked_for(forge: str, tmp_path: Path) -> None:
+def test_git_does_not_prompt_for_credentials(forge: str, tmp_path: Path) -> None:
     assert reason(Repository(f"http://{forge}/r.git", "main", "", tmp_path)) == (
         f"branch main of http://{forge}/r.git cannot be fetched: could not read Username for 'http://{forge}':"
-        " terminal prompts disabled; give git the credentials, by a credential helper or an ssh key"
+        " terminal prompts disabled; configure a credential helper or an ssh key"
     )
 
 
-def test_credentials_in_the_address_are_used_and_never_told(forge: str, tmp_path: Path) -> None:
+def test_credentials_in_the_url_are_used_and_never_shown(forge: str, tmp_path: Path) -> None:
     repository = Repository(f"http://ada:{SECRET}@{forge}/r.git", "main", "", tmp_path)
     assert reason(repository) == (
         f"branch main of http://{forge}/r.git cannot be fetched: Authentication failed for"
-        f" 'http://{forge}/r.git/'; give git the credentials, by a credential helper or an ssh key"
+        f" 'http://{forge}/r.git/'; configure a credential helper or an ssh key"
     )
-    for told in (repr(repository), str(repository)):
-        assert "s3cr3t" not in told
+    for text in (repr(repository), str(repository)):
+        assert "s3cr3t" not in text
 
 
-def test_a_host_that_does_not_answer_is_one_line_without_credentials(tmp_path: Path) -> None:
-    told = reason(Repository(f"https://ada:{SECRET}@127.0.0.1:1/r.git", "main", "", tmp_path))
-    assert told.startswith(
+def test_an_unreachable_host_is_one_line_without_credentials(tmp_path: Path) -> None:
+    message = reason(Repository(f"https://ada:{SECRET}@127.0.0.1:1/r.git", "main", "", tmp_path))
+    assert message.startswith(
         "branch main of https://127.0.0.1:1/r.git cannot be fetched: unable to access 'https://127"
     )
-    assert "s3cr3t" not in told
-    assert "\n" not in told
+    assert "s3cr3t" not in message
+    assert "\n" not in message
 
 
-def test_a_rewritten_address_may_not_run_a_program(tmp_path: Path, fresh_machine: Path) -> None:
+def test_a_rewritten_url_cannot_run_a_program(tmp_path: Path, fresh_machine: Path) -> None:
     (fresh_machine / ".gitconfig").write_text(
         '[url "ext::sh -c touch% /tmp/pwned;"]\n\tinsteadOf = https://example.com/\n'
     )
@@ -83,14 +83,14 @@ def test_a_rewritten_address_may_not_run_a_program(tmp_path: Path, fresh_machine
 
 
 def ssh(directory: Path, script: str) -> str:
-    """A program in the place of ssh."""
+    """The path of a script that replaces ssh."""
     path = directory / "ssh"
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
     return str(path)
 
 
-def test_what_ssh_says_is_told_rather_than_that_the_connection_ended(
+def test_the_error_of_ssh_is_reported_instead_of_the_closed_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(
@@ -98,11 +98,11 @@ def test_what_ssh_says_is_told_rather_than_that_the_connection_ended(
     )
     assert reason(Repository("git@h:r.git", "main", "", tmp_path / "clone")) == (
         "branch main of git@h:r.git cannot be fetched: git@h: Permission denied (publickey).;"
-        " give ssh a key that this repository accepts"
+        " configure an ssh key that this repository accepts"
     )
 
 
-def test_a_program_of_gits_that_repeats_a_credential_is_scrubbed(
+def test_a_credential_in_the_output_of_a_helper_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_SSH_COMMAND", ssh(tmp_path, "echo 's3cr3t/pat is no password' >&2; exit 255"))
@@ -111,7 +111,7 @@ def test_a_program_of_gits_that_repeats_a_credential_is_scrubbed(
     )
 
 
-def test_a_fetch_that_takes_too_long_is_killed_with_all_it_started(
+def test_a_slow_fetch_is_killed_with_its_child_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pid = tmp_path / "pid"
@@ -126,8 +126,8 @@ def test_a_fetch_that_takes_too_long_is_killed_with_all_it_started(
 
 
 def ends(pid: int) -> bool:
-    """Whether a process that was killed is gone. Of its own group the kernel reaps only the leader for us; the
-    others die at the same signal, but on a busy machine not at the same moment."""
+    """Whether a killed process ends. Only the leader of its group is waited for. The other processes receive the
+    same signal, but on a busy machine they end a little later."""
     deadline = time.monotonic() + 10
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -135,14 +135,14 @@ def ends(pid: int) -> bool:
 
 
 def alive(pid: int) -> bool:
-    """Whether the process runs; one that has ended and that nobody has asked about does not."""
+    """Whether the process runs. A zombie does not."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
         return False
 
 
-def test_after_a_kill_of_ourselves_nobody_disturbs_the_git_that_is_left(
+def test_after_a_kill_the_remaining_git_process_keeps_the_lock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pid = tmp_path / "pid"
@@ -156,20 +156,20 @@ def test_after_a_kill_of_ourselves_nobody_disturbs_the_git_that_is_left(
     left = int(pid.read_text())
     assert alive(left)
     after = Repository("ssh://h/r", "main", "", tmp_path / "c", timeout=timedelta(seconds=0.5))
-    assert "another reconciler has been using" in reason(after)
+    assert "another process still uses" in reason(after)
     os.killpg(os.getpgid(left), signal.SIGKILL)
     assert ends(left)
     assert "git fetch took longer" in reason(after)
 
 
-def test_a_machine_without_git_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_git_program_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert reason(Repository("https://h/r", "main", "", tmp_path / "c")) == (
-        f"the clone in {tmp_path / 'c'} cannot be used: the git program is not installed: install git"
+        f"the clone in {tmp_path / 'c'} cannot be used: git is not installed: install it"
     )
 
 
-def test_the_environment_keeps_what_operators_set_and_drops_what_would_mislead() -> None:
+def test_the_environment_keeps_settings_and_drops_redirections() -> None:
     inherited = {
         "GIT_DIR": "x",
         "GIT_INDEX_FILE": "x",

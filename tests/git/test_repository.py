@@ -1,4 +1,4 @@
-"""A branch that is followed, with the real git program: through all that happens to a remote, and to a clone."""
+"""A followed branch with the real git program, through events in the remote and damage to the clone."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from reconciler.spec.files import LIMIT, File
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A bare repository, a work tree to push to it from, and where we clone it to."""
+    """A bare repository, a work tree that pushes to it, and the directory of the clone."""
 
     bare: Path
     tree: Path
@@ -37,7 +37,7 @@ class Remote:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
     def push(self, message: str = "a change", *, branch: str = "main") -> str:
-        """Commit all there is and push it by force; the commit's id."""
+        """Commit all changes and force-push them. Returns the id of the commit."""
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "-m", message)
         self.git("push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{branch}")
@@ -49,7 +49,7 @@ class Remote:
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Remote:
-    """A remote without any commit."""
+    """A remote without commits."""
     remote = Remote(tmp_path / "remote.git", tmp_path / "tree", tmp_path / "clone")
     remote.tree.mkdir()
     remote.git("init", "--quiet", "--bare", "-b", "main", str(remote.bare))
@@ -60,7 +60,7 @@ def empty(tmp_path: Path) -> Remote:
 
 @pytest.fixture
 def remote(empty: Remote) -> Remote:
-    """A remote with one spec in its branch main."""
+    """A remote with one spec on the branch main."""
     empty.write("specs/web.yaml", "a: 1\n")
     empty.write("README.md", "not a spec\n")
     empty.push("Roll out 24.04 äöü\n\nThe body is not the subject.")
@@ -81,10 +81,10 @@ def reason(repository: Repository) -> str:
     return str(raised.value)
 
 
-# What is in a commit
+# The contents of a commit
 
 
-def test_a_commit_says_who_when_and_what(remote: Remote) -> None:
+def test_a_commit_has_its_author_time_subject_and_files(remote: Remote) -> None:
     assert remote.repository().commit() == Commit(
         sha=remote.git("rev-parse", "HEAD"),
         author="Ada Löwe",
@@ -105,7 +105,7 @@ def test_only_spec_files_below_the_path_are_read(remote: Remote) -> None:
     assert paths(remote.repository(path=".").commit()) == paths(remote.repository(path="").commit())
 
 
-def test_what_cannot_be_read_as_a_file_is_a_problem(remote: Remote) -> None:
+def test_entries_that_are_not_readable_files_are_problems(remote: Remote) -> None:
     remote.write("specs/large.yaml", b"#" * (LIMIT + 1))
     remote.write("specs/limit.yaml", b"#" * LIMIT)
     (remote.tree / "specs" / "link.yaml").symlink_to("/etc/passwd")
@@ -118,14 +118,14 @@ def test_what_cannot_be_read_as_a_file_is_a_problem(remote: Remote) -> None:
     commit = remote.repository().commit()
     assert paths(commit) == ["specs/limit.yaml", "specs/web.yaml"]
     assert problems(commit) == [
-        "specs/directory: is a symbolic link, which is not followed: put the file itself there",
+        "specs/directory: is a symbolic link, which is not followed: commit the file itself",
         "specs/large.yaml: is 1,048,577 bytes, over the limit of 1,048,576: split it into several files",
-        "specs/link.yaml: is a symbolic link, which is not followed: put the file itself there",
-        "specs/module: is a submodule, which is not fetched: put the specs into this repository",
+        "specs/link.yaml: is a symbolic link, which is not followed: commit the file itself",
+        "specs/module: is a submodule, which is not fetched: commit the specs to this repository",
     ]
 
 
-def test_names_of_every_sort_are_read_and_printable(remote: Remote) -> None:
+def test_files_with_unusual_names_are_read_and_printable(remote: Remote) -> None:
     remote.write(os.fsdecode(b"specs/caf\xe9.yaml"), "latin: 1\n")
     remote.write("specs/ü \x1b\n\t.yaml", "strange: 1\n")
     remote.push()
@@ -136,7 +136,7 @@ def test_names_of_every_sort_are_read_and_printable(remote: Remote) -> None:
     )
 
 
-def test_a_terminal_escape_in_a_subject_is_not_passed_on(remote: Remote) -> None:
+def test_a_terminal_escape_in_a_subject_is_escaped(remote: Remote) -> None:
     remote.push("bell \x1b[2J")
     assert remote.repository().commit().subject == "bell \\x1b[2J"
 
@@ -144,12 +144,12 @@ def test_a_terminal_escape_in_a_subject_is_not_passed_on(remote: Remote) -> None
 @pytest.mark.parametrize(
     "path, expected",
     [
-        pytest.param("spec", "spec: there is no such directory in commit {}: did you mean specs?", id="near"),
-        pytest.param("a/b", "a: there is no such directory in commit {}: check the path", id="nothing near"),
-        pytest.param("specs/web.yaml", "specs/web.yaml: is a file: name the directory that holds the specs", id="a file"),
-        pytest.param("link", "link: is a symbolic link, which is not followed: put the file itself there", id="a link"),
-        pytest.param("docs", "docs: holds no spec in commit {}: put a file ending in .yaml or .yml there", id="no spec"),
-        pytest.param("sp*", "sp*: there is no such directory in commit {}: check the path", id="a pattern is a name"),
+        pytest.param("spec", "spec: no such directory in commit {}: did you mean specs?", id="a directory with a similar name"),
+        pytest.param("a/b", "a: no such directory in commit {}: check the path", id="a directory without a similar name"),
+        pytest.param("specs/web.yaml", "specs/web.yaml: is a file: name the directory that contains the specs", id="a path of a file"),
+        pytest.param("link", "link: is a symbolic link, which is not followed: commit the file itself", id="a path of a symbolic link"),
+        pytest.param("docs", "docs: contains no spec files in commit {}: add a file whose name ends in .yaml or .yml", id="a directory without spec files"),
+        pytest.param("sp*", "sp*: no such directory in commit {}: check the path", id="a pattern is treated as a name"),
     ],
 )  # fmt: skip
 def test_a_path_without_specs_is_a_problem_and_not_an_empty_fleet(
@@ -162,7 +162,7 @@ def test_a_path_without_specs_is_a_problem_and_not_an_empty_fleet(
     assert (commit.files, problems(commit)) == ((), [expected.format(sha[:8])])
 
 
-# What happens to a remote
+# Events in the remote
 
 
 def test_the_branch_is_followed_forward_and_through_a_forced_push(remote: Remote) -> None:
@@ -184,7 +184,7 @@ def test_the_branch_is_followed_forward_and_through_a_forced_push(remote: Remote
     assert repository.commit() == first
 
 
-def test_only_the_newest_commit_of_the_one_branch_is_fetched(remote: Remote) -> None:
+def test_only_the_newest_commit_of_the_branch_is_fetched(remote: Remote) -> None:
     for _ in range(3):
         remote.push()
     remote.git("tag", "v1")
@@ -196,20 +196,20 @@ def test_only_the_newest_commit_of_the_one_branch_is_fetched(remote: Remote) -> 
     assert len(remote.git(clone, "for-each-ref").splitlines()) == 1
 
 
-def test_a_branch_that_is_gone_leaves_the_last_commit_readable(remote: Remote) -> None:
+def test_after_a_branch_is_deleted_the_last_commit_is_readable(remote: Remote) -> None:
     repository = remote.repository()
     commit = repository.commit()
     remote.git(f"--git-dir={remote.bare}", "branch", "-m", "main", "mein")
-    assert reason(repository) == f"{remote.url} has no branch main: there is mein"
+    assert reason(repository) == f"{remote.url} has no branch main; existing branches: mein"
     assert repository.last() == commit
 
 
-def test_an_empty_repository_says_so(empty: Remote) -> None:
+def test_an_empty_repository_is_reported(empty: Remote) -> None:
     assert reason(empty.repository()) == f"{empty.url} is empty: push the specs to its branch main"
     assert empty.repository().last() is None
 
 
-def test_a_remote_that_goes_away_and_comes_back(remote: Remote) -> None:
+def test_a_remote_that_is_unreachable_for_a_while(remote: Remote) -> None:
     repository = remote.repository()
     commit = repository.commit()
     away = remote.bare.rename(remote.bare.with_name("away"))
@@ -221,7 +221,7 @@ def test_a_remote_that_goes_away_and_comes_back(remote: Remote) -> None:
     assert repository.commit() == commit
 
 
-def test_a_clone_that_served_another_source_has_no_last_commit_for_this_one(remote: Remote) -> None:
+def test_a_clone_of_another_source_has_no_last_commit_for_this_one(remote: Remote) -> None:
     remote.repository().commit()
     remote.push(branch="trunk")
     assert remote.repository(branch="trunk").last() is None
@@ -235,11 +235,11 @@ def test_a_clone_that_cannot_be_used_has_no_last_commit(remote: Remote) -> None:
     assert remote.repository().last() is None
 
 
-def test_a_plain_path_is_a_source_too(remote: Remote) -> None:
+def test_a_path_can_be_a_source(remote: Remote) -> None:
     assert paths(Repository(str(remote.bare), "main", "specs", remote.clone).commit()) == ["specs/web.yaml"]
 
 
-# What happens to a clone
+# Damage to the clone
 
 
 def bare(remote: Remote) -> Path:
@@ -255,39 +255,39 @@ def objects(remote: Remote) -> list[Path]:
     return [path for path in (bare(remote) / "objects").rglob("*") if path.is_file()]
 
 
-def cut_objects(remote: Remote) -> None:
+def truncate_objects(remote: Remote) -> None:
     for path in objects(remote):
         path.chmod(0o644)
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-def lose_objects(remote: Remote) -> None:
+def delete_objects(remote: Remote) -> None:
     for path in objects(remote):
         path.unlink()
 
 
-def leave_a_file(remote: Remote) -> None:
+def replace_by_a_file(remote: Remote) -> None:
     shutil.rmtree(bare(remote))
     bare(remote).touch()
 
 
 DAMAGE: list[tuple[str, Callable[[Remote], object]]] = [
-    ("HEAD is gone", lambda remote: (bare(remote) / "HEAD").unlink()),
-    ("HEAD is garbage", lambda remote: (bare(remote) / "HEAD").write_bytes(b"\0\0")),
-    ("the configuration is garbage", lambda remote: (bare(remote) / "config").write_text("[[[")),
-    ("the branch is empty, as after a loss of power", lambda remote: ref(remote).write_text("")),
-    ("the branch names nothing", lambda remote: ref(remote).write_text("1" * 40 + "\n")),
-    ("the list of shallow commits is garbage", lambda remote: (bare(remote) / "shallow").write_text("x\n")),
-    ("every object is cut short", cut_objects),
-    ("every object is gone", lose_objects),
-    ("the objects' directory is gone", lambda remote: shutil.rmtree(bare(remote) / "objects")),
-    ("the repository is gone", lambda remote: shutil.rmtree(bare(remote))),
-    ("the repository is a file", leave_a_file),
+    ("HEAD is missing", lambda remote: (bare(remote) / "HEAD").unlink()),
+    ("HEAD is corrupt", lambda remote: (bare(remote) / "HEAD").write_bytes(b"\0\0")),
+    ("the configuration is corrupt", lambda remote: (bare(remote) / "config").write_text("[[[")),
+    ("the ref is empty, as after a power failure", lambda remote: ref(remote).write_text("")),
+    ("the ref names a missing object", lambda remote: ref(remote).write_text("1" * 40 + "\n")),
+    ("the list of shallow commits is corrupt", lambda remote: (bare(remote) / "shallow").write_text("x\n")),
+    ("every object is truncated", truncate_objects),
+    ("every object is missing", delete_objects),
+    ("the object directory is missing", lambda remote: shutil.rmtree(bare(remote) / "objects")),
+    ("the repository is missing", lambda remote: shutil.rmtree(bare(remote))),
+    ("the repository is a regular file", replace_by_a_file),
 ]
 
 
 @pytest.mark.parametrize("damage", [pytest.param(damage, id=sentence) for sentence, damage in DAMAGE])
-def test_a_clone_that_is_broken_is_made_anew(remote: Remote, damage: Callable[[Remote], object]) -> None:
+def test_a_broken_clone_is_recreated(remote: Remote, damage: Callable[[Remote], object]) -> None:
     commit = remote.repository().commit()
     damage(remote)
     assert remote.repository().last() in (None, commit)
@@ -295,7 +295,7 @@ def test_a_clone_that_is_broken_is_made_anew(remote: Remote, damage: Callable[[R
     assert remote.repository().last() == commit
 
 
-def test_a_clone_that_is_broken_while_the_remote_is_away_is_mended_later(remote: Remote) -> None:
+def test_a_clone_that_breaks_while_the_remote_is_unreachable_is_recreated_later(remote: Remote) -> None:
     commit = remote.repository().commit()
     away = remote.bare.rename(remote.bare.with_name("away"))
     ref(remote).write_text("")
@@ -304,7 +304,7 @@ def test_a_clone_that_is_broken_while_the_remote_is_away_is_mended_later(remote:
     assert remote.repository().commit() == commit
 
 
-def test_what_a_killed_git_left_behind_is_removed(remote: Remote) -> None:
+def test_files_left_by_a_killed_git_are_removed(remote: Remote) -> None:
     remote.repository().commit()
     sha = remote.push()
     left = [
@@ -324,7 +324,7 @@ def test_what_a_killed_git_left_behind_is_removed(remote: Remote) -> None:
     assert [path for path in left if path.exists()] == []
 
 
-def test_a_directory_with_other_things_in_it_loses_none(remote: Remote) -> None:
+def test_other_files_in_the_clone_directory_are_kept(remote: Remote) -> None:
     remote.clone.mkdir()
     (remote.clone / "thesis.txt").write_text("all of it")
     remote.repository().commit()
@@ -333,27 +333,27 @@ def test_a_directory_with_other_things_in_it_loses_none(remote: Remote) -> None:
     assert (remote.clone / "thesis.txt").read_text() == "all of it"
 
 
-def test_a_clone_directory_that_cannot_be_made_says_so(remote: Remote) -> None:
+def test_a_clone_directory_that_cannot_be_created_is_reported(remote: Remote) -> None:
     remote.clone.write_text("")
     assert reason(remote.repository()) == f"the clone in {remote.clone} cannot be used: file exists"
 
 
-def test_two_at_once_wait_for_each_other(remote: Remote) -> None:
+def test_a_second_process_waits_for_the_lock(remote: Remote) -> None:
     from reconciler.git.clone import lock
 
     short = Repository(remote.url, "main", "specs", remote.clone, timeout=timedelta(seconds=0.2))
     with lock(remote.clone, timedelta(seconds=1)):
         assert reason(short) == (
-            f"the clone in {remote.clone} cannot be used: another reconciler has been using {remote.clone} all the time"
+            f"the clone in {remote.clone} cannot be used: another process still uses {remote.clone} after 0.2 s"
         )
     assert remote.repository().commit().problems == ()
 
 
-# Who wrote it
+# Authors
 
 
 def commit_as(remote: Remote, name: str, content: str, *, by: str, on: str = "main") -> str:
-    """A commit by somebody, pushed."""
+    """A pushed commit by this author. Returns its id."""
     remote.git("checkout", "--quiet", "-B", on)
     remote.write(name, content)
     remote.git("add", "--all")
@@ -370,27 +370,27 @@ SPEC = "specs/web.yaml"
 LINES = ((SPEC, 1), (SPEC, 2))
 
 
-def test_the_author_is_that_of_the_last_change_of_the_lines(remote: Remote) -> None:
+def test_the_author_is_that_of_the_last_change_to_the_lines(remote: Remote) -> None:
     commit_as(remote, SPEC, "sku: a\nversion: 1\nwave: 0\n", by="Ada")
     commit_as(remote, SPEC, "sku: a\nversion: 2\nwave: 0\n", by="Bob")
     commit_as(remote, SPEC, "sku: a\nversion: 2\nwave: 1\n", by="Cleo")
     sha = commit_as(remote, "specs/api.yaml", "a: 1\n", by="Dan")
-    followed = remote.repository()
-    assert followed.commit().sha == sha
-    assert followed.authors(sha, LINES) == (Author("Bob", "bob@example.com"),)
-    assert names(followed.authors(sha, [(SPEC, 1)])) == ["Ada"]
-    assert names(followed.authors(sha, [(SPEC, 3)])) == ["Cleo"]
-    assert names(followed.authors(sha, [*LINES, ("specs/api.yaml", 1)])) == ["Dan"]
+    source = remote.repository()
+    assert source.commit().sha == sha
+    assert source.authors(sha, LINES) == (Author("Bob", "bob@example.com"),)
+    assert names(source.authors(sha, [(SPEC, 1)])) == ["Ada"]
+    assert names(source.authors(sha, [(SPEC, 3)])) == ["Cleo"]
+    assert names(source.authors(sha, [*LINES, ("specs/api.yaml", 1)])) == ["Dan"]
 
 
 @pytest.mark.parametrize(
     ("how", "expected"),
     [
-        pytest.param(["--no-ff", "--no-edit"], ["Ada"], id="a merge commit"),
-        pytest.param(["--squash"], ["Ada"], id="squashed by its author"),
+        pytest.param(["--no-ff", "--no-edit"], ["Ada"], id="a change with a merge commit"),
+        pytest.param(["--squash"], ["Ada"], id="a squashed change"),
     ],
 )
-def test_who_merges_is_no_author(remote: Remote, how: list[str], expected: list[str]) -> None:
+def test_the_author_of_a_merge_is_not_an_author(remote: Remote, how: list[str], expected: list[str]) -> None:
     base = commit_as(remote, SPEC, "version: 1\n", by="Cleo")
     commit_as(remote, SPEC, "version: 2\n", by="Ada", on="bump")
     remote.git("checkout", "--quiet", "-B", "main", base)
@@ -399,11 +399,11 @@ def test_who_merges_is_no_author(remote: Remote, how: list[str], expected: list[
     if "--squash" in how:
         remote.git("commit", "--quiet", "-m", "squashed", "--author", "Ada <ada@example.com>")
     remote.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
-    followed = remote.repository()
-    assert names(followed.authors(followed.commit().sha, [(SPEC, 1)])) == expected
+    source = remote.repository()
+    assert names(source.authors(source.commit().sha, [(SPEC, 1)])) == expected
 
 
-def test_changes_that_were_merged_side_by_side_have_an_author_each(remote: Remote) -> None:
+def test_parallel_changes_have_several_authors(remote: Remote) -> None:
     text = "sku: a\n\n\n\n\n\nversion: 1\n"
     base = commit_as(remote, SPEC, text, by="Cleo")
     commit_as(remote, SPEC, text.replace("a", "b"), by="Ada", on="sku")
@@ -411,90 +411,90 @@ def test_changes_that_were_merged_side_by_side_have_an_author_each(remote: Remot
     commit_as(remote, SPEC, text.replace("1", "2"), by="Bob")
     remote.git("merge", "--quiet", "--no-edit", "sku")
     remote.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
-    followed = remote.repository()
-    assert names(followed.authors(followed.commit().sha, [(SPEC, 1), (SPEC, 7)])) == ["Ada", "Bob"]
+    source = remote.repository()
+    assert names(source.authors(source.commit().sha, [(SPEC, 1), (SPEC, 7)])) == ["Ada", "Bob"]
 
 
-def test_a_commit_that_is_no_longer_the_last_is_asked_as_well(remote: Remote) -> None:
-    followed = remote.repository()
+def test_the_author_as_of_an_earlier_commit(remote: Remote) -> None:
+    source = remote.repository()
     first = commit_as(remote, SPEC, "version: 1\n", by="Ada")
-    followed.commit()
+    source.commit()
     second = commit_as(remote, SPEC, "version: 2\n", by="Bob")
-    followed.commit()
-    assert names(followed.authors(first, [(SPEC, 1)])) == ["Ada"]
-    assert names(followed.authors(second, [(SPEC, 1)])) == ["Bob"]
+    source.commit()
+    assert names(source.authors(first, [(SPEC, 1)])) == ["Ada"]
+    assert names(source.authors(second, [(SPEC, 1)])) == ["Bob"]
 
 
-def test_once_fetched_the_history_stays_and_grows(remote: Remote) -> None:
+def test_the_fetched_history_is_kept_and_extended(remote: Remote) -> None:
     commit_as(remote, SPEC, "version: 1\n", by="Ada")
-    followed, shallow = remote.repository(), remote.clone / "repository.git" / "shallow"
-    sha = followed.commit().sha
-    assert shallow.exists(), "who asks for no author fetches one commit"
-    followed.authors(sha, [(SPEC, 1)])
+    source, shallow = remote.repository(), remote.clone / "repository.git" / "shallow"
+    sha = source.commit().sha
+    assert shallow.exists(), "without a query for authors only one commit is fetched"
+    source.authors(sha, [(SPEC, 1)])
     assert not shallow.exists()
     commit_as(remote, "specs/api.yaml", "a: 1\n", by="Bob")
-    sha = followed.commit().sha
+    sha = source.commit().sha
     assert not shallow.exists()
     shutil.rmtree(remote.bare)
-    assert names(followed.authors(sha, [(SPEC, 1)])) == ["Ada"], "nothing is left to be fetched"
+    assert names(source.authors(sha, [(SPEC, 1)])) == ["Ada"], "the whole history has been fetched"
 
 
 @pytest.mark.parametrize(
     "lines",
     [
-        pytest.param([("specs/nothing.yaml", 1)], id="a file that is not there"),
-        pytest.param([(SPEC, 99)], id="a line that is not there"),
-        pytest.param([], id="no line"),
+        pytest.param([("specs/nothing.yaml", 1)], id="a missing file"),
+        pytest.param([(SPEC, 99)], id="a missing line"),
+        pytest.param([], id="no lines"),
         pytest.param([("--version", 1)], id="a path that looks like an option"),
     ],
 )
-def test_of_lines_that_are_not_there_nobody_is_named(remote: Remote, lines: list[tuple[str, int]]) -> None:
-    followed = remote.repository()
-    assert followed.authors(followed.commit().sha, lines) == ()
+def test_missing_lines_have_no_author(remote: Remote, lines: list[tuple[str, int]]) -> None:
+    source = remote.repository()
+    assert source.authors(source.commit().sha, lines) == ()
 
 
 def test_without_the_history_nobody_is_named(remote: Remote) -> None:
     commit_as(remote, SPEC, "version: 1\n", by="Ada")
-    followed = remote.repository()
-    sha = followed.commit().sha
+    source = remote.repository()
+    sha = source.commit().sha
     shutil.rmtree(remote.bare)
-    assert followed.authors(sha, [(SPEC, 1)]) == ()
-    assert followed.last() is not None, "what was fetched is still there"
+    assert source.authors(sha, [(SPEC, 1)]) == ()
+    assert source.last() is not None, "the fetched commit is kept"
 
 
-def test_who_tells_git_to_pass_over_commits_changes_nothing(remote: Remote) -> None:
-    """Such a list is for reformattings, and the author could put the very commit there."""
+def test_a_list_of_ignored_revisions_has_no_effect(remote: Remote) -> None:
+    """The author of a change could put its own commit into this list, which is meant for reformatting."""
     sha = commit_as(remote, SPEC, "version: 2\n", by="Ada")
     (Path(os.environ["HOME"]) / "ignored").write_text(f"{sha}\n")
     remote.git("config", "--global", "blame.ignoreRevsFile", str(Path(os.environ["HOME"]) / "ignored"))
-    followed = remote.repository()
-    assert names(followed.authors(followed.commit().sha, [(SPEC, 1)])) == ["Ada"]
+    source = remote.repository()
+    assert names(source.authors(source.commit().sha, [(SPEC, 1)])) == ["Ada"]
 
 
-def test_a_name_that_moves_a_cursor_is_escaped(remote: Remote) -> None:
+def test_a_terminal_escape_in_an_author_name_is_escaped(remote: Remote) -> None:
     commit_as(remote, SPEC, "version: 2\n", by="A\x1b[2Jda")
-    followed = remote.repository()
-    assert names(followed.authors(followed.commit().sha, [(SPEC, 1)])) == ["A\\x1b[2Jda"]
+    source = remote.repository()
+    assert names(source.authors(source.commit().sha, [(SPEC, 1)])) == ["A\\x1b[2Jda"]
 
 
-# What stood there before
+# Past files
 
 
-def past_texts(followed: Repository, sha: str, text: str, *paths: str) -> list[dict[str, str]] | None:
-    found = followed.past_files(sha, text, paths or (SPEC,))
+def past_texts(source: Repository, sha: str, text: str, *paths: str) -> list[dict[str, str]] | None:
+    found = source.past_files(sha, text, paths or (SPEC,))
     return (
         None if found is None else [{each.path: each.content.decode() for each in files} for files in found]
     )
 
 
-def test_the_past_is_told_where_a_text_came_or_went_the_latest_first(remote: Remote) -> None:
+def test_past_files_are_those_around_changes_of_a_text_latest_first(remote: Remote) -> None:
     commit_as(remote, SPEC, "version: 1.0.0\n", by="Ada")
     commit_as(remote, SPEC, "version: 1.0.0\nwave: 1\n", by="Ada")
     commit_as(remote, SPEC, "version: 2.0.0\n", by="Bob")
     sha = commit_as(remote, "specs/api.yaml", "version: 1.0.0\n", by="Cleo")
-    followed = remote.repository()
-    followed.commit()
-    assert past_texts(followed, sha, "1.0.0") == [
+    source = remote.repository()
+    source.commit()
+    assert past_texts(source, sha, "1.0.0") == [
         {SPEC: "version: 1.0.0\nwave: 1\n"},
         {SPEC: "version: 2.0.0\n"},
         {SPEC: "a: 1\n"},
@@ -509,18 +509,18 @@ def test_what_stood_only_in_commits_that_were_merged_is_not_what_the_branch_had(
     remote.git("checkout", "--quiet", "-B", "main", base)
     remote.git("merge", "--quiet", "--no-ff", "--no-edit", "bump")
     remote.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
-    followed = remote.repository()
-    sha = followed.commit().sha
-    assert past_texts(followed, sha, "evil") == []
-    assert past_texts(followed, sha, "version: 2") == [{SPEC: "version: 1\n"}, {SPEC: "version: 2\n"}]
+    source = remote.repository()
+    sha = source.commit().sha
+    assert past_texts(source, sha, "evil") == []
+    assert past_texts(source, sha, "version: 2") == [{SPEC: "version: 1\n"}, {SPEC: "version: 2\n"}]
 
 
-def test_only_the_last_few_changes_are_looked_into(remote: Remote) -> None:
+def test_only_the_last_few_changes_are_examined(remote: Remote) -> None:
     for number in range(12):
         sha = commit_as(remote, SPEC, f"version: {number % 2}\n", by="Ada")
-    followed = remote.repository()
-    followed.commit()
-    found = past_texts(followed, sha, "version: 1")
+    source = remote.repository()
+    source.commit()
+    found = past_texts(source, sha, "version: 1")
     assert found is not None
     assert len(found) == 10
 
@@ -528,24 +528,22 @@ def test_only_the_last_few_changes_are_looked_into(remote: Remote) -> None:
 @pytest.mark.parametrize(
     ("text", "paths"),
     [
-        pytest.param("nothing like it", [SPEC], id="a text that never stood there"),
-        pytest.param("", [SPEC], id="no text"),
-        pytest.param("a: 1", ["specs/nothing.yaml"], id="a file that was never there"),
+        pytest.param("nothing like it", [SPEC], id="a text that never existed"),
+        pytest.param("", [SPEC], id="an empty text"),
+        pytest.param("a: 1", ["specs/nothing.yaml"], id="a file that never existed"),
         pytest.param("a: 1", ["--version"], id="a path that looks like an option"),
         pytest.param("a: 1", [":(glob)**"], id="a path that looks like a pattern"),
         pytest.param("--version", [SPEC], id="a text that looks like an option"),
     ],
 )
-def test_of_a_text_that_never_stood_there_no_past_is_told(
-    remote: Remote, text: str, paths: list[str]
-) -> None:
-    followed = remote.repository()
-    assert past_texts(followed, followed.commit().sha, text, *paths) == []
+def test_a_text_that_never_existed_has_no_past_files(remote: Remote, text: str, paths: list[str]) -> None:
+    source = remote.repository()
+    assert past_texts(source, source.commit().sha, text, *paths) == []
 
 
-def test_without_the_history_the_past_is_not_known(remote: Remote) -> None:
+def test_without_the_history_past_files_are_unknown(remote: Remote) -> None:
     commit_as(remote, SPEC, "version: 1\n", by="Ada")
-    followed = remote.repository()
-    sha = followed.commit().sha
+    source = remote.repository()
+    sha = source.commit().sha
     shutil.rmtree(remote.bare)
-    assert past_texts(followed, sha, "version") is None
+    assert past_texts(source, sha, "version") is None

@@ -1,4 +1,4 @@
-"""What the tests of the spec room share: a spec without mistakes to break, and the lines that come of it."""
+"""Fixtures for the tests of specs: a valid spec to modify, and the lines that `validate` prints."""
 
 from collections.abc import Callable
 
@@ -33,13 +33,13 @@ spec:
 
 @pytest.fixture(scope="session")
 def web() -> str:
-    """One scale set, every field written out, no mistake."""
+    """A valid spec of one scale set that sets many fields."""
     return WEB
 
 
 @pytest.fixture(scope="session")
 def lines() -> Callable[..., list[str]]:
-    """The lines that validate prints for files of these texts: web.yaml, or named by keyword."""
+    """Returns the lines that `validate` prints for these texts: web.yaml, or files named by keyword."""
 
     def printed_lines(text: str | bytes = b"", **others: str | bytes) -> list[str]:
         texts = {"web": text, **others} if text or not others else others

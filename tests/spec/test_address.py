@@ -1,10 +1,12 @@
-"""Addresses of checks: what is wrong with them, and no secret in what is said of it."""
+"""Validation of the URLs of checks. A message never contains a secret from the URL."""
 
 import pytest
 
 from reconciler.spec.address import server_error, url_error
 
-CREDENTIALS = "holds a user name or password, which does not belong in git: leave out all before the @"
+CREDENTIALS = (
+    "contains a user name or password, which must not be stored in git: remove everything up to the @"
+)
 
 
 @pytest.mark.parametrize(
@@ -16,47 +18,47 @@ CREDENTIALS = "holds a user name or password, which does not belong in git: leav
         "https://a/?tokens=3",
     ],
 )
-def test_a_right_one(address: str) -> None:
+def test_a_valid_url_has_no_error(address: str) -> None:
     assert url_error(address) is None
 
 
 @pytest.mark.parametrize(
     "address, expected",
     [
-        pytest.param("https://ada:geheim@a.example/", CREDENTIALS, id="a password"),
+        pytest.param("https://ada:geheim@a.example/", CREDENTIALS, id="a user name and password"),
         pytest.param("https://geheim@a.example/", CREDENTIALS, id="a user name that may be a token"),
         pytest.param("ada:geheim@a.example", CREDENTIALS, id="a password without a scheme"),
-        pytest.param("https://ada:gehe im@a.example/", CREDENTIALS, id="a password with a blank"),
+        pytest.param("https://ada:gehe im@a.example/", CREDENTIALS, id="a password with a space"),
         pytest.param(
             "https://a.example/?x=1&sig=geheim",
-            "holds a secret, sig, which does not belong in git: name a page without one",
-            id="a signature",
+            "contains the secret sig, which must not be stored in git: use a URL without it",
+            id="a signature in the query string",
         ),
         pytest.param(
             "https://a.example/?API_KEY=geheim",
-            "holds a secret, API_KEY, which does not belong in git: name a page without one",
-            id="a key in capitals",
+            "contains the secret API_KEY, which must not be stored in git: use a URL without it",
+            id="an API key in capitals",
         ),
         pytest.param(
             "https://ada:geheim/x@a.example/",
-            "has a host or port that is none: write an address such as https://shop.example.com/healthz",
+            "has an invalid host or port: write a URL such as https://shop.example.com/healthz",
             id="a password with a slash in it",
         ),
         pytest.param(
             "https://[::1/",
-            "has a host or port that is none: write an address such as https://shop.example.com/healthz",
-            id="half a host",
+            "has an invalid host or port: write a URL such as https://shop.example.com/healthz",
+            id="an unclosed IPv6 address",
         ),
-        pytest.param("https://a.example/#geheim", "holds a #, which is never sent: leave out what follows", id="a fragment"),
-        pytest.param("https://a.example/#", "holds a #, which is never sent: leave out what follows", id="an empty fragment"),
+        pytest.param("https://a.example/#geheim", "contains a #, but the part after it is never sent: remove the # and what follows", id="a fragment"),
+        pytest.param("https://a.example/#", "contains a #, but the part after it is never sent: remove the # and what follows", id="an empty fragment"),
         pytest.param(
             "a.example/healthz",
-            '"a.example/healthz" lacks http:// or https:// at its beginning: put it there',
-            id="no scheme",
+            '"a.example/healthz" has no scheme: begin it with http:// or https://',
+            id="a URL without a scheme",
         ),
     ],
 )  # fmt: skip
-def test_a_wrong_one_is_told_without_its_secret(address: str, expected: str) -> None:
+def test_an_invalid_url_is_reported_without_its_secret(address: str, expected: str) -> None:
     assert url_error(address) == server_error(address) == expected
     assert "geheim" not in expected
 
@@ -64,22 +66,24 @@ def test_a_wrong_one_is_told_without_its_secret(address: str, expected: str) -> 
 @pytest.mark.parametrize(
     "address, expected",
     [
-        pytest.param("http://prometheus:9090", None, id="a server"),
+        pytest.param("http://prometheus:9090", None, id="a server at the root"),
         pytest.param("https://example.com/prometheus/", None, id="a server below a path"),
         pytest.param(
             "http://prometheus:9090/api/v1/query",
-            "names the API of the server: leave out /api/v1/query",
-            id="the address of its API",
+            "includes the API path of the server: remove /api/v1/query",
+            id="a URL with the API path",
         ),
         pytest.param(
-            "http://prometheus:9090/graph", "names the API of the server: leave out /graph", id="its page"
+            "http://prometheus:9090/graph",
+            "includes the API path of the server: remove /graph",
+            id="a URL with the path of the graph page",
         ),
         pytest.param(
             "http://prometheus:9090/?query=up",
-            "holds a query: leave it out, and write it as query",
-            id="a query in it",
+            "contains a query string: remove it, and write the query in the field query",
+            id="a URL with a query string",
         ),
     ],
 )
-def test_the_address_of_a_prometheus(address: str, expected: str | None) -> None:
+def test_the_url_of_a_prometheus_server(address: str, expected: str | None) -> None:
     assert server_error(address) == expected

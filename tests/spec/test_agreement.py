@@ -1,4 +1,4 @@
-"""What is right by itself and wrong beside another field, another document, or the whole fleet."""
+"""Values that are valid by themselves and conflict with another field, another document or the Fleet."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,128 +29,129 @@ POLICY = """\
 apiVersion: vmss-reconciler/v1alpha1
 kind: RolloutPolicy
 metadata: {name: careful}
-spec: {SAID}
+spec: {SETTINGS}
 """
 ALL = """\
 apiVersion: vmss-reconciler/v1alpha1
 kind: Fleet
 metadata: {name: fleet}
-spec: {SAID}
+spec: {SETTINGS}
 """
 SATURDAY = '{kind: allow, schedule: "0 2 * * 6", duration: 4h}'
 NO_SATURDAY = '{kind: deny, schedule: "0 0 * * 6", duration: 24h}'
 MORNING, NOON = (f'{{kind: deny, schedule: "0 {hour} * * *", duration: 12h}}' for hour in (0, 12))
 
 
-def scale_set(name: str, *said: str) -> str:
-    return SCALE_SET.replace("NAME", name) + "".join(f"  {line}\n" for line in said)
+def scale_set(name: str, *settings: str) -> str:
+    return SCALE_SET.replace("NAME", name) + "".join(f"  {line}\n" for line in settings)
 
 
-def policy(said: str) -> str:
-    return POLICY.replace("SAID", said)
+def policy(settings: str) -> str:
+    return POLICY.replace("SETTINGS", settings)
 
 
-def fleet(said: str) -> str:
-    return ALL.replace("SAID", said)
+def fleet(settings: str) -> str:
+    return ALL.replace("SETTINGS", settings)
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("settings", "expected"),
     [
         pytest.param(
             "rollout: {order: [zone 2, zone 1, zone 2]}",
-            ["7:37: spec.rollout.order[2]: stands there already, as order[0]: remove or rename one of the two"],
-            id="a domain twice",
+            ["7:37: spec.rollout.order[2]: duplicates order[0]: remove or rename one of the two"],
+            id="an order with a duplicate domain",
         ),
         pytest.param(
             "rollout: {by: batch, order: [zone 2]}",
-            ["7:31: spec.rollout.order: names domains, and by: batch knows none: remove it, or write by: auto"],
-            id="domains where the rollout goes by none",
+            ["7:31: spec.rollout.order: names domains, but by: batch does not use them: remove order, or write by: auto"],
+            id="an order of domains with by: batch",
         ),
         pytest.param(
             "rollout: {by: updateDomain, order: [zone 1, fault domain 2]}",
-            ['7:47: spec.rollout.order[1]: is "fault domain 2", and by: updateDomain knows no fault domains: name another'],
-            id="a domain of another kind",
+            ['7:47: spec.rollout.order[1]: is "fault domain 2", but by: updateDomain does not use fault domains: name another domain'],
+            id="an order with fault domains and by: updateDomain",
         ),
         pytest.param(
             'rollout: {by: zone, order: ["zone 1, fault domain 2"]}',
-            ['7:31: spec.rollout.order[0]: is "zone 1, fault domain 2", and by: zone knows no fault domains: name another'],
-            id="a domain of another kind within a zone",
+            ['7:31: spec.rollout.order[0]: is "zone 1, fault domain 2", but by: zone does not use fault domains: name another domain'],
+            id="an order with fault domains in a zone and by: zone",
         ),
         pytest.param(
             "rollout: {by: faultDomain, order: [update domain 0]}",
-            ['7:38: spec.rollout.order[0]: is "update domain 0", and by: faultDomain knows no update domains: name another'],
-            id="an update domain where it goes by fault domains",
+            ['7:38: spec.rollout.order[0]: is "update domain 0", but by: faultDomain does not use update domains: name another domain'],
+            id="an order with update domains and by: faultDomain",
         ),
         pytest.param(
-            "rollout: {by: zone, order: [zone 1, update domain 2]}", [], id="an update domain within zones"
+            "rollout: {by: zone, order: [zone 1, update domain 2]}", [], id="an order with update domains and by: zone"
         ),
-        pytest.param("rollout: {order: [fault domain 2, update domain 1]}", [], id="any domain, by auto"),
+        pytest.param("rollout: {order: [fault domain 2, update domain 1]}", [], id="an order with any domains and by: auto"),
         pytest.param(
             "rollout: {checks: [{name: a, http: {url: https://a.example/}}, {name: a, http: {url: https://b.example/}}]}",
-            ["7:73: spec.rollout.checks[1].name: stands there already, as checks[0]: remove or rename one of the two"],
-            id="two checks of one name",
+            ["7:73: spec.rollout.checks[1].name: duplicates checks[0]: remove or rename one of the two"],
+            id="two checks with the same name",
         ),
         pytest.param(
             f"rollout: {{windows: [{SATURDAY}, {NO_SATURDAY}]}}",
             [
-                "7:23: spec.rollout.windows[0]: is closed by windows[1] whenever it opens: move or shorten one of the two"
+                "7:23: spec.rollout.windows[0]: never opens, because windows[1] covers it: move or shorten one of the two"
             ],
-            id="a window that another one closes",
+            id="a window that one deny window covers",
         ),
         pytest.param(
             f"rollout: {{windows: [{MORNING}, {NOON}, {SATURDAY.replace('4h', '48h')}]}}",
             [
-                "7:128: spec.rollout.windows[2]: is closed by the windows that deny whenever it opens: move or shorten one"
-                " of them"
+                "7:128: spec.rollout.windows[2]: never opens, because the deny windows cover it: move or shorten one of them"
             ],
-            id="a window that others close together",
+            id="a window that two deny windows cover together",
         ),
         pytest.param(
             f"rollout: {{windows: [{MORNING}, {NOON}]}}",
             [
-                "7:22: spec.rollout.windows: deny all of the time, so that nothing would ever be rolled out: shorten them"
+                "7:22: spec.rollout.windows: leave no time for a rollout: shorten them"
             ],
-            id="windows that deny all of the time",
+            id="deny windows that cover the whole day",
         ),
         pytest.param(
             'rollout: {windows: [{kind: allow, schedule: "0 0 * 2 1#5", duration: 1h}]}',
-            ["7:23: spec.rollout.windows[0]: comes less than once in four years: name another day"],
-            id="a day that hardly ever comes",
+            ["7:23: spec.rollout.windows[0]: opens less than once in four years: name another day"],
+            id="a window on a day that occurs less than once in four years",
         ),
-        pytest.param(f"rollout: {{windows: [{MORNING}, {SATURDAY.replace('4h', '48h')}]}}", [], id="an afternoon is left"),
+        pytest.param(f"rollout: {{windows: [{MORNING}, {SATURDAY.replace('4h', '48h')}]}}", [], id="a window that a deny window covers only in the morning"),
         pytest.param(
             "rollout: {deadline: 30m, canary: {instances: 1, soak: 30m}}",
-            ["7:23: spec.rollout.deadline: is over before a soak of 30m is: write a longer one"],
-            id="a rollout that ends before its canary does",
+            ["7:23: spec.rollout.deadline: is not longer than the soak of 30m: write a longer deadline"],
+            id="a deadline that equals the soak of the canary",
         ),
-        pytest.param("rollout: {deadline: 31m, canary: {instances: 1, soak: 30m}, soak: 5m}", [], id="one that does not"),
+        pytest.param("rollout: {deadline: 31m, canary: {instances: 1, soak: 30m}, soak: 5m}", [], id="a deadline that is longer than every soak"),
         pytest.param(
-            "dependsOn: [web]", ["7:15: spec.dependsOn[0]: is this scale set itself: remove it"], id="itself"
+            "dependsOn: [web]", ["7:15: spec.dependsOn[0]: is the name of this scale set itself: remove it"], id="a dependency on itself"
         ),
         pytest.param(
             "dependsOn: [db, db]",
-            ["7:19: spec.dependsOn[1]: stands there already, as dependsOn[0]: remove or rename one of the two"],
-            id="another one twice",
+            ["7:19: spec.dependsOn[1]: duplicates dependsOn[0]: remove or rename one of the two"],
+            id="a duplicate dependency",
         ),
         pytest.param(
             "dependsOn: [db, dbb, cache]",
             [
                 '7:19: spec.dependsOn[1]: there is no ScaleSet named "dbb": did you mean db (db.yaml:1:1)?',
-                '7:24: spec.dependsOn[2]: there is no ScaleSet named "cache": there is db',
+                '7:24: spec.dependsOn[2]: there is no ScaleSet named "cache": use db',
             ],
-            id="others that are not there",
+            id="dependencies that are not declared",
         ),
-        pytest.param("dependsOn: [db]", [], id="another one"),
+        pytest.param("dependsOn: [db]", [], id="a dependency that is declared"),
     ],
 )  # fmt: skip
-def test_in_one_scale_set(lines: Lines, said: str, expected: list[str]) -> None:
-    assert lines(web=scale_set("web", said), db=scale_set("db")) == [f"web.yaml:{line}" for line in expected]
+def test_conflicts_between_fields_of_one_scale_set(lines: Lines, settings: str, expected: list[str]) -> None:
+    assert lines(web=scale_set("web", settings), db=scale_set("db")) == [
+        f"web.yaml:{line}" for line in expected
+    ]
 
 
-def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) -> None:
-    said = f"rollout: {{by: batches, order: [zone 1, zone 1], windows: [{SATURDAY}, {NO_SATURDAY.replace('24h', '24')}]}}"
-    printed = lines(web=scale_set("web", said))
+def test_invalid_fields_are_left_out_of_the_rules_between_fields(lines: Lines) -> None:
+    settings = f"rollout: {{by: batches, order: [zone 1, zone 1], windows: [{SATURDAY}, {NO_SATURDAY.replace('24h', '24')}]}}"
+    printed = lines(web=scale_set("web", settings))
     assert [line.split(": ")[1] for line in printed] == [
         "spec.rollout.by",
         "spec.rollout.order[1]",
@@ -167,10 +168,10 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
                 "policies": policy("order: [update domain 1]"),
             },
             [
-                'web.yaml:7:21: spec.rollout.policy: order[0] of this policy is "update domain 1", and by: faultDomain knows'
-                " no update domains: name another"
+                'web.yaml:7:21: spec.rollout.policy: order[0] of this policy is "update domain 1", but by: faultDomain does not'
+                " use update domains: name another domain"
             ],
-            id="the order of a policy does not fit",
+            id="an order in the policy that conflicts with by in the scale set",
         ),
         pytest.param(
             {
@@ -178,10 +179,10 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
                 "policies": policy("by: faultDomain"),
             },
             [
-                'web.yaml:7:38: spec.rollout.order[0]: is "update domain 1", and by: faultDomain knows no update domains:'
-                " name another"
+                'web.yaml:7:38: spec.rollout.order[0]: is "update domain 1", but by: faultDomain does not use update domains:'
+                " name another domain"
             ],
-            id="an order does not fit a policy",
+            id="an order in the scale set that conflicts with by in the policy",
         ),
         pytest.param(
             {
@@ -189,39 +190,39 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
                 "policies": policy("by: updateDomain"),
             },
             [],
-            id="what goes before a policy is judged, and not what stands behind",
+            id="a field of the policy that the scale set overrides is not checked",
         ),
         pytest.param(
             {
                 "web": scale_set("web", "rollout: {policy: careful, deadline: 5m}"),
                 "policies": policy("soak: 10m"),
             },
-            ["web.yaml:7:40: spec.rollout.deadline: is over before a soak of 10m is: write a longer one"],
-            id="a deadline before the soak of a policy",
+            ["web.yaml:7:40: spec.rollout.deadline: is not longer than the soak of 10m: write a longer deadline"],
+            id="a deadline that is shorter than the soak of the policy",
         ),
         pytest.param(
             {
                 "web": scale_set("web", f"rollout: {{windows: [{SATURDAY}]}}"),
                 "fleet": fleet(f"windows: [{NO_SATURDAY}]"),
             },
-            ["web.yaml:7:23: spec.rollout.windows[0]: is closed by the windows of the Fleet whenever it opens: move it"],
-            id="a window that the fleet closes",
+            ["web.yaml:7:23: spec.rollout.windows[0]: never opens, because deny windows of the Fleet cover it: move it"],
+            id="a window that a deny window of the Fleet covers",
         ),
         pytest.param(
             {
                 "web": scale_set("web", f"rollout: {{windows: [{SATURDAY}]}}"),
                 "fleet": fleet(f"windows: [{SATURDAY.replace('* 6', '* 2')}, {NO_SATURDAY}]"),
             },
-            ["web.yaml:7:23: spec.rollout.windows[0]: is closed by the windows of the Fleet whenever it opens: move it"],
-            id="a window that the fleet closes, which opens on another day",
+            ["web.yaml:7:23: spec.rollout.windows[0]: never opens, because deny windows of the Fleet cover it: move it"],
+            id="a window that a deny window of a Fleet with allow windows covers",
         ),
         pytest.param(
             {"web": scale_set("web", "rollout: {approver: another}")},
             [
-                "web.yaml:7:23: spec.rollout.approver: is another, and nothing waits for an approval: add approval: "
+                "web.yaml:7:23: spec.rollout.approver: is another, but no approval is required: add approval: "
                 "canary, or start"
             ],
-            id="an approver where nobody is asked",
+            id="an approver without an approval",
         ),
         pytest.param(
             {
@@ -229,10 +230,10 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
                 "policies": policy("approver: another"),
             },
             [
-                "web.yaml:7:21: spec.rollout.policy: approver of this policy is another, and nothing waits for an approval: "
+                "web.yaml:7:21: spec.rollout.policy: approver of this policy is another, but no approval is required: "
                 "add approval: canary, or start"
             ],
-            id="a policy's approver where nobody is asked",
+            id="an approver in the policy without an approval",
         ),
         pytest.param(
             {
@@ -240,10 +241,10 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
                 "policies": policy("approver: another"),
             },
             [],
-            id="a policy's approver where its scale set asks",
+            id="an approver in the policy with an approval in the scale set",
         ),
         pytest.param(
-            {"web": scale_set("web", "rollout: {approver: anyone}")}, [], id="anyone where nobody is asked"
+            {"web": scale_set("web", "rollout: {approver: anyone}")}, [], id="the approver anyone without an approval"
         ),
         pytest.param(
             {
@@ -252,10 +253,10 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
                 "fleet": fleet(f"windows: [{NO_SATURDAY}]"),
             },
             [
-                "web.yaml:7:21: spec.rollout.policy: windows[0] of this policy is closed by the windows of the Fleet"
-                " whenever it opens: move it"
+                "web.yaml:7:21: spec.rollout.policy: windows[0] of this policy never opens, because deny windows of the"
+                " Fleet cover it: move it"
             ],
-            id="a policy's window that the fleet closes",
+            id="a window in the policy that a deny window of the Fleet covers",
         ),
         pytest.param(
             {
@@ -263,15 +264,14 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
                 "fleet": fleet(f"windows: [{NOON}]"),
             },
             [
-                "web.yaml:7:22: spec.rollout.windows: deny all of the time, so that nothing would ever be rolled out:"
-                " shorten them"
+                "web.yaml:7:22: spec.rollout.windows: leave no time for a rollout: shorten them"
             ],
-            id="half a day each",
+            id="deny windows of the scale set and the Fleet that cover the whole day",
         ),
         pytest.param(
             {"web": scale_set("web"), "fleet": fleet(f"windows: [{SATURDAY}, {NO_SATURDAY}]")},
-            ["fleet.yaml:4:18: spec.windows[0]: is closed by windows[1] whenever it opens: move or shorten one of the two"],
-            id="a mistake of the fleet's own is told once",
+            ["fleet.yaml:4:18: spec.windows[0]: never opens, because windows[1] covers it: move or shorten one of the two"],
+            id="an error of the Fleet itself is reported once",
         ),
         pytest.param(
             {
@@ -279,37 +279,37 @@ def test_nothing_is_said_of_fields_that_are_wrong_by_themselves(lines: Lines) ->
                 "api": scale_set("api", "rollout: {policy: careful}"),
                 "policies": policy("by: batch, order: [zone 1]"),
             },
-            ["policies.yaml:4:26: spec.order: names domains, and by: batch knows none: remove it, or write by: auto"],
-            id="a mistake of the policy's own is told once",
+            ["policies.yaml:4:26: spec.order: names domains, but by: batch does not use them: remove order, or write by: auto"],
+            id="an error of the policy itself is reported once",
         ),
         pytest.param(
             {"a": scale_set("a", "dependsOn: [b]"), "b": scale_set("b", "dependsOn: [c]"), "c": scale_set("c", "dependsOn: [a]")},
             [
-                "a.yaml:7:15: spec.dependsOn[0]: closes a circle, in which none could go first: a waits for b (dependsOn),"
-                " b waits for c (dependsOn), c waits for a (dependsOn); open it"
+                "a.yaml:7:15: spec.dependsOn[0]: is part of a dependency cycle: a waits for b (dependsOn),"
+                " b waits for c (dependsOn), c waits for a (dependsOn); remove or change one of these"
             ],
-            id="three that wait for each other",
+            id="a cycle of three dependencies",
         ),
         pytest.param(
             {"web": scale_set("web", "dependsOn: [db]"), "db": scale_set("db", "wave: 2")},
             [
-                "web.yaml:7:15: spec.dependsOn[0]: closes a circle, in which none could go first: db waits for web (wave 2"
-                " after wave 0 of the same image), web waits for db (dependsOn); open it"
+                "web.yaml:7:15: spec.dependsOn[0]: is part of a dependency cycle: db waits for web (wave 2"
+                " after wave 0 of the same image), web waits for db (dependsOn); remove or change one of these"
             ],
-            id="two that wait for each other by a wave",
+            id="a cycle of a dependency and a wave",
         ),
         pytest.param(
             {"web": scale_set("web", "dependsOn: [db]"), "db": scale_set("db", "wave: 2").replace("140", "141")},
             [],
-            id="waves of other images are others",
+            id="waves of different images do not form a cycle",
         ),
     ],
 )  # fmt: skip
-def test_between_documents(lines: Lines, texts: dict[str, str], expected: list[str]) -> None:
+def test_conflicts_between_documents(lines: Lines, texts: dict[str, str], expected: list[str]) -> None:
     assert lines(**texts) == expected
 
 
-def test_those_with_a_mistake_between_them_are_not_declared() -> None:
+def test_scale_sets_with_conflicts_are_not_declared() -> None:
     texts = [
         scale_set("a", "dependsOn: [b]"),
         scale_set("b", "dependsOn: [a]"),
@@ -323,7 +323,7 @@ def test_those_with_a_mistake_between_them_are_not_declared() -> None:
     assert len(declared.problems) == 3
 
 
-SAID = """\
+FLEET_SETTINGS = """\
 freeze: {reason: year-end, by: ada, until: "2026-01-05T09:00Z"}, maxConcurrentRollouts: 2, maxChange: 50%,
   windows: [{kind: deny, schedule: "0 0 24 12 *", duration: 24h}]"""
 
@@ -338,10 +338,10 @@ def declared_fleet(*others: str) -> list[Fleet]:
     return [each.fleet for each in declare(files).scale_sets]
 
 
-def test_a_fleet_holds_for_every_scale_set(lines: Lines) -> None:
+def test_the_settings_of_a_fleet_apply_to_every_scale_set(lines: Lines) -> None:
     day = 24 * 60 * 60
-    (found,) = declared_fleet(fleet(SAID))
-    assert lines(web=scale_set("web"), fleet=fleet(SAID)) == []
+    (found,) = declared_fleet(fleet(FLEET_SETTINGS))
+    assert lines(web=scale_set("web"), fleet=fleet(FLEET_SETTINGS)) == []
     assert found.freeze == Suspension("year-end", "ada", NOW)
     assert [
         (each.kind, each.schedule, each.duration.total_seconds(), each.zone) for each in found.windows
@@ -349,7 +349,7 @@ def test_a_fleet_holds_for_every_scale_set(lines: Lines) -> None:
     assert (found.max_concurrent, found.max_change) == (Count(2), Percent(50))
 
 
-def test_a_fleet_says_which_image_is_urgent() -> None:
+def test_a_fleet_declares_an_urgent_image() -> None:
     (found,) = declared_fleet(fleet(URGENT))
     urgent = Urgency(NEW, "CVE-1", NOW + timedelta(hours=9), "ada")
     assert found.urgent == urgent
@@ -359,11 +359,11 @@ def test_a_fleet_says_which_image_is_urgent() -> None:
 
 
 @pytest.mark.parametrize(("freeze", "expected"), [("true", Suspension()), ("false", None)])
-def test_a_fleet_is_frozen_without_a_word(freeze: str, expected: Suspension | None) -> None:
+def test_a_freeze_may_be_a_boolean(freeze: str, expected: Suspension | None) -> None:
     assert [each.freeze for each in declared_fleet(fleet(f"freeze: {freeze}"))] == [expected]
 
 
-def test_an_empty_fleet_is_none_but_for_its_name() -> None:
+def test_an_empty_fleet_equals_the_defaults_except_for_its_name() -> None:
     assert declared_fleet() == [FLEET]
     assert declared_fleet(fleet("")) == [replace(FLEET, name="fleet")]
 
@@ -371,94 +371,100 @@ def test_an_empty_fleet_is_none_but_for_its_name() -> None:
 @pytest.mark.parametrize(
     ("others", "name"),
     [
-        pytest.param([], "", id="none is declared"),
-        pytest.param([fleet("").replace("name: fleet", "name: shop")], "shop", id="one is"),
-        pytest.param([fleet("freeze: 1").replace("name: fleet", "name: shop")], "", id="one with a mistake"),
+        pytest.param([], "", id="no Fleet"),
+        pytest.param([fleet("").replace("name: fleet", "name: shop")], "shop", id="one Fleet"),
+        pytest.param(
+            [fleet("freeze: 1").replace("name: fleet", "name: shop")], "", id="a Fleet with an error"
+        ),
     ],
 )
-def test_a_fleet_is_named_with_or_without_scale_sets(others: list[str], name: str) -> None:
+def test_the_name_of_the_fleet_is_declared_without_scale_sets(others: list[str], name: str) -> None:
     files = [File(f"{number}.yaml", text.encode()) for number, text in enumerate(others)]
     assert declare(files).fleet == name
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("settings", "expected"),
     [
         pytest.param(
-            "freeze: {by: ada}", "4:8: spec.freeze.reason: is missing: add reason: year-end freeze", id="no reason"
+            "freeze: {by: ada}", "4:8: spec.freeze.reason: is missing: add reason: year-end freeze", id="a freeze without a reason"
         ),
         pytest.param(
             'freeze: {reason: " "}',
-            '4:25: spec.freeze.reason: " " says nothing: write why nothing is to be changed',
-            id="a reason of nothing",
+            '4:25: spec.freeze.reason: " " is empty: write why the fleet is frozen',
+            id="a freeze with a blank reason",
         ),
         pytest.param(
             'freeze: {reason: x, until: "2026-02-30T09:00Z"}',
-            '4:35: spec.freeze.until: "2026-02-30T09:00Z" is no time: write one such as "2026-01-31T18:00Z"',
-            id="a day that no month has",
+            '4:35: spec.freeze.until: "2026-02-30T09:00Z" is not a valid time: write a time such as "2026-01-31T18:00Z"',
+            id="a freeze until 30 February",
         ),
         pytest.param(
             "freeze: yes",
-            '4:16: spec.freeze: "yes" is text to some YAML readers: write freeze: true',
-            id="yes for true",
+            '4:16: spec.freeze: "yes" is a string to some YAML readers: write freeze: true',
+            id="yes instead of true",
         ),
         pytest.param(
             "maxChange: 0",
-            "4:19: spec.maxChange: 0 would let nothing roll, which is what freeze is for: write 1 or more, or a percentage"
+            "4:19: spec.maxChange: 0 would block every rollout, which is what freeze does: write 1 or more, or a percentage"
             " such as 20%",
-            id="no change",
+            id="a maxChange of 0",
         ),
         pytest.param(
             "maxConcurrentRollouts: 120%",
             '4:31: spec.maxConcurrentRollouts: "120%" is more than all scale sets: write 100% or less',
-            id="more than all",
+            id="more than 100%",
         ),
         pytest.param(
             "maxBatch: 5",
-            "4:8: spec.maxBatch: is no field: here can stand freeze, windows, maxConcurrentRollouts, maxChange, maxFailedRollouts, urgent or allowUnprovenWave",
-            id="what belongs to a rollout",
+            "4:8: spec.maxBatch: unknown field: expected freeze, windows, maxConcurrentRollouts, maxChange, maxFailedRollouts, urgent or allowUnprovenWave",
+            id="a field of a rollout",
         ),
         pytest.param(
             '"0": {}',
-            '4:8: spec.0: is no field: here can stand freeze, windows, maxConcurrentRollouts, maxChange, maxFailedRollouts, urgent or allowUnprovenWave',
-            id="an index is no field",
+            '4:8: spec.0: unknown field: expected freeze, windows, maxConcurrentRollouts, maxChange, maxFailedRollouts, urgent or allowUnprovenWave',
+            id="a field named 0",
         ),
         pytest.param(
             "windows: [{kind: deny, schedule: daily, duration: 1h}]",
-            '4:41: spec.windows[0].schedule: "daily" has one field, and cron has five: minute, hour, day of the month, month'
+            '4:41: spec.windows[0].schedule: "daily" has one field, but a cron schedule has five: minute, hour, day of the month, month'
             ' and day of the week, such as "0 2 * * 6"',
-            id="a schedule that is none",
+            id="an invalid schedule",
         ),
         pytest.param(
             URGENT.replace("24.04.202601140", "latest"),
-            "4:24: spec.urgent.image: follows latest: name the one version that is urgent",
-            id="the latest version is urgent, whatever that is",
+            "4:24: spec.urgent.image: has the version latest: name the exact version that is urgent",
+            id="an urgent image with the version latest",
         ),
         pytest.param(
             URGENT.replace(', until: "2026-01-05T18:00Z"', ""),
             '4:8: spec.urgent.until: is missing: add until: "2027-01-02T18:00Z"',
-            id="urgent for ever",
+            id="an urgent image without an end",
         ),
         pytest.param(
             URGENT.replace("01-05T18", "02-30T18"),
-            '4:157: spec.urgent.until: "2026-02-30T18:00Z" is no time: write one such as "2026-01-31T18:00Z"',
-            id="urgent until a day that no month has",
+            '4:157: spec.urgent.until: "2026-02-30T18:00Z" is not a valid time: write a time such as "2026-01-31T18:00Z"',
+            id="an urgent image until 30 February",
         ),
         pytest.param(
             "urgent: {image: {ref: base}, reason: x, until: \"2026-01-05T18:00Z\"}",
-            "4:25: spec.urgent.image.ref: is no field: here can stand platform, gallery, communityGallery, sharedGallery,"
+            "4:25: spec.urgent.image.ref: unknown field: expected platform, gallery, communityGallery, sharedGallery,"
             " managed or vhd",
-            id="an image that may come to be another one",
+            id="an urgent image that is a reference",
         ),
     ],
 )  # fmt: skip
-def test_a_mistake_in_a_fleet(lines: Lines, said: str, expected: str) -> None:
-    assert lines(web=scale_set("web"), fleet=fleet(said)) == [f"fleet.yaml:{expected}"]
-    assert declared_fleet(fleet(said)) == [], "nothing is declared while nobody knows what holds for all"
+def test_an_error_in_a_fleet_is_reported_and_nothing_is_declared(
+    lines: Lines, settings: str, expected: str
+) -> None:
+    assert lines(web=scale_set("web"), fleet=fleet(settings)) == [f"fleet.yaml:{expected}"]
+    assert declared_fleet(fleet(settings)) == [], "without a valid Fleet no scale set is declared"
 
 
-def test_two_fleets_name_each_other(lines: Lines) -> None:
-    expected = ["fleet.yaml:1:1: is a second Fleet, beside that in all.yaml:1:1: keep one"]
+def test_a_second_fleet_is_an_error(lines: Lines) -> None:
+    expected = [
+        "fleet.yaml:1:1: is a second Fleet, in addition to the one in all.yaml:1:1: keep one of the two"
+    ]
     assert lines(all=fleet("maxChange: 1"), fleet=fleet("maxChange: 2")) == expected
     assert (
         declared_fleet(fleet("maxChange: 1"), fleet("maxChange: 2").replace("name: fleet", "name: other"))
@@ -467,7 +473,7 @@ def test_two_fleets_name_each_other(lines: Lines) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("settings", "expected"),
     [
         ("maxChange: 1", "Fleet"),
         ("windows: [], freeze: true", "Fleet"),
@@ -476,16 +482,16 @@ def test_two_fleets_name_each_other(lines: Lines) -> None:
         ("windows: []", "ScaleSet, or kind: Image for an image that scale sets share"),
     ],
 )
-def test_a_kind_that_is_missing_is_guessed_by_what_it_alone_has(
-    lines: Lines, said: str, expected: str
+def test_a_missing_kind_is_guessed_from_fields_that_only_one_kind_has(
+    lines: Lines, settings: str, expected: str
 ) -> None:
     assert (
-        lines(x=fleet(said).replace("kind: Fleet\n", ""))[0]
+        lines(x=fleet(settings).replace("kind: Fleet\n", ""))[0]
         == f"x.yaml:1:1: kind: is missing: add kind: {expected}"
     )
 
 
-def test_a_window_without_a_zone_is_in_utc() -> None:
+def test_a_window_without_a_time_zone_is_in_utc() -> None:
     text = scale_set("web", f"rollout: {{windows: [{SATURDAY}]}}")
     (web,) = declare([File("web.yaml", text.encode())]).scale_sets
     assert [each.zone for each in web.rollout.windows] == ["UTC"]

@@ -1,4 +1,4 @@
-"""Brakes of files with mistakes: which are in force, of what, and why."""
+"""Holds in files with errors: which are in force, for which scale sets, and why."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from reconciler.spec.suspension import Suspension
 from tests.stories.world import of_all, spec
 
 BROKEN = File("specs/broken.yaml", b"kind: [")
-MISTAKEN_FREEZE = Suspension("spec.freeze has a mistake, and counts as true")
-MISTAKEN_SUSPENSION = Suspension("spec.suspend has a mistake, and counts as true")
+INVALID_FREEZE = Suspension("spec.freeze is invalid and counts as true")
+INVALID_SUSPENSION = Suspension("spec.suspend is invalid and counts as true")
 
 
 def files(*documents: dict[str, Any]) -> list[File]:
@@ -25,40 +25,42 @@ def files(*documents: dict[str, Any]) -> list[File]:
     [
         pytest.param([of_all(freeze=True)], [Hold(None, Suspension())], id="a freeze"),
         pytest.param([of_all(freeze=False)], [], id="no freeze"),
-        pytest.param([of_all(maxChange="50%")], [], id="a Fleet that says nothing of it"),
+        pytest.param([of_all(maxChange="50%")], [], id="a Fleet without the field freeze"),
         pytest.param(
             [of_all(freeze={"reason": "outage", "by": "ada@example.com"})],
             [Hold(None, Suspension("outage", "ada@example.com"))],
             id="a freeze with its reason",
         ),
         pytest.param(
-            [of_all(freeze="yes please")], [Hold(None, MISTAKEN_FREEZE)], id="a freeze that is no boolean"
+            [of_all(freeze="yes please")],
+            [Hold(None, INVALID_FREEZE)],
+            id="a freeze that is neither a boolean nor a mapping",
         ),
         pytest.param(
             [of_all(freeze={"reason": "outage", "until": "tomorrow"})],
-            [Hold(None, MISTAKEN_FREEZE)],
+            [Hold(None, INVALID_FREEZE)],
             id="a mistake below the freeze",
         ),
-        pytest.param([of_all(freeze=None)], [Hold(None, MISTAKEN_FREEZE)], id="an empty freeze"),
+        pytest.param([of_all(freeze=None)], [Hold(None, INVALID_FREEZE)], id="an empty freeze"),
         pytest.param(
             [of_all(freeze=True, maxChange="half")],
             [Hold(None, Suspension())],
-            id="a mistake beside the freeze",
+            id="an error in another field than the freeze",
         ),
-        pytest.param([of_all(maxChange="half")], [], id="a mistake elsewhere in the Fleet"),
+        pytest.param([of_all(maxChange="half")], [], id="an error in a Fleet without a freeze"),
         pytest.param([spec(suspend=True)], [Hold("web", Suspension())], id="a suspension"),
         pytest.param(
-            [spec(suspend="yes")], [Hold("web", MISTAKEN_SUSPENSION)], id="a suspension with a mistake"
+            [spec(suspend="yes")], [Hold("web", INVALID_SUSPENSION)], id="a suspension with an error"
         ),
         pytest.param(
             [spec(suspend=True, intervall="1h")],
             [Hold("web", Suspension())],
-            id="a mistake beside the suspension",
+            id="an error in another field than the suspension",
         ),
         pytest.param(
             [spec(), spec("db", suspend="yes")],
-            [Hold("db", MISTAKEN_SUSPENSION)],
-            id="of two scale sets in one file the one that is meant",
+            [Hold("db", INVALID_SUSPENSION)],
+            id="a suspension of one of two scale sets in a file",
         ),
         pytest.param([spec() | {"metadata": {"name": 7}}], [], id="a scale set without a name"),
     ],
@@ -72,18 +74,20 @@ def test_the_brakes_of_files_one_of_which_is_broken(
 @pytest.mark.parametrize(
     ("text", "holds"),
     [
-        pytest.param("freeze: true\n  freeze: false", [Hold(None, MISTAKEN_FREEZE)], id="said twice"),
+        pytest.param("freeze: true\n  freeze: false", [Hold(None, INVALID_FREEZE)], id="a duplicate freeze"),
         pytest.param(
-            "freeze: true\n  maxChange: 5\n  maxChange: 6", [Hold(None, Suspension())], id="beside it"
+            "freeze: true\n  maxChange: 5\n  maxChange: 6",
+            [Hold(None, Suspension())],
+            id="a duplicate field other than the freeze",
         ),
     ],
 )
-def test_a_field_that_stands_twice(text: str, holds: list[Hold]) -> None:
+def test_a_hold_in_a_document_with_a_duplicate_field(text: str, holds: list[Hold]) -> None:
     head = "apiVersion: vmss-reconciler/v1alpha1\nkind: Fleet\nmetadata: {name: fleet}\nspec:\n  "
     assert list(declare([File("fleet.yaml", (head + text).encode())]).holds) == holds
 
 
-def test_a_brake_that_is_there_already_stays() -> None:
+def test_an_existing_hold_stays_in_force() -> None:
     old = declare(files(spec(suspend={"reason": "load test"}), spec("db"))[:1]).scale_sets
     web, db = apply_holds(old, [Hold("db", Suspension("outage")), Hold(None, Suspension("all"))])
     assert (web.suspend, db.suspend) == (Suspension("load test"), Suspension("outage"))

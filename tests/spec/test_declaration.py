@@ -1,4 +1,4 @@
-"""Declarations are written so that they are read as what they were, and look like the examples."""
+"""Written specs are read back unchanged and look like the examples."""
 
 from dataclasses import replace
 from datetime import UTC, timedelta
@@ -43,11 +43,11 @@ from tests.build import FIX, FLEET, SUBSCRIPTION, rollout, spec
 
 FILE = "specs/web.yaml"
 WEB = Target(SUBSCRIPTION, "shop", "web")
-OTHERS = ("db", "cache")  # that it may depend on
+OTHERS = ("db", "cache")  # possible dependencies
 PLATFORM = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202601140")
 IMAGES = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute"
 
-# What YAML readers take for something else, where a name may be so.
+# Valid names that some YAML readers take for another value.
 ODD = st.sampled_from(
     ["on", "No", "null", "1e3", "0x1f", "007", "2024-01-01", "1_000", "12", "y", "1.5", "_a"]
 )
@@ -83,7 +83,7 @@ WHOLE = lengths(MINUTE, 24 * HOUR)
 AMOUNT = st.one_of(st.builds(Count, st.integers(1, 999)), st.builds(Percent, st.integers(1, 100)))
 TOLERANCE = st.one_of(st.builds(Count, st.integers(0, 999)), st.builds(Percent, st.integers(0, 100)))
 ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"])
-# What is allowed comes every week at least, what is denied once a year: so there is always an opening.
+# Allow windows open at least weekly, deny windows once a year, so there is always time for a rollout.
 ALLOW = st.builds(
     Window,
     st.just(Kind.ALLOW),
@@ -179,7 +179,7 @@ SCALE_SET = st.builds(
 
 
 def read(content: str) -> tuple[tuple[ScaleSet, ...], list[str]]:
-    """What the text declares beside the others, which lie in a resource group of their own."""
+    """What the text declares together with the other scale sets, which are in a resource group of their own."""
     others = [
         File(
             f"{name}.yaml",
@@ -196,14 +196,14 @@ def read(content: str) -> tuple[tuple[ScaleSet, ...], list[str]]:
 
 @settings(max_examples=150, deadline=None)
 @given(SCALE_SET)
-def test_what_is_written_is_read_as_it_was(scale_set: ScaleSet) -> None:
+def test_a_written_scale_set_is_read_back_unchanged(scale_set: ScaleSet) -> None:
     content = scale_set_text(scale_set)
     assert read(content) == ((scale_set,), []), content
 
 
 @settings(max_examples=60, deadline=None)
 @given(SCALE_SET)
-def test_another_reader_of_yaml_takes_every_text_for_text(scale_set: ScaleSet) -> None:
+def test_another_yaml_reader_reads_every_string_as_a_string(scale_set: ScaleSet) -> None:
     spec: Any = yaml.safe_load(scale_set_text(scale_set))
     target = scale_set.target
     assert spec["metadata"]["name"] == scale_set.name
@@ -215,7 +215,7 @@ def test_another_reader_of_yaml_takes_every_text_for_text(scale_set: ScaleSet) -
     )
 
 
-def test_a_plain_one_looks_like_the_examples() -> None:
+def test_a_minimal_scale_set_looks_like_the_examples() -> None:
     example = (Path(__file__).parents[2] / "specs" / "search.yaml").read_text().splitlines()
     written = scale_set_text(
         minimal_scale_set("search", Target(SUBSCRIPTION, "shop", "search"), PLATFORM, Place(FILE))
@@ -231,18 +231,24 @@ def test_a_plain_one_looks_like_the_examples() -> None:
     "image, line",
     [
         pytest.param(PLATFORM, '      version: "24.04.202601140"', id="a version is quoted"),
-        pytest.param(replace(PLATFORM, version="latest"), "      version: latest", id="latest is a word"),
-        pytest.param(replace(PLATFORM, sku="2019"), '      sku: "2019"', id="digits are text"),
-        pytest.param(replace(PLATFORM, sku="on"), '      sku: "on"', id="a word that is true to some"),
-        pytest.param(replace(PLATFORM, sku="a#b"), '      sku: "a#b"', id="half a comment"),
-        pytest.param(replace(PLATFORM, sku='a"b\\'), '      sku: "a\\"b\\\\"', id="quotes and backslashes"),
+        pytest.param(replace(PLATFORM, version="latest"), "      version: latest", id="latest is not quoted"),
+        pytest.param(replace(PLATFORM, sku="2019"), '      sku: "2019"', id="a SKU of digits is quoted"),
+        pytest.param(
+            replace(PLATFORM, sku="on"),
+            '      sku: "on"',
+            id="a SKU that some readers take for true is quoted",
+        ),
+        pytest.param(replace(PLATFORM, sku="a#b"), '      sku: "a#b"', id="a SKU with a # is quoted"),
+        pytest.param(
+            replace(PLATFORM, sku='a"b\\'), '      sku: "a\\"b\\\\"', id="quotes and backslashes are escaped"
+        ),
     ],
 )
-def test_a_value_is_written(image: Image, line: str) -> None:
+def test_a_value_is_quoted_if_necessary(image: Image, line: str) -> None:
     assert line in scale_set_text(minimal_scale_set("web", WEB, image, Place(FILE))).splitlines()
 
 
-def test_a_full_one_is_laid_out_for_people() -> None:
+def test_the_layout_of_a_scale_set_with_many_fields() -> None:
     full = spec(
         rollout=rollout(
             order=("update domain 4", "update domain 0"),
@@ -293,12 +299,12 @@ def test_a_full_one_is_laid_out_for_people() -> None:
     ]
 
 
-def test_what_the_fleet_says_is_not_said_of_one() -> None:
+def test_the_settings_of_the_fleet_are_left_out() -> None:
     frozen = replace(FLEET, freeze=Suspension("year-end"), max_change=Count(1))
     assert scale_set_text(spec(fleet=frozen)) == scale_set_text(spec())
 
 
 @pytest.mark.parametrize("name", ["shop", "on", "007", "1e3"])
-def test_a_fleet_is_read_by_the_name_that_was_written(name: str) -> None:
+def test_a_written_fleet_is_read_back_with_its_name(name: str) -> None:
     declared = declare([File("fleet.yaml", fleet_text(name).encode())])
     assert (declared.fleet, declared.problems) == (name, ())

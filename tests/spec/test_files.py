@@ -1,4 +1,4 @@
-"""Paths of every sort: what is read, and the line for what cannot be."""
+"""Paths of every kind: which are read, and the problems of those that cannot be read."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ from reconciler.spec.files import LIMIT, read_paths
 
 @pytest.fixture
 def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty directory that we are in, so that messages show the names alone."""
+    """An empty current directory, so that messages contain only the names."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -23,14 +23,14 @@ def read(*names: str) -> tuple[list[str], list[str]]:
     return [file.path for file in files], [str(problem) for problem in problems]
 
 
-def test_directories_are_searched_through_in_order(there: Path) -> None:
+def test_directories_are_searched_in_order(there: Path) -> None:
     for name in ("b.yaml", "a.yml", "x/c.yaml", "x/y/d.yaml", "README.md", ".hidden/e.yaml", ".f.yaml"):
         (there / name).parent.mkdir(parents=True, exist_ok=True)
         (there / name).write_bytes(name.encode())
     assert read(".") == (["a.yml", "b.yaml", "x/c.yaml", "x/y/d.yaml"], [])
 
 
-def test_what_is_hidden_is_read_where_it_is_named(there: Path) -> None:
+def test_a_hidden_file_is_read_if_it_is_named(there: Path) -> None:
     (there / ".f.yaml").touch()
     assert read(".f.yaml") == ([".f.yaml"], [])
 
@@ -55,7 +55,7 @@ def test_a_file_of_exactly_the_limit_is_read(there: Path) -> None:
     assert read("a.yaml") == (["a.yaml"], [])
 
 
-def test_every_path_that_cannot_be_read_has_its_line(there: Path) -> None:
+def test_every_unreadable_path_is_a_problem(there: Path) -> None:
     (there / "empty").mkdir()
     (there / "dir.yaml").mkdir()
     (there / "spec.json").touch()
@@ -78,24 +78,24 @@ def test_every_path_that_cannot_be_read_has_its_line(there: Path) -> None:
     assert read(*names, "socket.yaml", "large.yaml/a.yaml", "/dev/zero", "nul\0.yaml") == (
         [],
         [
-            "/dev/zero: is not read: its name must end in .yaml or .yml",
-            "dir.yaml: is a directory named like a spec file: give it a name without the ending",
-            "empty: holds no spec: put a file ending in .yaml or .yml there",
+            "/dev/zero: is not a spec file: the name must end in .yaml or .yml",
+            "dir.yaml: is a directory, but its name ends in .yaml or .yml: rename the directory",
+            "empty: contains no spec files: add a file whose name ends in .yaml or .yml",
             "large.yaml: is 1,048,577 bytes, over the limit of 1,048,576: split it into several files",
-            "large.yaml/a.yaml: there is no such file or directory: check the path",
-            "lost.yaml: is a symbolic link to nowhere, which is not there: mend or remove it",
-            "missing.yaml: there is no such file or directory: check the path",
-            "nul\\x00.yaml: there is no such file or directory: check the path",
+            "large.yaml/a.yaml: no such file or directory: check the path",
+            "lost.yaml: is a symbolic link to nowhere, which does not exist: fix or remove the link",
+            "missing.yaml: no such file or directory: check the path",
+            "nul\\x00.yaml: no such file or directory: check the path",
             "pipe.yaml: is a named pipe, not a file: remove it or name a file",
-            "round.yaml: is a symbolic link that leads back to itself: remove it or point it to a file",
+            "round.yaml: is part of a loop of symbolic links: remove it or point it to a file",
             "socket.yaml: is a socket, not a file: remove it or name a file",
-            "spec.json: is not read: its name must end in .yaml or .yml",
+            "spec.json: is not a spec file: the name must end in .yaml or .yml",
         ],
     )
     listener.close()
 
 
-def test_within_a_directory_they_have_their_lines_too(there: Path) -> None:
+def test_unreadable_paths_in_a_directory_are_problems(there: Path) -> None:
     specs = there / "specs"
     (specs / "dir.yaml").mkdir(parents=True)
     (specs / "lost.yaml").symlink_to("nowhere")
@@ -105,10 +105,10 @@ def test_within_a_directory_they_have_their_lines_too(there: Path) -> None:
     assert read("specs") == (
         ["specs/a.yaml"],
         [
-            "specs/dir.yaml: is a directory named like a spec file: give it a name without the ending",
-            "specs/lost.yaml: is a symbolic link to nowhere, which is not there: mend or remove it",
+            "specs/dir.yaml: is a directory, but its name ends in .yaml or .yml: rename the directory",
+            "specs/lost.yaml: is a symbolic link to nowhere, which does not exist: fix or remove the link",
             "specs/pipe.yaml: is a named pipe, not a file: remove it or name a file",
-            "specs/up/specs: is a symbolic link to a directory above it, a loop: remove the link",
+            "specs/up/specs: is a symbolic link to one of its parent directories: remove the link",
         ],
     )
 
@@ -120,7 +120,7 @@ def test_a_name_that_is_not_utf_8_is_read_and_printable(there: Path) -> None:
 
 @pytest.fixture
 def ordinary_user() -> Iterator[None]:
-    """Root may read everything, and the tests run as root in containers."""
+    """Runs the test as a user without privileges: root, as in a container, may read everything."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(65534)
@@ -130,9 +130,11 @@ def ordinary_user() -> Iterator[None]:
 
 @pytest.fixture
 def locked_away(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A directory that others may enter, with a file and a directory that they may not read."""
+    """A directory with a file and a directory that other users may not read."""
     with tempfile.TemporaryDirectory() as name:
-        request.getfixturevalue("ordinary_user")  # who may not be allowed to make a directory there
+        request.getfixturevalue(
+            "ordinary_user"
+        )  # afterwards, because this user may not be able to create a directory there
         path = Path(name)
         path.chmod(0o755)
         (path / "secret.yaml").touch(mode=0)
@@ -141,11 +143,11 @@ def locked_away(request: pytest.FixtureRequest) -> Iterator[Path]:
 
 
 @pytest.mark.usefixtures("ordinary_user")
-def test_what_may_not_be_read_has_its_line(locked_away: Path) -> None:
+def test_a_path_without_read_permission_is_a_problem(locked_away: Path) -> None:
     assert read(str(locked_away)) == (
         [],
         [
-            f"{locked_away}/secret.yaml: may not be read: give this user the right to read it",
-            f"{locked_away}/vault: may not be read: give this user the right to read it",
+            f"{locked_away}/secret.yaml: permission denied: give this user read permission",
+            f"{locked_away}/vault: permission denied: give this user read permission",
         ],
     )

@@ -1,4 +1,4 @@
-"""Whatever the bytes: no exception, and every problem is one printable line with a place in its file."""
+"""For any bytes there is no exception, and every problem is one printable line with a place in its file."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -73,7 +73,7 @@ def test_random_pieces_of_yaml(pieces: list[str]) -> None:
 
 @settings(max_examples=300)
 @given(st.data())
-def test_a_right_spec_with_a_few_changes(data: st.DataObject) -> None:
+def test_a_valid_spec_with_a_few_changes(data: st.DataObject) -> None:
     text = WEB
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(text)))

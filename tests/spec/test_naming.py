@@ -1,4 +1,4 @@
-"""Names for specs that are new: as short as will do, and never twice."""
+"""Names for new specs: as short as possible and unique."""
 
 import pytest
 from hypothesis import given
@@ -22,30 +22,38 @@ def at(name: str, group: str = "shop", subscription: str = SUBSCRIPTION) -> Targ
 @pytest.mark.parametrize(
     "targets, taken, expected",
     [
-        pytest.param([at("web"), at("api")], [], ["web", "api"], id="its own name where that is enough"),
-        pytest.param([at("Web_2.A")], [], ["web-2-a"], id="in letters that a name may have"),
-        pytest.param([at("web"), at("web", "blog")], [], ["shop-web", "blog-web"], id="two groups"),
-        pytest.param([at("web")], ["web"], ["shop-web"], id="a name that a spec has"),
+        pytest.param([at("web"), at("api")], [], ["web", "api"], id="unique names of scale sets"),
+        pytest.param([at("Web_2.A")], [], ["web-2-a"], id="characters that a name cannot contain"),
+        pytest.param(
+            [at("web"), at("web", "blog")],
+            [],
+            ["shop-web", "blog-web"],
+            id="the same name in two resource groups",
+        ),
+        pytest.param([at("web")], ["web"], ["shop-web"], id="a name that is taken"),
         pytest.param(
             [at("web"), at("web", subscription=OTHER)],
             [],
             ["11111111-shop-web", "22222222-shop-web"],
-            id="two subscriptions",
+            id="the same name in two subscriptions",
         ),
         pytest.param(
             [at("web"), at("web", "blog"), at("shop-web")],
             [],
             ["11111111-shop-web", "blog-web", "shop-web"],
-            id="one that is called as another would be",
+            id="a scale set whose name equals the extended name of another",
         ),
         pytest.param(
-            [at("a_b"), at("a.b")], [], ["a-b-7071b51fada3", "a-b-d6d58d926762"], id="alike but for signs"
+            [at("a_b"), at("a.b")],
+            [],
+            ["a-b-7071b51fada3", "a-b-d6d58d926762"],
+            id="names that differ only in punctuation",
         ),
-        pytest.param([at("é")], [], ["shop"], id="nothing left of its name"),
-        pytest.param([at("w" * 80)], [], ["w" * 50 + "-b41c53036db0"], id="too long"),
+        pytest.param([at("é")], [], ["shop"], id="a name without valid characters"),
+        pytest.param([at("w" * 80)], [], ["w" * 50 + "-b41c53036db0"], id="a name that is too long"),
     ],
 )
-def test_scale_sets_are_called(targets: list[Target], taken: list[str], expected: list[str]) -> None:
+def test_the_names_of_new_specs(targets: list[Target], taken: list[str], expected: list[str]) -> None:
     found = names(targets, taken)
     assert [found[target] for target in targets] == expected
 
@@ -63,7 +71,7 @@ TARGET = st.builds(
     st.lists(TARGET, unique_by=lambda target: target.key),
     st.sets(st.sampled_from(["web", "shop-web", "a-b"])),
 )
-def test_every_name_is_a_name_and_no_two_are_alike(targets: list[Target], taken: set[str]) -> None:
+def test_every_name_is_valid_and_unique(targets: list[Target], taken: set[str]) -> None:
     found = names(targets, taken)
     assert len({*found.values(), *taken}) == len(targets) + len(taken)
     files = [

@@ -1,4 +1,4 @@
-"""Policies that scale sets share: what is inherited, what goes before it, and mistakes in either."""
+"""Policies that scale sets share: inherited fields, overridden fields, and errors in both."""
 
 import json
 from collections.abc import Callable
@@ -22,14 +22,14 @@ spec: {by: zone, canary: {instances: 1, soak: 30m}, maxBatch: 10%, soak: 5m}
 MINUTE = timedelta(minutes=1)
 
 
-def declared_rollout(web: str, said: str, policy: str = POLICY) -> Rollout:
-    text = web.replace("{by: auto, maxBatch: 20%, converge: image}", said)
+def declared_rollout(web: str, settings: str, policy: str = POLICY) -> Rollout:
+    text = web.replace("{by: auto, maxBatch: 20%, converge: image}", settings)
     declared = declare([File("web.yaml", text.encode()), File("policies.yaml", policy.encode())])
     assert declared.problems == ()
     return declared.scale_sets[0].rollout
 
 
-def test_a_spec_that_names_a_policy_need_say_nothing_else(web: str) -> None:
+def test_a_spec_takes_all_fields_from_its_policy(web: str) -> None:
     assert declared_rollout(web, "{policy: careful}") == rollout(
         by=By.ZONE,
         max_batch=Percent(10),
@@ -38,9 +38,9 @@ def test_a_spec_that_names_a_policy_need_say_nothing_else(web: str) -> None:
     )
 
 
-def test_what_a_spec_says_goes_before_its_policy(web: str) -> None:
-    said = "{policy: careful, by: auto, maxBatch: 3, canary: {instances: 5%}}"
-    assert declared_rollout(web, said) == rollout(
+def test_fields_of_a_spec_override_its_policy(web: str) -> None:
+    settings = "{policy: careful, by: auto, maxBatch: 3, canary: {instances: 5%}}"
+    assert declared_rollout(web, settings) == rollout(
         by=By.AUTO,
         max_batch=Count(3),
         canary=Canary(Percent(5), timedelta()),
@@ -48,7 +48,7 @@ def test_what_a_spec_says_goes_before_its_policy(web: str) -> None:
     )
 
 
-def test_a_spec_that_names_no_policy_gets_nothing_of_one(web: str) -> None:
+def test_a_spec_without_a_policy_takes_the_defaults(web: str) -> None:
     assert declared_rollout(web, "{}") == rollout()
 
 
@@ -56,50 +56,60 @@ def test_a_spec_that_names_no_policy_gets_nothing_of_one(web: str) -> None:
     ("query", "is_refused"),
     [
         pytest.param("errors < 5", False, id="a comparison"),
-        pytest.param("errors < bool 5", True, id="one that gives a sample whatever it finds"),
-        pytest.param("sum(rate(errors[5m])) <bool  -1.5e3", True, id="whatever stands before it"),
-        pytest.param("errors == bool:rate5m", False, id="a series of that name"),
-        pytest.param("sum(up == bool 1) >= 3", False, id="one that is counted"),
-        pytest.param("avg(latency < bool 0.5) > 0.99", False, id="or averaged"),
-        pytest.param("(errors < bool 5) == 1", False, id="or compared"),
-        pytest.param("count(up) > 3 AND errors < bool 5", False, id="in capitals too"),
-        pytest.param("count(up) > 3 and errors < bool 5", False, id="one of two that must both hold"),
+        pytest.param("errors < bool 5", True, id="a comparison with bool"),
+        pytest.param(
+            "sum(rate(errors[5m])) <bool  -1.5e3", True, id="a comparison with bool after a function"
+        ),
+        pytest.param("errors == bool:rate5m", False, id="a comparison with a series named bool"),
+        pytest.param(
+            "sum(up == bool 1) >= 3", False, id="a comparison with bool that is summed and compared"
+        ),
+        pytest.param(
+            "avg(latency < bool 0.5) > 0.99", False, id="a comparison with bool that is averaged and compared"
+        ),
+        pytest.param("(errors < bool 5) == 1", False, id="a comparison with bool that is compared"),
+        pytest.param(
+            "count(up) > 3 AND errors < bool 5", False, id="a comparison with bool after AND in capitals"
+        ),
+        pytest.param("count(up) > 3 and errors < bool 5", False, id="a comparison with bool after and"),
     ],
 )
 def test_a_query_must_be_able_to_fail(web: str, query: str, *, is_refused: bool) -> None:
     check = {"name": "a", "prometheus": {"server": "http://p:9090", "query": query}}
     text = web.replace("{by: auto, maxBatch: 20%, converge: image}", json.dumps({"checks": [check]}))
     problems = declare([File("web.yaml", text.encode())]).problems
-    told = [problem.message.endswith("only where the comparison holds") for problem in problems]
-    assert told == [True] * is_refused
+    found = [problem.message.endswith("only if the comparison holds") for problem in problems]
+    assert found == [True] * is_refused
 
 
 @pytest.mark.parametrize(
     ("instances", "expected"),
     [
-        pytest.param("1", Count(1), id="a count"),
-        pytest.param("5%", Percent(5), id="a percentage"),
-        pytest.param('["3", "web_7f"]', ("3", "web_7f"), id="ids"),
+        pytest.param("1", Count(1), id="a count of instances"),
+        pytest.param("5%", Percent(5), id="a percentage of instances"),
+        pytest.param('["3", "web_7f"]', ("3", "web_7f"), id="instance ids"),
     ],
 )
-def test_canaries_are_a_number_or_ids(web: str, instances: str, expected: Amount | tuple[str, ...]) -> None:
+def test_a_canary_is_an_amount_or_a_list_of_ids(
+    web: str, instances: str, expected: Amount | tuple[str, ...]
+) -> None:
     canary = declared_rollout(web, f"{{canary: {{instances: {instances}}}}}").canary
     assert canary == Canary(expected, timedelta())
 
 
 @pytest.mark.parametrize(
-    ("said", "line"),
+    ("settings", "line"),
     [
         pytest.param(
             "{policy: carefull}",
             '17:21: spec.rollout.policy: there is no RolloutPolicy named "carefull": did you mean careful '
             "(policies.yaml:1:1)?",
-            id="a policy that is not there",
+            id="a policy that is not declared",
         ),
         pytest.param(
             "{canary: 1}",
-            "17:21: spec.rollout.canary: is the number 1, where fields are expected: write canary with instances below it",
-            id="a number for a canary",
+            "17:21: spec.rollout.canary: is the number 1, but a mapping is expected: write canary with instances below it",
+            id="a number instead of a canary",
         ),
         pytest.param(
             "{canary: {soak: 5m}}",
@@ -110,34 +120,40 @@ def test_canaries_are_a_number_or_ids(web: str, instances: str, expected: Amount
             "{canary: {instances: 0}}",
             "17:33: spec.rollout.canary.instances: 0 would never upgrade anything: write 1 or more, or a percentage such "
             "as 20%",
-            id="a canary of none",
+            id="a canary of 0 instances",
         ),
         pytest.param(
             "{canary: {instances: [3]}}",
             '17:34: spec.rollout.canary.instances[0]: is read as the number 3: quote it: "3"',
-            id="an id without quotes",
+            id="an instance id without quotes",
         ),
         pytest.param(
             '{canary: {instances: ["3", "*"]}}',
-            '17:39: spec.rollout.canary.instances[1]: "*" is not the id of an instance: write one as "az vmss '
-            'list-instances" prints it',
-            id="the star for an id",
+            '17:39: spec.rollout.canary.instances[1]: "*" is not an instance id: write an id that `az vmss '
+            "list-instances` prints",
+            id="a star as an instance id",
         ),
         pytest.param(
             "{canary: {instances: []}}",
             "17:33: spec.rollout.canary.instances: is an empty list: write instances: 1",
-            id="a list of none",
+            id="an empty list of instance ids",
         ),
         pytest.param(
-            "{soak: 25h}", '17:19: spec.rollout.soak: "25h" is too long: write 24h or less', id="a long soak"
+            "{soak: 25h}",
+            '17:19: spec.rollout.soak: "25h" is too long: write 24h or less',
+            id="a soak that is too long",
         ),
         pytest.param(
-            "{soak: 5}", "17:19: spec.rollout.soak: is 5, a number without a unit: write 5s", id="no unit"
+            "{soak: 5}",
+            "17:19: spec.rollout.soak: is 5, a number without a unit: write 5s",
+            id="a soak without a unit",
         ),
     ],
 )
-def test_a_mistake_is_told_with_its_place_and_its_mend(web: str, lines: Lines, said: str, line: str) -> None:
-    text = web.replace("{by: auto, maxBatch: 20%, converge: image}", said)
+def test_an_error_in_a_rollout_is_reported_with_its_place_and_fix(
+    web: str, lines: Lines, settings: str, line: str
+) -> None:
+    text = web.replace("{by: auto, maxBatch: 20%, converge: image}", settings)
     assert lines(web=text, policies=POLICY) == [f"web.yaml:{line}"]
 
 
@@ -148,21 +164,24 @@ def test_a_mistake_is_told_with_its_place_and_its_mend(web: str, lines: Lines, s
             "maxBatch: 10%",
             "maxBatch: 120%",
             '4:63: spec.maxBatch: "120%" is more than the whole scale set: write 100% or less',
-            id="a mistaken amount",
+            id="an invalid amount",
         ),
         pytest.param(
             "by: zone",
             "policy: other",
-            "4:8: spec.policy: is no field: here can stand by, order, canary, maxBatch, maxUnavailable, maxUnhealthy, "
+            "4:8: spec.policy: unknown field: expected by, order, canary, maxBatch, maxUnavailable, maxUnhealthy, "
             "maxUnhealthyUpgraded, soak, bakeTime, converge, onFailure, requireWayBack, progressDeadline, deadline, approval, approver, windows "
             "or checks",
             id="a policy of a policy",
         ),
         pytest.param(
-            "kind: RolloutPolicy\n", "", "1:1: kind: is missing: add kind: RolloutPolicy", id="no kind"
+            "kind: RolloutPolicy\n",
+            "",
+            "1:1: kind: is missing: add kind: RolloutPolicy",
+            id="a policy without a kind",
         ),
     ],
 )
-def test_a_mistake_in_a_policy_is_told_once(web: str, lines: Lines, old: str, new: str, line: str) -> None:
+def test_an_error_in_a_policy_is_reported_once(web: str, lines: Lines, old: str, new: str, line: str) -> None:
     text = web.replace("{by: auto, maxBatch: 20%, converge: image}", "{policy: careful}")
     assert lines(web=text, policies=POLICY.replace(old, new)) == [f"policies.yaml:{line}"]

@@ -1,4 +1,4 @@
-"""Who goes before whom, and who waits for whom in a cycle."""
+"""The order of scale sets, and cycles of scale sets that wait for each other."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,21 +14,21 @@ def names(*scale_sets: ScaleSet) -> list[list[str]]:
     return [[each.name for each in level] for level in levels(scale_sets)]
 
 
-def test_none_at_all() -> None:
+def test_no_scale_sets_have_no_levels() -> None:
     assert levels(()) == ()
 
 
-def test_whoever_waits_for_nobody_goes_first() -> None:
+def test_a_scale_set_without_dependencies_comes_first() -> None:
     web, db, cache = spec("web", depends_on=("db", "cache")), spec("db"), spec("cache", depends_on=("db",))
     assert names(web, db, cache) == [["db"], ["cache"], ["web"]]
 
 
-def test_of_the_same_image_lower_waves_go_first() -> None:
+def test_lower_waves_of_the_same_image_come_first() -> None:
     late, first, other = spec("late", wave=7), spec("first", wave=2), spec("other", wave=1, image=FIX)
     assert names(late, first, other) == [["first", "other"], ["late"]]
 
 
-def test_an_image_in_other_letters_is_the_same() -> None:
+def test_an_image_id_in_another_case_is_the_same_image() -> None:
     one, two = (ManagedImage(f"/subscriptions/{letter}/images/a") for letter in "sS")
     assert names(spec("b", image=one, wave=1), spec("a", image=two)) == [["a"], ["b"]]
 
@@ -38,39 +38,39 @@ def test_waves_and_dependencies_together() -> None:
     assert names(web, canary, db) == [["db"], ["canary"], ["web"]]
 
 
-def test_a_name_that_nobody_declares_is_no_obstacle() -> None:
+def test_an_undeclared_dependency_is_ignored() -> None:
     assert names(spec("web", depends_on=("gone",)), spec("api", depends_on=("web",))) == [["web"], ["api"]]
 
 
-def test_one_that_is_suspended_is_sorted_as_any_other() -> None:
+def test_a_suspended_scale_set_is_ordered_like_any_other() -> None:
     assert names(spec("web", depends_on=("db",)), spec("db", suspend=Suspension())) == [["db"], ["web"]]
 
 
-def test_a_circle_comes_last_and_stops_nobody_else() -> None:
+def test_a_cycle_comes_last_and_does_not_affect_others() -> None:
     a, b, c = spec("a", depends_on=("b",)), spec("b", depends_on=("a",)), spec("c")
     assert names(a, b, c) == [["c"], ["a", "b"]]
 
 
-def test_without_a_circle_none_is_found() -> None:
+def test_no_cycle_is_found_without_one() -> None:
     assert list(cycles([spec("web", wave=3), spec("api", wave=1, depends_on=("db",)), spec("db")])) == []
 
 
-def test_a_circle_of_dependencies() -> None:
+def test_a_cycle_of_dependencies() -> None:
     a, b, c = spec("a", depends_on=("c",)), spec("b", depends_on=("a",)), spec("c", depends_on=("b",))
     assert list(cycles([c, a, b])) == [(Link("a", "c"), Link("c", "b"), Link("b", "a"))]
 
 
-def test_a_circle_through_a_wave() -> None:
+def test_a_cycle_through_a_wave() -> None:
     early, late = spec("early", depends_on=("late",)), spec("late", wave=2)
     assert list(cycles([late, early])) == [(Link("early", "late"), Link("late", "early", wave=0))]
 
 
-def test_a_circle_through_waves_between() -> None:
+def test_a_cycle_through_several_waves() -> None:
     sets = [spec("a", wave=4, image=NEW), spec("b", wave=2), spec("c", wave=0, depends_on=("a",))]
     assert list(cycles(sets)) == [(Link("a", "b", wave=2), Link("b", "c", wave=0), Link("c", "a"))]
 
 
-def test_two_circles_are_both_found() -> None:
+def test_two_cycles_are_both_found() -> None:
     pairs = [("a", "b"), ("b", "a"), ("c", "d"), ("d", "c"), ("e", "a")]
     found = list(cycles([spec(name, depends_on=(on,)) for name, on in pairs]))
     assert [{link.name for link in cycle} for cycle in found] == [{"a", "b"}, {"c", "d"}]
@@ -90,13 +90,13 @@ SETS = st.lists(
 
 
 def waits(one: ScaleSet, other: ScaleSet) -> bool:
-    """As the words have it: for whom it names, and for all of lower waves of its image."""
+    """Whether `one` waits for `other`: by name, or because `other` has the same image and a lower wave."""
     return other.name in one.depends_on or (other.wave < one.wave and same(one.image, other.image))
 
 
 @given(SETS)
-def test_nobody_goes_before_whom_it_waits_for(sets: list[ScaleSet]) -> None:
-    rounds, left = [], list(sets)  # the plain way: whoever waits for nobody that is left
+def test_no_scale_set_comes_before_one_it_waits_for(sets: list[ScaleSet]) -> None:
+    rounds, left = [], list(sets)  # the simple algorithm: take all that wait for none of the rest
     while free := [each for each in left if not any(waits(each, other) for other in left)]:
         rounds.append(free)
         left = [each for each in left if each not in free]
@@ -108,7 +108,7 @@ def test_nobody_goes_before_whom_it_waits_for(sets: list[ScaleSet]) -> None:
 
 
 @given(SETS)
-def test_every_link_of_a_circle_is_one_and_they_close(sets: list[ScaleSet]) -> None:
+def test_the_links_of_a_cycle_are_real_and_closed(sets: list[ScaleSet]) -> None:
     by_name = {each.name: each for each in sets}
     assert list(cycles(sets)) == list(cycles(sets[::-1]))
     for cycle in cycles(sets):

@@ -1,4 +1,4 @@
-"""docs/rollouts.md is true: what it shows is read without a mistake, and its tables say what the schema says."""
+"""docs/rollouts.md is correct: its examples are valid specs, and its tables agree with the schema."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ DEFAULTS = {row[0].strip("`"): row[1].strip("`") for row in ROWS if len(row) == 
 
 
 def field_defaults(kind: str, *at: str) -> dict[str, str]:
-    """The fields right below `at` and their defaults, as the page would write them."""
+    """The fields directly below `at` and their defaults, as the page writes them."""
     below = {field[-1]: part for field, part in fields(kind).items() if field[:-1] == at}
     return {str(name): default_text(part) for name, part in below.items()}
 
@@ -32,7 +32,7 @@ def default_text(part: dict[str, Any]) -> str:
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 
-def test_its_examples_together_are_specs_without_a_mistake() -> None:
+def test_the_examples_together_are_valid_specs() -> None:
     assert len(BLOCKS) == 4
     assert len(BLOCKS) == PAGE.count("```yaml")
     declared = declare([File(f"{number}.yaml", block.encode()) for number, block in enumerate(BLOCKS)])
@@ -40,7 +40,7 @@ def test_its_examples_together_are_specs_without_a_mistake() -> None:
     assert {each.name for each in declared.scale_sets} == {"shop", "database"}
 
 
-def test_its_first_example_says_every_field_of_a_rollout() -> None:
+def test_the_first_example_sets_every_field_of_a_rollout() -> None:
     assert [
         name
         for name in field_defaults("RolloutPolicy", "spec")
@@ -48,7 +48,7 @@ def test_its_first_example_says_every_field_of_a_rollout() -> None:
     ] == []
 
 
-def test_its_tables_have_every_field_with_its_default() -> None:
+def test_the_tables_list_every_field_with_its_default() -> None:
     health = {
         f"health.{name}": default for name, default in field_defaults("ScaleSet", "spec", "health").items()
     }
@@ -59,14 +59,16 @@ def test_its_tables_have_every_field_with_its_default() -> None:
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if "%` of " in row[0]], ids=lambda row: row[0])
-def test_its_amounts_are_reckoned_right(row: list[str]) -> None:
-    (totals,) = (each[1:] for each in ROWS if each[0] == "number of instances")
+def test_the_amounts_in_the_table_are_correct(row: list[str]) -> None:
+    totals = next(
+        each[1:] for each in ROWS[ROWS.index(row) :: -1] if each[1].isdecimal() and "%" not in each[0]
+    )
     share = amount(row[0].split("`")[1])
     reckoned = share.within if "upgraded" in row[0] else share.of
     assert [int(cell) for cell in row[1:]] == [reckoned(int(total)) for total in totals]
 
 
-def test_what_it_says_of_a_twentieth() -> None:
+def test_the_amounts_in_the_text_are_correct() -> None:
     share = amount("5%")
     assert [share.within(upgraded) for upgraded in (19, 20, 80)] == [0, 1, 4]
     assert [amount("20%").within(upgraded) for upgraded in range(1, 6)] == [0, 0, 0, 0, 1]

@@ -1,4 +1,4 @@
-"""The schema as others see it: complete for editors, and of one mind with the code."""
+"""The schema: complete for editors, and consistent with the code."""
 
 import json
 import re
@@ -44,8 +44,8 @@ def test_every_optional_field_has_a_default(kind: str) -> None:
     }
     one_of = {field for field in fields(kind) if "maxProperties" in fields(kind).get(field[:-1], {})}
     items = {field for field in fields(kind) if field[-1] == EACH}
-    # What is not there unless it is said.
-    unsaid = {
+    # Optional fields without a default.
+    without_default = {
         ("spec", "suspend", "by"),
         ("spec", "suspend", "until"),
         ("spec", "freeze", "by"),
@@ -65,15 +65,15 @@ def test_every_optional_field_has_a_default(kind: str) -> None:
         )
     }
     for field, part in fields(kind).items():
-        assert ("default" in part) == (field not in required | one_of | items | unsaid), field
+        assert ("default" in part) == (field not in required | one_of | items | without_default), field
 
 
-def test_every_pattern_has_words_for_who_breaks_it() -> None:
+def test_every_pattern_has_an_error_message() -> None:
     text = schema_path().read_text()
     assert text.count('"pattern":') == text.count('"patternErrorMessage":')
 
 
-def test_the_words_of_the_code_are_the_words_of_the_schema() -> None:
+def test_the_enumerations_of_code_and_schema_agree() -> None:
     shape = fields("ScaleSet")
     assert shape["spec", "rollout", "by"]["enum"] == list(By)
     assert shape["spec", "rollout", "converge"]["enum"] == list(Converge)
@@ -94,11 +94,11 @@ DURATIONS = [
 
 
 @pytest.mark.parametrize("kind, field", DURATIONS)
-def test_the_bounds_of_durations_are_those_the_description_tells(kind: str, field: Field) -> None:
+def test_the_bounds_of_durations_are_those_in_the_description(kind: str, field: Field) -> None:
     part, second = fields(kind)[field], timedelta(seconds=1)
-    told = re.search(r" ([0-9]+[hms]) to ([0-9]+[hms])\.$", part["description"])
-    assert told
-    least, most = (parse_duration(text) for text in told.groups())
+    bounds = re.search(r" ([0-9]+[hms]) to ([0-9]+[hms])\.$", part["description"])
+    assert bounds
+    least, most = (parse_duration(text) for text in bounds.groups())
     assert least is not None and most is not None  # noqa: PT018
     assert (
         broken_rule(kind, field, format_duration(least))
@@ -123,7 +123,7 @@ def test_the_bounds_of_numbers_are_those_of_the_schema() -> None:
 
 
 @pytest.mark.parametrize("text", ["5m", "1h30m", "90s", "PT5M", "", "PT", "h", "1.5h", "5M", "PT5m", "1m1h"])
-def test_schema_and_code_agree_on_what_a_duration_is(text: str) -> None:
+def test_schema_and_code_agree_on_valid_durations(text: str) -> None:
     assert bool(re.search(schema()["$defs"]["duration"]["pattern"], text)) == (
         bool(text) and parse_duration(text) is not None
     )

@@ -1,4 +1,4 @@
-"""Files that are no YAML, or more YAML than we want: the line for each, from both of PyYAML's parsers."""
+"""Files that are not YAML or exceed the limits: the message for each, from both PyYAML parsers."""
 
 from collections.abc import Callable
 
@@ -13,86 +13,86 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
 CHAIN = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [[[[[*a{n - 1}]]]]]\n" for n in range(1, 12))
-DEEP = "is nested more than 40 levels deep: write it flatter"
-MANY = "the file comes to more than 100,000 values, aliases written out: make it smaller"
-TAB = "a tab cannot be used for indentation; use spaces"
-UNLIKE = "this line is indented unlike the lines it belongs to: begin it in the same column as they do"
-COLON = "a second colon in one field: quote the value if the colon is part of it, or indent it alike"
-BEYOND = "the value ends before this: quote the whole of it, or remove what follows"
-NO_NAME = "a field name must be plain text; {{ templates }}, aliases and lists cannot be one"
-ESCAPE = "a backslash in double quotes begins an escape, and this is none: double it or use single quotes"
+DEEP = "is nested more than 40 levels deep: reduce the nesting"
+MANY = "the file has more than 100,000 values with aliases expanded: split it into several files"
+TAB = "tabs cannot be used for indentation: use spaces"
+UNLIKE = "inconsistent indentation: begin this line in the same column as the lines it belongs to"
+COLON = "unexpected second colon: quote the value if the colon is part of it, or correct the indentation"
+BEYOND = "unexpected text after the value: quote the whole value, or remove the text"
+NO_NAME = "a {{ template }}, alias or list cannot be a field name: write a plain string"
+ESCAPE = "invalid escape sequence in double quotes: double the backslash or use single quotes"
 
 CASES = [
-    pytest.param("a:\n\tb: 1\n", f"2:1: {TAB}", id="a tab in the indentation is named as such"),
+    pytest.param("a:\n\tb: 1\n", f"2:1: {TAB}", id="a tab in the indentation"),
     pytest.param("a:\n  b: 1\n\tc: 2\n", f"3:1: {TAB}", id="a tab after lines with spaces"),
     pytest.param("a:\n  \tb: 1\n", f"2:3: {TAB}", id="a tab after spaces"),
     pytest.param("a:\n - x\n\t- y\n", f"3:1: {TAB}", id="a tab before a list item"),
-    pytest.param("a:\n    b: 1\n  c: 2\n", f"3:3: {UNLIKE}", id="an indentation that fits no line above"),
+    pytest.param("a:\n    b: 1\n  c: 2\n", f"3:3: {UNLIKE}", id="an indentation that matches no line above"),
     pytest.param("  a: 1\nb: 2\n", f"2:1: {UNLIKE}", id="a document that begins indented"),
     pytest.param("a: 1\n  b: 2\n", f"2:4: {COLON}", id="a field below a value"),
     pytest.param("a: b: c\n", f"1:5: {COLON}", id="a colon in a value"),
     pytest.param(
         "a: 1\nfoo\nb: 2\n",
-        "3:1: this line is no field: a field is written name: value, with a colon and a space",
+        "3:1: this line is not a field: write name: value, with a colon and a space",
         id="a line without a colon",
     ),
     pytest.param("a: ? b\n", "1:4: a value cannot begin with ?: quote it", id="a question mark"),
     pytest.param("a: @x\n", "1:4: a value cannot begin with @: quote it", id="an at sign"),
-    pytest.param("a: *.yaml\n", "1:5: a value cannot begin with *: quote it", id="a star that is no alias"),
-    pytest.param("a: & b\n", "1:5: a value cannot begin with &: quote it", id="an ampersand that is no anchor"),
+    pytest.param("a: *.yaml\n", "1:5: a value cannot begin with *: quote it", id="a star that is not an alias"),
+    pytest.param("a: & b\n", "1:5: a value cannot begin with &: quote it", id="an ampersand that is not an anchor"),
     pytest.param('a: "b" c\n', f"1:8: {BEYOND}", id="text after a quoted value"),
-    pytest.param("b: 1\n- a\n", "2:1: a list item among fields: indent it under the field it belongs to", id="a stray item"),
+    pytest.param("b: 1\n- a\n", "2:1: unexpected list item between fields: indent it below the field it belongs to", id="a list item between fields"),
     pytest.param(
         "- a\nb: 1\n",
         "2:1: this line does not belong to the list above: begin it with - or indent it less",
         id="a field among list items",
     ),
-    pytest.param("a: - b\n", "1:4: a list cannot begin here: put - at the start of a line of its own", id="a list on one line"),
-    pytest.param('x: 1\na: "b\nc: d\n', "2:4: this quote is not closed: close it", id="an open quote, where it opens"),
+    pytest.param("a: - b\n", "1:4: a list cannot begin here: begin a new line with -", id="a list on one line"),
+    pytest.param('x: 1\na: "b\nc: d\n', "2:4: this quote is not closed: close it", id="an unclosed quote is reported where it opens"),
     pytest.param(
         "a: {b: 1\nc: 2\n",
-        "2:2: the { opened in line 1 is not closed, or a comma is missing before this: add it",
-        id="an open brace",
+        "2:2: the { in line 1 is not closed, or a comma is missing here: add it",
+        id="an unclosed brace",
     ),
     pytest.param(
         "a: [1, 2\n",
-        "2:1: the [ opened in line 1 is not closed, or a comma is missing before this: add it",
-        id="an open bracket",
+        "2:1: the [ in line 1 is not closed, or a comma is missing here: add it",
+        id="an unclosed bracket",
     ),
-    pytest.param("a: }\n", "1:4: a value is missing here: write one, or quote it if it begins with a bracket", id="a brace"),
-    pytest.param("a: *x\n", "1:4: a: no &x stands above this alias: quote the value if the * is part of it", id="an alias to nothing"),
-    pytest.param("a: &x [*x]\n", "1:8: a[0]: the alias *x contains itself: write the value out", id="an alias in itself"),
-    pytest.param("a: &x\n  <<: *y\n", '2:7: a."<<": no &y stands above this alias: quote the value if the * is part of it', id="a merge of nothing"),
+    pytest.param("a: }\n", "1:4: a value is missing here: write one, or quote it if it begins with a bracket", id="a closing brace as a value"),
+    pytest.param("a: *x\n", "1:4: a: no anchor &x precedes this alias: add it, or quote the value if * is part of it", id="an alias without an anchor"),
+    pytest.param("a: &x [*x]\n", "1:8: a[0]: the alias *x contains itself: write the value out", id="an alias that contains itself"),
+    pytest.param("a: &x\n  <<: *y\n", '2:7: a."<<": no anchor &y precedes this alias: add it, or quote the value if * is part of it', id="a merge key with an alias without an anchor"),
     pytest.param(
         "b: {c: 1}\na:\n  <<: {c: 1}\n",
-        "3:3: a: merge keys (<<) are not read: write the fields out, or share a value by an alias",
+        "3:3: a: merge keys (<<) are not supported: write the fields out, or share a value with an alias",
         id="a merge key",
     ),
     pytest.param("a: {{ x }}\n", f"1:5: a: {NO_NAME}", id="a template"),
-    pytest.param("? [a]\n: b\n", f"1:3: {NO_NAME}", id="a list for a name"),
-    pytest.param("a: !!python/object:os.system x\n", "1:4: a: the tag !!python/object:os.system is not read: remove it", id="a tag of Python's"),
-    pytest.param("a: !!int 5\n", "1:4: a: the tag !!int is not read: remove it", id="a tag of YAML's"),
-    pytest.param("a: !x!y z\n", "1:4: a value cannot begin with !: quote it", id="a tag of nobody's"),
-    pytest.param("a: 1\nb: 2\na: 3\n", "3:1: a: is given twice: it already stands in line 1; remove one of the two", id="a field twice"),
-    pytest.param("? \n: x\n", "1:2: a field without a name: write one before the colon", id="a field without a name"),
-    pytest.param("", "1:1: holds no document: write a spec there, beginning with apiVersion and kind, or remove it", id="an empty file"),
-    pytest.param("# hi\n", "1:1: holds no document: write a spec there, beginning with apiVersion and kind, or remove it", id="only comments"),
-    pytest.param("---\n---\n~\n", "1:1: holds no document: write a spec there, beginning with apiVersion and kind, or remove it", id="only empty documents"),
+    pytest.param("? [a]\n: b\n", f"1:3: {NO_NAME}", id="a list as a field name"),
+    pytest.param("a: !!python/object:os.system x\n", "1:4: a: the tag !!python/object:os.system is not supported: remove it", id="a Python tag"),
+    pytest.param("a: !!int 5\n", "1:4: a: the tag !!int is not supported: remove it", id="a YAML tag for a number"),
+    pytest.param("a: !x!y z\n", "1:4: a value cannot begin with !: quote it", id="a tag with an undefined handle"),
+    pytest.param("a: 1\nb: 2\na: 3\n", "3:1: a: duplicates the field in line 1: remove one of the two", id="a duplicate field"),
+    pytest.param("? \n: x\n", "1:2: the field name is missing: write it before the colon", id="a field without a name"),
+    pytest.param("", "1:1: contains no document: add a spec that begins with apiVersion and kind, or remove the file", id="an empty file"),
+    pytest.param("# hi\n", "1:1: contains no document: add a spec that begins with apiVersion and kind, or remove the file", id="a file with only comments"),
+    pytest.param("---\n---\n~\n", "1:1: contains no document: add a spec that begins with apiVersion and kind, or remove the file", id="a file with only empty documents"),
     pytest.param(LAUGHS, f"6:8: f[0]: {MANY}", id="a billion laughs"),
     pytest.param("[" * 100_000, f"1:41: [0][0][0][0][0]: {DEEP}", id="a hundred thousand brackets"),
     pytest.param("{a: " * 100_000, f"1:161: a.a.a.a.a: {DEEP}", id="a hundred thousand braces"),
-    pytest.param(CHAIN, f"9:14: a8[0][0][0][0]: {DEEP}", id="depth by aliases"),
+    pytest.param(CHAIN, f"9:14: a8[0][0][0][0]: {DEEP}", id="deep nesting through aliases"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("loader", [yaml.CSafeLoader, yaml.SafeLoader], ids=["libyaml", "PyYAML"])
 @pytest.mark.parametrize("text, expected", CASES)
-def test_text_that_is_no_spec_says_why_and_where(text: str, expected: str, loader: type) -> None:
+def test_an_invalid_yaml_text_is_reported_with_its_place(text: str, expected: str, loader: type) -> None:
     read = trees(text, "web.yaml", loader=loader)
     assert [str(problem) for problem in read.problems] == [f"web.yaml:{expected}"]
 
 
-def test_an_escape_that_is_none_is_told_by_both_parsers_near_it() -> None:
+def test_an_invalid_escape_is_reported_by_both_parsers() -> None:
     for loader in (yaml.CSafeLoader, yaml.SafeLoader):  # their columns differ by one
         (problem,) = trees('a: "\\d"\n', "web.yaml", loader=loader).problems
         assert problem.message == ESCAPE
@@ -108,7 +108,7 @@ def test_both_parsers_give_the_same_values_and_places(web: str) -> None:
     assert ours == pure
 
 
-def test_documents_before_a_mistake_are_still_read(web: str) -> None:
+def test_documents_before_a_syntax_error_are_read(web: str) -> None:
     read = trees(f"{web}---\n\ta: 1\n", "web.yaml")
     assert len(read.documents) == 1
     assert not read.whole
@@ -118,27 +118,27 @@ BYTES = [
     pytest.param(
         "a: 1\nb: caf\xe9\n".encode("latin-1"),
         "web.yaml:2:7: byte 0xe9 (at offset 11) is not UTF-8: save the file as UTF-8",
-        id="latin-1",
+        id="a file in latin-1",
     ),
     pytest.param(
         "a: 1\n".encode("utf-16"),
-        "web.yaml:1:1: is not UTF-8 but looks like UTF-16 or UTF-32: save it as UTF-8",
+        "web.yaml:1:1: looks like UTF-16 or UTF-32, not UTF-8: save the file as UTF-8",
         id="UTF-16 with its mark",
     ),
     pytest.param(
         "a: 1\n".encode("utf-16-be"),
-        "web.yaml:1:1: is not UTF-8 but looks like UTF-16 or UTF-32: save it as UTF-8",
+        "web.yaml:1:1: looks like UTF-16 or UTF-32, not UTF-8: save the file as UTF-8",
         id="UTF-16 without its mark",
     ),
     pytest.param(
         b"a: 1\nb: \0\n",
         "web.yaml:2:4: the invisible character U+0000 is not allowed here: remove it",
-        id="a NUL",
+        id="a NUL character",
     ),
     pytest.param(
         b"a: 1\r\nb: \x1b[2J\r\n",
         "web.yaml:2:4: the invisible character U+001B is not allowed here: remove it",
-        id="a terminal escape",
+        id="a terminal escape character",
     ),
     pytest.param(
         b"#" * (1024 * 1024 + 1),
@@ -149,7 +149,7 @@ BYTES = [
 
 
 @pytest.mark.parametrize("content, expected", BYTES)
-def test_bytes_that_are_no_text_say_why_and_where(
+def test_bytes_that_are_not_text_are_reported_with_their_place(
     lines: Callable[..., list[str]], content: bytes, expected: str
 ) -> None:
     assert lines(content) == [expected]

@@ -1,4 +1,4 @@
-"""One mistake in an otherwise right spec: the whole line that validate prints for it."""
+"""One error in an otherwise valid spec: the whole line that `validate` prints for it."""
 
 from collections.abc import Callable
 
@@ -15,11 +15,11 @@ VERSION = 'version: "24.04.202601140"'
 ARM = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/r/providers/Microsoft.Compute"
 LONG = f"{'a' * 50}…{'a' * 30}"
 DURATION = "write it like 5m, 1h30m or 90s"
-EXACT = 'is no version, which is three numbers such as "24.04.202601140", or latest'
+EXACT = 'is not a version: write three numbers such as "24.04.202601140", or latest'
 
 
 def row(sentence: str, old: str, new: str, *expected: str) -> object:
-    """In the right spec, `old` becomes `new`, and these lines are printed."""
+    """A valid spec in which `old` is replaced by `new`, and the lines that are printed."""
     return pytest.param(old, new, [f"web.yaml:{line}" for line in expected], id=sentence)
 
 
@@ -49,24 +49,30 @@ def by_id(kind: str, text: str, expected: str, sentence: str) -> object:
 READ_AS_SOMETHING_ELSE = [
     version(
         "24.04",
-        f'is read as the number 24.04: quote it: version: "24.04"; but "24.04" {EXACT}',
-        "a version read as a number is to be quoted",
+        f'is read as the number 24.04: quote it: version: "24.04"; also, "24.04" {EXACT}',
+        "an unquoted version that is read as a number",
     ),
     version(
         "24.10",
-        f'is read as the number 24.1: quote it: version: "24.10"; but "24.10" {EXACT}',
-        "a version that loses its last zero as a number",
+        f'is read as the number 24.1: quote it: version: "24.10"; also, "24.10" {EXACT}',
+        "an unquoted version that loses its last zero as a number",
     ),
     version(
         "0123",
-        f'is read as the number 83: quote it: version: "0123"; but "0123" {EXACT}',
-        "a leading zero makes an octal number",
+        f'is read as the number 83: quote it: version: "0123"; also, "0123" {EXACT}',
+        "an unquoted version with a leading zero, read as octal",
     ),
-    version("yes", 'is read as the boolean true: write version: "24.04.202601140"', "yes is a boolean"),
-    version("2024-01-01", 'is read as a date: write version: "24.04.202601140"', "a date is no text"),
-    version("~", 'is read as nothing: write version: "24.04.202601140"', "a tilde is nothing"),
+    version(
+        "yes",
+        'is read as the boolean true: write version: "24.04.202601140"',
+        "yes for a version, read as a boolean",
+    ),
+    version(
+        "2024-01-01", 'is read as a date: write version: "24.04.202601140"', "an unquoted date for a version"
+    ),
+    version("~", 'is read as null: write version: "24.04.202601140"', "a tilde for a version, read as null"),
     row(
-        "a required value that is not there",
+        "a required field without a value",
         VERSION,
         "version:",
         '16:15: spec.image.platform.version: is empty: write version: "24.04.202601140"',
@@ -78,7 +84,7 @@ READ_AS_SOMETHING_ELSE = [
         '5:18: metadata.labels.wave: is read as the number 2: quote it: wave: "2"',
     ),
     row(
-        "a label that is a boolean to some",
+        "a label that some readers take for a boolean",
         "{env: prod}",
         "{canary: on}",
         '5:20: metadata.labels.canary: is read as the boolean true: quote it: canary: "on"',
@@ -90,74 +96,74 @@ READ_AS_SOMETHING_ELSE = [
         '5:19: metadata.labels.since: is read as a date: quote it: since: "2024-01-01"',
     ),
     row(
-        "a label that is a time to people and base 60 to YAML 1.1",
+        "a label that YAML 1.1 reads as a base-60 number",
         "{env: prod}",
         "{at: 1:30}",
-        '5:16: metadata.labels.at: is read as the number 90: quote it: at: "1:30"; but "1:30" is not a label'
+        '5:16: metadata.labels.at: is read as the number 90: quote it: at: "1:30"; also, "1:30" is not a label'
         " value: use letters, digits, _ - . and begin and end it with a letter or digit",
     ),
     row(
-        "the name of a label that is a boolean to some",
+        "a label name that some readers take for a boolean",
         "{env: prod}",
         "{on: x}",
-        '5:12: metadata.labels.on: the name of this field is read as the boolean true: quote it: "on"',
+        '5:12: metadata.labels.on: the field name is read as the boolean true: quote it: "on"',
     ),
     row(
-        "no as one of several words",
+        "no for an enumeration",
         "by: auto",
         "by: no",
         "17:17: spec.rollout.by: is read as the boolean false: write auto, updateDomain, zone, faultDomain or batch",
     ),
     row(
-        "no for false",
+        "no instead of false",
         "suspend: false",
         "suspend: no",
-        '20:12: spec.suspend: "no" is text to some YAML readers: write suspend: false',
+        '20:12: spec.suspend: "no" is a string to some YAML readers: write suspend: false',
     ),
     row(
         "false in quotes",
         "suspend: false",
         'suspend: "false"',
-        '20:12: spec.suspend: "false" is text here: write suspend: false, without quotes',
+        '20:12: spec.suspend: "false" is a string: write suspend: false, without quotes',
     ),
     row(
-        "0 for false",
+        "0 instead of false",
         "suspend: false",
         "suspend: 0",
-        '20:12: spec.suspend: "0" is neither true nor false: write one of the two',
+        '20:12: spec.suspend: "0" is not a boolean: write true or false',
     ),
 ]
 
 FIELDS = [
     row(
-        "a hostile name of a label is escaped wherever a message repeats it",
+        "a label name with a control character is escaped",
         "{env: prod}",
         '{"a\\tb": }',
         '5:20: metadata.labels."a\\tb": is empty: write a\\tb: "text"',
     ),
     row(
-        "a long name of a label is shortened wherever a message repeats it",
+        "a long label name is shortened",
         "{env: prod}",
         f"{{{'a' * 200}: }}",
         f'5:214: metadata.labels.{LONG}: is empty: write {LONG}: "text"',
     ),
     row(
-        "an unknown field with a near one",
+        "an unknown field that is similar to a known one",
         "  rollout:",
         "  rolout:",
-        "17:3: spec.rolout: is no field: did you mean rollout?",
+        "17:3: spec.rolout: unknown field: did you mean rollout?",
     ),
     row(
-        "hyphens and underscores do not hide the field that was meant",
+        "an unknown field that differs only in underscores",
         "maxBatch: 20%",
         "max_batch: 20%",
-        "17:23: spec.rollout.max_batch: is no field: did you mean maxBatch?",
+        "17:23: spec.rollout.max_batch: unknown field: did you mean maxBatch?",
     ),
     row(
-        "an unknown field without a near one",
+        "an unknown field that is not similar to any",
         "  interval: 1h",
         "  colour: red",
-        "19:3: spec.colour: is no field: here can stand target, image, rollout, health, dependsOn, wave, interval or suspend",
+        "19:3: spec.colour: unknown field: expected target, image, rollout, health, dependsOn, wave, interval or suspend",
     ),
     row(
         "a field that belongs elsewhere",
@@ -166,210 +172,215 @@ FIELDS = [
         "19:3: spec.maxBatch: does not belong here: move it to spec.rollout.maxBatch",
     ),
     row(
-        "a misspelt required field is one mistake and not two",
+        "a misspelt required field is one error and not two",
         "metadata:",
         "metdata:",
-        "3:1: metdata: is no field: did you mean metadata?",
+        "3:1: metdata: unknown field: did you mean metadata?",
     ),
     row(
-        "a missing field is told at the group it is missing from",
+        "a missing field is reported at its mapping",
         "    resourceGroup: shop\n",
         "",
         "7:3: spec.target.resourceGroup: is missing: add resourceGroup: shop",
     ),
     row(
-        "a missing group of fields",
+        "a missing mapping",
         "metadata:\n  name: web\n  labels: {env: prod}\n",
         "",
         "1:1: metadata: is missing: add metadata with name below it",
     ),
     row(
-        "text for a group of fields",
+        "a string instead of a mapping",
         "{env: prod}",
         "prod",
-        '5:11: metadata.labels: is text, where fields are expected: write labels: {env: prod, wave: "2"}',
+        '5:11: metadata.labels: is a string, but a mapping is expected: write labels: {env: prod, wave: "2"}',
     ),
     row(
-        "an optional group left empty",
+        "an optional mapping without a value",
         "labels: {env: prod}",
         "labels:",
         '5:10: metadata.labels: is empty: write labels: {env: prod, wave: "2"}, or remove the line',
     ),
     row(
-        "a list for a value",
+        "a list instead of a single value",
         "interval: 1h",
         "interval: [1h]",
-        "19:13: spec.interval: is a list, where a single value is expected: write interval: 1h",
+        "19:13: spec.interval: is a list, but a single value is expected: write interval: 1h",
     ),
     row(
-        "one of several words in other letters",
+        "an enumeration value in another case",
         "by: auto",
         "by: updatedomain",
-        '17:17: spec.rollout.by: "updatedomain" is unknown: did you mean updateDomain?',
+        '17:17: spec.rollout.by: "updatedomain" is not supported: did you mean updateDomain?',
     ),
     row(
-        "none of several words",
+        "a value that is not in the enumeration",
         "by: auto",
         "by: ud",
-        '17:17: spec.rollout.by: "ud" is unknown: write auto, updateDomain, zone, faultDomain or batch',
+        '17:17: spec.rollout.by: "ud" is not supported: write auto, updateDomain, zone, faultDomain or batch',
     ),
     row(
-        "a name that is no DNS label",
+        "a name that is not a DNS label",
         "  name: web\n  l",
         "  name: Web_1\n  l",
         '4:9: metadata.name: "Web_1" is not a name: use lower-case letters, digits and hyphens between them,'
         " such as web-2",
     ),
     row(
-        "a label with a space in its name",
+        "a label name with a space",
         "{env: prod}",
         '{"a b": x}',
         '5:12: metadata.labels."a b": "a b" is not a label: use letters, digits, _ - . / and begin and end it'
         " with a letter or digit",
     ),
     row(
-        "a subscription by name",
+        "the name of a subscription instead of its id",
         "11111111-1111-1111-1111-111111111111",
         "production",
-        '8:19: spec.target.subscription: "production" is not a subscription id: write its GUID, as'
-        ' "az account show --query id" prints it',
+        '8:19: spec.target.subscription: "production" is not a subscription id: write the GUID that'
+        " `az account show --query id` prints",
     ),
     row(
         "a resource group that ends in a dot",
         "resourceGroup: shop",
         "resourceGroup: shop.",
         '9:20: spec.target.resourceGroup: "shop." is not a resource group name: use letters, digits, _ - . ( )'
-        " and no . at the end",
+        " and do not end it with .",
     ),
     row(
-        "a block scalar brings a line break along",
+        "a block scalar with a line break",
         "resourceGroup: shop",
         "resourceGroup: |\n      shop",
-        "9:20: spec.target.resourceGroup: holds a line break: write it on one line, without | or >",
+        "9:20: spec.target.resourceGroup: contains a line break: write it on one line, without | or >",
     ),
     row(
-        "a terminal escape in a value is not passed on",
+        "a terminal escape in a value is not repeated",
         "by: auto",
         'by: "\\e[2J"',
-        "17:17: spec.rollout.by: holds the invisible character U+001B: remove it",
+        "17:17: spec.rollout.by: contains the invisible character U+001B: remove it",
     ),
     row(
-        "a version of the shape",
+        "an unsupported apiVersion",
         "v1alpha1",
         "v1",
-        '1:13: apiVersion: "vmss-reconciler/v1" is unknown: write vmss-reconciler/v1alpha1',
+        '1:13: apiVersion: "vmss-reconciler/v1" is not supported: write vmss-reconciler/v1alpha1',
     ),
     row(
-        "the version under its former name",
+        "the former name of the apiVersion",
         "vmss-reconciler/",
         "reconciler/",
-        '1:13: apiVersion: "reconciler/v1alpha1" is unknown: write vmss-reconciler/v1alpha1',
+        '1:13: apiVersion: "reconciler/v1alpha1" is not supported: write vmss-reconciler/v1alpha1',
     ),
     row(
-        "a kind in other letters",
+        "a kind in another case",
         "kind: ScaleSet",
         "kind: Scaleset",
-        '2:7: kind: "Scaleset" is not a kind of spec: did you mean ScaleSet?',
+        '2:7: kind: "Scaleset" is not a spec kind: did you mean ScaleSet?',
     ),
     row(
-        "a manifest of something else",
+        "a manifest of another kind",
         "kind: ScaleSet",
         "kind: Deployment",
-        '2:7: kind: "Deployment" is not a kind of spec: write ScaleSet, Image, RolloutPolicy or Fleet, or keep this file elsewhere',
+        '2:7: kind: "Deployment" is not a spec kind: write ScaleSet, Image, RolloutPolicy or Fleet, or move this file elsewhere',
     ),
-    row("no kind, but it can be told", "kind: ScaleSet\n", "", "1:1: kind: is missing: add kind: ScaleSet"),
     row(
-        "every mistake of a document is reported, by place",
+        "a missing kind that can be guessed",
+        "kind: ScaleSet\n",
+        "",
+        "1:1: kind: is missing: add kind: ScaleSet",
+    ),
+    row(
+        "every error of a document is reported in order",
         "ScaleSet\nmetadata:\n  name: web\n",
         "Scaleset\nmetadata:\n  name: 5\n  owner: me\n",
-        '2:7: kind: "Scaleset" is not a kind of spec: did you mean ScaleSet?',
+        '2:7: kind: "Scaleset" is not a spec kind: did you mean ScaleSet?',
         '4:9: metadata.name: is read as the number 5: quote it: name: "5"',
-        "5:3: metadata.owner: is no field: here can stand name or labels",
+        "5:3: metadata.owner: unknown field: expected name or labels",
     ),
 ]
 
 AMOUNTS = [
     interval("300", "is 300, a number without a unit: write 300s", "a duration without a unit"),
-    interval("30", "is 30, a number without a unit: write 30m", "seconds would be too few, so minutes are meant"),
+    interval("30", "is 30, a number without a unit: write 30m", "a duration without a unit that is too short in seconds"),
     interval("5 minutes", '"5 minutes" is not a duration: write 5m', "a duration in words"),
     interval("1d", '"1d" is not a duration: write 24h', "a duration in days"),
-    interval("soon", f'"soon" is not a duration: {DURATION}', "no duration at all"),
+    interval("soon", f'"soon" is not a duration: {DURATION}', "a word for a duration"),
     interval("1.5h", f'"1.5h" is not a duration: {DURATION}', "a fraction of an hour"),
-    interval("1:30", f"is read as the number 90: {DURATION}", "a time of day for a duration"),
-    interval("true", f"is read as the boolean true: {DURATION}", "a boolean for a duration"),
-    interval("30s", '"30s" is too short: write 1m or more', "a duration below the least"),
-    interval("PT48H", '"PT48H" is too long: write 24h or less', "a duration above the most"),
-    interval("0s", '"0s" is too short: write 1m or more', "no time at all"),
-    batch("0", "0 would never upgrade anything: write 1 or more, or a percentage such as 20%", "a batch of none"),
-    batch("0%", "0% would never upgrade anything: write 1 or more, or a percentage such as 20%", "no percent"),
-    batch("-1", "-1 would never upgrade anything: write 1 or more, or a percentage such as 20%", "less than none"),
-    batch('"5"', '"5" is text: write 5 without quotes for a count, or 5%', "a count in quotes"),
-    batch("120%", '"120%" is more than the whole scale set: write 100% or less', "more than all"),
-    batch("0.2", "is 0.2: write a whole number such as 5, or a percentage such as 20%", "a fraction"),
-    batch("20 %", '"20 %" is written with more than it needs: write 20%', "a percentage with a space"),
-    batch("all", '"all" is neither a count nor a percentage: write a number such as 5, or 20%', "a word"),
+    interval("1:30", f"is read as the number 90: {DURATION}", "a time of day instead of a duration"),
+    interval("true", f"is read as the boolean true: {DURATION}", "a boolean instead of a duration"),
+    interval("30s", '"30s" is too short: write 1m or more', "a duration below the minimum"),
+    interval("PT48H", '"PT48H" is too long: write 24h or less', "a duration above the maximum"),
+    interval("0s", '"0s" is too short: write 1m or more', "a duration of 0s"),
+    batch("0", "0 would never upgrade anything: write 1 or more, or a percentage such as 20%", "a batch of 0 instances"),
+    batch("0%", "0% would never upgrade anything: write 1 or more, or a percentage such as 20%", "a batch of 0%"),
+    batch("-1", "-1 would never upgrade anything: write 1 or more, or a percentage such as 20%", "a negative batch"),
+    batch('"5"', '"5" is a string: write 5 without quotes for a count, or 5%', "a count in quotes"),
+    batch("120%", '"120%" is more than the whole scale set: write 100% or less', "a batch of more than 100%"),
+    batch("0.2", "is 0.2: write a whole number such as 5, or a percentage such as 20%", "a fraction for a batch"),
+    batch("20 %", '"20 %" is not in canonical form: write 20%', "a percentage with a space in it"),
+    batch("all", '"all" is neither a count nor a percentage: write a count such as 5, or a percentage such as 20%', "a word for a batch"),
     batch(
         "010",
         "is read as the number 8: write a plain number such as 5, or a percentage such as 20%",
         "an octal count",
     ),
-    batch("true", "is the boolean true: write maxBatch: 20%", "a boolean for a batch"),
+    batch("true", "is the boolean true: write maxBatch: 20%", "a boolean instead of a batch"),
 ]  # fmt: skip
 
 IMAGES = [
     version('"24.04"', f'"24.04" {EXACT}', "a version with two numbers"),
     image(
         "{}",
-        "no image",
-        "11:3: spec.image: names no image: give it exactly one of platform, gallery, communityGallery,"
+        "no image in spec.image",
+        "11:3: spec.image: names no image: set exactly one of platform, gallery, communityGallery,"
         " sharedGallery, managed, vhd or ref",
     ),
     image(
         "communityGallery: {id: /CommunityGalleries/g/Images/i/Versions/1.2.3}\n"
         "    vhd: {uri: https://a.blob.core.windows.net/v/a.vhd}",
-        "two images",
-        "11:3: spec.image: names 2 images, communityGallery (line 12) and vhd (line 13): keep exactly one of them",
+        "two images in spec.image",
+        "11:3: spec.image: names 2 images, communityGallery (line 12) and vhd (line 13): keep exactly one",
     ),
     image(
         "plattform: {}",
         "a misspelt kind of image",
-        "12:5: spec.image.plattform: is no field: did you mean platform?",
+        "12:5: spec.image.plattform: unknown field: did you mean platform?",
     ),
     image(
         "Canonical:ubuntu-24_04-lts:server:24.04.1",
-        "a URN for an image",
+        "a URN instead of a mapping of the image",
         "12:5: spec.image: is the id of a platform image: write platform: {publisher: Canonical,"
         ' offer: ubuntu-24_04-lts, sku: server, version: "24.04.1"} below it',
     ),
     by_id(
         "gallery",
         f"{ARM}/galleries/g/images/i",
-        "names an image but not its version: add /versions/1.2.3, or /versions/latest for the newest",
-        "an image definition",
+        "names an image without a version: add /versions/1.2.3, or /versions/latest for the newest",
+        "the id of an image definition without a version",
     ),
     by_id(
         "gallery",
         f"{ARM}/galleries/g/images/i/versions/1.2",
-        '"1.2" is no version: write three numbers such as /versions/1.2.3, or /versions/latest',
+        '"1.2" is not a version: write three numbers such as /versions/1.2.3, or /versions/latest',
         "a gallery version with two numbers",
     ),
     by_id(
         "gallery",
         f"{ARM}/galleries/g/images/i/versions/1.2.3/",
-        "ends in a slash: remove it",
-        "a slash too many",
+        "ends in a slash: remove the slash",
+        "an id with a trailing slash",
     ),
     by_id(
         "gallery",
         f"{ARM[1:]}/galleries/g/images/i/versions/1.2.3",
-        "lacks the slash that it begins with: put it there",
-        "a slash too few",
+        "has no leading slash: add it",
+        "an id without a leading slash",
     ),
     by_id(
         "gallery",
         f"https://management.azure.com{ARM}/galleries/g/images/i/versions/1.2.3",
-        "is a web address: leave out https://management.azure.com",
-        "the address of a resource for its id",
+        "is a URL, not an id: remove https://management.azure.com",
+        "the URL of a resource instead of its id",
     ),
     by_id(
         "managed",
@@ -388,23 +399,23 @@ IMAGES = [
         "base",
         '"base" is not the id of a managed image: write'
         " /subscriptions/S/resourceGroups/R/providers/Microsoft.Compute/images/I",
-        "a name for an id",
+        "a name instead of an id",
     ),
     image(
         "vhd: {uri: https://a.blob.core.windows.net/v/a.vhd?sig=c2VjcmV0}",
-        "a token in the address of a VHD is refused and not repeated",
-        "12:16: spec.image.vhd.uri: holds a token or query, which does not belong in git: end it with .vhd",
+        "a token in the URI of a VHD is rejected and not repeated",
+        "12:16: spec.image.vhd.uri: contains a token or query string, which must not be stored in git: end the URI with .vhd",
     ),
     image(
         "vhd: {uri: http://a.blob.core.windows.net/v/a.vhd}",
-        "a VHD by http",
-        "12:16: spec.image.vhd.uri: begins with http://: write https://",
+        "a VHD URI with http",
+        "12:16: spec.image.vhd.uri: begins with http://: use https://",
     ),
     image(
         "vhd: {uri: https://a.blob.core.windows.net/v/a.img}",
-        "a blob that is no VHD",
+        "a blob that is not a VHD",
         '12:16: spec.image.vhd.uri: "https://a.blob.core.windows.net/v/a.img" does not end in .vhd:'
-        " name the blob of a VHD",
+        " write the URI of a VHD blob",
     ),
 ]
 
@@ -413,19 +424,19 @@ SCHEDULED = '{kind: allow, schedule: "0 2 * * 6", duration: 4h, timeZone: Europe
 SMOKE = "{name: smoke, http: {url: https://shop.example.com/healthz}}"
 
 
-def rollout(said: str, sentence: str, *expected: str) -> object:
-    """Of a rollout that says this; the lines begin behind the column of what is said."""
+def rollout(settings: str, sentence: str, *expected: str) -> object:
+    """A rollout with these fields. The expected lines start with the column."""
     old = "{by: auto, maxBatch: 20%, converge: image}"
-    return row(sentence, old, f"{{{said}}}", *(f"17:{line}" for line in expected))
+    return row(sentence, old, f"{{{settings}}}", *(f"17:{line}" for line in expected))
 
 
-def window(said: str, sentence: str, *expected: str) -> object:
-    """Of a window that is right but for what is `said`."""
+def window(settings: str, sentence: str, *expected: str) -> object:
+    """A valid window in which the field `settings` is replaced."""
     fields = {"kind": "allow", "schedule": '"0 2 * * 6"', "duration": "4h", "timeZone": "UTC"}
-    name = said.partition(":")[0]
+    name = settings.partition(":")[0]
     others = "".join(f", {field}: {value}" for field, value in fields.items() if field != name)
     begin = f"{24 + len(name) + 2}: spec.rollout.windows[0].{name}: "
-    return rollout(f"windows: [{{{said}{others}}}]", sentence, *(begin + each for each in expected))
+    return rollout(f"windows: [{{{settings}{others}}}]", sentence, *(begin + each for each in expected))
 
 
 def health(passes: str, expected: str, sentence: str) -> object:
@@ -435,54 +446,54 @@ def health(passes: str, expected: str, sentence: str) -> object:
 LISTS = [
     rollout(
         "windows: {kind: allow}",
-        "fields for a list of them",
-        "22: spec.rollout.windows: is a group of fields, where a list is expected: begin each item with a hyphen",
+        "a mapping instead of a list",
+        "22: spec.rollout.windows: is a mapping, but a list is expected: begin each item with a hyphen",
     ),
     rollout(
         "order: zone 2",
-        "one for a list",
-        "20: spec.rollout.order: is text, where a list is expected: write order: [zone 2, zone 1]",
+        "a string instead of a list of domains",
+        "20: spec.rollout.order: is a string, but a list is expected: write order: [zone 2, zone 1]",
     ),
     rollout(
         "order: ",
-        "an optional list left empty",
+        "an optional list without a value",
         "20: spec.rollout.order: is empty: write order: [zone 2, zone 1], or remove the line",
     ),
     rollout(
         "windows: [daily, []]",
-        "an item that should have fields",
-        f"23: spec.rollout.windows[0]: is text, where fields are expected: write - {SCHEDULED}",
-        f"30: spec.rollout.windows[1]: is a list, where fields are expected: write - {SCHEDULED}",
+        "list items that should be mappings",
+        f"23: spec.rollout.windows[0]: is a string, but a mapping is expected: write - {SCHEDULED}",
+        f"30: spec.rollout.windows[1]: is a list, but a mapping is expected: write - {SCHEDULED}",
     ),
     rollout(
         "order: [3, update domain 3, domain 3, {a: b}]",
-        "items that should be domains",
-        '21: spec.rollout.order[0]: is read as the number 3: quote it: "3"; but "3" is no domain: write "update domain 3",'
-        ' "fault domain 1", "zone 2", or "zone 2, update domain 3"',
-        '41: spec.rollout.order[2]: "domain 3" is no domain: write "update domain 3", "fault domain 1", "zone 2", or'
+        "list items that should be domains",
+        '21: spec.rollout.order[0]: is read as the number 3: quote it: "3"; also, "3" is not a domain: write "update domain 3",'
+        ' "fault domain 1", "zone 2" or "zone 2, update domain 3"',
+        '41: spec.rollout.order[2]: "domain 3" is not a domain: write "update domain 3", "fault domain 1", "zone 2" or'
         ' "zone 2, update domain 3"',
-        "51: spec.rollout.order[3]: is a group of fields, where a single value is expected: write - update domain 3",
+        "51: spec.rollout.order[3]: is a mapping, but a single value is expected: write - update domain 3",
     ),
     rollout(
         "windows: [{}]",
-        "a field that is missing in an item, all of them",
+        "a list item without its required fields",
         "23: spec.rollout.windows[0].duration: is missing: add duration: 4h",
         "23: spec.rollout.windows[0].kind: is missing: add kind: allow",
         '23: spec.rollout.windows[0].schedule: is missing: add schedule: "0 2 * * 6"',
     ),
     rollout(
         f"windows: [{', '.join([SCHEDULED] * 101)}]",
-        "more windows than anybody needs",
-        "22: spec.rollout.windows: has 101 items, and 100 at most are read: shorten it",
+        "more windows than allowed",
+        "22: spec.rollout.windows: has 101 items, but at most 100 are allowed: shorten the list",
     ),
     row(
-        "a name for a list of names",
+        "a string instead of a list of names",
         "interval: 1h",
         "dependsOn: db",
-        "19:14: spec.dependsOn: is text, where a list is expected: write dependsOn: [db]",
+        "19:14: spec.dependsOn: is a string, but a list is expected: write dependsOn: [db]",
     ),
     row(
-        "a field of an item that stands elsewhere",
+        "a field of a list item in another place",
         "interval: 1h",
         'schedule: "0 2 * * 6"',
         "19:3: spec.schedule: does not belong here: move it to spec.rollout.windows[0].schedule",
@@ -490,135 +501,143 @@ LISTS = [
 ]
 
 WINDOWS = [
-    window("kind: alow", "a kind that is none", '"alow" is unknown: did you mean allow?'),
+    window("kind: alow", "an unknown kind of window", '"alow" is not supported: did you mean allow?'),
     window(
         "schedule: 5",
-        "a number for a schedule",
-        'is read as the number 5: quote it: schedule: "5"; but "5" has one field, and cron has five: minute, hour, day of'
+        "a number instead of a schedule",
+        'is read as the number 5: quote it: schedule: "5"; also, "5" has one field, but a cron schedule has five: minute, hour, day of'
         ' the month, month and day of the week, such as "0 2 * * 6"',
     ),
     window(
         'schedule: "0 25 * * 6"',
-        "an hour that no day has",
-        '"0 25 * * 6": its hour is "25": write 0 to 23, a list 1,3, a range 1-3, a step */2 or *',
+        "a schedule with the hour 25",
+        '"0 25 * * 6": the hour "25" is invalid: write 0 to 23, a list 1,3, a range 1-3, a step */2 or *',
     ),
     window(
         'schedule: "0 0 31 2 *"',
-        "a day that never comes",
-        '"0 0 31 2 *" never comes: there is no day 31 in month 2; name another one',
+        "a schedule for 31 February",
+        '"0 0 31 2 *" never occurs: there is no day 31 in month 2; name another day',
     ),
     rollout(
         "windows: [{schedule: * 2 * * *}]",
-        "a star that YAML takes for an alias",
+        "an unquoted star that YAML reads as an alias",
         "35: a value cannot begin with *: quote it",
     ),
-    window("duration: 90s", "half a minute", '"90s" is no whole number of minutes: write 2m'),
-    window("duration: 0s", "no time at all", '"0s" is too short: write 1m or more'),
-    window("duration: 169h", "more than a week", '"169h" is too long: write 168h or less'),
-    window("duration: 4", "a length without a unit", "is 4, a number without a unit: write 4m"),
-    window("timeZone: ", "a zone left empty", "is empty: write timeZone: Europe/Berlin, or remove the line"),
-    window("timeZone: CEST", "an abbreviation", '"CEST" is no time zone: did you mean Europe/Berlin?'),
+    window(
+        "duration: 90s",
+        "a window of one and a half minutes",
+        '"90s" is not a whole number of minutes: write 2m',
+    ),
+    window("duration: 0s", "a window of 0s", '"0s" is too short: write 1m or more'),
+    window("duration: 169h", "a window of more than a week", '"169h" is too long: write 168h or less'),
+    window("duration: 4", "a window duration without a unit", "is 4, a number without a unit: write 4m"),
+    window("timeZone: ", "an empty time zone", "is empty: write timeZone: Europe/Berlin, or remove the line"),
+    window(
+        "timeZone: CEST",
+        "an abbreviation of a time zone",
+        '"CEST" is not a time zone: did you mean Europe/Berlin?',
+    ),
     rollout(
         'windows: [{timezone: UTC, kind: deny, schedule: "0 2 * * 6", duration: 4h}]',
-        "a letter in another case",
-        "24: spec.rollout.windows[0].timezone: is no field: did you mean timeZone?",
+        "a field name in another case",
+        "24: spec.rollout.windows[0].timezone: unknown field: did you mean timeZone?",
     ),
 ]
 
 CHECKS = [
     rollout(
         "checks: [smoke]",
-        "a name for a check",
-        f"22: spec.rollout.checks[0]: is text, where fields are expected: write - {SMOKE}",
+        "a string instead of a check",
+        f"22: spec.rollout.checks[0]: is a string, but a mapping is expected: write - {SMOKE}",
     ),
     rollout(
         "checks: [{name: smoke}]",
-        "a check of nothing",
+        "a check without a kind",
         "22: spec.rollout.checks[0]: checks nothing: add http or prometheus below it",
     ),
     rollout(
         "checks: [{name: smoke, htp: {url: https://a.example/}}]",
-        "a misspelt kind of check is one mistake and not two",
-        "36: spec.rollout.checks[0].htp: is no field: did you mean http?",
+        "a misspelt kind of check is one error and not two",
+        "36: spec.rollout.checks[0].htp: unknown field: did you mean http?",
     ),
     rollout(
         'checks: [{name: a, http: {url: https://a.example/}, prometheus: {server: "http://p:9090", query: up}}]',
-        "two checks in one",
-        "22: spec.rollout.checks[0]: has http (line 17) and prometheus (line 17): make it 2 checks",
+        "a check with two kinds",
+        "22: spec.rollout.checks[0]: has http (line 17) and prometheus (line 17): write 2 separate checks",
     ),
     rollout(
         'checks: [{name: a, http: {url: "https://ada:geheim@a.example/"}}]',
-        "a password in an address is refused and not repeated",
-        "44: spec.rollout.checks[0].http.url: holds a user name or password, which does not belong in git: leave out all"
-        " before the @",
+        "a password in a URL is rejected and not repeated",
+        "44: spec.rollout.checks[0].http.url: contains a user name or password, which must not be stored in git: remove"
+        " everything up to the @",
     ),
     rollout(
         "checks: [{name: a, http: {url: ftp://a.example/}}]",
-        "an address of another kind",
-        '44: spec.rollout.checks[0].http.url: "ftp://a.example/" is no address: write one such as'
+        "a URL with an unsupported scheme",
+        '44: spec.rollout.checks[0].http.url: "ftp://a.example/" is not a URL: write a URL such as'
         " https://shop.example.com/healthz",
     ),
     rollout(
         "checks: [{name: a, http: {url: https://a.example/, status: 99}}]",
-        "a status that is none",
+        "a status below 100",
         "72: spec.rollout.checks[0].http.status: is 99: write 100 or more",
     ),
     rollout(
         'checks: [{name: a, prometheus: {server: "http://p:9090/api/v1", query: ""}}]',
-        "a Prometheus by its API, and asked nothing",
-        "53: spec.rollout.checks[0].prometheus.server: names the API of the server: leave out /api/v1",
-        '84: spec.rollout.checks[0].prometheus.query: "" asks nothing: write a query',
+        "a Prometheus API path and an empty query",
+        "53: spec.rollout.checks[0].prometheus.server: includes the API path of the server: remove /api/v1",
+        '84: spec.rollout.checks[0].prometheus.query: "" is empty: write a query',
     ),
     rollout(
         'checks: [{name: a, prometheus: {server: "http://p:9090", query: "errors < bool 5"}}]',
-        "a query that gives a sample whatever it finds",
-        '77: spec.rollout.checks[0].prometheus.query: "errors < bool 5" always returns a sample, and so would always'
-        " pass: leave out bool, and it returns one only where the comparison holds",
+        "a query that always returns a sample",
+        '77: spec.rollout.checks[0].prometheus.query: "errors < bool 5" always returns a sample and therefore'
+        " always passes: remove bool, so that it returns one only if the comparison holds",
     ),
 ]
 
 NUMBERS = [
-    health("0", "is 0: write 1 or more", "too small a number"),
-    health("101", "is 101: write 100 or less", "too large a number"),
-    health("1.5", "is 1.5: write a whole number from 1 to 100", "a fraction of a look"),
+    health("0", "is 0: write 1 or more", "a number of passes below the minimum"),
+    health("101", "is 101: write 100 or less", "a number of passes above the maximum"),
+    health("1.5", "is 1.5: write a whole number from 1 to 100", "a fraction of a pass"),
     health("2.0", "is 2: write a whole number from 1 to 100", "a whole number written as a fraction"),
-    health('"3"', '"3" is text: write 3 without quotes', "a number in quotes"),
-    health("three", '"three" is no number: write one from 1 to 100', "a number in words"),
+    health('"3"', '"3" is a string: write 3 without quotes', "a quoted number"),
+    health("three", '"three" is not a number: write a number from 1 to 100', "a number as a word"),
     health("010", "is read as the number 8: write a plain number from 1 to 100", "an octal number"),
-    health("true", "is the boolean true: write passes: 1", "a boolean for a number"),
-    health("[3]", "is a list, where a single value is expected: write passes: 1", "a list for a number"),
-    row("a wave below the first", "interval: 1h", "wave: -1", "19:9: spec.wave: is -1: write 0 or more"),
+    health("true", "is the boolean true: write passes: 1", "a boolean instead of a number"),
+    health("[3]", "is a list, but a single value is expected: write passes: 1", "a list instead of a number"),
+    row("a negative wave", "interval: 1h", "wave: -1", "19:9: spec.wave: is -1: write 0 or more"),
     rollout(
         "maxUnhealthyUpgraded: -1",
-        "less than none",
-        "35: spec.rollout.maxUnhealthyUpgraded: -1 is less than none: write 0 or more, or a percentage such as 20%",
+        "a negative maxUnhealthyUpgraded",
+        "35: spec.rollout.maxUnhealthyUpgraded: -1 is negative: write 0 or more, or a percentage such as 20%",
     ),
     rollout(
         'maxUnhealthyUpgraded: "0"',
-        "none in quotes",
-        '35: spec.rollout.maxUnhealthyUpgraded: "0" is text: write 0 without quotes for a count, or 0%',
+        "a quoted 0",
+        '35: spec.rollout.maxUnhealthyUpgraded: "0" is a string: write 0 without quotes for a count, or 0%',
     ),
     rollout(
         "maxUnhealthy: 0",
-        "none where one is the least",
-        "27: spec.rollout.maxUnhealthy: 0 would let one sick instance hold all others: write 1 or more, or a percentage"
+        "a maxUnhealthy of 0",
+        "27: spec.rollout.maxUnhealthy: 0 would let one unhealthy instance block all others: write 1 or more, or a percentage"
         " such as 20%",
     ),
     rollout(
         "deadline: 31d",
-        "a rollout of more than a month",
+        "a deadline in days",
         f'23: spec.rollout.deadline: "31d" is not a duration: {DURATION}',
     ),
     rollout(
         "progressDeadline: 30s, deadline: 721h, bakeTime: 25h",
-        "times below the least and above the most",
+        "durations below the minimum and above the maximum",
         '31: spec.rollout.progressDeadline: "30s" is too short: write 1m or more',
         '46: spec.rollout.deadline: "721h" is too long: write 720h or less',
         '62: spec.rollout.bakeTime: "25h" is too long: write 24h or less',
     ),
     rollout(
         "approval: true",
-        "yes for when",
+        "a boolean instead of an approval",
         "23: spec.rollout.approval: is read as the boolean true: write start or canary",
     ),
 ]
@@ -628,7 +647,7 @@ NUMBERS = [
     "old, new, expected",
     [*READ_AS_SOMETHING_ELSE, *FIELDS, *AMOUNTS, *IMAGES, *LISTS, *WINDOWS, *CHECKS, *NUMBERS],
 )
-def test_a_mistake_is_told_with_its_place_and_its_mend(
+def test_an_error_is_reported_with_its_place_and_fix(
     web: str, lines: Callable[..., list[str]], old: str, new: str, expected: list[str]
 ) -> None:
     assert old in web
@@ -636,48 +655,54 @@ def test_a_mistake_is_told_with_its_place_and_its_mend(
 
 
 RIGHT = [
-    pytest.param("interval: 1h", "interval: PT1H30M", id="a duration as ISO 8601 writes it"),
-    pytest.param("maxBatch: 20%", "maxBatch: 5", id="a count"),
+    pytest.param("interval: 1h", "interval: PT1H30M", id="a duration in ISO 8601"),
+    pytest.param("maxBatch: 20%", "maxBatch: 5", id="a count for a batch"),
     pytest.param(
         "11111111-1111-1111-1111-111111111111", "0" * 8 + "-0000" * 3 + "-" + "0" * 12, id="the zero GUID"
     ),
-    pytest.param("suspend: false", "suspend: True", id="true in Python's letters"),
-    pytest.param("{env: prod}", '{app.io/env: ""}', id="an empty label"),
-    pytest.param("version: ", "version: !!str ", id="a tag that says text"),
-    pytest.param("web\n", "web # the shop\n", id="a comment"),
-    pytest.param("\n", "\r\n", id="lines that end as on Windows"),
+    pytest.param("suspend: false", "suspend: True", id="True with a capital letter"),
+    pytest.param("{env: prod}", '{app.io/env: ""}', id="an empty label value"),
+    pytest.param("version: ", "version: !!str ", id="a tag for a string"),
+    pytest.param("web\n", "web # the shop\n", id="a trailing comment"),
+    pytest.param("\n", "\r\n", id="Windows line ends"),
     pytest.param("apiVersion", "\ufeffapiVersion", id="a byte order mark"),
-    pytest.param("health: {timeout: 10m}", "health: &h {timeout: 10m}", id="an anchor"),
-    pytest.param("timeout: 10m}\n  interval: 1h", "timeout: &t 10m}\n  interval: *t", id="an alias"),
+    pytest.param("health: {timeout: 10m}", "health: &h {timeout: 10m}", id="an anchor without an alias"),
+    pytest.param(
+        "timeout: 10m}\n  interval: 1h", "timeout: &t 10m}\n  interval: *t", id="an alias of an anchor"
+    ),
     pytest.param(
         PLATFORM,
         f"    gallery: {{id: {ARM.upper()}/galleries/g/IMAGES/i/Versions/1.2.3}}\n".replace(
             "/SUBS", "/subs", 0
         ),
-        id="an id in other letters",
+        id="an id in another case",
     ),
     pytest.param(PLATFORM, f"    managed: {{id: {ARM}/images/i}}\n", id="a managed image"),
     pytest.param(
-        PLATFORM, "    sharedGallery: {id: /SharedGalleries/g/Images/i/Versions/1.2.3}\n", id="a shared image"
+        PLATFORM,
+        "    sharedGallery: {id: /SharedGalleries/g/Images/i/Versions/1.2.3}\n",
+        id="a shared gallery image",
     ),
-    pytest.param("resourceGroup: shop", "resourceGroup: Ünïcode_(1).-x", id="a resource group in any script"),
-    pytest.param("maxBatch: 20%", "maxUnhealthyUpgraded: 0%", id="no share of the upgraded"),
-    pytest.param("maxBatch: 20%", "maxUnhealthyUpgraded: 0", id="none of the upgraded"),
     pytest.param(
-        "maxBatch: 20%", "approval: canary", id="approval of the first batch, where there is no canary"
+        "resourceGroup: shop",
+        "resourceGroup: Ünïcode_(1).-x",
+        id="a resource group with letters of other scripts",
     ),
-    pytest.param("maxBatch: 20%", "windows: [], order: [], checks: []", id="lists of nothing"),
-    pytest.param("maxBatch: 20%", 'order: ["zone 2, update domain 3", zone az_1]', id="domains within zones"),
+    pytest.param("maxBatch: 20%", "maxUnhealthyUpgraded: 0%", id="a maxUnhealthyUpgraded of 0%"),
+    pytest.param("maxBatch: 20%", "maxUnhealthyUpgraded: 0", id="a maxUnhealthyUpgraded of 0"),
+    pytest.param("maxBatch: 20%", "approval: canary", id="approval: canary without a canary"),
+    pytest.param("maxBatch: 20%", "windows: [], order: [], checks: []", id="empty lists"),
+    pytest.param("maxBatch: 20%", 'order: ["zone 2, update domain 3", zone az_1]', id="domains in zones"),
     pytest.param(
         "maxBatch: 20%",
         'windows: [{kind: allow, schedule: "0 2 * * 6", duration: 4h}, {kind: deny, schedule: "0 3 * * 6", duration: 1h}]',
-        id="a window that is closed for a while",
+        id="a window that a deny window covers partly",
     ),
-    pytest.param("interval: 1h", "wave: 1000", id="the last wave"),
+    pytest.param("interval: 1h", "wave: 1000", id="the highest wave"),
 ]
 
 
 @pytest.mark.parametrize("old, new", RIGHT)
-def test_what_is_right_is_accepted(web: str, lines: Callable[..., list[str]], old: str, new: str) -> None:
+def test_a_valid_spec_has_no_errors(web: str, lines: Callable[..., list[str]], old: str, new: str) -> None:
     assert old in web
     assert lines(web.replace(old, new)) == []

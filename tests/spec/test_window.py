@@ -1,4 +1,4 @@
-"""Windows: what is open when, and until when; also on the nights on which clocks are changed."""
+"""Windows: whether they are open and until when, also around clock changes."""
 
 import sys
 from dataclasses import dataclass
@@ -36,9 +36,9 @@ HALF_PAST = allow("30 2 * * *", 2 * HOUR, BERLIN)
 QUARTERS = allow("*/15 * * * *", 5 * MINUTE, BERLIN)
 
 
-def row(sentence: str, windows: list[Window], at: str, *stands: object) -> object:
-    """At `at` it is "open" or "closed", until so long, by this window."""
-    state, until, by = (*stands, None)[:3]
+def row(sentence: str, windows: list[Window], at: str, *state_until_by: object) -> object:
+    """At `at` the state is "open" or "closed", until a time, because of a window."""
+    state, until, by = (*state_until_by, None)[:3]
     expected = Opening(state == "open", moment(str(until)) if until else None, by)  # type: ignore[arg-type]
     return pytest.param(windows, moment(at), expected, id=sentence)
 
@@ -54,7 +54,7 @@ ROWS = [
     ),
     row("a window that opens now is open", [NIGHT], "2026-01-05 02:00", "open", "2026-01-05 06:00", NIGHT),
     row(
-        "in the last moment of it a window is open",
+        "a window is open until its last moment",
         [NIGHT],
         "2026-01-05 05:59:59.999999",
         "open",
@@ -70,15 +70,28 @@ ROWS = [
         "2026-01-10 02:00",
     ),
     row(
-        "deny alone closes what is open otherwise",
+        "a deny window closes without any allow window",
         [EVE],
         "2026-12-24 12:00",
         "closed",
         "2026-12-25 00:00",
         EVE,
     ),
-    row("beside deny alone it is open", [EVE], "2026-01-05 09:00", "open", "2026-12-24 00:00"),
-    row("deny wins", [NIGHT, EVE], "2026-12-24 03:00", "closed", "2026-12-25 02:00", EVE),
+    row(
+        "with only deny windows it is open outside them",
+        [EVE],
+        "2026-01-05 09:00",
+        "open",
+        "2026-12-24 00:00",
+    ),
+    row(
+        "a deny window overrides an allow window",
+        [NIGHT, EVE],
+        "2026-12-24 03:00",
+        "closed",
+        "2026-12-25 02:00",
+        EVE,
+    ),
     row(
         "an allowed time ends where a denied one begins",
         [NIGHT, deny("0 4 * * *", HOUR)],
@@ -88,7 +101,7 @@ ROWS = [
         NIGHT,
     ),
     row(
-        "and goes on where it ends",
+        "an allowed time resumes where a denied one ends",
         [NIGHT, deny("0 4 * * *", HOUR)],
         "2026-01-05 04:30",
         "closed",
@@ -112,7 +125,7 @@ ROWS = [
         allow("0 2 * * *", HOUR),
     ),
     row(
-        "at the joint of two that deny nothing opens",
+        "nothing opens between two adjacent deny windows",
         [deny("0 2 * * *", HOUR), deny("0 3 * * *", HOUR)],
         "2026-01-05 02:59:59.5",
         "closed",
@@ -144,7 +157,7 @@ ROWS = [
         allow("1 0 * * 1", 168 * HOUR - MINUTE),
     ),
     row(
-        "what is denied every minute never opens",
+        "a window that is denied every minute never opens",
         [allow("0 0 1 1 *", HOUR), deny("* * * * *", MINUTE)],
         "2026-01-05 09:00",
         "closed",
@@ -152,28 +165,28 @@ ROWS = [
         deny("* * * * *", MINUTE),
     ),
     row(
-        "every other minute that is denied leaves a minute of the year's only hour",
+        "a deny window every other minute leaves a minute of an hour",
         [allow("0 0 1 1 *", HOUR), deny("*/2 * * * *", MINUTE)],
         "2026-01-05 09:01",
         "closed",
         "2027-01-01 00:01",
     ),
     row(
-        "a day that comes every four years is not looked for so long",
+        "a day that occurs every four years is beyond the search",
         [allow("0 0 29 2 *", HOUR)],
         "2026-01-05 09:00",
         "closed",
         None,
     ),
     row(
-        "a window is on the clocks of its zone",
+        "a window uses the clocks of its time zone",
         [allow("0 2 * * *", HOUR, "Asia/Kolkata")],
         "2026-01-05 09:00",
         "closed",
         "2026-01-05 20:30",
     ),
     row(
-        "the time that is asked about may be in any zone",
+        "the queried time may be in any time zone",
         [allow("0 2 * * *", HOUR, "Asia/Kolkata")],
         "2026-01-05 20:30",
         "open",
@@ -181,14 +194,14 @@ ROWS = [
         allow("0 2 * * *", HOUR, "Asia/Kolkata"),
     ),
     row(
-        "a time that clocks skip comes after the gap",
+        "a skipped time occurs after the gap",
         [HALF_PAST],
         "2026-03-29 00:59",
         "closed",
         "2026-03-29 01:00",
     ),
     row(
-        "and the window then lasts as long as ever",
+        "a window after a skipped time has its full duration",
         [HALF_PAST],
         "2026-03-29 01:00",
         "open",
@@ -196,14 +209,14 @@ ROWS = [
         HALF_PAST,
     ),
     row(
-        "a time that clocks show twice comes the first time",
+        "a repeated time occurs the first time",
         [HALF_PAST],
         "2026-10-25 00:29",
         "closed",
         "2026-10-25 00:30",
     ),
     row(
-        "and the window is still open the second time",
+        "a window is still open at the repeated time",
         [HALF_PAST],
         "2026-10-25 01:10",
         "open",
@@ -211,14 +224,14 @@ ROWS = [
         HALF_PAST,
     ),
     row(
-        "in the second hour of two the next one comes tomorrow",
+        "in the repeated hour the next opening is tomorrow",
         [allow("30 2 * * *", 15 * MINUTE, BERLIN)],
         "2026-10-25 01:10",
         "closed",
         "2026-10-26 01:30",
     ),
     row(
-        "a window that is open while clocks go forward lasts as long as ever",
+        "a window during a change to summer time has its full duration",
         [allow("0 1 * * *", 4 * HOUR, BERLIN)],
         "2026-03-29 00:30",
         "open",
@@ -226,7 +239,7 @@ ROWS = [
         allow("0 1 * * *", 4 * HOUR, BERLIN),
     ),
     row(
-        "a window that is open while clocks go back does too",
+        "a window during a change to winter time has its full duration",
         [allow("0 1 * * *", 4 * HOUR, BERLIN)],
         "2026-10-25 00:30",
         "open",
@@ -234,14 +247,14 @@ ROWS = [
         allow("0 1 * * *", 4 * HOUR, BERLIN),
     ),
     row(
-        "every quarter of an hour comes in both hours of the same name",
+        "a quarter-hourly window opens in both repeated hours",
         [QUARTERS],
         "2026-10-25 01:06",
         "closed",
         "2026-10-25 01:15",
     ),
     row(
-        "and goes on behind an hour that is skipped",
+        "a quarter-hourly window continues after a skipped hour",
         [QUARTERS],
         "2026-03-29 00:50",
         "closed",
@@ -265,7 +278,9 @@ ROWS = [
 
 
 @pytest.mark.parametrize("windows, at, expected", ROWS)
-def test_how_it_stands(windows: list[Window], at: datetime, expected: Opening) -> None:
+def test_whether_a_window_is_open_and_until_when(
+    windows: list[Window], at: datetime, expected: Opening
+) -> None:
     assert opening(windows, at) == expected
     assert opening(windows, at.astimezone(ZoneInfo("America/New_York"))) == expected
 
@@ -273,47 +288,51 @@ def test_how_it_stands(windows: list[Window], at: datetime, expected: Opening) -
 @pytest.mark.parametrize(
     ("windows", "expected"),
     [
-        pytest.param([], False, id="no window"),
-        pytest.param([SATURDAY, EVE], False, id="a Saturday at times"),
-        pytest.param([allow("0 0 29 2 *", HOUR)], False, id="a day that is rare"),
+        pytest.param([], False, id="no windows"),
+        pytest.param([SATURDAY, EVE], False, id="a weekly window with a yearly deny window"),
+        pytest.param([allow("0 0 29 2 *", HOUR)], False, id="a window on 29 February"),
         pytest.param(
-            [allow("0 0 24 12 *", HOUR), deny("0 0 * * 4", DAY)], False, id="Thursday in one year alone"
+            [allow("0 0 24 12 *", HOUR), deny("0 0 * * 4", DAY)],
+            False,
+            id="a window denied on Thursdays and a date that is not always one",
         ),
-        pytest.param([SATURDAY, deny("0 0 * * 6", DAY)], True, id="what is denied altogether"),
-        pytest.param([deny("0 0 * * *", DAY)], True, id="every day"),
-        pytest.param([deny("0 0 * * *", DAY, BERLIN)], False, id="an hour that is there twice, in October"),
+        pytest.param([SATURDAY, deny("0 0 * * 6", DAY)], True, id="a window that is always denied"),
+        pytest.param([deny("0 0 * * *", DAY)], True, id="a deny window all day"),
+        pytest.param(
+            [deny("0 0 * * *", DAY, BERLIN)], False, id="a deny window that leaves a repeated hour open"
+        ),
     ],
 )
-def test_whether_they_ever_open(windows: list[Window], *, expected: bool) -> None:
+def test_whether_windows_ever_open(windows: list[Window], *, expected: bool) -> None:
     assert never_opens(tuple(windows)) is expected
 
 
 @pytest.mark.parametrize(
     ("windows", "expected"),
     [
-        pytest.param([], {}, id="no window"),
-        pytest.param([EVE, deny("* * * * *", HOUR)], {}, id="none that allows"),
-        pytest.param([SATURDAY, EVE], {}, id="one that is denied at times"),
-        pytest.param([EVE, SATURDAY, deny("0 0 * * 6", DAY)], {1: {2}}, id="one that is denied by another"),
+        pytest.param([], {}, id="no windows"),
+        pytest.param([EVE, deny("* * * * *", HOUR)], {}, id="only deny windows"),
+        pytest.param([SATURDAY, EVE], {}, id="a window that is sometimes denied"),
+        pytest.param([EVE, SATURDAY, deny("0 0 * * 6", DAY)], {1: {2}}, id="a window that one deny window covers"),
         pytest.param(
             [SATURDAY, deny("0 1 * * 6", 3 * HOUR), deny("0 3 * * 6", 3 * HOUR)],
             {0: set()},
-            id="one that is denied by two together",
+            id="a window that two deny windows cover together",
         ),
         pytest.param(
             [NIGHT, SATURDAY, deny("0 0 * * 6", DAY), deny("0 2 * * *", 3 * HOUR), deny("0 0 * * 5", 2 * DAY)],
             {1: {2, 4}},
-            id="one of two, by each of two",
+            id="one of two windows that each of two deny windows covers",
         ),
-        pytest.param([allow("0 0 * 2 1#5", HOUR), EVE], {0: None}, id="one that hardly ever comes"),
-        pytest.param([allow("0 0 29 2 *", HOUR), deny("0 0 * 2 4", DAY)], {0: {1}}, id="29 February 2024 is a Thursday"),
+        pytest.param([allow("0 0 * 2 1#5", HOUR), EVE], {0: None}, id="a window that never opens"),
+        pytest.param([allow("0 0 29 2 *", HOUR), deny("0 0 * 2 4", DAY)], {0: {1}}, id="29 February denied on Thursdays"),
     ],
 )  # fmt: skip
-def test_which_are_denied_whenever_they_open(windows: list[Window], expected: object) -> None:
+def test_which_windows_are_always_denied(windows: list[Window], expected: object) -> None:
     assert shadowed_windows(tuple(windows)) == expected
 
 
-# A minute at a time, by what the clocks show, and without a word of cron: slow, and plain to see.
+# A simulation minute by minute that uses only the clocks and not cron: slow but simple.
 
 ZONES = ["UTC", BERLIN, "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/Havana"]
 AHEAD = 2 * DAY
@@ -321,7 +340,7 @@ AHEAD = 2 * DAY
 
 @dataclass(frozen=True)
 class Plain:
-    """A window by sets of numbers, None for a star. Sunday is 0."""
+    """A window as sets of numbers, None for a star. Sunday is 0."""
 
     kind: Kind
     minutes: frozenset[int] | None
@@ -379,7 +398,7 @@ PLAIN = st.builds(
     st.sampled_from([1, 2, 15, 30, 60, 61, 240, 1440]).map(lambda count: count * MINUTE),
     st.sampled_from(ZONES),
 )
-# Around the changes of clocks above all.
+# Mostly around clock changes.
 MOMENT = st.builds(
     lambda day, seconds: moment(day) + timedelta(seconds=seconds),
     st.sampled_from(
@@ -394,7 +413,7 @@ TWICE = Plain(Kind.ALLOW, frozenset({30}), frozenset({2}), None, 240 * MINUTE, B
 @given(st.lists(PLAIN, min_size=1, max_size=3), MOMENT)
 @example([TWICE], moment("2026-10-25 01:10"))
 @example([TWICE], moment("2026-03-29 01:10"))
-def test_it_stands_as_minute_after_minute_shows(plains: list[Plain], at: datetime) -> None:
+def test_an_opening_agrees_with_a_simulation_minute_by_minute(plains: list[Plain], at: datetime) -> None:
     now = at.replace(second=0, microsecond=0)
     every = {now + count * MINUTE for count in range(AHEAD // MINUTE)}
     of_kind = {
@@ -412,8 +431,8 @@ def test_it_stands_as_minute_after_minute_shows(plains: list[Plain], at: datetim
         assert found.until is None or found.until >= now + AHEAD
 
 
-# By cronsim's own iteration, where that is right: it loses an hour where clocks change by half of one, or at
-# midnight while a weekday is asked for.
+# Compared with the iteration of cronsim where that is correct. It loses an hour if clocks change by half an hour,
+# or at midnight with a weekday in the schedule.
 ON_CLOCKS = [
     "30 2 * * *",
     "0,15 2 * * *",
@@ -430,7 +449,7 @@ ON_DAYS = ["0 12 L * *", "0 0 1-7 * 1", "0 9 */3 * 1", "0 0 * * 6L", "0 1 * * 2#
 
 @pytest.mark.parametrize("zone", [*ZONES[1:], "America/Santiago", "Asia/Beirut", "Pacific/Chatham"])
 @pytest.mark.parametrize("since", ["2026-03-05", "2026-03-25", "2026-10-01", "2026-10-22"])
-def test_a_schedule_comes_when_cron_has_it_while_clocks_change(zone: str, since: str) -> None:
+def test_a_schedule_agrees_with_cronsim_around_clock_changes(zone: str, since: str) -> None:
     for schedule in ON_CLOCKS:
         assert by_minutes(schedule, zone, moment(since), 12) == by_cron(schedule, zone, moment(since), 12), (
             schedule
@@ -438,7 +457,7 @@ def test_a_schedule_comes_when_cron_has_it_while_clocks_change(zone: str, since:
 
 
 @pytest.mark.parametrize("schedule", ON_DAYS)
-def test_a_schedule_comes_on_the_days_on_which_cron_has_it(schedule: str) -> None:
+def test_a_schedule_agrees_with_cronsim_on_days(schedule: str) -> None:
     since = moment("2027-01-01 12:00")
     assert by_minutes(schedule, BERLIN, since, 2 * 366) == by_cron(schedule, BERLIN, since, 2 * 366)
 
@@ -461,26 +480,31 @@ def by_cron(schedule: str, zone: str, since: datetime, days: int) -> list[dateti
 @pytest.mark.parametrize(
     "windows",
     [
-        pytest.param([allow("0 0 1 1 *", HOUR), deny("* * * * *", MINUTE)], id="denied every minute"),
-        pytest.param([allow("*/2 * * * *", MINUTE), deny("*/2 * * * *", MINUTE)], id="every other minute"),
-        pytest.param([allow("* * * * *", 168 * HOUR, BERLIN)], id="open a week from every minute"),
+        pytest.param(
+            [allow("0 0 1 1 *", HOUR), deny("* * * * *", MINUTE)], id="a yearly window denied every minute"
+        ),
+        pytest.param(
+            [allow("*/2 * * * *", MINUTE), deny("*/2 * * * *", MINUTE)],
+            id="allow and deny windows every other minute",
+        ),
+        pytest.param([allow("* * * * *", 168 * HOUR, BERLIN)], id="a window of a week every minute"),
     ],
 )
-def test_a_year_of_minutes_takes_few_steps(windows: list[Window]) -> None:
-    opening(windows, moment("2026-01-05 09:00"))  # what changed days hold is remembered
+def test_a_year_of_minutes_takes_few_function_calls(windows: list[Window]) -> None:
+    opening(windows, moment("2026-01-05 09:00"))  # fills the cache for days with a clock change
     assert steps(windows, moment("2026-01-05 09:00")) < 30_000 < 366 * DAY // MINUTE
 
 
 def steps(windows: list[Window], at: datetime) -> int:
-    """How many functions are called to say how it stands."""
+    """The number of function calls to compute the opening."""
     count = 0
 
-    def called(_frame: object, event: str, _argument: object) -> None:
+    def count_call(_frame: object, event: str, _argument: object) -> None:
         nonlocal count
         count += event in ("call", "c_call")
 
     before = sys.getprofile()
-    sys.setprofile(called)
+    sys.setprofile(count_call)
     try:
         opening(windows, at)
     finally:

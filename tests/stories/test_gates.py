@@ -84,14 +84,14 @@ KINDS = {
     ),
     "http": Kind(
         "CheckFailed",
-        "check smoke: {place}/ok answers 500, and 200 passes",
+        "check smoke: {place}/ok returned 500, expected 200",
         lambda scene: scene.answer(500),
         lambda scene: scene.answer(200),
         {"rollout": SMOKE},
     ),
     "prometheus": Kind(
         "CheckFailed",
-        "check errors: {place} gives no sample for errors < 5",
+        "check errors: {place} returned no sample for errors < 5",
         lambda scene: scene.answer(samples=""),
         lambda scene: scene.answer(samples='{"value": [1, "0"]}'),
         {"rollout": ERRORS},

@@ -1,4 +1,4 @@
-"""`make bench`: measures, prints, and says where the reconciler costs more than the script."""
+"""`make bench`: measures, prints, and reports where the reconciler costs more than the script."""
 
 from collections.abc import Iterator, Mapping
 from itertools import chain
@@ -23,7 +23,7 @@ again once in its interval (1 h at most), in turn: some 1,050 lists of instances
 
 
 def main() -> None:
-    """Each measurement is a process of its own."""
+    """Run the measurements, each in a process of its own."""
     console = Console(width=140, highlight=False)
     dearer = [*sweep(console), *rollout(console)]
     budget(console)
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def sweep(console: Console) -> Iterator[str]:
-    """Print the figures of a sweep; gives what is dearer than the script's."""
+    """Print the figures of a sweep; return those that exceed the script's."""
     sets, instances = 1000, 20
     script, ours = _both("sweep", sets, instances, 60)
     beside = script["sweep"]
@@ -55,7 +55,7 @@ def sweep(console: Console) -> Iterator[str]:
 
 
 def rollout(console: Console) -> Iterator[str]:
-    """Print the figures of rollouts; gives what is dearer than the script's."""
+    """Print the figures of rollouts; return those that exceed the script's."""
     rows: list[Row] = []
     remarks: list[str] = []
     for sets, instances, upgrade in ((1, 100, 60), (1, 100, 120), (20, 20, 90)):
@@ -76,7 +76,7 @@ def rollout(console: Console) -> Iterator[str]:
 
 
 def budget(console: Console) -> None:
-    """Print what it costs to reckon the request budgets, beside the same for ten sets."""
+    """Print the cost of computing the request budgets, and the same for ten scale sets."""
     costs = {sets: measure("budget", sets)["lists"] for sets in (10, 1000, 10_000)}
     rows = [Row(f"{sets:,} sets", cost, None if sets == 10 else costs[10]) for sets, cost in costs.items()]
     title = "The request budgets, for one list of instances"
@@ -84,7 +84,7 @@ def budget(console: Console) -> None:
 
 
 def _both(job: str, sets: int, instances: int, upgrade: int) -> tuple[Mapping[str, Figures], ...]:
-    """The script's figures and the reconciler's; `upgrade` is in seconds."""
+    """Return the script's figures and the reconciler's; `upgrade` is in seconds."""
     return tuple(measure(module, job, sets, instances, upgrade) for module in ("script", "daemon"))
 
 

@@ -1,4 +1,4 @@
-"""Instances over the wire: rows, views, domains, filters, pages, power, protection and misfortune."""
+"""Instances over the wire: rows, views, domains, filters, pages, power, protection and forced states."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ def test_a_reimage_resolves_latest_again_and_keeps_the_model(start: Start) -> No
     sku = OLD.rpartition(":")[0]
     azure = start(image=f"{sku}:latest")
     azure.sim.publish(f"{sku}:24.04.202604010")
-    assert azure.sim.scale_set("web").instance("3").is_current, "a newer version does not move the flag"
+    assert azure.sim.scale_set("web").instance("3").is_current, "a newer version does not change the flag"
     assert azure.upgrade("3", polling=False) is not None
     azure.ask("POST", "virtualMachines/3/reimage")
     azure.wait(120)

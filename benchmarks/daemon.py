@@ -117,7 +117,7 @@ def sweep(azure: Azure, scratch: Path, sets: int) -> dict[str, Figures]:
     daemon = Daemon(azure, declared)
     before = azure.account()
     daemon.run()
-    figures = {"before": before, "first look": azure.account() - before, "sweep": _mean(azure, daemon)}
+    figures = {"before": before, "first observation": azure.account() - before, "sweep": _mean(azure, daemon)}
     declared.source = commit_specs(scratch / "specs", scratch / "clone")
     daemon.step()  # reads the new commit
     return figures | {"sweep, git": _mean(azure, daemon)}

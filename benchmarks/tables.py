@@ -67,7 +67,7 @@ def memory(processes: Mapping[str, Sequence[Figures]]) -> Table:
     return table
 
 
-def dearer(rows: Sequence[Row], measures: Sequence[Measure]) -> Iterator[str]:
+def excesses(rows: Sequence[Row], measures: Sequence[Measure]) -> Iterator[str]:
     """Return each figure in which the reconciler costs more than the script, as a sentence."""
     for row in rows:
         if row.beside is None:

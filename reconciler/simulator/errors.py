@@ -408,9 +408,9 @@ def invalid(message: str, target: str) -> ArmError:
 
 def too_many_for_gateway(verb: str, subscription: str, caller: str, *, retry_after: int) -> ArmError:
     """Resource Manager's own 429. The text for a tenant's quota is a guess."""
-    place = f"subscription '{subscription}'" if subscription else "the tenant"
+    scope = f"subscription '{subscription}'" if subscription else "the tenant"
     message = (
-        f"Number of '{verb}' requests for {place} actor '{caller}' exceeded. Please try again after "
+        f"Number of '{verb}' requests for {scope} actor '{caller}' exceeded. Please try again after "
         f"'{retry_after}' seconds."
     )
     return ArmError(

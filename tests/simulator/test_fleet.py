@@ -146,7 +146,7 @@ INVALID_FIELDS: tuple[tuple[dict[str, Any], str, str], ...] = (
 
 
 @pytest.mark.parametrize(
-    "mistake, message",
+    "fleet_file, message",
     [
         pytest.param(
             {"scaleset": []}, "scaleset: unknown field; did you mean scaleSets?", id="an unknown field"
@@ -284,9 +284,9 @@ INVALID_FIELDS: tuple[tuple[dict[str, Any], str, str], ...] = (
         ),
     ],
 )
-def test_an_error_has_location_cause_and_fix(mistake: Any, message: str) -> None:
+def test_an_error_has_location_cause_and_fix(fleet_file: Any, message: str) -> None:
     with pytest.raises(FleetError) as caught:
-        load(mistake)
+        load(fleet_file)
     assert message in str(caught.value)
 
 

@@ -245,14 +245,14 @@ def test_deleted_instances_are_gone_and_their_ids_are_not_reused(azure: Azure) -
 
 def test_states_can_be_forced_on_an_instance(azure: Azure) -> None:
     live = azure.sim.scale_set("web").instance("3")
-    for strike, state in (
+    for force, state in (
         (live.sicken, ("succeeded", "running", "unhealthy")),
         (live.heal, ("succeeded", "running", "healthy")),
         (live.fail, ("failed", "running", "unknown")),
         (live.evict, ("succeeded", "deallocated", "unknown")),
         (live.heal, ("succeeded", "running", "healthy")),
     ):
-        strike()
+        force()
         assert live.state == state
         azure.wait(1)
     assert [absence.cause for absence in azure.sim.record.absences("web")] == ["unhealthy", "fail"]

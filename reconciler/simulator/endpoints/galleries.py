@@ -146,11 +146,11 @@ def _provisioning(details: Details, targets: Iterable[str]) -> str:
     return "Updating" if any(details.is_in(each) for each in targets) else "Creating"
 
 
-def _copy(place: str, details: Details) -> dict[str, Any]:
+def _copy(location: str, details: Details) -> dict[str, Any]:
     """Return the progress of the copy in a region. It grows in Azure; here it is 50 until the copy exists."""
-    is_there = details.is_in(place)
+    is_there = details.is_in(location)
     return {
-        "region": display(place),
+        "region": display(location),
         "state": "Completed" if is_there else "Replicating",
         "details": "",
         "progress": 100 if is_there else 50,
@@ -180,8 +180,8 @@ def _regional_definition(call: Call) -> str:
 
 
 def _here(call: Call, names: Iterable[str]) -> list[str]:
-    place = region(call.names["location"])
-    return [name for name in names if call.cloud.catalogue.details(name).is_in(place)]
+    location = region(call.names["location"])
+    return [name for name in names if call.cloud.catalogue.details(name).is_in(location)]
 
 
 def _publish(call: Call, name: str) -> str:

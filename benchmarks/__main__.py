@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def sweep(console: Console) -> Iterator[str]:
-    """Print the figures of a sweep; return those that exceed the script's."""
+    """Print the figures of a sweep, and return those that exceed the script's."""
     sets, instances = 1000, 20
     script, ours = _both("sweep", sets, instances, 60)
     beside = script["sweep"]
@@ -55,7 +55,7 @@ def sweep(console: Console) -> Iterator[str]:
 
 
 def rollout(console: Console) -> Iterator[str]:
-    """Print the figures of rollouts; return those that exceed the script's."""
+    """Print the figures of rollouts, and return those that exceed the script's."""
     rows: list[Row] = []
     remarks: list[str] = []
     for sets, instances, upgrade in ((1, 100, 60), (1, 100, 120), (20, 20, 90)):
@@ -84,7 +84,7 @@ def budget(console: Console) -> None:
 
 
 def _both(job: str, sets: int, instances: int, upgrade: int) -> tuple[Mapping[str, Figures], ...]:
-    """Return the script's figures and the reconciler's; `upgrade` is in seconds."""
+    """Return the script's figures and the reconciler's. `upgrade` is in seconds."""
     return tuple(measure(module, job, sets, instances, upgrade) for module in ("script", "daemon"))
 
 

@@ -12,7 +12,7 @@ _MEGABYTE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The figures of one side. `beside` is its baseline, such as the script's job; None for the baseline."""
+    """The figures of one side. `beside` is its baseline, such as the script's job, if it has one."""
 
     what: str
     cost: Figures
@@ -21,7 +21,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A column. `digits` is the precision; values that differ by less than `noise` count as equal."""
+    """A column. `digits` is the precision. Values that differ by less than `noise` count as equal."""
 
     title: str
     of: Callable[[Figures], float]
@@ -79,7 +79,7 @@ def excesses(rows: Sequence[Row], measures: Sequence[Measure]) -> Iterator[str]:
 
 
 def _ratio(ours: Figures, script: Figures, measure: Measure) -> float:
-    """Return the ratio; 1.0 if only noise lies between the two."""
+    """Return the ratio, or 1.0 if only noise lies between the two."""
     ratio = measure.of(ours) / measure.of(script)
     return 1.0 if abs(ratio - 1) <= measure.noise else ratio
 

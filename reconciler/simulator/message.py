@@ -21,7 +21,7 @@ class Request:
     """`url` is absolute: the links in responses use its scheme and host.
 
     Header names are looked up in any casing. `client` is the number of the transport that the request came
-    through. Each in-process client has its own; requests over the wire have 0.
+    through. Each in-process client has its own. Requests over the wire have 0.
     """
 
     method: str
@@ -56,7 +56,7 @@ class Request:
         return next((value for key, value in self.headers.items() if key.lower() == wanted), "")
 
     def json(self) -> dict[str, Any]:
-        """Return the body as an object; {} if there is none."""
+        """Return the body as an object, or {} if there is none."""
         if not self.body.strip():
             return {}
         try:

@@ -133,7 +133,7 @@ def action_of(route: str, names: Mapping[str, str]) -> str | None:
 
 
 def scope_of(path: str) -> str:
-    """Return the resource that a request concerns; for a list or an action, its parent.
+    """Return the resource that a request concerns, which for a list or an action is its parent.
 
     >>> scope_of("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/images/one/start")
     '/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/images/one'

@@ -174,7 +174,7 @@ def scale_set_instance_view(scale_set: ScaleSet) -> dict[str, Any]:
 def instance_view(instance: Instance, detail: Detail) -> dict[str, Any]:
     """Return the current runtime state of one instance.
 
-    A stopped instance still shows its guest as last seen; a deallocated one does not.
+    A stopped instance still shows its guest as last seen. A deallocated one does not.
     """
     domain, version = instance.domain, detail.version
     domains = {

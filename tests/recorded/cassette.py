@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """One request and the recorded response; `number` is its position in the original cassette."""
+    """One request and the recorded response. `number` is its position in the original cassette."""
 
     number: int
     method: str

@@ -32,7 +32,7 @@ NOTHING = object()
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`path` is that of a field, with [] for any entry of a list; `kind` is missing, added or changed."""
+    """`path` is that of a field, with [] for any entry of a list. `kind` is missing, added or changed."""
 
     path: str
     kind: str

@@ -57,7 +57,7 @@ class Azure:
         return self.patch({"properties": {"virtualMachineProfile": profile}})
 
     def upgrade(self, *ids: str, polling: bool = True) -> Any:
-        """POST manualupgrade; returns its poller."""
+        """POST manualupgrade, and return its poller."""
         body: Any = {"instanceIds": list(ids)}
         sets = self.client.virtual_machine_scale_sets
         return sets.begin_update_instances("shop", "web", body, polling=polling)

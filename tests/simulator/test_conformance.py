@@ -71,7 +71,7 @@ def check(azure: Azure, case: Case) -> Response:
 
 
 def style_of(body: bytes) -> Style:
-    """Return the style of the JSON: compute indents with CRLF; the gateway writes no unnecessary blanks."""
+    """Return the style of the JSON. Compute indents with CRLF. The gateway writes no unnecessary blanks."""
     if not body:
         return "empty"
     compact = json.dumps(json.loads(body), separators=(",", ":")).encode()

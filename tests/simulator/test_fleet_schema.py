@@ -62,7 +62,7 @@ def test_a_file_in_the_documentation_is_valid(text: str) -> None:
 
 
 def fields(value: Any, part: dict[str, Any], place: str = "") -> Iterator[str]:
-    """Yield the fields of the schema that occur in a value; those of a shared definition by its name."""
+    """Yield the fields of the schema that occur in a value, those of a shared definition by its name."""
     if "$ref" in part:
         place = part["$ref"].rpartition("/")[2]
         part = schema()["$defs"][place]

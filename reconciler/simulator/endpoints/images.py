@@ -74,7 +74,7 @@ def _deprecation(details: Details) -> dict[str, str]:
 def _properties(call: Call, version: str) -> dict[str, Any]:
     """Return the properties of a version.
 
-    Images of generation 2 are stored as managed ones; recorded ones of generation 1 were not.
+    Images of generation 2 are stored as managed ones. Recorded ones of generation 1 were not.
     """
     name = ":".join((*_sku(call), version))
     details, asked = call.cloud.catalogue.details(name), call.request.version

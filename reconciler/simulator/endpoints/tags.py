@@ -3,7 +3,7 @@
     PATCH .../virtualMachineScaleSets/web/providers/Microsoft.Resources/tags/default
     {"operation": "Merge", "properties": {"tags": {"team": "web"}}}
 
-PUT, GET and DELETE are recorded; the operations of PATCH are documented. Writing tags here changes the scale
+PUT, GET and DELETE are recorded. The operations of PATCH are documented. Writing tags here changes the scale
 set like a PATCH of its body.
 """
 

@@ -1,4 +1,4 @@
-"""`make bench`: measures, prints, and says where the reconciler costs more than the script."""
+"""`make bench`: measures, prints, and reports where the reconciler costs more than the script."""
 
 from collections.abc import Iterator, Mapping
 from itertools import chain
@@ -10,31 +10,31 @@ from benchmarks.figures import Figures, measure
 from benchmarks.tables import Row
 
 _NOTES = """\
-The script makes one call after the other. It lists the sets and the instances of each; to roll it calls
-begin_update and, for each update domain, begin_update_instances, waits for their .result(), and lists the
-instances every 15 s until they are healthy. It resumes nothing and refuses nothing.
-CPU s are the client's; within a tenth is the same. The simulated Azure works in the same process and is left
-out, and so are the imports.
-MB are those of bodies. PEAK MB is all that was resident, the simulated Azure with it.
-AZURE'S s are by Azure's clock: the model 8 s, boot 20 s, health 15 s. They begin with a sweep; a merge waits
-for the next one, half a minute on average.
-The first look asks for each set 200 ms after the one before, as the loop does. After it each set is looked at
-again once in its interval (1 h at most), in turn: some 1,050 lists of instances in an hour of sweeps."""
+The script makes one call after another. It lists the scale sets and the instances of each. For a rollout it
+calls begin_update and, for each update domain, begin_update_instances, waits for their .result(), and lists
+the instances every 15 s until they are healthy. It does not resume a rollout, and it checks nothing else.
+CPU s is the time of the client; values within a tenth count as equal. The simulated Azure runs in the same
+process and is excluded, and so are the imports.
+MB is the size of all bodies. PEAK MB is the resident memory, including the simulated Azure.
+AZURE'S s is measured by Azure's clock: the model takes 8 s, a boot 20 s, health 15 s. It begins with a sweep;
+a merge waits for the next sweep, half a minute on average.
+The first observation requests each scale set 200 ms after the previous one, as the loop does. Afterwards
+each scale set is observed once in its interval (at most 1 h): some 1,050 lists of instances in an hour."""
 
 
 def main() -> None:
-    """Each measurement is a process of its own."""
+    """Run the measurements, each in a process of its own."""
     console = Console(width=140, highlight=False)
-    dearer = [*sweep(console), *rollout(console)]
+    excesses = [*sweep(console), *rollout(console)]
     budget(console)
     console.print("[bold]Where the reconciler costs more than the script")
-    for line in dearer:
+    for line in excesses:
         console.print(f"  {line}")
     console.print(f"\n{_NOTES}")
 
 
 def sweep(console: Console) -> Iterator[str]:
-    """Print the figures of a sweep; gives what is dearer than the script's."""
+    """Print the figures of a sweep, and return those that exceed the script's."""
     sets, instances = 1000, 20
     script, ours = _both("sweep", sets, instances, 60)
     beside = script["sweep"]
@@ -42,7 +42,7 @@ def sweep(console: Console) -> Iterator[str]:
         Row("script: is everything up to date?", beside),
         Row("reconciler: a sweep, specs from a directory", ours["sweep"], beside),
         Row("reconciler: a sweep, specs from git", ours["sweep, git"], beside),
-        Row("reconciler: the first look after a start", ours["first look"], beside),
+        Row("reconciler: the first observation after a start", ours["first observation"], beside),
     ]
     title = f"A sweep over {sets:,} sets x {instances} instances, all up to date"
     console.print(tables.costs(title, rows, tables.SWEEP), "")
@@ -51,11 +51,11 @@ def sweep(console: Console) -> Iterator[str]:
         "reconciler": [ours["imports"], ours["before"], ours["sweep, git"]],
     }
     console.print(tables.memory(processes), "")
-    return tables.dearer(rows, tables.SWEEP)
+    return tables.excesses(rows, tables.SWEEP)
 
 
 def rollout(console: Console) -> Iterator[str]:
-    """Print the figures of rollouts; gives what is dearer than the script's."""
+    """Print the figures of rollouts, and return those that exceed the script's."""
     rows: list[Row] = []
     remarks: list[str] = []
     for sets, instances, upgrade in ((1, 100, 60), (1, 100, 120), (20, 20, 90)):
@@ -72,11 +72,11 @@ def rollout(console: Console) -> Iterator[str]:
         "A rollout: sets x instances, in five update domains each, and how long Azure takes for an upgrade"
     )
     console.print(tables.costs(title, rows, tables.ROLLOUT), "")
-    return chain(tables.dearer(rows, tables.ROLLOUT), remarks)
+    return chain(tables.excesses(rows, tables.ROLLOUT), remarks)
 
 
 def budget(console: Console) -> None:
-    """Print what it costs to reckon the request budgets, beside the same for ten sets."""
+    """Print the cost of computing the request budgets, and the same for ten scale sets."""
     costs = {sets: measure("budget", sets)["lists"] for sets in (10, 1000, 10_000)}
     rows = [Row(f"{sets:,} sets", cost, None if sets == 10 else costs[10]) for sets, cost in costs.items()]
     title = "The request budgets, for one list of instances"
@@ -84,7 +84,7 @@ def budget(console: Console) -> None:
 
 
 def _both(job: str, sets: int, instances: int, upgrade: int) -> tuple[Mapping[str, Figures], ...]:
-    """The script's figures and the reconciler's; `upgrade` is in seconds."""
+    """Return the script's figures and the reconciler's. `upgrade` is in seconds."""
     return tuple(measure(module, job, sets, instances, upgrade) for module in ("script", "daemon"))
 
 

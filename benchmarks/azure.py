@@ -1,7 +1,7 @@
-"""The simulated Azure of one process, and the account of what is asked of it.
+"""The simulated Azure of one process, and the account of requests to it.
 
-The simulator works in the process that it serves, so its own share of the CPU is metered at the door and told
-apart.
+The simulator runs in the process that it serves, so its own share of the CPU is measured at the transport and
+reported separately.
 """
 
 import resource
@@ -23,22 +23,22 @@ OLD, NEW = "24.04.202601010", "24.04.202601140"
 
 
 def image(version: str) -> dict[str, str]:
-    """A platform image, as specs and the SDK write it."""
+    """Return a platform image, as specs and the SDK write it."""
     return {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server", "version": version}
 
 
 def name(number: int) -> str:
-    """The name of a scale set, as the simulator counts them."""
+    """Return the name of a scale set, as the simulator numbers them."""
     return f"web-{number:04}"
 
 
 def imports() -> Figures:
-    """What the process has cost before it knows of any Azure."""
+    """Return the cost of the process before it creates a simulated Azure."""
     return Figures(0, 0, 0, _cpu(), timedelta(), timedelta(), _peak())
 
 
 class Azure:
-    """`sets` scale sets of `instances` each in five update domains, all on OLD, and healthy."""
+    """`sets` scale sets of `instances` each in five update domains, all on OLD and healthy."""
 
     def __init__(self, sets: int, instances: int, upgrade: timedelta) -> None:
         scale_set = {
@@ -65,11 +65,11 @@ class Azure:
         return self._transport
 
     def sleep(self, duration: timedelta) -> None:
-        """Let Azure's clock move on."""
+        """Advance Azure's clock."""
         self._transport.sleep(duration.total_seconds())
 
     def account(self) -> Figures:
-        """What the process has cost so far."""
+        """Return the cost of the process so far."""
         exchanges = self._simulator.record.requests
         return Figures(
             requests=len(exchanges),
@@ -82,21 +82,21 @@ class Azure:
         )
 
     def images(self) -> set[str]:
-        """The versions that instances run now, by the simulator's own record."""
+        """Return the versions that instances currently run, by the simulator's own record."""
         sets = self._simulator.cloud.scale_sets(SUBSCRIPTION)
         images = {image for each in sets for image in self._simulator.record.images(each.name).values()}
         return {image.rsplit(":", 1)[-1] for image in images}
 
 
 class Token:
-    """The in-process door asks for no identity; the SDK asks for a token all the same."""
+    """A token for the SDK. The in-process transport requires no identity."""
 
     def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
         return AccessToken("benchmark", 4_102_444_800)
 
 
 def _cpu() -> timedelta:
-    """Of this process and of those it waited for."""
+    """Return the CPU time of this process and of the processes it waited for."""
     both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return timedelta(seconds=sum(each.ru_utime + each.ru_stime for each in both))
 
@@ -106,7 +106,7 @@ def _peak() -> int:
 
 
 class _Metered(InProcessTransport):
-    """The simulator's door, with a meter of the CPU that is spent behind it, whichever thread knocks."""
+    """A transport that measures the CPU time of the simulator on all threads."""
 
     def __init__(self, simulator: Simulator) -> None:
         super().__init__(simulator)

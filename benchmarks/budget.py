@@ -1,4 +1,4 @@
-"""What it costs to reckon the request budgets, for each request, in a fleet of any size.
+"""The cost of computing the request budgets, per request, in a fleet of any size.
 
 python -m benchmarks.budget 10000
 """
@@ -13,8 +13,8 @@ from reconciler.azure.budget import Budget, Charge, Share, Subject
 from reconciler.simulator import SUBSCRIPTION
 
 _REQUESTS = 5000
-_ROUNDS = 5  # the cheapest is told: the others had the noise of the machine
-# With ten sets each is listed every six seconds: Azure allows ten lists of a set a minute.
+_ROUNDS = 5  # the cheapest is reported: the others include noise
+# With ten sets, each is listed every six seconds: Azure allows ten lists of a set per minute.
 _APART = timedelta(milliseconds=600)
 _LEFT = {
     "x-ms-ratelimit-remaining-resource": "Microsoft.Compute/HighCostGetVMScaleSetSubscriptionMaximum;1079,"
@@ -23,7 +23,7 @@ _LEFT = {
 
 
 def lists(sets: int) -> Figures:
-    """The instances of one set after the other, once every set is known. Only the budget's part."""
+    """List the instances of one scale set after another, with only the budget's part of the work."""
     at = datetime(2026, 1, 1, tzinfo=UTC)
     budget = Budget()
     subjects = [Subject(SUBSCRIPTION, "westeurope", name(number)) for number in range(sets)]

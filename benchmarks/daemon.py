@@ -1,9 +1,9 @@
-"""The reconciler's own figures.
+"""The figures of the reconciler.
 
     python -m benchmarks.daemon sweep 1000 20 90
     python -m benchmarks.daemon rollout 1 100 90
 
-The daemon is real but for its threads: `Daemon` keeps the loop's schedule on Azure's virtual clock.
+The daemon is real except for its threads: `Daemon` runs the loop's schedule on Azure's virtual clock.
 """
 
 import subprocess
@@ -26,12 +26,12 @@ from reconciler.daemon.specs import Directory, Git, Reading, Source, Specs
 from reconciler.git.repository import Repository
 from reconciler.simulator import SUBSCRIPTION
 
-_SWEEPS = 5  # their mean is told
-_APART = timedelta(milliseconds=200)  # the loop's, between ticks that one sweep asks for
+_SWEEPS = 5  # their mean is reported
+_APART = timedelta(milliseconds=200)  # the loop's, between the reconciles that one sweep requests
 
 
 class Daemon:
-    """A sweep every minute, what it asks for 200 ms apart, follow-ups at their time."""
+    """A sweep every minute, the reconciles it requests 200 ms apart, and requeued ones at their time."""
 
     def __init__(self, azure: Azure, source: Source) -> None:
         session = Session(credential=Token(), transport=azure.transport, now=azure.clock.now)
@@ -44,13 +44,13 @@ class Daemon:
         self._due: dict[str, datetime] = {}
 
     def run(self, until: Callable[[], bool] | None = None) -> None:
-        """Work until `until()`, by default until every scale set is up to date."""
+        """Run until `until()`, by default until every scale set is up to date."""
         self.step()
         while not (until or self._is_settled)():
             self.step()
 
     def step(self) -> None:
-        """Go to the next sweep or tick, and do it."""
+        """Advance to the next sweep or reconcile, and run it."""
         following = min(self._due, key=lambda each: self._due[each], default=None)
         if following is None or self._sweep_at <= self._due[following]:
             self._wait_until(self._sweep_at)
@@ -72,7 +72,7 @@ class Daemon:
 
 
 class MovableSource:
-    """A source of specs that can be moved: from a directory into a repository."""
+    """A source of specs that can be switched from a directory to a repository."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -85,7 +85,7 @@ class MovableSource:
 
 
 def write_specs(directory: Path, sets: int, version: str) -> None:
-    """A file for each scale set."""
+    """Write a file for each scale set."""
     directory.mkdir()
     for number in range(sets):
         target = {"subscription": SUBSCRIPTION, "resourceGroup": GROUP, "name": name(number)}
@@ -99,7 +99,7 @@ def write_specs(directory: Path, sets: int, version: str) -> None:
 
 
 def commit_specs(directory: Path, clone: Path) -> Git:
-    """The specs in `directory`, from a git repository."""
+    """Return the specs in `directory` from a git repository."""
     person = ("-c", "user.name=Benchmark", "-c", "user.email=benchmark@example.com")
     for command in (
         ("init", "--quiet", "--initial-branch=main"),
@@ -111,20 +111,20 @@ def commit_specs(directory: Path, clone: Path) -> Git:
 
 
 def sweep(azure: Azure, scratch: Path, sets: int) -> dict[str, Figures]:
-    """The first look at a fleet that is up to date, then sweeps over it, with specs from either source."""
+    """Measure the first observation of an up-to-date fleet, then sweeps with specs from either source."""
     write_specs(scratch / "specs", sets, OLD)
     declared = MovableSource(Directory(scratch / "specs"))
     daemon = Daemon(azure, declared)
     before = azure.account()
     daemon.run()
-    figures = {"before": before, "first look": azure.account() - before, "sweep": _mean(azure, daemon)}
+    figures = {"before": before, "first observation": azure.account() - before, "sweep": _mean(azure, daemon)}
     declared.source = commit_specs(scratch / "specs", scratch / "clone")
     daemon.step()  # reads the new commit
     return figures | {"sweep, git": _mean(azure, daemon)}
 
 
 def rollout(azure: Azure, scratch: Path, sets: int) -> dict[str, Figures]:
-    """A new image for every scale set, merged at one moment, at which the daemon sweeps."""
+    """Measure a new image for every scale set, merged at one moment, at which the daemon sweeps."""
     write_specs(scratch / "specs", sets, NEW)
     daemon = Daemon(azure, Directory(scratch / "specs"))
     before = azure.account()
@@ -134,7 +134,7 @@ def rollout(azure: Azure, scratch: Path, sets: int) -> dict[str, Figures]:
 
 
 def _mean(azure: Azure, daemon: Daemon) -> Figures:
-    """One sweep; a settled fleet asks for no tick after it."""
+    """Return the mean of one sweep. A settled fleet needs no reconcile after it."""
     before = azure.account()
     for _ in range(_SWEEPS):
         daemon.step()
@@ -142,7 +142,7 @@ def _mean(azure: Azure, daemon: Daemon) -> Figures:
 
 
 def main(job: str, sets: int, instances: int, upgrade: timedelta) -> None:
-    """Do the job, and tell its figures."""
+    """Run the measurement and print its figures."""
     figures = {"imports": imports()}
     azure = Azure(sets, instances, upgrade)
     with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as scratch:

@@ -1,4 +1,4 @@
-"""What a job cost, and how such figures come from the process that measured them."""
+"""The costs of a job, and how they are passed on by the process that measured them."""
 
 import json
 import subprocess
@@ -11,15 +11,15 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The costs of a job, or of a process so far. The difference of two is what came between them."""
+    """The costs of a job, or of a process so far. The difference of two is the cost of what came between."""
 
     requests: float
     writes: float
-    bytes: float  # in the bodies, both ways
-    cpu: timedelta  # of the client, with git's where it calls git
-    simulator: timedelta  # CPU too: that of its Azure, which lives in the same process
+    bytes: float  # in the bodies, in both directions
+    cpu: timedelta  # of the client, including that of git if it calls git
+    simulator: timedelta  # CPU time of its Azure, which runs in the same process
     azure: timedelta  # by Azure's clock
-    peak: int  # the most bytes that were resident since the process began; never subtracted
+    peak: int  # the peak of resident bytes since the process began; never subtracted
 
     def __sub__(self, before: "Figures") -> "Figures":
         return Figures(
@@ -33,7 +33,7 @@ class Figures:
         )
 
     def __truediv__(self, times: int) -> "Figures":
-        """One of `times` equal jobs."""
+        """Return the costs of one of `times` equal jobs."""
         return Figures(
             self.requests / times,
             self.writes / times,
@@ -51,10 +51,10 @@ def tell(figures: Mapping[str, Figures]) -> None:
 
 
 def measure(module: str, *arguments: object) -> Mapping[str, Figures]:
-    """The figures that `python -m benchmarks.MODULE ARGUMENTS` tells.
+    """Return the figures that `python -m benchmarks.MODULE ARGUMENTS` prints.
 
-    The peak memory of a process counts that of the one it was forked from: this one stays small, and
-    imports neither the SDK nor the reconciler.
+    The peak memory of a process includes that of the process it was forked from. This process therefore stays
+    small and imports neither the SDK nor the reconciler.
     """
     command = (sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments))
     output = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout

@@ -1,10 +1,10 @@
-"""The baseline: the script that a person writes with the SDK, one call after the other.
+"""The baseline: a script as an operator writes it with the SDK, one call after another.
 
     python -m benchmarks.script sweep 1000 20 90
     python -m benchmarks.script rollout 1 100 90
 
-It keeps the safety rule (one update domain at a time, and the next only when it is healthy) but nothing else:
-no retry, no etag, no refusal, and killed half way it starts over.
+It follows the safety rule (one update domain at a time, and the next only when it is healthy) but does
+nothing else: no retries, no etags, no checks. If it is killed halfway, it starts from the beginning.
 """
 
 import sys
@@ -18,14 +18,14 @@ from benchmarks.azure import GROUP, NEW, OLD, Azure, Token, image, imports, name
 from benchmarks.figures import tell
 from reconciler.simulator import SUBSCRIPTION
 
-# The daemon's own default between two looks at a set that is rolling.
+# The daemon's own default between two observations of a scale set during a rollout.
 _BETWEEN_LOOKS = timedelta(seconds=15)
 
 
 def outdated_sets(compute: Any, version: str) -> list[str]:
-    """The scale sets that are not wholly on `version`: each one's instances have to be listed to know.
+    """Return the scale sets that are not completely on `version`. This lists the instances of each.
 
-    Without their instance views, which this question does not need.
+    The instances are listed without their instance views, which are not needed here.
     """
     return [
         scale_set.name
@@ -41,7 +41,7 @@ def outdated_sets(compute: Any, version: str) -> list[str]:
 
 
 def roll(compute: Any, scale_set: str, version: str, sleep: Callable[[timedelta], None]) -> None:
-    """Bring one scale set to `version`, one update domain after the other."""
+    """Bring one scale set to `version`, one update domain after another."""
     sets = compute.virtual_machine_scale_sets
     storage = {"imageReference": image(version)}
     change = {"properties": {"virtualMachineProfile": {"storageProfile": storage}}}
@@ -65,7 +65,7 @@ def _healthy(instance: Any) -> bool:
 
 
 def main(job: str, sets: int, instances: int, upgrade: timedelta) -> None:
-    """Do the job, and tell its figures."""
+    """Run the measurement and print its figures."""
     output = {"imports": imports()}
     azure = Azure(sets, instances, upgrade)
     compute = ComputeManagementClient(Token(), SUBSCRIPTION, transport=azure.transport)

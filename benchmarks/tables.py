@@ -1,4 +1,4 @@
-"""The figures as tables, each beside the script's, and in words where the reconciler costs more."""
+"""The figures as tables, compared with the script's, and as sentences where the reconciler costs more."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _MEGABYTE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one side did. `beside` is its baseline, such as the script's job; None for the baseline itself."""
+    """The figures of one side. `beside` is its baseline, such as the script's job, if it has one."""
 
     what: str
     cost: Figures
@@ -21,7 +21,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A column. `digits` after the point; shares of `noise` apart is the same."""
+    """A column. `digits` is the precision. Values that differ by less than `noise` count as equal."""
 
     title: str
     of: Callable[[Figures], float]
@@ -43,7 +43,7 @@ ROLLOUT = (REQUESTS, WRITES, MEGABYTES, AZURE, CPU, PEAK)
 
 
 def costs(title: str, rows: Sequence[Row], measures: Sequence[Measure]) -> Table:
-    """A row for each side, each figure with its ratio to the baseline's."""
+    """Return a row for each side, with the ratio of each figure to the baseline's."""
     table = _table(title)
     for measure in measures:
         table.add_column(measure.title, justify="right")
@@ -58,7 +58,7 @@ def costs(title: str, rows: Sequence[Row], measures: Sequence[Measure]) -> Table
 
 
 def memory(processes: Mapping[str, Sequence[Figures]]) -> Table:
-    """What was resident at most: after the imports, with the simulated fleet, and in the end."""
+    """Return the peak memory: after the imports, with the simulated fleet, and at the end."""
     table = _table("Peak memory of the processes of the sweep")
     for title in ("IMPORTS MB", "+ SIMULATED FLEET", "AT THE END"):
         table.add_column(title, justify="right")
@@ -67,8 +67,8 @@ def memory(processes: Mapping[str, Sequence[Figures]]) -> Table:
     return table
 
 
-def dearer(rows: Sequence[Row], measures: Sequence[Measure]) -> Iterator[str]:
-    """Each figure in which the reconciler costs more than the script, as a sentence."""
+def excesses(rows: Sequence[Row], measures: Sequence[Measure]) -> Iterator[str]:
+    """Return each figure in which the reconciler costs more than the script, as a sentence."""
     for row in rows:
         if row.beside is None:
             continue
@@ -79,7 +79,7 @@ def dearer(rows: Sequence[Row], measures: Sequence[Measure]) -> Iterator[str]:
 
 
 def _ratio(ours: Figures, script: Figures, measure: Measure) -> float:
-    """1.0 where nothing but noise is between them."""
+    """Return the ratio, or 1.0 if only noise lies between the two."""
     ratio = measure.of(ours) / measure.of(script)
     return 1.0 if abs(ratio - 1) <= measure.noise else ratio
 

@@ -40,7 +40,7 @@ def amended_body(
     """Return the scale set's body with `change` applied.
 
     `whole` is for a PUT, which removes the tags that it omits. Clients write back what they read, including
-    the fields that Azure fills in for this API `version`; such fields are no change.
+    the fields that Azure fills in for this API `version`. Such fields are no change.
     """
     view = scale_set_view(scale_set, version, user_data=True)
     change = without_read_only(without_echo(change, view, scale_set.body))

@@ -17,7 +17,7 @@ USERS = "userAssignedIdentities"
 
 
 def identify(resource_id: str, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the identity of a resource that had `stored` and receives `wanted`; {} for none."""
+    """Return the identity of a resource that had `stored` and receives `wanted`, or {} for none."""
     kinds = str(wanted.get("type") or stored.get("type") or "None")
     if kinds == "None":
         return {}

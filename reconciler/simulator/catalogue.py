@@ -134,7 +134,7 @@ class Catalogue:
     ) -> None:
         """Add an image under the name that a fleet file would give it.
 
-        Publishing an image again updates it; a property that is None keeps its value. A new image is in all
+        Publishing an image again updates it. A property that is None keeps its value. A new image is in all
         regions, active, boots well, and has the properties that follow from its name. `others` are further
         fields of `Details`.
         """
@@ -162,7 +162,7 @@ class Catalogue:
         )
 
     def withdraw(self, name: str) -> None:
-        """Delete an image. Instances that run it keep running; no other instance can use it."""
+        """Delete an image. Instances that run it keep running. No other instance can use it."""
         self.details_by_name[name.lower()] = replace(self.details(name), is_withdrawn=True)
         self.ids.pop(name.lower(), None)
         publisher, offer, sku, version = name.split(":") if kind_of_name(name) == "platform" else [""] * 4
@@ -297,7 +297,7 @@ def _default_details(name: str, now: datetime) -> Details:
 
 
 def kind_of(storage: Mapping[str, Any]) -> Kind | None:
-    """Return the kind of image that a `storageProfile` names; None if it names none."""
+    """Return the kind of image that a `storageProfile` names, or None if it names none."""
     if _vhd(storage) is not None:
         return "vhd"
     reference = storage.get("imageReference") or {}
@@ -328,7 +328,7 @@ def storage_of(name: str) -> dict[str, Any]:
 
 
 def newest(versions: Iterable[str]) -> str:
-    """Return the highest version, with numbers compared as numbers; "" for none.
+    """Return the highest version, with numbers compared as numbers, or "" for none.
 
     >>> newest(["24.04.9", "24.04.10"])
     '24.04.10'
@@ -350,7 +350,7 @@ def _key(publisher: str, offer: str, sku: str) -> Key:
 
 
 def _parts(resource_id: str) -> tuple[str, str]:
-    """Split the id of a gallery image into definition and version; the default version is `latest`."""
+    """Split the id of a gallery image into definition and version. The default version is `latest`."""
     match = VERSION.search(resource_id)
     if match is None:
         return resource_id, "latest"

@@ -27,7 +27,7 @@ def read_fleet(path: str | Path) -> Mapping[str, Any]:
 
 
 def check_fleet(path: str | Path) -> list[str]:
-    """Return all errors that can be found without serving the file; an empty list if it is valid."""
+    """Return all errors that can be found without serving the file, or an empty list if it is valid."""
     try:
         build(read_fleet(path), Cloud(VirtualClock()), Faults())
     except FleetError as error:

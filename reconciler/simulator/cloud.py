@@ -47,7 +47,7 @@ class Capture:
 class Cloud(Fabric):
     """The simulated cloud.
 
-    `groups` is keyed by subscription, then by resource group; `captures` is keyed by id. All keys are in
+    `groups` is keyed by subscription, then by resource group. `captures` is keyed by id. All keys are in
     lower case.
     """
 
@@ -118,7 +118,7 @@ class Cloud(Fabric):
     def find_scale_set(self, name: str) -> ScaleSet:
         """Find a scale set by name, "group/name" or "subscription/group/name".
 
-        Raises KeyError if there is none, or if several match; the message lists them.
+        Raises KeyError if there is none, or if several match. The message lists them.
         """
         found = [each for each in self._find(name.rpartition("/")[2]) if is_called(name, *_path(each))]
         if len(found) == 1:

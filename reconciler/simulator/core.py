@@ -245,7 +245,7 @@ class Core:
 
 
 def _body(reply: Reply) -> bytes:
-    """Serialize the body. Compute indents with CRLF; the gateway, and lists that it merges, are compact."""
+    """Serialize the body. Compute indents with CRLF. The gateway and the lists that it merges are compact."""
     if reply.body is None:
         return b""
     if reply.gateway or not reply.pretty:

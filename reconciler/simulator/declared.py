@@ -79,7 +79,7 @@ def schema_path() -> Path:
 
 @functools.cache
 def schema() -> Schema:
-    """Return the whole schema. It is shared; do not modify it."""
+    """Return the whole schema. It is shared and must not be modified."""
     loaded: Schema = json.loads(schema_path().read_text(encoding="utf-8"))
     return loaded
 

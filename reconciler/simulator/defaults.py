@@ -2,7 +2,7 @@
 
 As recorded: Azure fills in what a client omits from a PUT, so that the same short PUT changes nothing the
 second time. The entries of lists are completed one by one. Fields that only some API versions return are not
-added here; see `versions`.
+added here. See `versions`.
 """
 
 from __future__ import annotations

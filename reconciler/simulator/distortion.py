@@ -69,10 +69,10 @@ def _set(row: Any, path: list[str], value: Any) -> dict[str, Any]:
 
 def _rewrite(response: Response, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Response:
     """Apply `change` to the JSON object in the response. Other bodies stay unchanged."""
-    told = json.loads(response.body or b"null")
-    if not isinstance(told, dict) or (changed := change(told)) == told:
+    body = json.loads(response.body or b"null")
+    if not isinstance(body, dict) or (altered := change(body)) == body:
         return response
-    return _with_body(response, json.dumps(changed, separators=(",", ":")).encode())
+    return _with_body(response, json.dumps(altered, separators=(",", ":")).encode())
 
 
 def _with_body(response: Response, body: bytes) -> Response:

@@ -4,7 +4,7 @@
     POST /{tenant}/oauth2/token           client_id, client_secret, resource=https://management.azure.com/
 
 Every application exists and every secret is valid, but a request needs a secret or an assertion. The codes
-and texts of errors come from issue threads; their HTTP statuses follow OAuth.
+and texts of errors come from issue threads. Their HTTP statuses follow OAuth.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ def wrong_tenant(issuer: str, tenant: str) -> ArmError:
 
 
 def invalid_token(tenant: str) -> ArmError:
-    """For a token that cannot be read. The text comes from issue threads; the challenge is by analogy."""
+    """For a token that cannot be read. The text comes from issue threads. The challenge is by analogy."""
     challenge = (
         f'Bearer authorization_uri="https://login.microsoftonline.com/{tenant}", error="invalid_token", '
         'error_description="The access token is invalid."'
@@ -151,7 +151,7 @@ def not_registered(namespace: str = "Microsoft.Compute") -> ArmError:
 
 
 def server_timeout() -> ArmError:
-    """The code comes from issue threads; the text is a plausible one."""
+    """The code comes from issue threads. The text is a plausible one."""
     message = "The request timed out. Diagnostic information: see the correlation id."
     return ArmError(503, "ServerTimeout", message, gateway=True)
 
@@ -237,7 +237,7 @@ def conflict(*, charge: int | None = None) -> ArmError:
 
 
 def too_many_models(name: str, limit: int) -> ArmError:
-    """The text comes from issue threads; its error code was not found."""
+    """The text comes from issue threads. Its error code was not found."""
     message = (
         f"Virtual Machine Scale Set '{name}' has reached its limit of {limit} models that may be referenced "
         "by one or more VMs belonging to the Virtual Machine Scale Set. Upgrade the VMs to the latest model "
@@ -340,7 +340,7 @@ def cannot_boot(size: str, generation: str) -> ArmError:
 
 
 def wrong_architecture(size: str, supported: str, given: str) -> ArmError:
-    """No report with the whole text was found; this text has the same meaning."""
+    """No report with the whole text was found. This text has the same meaning."""
     message = (
         f"Cannot create a VM of size '{size}' because this VM size only supports a CPU Architecture of "
         f"'{supported}', but an image or disk with CPU Architecture '{given}' was given. Please check that "
@@ -408,9 +408,9 @@ def invalid(message: str, target: str) -> ArmError:
 
 def too_many_for_gateway(verb: str, subscription: str, caller: str, *, retry_after: int) -> ArmError:
     """Resource Manager's own 429. The text for a tenant's quota is a guess."""
-    place = f"subscription '{subscription}'" if subscription else "the tenant"
+    scope = f"subscription '{subscription}'" if subscription else "the tenant"
     message = (
-        f"Number of '{verb}' requests for {place} actor '{caller}' exceeded. Please try again after "
+        f"Number of '{verb}' requests for {scope} actor '{caller}' exceeded. Please try again after "
         f"'{retry_after}' seconds."
     )
     return ArmError(

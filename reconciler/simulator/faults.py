@@ -137,7 +137,7 @@ class Misdated:
 class Slow:
     """The response takes `delay`, during which the clock runs.
 
-    It shows the state when the request arrived; with `is_late`, the state when the response is sent.
+    It shows the state when the request arrived, or with `is_late` the state when the response is sent.
     """
 
     delay: timedelta

@@ -1,6 +1,6 @@
 """Flapping health: an instance that alternates between healthy and unhealthy.
 
-Only the health changes; the provisioning state and its time stay the same. While the instance is not running,
+Only the health changes. The provisioning state and its time stay the same. While the instance is not running,
 a change of health has no effect.
 """
 

@@ -46,7 +46,7 @@ class Owner(Model):
 
 
 class Instance:
-    """Any attribute may be read; only `enter`, `run` and `force` change the state."""
+    """Any attribute may be read. Only `enter`, `run` and `force` change the state."""
 
     __slots__ = (
         "applied", "cause", "changed", "created", "custom_metrics", "disks", "domain", "etag", "failure",

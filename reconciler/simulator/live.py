@@ -96,7 +96,7 @@ class LiveScaleSet:
         self._write({"properties": {"virtualMachineProfile": {"storageProfile": storage_of(image)}}})
 
     def set_tags(self, tags: Mapping[str, str | None]) -> None:
-        """Merge these tags into the existing ones; None removes a tag."""
+        """Merge these tags into the existing ones. A value of None removes a tag."""
         self._write({"tags": dict(tags)})
 
     def start_rolling_upgrade(self) -> None:

@@ -21,7 +21,7 @@ class Request:
     """`url` is absolute: the links in responses use its scheme and host.
 
     Header names are looked up in any casing. `client` is the number of the transport that the request came
-    through. Each in-process client has its own; requests over the wire have 0.
+    through. Each in-process client has its own. Requests over the wire have 0.
     """
 
     method: str
@@ -56,7 +56,7 @@ class Request:
         return next((value for key, value in self.headers.items() if key.lower() == wanted), "")
 
     def json(self) -> dict[str, Any]:
-        """Return the body as an object; {} if there is none."""
+        """Return the body as an object, or {} if there is none."""
         if not self.body.strip():
             return {}
         try:
@@ -89,6 +89,6 @@ class ConnectionLost(Exception):
     """
 
     def __init__(self, *, carried_out: bool, timed_out: bool) -> None:
-        super().__init__("the answer is lost" if carried_out else "the request is lost")
+        super().__init__("the response is lost" if carried_out else "the request is lost")
         self.carried_out = carried_out
         self.timed_out = timed_out

@@ -62,7 +62,7 @@ class Model:
 
     @property
     def profile(self) -> Mapping[str, Any]:
-        """What instances are created from; empty for a Flexible scale set without a profile."""
+        """What instances are created from. It is empty for a Flexible scale set without a profile."""
         return profile_in(self.body)
 
     @property
@@ -93,7 +93,7 @@ class Model:
         return Applied(revision, profile, found, health_source(profile))
 
     def renew(self) -> bool:
-        """Resolve `latest` in the model again; return whether the image has changed.
+        """Resolve `latest` in the model again, and return whether the image has changed.
 
         All instances stay on the latest model: Azure changes no flag when a version is published.
         """

@@ -78,20 +78,20 @@ class Operation:
 
     def body(self) -> dict[str, Any]:
         """Return the body of `GET .../operations/{id}`. A failed operation is reported with HTTP 200."""
-        told: dict[str, Any] = {"startTime": self.started.isoformat()}
+        body: dict[str, Any] = {"startTime": self.started.isoformat()}
         if self.ended is not None:
-            told["endTime"] = self.ended.isoformat()
-        told["status"] = self.status
+            body["endTime"] = self.ended.isoformat()
+        body["status"] = self.status
         if self.error is not None and self.status != "InProgress":
-            told |= self.error.envelope()
-        return told | {"name": self.id}
+            body |= self.error.envelope()
+        return body | {"name": self.id}
 
     def address(self, host: str, version: str, *, monitor: bool = False) -> str:
         """Return the `Azure-AsyncOperation` address of the operation, or with `monitor` the `Location`."""
-        place = f"/subscriptions/{self.subscription}/providers/Microsoft.Compute/locations/{self.location}"
+        base = f"/subscriptions/{self.subscription}/providers/Microsoft.Compute/locations/{self.location}"
         end = f"{'&monitor=true' if monitor else ''}&api-version={version}"
         signature = _signature(self.id, self.started) if version >= SIGNED_SINCE else ""
-        return f"{host}{place}/operations/{self.id}?p={guid('p', self.id)}{end}{signature}"
+        return f"{host}{base}/operations/{self.id}?p={guid('p', self.id)}{end}{signature}"
 
     def _end(self, status: OperationStatus | None = None) -> None:
         self.error = self.forced_error or self.error

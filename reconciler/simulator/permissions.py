@@ -16,8 +16,8 @@ from reconciler.simulator.tokens import CLIENT, claims, principal
 SETS = "Microsoft.Compute/virtualMachineScaleSets"
 INSTANCES = f"{SETS}/virtualMachines"
 MACHINES = "Microsoft.Compute/virtualMachines"
-PLACES = "Microsoft.Compute/locations"
-ARTIFACTS = f"{PLACES}/publishers/artifacttypes"
+LOCATIONS = "Microsoft.Compute/locations"
+ARTIFACTS = f"{LOCATIONS}/publishers/artifacttypes"
 RESOURCES = "Microsoft.Resources/subscriptions"
 
 # Keyed by the name of the route; `{braces}` are parts of the path. Routes that are not listed are open to all
@@ -65,10 +65,10 @@ ACTIONS: Mapping[str, str] = {
     "VirtualMachineScaleSetVMs_Start": f"{INSTANCES}/start/action",
     "VirtualMachineScaleSetVMs_PowerOff": f"{INSTANCES}/powerOff/action",
     "VirtualMachineScaleSetVMs_Deallocate": f"{INSTANCES}/deallocate/action",
-    "Operations_Get": f"{PLACES}/operations/read",
-    "DiskOperations_Get": f"{PLACES}/diskOperations/read",
-    "VirtualMachineSizes_List": f"{PLACES}/vmSizes/read",
-    "VirtualMachineImages_ListPublishers": f"{PLACES}/publishers/read",
+    "Operations_Get": f"{LOCATIONS}/operations/read",
+    "DiskOperations_Get": f"{LOCATIONS}/diskOperations/read",
+    "VirtualMachineSizes_List": f"{LOCATIONS}/vmSizes/read",
+    "VirtualMachineImages_ListPublishers": f"{LOCATIONS}/publishers/read",
     "VirtualMachineImages_ListOffers": f"{ARTIFACTS}/offers/read",
     "VirtualMachineImages_ListSkus": f"{ARTIFACTS}/offers/skus/read",
     "VirtualMachineImages_List": f"{ARTIFACTS}/offers/skus/versions/read",
@@ -77,14 +77,14 @@ ACTIONS: Mapping[str, str] = {
     "VirtualMachineExtensionImages_ListVersions": f"{ARTIFACTS}/types/versions/read",
     "VirtualMachineExtensionImages_Get": f"{ARTIFACTS}/types/versions/read",
     "GalleryImages_Get": "Microsoft.Compute/galleries/images/read",
-    "SharedGalleryImages_Get": f"{PLACES}/sharedGalleries/images/read",
-    "CommunityGalleryImages_Get": f"{PLACES}/communityGalleries/images/read",
+    "SharedGalleryImages_Get": f"{LOCATIONS}/sharedGalleries/images/read",
+    "CommunityGalleryImages_Get": f"{LOCATIONS}/communityGalleries/images/read",
     "GalleryImageVersions_ListByGalleryImage": "Microsoft.Compute/galleries/images/versions/read",
     "GalleryImageVersions_Get": "Microsoft.Compute/galleries/images/versions/read",
-    "SharedGalleryImageVersions_List": f"{PLACES}/sharedGalleries/images/versions/read",
-    "SharedGalleryImageVersions_Get": f"{PLACES}/sharedGalleries/images/versions/read",
-    "CommunityGalleryImageVersions_List": f"{PLACES}/communityGalleries/images/versions/read",
-    "CommunityGalleryImageVersions_Get": f"{PLACES}/communityGalleries/images/versions/read",
+    "SharedGalleryImageVersions_List": f"{LOCATIONS}/sharedGalleries/images/versions/read",
+    "SharedGalleryImageVersions_Get": f"{LOCATIONS}/sharedGalleries/images/versions/read",
+    "CommunityGalleryImageVersions_List": f"{LOCATIONS}/communityGalleries/images/versions/read",
+    "CommunityGalleryImageVersions_Get": f"{LOCATIONS}/communityGalleries/images/versions/read",
     "Images_Get": "Microsoft.Compute/images/read",
     "Images_CreateOrUpdate": "Microsoft.Compute/images/write",
     "Subscriptions_Get": f"{RESOURCES}/read",
@@ -133,7 +133,7 @@ def action_of(route: str, names: Mapping[str, str]) -> str | None:
 
 
 def scope_of(path: str) -> str:
-    """Return the resource that a request concerns; for a list or an action, its parent.
+    """Return the resource that a request concerns, which for a list or an action is its parent.
 
     >>> scope_of("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/images/one/start")
     '/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/images/one'

@@ -23,7 +23,7 @@ NONE = timedelta(0)
 
 
 def notice_period(verb: str, profile: Mapping[str, Any]) -> timedelta:
-    """Return how long Azure waits after it has announced the verb; zero if it announces nothing."""
+    """Return how long Azure waits after it has announced the verb, or zero if it announces nothing."""
     name, usual = NOTIFICATIONS[verb]
     found = (profile.get("scheduledEventsProfile") or {}).get(name) or {}
     return iso_duration(str(found.get("notBeforeTimeout") or usual)) if found.get("enable") else NONE

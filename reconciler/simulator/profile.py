@@ -26,7 +26,7 @@ def scale_set_body(
 ) -> dict[str, Any]:
     """Return the body that a client would have written to create this scale set.
 
-    `storage` names the image; without it there is no `virtualMachineProfile`.
+    `storage` names the image. Without it there is no `virtualMachineProfile`.
     """
     flexible = declared["orchestration"] == "Flexible"
     policy: dict[str, Any] = {"mode": declared["mode"]}

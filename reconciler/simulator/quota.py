@@ -3,7 +3,7 @@
 Names, sizes and refills come from the documented limits and from the `x-ms-ratelimit-remaining-*` headers of
 recorded traffic. The provider has a bucket for each policy, per subscription and region or per resource. A
 call takes a token from each policy of its operation, or one per instance if the policy is charged per
-instance, and the response reports what is left. Only a simulator with throttling rejects requests; without
+instance, and the response reports what is left. Only a simulator with throttling rejects requests. Without
 it, buckets stop at zero.
 """
 
@@ -202,7 +202,7 @@ class Quotas:
     def admit(self, operation: str, payer: Payer) -> None:
         """Raise the compute provider's 429 if a policy of `operation` has no token left.
 
-        A call that is charged for more instances than there are tokens is admitted; Azure's behaviour is not
+        A call that is charged for more instances than there are tokens is admitted. Azure's behaviour is not
         known.
         """
         for policy in _policies(operation):
@@ -246,7 +246,7 @@ class Quotas:
         }
 
     def _wait(self, key: tuple[str, ...], policy: Policy) -> int:
-        """Return the seconds until the next token; 0 if there is one."""
+        """Return the seconds until the next token, or 0 if there is one."""
         bucket = self._buckets.get(key)
         missing = 0.0 if bucket is None else 1 - bucket.level(policy, self.clock.now())
         return math.ceil(missing * 60 / policy.refill) if missing > 0 else 0

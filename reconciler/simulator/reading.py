@@ -30,7 +30,7 @@ class FleetFile:
 
     @property
     def value(self) -> Mapping[str, Any]:
-        """The content of the file; empty if it cannot be read."""
+        """The content of the file, which is empty if it cannot be read."""
         value = self.document.value if self.document else None
         return value if isinstance(value, dict) else {}
 

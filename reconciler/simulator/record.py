@@ -1,6 +1,6 @@
 """The simulator's own record of requests and events, by which tests judge a run.
 
-The record is append-only and does not depend on any client. `requests` has all exchanges in order; `events`
+The record is append-only and does not depend on any client. `requests` has all exchanges in order. `events`
 has what happened to scale sets and their instances. An instance is *unavailable* from the moment something
 begins to take it out of service (or it crashes, turns unhealthy, is deallocated, or is being created) until
 it runs and, if it has a health source, is healthy.
@@ -80,7 +80,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """One period during which one instance was unavailable; `until` is None while it still is."""
+    """One period during which one instance was unavailable. `until` is None while it still is."""
 
     scale_set: str
     instance_id: str

@@ -1,6 +1,6 @@
 """The two names of Azure's regions: `westeurope` in addresses, and `West Europe` for display.
 
-Clients write either; galleries return the second.
+Clients write either. Galleries return the second.
 """
 
 from __future__ import annotations

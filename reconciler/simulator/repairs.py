@@ -4,7 +4,7 @@ As documented, repairs need a health source and skip instances that are protecte
 most a twentieth of the scale set (at least one instance) is repaired at a time, and only after a grace
 period, which restarts with each change of state. Clients suspend and resume repairs with
 `setOrchestrationServiceState`. It is not known when Azure checks again if too many instances are under
-repair; here it does after the time of a boot.
+repair. Here it does after the time of a boot.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def watch_all(scale_set: ScaleSet) -> None:
 
 
 def services(scale_set: ScaleSet) -> list[dict[str, str]]:
-    """Return the service's entry in the instance view of the scale set; empty without a policy."""
+    """Return the services in the instance view of the scale set, which has none without a policy."""
     if (scale_set.body["properties"].get("automaticRepairsPolicy") or {}).get("enabled"):
         state = "Suspended" if scale_set.repairs_suspended else "Running"
         return [{"serviceName": SERVICE, "serviceState": state}]

@@ -51,7 +51,7 @@ class RequestContext:
         return VERBS.get(self.request.method, "writes")
 
     def snapshot(self, cloud: Cloud) -> ScaleSetSnapshot | None:
-        """Return the scale set before the write that the request is; None for a read or if there is none."""
+        """Return the scale set before a write, or None for a read or a missing scale set."""
         if VERBS.get(self.request.method) == "reads" or "group" not in self.names:
             return None
         group = cloud.groups.get(self.subscription, {}).get(self.names["group"].lower())

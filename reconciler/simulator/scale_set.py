@@ -33,7 +33,7 @@ MODELS = 10
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class ScaleSet(Owner):
-    """A scale set. `reported` overrides top-level fields of the resource; None is a null."""
+    """A scale set. `reported` overrides top-level fields of the resource. A value of None is a null."""
 
     capacity: int = 0
     etag: int = 1
@@ -176,7 +176,7 @@ class ScaleSet(Owner):
         return operation
 
     def find(self, ids: Iterable[str]) -> list[Instance] | str:
-        """Return the instances with these ids, all for "*"; or the first id that is not an instance."""
+        """Return the instances with these ids ("*" for all), or the first id that is not an instance."""
         wanted = list(ids)
         if "*" in wanted:
             return list(self.instances.values())

@@ -3,7 +3,7 @@
 A scale set that overprovisions creates more instances than requested, and deletes the surplus once the others
 have arrived. Ids are never reused, so they have gaps. Azure does not say how large the surplus is. Scale sets
 of two were recorded with the ids 0 and 3, so it is at least two. It is not known either which instances Azure
-keeps; here the choice is arbitrary, and the same in each run.
+keeps. Here the choice is arbitrary, and the same in each run.
 """
 
 from __future__ import annotations
@@ -94,10 +94,10 @@ def surplus_size(count: int) -> int:
 
 
 def _leaving(scale_set: ScaleSet, staying: Sequence[Instance], count: int) -> list[Instance]:
-    """Choose the instances to delete by Azure's default policy; fewer than `count` if others are protected.
+    """Choose the instances to delete by Azure's default policy.
 
-    The policy balances zones first, then fault domains. Among the rest it deletes the highest id, or in a
-    Flexible scale set the oldest instance.
+    There are fewer than `count` if the others are protected. The policy balances zones first, then fault
+    domains. Among the rest it deletes the highest id, or in a Flexible scale set the oldest instance.
     """
     zones = Counter(each.domain.zone for each in staying)
     racks = Counter((each.domain.zone, each.domain.fault_domain) for each in staying)

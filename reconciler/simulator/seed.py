@@ -106,7 +106,7 @@ def _seed_state(member: Instance, state: Mapping[str, Any]) -> None:
 
 
 def _apply_overrides(member: Instance, state: Mapping[str, Any]) -> dict[str, Any]:
-    """Apply the parts of a state that no operation changes; return the states that remain to be set."""
+    """Apply the parts of a state that no operation changes, and return the states that remain to be set."""
     is_current = state.get("latestModelApplied", "image" not in state)
     if "image" in state:
         image = image_name(state["image"])
@@ -132,7 +132,7 @@ def _cause(state: Mapping[str, Any]) -> str:
 
 
 def _storage(declared: Mapping[str, Any], cloud: Cloud, location: Location) -> dict[str, Any] | None:
-    """Return the part of the storage profile that names the image; None without a profile."""
+    """Return the part of the storage profile that names the image, or None without a profile."""
     if not declared["virtualMachineProfile"]:
         if declared["orchestration"] != "Flexible":
             raise InvalidField(
@@ -170,7 +170,7 @@ def _report(scale_set: ScaleSet, declared: Mapping[str, Any]) -> None:
 
 
 def report_state(scale_set: ScaleSet, state: str) -> None:
-    """Set the reported state. `Failed` ends with the next write that succeeds; other states stay."""
+    """Set the reported state. `Failed` ends with the next write that succeeds. Other states stay."""
     scale_set.failed = state == "Failed"
     scale_set.reported_state = None if state in ("Succeeded", "Failed") else state
 

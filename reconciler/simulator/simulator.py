@@ -106,7 +106,7 @@ class Simulator(Core):
     def serve(self, port: int = 0, certificates: Path | None = None) -> Server:
         """Serve any other client by HTTPS on 127.0.0.1.
 
-        `certificates` is the directory for the certificates; by default a temporary one.
+        `certificates` is the directory for the certificates, by default a temporary one.
         """
         from reconciler.simulator.server import Server  # noqa: PLC0415
 

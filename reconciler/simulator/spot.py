@@ -3,7 +3,7 @@
 With the eviction policy Deallocate, an evicted instance stays in the scale set and counts towards its
 capacity, but does not run. It is deallocated, or only stopped, as users have observed. If the scale set has a
 `spotRestorePolicy`, the platform tries to start the instance again until the policy's timeout. When capacity
-returns cannot be known; here it does after the time that a new instance takes. With Delete the instance is
+returns cannot be known. Here it does after the time that a new instance takes. With Delete the instance is
 removed, and the capacity goes down with it, which is not recorded.
 """
 

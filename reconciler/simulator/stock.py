@@ -25,7 +25,7 @@ def publish(images: Mapping[str, Any], catalogue: Catalogue) -> None:
 
 
 def publish_details(details: Mapping[str, Any], catalogue: Catalogue, location: Location) -> None:
-    """Publish an image or update its properties; omitted properties stay. Raises InvalidField."""
+    """Publish an image or update its properties. Omitted properties stay. Raises InvalidField."""
     name = image_name(details["image"])
     kind = kind_of_name(name)
     if "excludeFromLatest" in details and kind not in GALLERIES:
@@ -50,7 +50,7 @@ def publish_details(details: Mapping[str, Any], catalogue: Catalogue, location: 
 
 
 def _security_type(details: Mapping[str, Any]) -> Any:
-    """Return the security type. Trusted launch needs generation 2; if both are omitted, the name decides."""
+    """Return the security type. Trusted launch needs generation 2. If both are omitted, the name decides."""
     usual = {"V1": "Standard", "V2": "TrustedLaunchSupported"}
     return details.get("securityType", usual.get(str(details.get("hyperVGeneration"))))
 

@@ -42,7 +42,7 @@ def require_linked(cloud: Cloud, route: str, request: Request) -> None:
 
 
 def _image_id(request: Request) -> str:
-    """Return the id of the image that the body of a write names; "" for none."""
+    """Return the id of the image that the body of a write names, or "" for none."""
     found: object = request.json()
     for name in (
         "properties",

@@ -4,7 +4,7 @@ As recorded from 2017 to 2026. Older versions do not show a field that was added
 it (`KNOWN`). A field that is filled in (`FILLED`) is not stored: another version may show nothing in its
 place, and a client that writes back what it read changes nothing.
 
-Paths are names separated by dots, below a `virtualMachineProfile` or below the `properties` of a scale set;
+Paths are names separated by dots, below a `virtualMachineProfile` or below the `properties` of a scale set.
 `[]` stands for each entry of a list. The bounds are the recorded versions on either side, or the documented
 ones.
 """
@@ -75,7 +75,7 @@ def system(profile: Fields) -> str:
 
 
 def disk_size(profile: Fields) -> int | None:
-    """Return the size in GB of an OS disk without a declared size; None for a disk in a storage account.
+    """Return the size in GB of an OS disk without a declared size, or None for a disk in a storage account.
 
     A disk in a storage account has the size of its blob.
     """

@@ -174,19 +174,21 @@ def scale_set_instance_view(scale_set: ScaleSet) -> dict[str, Any]:
 def instance_view(instance: Instance, detail: Detail) -> dict[str, Any]:
     """Return the current runtime state of one instance.
 
-    A stopped instance still shows its guest as last seen; a deallocated one does not.
+    A stopped instance still shows its guest as last seen. A deallocated one does not.
     """
     domain, version = instance.domain, detail.version
-    places = {
+    domains = {
         "placementGroupId": None if instance.owner.is_flexible else domain.placement_group,
         "platformUpdateDomain": domain.update_domain,
         "platformFaultDomain": domain.fault_domain,
     }
     # Domains are not assigned while an instance is being created.
-    is_placed = instance.provisioning != "creating"
-    view: dict[str, Any] = {name: value for name, value in places.items() if value is not None and is_placed}
+    has_domains = instance.provisioning != "creating"
+    view: dict[str, Any] = {
+        name: value for name, value in domains.items() if value is not None and has_domains
+    }
     installed = _installation(instance)
-    if is_placed and instance.power in GUEST_KNOWN:
+    if has_domains and instance.power in GUEST_KNOWN:
         view |= _guest_view(instance, version)
     created = _status("ProvisioningState/succeeded", instance.created)
     disks = [disk_name(instance), *(each["name"] for each in data_disks(instance, detail))]

@@ -1,4 +1,4 @@
-"""`reconciler simulate`: what it prints is all that another process needs."""
+"""`reconciler simulate`: its output has all that another process needs."""
 
 import errno
 import json
@@ -29,7 +29,7 @@ def fleet_file(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    """Those of the tests, again after a command that ran in their process has taken them over."""
+    """Restore the signal handlers of the tests after a command that ran in their process replaced them."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield
     for number, handler in before.items():
@@ -63,7 +63,7 @@ def test_a_command_talks_to_the_simulated_azure_and_its_exit_code_is_ours(tmp_pa
     write_specs(tmp_path / "specs", spec("web"))
     inner = command("plan", "-o", "json", "--detailed-exitcode")
     done = reconciler("simulate", "fleet.yaml", "--", *inner, env=bare(), cwd=tmp_path)
-    assert done.code == 2, "as plan has it where there is something to change"
+    assert done.code == 2, "like plan if there is something to change"
     assert [row["name"] for row in json.loads("\n".join(done.out))] == ["web"]
 
 
@@ -112,8 +112,11 @@ def test_a_signal_is_handled_by_the_command_and_nothing_is_left_behind(
 
 @pytest.mark.usefixtures("fleet_file")
 def test_ctrl_c_is_not_forwarded_to_a_command_that_the_terminal_interrupts(tmp_path: Path) -> None:
-    """It would come twice, which to a daemon means "at once". Two that come together may be seen as one, so the
-    command leaves the foreground here, and somebody else stays there to see the terminal's own."""
+    """The command would get it twice, which to a daemon means "at once".
+
+    Two signals that arrive together may be seen as one. The command therefore leaves the foreground here, and
+    another process stays in it to receive the terminal's own signal.
+    """
     counting = """if True:
         import os, signal, subprocess, sys, time
         seen = []
@@ -218,17 +221,17 @@ def simulation(where: Path, *options: str) -> subprocess.Popen[str]:
 
 
 def read_announcement(process: subprocess.Popen[str]) -> tuple[str, dict[str, str]]:
-    """What it says once it serves, and the variables that it exports."""
+    """Read what the command prints once it serves, and the variables that it exports."""
     assert process.stdout
     assert process.stderr
-    line = process.stderr.readline()  # the last that it prints
+    line = process.stderr.readline()  # the last line that it prints
     exports = [shlex.split(process.stdout.readline()) for _ in range(8)]
     assert {word for word, _ in exports} == {"export"}
     return line, dict(setting.split("=", 1) for _, setting in exports)
 
 
 def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str, str]:
-    """Its exit code after a signal, and what it said more."""
+    """Send a signal and return the exit code and the remaining output."""
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     return process.returncode, out, err

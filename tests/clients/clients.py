@@ -1,7 +1,7 @@
-"""Other people's programs, unmodified, from a virtual environment of their own, against a simulated Azure.
+"""Third-party programs, unmodified and in their own virtual environment, against a simulated Azure.
 
-Nothing but the simulator is in reach of them: whatever they ask of another host goes to a proxy that nobody
-answers at, and fails.
+They can reach only the simulator: a request to any other host goes to a proxy address where nothing listens,
+and fails.
 """
 
 import json
@@ -20,7 +20,7 @@ PATIENCE = 60.0  # seconds
 
 
 def environment(server: Server) -> dict[str, str]:
-    """The environment of a client, as `reconciler simulate` prints it, with the rest of the world shut off."""
+    """Return the environment of a client as `reconciler simulate` prints it, with all other hosts blocked."""
     proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), NOBODY)
     kept = {name: value for name, value in bare().items() if name != "PYTHONPATH"}
     return {**kept, **proxies, **server.environment, "VMSS_RECONCILER_ARM_ENDPOINT": server.url}
@@ -28,7 +28,7 @@ def environment(server: Server) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What came of one command: its exit code, its output, and what it complained about."""
+    """The result of one command: its exit code, its output, and its error output."""
 
     code: int
     out: str
@@ -37,7 +37,7 @@ class CommandResult:
 
 @dataclass(frozen=True, slots=True)
 class Az:
-    """The Azure CLI, with a home of its own."""
+    """The Azure CLI, with its own home directory."""
 
     environment: Mapping[str, str]
 
@@ -54,14 +54,14 @@ class Az:
         return program(CLIENTS / "az", *arguments, env=self.environment)
 
     def __call__(self, command: str, *arguments: str) -> Any:
-        """What a command says, as JSON. `arguments` are those with spaces in them."""
+        """Run a command and return its output as JSON. `arguments` are those that contain spaces."""
         said = self.run(*command.split(), *arguments, "--output", "json")
         assert said.code == 0, f"az {command}: {said.err}"
         return json.loads(said.out) if said.out.strip() else None
 
 
 def script(name: str, server: Server, **changes: str) -> Any:
-    """What a script beside this file prints, run by the clients' interpreter, as JSON."""
+    """Run a script beside this file with the clients' interpreter and return its output as JSON."""
     path = Path(__file__).parent / "scripts" / name
     said = program(CLIENTS / "python", str(path), env={**environment(server), **changes})
     assert said.code == 0, said.err

@@ -14,7 +14,7 @@ from tests.stories.world import fleet, scale_set
 @pytest.fixture
 def world() -> Iterator[Azure]:
     timings = {**SWIFT, "create": "0.3s"}
-    anything = {"actions": ["*"]}  # these are people, not the reconciler
+    anything = {"actions": ["*"]}  # these are operators, not the reconciler
     declared = fleet(scale_set(capacity=10), timings=timings, page=4, permissions=anything)
     simulator = Simulator.load(declared, WallClock())
     with simulator.serve() as server:
@@ -23,7 +23,7 @@ def world() -> Iterator[Azure]:
 
 @pytest.fixture
 def outside(world: Azure, tmp_path: Path) -> Az:
-    """An `az` that knows the cloud, and has not signed in."""
+    """An `az` that knows the cloud but has not signed in."""
     az = Az.at(world.server, tmp_path / "azure")
     az("cloud register --name simulator --endpoint-resource-manager", world.server.url)
     az("cloud set --name simulator")

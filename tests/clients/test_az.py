@@ -1,4 +1,4 @@
-"""The Azure CLI against the simulator: what a person with a terminal would do, and would see."""
+"""The Azure CLI against the simulator: what an operator would run in a terminal, and the output."""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -19,7 +19,7 @@ IMAGE = "virtualMachineProfile.storageProfile.imageReference"
 
 
 def domains(az: Az) -> dict[int, list[str]]:
-    """The instances in each update domain, as a person groups them."""
+    """Group the instances by update domain, as an operator does."""
     found: dict[int, list[str]] = defaultdict(list)
     for row in az(f"vmss list-instances {WEB} --expand instanceView"):
         found[row["instanceView"]["platformUpdateDomain"]].append(row["instanceId"])
@@ -135,7 +135,7 @@ def test_scale_sets_are_listed_and_shown(az: Az) -> None:
 
 
 def test_the_views_of_all_instances_have_no_names(az: Az) -> None:
-    """`--instance-id *` selects the views alone, so that nobody can group instances by it."""
+    """`--instance-id *` selects the views alone, so that instances cannot be grouped by it."""
     views = az(f"vmss get-instance-view {WEB} --instance-id *")
     assert sorted(view["platformUpdateDomain"] for view in views) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     assert not any({"instanceId", "latestModelApplied"} & set(view) for view in views)

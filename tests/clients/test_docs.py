@@ -1,4 +1,4 @@
-"""docs/clients.md is true: everything in it that can be run here is run, in order, in one directory."""
+"""docs/clients.md is correct: everything in it that can run here runs, in order, in one directory."""
 
 import os
 import re
@@ -15,7 +15,7 @@ BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.M | re.S)
 
 
 def section(title: str) -> list[tuple[str, str]]:
-    """Language and text of the blocks below a heading."""
+    """Return language and text of the blocks below a heading."""
     text = (ROOT / "docs" / "clients.md").read_text()
     below = text.split(f"\n## {title}\n")[1].split("\n## ")[0]
     return [(match[1], match[2]) for match in BLOCK.finditer(below)]
@@ -23,7 +23,7 @@ def section(title: str) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def demo() -> Iterator[Azure]:
-    """What the page's first block starts."""
+    """What the first block of the page starts."""
     simulator = Simulator.load(read_fleet(ROOT / "demo" / "fleet.yaml"), WallClock())
     with simulator.serve() as server:
         yield Azure(simulator, server)

@@ -1,4 +1,4 @@
-"""Libraries against the simulator: the SDK, synchronous and not, and azurerm."""
+"""Libraries against the simulator: the SDK, synchronous and asynchronous, and azurerm."""
 
 import asyncio
 from collections import defaultdict
@@ -26,7 +26,7 @@ ALL = [str(number) for number in range(10)]
 
 @pytest.fixture(autouse=True)
 def settings(world: Azure, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `reconciler simulate` would have put in the environment of this process."""
+    """Set what `reconciler simulate` would have put into the environment of this process."""
     for name, value in environment(world.server).items():
         monkeypatch.setenv(name, value)
 
@@ -94,14 +94,14 @@ def test_the_asynchronous_sdk(world: Azure) -> None:
 
 
 def test_the_asynchronous_sdk_on_its_own_transport(world: Azure) -> None:
-    told = script("aio_rollout.py", world.server, VERSION=NEW, SUBSCRIPTION=SUBSCRIPTION)
-    assert told == {"domains": DOMAINS, "current": ALL}
+    output = script("aio_rollout.py", world.server, VERSION=NEW, SUBSCRIPTION=SUBSCRIPTION)
+    assert output == {"domains": DOMAINS, "current": ALL}
     assert is_rolled_out(world)
 
 
 def test_azurerm(world: Azure) -> None:
-    """Its ids are those that it can have: the views alone carry no names."""
-    told = script(
+    """azurerm works with the known ids, because the views alone have no names."""
+    output = script(
         "azurerm_rollout.py",
         world.server,
         VERSION=NEW,
@@ -110,9 +110,9 @@ def test_azurerm(world: Azure) -> None:
         AZURE_RM_ENDPOINT=world.server.url,
         AZURE_AUTH_ENDPOINT=f"{world.server.url}/",
     )
-    skus = told.pop("skus")
+    skus = output.pop("skus")
     assert skus > 1
-    assert told == {
+    assert output == {
         "put": 200,
         "posts": [202] * 5,
         "domains": DOMAINS,

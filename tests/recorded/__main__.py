@@ -1,7 +1,8 @@
-"""`python -m tests.recorded DIRECTORY`: how like the recorded answers the simulator's are.
+"""`python -m tests.recorded DIRECTORY`: compares the simulator's responses with recorded ones.
 
-A line for each cassette (interactions, those with the recorded status, those with every field as recorded), then each
-kind of difference with how many interactions have it. `-v` shows each difference.
+Prints a line for each cassette (interactions, those with the recorded status, those with every field as
+recorded), then each kind of difference with the number of interactions that have it. `-v` shows each
+difference.
 """
 
 from __future__ import annotations

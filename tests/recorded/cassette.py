@@ -1,9 +1,9 @@
-"""Recorded traffic as it is found on disk: a directory of JSON files, each a list of interactions.
+"""Recorded traffic on disk: a directory of JSON files, each a list of interactions.
 
     {"n": 7, "request": {"method", "path", "query", "body"}, "response": {"status", "headers", "body"}}
 
-`query` is a mapping or the text of one. An entry without a request is a resource on its own and is left out; an
-entry that names a `cassette` comes from that one.
+`query` is a mapping or its text. An entry without a request is a bare resource and is omitted. An entry that
+names a `cassette` comes from that one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """One request and the answer that was recorded; `number` is its place in the original cassette."""
+    """One request and the recorded response. `number` is its position in the original cassette."""
 
     number: int
     method: str
@@ -40,7 +40,7 @@ class Cassette:
 
 
 def read_cassettes(directory: Path) -> Iterator[Cassette]:
-    """Those in a directory, by name."""
+    """Return the cassettes in a directory, by name."""
     for file in sorted(directory.glob("*.json")):
         parts: dict[str, list[Interaction]] = {}
         for entry in json.loads(file.read_text(encoding="utf-8")):

@@ -1,7 +1,8 @@
-"""What differs between an answer that was recorded and the simulator's, apart from what is bound to.
+"""The differences between a recorded response and the simulator's, except the inevitable ones.
 
-Bound to differ are names, ids and times, what the guest says of itself, and what an image has in it. Of an id only the
-types of its parts are compared; of the others, that both are there; of what an image has in it, nothing.
+Names, ids and times, what the guest reports, and the content of an image are bound to differ. Only the types
+of the parts of an id are compared. For the others the comparison only checks that both exist, and the content
+of an image is not compared at all.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from tests.simulator.likeness import ETAG, GUID, TIME
 
-# Fields whose text nobody but the recorded cloud could know.
+# Fields whose text only the recorded cloud can know.
 FREE = frozenset(
     {
         "name", "computerName", "computerNamePrefix", "osName", "osVersion", "vmAgentVersion", "exactVersion",
@@ -21,7 +22,7 @@ FREE = frozenset(
         "macAddress", "privateIPAddress", "internalDomainNameSuffix",
     }
 )  # fmt: skip
-# What only somebody who has the image can know.
+# Fields that only the image itself can provide.
 OF_IMAGES = frozenset({"features", "automaticOSUpgradeSupported", "sizeInGb", "sizeInBytes"})
 ANY_GUID = re.compile(GUID.pattern, re.I)
 WEAK_ETAG = re.compile(r'W/"[^"]+"')
@@ -31,7 +32,7 @@ NOTHING = object()
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`path` is a field's, with [] for any entry of a list; `kind` is missing, added or changed."""
+    """`path` is that of a field, with [] for any entry of a list. `kind` is missing, added or changed."""
 
     path: str
     kind: str
@@ -64,7 +65,7 @@ def _differences(recorded: Any, found: Any, path: str, name: str) -> Iterator[Di
 
 
 def _of_fields(recorded: Mapping[str, Any], found: Mapping[str, Any], path: str) -> Iterator[Difference]:
-    # Ids are keys, too, and Azure itself is not consistent about their casing.
+    # Ids also occur as keys, and Azure's own casing of them is inconsistent.
     theirs, ours = ({_key(each): each for each in side} for side in (recorded, found))
     for key in dict.fromkeys((*theirs, *ours)):
         at = f"{path}.{key}"
@@ -79,7 +80,7 @@ def _of_fields(recorded: Mapping[str, Any], found: Mapping[str, Any], path: str)
 
 
 def _paired(recorded: list[Any], found: list[Any]) -> Iterator[tuple[Any, Any]]:
-    """Entries that belong together: by the ends of their ids, where they all have one, else by their place."""
+    """Pair the entries: by the ends of their ids if all have one, otherwise by their position."""
     if all(
         isinstance(each, Mapping) and "id" in each and "properties" in each for each in (*recorded, *found)
     ):

@@ -1,4 +1,4 @@
-"""The images that a cassette tells of: named in catalogues, and asked for by scale sets and instances."""
+"""The images in a cassette: those in catalogues, and those that scale sets and instances name."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ VERSION = re.compile(
     r"/offers/(?P<offer>[^/]+)/skus/(?P<sku>[^/]+)/versions(/(?P<version>[^/]+))?",
     re.I,
 )
-# The version of an image that was only ever asked for as the latest.
+# The version of an image that was only requested as the latest.
 SOME_VERSION = "0.0.1"
-# For machines of which no image is told.
+# For machines without a known image.
 SOME_IMAGE = {"publisher": "Canonical", "offer": "UbuntuServer", "sku": "unseen", "version": SOME_VERSION}
 
 
 def images_of(cassette: Cassette) -> Iterator[str]:
-    """The names of the images that the cassette tells of, and of one for what it does not tell."""
+    """Return the names of the images in the cassette, and one for machines without a known image."""
     yield ":".join(SOME_IMAGE.values())
     for each in cassette.interactions:
         yield from _versions(each)

@@ -1,4 +1,4 @@
-"""What policies of a subscription write into a request before Azure takes it."""
+"""What policies of a subscription write into a request before Azure accepts it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tests.recorded.world import scale_sets
 
 
 def with_policies(interaction: Interaction) -> Any:
-    """The body of a request with what policies of the subscription wrote into it before Azure took it.
+    """Return the body of a request with what policies of the subscription added to it.
 
-    When a set is made, tags and extensions that the answer has and the request has not are theirs, and so is then the
-    rest of the guest's configuration.
+    When a scale set is created, the tags and extensions that only the response has come from policies. In
+    that case the rest of the guest's configuration comes from them too.
     """
     sent, row = interaction.sent, next(scale_sets(interaction.answer), None)
     if interaction.method != "PUT" or row is None or not isinstance(sent, Mapping):

@@ -1,10 +1,10 @@
-"""A cassette, request by request, through the simulator.
+"""Replays a cassette against the simulator, request by request.
 
     for outcome in replay(cassette):
         print(outcome.interaction, outcome.status, outcome.differences)
 
-Time passes between requests as far as the next recorded answer says: until an operation has ended that was recorded to
-have ended, and not at all while it was recorded under way.
+Between requests, time passes as far as the next recorded response shows: until an operation that was recorded
+as ended has ended, and not at all while it was recorded as running.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MISSING, PRECONDITION_FAILED = 404, 412
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the simulator answered to one recorded request, and where that differs."""
+    """The simulator's response to one recorded request, and its differences."""
 
     interaction: Interaction
     status: int
@@ -53,7 +53,7 @@ class Outcome:
 
 
 def replay(cassette: Cassette) -> Iterator[Outcome]:
-    """Raises ValueError for a cassette that begins with what the simulator refuses to have."""
+    """Replay a cassette. Raises ValueError if it begins with a resource that the simulator rejects."""
     player = _Player(cassette)
     for place, interaction in enumerate(cassette.interactions):
         answer = player.play(place, interaction)
@@ -64,7 +64,7 @@ def replay(cassette: Cassette) -> Iterator[Outcome]:
 
 @dataclass(slots=True)
 class _Started:
-    """An operation: the id it had when it was recorded, "" if unknown, and where the simulator tells of it."""
+    """An operation: its recorded id, "" if unknown, and its address in the simulator."""
 
     recorded: str
     url: str
@@ -105,12 +105,12 @@ class _Player:
     def _ask(self, interaction: Interaction) -> Response:
         headers = {"Authorization": "Bearer t"}
         if interaction.status == PRECONDITION_FAILED:
-            # Only the refusal tells what was asked for.
+            # Only the error shows what was requested.
             match = IF_MATCH.search(str(interaction.answer.get("error", {}).get("message")))
             headers["If-Match"] = f'"{match[1] if match else ""}"'
         sent = with_policies(interaction)
         if sent is None and interaction.method == "PUT":
-            # Some recorders keep no bodies of requests.
+            # Some recorders do not store the bodies of requests.
             sent = next(map(seeds.body_of, world.scale_sets(interaction.answer)), None)
         body = b"" if sent is None else json.dumps(sent).encode()
         url = f"{HOST}{quote(interaction.path, safe='/%*')}?{urlencode(interaction.query)}"
@@ -131,7 +131,7 @@ class _Player:
         self.started.append(_Started(addresses[1].lower() if addresses else "", url))
 
     def _poll(self, recorded: str, interaction: Interaction) -> Response:
-        """Ask for the operation that the recorded id stood for, once it is as it was recorded."""
+        """Poll the operation of the recorded id, once its status is the recorded one."""
         known = [each for each in self.started if each.recorded == recorded.lower()]
         found = known[-1] if known else next((each for each in self.started if not each.recorded), None)
         if found is None:
@@ -144,7 +144,7 @@ class _Player:
         return self._ask(replace(interaction, path=path))
 
     def _start(self, interaction: Interaction) -> _Started:
-        """An operation that a request started which is no part of the cassette."""
+        """Start an operation whose request is not part of the cassette."""
         parts = interaction.path.split("/")
         operation = self.sim.cloud.operations.start("unseen", parts[2], parts[6])
         operation.wait("itself", STEP)
@@ -178,7 +178,7 @@ class _Player:
         world.rename(scale_set, ids, frozenset(kept))
 
     def _seed(self, row: Mapping[str, Any]) -> None:
-        """Let a scale set be there that was made before the cassette began, or in a part of it that was cut."""
+        """Create a scale set that existed before the cassette, or that a part which was cut had created."""
         body = json.dumps(seeds.body_of(row)).encode()
         url = f"{HOST}{row['id']}?api-version={VERSION}"
         answer = self.sim.handle(Request("PUT", url, {"Authorization": "Bearer t"}, body))

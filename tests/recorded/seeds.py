@@ -1,7 +1,8 @@
-"""The scale sets that must be there for a recorded answer.
+"""The scale sets that must exist for a recorded response.
 
-A cassette often begins after a scale set was made, or leaves out how. Such a set is created from its next full answer,
-as if a client had sent that, so its defaults, its instances and its etag are the simulator's own.
+A cassette often begins after a scale set was created, or omits its creation. Such a scale set is created from
+its next complete response, as if a client had sent that. Its defaults, its instances and its etag are
+therefore the simulator's own.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from tests.recorded.world import CREATED, REFUSED, SET, SETS, all_ids, rows_of, 
 INSTANCES = f"{SETS}/virtualmachines"
 CONFLICT = 409
 READ_ONLY = ("provisioningState", "uniqueId", "timeCreated")
-# What instances show as their model has it.
+# Fields that instances show as their model has them.
 SHARED = ("priority", "evictionPolicy", "billingProfile", "licenseType", "securityProfile")
 
 
 def missing_sets(interaction: Interaction, rest: Iterable[Interaction]) -> Iterator[Mapping[str, Any]]:
-    """The scale sets that must be there for the recorded answer, as the rest of the cassette shows them."""
+    """Yield the scale sets that must exist for the response, as the rest of the cassette shows them."""
     if interaction.status == CREATED or (interaction.status >= REFUSED and interaction.status != CONFLICT):
         return
     match = SET.match(interaction.path)
@@ -36,14 +37,14 @@ def missing_sets(interaction: Interaction, rest: Iterable[Interaction]) -> Itera
 
 
 def body_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What a client would have sent to get this scale set."""
+    """Return the body that a client would have sent to create this scale set."""
     properties = {name: value for name, value in row["properties"].items() if name not in READ_ONLY}
     kept = ("location", "tags", "zones", "identity", "plan", "sku")
     return {**{name: row[name] for name in kept if name in row}, "properties": properties}
 
 
 def _guess(resource_id: str, rest: Iterable[Interaction]) -> Mapping[str, Any]:
-    """A scale set that only its instances tell of."""
+    """Return a scale set of which only instances are recorded."""
     rest = list(rest)
     rows = (
         row for each in rest for row in rows_of(each.answer) if str(row.get("type", "")).lower() == INSTANCES
@@ -77,7 +78,7 @@ def _guess(resource_id: str, rest: Iterable[Interaction]) -> Mapping[str, Any]:
 
 
 def _nics(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Cards of which only the ids are told."""
+    """Return NICs of which only the ids are known."""
     found = (properties.get("networkProfile") or {}).get("networkInterfaces") or []
     names = (each["id"].rpartition("/")[2] for each in found)
     nics = [{"name": name, "properties": {"ipConfigurations": [{"name": name}]}} for name in names]

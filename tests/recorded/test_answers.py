@@ -1,6 +1,7 @@
-"""Requests as they were recorded, and what the simulator must answer: which fields each api-version shows.
+"""Recorded requests, and the responses that the simulator must give: which fields each API version shows.
 
-A row names a field by its path; an answer has it or has it not. Bounds are those of recorded traffic of 2017 to 2026.
+A row names a field by its path, which a response has or does not have. The bounds come from recorded traffic
+of 2017 to 2026.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ OLDEST, NEWEST = "2017-03-30", "2026-04-01"
 
 
 def put(**properties: Any) -> dict[str, Any]:
-    """What a client sends that leaves out all it can."""
+    """Return a PUT with as few fields as possible."""
     reference = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server", "version": "latest"}
     profile = {
         "osProfile": {"computerNamePrefix": "web", "adminUsername": "me", "adminPassword": "secret"},
@@ -43,7 +44,7 @@ def put(**properties: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def azure(start: Start) -> Azure:
-    """A scale set that a client made with a short PUT, settled."""
+    """A settled scale set that a client created with a short PUT."""
     return created_set(start(capacity=1))
 
 
@@ -67,7 +68,7 @@ def at(body: Any, path: str) -> Any:
     return body
 
 
-# The field, its value, the first version that shows it and the last; "" for no bound.
+# The field, its value, the first and the last version that show it; "" for no bound.
 SCALE_SET: tuple[tuple[str, Any, str, str], ...] = (
     ("etag", '"1"', "2023-09-01", ""),
     ("sku.tier", "Standard", "", ""),
@@ -131,12 +132,12 @@ VERSIONS = (
 
 
 def rows() -> Iterator[Any]:
-    """Each field at the versions on both sides of its bounds, and at the oldest and the newest."""
+    """Yield each field at the versions on both sides of its bounds, and at the oldest and the newest."""
     tables = (("", SCALE_SET), (MACHINE, INSTANCE), (f"{MACHINE}/instanceView", VIEW))
     for ask, table in tables:
         for path, value, since, last in table:
             near = {OLDEST, since or OLDEST, last or NEWEST, *_neighbours(since, -1), *_neighbours(last, 1)}
-            # Acceleration is shown again in 2025: its own test.
+            # Accelerated networking is shown again in 2025, which has its own test.
             near -= {NEWEST} if path.endswith("enableAcceleratedNetworking") else set()
             for version in sorted(near):
                 shown = (since or OLDEST) <= version <= (last or NEWEST)
@@ -153,7 +154,7 @@ def _neighbours(version: str, step: int) -> set[str]:
 
 @pytest.fixture(scope="module")
 def answers() -> Mapping[tuple[str, str], Any]:
-    """What the simulator answers to each request at each version, asked once for all rows."""
+    """The responses to each request at each version, fetched once for all rows."""
     clock = VirtualClock()
     azure = created_set(Azure(Simulator.load(fleet(capacity=1), clock), clock, cast(Any, None)))
     asked = ("", MACHINE, f"{MACHINE}/instanceView")

@@ -1,4 +1,4 @@
-"""Cassettes as they lie on disk."""
+"""Cassettes as they are stored on disk."""
 
 import json
 from pathlib import Path

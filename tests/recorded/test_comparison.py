@@ -1,4 +1,4 @@
-"""What counts as a difference between a recorded answer and the simulator's."""
+"""What counts as a difference between a recorded response and the simulator's."""
 
 from typing import Any
 

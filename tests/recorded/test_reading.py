@@ -1,6 +1,7 @@
-"""Answers of the shapes that were recorded, from 2017 to 2026, and what is read in them.
+"""Responses of the recorded forms, from 2017 to 2026, and what the reconciler reads in them.
 
-Each body has what one kind of recorded answer has and no other has, and a row for each fact that follows from it.
+Each body has what one kind of recorded response has and no other has, and a row for each fact that follows
+from it.
 """
 
 from __future__ import annotations

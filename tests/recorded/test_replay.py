@@ -1,4 +1,4 @@
-"""The replay itself, on cassettes of our own: what is there at the start, and how much time passes."""
+"""The replay itself, on cassettes of our own: what exists at the start, and how much time passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cloud that a cassette plays in, as far as its answers tell: groups, images, the ids and states of instances."""
+"""The cloud of a cassette, as far as its responses show it: groups, images, ids and states of instances."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SETTLED, SOON = Stage("", "succeeded"), timedelta(seconds=1)
 
 
 def prepare(simulator: Simulator, cassette: Cassette) -> None:
-    """Groups and images: what there is before anything is asked."""
+    """Create the groups and images that exist before the first request."""
     for each in cassette.interactions:
         match = GROUP.match(each.path)
         if match and error_of(each) != "ResourceGroupNotFound":
@@ -46,20 +46,20 @@ def prepare(simulator: Simulator, cassette: Cassette) -> None:
     made_here = {each.path.lower() for each in cassette.interactions if each.status == CREATED}
     for name in images_of(cassette):
         if name.lower() not in made_here:
-            # An image that has an id fits every size: nothing recorded tells which it was made for.
+            # An image with an id fits every size: no recording shows for which size it was created.
             generation = generation_of(name) if kind_of_name(name) == "platform" else "V1"
             simulator.cloud.catalogue.publish(name, generation=generation)
 
 
 def scale_sets(answer: Any) -> Iterator[Mapping[str, Any]]:
-    """The scale sets that an answer holds whole."""
+    """Return the scale sets that a response contains completely."""
     return (
         row for row in rows_of(answer) if str(row.get("type", "")).lower() == SETS and "properties" in row
     )
 
 
 def without_strangers(answer: Any, cassette: Cassette) -> Any:
-    """The answer without the scale sets in a list that no request of the cassette is about."""
+    """Return the response without listed scale sets that no request of the cassette concerns."""
     rows = list(scale_sets(answer))
     if not rows or "value" not in answer:
         return answer
@@ -78,7 +78,7 @@ def all_ids(interactions: Iterable[Interaction]) -> list[str]:
 
 
 def instance_ids(interaction: Interaction) -> list[str]:
-    """The instances that an interaction is about and that were there."""
+    """Return the instances that an interaction concerns and that existed."""
     match = SET.match(interaction.path)
     if match is None or interaction.status >= REFUSED:
         return []
@@ -94,10 +94,10 @@ def instance_ids(interaction: Interaction) -> list[str]:
 
 
 def settle(scale_set: ScaleSet, interaction: Interaction, *, is_first: bool) -> None:
-    """Put the instances that are looked at into the states they were recorded in.
+    """Put the instances that are read into their recorded states.
 
-    Azure is still at work on some when their set has settled, and on others when a cassette begins; `is_first`: nothing
-    here has led to their power state yet.
+    Azure still works on some instances when their scale set has settled, and on others when a cassette
+    begins. `is_first`: nothing in the replay has led to their power state yet.
     """
     ids = instance_ids(interaction)
     rows = rows_of(interaction.answer)
@@ -114,7 +114,7 @@ def settle(scale_set: ScaleSet, interaction: Interaction, *, is_first: bool) -> 
 
 
 def _move(instance: Instance, stage: Stage) -> None:
-    """Whatever Azure was at is over soon."""
+    """Enter a stage that ends soon."""
     instance.enter(stage, cause="recorded", target=instance.applied)
     clock = instance.owner.cloud.clock
     clock.after(SOON, lambda: instance.enter(SETTLED, cause="recorded", target=instance.applied))
@@ -125,7 +125,7 @@ def _provisioning(row: Mapping[str, Any]) -> str:
 
 
 def rename(scale_set: ScaleSet, wanted: Iterable[str], kept: frozenset[str]) -> None:
-    """Let the set have the instances `wanted`, by giving their ids to others that are not among `kept`."""
+    """Give the ids `wanted` to instances of the scale set that are not among `kept`."""
     lacking = [each for each in wanted if each not in scale_set.instances]
     spare = [each for each in scale_set.instances if each not in kept]
     names = dict(zip(spare, lacking, strict=False))

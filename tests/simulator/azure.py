@@ -1,4 +1,4 @@
-"""A simulated Azure, and the real SDK on top of it: what the tests of the simulator talk to."""
+"""A simulated Azure with the real SDK, for the tests of the simulator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Credential:
 
 @dataclass(frozen=True)
 class Azure:
-    """A simulator, its clock, and a client; `ask` speaks to it without the SDK."""
+    """A simulator, its clock, and an SDK client. `ask` sends requests without the SDK."""
 
     sim: Simulator
     clock: VirtualClock
@@ -40,7 +40,7 @@ class Azure:
         version: str = VERSION,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """`path` is below the scale set `web`, or absolute."""
+        """Send a request. `path` is below the scale set `web`, or absolute."""
         full = path if path.startswith("/") else f"{SET}{path and '/'}{path}"
         joint = "&" if "?" in full else "?"
         url = f"https://arm.test{full}{joint}api-version={version}"
@@ -57,7 +57,7 @@ class Azure:
         return self.patch({"properties": {"virtualMachineProfile": profile}})
 
     def upgrade(self, *ids: str, polling: bool = True) -> Any:
-        """POST manualupgrade; returns its poller."""
+        """POST manualupgrade, and return its poller."""
         body: Any = {"instanceIds": list(ids)}
         sets = self.client.virtual_machine_scale_sets
         return sets.begin_update_instances("shop", "web", body, polling=polling)

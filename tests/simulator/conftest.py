@@ -14,7 +14,7 @@ from tests.simulator.azure import Azure, Credential, Start, fleet
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Start a simulator with the scale set `shop/web`: 20 instances unless said otherwise, and more sets if given."""
+    """Start a simulator with the scale set `shop/web`, by default of 20 instances, and with `others`."""
     clients: list[ComputeManagementClient] = []
 
     def start_simulator(

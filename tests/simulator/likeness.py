@@ -1,8 +1,8 @@
-"""The likeness of an answer: a small language for saying what JSON looks like, and what differs from it.
+"""A small language for the expected form of JSON, and a function that lists the differences.
 
-A type stands for its values, a pattern for the texts it matches, `...` for anything; a mapping names every
-field there is ("name?" for one that may be missing), `[shape]` is a list of one or more such, other lists are
-taken entry by entry; everything else is itself.
+A type matches its values, a pattern matches texts, and `...` matches anything. A mapping names every field
+that must exist ("name?" for an optional one). `[shape]` is a list of one or more such items; other lists are
+compared entry by entry. Every other value matches itself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ETAG = re.compile(r'"\d+"')
 
 
 def differences(shape: Any, found: Any, at: str = "") -> list[str]:
-    """One line for each place where `found` is not of this shape."""
+    """Return one line for each location where `found` does not match the shape."""
     return list(_differences(shape, found, at))
 
 

@@ -1,4 +1,4 @@
-"""Managed identities of a scale set, changed as recorded: added by name, dropped by a null, or all at once."""
+"""Managed identities of a scale set, changed as recorded: added by name or removed by a null."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SYSTEM = {"principalId": GUID, "tenantId": GUID}
 
 
 def patch_identity(azure: Azure, identity: Any, version: str = VERSION) -> Any:
-    """What the answer to a PATCH says, and then a GET."""
+    """Return the identity in the response to a PATCH, and then in a GET."""
     answer = azure.ask("PATCH", "", json.dumps({"identity": identity}).encode(), version=version)
     assert answer.status == 200, answer.body
     return answer.json().get("identity"), azure.ask("GET", "").json().get("identity")

@@ -1,4 +1,4 @@
-"""Growing and shrinking: the autoscaler, and who has to go."""
+"""Scaling out and in: the autoscaler, and which instances are deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time in the simulator: events happen in order, each at its own time, and only when somebody looks."""
+"""Time in the simulator: events run in order, each at its own time, and only when the clock is read."""
 
 from __future__ import annotations
 

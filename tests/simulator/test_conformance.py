@@ -1,6 +1,6 @@
-"""The wire, held against what Azure was recorded to say: status, headers, every field and its type, and texts.
+"""Responses compared with recorded ones: status, headers, every field with its type, and texts.
 
-Each table says where its rows come from. What recordings sanitise is a pattern here.
+Each table names the source of its rows. Values that recordings sanitise are patterns here.
 """
 
 from __future__ import annotations
@@ -32,12 +32,15 @@ GATEWAY = {
 
 
 def nothing(_: Azure) -> None:
-    """No story before the request."""
+    """Send no request before."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One request and its answer. A header that is None must not be there; `before` is what happened first."""
+    """One request and its expected response.
+
+    A header that is None must be absent. `before` runs before the request.
+    """
 
     ask: str
     status: int
@@ -68,7 +71,7 @@ def check(azure: Azure, case: Case) -> Response:
 
 
 def style_of(body: bytes) -> Style:
-    """Compute indents with CRLF; the gateway writes no blank that it need not."""
+    """Return the style of the JSON. Compute indents with CRLF. The gateway writes no unnecessary blanks."""
     if not body:
         return "empty"
     compact = json.dumps(json.loads(body), separators=(",", ":")).encode()
@@ -79,14 +82,14 @@ def style_of(body: bytes) -> Style:
 
 
 def address(*, monitor: bool, version: str = VERSION) -> re.Pattern[str]:
-    """Of an operation: signed, so long, with its parameters in this order."""
+    """Return the pattern of an operation's address: signed, with the parameters in this order."""
     wait = "&monitor=true" if monitor else ""
     place = rf"https://arm\.test{LOCATION}/operations/{GUID.pattern}"
     return re.compile(rf"{place}\?p={GUID.pattern}{wait}&api-version={version}&t=\d+&c=[^&]+&s=[^&]+&h=[^&]+")
 
 
 def remaining(text: str) -> re.Pattern[str]:
-    """`x-ms-ratelimit-remaining-resource`, from a short form: names of policies and what is left of them."""
+    """Expand a short form of `x-ms-ratelimit-remaining-resource`: policies and what is left of them."""
     policies = ",".join(f"Microsoft.Compute/{each.replace(' ', ';')}" for each in text.split(", "))
     return re.compile(re.escape(policies))
 
@@ -200,7 +203,7 @@ UNTAGGED = {
 
 
 def instance(number: int, **properties: Any) -> dict[str, Any]:
-    """A row of a list, and the answer to a GET: the same fields."""
+    """Return the shape of a row in a list, which is also that of the response to a GET."""
     where = f"{SET}/virtualMachines/{number}"
     return {
         "name": f"web_{number}",
@@ -309,7 +312,7 @@ def under_upgrade(azure: Azure) -> None:
 
 
 def run_to_end(ask: str, sent: Any = None) -> Callable[[Azure], None]:
-    """A request before, and time for what it started."""
+    """Return a step that sends a request and waits until its operation has ended."""
 
     def first(azure: Azure) -> None:
         method, _, path = ask.partition(" ")
@@ -344,7 +347,7 @@ LOW = "GetVMScaleSetSubscriptionMaximum 2399, GetVMScaleSetResource 35"
 HIGH = "HighCostGetVMScaleSetSubscriptionMaximum 1079, HighCostGetVMScaleSetResource 29"
 ONE = "GetVMScaleSetVMSubscriptionMaximum 5999, GetVMScaleSetVMResource 35, VMScaleSetVMViewsSubscriptionMaximum 29999"
 
-# ---- reading -------------------------------------------------------------------------------------------------
+# ---- reads -------------------------------------------------------------------------------------------------
 READING = {
     "a scale set": Case(
         f"GET {SET}",
@@ -497,7 +500,7 @@ READING = {
     ),
 }
 
-# ---- writing -------------------------------------------------------------------------------------------------
+# ---- writes ------------------------------------------------------------------------------------------------
 WRITING = {
     "a PATCH": Case(
         f"PATCH {SET}",
@@ -625,7 +628,7 @@ WRITING = {
     ),
 }
 
-# ---- doing ---------------------------------------------------------------------------------------------------
+# ---- actions -----------------------------------------------------------------------------------------------
 DELETES = "DeleteVMScaleSetSubscriptionMaximum 524"
 DOING = {
     "an upgrade of all instances not on the latest model": ("manualupgrade", ALL, 2, ACTIONS, behind),
@@ -679,7 +682,7 @@ DONE = {
     )
 }
 
-# ---- refusing ------------------------------------------------------------------------------------------------
+# ---- errors ------------------------------------------------------------------------------------------------
 NO_ROLL = error("OperationNotAllowed", "There is no ongoing Rolling Upgrade to cancel.")
 LOST_GROUP = GROUP.replace("shop", "void")
 GONE = error("NotFound", "The entity was not found in this Azure location.")
@@ -876,7 +879,7 @@ def test_a_response_is_as_recorded(start: Start, case: Case) -> None:
     check(start(**{"capacity": 2, **case.web}), case)
 
 
-# ---- what every answer carries ---------------------------------------------------------------------------------
+# ---- common headers ----------------------------------------------------------------------------------------
 EVERY = {
     "cache-control": "no-cache",
     "pragma": "no-cache",
@@ -916,8 +919,8 @@ def test_every_response_has_the_common_headers(
         assert headers["content-type"] == "application/json; charset=utf-8"
 
 
-# ---- stories of more than one request ----------------------------------------------------------------------------
-# A PUT as short as one recorded, and what came back from it: filled in, secrets left out.
+# ---- sequences of requests ---------------------------------------------------------------------------------
+# A PUT that is as short as a recorded one, and its response: filled in, without secrets.
 SHORT: dict[str, Any] = {
     "location": "westeurope",
     "sku": {"name": "Standard_D2s_v3", "capacity": 1},
@@ -1015,7 +1018,7 @@ def test_a_short_put_is_filled_in_and_the_same_put_again_changes_nothing(azure: 
     states = [check(azure, case).json().get("properties", {}).get("provisioningState") for case in story]
     assert states == ["Creating", "Succeeded", "Updating", "Succeeded", None]
     row = azure.ask("GET", f"{new}/virtualMachines/0").json()
-    assert "tags" not in row, "tags that nobody ever wrote"
+    assert "tags" not in row, "tags that were never written"
     assert row["properties"]["osProfile"]["computerName"] == "vmss000000"
 
 

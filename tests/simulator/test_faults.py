@@ -1,4 +1,4 @@
-"""What goes wrong on order, as a client of the SDK meets it."""
+"""Injected faults, as a client of the SDK sees them."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_fault_is_for_its_operation_only(azure: Azure) -> None:
     list(azure.client.virtual_machine_scale_sets.list_all())
 
 
-# Azure's refusals, each armed by its name: what a client of the SDK is told.
+# Azure's errors, each armed by its name, and what a client of the SDK receives.
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 REFUSALS: dict[str, tuple[ArmError, int, str, str]] = {
     "a missing scale set": (errors.no_scale_set("shop", "web"), 404, "ResourceNotFound", "'shop' was not found"),

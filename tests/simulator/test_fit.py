@@ -1,4 +1,4 @@
-"""Images that do not fit a scale set: what the catalogue says of them, and how Azure refuses them."""
+"""Images that do not fit a scale set: what the catalogue shows, and how Azure rejects them."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_a_platform_image_shows_its_requirements(start: Start) -> None:
         "Arm64",
         PLAN,
     )
-    # Of an image of the first generation the size is told in bytes.
+    # The size of an image of generation 1 is shown in bytes.
     assert properties["osDiskImage"]["sizeInBytes"] // 2**30 == 64
     assert properties["features"][:1] == FEATURES
 

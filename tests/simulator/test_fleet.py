@@ -1,4 +1,4 @@
-"""Fleet files: what may be in them, and what a mistake is told."""
+"""Fleet files: what they can contain, and the messages of errors."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ INVALID_FIELDS: tuple[tuple[dict[str, Any], str, str], ...] = (
 
 
 @pytest.mark.parametrize(
-    "mistake, message",
+    "fleet_file, message",
     [
         pytest.param(
             {"scaleset": []}, "scaleset: unknown field; did you mean scaleSets?", id="an unknown field"
@@ -284,9 +284,9 @@ INVALID_FIELDS: tuple[tuple[dict[str, Any], str, str], ...] = (
         ),
     ],
 )
-def test_an_error_has_location_cause_and_fix(mistake: Any, message: str) -> None:
+def test_an_error_has_location_cause_and_fix(fleet_file: Any, message: str) -> None:
     with pytest.raises(FleetError) as caught:
-        load(mistake)
+        load(fleet_file)
     assert message in str(caught.value)
 
 
@@ -372,12 +372,12 @@ def test_a_fleet_may_have_several_subscriptions_and_regions(start: Start) -> Non
     assert row["location"] == "northeurope"
     azure.sim.scale_set(f"{OTHER}/shop/web").instance("0").sicken()
     mine, theirs = (azure.sim.record.absences(f"{each}/shop/web") for each in (SUBSCRIPTION, OTHER))
-    assert (len(mine), len(theirs)) == (0, 0), "no health source, so nobody is away"
+    assert (len(mine), len(theirs)) == (0, 0), "without a health source no instance is unavailable"
     azure.sim.scale_set(f"{OTHER}/shop/web").instance("0").fail()
     mine, theirs = (azure.sim.record.absences(f"{each}/shop/web") for each in (SUBSCRIPTION, OTHER))
     assert (len(mine), len(theirs)) == (0, 1)
     azure.sim.scale_set(f"{SUBSCRIPTION}/shop/web").instance("0").fail()
-    assert len(azure.sim.record.absences("shop/web")) == 2, "of both, when both are asked for"
+    assert len(azure.sim.record.absences("shop/web")) == 2, "both scale sets match the name"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The schema of fleet files: complete for editors, of one mind with the code, and shown by its page."""
+"""The schema of fleet files: complete for editors, consistent with the code, and shown by its page."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_file_in_the_documentation_is_valid(text: str) -> None:
 
 
 def fields(value: Any, part: dict[str, Any], place: str = "") -> Iterator[str]:
-    """The fields of the schema that occur in a value; those of a shared definition by its name."""
+    """Yield the fields of the schema that occur in a value, those of a shared definition by its name."""
     if "$ref" in part:
         place = part["$ref"].rpartition("/")[2]
         part = schema()["$defs"][place]
@@ -98,7 +98,7 @@ def test_the_page_describes_every_value_of_boots() -> None:
 
 BASE = {"name": "web", "capacity": 9, "image": "a:b:c:1", "health": "extension"}
 DEFS = schema()["$defs"]
-# Where a value of each shared definition stands in a fleet.
+# The location in a fleet of a value of each shared definition.
 UNCOUNTED = {name: value for name, value in BASE.items() if name != "capacity"}
 HOLDERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "scaleSet": lambda said: {"scaleSets": [{**(UNCOUNTED if "instances" in said else BASE), **said}]},
@@ -114,7 +114,7 @@ HOLDERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     },
     "": lambda said: {"scaleSets": [BASE], **said},
 }
-# Examples that need another field beside them.
+# Examples that need another field besides.
 NEEDY: dict[str, dict[str, Any]] = {
     "scaleSet.virtualMachineProfile": {"orchestration": "Flexible"},
     "scaleSet.attached": {"orchestration": "Flexible"},

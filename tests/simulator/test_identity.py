@@ -1,4 +1,4 @@
-"""Signing in: managed identities in three forms, and service principals by both versions of the protocol."""
+"""Signing in: managed identities in three forms, and service principals by both protocol versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The image catalogue, and what else Resource Manager is asked."""
+"""The image catalogue, and further requests to Resource Manager."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ PLACE = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/locations/we
 
 
 def images_with(*images: Mapping[str, Any]) -> dict[str, Any]:
-    """A fleet's `images` with these details, and the platform images of every test."""
+    """Return a fleet's `images` with these details, and the platform images of all tests."""
     return {**fleet()["images"], "details": list(images)}
 
 

@@ -1,4 +1,4 @@
-"""Instances over the wire: rows, views, domains, filters, pages, power, protection and misfortune."""
+"""Instances over the wire: rows, views, domains, filters, pages, power, protection and forced states."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ def test_a_reimage_resolves_latest_again_and_keeps_the_model(start: Start) -> No
     sku = OLD.rpartition(":")[0]
     azure = start(image=f"{sku}:latest")
     azure.sim.publish(f"{sku}:24.04.202604010")
-    assert azure.sim.scale_set("web").instance("3").is_current, "a newer version does not move the flag"
+    assert azure.sim.scale_set("web").instance("3").is_current, "a newer version does not change the flag"
     assert azure.upgrade("3", polling=False) is not None
     azure.ask("POST", "virtualMachines/3/reimage")
     azure.wait(120)
@@ -245,14 +245,14 @@ def test_deleted_instances_are_gone_and_their_ids_are_not_reused(azure: Azure) -
 
 def test_states_can_be_forced_on_an_instance(azure: Azure) -> None:
     live = azure.sim.scale_set("web").instance("3")
-    for strike, state in (
+    for force, state in (
         (live.sicken, ("succeeded", "running", "unhealthy")),
         (live.heal, ("succeeded", "running", "healthy")),
         (live.fail, ("failed", "running", "unknown")),
         (live.evict, ("succeeded", "deallocated", "unknown")),
         (live.heal, ("succeeded", "running", "healthy")),
     ):
-        strike()
+        force()
         assert live.state == state
         azure.wait(1)
     assert [absence.cause for absence in azure.sim.record.absences("web")] == ["unhealthy", "fail"]

@@ -1,4 +1,4 @@
-"""The network interfaces of a scale set, one for each card and instance."""
+"""The network interfaces of a scale set, one for each NIC and instance."""
 
 from __future__ import annotations
 

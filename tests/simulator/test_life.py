@@ -1,4 +1,4 @@
-"""The tables of an instance's life hold together."""
+"""The consistency of the tables of an instance's life cycle."""
 
 from __future__ import annotations
 

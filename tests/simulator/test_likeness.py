@@ -1,4 +1,4 @@
-"""The matcher of the conformance tests must be able to find fault."""
+"""The matcher of the conformance tests finds differences."""
 
 from __future__ import annotations
 

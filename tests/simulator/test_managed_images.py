@@ -1,4 +1,4 @@
-"""Managed images that a client makes of a virtual machine."""
+"""Managed images that a client creates from a virtual machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Manual upgrade: what it touches, what it charges, and how the instances look while it goes on."""
+"""Manual upgrades: which instances change, what is charged, and which states the instances report."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_an_operation_can_fail_after_it_was_accepted(azure: Azure) -> None:
     azure.sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", fault)
     with pytest.raises(HttpResponseError) as caught:
         azure.upgrade("0").result()
-    assert caught.value.status_code == 200, "a failed operation is told with HTTP 200"
+    assert caught.value.status_code == 200, "a failed operation is reported with HTTP 200"
     assert caught.value.error is not None
     assert caught.value.error.code == "VMExtensionProvisioningError"
     assert azure.sim.record.images("web")["0"] == OLD

@@ -1,4 +1,4 @@
-"""What may become of the model, what instances make of it, and what they say of their health."""
+"""Changes of the model, their effect on instances, and the reported health."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_an_extension_added_by_a_policy_makes_all_instances_out_of_date_and_show
         for name in ("3", "4")
     }
     assert shown == {"3": ["AppHealth", "Monitor"], "4": ["AppHealth"]}
-    assert azure.sim.record.absences("web") == (), "an extension is put on while the instance serves"
+    assert azure.sim.record.absences("web") == (), "an extension is installed while the instance serves"
 
 
 def test_an_extension_that_fails_fails_the_operation_and_the_instance(start: Start) -> None:

@@ -1,4 +1,4 @@
-"""Long operations: polled, resumed, unknown."""
+"""Long-running operations: polled, resumed, unknown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MACHINES = "/providers/Microsoft.Compute/virtualMachines"
 
 
 def start_upgrade(azure: Azure) -> tuple[str, str]:
-    """A manual upgrade's two addresses, below the host."""
+    """Start a manual upgrade and return its two addresses, without the host."""
     azure.patch_image(NEW)
     headers = azure.ask("POST", "manualupgrade", b'{"instanceIds":["0"]}').headers
     addresses = [

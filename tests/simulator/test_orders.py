@@ -1,4 +1,4 @@
-"""Faults and events that a fleet file orders."""
+"""The faults and events of a fleet file."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_an_event_changes_a_scale_set(start: Start) -> None:
     assert (live.capacity, live.tags, live.image) == (5, {"a": "b"}, NEW)
     azure.clock.advance(LATER)
     assert azure.ask("GET", "").json()["properties"]["upgradePolicy"]["mode"] == "Automatic"
-    assert {each.image for each in live.instances} == {NEW}, "the change of the mode is taken with the image"
+    assert {each.image for each in live.instances} == {NEW}, "the mode changes together with the image"
 
 
 def test_an_event_changes_the_state_of_an_instance(start: Start) -> None:

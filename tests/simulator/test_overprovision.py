@@ -1,4 +1,4 @@
-"""Overprovisioning: some more instances come than were asked for, and go again."""
+"""Overprovisioning: additional instances are created, and deleted again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_surplus_instances_are_created_and_deleted_before_the_operation_ends(sta
     assert azure.sim.scale_set("web").capacity == 6
     azure.wait(50)
     live = azure.sim.scale_set("web")
-    assert live.provisioning_state == "Updating", "the surplus is on its way out"
+    assert live.provisioning_state == "Updating", "the surplus is being deleted"
     azure.wait(30)
     assert (len(rows(azure)), live.provisioning_state) == (6, "Succeeded")
     operation = azure.ask(
@@ -38,7 +38,7 @@ def test_ids_of_surplus_instances_are_never_reused(start: Start) -> None:
     ids = [int(each) for each in rows(azure)]
     assert len(ids) == 6
     assert max(ids) > 5
-    assert len(azure.sim.record.absences("web")) == 8, "four came to stay, and four for a while"
+    assert len(azure.sim.record.absences("web")) == 8, "four instances stay, and four are surplus"
 
 
 def test_the_etag_moves_once_more_when_the_surplus_is_gone(start: Start) -> None:
@@ -100,6 +100,6 @@ def test_deleting_the_surplus_by_hand(start: Start) -> None:
     live.scale_to(3)
     bodies = [json.dumps({"instanceIds": [each]}).encode() for each in ("2", "3", "4")]
     statuses = [azure.ask("POST", "delete", body).status for body in bodies]
-    assert sorted(statuses) == [202, 202, 409], "only the one that stays is busy"
+    assert sorted(statuses) == [202, 202, 409], "only the instance that stays is busy"
     azure.wait(300)
     assert (len(live.instances), live.capacity, live.provisioning_state) == (3, 3, "Succeeded")

@@ -1,4 +1,4 @@
-"""Scale sets that are not simply a client's own: owned by others, without a profile, short of instances."""
+"""Special scale sets: owned by another resource, without a profile, or short of instances."""
 
 from __future__ import annotations
 

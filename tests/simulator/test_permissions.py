@@ -1,4 +1,4 @@
-"""What the caller may do: names of actions, and Azure's 403."""
+"""The caller's permissions: names of actions, and Azure's 403."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.simulator.azure import GROUP, SET, Start, fleet
 SETS = "Microsoft.Compute/virtualMachineScaleSets"
 SUBSCRIPTION = GROUP.partition("/resourceGroups")[0]
 READER = {"actions": ["*/read"]}
-# What everybody who has a token may ask.
+# The requests that every caller with a token can make.
 OPEN = {
     "Metadata_GetEndpoints",
     "Permissions_List",

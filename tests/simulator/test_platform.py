@@ -1,4 +1,4 @@
-"""What is around scale sets: tenants, subscriptions, regions, providers, sizes, publishers, endpoints."""
+"""Resources around scale sets: tenants, subscriptions, regions, providers, sizes, publishers, endpoints."""
 
 from __future__ import annotations
 

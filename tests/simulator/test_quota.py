@@ -1,4 +1,4 @@
-"""Quotas: what is charged where, what the headers say is left, and who is refused when it is gone."""
+"""Quotas: what is charged to which bucket, what the headers report, and which requests are throttled."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ THROTTLING = {"throttling": True}
 
 
 def remaining(azure: Azure, policy: str, path: str = "", method: str = "GET") -> int | None:
-    """What this request leaves of a policy."""
+    """Return what is left of a policy after this request."""
     quotas = azure.ask(method, path).headers[RESOURCE].split(",")
     found = [each.partition(";")[2] for each in quotas if each.startswith(f"Microsoft.Compute/{policy};")]
     return int(found[0]) if found else None
@@ -111,7 +111,7 @@ def test_the_quota_headers_count_down_and_refill(azure: Azure) -> None:
     assert [gateway_quota() for _ in range(3)] == [("249", "3749"), ("248", "3748"), ("247", "3747")]
     azure.wait(0.1)
     assert gateway_quota() == ("248", "3749"), (
-        "25 a second come back, and fifteen times as many to all callers"
+        "25 tokens are refilled each second, and fifteen times as many for all callers"
     )
     azure.wait(60)
     assert gateway_quota() == ("249", "3749")

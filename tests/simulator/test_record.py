@@ -1,4 +1,4 @@
-"""The record counts who is away, to the instant."""
+"""The record has the exact times at which instances are unavailable."""
 
 from __future__ import annotations
 

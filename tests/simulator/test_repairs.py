@@ -1,4 +1,4 @@
-"""Automatic repairs: who is repaired, how, and how that is stopped."""
+"""Automatic repairs: which instances are repaired, how, and how repairs are suspended."""
 
 from __future__ import annotations
 

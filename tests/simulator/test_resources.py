@@ -1,4 +1,4 @@
-"""Resource Manager's own view of a scale set: its tags, and its place in lists of resources of all types."""
+"""Resource Manager's own view of a scale set: its tags, and its entry in lists of resources of all types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scale sets over the wire: read, listed, changed and refused as recorded traffic has it."""
+"""Scale sets over the wire: read, listed, changed and rejected as in recorded traffic."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_scale_set_reads_as_recorded(azure: Azure) -> None:
     image = body["properties"]["virtualMachineProfile"]["storageProfile"]["imageReference"]
     assert image == {**PLATFORM, "version": OLD.rpartition(":")[2]}, "no exactVersion on the model"
     assert answer.headers["ETag"] == body["etag"] == '"1"'
-    assert answer.body.startswith(b'{\r\n  "name"'), "the compute provider pretty-prints with CRLF"
+    assert answer.body.startswith(b'{\r\n  "name"'), "the compute provider indents with CRLF"
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_tags_merge_and_null_removes(start: Start) -> None:
     azure.ask("PATCH", "", json.dumps({"tags": {"go": None, "new": "3"}}).encode())
     assert azure.sim.scale_set("web").tags == {"keep": "1", "new": "3"}
     assert all(instance.is_current for instance in azure.sim.scale_set("web").instances), (
-        "tags are not the model"
+        "tags are not part of the model"
     )
 
 

@@ -1,4 +1,4 @@
-"""The HTTPS door: unmodified clients, over TLS, with a managed identity."""
+"""The HTTPS server: unmodified clients, over TLS, with a managed identity."""
 
 from __future__ import annotations
 

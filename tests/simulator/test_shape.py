@@ -1,4 +1,4 @@
-"""Bodies that cannot be: refused with a 400, whatever is wrong with them, and nothing has changed."""
+"""Invalid bodies: rejected with a 400 whatever is wrong with them, without any change."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ NEW_SET: Mapping[str, Any] = {
 
 
 def places(shape: Any = SHAPE, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Every place in the body that has a shape, down to the lists."""
+    """Yield every path in the body that has a shape, down to the lists."""
     if path:
         yield path
     if isinstance(shape, dict):
@@ -55,7 +55,7 @@ def places(shape: Any = SHAPE, path: tuple[str, ...] = ()) -> Iterator[tuple[str
 
 
 def at(path: tuple[str, ...], value: Any, base: Any) -> Any:
-    """`base` with `value` at this place."""
+    """Return `base` with `value` at this path."""
     if not path:
         return value
     inner = base.get(path[0]) if isinstance(base, Mapping) else None

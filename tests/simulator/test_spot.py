@@ -1,4 +1,4 @@
-"""Spot instances: evicted, gone, and given back."""
+"""Spot instances: evicted, deleted and restored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What scale sets and instances report of themselves, where Azure's own word may differ from what goes on."""
+"""Reported states of scale sets and instances that differ from what really happens."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_healthy_instance_may_report_no_known_power_state(
     azure.patch_image(NEW)
     azure.upgrade("1").result()
     azure.wait(60)
-    assert codes(azure) == wanted, "it stays so"
+    assert codes(azure) == wanted, "the state does not change"
     azure.sim.scale_set("web").instance("1").report_power(None)
     assert codes(azure)[1] == "PowerState/running"
 

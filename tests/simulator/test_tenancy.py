@@ -88,7 +88,9 @@ def test_a_catalogue_needs_a_token_of_its_tenant(two_tenants: Azure) -> None:
     theirs = {"Authorization": bearer(TENANT_OF_THEIRS)}
     assert two_tenants.ask("GET", NEW, headers=theirs).status == 200
     path = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop"
-    assert two_tenants.ask("GET", path, headers=theirs).status == 401, "and our own one of ours"
+    assert two_tenants.ask("GET", path, headers=theirs).status == 401, (
+        "the own subscription rejects the token of the other tenant"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Instances of Flexible scale sets, seen as virtual machines."""
+"""Instances of Flexible scale sets as virtual machines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OF_WEB = f"$filter={quote(THE_SET)}"
 
 @pytest.fixture
 def flexible(start: Start) -> Azure:
-    """The set `web` with 5 machines, beside another Flexible one and a Uniform one."""
+    """The scale set `web` with 5 machines, beside another Flexible one and a Uniform one."""
     return start(
         {"name": "api", "resourceGroup": "shop", "capacity": 2, "image": OLD, "orchestration": "Flexible"},
         {"name": "old", "resourceGroup": "shop", "capacity": 3, "image": OLD},

@@ -161,7 +161,7 @@ def _refuse_rolling(scale_set: ScaleSet) -> None:
 
 
 def _ids(call: Call) -> list[str]:
-    """Return the instances that the body names; empty if it names none."""
+    """Return the instances that the body names, which may be none."""
     named = call.request.json().get("instanceIds")
     if named is not None and not isinstance(named, list):
         raise errors.bad_value("instanceIds")

@@ -73,11 +73,11 @@ def _in_use(call: Call) -> Iterator[tuple[str, str, str]]:
 
 def _entry(call: Call, path: str, name: str) -> dict[str, Any]:
     location, publisher = call.names["location"], call.names["publisher"]
-    place = f"/Subscriptions/{call.subscription}/Providers/Microsoft.Compute/Locations/{location}"
+    location_id = f"/Subscriptions/{call.subscription}/Providers/Microsoft.Compute/Locations/{location}"
     return {
         "location": location,
         "name": name,
-        "id": f"{place}/Publishers/{publisher}/ArtifactTypes/VMExtension/{path}",
+        "id": f"{location_id}/Publishers/{publisher}/ArtifactTypes/VMExtension/{path}",
     }
 
 

@@ -2,7 +2,7 @@
 
 Writing an extension changes the model: no instance is on the latest model afterwards, and the operation is
 that of the scale set. The resource shows empty settings if the model shows none. Creation, reading, deletion
-and the error are recorded; changing an extension and the list are by analogy.
+and the error are recorded. Changing an extension and the list are by analogy.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Versions of images in galleries: private, shared and community galleries.
 
 A private gallery is the same in all regions and shows where its copies are. Shared and community galleries
-are read by region and show what is there. No recording was found of their response if there is nothing; here
+are read by region and show what is there. No recording was found of their response if there is nothing. Here
 it is Resource Manager's usual one for a missing resource.
 """
 
@@ -79,7 +79,7 @@ def regional_definition(call: Call) -> Reply:
 
 
 def _definition(call: Call, name: str) -> tuple[str, Details]:
-    """Return its name as first written, and the details of its newest version; Azure's 404 if it has none."""
+    """Return its name as first written and the details of its newest version, or raise Azure's 404."""
     found = call.cloud.catalogue.gallery_versions(name.rstrip("/"))
     if not found:
         raise _no_resource(call, name)
@@ -134,23 +134,23 @@ def _version(call: Call, name: str) -> dict[str, Any]:
 
 
 def _targets(call: Call, details: Details) -> list[str]:
-    """Return the regions of the image; for an image in all regions, those of the fleet."""
+    """Return the regions of the image, which for an image in all regions are those of the fleet."""
     regions = call.cloud.regions() if details.regions is None else details.regions
     return list(dict.fromkeys((*regions, *details.replicating))) or [call.cloud.catalogue.location]
 
 
 def _provisioning(details: Details, targets: Iterable[str]) -> str:
-    """Return Creating until the first copy exists, Updating while others replicate; neither is recorded."""
+    """Return Creating until the first copy exists, Updating while others replicate. Neither is recorded."""
     if not details.replicating:
         return "Succeeded"
     return "Updating" if any(details.is_in(each) for each in targets) else "Creating"
 
 
-def _copy(place: str, details: Details) -> dict[str, Any]:
-    """Return the progress of the copy in a region. It grows in Azure; here it is 50 until the copy exists."""
-    is_there = details.is_in(place)
+def _copy(location: str, details: Details) -> dict[str, Any]:
+    """Return the progress of the copy in a region. It grows in Azure. Here it is 50 until the copy exists."""
+    is_there = details.is_in(location)
     return {
-        "region": display(place),
+        "region": display(location),
         "state": "Completed" if is_there else "Replicating",
         "details": "",
         "progress": 100 if is_there else 50,
@@ -180,8 +180,8 @@ def _regional_definition(call: Call) -> str:
 
 
 def _here(call: Call, names: Iterable[str]) -> list[str]:
-    place = region(call.names["location"])
-    return [name for name in names if call.cloud.catalogue.details(name).is_in(place)]
+    location = region(call.names["location"])
+    return [name for name in names if call.cloud.catalogue.details(name).is_in(location)]
 
 
 def _publish(call: Call, name: str) -> str:

@@ -74,7 +74,7 @@ def _deprecation(details: Details) -> dict[str, str]:
 def _properties(call: Call, version: str) -> dict[str, Any]:
     """Return the properties of a version.
 
-    Images of generation 2 are stored as managed ones; recorded ones of generation 1 were not.
+    Images of generation 2 are stored as managed ones. Recorded ones of generation 1 were not.
     """
     name = ":".join((*_sku(call), version))
     details, asked = call.cloud.catalogue.details(name), call.request.version
@@ -109,9 +109,9 @@ def _properties(call: Call, version: str) -> dict[str, Any]:
 def _version(call: Call, name: str) -> dict[str, Any]:
     publisher, offer, sku = _sku(call)
     location = call.names["location"]
-    place = f"/Subscriptions/{call.subscription}/Providers/Microsoft.Compute/Locations/{location}"
+    location_id = f"/Subscriptions/{call.subscription}/Providers/Microsoft.Compute/Locations/{location}"
     artifact = f"Publishers/{publisher}/ArtifactTypes/VMImage/Offers/{offer}/Skus/{sku}/Versions/{name}"
-    return {"location": location, "name": name, "id": f"{place}/{artifact}"}
+    return {"location": location, "name": name, "id": f"{location_id}/{artifact}"}
 
 
 def _sku(call: Call) -> tuple[str, str, str]:

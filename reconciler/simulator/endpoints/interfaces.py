@@ -66,15 +66,15 @@ def _interfaces(instance: Instance, version: str) -> Iterator[dict[str, Any]]:
 
 
 def _interface(instance: Instance, nic: Mapping[str, Any], number: int, version: str) -> dict[str, Any]:
-    place, fields = nic_id(instance, nic), nic["properties"]
-    serial = guid("card", place)
+    nic_path, fields = nic_id(instance, nic), nic["properties"]
+    serial = guid("card", nic_path)
     mark = f'W/"{serial}"'
-    addresses = [_address(instance, each, place, mark) for each in fields["ipConfigurations"]]
+    addresses = [_address(instance, each, nic_path, mark) for each in fields["ipConfigurations"]]
     later = TAPS if version >= TAPS_SINCE else {}
     low = instance.number
     return {
         "name": nic["name"],
-        "id": place,
+        "id": nic_path,
         "etag": mark,
         "properties": {
             "provisioningState": "Succeeded",
@@ -91,10 +91,10 @@ def _interface(instance: Instance, nic: Mapping[str, Any], number: int, version:
     }
 
 
-def _address(instance: Instance, address: Mapping[str, Any], place: str, mark: str) -> dict[str, Any]:
+def _address(instance: Instance, address: Mapping[str, Any], nic_path: str, mark: str) -> dict[str, Any]:
     fields = address.get("properties") or {}
     last = instance.number + RESERVED
-    told: dict[str, Any] = {
+    properties: dict[str, Any] = {
         "provisioningState": "Succeeded",
         "privateIPAddress": f"10.0.{last >> 8}.{last & 255}",
         "privateIPAllocationMethod": "Dynamic",
@@ -104,6 +104,6 @@ def _address(instance: Instance, address: Mapping[str, Any], place: str, mark: s
     }
     if pools := fields.get("loadBalancerInboundNatPools"):
         rules = (str(pool["id"]).replace("/inboundNatPools/", "/inboundNatRules/") for pool in pools)
-        told["loadBalancerInboundNatRules"] = [{"id": f"{rule}.{instance.id}"} for rule in rules]
+        properties["loadBalancerInboundNatRules"] = [{"id": f"{rule}.{instance.id}"} for rule in rules]
     name = str(address.get("name"))
-    return {"name": name, "id": f"{place}/ipConfigurations/{name}", "etag": mark, "properties": told}
+    return {"name": name, "id": f"{nic_path}/ipConfigurations/{name}", "etag": mark, "properties": properties}

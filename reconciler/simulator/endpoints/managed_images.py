@@ -54,8 +54,8 @@ def _view(call: Call, name: str) -> dict[str, Any]:
     else:
         properties["sourceVirtualMachine"] = {"id": capture.source}
         machine = capture.source.rpartition("/")[2]
-        place = f"{name.partition('/images/')[0]}/disks/{machine}_OsDisk_1"
-        storage = {"osDisk": {**disk, **DISK, "managedDisk": {"id": place}}, "dataDisks": []}
+        disk_id = f"{name.partition('/images/')[0]}/disks/{machine}_OsDisk_1"
+        storage = {"osDisk": {**disk, **DISK, "managedDisk": {"id": disk_id}}, "dataDisks": []}
     return {
         "name": name.rpartition("/")[2],
         "id": name,

@@ -33,10 +33,8 @@ def _list(call: Call, level: int) -> Reply:
     if not found and above:
         raise errors.ArmError(404, "NotFound", "Artifact: VMImage was not found.")
     location = call.names["location"]
-    place = f"/Subscriptions/{call.subscription}/Providers/Microsoft.Compute/Locations/{location}"
+    path = f"/Subscriptions/{call.subscription}/Providers/Microsoft.Compute/Locations/{location}"
     for word, name in zip(IN_IDS, above, strict=False):
-        place += f"/{word}/{name}"
+        path += f"/{word}/{name}"
     word = IN_IDS[level]
-    return Reply(
-        200, [{"location": location, "name": name, "id": f"{place}/{word}/{name}"} for name in found]
-    )
+    return Reply(200, [{"location": location, "name": name, "id": f"{path}/{word}/{name}"} for name in found])

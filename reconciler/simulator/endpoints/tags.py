@@ -3,7 +3,7 @@
     PATCH .../virtualMachineScaleSets/web/providers/Microsoft.Resources/tags/default
     {"operation": "Merge", "properties": {"tags": {"team": "web"}}}
 
-PUT, GET and DELETE are recorded; the operations of PATCH are documented. Writing tags here changes the scale
+PUT, GET and DELETE are recorded. The operations of PATCH are documented. Writing tags here changes the scale
 set like a PATCH of its body.
 """
 
@@ -19,19 +19,19 @@ from reconciler.simulator.scale_set import ScaleSet
 Tags = Mapping[str, str]
 
 
-def _merge(tags: Tags, named: Tags) -> dict[str, str]:
+def _merge(tags: Tags, wanted: Tags) -> dict[str, str]:
     """Merge the tags. Azure treats names that differ only in case as the same."""
-    told = {name.lower() for name in named}
-    return {**{name: value for name, value in tags.items() if name.lower() not in told}, **named}
+    wanted_names = {name.lower() for name in wanted}
+    return {**{name: value for name, value in tags.items() if name.lower() not in wanted_names}, **wanted}
 
 
-def _replace(_: Tags, named: Tags) -> dict[str, str]:
-    return dict(named)
+def _replace(_: Tags, wanted: Tags) -> dict[str, str]:
+    return dict(wanted)
 
 
-def _delete(tags: Tags, named: Tags) -> dict[str, str]:
-    told = {name.lower(): value for name, value in named.items()}
-    return {name: value for name, value in tags.items() if told.get(name.lower()) != value}
+def _delete(tags: Tags, wanted: Tags) -> dict[str, str]:
+    values = {name.lower(): value for name, value in wanted.items()}
+    return {name: value for name, value in tags.items() if values.get(name.lower()) != value}
 
 
 OPERATIONS: Mapping[str, Callable[[Tags, Tags], dict[str, str]]] = {
@@ -63,10 +63,10 @@ def delete(call: Call) -> Reply:
 
 def _change(call: Call, change: Callable[[Tags, Tags], dict[str, str]]) -> Reply:
     scale_set = require_steady(call)
-    named = (call.request.json().get("properties") or {}).get("tags")
-    if not isinstance(named, Mapping):
+    wanted = (call.request.json().get("properties") or {}).get("tags")
+    if not isinstance(wanted, Mapping):
         raise errors.missing_parameter("properties.tags")
-    _write(scale_set, change(scale_set.body.get("tags") or {}, named))
+    _write(scale_set, change(scale_set.body.get("tags") or {}, wanted))
     return _show(scale_set)
 
 

@@ -1,4 +1,4 @@
-"""A rollout by the asynchronous SDK, on its own transport."""
+"""A rollout with the asynchronous SDK, on its own transport."""
 
 import asyncio
 import json

@@ -1,7 +1,7 @@
-"""A rollout as users of azurerm write it: read, change, put, then upgrade one update domain after another.
+"""A rollout as users of azurerm write it: read, change, put, then upgrade the update domains in turn.
 
-azurerm is used as it is published. It signs in twice: as in Cloud Shell, and as a service principal, for which
-adal has to be told that the simulator's host is one that signs people in; it would ask a public host otherwise.
+azurerm is used as published. It signs in twice: as in Cloud Shell, and as a service principal. For the
+latter, adal has to know that the simulator's host is an authority; otherwise it would ask a public host.
 """
 
 import json

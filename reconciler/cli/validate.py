@@ -8,7 +8,7 @@ import click
 from reconciler.cli.table import count
 from reconciler.cli.verb import Verb
 from reconciler.spec.declared import declare
-from reconciler.spec.files import read_paths
+from reconciler.spec.directory import read_paths
 
 
 @click.command(cls=Verb)
@@ -18,12 +18,14 @@ def validate(paths: tuple[Path, ...]) -> None:
 
     Prints each mistake as file:line:column: field: what is wrong and how to mend it. Exit 1 if there is any.
     """
-    files, unread = read_paths(paths or (Path("specs"),))
-    declared = declare(files)
-    problems = sorted({*unread, *declared.problems})
+    found = read_paths(paths or (Path("specs"),))
+    declared = declare(found.files)
+    problems = sorted({*found.problems, *declared.problems})
     for problem in problems:
         click.echo(str(problem))
     if problems:
         click.echo(count(len(problems), "mistake"), err=True)
         sys.exit(1)
-    click.echo(f"{count(len(declared.scale_sets), 'scale set')} in {count(len(files), 'file')}: no mistakes")
+    click.echo(
+        f"{count(len(declared.scale_sets), 'scale set')} in {count(len(found.files), 'file')}: no mistakes"
+    )

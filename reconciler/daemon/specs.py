@@ -14,7 +14,8 @@ from typing import Protocol
 from reconciler.git.repository import Commit, Repository, SourceUnreachable
 from reconciler.spec.author import Author
 from reconciler.spec.declared import declare
-from reconciler.spec.files import File, read_paths
+from reconciler.spec.directory import read_paths
+from reconciler.spec.files import File
 from reconciler.spec.hold import apply_holds
 from reconciler.spec.image import Image, same, short
 from reconciler.spec.problem import Problem
@@ -71,8 +72,8 @@ class Directory:
         self._path = path
 
     def read(self) -> Reading:
-        files, problems = read_paths([self._path])
-        return Reading("", str(self._path), files, problems)
+        found = read_paths([self._path])
+        return Reading("", str(self._path), found.files, found.problems)
 
     def last(self) -> None:
         return None

@@ -21,6 +21,7 @@ from reconciler.git.tree import Corrupt, spec_files
 from reconciler.spec.author import Author
 from reconciler.spec.files import File
 from reconciler.spec.problem import Problem
+from reconciler.spec.selection import Selection
 from reconciler.spec.wording import printable
 
 _FACTS = "--format=%H%x00%an%x00%ct%x00%s"
@@ -50,7 +51,10 @@ class _Broken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit and the spec files in it. `at` is the commit time, and `author` is a name."""
+    """A commit and the spec files in it. `at` is the commit time, and `author` is a name.
+
+    `warnings` and `ignored` are those of the `Selection`.
+    """
 
     sha: str
     author: str
@@ -58,6 +62,8 @@ class Commit:
     subject: str
     files: tuple[File, ...]
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
+    ignored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +203,11 @@ class Repository:
         for line in found.decode().splitlines():
             after, *before = line.split()
             for each in (*before[:1], after):
-                files, problems = self._files(clone, each)
-                if not problems:
-                    yield files
+                selection = self._files(clone, each)
+                if not selection.problems:
+                    yield selection.files
 
-    def _files(self, clone: Clone, sha: str) -> tuple[tuple[File, ...], tuple[Problem, ...]]:
+    def _files(self, clone: Clone, sha: str) -> Selection:
         def git(arguments: Sequence[str], stdin: bytes) -> bytes:
             return clone.git(list(arguments), timeout=self.timeout, stdin=stdin)
 
@@ -216,10 +222,19 @@ class Repository:
                 timeout=self.timeout,
             )
             sha, author, seconds, subject = facts.decode(errors="replace").rstrip("\n").split("\0")
-            files, problems = self._files(clone, sha)
+            found = self._files(clone, sha)
         except (GitFailed, Corrupt, ValueError) as error:
             raise _Broken(str(error)) from error
-        return Commit(sha, printable(author), _moment(seconds), printable(subject), files, problems)
+        return Commit(
+            sha,
+            printable(author),
+            _moment(seconds),
+            printable(subject),
+            found.files,
+            found.problems,
+            found.warnings,
+            found.ignored,
+        )
 
     def _reason(self, clone: Clone, complaint: str) -> str:
         """Why the branch could not be fetched, with a fix if one is known."""

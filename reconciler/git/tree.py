@@ -5,17 +5,25 @@ moment at which only half of a commit is checked out.
 """
 
 import difflib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reconciler.spec.files import LIMIT, File, is_hidden, is_spec, size_problem
 from reconciler.spec.problem import Problem, problem_of
+from reconciler.spec.selection import Entry, Kind, Selection, Target, select
 from reconciler.spec.wording import printable
 
 Git = Callable[[Sequence[str], bytes], bytes]
 """Calls git with arguments and standard input, and returns standard output."""
 
 _TREE, _LINK, _SUBMODULE = "040000", "120000", "160000"
+_KINDS = {_LINK: Kind.LINK, _SUBMODULE: Kind.SUBMODULE}
+_MOST_LINKS = 40  # that one path may lead through, as in Linux
+_NOT_DIRECTORIES = {
+    _LINK: "is a symbolic link, which is not followed: name the directory that it leads to",
+    _SUBMODULE: "is a submodule, which is not fetched: commit the specs to this repository",
+    "": "is a file: name the directory that contains the specs",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,34 +40,114 @@ class Corrupt(Exception):
     """An object of the commit is missing or incomplete."""
 
 
-def spec_files(git: Git, sha: str, path: str) -> tuple[tuple[File, ...], tuple[Problem, ...]]:
-    """The spec files below `path` ("" for the whole tree) in a commit, and the problems of other entries."""
+def spec_files(git: Git, sha: str, path: str) -> Selection:
+    """The spec files below `path` ("" for the whole tree) in a commit."""
     if problem := _not_a_directory(git, sha, path):
-        return (), (problem,)
-    prefix = f"{path}/" if path else ""
-    wanted: list[tuple[str, _Entry]] = []
-    problems: list[Problem] = []
-    for entry in _entries(git(["ls-tree", "-r", "-l", "-z", f"{sha}:{path}"], b"")):
-        if any(is_hidden(part) for part in entry.path.split("/")):
-            continue
-        shown = printable(prefix + entry.path)
-        if message := _not_a_file(entry):
-            problems.append(problem_of(shown, message))
-        elif is_spec(entry.path) and entry.mode not in (_LINK, _SUBMODULE):
-            if entry.size > LIMIT:
-                problems.append(size_problem(shown, entry.size))
-            else:
-                wanted.append((shown, entry))
-    if not wanted and not problems:
-        where = f"in commit {sha[:8]}"
-        problems.append(
-            problem_of(
-                path or ".", f"contains no spec files {where}: add a file whose name ends in .yaml or .yml"
-            )
-        )
-    contents = _contents(git, [entry for _, entry in wanted])
-    files = tuple(File(shown, content) for (shown, _), content in zip(wanted, contents, strict=True))
-    return files, tuple(sorted(problems))
+        return Selection((), (problem,))
+    found = select(_CommitTree(git, sha, path))
+    if found.files or found.problems:
+        return found
+    message = f"contains no spec files in commit {sha[:8]}: add a file whose name ends in .yaml or .yml"
+    return Selection.of_all([found, Selection((), (problem_of(path or ".", message),))])
+
+
+class _CommitTree:
+    """A directory of a commit as a tree. Paths inside are relative to it. It is listed once, as a whole."""
+
+    def __init__(self, git: Git, sha: str, path: str) -> None:
+        self._git = git
+        self._sha = sha
+        self._path = path
+        self._above = path.split("/") if path else []
+        self._entries = {
+            each.path: each for each in _entries(git(["ls-tree", "-r", "-l", "-z", f"{sha}:{path}"], b""))
+        }
+        self._children: dict[str, dict[str, Entry]] = {"": {}}
+        for each in self._entries.values():
+            self._place(each.path, _KINDS.get(each.mode, Kind.FILE), each.size)
+        links = [each for each in self._entries.values() if each.mode == _LINK]
+        self._links = {
+            link.path: os.fsdecode(text) for link, text in zip(links, _contents(git, links), strict=True)
+        }
+
+    @property
+    def root(self) -> str:
+        return printable(self._path) or "the repository"
+
+    def shown(self, path: str) -> str:
+        # File names need not be UTF-8. The escaped name can be printed, and the file is read by its object.
+        return os.fsencode("/".join((*self._above, path))).decode(errors="backslashreplace")
+
+    def identity(self, path: str) -> str:
+        return path
+
+    def children(self, directory: str) -> Sequence[Entry]:
+        return list(self._children[directory].values())
+
+    def target(self, link: str) -> Target:
+        text, names = self._links[link], [*self._above, *link.split("/")]
+        place = self._follow(names)
+        if isinstance(place, Kind):
+            return Target(place, text)
+        below = place[len(self._above) :]
+        if place[: len(self._above)] != self._above:
+            return Target(self._kind_outside("/".join(place)), text)
+        path = "/".join(below)
+        if path in self._children:
+            return Target(Kind.DIRECTORY, text, path)
+        if (entry := self._entries.get(path)) is None:
+            return Target(Kind.MISSING, text)
+        return Target(_KINDS.get(entry.mode, Kind.FILE), text, path, entry.size)
+
+    def contents(self, paths: Sequence[str]) -> Iterator[bytes]:
+        return _contents(self._git, [self._entries[path] for path in paths])
+
+    def _place(self, path: str, kind: Kind, size: int) -> None:
+        """Add an entry to its directory, and the directory to its own."""
+        directory = path.rpartition("/")[0]
+        if directory not in self._children:
+            self._children[directory] = {}
+            self._place(directory, Kind.DIRECTORY, 0)
+        self._children[directory][path] = Entry(path, kind, size)
+
+    def _follow(self, names: Sequence[str]) -> list[str] | Kind:
+        """The names from the top of the repository to where a path leads, after all links."""
+        left, place, followed = list(names), list[str](), 0
+        while left:
+            name = left.pop(0)
+            if name == "..":
+                if not place:
+                    return Kind.OUTSIDE
+                place.pop()
+            elif name not in ("", "."):
+                place.append(name)
+                text = self._link_at(place)
+                if text is not None:
+                    followed += 1
+                    if followed > _MOST_LINKS:
+                        return Kind.LOOP
+                    if text.startswith("/"):
+                        return Kind.OUTSIDE
+                    place.pop()
+                    left = [*text.split("/"), *left]
+        return place
+
+    def _link_at(self, place: Sequence[str]) -> str | None:
+        """The text of the link at a place, None if there is none below the path."""
+        above = len(self._above)
+        return self._links.get("/".join(place[above:])) if place[:above] == self._above else None
+
+    def _kind_outside(self, path: str) -> Kind:
+        """What is at a place of the commit that is not below the path."""
+        if not path:
+            return Kind.OUTSIDE_DIRECTORY
+        if "\n" in path:
+            return Kind.OUTSIDE
+        name = os.fsencode(f"{self._sha}:{path}\n")
+        kind = self._git(["cat-file", "--batch-check=%(objecttype)"], name).strip()
+        if kind.endswith(b" missing"):
+            return Kind.MISSING
+        return Kind.OUTSIDE_DIRECTORY if kind == b"tree" else Kind.OUTSIDE
 
 
 def _not_a_directory(git: Git, sha: str, path: str) -> Problem | None:
@@ -77,18 +165,7 @@ def _not_a_directory(git: Git, sha: str, path: str) -> Problem | None:
             hint = f"did you mean {printable(near[0])}?" if near else "check the path"
             return problem_of(above, f"no such directory in commit {sha[:8]}: {hint}")
         if here[name].mode != _TREE:
-            message = _not_a_file(here[name]) or "is a file: name the directory that contains the specs"
-            return problem_of(above, message)
-    return None
-
-
-def _not_a_file(entry: _Entry) -> str | None:
-    """Why specs behind this entry would be missed. A link without an extension may point to a directory."""
-    name = entry.path.rsplit("/", 1)[-1]
-    if entry.mode == _LINK and (is_spec(name) or "." not in name):
-        return "is a symbolic link, which is not followed: commit the file itself"
-    if entry.mode == _SUBMODULE:
-        return "is a submodule, which is not fetched: commit the specs to this repository"
+            return problem_of(above, _NOT_DIRECTORIES.get(here[name].mode, _NOT_DIRECTORIES[""]))
     return None
 
 
@@ -97,11 +174,7 @@ def _entries(listing: bytes) -> Iterator[_Entry]:
         if line:
             facts, path = line.split(b"\t", 1)
             mode, kind, name, size = facts.decode().split()
-            # File names need not be UTF-8. The escaped name can be printed, and the file is read by its
-            # object.
-            yield _Entry(
-                mode, name, int(size) if kind == "blob" else 0, path.decode(errors="backslashreplace")
-            )
+            yield _Entry(mode, name, int(size) if kind == "blob" else 0, os.fsdecode(path))
 
 
 def _contents(git: Git, entries: Sequence[_Entry]) -> Iterator[bytes]:

@@ -9,7 +9,8 @@ import pytest
 
 from reconciler.spec.amount import Count
 from reconciler.spec.declared import declare
-from reconciler.spec.files import File, read_paths
+from reconciler.spec.directory import read_paths
+from reconciler.spec.files import File
 from reconciler.spec.image import GalleryImage, PlatformImage, VhdImage
 from reconciler.spec.problem import Place
 from reconciler.spec.scale_set import By, Converge, Health, ScaleSet, Target
@@ -108,9 +109,9 @@ def test_fields_that_a_spec_leaves_out_have_the_defaults_of_the_schema() -> None
 
 
 def test_the_examples_declare_the_shop() -> None:
-    files, problems = read_paths([SPECS])
-    declared = declare(files)
-    assert problems + declared.problems == ()
+    found = read_paths([SPECS])
+    declared = declare(found.files)
+    assert found.problems + found.warnings + declared.problems == ()
     images = {each.name: each.image for each in declared.scale_sets}
     gallery = (
         "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/images/providers/Microsoft.Compute"

@@ -36,6 +36,7 @@ from reconciler.spec.references import (
 )
 from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.shape import API_VERSION
+from reconciler.spec.tenancy import Tenant, gate_problems, target_problems, tenant_of, tenants_of
 from reconciler.spec.text import text_of
 from reconciler.spec.tree import trees
 from reconciler.spec.validation import document_problems
@@ -85,13 +86,24 @@ def declare(files: Iterable[File]) -> Declared:
         for entry, found in each.faults.items():
             faults[entry] += found
     unread = [problem for each in read for problem in each.fatal]
-    for entry, problem in duplicates(entries):
+    tenants = _tenants(entries, faults)
+    for entry, tenant in tenants.items():
+        faults[entry] += target_problems(entry, tenant)
+    # A spec that its tenant may not have does not make that of another tenant a duplicate.
+    allowed = [entry for entry in entries if entry not in tenants or not faults.get(entry)]
+    for entry, problem in duplicates(allowed):
         faults[entry] += problem
     # Otherwise a missing image may be declared in the part that could not be read.
     if not unread:
         for entry, missing in missing_references(entries, [each.path for each in read]).items():
             faults[entry] += missing
-    sound = [entry for entry in entries if entry.sound and entry not in faults]
+    sound = [entry for entry in entries if not faults.get(entry)]
+    policies = {entry.name: entry for entry in sound if entry.kind == "RolloutPolicy"}
+    for entry, tenant in tenants.items():
+        name = reference(entry, "RolloutPolicy")
+        if entry in sound and (name is None or name in policies):
+            faults[entry] += gate_problems(entry, tenant, policies.get(name))
+    sound = [entry for entry in sound if not faults.get(entry)]
     resolved = _resolve(sound, faults)
     is_bounded = all(entry in sound for entry in entries if entry.kind == "Fleet")
     scale_sets = resolved if is_bounded else {}
@@ -165,6 +177,19 @@ def _document_at(problem: Problem, documents: Sequence[Document]) -> Document | 
     """The document that contains a problem."""
     before = [each for each in documents if each.place <= problem.place]
     return before[-1] if before else None
+
+
+def _tenants(
+    entries: Sequence[SpecDocument], faults: Mapping[SpecDocument, Sequence[Problem]]
+) -> dict[SpecDocument, Tenant]:
+    """The scale sets that belong to a tenant: none if the Fleet has errors, which break all of them."""
+    fleets = [entry for entry in entries if entry.kind == "Fleet"]
+    if len(fleets) != 1 or faults.get(fleets[0]):
+        return {}
+    tenants = tenants_of(fleets[0])
+    scale_sets = [entry for entry in entries if entry.kind == "ScaleSet"] if tenants else []
+    found = {entry: tenant_of(entry, tenants) for entry in scale_sets}
+    return {entry: tenant for entry, tenant in found.items() if tenant}
 
 
 def _fleet_spec(entries: Sequence[SpecDocument]) -> tuple[dict[str, Any], str]:

@@ -8,13 +8,16 @@ LOCK    := --quiet --universal --generate-hashes --no-emit-index-url --no-annota
            --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients soak stories transcripts reasons explore exhaust mutants lint format bench lock image clean
+.PHONY: help demo picture test test-clients soak stories transcripts reasons explore exhaust mutants lint format bench lock image clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: $(READY) ## a simulated Azure fleet follows specs/ to the declared images, in under a minute
 	@$(BIN)/python -m demo
+
+picture: $(READY) ## draw docs/demo.svg anew, from what the demo writes to a terminal
+	@$(BIN)/python -m demo.picture
 
 test: $(READY) lint ## lint, types, and the whole suite
 	@$(BIN)/pytest -n auto

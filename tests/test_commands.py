@@ -20,7 +20,7 @@ import pytest
 
 from tests.cli.program import ROOT, bare
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^#+ (?P<heading>[^\n]*)$|^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
 TERMINAL = {"", "sh"}
 PATIENCE = 60.0  # seconds for a command to end, on a loaded machine; when all is well it takes two
@@ -29,6 +29,17 @@ AZURE = ("management.azure.com", "login.microsoftonline.com", "169.254.169.254")
 ASKS_AZURE = {"adopt", "approve", "check", "plan", "retry", "run", "status", "why"}
 # A daemon goes on until it is told to end: when it has said one of these, it has done what a sweep does.
 SETTLED = re.compile(r" (ERROR|WARNING) |Upgrading: ")
+# Commands of other programs: they need Azure, a cluster, a repository of the reader's own, or are what runs this.
+OTHERS = re.compile("(?:az|git|kubectl|make|terraform) .*")
+NOT_RUN = {
+    "make demo",
+    "make test",
+    "az role definition create --role-definition deploy/role.json",
+    'az role assignment create --role "VMSS Reconciler" --assignee <client id> --scope /subscriptions/<subscription>',
+    "az deployment group create --resource-group shop --template-file web.bicep "
+    '--parameters image="$image" liveTags="$tags"',
+    "git revert --no-edit <commit>",
+}
 FILLED_IN = {"<subscription>": "11111111-1111-1111-1111-111111111111"}
 
 
@@ -56,10 +67,10 @@ def blocks() -> Iterator[Block]:
 
 
 def command_lines() -> Iterator[str]:
-    """Every line of ours in the blocks that are for a terminal, up to a pipe or a comment."""
+    """Every line of ours in the blocks that are for a terminal, up to a pipe, a comment or another command."""
     for block in blocks():
         for line in block.text.replace("\\\n", " ").splitlines() if block.language in TERMINAL else ():
-            if match := re.fullmatch(r"(?:\$ )?(reconciler [a-z].*?)(?:\s+[|#] .*)?", line):
+            if match := re.fullmatch(r"(?:\$ )?(reconciler [a-z].*?)(?:\s+(?:[|#]|&&) .*)?", line):
                 yield match[1]
 
 
@@ -129,6 +140,9 @@ def desk(tmp_path: Path) -> Desk:
     made = Desk(tmp_path)
     for name in ("specs", "demo", "deploy"):
         (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "fleet.yaml").symlink_to(
+        ROOT / "demo" / "fleet.yaml"
+    )  # the name that pages give to their own
     (tmp_path / "bin").mkdir()
     (tmp_path / "gitconfig").write_text("[http]\n\tproxy = http://127.0.0.1:9\n")
     made.program("reconciler", f'exec {sys.executable} -m reconciler.cli "$@"')
@@ -162,10 +176,15 @@ def shown(desk: Desk, line: str) -> Shown:
 def test_a_command_line_ends_and_reaches_nobody_by_mistake(line: str, desk: Desk) -> None:
     done = shown(desk, line)
     assert done.code >= 0, f"killed after {PATIENCE:g} s: {done.err}"
-    verb = shlex.split(line)[1]
+    _, verb, *options = shlex.split(line)
     if verb in ASKS_AZURE:
-        assert "Azure Resource Manager: https://management.azure.com, as the identity" in done.err[0]
-        assert {host for host, _ in done.reached} <= set(AZURE)
+        cloud = (
+            options[options.index("--arm-endpoint") + 1]
+            if "--arm-endpoint" in options
+            else f"https://{AZURE[0]}"
+        )
+        assert f"Azure Resource Manager: {cloud}, as the identity" in done.err[0]
+        assert {host for host, _ in done.reached} <= {*AZURE, cloud.removeprefix("https://")}
         assert sum(seconds for _, seconds in done.reached) < WAITING
         assert any(
             word in "\n".join((done.out, *done.err)) for word in ("no Azure identity", "cannot be fetched")
@@ -208,6 +227,18 @@ def test_there_is_a_line_of_ours_of_every_kind() -> None:
         "run",
         "simulate",
     }
+
+
+def test_what_is_not_run_is_known() -> None:
+    """Blocks marked `sh` are run by tests/walkthroughs.py, and those of clients.md by `make test-clients`."""
+    found = {
+        line
+        for block in blocks()
+        if not block.language and block not in CLIENTS
+        for line in block.text.replace("\\\n", " ").splitlines()
+        if OTHERS.fullmatch(line)
+    }
+    assert found == NOT_RUN
 
 
 @pytest.mark.parametrize(

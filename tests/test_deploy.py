@@ -42,10 +42,10 @@ def test_the_role_grants_what_rollouts_of_all_kinds_ask_for_and_nothing_else() -
     assert set(ROLE) == asked | LINKED
 
 
-def test_the_readme_names_every_action_of_the_role() -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_the_page_on_installing_names_every_action_of_the_role() -> None:
+    page = (ROOT / "docs" / "install.md").read_text()
     role = json.loads((ROOT / "deploy" / "role.json").read_text())
-    assert [action for action in role["Actions"] if action not in readme] == []
+    assert [action for action in role["Actions"] if action not in page] == []
 
 
 def test_every_variable_of_the_deployment_is_one_the_program_reads() -> None:

@@ -59,7 +59,7 @@ class Daemon:
                 self._due[each] = self._azure.clock.now() + number * _APART
         else:
             self._wait_until(self._due.pop(following))
-            outcome = self.reconciler.tick(following)
+            outcome = self.reconciler.reconcile(following)
             if outcome and outcome.again is not None:
                 self._due[following] = self._azure.clock.now() + outcome.again
 

@@ -18,9 +18,9 @@ from reconciler.daemon.event import (
     SlotAcquired,
     SpecRead,
     SweepEvent,
-    TickBegan,
-    Ticked,
-    TickEvent,
+    ReconcileBegan,
+    ReconcileEnded,
+    ReconcileEvent,
     Weighed,
 )
 from reconciler.daemon.gates.concurrency import slot_after
@@ -43,7 +43,7 @@ def advance(state: ScaleSetState, event: Event) -> ScaleSetState:
         case SpecRead() | Weighed() | Listed() | ListFailed() | GateChanged():
             return _after_sweep(state, event)
         case _:
-            return _after_tick(state, event)
+            return _after_reconcile(state, event)
 
 
 def _after_sweep(state: ScaleSetState, event: SweepEvent) -> ScaleSetState:
@@ -61,11 +61,11 @@ def _after_sweep(state: ScaleSetState, event: SweepEvent) -> ScaleSetState:
             return _with_gate(state, event) if state.outcome is outcome else state
 
 
-def _after_tick(state: ScaleSetState, event: TickEvent) -> ScaleSetState:
+def _after_reconcile(state: ScaleSetState, event: ReconcileEvent) -> ScaleSetState:
     seen = state.seen
     match event:
-        case TickBegan():
-            return _begin_tick(state)
+        case ReconcileBegan():
+            return _begin_reconcile(state)
         case ModelRead(model, is_row):
             listed_at = None if is_row else seen.listed_at  # good for one look
             return replace(state, seen=replace(seen, model=model, listed_at=listed_at))
@@ -75,8 +75,8 @@ def _after_tick(state: ScaleSetState, event: TickEvent) -> ScaleSetState:
             return replace(state, seen=replace(seen, exact=image))
         case SlotAcquired():
             return replace(state, progress=replace(state.progress, has_acquired=True))
-        case Ticked():
-            return _end_tick(state, event)
+        case ReconcileEnded():
+            return _end_reconcile(state, event)
 
 
 def _take_over(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
@@ -119,7 +119,7 @@ def _with_outcome(state: ScaleSetState, outcome: Outcome) -> ScaleSetState:
     return replace(after, published=replace(after.published, conditions=conditions(after)))
 
 
-def _begin_tick(state: ScaleSetState) -> ScaleSetState:
+def _begin_reconcile(state: ScaleSetState) -> ScaleSetState:
     decided = state.published.decided
     if decided is None or not differs(decided, state.desired):
         return state
@@ -137,7 +137,7 @@ def _with_instances(seen: LastSeen, event: InstancesRead) -> LastSeen:
     return replace(seen, instances_at=event.at, sightings=sightings, notes=event.notes)
 
 
-def _end_tick(state: ScaleSetState, event: Ticked) -> ScaleSetState:
+def _end_reconcile(state: ScaleSetState, event: ReconcileEnded) -> ScaleSetState:
     outcome, before = event.outcome, state.published
     counts = _counts(state, event)
     is_about = state.desired.image == event.desired.image
@@ -179,7 +179,7 @@ def _end_tick(state: ScaleSetState, event: Ticked) -> ScaleSetState:
     )
 
 
-def _shown(before: Published, event: Ticked) -> Outcome:
+def _shown(before: Published, event: ReconcileEnded) -> Outcome:
     """That there is no request left for a look says nothing new of the scale set, until it lasts; and of what
     is failing or stalled already it never does."""
     known, outcome = before.outcome, event.outcome
@@ -193,7 +193,7 @@ def _shown(before: Published, event: Ticked) -> Outcome:
     return outcome_when_throttled(known, outcome)
 
 
-def _progress(state: ScaleSetState, event: Ticked) -> Progress:
+def _progress(state: ScaleSetState, event: ReconcileEnded) -> Progress:
     before, outcome = state.progress, event.outcome
     back = outcome.counts.back if outcome.counts else None
     after = (
@@ -211,7 +211,7 @@ def _progress(state: ScaleSetState, event: Ticked) -> Progress:
     )
 
 
-def _still_blamed(state: ScaleSetState, event: Ticked) -> Fingerprint | None:
+def _still_blamed(state: ScaleSetState, event: ReconcileEnded) -> Fingerprint | None:
     """The image that failed here, until it has been brought to health here: neither another image nor a
     scale set that was scaled to zero says that it is well."""
     blamed, counts = state.progress.blamed, event.outcome.counts
@@ -220,7 +220,7 @@ def _still_blamed(state: ScaleSetState, event: Ticked) -> Fingerprint | None:
     return None if is_well else blamed
 
 
-def _counts(state: ScaleSetState, event: Ticked) -> InstanceCounts | None:
+def _counts(state: ScaleSetState, event: ReconcileEnded) -> InstanceCounts | None:
     """The instances by domain, as last counted; against another version of latest, none were."""
     if isinstance(event.outcome.step, PatchModel) and follows_latest(event.desired.image):
         return event.outcome.counts

@@ -58,7 +58,7 @@ class GateChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class TickBegan:
+class ReconcileBegan:
     """A tick begins, on what is declared now."""
 
 
@@ -101,7 +101,7 @@ class Foreseen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ticked:
+class ReconcileEnded:
     """A tick has ended. It was about `desired` as of `commit`, which a sweep may have changed since.
 
     `attempt` is the last step that Azure accepted, `taken` the one it accepted in this tick, and
@@ -122,5 +122,5 @@ class Ticked:
 
 
 SweepEvent = SpecRead | Weighed | Listed | ListFailed | GateChanged
-TickEvent = TickBegan | ModelRead | InstancesRead | ImageResolved | SlotAcquired | Ticked
-Event = SweepEvent | TickEvent
+ReconcileEvent = ReconcileBegan | ModelRead | InstancesRead | ImageResolved | SlotAcquired | ReconcileEnded
+Event = SweepEvent | ReconcileEvent

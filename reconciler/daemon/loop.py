@@ -38,7 +38,7 @@ class Work(Protocol):
         """The keys of the scale sets that are due for a tick."""
         ...
 
-    def tick(self, key: str) -> Outcome | None:
+    def reconcile(self, key: str) -> Outcome | None:
         """One tick of one scale set."""
         ...
 
@@ -50,7 +50,7 @@ class Loop:
         self._work = work
         self._settings = settings
         self._queue = WorkQueue()
-        self._workers = [Thread(target=self._tick_all, name=f"tick-{n}") for n in range(settings.workers)]
+        self._workers = [Thread(target=self._run_worker, name=f"worker-{n}") for n in range(settings.workers)]
         self._sweeping = Lock()
         self._delayed: dict[str, datetime] = {}  # when each is to be queued
         self._delaying = Lock()
@@ -133,13 +133,13 @@ class Loop:
                 _log.exception("a bug in the reconciler, please report it: the sweep failed")
         self._tell()
 
-    def _tick_all(self) -> None:
+    def _run_worker(self) -> None:
         """What each worker does."""
         while (key := self._queue.get()) is not None:
             with self._delaying:  # what was to come later is this tick: it says itself when to come again
                 self._delayed.pop(key, None)
             try:
-                outcome = self._work.tick(key)
+                outcome = self._work.reconcile(key)
                 if outcome and outcome.again is not None:
                     self.wake(key, outcome.again * (1 + self._random.uniform(0, _JITTER)))
             except Exception:

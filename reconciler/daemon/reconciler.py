@@ -15,7 +15,15 @@ from reconciler.azure.budget import Share
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict, Unreachable
 from reconciler.daemon.due import due, is_quiet, relied_on
-from reconciler.daemon.event import Foreseen, GateChanged, Listed, ListFailed, TickBegan, Ticked, Weighed
+from reconciler.daemon.event import (
+    Foreseen,
+    GateChanged,
+    Listed,
+    ListFailed,
+    ReconcileBegan,
+    ReconcileEnded,
+    Weighed,
+)
 from reconciler.daemon.gates.evaluation import awaited_gate, is_new_evidence
 from reconciler.daemon.gates.max_change import weigh
 from reconciler.daemon.listing import Listing, listing
@@ -112,7 +120,7 @@ class Reconciler:
         )
         return tuple(state.key for level in in_order for state in sorted(level, key=is_quiet))
 
-    def tick(self, key: str) -> Outcome | None:
+    def reconcile(self, key: str) -> Outcome | None:
         """Look at one scale set, decide, take one step at most. None if it is no longer declared.
 
         Whatever goes wrong becomes its outcome and touches no other scale set.
@@ -128,15 +136,15 @@ class Reconciler:
         due_now, idle = self.sweep(), timedelta()
         for level in levels(self._specs.scale_sets):
             keys = {each.target.key for each in level}
-            idle = self._tick_all([key for key in due_now if key in keys], idle, act=act)
+            idle = self._reconcile_all([key for key in due_now if key in keys], idle, act=act)
         # Who waited only because others were not looked at yet.
         seen: set[str] = set()
         while let_on := [key for key in self._let_on() if key not in seen]:
             seen.update(let_on)
-            idle = self._tick_all(let_on, idle, act=act)
+            idle = self._reconcile_all(let_on, idle, act=act)
         return self.store
 
-    def _tick_all(self, left: Sequence[str], idle: timedelta, *, act: bool) -> timedelta:
+    def _reconcile_all(self, left: Sequence[str], idle: timedelta, *, act: bool) -> timedelta:
         """Tick these, in any order. Takes and returns for how long nothing could be asked."""
         while left:
             with ThreadPoolExecutor(self._settings.workers) as pool:
@@ -171,20 +179,20 @@ class Reconciler:
 
     def _attempt(self, key: str, *, act: bool, share: Share) -> Outcome | None:
         """`share` is that of a look at what is settled."""
-        state = self.store.apply(key, TickBegan())
+        state = self.store.apply(key, ReconcileBegan())
         if state is None:
             return None
         name = state.desired.name
         try:
-            ticked = self._tick(state, act, share)
+            ended = self._reconcile(state, act, share)
         except Exception as error:
             _log.exception("%s: tick failed", name)
-            ticked = _end_of_tick(
+            ended = _reconcile_ended(
                 state, outcome_of_bug(name, state.commit, self._now(), error), state.progress.attempt
             )
-        after = self.store.apply(key, ticked)
+        after = self.store.apply(key, ended)
         self._tell_change(state.outcome, after.outcome if after else None)
-        return ticked.outcome
+        return ended.outcome
 
     def _tell_change(self, before: Outcome | None, now: Outcome | None) -> None:
         """Log what is new of a scale set; that nobody could look just now is not."""
@@ -194,7 +202,7 @@ class Reconciler:
         is_expected = now.reason is Reason.AZURE_BUSY and now.status is Status.RECONCILING
         _log.log(logging.DEBUG if is_expected else _LEVELS[now.status], "%s: %s", now.name, now.line)
 
-    def _tick(self, state: ScaleSetState, act: bool, share: Share) -> Ticked:
+    def _reconcile(self, state: ScaleSetState, act: bool, share: Share) -> ReconcileEnded:
         desired, commit, attempt = state.desired, state.commit, state.progress.attempt
         decision: Decision | None = None
         taken: Step | None = None
@@ -221,19 +229,19 @@ class Reconciler:
         except AzureFailure as failure:
             if held := brake(desired, self._now()):  # what is left alone does not fail for that
                 outcome = outcome_of(desired, commit, held, state.progress, self._settings, at=self._now())
-                return _end_of_tick(state, outcome, attempt)
+                return _reconcile_ended(state, outcome, attempt)
             doing = decision.message if decision else ""
             outcome = outcome_of_failure(
                 desired.name, commit, failure, state.progress, self._settings, at=self._now(), doing=doing
             )
             return replace(
-                _end_of_tick(state, outcome, attempt),
+                _reconcile_ended(state, outcome, attempt),
                 is_decided=decision is not None,
                 may_have_begun=decision is not None and isinstance(failure, Unreachable),
             )
         outcome = outcome_of(desired, commit, decision, state.progress, self._settings, at=self._now())
         foreseen = self._foresee(state, outcome, observed)
-        ended = _end_of_tick(state, outcome, attempt)
+        ended = _reconcile_ended(state, outcome, attempt)
         return replace(ended, taken=taken, tag_write=tag_write, foreseen=foreseen)
 
     def _persist(self, desired: ScaleSet, observed: Observed, persisted: PersistedState) -> TagWrite:
@@ -317,8 +325,8 @@ class Reconciler:
             _log.info("the trouble with the specs or the list of scale sets is over")
 
 
-def _end_of_tick(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> Ticked:
-    return Ticked(desired=state.desired, commit=state.commit, outcome=outcome, attempt=attempt)
+def _reconcile_ended(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> ReconcileEnded:
+    return ReconcileEnded(desired=state.desired, commit=state.commit, outcome=outcome, attempt=attempt)
 
 
 def _decision_after(desired: ScaleSet, observed: Observed, tag_write: TagWrite) -> Decision:

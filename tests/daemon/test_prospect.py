@@ -99,7 +99,7 @@ def test_a_forecast_that_fails_costs_no_step(caplog: pytest.LogCaptureFixture) -
     work = Reconciler(Specs(world.source, world.clock.now), Compute(session), without_time)
     (key,) = work.sweep()
     with caplog.at_level(logging.ERROR, "reconciler"):
-        told = work.tick(key)
+        told = work.reconcile(key)
     assert told
     assert told.reason == Reason.MODEL_DRIFT
     assert world.requests().count("VirtualMachineScaleSets_Update") == 1

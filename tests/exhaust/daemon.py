@@ -12,7 +12,7 @@ from typing import NamedTuple
 from reconciler.azure.failure import AzureFailure, Conflict, Unreachable
 from reconciler.checks.client import Checks
 from reconciler.daemon.advance import advance
-from reconciler.daemon.event import InstancesRead, ModelRead, TickBegan, Ticked
+from reconciler.daemon.event import InstancesRead, ModelRead, ReconcileBegan, ReconcileEnded
 from reconciler.daemon.gates import evaluation
 from reconciler.daemon.outcome import Outcome, outcome_of, outcome_of_failure
 from reconciler.daemon.settings import Settings
@@ -163,7 +163,7 @@ class LookResult:
 def look(state: ScaleSetState, others: tuple[ScaleSetState, ...], eyes: Eyes) -> LookResult:
     """Look until there is a decision, as the daemon's observer does, with all reads at one moment."""
     store = Store(_states={each.key: each for each in (state, *others)})
-    store.apply(state.key, TickBegan())
+    store.apply(state.key, ReconcileBegan())
     begun = store.get(state.key)
     assert begun
     observed = Observed(NOW, NOW, progress=begun.progress)
@@ -242,7 +242,7 @@ def conclude(verdict: LookResult, hearing: Hearing) -> tuple[ScaleSetState, Outc
     else:
         assert decision
         outcome = outcome_of(desired, commit, decision, before, _SETTINGS, at=NOW)
-    ticked = Ticked(
+    ended = ReconcileEnded(
         desired=desired,
         commit=commit,
         outcome=outcome,
@@ -250,7 +250,7 @@ def conclude(verdict: LookResult, hearing: Hearing) -> tuple[ScaleSetState, Outc
         taken=taken,
         may_have_begun=may_have_begun,
     )
-    return advance(state, ticked), outcome
+    return advance(state, ended), outcome
 
 
 # What a process remembers, as a value and back.

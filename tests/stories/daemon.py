@@ -54,14 +54,14 @@ class Daemon:
             at, self._sweep_at = self._sweep_at, self._sweep_at + self._world.sweep
             for number, key in enumerate(self.reconciler.sweep()):
                 self._world.until(at + number * APART)
-                self._tick(key)
+                self._reconcile(key)
         else:
             self._world.until(self._follow_ups[due])
-            self._tick(due)
+            self._reconcile(due)
 
-    def _tick(self, key: str) -> None:
+    def _reconcile(self, key: str) -> None:
         self._follow_ups.pop(key, None)
-        outcome = self.reconciler.tick(key)
+        outcome = self.reconciler.reconcile(key)
         if outcome is None:
             return
         self._world.outcomes.append(outcome)

@@ -60,8 +60,8 @@ class Daemon:
         else:
             self._wait_until(self._due.pop(following))
             outcome = self.reconciler.reconcile(following)
-            if outcome and outcome.again is not None:
-                self._due[following] = self._azure.clock.now() + outcome.again
+            if outcome and outcome.requeue_after is not None:
+                self._due[following] = self._azure.clock.now() + outcome.requeue_after
 
     def _wait_until(self, moment: datetime) -> None:
         self._azure.sleep(max(moment - self._azure.clock.now(), timedelta()))

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from reconciler.daemon.conditions import conditions
 from reconciler.daemon.event import (
+    ChangeCounted,
     Event,
     GateChanged,
     ImageResolved,
@@ -15,13 +16,12 @@ from reconciler.daemon.event import (
     Listed,
     ListFailed,
     ModelRead,
-    SlotAcquired,
-    SpecRead,
-    SweepEvent,
     ReconcileBegan,
     ReconcileEnded,
     ReconcileEvent,
-    Weighed,
+    SlotAcquired,
+    SpecRead,
+    SweepEvent,
 )
 from reconciler.daemon.gates.concurrency import slot_after
 from reconciler.daemon.history import history_after
@@ -40,7 +40,7 @@ from reconciler.spec.image import follows_latest, same
 def advance(state: ScaleSetState, event: Event) -> ScaleSetState:
     """The state after this event."""
     match event:
-        case SpecRead() | Weighed() | Listed() | ListFailed() | GateChanged():
+        case SpecRead() | ChangeCounted() | Listed() | ListFailed() | GateChanged():
             return _after_sweep(state, event)
         case _:
             return _after_reconcile(state, event)
@@ -49,11 +49,11 @@ def advance(state: ScaleSetState, event: Event) -> ScaleSetState:
 def _after_sweep(state: ScaleSetState, event: SweepEvent) -> ScaleSetState:
     match event:
         case SpecRead():
-            return _take_over(state, event)
-        case Weighed(image, change):
-            return replace(state, weighed=image, change=change)
+            return _with_spec(state, event)
+        case ChangeCounted(image, change):
+            return replace(state, counted_image=image, change=change)
         case Listed():
-            return _note_row(state, event)
+            return _with_row(state, event)
         case ListFailed(outcome):
             return state if state.outcome else _with_outcome(state, outcome)
         case GateChanged(outcome):
@@ -79,7 +79,7 @@ def _after_reconcile(state: ScaleSetState, event: ReconcileEvent) -> ScaleSetSta
             return _end_reconcile(state, event)
 
 
-def _take_over(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
+def _with_spec(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
     """What was counted against another image, or what that meant, says nothing about this one."""
     after = replace(state, desired=event.desired, commit=event.commit, removed=state.removed | event.removed)
     if state.desired.image == event.desired.image:
@@ -91,7 +91,7 @@ def _take_over(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
     )
 
 
-def _note_row(state: ScaleSetState, event: Listed) -> ScaleSetState:
+def _with_row(state: ScaleSetState, event: Listed) -> ScaleSetState:
     after = replace(state, seen=replace(state.seen, listed=event.model, listed_at=event.at))
     if _is_retry(state.seen, event):
         after = replace(after, progress=state.progress.tried_again())
@@ -141,10 +141,10 @@ def _end_reconcile(state: ScaleSetState, event: ReconcileEnded) -> ScaleSetState
     outcome, before = event.outcome, state.published
     counts = _counts(state, event)
     is_about = state.desired.image == event.desired.image
-    foreseen = event.foreseen
+    forecast_update = event.forecast_update
     published = replace(
         before,
-        outcome=_shown(before, event),
+        outcome=_published_outcome(before, event),
         decided=event.desired,
         concluded=(
             Revision.of(event.desired, event.commit)
@@ -160,8 +160,10 @@ def _end_reconcile(state: ScaleSetState, event: ReconcileEnded) -> ScaleSetState
             event.taken,
             before=state.progress.last_reason,
         ),
-        measured=foreseen.measured if foreseen else before.measured,
-        forecast=before.forecast if foreseen is None else (foreseen.forecast if is_about else None),
+        measured=forecast_update.measured if forecast_update else before.measured,
+        forecast=before.forecast
+        if forecast_update is None
+        else (forecast_update.forecast if is_about else None),
     )
     # What is said is about what the tick was about, and stands beside what is declared by now.
     about = replace(
@@ -179,7 +181,7 @@ def _end_reconcile(state: ScaleSetState, event: ReconcileEnded) -> ScaleSetState
     )
 
 
-def _shown(before: Published, event: ReconcileEnded) -> Outcome:
+def _published_outcome(before: Published, event: ReconcileEnded) -> Outcome:
     """That there is no request left for a look says nothing new of the scale set, until it lasts; and of what
     is failing or stalled already it never does."""
     known, outcome = before.outcome, event.outcome

@@ -26,7 +26,7 @@ class SpecRead:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class ChangeCounted:
     """A sweep has held this declared image against the cap on change."""
 
     image: Image
@@ -93,7 +93,7 @@ class SlotAcquired:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
+class ForecastUpdate:
     """What is to come, None where nothing is or nothing can be said; and what the last few batches took."""
 
     forecast: Forecast | None
@@ -118,9 +118,9 @@ class ReconcileEnded:
     is_decided: bool = False
     tag_write: TagWrite | None = None
     may_have_begun: bool = False
-    foreseen: Foreseen | None = None
+    forecast_update: ForecastUpdate | None = None
 
 
-SweepEvent = SpecRead | Weighed | Listed | ListFailed | GateChanged
+SweepEvent = SpecRead | ChangeCounted | Listed | ListFailed | GateChanged
 ReconcileEvent = ReconcileBegan | ModelRead | InstancesRead | ImageResolved | SlotAcquired | ReconcileEnded
 Event = SweepEvent | ReconcileEvent

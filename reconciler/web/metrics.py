@@ -59,9 +59,9 @@ class _Board(Collector):
             "Mistakes in the specs and lists that failed, in the last sweep",
             labels=["scope"],
         )
-        errors.add_metric([SPECS], len(sweep.mistakes))
+        errors.add_metric([SPECS], len(sweep.spec_errors))
         for scope, failure in sweep.lists.items():
-            errors.add_metric([scope], float(failure is not None and scope not in sweep.throttled))
+            errors.add_metric([scope], float(failure is not None and scope not in sweep.throttled_lists))
         yield errors
         yield self._throttled(sweep)
         commit = GaugeMetricFamily("vmss_reconciler_commit_info", "The commit in force", labels=["commit"])
@@ -76,7 +76,7 @@ class _Board(Collector):
         )
         waiting = {sweep.scope(state.desired) for state in self._store.states() if state.is_throttled}
         for scope in sweep.lists:
-            throttled.add_metric([scope], float(scope in sweep.throttled | waiting))
+            throttled.add_metric([scope], float(scope in sweep.throttled_lists | waiting))
         return throttled
 
     def _requests(self) -> Iterator[Metric]:

@@ -8,18 +8,18 @@ import pytest
 
 from reconciler.daemon.advance import advance
 from reconciler.daemon.event import (
-    Foreseen,
+    ChangeCounted,
+    ForecastUpdate,
     GateChanged,
     ImageResolved,
     InstancesRead,
     Listed,
     ListFailed,
     ModelRead,
-    SlotAcquired,
-    SpecRead,
     ReconcileBegan,
     ReconcileEnded,
-    Weighed,
+    SlotAcquired,
+    SpecRead,
 )
 from reconciler.daemon.state import Change, ScaleSetState
 from reconciler.forecast.batch_duration import ASSUMED
@@ -71,8 +71,8 @@ def test_a_commit_takes_over(later: Any, is_kept: bool) -> None:
 
 def test_what_a_commit_changes_is_kept_until_the_next_is_weighed() -> None:
     change = Change("b2", NOW, is_held=True)
-    after = advance(state(), Weighed(FIX, change))
-    assert (after.weighed, after.change) == (FIX, change)
+    after = advance(state(), ChangeCounted(FIX, change))
+    assert (after.counted_image, after.change) == (FIX, change)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,9 @@ def test_a_tick_about_what_is_no_longer_declared_counts_nothing_of_what_is() -> 
     declared = state(image=FIX, commit="b2")
     old = state()
     found = replace(outcome(reason="Soaking"), counts=COUNTS)
-    after = advance(declared, reconcile_ended(about=old, outcome=found, foreseen=Foreseen(AHEAD, ())))
+    after = advance(
+        declared, reconcile_ended(about=old, outcome=found, forecast_update=ForecastUpdate(AHEAD, ()))
+    )
     assert (after.desired, after.commit) == (declared.desired, "b2")
     assert (after.seen.counts, after.published.forecast) == (None, None)
     assert after.published.decided == old.desired

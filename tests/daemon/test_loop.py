@@ -44,7 +44,7 @@ class Work:
         finally:
             with self._lock:
                 self.at_once[name] -= 1
-        return Outcome(name, "", NOW, Reason.UP_TO_DATE, "", Status.READY, again=again)
+        return Outcome(name, "", NOW, Reason.UP_TO_DATE, "", Status.READY, requeue_after=again)
 
 
 @pytest.fixture

@@ -210,11 +210,13 @@ def _see(at: Look, state: ScaleSetState, observed: Observed, store: Store, eyes:
         case Look.AUTHORS | Look.HISTORY:
             return replace(observed, authors=(), was_declared=False)
         case Look.LASTING:
-            return replace(observed, lasting=evaluation.ask_lasting(state.desired, observed, store))
+            return replace(observed, lasting=evaluation.evaluate_lasting(state.desired, observed, store))
         case Look.GATES:
             closed = (Gate("check", "it does not pass", Reason.CHECK_FAILED),)
             is_open = eyes.is_check_open
-            gates = evaluation.ask(state.desired, observed, store, _NO_CHECKS) if is_open else closed
+            gates = (
+                evaluation.evaluate_gates(state.desired, observed, store, _NO_CHECKS) if is_open else closed
+            )
             return replace(observed, gates=gates)
 
 
@@ -293,7 +295,7 @@ def recalled(memory: Memory, desired: ScaleSet, decided: ScaleSet | None, row: A
     return ScaleSetState(
         desired,
         "",
-        weighed=desired.image,
+        counted_image=desired.image,
         seen=LastSeen(model=model, counts=counts, sightings=seen, listed=listed),
         progress=progress,
         published=Published(outcome=outcome, decided=decided),

@@ -65,5 +65,5 @@ class Daemon:
         if outcome is None:
             return
         self._world.outcomes.append(outcome)
-        if outcome.again is not None:
-            self._follow_ups[key] = self._world.clock.now() + outcome.again
+        if outcome.requeue_after is not None:
+            self._follow_ups[key] = self._world.clock.now() + outcome.requeue_after

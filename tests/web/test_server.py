@@ -55,7 +55,7 @@ def rolling() -> Store:
     outcome = Outcome(
         *("web", COMMIT, NOW, Reason.UPGRADING, "update domain 1", Status.RECONCILING, step),
         gates=gates,
-        again=15 * SECOND,
+        requeue_after=15 * SECOND,
     )
     seen: dict[str, Any] = {
         "outcome": outcome,

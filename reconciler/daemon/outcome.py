@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled
+from reconciler.azure.failure import AzureFailure, Conflict, Refused, TooManyRequests
 from reconciler.daemon.settings import Settings
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
@@ -134,7 +134,7 @@ def outcome_of_failure(
     message = f"{failure} (while {doing})" if doing else str(failure)
     wait = wait_after(before.wait, failure.reason, at, is_repeated=False) or Wait(failure.reason, at)
     match failure:
-        case Throttled(retry_after=asked_for):
+        case TooManyRequests(retry_after=asked_for):
             after = max(asked_for, settings.requeue_after)
         case Conflict():
             after = wait.backoff(settings.requeue_after)

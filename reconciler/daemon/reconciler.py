@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict, Unreachable
 from reconciler.daemon.due import dependencies_to_watch, due, is_quiet
@@ -125,7 +125,7 @@ class Reconciler:
 
         Whatever goes wrong becomes its outcome and touches no other scale set.
         """
-        return self._reconcile_and_store(key, act=True, share=Share.ROUTINE)
+        return self._reconcile_and_store(key, act=True, priority=Priority.ROUTINE)
 
     def once(self, *, act: bool) -> Store:
         """Sweep, and tick every scale set that is due; without `act` only decide. Returns the store.
@@ -149,7 +149,9 @@ class Reconciler:
         while left:
             with ThreadPoolExecutor(self._settings.workers) as pool:
                 outcomes = list(
-                    pool.map(lambda key: self._reconcile_and_store(key, act=act, share=Share.ROLLOUT), left)
+                    pool.map(
+                        lambda key: self._reconcile_and_store(key, act=act, priority=Priority.ROLLOUT), left
+                    )
                 )
             throttled = {
                 key: outcome.requeue_after or timedelta()
@@ -179,14 +181,14 @@ class Reconciler:
         # Where another gate holds it by now, a tick says which.
         return gate.closed is not state.outcome.reason
 
-    def _reconcile_and_store(self, key: str, *, act: bool, share: Share) -> Outcome | None:
+    def _reconcile_and_store(self, key: str, *, act: bool, priority: Priority) -> Outcome | None:
         """`share` is that of a look at what is settled."""
         state = self.store.apply(key, ReconcileBegan())
         if state is None:
             return None
         name = state.desired.name
         try:
-            ended = self._reconcile(state, act, share)
+            ended = self._reconcile(state, act, priority)
         except Exception as error:
             _log.exception("%s: tick failed", name)
             ended = _reconcile_ended(
@@ -204,15 +206,15 @@ class Reconciler:
         is_expected = now.reason is Reason.AZURE_BUSY and now.status is Status.RECONCILING
         _log.log(logging.DEBUG if is_expected else _LEVELS[now.status], "%s: %s", now.name, now.line)
 
-    def _reconcile(self, state: ScaleSetState, act: bool, share: Share) -> ReconcileEnded:
+    def _reconcile(self, state: ScaleSetState, act: bool, priority: Priority) -> ReconcileEnded:
         desired, commit, attempt = state.desired, state.commit, state.progress.attempt
         decision: Decision | None = None
         taken: Step | None = None
         tag_write: TagWrite | None = None
         try:
             if not brake(desired, self._now()) and _takes_precedence(state):
-                share = Share.ROLLOUT
-            decision, observed = self._observer.decide(state, share)
+                priority = Priority.ROLLOUT
+            decision, observed = self._observer.decide(state, priority)
             if attempt and observed.operation and observed.operation.error:
                 attempt = replace(attempt, error=observed.operation.error)
             if act and decision.step:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 
-from reconciler.azure.failure import AzureFailure, Throttled
+from reconciler.azure.failure import AzureFailure, TooManyRequests
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.daemon.advance import advance
 from reconciler.daemon.event import Event, SlotAcquired, SpecRead
@@ -44,7 +44,9 @@ class Sweep:
     @property
     def throttled_lists(self) -> frozenset[str]:
         """The lists for which Azure left no request."""
-        return frozenset(scope for scope, failure in self.lists.items() if isinstance(failure, Throttled))
+        return frozenset(
+            scope for scope, failure in self.lists.items() if isinstance(failure, TooManyRequests)
+        )
 
     def scope(self, desired: ScaleSet) -> str:
         """The list that this scale set is found in."""

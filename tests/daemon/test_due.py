@@ -29,7 +29,9 @@ def state(
         "instances_at": NOW - timedelta(minutes=1),
         "decided": None,
     } | changes
-    return states.state(outcome=states.outcome("web", reason, status=status, requeue_after=requeue_after), **values)
+    return states.state(
+        outcome=states.outcome("web", reason, status=status, requeue_after=requeue_after), **values
+    )
 
 
 def decided(known: ScaleSetState, on: ScaleSet | None) -> ScaleSetState:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled, Unreachable
+from reconciler.azure.failure import AzureFailure, Conflict, Refused, TooManyRequests, Unreachable
 from reconciler.daemon.outcome import (
     Outcome,
     outcome_of,
@@ -90,13 +90,13 @@ def failed(failure: AzureFailure, wait: Wait | None = None, at: datetime = NOW, 
         pytest.param(Refused("no"), Status.STALLED, MINUTE, id="refused: a person must act"),
         pytest.param(Conflict("no"), Status.RECONCILING, FOLLOW_UP, id="conflict: look again soon"),
         pytest.param(
-            Throttled("no", timedelta(seconds=77)),
+            TooManyRequests("no", timedelta(seconds=77)),
             Status.RECONCILING,
             timedelta(seconds=77),
             id="throttled: at the time that Azure named",
         ),
         pytest.param(
-            Throttled("no", timedelta()),
+            TooManyRequests("no", timedelta()),
             Status.RECONCILING,
             FOLLOW_UP,
             id="throttled for no time at all: not at once",
@@ -158,7 +158,7 @@ def test_what_azure_is_at_for_long_is_looked_at_less_often(waited: timedelta, ag
 
 def test_a_look_for_which_there_was_no_request_says_how_it_stood_and_when() -> None:
     known = states.outcome("web", "Soaking", message="web_0: back since 09:00:00")
-    later, last = (failed(Throttled("no", MINUTE), at=NOW + number * MINUTE) for number in (1, 2))
+    later, last = (failed(TooManyRequests("no", MINUTE), at=NOW + number * MINUTE) for number in (1, 2))
     found = outcome_when_throttled(outcome_when_throttled(known, later), last)
     assert found.line == says("Soaking", "web_0", "09:00:00")
     assert (found.at, found.requeue_after, found.status) == (NOW + 2 * MINUTE, MINUTE, known.status)

@@ -51,8 +51,8 @@ def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image)
     if len(failed) <= most:
         return (Gate(BREAKER, evidence),)
     which = "it" if len(failed) == 1 else "them"
-    mend = f"name another image, heal {which}, or run `reconciler retry --image {short(exact)}`"
-    return (Gate(BREAKER, f"{evidence}; {mend}", Reason.IMAGE_FAILED_ELSEWHERE),)
+    fix = f"name another image, heal {which}, or run `reconciler retry --image {short(exact)}`"
+    return (Gate(BREAKER, f"{evidence}; {fix}", Reason.IMAGE_FAILED_ELSEWHERE),)
 
 
 def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, at: datetime) -> Gate:

@@ -61,8 +61,8 @@ def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: dateti
     )
     # What an urgent image has begun is not left half-way once it no longer is urgent.
     if state.change.is_held and not state.progress.has_slot:
-        mend = f"split it, or raise the cap{waiting_note(state.desired.fleet, at)}"
-        return (Gate("maxChange", f"{said}; {mend}", Reason.TOO_MUCH_CHANGE),)
+        fix = f"split it, or raise the cap{waiting_note(state.desired.fleet, at)}"
+        return (Gate("maxChange", f"{said}; {fix}", Reason.TOO_MUCH_CHANGE),)
     return (Gate("maxChange", said),)
 
 

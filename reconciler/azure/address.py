@@ -9,7 +9,7 @@ endpoint.
 import re
 from urllib.parse import SplitResult, urlsplit
 
-from reconciler.azure.failure import Malformed
+from reconciler.azure.failure import MalformedResponse
 
 # A backslash, whitespace, control characters: no address has any, and readers disagree on what they mean.
 _AMBIGUOUS = re.compile(r"[\\\s\x00-\x1f\x7f-\x9f]")
@@ -38,7 +38,7 @@ def on_endpoint(url: str, endpoint: str) -> str:
         raise _unreadable(url)
     if is_elsewhere:
         host = f"{parts.scheme}://{parts.netloc}"[:_LONGEST_EXCERPT]
-        raise Malformed(f"Azure sent an address of another host, which is not asked: {host}")
+        raise MalformedResponse(f"Azure sent an address of another host, which is not asked: {host}")
     root = f"{own.scheme}://{own.netloc}" if parts.netloc else endpoint.rstrip("/")
     query = f"?{parts.query}" if parts.query else ""
     # The SDK takes braces for places to fill in.
@@ -50,9 +50,9 @@ def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
     return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
 
 
-def _unreadable(url: str) -> Malformed:
+def _unreadable(url: str) -> MalformedResponse:
     """Without the query, which may hold a signature."""
     shown = repr(url.partition("?")[0])
-    return Malformed(
+    return MalformedResponse(
         f"Azure sent an address that makes no sense, which is not asked: {shown[:_LONGEST_EXCERPT]}"
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from reconciler.azure.failure import Malformed
+from reconciler.azure.failure import MalformedResponse
 from reconciler.azure.fields import (
     Json,
     flag_in,
@@ -263,10 +263,10 @@ def _custom_metrics(view: Json) -> tuple[int | None, bool]:
     ]
     message = text_in(_status(reports, "ComponentStatus/CustomMetrics"), "message")
     try:
-        told = json.loads(message or "{}")
+        metrics = json.loads(message or "{}")
     except (ValueError, RecursionError):
         return None, False
-    upgrade = told.get("rollingUpgrade") if isinstance(told, dict) else None
+    upgrade = metrics.get("rollingUpgrade") if isinstance(metrics, dict) else None
     if not isinstance(upgrade, dict):
         return None, False
     phase = upgrade.get("PhaseOrderingNumber")
@@ -295,10 +295,10 @@ def _grace(extensions: Iterable[Json]) -> timedelta:
 
 def _notice(profile: Json, name: str) -> timedelta:
     """How long Azure tells an instance beforehand that it is going down ("scheduledEventsProfile")."""
-    told = mapping_in(mapping_in(profile, "scheduledEventsProfile"), name)
-    if not flag_in(told, "enable"):
+    notice = mapping_in(mapping_in(profile, "scheduledEventsProfile"), name)
+    if not flag_in(notice, "enable"):
         return timedelta()
-    match = _ISO_DURATION.fullmatch(text_in(told, "notBeforeTimeout"))
+    match = _ISO_DURATION.fullmatch(text_in(notice, "notBeforeTimeout"))
     hours, minutes, seconds = match.groups() if match else (None, None, None)
     return timedelta(hours=int(hours or 0), minutes=int(minutes or 0), seconds=float(seconds or 0))
 
@@ -344,5 +344,5 @@ def _capacity(body: Json, *, is_flexible: bool) -> int:
     """A Flexible scale set may have no SKU of its own, or one without a capacity."""
     capacity = number_in(mapping_in(body, "sku"), "capacity")
     if capacity is None and not is_flexible:
-        raise Malformed("Azure sent a scale set without its sku.capacity")
+        raise MalformedResponse("Azure sent a scale set without its sku.capacity")
     return capacity or 0

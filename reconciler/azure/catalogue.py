@@ -14,7 +14,7 @@ from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.core.tools import parse_resource_id
 
 from reconciler.azure.arm import plan, region
-from reconciler.azure.budget import Charge, Share
+from reconciler.azure.budget import OperationClass, Priority
 from reconciler.azure.failure import AzureFailure
 from reconciler.azure.fields import (
     Json,
@@ -44,7 +44,7 @@ from reconciler.spec.image import (
 Check = Callable[[Image], Availability]
 
 
-def availability(session: Session, image: Image, model: Model, share: Share) -> Availability:
+def availability(session: Session, image: Image, model: Model, priority: Priority) -> Availability:
     """Whether instances of `model` can be made from `image`. Never raises.
 
     A catalogue that cannot be read is no obstacle to an exact version, for Azure looks again by itself; but
@@ -56,7 +56,7 @@ def availability(session: Session, image: Image, model: Model, share: Share) -> 
     # A gallery or a managed image may be in another subscription than the scale set.
     home = str(image) if isinstance(image, GalleryImage | ManagedImage) else model.id
     try:
-        with session.call(Charge.IMAGES, home, share) as call:
+        with session.call(OperationClass.IMAGES, home, priority) as call:
             try:
                 with only_malformed("an image"):
                     return find(call.client, image, model.location)
@@ -73,8 +73,8 @@ def _platform(client: ComputeManagementClient, image: PlatformImage, location: s
     def check(exact: Image) -> Availability:
         found = images.get(location, image.publisher, image.offer, image.sku, version(exact))
         properties = found["properties"]
-        lasting = _lasting(exact, properties.get("imageDeprecationStatus") or {})
-        return replace(lasting, traits=_platform_traits(properties))
+        available = _deprecation(exact, properties.get("imageDeprecationStatus") or {})
+        return replace(available, traits=_platform_traits(properties))
 
     if not follows_latest(image):
         return check(image)
@@ -131,7 +131,7 @@ def _managed_image(client: ComputeManagementClient, image: ManagedImage, locatio
     return Availability(image, Verdict.AVAILABLE, traits=traits)
 
 
-def definition_traits(session: Session, image: Image, model: Model, share: Share) -> Traits:
+def definition_traits(session: Session, image: Image, model: Model, priority: Priority) -> Traits:
     """What the definition of a gallery image tells; nothing of an image without one. Never raises.
 
     It tells nothing where we may not read it: Azure looks at the image by itself, too.
@@ -140,7 +140,10 @@ def definition_traits(session: Session, image: Image, model: Model, share: Share
         return Traits()
     home = str(image) if isinstance(image, GalleryImage) else model.id
     try:
-        with session.call(Charge.IMAGES, home, share) as call, only_malformed("an image definition"):
+        with (
+            session.call(OperationClass.IMAGES, home, priority) as call,
+            only_malformed("an image definition"),
+        ):
             return _definition_traits(_definition(call.client, image, model.location))
     except AzureFailure:
         return Traits()
@@ -241,7 +244,7 @@ def _is_excluded(row: Json) -> bool:
     return bool(publishing.get("excludeFromLatest")) or is_half_made
 
 
-def _lasting(image: Image, deprecation: Json) -> Availability:
+def _deprecation(image: Image, deprecation: Json) -> Availability:
     """By "imageDeprecationStatus" of a platform image."""
     match str(deprecation.get("imageState", "")):
         case "Deprecated":

@@ -14,7 +14,7 @@ from statistics import median_low
 from threading import Lock
 
 # An answer says its time in whole seconds.
-_ALIKE = timedelta(seconds=5)
+_TOLERANCE = timedelta(seconds=5)
 _KEPT = 9  # answers: four that are wrong in a row change nothing
 # A moment of another year says nothing: "0001-01-01" stands for none, and one near the year 9999 overflows as
 # soon as a wait is added.
@@ -28,28 +28,28 @@ def steady() -> Callable[[], datetime]:
     return lambda: began + timedelta(seconds=time.clock_gettime(clock) - ticks)
 
 
-class Clock:
+class AzureClock:
     """Safe to share between threads."""
 
-    def __init__(self, reading: Callable[[], datetime]) -> None:
+    def __init__(self, read: Callable[[], datetime]) -> None:
         """`reading` is our own clock."""
-        self.reading = reading
+        self.read = read
         self._offsets: deque[timedelta] = deque(maxlen=_KEPT)
         self._offset = timedelta()
         self._lock = Lock()
 
     def now(self) -> datetime:
         """By Azure's clock, as most of its last answers told it."""
-        return self.reading() + self._offset
+        return self.read() + self._offset
 
-    def heed(self, date: datetime | None, asked_at: datetime) -> None:
+    def note_date(self, date: datetime | None, sent_at: datetime) -> None:
         """Take over what an answer that has just come says of the time; `asked_at` is by our own clock."""
         if date is None:
             return
         # It was `date` at some moment since it was asked. An answer that took 20 seconds, dated when Azure
         # began it, does not set the clock back: 0 lies between -20 and 0.
-        least, most = date - self.reading(), date - asked_at
-        offset = least if least > _ALIKE else most if most < -_ALIKE else timedelta()
+        least, most = date - self.read(), date - sent_at
+        offset = least if least > _TOLERANCE else most if most < -_TOLERANCE else timedelta()
         with self._lock:
             self._offsets.append(offset)
             self._offset = median_low(self._offsets)

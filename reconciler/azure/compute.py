@@ -16,9 +16,9 @@ from azure.core.rest import HttpRequest
 from azure.mgmt.compute.models import VirtualMachineScaleSetUpdate
 
 from reconciler.azure import arm, auxiliary, catalogue
-from reconciler.azure.budget import Charge, Share
+from reconciler.azure.budget import OperationClass, Priority
 from reconciler.azure.expiring import ExpiringMap
-from reconciler.azure.failure import Conflict, Malformed, Refused
+from reconciler.azure.failure import Conflict, MalformedResponse, Refused
 from reconciler.azure.fields import Json
 from reconciler.azure.flexible import instance_rows
 from reconciler.azure.request_counter import RequestCounter
@@ -83,65 +83,67 @@ class Compute:
         """Every scale set of `scope`, page by page. A row that makes no sense is left out."""
         path = f"{scope.path}/providers/Microsoft.Compute/virtualMachineScaleSets"
         # It finds what is merged: without it no rollout begins.
-        with self._session.call(Charge.HIGH_COST_GET, path, Share.ROLLOUT) as call:
+        with self._session.call(OperationClass.HIGH_COST_GET, path, Priority.ROLLOUT) as call:
             try:
                 for row in call.rows(path):
                     try:
                         yield self._locate(arm.model(row))
-                    except Malformed:
+                    except MalformedResponse:
                         continue
             except ResourceNotFoundError:
                 if scope.resource_group is None:
                     raise  # the subscription itself; a resource group that is gone holds no scale sets
 
-    def model(self, target: Target, share: Share) -> Model | Absent:
+    def model(self, target: Target, priority: Priority) -> Model | Absent:
         """One scale set as it is now."""
-        with self._session.call(Charge.GET, target.id, share) as call:
+        with self._session.call(OperationClass.GET, target.id, priority) as call:
             try:
                 return self._locate(arm.model(call.get(target.id)))
             except ResourceNotFoundError:
                 return ABSENT
 
-    def instances(self, target: Target, model: Model, share: Share) -> tuple[Instance, ...]:
+    def instances(self, target: Target, model: Model, priority: Priority) -> tuple[Instance, ...]:
         """Every instance with its instance view, in Azure's order.
 
         Never with `$select`: under it Azure reports `latestModelApplied: false` of every instance.
         """
         path = f"{target.id}/virtualMachines"
         query = {} if model.is_flexible else {"$expand": "instanceView"}
-        with self._session.call(Charge.HIGH_COST_GET, path, share) as call:
+        with self._session.call(OperationClass.HIGH_COST_GET, path, priority) as call:
             found = list(call.rows(path, **query))
             if model.is_flexible:
-                found = instance_rows(found, self._virtual_machines(target, share), target.name, model.image)
+                found = instance_rows(
+                    found, self._virtual_machines(target, priority), target.name, model.image
+                )
             return tuple(map(arm.instance, found))
 
-    def rolling_upgrade(self, target: Target, share: Share) -> RollingUpgrade:
+    def rolling_upgrade(self, target: Target, priority: Priority) -> RollingUpgrade:
         """The latest rolling upgrade of Azure's own, running or not."""
-        with self._session.call(Charge.GET, target.id, share) as call:
+        with self._session.call(OperationClass.GET, target.id, priority) as call:
             try:
                 return arm.rolling_upgrade(call.get(f"{target.id}/rollingUpgrades/latest"))
             except ResourceNotFoundError:
                 return RollingUpgrade()
 
-    def availability(self, image: Image, model: Model, share: Share) -> Availability:
+    def availability(self, image: Image, model: Model, priority: Priority) -> Availability:
         """Whether instances of that scale set can be made from `image`, by the catalogue of its region.
 
         Beside it, what that image is made for, and the one that the model leaves for it. One answer serves
         all scale sets of a subscription and region for a minute.
         """
-        found, leaving = self._available(image, model, share), model.image
+        found, leaving = self._available(image, model, priority), model.image
         if found.verdict is not Verdict.AVAILABLE or leaving is None or leaving.kind != found.image.kind:
             return found
         if same(found.image, leaving):
             return found
-        current = Traits() if follows_latest(leaving) else self._traits(leaving, model, share)
-        return replace(found, traits=self._traits(found.image, model, share), current=current)
+        current = Traits() if follows_latest(leaving) else self._traits(leaving, model, priority)
+        return replace(found, traits=self._traits(found.image, model, priority), current=current)
 
-    def _available(self, image: Image, model: Model, share: Share) -> Availability:
+    def _available(self, image: Image, model: Model, priority: Priority) -> Availability:
         key = (str(image).casefold(), model.subscription, model.location)
         if known := self._availabilities.get(key, self._session.now()):
             return known
-        found = catalogue.availability(self._session, image, model, share)
+        found = catalogue.availability(self._session, image, model, priority)
         now = self._session.now()
         self._availabilities.keep(key, found, now, _CATALOGUE_KEPT)
         if follows_latest(image):  # and so that the version it means is not asked for once more
@@ -149,15 +151,15 @@ class Compute:
             self._availabilities.keep(exact, found, now, _CATALOGUE_KEPT)
         return found
 
-    def _traits(self, image: Image, model: Model, share: Share) -> Traits:
+    def _traits(self, image: Image, model: Model, priority: Priority) -> Traits:
         """Of an exact version: its own and, of a gallery image, those of its definition."""
-        own = self._available(image, model, share).traits or Traits()
+        own = self._available(image, model, priority).traits or Traits()
         if not version(image) or isinstance(image, PlatformImage):
             return own
         key = (str(at_version(image, "latest")).casefold(), model.subscription, model.location)
         traits = self._definitions.get(key, self._session.now())
         if traits is None:
-            traits = catalogue.definition_traits(self._session, image, model, share)
+            traits = catalogue.definition_traits(self._session, image, model, priority)
             self._definitions.keep(key, traits, self._session.now(), _CATALOGUE_KEPT)
         return replace(traits, disk_size=own.disk_size)
 
@@ -168,8 +170,8 @@ class Compute:
         other AzureFailure: what cannot be read just now may be read a moment later.
         """
         try:
-            with self._session.call(Charge.OPERATION, target.id, Share.ROLLOUT) as call:
-                return arm.operation(call.got(HttpRequest("GET", url)))
+            with self._session.call(OperationClass.OPERATION, target.id, Priority.ROLLOUT) as call:
+                return arm.operation(call.request_json(HttpRequest("GET", url)))
         except (Refused, Conflict):
             return Operation("")
 
@@ -178,8 +180,8 @@ class Compute:
 
         The answer is where Azure tells what becomes of it (`operation`), "" where it names no such place.
         """
-        charge = Charge.PATCH if isinstance(step, PatchModel) else Charge.UPGRADE
-        with self._session.call(charge, target.id, Share.ROLLOUT) as call:
+        operation_class = OperationClass.PATCH if isinstance(step, PatchModel) else OperationClass.UPGRADE
+        with self._session.call(operation_class, target.id, Priority.ROLLOUT) as call:
             sets = call.client.virtual_machine_scale_sets
             accepted: LROPoller[Any]
             match step:
@@ -215,8 +217,8 @@ class Compute:
 
     def _tag(self, target: Target, model: Model, tags: Mapping[str, str]) -> None:
         if not model.etag:
-            raise Malformed("Azure sent a scale set without its etag")
-        with self._session.call(Charge.PATCH, target.id, Share.ROLLOUT) as call:
+            raise MalformedResponse("Azure sent a scale set without its etag")
+        with self._session.call(OperationClass.PATCH, target.id, Priority.ROLLOUT) as call:
             call.client.virtual_machine_scale_sets.begin_update(
                 target.resource_group,
                 target.name,
@@ -226,12 +228,12 @@ class Compute:
                 polling=False,
             )
 
-    def _virtual_machines(self, target: Target, share: Share) -> Iterator[Json]:
+    def _virtual_machines(self, target: Target, priority: Priority) -> Iterator[Json]:
         """The machines of a Flexible scale set: its own list does not say how they are."""
         group = f"/subscriptions/{target.subscription}/resourceGroups/{target.resource_group}"
         path = f"{group}/providers/Microsoft.Compute/virtualMachines"
         query = {"$filter": f"'virtualMachineScaleSet/id' eq '{target.id}'", "$expand": "instanceView"}
-        with self._session.call(Charge.VIRTUAL_MACHINES, path, share) as call:
+        with self._session.call(OperationClass.VIRTUAL_MACHINES, path, priority) as call:
             yield from call.rows(path, **query)
 
     def _locate(self, model: Model) -> Model:

@@ -42,7 +42,7 @@ class Conflict(AzureFailure):
     reason = Reason.CONFLICT
 
 
-class Throttled(AzureFailure):
+class TooManyRequests(AzureFailure):
     """Azure asks to be left alone for `retry_after`, or its budget leaves nothing to us before then.
 
     `policy` is the budget that Azure named, "" where the gateway refused all requests of a kind.
@@ -62,7 +62,7 @@ class Unreachable(AzureFailure):
     reason = Reason.UNREACHABLE
 
 
-class Malformed(Unreachable):
+class MalformedResponse(Unreachable):
     """An answer that is not JSON, lacks what every such answer has, or has a field of another type."""
 
     reason = Reason.MALFORMED_RESPONSE
@@ -112,9 +112,9 @@ def failure(error: AzureError) -> AzureFailure:
         return Unreachable(message)
     status = error.response.status_code or 0
     if status == 429:
-        return Throttled(message, _retry_after(error), policy=_policy(error))
+        return TooManyRequests(message, _retry_after(error), policy=_policy(error))
     if 200 <= status < 300:
-        return Malformed(message)
+        return MalformedResponse(message)
     if status >= 500 or status in {0, 401, 408} or isinstance(error, ClientAuthenticationError):
         return Unreachable(message)
     if status == 412 or "instanceIds" in _target(error):

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from azure.core.exceptions import AzureError
 
 from reconciler.azure.clock import is_plausible
-from reconciler.azure.failure import AzureFailure, Malformed
+from reconciler.azure.failure import AzureFailure, MalformedResponse
 
 Json = Mapping[str, Any]
 Value = TypeVar("Value")
@@ -35,7 +35,7 @@ def only_malformed(what: str) -> Iterator[None]:
     except (AzureFailure, AzureError, OSError):
         raise
     except Exception as error:
-        raise Malformed(f"Azure sent {what} that cannot be read: {type(error).__name__}") from error
+        raise MalformedResponse(f"Azure sent {what} that cannot be read: {type(error).__name__}") from error
 
 
 def time_in(body: Json, key: str) -> datetime | None:
@@ -60,14 +60,14 @@ def moment(text: str) -> datetime | None:
 def object_from(value: object, what: str) -> Json:
     """`value`, which is to be a JSON object; `what` names it in the error."""
     if not isinstance(value, Mapping):
-        raise Malformed(f"Azure sent {what} that is not a JSON object: {_excerpt(value)}")
+        raise MalformedResponse(f"Azure sent {what} that is not a JSON object: {_excerpt(value)}")
     return value
 
 
 def required_in(body: Json, key: str) -> Json:
     """An object without which the answer makes no sense."""
     if body.get(key) is None:
-        raise Malformed(f"Azure sent {text_in(body, 'name') or 'a resource'} without its {key}")
+        raise MalformedResponse(f"Azure sent {text_in(body, 'name') or 'a resource'} without its {key}")
     return mapping_in(body, key)
 
 
@@ -75,7 +75,7 @@ def identifier_in(body: Json, key: str) -> str:
     """A text without which nobody can say what the answer is about."""
     if text := text_in(body, key):
         return text
-    raise Malformed(f"Azure sent a resource without its {key}")
+    raise MalformedResponse(f"Azure sent a resource without its {key}")
 
 
 def mapping_in(body: Json, key: str) -> Json:
@@ -124,8 +124,8 @@ def _of_type(body: Json, key: str, sort: type[Value], default: Default) -> Value
     return value
 
 
-def _misfit(key: str, value: object) -> Malformed:
-    return Malformed(f"Azure sent a field {key} of an unexpected type: {_excerpt(value)}")
+def _misfit(key: str, value: object) -> MalformedResponse:
+    return MalformedResponse(f"Azure sent a field {key} of an unexpected type: {_excerpt(value)}")
 
 
 def _excerpt(value: object) -> str:

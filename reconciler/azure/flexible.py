@@ -16,15 +16,15 @@ def instance_rows(
     `scale_set` is its name, `image` that of its model. A row may hold nothing but names, and its id is not
     that of the machine; a machine that no row names is an instance all the same. Raises Malformed.
     """
-    told = [object_from(machine, "a virtual machine") for machine in machines]
-    by_key = {key: machine for machine in told for key in _keys(machine)}
-    found, met = [], set()
+    virtual_machines = [object_from(machine, "a virtual machine") for machine in machines]
+    by_key = {key: machine for machine in virtual_machines for key in _keys(machine)}
+    found, joined = [], set()
     for row in rows:
         instance_row = object_from(row, "an instance")
         machine = next((by_key[key] for key in _keys(instance_row) if key in by_key), {})
-        met.add(text_in(machine, "name").casefold())
+        joined.add(text_in(machine, "name").casefold())
         found.append(_join(instance_row, machine, scale_set, image))
-    alone = (machine for machine in told if text_in(machine, "name").casefold() not in met)
+    alone = (machine for machine in virtual_machines if text_in(machine, "name").casefold() not in joined)
     return [*found, *(_join({"name": text_in(each, "name")}, each, scale_set, image) for each in alone)]
 
 

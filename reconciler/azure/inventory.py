@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from azure.mgmt.core.tools import parse_resource_id
 
 from reconciler.azure import arm
-from reconciler.azure.budget import Charge, Share
+from reconciler.azure.budget import OperationClass, Priority
 from reconciler.azure.compute import Scope
-from reconciler.azure.failure import Malformed
+from reconciler.azure.failure import MalformedResponse
 from reconciler.azure.fields import Json, identifier_in, object_from
 from reconciler.azure.session import Session
 from reconciler.rollout.observed import Model
@@ -34,7 +34,7 @@ class Live:
 def inventory(session: Session, scope: Scope) -> tuple[Live, ...]:
     """Every scale set of `scope`. Raises AzureFailure."""
     path = f"{scope.path}/providers/Microsoft.Compute/virtualMachineScaleSets"
-    with session.call(Charge.HIGH_COST_GET, path, Share.ROUTINE) as call:
+    with session.call(OperationClass.HIGH_COST_GET, path, Priority.ROUTINE) as call:
         return tuple(map(live, call.rows(path)))
 
 
@@ -43,7 +43,7 @@ def live(row: Json) -> Live:
     target = _target(object_from(row, "a scale set"))
     try:
         model = arm.model(row)
-    except Malformed as error:
+    except MalformedResponse as error:
         return Live(target, None, str(error))
     return Live(target, model)
 
@@ -52,7 +52,7 @@ def _target(row: Json) -> Target:
     """As Azure spells it; but lists of a subscription shout the resource group, which nobody else does."""
     parts = parse_resource_id(identifier_in(row, "id"))
     if not {"subscription", "resource_group", "name"} <= parts.keys():
-        raise Malformed("Azure sent a scale set without its id")
+        raise MalformedResponse("Azure sent a scale set without its id")
     group = str(parts["resource_group"])
     name = str(parts["name"])
     return Target(str(parts["subscription"]), group.lower() if group.isupper() else group, name)

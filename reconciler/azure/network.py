@@ -19,7 +19,7 @@ _CONNECT_SECONDS = 5
 _READ_SECONDS = 10
 
 # What the failure says, in lower case, and the mend. The first that fits.
-_MENDS = (
+_FIXES = (
     (
         "certificate_verify_failed",
         "name the file of the certificate authority, with all others, in REQUESTS_CA_BUNDLE",
@@ -32,13 +32,13 @@ _MENDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Greeting:
+class ProbeResult:
     """That it answered, and what time it is there; None where it does not say."""
 
     date: datetime | None
 
 
-def answer(endpoint: str) -> Greeting:
+def probe(endpoint: str) -> ProbeResult:
     """Ask `endpoint`. Raises Unreachable, with the mend."""
     transport = RequestsTransport(connection_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS)
     pipeline: Pipeline[HttpRequest, HttpResponse] = Pipeline(transport, [])
@@ -52,7 +52,7 @@ def answer(endpoint: str) -> Greeting:
     if not _is_arm(response):
         said = f"what answers (HTTP {response.status_code}) is not Azure Resource Manager"
         raise Unreachable(f"{said}; correct --arm-endpoint, or try again where it was right before")
-    return Greeting(parse_date(response.headers.get("Date")))
+    return ProbeResult(parse_date(response.headers.get("Date")))
 
 
 def _is_arm(response: HttpResponse) -> bool:
@@ -64,5 +64,5 @@ def _is_arm(response: HttpResponse) -> bool:
 
 
 def _unreachable(said: str) -> Unreachable:
-    mend = next(mend for sign, mend in _MENDS if sign in said.casefold())
-    return Unreachable(f"{said}; {mend}")
+    fix = next(fix for sign, fix in _FIXES if sign in said.casefold())
+    return Unreachable(f"{said}; {fix}")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from azure.core.rest import HttpRequest
 
-from reconciler.azure.budget import Charge, Share
-from reconciler.azure.failure import Malformed
+from reconciler.azure.budget import OperationClass, Priority
+from reconciler.azure.failure import MalformedResponse
 from reconciler.azure.fields import Json
 from reconciler.azure.session import Session
 
@@ -31,7 +31,7 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class Permissions:
+class EffectivePermissions:
     """All grants together. What one role leaves out another may still give: NotActions deny nothing."""
 
     grants: tuple[Grant, ...]
@@ -40,24 +40,24 @@ class Permissions:
         return any(grant.covers(action) for grant in self.grants)
 
 
-def permissions(session: Session, scope: str) -> Permissions:
+def permissions(session: Session, scope: str) -> EffectivePermissions:
     """What the caller may do with the resource `scope`. Raises AzureFailure."""
     path = f"{scope}/providers/Microsoft.Authorization/permissions"
-    with session.call(Charge.PERMISSIONS, scope, Share.ROUTINE) as call:
+    with session.call(OperationClass.PERMISSIONS, scope, Priority.ROUTINE) as call:
         grants: list[Grant] = []
         request = HttpRequest("GET", path, params={"api-version": _VERSION})
         while True:
-            body = call.got(request)
+            body = call.request_json(request)
             grants += _grants(body)
             if not body.get("nextLink"):
-                return Permissions(tuple(grants))
+                return EffectivePermissions(tuple(grants))
             request = HttpRequest("GET", str(body["nextLink"]))
 
 
 def _grants(body: Json) -> list[Grant]:
     rows = body.get("value")
     if not isinstance(rows, list):
-        raise Malformed("Azure sent permissions without their rows")
+        raise MalformedResponse("Azure sent permissions without their rows")
     return [Grant(_texts(row.get("actions")), _texts(row.get("notActions"))) for row in rows]
 
 

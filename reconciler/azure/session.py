@@ -32,10 +32,10 @@ from azure.mgmt.core.tools import get_arm_endpoints
 from reconciler import __version__
 from reconciler.azure import auxiliary
 from reconciler.azure.address import on_endpoint
-from reconciler.azure.budget import Budget, Charge, Share, Subject
-from reconciler.azure.clock import Clock, parse_date, steady
+from reconciler.azure.budget import Budget, OperationClass, Priority, Subject
+from reconciler.azure.clock import AzureClock, parse_date, steady
 from reconciler.azure.expiring import ExpiringMap
-from reconciler.azure.failure import Malformed, Throttled, Unreachable, failure
+from reconciler.azure.failure import MalformedResponse, TooManyRequests, Unreachable, failure
 from reconciler.azure.fields import Json, text_in
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.azure.token import default_credential
@@ -73,7 +73,7 @@ class Session:
         `now` reads our own clock, by default one that nobody sets.
         """
         self.endpoint = endpoint.rstrip("/")
-        self.clock = Clock(now or steady())
+        self.clock = AzureClock(now or steady())
         self.credential = credential or default_credential(auxiliary_tenants)
         self.scopes = _scopes(self.endpoint)
         self.auxiliary_tenants = tuple(auxiliary_tenants)
@@ -99,38 +99,40 @@ class Session:
         """Remember in which region a scale set is (its folded id): Azure counts requests by region."""
         self._locations.keep(resource, location, self.now(), _KEPT)
 
-    def paged(self, path: str, pages: int) -> None:
+    def note_pages(self, path: str, pages: int) -> None:
         """Remember how many pages a list has."""
         self._pages.keep(path.casefold(), pages, self.now(), _KEPT)
 
     @contextmanager
-    def call(self, charge: Charge, path: str, share: Share) -> Iterator["Call"]:
+    def call(self, operation_class: OperationClass, path: str, priority: Priority) -> Iterator["ApiCall"]:
         """Requests about `path` that are counted as `charge`; whatever goes wrong becomes an AzureFailure.
 
         Raises Throttled without asking where the budget has no request left for this share.
         """
-        call = Call(self, charge, self._subject(path), share)
-        call.ask(self._pages.get(path.casefold(), self.now()) or 1)
+        call = ApiCall(self, operation_class, self._subject(path), priority)
+        call.acquire(self._pages.get(path.casefold(), self.now()) or 1)
         before = getattr(self._thread, "call", None)
         self._thread.call = call
         try:
             yield call
         except AzureError as error:
             ours = failure(error)
-            if isinstance(ours, Throttled):
-                self.budget.rest(charge, call.subject, ours.policy, self.now() + ours.retry_after)
+            if isinstance(ours, TooManyRequests):
+                self.budget.back_off(
+                    operation_class, call.subject, ours.policy, self.now() + ours.retry_after
+                )
             raise ours from error
         except (
             JSONDecodeError,
             RecursionError,
         ) as error:  # where the SDK reads what a write is answered with
-            raise Malformed("Azure sent an answer that is not JSON") from error
+            raise MalformedResponse("Azure sent an answer that is not JSON") from error
         except ValueError as error:  # such as a redirect to an address that nobody can read
-            raise Malformed(f"Azure sent an answer that makes no sense: {str(error)[:80]}") from error
+            raise MalformedResponse(f"Azure sent an answer that makes no sense: {str(error)[:80]}") from error
         except OSError as error:  # such as a REQUESTS_CA_BUNDLE that is not there
             raise Unreachable(str(error)) from error
         finally:
-            call.end()
+            call.release()
             self._thread.call = before
 
     def close(self) -> None:
@@ -166,38 +168,38 @@ class Session:
         resource = scale_set[0] if scale_set else ""
         return Subject(subscription[1], self._locations.get(resource, self.now()) or "", resource)
 
-    def heed(self, status: int, headers: Mapping[str, str], asked_at: datetime) -> None:
+    def note_answer(self, status: int, headers: Mapping[str, str], sent_at: datetime) -> None:
         """Take over what an answer in this thread says; `status` is 0 where none came. `asked_at` is by our
         own clock."""
-        self.clock.heed(parse_date(headers.get("Date")), asked_at)
+        self.clock.note_date(parse_date(headers.get("Date")), sent_at)
         if call := getattr(self._thread, "call", None):
-            self.counter.count(call.charge.name, status)
+            self.counter.count(call.operation_class.name, status)
             self.budget.note(call.subject, headers, self.now())
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """What one call may ask: with the SDK's typed operations (`client`), or for plain JSON."""
 
     session: Session
-    charge: Charge
+    operation_class: OperationClass
     subject: Subject
-    share: Share
+    priority: Priority
 
     @property
     def client(self) -> ComputeManagementClient:
         """Of the subscription that the call is about."""
         return self.session.client(self.subject.subscription)
 
-    def ask(self, requests: int) -> None:
+    def acquire(self, requests: int) -> None:
         """Count so many. Raises Throttled where the budget has not as many left."""
         now, budget = self.session.now(), self.session.budget
-        if wait := budget.ask(self.charge, self.subject, self.share, now, requests):
-            raise Throttled(wait.why, wait.length)
+        if wait := budget.acquire(self.operation_class, self.subject, self.priority, now, requests):
+            raise TooManyRequests(wait.why, wait.length)
 
-    def end(self) -> None:
+    def release(self) -> None:
         """It is counted no longer as under way."""
-        self.session.budget.end(self.charge, self.subject)
+        self.session.budget.release(self.operation_class, self.subject)
 
     def rows(self, path: str, **query: str) -> Iterator[Json]:
         """The rows of a list, page by page, as the JSON they come in. A row may be anything.
@@ -208,22 +210,22 @@ class Call:
         pages = 1
         request = HttpRequest("GET", path, params={**query, "api-version": COMPUTE})
         while True:
-            body = self.got(request)
+            body = self.request_json(request)
             found = body.get("value")
             if not isinstance(found, list):
-                raise Malformed("Azure sent a list without its rows")
+                raise MalformedResponse("Azure sent a list without its rows")
             yield from found
             if not (onward := text_in(body, "nextLink")):
-                self.session.paged(path, pages)
+                self.session.note_pages(path, pages)
                 return
             pages += 1
             request = HttpRequest("GET", onward)
 
     def get(self, path: str) -> Json:
         """A resource, as the JSON it comes in. Raises AzureError; Malformed where it is no JSON object."""
-        return self.got(HttpRequest("GET", path, params={"api-version": COMPUTE}))
+        return self.request_json(HttpRequest("GET", path, params={"api-version": COMPUTE}))
 
-    def got(self, request: HttpRequest) -> Json:
+    def request_json(self, request: HttpRequest) -> Json:
         """What a request is answered with, in JSON. Raises AzureError, Malformed.
 
         An address that came in an answer is followed only where it leads to Azure Resource Manager itself.
@@ -235,13 +237,13 @@ class Call:
         try:
             body = response.json()
         except (ValueError, RecursionError) as error:
-            raise Malformed("Azure sent an answer that is not JSON") from error
+            raise MalformedResponse("Azure sent an answer that is not JSON") from error
         if not isinstance(body, Mapping):
-            raise Malformed("Azure sent an answer that is no JSON object")
+            raise MalformedResponse("Azure sent an answer that is no JSON object")
         return body
 
 
-_ASKED_AT = "vmss_reconciler_asked_at"
+_SENT_AT = "vmss_reconciler_asked_at"
 
 
 class _Meter(SansIOHTTPPolicy[Any, Any]):
@@ -251,14 +253,14 @@ class _Meter(SansIOHTTPPolicy[Any, Any]):
         self._session = session
 
     def on_request(self, request: PipelineRequest[Any]) -> None:
-        request.context[_ASKED_AT] = self._session.clock.reading()
+        request.context[_SENT_AT] = self._session.clock.read()
 
     def on_response(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:
         answer = response.http_response
-        self._session.heed(answer.status_code, answer.headers, request.context[_ASKED_AT])
+        self._session.note_answer(answer.status_code, answer.headers, request.context[_SENT_AT])
 
     def on_exception(self, request: PipelineRequest[Any]) -> None:
-        self._session.heed(0, {}, request.context[_ASKED_AT])
+        self._session.note_answer(0, {}, request.context[_SENT_AT])
 
 
 class _OwnEndpoint(SansIOHTTPPolicy[Any, Any]):

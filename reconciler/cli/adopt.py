@@ -116,14 +116,14 @@ def adopt(
         errors = _missing(live, names)
     chosen = [each for each in live if not names or _is_named(each.target, names)]
     found = adoption.adopt(chosen, existing, fleet, to, session, by_group=bool(resource_groups))
-    came = sorted(found, key=lambda each: each.target.key)
-    for each in came:
+    results = sorted(found, key=lambda each: each.target.key)
+    for each in results:
         click.echo(f"{_label(each.target, several=len(within) > 1)}: {each.line}")
     for line in errors:
         click.echo(f"error: {line}", err=True)
-    if came or not errors:
-        click.echo(_summary(came))
-    if errors or any(each.result is AdoptionResult.LEFT_OUT for each in came):
+    if results or not errors:
+        click.echo(_summary(results))
+    if errors or any(each.result is AdoptionResult.LEFT_OUT for each in results):
         sys.exit(1)
 
 
@@ -206,11 +206,11 @@ def _label(target: Target, *, several: bool) -> str:
     return f"{within}{target.resource_group}/{target.name}"
 
 
-def _summary(came: Sequence[Adopted]) -> str:
+def _summary(results: Sequence[Adopted]) -> str:
     """
     >>> _summary([Adopted(Target("S", "shop", "web"), AdoptionResult.ADOPTED, "")])
     '1 scale set: 1 adopted'
     """
-    numbers = Counter(each.result for each in came)
+    numbers = Counter(each.result for each in results)
     counts = ", ".join(f"{numbers[each]} {each}" for each in AdoptionResult if numbers[each])
-    return f"{count(len(came), 'scale set')}{f': {counts}' if counts else ''}"
+    return f"{count(len(results), 'scale set')}{f': {counts}' if counts else ''}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reconciler.azure.inventory import Live
 from reconciler.azure.session import Session
-from reconciler.cli.looks import look
+from reconciler.cli.observation import observe_fleet
 from reconciler.daemon.outcome import Outcome
 from reconciler.rollout.reason import Reason
 from reconciler.spec.declaration import minimal_scale_set, scale_set_text
@@ -73,17 +73,17 @@ def adopt(
     # Also what only a file is called, whatever it declares: none is written over.
     taken = {spec.name for spec in known.values()}
     taken |= {path.stem.casefold() for path in to.iterdir() if is_spec(path.name)}
-    called = names((each.target for each in new), taken)
+    spec_names = names((each.target for each in new), taken)
     proposed: list[ScaleSet] = []
     for each in new:
-        spec_or_why = _propose(each, called[each.target], fleet)
+        spec_or_why = _propose(each, spec_names[each.target], fleet)
         if isinstance(spec_or_why, ScaleSet):
             proposed.append(spec_or_why)
         else:
-            yield _left_out(each.target, spec_or_why)
-    for entry in look(proposed, session, by_group=by_group).states:
+            yield _not_adopted(each.target, spec_or_why)
+    for entry in observe_fleet(proposed, session, by_group=by_group).states:
         if entry.outcome:
-            yield _written(entry.desired, entry.outcome, to)
+            yield _write_spec(entry.desired, entry.outcome, to)
 
 
 def _propose(live: Live, name: str, fleet: str) -> ScaleSet | str:
@@ -102,19 +102,19 @@ def _propose(live: Live, name: str, fleet: str) -> ScaleSet | str:
     return "; ".join(f"{each.field} {each.message}" for each in problems) or replace(spec, fleet=of_all)
 
 
-def _written(spec: ScaleSet, outcome: Outcome, to: Path) -> Adopted:
+def _write_spec(spec: ScaleSet, outcome: Outcome, to: Path) -> Adopted:
     """Write the file, suspended where the daemon would find anything to do or to say."""
     if outcome.is_error or outcome.reason == Reason.NOT_FOUND:
-        return _left_out(spec.target, outcome.line)
+        return _not_adopted(spec.target, outcome.line)
     if outcome.reason == Reason.AZURE_BUSY:
-        return _left_out(spec.target, f"{outcome.line}; run adopt again when it has finished")
+        return _not_adopted(spec.target, f"{outcome.line}; run adopt again when it has finished")
     path = to / f"{spec.name}.yaml"
     settled = outcome.reason == Reason.UP_TO_DATE
     why = Suspension(_reason(outcome.line), by="reconciler adopt")
     try:
         _write(path, scale_set_text(spec if settled else replace(spec, suspend=why)))
     except OSError as error:
-        return _left_out(spec.target, f"{path} cannot be written: {error.strerror}")
+        return _not_adopted(spec.target, f"{path} cannot be written: {error.strerror}")
     line = f"{path} declares {spec.image}"
     if settled:
         return Adopted(spec.target, AdoptionResult.ADOPTED, line)
@@ -140,5 +140,5 @@ def _write(path: Path, content: str) -> None:
         raise
 
 
-def _left_out(target: Target, why: str) -> Adopted:
+def _not_adopted(target: Target, why: str) -> Adopted:
     return Adopted(target, AdoptionResult.LEFT_OUT, f"not adopted: {why}")

@@ -5,15 +5,21 @@ from dataclasses import dataclass, replace
 
 import click
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure
 from reconciler.azure.identity import Identity, identity
 from reconciler.cli.announcement import announce
 from reconciler.cli.failure import fail
-from reconciler.cli.named import unknown
+from reconciler.cli.named import unknown_name
 from reconciler.cli.options import FleetAccess, fleet_options
-from reconciler.cli.tagging import Kept, declared_model, insist, onward, scale_sets_in_force
+from reconciler.cli.tagging import (
+    TagUnchanged,
+    declared_model,
+    retry_conflict,
+    scale_sets_in_force,
+    takes_effect_note,
+)
 from reconciler.cli.verb import Verb
 from reconciler.daemon.specs import Specs
 from reconciler.rollout.approval import approving_authors, objection
@@ -60,7 +66,7 @@ def approve(*, name: str, by: str | None, fleet: FleetAccess) -> None:
     of the version that this means now.
     """
     in_force = scale_sets_in_force(fleet.specs, "approved")
-    desired = in_force[name] if name in in_force else fail(unknown(name, in_force))
+    desired = in_force[name] if name in in_force else fail(unknown_name(name, in_force))
     if desired.rollout.approval is None:
         fail(f"{name}: nothing waits for an approval: its spec asks for none (spec.rollout.approval)")
     announce(fleet.session)
@@ -68,10 +74,10 @@ def approve(*, name: str, by: str | None, fleet: FleetAccess) -> None:
     try:
         approver = Person.of(identity(fleet.session), by)
         authors = _authors(desired, fleet.specs)
-        said = insist(lambda: _approve(desired, approver, authors, compute))
-    except (AzureFailure, Kept) as why:
+        result = retry_conflict(lambda: _approve(desired, approver, authors, compute))
+    except (AzureFailure, TagUnchanged) as why:
         fail(f"{name}: {why}")
-    click.echo(f"{name}: {said}")
+    click.echo(f"{name}: {result}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +89,8 @@ class Person:
     token: str
 
     @classmethod
-    def of(cls, identity: Identity, said: str | None) -> "Person":
-        return cls(said or identity.short[:_LONGEST], identity.short[:_LONGEST])
+    def of(cls, identity: Identity, given: str | None) -> "Person":
+        return cls(given or identity.short[:_LONGEST], identity.short[:_LONGEST])
 
 
 def _authors(desired: ScaleSet, specs: Specs) -> tuple[Author, ...]:
@@ -110,19 +116,19 @@ def _approve(desired: ScaleSet, approver: Person, authors: Sequence[Author], com
     signature = Signature.of(image, approver.by, compute.now(), approver.token)
     is_kept = _is_kept(model, image, signature)
     if desired.rollout.approver is Approver.ANOTHER and (
-        lacks := _shortcoming(signature, authors, is_kept=is_kept)
+        lacks := _objection(signature, authors, is_kept=is_kept)
     ):
         fail(f"{desired.name}: {lacks}")
     compute.approve(desired.target, model, image, signature)
-    beforehand = " before any instance was upgraded, so that the rollout will not stop after its canary"
-    unkept = "" if is_kept else "there is no room for a tag that keeps who and when; "
+    in_advance = " before any instance was upgraded, so that the rollout will not stop after its canary"
+    untagged = "" if is_kept else "there is no room for a tag that keeps who and when; "
     return (
-        f"{short(image)} is approved {signature}{beforehand if early else ''}; "
-        f"{unkept}{_unjudged(desired, authors)}{onward(desired)}"
+        f"{short(image)} is approved {signature}{in_advance if early else ''}; "
+        f"{untagged}{_unknown_author_note(desired, authors)}{takes_effect_note(desired)}"
     )
 
 
-def _shortcoming(signature: Signature, authors: Sequence[Author], *, is_kept: bool) -> str:
+def _objection(signature: Signature, authors: Sequence[Author], *, is_kept: bool) -> str:
     """Why the approval would not be that of another than the author, in words, or ""."""
     if not signature.by:
         return "the token does not tell who approves, as rollout.approver asks: say it with --by"
@@ -136,7 +142,7 @@ def _shortcoming(signature: Signature, authors: Sequence[Author], *, is_kept: bo
     return ""
 
 
-def _unjudged(desired: ScaleSet, authors: Sequence[Author]) -> str:
+def _unknown_author_note(desired: ScaleSet, authors: Sequence[Author]) -> str:
     """That nobody knows here whether it is enough, in words, or ""."""
     if authors or desired.rollout.approver is Approver.ANYONE:
         return ""
@@ -154,7 +160,7 @@ def _has_begun(desired: ScaleSet, model: Model, image: Image, compute: Compute) 
     if model.image is None or not same(model.image, image):
         return False
     try:
-        instances = compute.instances(desired.target, model, Share.ROLLOUT)
+        instances = compute.instances(desired.target, model, Priority.ROLLOUT)
     except AzureFailure:
         return True  # no reason not to approve
     return has_begun(replace(desired, image=image), model, instances)
@@ -164,7 +170,7 @@ def _exact(desired: ScaleSet, model: Model, compute: Compute) -> Image:
     """The image that the daemon would set."""
     available = None
     if follows_latest(desired.image):
-        available = compute.availability(desired.image, model, Share.ROLLOUT)
+        available = compute.availability(desired.image, model, Priority.ROLLOUT)
     found = exact_spec(desired, model, available)
     if isinstance(found, Decision):
         fail(f"{desired.name}: {found.message}")

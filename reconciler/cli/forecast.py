@@ -42,18 +42,18 @@ def headline(row: Json) -> str:
         parts.append("what comes after these batches is not forecast")
     elif forecast["endsWith"] != "UpToDate":
         parts.append(f"then {forecast['endsWith']}")
-    return f"{'; '.join(parts)} ({_tempo(forecast)})"
+    return f"{'; '.join(parts)} ({_batch_time(forecast)})"
 
 
 def lines(row: Json) -> list[Line]:
     """The batches in order, and what is waited for before them, in as few lines as will do."""
-    told = list(_lines(row, is_folded=False))
-    if len(told) > _MOST_LINES:
-        told = list(_lines(row, is_folded=True))
-    if len(told) > _MOST_LINES:
+    shown = list(_lines(row, is_folded=False))
+    if len(shown) > _MOST_LINES:
+        shown = list(_lines(row, is_folded=True))
+    if len(shown) > _MOST_LINES:
         total = len(row["forecast"]["batches"])
-        told = [*told[: _MOST_LINES - 1], Line("", f"and so on, to batch {total}")]
-    return told
+        shown = [*shown[: _MOST_LINES - 1], Line("", f"and so on, to batch {total}")]
+    return shown
 
 
 def _lines(row: Json, *, is_folded: bool) -> Iterator[Line]:
@@ -100,8 +100,8 @@ def _batches(run: Sequence[Json], number: int) -> Line:
     return Line(numbers, " to ".join(domains), f"{count(first['instances'], 'instance')}{each}{canary}")
 
 
-def _wait(hold: Json, verb: str, seen_at: str) -> Line:
-    at = f", {_moment(hold['until'], seen_at)}" if hold["until"] else ""
+def _wait(hold: Json, verb: str, observed_at: str) -> Line:
+    at = f", {_moment(hold['until'], observed_at)}" if hold["until"] else ""
     return Line("", f"{verb} {_ends(hold)}{at}")
 
 
@@ -129,7 +129,7 @@ def _size(forecast: Json) -> str:
     return f"{count(taken, 'instance')} in {in_batches}{amount}"
 
 
-def _time(forecast: Json, seen_at: str) -> str:
+def _time(forecast: Json, observed_at: str) -> str:
     """How long it takes, how much of that is resting, and when it is over where that can be said."""
     rests = [
         each for each in forecast["holds"] if (meaning := meaning_of(each["reason"])) and meaning.is_rest
@@ -138,7 +138,7 @@ def _time(forecast: Json, seen_at: str) -> str:
     within = f" ({_about(resting)} of it soaking)" if resting else ""
     end = meaning_of(forecast["endsWith"] or "")
     verb = "done by" if end and end.phase is Phase.DONE else "held from"
-    ends = f", {verb} {_moment(forecast['ends'], seen_at)}" if forecast["ends"] else ""
+    ends = f", {verb} {_moment(forecast['ends'], observed_at)}" if forecast["ends"] else ""
     return f"about {_about(timedelta(seconds=forecast['seconds']))}{within}{ends}"
 
 
@@ -158,7 +158,7 @@ def _writes(forecast: Json) -> str:
     return ", ".join(writes)
 
 
-def _tempo(forecast: Json) -> str:
+def _batch_time(forecast: Json) -> str:
     """What a batch takes, and whether `health.timeout` lets it.
 
     >>> _tempo({"isMeasured": False, "assumedBatchSeconds": 180, "healthTimeoutSeconds": 60})
@@ -168,8 +168,8 @@ def _tempo(forecast: Json) -> str:
         timedelta(seconds=forecast[key]) for key in ("assumedBatchSeconds", "healthTimeoutSeconds")
     )
     late = f", which health.timeout, {format_duration(timeout)}, may cut short" if took > timeout else ""
-    said = f"{format_duration(took)} a batch"
-    return f"{said}, as its last ones{late}" if forecast["isMeasured"] else f"assuming {said}{late}"
+    text = f"{format_duration(took)} a batch"
+    return f"{text}, as its last ones{late}" if forecast["isMeasured"] else f"assuming {text}{late}"
 
 
 def _about(length: timedelta) -> str:
@@ -184,7 +184,7 @@ def _about(length: timedelta) -> str:
     return format_duration(length if length < minute else -(-length // minute) * minute)
 
 
-def _moment(at: str, seen_at: str) -> str:
+def _moment(at: str, observed_at: str) -> str:
     """In whole minutes, none too early; with its day, where that is another than that of the look.
 
     >>> _moment("2026-01-05T09:40:20+00:00", "2026-01-05T09:00:00+00:00")
@@ -193,7 +193,7 @@ def _moment(at: str, seen_at: str) -> str:
     'Sat 2026-01-10 02:00 UTC'
     """
     moment = _at(at) + timedelta(seconds=59)
-    is_same_day = moment.date() == _at(seen_at).date()
+    is_same_day = moment.date() == _at(observed_at).date()
     return f"{moment:%H:%M} UTC" if is_same_day else f"{moment:%a %Y-%m-%d %H:%M} UTC"
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from reconciler.azure.failure import AzureFailure, Refused, Throttled
-from reconciler.azure.permissions import Permissions, permissions
+from reconciler.azure.failure import AzureFailure, Refused, TooManyRequests
+from reconciler.azure.permissions import EffectivePermissions, permissions
 from reconciler.azure.role import ACTIONS, BY_IMAGE, home, required_actions
 from reconciler.azure.session import Session
 from reconciler.cli.finding import Finding, Result, alike
@@ -16,9 +16,9 @@ from reconciler.rollout.wording import join
 
 _WORKERS = 16
 # Azure lets a caller read some 25 times a second: so many workers keep within it, resting a second each time.
-_REST = timedelta(seconds=1)
-_PATIENCE = timedelta(minutes=1)
-_TRIES = 60
+_BACKOFF = timedelta(seconds=1)
+_LONGEST_BACKOFF = timedelta(minutes=1)
+_ATTEMPTS = 60
 
 
 def grants(states: Sequence[ScaleSetState], session: Session) -> Iterator[Finding]:
@@ -29,30 +29,30 @@ def grants(states: Sequence[ScaleSetState], session: Session) -> Iterator[Findin
     }
     with ThreadPoolExecutor(_WORKERS) as pool:
         missed = pool.map(lambda each: _missing(each, regional[_subscription(each)], session), states)
-        looks = tuple(zip(states, missed, strict=True))
-    read = [(state, missing) for state, missing in looks if not isinstance(missing, AzureFailure)]
+        results = tuple(zip(states, missed, strict=True))
+    read = [(state, missing) for state, missing in results if not isinstance(missing, AzureFailure)]
     for action in ACTIONS:
-        asked = [
+        required = [
             (state.desired.name, action in missing) for state, missing in read if action in _actions(state)
         ]
-        if lacking := [name for name, lacks in asked if lacks]:
+        if lacking := [name for name, lacks in required if lacks]:
             found = f"not granted on {join(lacking)}; assign a role that has it, as deploy/role.json does"
             yield Finding("role", Result.FAIL, action, found)
-        elif asked:
-            yield Finding("role", Result.OK, action, f"granted on {count(len(asked), 'scale set')}")
+        elif required:
+            yield Finding("role", Result.OK, action, f"granted on {count(len(required), 'scale set')}")
     yield from alike(
         "role",
         (
-            (state.desired.name, *_untold(failure))
-            for state, failure in looks
+            (state.desired.name, *_unreadable(failure))
+            for state, failure in results
             if isinstance(failure, AzureFailure)
         ),
     )
 
 
-def _untold(failure: AzureFailure) -> tuple[Result, str]:
+def _unreadable(failure: AzureFailure) -> tuple[Result, str]:
     """Not being let see one's permissions is no proof of having none."""
-    result = Result.SKIPPED if isinstance(failure, Refused | Throttled) else Result.FAIL
+    result = Result.SKIPPED if isinstance(failure, Refused | TooManyRequests) else Result.FAIL
     return result, f"what is granted cannot be read: {failure}"
 
 
@@ -64,7 +64,7 @@ def _actions(state: ScaleSetState) -> tuple[str, ...]:
 
 
 def _missing(
-    state: ScaleSetState, regional: Permissions | AzureFailure, session: Session
+    state: ScaleSetState, regional: EffectivePermissions | AzureFailure, session: Session
 ) -> frozenset[str] | AzureFailure:
     """The actions that are granted neither on the scale set nor, where they are about its image, on that."""
     image, allowed = state.desired.image, _allowance(session, state.desired.target.id)
@@ -87,20 +87,20 @@ def _subscription(state: ScaleSetState) -> str:
     return state.desired.target.subscription.casefold()
 
 
-def _allowance(session: Session, scope: str) -> Permissions | AzureFailure:
+def _allowance(session: Session, scope: str) -> EffectivePermissions | AzureFailure:
     try:
-        return _ask(session, scope)
+        return _read_permissions(session, scope)
     except AzureFailure as failure:
         return failure
 
 
-def _ask(session: Session, scope: str) -> Permissions:
+def _read_permissions(session: Session, scope: str) -> EffectivePermissions:
     """The permissions at `scope`, as soon as the budget of requests lets us ask."""
-    for _ in range(_TRIES):
+    for _ in range(_ATTEMPTS):
         try:
             return permissions(session, scope)
-        except Throttled as throttled:
-            if throttled.retry_after > _PATIENCE:
+        except TooManyRequests as throttled:
+            if throttled.retry_after > _LONGEST_BACKOFF:
                 raise
-            time.sleep(max(throttled.retry_after, _REST).total_seconds())
+            time.sleep(max(throttled.retry_after, _BACKOFF).total_seconds())
     return permissions(session, scope)

@@ -31,9 +31,9 @@ def _cells(row: Json) -> Iterable[str]:
 
 
 def _details(row: Json) -> str:
-    told = [_row(*map(_literal, (each.numbers, each.text, each.taken))) for each in forecast.lines(row)]
+    lines = [_row(*map(_literal, (each.numbers, each.text, each.taken))) for each in forecast.lines(row)]
     heading = f"<summary>{_literal(row['name'])}: {_literal(forecast.headline(row))}</summary>"
-    batches = "\n".join([_row("Batch", "Domain", "Instances"), _row("---", "---", "---"), *told])
+    batches = "\n".join([_row("Batch", "Domain", "Instances"), _row("---", "---", "---"), *lines])
     return f"<details>{heading}\n\n{batches}\n\n</details>"
 
 

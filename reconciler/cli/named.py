@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Collection, Sequence
 
 
-def unknown(name: str, names: Collection[str], errors: Sequence[str] = ()) -> str:
+def unknown_name(name: str, names: Collection[str], errors: Sequence[str] = ()) -> str:
     """That no spec is called so, and what may have been meant; or why no spec is in force.
 
     >>> print(unknown("wbe", ["api", "web"]))
@@ -15,5 +15,5 @@ def unknown(name: str, names: Collection[str], errors: Sequence[str] = ()) -> st
     if errors and not names:
         return f"no spec is in force: {errors[0]}"
     near = difflib.get_close_matches(name, list(names), n=1)
-    mend = f"did you mean {near[0]}?" if near else "`reconciler status` lists them"
-    return f"no spec in force is named {name!r}: {mend}"
+    fix = f"did you mean {near[0]}?" if near else "`reconciler status` lists them"
+    return f"no spec in force is named {name!r}: {fix}"

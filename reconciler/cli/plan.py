@@ -13,7 +13,7 @@ from rich.text import Text
 from reconciler.cli import forecast, markdown, table
 from reconciler.cli.announcement import announce
 from reconciler.cli.options import FleetAccess, fleet_options
-from reconciler.cli.unasked import unasked_checks
+from reconciler.cli.skipped_checks import skipped_checks_note
 from reconciler.cli.verb import Verb
 from reconciler.daemon import report
 
@@ -46,21 +46,21 @@ def plan(*, fleet: FleetAccess, output: str, detailed_exitcode: bool, checks: bo
     """
     announce(fleet.session)
     store = fleet.reconciler(asks_checks=checks).once(act=False)
-    unasked = "" if checks else unasked_checks(each.desired for each in store.states())
+    skipped = "" if checks else skipped_checks_note(each.desired for each in store.states())
     errors = store.last_sweep.errors if store.last_sweep else ()
     for line in errors:
         click.echo(f"error: {line}", err=True)
 
     rows = report.store(store)["scaleSets"]
     if output == "json":
-        if unasked:
-            click.echo(unasked, err=True)
+        if skipped:
+            click.echo(skipped, err=True)
         click.echo(json.dumps(rows, indent=2))
     elif rows and output == "markdown":
-        click.echo(markdown.plan(rows, _summary(rows, unasked)))
+        click.echo(markdown.plan(rows, _summary(rows, skipped)))
     elif rows:
         blocks = [_block(row) for row in rows if row["forecast"]]
-        table.show(Group(table.plan(rows), _summary(rows, unasked), *blocks))
+        table.show(Group(table.plan(rows), _summary(rows, skipped), *blocks))
     elif not errors:
         click.echo("no scale set is declared")
 
@@ -78,7 +78,7 @@ def _block(row: dict[str, Any]) -> RenderableType:
     return Text("\n".join(["", f"{row['name']}: {forecast.headline(row)}", *lines]))
 
 
-def _summary(rows: Sequence[dict[str, Any]], unasked: str = "") -> str:
+def _summary(rows: Sequence[dict[str, Any]], skipped: str = "") -> str:
     """
     >>> _summary([{"step": {}, "reason": "Upgrading"}, {"step": None, "reason": "UpToDate"}])
     '1 to change, 1 not (1 UpToDate)'
@@ -86,4 +86,4 @@ def _summary(rows: Sequence[dict[str, Any]], unasked: str = "") -> str:
     left = Counter(row["reason"] for row in rows if row["step"] is None)
     why = ", ".join(f"{number} {reason}" for reason, number in sorted(left.items()))
     told = f"{len(rows) - left.total()} to change" + (f", {left.total()} not ({why})" if left else "")
-    return f"{told}; {unasked}" if unasked else told
+    return f"{told}; {skipped}" if skipped else told

@@ -15,7 +15,7 @@ from reconciler.azure.identity import identity
 from reconciler.azure.session import Session
 from reconciler.cli.finding import Finding, Result, alike
 from reconciler.cli.grants import grants
-from reconciler.cli.looks import look
+from reconciler.cli.observation import observe_fleet
 from reconciler.cli.options import FleetAccess
 from reconciler.cli.table import count
 from reconciler.daemon.listing import scope_of
@@ -51,14 +51,16 @@ def readiness(fleet: FleetAccess) -> Iterator[Finding]:
         if is_suspended(each)
     }
     resumed = [replace(each, suspend=None) for each in fleet.specs.scale_sets]
-    looks = look(resumed, fleet.session, by_group=fleet.list_by_resource_group, specs=fleet.specs)
-    yield from _subscriptions(looks.states, fleet, looks.errors)
-    outcomes = [(each.desired.name, each.outcome) for each in looks.states]
+    observation = observe_fleet(
+        resumed, fleet.session, by_group=fleet.list_by_resource_group, specs=fleet.specs
+    )
+    yield from _subscriptions(observation.states, fleet, observation.errors)
+    outcomes = [(each.desired.name, each.outcome) for each in observation.states]
     yield from alike(
         "scale set",
         ((name, *_status(outcome, held.get(name, ""))) for name, outcome in outcomes if outcome),
     )
-    yield from grants([each for each in looks.states if _is_there(each)], fleet.session)
+    yield from grants([each for each in observation.states if _is_there(each)], fleet.session)
 
 
 def clock(ahead: timedelta) -> Finding:
@@ -103,13 +105,13 @@ def _auxiliary(session: Session, tenant: str) -> Finding:
 def _network(session: Session) -> tuple[Finding, Finding]:
     """Whether Azure Resource Manager answers, and whether it has the same time as this machine."""
     try:
-        answer = network.answer(session.endpoint)
+        answer = network.probe(session.endpoint)
     except AzureFailure as failure:
         return Finding("network", Result.FAIL, session.endpoint, str(failure)), _skip("clock", "network")
     reached = Finding("network", Result.OK, session.endpoint, "Azure Resource Manager answers over TLS")
     if answer.date is None:
         return reached, Finding("clock", Result.SKIPPED, "", "the answer does not say what time it is")
-    return reached, clock(session.clock.reading() - answer.date)
+    return reached, clock(session.clock.read() - answer.date)
 
 
 def _subscriptions(

@@ -6,13 +6,19 @@ from functools import partial
 
 import click
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.cli.announcement import announce
 from reconciler.cli.failure import fail
-from reconciler.cli.named import unknown
+from reconciler.cli.named import unknown_name
 from reconciler.cli.options import FleetAccess, fleet_options
-from reconciler.cli.tagging import carry_out, check_writable, declared_model, onward, scale_sets_in_force
+from reconciler.cli.tagging import (
+    check_writable,
+    declared_model,
+    scale_sets_in_force,
+    takes_effect_note,
+    write_and_report,
+)
 from reconciler.cli.verb import Verb
 from reconciler.daemon.gates.fleet import has_failed
 from reconciler.daemon.state import ScaleSetState
@@ -42,14 +48,16 @@ def retry(*, name: str | None, reference: str | None, fleet: FleetAccess) -> Non
         raise click.UsageError("give either NAME, or --image IMAGE")
     in_force = scale_sets_in_force(fleet.specs, "tried again")
     if name is not None and name not in in_force:
-        fail(unknown(name, in_force))
+        fail(unknown_name(name, in_force))
     announce(fleet.session)
     if name is not None:
         chosen = [(in_force[name], in_force[name].image)]
     else:
         chosen = _failures(str(reference), fleet.reconciler().once(act=False).states())
     compute = Compute(fleet.session)
-    retried = [carry_out(desired, partial(_retry, desired, image, compute)) for desired, image in chosen]
+    retried = [
+        write_and_report(desired, partial(_retry, desired, image, compute)) for desired, image in chosen
+    ]
     if not all(retried):
         sys.exit(1)
     if not chosen:
@@ -81,9 +89,12 @@ def _retry(desired: ScaleSet, image: Image, compute: Compute) -> str:
     if follows_latest(image):
         # The version that it came to, which the model is on unless it was given up.
         current = model.image if model.image and is_version_of(model.image, image) else None
-        available = compute.availability(image, model, Share.ROLLOUT).image
+        available = compute.availability(image, model, Priority.ROLLOUT).image
         image = available if failed and failed.is_of(available) else current or available
     persisted = model.persisted.tried_again(image, compute.now())
     check_writable(model, persisted)
     compute.persist(desired.target, model, persisted)
-    return f"{short(image)} is tried again, and what counted against it counts no more; {onward(desired)}"
+    return (
+        f"{short(image)} is tried again, and what counted against it counts no more; "
+        f"{takes_effect_note(desired)}"
+    )

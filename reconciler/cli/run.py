@@ -22,7 +22,7 @@ from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.store import Store
 from reconciler.spec.duration import format_duration
-from reconciler.web.server import Pages, Server
+from reconciler.web.server import Pages, StatusServer
 
 _log = logging.getLogger("reconciler")
 
@@ -122,7 +122,7 @@ def _serve(
         return
     pages = Pages(store, overdue=max(10 * settings.sweep, timedelta(minutes=10)), now=now)
     try:
-        server = Server(pages, *address)
+        server = StatusServer(pages, *address)
     except OSError as error:
         host, port = address
         raise click.ClickException(

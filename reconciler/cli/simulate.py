@@ -94,7 +94,7 @@ def simulate(
         where = error.filename or f"port {port}"
         fail(f"{where}: {error.strerror}; choose another with --port or --certificates")
     environment = {"VMSS_RECONCILER_ARM_ENDPOINT": server.url, **server.environment}
-    with server, _written(env_file, environment):
+    with server, _environment_file(env_file, environment):
         if command:
             sys.exit(run_command(command, environment))
         try:
@@ -109,11 +109,11 @@ def simulate(
 def _check(fleet: Path, of_serving: Mapping[str, object]) -> None:
     for name in (name for name, value in of_serving.items() if value):
         raise click.UsageError(f"--check serves nothing, so it cannot be combined with {name}")
-    mistakes = check_fleet(fleet)
-    for mistake in mistakes:
-        click.echo(mistake)
-    if mistakes:
-        click.echo(count(len(mistakes), "mistake"), err=True)
+    errors = check_fleet(fleet)
+    for error in errors:
+        click.echo(error)
+    if errors:
+        click.echo(count(len(errors), "mistake"), err=True)
         sys.exit(1)
     click.echo(f"{fleet}: no mistakes")
 
@@ -134,7 +134,7 @@ def _exports(environment: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def _written(path: Path | None, environment: Mapping[str, str]) -> Iterator[None]:
+def _environment_file(path: Path | None, environment: Mapping[str, str]) -> Iterator[None]:
     """The environment in a file for as long as this lasts. Whoever sees the file sees all of it."""
     if path is None:
         yield

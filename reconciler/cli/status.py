@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from reconciler.cli import table
 from reconciler.cli.announcement import announce
 from reconciler.cli.options import FleetAccess, Url, fleet_options, output_option
-from reconciler.cli.unasked import unasked_checks
+from reconciler.cli.skipped_checks import skipped_checks_note
 from reconciler.cli.verb import Verb
 from reconciler.daemon import report
 
@@ -52,17 +52,17 @@ def status(*, fleet: FleetAccess, server: str, output: str) -> None:
 
 def store(fleet: FleetAccess, server: str) -> dict[str, Any]:
     """The board of the daemon at `server`; where none answers, our own, which is said."""
-    shown = _ask(server)
+    shown = _fetch(server)
     if shown is not None:
         for option in filter(_is_typed, ("specs", "git")):
             click.echo(f"the daemon at {server} goes by its own specs: --{option} is not read", err=True)
     else:
         announce(fleet.session)
         click.echo(f"no daemon answers at {server}: looking myself; each step is what one would do", err=True)
-        looked = fleet.reconciler().once(act=False)
-        if unasked := unasked_checks(each.desired for each in looked.states()):
-            click.echo(unasked, err=True)
-        shown = report.store(looked)
+        own = fleet.reconciler().once(act=False)
+        if skipped := skipped_checks_note(each.desired for each in own.states()):
+            click.echo(skipped, err=True)
+        shown = report.store(own)
     return shown
 
 
@@ -70,7 +70,7 @@ def _is_typed(option: str) -> bool:
     return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
-def _ask(server: str) -> dict[str, Any] | None:
+def _fetch(server: str) -> dict[str, Any] | None:
     """The board of the daemon at `server`, or None where none answers."""
     try:
         with urlopen(f"{server}/status", timeout=5) as answer:  # noqa: S310 - a Url

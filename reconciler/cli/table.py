@@ -25,7 +25,7 @@ STYLES = {
     "Suspended": "magenta",
 }
 _MOST_DOMAINS = 12
-_AROUND = 3  # lines of a status besides its rows: what specs are in force, the header, the summary
+_OTHER_LINES = 3  # lines of a status besides its rows: what specs are in force, the header, the summary
 
 
 def console() -> Console:
@@ -57,7 +57,7 @@ def status(store: Json, *, height: int | None = None) -> RenderableType:
         return Text("looking for the first time …", "dim")
     if not rows:
         return Text(heading(sweep) if sweep["errors"] else f"{heading(sweep)}: no scale set is declared")
-    kept = rows if height is None else _most_telling(rows, max(1, height - _AROUND))
+    kept = rows if height is None else _most_relevant(rows, max(1, height - _OTHER_LINES))
     left_out = f" ({len(rows) - len(kept)} of them not shown)" if len(kept) < len(rows) else ""
     one_line = height is not None
     return Group(
@@ -148,7 +148,7 @@ def _why(row: Json) -> str:
     return f"{row['reason']}: {row['message']}" if row["reason"] else "not looked at yet"
 
 
-def _most_telling(rows: Sequence[Json], number: int) -> Sequence[Json]:
+def _most_relevant(rows: Sequence[Json], number: int) -> Sequence[Json]:
     """As many rows, in their order; of more, those that are as declared go first."""
     if len(rows) <= number:
         return rows

@@ -11,8 +11,14 @@ import click
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
 from reconciler.cli.announcement import announce
-from reconciler.cli.named import unknown
-from reconciler.cli.tagging import carry_out, check_writable, declared_model, onward, scale_sets_in_force
+from reconciler.cli.named import unknown_name
+from reconciler.cli.tagging import (
+    check_writable,
+    declared_model,
+    scale_sets_in_force,
+    takes_effect_note,
+    write_and_report,
+)
 from reconciler.daemon.specs import Specs
 from reconciler.spec.scale_set import ScaleSet
 
@@ -25,15 +31,17 @@ def take_over(names: Sequence[str], former: str | None, specs: Specs, session: S
     in_force = scale_sets_in_force(specs, "taken over")
     missing = [name for name in names if not any(fnmatchcase(each, name) for each in in_force)]
     for name in missing:
-        click.echo(f"error: {unknown(name, in_force)}", err=True)
+        click.echo(f"error: {unknown_name(name, in_force)}", err=True)
     announce(session)
     compute = Compute(session)
-    kept = [carry_out(each, partial(_claim, each, former, compute)) for each in _chosen(in_force, names)]
+    kept = [
+        write_and_report(each, partial(_claim, each, former, compute)) for each in _select(in_force, names)
+    ]
     if missing or not all(kept):
         sys.exit(1)
 
 
-def _chosen(in_force: Mapping[str, ScaleSet], names: Iterable[str]) -> list[ScaleSet]:
+def _select(in_force: Mapping[str, ScaleSet], names: Iterable[str]) -> list[ScaleSet]:
     return [
         each
         for name, each in sorted(in_force.items())
@@ -54,4 +62,4 @@ def _claim(desired: ScaleSet, former: str | None, compute: Compute) -> str:
         return f"left alone: it belongs to {whose}, and not to {former}"
     compute.persist(desired.target, model, claimed)
     now = f"to the fleet {ours}" if ours else "to none, because no document of kind Fleet is declared"
-    return f"it belonged to {whose}, and now belongs {now}; {onward(desired)}"
+    return f"it belonged to {whose}, and now belongs {now}; {takes_effect_note(desired)}"

@@ -28,7 +28,7 @@ class Verb(click.Command):
                 and ctx.get_parameter_source(param.name or "") is ParameterSource.DEFAULT
             ):
                 raise click.UsageError(
-                    f"{variable} is empty: give it a value, or unset it{_usual(param)}", ctx
+                    f"{variable} is empty: give it a value, or unset it{_default_note(param)}", ctx
                 )
         return rest
 
@@ -45,6 +45,6 @@ def _name(param: click.Parameter) -> str:
     return max(param.opts, key=len) if isinstance(param, click.Option) else str(param.name).upper()
 
 
-def _usual(param: click.Parameter) -> str:
+def _default_note(param: click.Parameter) -> str:
     """What holds where the variable is not set."""
     return f" for {param.default}" if isinstance(param, click.Option) and param.show_default else ""

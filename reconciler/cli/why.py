@@ -7,7 +7,7 @@ import click
 
 from reconciler.cli.failure import fail
 from reconciler.cli.forecast import headline
-from reconciler.cli.named import unknown
+from reconciler.cli.named import unknown_name
 from reconciler.cli.options import FleetAccess, fleet_options, output_option
 from reconciler.cli.status import server_option, store
 from reconciler.cli.table import count
@@ -30,7 +30,7 @@ def why(*, name: str, fleet: FleetAccess, server: str, output: str) -> None:
     shown = store(fleet, server)
     rows = {row["name"]: row for row in shown["scaleSets"]}
     if name not in rows:
-        fail(unknown(name, rows, (shown["sweep"] or {}).get("errors") or ()))
+        fail(unknown_name(name, rows, (shown["sweep"] or {}).get("errors") or ()))
     click.echo(json.dumps(rows[name], indent=2) if output == "json" else explanation(rows[name]))
 
 
@@ -59,7 +59,7 @@ def explanation(row: Json) -> str:
     if row["forecast"]:
         lines.append(f"forecast  {headline(row)}")
     if row["at"]:
-        lines.append(f"seen      {_moment(row['at'])} UTC; looks again {_again(row)}")
+        lines.append(f"seen      {_moment(row['at'])} UTC; looks again {_next_check(row)}")
     return "\n".join(lines)
 
 
@@ -108,7 +108,7 @@ def _record(record: Json) -> str:
     return f"{began}: {record['message']}{_by(record['commit'])}"
 
 
-def _again(row: Json) -> str:
+def _next_check(row: Json) -> str:
     if row["nextReconcile"]:
         return f"at {_moment(row['nextReconcile'])} at the latest"
     meaning = meaning_of(row["reason"])

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from reconciler.daemon.conditions import conditions
 from reconciler.daemon.event import (
+    ChangeCounted,
     Event,
     GateChanged,
     ImageResolved,
@@ -15,13 +16,12 @@ from reconciler.daemon.event import (
     Listed,
     ListFailed,
     ModelRead,
+    ReconcileBegan,
+    ReconcileEnded,
+    ReconcileEvent,
     SlotAcquired,
     SpecRead,
     SweepEvent,
-    TickBegan,
-    Ticked,
-    TickEvent,
-    Weighed,
 )
 from reconciler.daemon.gates.concurrency import slot_after
 from reconciler.daemon.history import history_after
@@ -40,20 +40,20 @@ from reconciler.spec.image import follows_latest, same
 def advance(state: ScaleSetState, event: Event) -> ScaleSetState:
     """The state after this event."""
     match event:
-        case SpecRead() | Weighed() | Listed() | ListFailed() | GateChanged():
+        case SpecRead() | ChangeCounted() | Listed() | ListFailed() | GateChanged():
             return _after_sweep(state, event)
         case _:
-            return _after_tick(state, event)
+            return _after_reconcile(state, event)
 
 
 def _after_sweep(state: ScaleSetState, event: SweepEvent) -> ScaleSetState:
     match event:
         case SpecRead():
-            return _take_over(state, event)
-        case Weighed(image, change):
-            return replace(state, weighed=image, change=change)
+            return _with_spec(state, event)
+        case ChangeCounted(image, change):
+            return replace(state, counted_image=image, change=change)
         case Listed():
-            return _note_row(state, event)
+            return _with_row(state, event)
         case ListFailed(outcome):
             return state if state.outcome else _with_outcome(state, outcome)
         case GateChanged(outcome):
@@ -61,11 +61,11 @@ def _after_sweep(state: ScaleSetState, event: SweepEvent) -> ScaleSetState:
             return _with_gate(state, event) if state.outcome is outcome else state
 
 
-def _after_tick(state: ScaleSetState, event: TickEvent) -> ScaleSetState:
+def _after_reconcile(state: ScaleSetState, event: ReconcileEvent) -> ScaleSetState:
     seen = state.seen
     match event:
-        case TickBegan():
-            return _begin_tick(state)
+        case ReconcileBegan():
+            return _begin_reconcile(state)
         case ModelRead(model, is_row):
             listed_at = None if is_row else seen.listed_at  # good for one look
             return replace(state, seen=replace(seen, model=model, listed_at=listed_at))
@@ -75,11 +75,11 @@ def _after_tick(state: ScaleSetState, event: TickEvent) -> ScaleSetState:
             return replace(state, seen=replace(seen, exact=image))
         case SlotAcquired():
             return replace(state, progress=replace(state.progress, has_acquired=True))
-        case Ticked():
-            return _end_tick(state, event)
+        case ReconcileEnded():
+            return _end_reconcile(state, event)
 
 
-def _take_over(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
+def _with_spec(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
     """What was counted against another image, or what that meant, says nothing about this one."""
     after = replace(state, desired=event.desired, commit=event.commit, removed=state.removed | event.removed)
     if state.desired.image == event.desired.image:
@@ -91,7 +91,7 @@ def _take_over(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
     )
 
 
-def _note_row(state: ScaleSetState, event: Listed) -> ScaleSetState:
+def _with_row(state: ScaleSetState, event: Listed) -> ScaleSetState:
     after = replace(state, seen=replace(state.seen, listed=event.model, listed_at=event.at))
     if _is_retry(state.seen, event):
         after = replace(after, progress=state.progress.tried_again())
@@ -119,7 +119,7 @@ def _with_outcome(state: ScaleSetState, outcome: Outcome) -> ScaleSetState:
     return replace(after, published=replace(after.published, conditions=conditions(after)))
 
 
-def _begin_tick(state: ScaleSetState) -> ScaleSetState:
+def _begin_reconcile(state: ScaleSetState) -> ScaleSetState:
     decided = state.published.decided
     if decided is None or not differs(decided, state.desired):
         return state
@@ -137,14 +137,14 @@ def _with_instances(seen: LastSeen, event: InstancesRead) -> LastSeen:
     return replace(seen, instances_at=event.at, sightings=sightings, notes=event.notes)
 
 
-def _end_tick(state: ScaleSetState, event: Ticked) -> ScaleSetState:
+def _end_reconcile(state: ScaleSetState, event: ReconcileEnded) -> ScaleSetState:
     outcome, before = event.outcome, state.published
     counts = _counts(state, event)
     is_about = state.desired.image == event.desired.image
-    foreseen = event.foreseen
+    forecast_update = event.forecast_update
     published = replace(
         before,
-        outcome=_shown(before, event),
+        outcome=_published_outcome(before, event),
         decided=event.desired,
         concluded=(
             Revision.of(event.desired, event.commit)
@@ -160,8 +160,10 @@ def _end_tick(state: ScaleSetState, event: Ticked) -> ScaleSetState:
             event.taken,
             before=state.progress.last_reason,
         ),
-        measured=foreseen.measured if foreseen else before.measured,
-        forecast=before.forecast if foreseen is None else (foreseen.forecast if is_about else None),
+        measured=forecast_update.measured if forecast_update else before.measured,
+        forecast=before.forecast
+        if forecast_update is None
+        else (forecast_update.forecast if is_about else None),
     )
     # What is said is about what the tick was about, and stands beside what is declared by now.
     about = replace(
@@ -179,7 +181,7 @@ def _end_tick(state: ScaleSetState, event: Ticked) -> ScaleSetState:
     )
 
 
-def _shown(before: Published, event: Ticked) -> Outcome:
+def _published_outcome(before: Published, event: ReconcileEnded) -> Outcome:
     """That there is no request left for a look says nothing new of the scale set, until it lasts; and of what
     is failing or stalled already it never does."""
     known, outcome = before.outcome, event.outcome
@@ -193,7 +195,7 @@ def _shown(before: Published, event: Ticked) -> Outcome:
     return outcome_when_throttled(known, outcome)
 
 
-def _progress(state: ScaleSetState, event: Ticked) -> Progress:
+def _progress(state: ScaleSetState, event: ReconcileEnded) -> Progress:
     before, outcome = state.progress, event.outcome
     back = outcome.counts.back if outcome.counts else None
     after = (
@@ -211,7 +213,7 @@ def _progress(state: ScaleSetState, event: Ticked) -> Progress:
     )
 
 
-def _still_blamed(state: ScaleSetState, event: Ticked) -> Fingerprint | None:
+def _still_blamed(state: ScaleSetState, event: ReconcileEnded) -> Fingerprint | None:
     """The image that failed here, until it has been brought to health here: neither another image nor a
     scale set that was scaled to zero says that it is well."""
     blamed, counts = state.progress.blamed, event.outcome.counts
@@ -220,7 +222,7 @@ def _still_blamed(state: ScaleSetState, event: Ticked) -> Fingerprint | None:
     return None if is_well else blamed
 
 
-def _counts(state: ScaleSetState, event: Ticked) -> InstanceCounts | None:
+def _counts(state: ScaleSetState, event: ReconcileEnded) -> InstanceCounts | None:
     """The instances by domain, as last counted; against another version of latest, none were."""
     if isinstance(event.outcome.step, PatchModel) and follows_latest(event.desired.image):
         return event.outcome.counts

@@ -41,6 +41,6 @@ class Condition:
 NOT_OBSERVED = "NotObserved"
 
 # Of a scale set that was never looked at.
-UNSEEN = tuple(
+UNOBSERVED = tuple(
     Condition(each, ConditionStatus.UNKNOWN, NOT_OBSERVED, "", None, None) for each in ConditionType
 )

@@ -41,11 +41,11 @@ SUMMARY: dict[Status, tuple[ConditionStatus, ConditionStatus, ConditionStatus]] 
     Status.SUSPENDED: (ConditionStatus.UNKNOWN, ConditionStatus.FALSE, ConditionStatus.FALSE),
 }
 
-SERVING, AWAY = "Serving", "InstancesUnavailable"
+SERVING, UNAVAILABLE = "Serving", "InstancesUnavailable"
 MODEL_DRIFT, INSTANCE_DRIFT, NO_DRIFT = "ModelDrift", "InstanceDrift", "NoDrift"
 
 
-class _Said(NamedTuple):
+class _Finding(NamedTuple):
     status: ConditionStatus
     reason: str
     message: str = ""
@@ -69,7 +69,7 @@ def conditions(state: ScaleSetState) -> tuple[Condition, ...]:
     )
 
 
-def _next(before: Condition, said: _Said, at: datetime, revision: Revision) -> Condition:
+def _next(before: Condition, said: _Finding, at: datetime, revision: Revision) -> Condition:
     """The condition that follows; it turned when its status changed, and never before it turned last."""
     since = before.since
     if since is None:
@@ -86,56 +86,60 @@ def _next(before: Condition, said: _Said, at: datetime, revision: Revision) -> C
     )
 
 
-def _summary(outcome: Outcome) -> dict[ConditionType, _Said]:
+def _summary(outcome: Outcome) -> dict[ConditionType, _Finding]:
     """Ready says the line of the outcome, and so does what else is true; the others have nothing to add."""
     ready, reconciling, stalled = SUMMARY[outcome.status]
     return {
-        ConditionType.READY: _Said(ready, outcome.reason, outcome.told),
-        ConditionType.RECONCILING: _Said(reconciling, outcome.reason, _where_true(reconciling, outcome)),
-        ConditionType.STALLED: _Said(stalled, outcome.reason, _where_true(stalled, outcome)),
+        ConditionType.READY: _Finding(ready, outcome.reason, outcome.full_message),
+        ConditionType.RECONCILING: _Finding(
+            reconciling, outcome.reason, _message_if_true(reconciling, outcome)
+        ),
+        ConditionType.STALLED: _Finding(stalled, outcome.reason, _message_if_true(stalled, outcome)),
     }
 
 
-def _where_true(status: ConditionStatus, outcome: Outcome) -> str:
-    return outcome.told if status is ConditionStatus.TRUE else ""
+def _message_if_true(status: ConditionStatus, outcome: Outcome) -> str:
+    return outcome.full_message if status is ConditionStatus.TRUE else ""
 
 
-def _healthy(state: ScaleSetState, outcome: Outcome) -> _Said:
+def _healthy(state: ScaleSetState, outcome: Outcome) -> _Finding:
     if outcome.reason.meaning.is_unseen:
-        return _Said(ConditionStatus.UNKNOWN, outcome.reason, outcome.told)
+        return _Finding(ConditionStatus.UNKNOWN, outcome.reason, outcome.full_message)
     counts = state.seen.counts
     if counts is None or _is_old(state.seen.instances_at, state, outcome):
-        return _Said(ConditionStatus.UNKNOWN, NOT_OBSERVED)
+        return _Finding(ConditionStatus.UNKNOWN, NOT_OBSERVED)
     if not counts.unavailable:
-        return _Said(ConditionStatus.TRUE, SERVING)
+        return _Finding(ConditionStatus.TRUE, SERVING)
     if outcome.reason.meaning.names_instances:
-        return _Said(ConditionStatus.FALSE, outcome.reason, outcome.told)
-    return _Said(ConditionStatus.FALSE, AWAY, _away(counts))
+        return _Finding(ConditionStatus.FALSE, outcome.reason, outcome.full_message)
+    return _Finding(ConditionStatus.FALSE, UNAVAILABLE, _unavailable_message(counts))
 
 
-def _away(counts: InstanceCounts) -> str:
+def _unavailable_message(counts: InstanceCounts) -> str:
     where = join(f"{each.unavailable} of {each.domain}" for each in counts.domains if each.unavailable)
     return f"{counts.unavailable} of {counts.total} are not serving: {where}"
 
 
-def _drift(state: ScaleSetState, outcome: Outcome) -> _Said:
+def _drift(state: ScaleSetState, outcome: Outcome) -> _Finding:
     if outcome.reason.meaning.is_unseen or outcome.reason.meaning.is_latest_unknown:
-        return _Said(ConditionStatus.UNKNOWN, outcome.reason, outcome.told)
+        return _Finding(ConditionStatus.UNKNOWN, outcome.reason, outcome.full_message)
     if outcome.reason == Reason.MODEL_DRIFT:
-        return _Said(ConditionStatus.TRUE, MODEL_DRIFT, outcome.told)
+        return _Finding(ConditionStatus.TRUE, MODEL_DRIFT, outcome.full_message)
     model, counts = state.seen.model, state.seen.counts
     if model is None or _is_old(state.published.known_at, state, outcome):
-        return _Said(ConditionStatus.UNKNOWN, NOT_OBSERVED)
+        return _Finding(ConditionStatus.UNKNOWN, NOT_OBSERVED)
     if model.image is None:
-        return _Said(ConditionStatus.UNKNOWN, Reason.IMAGE_UNREADABLE)
-    if not _is_declared(model.image, state) or _is_given_up(model, outcome):
+        return _Finding(ConditionStatus.UNKNOWN, Reason.IMAGE_UNREADABLE)
+    if not _is_declared(model.image, state) or _is_rolled_back(model, outcome):
         on, declared = short(model.image), short(state.desired.image)
-        return _Said(ConditionStatus.TRUE, MODEL_DRIFT, f"the model is on {on}, and {declared} is declared")
+        return _Finding(
+            ConditionStatus.TRUE, MODEL_DRIFT, f"the model is on {on}, and {declared} is declared"
+        )
     if counts is None or _is_old(state.seen.instances_at, state, outcome):
-        return _Said(ConditionStatus.UNKNOWN, NOT_OBSERVED)
+        return _Finding(ConditionStatus.UNKNOWN, NOT_OBSERVED)
     if counts.up_to_date < counts.total:
-        return _Said(ConditionStatus.TRUE, INSTANCE_DRIFT, counts.done)
-    return _Said(ConditionStatus.FALSE, NO_DRIFT)
+        return _Finding(ConditionStatus.TRUE, INSTANCE_DRIFT, counts.done)
+    return _Finding(ConditionStatus.FALSE, NO_DRIFT)
 
 
 def _is_declared(image: Image, state: ScaleSetState) -> bool:
@@ -144,7 +148,7 @@ def _is_declared(image: Image, state: ScaleSetState) -> bool:
     return is_version_of(image, declared) if follows_latest(declared) else same(image, declared)
 
 
-def _is_given_up(model: Model, outcome: Outcome) -> bool:
+def _is_rolled_back(model: Model, outcome: Outcome) -> bool:
     """Whether an image was given up, and the model is on the last good one instead."""
     if model.persisted.failed is None or outcome.status is Status.READY:
         return False

@@ -18,32 +18,34 @@ from reconciler.spec.image import follows_latest
 from reconciler.spec.scale_set import ScaleSet
 
 
-def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_let_on: bool = False) -> bool:
+def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_unblocked: bool = False) -> bool:
     """Whether the sweep at `at` looks closely at this scale set; `listed` is its row in the list.
 
     `is_let_on`: what it waits for has come.
     """
-    outcome, decided, looked_at = state.outcome, state.published.decided, state.seen.instances_at
-    if outcome is None or decided is None or differs(decided, state.desired) or is_let_on:
+    outcome, decided, observed_at = state.outcome, state.published.decided, state.seen.instances_at
+    if outcome is None or decided is None or differs(decided, state.desired) or is_unblocked:
         return True
     if held := brake(state.desired, at):
         is_forgotten = held.reason is not outcome.reason
-        return is_forgotten or _has_moved(state, listed) or at - outcome.at >= _braked_interval(state)
-    if outcome.again is not None and outcome.status is not Status.WAITING:
+        return is_forgotten or _has_moved(state, listed) or at - outcome.at >= _interval_on_hold(state)
+    if outcome.requeue_after is not None and outcome.status is not Status.WAITING:
         # A follow-up is on its way; what is waited for in minutes may have come.
-        return outcome.again > _SOON and listed != state.seen.model
+        return outcome.requeue_after > _SOON and listed != state.seen.model
     if outcome.reason.meaning.requeue is Requeue.SWEEP and outcome.status not in _AT_REST:
         return True
     if outcome.reason == Reason.ROLLOUT_FAILED and follows_latest(state.desired.image):
         return True  # the fix comes from the catalogue, and nothing shows that it has
-    if listed != state.seen.model or looked_at is None:
+    if listed != state.seen.model or observed_at is None:
         return True
-    if outcome.again is not None:
+    if outcome.requeue_after is not None:
         return False
-    return at - looked_at >= _spread(state.desired) or _was_early(state.progress.attempt, looked_at, at)
+    return at - observed_at >= _spread(state.desired) or _may_predate_step(
+        state.progress.attempt, observed_at, at
+    )
 
 
-def relied_on(states: Sequence[ScaleSetState]) -> frozenset[str]:
+def dependencies_to_watch(states: Sequence[ScaleSetState]) -> frozenset[str]:
     """The names of those that are Ready and that a rollout under way depends on: nothing in a list tells that
     an instance of a settled one fell sick, and the next batch must not be taken then.
 
@@ -74,9 +76,9 @@ _WATCH = timedelta(minutes=5)  # between two looks at what is braked while insta
 _AT_REST = frozenset({Status.READY, Status.WAITING})
 
 
-def _was_early(attempt: Attempt | None, looked_at: datetime, at: datetime) -> bool:
+def _may_predate_step(attempt: Attempt | None, observed_at: datetime, at: datetime) -> bool:
     """Whether the last look came so soon after our last step that it may have shown what was before."""
-    return attempt is not None and looked_at < attempt.at + PATIENCE <= at
+    return attempt is not None and observed_at < attempt.at + PATIENCE <= at
 
 
 def _has_moved(state: ScaleSetState, listed: Model | None) -> bool:
@@ -84,7 +86,7 @@ def _has_moved(state: ScaleSetState, listed: Model | None) -> bool:
     return listed is not None and listed != state.seen.model
 
 
-def _braked_interval(state: ScaleSetState) -> timedelta:
+def _interval_on_hold(state: ScaleSetState) -> timedelta:
     counts, interval = state.seen.counts, _spread(state.desired)
     return min(interval, _WATCH) if counts and counts.unavailable else interval
 

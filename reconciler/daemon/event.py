@@ -26,7 +26,7 @@ class SpecRead:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class ChangeCounted:
     """A sweep has held this declared image against the cap on change."""
 
     image: Image
@@ -58,7 +58,7 @@ class GateChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class TickBegan:
+class ReconcileBegan:
     """A tick begins, on what is declared now."""
 
 
@@ -93,7 +93,7 @@ class SlotAcquired:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
+class ForecastUpdate:
     """What is to come, None where nothing is or nothing can be said; and what the last few batches took."""
 
     forecast: Forecast | None
@@ -101,7 +101,7 @@ class Foreseen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ticked:
+class ReconcileEnded:
     """A tick has ended. It was about `desired` as of `commit`, which a sweep may have changed since.
 
     `attempt` is the last step that Azure accepted, `taken` the one it accepted in this tick, and
@@ -118,9 +118,9 @@ class Ticked:
     is_decided: bool = False
     tag_write: TagWrite | None = None
     may_have_begun: bool = False
-    foreseen: Foreseen | None = None
+    forecast_update: ForecastUpdate | None = None
 
 
-SweepEvent = SpecRead | Weighed | Listed | ListFailed | GateChanged
-TickEvent = TickBegan | ModelRead | InstancesRead | ImageResolved | SlotAcquired | Ticked
-Event = SweepEvent | TickEvent
+SweepEvent = SpecRead | ChangeCounted | Listed | ListFailed | GateChanged
+ReconcileEvent = ReconcileBegan | ModelRead | InstancesRead | ImageResolved | SlotAcquired | ReconcileEnded
+Event = SweepEvent | ReconcileEvent

@@ -112,7 +112,7 @@ def history_after(
         return _end(history, Ending.GIVEN_UP, outcome.at)
     if phase is Phase.DONE:
         return _end(history, Ending.SUCCEEDED, outcome.at)
-    return _go_on(_begin(history, desired, model, outcome, taken, before=before), outcome, taken)
+    return _continue(_begin(history, desired, model, outcome, taken, before=before), outcome, taken)
 
 
 def _begin(
@@ -133,7 +133,7 @@ def _begin(
             was = model.image if model else None
             begun = RolloutRecord(desired.image, image, outcome.commit, was, outcome.at)
             return _with(_supersede(history, outcome.at), begun)
-        case Upgrade(image=image) if current is None and not _is_return(image, desired, model):
+        case Upgrade(image=image) if current is None and not _is_rollback(image, desired, model):
             found = RolloutRecord(
                 desired.image, image, outcome.commit, None, _since(before, model, image, outcome)
             )
@@ -165,13 +165,13 @@ def _is_half_way(outcome: Outcome) -> bool:
     return counts is not None and 0 < counts.up_to_date < counts.total
 
 
-def _is_return(image: Image, desired: ScaleSet, model: Model | None) -> bool:
+def _is_rollback(image: Image, desired: ScaleSet, model: Model | None) -> bool:
     """Whether an upgrade to `image` undoes a rollout that was given up."""
     failed = model.persisted.failed if model else None
     return failed is not None and not failed.is_of(image) and not same(image, desired.image)
 
 
-def _go_on(history: History, outcome: Outcome, taken: Step | None) -> History:
+def _continue(history: History, outcome: Outcome, taken: Step | None) -> History:
     """With the batch that was taken, or is back."""
     current = history.current
     if current is None or outcome.counts is None:
@@ -179,13 +179,13 @@ def _go_on(history: History, outcome: Outcome, taken: Step | None) -> History:
     is_failing = outcome.reason.meaning.is_failure or outcome.reason is Reason.OPERATION_FAILED
     current = replace(current, is_failing=is_failing)
     if isinstance(taken, Upgrade):
-        current = _take_batch(current, taken.instance_ids, outcome.at)
+        current = _with_batch(current, taken.instance_ids, outcome.at)
     elif not outcome.reason.meaning.keeps_batch:
         current = _end_batch(current, outcome.at)
     return replace(history, records=(current, *history.records[1:]))
 
 
-def _take_batch(record: RolloutRecord, ids: Sequence[str], at: datetime) -> RolloutRecord:
+def _with_batch(record: RolloutRecord, ids: Sequence[str], at: datetime) -> RolloutRecord:
     """With one more batch, unless it is the one that is away already, asked for again."""
     if record.batch_since is not None and record.upgraded.issuperset(ids):
         return record

@@ -38,7 +38,7 @@ class Work(Protocol):
         """The keys of the scale sets that are due for a tick."""
         ...
 
-    def tick(self, key: str) -> Outcome | None:
+    def reconcile(self, key: str) -> Outcome | None:
         """One tick of one scale set."""
         ...
 
@@ -50,7 +50,7 @@ class Loop:
         self._work = work
         self._settings = settings
         self._queue = WorkQueue()
-        self._workers = [Thread(target=self._tick_all, name=f"tick-{n}") for n in range(settings.workers)]
+        self._workers = [Thread(target=self._run_worker, name=f"worker-{n}") for n in range(settings.workers)]
         self._sweeping = Lock()
         self._delayed: dict[str, datetime] = {}  # when each is to be queued
         self._delaying = Lock()
@@ -86,7 +86,7 @@ class Loop:
             self._scheduler.pause()
             self._scheduler.remove_all_jobs()
         self._scheduler.shutdown(wait=True)
-        self._tell()
+        self._notify()
 
     def wait(self, until: Callable[[], bool], timeout: timedelta | None) -> bool:
         """Block until `until()` holds, asked after every tick and sweep; False if `timeout` passes first."""
@@ -113,10 +113,10 @@ class Loop:
                 return
             self._delayed[key] = at
             self._scheduler.add_job(
-                self._come, DateTrigger(at, timezone=UTC), args=[key], id=key, replace_existing=True
+                self._queue_delayed, DateTrigger(at, timezone=UTC), args=[key], id=key, replace_existing=True
             )
 
-    def _come(self, key: str) -> None:
+    def _queue_delayed(self, key: str) -> None:
         with self._delaying:
             if key in self._delayed:
                 self._queue.add(key)
@@ -131,23 +131,23 @@ class Loop:
                     self.wake(key, number * APART)
             except Exception:
                 _log.exception("a bug in the reconciler, please report it: the sweep failed")
-        self._tell()
+        self._notify()
 
-    def _tick_all(self) -> None:
+    def _run_worker(self) -> None:
         """What each worker does."""
         while (key := self._queue.get()) is not None:
             with self._delaying:  # what was to come later is this tick: it says itself when to come again
                 self._delayed.pop(key, None)
             try:
-                outcome = self._work.tick(key)
-                if outcome and outcome.again is not None:
-                    self.wake(key, outcome.again * (1 + self._random.uniform(0, _JITTER)))
+                outcome = self._work.reconcile(key)
+                if outcome and outcome.requeue_after is not None:
+                    self.wake(key, outcome.requeue_after * (1 + self._random.uniform(0, _JITTER)))
             except Exception:
                 _log.exception("a bug in the reconciler, please report it: the tick of %s failed", key)
             self._queue.done(key)
-            self._tell()
+            self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         """Have those who wait ask again."""
         with self._changed:
             self._changed.notify_all()

@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
-from reconciler.azure.failure import AzureFailure, Throttled
+from reconciler.azure.failure import AzureFailure, TooManyRequests
 from reconciler.checks.client import Checks
 from reconciler.daemon.event import InstancesRead, ModelRead
 from reconciler.daemon.gates import evaluation
@@ -48,31 +48,31 @@ class Observer:
         self._checks = Checks(azure.now, asks=asks_checks)
         self._now = azure.now
 
-    def decide(self, state: ScaleSetState, share: Share) -> tuple[Decision, Observed]:
+    def decide(self, state: ScaleSetState, priority: Priority) -> tuple[Decision, Observed]:
         """What is decided, and what was seen. Raises AzureFailure."""
         began = self._now()
         observed = Observed(began, began, progress=state.progress)
         while isinstance(verdict := decide(state.desired, observed), Look):
-            seen = self._look(verdict, state, observed, share)
+            seen = self._observe(verdict, state, observed, priority)
             observed = replace(seen, at=self._now(), last_look=verdict)
         return verdict, observed
 
-    def _look(self, at: Look, state: ScaleSetState, observed: Observed, share: Share) -> Observed:
+    def _observe(self, at: Look, state: ScaleSetState, observed: Observed, priority: Priority) -> Observed:
         """What was observed and, beside it, the fact that was asked for."""
         target, model = state.desired.target, observed.model
-        if at is Look.MODEL and model is None and self._listed_will_do(state):
+        if at is Look.MODEL and model is None and self._is_row_fresh(state):
             # Good for one look: a later tick wants to see what has become of the model.
             self._store.apply(state.key, ModelRead(state.seen.listed, is_row=True))
             return replace(observed, model=state.seen.listed, model_read=_at(state.seen.listed_at))
         began = self._now()
         if at is Look.MODEL:
-            model = self._azure.model(target, share)
+            model = self._azure.model(target, priority)
             self._store.apply(state.key, ModelRead(model if isinstance(model, Model) else None))
             return replace(observed, model=model, model_read=ReadTime(began, self._now()))
         assert isinstance(model, Model), "the decision asks for the model first"  # noqa: S101
         match at:
             case Look.INSTANCES:
-                listed, now = self._azure.instances(target, model, share), self._now()
+                listed, now = self._azure.instances(target, model, priority), self._now()
                 instances = date_instances(
                     listed, state.seen.sightings, state.progress.attempt, model.health_source, now
                 )
@@ -83,32 +83,32 @@ class Observer:
                 self._store.apply(state.key, event)
                 return replace(observed, instances=instances, instances_read=ReadTime(began, now))
             case Look.ROLLING_UPGRADE:
-                found = self._azure.rolling_upgrade(target, share)
+                found = self._azure.rolling_upgrade(target, priority)
                 read = ReadTime(began, self._now())
                 return replace(observed, rolling_upgrade=found, rolling_upgrade_read=read)
             case Look.IMAGE:
-                availability = self._azure.availability(state.desired.image, model, share)
+                availability = self._azure.availability(state.desired.image, model, priority)
                 return replace(observed, availability=availability)
             case Look.WAY_BACK:
                 good = model.persisted.last_good
                 assert good, "the decision asks where there is one"  # noqa: S101
-                return replace(observed, way_back=self._azure.availability(good, model, share))
+                return replace(observed, way_back=self._azure.availability(good, model, priority))
             case Look.OPERATION:
                 assert observed.attempt, "there is an operation where a step was tried"  # noqa: S101
                 return replace(observed, operation=self._operation(observed.attempt, target))
             case Look.AUTHORS | Look.HISTORY | Look.GATES | Look.LASTING:
-                return self._look_elsewhere(at, state, observed)
+                return self._observe_elsewhere(at, state, observed)
 
-    def _look_elsewhere(self, at: Look, state: ScaleSetState, observed: Observed) -> Observed:
+    def _observe_elsewhere(self, at: Look, state: ScaleSetState, observed: Observed) -> Observed:
         """The same of a fact that is not Azure's."""
         if at is Look.AUTHORS:
             return replace(observed, authors=self._specs.authors(state.desired, state.commit))
         if at is Look.HISTORY:
             return replace(observed, was_declared=self._was_declared(state, observed))
         if at is Look.GATES:
-            asked = evaluation.ask(state.desired, observed, self._store, self._checks)
-            return replace(observed, gates=asked)
-        return replace(observed, lasting=evaluation.ask_lasting(state.desired, observed, self._store))
+            gates = evaluation.evaluate_gates(state.desired, observed, self._store, self._checks)
+            return replace(observed, gates=gates)
+        return replace(observed, lasting=evaluation.evaluate_lasting(state.desired, observed, self._store))
 
     def _was_declared(self, state: ScaleSetState, observed: Observed) -> bool:
         good = observed.model.persisted.last_good if isinstance(observed.model, Model) else None
@@ -122,13 +122,13 @@ class Observer:
             left = attempt.at + PATIENCE - self._now()
             if left <= timedelta():
                 return Operation("")
-            if isinstance(failure, Throttled):  # perhaps for hours
-                raise Throttled(
+            if isinstance(failure, TooManyRequests):  # perhaps for hours
+                raise TooManyRequests(
                     str(failure), min(failure.retry_after, left), policy=failure.policy
                 ) from failure
             raise
 
-    def _listed_will_do(self, state: ScaleSetState) -> bool:
+    def _is_row_fresh(self, state: ScaleSetState) -> bool:
         """Whether the row of the last sweep stands for a look: to a tick that the sweep asked for, it does.
 
         A follow-up asks what has become of the model since, and the row must be fresh.
@@ -136,7 +136,7 @@ class Observer:
         listed_at = state.seen.listed_at
         if state.seen.listed is None or listed_at is None:
             return False
-        is_requeued = state.outcome is not None and state.outcome.again is not None
+        is_requeued = state.outcome is not None and state.outcome.requeue_after is not None
         return not is_requeued or self._now() - listed_at <= FRESH
 
 

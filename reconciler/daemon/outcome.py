@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled
+from reconciler.azure.failure import AzureFailure, Conflict, Refused, TooManyRequests
 from reconciler.daemon.settings import Settings
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
@@ -44,17 +44,17 @@ class Outcome:
     gates: tuple[Gate, ...] = ()
     doing: str = ""
     blamed: Fingerprint | None = None
-    again: timedelta | None = None
+    requeue_after: timedelta | None = None
     wait: Wait | None = None
     as_of: datetime | None = None
 
     @property
     def line(self) -> str:
         """The whole outcome in one line, as it is logged, shown and answered everywhere."""
-        return f"{self.reason}: {self.told}"
+        return f"{self.reason}: {self.full_message}"
 
     @property
-    def told(self) -> str:
+    def full_message(self) -> str:
         """The message, with how old it is and since when it is a failure."""
         is_aged = self.wait and self.wait.is_failing and not self.reason.meaning.is_retried
         since = f"; since {moment(self.wait.since)}" if self.wait and is_aged else ""
@@ -85,22 +85,22 @@ def outcome_of(
         gates=decision.gates,
         doing=decision.doing,
         blamed=decision.blamed,
-        again=_again(decision, wait, settings, desired.interval, at),
+        requeue_after=_requeue_after(decision, wait, settings, desired.interval, at),
         wait=wait,
     )
 
 
-def _again(
+def _requeue_after(
     decision: Decision, wait: Wait | None, settings: Settings, interval: timedelta, at: datetime
 ) -> timedelta | None:
-    rest = rest_until(decision, at, settings.requeue_after, interval)
+    rest = requeue_delay(decision, at, settings.requeue_after, interval)
     if wait is None or decision.reason.meaning.lasts is None:
         return rest
     # What lasts is looked at less often: after 18 minutes every minute, after 50 every five.
     return max(rest or settings.sweep, min((at - wait.since - _USUAL) / 8, LONGEST))
 
 
-def rest_until(
+def requeue_delay(
     decision: Decision, at: datetime, requeue_after: timedelta, interval: timedelta
 ) -> timedelta | None:
     """How soon to look again, None for the next sweep.
@@ -134,16 +134,16 @@ def outcome_of_failure(
     message = f"{failure} (while {doing})" if doing else str(failure)
     wait = wait_after(before.wait, failure.reason, at, is_repeated=False) or Wait(failure.reason, at)
     match failure:
-        case Throttled(retry_after=asked_for):
-            again = max(asked_for, settings.requeue_after)
+        case TooManyRequests(retry_after=asked_for):
+            after = max(asked_for, settings.requeue_after)
         case Conflict():
-            again = wait.backoff(settings.requeue_after)
+            after = wait.backoff(settings.requeue_after)
         case Refused():
-            again = wait.backoff(settings.sweep, _REFUSED)
+            after = wait.backoff(settings.sweep, _REFUSED)
         case _:
-            again = wait.backoff(settings.sweep)
+            after = wait.backoff(settings.sweep)
     status = status_after(failure.reason, wait)
-    return Outcome(name, commit, at, failure.reason, message, status, again=again, wait=wait)
+    return Outcome(name, commit, at, failure.reason, message, status, requeue_after=after, wait=wait)
 
 
 def outcome_of_bug(name: str, commit: str, at: datetime, error: Exception) -> Outcome:
@@ -154,4 +154,6 @@ def outcome_of_bug(name: str, commit: str, at: datetime, error: Exception) -> Ou
 
 def outcome_when_throttled(before: Outcome, throttled: Outcome) -> Outcome:
     """How it stood at the last look, and that there was no request left to look since."""
-    return replace(before, at=throttled.at, again=throttled.again, as_of=before.as_of or before.at)
+    return replace(
+        before, at=throttled.at, requeue_after=throttled.requeue_after, as_of=before.as_of or before.at
+    )

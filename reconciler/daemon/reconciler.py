@@ -11,17 +11,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict, Unreachable
-from reconciler.daemon.due import due, is_quiet, relied_on
-from reconciler.daemon.event import Foreseen, GateChanged, Listed, ListFailed, TickBegan, Ticked, Weighed
+from reconciler.daemon.due import dependencies_to_watch, due, is_quiet
+from reconciler.daemon.event import (
+    ChangeCounted,
+    ForecastUpdate,
+    GateChanged,
+    Listed,
+    ListFailed,
+    ReconcileBegan,
+    ReconcileEnded,
+)
+from reconciler.daemon.forecast_refresh import refresh_forecast
 from reconciler.daemon.gates.evaluation import awaited_gate, is_new_evidence
-from reconciler.daemon.gates.max_change import weigh
+from reconciler.daemon.gates.max_change import count_changes
 from reconciler.daemon.listing import Listing, listing
 from reconciler.daemon.observer import Observer
 from reconciler.daemon.outcome import Outcome, outcome_of, outcome_of_bug, outcome_of_failure
-from reconciler.daemon.prospect import foresee
 from reconciler.daemon.revision import differs
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
@@ -40,7 +48,7 @@ from reconciler.spec.scale_set import ScaleSet
 
 _log = logging.getLogger("reconciler")
 
-_PATIENCE = timedelta(minutes=1)  # for which a single pass waits where Azure asks to be left alone
+_LONGEST_PAUSE = timedelta(minutes=1)  # for which a single pass waits where Azure asks to be left alone
 _LEVELS = {
     Status.READY: logging.INFO,
     Status.RECONCILING: logging.INFO,
@@ -83,7 +91,7 @@ class Reconciler:
         """
         self._specs.refresh()
         gone = self.store.declare(self._specs.scale_sets, self._specs.commit, self._now())
-        self._tell_commit()
+        self._log_commit()
         for name in gone:
             _log.info("%s: no spec names it any more; it is left as it is", name)
         at = self._now()
@@ -92,32 +100,32 @@ class Reconciler:
             at,
             self._specs.commit,
             self._specs.subject,
-            mistakes=self._specs.errors,
+            spec_errors=self._specs.errors,
             lists={str(scope): listed.failures.get(scope) for scope in listed.scopes},
             by_group=self._by_group,
         )
-        self._tell(sweep.errors)
+        self._log_errors(sweep.errors)
         self.store.last_sweep = sweep
-        self._weigh(listed)
+        self._count_changes(listed)
         states = self.store.states()
-        watched = relied_on(states)
+        watched = dependencies_to_watch(states)
         is_due = {
-            state.key: self._attend(state, states, listed, at, is_watched=state.desired.name in watched)
+            state.key: self._record_row(state, states, listed, at, is_watched=state.desired.name in watched)
             for state in states
         }
-        attended = {state.key: state for state in self.store.states() if is_due[state.key]}
+        due_states = {state.key: state for state in self.store.states() if is_due[state.key]}
         in_order = (
-            [attended[key] for each in level if (key := each.target.key) in attended]
+            [due_states[key] for each in level if (key := each.target.key) in due_states]
             for level in levels([state.desired for state in states])
         )
         return tuple(state.key for level in in_order for state in sorted(level, key=is_quiet))
 
-    def tick(self, key: str) -> Outcome | None:
+    def reconcile(self, key: str) -> Outcome | None:
         """Look at one scale set, decide, take one step at most. None if it is no longer declared.
 
         Whatever goes wrong becomes its outcome and touches no other scale set.
         """
-        return self._attempt(key, act=True, share=Share.ROUTINE)
+        return self._reconcile_and_store(key, act=True, priority=Priority.ROUTINE)
 
     def once(self, *, act: bool) -> Store:
         """Sweep, and tick every scale set that is due; without `act` only decide. Returns the store.
@@ -128,38 +136,42 @@ class Reconciler:
         due_now, idle = self.sweep(), timedelta()
         for level in levels(self._specs.scale_sets):
             keys = {each.target.key for each in level}
-            idle = self._tick_all([key for key in due_now if key in keys], idle, act=act)
+            idle = self._reconcile_all([key for key in due_now if key in keys], idle, act=act)
         # Who waited only because others were not looked at yet.
         seen: set[str] = set()
-        while let_on := [key for key in self._let_on() if key not in seen]:
+        while let_on := [key for key in self._unblocked_keys() if key not in seen]:
             seen.update(let_on)
-            idle = self._tick_all(let_on, idle, act=act)
+            idle = self._reconcile_all(let_on, idle, act=act)
         return self.store
 
-    def _tick_all(self, left: Sequence[str], idle: timedelta, *, act: bool) -> timedelta:
+    def _reconcile_all(self, left: Sequence[str], idle: timedelta, *, act: bool) -> timedelta:
         """Tick these, in any order. Takes and returns for how long nothing could be asked."""
         while left:
             with ThreadPoolExecutor(self._settings.workers) as pool:
-                outcomes = list(pool.map(lambda key: self._attempt(key, act=act, share=Share.ROLLOUT), left))
+                outcomes = list(
+                    pool.map(
+                        lambda key: self._reconcile_and_store(key, act=act, priority=Priority.ROLLOUT), left
+                    )
+                )
             throttled = {
-                key: outcome.again or timedelta()
+                key: outcome.requeue_after or timedelta()
                 for key, outcome in zip(left, outcomes, strict=True)
                 if outcome and outcome.reason is Reason.THROTTLED
             }
             rest = max(throttled.values(), default=timedelta())
             idle = idle + rest if len(throttled) == len(left) else rest
-            if not throttled or idle > _PATIENCE:
+            if not throttled or idle > _LONGEST_PAUSE:
                 break
             self._sleep(rest.total_seconds())
             left = tuple(throttled)
         return idle
 
-    def _let_on(self) -> Iterator[str]:
+    def _unblocked_keys(self) -> Iterator[str]:
         """The scale sets of which the gate that they wait for is open by now."""
         states, at = self.store.states(), self._now()
-        return (state.key for state in states if self._is_let_on(state, states, at))
+        return (state.key for state in states if self._is_unblocked(state, states, at))
 
-    def _is_let_on(self, state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> bool:
+    def _is_unblocked(self, state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> bool:
         """Whether the gate that it waits for is open by now; where it is not, its line says how it stands."""
         gate = awaited_gate(state, states, at)
         if gate is None or state.outcome is None:
@@ -169,24 +181,24 @@ class Reconciler:
         # Where another gate holds it by now, a tick says which.
         return gate.closed is not state.outcome.reason
 
-    def _attempt(self, key: str, *, act: bool, share: Share) -> Outcome | None:
+    def _reconcile_and_store(self, key: str, *, act: bool, priority: Priority) -> Outcome | None:
         """`share` is that of a look at what is settled."""
-        state = self.store.apply(key, TickBegan())
+        state = self.store.apply(key, ReconcileBegan())
         if state is None:
             return None
         name = state.desired.name
         try:
-            ticked = self._tick(state, act, share)
+            ended = self._reconcile(state, act, priority)
         except Exception as error:
             _log.exception("%s: tick failed", name)
-            ticked = _end_of_tick(
+            ended = _reconcile_ended(
                 state, outcome_of_bug(name, state.commit, self._now(), error), state.progress.attempt
             )
-        after = self.store.apply(key, ticked)
-        self._tell_change(state.outcome, after.outcome if after else None)
-        return ticked.outcome
+        after = self.store.apply(key, ended)
+        self._log_change(state.outcome, after.outcome if after else None)
+        return ended.outcome
 
-    def _tell_change(self, before: Outcome | None, now: Outcome | None) -> None:
+    def _log_change(self, before: Outcome | None, now: Outcome | None) -> None:
         """Log what is new of a scale set; that nobody could look just now is not."""
         if now is None or (before and replace(before, as_of=None).line == replace(now, as_of=None).line):
             return
@@ -194,19 +206,19 @@ class Reconciler:
         is_expected = now.reason is Reason.AZURE_BUSY and now.status is Status.RECONCILING
         _log.log(logging.DEBUG if is_expected else _LEVELS[now.status], "%s: %s", now.name, now.line)
 
-    def _tick(self, state: ScaleSetState, act: bool, share: Share) -> Ticked:
+    def _reconcile(self, state: ScaleSetState, act: bool, priority: Priority) -> ReconcileEnded:
         desired, commit, attempt = state.desired, state.commit, state.progress.attempt
         decision: Decision | None = None
         taken: Step | None = None
         tag_write: TagWrite | None = None
         try:
-            if not brake(desired, self._now()) and _is_pressing(state):
-                share = Share.ROLLOUT
-            decision, observed = self._observer.decide(state, share)
+            if not brake(desired, self._now()) and _takes_precedence(state):
+                priority = Priority.ROLLOUT
+            decision, observed = self._observer.decide(state, priority)
             if attempt and observed.operation and observed.operation.error:
                 attempt = replace(attempt, error=observed.operation.error)
             if act and decision.step:
-                self._insist_on(desired)
+                self._check_spec_unchanged(desired)
                 sent = self._now()
                 operation = self._azure.take(desired.target, decision.step)
                 taken = decision.step
@@ -214,27 +226,27 @@ class Reconciler:
             elif attempt and observed.operation and observed.operation.status == "Succeeded":
                 attempt = replace(attempt, operation="", has_succeeded=True)  # it need not be asked for again
             if act and decision.to_persist:
-                self._insist_on(desired)
+                self._check_spec_unchanged(desired)
                 tag_write = self._persist(desired, observed, decision.to_persist)
             if tag_write and tag_write.refusal:
                 decision = _decision_after(desired, observed, tag_write)
         except AzureFailure as failure:
             if held := brake(desired, self._now()):  # what is left alone does not fail for that
                 outcome = outcome_of(desired, commit, held, state.progress, self._settings, at=self._now())
-                return _end_of_tick(state, outcome, attempt)
+                return _reconcile_ended(state, outcome, attempt)
             doing = decision.message if decision else ""
             outcome = outcome_of_failure(
                 desired.name, commit, failure, state.progress, self._settings, at=self._now(), doing=doing
             )
             return replace(
-                _end_of_tick(state, outcome, attempt),
+                _reconcile_ended(state, outcome, attempt),
                 is_decided=decision is not None,
                 may_have_begun=decision is not None and isinstance(failure, Unreachable),
             )
         outcome = outcome_of(desired, commit, decision, state.progress, self._settings, at=self._now())
-        foreseen = self._foresee(state, outcome, observed)
-        ended = _end_of_tick(state, outcome, attempt)
-        return replace(ended, taken=taken, tag_write=tag_write, foreseen=foreseen)
+        forecast_update = self._refresh_forecast(state, outcome, observed)
+        ended = _reconcile_ended(state, outcome, attempt)
+        return replace(ended, taken=taken, tag_write=tag_write, forecast_update=forecast_update)
 
     def _persist(self, desired: ScaleSet, observed: Observed, persisted: PersistedState) -> TagWrite:
         """Write it on the tags. Where Azure refuses, the rollout goes on, and its line stays."""
@@ -246,31 +258,31 @@ class Reconciler:
             refusal = str(failure)
         return TagWrite.after(observed.progress.tag_write, persisted.failed, sent, refusal)
 
-    def _insist_on(self, desired: ScaleSet) -> None:
+    def _check_spec_unchanged(self, desired: ScaleSet) -> None:
         """Raises Conflict where a sweep has meanwhile taken over a spec that says something else, or none."""
         latest = self.store.get(desired.target.key)
         if latest is None or differs(desired, latest.desired):
             raise Conflict("the spec has changed since the look; deciding anew")
 
-    def _foresee(self, state: ScaleSetState, outcome: Outcome, observed: Observed) -> Foreseen:
+    def _refresh_forecast(self, state: ScaleSetState, outcome: Outcome, observed: Observed) -> ForecastUpdate:
         """What is to come. What goes wrong with that is no reason to lose a tick."""
         try:
-            return foresee(state, outcome, observed, self._settings)
+            return refresh_forecast(state, outcome, observed, self._settings)
         except Exception:
             _log.exception("a bug in the reconciler, please report it: no forecast of %s", state.desired.name)
-            return Foreseen(None, state.published.measured)
+            return ForecastUpdate(None, state.published.measured)
 
-    def _weigh(self, listed: Listing) -> None:
+    def _count_changes(self, listed: Listing) -> None:
         """Hold what the specs in force change against the cap on change."""
         states, at = self.store.states(), self._specs.in_force_since
         if at is None:
             return
         unlisted = frozenset(each.key for each in states if listed.failure(each.desired))
-        for before, after in zip(states, weigh(states, listed.models, unlisted, at), strict=True):
-            if after is not before and after.weighed is not None:
-                self.store.apply(after.key, Weighed(after.weighed, after.change))
+        for before, after in zip(states, count_changes(states, listed.models, unlisted, at), strict=True):
+            if after is not before and after.counted_image is not None:
+                self.store.apply(after.key, ChangeCounted(after.counted_image, after.change))
 
-    def _attend(
+    def _record_row(
         self,
         state: ScaleSetState,
         states: Sequence[ScaleSetState],
@@ -283,18 +295,18 @@ class Reconciler:
         desired = state.desired
         failure, model = listed.failure(desired), listed.model(desired)
         if failure and not desired.suspend:
-            self.store.apply(state.key, ListFailed(self._unlisted(state, failure, at)))
+            self.store.apply(state.key, ListFailed(self._list_failure_outcome(state, failure, at)))
             return False
-        is_due = due(state, model, at, is_let_on=is_watched or self._is_let_on(state, states, at))
+        is_due = due(state, model, at, is_unblocked=is_watched or self._is_unblocked(state, states, at))
         self.store.apply(state.key, Listed(model, at, is_settled=not is_due))
         return is_due
 
-    def _unlisted(self, state: ScaleSetState, failure: AzureFailure, at: datetime) -> Outcome:
+    def _list_failure_outcome(self, state: ScaleSetState, failure: AzureFailure, at: datetime) -> Outcome:
         return outcome_of_failure(
             state.desired.name, state.commit, failure, state.progress, self._settings, at=at
         )
 
-    def _tell_commit(self) -> None:
+    def _log_commit(self) -> None:
         """Log once what specs are in force: the answer to "did it see my merge?"."""
         known = self.store.last_sweep
         since = self._specs.in_force_since
@@ -305,7 +317,7 @@ class Reconciler:
         number = len(self._specs.scale_sets)
         _log.info("%s in force: %d scale set%s", self._specs, number, "" if number == 1 else "s")
 
-    def _tell(self, errors: tuple[str, ...]) -> None:
+    def _log_errors(self, errors: tuple[str, ...]) -> None:
         """Log what is wrong outside any one scale set, once when it begins and once when it ends."""
         known = self.store.last_sweep.errors if self.store.last_sweep else ()
         for line in errors:
@@ -317,8 +329,8 @@ class Reconciler:
             _log.info("the trouble with the specs or the list of scale sets is over")
 
 
-def _end_of_tick(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> Ticked:
-    return Ticked(desired=state.desired, commit=state.commit, outcome=outcome, attempt=attempt)
+def _reconcile_ended(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> ReconcileEnded:
+    return ReconcileEnded(desired=state.desired, commit=state.commit, outcome=outcome, attempt=attempt)
 
 
 def _decision_after(desired: ScaleSet, observed: Observed, tag_write: TagWrite) -> Decision:
@@ -328,12 +340,12 @@ def _decision_after(desired: ScaleSet, observed: Observed, tag_write: TagWrite) 
     return verdict
 
 
-def _is_pressing(state: ScaleSetState) -> bool:
+def _takes_precedence(state: ScaleSetState) -> bool:
     """Whether it is no routine look: a rollout is under way, or is to begin."""
-    return _is_rolling(state) or _is_new(state) or _is_half_way(state)
+    return _is_in_progress(state) or _is_new(state) or _is_half_way(state)
 
 
-def _is_rolling(state: ScaleSetState) -> bool:
+def _is_in_progress(state: ScaleSetState) -> bool:
     """Whether the last decision found it under way; a call that fails says nothing about that."""
     reason = state.progress.last_reason
     return reason is not None and reason.meaning.status is Status.RECONCILING

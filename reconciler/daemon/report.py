@@ -35,7 +35,7 @@ def state(shown: ScaleSetState) -> Json:
     was approved last, None where none was.
     """
     outcome, model = shown.outcome, shown.seen.listed_or_read
-    again = outcome.at + outcome.again if outcome and outcome.again is not None else None
+    again = outcome.at + outcome.requeue_after if outcome and outcome.requeue_after is not None else None
     return {
         "name": shown.desired.name,
         "target": shown.desired.target.id,
@@ -43,7 +43,7 @@ def state(shown: ScaleSetState) -> Json:
         "commit": outcome.commit if outcome else shown.commit,
         "status": str(outcome.status) if outcome else None,
         "reason": str(outcome.reason) if outcome else None,
-        "message": outcome.told if outcome else None,
+        "message": outcome.full_message if outcome else None,
         "at": _moment(outcome.at) if outcome else None,
         "step": _step(outcome.step) if outcome else None,
         "nextReconcile": _moment(again),
@@ -53,7 +53,7 @@ def state(shown: ScaleSetState) -> Json:
         "forecast": forecast(shown.published.forecast, shown.desired),
         "suspended": is_suspended(shown.desired),
         "revision": _revision(shown.revision),
-        "observedRevision": _revision(shown.observed),
+        "observedRevision": _revision(shown.observed_revision),
         "conditions": [_condition(each) for each in shown.published.conditions],
         "notes": list(shown.seen.notes),
         "gates": [_gate(each) for each in outcome.gates] if outcome else [],

@@ -24,7 +24,7 @@ from reconciler.spec.scale_set import ScaleSet
 Lines = frozenset[tuple[str, int]]
 """Lines of files: each a path as `Place` has it, and a number."""
 
-_PATIENCE = timedelta(minutes=1)
+_RETRY_AFTER = timedelta(minutes=1)
 
 
 def _nobody(_commit: str, _lines: Lines) -> tuple[Author, ...]:
@@ -106,11 +106,11 @@ class Specs:
         self._source = source
         self._now = now
         self._reading: Reading | None = None
-        self._mistakes: tuple[str, ...] = ()
+        self._spec_errors: tuple[str, ...] = ()
         self._authors: dict[tuple[str, Lines], tuple[Author, ...]] = {}
-        self._untold_at: datetime | None = None
+        self._authors_failed_at: datetime | None = None
         self._declared_before: dict[tuple[str, Image], bool] = {}
-        self._unread_at: datetime | None = None
+        self._history_failed_at: datetime | None = None
         self.scale_sets: tuple[ScaleSet, ...] = ()
         self.commit = ""
         self.subject = ""
@@ -124,11 +124,11 @@ class Specs:
     def refresh(self) -> None:
         """Read the source again; keep what is in force where that fails."""
         try:
-            self._take(self._source.read())
+            self._apply(self._source.read())
         except SourceUnreachable as error:
             if self.in_force_since is None and (reading := self._source.last()):
-                self._take(reading)
-            self.errors = (str(error), *self._mistakes)
+                self._apply(reading)
+            self.errors = (str(error), *self._spec_errors)
 
     def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
         """Who wrote the image that it declares at this commit, nobody where that cannot be told. Then it is
@@ -136,13 +136,15 @@ class Specs:
         key, known = (commit, desired.image_lines), self._authors  # a sweep may begin another meanwhile
         if key in known:
             return known[key]
-        is_early = self._untold_at is not None and self._now() - self._untold_at < _PATIENCE
+        is_early = (
+            self._authors_failed_at is not None and self._now() - self._authors_failed_at < _RETRY_AFTER
+        )
         if self._reading is None or is_early:
             return ()
         if found := self._reading.authors(*key):
             known[key] = found
         else:
-            self._untold_at = self._now()
+            self._authors_failed_at = self._now()
         return found
 
     def was_declared(self, desired: ScaleSet, image: Image, commit: str) -> bool:
@@ -151,31 +153,33 @@ class Specs:
         key, known = (desired.target.key, image), self._declared_before
         if key in known:
             return known[key]
-        is_early = self._unread_at is not None and self._now() - self._unread_at < _PATIENCE
+        is_early = (
+            self._history_failed_at is not None and self._now() - self._history_failed_at < _RETRY_AFTER
+        )
         if self._reading is None or is_early:
             return False
         paths = frozenset(path for path, _ in desired.image_lines)
         past = self._reading.past(commit, short(image).rsplit("/", 1)[-1], paths)
         if past is None:
-            self._unread_at = self._now()
+            self._history_failed_at = self._now()
             return False
         known[key] = any(_declares(files, desired, image) for files in past)
         return known[key]
 
-    def _take(self, reading: Reading) -> None:
+    def _apply(self, reading: Reading) -> None:
         if reading != self._reading:
             self._reading = reading
             self._authors, self._declared_before = {}, {}
             declared = declare(reading.files)
             problems = sorted({*reading.problems, *declared.problems})
-            self._mistakes = tuple(map(str, problems))
+            self._spec_errors = tuple(map(str, problems))
             if problems:
                 self.scale_sets = apply_holds(self.scale_sets, declared.holds)
             else:
                 self.scale_sets = declared.scale_sets
                 self.commit, self.subject = reading.commit, reading.subject
                 self.in_force_since = self._now()
-        self.errors = self._mistakes
+        self.errors = self._spec_errors
 
 
 def _declares(files: tuple[File, ...], desired: ScaleSet, image: Image) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from reconciler.daemon.condition import UNSEEN, Condition
+from reconciler.daemon.condition import UNOBSERVED, Condition
 from reconciler.daemon.history import History
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import Revision
@@ -90,7 +90,7 @@ class Published:
     known_at: datetime | None = None
     forecast: Forecast | None = None
     measured: tuple[MeasuredBatch, ...] = ()
-    conditions: tuple[Condition, ...] = UNSEEN
+    conditions: tuple[Condition, ...] = UNOBSERVED
     history: History = field(default_factory=History)
 
 
@@ -106,7 +106,7 @@ class ScaleSetState:
     desired: ScaleSet
     commit: str
     declared_at: datetime | None = None
-    weighed: Image | None = None
+    counted_image: Image | None = None
     change: Change | None = None
     removed: frozenset[Failure] = frozenset()
     seen: LastSeen = field(default_factory=LastSeen)
@@ -147,7 +147,7 @@ class ScaleSetState:
         return Revision.of(self.desired, self.commit)
 
     @property
-    def observed(self) -> Revision | None:
+    def observed_revision(self) -> Revision | None:
         """What it was last decided on. A commit that says nothing new of it is seen as soon as it is
         declared."""
         declared, concluded = self.revision, self.published.concluded
@@ -171,7 +171,7 @@ class ScaleSetStates(tuple[ScaleSetState, ...]):
         made._found = {}
         return made
 
-    def found(
+    def find_once(
         self,
         find: Callable[Concatenate["ScaleSetStates", _P], _T],
         *args: _P.args,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 
-from reconciler.azure.failure import AzureFailure, Throttled
+from reconciler.azure.failure import AzureFailure, TooManyRequests
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.daemon.advance import advance
 from reconciler.daemon.event import Event, SlotAcquired, SpecRead
@@ -31,7 +31,7 @@ class Sweep:
     at: datetime
     commit: str
     subject: str
-    mistakes: tuple[str, ...] = ()
+    spec_errors: tuple[str, ...] = ()
     lists: Mapping[str, AzureFailure | None] = field(default_factory=dict)
     by_group: bool = False
 
@@ -39,12 +39,14 @@ class Sweep:
     def errors(self) -> tuple[str, ...]:
         """All that went wrong, a line each."""
         failed = (f"{scope}: {failure}" for scope, failure in self.lists.items() if failure)
-        return (*self.mistakes, *failed)
+        return (*self.spec_errors, *failed)
 
     @property
-    def throttled(self) -> frozenset[str]:
+    def throttled_lists(self) -> frozenset[str]:
         """The lists for which Azure left no request."""
-        return frozenset(scope for scope, failure in self.lists.items() if isinstance(failure, Throttled))
+        return frozenset(
+            scope for scope, failure in self.lists.items() if isinstance(failure, TooManyRequests)
+        )
 
     def scope(self, desired: ScaleSet) -> str:
         """The list that this scale set is found in."""
@@ -96,14 +98,14 @@ class Store:
             self._states[key] = advance(self._states[key], event)
             return self._states[key]
 
-    def acquire(self, key: str, ask: Callable[[ScaleSetState, Sequence[ScaleSetState]], Gate]) -> Gate:
+    def acquire(self, key: str, evaluate: Callable[[ScaleSetState, Sequence[ScaleSetState]], Gate]) -> Gate:
         """Ask whether there is a slot for this one, and take it where there is: nobody else asks meanwhile.
 
         Raises KeyError where the scale set is no longer declared.
         """
         with self._lock:
             state = self._states[key]
-            gate = ask(state, self._by_name())
+            gate = evaluate(state, self._by_name())
             if gate.closed is None:
                 self._states[key] = advance(state, SlotAcquired())
             return gate

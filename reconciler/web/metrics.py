@@ -23,11 +23,11 @@ SPECS = "specs"
 def exposition(store: Store, began: datetime) -> bytes:
     """The text of one scrape of a process that began then."""
     registry = CollectorRegistry()
-    registry.register(_Board(store, began))
+    registry.register(_StoreCollector(store, began))
     return generate_latest(registry)
 
 
-class _Board(Collector):
+class _StoreCollector(Collector):
     def __init__(self, store: Store, began: datetime) -> None:
         self._store = store
         self._began = began
@@ -42,7 +42,7 @@ class _Board(Collector):
         yield from _statuses(states)
         yield from _conditions(states)
         if self._store.last_sweep:
-            yield _looks(states, self._store.last_sweep)
+            yield _last_observed(states, self._store.last_sweep)
         yield from _rollouts(states)
 
     def _sweep(self) -> Iterator[Metric]:
@@ -59,16 +59,16 @@ class _Board(Collector):
             "Mistakes in the specs and lists that failed, in the last sweep",
             labels=["scope"],
         )
-        errors.add_metric([SPECS], len(sweep.mistakes))
+        errors.add_metric([SPECS], len(sweep.spec_errors))
         for scope, failure in sweep.lists.items():
-            errors.add_metric([scope], float(failure is not None and scope not in sweep.throttled))
+            errors.add_metric([scope], float(failure is not None and scope not in sweep.throttled_lists))
         yield errors
-        yield self._throttled(sweep)
+        yield self._throttled_metric(sweep)
         commit = GaugeMetricFamily("vmss_reconciler_commit_info", "The commit in force", labels=["commit"])
         commit.add_metric([sweep.commit], 1)
         yield commit
 
-    def _throttled(self, sweep: Sweep) -> Metric:
+    def _throttled_metric(self, sweep: Sweep) -> Metric:
         throttled = GaugeMetricFamily(
             "vmss_reconciler_throttled",
             "1 where Azure left no request for the last list or look, 0 where it did",
@@ -76,18 +76,18 @@ class _Board(Collector):
         )
         waiting = {sweep.scope(state.desired) for state in self._store.states() if state.is_throttled}
         for scope in sweep.lists:
-            throttled.add_metric([scope], float(scope in sweep.throttled | waiting))
+            throttled.add_metric([scope], float(scope in sweep.throttled_lists | waiting))
         return throttled
 
     def _requests(self) -> Iterator[Metric]:
-        asked = CounterMetricFamily(
+        requests = CounterMetricFamily(
             "vmss_reconciler_azure_requests",
             "Requests to Azure by kind and HTTP status, 0 where no answer came",
             labels=["kind", "status"],
         )
         for (kind, status), number in sorted(self._store.requests.counts().items()):
-            asked.add_metric([kind.lower(), str(status)], number)
-        yield asked
+            requests.add_metric([kind.lower(), str(status)], number)
+        yield requests
 
 
 def _statuses(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
@@ -138,7 +138,7 @@ def _conditions(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
     yield from (condition, suspended)
 
 
-def _looks(states: Sequence[ScaleSetState], sweep: Sweep) -> Metric:
+def _last_observed(states: Sequence[ScaleSetState], sweep: Sweep) -> Metric:
     known = GaugeMetricFamily(
         "vmss_reconciler_last_observed_timestamp_seconds",
         "When it was last known how a scale set stands",

@@ -28,11 +28,11 @@ from reconciler.web import metrics
 
 _log = logging.getLogger("reconciler")
 
-_CLOSES_WITHIN = 0.1  # seconds between looks at whether to go on
+_CLOSE_POLL_SECONDS = 0.1  # seconds between looks at whether to go on
 _TEXT = "text/plain; charset=utf-8"
 
 
-class Reply(NamedTuple):
+class Response(NamedTuple):
     """An HTTP response."""
 
     status: HTTPStatus
@@ -57,46 +57,48 @@ class Pages:
             "/status": self._status,
         }
 
-    def get(self, path: str) -> Reply:
+    def get(self, path: str) -> Response:
         page = self._paths.get(path.split("?", 1)[0])
         if page is None:
-            return Reply(HTTPStatus.NOT_FOUND, f"no such page; there are {', '.join(self._paths)}\n".encode())
+            return Response(
+                HTTPStatus.NOT_FOUND, f"no such page; there are {', '.join(self._paths)}\n".encode()
+            )
         return page()
 
-    def _livez(self) -> Reply:
+    def _livez(self) -> Response:
         sweep = self._store.last_sweep
         age = self._now() - (sweep.at if sweep else self._started)
         if age > self._overdue:
             late = f"no sweep for {age.total_seconds():.0f} s\n".encode()
-            return Reply(HTTPStatus.SERVICE_UNAVAILABLE, late)
-        return Reply(HTTPStatus.OK, b"ok\n")
+            return Response(HTTPStatus.SERVICE_UNAVAILABLE, late)
+        return Response(HTTPStatus.OK, b"ok\n")
 
-    def _readyz(self) -> Reply:
+    def _readyz(self) -> Response:
         sweep = self._store.last_sweep
         if sweep is None:
-            return Reply(HTTPStatus.SERVICE_UNAVAILABLE, b"the first sweep has not finished\n")
+            return Response(HTTPStatus.SERVICE_UNAVAILABLE, b"the first sweep has not finished\n")
         if not self._store.states() and sweep.errors:
-            return Reply(HTTPStatus.SERVICE_UNAVAILABLE, "\n".join((*sweep.errors, "")).encode())
-        return Reply(HTTPStatus.OK, b"ok\n")
+            return Response(HTTPStatus.SERVICE_UNAVAILABLE, "\n".join((*sweep.errors, "")).encode())
+        return Response(HTTPStatus.OK, b"ok\n")
 
-    def _metrics(self) -> Reply:
-        return Reply(HTTPStatus.OK, metrics.exposition(self._store, self._started), CONTENT_TYPE_LATEST)
+    def _metrics(self) -> Response:
+        return Response(HTTPStatus.OK, metrics.exposition(self._store, self._started), CONTENT_TYPE_LATEST)
 
-    def _status(self) -> Reply:
+    def _status(self) -> Response:
         text = json.dumps(report.store(self._store), indent=2)
-        return Reply(HTTPStatus.OK, f"{text}\n".encode(), "application/json")
+        return Response(HTTPStatus.OK, f"{text}\n".encode(), "application/json")
 
 
-class Server:
+class StatusServer:
     """Serves Pages on an address until closed. Port 0 takes any free one; `url` says which.
 
     Raises OSError where it cannot listen.
     """
 
     def __init__(self, pages: Pages, host: str, port: int) -> None:
-        self._listener = _Listener(pages, host, port)
+        self._listener = _HttpServer(pages, host, port)
         self._thread = Thread(
-            target=self._listener.serve_forever, args=(_CLOSES_WITHIN,), name="web", daemon=True
+            target=self._listener.serve_forever, args=(_CLOSE_POLL_SECONDS,), name="web", daemon=True
         )
         self._thread.start()
 
@@ -111,13 +113,13 @@ class Server:
         self._thread.join()
 
 
-class _Listener(ThreadingHTTPServer):
+class _HttpServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, pages: Pages, host: str, port: int) -> None:
         self.pages = pages
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        super().__init__((host, port), _Handler)
+        super().__init__((host, port), _RequestHandler)
 
     def server_bind(self) -> None:
         """Without HTTPServer's search of the DNS for our name, which may take long and serves nobody."""
@@ -129,8 +131,8 @@ class _Listener(ThreadingHTTPServer):
             _log.exception("a bug in the reconciler, please report it: a page could not be shown")
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: _Listener
+class _RequestHandler(BaseHTTPRequestHandler):
+    server: _HttpServer
     timeout = 10  # seconds; a client that says nothing holds a thread for no longer
 
     def do_GET(self) -> None:

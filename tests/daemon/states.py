@@ -32,7 +32,7 @@ def state(name: str = "web", reason: str | None = "UpToDate", **changes: Any) ->
     Without a reason it was not looked at yet. Fields of its parts are given as if they were its own.
     """
     desired: ScaleSet = changes.pop("desired", None) or spec(name, **_taken(changes, ScaleSet))
-    values: dict[str, Any] = {"weighed": desired.image}
+    values: dict[str, Any] = {"counted_image": desired.image}
     if reason is not None:
         values |= {"outcome": outcome(name, reason), "decided": desired, "holds_slot": False}
     values |= changes

@@ -8,18 +8,18 @@ import pytest
 
 from reconciler.daemon.advance import advance
 from reconciler.daemon.event import (
-    Foreseen,
+    ChangeCounted,
+    ForecastUpdate,
     GateChanged,
     ImageResolved,
     InstancesRead,
     Listed,
     ListFailed,
     ModelRead,
+    ReconcileBegan,
+    ReconcileEnded,
     SlotAcquired,
     SpecRead,
-    TickBegan,
-    Ticked,
-    Weighed,
 )
 from reconciler.daemon.state import Change, ScaleSetState
 from reconciler.forecast.batch_duration import ASSUMED
@@ -45,11 +45,13 @@ UPGRADE = Upgrade(("0",), NEW)
 ATTEMPT = Attempt(UPGRADE, NOW)
 
 
-def ticked(reason: str = Reason.UP_TO_DATE, about: ScaleSetState | None = None, **changes: Any) -> Ticked:
+def reconcile_ended(
+    reason: str = Reason.UP_TO_DATE, about: ScaleSetState | None = None, **changes: Any
+) -> ReconcileEnded:
     """The end of a tick that was about `about`, else about a plain spec."""
     known = about or state()
     values: dict[str, Any] = {"outcome": outcome(reason=reason, at=NOW + MINUTE), "attempt": None}
-    return Ticked(desired=known.desired, commit=known.commit, **(values | changes))
+    return ReconcileEnded(desired=known.desired, commit=known.commit, **(values | changes))
 
 
 @pytest.mark.parametrize(
@@ -69,8 +71,8 @@ def test_a_commit_takes_over(later: Any, is_kept: bool) -> None:
 
 def test_what_a_commit_changes_is_kept_until_the_next_is_weighed() -> None:
     change = Change("b2", NOW, is_held=True)
-    after = advance(state(), Weighed(FIX, change))
-    assert (after.weighed, after.change) == (FIX, change)
+    after = advance(state(), ChangeCounted(FIX, change))
+    assert (after.counted_image, after.change) == (FIX, change)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +146,7 @@ def test_a_tick_begins(later: Any, progress: Progress, is_foreseen: bool) -> Non
         is_under_way=True,
         **known,
     )
-    after = advance(before, TickBegan())
+    after = advance(before, ReconcileBegan())
     assert after.progress == replace(progress, **known)
     assert (after.published.forecast is AHEAD) is is_foreseen
 
@@ -177,13 +179,13 @@ def test_an_image_that_gates_are_asked_for_is_remembered() -> None:
 @pytest.mark.parametrize(
     ("event", "holds"),
     [
-        pytest.param(ticked("Upgrading", attempt=ATTEMPT), False, id="it was not acquired"),
-        pytest.param(ticked("Unreachable", may_have_begun=True), True, id="its step may have begun"),
-        pytest.param(ticked("Unreachable"), False, id="no step was sent"),
-        pytest.param(ticked("OutsideWindow"), False, id="nothing began"),
+        pytest.param(reconcile_ended("Upgrading", attempt=ATTEMPT), False, id="it was not acquired"),
+        pytest.param(reconcile_ended("Unreachable", may_have_begun=True), True, id="its step may have begun"),
+        pytest.param(reconcile_ended("Unreachable"), False, id="no step was sent"),
+        pytest.param(reconcile_ended("OutsideWindow"), False, id="nothing began"),
     ],
 )
-def test_a_slot_is_kept_by_what_began(event: Ticked, holds: bool) -> None:
+def test_a_slot_is_kept_by_what_began(event: ReconcileEnded, holds: bool) -> None:
     before = advance(state(), SlotAcquired()) if event.outcome.reason != "Upgrading" else state()
     after = advance(before, event).progress
     assert (after.holds_slot, after.has_acquired) == (holds, False)
@@ -206,26 +208,30 @@ def test_an_image_that_failed_is_to_blame_until_it_is_well_here(
     blamed: Any, end: Any, *, is_kept: bool
 ) -> None:
     before = state(blamed=Fingerprint.of(blamed))
-    after = advance(before, ticked(outcome=end)).progress.blamed
+    after = advance(before, reconcile_ended(outcome=end)).progress.blamed
     assert after == (Fingerprint.of(blamed) if is_kept else None)
 
 
 @pytest.mark.parametrize(
     ("event", "knows_all"),
     [
-        pytest.param(ticked("Unreachable"), True, id="nothing was sent"),
+        pytest.param(reconcile_ended("Unreachable"), True, id="nothing was sent"),
         pytest.param(
-            ticked("Unreachable", may_have_begun=True), False, id="a step was sent, and no answer came"
+            reconcile_ended("Unreachable", may_have_begun=True),
+            False,
+            id="a step was sent, and no answer came",
         ),
     ],
 )
-def test_who_has_not_heard_of_a_step_does_not_know_what_it_took_down(event: Ticked, knows_all: bool) -> None:
+def test_who_has_not_heard_of_a_step_does_not_know_what_it_took_down(
+    event: ReconcileEnded, knows_all: bool
+) -> None:
     assert advance(state(knows_all=True), event).progress.knows_all is knows_all
 
 
 def test_a_tick_that_fails_keeps_what_was_decided_before() -> None:
     before = state(**COUNTED, reason="Soaking", known_at=NOW, passes=2, is_under_way=True)
-    after = advance(before, ticked("Unreachable", attempt=ATTEMPT))
+    after = advance(before, reconcile_ended("Unreachable", attempt=ATTEMPT))
     assert after.outcome
     assert after.outcome.reason is Reason.UNREACHABLE
     assert after.seen == before.seen
@@ -234,7 +240,9 @@ def test_a_tick_that_fails_keeps_what_was_decided_before() -> None:
 
 
 def test_a_refusal_concludes_and_a_call_that_fails_does_not() -> None:
-    found = [advance(state(), ticked(reason)).published.concluded for reason in ("Refused", "Unreachable")]
+    found = [
+        advance(state(), reconcile_ended(reason)).published.concluded for reason in ("Refused", "Unreachable")
+    ]
     assert found == [state().revision, None]
 
 
@@ -242,7 +250,9 @@ def test_a_tick_about_what_is_no_longer_declared_counts_nothing_of_what_is() -> 
     declared = state(image=FIX, commit="b2")
     old = state()
     found = replace(outcome(reason="Soaking"), counts=COUNTS)
-    after = advance(declared, ticked(about=old, outcome=found, foreseen=Foreseen(AHEAD, ())))
+    after = advance(
+        declared, reconcile_ended(about=old, outcome=found, forecast_update=ForecastUpdate(AHEAD, ()))
+    )
     assert (after.desired, after.commit) == (declared.desired, "b2")
     assert (after.seen.counts, after.published.forecast) == (None, None)
     assert after.published.decided == old.desired
@@ -253,7 +263,7 @@ def test_against_another_version_of_latest_nothing_was_counted() -> None:
     step = PatchModel(NEW, '"1"')
     for image, counts in ((LATEST, None), (NEW, COUNTS)):
         known = state(image=image, counts=COUNTS)
-        after = advance(known, ticked(about=known, outcome=outcome(reason="ModelDrift", step=step)))
+        after = advance(known, reconcile_ended(about=known, outcome=outcome(reason="ModelDrift", step=step)))
         assert after.seen.counts is counts
 
 
@@ -284,7 +294,7 @@ LASTING = {"status": Status.FAILING, "wait": Wait(Reason.THROTTLED, NOW, is_fail
 def test_no_request_left_for_a_look(known: str, throttled: Any, shown: str) -> None:
     before = state(reason=known)
     late = outcome(reason="Throttled", at=NOW + MINUTE, **throttled)
-    after = advance(before, ticked(about=before, outcome=late))
+    after = advance(before, reconcile_ended(about=before, outcome=late))
     assert after.outcome
     assert (after.outcome.reason, after.outcome.as_of) == (shown, None if shown == "Throttled" else NOW)
     assert after.is_throttled
@@ -300,5 +310,5 @@ def test_no_request_left_for_a_look(known: str, throttled: Any, shown: str) -> N
     ],
 )
 def test_when_it_was_known_how_it_stands(reason: str, is_decided: bool, known_at: Any) -> None:
-    event = ticked(Reason(reason), is_decided=is_decided)
+    event = reconcile_ended(Reason(reason), is_decided=is_decided)
     assert advance(state(known_at=NOW), event).published.known_at == known_at

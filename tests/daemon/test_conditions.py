@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.daemon.condition import UNSEEN, Condition, ConditionStatus, ConditionType
+from reconciler.daemon.condition import UNOBSERVED, Condition, ConditionStatus, ConditionType
 from reconciler.daemon.conditions import (
     INSTANCE_DRIFT,
     MODEL_DRIFT,
@@ -105,11 +105,11 @@ def test_without_anything_seen_no_more_is_said_than_what_was_decided(reason: Rea
 
 
 def test_what_was_never_looked_at_is_unknown() -> None:
-    assert conditions(ScaleSetState(spec(), "a1")) == UNSEEN
-    assert {(each.status, each.reason, each.since) for each in UNSEEN} == {
+    assert conditions(ScaleSetState(spec(), "a1")) == UNOBSERVED
+    assert {(each.status, each.reason, each.since) for each in UNOBSERVED} == {
         (ConditionStatus.UNKNOWN, "NotObserved", None)
     }
-    assert [each.type for each in UNSEEN] == list(ConditionType)
+    assert [each.type for each in UNOBSERVED] == list(ConditionType)
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ STEPS = st.integers(-30, 120).map(lambda minutes: timedelta(minutes=minutes))
 def test_whatever_comes_after_what(
     looks: list[tuple[str, InstanceCounts | None, Model | None, Any, timedelta]],
 ) -> None:
-    known, at = UNSEEN, NOW
+    known, at = UNOBSERVED, NOW
     for reason, counts, seen, desired, step in looks:
         at += step
         state = looked(

@@ -21,7 +21,7 @@ from tests.daemon import states
 def state(
     reason: str = Reason.UP_TO_DATE,
     status: Status = Status.READY,
-    again: timedelta | None = None,
+    requeue_after: timedelta | None = None,
     **changes: Any,
 ) -> ScaleSetState:
     values: dict[str, Any] = {
@@ -29,7 +29,9 @@ def state(
         "instances_at": NOW - timedelta(minutes=1),
         "decided": None,
     } | changes
-    return states.state(outcome=states.outcome("web", reason, status=status, again=again), **values)
+    return states.state(
+        outcome=states.outcome("web", reason, status=status, requeue_after=requeue_after), **values
+    )
 
 
 def decided(known: ScaleSetState, on: ScaleSet | None) -> ScaleSetState:
@@ -48,9 +50,9 @@ SET = Attempt(PatchModel(NEW, '"3"'), NOW - timedelta(minutes=5))
 REFUSED = state(Reason.NOT_MANUAL_MODE, Status.STALLED, instances_at=None)
 SICK = state(Reason.HEALTH_CHECK_FAILED, Status.FAILING)
 HOUR = timedelta(hours=1)
-WAITING = state(Reason.DEPENDENCY_NOT_READY, Status.WAITING, again=HOUR)
+WAITING = state(Reason.DEPENDENCY_NOT_READY, Status.WAITING, requeue_after=HOUR)
 HELD = state(Reason.TOO_MUCH_CHANGE, Status.STALLED)
-ROLLING = state(Reason.UPGRADING, Status.RECONCILING, again=timedelta(seconds=15))
+ROLLING = state(Reason.UPGRADING, Status.RECONCILING, requeue_after=timedelta(seconds=15))
 
 
 @pytest.mark.parametrize(
@@ -134,7 +136,7 @@ ROLLING = state(Reason.UPGRADING, Status.RECONCILING, again=timedelta(seconds=15
             id="waiting, and its model moved: it may be approved now",
         ),
         pytest.param(
-            state(Reason.OUTSIDE_WINDOW, Status.WAITING, again=HOUR, instances_at=NOW - 2 * HOUR),
+            state(Reason.OUTSIDE_WINDOW, Status.WAITING, requeue_after=HOUR, instances_at=NOW - 2 * HOUR),
             spec(),
             model(),
             False,
@@ -166,7 +168,7 @@ def test_due(known: ScaleSetState, before: ScaleSet | None, listed: Model | None
 
 def test_what_it_waits_for_has_come() -> None:
     waiting = decided(WAITING, spec())
-    assert [due(waiting, model(), NOW, is_let_on=let_on) for let_on in (False, True)] == [False, True]
+    assert [due(waiting, model(), NOW, is_unblocked=let_on) for let_on in (False, True)] == [False, True]
 
 
 def test_a_fleet_first_seen_at_one_moment_is_not_looked_at_again_at_one_moment() -> None:

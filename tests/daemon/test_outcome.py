@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled, Unreachable
+from reconciler.azure.failure import AzureFailure, Conflict, Refused, TooManyRequests, Unreachable
 from reconciler.daemon.outcome import (
     Outcome,
     outcome_of,
@@ -90,13 +90,13 @@ def failed(failure: AzureFailure, wait: Wait | None = None, at: datetime = NOW, 
         pytest.param(Refused("no"), Status.STALLED, MINUTE, id="refused: a person must act"),
         pytest.param(Conflict("no"), Status.RECONCILING, FOLLOW_UP, id="conflict: look again soon"),
         pytest.param(
-            Throttled("no", timedelta(seconds=77)),
+            TooManyRequests("no", timedelta(seconds=77)),
             Status.RECONCILING,
             timedelta(seconds=77),
             id="throttled: at the time that Azure named",
         ),
         pytest.param(
-            Throttled("no", timedelta()),
+            TooManyRequests("no", timedelta()),
             Status.RECONCILING,
             FOLLOW_UP,
             id="throttled for no time at all: not at once",
@@ -109,7 +109,7 @@ def test_a_failure_says_what_was_being_done_and_when_it_is_tried_again(
 ) -> None:
     outcome = failed(failure, doing="upgrading")
     assert outcome.line == f"{failure.reason}: no (while upgrading)"
-    assert (outcome.status, outcome.again, outcome.is_error) == (status, again, True)
+    assert (outcome.status, outcome.requeue_after, outcome.is_error) == (status, again, True)
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,9 @@ def test_what_fails_again_is_tried_later_each_time(failure: AzureFailure, rests:
     at, wait, found = NOW, None, list[float]()
     for _ in rests:
         outcome = failed(failure, wait, at)
-        assert outcome.again
-        wait, at = outcome.wait, at + outcome.again
-        found.append(outcome.again.total_seconds())
+        assert outcome.requeue_after
+        wait, at = outcome.wait, at + outcome.requeue_after
+        found.append(outcome.requeue_after.total_seconds())
     assert found == rests
 
 
@@ -153,15 +153,15 @@ def test_what_lasts_is_a_failure_and_says_since_when() -> None:
 def test_what_azure_is_at_for_long_is_looked_at_less_often(waited: timedelta, again: timedelta) -> None:
     busy = Decision(Reason.AZURE_BUSY, "Azure is at work", soon=True)
     before = Progress(wait=Wait(Reason.AZURE_BUSY, NOW - waited))
-    assert outcome_of(spec(), "", busy, before, SETTINGS, at=NOW).again == again
+    assert outcome_of(spec(), "", busy, before, SETTINGS, at=NOW).requeue_after == again
 
 
 def test_a_look_for_which_there_was_no_request_says_how_it_stood_and_when() -> None:
     known = states.outcome("web", "Soaking", message="web_0: back since 09:00:00")
-    later, last = (failed(Throttled("no", MINUTE), at=NOW + number * MINUTE) for number in (1, 2))
+    later, last = (failed(TooManyRequests("no", MINUTE), at=NOW + number * MINUTE) for number in (1, 2))
     found = outcome_when_throttled(outcome_when_throttled(known, later), last)
     assert found.line == says("Soaking", "web_0", "09:00:00")
-    assert (found.at, found.again, found.status) == (NOW + 2 * MINUTE, MINUTE, known.status)
+    assert (found.at, found.requeue_after, found.status) == (NOW + 2 * MINUTE, MINUTE, known.status)
 
 
 def test_a_bug_is_called_one() -> None:

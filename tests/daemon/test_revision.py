@@ -53,4 +53,4 @@ def test_another_process_tells_the_same() -> None:
     ],
 )
 def test_what_it_was_last_decided_on(known: ScaleSetState, observed: Revision | None) -> None:
-    assert known.observed == observed
+    assert known.observed_revision == observed

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.daemon.event import TickBegan
+from reconciler.daemon.event import ReconcileBegan
 from reconciler.daemon.store import Store
 from tests.build import spec
 from tests.daemon.states import state, store_of
@@ -11,7 +11,7 @@ from tests.daemon.states import state, store_of
 def test_a_scale_set_that_is_no_longer_declared_is_named_and_forgotten() -> None:
     store = store_of(state("b"), state("a"), state("c"))
     assert store.declare([spec("b")], "b2") == ("a", "c")
-    assert store.apply(spec("a").target.key, TickBegan()) is None
+    assert store.apply(spec("a").target.key, ReconcileBegan()) is None
     assert [each.desired.name for each in store.states()] == ["b"]
 
 

@@ -157,7 +157,7 @@ def test_a_first_look_that_waits_for_its_turn_goes_by_the_list() -> None:
     world = World(fleet(scale_set(capacity=5)), spec(version=OLD))
     (due,) = world.reconciler.sweep()
     world.clock.advance(timedelta(minutes=3))
-    world.reconciler.tick(due)
+    world.reconciler.reconcile(due)
     assert operations(list(world.azure.record.requests)) == {
         "VirtualMachineScaleSets_ListAll": 1,
         "VirtualMachineScaleSetVMs_List": 1,
@@ -169,7 +169,7 @@ def test_a_step_is_never_taken_on_a_list_that_is_minutes_old() -> None:
     (due,) = world.reconciler.sweep()
     world.azure.scale_set("web").set_mode("Automatic")
     world.clock.advance(timedelta(minutes=3))
-    world.reconciler.tick(due)
+    world.reconciler.reconcile(due)
     assert world.lines()["web"] == says("NotManualMode")
     assert "VirtualMachineScaleSets_Update" not in world.requests()
     assert world.requests().count("VirtualMachineScaleSets_Get") == 1
@@ -178,8 +178,8 @@ def test_a_step_is_never_taken_on_a_list_that_is_minutes_old() -> None:
 def test_a_listed_model_is_good_for_one_look() -> None:
     world = World(fleet(scale_set(capacity=5)), spec(version=OLD))
     (due,) = world.reconciler.sweep()
-    world.reconciler.tick(due)
-    world.reconciler.tick(due)
+    world.reconciler.reconcile(due)
+    world.reconciler.reconcile(due)
     assert operations(list(world.azure.record.requests))["VirtualMachineScaleSets_Get"] == 1
 
 

@@ -54,16 +54,16 @@ class Daemon:
             at, self._sweep_at = self._sweep_at, self._sweep_at + self._world.sweep
             for number, key in enumerate(self.reconciler.sweep()):
                 self._world.until(at + number * APART)
-                self._tick(key)
+                self._reconcile(key)
         else:
             self._world.until(self._follow_ups[due])
-            self._tick(due)
+            self._reconcile(due)
 
-    def _tick(self, key: str) -> None:
+    def _reconcile(self, key: str) -> None:
         self._follow_ups.pop(key, None)
-        outcome = self.reconciler.tick(key)
+        outcome = self.reconciler.reconcile(key)
         if outcome is None:
             return
         self._world.outcomes.append(outcome)
-        if outcome.again is not None:
-            self._follow_ups[key] = self._world.clock.now() + outcome.again
+        if outcome.requeue_after is not None:
+            self._follow_ups[key] = self._world.clock.now() + outcome.requeue_after

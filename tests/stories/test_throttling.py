@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.rollout.observed import Instance, Model
 from reconciler.simulator import Throttled
@@ -59,11 +59,11 @@ def test_a_rollout_goes_on_while_looks_at_what_is_settled_wait() -> None:
 class Watched(Compute):
     """A door that knows which share of the budget each look at instances was given."""
 
-    shares: ClassVar[list[Share]] = []
+    shares: ClassVar[list[Priority]] = []
 
-    def instances(self, target: Target, model: Model, share: Share) -> tuple[Instance, ...]:
-        Watched.shares.append(share)
-        return super().instances(target, model, share)
+    def instances(self, target: Target, model: Model, priority: Priority) -> tuple[Instance, ...]:
+        Watched.shares.append(priority)
+        return super().instances(target, model, priority)
 
 
 def test_one_that_is_let_on_half_way_does_not_wait_with_what_is_settled() -> None:
@@ -72,9 +72,9 @@ def test_one_that_is_let_on_half_way_does_not_wait_with_what_is_settled() -> Non
     world.azure.scale_set("web").set_tags({"vmss-reconciler-approved": f"{':'.join(BASE.values())}:{NEW}"})
     asked = len(world.requests())
     world.run(lambda: "VirtualMachineScaleSetVMs_List" in world.requests()[asked:])
-    assert Watched.shares.pop() is Share.ROLLOUT
+    assert Watched.shares.pop() is Priority.ROLLOUT
     world.run().rest(timedelta(hours=2))
-    assert Watched.shares.pop() is Share.ROUTINE, "of what is settled"
+    assert Watched.shares.pop() is Priority.ROUTINE, "of what is settled"
 
 
 def test_a_single_pass_waits_for_what_azure_has_no_request_left_for() -> None:

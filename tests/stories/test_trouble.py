@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute, Scope
 from reconciler.rollout.observed import Instance, Model
 from reconciler.simulator import OperationFails, Request, Reset, Status, Throttled, Timeout, Truncated
@@ -144,10 +144,10 @@ def test_an_upgrade_that_fails_is_tried_again_without_haste_and_no_other_domain_
 class Odd(Compute):
     """A door that breaks on one scale set in a way that nobody thought of."""
 
-    def instances(self, target: Target, model: Model, share: Share) -> tuple[Instance, ...]:
+    def instances(self, target: Target, model: Model, priority: Priority) -> tuple[Instance, ...]:
         if target.name == "odd":
             raise KeyError("something nobody thought of")
-        return super().instances(target, model, share)
+        return super().instances(target, model, priority)
 
 
 def test_a_tick_that_hits_a_bug_costs_its_own_scale_set_a_tick_and_is_called_a_bug(

@@ -29,18 +29,26 @@ def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_be
     has_slot = state.progress.has_slot
     if has_slot or (has_slot is None and has_begun):
         return Gate("turn", "its rollout is under way")
-    slots = ScaleSetStates.of(states).found(_slots)
+    slots = ScaleSetStates.of(states).find_once(_slots)
     moving = [each for each in slots.moving if each.key != state.key]
     unknown = [each for each in slots.unknown if each.key != state.key]
-    unseen = [each for each in unknown if each.outcome is None]
-    untold = [each for each in unknown if each.outcome]
+    unobserved = [each for each in unknown if each.outcome is None]
+    undetermined = [each for each in unknown if each.outcome]
     ahead = slots.waiting[: bisect_left(slots.names, state.desired.name)]
     is_open = len(moving) + len(unknown) + len(ahead) < cap.of(total)
     who = "; ".join(
         (
             *([f"{with_reasons(moving)} {_are(moving)} under way"] if moving else []),
-            *([f"{_names(unseen)} {_are(unseen, 'was', 'were')} not looked at yet"] if unseen else []),
-            *([f"whether {with_reasons(untold)} {_are(untold)} under way is not known"] if untold else []),
+            *(
+                [f"{_names(unobserved)} {_are(unobserved, 'was', 'were')} not looked at yet"]
+                if unobserved
+                else []
+            ),
+            *(
+                [f"whether {with_reasons(undetermined)} {_are(undetermined)} under way is not known"]
+                if undetermined
+                else []
+            ),
             *([f"{_names(ahead)} {_are(ahead, 'goes', 'go')} first"] if ahead else []),
         )
     )
@@ -64,7 +72,7 @@ class _Slots:
 def _slots(states: ScaleSetStates) -> _Slots:
     moving = (each for each in states if each.progress.has_slot)
     unknown = (each for each in states if each.progress.has_slot is None and not each.desired.suspend)
-    waiting = sorted(filter(_waits, states), key=lambda each: each.desired.name)
+    waiting = sorted(filter(_is_waiting, states), key=lambda each: each.desired.name)
     return _Slots(tuple(moving), tuple(unknown), tuple(waiting), tuple(each.desired.name for each in waiting))
 
 
@@ -94,7 +102,7 @@ def slot_after(before: Progress, outcome: Outcome, *, may_have_begun: bool) -> b
     return held or (has_begun and outcome.step is not None)
 
 
-def _waits(state: ScaleSetState) -> bool:
+def _is_waiting(state: ScaleSetState) -> bool:
     if state.outcome is None or state.desired.suspend or state.progress.has_slot:
         return False
     return state.outcome.reason == Reason.AWAITING_TURN

@@ -23,7 +23,7 @@ def dependencies(state: ScaleSetState, states: Sequence[ScaleSetState], exact: I
     names = state.desired.depends_on
     if not names:
         return ()
-    known = ScaleSetStates.of(states).found(_by_name)
+    known = ScaleSetStates.of(states).find_once(_by_name)
     missing = [f"no scale set named {name} is declared" for name in names if name not in known]
     behind = [
         f"{each.desired.name} {said}"
@@ -45,7 +45,7 @@ def waves(
     or on a later one: being Ready, they may not have seen yet that there is one.
     """
     desired = state.desired
-    lower = ScaleSetStates.of(states).found(_lower_waves, desired.image, desired.wave, exact)
+    lower = ScaleSetStates.of(states).find_once(_lower_waves, desired.image, desired.wave, exact)
     if not lower.size:
         return ()
     if note := urgency_note(desired.fleet, exact, at):

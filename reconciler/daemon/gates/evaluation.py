@@ -16,7 +16,7 @@ from reconciler.daemon.event import ImageResolved
 from reconciler.daemon.gates.concurrency import concurrency
 from reconciler.daemon.gates.dependencies import dependencies, waves
 from reconciler.daemon.gates.fleet import breaker, pilot
-from reconciler.daemon.gates.max_change import is_weighed, max_change
+from reconciler.daemon.gates.max_change import is_change_counted, max_change
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import differs
 from reconciler.daemon.state import ScaleSetState
@@ -31,14 +31,14 @@ from reconciler.spec.image import same
 from reconciler.spec.scale_set import ScaleSet
 
 
-def ask(desired: ScaleSet, observed: Observed, store: Store, checks: Checks) -> tuple[Gate, ...]:
+def evaluate_gates(desired: ScaleSet, observed: Observed, store: Store, checks: Checks) -> tuple[Gate, ...]:
     """The gates of one scale set as it was seen just now, and a place taken where all of them are open.
 
     Raises Conflict while a sweep is at taking over another commit.
     """
     key, towards = desired.target.key, exact_if_known(desired, observed)
     state = store.apply(key, ImageResolved(towards.image))
-    if state is None or differs(desired, state.desired) or not is_weighed(state):
+    if state is None or differs(desired, state.desired) or not is_change_counted(state):
         raise Conflict("a commit is being taken over; deciding anew")
     found: list[Gate] = []
     for gate in _all(state, store, checks, observed.at, has_begun=_has_begun(towards, observed)):
@@ -48,7 +48,7 @@ def ask(desired: ScaleSet, observed: Observed, store: Store, checks: Checks) -> 
     return tuple(found)
 
 
-def ask_lasting(desired: ScaleSet, observed: Observed, store: Store) -> tuple[Gate, ...]:
+def evaluate_lasting(desired: ScaleSet, observed: Observed, store: Store) -> tuple[Gate, ...]:
     """The gates that no time opens and that cost no request, of one scale set as it was seen just now."""
     exact = exact_if_known(desired, observed).image
     state = store.apply(desired.target.key, ImageResolved(exact))
@@ -58,7 +58,7 @@ def ask_lasting(desired: ScaleSet, observed: Observed, store: Store) -> tuple[Ga
 def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> Gate | None:
     """The gate that a scale set waits for, as it is now; None where it waits for none that costs nothing."""
     outcome = state.outcome
-    if outcome is None or not is_weighed(state):
+    if outcome is None or not is_change_counted(state):
         return None
     match outcome.reason:
         case Reason.OUTSIDE_WINDOW:
@@ -126,7 +126,7 @@ def _cheap(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) 
 
 def _lasting(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> tuple[Gate, ...]:
     """Those that stand until a person does something: they are told before a window and an approval."""
-    held = max_change(state, states, at) if is_weighed(state) else ()
+    held = max_change(state, states, at) if is_change_counted(state) else ()
     return (*held, *breaker(state, states, state.exact))
 
 

@@ -42,7 +42,7 @@ def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image)
     failed = _failed_in(state, together, image)
     if not failed:
         return ()
-    declaring = together.found(_declarations)[image]
+    declaring = together.find_once(_declarations)[image]
     most = state.desired.fleet.max_failed.within(declaring)
     evidence = (
         f"{short(exact)} has failed in {join(failed)}, and spec.maxFailedRollouts of the Fleet bears {most} "
@@ -51,8 +51,8 @@ def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image)
     if len(failed) <= most:
         return (Gate(BREAKER, evidence),)
     which = "it" if len(failed) == 1 else "them"
-    mend = f"name another image, heal {which}, or run `reconciler retry --image {short(exact)}`"
-    return (Gate(BREAKER, f"{evidence}; {mend}", Reason.IMAGE_FAILED_ELSEWHERE),)
+    fix = f"name another image, heal {which}, or run `reconciler retry --image {short(exact)}`"
+    return (Gate(BREAKER, f"{evidence}; {fix}", Reason.IMAGE_FAILED_ELSEWHERE),)
 
 
 def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, at: datetime) -> Gate:
@@ -62,9 +62,9 @@ def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, a
     """
     image, is_urgent = Fingerprint.of(exact), bool(state.desired.fleet.urgency(exact, at))
     together, number = ScaleSetStates.of(states), None if is_urgent else state.desired.wave
-    if image in together.found(_good_images, number):
+    if image in together.find_once(_good_images, number):
         return Gate("pilot", f"{short(exact)} was proven before")
-    wave = together.found(_wave, image, number, at)
+    wave = together.find_once(_wave, image, number, at)
     proven = len(wave.proven - {state.key})
     trying = [each for each in wave.trying if each.key != state.key]
     whose = " that declare it" if is_urgent else " of its wave"
@@ -78,7 +78,7 @@ def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, a
 
 
 @dataclass(frozen=True, slots=True)
-class _Wave:
+class _WaveProgress:
     """The scale sets that are to run one image: how many there are, the keys of those that have proven it,
     those that are trying it, and those that may begin, by rank."""
 
@@ -93,7 +93,7 @@ class _Wave:
         return self.waiting[: bisect_left(self.ranks, _rank(state))]
 
 
-def _wave(states: ScaleSetStates, image: Fingerprint, wave: int | None, at: datetime) -> _Wave:
+def _wave(states: ScaleSetStates, image: Fingerprint, wave: int | None, at: datetime) -> _WaveProgress:
     """Those of one wave, or of all where that is None."""
     members = [
         each for each in states if (wave is None or each.desired.wave == wave) and _exact(each) == image
@@ -107,7 +107,7 @@ def _wave(states: ScaleSetStates, image: Fingerprint, wave: int | None, at: date
         if each.key in soaking or (each.key not in proven and _is_trying(each, image, at))
     )
     waiting = sorted(filter(_may_begin, members), key=_rank)
-    return _Wave(len(members), proven, trying, tuple(waiting), tuple(map(_rank, waiting)))
+    return _WaveProgress(len(members), proven, trying, tuple(waiting), tuple(map(_rank, waiting)))
 
 
 def _good_images(states: ScaleSetStates, wave: int | None) -> frozenset[Fingerprint]:
@@ -131,7 +131,7 @@ def _failures(states: ScaleSetStates, image: Fingerprint) -> tuple[Mapping[str, 
 
 def _failed_in(state: ScaleSetState, states: ScaleSetStates, image: Fingerprint) -> list[str]:
     """The names of the other scale sets in which it failed."""
-    failed, removed = states.found(_failures, image)
+    failed, removed = states.find_once(_failures, image)
     others = {name for key, name in failed.items() if key != state.key}
     retry = state.seen.model.persisted.retry if state.seen.model else None
     is_retried = retry is not None and retry.image.digest == image.digest

@@ -26,14 +26,14 @@ from reconciler.spec.scale_set import OnFailure
 _Commit = tuple[str, datetime]
 
 
-def weigh(
+def count_changes(
     states: Sequence[ScaleSetState], listed: Mapping[str, Model], unlisted: frozenset[str], at: datetime
 ) -> tuple[ScaleSetState, ...]:
     """The entries with what the specs that are in force since `at` change.
 
     `listed` are the models by key; of the keys in `unlisted` the list failed.
     """
-    after = [_weigh_one(each, listed, unlisted, at) for each in states]
+    after = [_count_change(each, listed, unlisted, at) for each in states]
     sizes = Counter(_commit(each) for each in after)
     return tuple(
         _held_or_not(now, sizes, len(after)) if now is not before or _is_held(before) else now
@@ -41,9 +41,9 @@ def weigh(
     )
 
 
-def is_weighed(state: ScaleSetState) -> bool:
+def is_change_counted(state: ScaleSetState) -> bool:
     """Whether its declared image was weighed; it is not while a sweep is at taking over a commit."""
-    return state.weighed is not None and same(state.weighed, state.desired.image)
+    return state.counted_image is not None and same(state.counted_image, state.desired.image)
 
 
 def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> tuple[Gate, ...]:
@@ -53,7 +53,7 @@ def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: dateti
     if note := urgency_note(state.desired.fleet, state.exact, at):
         return (Gate("maxChange", f"passed; {note}"),)
     cap, total = state.desired.fleet.max_change, len(states)
-    together = ScaleSetStates.of(states).found(_sizes)[_commit(state)]
+    together = ScaleSetStates.of(states).find_once(_sizes)[_commit(state)]
     who = f"commit {state.change.commit[:10]} changes" if state.change.commit else "the specs change"
     said = (
         f"{who} the images of {together} of {total} scale sets, and spec.maxChange of the Fleet is "
@@ -61,8 +61,8 @@ def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: dateti
     )
     # What an urgent image has begun is not left half-way once it no longer is urgent.
     if state.change.is_held and not state.progress.has_slot:
-        mend = f"split it, or raise the cap{waiting_note(state.desired.fleet, at)}"
-        return (Gate("maxChange", f"{said}; {mend}", Reason.TOO_MUCH_CHANGE),)
+        fix = f"split it, or raise the cap{waiting_note(state.desired.fleet, at)}"
+        return (Gate("maxChange", f"{said}; {fix}", Reason.TOO_MUCH_CHANGE),)
     return (Gate("maxChange", said),)
 
 
@@ -71,16 +71,16 @@ def _sizes(states: ScaleSetStates) -> Counter[_Commit | None]:
     return Counter(map(_commit, states))
 
 
-def _weigh_one(
+def _count_change(
     state: ScaleSetState, listed: Mapping[str, Model], unlisted: frozenset[str], at: datetime
 ) -> ScaleSetState:
     """The entry, marked with this change where it is one; whether that is held is seen once all are."""
     key = state.key
-    if state.desired.suspend or is_weighed(state) or (state.weighed is None and key in unlisted):
+    if state.desired.suspend or is_change_counted(state) or (state.counted_image is None and key in unlisted):
         return state
     is_change = key in unlisted or _changes(state, listed.get(key))
     mark = Change(state.commit, at, is_held=False) if is_change else None
-    return replace(state, weighed=state.desired.image, change=mark)
+    return replace(state, counted_image=state.desired.image, change=mark)
 
 
 def _changes(state: ScaleSetState, model: Model | None) -> bool:
@@ -93,7 +93,7 @@ def _changes(state: ScaleSetState, model: Model | None) -> bool:
     if model.persisted.is_last_good(desired.image):
         return False  # a revert, which must not wait until somebody has split it
     if follows_latest(desired.image) and is_version_of(model.image, desired.image):
-        return state.weighed is not None
+        return state.counted_image is not None
     return True
 
 

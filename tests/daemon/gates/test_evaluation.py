@@ -11,7 +11,7 @@ from reconciler.checks.client import Checks
 from reconciler.daemon.advance import advance
 from reconciler.daemon.event import GateChanged
 from reconciler.daemon.gates import fleet as gates
-from reconciler.daemon.gates.evaluation import ask, awaited_gate, is_new_evidence
+from reconciler.daemon.gates.evaluation import awaited_gate, evaluate_gates, is_new_evidence
 from reconciler.daemon.state import Change, ScaleSetState, ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Instance
@@ -116,7 +116,7 @@ def test_the_gate_that_is_waited_for(
         pytest.param(state("web", None), id="not looked at yet"),
         pytest.param(waits(Reason.CHECK_FAILED), id="a check costs a request, and is put by a look"),
         pytest.param(waits(Reason.AWAITING_APPROVAL), id="an approval is seen in the list"),
-        pytest.param(waits(Reason.AWAITING_TURN, weighed=FIX), id="a commit is being taken over"),
+        pytest.param(waits(Reason.AWAITING_TURN, counted_image=FIX), id="a commit is being taken over"),
     ],
 )
 def test_no_gate_is_waited_for_that_the_board_knows_of(web: ScaleSetState) -> None:
@@ -176,23 +176,25 @@ def test_a_sweep_looks_through_those_that_wait_once_and_not_once_for_each(
 
 
 @pytest.mark.parametrize(
-    ("later", "weighed"),
+    ("later", "counted_image"),
     [
         pytest.param(spec(), None, id="the first commit was not weighed yet"),
         pytest.param(spec(), FIX, id="the image was not weighed yet"),
         pytest.param(spec(interval=timedelta(hours=2)), NEW, id="the spec says something else by now"),
     ],
 )
-def test_no_gate_is_open_while_a_commit_is_being_taken_over(later: ScaleSet, weighed: Image | None) -> None:
-    store = store_of(state(desired=later, weighed=weighed))
+def test_no_gate_is_open_while_a_commit_is_being_taken_over(
+    later: ScaleSet, counted_image: Image | None
+) -> None:
+    store = store_of(state(desired=later, counted_image=counted_image))
     with pytest.raises(Conflict, match="a commit is being taken over"):
-        ask(spec(), observed(), store, Checks(lambda: NOW))
+        evaluate_gates(spec(), observed(), store, Checks(lambda: NOW))
     assert [each.progress.has_slot for each in store.states()] == [False]
 
 
 def test_where_all_gates_are_open_a_place_is_taken() -> None:
     store = store_of(state("web"), state("zoo", None))
-    (gate,) = ask(spec(), observed(), store, Checks(lambda: NOW))
+    (gate,) = evaluate_gates(spec(), observed(), store, Checks(lambda: NOW))
     assert gate.closed is None
     assert {each.desired.name: each.progress.has_slot for each in store.states()} == {
         "web": True,
@@ -217,7 +219,7 @@ def test_a_process_that_has_just_begun_goes_on_with_what_the_one_before_it_began
 ) -> None:
     api = state("api", "AwaitingPilot", image=NEW)
     store = store_of(api, state("web", None))
-    found = ask(spec(), observed(instances=instances), store, Checks(lambda: NOW))
+    found = evaluate_gates(spec(), observed(instances=instances), store, Checks(lambda: NOW))
     assert {each.name: each.closed for each in found} == gates
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.daemon.gates.max_change import is_weighed, max_change, weigh
+from reconciler.daemon.gates.max_change import count_changes, is_change_counted, max_change
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.progress import Progress
@@ -57,7 +57,9 @@ class Fleet:
             else ScaleSetState(each, commit)
             for each in now
         ]
-        self.states = weigh(before, self.models, frozenset(spec(n).target.key for n in unlisted), self.at)
+        self.states = count_changes(
+            before, self.models, frozenset(spec(n).target.key for n in unlisted), self.at
+        )
         return self
 
     def restart(self, unlisted: frozenset[str] = frozenset()) -> "Fleet":
@@ -232,9 +234,9 @@ def test_what_was_never_listed_is_counted_once_it_is_and_holds_nothing_that_was_
     fleet.declared |= {f"s{number}": {"image": NEW} for number in range(1, 7)}
     fleet.restart(frozenset({"s1", "s2", "s3"}))
     assert fleet.held == ""
-    assert [each.desired.name for each in fleet.states if not is_weighed(each)] == ["s1", "s2", "s3"]
+    assert [each.desired.name for each in fleet.states if not is_change_counted(each)] == ["s1", "s2", "s3"]
     assert fleet.sweep().held == "s1 s2 s3"
-    assert all(map(is_weighed, fleet.states))
+    assert all(map(is_change_counted, fleet.states))
 
 
 def test_what_has_begun_all_the_same_is_not_left_half_way() -> None:

@@ -14,7 +14,7 @@ from reconciler.spec.scale_set import ScaleSet
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class FleetObservation:
     """What a daemon knows of each scale set then, and which lists it could not read."""
 
     states: tuple[ScaleSetState, ...]
@@ -46,11 +46,11 @@ class _Declared:
         return self.specs.authors(of, self.specs.commit) if self.specs and of else ()
 
 
-def look(
+def observe_fleet(
     scale_sets: Sequence[ScaleSet], session: Session, *, by_group: bool, specs: Specs | None = None
-) -> Looks:
+) -> FleetObservation:
     """Look at all of them, by name. Names and targets must be unique, as `validate` has it. `specs` are those
     that they are from, if there are any."""
     source = _Declared(scale_sets, specs)
     store = FleetAccess(Specs(source), session, by_group).reconciler().once(act=False)
-    return Looks(store.states(), store.last_sweep.errors if store.last_sweep else ())
+    return FleetObservation(store.states(), store.last_sweep.errors if store.last_sweep else ())

@@ -1,7 +1,7 @@
 """What is to come of a scale set that is on its way: the forecast, as of its last step."""
 
-from reconciler.daemon.event import Foreseen
-from reconciler.daemon.outcome import Outcome, rest_until
+from reconciler.daemon.event import ForecastUpdate
+from reconciler.daemon.outcome import Outcome, requeue_delay
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.state import ScaleSetState
 from reconciler.forecast.batch_duration import MeasuredBatch, duration, measure
@@ -13,10 +13,12 @@ from reconciler.rollout.reason import Status
 _ON_ITS_WAY = {Status.RECONCILING, Status.WAITING}
 
 
-def foresee(state: ScaleSetState, outcome: Outcome, observed: Observed, settings: Settings) -> Foreseen:
+def refresh_forecast(
+    state: ScaleSetState, outcome: Outcome, observed: Observed, settings: Settings
+) -> ForecastUpdate:
     """What is to come after a decision; `state` as it was before it."""
     measured = measure(state.published.measured, observed)
-    return Foreseen(_refresh(state, outcome, observed, measured, settings), measured)
+    return ForecastUpdate(_refresh(state, outcome, observed, measured, settings), measured)
 
 
 def _refresh(
@@ -39,6 +41,6 @@ def _refresh(
     desired = state.desired
     rhythm = Rhythm(
         settings.sweep,
-        lambda decision, at: rest_until(decision, at, settings.requeue_after, desired.interval),
+        lambda decision, at: requeue_delay(decision, at, settings.requeue_after, desired.interval),
     )
     return forecast(desired, observed, duration(measured, desired.health.timeout), rhythm)

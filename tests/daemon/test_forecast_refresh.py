@@ -8,8 +8,8 @@ import pytest
 
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
+from reconciler.daemon.forecast_refresh import refresh_forecast
 from reconciler.daemon.outcome import Outcome, outcome_of
-from reconciler.daemon.prospect import foresee
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
@@ -35,7 +35,9 @@ def outcome(reason: Reason, **changes: Any) -> Outcome:
     return outcome_of(spec(), "a1", Decision(reason, "why", **changes), Progress(), Settings(), at=NOW)
 
 
-KNOWN = foresee(state(reason=None), outcome(Reason.UPGRADING, step=STEP), observed(), Settings()).forecast
+KNOWN = refresh_forecast(
+    state(reason=None), outcome(Reason.UPGRADING, step=STEP), observed(), Settings()
+).forecast
 
 
 def held(reason: Reason) -> Outcome:
@@ -68,7 +70,7 @@ def test_at_first_there_are_five_batches() -> None:
     ],
 )  # fmt: skip
 def test_a_forecast(before: Outcome, now: Outcome, seen: Observed, batches: int | None) -> None:
-    found = foresee(state(outcome=before, forecast=KNOWN), now, seen, Settings()).forecast
+    found = refresh_forecast(state(outcome=before, forecast=KNOWN), now, seen, Settings()).forecast
     assert (len(found.batches) if found else None) == batches
 
 
@@ -80,14 +82,14 @@ def test_a_forecast(before: Outcome, now: Outcome, seen: Observed, batches: int 
     ],
 )
 def test_a_daemon_that_begins_half_way(seen: Observed, batches: int | None) -> None:
-    found = foresee(state(reason=None), outcome(Reason.AZURE_BUSY), seen, Settings()).forecast
+    found = refresh_forecast(state(reason=None), outcome(Reason.AZURE_BUSY), seen, Settings()).forecast
     assert (len(found.batches) if found else None) == batches
 
 
 def test_it_goes_by_the_settings_and_by_what_batches_took() -> None:
     measured = (MeasuredBatch(NOW, BatchDuration(timedelta(minutes=4), timedelta(minutes=2))),)
     known, settings = state(reason=None, measured=measured), Settings(requeue_after=timedelta(minutes=5))
-    found = foresee(known, outcome(Reason.UPGRADING), observed(), settings).forecast
+    found = refresh_forecast(known, outcome(Reason.UPGRADING), observed(), settings).forecast
     assert found
     assert found.batches[1].at - found.batches[0].at == timedelta(minutes=10), "a look comes every five"
 
@@ -99,7 +101,7 @@ def test_a_forecast_that_fails_costs_no_step(caplog: pytest.LogCaptureFixture) -
     work = Reconciler(Specs(world.source, world.clock.now), Compute(session), without_time)
     (key,) = work.sweep()
     with caplog.at_level(logging.ERROR, "reconciler"):
-        told = work.tick(key)
+        told = work.reconcile(key)
     assert told
     assert told.reason == Reason.MODEL_DRIFT
     assert world.requests().count("VirtualMachineScaleSets_Update") == 1

@@ -16,4 +16,5 @@ def unknown_name(name: str, names: Collection[str], errors: Sequence[str] = ()) 
         return f"no spec is in force: {errors[0]}"
     near = difflib.get_close_matches(name, list(names), n=1)
     fix = f"did you mean {near[0]}?" if near else "`reconciler status` lists them"
-    return f"no spec in force is named {name!r}: {fix}"
+    also = f"; the newest specs have errors: {errors[0]}" if errors else ""
+    return f"no spec in force is named {name!r}: {fix}{also}"

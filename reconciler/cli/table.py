@@ -70,7 +70,9 @@ def status(store: Json, *, height: int | None = None) -> RenderableType:
 def heading(sweep: Json) -> str:
     """When the specs were last read, and which are in force."""
     specs = f"commit {sweep['commit'][:10]} ({sweep['subject']})" if sweep["commit"] else sweep["subject"]
-    return f"{sweep['at'][:19].replace('T', ' ')} UTC, {specs or 'no specs in force'}"
+    refused = sweep.get("refused")  # none of a daemon of an older version
+    errors = f"; {count(refused['errors'], 'error')} in {refused['message']}" if specs and refused else ""
+    return f"{sweep['at'][:19].replace('T', ' ')} UTC, {specs or 'no specs in force'}{errors}"
 
 
 def summary(rows: Sequence[Json]) -> str:
@@ -145,7 +147,13 @@ def _line(text: str, style: str = "", *, one_line: bool) -> Text:
 
 
 def _why(row: Json) -> str:
-    return f"{row['reason']}: {row['message']}" if row["reason"] else "not looked at yet"
+    behind = row.get("behind")  # none of a daemon of an older version
+    said = f"{row['reason']}: {row['message']}" if row["reason"] else "not looked at yet"
+    return f"{said}; behind {_commit(behind)}, which has errors: {behind['error']}" if behind else said
+
+
+def _commit(refused: Json) -> str:
+    return f"commit {refused['commit'][:10]}" if refused["commit"] else "the newest specs"
 
 
 def _most_relevant(rows: Sequence[Json], number: int) -> Sequence[Json]:

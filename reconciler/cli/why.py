@@ -43,6 +43,7 @@ def explanation(row: Json) -> str:
             lines += [f"because   {meaning.cause}", f"goes on   {meaning.remedy}"]
         lines += _wait(row)
     lines.append(f"declared  {_declaration_of(row)}")
+    lines += _behind(row)
     if row["reason"]:
         lines.append(f"stands    {', '.join(map(_condition, row['conditions']))}")
     lines += [f"{'open' if each['open'] else 'closed':<9} gate {_gate(each)}" for each in row["gates"]]
@@ -69,6 +70,18 @@ def _wait(row: Json) -> list[str]:
     if not wait:
         return []
     return [f"waiting   since {_moment(wait['since'])} UTC, {count(wait['tries'], 'look')}"]
+
+
+def _behind(row: Json) -> list[str]:
+    """The newer commit that is not in force here, and the first of its errors."""
+    behind = row.get("behind")  # none of a daemon of an older version
+    if not behind:
+        return []
+    more = f" and {count(behind['errors'] - 1, 'more error')}" if behind["errors"] > 1 else ""
+    return [
+        f"behind    {behind['message']}: it has errors, and is not in force here until they are fixed",
+        f"error     {behind['error']}{more}",
+    ]
 
 
 def _declaration_of(row: Json) -> str:

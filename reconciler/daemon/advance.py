@@ -81,7 +81,15 @@ def _after_reconcile(state: ScaleSetState, event: ReconcileEvent) -> ScaleSetSta
 
 def _with_spec(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
     """What was counted against another image, or what that meant, says nothing about this one."""
-    after = replace(state, desired=event.desired, commit=event.commit, removed=state.removed | event.removed)
+    after = replace(
+        state,
+        desired=event.desired,
+        commit=event.commit,
+        origin=event.origin,
+        behind=event.behind,
+        is_newer=event.is_newer,
+        removed=state.removed | event.removed,
+    )
     if state.desired.image == event.desired.image:
         return after
     return replace(

@@ -42,6 +42,7 @@ from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.refusal import brake
 from reconciler.rollout.step import Attempt, Step, TagWrite
+from reconciler.rollout.wording import join
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.precedence import levels
 from reconciler.spec.scale_set import ScaleSet
@@ -90,7 +91,7 @@ class Reconciler:
         Whatever others wait for comes before them.
         """
         self._specs.refresh()
-        gone = self.store.declare(self._specs.scale_sets, self._specs.commit, self._now())
+        gone = self.store.declare(self._specs.in_force, self._now())
         self._log_commit()
         for name in gone:
             _log.info("%s: no spec names it any more; it is left as it is", name)
@@ -103,8 +104,11 @@ class Reconciler:
             spec_errors=self._specs.errors,
             lists={str(scope): listed.failures.get(scope) for scope in listed.scopes},
             by_group=self._by_group,
+            refused=self._specs.refused,
+            warnings=self._specs.warnings,
         )
         self._log_errors(sweep.errors)
+        self._log_warnings(sweep.warnings)
         self.store.last_sweep = sweep
         self._count_changes(listed)
         states = self.store.states()
@@ -324,9 +328,28 @@ class Reconciler:
             if line not in known:
                 _log.error("%s", line)
         if self._specs.errors and set(errors) - set(known) and self._specs.in_force_since:
-            _log.error("%s stays in force", self._specs)
+            _log.error("%s", self._stays_in_force())
         if known and not errors:
             _log.info("the trouble with the specs or the list of scale sets is over")
+
+    def _stays_in_force(self) -> str:
+        """What stays in force although the specs have errors, or cannot be read."""
+        refused, last = self._specs.refused, self.store.last_sweep
+        if refused is None or (last and last.refused == refused):
+            return f"{self._specs} stays in force"
+        behind = [each.desired.name for each in self._specs.in_force if each.behind]
+        if len(behind) == len(self._specs.in_force):
+            return f"{refused} is refused; {self._specs} stays in force"
+        if not behind:
+            return f"{refused} is in force except for the documents with errors"
+        return f"{refused} is refused for {join(behind)}; their last good declarations stay in force"
+
+    def _log_warnings(self, warnings: tuple[str, ...]) -> None:
+        """Log once what may be a mistake and blocks nothing."""
+        known = self.store.last_sweep.warnings if self.store.last_sweep else ()
+        for line in warnings:
+            if line not in known:
+                _log.warning("%s", line)
 
 
 def _reconcile_ended(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> ReconcileEnded:

@@ -5,6 +5,7 @@ from typing import Any
 
 from reconciler.daemon.condition import Condition
 from reconciler.daemon.history import RolloutRecord
+from reconciler.daemon.in_force import Behind, RefusedCommit
 from reconciler.daemon.revision import Revision
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store, Sweep
@@ -32,7 +33,8 @@ def state(shown: ScaleSetState) -> Json:
     is looked at again at the latest, None where the next sweep tells whether that is due. "wait" is since
     when it has waited for the same, None where it does not. "instances" were counted at "instancesAt".
     "notes" are what it and its instances say of themselves, as sentences. "approval" is of the image that
-    was approved last, None where none was.
+    was approved last, None where none was. "behind" is the newer commit that is not in force here because it
+    has errors, None if there is none: "error" and "errors" are those that concern this scale set.
     """
     outcome, model = shown.outcome, shown.seen.listed_or_read
     again = outcome.at + outcome.requeue_after if outcome and outcome.requeue_after is not None else None
@@ -54,6 +56,7 @@ def state(shown: ScaleSetState) -> Json:
         "suspended": is_suspended(shown.desired),
         "revision": _revision(shown.revision),
         "observedRevision": _revision(shown.observed_revision),
+        "behind": _behind(shown.behind),
         "conditions": [_condition(each) for each in shown.published.conditions],
         "notes": list(shown.seen.notes),
         "gates": [_gate(each) for each in outcome.gates] if outcome else [],
@@ -210,4 +213,24 @@ def _sweep(sweep: Sweep | None) -> Json | None:
         "commit": sweep.commit,
         "subject": sweep.subject,
         "errors": list(sweep.errors),
+        "warnings": list(sweep.warnings),
+        "refused": _refused(sweep.refused) if sweep.refused else None,
     }
+
+
+def _refused(refused: RefusedCommit) -> Json:
+    """A commit with errors. "message" names it for people, "error" is the first of all its "errors"."""
+    return {
+        "commit": refused.commit,
+        "subject": refused.subject,
+        "author": refused.author,
+        "message": str(refused),
+        "error": refused.error,
+        "errors": refused.errors,
+    }
+
+
+def _behind(behind: Behind | None) -> Json | None:
+    if behind is None:
+        return None
+    return _refused(behind.refused) | {"error": behind.error, "errors": behind.errors}

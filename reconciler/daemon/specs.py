@@ -1,22 +1,24 @@
-"""The declared scale sets in force: those of the last commit that could be read and held no mistake.
+"""The declared scale sets in force.
 
-A remote out of reach or a broken commit changes nothing and is told (`errors`): whoever merged a mistake
-finds it in the log and the status, and the fleet stays on what was last declared well. Brakes alone
-count whatever else is wrong, until a commit without a mistake lifts them.
+A commit without errors is taken over whole. Of a commit with errors the scale sets without errors are taken
+over, and the others keep their last good declaration (`in_force`). The commit is reported (`errors`,
+`refused`), so that its author finds it in the log and the status. Until there has been a commit without
+errors, nothing is in force. A remote that is unreachable changes nothing and is reported. Freezes and
+suspensions of a document with errors count, until a valid document lifts them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from reconciler.daemon.in_force import BrokenCommit, InForce, RefusedCommit, take_whole
 from reconciler.git.repository import Commit, Repository, SourceUnreachable
 from reconciler.spec.author import Author
-from reconciler.spec.declared import declare
+from reconciler.spec.declared import Declared, declare, nothing_declared
 from reconciler.spec.directory import read_paths
 from reconciler.spec.files import File
-from reconciler.spec.hold import apply_holds
 from reconciler.spec.image import Image, same, short
 from reconciler.spec.problem import Problem
 from reconciler.spec.scale_set import ScaleSet
@@ -40,7 +42,7 @@ class Reading:
     """The spec files as the source has them now. `commit` is "" for a plain directory. `authors` says who
     wrote lines as they stand in a commit, nobody where the source does not know that. `past` gives the spec
     files as they were before a commit, the latest first, where a text came to some paths or went; None where
-    that cannot be read.
+    that cannot be read. `author` is the name of the author of the commit, "" if there is none.
     """
 
     commit: str
@@ -51,6 +53,8 @@ class Reading:
     past: Callable[[str, str, frozenset[str]], tuple[tuple[File, ...], ...] | None] = field(
         default=_no_past, compare=False
     )
+    author: str = ""
+    warnings: tuple[Problem, ...] = ()
 
 
 class Source(Protocol):
@@ -73,7 +77,7 @@ class Directory:
 
     def read(self) -> Reading:
         found = read_paths([self._path])
-        return Reading("", str(self._path), found.files, found.problems)
+        return Reading("", str(self._path), found.files, found.problems, warnings=found.warnings)
 
     def last(self) -> None:
         return None
@@ -95,7 +99,14 @@ class Git:
     def _reading(self, commit: Commit) -> Reading:
         source = self._repository
         return Reading(
-            commit.sha, commit.subject, commit.files, commit.problems, source.authors, source.past_files
+            commit.sha,
+            commit.subject,
+            commit.files,
+            commit.problems,
+            source.authors,
+            source.past_files,
+            commit.author,
+            commit.warnings,
         )
 
 
@@ -111,7 +122,11 @@ class Specs:
         self._authors_failed_at: datetime | None = None
         self._declared_before: dict[tuple[str, Image], bool] = {}
         self._history_failed_at: datetime | None = None
+        self._good: dict[str, ScaleSet] = {}  # the declarations of the last commit without errors
+        self.in_force: tuple[InForce, ...] = ()
         self.scale_sets: tuple[ScaleSet, ...] = ()
+        self.refused: RefusedCommit | None = None
+        self.warnings: tuple[str, ...] = ()
         self.commit = ""
         self.subject = ""
         self.errors: tuple[str, ...] = ()
@@ -148,7 +163,7 @@ class Specs:
         return found
 
     def was_declared(self, desired: ScaleSet, image: Image, commit: str) -> bool:
-        """Whether a commit before this one, and one without a mistake, declared the image for this scale set.
+        """Whether a commit before this one declared the image for this scale set, without an error in that.
         What cannot be read is not, and not read again for a minute."""
         key, known = (desired.target.key, image), self._declared_before
         if key in known:
@@ -171,19 +186,39 @@ class Specs:
             self._reading = reading
             self._authors, self._declared_before = {}, {}
             declared = declare(reading.files)
-            problems = sorted({*reading.problems, *declared.problems})
+            empty = nothing_declared(reading.files, declared)
+            problems = sorted({*reading.problems, *declared.problems, *empty})
             self._spec_errors = tuple(map(str, problems))
+            self.warnings = tuple(map(str, sorted({*reading.warnings, *declared.warnings})))
             if problems:
-                self.scale_sets = apply_holds(self.scale_sets, declared.holds)
+                self._take_part(reading, declared, problems)
             else:
-                self.scale_sets = declared.scale_sets
-                self.commit, self.subject = reading.commit, reading.subject
-                self.in_force_since = self._now()
+                self._take_whole(reading, declared)
+            self.scale_sets = tuple(each.desired for each in self.in_force)
         self.errors = self._spec_errors
+
+    def _take_whole(self, reading: Reading, declared: Declared) -> None:
+        self.in_force_since = self._now()
+        self.in_force = take_whole(declared.scale_sets, (reading.commit, self.in_force_since), self.in_force)
+        self._good = {each.key: each.desired for each in self.in_force}
+        self.commit, self.subject, self.refused = reading.commit, reading.subject, None
+
+    def _take_part(self, reading: Reading, declared: Declared, problems: Sequence[Problem]) -> None:
+        self.refused = RefusedCommit(
+            reading.commit, reading.subject, reading.author, str(problems[0]), len(problems)
+        )
+        if self.in_force_since is None:
+            return  # nothing says what the scale sets with errors were, on which others may have to wait
+        now = self._now()
+        broken = BrokenCommit(self.refused, declared, problems, (reading.commit, now))
+        self.in_force = broken.take_part(self.in_force, self._good)
+        if any(each.behind is None for each in self.in_force):
+            self.in_force_since = now
+            self.commit, self.subject = reading.commit, reading.subject
 
 
 def _declares(files: tuple[File, ...], desired: ScaleSet, image: Image) -> bool:
-    declared = declare(files)
-    return not declared.problems and any(
-        each.target.key == desired.target.key and same(each.image, image) for each in declared.scale_sets
+    return any(
+        each.target.key == desired.target.key and same(each.image, image)
+        for each in declare(files).scale_sets
     )

@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from reconciler.daemon.condition import UNOBSERVED, Condition
 from reconciler.daemon.history import History
+from reconciler.daemon.in_force import Behind, Origin
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import Revision
 from reconciler.forecast.batch_duration import MeasuredBatch
@@ -100,12 +101,16 @@ class ScaleSetState:
 
     `declared_at` is when this process first read a spec of it. `weighed` is the declared image that was last
     held against the cap on change, and `change` what came of it: None where it changes nothing. `removed` are
-    failures in others, whose specs were removed since.
+    failures in others, whose specs were removed since. For `origin`,
+    `behind` and `is_newer` see `InForce`.
     """
 
     desired: ScaleSet
     commit: str
     declared_at: datetime | None = None
+    origin: Origin | None = None
+    behind: Behind | None = None
+    is_newer: bool = False
     counted_image: Image | None = None
     change: Change | None = None
     removed: frozenset[Failure] = frozenset()

@@ -13,6 +13,7 @@ from reconciler.azure.failure import AzureFailure, TooManyRequests
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.daemon.advance import advance
 from reconciler.daemon.event import Event, SlotAcquired, SpecRead
+from reconciler.daemon.in_force import InForce, RefusedCommit
 from reconciler.daemon.listing import scope_of
 from reconciler.daemon.state import ScaleSetState, ScaleSetStates
 from reconciler.rollout.gate import Gate
@@ -34,6 +35,8 @@ class Sweep:
     spec_errors: tuple[str, ...] = ()
     lists: Mapping[str, AzureFailure | None] = field(default_factory=dict)
     by_group: bool = False
+    refused: RefusedCommit | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -77,17 +80,16 @@ class Store:
         with self._lock:
             return self._states.get(key)
 
-    def declare(
-        self, scale_sets: Iterable[ScaleSet], commit: str, at: datetime | None = None
-    ) -> tuple[str, ...]:
+    def declare(self, in_force: Iterable[InForce], at: datetime | None = None) -> tuple[str, ...]:
         """Take over what is declared at `at`. Returns the names of those whose scale sets no longer are."""
-        wanted = {each.target.key: each for each in scale_sets}
+        wanted = {each.key: each for each in in_force}
         with self._lock:
             gone = [self._states.pop(key) for key in self._states.keys() - wanted.keys()]
             removed = frozenset(failure for state in gone for failure in state.failures)
-            for key, desired in wanted.items():
-                known = self._states.get(key) or ScaleSetState(desired, commit, declared_at=at)
-                self._states[key] = advance(known, SpecRead(desired, commit, removed))
+            for key, each in wanted.items():
+                known = self._states.get(key) or ScaleSetState(each.desired, each.commit, declared_at=at)
+                read = SpecRead(each.desired, each.commit, removed, each.origin, each.behind, each.is_newer)
+                self._states[key] = advance(known, read)
             return tuple(sorted(state.desired.name for state in gone))
 
     def apply(self, key: str, event: Event) -> ScaleSetState | None:

@@ -67,6 +67,14 @@ class _StoreCollector(Collector):
         commit = GaugeMetricFamily("vmss_reconciler_commit_info", "The commit in force", labels=["commit"])
         commit.add_metric([sweep.commit], 1)
         yield commit
+        refused = GaugeMetricFamily(
+            "vmss_reconciler_refused_commit_info",
+            "The newest commit, if it has errors",
+            labels=["commit", "author"],
+        )
+        if sweep.refused:
+            refused.add_metric([sweep.refused.commit, sweep.refused.author], 1)
+        yield refused
 
     def _throttled_metric(self, sweep: Sweep) -> Metric:
         throttled = GaugeMetricFamily(
@@ -129,13 +137,19 @@ def _conditions(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
         "1 where a spec or the Fleet says to leave a scale set alone",
         labels=["name"],
     )
+    behind = GaugeMetricFamily(
+        "vmss_reconciler_behind",
+        "1 if a newer commit with errors is not in force for a scale set",
+        labels=["name"],
+    )
     for state in states:
         name = state.desired.name
+        behind.add_metric([name], float(state.behind is not None))
         for each in state.published.conditions:
             for status in ConditionStatus:
                 condition.add_metric([name, each.type, status], float(each.status is status))
         suspended.add_metric([name], float(is_suspended(state.desired)))
-    yield from (condition, suspended)
+    yield from (condition, suspended, behind)
 
 
 def _last_observed(states: Sequence[ScaleSetState], sweep: Sweep) -> Metric:

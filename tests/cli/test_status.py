@@ -42,7 +42,14 @@ def test_the_whole_board_for_programs(fleet: Azure, tmp_path: Path) -> None:
     shown = json.loads("\n".join(done.out))
     assert (done.code, done.err) == (0, [ALONE])
     assert [(row["name"], row["status"]) for row in shown["scaleSets"]] == [("web", "Reconciling")]
-    assert shown["sweep"] | {"at": ""} == {"at": "", "commit": "", "subject": "specs", "errors": []}
+    assert shown["sweep"] | {"at": ""} == {
+        "at": "",
+        "commit": "",
+        "subject": "specs",
+        "errors": [],
+        "warnings": [],
+        "refused": None,
+    }
 
 
 def test_what_is_wrong_with_the_specs_is_an_error(fleet: Azure, tmp_path: Path) -> None:

@@ -82,7 +82,6 @@ def test_a_brake_of_a_broken_commit_is_in_force_until_a_good_commit_lifts_it() -
     for _ in commits:
         specs.refresh()
         suspended += [each.suspend for each in specs.scale_sets]
-        assert versions(specs) == [NEW], "nothing else of the broken commit is taken over"
     assert suspended == [None, Suspension("outage"), Suspension("outage"), None]
 
 

@@ -218,7 +218,14 @@ def test_a_probe_says(
         pytest.param(
             empty,
             {
-                "sweep": {"at": NOW.isoformat(), "commit": COMMIT, "subject": "Remove all", "errors": []},
+                "sweep": {
+                    "at": NOW.isoformat(),
+                    "commit": COMMIT,
+                    "subject": "Remove all",
+                    "errors": [],
+                    "warnings": [],
+                    "refused": None,
+                },
                 "scaleSets": [],
             },
             id="nothing declared",
@@ -231,6 +238,8 @@ def test_a_probe_says(
                     "commit": COMMIT,
                     "subject": "Move web",
                     "errors": ["specs/web.yaml:3:1: metadata: is missing"],
+                    "warnings": [],
+                    "refused": None,
                 },
                 "scaleSets": [
                     {
@@ -251,6 +260,7 @@ def test_a_probe_says(
                         "suspended": False,
                         "revision": {"commit": COMMIT, "spec": Revision.of(spec("api"), COMMIT).spec},
                         "observedRevision": None,
+                        "behind": None,
                         "conditions": unseen(),
                         "notes": [],
                         "gates": [],
@@ -283,6 +293,7 @@ def test_a_probe_says(
                         "suspended": False,
                         "revision": REVISION,
                         "observedRevision": REVISION,
+                        "behind": None,
                         "conditions": [
                             condition("Ready", "Unknown", "Upgrading", "update domain 1"),
                             condition("Reconciling", "True", "Upgrading", "update domain 1"),
@@ -393,6 +404,8 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
                 *conditions_of("web", "Unknown", "True", "False", "False", "True"),
                 'vmss_reconciler_suspended{name="api"} 0.0',
                 'vmss_reconciler_suspended{name="web"} 0.0',
+                'vmss_reconciler_behind{name="api"} 0.0',
+                'vmss_reconciler_behind{name="web"} 0.0',
                 f'vmss_reconciler_last_observed_timestamp_seconds{{name="web",scope="subscription {SUBSCRIPTION}"}} {NOW.timestamp()}',
                 *(
                     f'vmss_reconciler_rollouts_total{{name="{name}",result="{result}"}} 0.0'

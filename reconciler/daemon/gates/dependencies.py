@@ -3,6 +3,9 @@
 All of them must be Ready, for what is declared of them now, before this one goes on; what is left out of one,
 or cannot be looked at just now, holds nobody up. At least one instance of a lower wave must have proven the
 image.
+
+A declaration that is newer than the last commit without errors also waits for those that are behind its
+commit. In a wave these are the ones that may be to run the same image.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +18,16 @@ from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.urgency import urgency_note
 from reconciler.rollout.wording import join
-from reconciler.spec.image import Image, follows_latest, is_version_of, order, same, short, version
+from reconciler.spec.image import (
+    Image,
+    follows_latest,
+    is_related,
+    is_version_of,
+    order,
+    same,
+    short,
+    version,
+)
 
 
 def dependencies(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -> tuple[Gate, ...]:
@@ -28,7 +40,11 @@ def dependencies(state: ScaleSetState, states: Sequence[ScaleSetState], exact: I
     behind = [
         f"{each.desired.name} {said}"
         for each in _by_names(names, known)
-        if (said := _obstacle(each) or (_lag(each, exact) if _is_same(each, state) else ""))
+        if (
+            said := _lateness(each, state.is_newer)
+            or _obstacle(each)
+            or (_lag(each, exact) if _is_same(each, state) else "")
+        )
     ]
     if missing or behind:
         evidence = join([*behind, *missing])
@@ -45,7 +61,9 @@ def waves(
     or on a later one: being Ready, they may not have seen yet that there is one.
     """
     desired = state.desired
-    lower = ScaleSetStates.of(states).find_once(_lower_waves, desired.image, desired.wave, exact)
+    lower = ScaleSetStates.of(states).find_once(
+        _lower_waves, desired.image, desired.wave, exact, is_newer=state.is_newer
+    )
     if not lower.size:
         return ()
     if note := urgency_note(desired.fleet, exact, at):
@@ -75,10 +93,19 @@ class _LowerWaves:
     is_proven: bool
 
 
-def _lower_waves(states: ScaleSetStates, image: Image, wave: int, exact: Image) -> _LowerWaves:
-    lower = [each for each in states if each.desired.wave < wave and same(each.desired.image, image)]
+def _lower_waves(
+    states: ScaleSetStates, image: Image, wave: int, exact: Image, *, is_newer: bool
+) -> _LowerWaves:
+    lower = [
+        each
+        for each in states
+        if each.desired.wave < wave
+        and (same(each.desired.image, image) or (is_newer and _may_be_to_run(each, image)))
+    ]
     behind = (
-        f"{each.desired.name} {said}" for each in lower if (said := _obstacle(each) or _lag(each, exact))
+        f"{each.desired.name} {said}"
+        for each in lower
+        if (said := _lateness(each, is_newer) or _obstacle(each) or _lag(each, exact))
     )
     empty = (each.desired.name for each in lower if not _runs_it(each))
     return _LowerWaves(len(lower), tuple(behind), tuple(empty), any(map(_has_proven, lower)))
@@ -99,6 +126,21 @@ def _of(some: int, all_: int) -> str:
 
 def _by_names(names: Sequence[str], known: Mapping[str, ScaleSetState]) -> list[ScaleSetState]:
     return [known[name] for name in names if name in known]
+
+
+def _may_be_to_run(state: ScaleSetState, image: Image) -> bool:
+    """Whether the commit with errors that it is behind may declare this image for it."""
+    behind = state.behind
+    if behind is None:
+        return False
+    return same(behind.image, image) if behind.image else is_related(state.desired.image, image)
+
+
+def _lateness(state: ScaleSetState, is_newer: bool) -> str:
+    """Why it is not what a newer commit declares, or "". Only declarations of that commit wait for it."""
+    if not is_newer or state.behind is None:
+        return ""
+    return f"is behind {state.behind.refused.short}, which has errors"
 
 
 def _obstacle(state: ScaleSetState) -> str:

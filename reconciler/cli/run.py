@@ -57,6 +57,15 @@ class _Stopped(BaseException):
     help="How soon a scale set that is rolling is looked at again.",
 )
 @click.option(
+    "--source-max-age",
+    type=Duration(),
+    default="1h",
+    show_default=True,
+    envvar="VMSS_RECONCILER_SOURCE_MAX_AGE",
+    show_envvar=True,
+    help="Begin no rollout while the specs could not be read for longer than this.",
+)
+@click.option(
     "--listen",
     type=Address(),
     metavar="HOST:PORT",
@@ -75,6 +84,7 @@ def run(
     fleet: FleetAccess,
     sweep: timedelta,
     requeue_after: timedelta,
+    source_max_age: timedelta,
     listen: tuple[str, int] | None,
     once: bool,
     until_settled: bool,
@@ -90,7 +100,7 @@ def run(
         raise click.UsageError("--once and --until-settled cannot be combined")
     if timeout and not until_settled:
         raise click.UsageError("--timeout goes with --until-settled")
-    settings = Settings(sweep=sweep, requeue_after=requeue_after)
+    settings = Settings(sweep=sweep, requeue_after=requeue_after, source_max_age=source_max_age)
     reconciler = fleet.reconciler(settings, asks_checks=True)
     store, now = reconciler.store, fleet.session.now
     ends = once or until_settled

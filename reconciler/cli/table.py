@@ -55,14 +55,15 @@ def status(store: Json, *, height: int | None = None) -> RenderableType:
     sweep, rows = store["sweep"], store["scaleSets"]
     if sweep is None:
         return Text("looking for the first time …", "dim")
-    if not rows:
+    orphans = store.get("orphans") or ()  # none of a daemon of an older version
+    if not rows and not orphans:
         return Text(heading(sweep) if sweep["errors"] else f"{heading(sweep)}: no scale set is declared")
     kept = rows if height is None else _most_relevant(rows, max(1, height - _OTHER_LINES))
     left_out = f" ({len(rows) - len(kept)} of them not shown)" if len(kept) < len(rows) else ""
     one_line = height is not None
     return Group(
         _line(heading(sweep), "dim", one_line=one_line),
-        _status_table(kept, one_line=one_line),
+        _status_table(kept, orphans, one_line=one_line),
         _line(summary(rows) + left_out, "dim", one_line=one_line),
     )
 
@@ -127,7 +128,7 @@ def domains(instances: Json | None) -> Text:
     return drawn
 
 
-def _status_table(rows: Iterable[Json], *, one_line: bool) -> Table:
+def _status_table(rows: Iterable[Json], orphans: Iterable[Json], *, one_line: bool) -> Table:
     table = _table("SCALE SET", "STATUS", "UP TO DATE", "DOMAINS", "WHY")
     for row in rows:
         status = row["status"] or "…"
@@ -137,6 +138,14 @@ def _status_table(rows: Iterable[Json], *, one_line: bool) -> Table:
             share(row["instances"]),
             domains(row["instances"]),
             _line(_why(row), one_line=one_line),
+        )
+    for orphan in orphans:
+        table.add_row(
+            _line(orphan["name"], one_line=one_line),
+            Text("Orphaned", STYLES["Failing"]),
+            share(orphan["instances"]),
+            Text(),
+            _line(orphan["message"], one_line=one_line),
         )
     return table
 

@@ -29,6 +29,12 @@ def why(*, name: str, fleet: FleetAccess, server: str, output: str) -> None:
     """
     shown = store(fleet, server)
     rows = {row["name"]: row for row in shown["scaleSets"]}
+    orphans = {each["name"]: each for each in shown.get("orphans") or ()}
+    if name in orphans and name not in rows:
+        orphan = orphans[name]
+        text = f"{name}: Orphaned\n{orphan['message']}"
+        click.echo(json.dumps(orphan, indent=2) if output == "json" else text)
+        return
     if name not in rows:
         fail(unknown_name(name, rows, (shown["sweep"] or {}).get("errors") or ()))
     click.echo(json.dumps(rows[name], indent=2) if output == "json" else explanation(rows[name]))

@@ -88,6 +88,7 @@ def _with_spec(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
         origin=event.origin,
         behind=event.behind,
         is_newer=event.is_newer,
+        stale_since=event.stale_since,
         removed=state.removed | event.removed,
     )
     if state.desired.image == event.desired.image:

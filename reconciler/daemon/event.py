@@ -21,7 +21,8 @@ from reconciler.spec.scale_set import ScaleSet
 class SpecRead:
     """A sweep has read what is declared. `removed` are failures in scale sets whose specs are gone.
 
-    The other fields are those of `InForce`.
+    `stale_since` is since when the source
+    could not be read, None if that is not too long. The other fields are those of `InForce`.
     """
 
     desired: ScaleSet
@@ -30,6 +31,7 @@ class SpecRead:
     origin: Origin | None = None
     behind: Behind | None = None
     is_newer: bool = False
+    stale_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

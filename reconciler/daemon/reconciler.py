@@ -42,7 +42,7 @@ from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.refusal import brake
 from reconciler.rollout.step import Attempt, Step, TagWrite
-from reconciler.rollout.wording import join
+from reconciler.rollout.wording import join, moment
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.precedence import levels
 from reconciler.spec.scale_set import ScaleSet
@@ -91,10 +91,15 @@ class Reconciler:
         Whatever others wait for comes before them.
         """
         self._specs.refresh()
-        gone = self.store.declare(self._specs.in_force, self._now())
+        stale_since = self._specs.stale_since(self._settings.source_max_age)
+        gone = self.store.declare(self._specs.in_force, self._now(), stale_since=stale_since)
         self._log_commit()
+        orphans = {each.name: each for each in self.store.orphans()}
         for name in gone:
-            _log.info("%s: no spec names it any more; it is left as it is", name)
+            if name in orphans:
+                _log.warning("%s: Orphaned: %s", name, orphans[name].message)
+            else:
+                _log.info("%s: no spec names it any more; it is left as it is", name)
         at = self._now()
         listed = listing(self._azure, self._specs.scale_sets, by_group=self._by_group)
         sweep = Sweep(
@@ -106,9 +111,11 @@ class Reconciler:
             by_group=self._by_group,
             refused=self._specs.refused,
             warnings=self._specs.warnings,
+            stale_since=stale_since,
         )
         self._log_errors(sweep.errors)
         self._log_warnings(sweep.warnings)
+        self._log_stale(sweep.stale_since)
         self.store.last_sweep = sweep
         self._count_changes(listed)
         states = self.store.states()
@@ -331,6 +338,14 @@ class Reconciler:
             _log.error("%s", self._stays_in_force())
         if known and not errors:
             _log.info("the trouble with the specs or the list of scale sets is over")
+
+    def _log_stale(self, since: datetime | None) -> None:
+        """Log once that no rollout begins any more."""
+        known = self.store.last_sweep
+        if since and not (known and known.stale_since):
+            _log.error(
+                "the specs could not be read since %s; no rollout begins until they can", moment(since)
+            )
 
     def _stays_in_force(self) -> str:
         """What stays in force although the specs have errors, or cannot be read."""

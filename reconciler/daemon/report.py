@@ -6,6 +6,7 @@ from typing import Any
 from reconciler.daemon.condition import Condition
 from reconciler.daemon.history import RolloutRecord
 from reconciler.daemon.in_force import Behind, RefusedCommit
+from reconciler.daemon.orphan import Orphan
 from reconciler.daemon.revision import Revision
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store, Sweep
@@ -23,7 +24,11 @@ Json = dict[str, Any]
 
 def store(shown: Store) -> Json:
     """The whole board: the last sweep and every scale set, by name."""
-    return {"sweep": _sweep(shown.last_sweep), "scaleSets": [state(each) for each in shown.states()]}
+    return {
+        "sweep": _sweep(shown.last_sweep),
+        "scaleSets": [state(each) for each in shown.states()],
+        "orphans": [_orphan(each) for each in shown.orphans()],
+    }
 
 
 def state(shown: ScaleSetState) -> Json:
@@ -214,7 +219,21 @@ def _sweep(sweep: Sweep | None) -> Json | None:
         "subject": sweep.subject,
         "errors": list(sweep.errors),
         "warnings": list(sweep.warnings),
+        "staleSince": _moment(sweep.stale_since),
         "refused": _refused(sweep.refused) if sweep.refused else None,
+    }
+
+
+def _orphan(orphan: Orphan) -> Json:
+    """A scale set whose spec was removed in the middle of a rollout."""
+    counted = {"upToDate": orphan.up_to_date, "total": orphan.total}
+    return {
+        "name": orphan.name,
+        "target": orphan.target,
+        "image": orphan.image,
+        "instances": None if orphan.total is None else counted,
+        "at": _moment(orphan.at),
+        "message": orphan.message,
     }
 
 

@@ -123,6 +123,8 @@ class Specs:
         self._declared_before: dict[tuple[str, Image], bool] = {}
         self._history_failed_at: datetime | None = None
         self._good: dict[str, ScaleSet] = {}  # the declarations of the last commit without errors
+        self._read_at: datetime | None = None
+        self._unread_since: datetime | None = None
         self.in_force: tuple[InForce, ...] = ()
         self.scale_sets: tuple[ScaleSet, ...] = ()
         self.refused: RefusedCommit | None = None
@@ -140,10 +142,20 @@ class Specs:
         """Read the source again; keep what is in force where that fails."""
         try:
             self._apply(self._source.read())
+            self._read_at, self._unread_since = self._now(), None
         except SourceUnreachable as error:
+            self._unread_since = self._unread_since or self._read_at or self._now()
             if self.in_force_since is None and (reading := self._source.last()):
                 self._apply(reading)
             self.errors = (str(error), *self._spec_errors)
+
+    def stale_since(self, max_age: timedelta) -> datetime | None:
+        """Since when the source could not be read, None if that is no longer than `max_age`.
+
+        A process that has never read it counts from its own first attempt.
+        """
+        since = self._unread_since
+        return since if since and self._now() - since > max_age else None
 
     def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
         """Who wrote the image that it declares at this commit, nobody where that cannot be told. Then it is

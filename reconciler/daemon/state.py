@@ -102,7 +102,7 @@ class ScaleSetState:
     `declared_at` is when this process first read a spec of it. `weighed` is the declared image that was last
     held against the cap on change, and `change` what came of it: None where it changes nothing. `removed` are
     failures in others, whose specs were removed since. For `origin`,
-    `behind` and `is_newer` see `InForce`.
+    `behind` and `is_newer` see `InForce`, and for `stale_since` see `SpecRead`.
     """
 
     desired: ScaleSet
@@ -111,6 +111,7 @@ class ScaleSetState:
     origin: Origin | None = None
     behind: Behind | None = None
     is_newer: bool = False
+    stale_since: datetime | None = None
     counted_image: Image | None = None
     change: Change | None = None
     removed: frozenset[Failure] = frozenset()

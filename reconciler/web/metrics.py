@@ -40,6 +40,14 @@ class _StoreCollector(Collector):
         yield from self._requests()
         states = self._store.states()
         yield from _statuses(states)
+        orphaned = GaugeMetricFamily(
+            "vmss_reconciler_orphaned",
+            "1 for a scale set whose spec was removed in the middle of a rollout",
+            labels=["name"],
+        )
+        for orphan in self._store.orphans():
+            orphaned.add_metric([orphan.name], 1)
+        yield orphaned
         yield from _conditions(states)
         if self._store.last_sweep:
             yield _last_observed(states, self._store.last_sweep)
@@ -72,6 +80,12 @@ class _StoreCollector(Collector):
             "The newest commit, if it has errors",
             labels=["commit", "author"],
         )
+        stale = GaugeMetricFamily(
+            "vmss_reconciler_source_stale",
+            "1 if the specs could not be read for too long, and no rollout begins",
+        )
+        stale.add_metric([], float(sweep.stale_since is not None))
+        yield stale
         if sweep.refused:
             refused.add_metric([sweep.refused.commit, sweep.refused.author], 1)
         yield refused

@@ -84,6 +84,7 @@ def test_a_broken_commit_changes_nothing_and_is_told(world: Azure, remote: Remot
             "subject": "Begin where we are",
             "errors": [mistake],
             "warnings": [],
+            "staleSince": None,
             "refused": {
                 "commit": bad,
                 "subject": "Move web, with a slip",

@@ -48,6 +48,7 @@ def test_the_whole_board_for_programs(fleet: Azure, tmp_path: Path) -> None:
         "subject": "specs",
         "errors": [],
         "warnings": [],
+        "staleSince": None,
         "refused": None,
     }
 

@@ -171,6 +171,7 @@ VARIABLES = (
     "PATH",
     "REQUEUE_AFTER",
     "SERVER",
+    "SOURCE_MAX_AGE",
     "SPECS",
     "SWEEP",
 )

@@ -53,6 +53,7 @@ def test_what_is_moving_is_never_called_settled() -> None:
         Reason.AWAITING_APPROVAL,
         Reason.DEPENDENCY_NOT_READY,
         Reason.AWAITING_TURN,
+        Reason.SOURCE_STALE,
         Reason.AWAITING_PILOT,
     }
     held = {

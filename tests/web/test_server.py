@@ -214,7 +214,7 @@ def test_a_probe_says(
 @pytest.mark.parametrize(
     "store, expected",
     [
-        pytest.param(unread, {"sweep": None, "scaleSets": []}, id="nothing read yet"),
+        pytest.param(unread, {"sweep": None, "scaleSets": [], "orphans": []}, id="nothing read yet"),
         pytest.param(
             empty,
             {
@@ -224,9 +224,11 @@ def test_a_probe_says(
                     "subject": "Remove all",
                     "errors": [],
                     "warnings": [],
+                    "staleSince": None,
                     "refused": None,
                 },
                 "scaleSets": [],
+                "orphans": [],
             },
             id="nothing declared",
         ),
@@ -239,6 +241,7 @@ def test_a_probe_says(
                     "subject": "Move web",
                     "errors": ["specs/web.yaml:3:1: metadata: is missing"],
                     "warnings": [],
+                    "staleSince": None,
                     "refused": None,
                 },
                 "scaleSets": [
@@ -342,6 +345,7 @@ def test_a_probe_says(
                         ],
                     },
                 ],
+                "orphans": [],
             },
             id="one set rolling, one not looked at yet, and a mistake in the last commit",
         ),
@@ -378,6 +382,7 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
                 SWEPT,
                 'vmss_reconciler_sweep_errors{scope="specs"} 2.0',
                 'vmss_reconciler_commit_info{commit=""} 1.0',
+                "vmss_reconciler_source_stale 0.0",
             ],
             id="mistakes in the specs are counted",
         ),
@@ -388,6 +393,7 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
                 SWEPT,
                 'vmss_reconciler_sweep_errors{scope="specs"} 0.0',
                 f'vmss_reconciler_commit_info{{commit="{COMMIT}"}} 1.0',
+                "vmss_reconciler_source_stale 0.0",
                 'vmss_reconciler_status{name="web",status="Ready"} 0.0',
                 'vmss_reconciler_status{name="web",status="Reconciling"} 1.0',
                 'vmss_reconciler_status{name="web",status="Waiting"} 0.0',

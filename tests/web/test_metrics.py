@@ -92,7 +92,9 @@ def test_the_labels_take_no_other_values_than_those_that_are_documented() -> Non
 
 
 def test_a_scale_set_has_as_many_series_as_the_page_says() -> None:
-    of_web = [sample for family in families() for sample in family.samples if sample.labels.get("name") == "web"]
+    of_web = [
+        sample for family in families() for sample in family.samples if sample.labels.get("name") == "web"
+    ]
     assert f"{len(of_web)} series at most" in PAGE.read_text()
 
 

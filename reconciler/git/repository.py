@@ -249,6 +249,8 @@ class Repository:
 
         Raises GitFailed.
         """
+        if not self._resolved(clone):
+            self._memory.tree = Tree()  # a clone without files gets all of them
         how = () if clone.has_history(self._fetched) else ("--depth=1",)
         self._remote.fetch(clone, self._fetched, *how)
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.git.credentials import Access
 from reconciler.git.program import environment
-from reconciler.git.repository import Repository, SourceUnreachable
+from reconciler.git.repository import Repository, SourceStopped, SourceUnreachable
 from reconciler.git.revision import branch
 
 SECRET = "s3cr3t%2Fpat"
@@ -194,4 +195,76 @@ def test_the_environment_keeps_settings_and_drops_redirections() -> None:
         "SSH_ASKPASS_REQUIRE": "never",
         "GIT_NO_REPLACE_OBJECTS": "1",
         "LC_ALL": "C",
+    }
+
+
+def test_a_stop_kills_git_at_once_and_ends_the_wait_for_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid, stop = tmp_path / "pid", threading.Event()
+    monkeypatch.setenv("GIT_SSH_COMMAND", ssh(tmp_path, f"echo $$ > {pid}; sleep 60 & wait"))
+    repository = Repository("ssh://h/r.git", branch("main"), "", tmp_path / "clone", stop=stop)
+    raised: list[Exception] = []
+
+    def read() -> None:
+        try:
+            repository.commit()
+        except SourceStopped as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=read) for _ in range(2)]  # the second waits for the lock
+    for thread in threads:
+        thread.start()
+    while not pid.exists() or not pid.read_text():
+        time.sleep(0.05)
+    start = time.monotonic()
+    stop.set()
+    for thread in threads:
+        thread.join(20)
+    assert time.monotonic() - start < 5
+    assert len(raised) == 2
+    assert ends(int(pid.read_text()))
+
+
+ZOMBIES = """
+import ctypes, os, sys
+from datetime import timedelta
+from pathlib import Path
+from reconciler.git.repository import Repository, SourceStopped, SourceUnreachable
+from reconciler.git.revision import branch
+
+assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # PR_SET_CHILD_SUBREAPER: orphans become ours, as for PID 1
+for _ in range(3):
+    try:
+        Repository("ssh://h/r", branch("main"), "", Path(sys.argv[1]), timedelta(seconds=0.5)).commit()
+    except SourceUnreachable:
+        pass
+statuses = [Path(f"/proc/{each}/stat") for each in os.listdir("/proc") if each.isdigit()]
+fields = [each.read_text().rpartition(")")[2].split() for each in statuses if each.exists()]
+print(sum(parent == str(os.getpid()) for state, parent, *_ in fields))
+"""
+
+
+def test_as_pid_1_no_zombies_of_git_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_SSH_COMMAND", ssh(tmp_path, "sleep 60 & sleep 60"))
+    done = subprocess.run(
+        [sys.executable, "-c", ZOMBIES, str(tmp_path / "clone")],
+        cwd=Path(__file__).parent.parent.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "0\n"
+
+
+def test_configuration_of_the_operator_by_environment_is_kept() -> None:
+    inherited = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "a.b", "GIT_CONFIG_VALUE_0": "c"}
+    found = environment(inherited, access=Access((("d.e", "f"),), {"X": "y"}))
+    assert {name: value for name, value in found.items() if name.startswith("GIT_CONFIG") or name == "X"} == {
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_0": "a.b",
+        "GIT_CONFIG_VALUE_0": "c",
+        "GIT_CONFIG_KEY_1": "d.e",
+        "GIT_CONFIG_VALUE_1": "f",
+        "X": "y",
     }

@@ -57,7 +57,7 @@ def token_file(path: Path) -> Credentials:
     """A token in a file, which is read again for each use. The user is the one in the URL, if any."""
 
     def access(address: Address) -> Access:
-        return basic(address, address.user or TOKEN_USER, _secret(path, "token"))
+        return basic(address, address.user or TOKEN_USER, _secret(path, "token file"))
 
     return access
 
@@ -131,9 +131,9 @@ def _encodings(secret: str) -> tuple[str, ...]:
 def _secret(path: Path, what: str) -> str:
     text = _readable(path, what).strip()
     if not text:
-        raise CredentialsMissing(f"the {what} file {path} is empty")
+        raise CredentialsMissing(f"the {what} {path} is empty")
     if not text.isprintable():
-        raise CredentialsMissing(f"the {what} file {path} must contain one line of printable characters")
+        raise CredentialsMissing(f"the {what} {path} must contain one line of printable characters")
     return text
 
 
@@ -148,14 +148,14 @@ def _readable(path: Path, what: str) -> str:
 def _check_key(path: Path) -> None:
     """Raise CredentialsMissing for a key that ssh would silently leave out."""
     text = _readable(path, "SSH key")
+    if "PRIVATE KEY" not in text:
+        raise CredentialsMissing(f"{path} is not an SSH private key; name the file without .pub")
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077 and path.stat().st_uid == os.geteuid():
         raise CredentialsMissing(
             f"ssh ignores the key {path} because its mode {mode:04o} lets others read it; "
             "set its mode to 0400 (`defaultMode` of a Secret volume)"
         )
-    if "PRIVATE KEY" not in text:
-        raise CredentialsMissing(f"{path} is not an SSH private key; name the file without .pub")
     if _is_encrypted(text):
         raise CredentialsMissing(
             f"the key {path} has a passphrase, which ssh cannot ask for; use a key without a passphrase"

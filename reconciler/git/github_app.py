@@ -44,18 +44,18 @@ def tokens(app: App, now: Callable[[], float] = time.time) -> Callable[[Address]
     lock = Lock()
 
     def token(address: Address) -> str:
-        api = _api(address)
+        url = api(address)
         with lock:
-            at, found = known.get(api, (0.0, ""))
+            at, found = known.get(url, (0.0, ""))
             if not found or not 0 <= now() - at < _FRESH_SECONDS:
-                found = _exchange(f"{api}/app/installations/{app.installation}/access_tokens", app, now())
-                known[api] = now(), found
+                found = _exchange(f"{url}/app/installations/{app.installation}/access_tokens", app, now())
+                known[url] = now(), found
             return found
 
     return token
 
 
-def _api(address: Address) -> str:
+def api(address: Address) -> str:
     """The API of github.com, of a GHE.com tenant, of a server of one's own, or of one on this machine."""
     parts = urlsplit(address.bare)
     if parts.scheme not in ("https", "http"):

@@ -19,6 +19,7 @@ class Forge(http.server.ThreadingHTTPServer):
     user: "name:password" that is required.
     cut: the connection is closed after this many bytes of each response from git.
     delay: seconds before each response.
+    moved: the path of a repository, and the path that requests for it are redirected to.
     """
 
     daemon_threads = True
@@ -32,6 +33,7 @@ class Forge(http.server.ThreadingHTTPServer):
         self.cut: int | None = None
         self.cut_after = 0  # responses of git that are complete
         self.delay = 0.0
+        self.moved = "", ""
         self.requests: list[tuple[str, str, str | None]] = []  # method, path, Authorization
         self.sent = 0  # bytes of git's responses
         self.scheme = "https" if certificate else "http"
@@ -74,6 +76,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(forge.delay)
         if forge.answer:
             self._send(*forge.answer)
+        elif forge.moved[0] and self.path.startswith(forge.moved[0]):
+            self._send(301, {"Location": self.path.replace(*forge.moved)}, b"")
         elif forge.user and self.headers.get("Authorization") != _basic(forge.user):
             self._send(401, {"WWW-Authenticate": "Basic realm=forge"}, b"")
         else:

@@ -4,6 +4,8 @@ Only git's verdict G counts. An SSH key that is merely listed with an end of its
 date that the commit claims, and its author chooses this date. To lock a key out, remove it or revoke it.
 """
 
+import base64
+import binascii
 import os
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +15,6 @@ from pathlib import Path
 
 from reconciler.git.clone import Clone
 from reconciler.git.credentials import Access
-from reconciler.git.program import GitFailed
 
 _VERDICTS = {
     "B": "its signature is bad",
@@ -24,6 +25,7 @@ _VERDICTS = {
     "E": "it is signed by an OpenPGP key that is not allowed",
     "N": "it is not signed",
 }
+_ARMOR = b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
 _FIX = "sign the commit with an allowed key"
 
 
@@ -80,16 +82,31 @@ class Signatures:
         ]
         with tempfile.TemporaryDirectory(dir=clone.repository, prefix="tmp_keys_") as directory:
             home = Path(directory)
-            # Only these keys are in the directory, so each of them is trusted. No agent is left behind.
-            (home / "gpg.conf").write_text("no-autostart\ntrust-model always\nbatch\nno-tty\n")
+            options = "no-autostart\nbatch\nno-tty\nno-auto-check-trustdb\n"  # no agent is left behind
+            # All keys of the keyring are allowed, so each of them is trusted.
+            options += "trust-model always\nno-default-keyring\nkeyring allowed.gpg\n"
+            (home / "gpg.conf").write_text(options)
+            (home / "allowed.gpg").write_bytes(_keyring(self.openpgp_keys) if self.openpgp_keys else b"")
             variables = {"GNUPGHOME": str(home), "TMPDIR": str(home)}
-            if self.openpgp_keys:
-                # git runs gpg, so that its time limit and a stop hold here too.
-                keys = str(self.openpgp_keys.absolute())
-                alias = ("alias.import-keys", '!f() { exec gpg --quiet --import "$1"; }; f')
-                try:
-                    clone.git(["import-keys", keys], access=Access((alias,), variables))
-                except GitFailed as error:
-                    message = f"the keys in {self.openpgp_keys} cannot be imported: {error}"
-                    raise KeysUnreadable(message) from error
             yield Access(tuple(config), variables)
+
+
+def _keyring(path: Path) -> bytes:
+    """The exported keys in the form of a keyring. Raises KeysUnreadable."""
+    content = path.read_bytes()
+    if _ARMOR in content:
+        try:
+            content = b"".join(base64.b64decode(_body(each)) for each in content.split(_ARMOR)[1:])
+        except binascii.Error as error:
+            raise KeysUnreadable(f"{path} is damaged: export the OpenPGP keys again") from error
+    if not content or not content[0] & 0x80:  # the mark of an OpenPGP packet
+        raise KeysUnreadable(f"{path} contains no OpenPGP keys: write it with `gpg --armor --export`")
+    return content
+
+
+def _body(block: bytes) -> bytes:
+    """The base64 of an armored block: after the empty line that ends its headers, before its checksum."""
+    lines = [line.strip() for line in block.splitlines()]
+    lines = lines[lines.index(b"", 1) + 1 :] if b"" in lines[1:] else lines
+    end = next((number for number, line in enumerate(lines) if line.startswith((b"=", b"-----"))), None)
+    return b"".join(lines[:end])

@@ -97,6 +97,8 @@ def _specs(ctx: click.Context, given: Mapping[str, Any]) -> Specs:
     clone = given["--clone"] or Path(
         ctx.with_resource(tempfile.TemporaryDirectory(prefix="reconciler-clone-"))
     )
+    if given["--revoked-keys"] and not given["--allowed-signers"]:
+        raise click.UsageError("--revoked-keys goes with --allowed-signers")
     try:
         repository = Repository(
             given["--git"],

@@ -52,6 +52,11 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
             id="half a GitHub App",
         ),
         pytest.param(
+            "plan --git https://git.example.com/fleet.git --revoked-keys keys",
+            "--revoked-keys goes with --allowed-signers",
+            id="revoked keys alone",
+        ),
+        pytest.param(
             "plan --git https://ada:hu/sh@git.example.com/fleet.git",
             "the repository URL cannot be parsed and is not shown, because it may contain credentials: write it like https://HOST/PATH, and special characters of a password as %XX",
             id="a password that makes the address ambiguous",

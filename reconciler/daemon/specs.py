@@ -111,7 +111,7 @@ class Git:
             return self._reading(self._repository.commit())
         if self._under_way is None:
             self._under_way = Future()
-            Thread(target=_fulfil, args=(self._under_way, self._repository), daemon=True).start()
+            Thread(target=_fulfil, args=(self._under_way, self._repository)).start()
         try:
             commit = self._under_way.result(self.patience.total_seconds())
         except TimeoutError as error:

@@ -28,7 +28,8 @@ class Failure:
     def describe(self, output: str) -> tuple[str, str]:
         """The message and the remedy for this output. The message is "" if git's own words are to be used."""
         match = self.pattern.search(output)
-        groups = {name: value or "unknown" for name, value in (match.groupdict() if match else {}).items()}
+        found = match.groupdict() if match else {}
+        groups = {name: value or _UNNAMED.get(name, "unknown") for name, value in found.items()}
         return self.message.format(**groups), self.remedy.format(**groups)
 
 
@@ -36,6 +37,7 @@ def _row(name: str, pattern: str, message: str, remedy: str, *, is_local: bool =
     return Failure(name, re.compile(pattern, re.MULTILINE), message, remedy, is_local)
 
 
+_UNNAMED = {"host": "the server", "fingerprint": "an unknown key"}  # where the output does not say
 _RETRIED = "the next sweep retries"
 
 NOT_GIT = _row(
@@ -43,6 +45,13 @@ NOT_GIT = _row(
     r"info/refs not valid|invalid server response|bad line length|expected (flush|packet)|protocol error",
     "the answer of the server is not git's protocol",
     "check the URL; a sign-in page, a proxy or a maintenance page may have answered",
+)
+
+NOT_OFFERED = _row(
+    "commit not offered",
+    "not our ref|request for unadvertised object|couldn't find remote ref",
+    "the server does not have this commit, or does not send commits by their id",
+    "check the id, or follow a branch or a tag",
 )
 
 FAILURES = (
@@ -115,7 +124,7 @@ FAILURES = (
         "refused key",
         r"(?P<server>\S+): Permission denied \((?P<methods>[^)]*)\)",
         "{server} accepted none of the SSH keys ({methods})",
-        "give the repository the public key; a key with a passphrase is never used",
+        "give the repository the public key; ssh uses no key that is missing or has a passphrase",
     ),
     _row(
         "dubious ownership",
@@ -190,6 +199,7 @@ FAILURES = (
         "check the port of the URL",
     ),
     NOT_GIT,
+    NOT_OFFERED,
     _row(
         "unknown repository",
         r"repository '[^']*' not found|[Rr]epository not found|returned error: 404",

@@ -45,15 +45,17 @@ _REAP_SECONDS = 2.0
 class GitFailed(Exception):
     """git failed. The message and the remedy are one line, without credentials.
 
+    name: the row of the table of failures, "" if there is none.
     is_local: the cause is this machine, so that nothing is known of the clone or the remote.
     """
 
     is_local = False
 
-    def __init__(self, message: str, remedy: str = "", *, is_local: bool | None = None) -> None:
+    def __init__(self, message: str, remedy: str = "", *, name: str = "", is_local: bool = False) -> None:
         super().__init__(message)
         self.remedy = remedy
-        self.is_local = self.is_local if is_local is None else is_local
+        self.name = name
+        self.is_local = self.is_local or is_local
 
     @property
     def line(self) -> str:
@@ -206,7 +208,7 @@ def _failed(stderr: bytes, access: Access, otherwise: str) -> GitFailed:
         address.scrub(printable(text), access.secrets)[:_LONGEST]
         for text in (message or _complaint(output) or otherwise, remedy)
     )
-    return GitFailed(message, remedy, is_local=row is not None and row.is_local)
+    return GitFailed(message, remedy, name=row.name if row else "", is_local=row is not None and row.is_local)
 
 
 def _complaint(output: str) -> str:

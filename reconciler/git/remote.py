@@ -70,7 +70,7 @@ class Remote:
                 ids = "".join(f"{each}\n" for each in objects[start : start + _FILES_AT_ONCE])
                 clone.git([*arguments, REMOTE], url=self.address.bare, access=access, stdin=ids.encode())
         except GitFailed as error:
-            if "not our ref" not in str(error) and "unadvertised object" not in str(error):
+            if error.name != failure.NOT_OFFERED.name:
                 raise
             (clone.repository / _UNFILTERED).touch()
             self.fetch(clone, ref, "--refetch", "--depth=1")

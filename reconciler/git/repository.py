@@ -116,12 +116,13 @@ class Repository:
 
         None if there is none, or if it cannot be read.
         """
-        try:
-            with self._open() as clone:
-                ref = self._valid if clone.resolve(self._valid) else self._fetched
-                return self._read(clone, ref)
-        except (SourceUnreachable, _Broken, GitFailed):
-            return None
+        for ref in (self._valid, self._fetched):
+            try:
+                with self._open() as clone:
+                    return self._read(clone, ref)
+            except (SourceUnreachable, _Broken, GitFailed):
+                continue
+        return None
 
     def mark_valid(self, sha: str) -> None:
         """Remember, in the clone, that this commit was taken over. A clone that is lost forgets it."""

@@ -132,6 +132,11 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
             id="a sweep without a pause",
         ),
         pytest.param(
+            "run --git file:///fleet.git --git-timeout 0s",
+            "Invalid value for '--git-timeout' (env var: 'VMSS_RECONCILER_GIT_TIMEOUT'): '0s' is not a duration of a second or more; write it like 15s, 5m or 1h30m",
+            id="no time for git",
+        ),
+        pytest.param(
             "run --until-settled --timeout soon",
             "Invalid value for '--timeout': 'soon' is not a duration of a second or more; write it like 15s, 5m or 1h30m",
             id="a word for a duration",

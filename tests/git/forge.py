@@ -107,7 +107,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             "GIT_PROTOCOL": self.headers.get("Git-Protocol") or "",
         }
         done = subprocess.run(
-            ["git", "http-backend"], input=body, env=environment, capture_output=True, check=True
+            ["git", "http-backend"], input=body, env=environment, capture_output=True, check=False
         )
         head, _, rest = done.stdout.partition(b"\r\n\r\n")
         headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from reconciler.git.failure import FAILURES, find
 from reconciler.git.repository import Repository, SourceUnreachable
-from reconciler.git.revision import branch
+from reconciler.git.revision import branch, commit
 from tests.git import sshd
 from tests.git.forge import Forge, serve
 from tests.git.remote import Remote
@@ -100,6 +100,16 @@ def test_credentials_that_are_missing_or_refused(web: Forge, tmp_path: Path) -> 
     wrong = web.url().replace("://", "://ada:wr0ng@")
     assert line(of(wrong, tmp_path / "c")) == (
         "the server refused the credentials; renew the token, and let it read the repository"
+    )
+
+
+def test_a_commit_that_the_server_does_not_have(web: Forge, tmp_path: Path) -> None:
+    missing = replace(of(web.url(), tmp_path / "c"), revision=commit("1" * 40))
+    with pytest.raises(SourceUnreachable) as raised:
+        missing.commit()
+    assert str(raised.value) == (
+        f"commit {'1' * 40} of {web.url()} cannot be fetched: the server does not have this commit, or does not send"
+        " commits by their id; check the id, or follow a branch or a tag"
     )
 
 
@@ -387,6 +397,14 @@ def test_recorded_output_finds_its_row(output: str, name: str) -> None:
     row = find(output)
     assert row is not None
     assert row.name == name
+
+
+def test_what_the_output_does_not_name_is_left_open() -> None:
+    row = find("Host key verification failed.\nfatal: Could not read from remote repository.")
+    assert row is not None
+    assert (
+        row.describe("Host key verification failed.")[0] == "the host key of the server is not in known_hosts"
+    )
 
 
 def test_output_that_fits_no_row_is_left_in_the_words_of_git() -> None:

@@ -290,3 +290,25 @@ def test_a_clone_that_is_lost_is_fetched_again_though_the_branch_is_unchanged(
     (tmp_path / "c").rename(tmp_path / "lost")
     assert repository.commit() == commit
     assert of(web, tmp_path / "c").last() == commit
+
+
+def test_a_collection_of_garbage_keeps_a_clone_without_all_files_readable(
+    web: Forge, remote: Remote, tmp_path: Path, fresh_machine: Path
+) -> None:
+    (fresh_machine / ".gitconfig").write_text("[gc]\n\tautoPackLimit = 4\n")
+    packs = tmp_path / "c" / "repository.git" / "objects" / "pack"
+    large(remote, 1)
+    seen = []
+    for number in range(8):
+        remote.write("specs/web.yaml", f"a: {number}\n")
+        sha = remote.push()
+        repository = of(web, tmp_path / "c")
+        assert repository.commit().sha == sha
+        if number == 0:
+            repository.mark_valid(first := sha)
+        seen.append(len([*packs.glob("*.pack")]))
+    assert max(seen) < 8, "the packs of several fetches became one"
+    assert web.sent < 100_000
+    last = of(web, tmp_path / "c").last()
+    assert last is not None
+    assert (last.sha, last.files[0].content) == (first, b"a: 0\n")

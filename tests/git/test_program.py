@@ -99,7 +99,7 @@ def test_the_error_of_ssh_is_reported_instead_of_the_closed_connection(
     )
     assert reason(Repository("git@h:r.git", branch("main"), "", tmp_path / "clone")) == (
         "branch main of git@h:r.git cannot be fetched: git@h accepted none of the SSH keys (publickey);"
-        " give the repository the public key; a key with a passphrase is never used"
+        " give the repository the public key; ssh uses no key that is missing or has a passphrase"
     )
 
 

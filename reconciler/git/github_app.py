@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -75,9 +77,9 @@ def _exchange(url: str, app: App, at: float) -> str:
     }
     # The URL is that of the repository, which is https, or http to this machine.
     request = urllib.request.Request(url, b"", headers, method="POST")  # noqa: S310
-    opener = urllib.request.build_opener(_NoRedirect)
     refused = f"GitHub issued no token for the installation {app.installation} of the app {app.app_id}"
     try:
+        opener = urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=_trust()))
         with opener.open(request, timeout=_TIMEOUT_SECONDS) as response:
             found = json.loads(response.read(_MOST))
     except urllib.error.HTTPError as error:
@@ -89,6 +91,11 @@ def _exchange(url: str, app: App, at: float) -> str:
     if not isinstance(token, str) or not token.isprintable():
         raise CredentialsMissing(f"{refused}: the response contains none")
     return token
+
+
+def _trust() -> ssl.SSLContext:
+    """The certificates that git trusts, if they are named by a variable. Raises OSError."""
+    return ssl.create_default_context(cafile=os.environ.get("GIT_SSL_CAINFO") or None)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -4,8 +4,10 @@ import base64
 import http.server
 import json
 import shutil
+import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +24,7 @@ from reconciler.git.credentials import Credentials, CredentialsMissing
 from reconciler.git.github_app import App
 from reconciler.git.repository import Repository, SourceUnreachable
 from tests.git import sshd
+from tests.git.certificate import certificate
 from tests.git.forge import Forge, serve
 from tests.git.remote import Remote
 from tests.git.sshd import make_key, needs_sshd
@@ -201,18 +204,32 @@ class Api(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def api() -> Iterator[tuple[str, type[Api]]]:
+@contextmanager
+def serve_api(certificate: tuple[Path, Path] | None = None) -> Iterator[tuple[str, type[Api]]]:
     class Own(Api):
         seen: list[tuple[str, str]] = []  # noqa: RUF012 - of this server alone
         answer = None
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Own) as server:
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            server.socket = context.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/fleet.git", Own
+        scheme, host = ("https", "localhost") if certificate else ("http", "127.0.0.1")
+        yield f"{scheme}://{host}:{server.server_port}/fleet.git", Own
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def api() -> Iterator[tuple[str, type[Api]]]:
+    with serve_api() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -267,6 +284,19 @@ def test_a_github_app_that_gets_no_token_is_reported(
         github_app.tokens(app)(parse(url))
     assert str(raised.value) == f"GitHub issued no token for the installation 4711 of the app 77: {message}"
     assert len(server.seen) == 1
+
+
+def test_the_api_of_a_company_is_trusted_by_the_ca_file_of_git(
+    app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve_api(certificate(tmp_path, "localhost")) as (url, _):
+        with pytest.raises(CredentialsMissing, match="certificate verify failed"):
+            github_app.tokens(app)(parse(url))
+        monkeypatch.setenv("GIT_SSL_CAINFO", str(tmp_path / "localhost.pem"))
+        assert github_app.tokens(app)(parse(url)) == "ghs_1"
+        monkeypatch.setenv("GIT_SSL_CAINFO", str(tmp_path / "missing.pem"))
+        with pytest.raises(CredentialsMissing, match="No such file"):
+            github_app.tokens(app)(parse(url))
 
 
 def test_a_key_that_is_none_of_a_github_app_is_named(app: App, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.program import Azure, Daemon, bare, until, write_specs
+from tests.cli.program import Azure, Daemon, bare, command, until, write_specs
 from tests.git.forge import Forge, serve
 from tests.invariants import never_two_domains_away
 from tests.stories.world import NEW, OLD, spec
@@ -154,6 +154,22 @@ def test_a_stop_ends_a_fetch_that_hangs(world: Azure, remote: Remote, forge: For
         assert daemon.ended() == 0
         assert time.monotonic() - begun < 10
         assert "ERROR" not in "\n".join(daemon.log())
+
+
+def test_a_stop_ends_a_single_pass_whose_fetch_hangs(
+    world: Azure, remote: Remote, forge: Forge, tmp_path: Path
+) -> None:
+    remote.merge("Begin where we are", spec("web", version=OLD))
+    forge.delay = 100
+    url = forge.url("fleet.git/.git")
+    process = subprocess.Popen(
+        command("run", "--once", "--git", url), env=world.environment, cwd=tmp_path, stderr=subprocess.DEVNULL
+    )
+    until(lambda: forge.requests)
+    begun = time.monotonic()
+    process.terminate()
+    assert process.wait(30) == 128 + signal.SIGTERM
+    assert time.monotonic() - begun < 10
 
 
 def test_a_start_beside_a_remote_that_hangs_uses_what_was_in_force(

@@ -107,13 +107,18 @@ class Clone:
 
 
 @contextmanager
-def lock(directory: Path, timeout: timedelta, stop: Event | None = None) -> Iterator[Clone]:
-    """The clone in this directory, locked against other processes. Raises CloneBusy or OSError."""
+def lock(
+    directory: Path, timeout: timedelta, stop: Event | None = None, *, wait: timedelta | None = None
+) -> Iterator[Clone]:
+    """The clone in this directory, locked against others. Raises CloneBusy or OSError.
+
+    `timeout` limits each call of git, and also the wait for the lock unless `wait` does.
+    """
     stop = stop or Event()
     directory.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _acquire(descriptor, directory, timeout, stop)
+        _acquire(descriptor, directory, timeout if wait is None else min(wait, timeout), stop)
         yield Clone(directory / "repository.git", descriptor, timeout, stop)
     finally:
         os.close(descriptor)

@@ -29,6 +29,7 @@ from reconciler.spec.problem import Problem, problem_of
 from reconciler.spec.wording import printable
 
 _FACTS = "--format=%H%x00%an%x00%ct%x00%s"
+_SHORT_WAIT = timedelta(seconds=5)  # for which a question about the history waits for a fetch to end
 _MOST_COMMITS = 20  # maximum number of commits that are searched for a valid one
 
 
@@ -160,7 +161,7 @@ class Repository:
         none if the history does not show the author. The history is fetched if it is missing.
         """
         try:
-            with self._open() as clone:
+            with self._open(_SHORT_WAIT) as clone:
                 return History(clone, self._remote, self._fetched).authors(sha, lines)
         except (SourceUnreachable, GitFailed):
             return ()
@@ -174,7 +175,7 @@ class Repository:
         """
         tree = Tree()  # the one in memory keeps the files of the current commit
         try:
-            with self._open() as clone:
+            with self._open(_SHORT_WAIT) as clone:
                 history = History(clone, self._remote, self._fetched)
                 fetch = self._fetch_files(clone)
                 return tuple(
@@ -201,9 +202,9 @@ class Repository:
         return hashlib.sha256("\0".join((self._remote.address.bare, *parts)).encode()).hexdigest()[:20]
 
     @contextmanager
-    def _open(self) -> Iterator[Clone]:
+    def _open(self, wait: timedelta | None = None) -> Iterator[Clone]:
         try:
-            with lock(self.clone, self.timeout, self.stop) as clone:
+            with lock(self.clone, self.timeout, self.stop, wait=wait) as clone:
                 clone.prepare()
                 yield clone
         except OSError as error:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -297,6 +298,18 @@ def test_a_second_process_waits_for_the_lock(remote: Remote) -> None:
             f"the clone in {remote.clone} cannot be used: another process still uses {remote.clone} after 0.2 s"
         )
     assert remote.repository().commit().problems == ()
+
+
+def test_a_question_about_the_history_does_not_wait_for_a_fetch_that_hangs(remote: Remote) -> None:
+    from reconciler.git.clone import lock
+
+    repository = remote.repository()
+    sha = repository.commit().sha
+    with lock(remote.clone, timedelta(seconds=1)):
+        begun = time.monotonic()
+        assert repository.authors(sha, [("specs/web.yaml", 1)]) == ()
+        assert time.monotonic() - begun < 30
+    assert len(repository.authors(sha, [("specs/web.yaml", 1)])) == 1
 
 
 # Authors

@@ -24,6 +24,7 @@ from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Directory, Git, Reading, Source, Specs
 from reconciler.git.repository import Repository
+from reconciler.git.revision import branch
 from reconciler.simulator import SUBSCRIPTION
 
 _SWEEPS = 5  # their mean is reported
@@ -107,7 +108,7 @@ def commit_specs(directory: Path, clone: Path) -> Git:
         (*person, "commit", "--quiet", "--no-gpg-sign", "--message=Declare the fleet"),
     ):
         subprocess.run(("git", *command), cwd=directory, check=True)
-    return Git(Repository(f"file://{directory}", "main", "", clone))
+    return Git(Repository(f"file://{directory}", branch("main"), "", clone))
 
 
 def sweep(azure: Azure, scratch: Path, sets: int) -> dict[str, Figures]:

@@ -18,7 +18,8 @@ from reconciler.azure.session import Session
 from reconciler.cli import adoption
 from reconciler.cli.adoption import Adopted, AdoptionResult
 from reconciler.cli.announcement import announce
-from reconciler.cli.options import azure_options, specs_options
+from reconciler.cli.options import azure_options
+from reconciler.cli.source import specs_options
 from reconciler.cli.table import count
 from reconciler.cli.take_over import take_over
 from reconciler.cli.verb import Verb

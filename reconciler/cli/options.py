@@ -1,15 +1,12 @@
-"""Options that several verbs share: where specs come from, which Azure is talked to, the form of the output.
+"""Options that several verbs share: which Azure is talked to, and the form of the output.
 
-Each of the first two kinds can be given as a VMSS_RECONCILER_ variable too, which is how a Deployment sets
-them.
+The first kind can be given as a VMSS_RECONCILER_ variable too, which is how a Deployment sets it, and the
+options of `source` likewise.
 """
 
 import functools
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -19,11 +16,10 @@ import click
 from reconciler.azure import auxiliary
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import PUBLIC_CLOUD, Session
+from reconciler.cli.source import specs_options
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
-from reconciler.daemon.specs import Directory, Git, Specs
-from reconciler.git.repository import Repository
-from reconciler.spec.duration import parse_duration
+from reconciler.daemon.specs import Specs
 from reconciler.spec.wording import shorten
 
 _ENDPOINT = "VMSS_RECONCILER_ARM_ENDPOINT"
@@ -36,24 +32,6 @@ output_option = click.option(
     show_default=True,
     help="The form.",
 )
-
-
-class Duration(click.ParamType[timedelta]):
-    """A time as specs write it: 15s, 5m, 1h30m, PT5M."""
-
-    name = "duration"
-
-    def convert(
-        self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None
-    ) -> timedelta:
-        if isinstance(value, timedelta):
-            return value
-        length = parse_duration(value)
-        if not length:
-            self.fail(
-                f"{value!r} is not a duration of a second or more; write it like 15s, 5m or 1h30m", param, ctx
-            )
-        return length
 
 
 class Address(click.ParamType[tuple[str, int]]):
@@ -184,65 +162,6 @@ class FleetAccess:
         )
 
 
-def specs_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command its `specs`, from --specs or --git."""
-
-    @click.option(
-        "--specs",
-        type=click.Path(path_type=Path),
-        envvar="VMSS_RECONCILER_SPECS",
-        show_envvar=True,
-        help="A directory of specs.  [default: specs]",
-    )
-    @click.option(
-        "--git",
-        metavar="URL",
-        envvar="VMSS_RECONCILER_GIT",
-        show_envvar=True,
-        help="A git repository of specs, fetched at every sweep, instead of --specs.",
-    )
-    @click.option(
-        "--branch",
-        default="main",
-        show_default=True,
-        envvar="VMSS_RECONCILER_BRANCH",
-        show_envvar=True,
-        help="Its branch.",
-    )
-    @click.option(
-        "--path",
-        default="specs",
-        show_default=True,
-        envvar="VMSS_RECONCILER_PATH",
-        show_envvar=True,
-        help="The directory of specs in the repository.",
-    )
-    @click.option(
-        "--clone",
-        type=click.Path(path_type=Path, file_okay=False),
-        envvar="VMSS_RECONCILER_CLONE",
-        show_envvar=True,
-        help="Where to keep the clone; may be lost at any time.  [default: a temporary directory]",
-    )
-    @functools.wraps(command)
-    def with_specs(
-        *,
-        specs: Path | None,
-        git: str | None,
-        branch: str,
-        path: str,
-        clone: Path | None,
-        **others: Any,
-    ) -> None:
-        if specs and git:
-            raise click.UsageError("--specs and --git cannot be combined: name one place the specs come from")
-        ctx = click.get_current_context()
-        source = _git(ctx, git, branch, path, clone) if git else Directory(specs or Path("specs"))
-        command(specs=Specs(source), **others)
-
-    return with_specs
-
-
 def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
     """Gives a command its `fleet`, from the options of its `specs` and of its `session`."""
 
@@ -262,12 +181,3 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
         command(fleet=FleetAccess(specs, session, list_by == "resourceGroup"), **others)
 
     return with_fleet
-
-
-def _git(ctx: click.Context, url: str, branch: str, path: str, clone: Path | None) -> Git:
-    if clone is None:
-        clone = Path(ctx.with_resource(tempfile.TemporaryDirectory(prefix="reconciler-clone-")))
-    try:
-        return Git(Repository(url, branch, path, clone))
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error

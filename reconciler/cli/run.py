@@ -13,13 +13,15 @@ import click
 
 from reconciler.cli import table
 from reconciler.cli.announcement import announcement
-from reconciler.cli.options import Address, Duration, FleetAccess, fleet_options
+from reconciler.cli.duration import Duration
+from reconciler.cli.options import Address, FleetAccess, fleet_options
 from reconciler.cli.screen import Screen
 from reconciler.cli.verb import Verb
 from reconciler.daemon import report
 from reconciler.daemon.loop import Loop
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
+from reconciler.daemon.specs import Specs
 from reconciler.daemon.store import Store
 from reconciler.spec.duration import format_duration
 from reconciler.web.server import Pages, StatusServer
@@ -113,7 +115,7 @@ def run(
             if once:
                 reconciler.once(act=True)
             else:
-                _loop(reconciler, settings, until_settled, timeout)
+                _loop(reconciler, settings, until_settled, timeout, fleet.specs)
     except _Stopped as stopped:  # outside the loop, or again while it was ending: waits for no thread
         os._exit(128 + stopped.number)
     if ends and not screen.is_live:
@@ -144,9 +146,12 @@ def _serve(
         server.close()
 
 
-def _loop(reconciler: Reconciler, settings: Settings, until_settled: bool, timeout: timedelta | None) -> None:
+def _loop(
+    reconciler: Reconciler, settings: Settings, until_settled: bool, timeout: timedelta | None, specs: Specs
+) -> None:
     """Run until told to stop, or settled, or the time is over."""
     store = reconciler.store
+    specs.fetch_beside()
     loop = Loop(reconciler, settings)
     loop.start()
     try:
@@ -155,6 +160,7 @@ def _loop(reconciler: Reconciler, settings: Settings, until_settled: bool, timeo
     except _Stopped:
         _log.info("stopping: the ticks under way are finished first; another signal ends at once")
     finally:
+        specs.stop.set()  # nothing is lost by a fetch that ends
         loop.stop()
 
 

@@ -8,13 +8,15 @@ suspensions of a document with errors count, until a valid document lifts them.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event, Thread
 from typing import Protocol
 
 from reconciler.daemon.in_force import BrokenCommit, InForce, RefusedCommit, take_whole
-from reconciler.git.repository import Commit, Repository, SourceUnreachable
+from reconciler.git.repository import Commit, Repository, SourceStopped, SourceUnreachable
 from reconciler.spec.author import Author
 from reconciler.spec.declared import Declared, declare, nothing_declared
 from reconciler.spec.directory import read_paths
@@ -27,6 +29,7 @@ Lines = frozenset[tuple[str, int]]
 """Lines of files: each a path as `Place` has it, and a number."""
 
 _RETRY_AFTER = timedelta(minutes=1)
+_FETCH_PATIENCE = timedelta(seconds=10)
 
 
 def _nobody(_commit: str, _lines: Lines) -> tuple[Author, ...]:
@@ -37,12 +40,22 @@ def _no_past(_commit: str, _text: str, _paths: frozenset[str]) -> tuple[tuple[Fi
     return ()
 
 
+def _no_mark() -> None:
+    pass
+
+
+def _nothing_before(_is_valid: Callable[[tuple[File, ...]], bool]) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The spec files as the source has them now. `commit` is "" for a plain directory. `authors` says who
     wrote lines as they stand in a commit, nobody where the source does not know that. `past` gives the spec
     files as they were before a commit, the latest first, where a text came to some paths or went; None where
-    that cannot be read. `author` is the name of the author of the commit, "" if there is none.
+    that cannot be read. `mark_valid` has the source remember the commit as the last valid one, and `before`
+    finds the newest earlier commit whose files are valid. `author` is the name of the author of the commit,
+    "" if there is none.
     """
 
     commit: str
@@ -52,6 +65,10 @@ class Reading:
     authors: Callable[[str, Lines], tuple[Author, ...]] = field(default=_nobody, compare=False)
     past: Callable[[str, str, frozenset[str]], tuple[tuple[File, ...], ...] | None] = field(
         default=_no_past, compare=False
+    )
+    mark_valid: Callable[[], None] = field(default=_no_mark, compare=False)
+    before: Callable[[Callable[[tuple[File, ...]], bool]], "Reading | None"] = field(
+        default=_nothing_before, compare=False
     )
     author: str = ""
     warnings: tuple[Problem, ...] = ()
@@ -84,13 +101,36 @@ class Directory:
 
 
 class Git:
-    """Specs from one branch of a git repository, fetched at every reading."""
+    """Specs from a git repository, fetched when the server has another commit.
+
+    With a `patience`, a fetch that takes longer continues while the specs in force stay, and a later reading
+    gets its result.
+    """
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
+        self._under_way: Future[Commit] | None = None
+        self.patience: timedelta | None = None
 
     def read(self) -> Reading:
-        return self._reading(self._repository.commit())
+        if self.patience is None:
+            return self._reading(self._repository.commit())
+        if self._under_way is None:
+            self._under_way = Future()
+            Thread(target=_fulfil, args=(self._under_way, self._repository)).start()
+        try:
+            commit = self._under_way.result(self.patience.total_seconds())
+        except TimeoutError as error:
+            if self._under_way.done():
+                self._under_way = None
+                raise
+            taken = f"{self.patience.total_seconds():g} s"
+            raise SourceUnreachable(f"{self._repository}: the fetch takes more than {taken}") from error
+        except SourceUnreachable:
+            self._under_way = None
+            raise
+        self._under_way = None
+        return self._reading(commit)
 
     def last(self) -> Reading | None:
         commit = self._repository.last()
@@ -98,6 +138,11 @@ class Git:
 
     def _reading(self, commit: Commit) -> Reading:
         source = self._repository
+
+        def before(is_valid: Callable[[tuple[File, ...]], bool]) -> Reading | None:
+            found = source.valid_before(commit.sha, lambda each: is_valid(each.files))
+            return self._reading(found) if found else None
+
         return Reading(
             commit.sha,
             commit.subject,
@@ -105,17 +150,32 @@ class Git:
             commit.problems,
             source.authors,
             source.past_files,
+            lambda: source.mark_valid(commit.sha),
+            before,
             commit.author,
             commit.warnings,
         )
 
 
+def _fulfil(future: Future[Commit], repository: Repository) -> None:
+    try:
+        future.set_result(repository.commit())
+    except BaseException as error:  # raised again where the result is read
+        future.set_exception(error)
+
+
 class Specs:
     """What is declared, refreshed at every sweep."""
 
-    def __init__(self, source: Source, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        source: Source,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        stop: Event | None = None,
+    ) -> None:
         self._source = source
         self._now = now
+        self.stop = stop or Event()  # ends what the source is doing, for good
         self._reading: Reading | None = None
         self._spec_errors: tuple[str, ...] = ()
         self._authors: dict[tuple[str, Lines], tuple[Author, ...]] = {}
@@ -139,15 +199,30 @@ class Specs:
         return f"commit {self.commit[:10]} ({self.subject})" if self.commit else self.subject
 
     def refresh(self) -> None:
-        """Read the source again; keep what is in force where that fails."""
+        """Read the source again; keep what is in force where that fails.
+
+        At a start, what was in force before counts first, and then the newest commit that is valid.
+        """
+        if self.in_force_since is None and (kept := self._source.last()):
+            self._apply(kept)
         try:
-            self._apply(self._source.read())
-            self._read_at, self._unread_since = self._now(), None
+            reading = self._source.read()
+        except SourceStopped:
+            return
         except SourceUnreachable as error:
             self._unread_since = self._unread_since or self._read_at or self._now()
-            if self.in_force_since is None and (reading := self._source.last()):
-                self._apply(reading)
             self.errors = (str(error), *self._spec_errors)
+            return
+        self._read_at, self._unread_since = self._now(), None
+        self._apply(reading)
+        if self.in_force_since is None and (earlier := reading.before(_is_valid)):
+            self._apply(earlier)
+            self._apply(reading)
+
+    def fetch_beside(self) -> None:
+        """Let a slow fetch continue beside the sweeps."""
+        if isinstance(self._source, Git):
+            self._source.patience = _FETCH_PATIENCE
 
     def stale_since(self, max_age: timedelta) -> datetime | None:
         """Since when the source could not be read, None if that is no longer than `max_age`.
@@ -214,6 +289,7 @@ class Specs:
         self.in_force = take_whole(declared.scale_sets, (reading.commit, self.in_force_since), self.in_force)
         self._good = {each.key: each.desired for each in self.in_force}
         self.commit, self.subject, self.refused = reading.commit, reading.subject, None
+        reading.mark_valid()
 
     def _take_part(self, reading: Reading, declared: Declared, problems: Sequence[Problem]) -> None:
         self.refused = RefusedCommit(
@@ -227,6 +303,11 @@ class Specs:
         if any(each.behind is None for each in self.in_force):
             self.in_force_since = now
             self.commit, self.subject = reading.commit, reading.subject
+
+
+def _is_valid(files: tuple[File, ...]) -> bool:
+    declared = declare(files)
+    return not declared.problems and not nothing_declared(files, declared)
 
 
 def _declares(files: tuple[File, ...], desired: ScaleSet, image: Image) -> bool:

@@ -6,15 +6,19 @@ moment at which only half of a commit is checked out.
 
 import difflib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from reconciler.spec.files import LIMIT, size_problem
 from reconciler.spec.problem import Problem, problem_of
 from reconciler.spec.selection import Entry, Kind, Selection, Target, select
 from reconciler.spec.wording import printable
 
 Git = Callable[[Sequence[str], bytes], bytes]
 """Calls git with arguments and standard input, and returns standard output."""
+
+Fetch = Callable[[Sequence[str]], None]
+"""Fetches files by their object ids."""
 
 _TREE, _LINK, _SUBMODULE = "040000", "120000", "160000"
 _KINDS = {_LINK: Kind.LINK, _SUBMODULE: Kind.SUBMODULE}
@@ -28,11 +32,10 @@ _NOT_DIRECTORIES = {
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A line of ls-tree. `path` is relative to the listed tree. `size` is in bytes, 0 except for files."""
+    """A line of ls-tree. `path` is relative to the listed tree."""
 
     mode: str
     object: str
-    size: int
     path: str
 
 
@@ -40,34 +43,71 @@ class Corrupt(Exception):
     """An object of the commit is missing or incomplete."""
 
 
-def spec_files(git: Git, sha: str, path: str) -> Selection:
-    """The spec files below `path` ("" for the whole tree) in a commit."""
-    if problem := _not_a_directory(git, sha, path):
-        return Selection((), (problem,))
-    found = select(_CommitTree(git, sha, path))
-    if found.files or found.problems:
-        return found
-    message = f"contains no spec files in commit {sha[:8]}: add a file whose name ends in .yaml or .yml"
-    return Selection.of_all([found, Selection((), (problem_of(path or ".", message),))])
+class Tree:
+    """Reads commits. It keeps the files of the last commit, so that only those that changed are read."""
+
+    def __init__(self) -> None:
+        self._contents: dict[str, bytes] = {}
+
+    def spec_files(self, git: Git, sha: str, path: str, fetch: Fetch | None = None) -> Selection:
+        """The spec files below `path` ("" for the whole tree) in a commit.
+
+        `fetch` gets files that are not in the clone. Without it they raise Corrupt.
+        """
+        if problem := _not_a_directory(git, sha, path):
+            return Selection((), (problem,))
+        objects = _Objects(git, fetch, self._contents)
+        found = select(_CommitTree(objects, sha, path))
+        self._contents = objects.used
+        if found.files or found.problems:
+            return found
+        message = f"contains no spec files in commit {sha[:8]}: add a file whose name ends in .yaml or .yml"
+        return Selection.of_all([found, Selection((), (problem_of(path or ".", message),))])
+
+
+class _Objects:
+    """The files of one commit. `used` are the contents of those that were read, by object."""
+
+    def __init__(self, git: Git, fetch: Fetch | None, known: Mapping[str, bytes]) -> None:
+        self.git = git
+        self.used: dict[str, bytes] = {}
+        self._fetch = fetch
+        self._known = known
+
+    def read(self, objects: Sequence[str]) -> list[bytes | int]:
+        """The contents of these files, in order, or the size of one that is too large."""
+        self.used |= {each: self._known[each] for each in objects if each in self._known}
+        new = list(dict.fromkeys(each for each in objects if each not in self.used))
+        sizes = _sizes(self.git, new)
+        missing = [each for each in new if each not in sizes]
+        if missing and self._fetch:
+            self._fetch(missing)
+            sizes |= _sizes(self.git, missing)
+        if absent := next((each for each in new if each not in sizes), None):
+            raise Corrupt(f"object {absent} is missing or incomplete")
+        small = [(each, sizes[each]) for each in new if sizes[each] <= LIMIT]
+        self.used |= _contents(self.git, small)
+        return [self.used[each] if each in self.used else sizes[each] for each in objects]
 
 
 class _CommitTree:
     """A directory of a commit as a tree. Paths inside are relative to it. It is listed once, as a whole."""
 
-    def __init__(self, git: Git, sha: str, path: str) -> None:
-        self._git = git
+    def __init__(self, objects: _Objects, sha: str, path: str) -> None:
+        self._objects = objects
         self._sha = sha
         self._path = path
         self._above = path.split("/") if path else []
-        self._entries = {
-            each.path: each for each in _entries(git(["ls-tree", "-r", "-l", "-z", f"{sha}:{path}"], b""))
-        }
+        listing = objects.git(["ls-tree", "-r", "-z", f"{sha}:{path}"], b"")
+        self._entries = {each.path: each for each in _entries(listing)}
         self._children: dict[str, dict[str, Entry]] = {"": {}}
         for each in self._entries.values():
-            self._place(each.path, _KINDS.get(each.mode, Kind.FILE), each.size)
+            self._place(each.path, _KINDS.get(each.mode, Kind.FILE))
         links = [each for each in self._entries.values() if each.mode == _LINK]
+        texts = objects.read([each.object for each in links])
         self._links = {
-            link.path: os.fsdecode(text) for link, text in zip(links, _contents(git, links), strict=True)
+            link.path: os.fsdecode(text) if isinstance(text, bytes) else ""
+            for link, text in zip(links, texts, strict=True)
         }
 
     @property
@@ -91,24 +131,26 @@ class _CommitTree:
             return Target(place, text)
         below = place[len(self._above) :]
         if place[: len(self._above)] != self._above:
-            return Target(self._kind_outside("/".join(place)), text)
+            return Target(self._kind_outside(place), text)
         path = "/".join(below)
         if path in self._children:
             return Target(Kind.DIRECTORY, text, path)
         if (entry := self._entries.get(path)) is None:
             return Target(Kind.MISSING, text)
-        return Target(_KINDS.get(entry.mode, Kind.FILE), text, path, entry.size)
+        return Target(_KINDS.get(entry.mode, Kind.FILE), text, path)
 
-    def contents(self, paths: Sequence[str]) -> Iterator[bytes]:
-        return _contents(self._git, [self._entries[path] for path in paths])
+    def contents(self, paths: Sequence[str]) -> Iterator[bytes | Problem]:
+        found = self._objects.read([self._entries[path].object for path in paths])
+        for path, content in zip(paths, found, strict=True):
+            yield size_problem(self.shown(path), content) if isinstance(content, int) else content
 
-    def _place(self, path: str, kind: Kind, size: int) -> None:
+    def _place(self, path: str, kind: Kind) -> None:
         """Add an entry to its directory, and the directory to its own."""
         directory = path.rpartition("/")[0]
         if directory not in self._children:
             self._children[directory] = {}
-            self._place(directory, Kind.DIRECTORY, 0)
-        self._children[directory][path] = Entry(path, kind, size)
+            self._place(directory, Kind.DIRECTORY)
+        self._children[directory][path] = Entry(path, kind)
 
     def _follow(self, names: Sequence[str]) -> list[str] | Kind:
         """The names from the top of the repository to where a path leads, after all links."""
@@ -137,17 +179,25 @@ class _CommitTree:
         above = len(self._above)
         return self._links.get("/".join(place[above:])) if place[:above] == self._above else None
 
-    def _kind_outside(self, path: str) -> Kind:
+    def _kind_outside(self, place: Sequence[str]) -> Kind:
         """What is at a place of the commit that is not below the path."""
-        if not path:
-            return Kind.OUTSIDE_DIRECTORY
-        if "\n" in path:
-            return Kind.OUTSIDE
-        name = os.fsencode(f"{self._sha}:{path}\n")
-        kind = self._git(["cat-file", "--batch-check=%(objecttype)"], name).strip()
-        if kind.endswith(b" missing"):
+        mode = _mode_at(self._objects.git, self._sha, place)
+        if mode is None:
             return Kind.MISSING
-        return Kind.OUTSIDE_DIRECTORY if kind == b"tree" else Kind.OUTSIDE
+        return Kind.OUTSIDE_DIRECTORY if mode == _TREE else Kind.OUTSIDE
+
+
+def _mode_at(git: Git, sha: str, names: Sequence[str]) -> str | None:
+    """The mode of a place of a commit, None if it does not exist. Git treats no name as a pattern."""
+    above, mode = "", _TREE
+    for name in names:
+        if mode != _TREE:
+            return None
+        here = {each.path: each.mode for each in _entries(git(["ls-tree", "-z", f"{sha}:{above}"], b""))}
+        if name not in here:
+            return None
+        above, mode = f"{above}/{name}" if above else name, here[name]
+    return mode
 
 
 def _not_a_directory(git: Git, sha: str, path: str) -> Problem | None:
@@ -158,7 +208,7 @@ def _not_a_directory(git: Git, sha: str, path: str) -> Problem | None:
     """
     above = ""
     for name in path.split("/") if path else ():
-        here = {entry.path: entry for entry in _entries(git(["ls-tree", "-l", "-z", f"{sha}:{above}"], b""))}
+        here = {entry.path: entry for entry in _entries(git(["ls-tree", "-z", f"{sha}:{above}"], b""))}
         above = f"{above}/{name}" if above else name
         if name not in here:
             near = difflib.get_close_matches(name, here, n=1)
@@ -173,20 +223,34 @@ def _entries(listing: bytes) -> Iterator[_Entry]:
     for line in listing.split(b"\0"):
         if line:
             facts, path = line.split(b"\t", 1)
-            mode, kind, name, size = facts.decode().split()
-            yield _Entry(mode, name, int(size) if kind == "blob" else 0, os.fsdecode(path))
+            mode, _, name = facts.decode().split()
+            yield _Entry(mode, name, os.fsdecode(path))
 
 
-def _contents(git: Git, entries: Sequence[_Entry]) -> Iterator[bytes]:
-    """The contents of the files, in order, from one call of git."""
-    if not entries:
-        return
-    answer = git(["cat-file", "--batch"], b"".join(f"{entry.object}\n".encode() for entry in entries))
-    start = 0
-    for entry in entries:
-        header = f"{entry.object} blob {entry.size}\n".encode()
-        end = start + len(header) + entry.size
+def _sizes(git: Git, objects: Sequence[str]) -> dict[str, int]:
+    """The sizes of these files in bytes, without those that are not in the clone."""
+    if not objects:
+        return {}
+    lines = git(["cat-file", "--batch-check"], _lines(objects)).decode().splitlines()
+    fields = (line.split() for line in lines)
+    return {name: int(size) for name, kind, *rest in fields if kind == "blob" for size in rest}
+
+
+def _contents(git: Git, files: Sequence[tuple[str, int]]) -> dict[str, bytes]:
+    """The contents of the files with these ids and sizes, from one call of git."""
+    if not files:
+        return {}
+    answer = git(["cat-file", "--batch"], _lines([name for name, _ in files]))
+    found, start = {}, 0
+    for name, size in files:
+        header = f"{name} blob {size}\n".encode()
+        end = start + len(header) + size
         if not answer.startswith(header, start) or answer[end : end + 1] != b"\n":
-            raise Corrupt(f"object {entry.object} is missing or incomplete")
-        yield answer[start + len(header) : end]
+            raise Corrupt(f"object {name} is missing or incomplete")
+        found[name] = answer[start + len(header) : end]
         start = end + 1
+    return found
+
+
+def _lines(objects: Sequence[str]) -> bytes:
+    return "".join(f"{each}\n" for each in objects).encode()

@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
-from reconciler.spec.files import LIMIT, File, is_hidden, is_spec, size_problem
+from reconciler.spec.files import File, is_hidden, is_spec
 from reconciler.spec.ignore import NAME as IGNORE
 from reconciler.spec.ignore import Ignore
 from reconciler.spec.problem import Problem, problem_of
 from reconciler.spec.shape import API_VERSION
 from reconciler.spec.wording import printable
 
+_MOST_JSON = 20  # JSON files that are read for a warning; where there are more, they serve another purpose
 _GROUP = API_VERSION.split("/", maxsplit=1)[0].encode() + b"/"
 
 
@@ -43,11 +44,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A name in a directory. `path` is relative to the root of the tree. `size` is in bytes, if known."""
+    """A name in a directory. `path` is relative to the root of the tree."""
 
     path: str
     kind: Kind
-    size: int = 0
 
     @property
     def name(self) -> str:
@@ -64,7 +64,6 @@ class Target:
     kind: Kind
     text: str
     path: str = ""
-    size: int = 0
 
 
 class Tree(Protocol):
@@ -88,7 +87,7 @@ class Tree(Protocol):
         ...
 
     def contents(self, paths: Sequence[str]) -> Iterator[bytes | Problem]:
-        """The contents of files, in order. No path is that of a link."""
+        """The contents of files, in order, or why one cannot be read. No path is that of a link."""
         ...
 
     def identity(self, path: str) -> str:
@@ -202,7 +201,7 @@ class _Search:
         if entry.kind is Kind.LINK:
             self.links.append((entry, shown))
         elif not self.is_ignored(shown, entry.kind):
-            self.found(entry.kind, entry.path, shown, entry.size)
+            self.found(entry.kind, entry.path, shown)
 
     def link(self, entry: Entry, shown: str) -> None:
         target = self.tree.target(entry.path)
@@ -229,12 +228,12 @@ class _Search:
             case Kind.MISSING | Kind.LOOP | Kind.OUTSIDE:
                 pass  # it has nothing to do with specs
             case kind:
-                self.found(kind, target.path, shown, target.size)
+                self.found(kind, target.path, shown)
 
     def outside(self, what: str) -> str:
         return f"outside {self.tree.root}, and is not followed: move the {what} below {self.tree.root}"
 
-    def found(self, kind: Kind, real: str, shown: str, size: int) -> None:
+    def found(self, kind: Kind, real: str, shown: str) -> None:
         """Note what is at a place, after all links."""
         is_named = is_spec(shown)
         match kind:
@@ -249,15 +248,13 @@ class _Search:
                     shown, "is a submodule, which is not fetched: commit the specs to this repository"
                 )
             case Kind.FILE if not is_named:
-                self.near_miss(real, shown, size)
-            case Kind.FILE if size > LIMIT:
-                self.problems.append(size_problem(self.shown(shown), size))
+                self.near_miss(real, shown)
             case Kind.FILE:
                 self.files.setdefault(real, shown)
             case _ if is_named:
                 self.problem(shown, f"is {kind.value}, not a file: remove it or name a file")
 
-    def near_miss(self, real: str, shown: str, size: int) -> None:
+    def near_miss(self, real: str, shown: str) -> None:
         """Note a file that is probably meant to be a spec."""
         name = shown.rsplit("/", 1)[-1]
         ending = name[name.rfind(".") :]
@@ -265,11 +262,13 @@ class _Search:
             self.warning(
                 shown, f"is not read, because its name ends in {ending}: rename it to {ending.lower()}"
             )
-        elif ending.lower() == ".json" and size <= LIMIT:
+        elif ending.lower() == ".json":
             self.json.setdefault(real, shown)
 
     def warn_of_json(self) -> None:
         """Warn of specs in JSON. Other JSON files have nothing to do with specs."""
+        if len(self.json) > _MOST_JSON:
+            return
         for shown, content in zip(self.json.values(), self.tree.contents(list(self.json)), strict=True):
             if isinstance(content, bytes) and _GROUP in content:
                 self.warning(shown, "is a spec in JSON and is not read: rename it to end in .yaml")

@@ -1,7 +1,9 @@
 """A daemon that follows a git repository: what it does when people merge, slip, or cannot be reached."""
 
+import signal
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.program import Azure, Daemon, Ended, azure, bare, reconciler, until, write_specs
+from tests.cli.program import Azure, Daemon, Ended, azure, bare, command, reconciler, until, write_specs
+from tests.git.forge import Forge, serve
 from tests.invariants import never_two_domains_away
 from tests.stories.world import NEW, OLD, scale_set, spec
 
@@ -184,3 +187,91 @@ def test_without_any_commit_to_go_by_it_is_not_ready(world: Azure, remote: Remot
         assert daemon.get("/livez") == (200, "ok\n")
         remote.merge("Begin where we are", spec("web", version=OLD))
         until(lambda: daemon.get("/readyz") == (200, "ok\n"), daemon.log)
+
+
+@pytest.fixture
+def forge(remote: Remote) -> Iterator[Forge]:
+    """A forge that serves the remote by HTTP."""
+    with serve(remote.tree.parent) as found:
+        yield found
+
+
+def test_a_stop_ends_a_fetch_that_hangs(world: Azure, remote: Remote, forge: Forge, tmp_path: Path) -> None:
+    remote.merge("Begin where we are", spec("web", version=OLD))
+    with Daemon("--git", forge.url("fleet.git/.git"), env=world.environment, cwd=tmp_path) as daemon:
+        daemon.started()
+        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+        asked = len(forge.requests)
+        forge.delay = 100
+        until(lambda: len(forge.requests) > asked, daemon.log)
+        begun = time.monotonic()
+        daemon.signal(signal.SIGTERM)
+        assert daemon.ended() == 0
+        assert time.monotonic() - begun < 10
+        assert "ERROR" not in "\n".join(daemon.log())
+
+
+def test_a_stop_ends_a_single_pass_whose_fetch_hangs(
+    world: Azure, remote: Remote, forge: Forge, tmp_path: Path
+) -> None:
+    remote.merge("Begin where we are", spec("web", version=OLD))
+    forge.delay = 100
+    url = forge.url("fleet.git/.git")
+    process = subprocess.Popen(
+        command("run", "--once", "--git", url), env=world.environment, cwd=tmp_path, stderr=subprocess.DEVNULL
+    )
+    until(lambda: forge.requests)
+    begun = time.monotonic()
+    process.terminate()
+    assert process.wait(30) == 128 + signal.SIGTERM
+    assert time.monotonic() - begun < 10
+
+
+def test_a_start_beside_a_remote_that_hangs_uses_what_was_in_force(
+    world: Azure, remote: Remote, forge: Forge, tmp_path: Path
+) -> None:
+    url = forge.url("fleet.git/.git")
+    good = remote.merge("Begin where we are", spec("web", version=OLD))
+    with Daemon("--git", url, env=world.environment, cwd=tmp_path) as daemon:
+        daemon.started()
+        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+    remote.merge("Move web to the January image", spec("web"))
+    forge.delay = 100
+    with Daemon("--git", url, env=world.environment, cwd=tmp_path) as daemon:
+        daemon.started()
+        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+        shown = daemon.status()["sweep"]
+        assert shown["commit"] == good
+        assert shown["errors"] == [f"{url} (main): the fetch takes more than 10 s"]
+        assert daemon.get("/readyz") == (200, "ok\n")
+
+
+def test_a_restart_beside_a_broken_commit_keeps_the_last_valid_one_in_force(
+    world: Azure, remote: Remote, tmp_path: Path
+) -> None:
+    good = remote.merge("Begin where we are", spec("web", version=OLD))
+    with Daemon("--git", remote.url, env=world.environment, cwd=tmp_path) as daemon:
+        daemon.started()
+        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+    for number in range(2):
+        remote.merge(f"Slip {number}", spec("web", interval=f"soon {number}"))
+        with Daemon("--git", remote.url, env=world.environment, cwd=tmp_path) as daemon:
+            daemon.started()
+            until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+            shown = daemon.status()["sweep"]
+            assert (shown["commit"], len(shown["errors"])) == (good, 1)
+
+
+def test_a_first_start_beside_a_broken_commit_finds_the_newest_valid_one(
+    world: Azure, remote: Remote, tmp_path: Path
+) -> None:
+    remote.merge("Begin", spec("web", version=OLD))
+    good = remote.merge("Go on", spec("web", version=OLD, interval="4m"))
+    remote.merge("Slip", spec("web", interval="soon"))
+    with Daemon("--git", remote.url, env=world.environment, cwd=tmp_path) as daemon:
+        daemon.started()
+        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+        shown = daemon.status()["sweep"]
+        assert (shown["commit"], len(shown["errors"])) == (good, 1)
+        fixed = remote.merge("Fix the slip", spec("web", version=OLD))
+        until(lambda: daemon.status()["sweep"]["commit"] == fixed, daemon.log)

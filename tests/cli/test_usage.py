@@ -27,6 +27,41 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
             id="git runs no helper",
         ),
         pytest.param(
+            "plan --git file:///fleet.git --branch refs/tags/v1",
+            "'refs/tags/v1' is a tag: use --tag",
+            id="a tag where a branch is expected",
+        ),
+        pytest.param(
+            "plan --git file:///fleet.git --tag v1 --branch main",
+            "--branch, --tag and --commit cannot be combined: name one revision",
+            id="two revisions",
+        ),
+        pytest.param(
+            "plan --git file:///fleet.git --commit 1a2b3c",
+            "'1a2b3c' is not the full id of a commit: write all 40 or 64 hexadecimal digits",
+            id="an abbreviated commit",
+        ),
+        pytest.param(
+            "plan --git https://git.example.com/fleet.git --git-azure-identity --ssh-key id",
+            "--git-token-file, --git-azure-identity, --github-app-id and --ssh-key cannot be combined: name one kind of credentials",
+            id="two kinds of credentials",
+        ),
+        pytest.param(
+            "plan --git https://git.example.com/fleet.git --github-app-id 7",
+            "--github-app-id, --github-app-installation and --github-app-key go together",
+            id="half a GitHub App",
+        ),
+        pytest.param(
+            "plan --git https://git.example.com/fleet.git --revoked-keys keys",
+            "--revoked-keys goes with --allowed-signers",
+            id="revoked keys alone",
+        ),
+        pytest.param(
+            "plan --git https://ada:hu/sh@git.example.com/fleet.git",
+            "the repository URL cannot be parsed and is not shown, because it may contain credentials: write it like https://HOST/PATH, and special characters of a password as %XX",
+            id="a password that makes the address ambiguous",
+        ),
+        pytest.param(
             "run --git file:///fleet.git --branch a..b",
             "'a..b' is not a valid branch name",
             id="a branch that cannot be",
@@ -97,6 +132,11 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
             id="a sweep without a pause",
         ),
         pytest.param(
+            "run --git file:///fleet.git --git-timeout 0s",
+            "Invalid value for '--git-timeout' (env var: 'VMSS_RECONCILER_GIT_TIMEOUT'): '0s' is not a duration of a second or more; write it like 15s, 5m or 1h30m",
+            id="no time for git",
+        ),
+        pytest.param(
             "run --until-settled --timeout soon",
             "Invalid value for '--timeout': 'soon' is not a duration of a second or more; write it like 15s, 5m or 1h30m",
             id="a word for a duration",
@@ -161,19 +201,32 @@ def test_an_endpoint_that_is_empty_is_not_taken_for_the_real_azure(line: str) ->
 
 
 VARIABLES = (
+    "ALLOWED_SIGNERS",
     "ARM_ENDPOINT",
     "AUXILIARY_TENANTS",
     "BRANCH",
     "CLONE",
+    "COMMIT",
     "GIT",
+    "GITHUB_APP_ID",
+    "GITHUB_APP_INSTALLATION",
+    "GITHUB_APP_KEY",
+    "GIT_AZURE_IDENTITY",
+    "GIT_TIMEOUT",
+    "GIT_TOKEN_FILE",
     "LISTEN",
     "LIST_BY",
+    "OPENPGP_KEYS",
     "PATH",
     "REQUEUE_AFTER",
+    "REVOKED_KEYS",
     "SERVER",
     "SOURCE_MAX_AGE",
     "SPECS",
+    "SSH_KEY",
+    "SSH_KNOWN_HOSTS",
     "SWEEP",
+    "TAG",
 )
 
 

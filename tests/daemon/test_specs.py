@@ -1,5 +1,6 @@
 """Which specs are in force: those of the last commit that could be read and held no mistake."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import yaml
 
 from reconciler.daemon.specs import Directory, Lines, Reading, Specs
-from reconciler.git.repository import SourceUnreachable
+from reconciler.git.repository import SourceStopped, SourceUnreachable
 from reconciler.spec.author import Author
 from reconciler.spec.files import File
 from reconciler.spec.suspension import Suspension
@@ -110,6 +111,53 @@ def test_a_start_without_the_remote_goes_on_with_what_was_fetched_last() -> None
     specs = Specs(Remote("no answer", last=reading("a1")))
     specs.refresh()
     assert (specs.commit, versions(specs), specs.errors) == ("a1", [NEW], ("no answer",))
+
+
+def test_what_was_in_force_is_taken_over_before_anything_is_read() -> None:
+    source = Remote(reading("b2", broken=True), last=reading("a1"))
+    specs = Specs(source)
+    specs.refresh()
+    assert (specs.commit, versions(specs), source.asked) == ("a1", [NEW], 1)
+    assert specs.errors[0].startswith("specs/web.yaml:2:1: ")
+
+
+def test_without_what_was_in_force_the_newest_valid_commit_is_and_the_holds_of_the_broken_one() -> None:
+    stop = File(
+        "specs/web.yaml", yaml.safe_dump(spec(version=FIX, suspend={"reason": "outage"}, wawe=1)).encode()
+    )
+    earlier = [reading("c3", broken=True), reading("b2"), reading("a1", OLD)]
+
+    def before(is_valid: Callable[[tuple[File, ...]], bool]) -> Reading | None:
+        return next((each for each in earlier if is_valid(each.files)), None)
+
+    broken = Reading("d4", "stop", (stop, File("specs/db.yaml", b"kind: [")), (), before=before)
+    specs = Specs(Remote(broken))
+    for _ in range(2):
+        specs.refresh()
+        assert (specs.commit, versions(specs), len(specs.errors)) == ("b2", [NEW], 2)
+        assert [each.suspend for each in specs.scale_sets] == [Suspension("outage")]
+
+
+def test_a_commit_is_marked_valid_when_it_is_taken_over() -> None:
+    marked: list[str] = []
+
+    def named(commit: str, *, broken: bool = False) -> Reading:
+        return replace(reading(commit, broken=broken), mark_valid=lambda: marked.append(commit))
+
+    specs = Specs(Remote(named("a1"), named("a1"), named("b2", broken=True), named("c3")))
+    for _ in range(4):
+        specs.refresh()
+    assert marked == ["a1", "c3"]
+
+
+def test_a_source_that_is_stopped_changes_nothing() -> None:
+    class Stopped(Remote):
+        def read(self) -> Reading:
+            raise SourceStopped("the program ends")
+
+    specs = Specs(Stopped("", last=reading("a1")))
+    specs.refresh()
+    assert (specs.commit, specs.errors) == ("a1", ())
 
 
 def test_a_start_with_nothing_to_read_has_nothing_in_force() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.git.repository import Repository
+from reconciler.git.revision import branch
 from reconciler.spec.directory import read_paths
 from reconciler.spec.ignore import Ignore
 
@@ -44,7 +45,7 @@ def read_commit(top: Path) -> Found:
     git("init", "--quiet", "-b", "main")
     git("add", "--all", "--force")
     git("commit", "--quiet", "-m", "first")
-    commit = Repository(f"file://{top}", "main", "specs", top.parent / "clone").commit()
+    commit = Repository(f"file://{top}", branch("main"), "specs", top.parent / "clone").commit()
     return Found(
         [each.path for each in commit.files],
         [str(each) for each in commit.problems],

@@ -44,6 +44,10 @@ def _no_mark() -> None:
     pass
 
 
+def _nothing_since(_commit: str) -> tuple["Reading", ...]:
+    return ()
+
+
 def _nothing_before(_is_valid: Callable[[tuple[File, ...]], bool]) -> None:
     pass
 
@@ -54,7 +58,8 @@ class Reading:
     wrote lines as they stand in a commit, nobody where the source does not know that. `past` gives the spec
     files as they were before a commit, the latest first, where a text came to some paths or went; None where
     that cannot be read. `mark_valid` has the source remember the commit as the last valid one, and `before`
-    finds the newest earlier commit whose files are valid. `author` is the name of the author of the commit,
+    finds the newest earlier commit whose files are valid. `since` gives the commits after another one, oldest
+    first. `author` is the name of the author of the commit,
     "" if there is none.
     """
 
@@ -72,6 +77,7 @@ class Reading:
     )
     author: str = ""
     warnings: tuple[Problem, ...] = ()
+    since: Callable[[str], tuple["Reading", ...]] = field(default=_nothing_since, compare=False)
 
 
 class Source(Protocol):
@@ -154,6 +160,7 @@ class Git:
             before,
             commit.author,
             commit.warnings,
+            lambda base: tuple(map(self._reading, source.between(base, commit.sha))),
         )
 
 
@@ -213,11 +220,18 @@ class Specs:
             self._unread_since = self._unread_since or self._read_at or self._now()
             self.errors = (str(error), *self._spec_errors)
             return
+        is_first, base = self._read_at is None, self.commit
         self._read_at, self._unread_since = self._now(), None
         self._apply(reading)
+        if self.refused is None:
+            return
         if self.in_force_since is None and (earlier := reading.before(_is_valid)):
             self._apply(earlier)
-            self._apply(reading)
+            is_first, base = True, earlier.commit
+        if is_first and self.in_force_since is not None:
+            # A process before this one has taken over parts of the commits in between.
+            for each in (*reading.since(base), reading):
+                self._apply(each)
 
     def fetch_beside(self) -> None:
         """Let a slow fetch continue beside the sweeps."""

@@ -137,6 +137,22 @@ class Repository:
         except (SourceUnreachable, GitFailed):
             return
 
+    def between(self, base: str, sha: str) -> tuple[Commit, ...]:
+        """The commits of the branch after `base` and before `sha`, oldest first.
+
+        Commits that reached the branch only through a merge do not count. There are none if `base` is not
+        among the last 20, or if one of them cannot be read.
+        """
+        try:
+            with self._open() as clone:
+                found = self._first_parents(clone, sha)
+                if base not in found:
+                    return ()
+                later = found[1 : found.index(base)]
+                return tuple(self._read(clone, each, self._fetch_files(clone)) for each in reversed(later))
+        except (SourceUnreachable, _Broken, GitFailed):
+            return ()
+
     def valid_before(self, sha: str, is_valid: Callable[[Commit], bool]) -> Commit | None:
         """The newest valid commit of the branch before this one, among the last 20, None if there is none.
 
@@ -145,11 +161,7 @@ class Repository:
         """
         try:
             with self._open() as clone:
-                if not clone.has_history(self._fetched):
-                    self._remote.fetch(clone, self._fetched, f"--depth={_MOST_COMMITS + 1}")
-                count = f"--max-count={_MOST_COMMITS + 1}"
-                found = clone.git(["rev-list", "--first-parent", count, sha, "--"]).decode().split()
-                for each in found[1:]:
+                for each in self._first_parents(clone, sha)[1:]:
                     commit = self._read(clone, each, self._fetch_files(clone))
                     if not commit.problems and is_valid(commit):
                         return commit
@@ -186,6 +198,13 @@ class Repository:
                 )
         except (SourceUnreachable, Corrupt, GitFailed):
             return None
+
+    def _first_parents(self, clone: Clone, sha: str) -> list[str]:
+        """A commit and the last 20 before it on the branch, newest first."""
+        if not clone.has_history(self._fetched):
+            self._remote.fetch(clone, self._fetched, f"--depth={_MOST_COMMITS + 1}")
+        count = f"--max-count={_MOST_COMMITS + 1}"
+        return clone.git(["rev-list", "--first-parent", count, sha, "--"]).decode().split()
 
     @property
     def _fetched(self) -> str:

@@ -299,3 +299,28 @@ def test_of_a_directory_nobody_knows_what_it_declared_before(tmp_path: Path) -> 
     assert not specs.was_declared(build.spec(), build.OLD, "")
     specs.refresh()
     assert not specs.was_declared(specs.scale_sets[0], build.OLD, "")
+
+
+def test_a_start_beside_broken_commits_goes_through_those_since_the_last_valid_one() -> None:
+    """Each of two broken commits has moved another scale set."""
+    web, db = (File(f"specs/{name}.yaml", yaml.safe_dump(spec(name)).encode()) for name in ("web", "db"))
+    moved = File("specs/web.yaml", yaml.safe_dump(spec(version=FIX)).encode())
+    broken = File("specs/db.yaml", b"kind: [")
+    first = Reading("a1", "first", (web, db), ())
+    second = Reading("b2", "moves web", (moved, broken), ())
+    asked: list[str] = []
+
+    def since(commit: str) -> tuple[Reading, ...]:
+        asked.append(commit)
+        return (second,)
+
+    third = Reading("c3", "breaks web too", (File("specs/web.yaml", b"kind: ["), broken), (), since=since)
+    running, started = Specs(Remote(first, second, third)), Specs(Remote(third, last=first))
+    for _ in range(3):
+        running.refresh()
+        started.refresh()
+        assert {each.name: each.image for each in started.scale_sets} == {"web": build.FIX, "db": build.NEW}
+    assert {each.key: each.desired for each in running.in_force} == {
+        each.key: each.desired for each in started.in_force
+    }
+    assert asked == ["a1"]

@@ -312,3 +312,11 @@ def test_a_collection_of_garbage_keeps_a_clone_without_all_files_readable(
     last = of(web, tmp_path / "c").last()
     assert last is not None
     assert (last.sha, last.files[0].content) == (first, b"a: 0\n")
+
+
+def test_the_commits_between_two_of_the_branch(remote: Remote) -> None:
+    shas = [remote.push(f"change {number}") for number in range(4)]
+    source = remote.repository()
+    source.commit()
+    assert [each.sha for each in source.between(shas[0], shas[3])] == shas[1:3]
+    assert source.between(shas[3], shas[3]) == source.between("0" * 40, shas[3]) == ()

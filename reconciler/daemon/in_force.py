@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler.daemon.revision import differs
-from reconciler.spec.declared import Declared
+from reconciler.spec.declared import Broken, Declared
 from reconciler.spec.hold import apply_holds
-from reconciler.spec.image import Image
+from reconciler.spec.image import Image, same
 from reconciler.spec.problem import Problem
 from reconciler.spec.scale_set import ScaleSet
 
@@ -112,7 +112,8 @@ class BrokenCommit:
             )
             for key, each in whole.items()
         ]
-        kept = [replace(each, behind=self._behind(each)) for each in before if each.key not in whole]
+        errors = _Errors.of(self.declared.broken, self.problems)
+        kept = [replace(each, behind=self._behind(each, errors)) for each in before if each.key not in whole]
         merged = [*taken, *kept]
         held = apply_holds([each.desired for each in merged], self.declared.holds)
         return tuple(replace(each, desired=desired) for each, desired in zip(merged, held, strict=True))
@@ -121,11 +122,18 @@ class BrokenCommit:
         """The scale sets without errors, by target, that can be in force beside those that are kept.
 
         There are none if the Fleet is missing, because it may be in a part that could not be read. A name is
-        not given to another scale set as long as one that is kept has it.
+        not given to another scale set as long as one that is kept has it. A scale set that follows a new one
+        with errors in a wave is not taken, because there is nothing in force that it could wait for.
         """
         if not self.declared.fleet and any(each.desired.fleet.name for each in before):
             return {}
-        whole = {each.target.key: each for each in self.declared.scale_sets}
+        known = {each.desired.name for each in before} | {each.key for each in before}
+        newcomers = [each for each in self.declared.broken if not {each.name, each.key} & known]
+        whole = {
+            each.target.key: each
+            for each in self.declared.scale_sets
+            if not any(_may_follow(each, newcomer) for newcomer in newcomers)
+        }
         while True:
             names = {each.desired.name for each in before if each.key not in whole}
             fitting = {key: each for key, each in whole.items() if each.name not in names}
@@ -133,16 +141,37 @@ class BrokenCommit:
                 return whole
             whole = fitting
 
-    def _behind(self, kept: InForce) -> Behind:
+    def _behind(self, kept: InForce, errors: "_Errors") -> Behind:
         desired = kept.desired
-        broken = self.declared.broken
-        own = next((each for each in broken if each.name == desired.name or each.key == kept.key), None)
-        in_file = [each for each in self.problems if each.place.file == desired.place.file]
-        errors = (own.problems if own else None) or in_file or self.problems
+        own = errors.by_scale_set.get(desired.name) or errors.by_scale_set.get(kept.key)
+        in_file = errors.by_file.get(desired.place.file)
+        problems = (own.problems if own else None) or in_file or self.problems
         # If no document declares it, its file cannot be read or the commit removes it.
         unread = None if in_file else desired.image
         image = own.image if own else unread
-        return Behind(self.refused, str(errors[0]), len(errors), image, _origin(kept, self.origin))
+        return Behind(self.refused, str(problems[0]), len(problems), image, _origin(kept, self.origin))
+
+
+@dataclass(frozen=True, slots=True)
+class _Errors:
+    """The errors of a commit, by the name and the target of a scale set, and by file."""
+
+    by_scale_set: Mapping[str, Broken]
+    by_file: Mapping[str, Sequence[Problem]]
+
+    @classmethod
+    def of(cls, broken: Sequence[Broken], problems: Sequence[Problem]) -> "_Errors":
+        by_file: dict[str, list[Problem]] = {}
+        for each in problems:
+            by_file.setdefault(each.place.file, []).append(each)
+        named = {name: each for each in reversed(broken) for name in (each.key, each.name) if name}
+        return cls(named, by_file)
+
+
+def _may_follow(desired: ScaleSet, newcomer: Broken) -> bool:
+    """Whether a scale set waits in a wave for one with errors that may be to run the same image."""
+    is_same = newcomer.image is None or same(newcomer.image, desired.image)
+    return newcomer.wave < desired.wave and is_same
 
 
 def _origin(known: InForce | None, origin: Origin) -> Origin:

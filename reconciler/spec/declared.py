@@ -47,12 +47,13 @@ class Broken:
     """A scale set whose declaration has errors, its own or those of a document that it needs.
 
     `name`, and `key`, that of its target, are "" if they cannot be read. `image` is the declared image, None
-    if it cannot be read.
+    if it cannot be read. `wave` is its wave, 0 if that cannot be read.
     """
 
     name: str
     key: str
     image: Image | None
+    wave: int
     problems: tuple[Problem, ...]
 
 
@@ -101,11 +102,11 @@ def declare(files: Iterable[File]) -> Declared:
     policies = {entry.name: entry for entry in sound if entry.kind == "RolloutPolicy"}
     for entry, tenant in tenants.items():
         name = reference(entry, "RolloutPolicy")
-        if entry in sound and (name is None or name in policies):
+        if not faults.get(entry) and (name is None or name in policies):
             faults[entry] += gate_problems(entry, tenant, policies.get(name))
     sound = [entry for entry in sound if not faults.get(entry)]
     resolved = _resolve(sound, faults)
-    is_bounded = all(entry in sound for entry in entries if entry.kind == "Fleet")
+    is_bounded = not any(faults.get(entry) for entry in entries if entry.kind == "Fleet")
     scale_sets = resolved if is_bounded else {}
     problems = {*chain.from_iterable(faults.values()), *(each for file in read for each in file.problems)}
     return Declared(
@@ -248,8 +249,14 @@ def _broken(
         needed = [documents.get((kind, reference(entry, kind))) for kind in REFERENCES]
         causes = [entry, *(each for each in needed if each), *fleets]
         problems = [problem for cause in causes for problem in faults.get(cause, ())]
-        image = _image_of(entry, needed[0], faults)
-        yield Broken(entry.name or "", target_key(entry) or "", image, tuple(sorted(set(problems or unread))))
+        image, wave = _image_of(entry, needed[0], faults), entry.spec.get("wave")
+        yield Broken(
+            entry.name or "",
+            target_key(entry) or "",
+            image,
+            wave if type(wave) is int else 0,
+            tuple(sorted(set(problems or unread))),
+        )
 
 
 def _image_of(

@@ -29,9 +29,8 @@ class Tenant:
     resource_groups: tuple[str, ...]
     requires: Mapping[str, Any]
 
-    def contains(self, entry: SpecDocument) -> bool:
-        """Whether the file of a document is below the path."""
-        file = normpath(entry.document.place.file)
+    def contains(self, file: str) -> bool:
+        """Whether a file is below the path."""
         return self.path == "." or file.startswith(f"{self.path}/")
 
 
@@ -54,7 +53,12 @@ def tenants_of(fleet: SpecDocument) -> tuple[Tenant, ...]:
 
 def tenant_of(entry: SpecDocument, tenants: Sequence[Tenant]) -> Tenant | None:
     """The tenant to which a document belongs: that with the longest path."""
-    return next((each for each in tenants if each.contains(entry)), None)
+    file = _file(entry)
+    return next((each for each in tenants if each.contains(file)), None)
+
+
+def _file(entry: SpecDocument) -> str:
+    return normpath(entry.document.place.file)
 
 
 def target_problems(entry: SpecDocument, tenant: Tenant) -> Iterator[Problem]:
@@ -93,7 +97,7 @@ def _policy_problems(
         return
     if policy is None or policy.name != wanted:
         yield _problem(entry, "policy", f"must be {wanted}", tenant)
-    elif tenant.contains(policy):
+    elif tenant.contains(_file(policy)):
         yield _problem(entry, "policy", f"must be declared outside {tenant.path}", tenant)
     else:
         for name in own:

@@ -107,6 +107,15 @@ def retargeted(name: str, target: str, version: str = FIX) -> dict[str, Any]:
             id="a new scale set with an error is not",
         ),
         pytest.param(
+            {
+                "new": spec("new", FIX, wawe=1),
+                "web": spec("web", FIX, wave=1),
+                "api": spec("api", OLD, wave=1),
+            },
+            {"api": OLD, "cart": NEW, "web": f"{NEW}*"},
+            id="what follows a new scale set with an error in a wave is not taken",
+        ),
+        pytest.param(
             {"web": retargeted("front", "web"), "other": BROKEN},
             {"api": NEW, "front": FIX, "cart": NEW},
             id="a new name for the same target is taken",

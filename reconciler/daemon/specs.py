@@ -1,8 +1,8 @@
-"""The declared scale sets in force: those of the last commit that could be read and held no mistake.
+"""The specs in force: those of the last commit that could be read and had no errors.
 
-A remote out of reach or a broken commit changes nothing and is told (`errors`): whoever merged a mistake
-finds it in the log and the status, and the fleet stays on what was last declared well. Brakes alone
-count whatever else is wrong, until a commit without a mistake lifts them.
+An unreachable remote or a commit with errors changes nothing. `errors` reports it in the log and the status,
+and the specs of the last good commit remain in force. Only suspensions and freezes take effect from a commit
+with errors, and hold until a commit without errors lifts them.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from reconciler.spec.problem import Problem
 from reconciler.spec.scale_set import ScaleSet
 
 Lines = frozenset[tuple[str, int]]
-"""Lines of files: each a path as `Place` has it, and a number."""
+"""Lines of files: pairs of a path, as in `Place`, and a line number."""
 
 _RETRY_AFTER = timedelta(minutes=1)
 
@@ -36,10 +36,11 @@ def _no_past(_commit: str, _text: str, _paths: frozenset[str]) -> tuple[tuple[Fi
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The spec files as the source has them now. `commit` is "" for a plain directory. `authors` says who
-    wrote lines as they stand in a commit, nobody where the source does not know that. `past` gives the spec
-    files as they were before a commit, the latest first, where a text came to some paths or went; None where
-    that cannot be read.
+    """The spec files as the source has them now. `commit` is "" for a plain directory.
+
+    `authors` returns the authors of lines of a commit, none if the source does not know them. `past` returns
+    earlier versions of the spec files, newest first, from before each change that added a text to some paths
+    or removed it. It returns None if they cannot be read.
     """
 
     commit: str
@@ -53,19 +54,20 @@ class Reading:
 
 
 class Source(Protocol):
-    """Where specs come from. Raises SourceUnreachable."""
+    """Where the specs come from. Raises SourceUnreachable."""
 
     def read(self) -> Reading:
-        """Everything declared at this moment."""
+        """The spec files as of now."""
         ...
 
     def last(self) -> Reading | None:
-        """What was read last, perhaps by a process before this one; asks nobody. None if unknown."""
+        """The files of the last successful read, perhaps by an earlier process, without a request. None if
+        unknown."""
         ...
 
 
 class Directory:
-    """Specs from a directory of this machine."""
+    """Specs from a local directory."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -79,7 +81,7 @@ class Directory:
 
 
 class Git:
-    """Specs from one branch of a git repository, fetched at every reading."""
+    """Specs from one branch of a git repository, fetched at every read."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
@@ -99,7 +101,7 @@ class Git:
 
 
 class Specs:
-    """What is declared, refreshed at every sweep."""
+    """The specs in force, refreshed at every sweep."""
 
     def __init__(self, source: Source, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._source = source
@@ -114,14 +116,14 @@ class Specs:
         self.commit = ""
         self.subject = ""
         self.errors: tuple[str, ...] = ()
-        self.in_force_since: datetime | None = None  # None: nothing could be read yet
+        self.in_force_since: datetime | None = None  # None until specs without errors were read
 
     def __str__(self) -> str:
-        """What is in force, for a log line."""
+        """The commit or directory in force, for a log line."""
         return f"commit {self.commit[:10]} ({self.subject})" if self.commit else self.subject
 
     def refresh(self) -> None:
-        """Read the source again; keep what is in force where that fails."""
+        """Read the source again. If that fails, keep the specs in force."""
         try:
             self._apply(self._source.read())
         except SourceUnreachable as error:
@@ -130,9 +132,9 @@ class Specs:
             self.errors = (str(error), *self._spec_errors)
 
     def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
-        """Who wrote the image that it declares at this commit, nobody where that cannot be told. Then it is
-        not asked again for a minute."""
-        key, known = (commit, desired.image_lines), self._authors  # a sweep may begin another meanwhile
+        """The authors of the lines that declare the image at this commit. Empty if they cannot be determined;
+        that is retried after a minute at the earliest."""
+        key, known = (commit, desired.image_lines), self._authors  # a sweep may replace it meanwhile
         if key in known:
             return known[key]
         is_early = (
@@ -147,8 +149,10 @@ class Specs:
         return found
 
     def was_declared(self, desired: ScaleSet, image: Image, commit: str) -> bool:
-        """Whether a commit before this one, and one without a mistake, declared the image for this scale set.
-        What cannot be read is not, and not read again for a minute."""
+        """Whether an earlier commit without errors declared the image for this scale set.
+
+        False if the history cannot be read. That is retried after a minute at the earliest.
+        """
         key, known = (desired.target.key, image), self._declared_before
         if key in known:
             return known[key]

@@ -81,7 +81,7 @@ def test_what_a_commit_changes_is_kept_until_the_next_is_weighed() -> None:
         pytest.param(
             state(), Listed(model(), NOW, is_settled=True), NOW, id="it is as it was: that is known now"
         ),
-        pytest.param(state(), Listed(model(), NOW, is_settled=False), None, id="a tick is called for"),
+        pytest.param(state(), Listed(model(), NOW, is_settled=False), None, id="a tick is named for"),
         pytest.param(state(), Listed(None, NOW, is_settled=True), None, id="the list does not have it"),
         pytest.param(
             state(reason="Unreachable"),

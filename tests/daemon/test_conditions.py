@@ -120,7 +120,7 @@ def test_what_was_never_looked_at_is_unknown() -> None:
         pytest.param(looked(Reason.UPGRADING), "False Upgrading: why", id="the line names who is away"),
         pytest.param(
             looked(Reason.AZURE_BUSY),
-            "False InstancesUnavailable: 2 of 10 are not serving: 2 of update domain 0",
+            "False InstancesUnavailable: 2 of 10 instances are not serving: 2 of update domain 0",
             id="the line names nobody, so they are counted",
         ),
         pytest.param(looked(counts=None), "Unknown NotObserved", id="nobody was counted"),
@@ -136,7 +136,7 @@ def test_what_was_never_looked_at_is_unknown() -> None:
         ),
         pytest.param(
             looked(Reason.SUSPENDED),
-            "False InstancesUnavailable: 2 of 10 are not serving: 2 of update domain 0",
+            "False InstancesUnavailable: 2 of 10 instances are not serving: 2 of update domain 0",
             id="left alone, and counted all the same",
         ),
     ],
@@ -155,7 +155,7 @@ GIVEN_UP = PersistedState(last_good=OLD, failed=Fingerprint.of(NEW))
         pytest.param(looked(), "True InstanceDrift: 4 of 10 up to date", id="instances are not"),
         pytest.param(
             looked(model=model(image=OLD), counts=counts(10, 0)),
-            f"True ModelDrift: the model is on {OLD.version}, and {NEW.version} is declared",
+            f"True ModelDrift: the model is on {OLD.version}; {NEW.version} is declared",
             id="the model is not, which goes before",
         ),
         pytest.param(
@@ -173,14 +173,14 @@ GIVEN_UP = PersistedState(last_good=OLD, failed=Fingerprint.of(NEW))
         ),
         pytest.param(
             looked(Reason.NOT_MANUAL_MODE, desired=spec(image=LATEST), model=model(image=LATEST)),
-            "True ModelDrift: the model is on latest, and latest is declared",
+            "True ModelDrift: the model is on latest; latest is declared",
             id="latest: the model is on no version at all",
         ),
         pytest.param(
             looked(
                 Reason.ROLLOUT_FAILED, desired=spec(image=LATEST), model=model(image=OLD, persisted=GIVEN_UP)
             ),
-            f"True ModelDrift: the model is on {OLD.version}, and latest is declared",
+            f"True ModelDrift: the model is on {OLD.version}; latest is declared",
             id="latest: the newest was given up",
         ),
         pytest.param(
@@ -195,7 +195,7 @@ GIVEN_UP = PersistedState(last_good=OLD, failed=Fingerprint.of(NEW))
         ),
         pytest.param(
             looked(Reason.ROLLOUT_FAILED, model=model(image=OLD, persisted=GIVEN_UP)),
-            f"True ModelDrift: the model is on {OLD.version}, and {NEW.version} is declared",
+            f"True ModelDrift: the model is on {OLD.version}; {NEW.version} is declared",
             id="what is declared was given up",
         ),
         pytest.param(

@@ -106,5 +106,5 @@ def test_a_forecast_that_fails_costs_no_step(caplog: pytest.LogCaptureFixture) -
     assert told.reason == Reason.MODEL_DRIFT
     assert world.requests().count("VirtualMachineScaleSets_Update") == 1
     assert [each.message for each in caplog.records] == [
-        "a bug in the reconciler, please report it: no forecast of web"
+        "a bug in the reconciler, please report it: forecast of web failed"
     ]

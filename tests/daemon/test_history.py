@@ -80,7 +80,7 @@ OLDER, NEWER = OLD.version, NEW.version
         pytest.param(Process().reconcile(Reason.UP_TO_DATE, 10), [], id="nothing is rolled"),
         pytest.param(
             Process().patch().upgrade("0", "1").reconcile(Reason.WAITING_FOR_INSTANCES, 2),
-            [f"{OLDER} to {NEWER}: under way; 2 instances in 1 batch"],
+            [f"{OLDER} to {NEWER}: in progress; 2 instances in 1 batch"],
             id="one that is under way",
         ),
         pytest.param(
@@ -91,12 +91,12 @@ OLDER, NEWER = OLD.version, NEW.version
             .reconcile(Reason.WAITING_FOR_INSTANCES, 2)
             .upgrade("2", up_to_date=2)
             .reconcile(Reason.UP_TO_DATE, 10),
-            [f"{OLDER} to {NEWER}: Succeeded in 5m; 3 instances in 2 batches, the longest 3m"],
+            [f"{OLDER} to {NEWER}: Succeeded in 5m; 3 instances in 2 batches, longest batch 3m"],
             id="one that succeeded, and how long its slowest batch was waited for",
         ),
         pytest.param(
             Process().patch().upgrade("0").reconcile(Reason.INSTANCES_LEFT_OUT, 9),
-            [f"{OLDER} to {NEWER}: Succeeded in 2m; 1 instance in 1 batch, the longest 1m"],
+            [f"{OLDER} to {NEWER}: Succeeded in 2m; 1 instance in 1 batch, longest batch 1m"],
             id="what cannot be upgraded does not keep it from its end",
         ),
         pytest.param(
@@ -106,7 +106,7 @@ OLDER, NEWER = OLD.version, NEW.version
             .reconcile(Reason.SOAKING, 1)
             .reconcile(Reason.SOAKING, 1)
             .reconcile(Reason.UP_TO_DATE, 1),
-            [f"{OLDER} to {NEWER}: Succeeded in 4m; 1 instance in 1 batch, the longest 1m"],
+            [f"{OLDER} to {NEWER}: Succeeded in 4m; 1 instance in 1 batch, longest batch 1m"],
             id="a soak is no part of its batch",
         ),
         pytest.param(
@@ -118,7 +118,7 @@ OLDER, NEWER = OLD.version, NEW.version
             .reconcile(Reason.OPERATION_FAILED, 0)
             .reconcile(Reason.AZURE_BUSY)
             .reconcile(Reason.UP_TO_DATE, 10),
-            [f"{OLDER} to {NEWER}: Succeeded in 6m; 1 instance in 1 batch, the longest 5m"],
+            [f"{OLDER} to {NEWER}: Succeeded in 6m; 1 instance in 1 batch, longest batch 5m"],
             id="a batch that is asked for twice is one batch",
         ),
         pytest.param(
@@ -130,12 +130,12 @@ OLDER, NEWER = OLD.version, NEW.version
             .reconcile("Refused")
             .reconcile("Conflict")
             .reconcile("Bug"),
-            [f"{OLDER} to {NEWER}: under way; 1 instance in 1 batch"],
+            [f"{OLDER} to {NEWER}: in progress; 1 instance in 1 batch"],
             id="calls that fail end nothing",
         ),
         pytest.param(
             Process().patch().upgrade("0").declare(FIX).reconcile(Reason.IMAGE_NOT_FOUND),
-            [f"{OLDER} to {NEWER}: Superseded in 2m; 1 instance in 1 batch, the longest 1m"],
+            [f"{OLDER} to {NEWER}: Superseded in 2m; 1 instance in 1 batch, longest batch 1m"],
             id="another image is declared while it goes well",
         ),
         pytest.param(
@@ -146,8 +146,8 @@ OLDER, NEWER = OLD.version, NEW.version
             .declare(FIX)
             .patch(FIX, NEW),
             [
-                f"{NEWER} to {FIX.version}: under way",
-                f"{OLDER} to {NEWER}: Failed in 3m; 1 instance in 1 batch, the longest 2m",
+                f"{NEWER} to {FIX.version}: in progress",
+                f"{OLDER} to {NEWER}: Failed in 3m; 1 instance in 1 batch, longest batch 2m",
             ],
             id="another image is declared where it was held by its failure",
         ),
@@ -160,16 +160,16 @@ OLDER, NEWER = OLD.version, NEW.version
             .declare(FIX)
             .patch(FIX, NEW),
             [
-                f"{NEWER} to {FIX.version}: under way",
-                f"{OLDER} to {NEWER}: Superseded in 4m; 2 instances in 2 batches, the longest 2m",
+                f"{NEWER} to {FIX.version}: in progress",
+                f"{OLDER} to {NEWER}: Superseded in 4m; 2 instances in 2 batches, longest batch 2m",
             ],
             id="a failure that was overcome is none",
         ),
         pytest.param(
             Process(spec(image=LATEST)).patch().upgrade("0").patch(FIX, NEW),
             [
-                f"{NEWER} to {FIX.version}: under way",
-                f"{OLDER} to {NEWER}: Superseded in 2m; 1 instance in 1 batch, the longest 1m",
+                f"{NEWER} to {FIX.version}: in progress",
+                f"{OLDER} to {NEWER}: Superseded in 2m; 1 instance in 1 batch, longest batch 1m",
             ],
             id="latest comes to mean another version",
         ),
@@ -180,7 +180,7 @@ OLDER, NEWER = OLD.version, NEW.version
             .patch(OLD, NEW, Reason.GIVING_UP)
             .upgrade("0", image=OLD)
             .reconcile(Reason.ROLLOUT_FAILED, 0),
-            [f"{OLDER} to {NEWER}: GivenUp in 2m; 1 instance in 1 batch, the longest 1m"],
+            [f"{OLDER} to {NEWER}: GivenUp in 2m; 1 instance in 1 batch, longest batch 1m"],
             id="given up; the way back is no rollout of its own",
         ),
         pytest.param(
@@ -192,12 +192,12 @@ OLDER, NEWER = OLD.version, NEW.version
         ),
         pytest.param(
             Process(spec(image=OLD), failed=Fingerprint.of(NEW), last_good=OLD).upgrade("0", image=OLD),
-            [f"to {OLDER}: under way; 1 instance in 1 batch"],
+            [f"to {OLDER}: in progress; 1 instance in 1 batch"],
             id="but it is one where a person then declares the last good image",
         ),
         pytest.param(
             Process().patch().upgrade("0").patch(NEW, FIX).upgrade("1", up_to_date=1),
-            [f"{OLDER} to {NEWER}: under way; 2 instances in 2 batches, the longest 2m"],
+            [f"{OLDER} to {NEWER}: in progress; 2 instances in 2 batches, longest batch 2m"],
             id="somebody who changes the model meanwhile begins nothing new",
         ),
         pytest.param(
@@ -207,7 +207,7 @@ OLDER, NEWER = OLD.version, NEW.version
         ),
         pytest.param(
             Process().patch().upgrade("0").reconcile(Reason.MODEL_DRIFT, 1).reconcile(Reason.SOAKING, 1),
-            [f"{OLDER} to {NEWER}: under way; 1 instance in 1 batch, the longest 2m"],
+            [f"{OLDER} to {NEWER}: in progress; 1 instance in 1 batch, longest batch 2m"],
             id="nor does it end the wait for the batch that is away",
         ),
         pytest.param(
@@ -283,7 +283,7 @@ def test_what_is_sick_or_scales_out_after_a_rollout_is_no_rollout() -> None:
 def test_a_rollout_of_which_the_beginning_is_not_known_has_no_length() -> None:
     process = Process().upgrade("0", up_to_date=4).reconcile(Reason.UP_TO_DATE, 10)
     assert (process.record.ended, process.record.length) == (NOW + MINUTE, None)
-    assert process.told == [f"to {NEWER}: Succeeded; 1 instance in 1 batch, the longest 1m"]
+    assert process.told == [f"to {NEWER}: Succeeded; 1 instance in 1 batch, longest batch 1m"]
 
 
 def test_five_are_kept_and_all_are_counted() -> None:

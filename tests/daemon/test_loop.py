@@ -179,7 +179,7 @@ def test_a_sweep_that_raises_is_followed_by_the_next(
 
     work = Failing()
     assert running(work, sweep=SOON).wait(lambda: work.sweeps >= 3, DEADLINE)
-    assert "a bug in the reconciler, please report it: the sweep failed" in caplog.text
+    assert "a bug in the reconciler, please report it: sweep failed" in caplog.text
 
 
 def test_stopping_finishes_the_ticks_under_way_and_starts_no_more() -> None:

@@ -42,72 +42,73 @@ def ask(name: str, *states: ScaleSetState, **options: bool) -> tuple[bool, str]:
     return found.closed is None, found.evidence
 
 
-NO_PLACE = "no place is free, and spec.maxConcurrentRollouts of the Fleet is 2: "
-A_PLACE = "a place is free, and spec.maxConcurrentRollouts of the Fleet is 2"
+CAP = "spec.maxConcurrentRollouts of the Fleet is 2"
+NO_SLOT = "no concurrency slot is free"
+A_SLOT = "a concurrency slot is free"
 
 
 @pytest.mark.parametrize(
     ("states", "is_open", "said"),
     [
-        pytest.param([one("web")], True, A_PLACE, id="it is the only one"),
+        pytest.param([one("web")], True, f"{A_SLOT}: {CAP}", id="it is the only one"),
         pytest.param(
             [moving("a"), one("b"), one("web", "ModelDrift")],
             True,
-            f"{A_PLACE}: a (Upgrading) is under way",
+            f"{A_SLOT}: a (Upgrading) is rolling out; {CAP}",
             id="one moves",
         ),
         pytest.param(
             [moving("a"), moving("b", "HealthCheckFailed"), one("web", WAITS)],
             False,
-            f"{NO_PLACE}a (Upgrading), b (HealthCheckFailed) are under way",
+            f"{NO_SLOT}: a (Upgrading), b (HealthCheckFailed) are rolling out; {CAP}",
             id="two do, of which one has failed",
         ),
         pytest.param(
             [moving("a"), moving("b"), moving("web")],
             True,
-            "its rollout is under way",
-            id="it is under way itself",
+            "its rollout is in progress",
+            id="its own rollout is in progress",
         ),
         pytest.param(
             [moving("a"), one("b", None), one("web", WAITS)],
             False,
-            f"{NO_PLACE}a (Upgrading) is under way; b was not looked at yet",
+            f"{NO_SLOT}: a (Upgrading) is rolling out; b is not checked yet; {CAP}",
             id="nobody knows of one whether it is",
         ),
         pytest.param(
             [moving("a"), one("b", "Unreachable", holds_slot=None), one("web", WAITS)],
             False,
-            f"{NO_PLACE}a (Upgrading) is under way; whether b (Unreachable) is under way is not known",
+            f"{NO_SLOT}: a (Upgrading) is rolling out; b (Unreachable) may be rolling out; {CAP}",
             id="a look at one failed, and nobody knows of it",
         ),
         pytest.param(
             [one("a", None), one("b", None, suspend=Suspension()), one("web")],
             True,
-            f"{A_PLACE}: a was not looked at yet",
+            f"{A_SLOT}: a is not checked yet; {CAP}",
             id="what is suspended need not be known",
         ),
         pytest.param(
             [one("a", WAITS), one("b", WAITS), one("web", WAITS), one("x", WAITS)],
             False,
-            f"{NO_PLACE}a, b go first",
+            f"{NO_SLOT}: a, b go first; {CAP}",
             id="others wait that go first by name",
         ),
         pytest.param(
             [one("a", WAITS), one("b", WAITS, suspend=Suspension()), one("web", WAITS)],
             True,
-            f"{A_PLACE}: a goes first",
+            f"{A_SLOT}: a goes first; {CAP}",
             id="one that waited and is suspended now goes no more",
         ),
         pytest.param(
             [one("x", WAITS), one("y", WAITS), one("web", WAITS)][::-1],
             True,
-            A_PLACE,
+            f"{A_SLOT}: {CAP}",
             id="those that wait and come after it do not count",
         ),
         pytest.param(
             [one("a", WAITS, holds_slot=True), one("web", WAITS)],
             True,
-            f"{A_PLACE}: a (AwaitingTurn) is under way",
+            f"{A_SLOT}: a (AwaitingTurn) is rolling out; {CAP}",
             id="one that has just taken its place counts once",
         ),
     ],
@@ -120,7 +121,7 @@ def test_a_share_is_of_all_that_are_declared() -> None:
     states = [one(f"s{number}", WAITS, Percent(30)) for number in range(10)]
     assert [ask(each.desired.name, *states)[0] for each in states] == [True] * 3 + [False] * 7
     assert (
-        "spec.maxConcurrentRollouts of the Fleet is 30% (3 of 10): s0, s1, s2 go first"
+        "s0, s1, s2 go first; spec.maxConcurrentRollouts of the Fleet is 30% (3 of 10)"
         in ask("s3", *states)[1]
     )
 

@@ -39,12 +39,12 @@ def asked(found: tuple[Any, ...]) -> tuple[bool, str] | None:
             id="one of two that is not",
         ),
         pytest.param(
-            ("db",), [state("db", None)], (False, "db was not looked at yet"), id="one never looked at"
+            ("db",), [state("db", None)], (False, "db is not checked yet"), id="one never looked at"
         ),
         pytest.param(
             ("db",),
             [state("db", image=FIX, decided=spec("db", image=NEW))],
-            (False, "db was not looked at since its spec changed"),
+            (False, "db is not checked since its spec changed"),
             id="one that was Ready for the spec of before",
         ),
         pytest.param(
@@ -56,19 +56,19 @@ def asked(found: tuple[Any, ...]) -> tuple[bool, str] | None:
         pytest.param(
             ("db",),
             [state("db", "Suspended")],
-            (False, "db is Suspended: Suspended; resume it, or take it out"),
+            (False, "db is Suspended: Suspended; resume it, or remove it"),
             id="one that is suspended",
         ),
         pytest.param(
             ("bd", "db"),
             [state("db")],
-            (False, "no scale set named bd is declared"),
+            (False, "bd is not declared"),
             id="one that is not declared",
         ),
         pytest.param(
             ("db", "bd"),
             [state("db", "Upgrading")],
-            (False, "db is Reconciling: Upgrading, no scale set named bd is declared"),
+            (False, "db is Reconciling: Upgrading, bd is not declared"),
             id="one that is on its way, and one that is not declared",
         ),
     ],
@@ -102,7 +102,7 @@ def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetS
             [dev("x"), dev("y", "HealthCheckFailed"), dev("z", None)],
             (
                 False,
-                "2 of 3 scale sets of lower waves are not Ready: y is Failing: HealthCheckFailed, z was not looked at yet",
+                "2 of 3 scale sets of lower waves are not Ready: y is Failing: HealthCheckFailed, z is not checked yet",
             ),
             id="two of three that are not",
         ),
@@ -113,21 +113,21 @@ def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetS
         ),
         pytest.param(
             [dev("x"), dev("dr", counts=InstanceCounts(()))],
-            (True, "2 of 2 scale sets of lower waves are Ready; without an instance on it: dr"),
+            (True, "2 of 2 scale sets of lower waves are Ready; no instance runs it in dr"),
             id="one without instances is passed over and named",
         ),
         pytest.param(
             [dev("dr", counts=InstanceCounts(()))],
             (
                 False,
-                "1 of 1 scale sets of lower waves is Ready, and none has an instance that has proven the image: let one "
-                "run, or set spec.allowUnprovenWave of the Fleet",
+                "1 of 1 scale sets of lower waves is Ready, but none has an instance that has proven the image; start "
+                "an instance in one of them, or set spec.allowUnprovenWave of the Fleet",
             ),
             id="none has an instance",
         ),
         pytest.param(
             [dev("dev", counts=InstanceCounts(()), has_soaked=True)],
-            (True, "1 of 1 scale sets of lower waves is Ready; without an instance on it: dev"),
+            (True, "1 of 1 scale sets of lower waves is Ready; no instance runs it in dev"),
             id="one proved the image, and was scaled to zero since",
         ),
         pytest.param(
@@ -164,14 +164,14 @@ def test_waves(others: list[ScaleSetState], expected: tuple[bool, str] | None) -
         pytest.param(FIX, (True, "1 of 1 scale sets of lower waves is Ready"), id="a later one"),
         pytest.param(
             OLD,
-            (False, f"1 of 1 scale sets of lower waves is not Ready: dev is on {OLD.version} still"),
+            (False, f"1 of 1 scale sets of lower waves is not Ready: dev is still on {OLD.version}"),
             id="Ready, but it has not seen the latest yet",
         ),
         pytest.param(
             None,
             (
                 False,
-                f"1 of 1 scale sets of lower waves is not Ready: dev is not known to be on {NEW.version}",
+                f"1 of 1 scale sets of lower waves is not Ready: dev may not be on {NEW.version}",
             ),
             id="its model was never looked at",
         ),
@@ -185,6 +185,6 @@ def test_waves_of_latest_go_by_the_version(on: PlatformImage | None, expected: t
 
 def test_a_dependency_on_the_same_latest_is_ready_only_on_that_version() -> None:
     web = state("web", "ModelDrift", image=LATEST, depends_on=("db",))
-    for on, expected in ((OLD, (False, f"db is on {OLD.version} still")), (NEW, (True, "db is Ready"))):
+    for on, expected in ((OLD, (False, f"db is still on {OLD.version}")), (NEW, (True, "db is Ready"))):
         db = dev("db", image=LATEST, model=model(image=on))
         assert asked(dependencies(web, [web, db], NEW)) == expected

@@ -66,7 +66,7 @@ def waits(reason: Reason, **changes: Any) -> ScaleSetState:
             waits(Reason.TOO_MUCH_CHANGE, change=HELD),
             [state("db", change=HELD)],
             False,
-            "commit 91eab1ad9c changes the images of 2 of 2 scale sets, and spec.maxChange of the Fleet is 1; split it, "
+            "commit 91eab1ad9c changes the images of 2 of 2 scale sets; spec.maxChange of the Fleet is 1; split the commit, "
             "or raise the cap",
             id="the commit is held still",
         ),
@@ -81,7 +81,7 @@ def waits(reason: Reason, **changes: Any) -> ScaleSetState:
             waits(Reason.AWAITING_TURN),
             [state("api", "Soaking", image=FIX, holds_slot=True)],
             False,
-            "no place is free, and spec.maxConcurrentRollouts of the Fleet is 1: api (Soaking) is under way",
+            "no concurrency slot is free: api (Soaking) is rolling out; spec.maxConcurrentRollouts of the Fleet is 1",
             id="the place is taken",
         ),
         pytest.param(waits(Reason.AWAITING_TURN), [state("api")], True, "", id="the place is free"),
@@ -113,10 +113,10 @@ def test_the_gate_that_is_waited_for(
     "web",
     [
         pytest.param(state("web"), id="as declared"),
-        pytest.param(state("web", None), id="not looked at yet"),
+        pytest.param(state("web", None), id="not checked yet"),
         pytest.param(waits(Reason.CHECK_FAILED), id="a check costs a request, and is put by a look"),
         pytest.param(waits(Reason.AWAITING_APPROVAL), id="an approval is seen in the list"),
-        pytest.param(waits(Reason.AWAITING_TURN, counted_image=FIX), id="a commit is being taken over"),
+        pytest.param(waits(Reason.AWAITING_TURN, counted_image=FIX), id="a new commit is being applied"),
     ],
 )
 def test_no_gate_is_waited_for_that_the_board_knows_of(web: ScaleSetState) -> None:
@@ -187,7 +187,7 @@ def test_no_gate_is_open_while_a_commit_is_being_taken_over(
     later: ScaleSet, counted_image: Image | None
 ) -> None:
     store = store_of(state(desired=later, counted_image=counted_image))
-    with pytest.raises(Conflict, match="a commit is being taken over"):
+    with pytest.raises(Conflict, match="a new commit is being applied"):
         evaluate_gates(spec(), observed(), store, Checks(lambda: NOW))
     assert [each.progress.has_slot for each in store.states()] == [False]
 

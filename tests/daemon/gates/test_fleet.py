@@ -50,7 +50,7 @@ def unseen(name: str) -> ScaleSetState:
             "b",
             id="one whose instances all serve before others",
         ),
-        pytest.param([waits("a", SICK), unseen("b")], "b", id="one that was not looked at yet may tell more"),
+        pytest.param([waits("a", SICK), unseen("b")], "b", id="one that is not checked yet may tell more"),
         pytest.param([unseen("a"), waits("b", HEALTHY)], "a", id="and is not passed over"),
         pytest.param([waits("a", SICK), waits("b")], "a", id="by name where all tell little"),
         pytest.param(
@@ -83,7 +83,7 @@ def test_an_image_that_was_proven_in_the_wave_before_needs_no_pilot(
     found = pilot(states[1], states, NEW, NOW)
     assert found.closed == (None if is_open else Reason.AWAITING_PILOT)
     if is_open:
-        assert found.evidence == f"{NEW.version} was proven before"
+        assert found.evidence == f"{NEW.version} is already proven here"
 
 
 @pytest.mark.parametrize(

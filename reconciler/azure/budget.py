@@ -1,16 +1,17 @@
-"""What Azure still lets us ask: its request budgets, as its own answers last told them.
+"""The request budgets of Azure, as its responses report them.
 
-The compute provider counts requests by kind (`Charge`), in a bucket for each subscription and region and in
-another for each scale set; before it the gateway counts all that we ourselves read and write. Buckets fill
-again evenly, and every answer names what is left ("x-ms-ratelimit-remaining-resource"). Everybody who works
-on the subscription draws on the provider's buckets: so a part of each stays for others, the smaller one
-against rollouts, which must not stand still half-way, the larger one against routine looks. After a 429
-nothing of its kind is asked before the time that Azure named.
+The compute provider counts requests by class (`OperationClass`), in one bucket for each subscription and
+region and one for each scale set. The gateway in front of it counts all reads and writes of the caller.
+Buckets refill evenly, and every response has the requests left ("x-ms-ratelimit-remaining-resource"). All
+clients of the subscription share the buckets of the provider, so a part of each is left to others: a smaller
+part by rollouts, which must not stop half-way, and a larger part by routine observations. After a 429, no
+request of its class is sent before the time that Azure names.
 
-Sizes: Azure's "Throttling limits for Compute". A budget that is not in the table is left to Azure's own 429.
+The sizes are those of "Throttling limits for Compute" in Azure's documentation. Budgets that are not listed
+there are enforced only by Azure's 429.
 
-A request costs the same however many scale sets there are: every bucket is found by its key. Only a request
-that covers every region goes through several, one for each region.
+The cost of a check does not depend on the number of scale sets, because each bucket is found by its key. Only
+a request that covers every region checks several buckets, one for each region.
 """
 
 import math
@@ -25,36 +26,36 @@ from threading import Lock
 
 from reconciler.azure.expiring import ExpiringMap
 
-# "VmssQueuedVMOperations;0" stands in the same header and is no budget: it counts up.
+# "VmssQueuedVMOperations;0" is in the same header, but is not a budget: it counts up.
 _REMAINING = "x-ms-ratelimit-remaining-resource"
-# Answers to what was asked at once come within it, in any order.
+# Responses to simultaneous requests arrive within this time, in any order.
 _SIMULTANEOUS = timedelta(seconds=1)
-# How long a bucket is remembered once it is full again. A full bucket holds nothing up, but it counts what is
-# on its way. A forgotten one counts only after the next answer.
+# How long a bucket is remembered once it is full again. A full bucket blocks nothing, but counts requests in
+# flight. A forgotten one counts again after the next response.
 _FULL_KEPT = timedelta(hours=1)
-# No budget is a thousandth of what this holds, and none overflows.
+# Larger than any budget by far, and without overflow.
 _COUNT = re.compile(r"[0-9]{1,9}")
 _OF_GATEWAY = re.compile(r"x-ms-ratelimit-remaining-(subscription-(?:reads|writes))", re.IGNORECASE)
 
 
 class Priority(Enum):
-    """How much of a budget a request leaves to others."""
+    """The priority of a request. Its value is the part of a budget that is left to others."""
 
     ROLLOUT = 0.2
     ROUTINE = 0.5
 
 
 class BucketScope(Enum):
-    """Whose bucket it is."""
+    """Which requests a bucket counts."""
 
-    CALLER = "what we alone draw on, in all of a subscription"
-    REGION = "of everybody in one region of a subscription"
-    RESOURCE = "of everybody, for one scale set"
+    CALLER = "those of this caller, in a subscription"
+    REGION = "those of all callers, in one region of a subscription"
+    RESOURCE = "those of all callers, for one scale set"
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One of Azure's buckets: so many requests at most, and so many more a minute."""
+    """A token bucket of Azure: its size in requests, and its refill in requests a minute."""
 
     name: str
     size: int
@@ -71,7 +72,7 @@ _ACTIONS = (
 
 
 class OperationClass(Enum):
-    """What a request is counted as: the stem of Azure's names for it, and the buckets that it draws on."""
+    """The class of a request: the stem of Azure's names for it, and the buckets that it draws on."""
 
     GET = (
         "GetVMScaleSet",
@@ -109,7 +110,7 @@ class OperationClass(Enum):
 
     @property
     def gateway(self) -> Bucket:
-        """The gateway's bucket, which all that we read, or write, draws on."""
+        """The bucket of the gateway, for all reads or all writes."""
         return self.buckets[-1]
 
 
@@ -118,10 +119,10 @@ _BY_NAME = {bucket.name: bucket for operation_class in OperationClass for bucket
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a request is about: a scale set, its region and subscription. Folded.
+    """What a request is about: a scale set, its region and its subscription, all folded.
 
-    `location` is "" while it is not known and of what covers every region, `resource` of what is not about
-    one scale set.
+    `location` is "" if it is unknown, or if the request covers every region. `resource` is "" if the request
+    is not about one scale set.
     """
 
     subscription: str
@@ -129,7 +130,7 @@ class Subject:
     resource: str = ""
 
     def of(self, scope: BucketScope) -> "Subject":
-        """Whose bucket a request about this is counted in."""
+        """The subject of the bucket with this scope."""
         match scope:
             case BucketScope.CALLER:
                 return Subject(self.subscription)
@@ -141,7 +142,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """How long not to ask, and why."""
+    """How long a request must wait, and why."""
 
     length: timedelta
     why: str
@@ -153,10 +154,10 @@ class _Left:
     at: datetime
 
     def by(self, now: datetime, bucket: Bucket) -> float:
-        # No bucket empties because a clock is set back.
+        # A clock that is set back does not empty a bucket.
         passed = max(timedelta(), now - self.at)
         filled = self.requests + bucket.refill * (passed / timedelta(minutes=1))
-        # Rounded, so that who waits as long as was said finds a whole request.
+        # Rounded, so that after the announced delay a whole request is left.
         return round(min(bucket.size, filled), 6)
 
     def full_at(self, bucket: Bucket) -> datetime:
@@ -174,16 +175,16 @@ class Budget:
     _left: ExpiringMap[_Key, _Left] = field(default_factory=ExpiringMap)
     _in_flight: Counter[_Key] = field(default_factory=Counter)
     _backoffs: ExpiringMap[_Key, None] = field(default_factory=ExpiringMap)
-    # The regions of each subscription, in the order of their first answers. They stay: Azure has fewer than a
-    # hundred.
+    # The regions of each subscription, in the order of their first responses. They are never removed, because
+    # Azure has fewer than a hundred.
     _regions: defaultdict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
     _lock: Lock = field(default_factory=Lock)
 
     def note(self, subject: Subject, headers: Mapping[str, str], at: datetime) -> None:
-        """Take over what an answer about `subject` says is left.
+        """Record the remaining requests in a response about `subject`.
 
-        It knows nothing of others under way, and may be overtaken by later ones: what we reckon with it may
-        raise only once nothing was asked for a moment.
+        The response does not count other requests in flight, and may be older than one that arrived before.
+        It therefore raises our count only if no request was sent within the last second.
         """
         with self._lock:
             self._add_region(subject)
@@ -199,7 +200,7 @@ class Budget:
     def back_off(
         self, operation_class: OperationClass, subject: Subject, policy: str, until: datetime
     ) -> None:
-        """Remember a 429. `policy` is the budget that Azure named, "" where the gateway itself refused."""
+        """Record a 429. `policy` is the budget that Azure named, "" if the gateway rejected the request."""
         if not policy:
             key = (operation_class.gateway.name, subject.of(BucketScope.CALLER))
         else:
@@ -207,7 +208,7 @@ class Budget:
             key = (operation_class.stem, subject.of(scope))
         with self._lock:
             self._add_region(subject)
-            if not self._backoffs.expiry(key, until):  # a longer rest stays
+            if not self._backoffs.expiry(key, until):  # a longer back-off remains
                 self._backoffs.put(key, None, until)
 
     def acquire(
@@ -218,9 +219,9 @@ class Budget:
         at: datetime,
         requests: int = 1,
     ) -> Delay | None:
-        """Why and how long a request must wait; None: it may go, and is counted.
+        """Acquire requests. Returns None if they may be sent, else how long they must wait, and why.
 
-        `requests` are as many as it takes in one go, such as the pages of a list: half of one helps nobody.
+        `requests` is the number that is needed together, such as the pages of a list.
         """
         with self._lock:
             self._backoffs.forget(at)
@@ -241,7 +242,7 @@ class Budget:
         return None
 
     def release(self, operation_class: OperationClass, subject: Subject) -> None:
-        """What could go has come to its end, whichever."""
+        """Release a call that has ended, with or without success."""
         with self._lock:
             for bucket in operation_class.buckets:
                 key = _key(bucket, subject)
@@ -258,7 +259,7 @@ class Budget:
             self._regions[subject.subscription][subject.location] = None
 
     def _keys(self, name: str, scope: BucketScope, subject: Subject) -> Iterator[_Key]:
-        """Where to look for what holds up `subject`: what covers every region draws on the bucket of each."""
+        """The keys of the buckets of `subject`. A request that covers every region draws on all of them."""
         own = subject.of(scope)
         yield name, own
         if scope is BucketScope.REGION and not own.location:
@@ -266,7 +267,7 @@ class Budget:
                 yield name, Subject(own.subscription, location)
 
     def _backoff(self, operation_class: OperationClass, subject: Subject, at: datetime) -> Delay | None:
-        """The longest of the rests that `subject` is under."""
+        """The longest back-off that applies to `subject`."""
         keys = chain(
             self._keys(operation_class.gateway.name, BucketScope.CALLER, subject),
             self._keys(operation_class.stem, BucketScope.REGION, subject),
@@ -276,7 +277,7 @@ class Budget:
         if not backoffs:
             return None
         until = max(backoffs)
-        return Delay(until - at, f"Azure asked for no such requests before {until:%H:%M:%S}")
+        return Delay(until - at, f"Azure allows no such requests before {until:%H:%M:%S}")
 
 
 def _key(bucket: Bucket, subject: Subject) -> _Key:
@@ -284,9 +285,9 @@ def _key(bucket: Bucket, subject: Subject) -> _Key:
 
 
 def _reserve(bucket: Bucket, left: _Left, priority: Priority, at: datetime, requests: int) -> Delay | None:
-    """The wait until so many are left besides what is kept for others, if anybody else draws on it.
+    """The delay until `requests` are left in addition to the part for others, None without a delay.
 
-    What takes nearly all of a bucket in one go can leave no more to others than the rest.
+    A call that needs nearly a whole bucket leaves only the remainder to others.
     """
     share_kept = 0 if bucket.scope is BucketScope.CALLER else math.ceil(bucket.size * priority.value)
     kept = max(0, min(share_kept, bucket.size - requests))
@@ -295,15 +296,15 @@ def _reserve(bucket: Bucket, left: _Left, priority: Priority, at: datetime, requ
     if now >= needed:
         return None
     seconds = math.ceil((needed - now) / bucket.refill * 60_000) / 1000
-    for_others = ", and kept for others" if kept else ""
+    for_others = " and reserved for other clients" if kept else ""
     return Delay(
         timedelta(seconds=seconds),
-        f"{now:.0f} of {bucket.size} requests of {bucket.name} are left{for_others}",
+        f"{now:.0f} of {bucket.size} requests of {bucket.name} left{for_others}",
     )
 
 
 def _remaining(headers: Mapping[str, str]) -> Iterator[tuple[str, int]]:
-    """Policy and count, of "Microsoft.Compute/GetVMScaleSetResource;35,..." and of the gateway's own headers.
+    """Bucket names and counts, from "Microsoft.Compute/GetVMScaleSetResource;35,..." and the gateway.
 
     >>> list(_remaining({"x-ms-ratelimit-remaining-resource": "Microsoft.Compute/GetVMScaleSetResource;35"}))
     [('GetVMScaleSetResource', 35)]

@@ -1,6 +1,6 @@
-"""Which scale sets there are: for whoever has no spec of them yet.
+"""All live scale sets, for those who have no specs of them yet.
 
-Beside what a look gives, this keeps the names as Azure spells them, and leaves no row out without a word.
+Unlike `Compute.models`, this keeps the spelling of names, and reports every row that cannot be read.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from reconciler.spec.scale_set import Target
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A scale set in Azure. `error` is why its row makes no sense, where there is no `model`."""
+    """A scale set in Azure. Without a `model`, `error` says why its row cannot be read."""
 
     target: Target
     model: Model | None
@@ -27,7 +27,7 @@ class Live:
 
     @property
     def owner(self) -> str:
-        """The controller of somebody else's that it belongs to, "" where that is not known."""
+        """The other controller that it belongs to, "" if there is none or it is unknown."""
         return self.model.owner if self.model else ""
 
 
@@ -39,7 +39,7 @@ def inventory(session: Session, scope: Scope) -> tuple[Live, ...]:
 
 
 def live(row: Json) -> Live:
-    """A row of the list. Raises Malformed where it does not even name a scale set."""
+    """A row of the list. Raises MalformedResponse if it does not name a scale set."""
     target = _target(object_from(row, "a scale set"))
     try:
         model = arm.model(row)
@@ -49,7 +49,7 @@ def live(row: Json) -> Live:
 
 
 def _target(row: Json) -> Target:
-    """As Azure spells it; but lists of a subscription shout the resource group, which nobody else does."""
+    """The target in Azure's spelling, but not the capitals of resource groups in lists of a subscription."""
     parts = parse_resource_id(identifier_in(row, "id"))
     if not {"subscription", "resource_group", "name"} <= parts.keys():
         raise MalformedResponse("Azure sent a scale set without its id")

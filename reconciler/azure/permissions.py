@@ -1,8 +1,8 @@
-"""What the caller may do at a scope, as Azure puts it together from all role assignments there and above.
+"""The permissions of the caller at a scope, from all role assignments there and above.
 
     GET <scope>/providers/Microsoft.Authorization/permissions
 
-The form is that of the published api-version; no such answer is among the recorded traffic.
+The format is that of the published api-version. The recorded traffic has no such response.
 """
 
 import re
@@ -21,7 +21,7 @@ _VERSION = "2022-04-01"
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One role's part: patterns of actions, `*` for any part of a name."""
+    """The actions of one role, as patterns. `*` matches any part of a name."""
 
     actions: tuple[str, ...]
     not_actions: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class EffectivePermissions:
-    """All grants together. What one role leaves out another may still give: NotActions deny nothing."""
+    """All grants together. NotActions do not deny: another role may still grant the action."""
 
     grants: tuple[Grant, ...]
 
@@ -41,7 +41,7 @@ class EffectivePermissions:
 
 
 def permissions(session: Session, scope: str) -> EffectivePermissions:
-    """What the caller may do with the resource `scope`. Raises AzureFailure."""
+    """The permissions of the caller on the resource `scope`. Raises AzureFailure."""
     path = f"{scope}/providers/Microsoft.Authorization/permissions"
     with session.call(OperationClass.PERMISSIONS, scope, Priority.ROUTINE) as call:
         grants: list[Grant] = []

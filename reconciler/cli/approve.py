@@ -1,4 +1,4 @@
-"""`reconciler approve`: a person's word on the very image that is declared, on a tag of its scale set."""
+"""`reconciler approve`: approve the declared image of a scale set, on a tag of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -35,17 +35,19 @@ from reconciler.spec.image import Image, follows_latest, same, short
 from reconciler.spec.scale_set import Approval, Approver, OnFailure, ScaleSet
 from reconciler.spec.wording import printable
 
-_LONGEST = 100  # of a name, as in `suspend.by`
+_LONGEST = 100  # characters of a name, as in `suspend.by`
 
 
 class Name(click.ParamType[str]):
-    """Who somebody is, in one short line."""
+    """The name of a person or an application, in one short line."""
 
     name = "name"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if len(value) > _LONGEST or not value.isprintable() or not value.strip():
-            self.fail(f"{printable(value)!r} is no name: write one of {_LONGEST} letters at most", param, ctx)
+            self.fail(
+                f"{printable(value)!r} is not a name; write 1 to {_LONGEST} printable characters", param, ctx
+            )
         return value.strip()
 
 
@@ -55,20 +57,20 @@ class Name(click.ParamType[str]):
     "--by",
     type=Name(),
     metavar="WHO",
-    help="Who approves, where the identity is not the person's own.  [default: what the token tells]",
+    help="Name of the approver, if it is not that of the identity.  [default: the name in the token]",
 )
 @fleet_options
 def approve(*, name: str, by: str | None, fleet: FleetAccess) -> None:
-    """Approve the image that is declared for a scale set, where `rollout.approval` asks for it.
+    """Approve the declared image of a scale set, if `rollout.approval` requires it.
 
-    NAME is that of its spec. The approval is of this one image, and stands on a tag of the scale set, with
-    who gave it and when on another: whoever may write tags may approve. Where the spec follows latest, it is
-    of the version that this means now.
+    NAME is the name of its spec. The approval applies to this image only. It is on a tag of the scale set,
+    and the approver and the time are on another tag, so that it needs permission to write tags. If the spec
+    follows latest, the version that latest means now is approved.
     """
     in_force = scale_sets_in_force(fleet.specs, "approved")
     desired = in_force[name] if name in in_force else fail(unknown_name(name, in_force))
     if desired.rollout.approval is None:
-        fail(f"{name}: nothing waits for an approval: its spec asks for none (spec.rollout.approval)")
+        fail(f"{name}: its spec requires no approval (spec.rollout.approval)")
     announce(fleet.session)
     compute = Compute(fleet.session)
     try:
@@ -82,8 +84,10 @@ def approve(*, name: str, by: str | None, fleet: FleetAccess) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who approves: `by` is the name that they said, or else what their token tells, "" where neither does.
-    `token` is what the latter tells."""
+    """The approver. `by` is the given name, or that in the token, "" if there is neither.
+
+    `token` is the name in the token.
+    """
 
     by: str
     token: str
@@ -94,24 +98,24 @@ class Person:
 
 
 def _authors(desired: ScaleSet, specs: Specs) -> tuple[Author, ...]:
-    """Who wrote the declared image, where the spec asks for that; nobody where it cannot be told."""
+    """The authors of the declared image, if the spec requires another approver. Empty if unknown."""
     if desired.rollout.approver is Approver.ANYONE:
         return ()
     return specs.authors(desired, specs.commit)
 
 
 def _approve(desired: ScaleSet, approver: Person, authors: Sequence[Author], compute: Compute) -> str:
-    """What came of it. Raises AzureFailure, and Kept."""
+    """Approve. Returns the result as a message. Raises AzureFailure and TagUnchanged."""
     model = declared_model(desired, compute)
     image = _exact(desired, model, compute)
     if model.persisted.stand_in(image) and desired.rollout.on_failure is not OnFailure.HOLD:
         fail(
-            f"{desired.name}: {short(image)} was given up, and no approval brings it back: declare another "
-            f"image, or run `reconciler retry {desired.name}`"
+            f"{desired.name}: {short(image)} failed and was rolled back, so approval has no effect; declare "
+            f"another image, or run `reconciler retry {desired.name}`"
         )
     if objection(replace(desired, image=image), model.persisted, authors) is None:
         before = model.persisted.signature_of(image)
-        return f"{short(image)} is approved already{f', {before}' if before else ''}"
+        return f"{short(image)} is already approved{f' {before}' if before else ''}"
     early = desired.rollout.approval is Approval.CANARY and not _has_begun(desired, model, image, compute)
     signature = Signature.of(image, approver.by, compute.now(), approver.token)
     is_kept = _is_kept(model, image, signature)
@@ -120,8 +124,10 @@ def _approve(desired: ScaleSet, approver: Person, authors: Sequence[Author], com
     ):
         fail(f"{desired.name}: {lacks}")
     compute.approve(desired.target, model, image, signature)
-    in_advance = " before any instance was upgraded, so that the rollout will not stop after its canary"
-    untagged = "" if is_kept else "there is no room for a tag that keeps who and when; "
+    in_advance = " before any instance was upgraded, so the rollout will not stop after its canary"
+    untagged = (
+        "" if is_kept else "the approver is not recorded, because the scale set has no room for another tag; "
+    )
     return (
         f"{short(image)} is approved {signature}{in_advance if early else ''}; "
         f"{untagged}{_unknown_author_note(desired, authors)}{takes_effect_note(desired)}"
@@ -129,40 +135,40 @@ def _approve(desired: ScaleSet, approver: Person, authors: Sequence[Author], com
 
 
 def _objection(signature: Signature, authors: Sequence[Author], *, is_kept: bool) -> str:
-    """Why the approval would not be that of another than the author, in words, or ""."""
+    """Why the approval would not count as that of another person than the author, or ""."""
     if not signature.by:
-        return "the token does not tell who approves, as rollout.approver asks: say it with --by"
+        return "rollout.approver requires a name, and the token has none; pass it with --by"
     if not is_kept:
-        return "there is no room for a tag that keeps who approves, as rollout.approver asks: remove a tag"
+        return "rollout.approver requires a tag with the approver, and there is no room for it; remove a tag"
     if own := approving_authors(signature, authors):
         return (
-            f"{join(map(str, own))} wrote the commit that declares the image, and rollout.approver asks for "
-            "another: let somebody else approve it"
+            f"{join(map(str, own))} wrote the commit that declares the image, and rollout.approver requires "
+            "another person; ask a colleague to approve"
         )
     return ""
 
 
 def _unknown_author_note(desired: ScaleSet, authors: Sequence[Author]) -> str:
-    """That nobody knows here whether it is enough, in words, or ""."""
+    """That the author of the commit is unknown here, or ""."""
     if authors or desired.rollout.approver is Approver.ANYONE:
         return ""
-    return "who wrote the commit is not known here, and the daemon will say whether this is enough; "
+    return "the author of the commit is unknown here, so the daemon decides whether this is sufficient; "
 
 
 def _is_kept(model: Model, image: Image, signature: Signature) -> bool:
-    """Whether the tags have room for who approves, and when."""
+    """Whether the tags have room for the approver and the time."""
     after = persisted_state(with_approval(model.tags, image, signature))
     return after.signature_of(image) is not None
 
 
 def _has_begun(desired: ScaleSet, model: Model, image: Image, compute: Compute) -> bool:
-    """Whether the model and some instance are on this image, as far as Azure tells."""
+    """Whether the model and an instance are on this image, as far as Azure reports."""
     if model.image is None or not same(model.image, image):
         return False
     try:
         instances = compute.instances(desired.target, model, Priority.ROLLOUT)
     except AzureFailure:
-        return True  # no reason not to approve
+        return True  # unknown; no reason to refuse the approval
     return has_begun(replace(desired, image=image), model, instances)
 
 

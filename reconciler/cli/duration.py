@@ -8,7 +8,7 @@ from reconciler.spec.duration import parse_duration
 
 
 class Duration(click.ParamType[timedelta]):
-    """A time as specs write it: 15s, 5m, 1h30m, PT5M."""
+    """A duration as in specs: 15s, 5m, 1h30m, PT5M."""
 
     name = "duration"
 
@@ -20,6 +20,8 @@ class Duration(click.ParamType[timedelta]):
         length = parse_duration(value)
         if not length:
             self.fail(
-                f"{value!r} is not a duration of a second or more; write it like 15s, 5m or 1h30m", param, ctx
+                f"{value!r} is not a duration of at least a second; write it like 15s, 5m or 1h30m",
+                param,
+                ctx,
             )
         return length

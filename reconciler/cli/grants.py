@@ -1,4 +1,4 @@
-"""What `reconciler check` finds out about the role: where each action that the specs need is granted."""
+"""Checks the role for `reconciler check`: which of the required actions are granted, on which scale sets."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -15,15 +15,16 @@ from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.wording import join
 
 _WORKERS = 16
-# Azure lets a caller read some 25 times a second: so many workers keep within it, resting a second each time.
+# Azure allows a caller about 25 reads a second. This number of workers, with a pause of a second after a 429,
+# stays below that.
 _BACKOFF = timedelta(seconds=1)
 _LONGEST_BACKOFF = timedelta(minutes=1)
 _ATTEMPTS = 60
 
 
 def grants(states: Sequence[ScaleSetState], session: Session) -> Iterator[Finding]:
-    """A finding for each action, and for what Azure does not tell."""
-    # What is asked of a region is asked of the subscription: a role on the scale set does not reach there.
+    """One finding for each action, and one for permissions that cannot be read."""
+    # Actions in a region need a role on the subscription: a role on the scale set does not cover them.
     regional = {
         each: _allowance(session, f"/subscriptions/{each}") for each in set(map(_subscription, states))
     }
@@ -36,7 +37,9 @@ def grants(states: Sequence[ScaleSetState], session: Session) -> Iterator[Findin
             (state.desired.name, action in missing) for state, missing in read if action in _actions(state)
         ]
         if lacking := [name for name, lacks in required if lacks]:
-            found = f"not granted on {join(lacking)}; assign a role that has it, as deploy/role.json does"
+            found = (
+                f"not granted on {join(lacking)}; assign a role with this action, such as deploy/role.json"
+            )
             yield Finding("role", Result.FAIL, action, found)
         elif required:
             yield Finding("role", Result.OK, action, f"granted on {count(len(required), 'scale set')}")
@@ -51,9 +54,9 @@ def grants(states: Sequence[ScaleSetState], session: Session) -> Iterator[Findin
 
 
 def _unreadable(failure: AzureFailure) -> tuple[Result, str]:
-    """Not being let see one's permissions is no proof of having none."""
+    """Being unable to read permissions does not mean that they are missing."""
     result = Result.SKIPPED if isinstance(failure, Refused | TooManyRequests) else Result.FAIL
-    return result, f"what is granted cannot be read: {failure}"
+    return result, f"permissions cannot be read: {failure}"
 
 
 def _actions(state: ScaleSetState) -> tuple[str, ...]:
@@ -66,7 +69,7 @@ def _actions(state: ScaleSetState) -> tuple[str, ...]:
 def _missing(
     state: ScaleSetState, regional: EffectivePermissions | AzureFailure, session: Session
 ) -> frozenset[str] | AzureFailure:
-    """The actions that are granted neither on the scale set nor, where they are about its image, on that."""
+    """The actions that are granted neither on the scale set nor, for those about its image, on the image."""
     image, allowed = state.desired.image, _allowance(session, state.desired.target.id)
     if isinstance(allowed, AzureFailure):
         return allowed
@@ -95,7 +98,7 @@ def _allowance(session: Session, scope: str) -> EffectivePermissions | AzureFail
 
 
 def _read_permissions(session: Session, scope: str) -> EffectivePermissions:
-    """The permissions at `scope`, as soon as the budget of requests lets us ask."""
+    """The permissions at `scope`, as soon as the request budget allows the request."""
     for _ in range(_ATTEMPTS):
         try:
             return permissions(session, scope)

@@ -1,4 +1,4 @@
-"""The checks that a look leaves out: a spec may name any address, and who looks may be anywhere."""
+"""The checks that a dry run skips: a spec may name any address, and the command may run anywhere."""
 
 from collections.abc import Iterable
 
@@ -7,6 +7,6 @@ from reconciler.spec.scale_set import ScaleSet
 
 
 def skipped_checks_note(scale_sets: Iterable[ScaleSet]) -> str:
-    """That the checks of these are not asked, in words; "" where there are none."""
+    """A note that the checks of these specs are skipped, "" if there are none."""
     names = {check.name for each in scale_sets for check in each.rollout.checks}
-    return f"not asked: {'check' if len(names) == 1 else 'checks'} {join(sorted(names))}" if names else ""
+    return f"skipped: {'check' if len(names) == 1 else 'checks'} {join(sorted(names))}" if names else ""

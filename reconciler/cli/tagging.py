@@ -1,4 +1,4 @@
-"""What the verbs have in common that write a tag of a scale set, which a daemon reads."""
+"""Shared by the verbs that write a tag of a scale set for the daemon."""
 
 from collections.abc import Callable, Mapping
 
@@ -16,22 +16,24 @@ from reconciler.spec.scale_set import ScaleSet
 
 
 class TagUnchanged(Exception):
-    """Why the tag of a scale set stays as it is, in words."""
+    """Why the tag of a scale set was not written."""
 
 
 def scale_sets_in_force(specs: Specs, action: str) -> Mapping[str, ScaleSet]:
-    """Those that are declared now, by name. With a mistake anywhere nobody can say what the daemon goes by,
-    and nothing is `done`."""
+    """The declared scale sets by name. Ends the command if a spec has errors.
+
+    With errors, it is unknown which specs the daemon uses. `action` names what is then not done.
+    """
     specs.refresh()
     if specs.errors:
         for line in specs.errors:
             click.echo(f"error: {line}", err=True)
-        fail(f"nothing is {action} while the specs cannot be read, or hold mistakes")
+        fail(f"nothing was {action}: the specs have errors or cannot be read; fix them first")
     return {each.name: each for each in specs.scale_sets}
 
 
 def retry_conflict(write: Callable[[], str]) -> str:
-    """What comes of `write`, tried once more where somebody else was faster, such as an autoscaler."""
+    """The result of `write`, retried once if another writer, such as an autoscaler, caused a conflict."""
     try:
         return write()
     except Conflict:
@@ -39,7 +41,7 @@ def retry_conflict(write: Callable[[], str]) -> str:
 
 
 def write_and_report(desired: ScaleSet, write: Callable[[], str]) -> bool:
-    """Say what came of `write` on one scale set of several. Whether it neither failed nor raised Kept."""
+    """Print the result of `write` for one of several scale sets. Returns whether it succeeded."""
     try:
         result = retry_conflict(write)
     except (AzureFailure, TagUnchanged) as why:
@@ -50,7 +52,7 @@ def write_and_report(desired: ScaleSet, write: Callable[[], str]) -> bool:
 
 
 def declared_model(desired: ScaleSet, compute: Compute) -> Model:
-    """The model of a declared scale set. Raises AzureFailure, and Kept where there is no such scale set."""
+    """The model of a declared scale set. Raises AzureFailure, and TagUnchanged if there is none."""
     model = compute.model(desired.target, Priority.ROLLOUT)
     if isinstance(model, Absent):
         raise TagUnchanged(f"there is no scale set {desired.target.id}")
@@ -58,21 +60,19 @@ def declared_model(desired: ScaleSet, compute: Compute) -> Model:
 
 
 def check_writable(model: Model, persisted: PersistedState) -> None:
-    """Raises Kept where this cannot be written on the tags of a scale set."""
+    """Raises TagUnchanged if this cannot be written on the tags of the scale set."""
     if model.owner:
-        raise TagUnchanged(f"it belongs to {model.owner}, and is no fleet's")
+        raise TagUnchanged(f"it belongs to {model.owner}, so no fleet can claim it")
     if not model.persisted.is_readable:
         raise TagUnchanged(
             f"a later version of this program wrote the tag {STATE}; run that version, or remove the tag"
         )
     if not is_storable(persisted) or missing_room(model.tags, with_state(model.tags, persisted)):
-        raise TagUnchanged(f"there is no room for it: Azure allows {MOST} tags; remove one of the scale set")
+        raise TagUnchanged(f"the scale set has no room for another tag: Azure allows {MOST}; remove one")
 
 
 def takes_effect_note(desired: ScaleSet) -> str:
-    """When the daemon goes by the tag."""
+    """When the daemon applies the tag."""
     if desired.fleet.freeze:
-        return "nothing moves while the fleet is frozen"
-    return (
-        "nothing moves while it is suspended" if desired.suspend else "the daemon sees it at its next sweep"
-    )
+        return "no change is made while the fleet is frozen"
+    return "no change is made while it is suspended" if desired.suspend else "takes effect at the next sweep"

@@ -1,4 +1,4 @@
-"""`reconciler validate`: every mistake of every spec file at once, without credentials or network."""
+"""`reconciler validate`: report every error in spec files, without credentials or network."""
 
 import sys
 from pathlib import Path
@@ -17,7 +17,7 @@ from reconciler.spec.ignore import NAME as IGNORE
 def validate(paths: tuple[Path, ...]) -> None:
     """Check spec files and directories (default: specs).
 
-    Prints each mistake as file:line:column: field: what is wrong and how to mend it. Exit 1 if there is any.
+    Prints each error as file:line:column: field: what is wrong and how to fix it. Exit 1 if there are any.
     """
     found = read_paths(paths or (Path("specs"),))
     declared = declare(found.files)
@@ -28,10 +28,10 @@ def validate(paths: tuple[Path, ...]) -> None:
     for problem in problems:
         click.echo(str(problem))
     if problems:
-        click.echo(count(len(problems), "mistake"), err=True)
+        click.echo(count(len(problems), "error"), err=True)
         sys.exit(1)
     scale_sets, files = count(len(declared.scale_sets), "scale set"), count(len(found.files), "file")
-    click.echo(f"{scale_sets} in {files}: no mistakes{_passed_over(declared.foreign, found.ignored)}")
+    click.echo(f"{scale_sets} in {files}: no errors{_passed_over(declared.foreign, found.ignored)}")
 
 
 def _passed_over(foreign: int, ignored: int) -> str:

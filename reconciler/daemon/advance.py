@@ -1,7 +1,7 @@
-"""The next state of a scale set: the one place where any part of it changes.
+"""The next state of a scale set. No other module changes any part of a state.
 
-A tick may take seconds, and a sweep may declare something else meanwhile. So a tick tells what it was about,
-and what it found is kept only as far as it still says something of what is declared by then.
+A reconcile may take seconds, and a sweep may apply another spec meanwhile. Each event of a reconcile
+therefore carries the spec that it was about. Results that do not apply to the current spec are dropped.
 """
 
 from dataclasses import replace
@@ -57,7 +57,7 @@ def _after_sweep(state: ScaleSetState, event: SweepEvent) -> ScaleSetState:
         case ListFailed(outcome):
             return state if state.outcome else _with_outcome(state, outcome)
         case GateChanged(outcome):
-            # A tick may have come to another outcome meanwhile.
+            # A reconcile may have ended with another outcome meanwhile.
             return _with_gate(state, event) if state.outcome is outcome else state
 
 
@@ -67,7 +67,7 @@ def _after_reconcile(state: ScaleSetState, event: ReconcileEvent) -> ScaleSetSta
         case ReconcileBegan():
             return _begin_reconcile(state)
         case ModelRead(model, is_row):
-            listed_at = None if is_row else seen.listed_at  # good for one look
+            listed_at = None if is_row else seen.listed_at  # valid for one observation
             return replace(state, seen=replace(seen, model=model, listed_at=listed_at))
         case InstancesRead():
             return replace(state, seen=_with_instances(seen, event))
@@ -80,7 +80,7 @@ def _after_reconcile(state: ScaleSetState, event: ReconcileEvent) -> ScaleSetSta
 
 
 def _with_spec(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
-    """What was counted against another image, or what that meant, says nothing about this one."""
+    """Apply a spec. A new image discards the instance counts and the forecast of the previous one."""
     after = replace(
         state,
         desired=event.desired,
@@ -109,7 +109,7 @@ def _with_row(state: ScaleSetState, event: Listed) -> ScaleSetState:
 
 
 def _is_retry(seen: LastSeen, event: Listed) -> bool:
-    """Whether a person has had an image tried again since the model was last seen."""
+    """Whether `reconciler retry` has run since the model was last read."""
     before = seen.listed_or_read
     if before is None or event.model is None or event.model.persisted.retry is None:
         return False
@@ -117,8 +117,8 @@ def _is_retry(seen: LastSeen, event: Listed) -> bool:
 
 
 def _with_gate(state: ScaleSetState, event: GateChanged) -> ScaleSetState:
-    told = next((each for each in event.outcome.gates if each.closed), None)
-    gates = tuple(event.gate if each is told else each for each in event.outcome.gates)
+    closed = next((each for each in event.outcome.gates if each.closed), None)
+    gates = tuple(event.gate if each is closed else each for each in event.outcome.gates)
     message = held_message(event.gate, event.outcome.doing)
     return _with_outcome(state, replace(event.outcome, gates=gates, message=message))
 
@@ -141,7 +141,7 @@ def _begin_reconcile(state: ScaleSetState) -> ScaleSetState:
 
 
 def _with_instances(seen: LastSeen, event: InstancesRead) -> LastSeen:
-    """A list that is not whole says nothing of those that it lacks."""
+    """Take over the listed instances. A partial list keeps what is known of the instances that it lacks."""
     sightings = event.sightings if event.is_whole else {**seen.sightings, **event.sightings}
     return replace(seen, instances_at=event.at, sightings=sightings, notes=event.notes)
 
@@ -174,7 +174,7 @@ def _end_reconcile(state: ScaleSetState, event: ReconcileEnded) -> ScaleSetState
         if forecast_update is None
         else (forecast_update.forecast if is_about else None),
     )
-    # What is said is about what the tick was about, and stands beside what is declared by now.
+    # The conditions are about the spec of the reconcile, even if another one is declared by now.
     about = replace(
         state,
         desired=event.desired,
@@ -191,8 +191,10 @@ def _end_reconcile(state: ScaleSetState, event: ReconcileEnded) -> ScaleSetState
 
 
 def _published_outcome(before: Published, event: ReconcileEnded) -> Outcome:
-    """That there is no request left for a look says nothing new of the scale set, until it lasts; and of what
-    is failing or stalled already it never does."""
+    """The outcome to publish. A throttled observation keeps the previous outcome until the throttling lasts.
+
+    A scale set that is already failing or stalled keeps its outcome however long it lasts.
+    """
     known, outcome = before.outcome, event.outcome
     is_known = before.decided is not None and not differs(before.decided, event.desired)
     if outcome.reason is not Reason.THROTTLED or known is None or not is_known:
@@ -223,16 +225,18 @@ def _progress(state: ScaleSetState, event: ReconcileEnded) -> Progress:
 
 
 def _still_blamed(state: ScaleSetState, event: ReconcileEnded) -> Fingerprint | None:
-    """The image that failed here, until it has been brought to health here: neither another image nor a
-    scale set that was scaled to zero says that it is well."""
+    """The image that failed here, until it has proven itself here.
+
+    Neither another image nor a scale set without instances proves that it is good.
+    """
     blamed, counts = state.progress.blamed, event.outcome.counts
     is_done = event.outcome.reason.meaning.phase is Phase.DONE and counts is not None and counts.back > 0
-    is_well = is_done and blamed is not None and blamed.is_of(state.seen.exact or event.desired.image)
-    return None if is_well else blamed
+    is_proven = is_done and blamed is not None and blamed.is_of(state.seen.exact or event.desired.image)
+    return None if is_proven else blamed
 
 
 def _counts(state: ScaleSetState, event: ReconcileEnded) -> InstanceCounts | None:
-    """The instances by domain, as last counted; against another version of latest, none were."""
+    """The instance counts by domain. If latest now means another version, only those of this reconcile."""
     if isinstance(event.outcome.step, PatchModel) and follows_latest(event.desired.image):
         return event.outcome.counts
     return event.outcome.counts or state.seen.counts

@@ -1,4 +1,4 @@
-"""What is to come of a scale set that is on its way: the forecast, as of its last step."""
+"""Refreshes the forecast of a scale set that is rolling out or waiting."""
 
 from reconciler.daemon.event import ForecastUpdate
 from reconciler.daemon.outcome import Outcome, requeue_delay
@@ -10,13 +10,13 @@ from reconciler.forecast.simulation import Rhythm
 from reconciler.rollout.observed import Observed
 from reconciler.rollout.reason import Status
 
-_ON_ITS_WAY = {Status.RECONCILING, Status.WAITING}
+_FORECAST_FOR = {Status.RECONCILING, Status.WAITING}
 
 
 def refresh_forecast(
     state: ScaleSetState, outcome: Outcome, observed: Observed, settings: Settings
 ) -> ForecastUpdate:
-    """What is to come after a decision; `state` as it was before it."""
+    """The forecast after a decision, and the measured durations. `state` is from before the decision."""
     measured = measure(state.published.measured, observed)
     return ForecastUpdate(_refresh(state, outcome, observed, measured, settings), measured)
 
@@ -28,11 +28,12 @@ def _refresh(
     measured: tuple[MeasuredBatch, ...],
     settings: Settings,
 ) -> Forecast | None:
-    """Made anew with every step and every new wait, and kept meanwhile: of a large scale set it costs some
-    tenths of a second.
+    """Compute the forecast at every step and every new wait, and keep it in between.
+
+    For a large scale set a forecast takes some tenths of a second.
     """
     is_held = any(gate.closed for gate in outcome.gates)
-    if outcome.status not in _ON_ITS_WAY and not is_held:
+    if outcome.status not in _FORECAST_FOR and not is_held:
         return None
     is_new = state.outcome is None or state.outcome.reason != outcome.reason
     is_new_wait = is_new and (is_held or outcome.reason.meaning.is_rest)

@@ -1,4 +1,4 @@
-"""A close look at one scale set: each fact is fetched only when the decision asks for it."""
+"""Observes one scale set. Each fact is read only when the decision asks for it."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -25,19 +25,19 @@ from reconciler.spec.scale_set import ScaleSet, Target
 
 
 class DeclaredHistory(Protocol):
-    """What the source of the specs tells of the past."""
+    """What the source of the specs knows about earlier commits."""
 
     def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
-        """Who wrote the image that it declares at this commit, nobody where that cannot be told."""
+        """The authors of the lines that declare the image at this commit. Empty if unknown."""
         ...
 
     def was_declared(self, desired: ScaleSet, image: Image, commit: str) -> bool:
-        """Whether a commit before this one declared the image for this scale set, as far as can be told."""
+        """Whether an earlier commit declared the image for this scale set. False if unknown."""
         ...
 
 
 class Observer:
-    """Looks until there is a decision, and tells the store which model it saw, and when the instances."""
+    """Reads facts until there is a decision, and records the model and the instances in the store."""
 
     def __init__(
         self, azure: Compute, store: Store, specs: DeclaredHistory, *, asks_checks: bool = True
@@ -49,7 +49,7 @@ class Observer:
         self._now = azure.now
 
     def decide(self, state: ScaleSetState, priority: Priority) -> tuple[Decision, Observed]:
-        """What is decided, and what was seen. Raises AzureFailure."""
+        """The decision, and the observation that it is based on. Raises AzureFailure."""
         began = self._now()
         observed = Observed(began, began, progress=state.progress)
         while isinstance(verdict := decide(state.desired, observed), Look):
@@ -58,10 +58,10 @@ class Observer:
         return verdict, observed
 
     def _observe(self, at: Look, state: ScaleSetState, observed: Observed, priority: Priority) -> Observed:
-        """What was observed and, beside it, the fact that was asked for."""
+        """Add the fact that the decision asks for. Raises AzureFailure."""
         target, model = state.desired.target, observed.model
         if at is Look.MODEL and model is None and self._is_row_fresh(state):
-            # Good for one look: a later tick wants to see what has become of the model.
+            # Valid for one observation: a later reconcile must see changes to the model.
             self._store.apply(state.key, ModelRead(state.seen.listed, is_row=True))
             return replace(observed, model=state.seen.listed, model_read=_at(state.seen.listed_at))
         began = self._now()
@@ -100,7 +100,7 @@ class Observer:
                 return self._observe_elsewhere(at, state, observed)
 
     def _observe_elsewhere(self, at: Look, state: ScaleSetState, observed: Observed) -> Observed:
-        """The same of a fact that is not Azure's."""
+        """Add a fact that does not come from Azure."""
         if at is Look.AUTHORS:
             return replace(observed, authors=self._specs.authors(state.desired, state.commit))
         if at is Look.HISTORY:
@@ -115,23 +115,23 @@ class Observer:
         return good is not None and self._specs.was_declared(state.desired, good, state.commit)
 
     def _operation(self, attempt: Attempt, target: Target) -> Operation:
-        """What became of it; what cannot be read for long is taken for what Azure no longer knows."""
+        """The status of the operation. If it cannot be read for long, it counts as unknown to Azure."""
         try:
             return self._azure.operation(attempt.operation, target)
         except AzureFailure as failure:
             left = attempt.at + PATIENCE - self._now()
             if left <= timedelta():
                 return Operation("")
-            if isinstance(failure, TooManyRequests):  # perhaps for hours
+            if isinstance(failure, TooManyRequests):  # could be hours
                 raise TooManyRequests(
                     str(failure), min(failure.retry_after, left), policy=failure.policy
                 ) from failure
             raise
 
     def _is_row_fresh(self, state: ScaleSetState) -> bool:
-        """Whether the row of the last sweep stands for a look: to a tick that the sweep asked for, it does.
+        """Whether the row of the last sweep may be used instead of reading the model.
 
-        A follow-up asks what has become of the model since, and the row must be fresh.
+        It may in a reconcile that the sweep started. After a requeue, the row must be fresh.
         """
         listed_at = state.seen.listed_at
         if state.seen.listed is None or listed_at is None:

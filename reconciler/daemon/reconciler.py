@@ -1,7 +1,7 @@
-"""The work of the daemon, without its clockwork: a sweep over the fleet, and a tick of one scale set.
+"""The work of the daemon without its schedule: a sweep of the fleet, and a reconcile of one scale set.
 
-The loop runs these on threads and by the clock; `--once` and the stories of the tests call them directly.
-A tick looks, decides, takes one step at most and returns; it never waits for Azure.
+The loop runs both on threads, by the clock. `--once` and the tests call them directly. A reconcile observes,
+decides, takes at most one step and returns. It never waits for Azure to finish.
 """
 
 import logging
@@ -49,7 +49,7 @@ from reconciler.spec.scale_set import ScaleSet
 
 _log = logging.getLogger("reconciler")
 
-_LONGEST_PAUSE = timedelta(minutes=1)  # for which a single pass waits where Azure asks to be left alone
+_LONGEST_PAUSE = timedelta(minutes=1)  # that `once` waits in all while every request is throttled
 _LEVELS = {
     Status.READY: logging.INFO,
     Status.RECONCILING: logging.INFO,
@@ -61,9 +61,9 @@ _LEVELS = {
 
 
 class Reconciler:
-    """Brings a fleet to its specs, one call of `sweep` or `tick` at a time.
+    """Brings a fleet to its specs, one call of `sweep` or `reconcile` at a time.
 
-    Ticks of different scale sets may run at once; the caller sees to it that two of the same one never do.
+    Different scale sets may be reconciled at once. The caller never reconciles the same one twice at once.
     """
 
     def __init__(
@@ -86,9 +86,9 @@ class Reconciler:
         self._observer = Observer(azure, self.store, specs, asks_checks=asks_checks)
 
     def sweep(self) -> tuple[str, ...]:
-        """Read the specs, list the fleet, and give the keys of the scale sets that are due for a tick.
+        """Read the specs and list the fleet. Returns the keys of the scale sets that are due for a reconcile.
 
-        Whatever others wait for comes before them.
+        Dependencies come before the scale sets that wait for them.
         """
         self._specs.refresh()
         stale_since = self._specs.stale_since(self._settings.source_max_age)
@@ -99,7 +99,7 @@ class Reconciler:
             if name in orphans:
                 _log.warning("%s: Orphaned: %s", name, orphans[name].message)
             else:
-                _log.info("%s: no spec names it any more; it is left as it is", name)
+                _log.info("%s: spec removed; scale set left unchanged", name)
         at = self._now()
         listed = listing(self._azure, self._specs.scale_sets, by_group=self._by_group)
         sweep = Sweep(
@@ -132,31 +132,34 @@ class Reconciler:
         return tuple(state.key for level in in_order for state in sorted(level, key=is_quiet))
 
     def reconcile(self, key: str) -> Outcome | None:
-        """Look at one scale set, decide, take one step at most. None if it is no longer declared.
+        """Observe one scale set, decide, and take at most one step. None if it is no longer declared.
 
-        Whatever goes wrong becomes its outcome and touches no other scale set.
+        A failure becomes the outcome of this scale set and affects no other.
         """
         return self._reconcile_and_store(key, act=True, priority=Priority.ROUTINE)
 
     def once(self, *, act: bool) -> Store:
-        """Sweep, and tick every scale set that is due; without `act` only decide. Returns the store.
+        """Sweep, and reconcile every scale set that is due; without `act` only decide. Returns the store.
 
-        Somebody waits for it, so that no look is a routine one. Azure lets us ask for a hundred or so at
-        once; the others wait, as long as that is not for long.
+        All observations have the priority of a rollout, because a person waits for them. Azure allows about a
+        hundred at once. The others wait for the request budget, if that takes no longer than a minute.
         """
         due_now, idle = self.sweep(), timedelta()
         for level in levels(self._specs.scale_sets):
             keys = {each.target.key for each in level}
             idle = self._reconcile_all([key for key in due_now if key in keys], idle, act=act)
-        # Who waited only because others were not looked at yet.
+        # Scale sets that waited only because others were not observed yet.
         seen: set[str] = set()
-        while let_on := [key for key in self._unblocked_keys() if key not in seen]:
-            seen.update(let_on)
-            idle = self._reconcile_all(let_on, idle, act=act)
+        while unblocked := [key for key in self._unblocked_keys() if key not in seen]:
+            seen.update(unblocked)
+            idle = self._reconcile_all(unblocked, idle, act=act)
         return self.store
 
     def _reconcile_all(self, left: Sequence[str], idle: timedelta, *, act: bool) -> timedelta:
-        """Tick these, in any order. Takes and returns for how long nothing could be asked."""
+        """Reconcile these in any order.
+
+        `idle` is how long every request has been throttled so far. Returns the new value.
+        """
         while left:
             with ThreadPoolExecutor(self._settings.workers) as pool:
                 outcomes = list(
@@ -169,31 +172,31 @@ class Reconciler:
                 for key, outcome in zip(left, outcomes, strict=True)
                 if outcome and outcome.reason is Reason.THROTTLED
             }
-            rest = max(throttled.values(), default=timedelta())
-            idle = idle + rest if len(throttled) == len(left) else rest
+            pause = max(throttled.values(), default=timedelta())
+            idle = idle + pause if len(throttled) == len(left) else pause
             if not throttled or idle > _LONGEST_PAUSE:
                 break
-            self._sleep(rest.total_seconds())
+            self._sleep(pause.total_seconds())
             left = tuple(throttled)
         return idle
 
     def _unblocked_keys(self) -> Iterator[str]:
-        """The scale sets of which the gate that they wait for is open by now."""
+        """The keys of the scale sets whose closed gate is open by now."""
         states, at = self.store.states(), self._now()
         return (state.key for state in states if self._is_unblocked(state, states, at))
 
     def _is_unblocked(self, state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> bool:
-        """Whether the gate that it waits for is open by now; where it is not, its line says how it stands."""
+        """Whether its closed gate is open by now. If not, its message gets the current evidence."""
         gate = awaited_gate(state, states, at)
         if gate is None or state.outcome is None:
             return False
         if gate.closed and is_new_evidence(state.outcome, gate):
             self.store.apply(state.key, GateChanged(state.outcome, gate))
-        # Where another gate holds it by now, a tick says which.
+        # If another gate is closed by now, a reconcile finds out which.
         return gate.closed is not state.outcome.reason
 
     def _reconcile_and_store(self, key: str, *, act: bool, priority: Priority) -> Outcome | None:
-        """`share` is that of a look at what is settled."""
+        """Reconcile, and store and log the outcome. `priority` is for a settled scale set."""
         state = self.store.apply(key, ReconcileBegan())
         if state is None:
             return None
@@ -201,7 +204,7 @@ class Reconciler:
         try:
             ended = self._reconcile(state, act, priority)
         except Exception as error:
-            _log.exception("%s: tick failed", name)
+            _log.exception("%s: reconcile failed", name)
             ended = _reconcile_ended(
                 state, outcome_of_bug(name, state.commit, self._now(), error), state.progress.attempt
             )
@@ -210,10 +213,10 @@ class Reconciler:
         return ended.outcome
 
     def _log_change(self, before: Outcome | None, now: Outcome | None) -> None:
-        """Log what is new of a scale set; that nobody could look just now is not."""
+        """Log a new outcome. A throttled observation alone is not news."""
         if now is None or (before and replace(before, as_of=None).line == replace(now, as_of=None).line):
             return
-        # That Azure is at work was to be expected after our own step, and says nothing new.
+        # After our own step, Azure is expected to be busy.
         is_expected = now.reason is Reason.AZURE_BUSY and now.status is Status.RECONCILING
         _log.log(logging.DEBUG if is_expected else _LEVELS[now.status], "%s: %s", now.name, now.line)
 
@@ -235,14 +238,16 @@ class Reconciler:
                 taken = decision.step
                 attempt = attempt.then(taken, sent, operation) if attempt else Attempt(taken, sent, operation)
             elif attempt and observed.operation and observed.operation.status == "Succeeded":
-                attempt = replace(attempt, operation="", has_succeeded=True)  # it need not be asked for again
+                attempt = replace(attempt, operation="", has_succeeded=True)  # it need not be read again
             if act and decision.to_persist:
                 self._check_spec_unchanged(desired)
                 tag_write = self._persist(desired, observed, decision.to_persist)
             if tag_write and tag_write.refusal:
                 decision = _decision_after(desired, observed, tag_write)
         except AzureFailure as failure:
-            if held := brake(desired, self._now()):  # what is left alone does not fail for that
+            if held := brake(
+                desired, self._now()
+            ):  # on hold, a failed call is not a failure of the scale set
                 outcome = outcome_of(desired, commit, held, state.progress, self._settings, at=self._now())
                 return _reconcile_ended(state, outcome, attempt)
             doing = decision.message if decision else ""
@@ -260,7 +265,7 @@ class Reconciler:
         return replace(ended, taken=taken, tag_write=tag_write, forecast_update=forecast_update)
 
     def _persist(self, desired: ScaleSet, observed: Observed, persisted: PersistedState) -> TagWrite:
-        """Write it on the tags. Where Azure refuses, the rollout goes on, and its line stays."""
+        """Write the state on the tags. If Azure refuses, the rollout continues, with the same message."""
         assert isinstance(observed.model, Model), "what is persisted follows from the model"  # noqa: S101
         sent, refusal = self._now(), ""
         try:
@@ -270,21 +275,23 @@ class Reconciler:
         return TagWrite.after(observed.progress.tag_write, persisted.failed, sent, refusal)
 
     def _check_spec_unchanged(self, desired: ScaleSet) -> None:
-        """Raises Conflict where a sweep has meanwhile taken over a spec that says something else, or none."""
+        """Raises Conflict if a sweep has changed or removed the spec since the reconcile began."""
         latest = self.store.get(desired.target.key)
         if latest is None or differs(desired, latest.desired):
-            raise Conflict("the spec has changed since the look; deciding anew")
+            raise Conflict("the spec changed during the reconcile; checking again")
 
     def _refresh_forecast(self, state: ScaleSetState, outcome: Outcome, observed: Observed) -> ForecastUpdate:
-        """What is to come. What goes wrong with that is no reason to lose a tick."""
+        """The forecast. An error in it does not fail the reconcile."""
         try:
             return refresh_forecast(state, outcome, observed, self._settings)
         except Exception:
-            _log.exception("a bug in the reconciler, please report it: no forecast of %s", state.desired.name)
+            _log.exception(
+                "a bug in the reconciler, please report it: forecast of %s failed", state.desired.name
+            )
             return ForecastUpdate(None, state.published.measured)
 
     def _count_changes(self, listed: Listing) -> None:
-        """Hold what the specs in force change against the cap on change."""
+        """Count the changes of the specs in force against `spec.maxChange`."""
         states, at = self.store.states(), self._specs.in_force_since
         if at is None:
             return
@@ -302,7 +309,7 @@ class Reconciler:
         *,
         is_watched: bool,
     ) -> bool:
-        """Whether this scale set is due, once what the sweep saw of it is in the store."""
+        """Store the row of this scale set. Returns whether it is due for a reconcile."""
         desired = state.desired
         failure, model = listed.failure(desired), listed.model(desired)
         if failure and not desired.suspend:
@@ -318,7 +325,7 @@ class Reconciler:
         )
 
     def _log_commit(self) -> None:
-        """Log once what specs are in force: the answer to "did it see my merge?"."""
+        """Log once which specs are in force: the answer to "did it see my merge?"."""
         known = self.store.last_sweep
         since = self._specs.in_force_since
         if since is None or (
@@ -329,7 +336,7 @@ class Reconciler:
         _log.info("%s in force: %d scale set%s", self._specs, number, "" if number == 1 else "s")
 
     def _log_errors(self, errors: tuple[str, ...]) -> None:
-        """Log what is wrong outside any one scale set, once when it begins and once when it ends."""
+        """Log errors outside any one scale set, once when they begin and once when they end."""
         known = self.store.last_sweep.errors if self.store.last_sweep else ()
         for line in errors:
             if line not in known:
@@ -337,7 +344,7 @@ class Reconciler:
         if self._specs.errors and set(errors) - set(known) and self._specs.in_force_since:
             _log.error("%s", self._stays_in_force())
         if known and not errors:
-            _log.info("the trouble with the specs or the list of scale sets is over")
+            _log.info("specs and scale set listing recovered")
 
     def _log_stale(self, since: datetime | None) -> None:
         """Log once that no rollout begins any more."""
@@ -348,16 +355,16 @@ class Reconciler:
             )
 
     def _stays_in_force(self) -> str:
-        """What stays in force although the specs have errors, or cannot be read."""
+        """What remains in force although the specs have errors, or cannot be read."""
         refused, last = self._specs.refused, self.store.last_sweep
         if refused is None or (last and last.refused == refused):
-            return f"{self._specs} stays in force"
+            return f"{self._specs} remains in force"
         behind = [each.desired.name for each in self._specs.in_force if each.behind]
         if len(behind) == len(self._specs.in_force):
-            return f"{refused} is refused; {self._specs} stays in force"
+            return f"{refused} is refused; {self._specs} remains in force"
         if not behind:
             return f"{refused} is in force except for the documents with errors"
-        return f"{refused} is refused for {join(behind)}; their last good declarations stay in force"
+        return f"{refused} is refused for {join(behind)}; their last good declarations remain in force"
 
     def _log_warnings(self, warnings: tuple[str, ...]) -> None:
         """Log once what may be a mistake and blocks nothing."""
@@ -372,31 +379,31 @@ def _reconcile_ended(state: ScaleSetState, outcome: Outcome, attempt: Attempt | 
 
 
 def _decision_after(desired: ScaleSet, observed: Observed, tag_write: TagWrite) -> Decision:
-    """What is decided once a write of the tags was refused."""
+    """The decision after a refused write of the tags."""
     verdict = decide(desired, replace(observed, progress=replace(observed.progress, tag_write=tag_write)))
-    assert isinstance(verdict, Decision), "nothing else is to be looked at for that"  # noqa: S101
+    assert isinstance(verdict, Decision), "a refused write needs no further fact"  # noqa: S101
     return verdict
 
 
 def _takes_precedence(state: ScaleSetState) -> bool:
-    """Whether it is no routine look: a rollout is under way, or is to begin."""
+    """Whether a rollout is in progress or about to begin, so that the observation is not routine."""
     return _is_in_progress(state) or _is_new(state) or _is_half_way(state)
 
 
 def _is_in_progress(state: ScaleSetState) -> bool:
-    """Whether the last decision found it under way; a call that fails says nothing about that."""
+    """Whether the last decision found a rollout in progress. A failed call changes nothing."""
     reason = state.progress.last_reason
     return reason is not None and reason.meaning.status is Status.RECONCILING
 
 
 def _is_half_way(state: ScaleSetState) -> bool:
-    """Whether a rollout waits for its gate in the middle."""
+    """Whether a rollout that has begun waits for a gate."""
     is_waiting = state.outcome is not None and state.outcome.status is Status.WAITING
     return bool(state.progress.has_slot and is_waiting)
 
 
 def _is_new(state: ScaleSetState) -> bool:
-    """Whether a rollout is to begin: the spec says something else, or the model is on another image."""
+    """Whether a rollout is about to begin: the spec has changed, or the model is on another image."""
     decided, listed, image = state.published.decided, state.seen.listed, state.desired.image
     if decided is not None and differs(decided, state.desired):
         return True

@@ -1,4 +1,4 @@
-"""The declared scale sets in force.
+"""The specs in force.
 
 A commit without errors is taken over whole. Of a commit with errors the scale sets without errors are taken
 over, and the others keep their last good declaration (`in_force`). The commit is reported (`errors`,
@@ -26,7 +26,7 @@ from reconciler.spec.problem import Problem
 from reconciler.spec.scale_set import ScaleSet
 
 Lines = frozenset[tuple[str, int]]
-"""Lines of files: each a path as `Place` has it, and a number."""
+"""Lines of files: pairs of a path, as in `Place`, and a line number."""
 
 _RETRY_AFTER = timedelta(minutes=1)
 _FETCH_PATIENCE = timedelta(seconds=10)
@@ -54,13 +54,14 @@ def _nothing_before(_is_valid: Callable[[tuple[File, ...]], bool]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The spec files as the source has them now. `commit` is "" for a plain directory. `authors` says who
-    wrote lines as they stand in a commit, nobody where the source does not know that. `past` gives the spec
-    files as they were before a commit, the latest first, where a text came to some paths or went; None where
-    that cannot be read. `mark_valid` has the source remember the commit as the last valid one, and `before`
-    finds the newest earlier commit whose files are valid. `since` gives the commits after another one, oldest
-    first. `author` is the name of the author of the commit,
-    "" if there is none.
+    """The spec files as the source has them now. `commit` is "" for a plain directory.
+
+    `authors` returns the authors of lines of a commit, none if the source does not know them. `past` returns
+    earlier versions of the spec files, newest first, from before each change that added a text to some paths
+    or removed it. It returns None if they cannot be read. `mark_valid` has the source remember the commit as
+    the last valid one. `before` finds the newest earlier commit whose files are valid. `since` returns the
+    commits after another one, oldest first. `author` is the name of the author of the commit, "" if there is
+    none.
     """
 
     commit: str
@@ -81,19 +82,20 @@ class Reading:
 
 
 class Source(Protocol):
-    """Where specs come from. Raises SourceUnreachable."""
+    """Where the specs come from. Raises SourceUnreachable."""
 
     def read(self) -> Reading:
-        """Everything declared at this moment."""
+        """The spec files as of now."""
         ...
 
     def last(self) -> Reading | None:
-        """What was read last, perhaps by a process before this one; asks nobody. None if unknown."""
+        """The files of the last successful read, perhaps by an earlier process, without a request. None if
+        unknown."""
         ...
 
 
 class Directory:
-    """Specs from a directory of this machine."""
+    """Specs from a local directory."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -172,7 +174,7 @@ def _fulfil(future: Future[Commit], repository: Repository) -> None:
 
 
 class Specs:
-    """What is declared, refreshed at every sweep."""
+    """The specs in force, refreshed at every sweep."""
 
     def __init__(
         self,
@@ -199,14 +201,14 @@ class Specs:
         self.commit = ""
         self.subject = ""
         self.errors: tuple[str, ...] = ()
-        self.in_force_since: datetime | None = None  # None: nothing could be read yet
+        self.in_force_since: datetime | None = None  # None until specs without errors were read
 
     def __str__(self) -> str:
-        """What is in force, for a log line."""
+        """The commit or directory in force, for a log line."""
         return f"commit {self.commit[:10]} ({self.subject})" if self.commit else self.subject
 
     def refresh(self) -> None:
-        """Read the source again; keep what is in force where that fails.
+        """Read the source again. If that fails, keep the specs in force.
 
         At a start, what was in force before counts first, and then the newest commit that is valid.
         """
@@ -247,9 +249,9 @@ class Specs:
         return since if since and self._now() - since > max_age else None
 
     def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
-        """Who wrote the image that it declares at this commit, nobody where that cannot be told. Then it is
-        not asked again for a minute."""
-        key, known = (commit, desired.image_lines), self._authors  # a sweep may begin another meanwhile
+        """The authors of the lines that declare the image at this commit. Empty if they cannot be determined;
+        that is retried after a minute at the earliest."""
+        key, known = (commit, desired.image_lines), self._authors  # a sweep may replace it meanwhile
         if key in known:
             return known[key]
         is_early = (
@@ -264,8 +266,10 @@ class Specs:
         return found
 
     def was_declared(self, desired: ScaleSet, image: Image, commit: str) -> bool:
-        """Whether a commit before this one declared the image for this scale set, without an error in that.
-        What cannot be read is not, and not read again for a minute."""
+        """Whether an earlier commit declared the image for this scale set without an error in that.
+
+        False if the history cannot be read. That is retried after a minute at the earliest.
+        """
         key, known = (desired.target.key, image), self._declared_before
         if key in known:
             return known[key]

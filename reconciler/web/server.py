@@ -1,11 +1,11 @@
-"""The daemon over HTTP: probes for the cluster, metrics, and the board for `reconciler status`.
+"""The HTTP server of the daemon: probes for the cluster, metrics, and the status for `reconciler status`.
 
-Read only, and served from what is on the board: no request to it ever causes one to Azure.
+It is read-only and served from the store. No request to it causes a request to Azure.
 
-    /livez    200 while sweeps come; 503 when the last is long overdue (restart me)
-    /readyz   200 once specs are in force and the fleet was listed (I know what I am doing)
-    /metrics  Prometheus
-    /status   the board as JSON
+    /livez    200 while sweeps run; 503 if the last sweep is overdue, so that the process is restarted
+    /readyz   200 once specs are in force and the fleet was listed
+    /metrics  Prometheus metrics
+    /status   the store as JSON
 """
 
 import json
@@ -28,7 +28,7 @@ from reconciler.web import metrics
 
 _log = logging.getLogger("reconciler")
 
-_CLOSE_POLL_SECONDS = 0.1  # seconds between looks at whether to go on
+_CLOSE_POLL_SECONDS = 0.1  # seconds between checks for the request to close
 _TEXT = "text/plain; charset=utf-8"
 
 
@@ -41,7 +41,7 @@ class Response(NamedTuple):
 
 
 class Pages:
-    """What each path answers. `overdue` is the age at which a missing sweep means that the daemon hangs."""
+    """The response of each path. A sweep that is older than `overdue` means that the daemon hangs."""
 
     def __init__(
         self, store: Store, overdue: timedelta, now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -61,7 +61,7 @@ class Pages:
         page = self._paths.get(path.split("?", 1)[0])
         if page is None:
             return Response(
-                HTTPStatus.NOT_FOUND, f"no such page; there are {', '.join(self._paths)}\n".encode()
+                HTTPStatus.NOT_FOUND, f"no such page; use one of {', '.join(self._paths)}\n".encode()
             )
         return page()
 
@@ -76,7 +76,7 @@ class Pages:
     def _readyz(self) -> Response:
         sweep = self._store.last_sweep
         if sweep is None:
-            return Response(HTTPStatus.SERVICE_UNAVAILABLE, b"the first sweep has not finished\n")
+            return Response(HTTPStatus.SERVICE_UNAVAILABLE, b"the first sweep has not ended yet\n")
         if not self._store.states() and sweep.errors:
             return Response(HTTPStatus.SERVICE_UNAVAILABLE, "\n".join((*sweep.errors, "")).encode())
         return Response(HTTPStatus.OK, b"ok\n")
@@ -90,9 +90,9 @@ class Pages:
 
 
 class StatusServer:
-    """Serves Pages on an address until closed. Port 0 takes any free one; `url` says which.
+    """Serves Pages on an address until closed. Port 0 means any free port; `url` has the actual one.
 
-    Raises OSError where it cannot listen.
+    Raises OSError if it cannot listen there.
     """
 
     def __init__(self, pages: Pages, host: str, port: int) -> None:
@@ -122,26 +122,26 @@ class _HttpServer(ThreadingHTTPServer):
         super().__init__((host, port), _RequestHandler)
 
     def server_bind(self) -> None:
-        """Without HTTPServer's search of the DNS for our name, which may take long and serves nobody."""
+        """Skips the reverse DNS lookup of HTTPServer, which may take long and is not needed."""
         TCPServer.server_bind(self)
 
     def handle_error(self, *_: Any) -> None:
-        """A client that hangs up is no news."""
+        """Ignores clients that disconnect."""
         if not isinstance(sys.exception(), OSError):
-            _log.exception("a bug in the reconciler, please report it: a page could not be shown")
+            _log.exception("a bug in the reconciler, please report it: a page cannot be served")
 
 
 class _RequestHandler(BaseHTTPRequestHandler):
     server: _HttpServer
-    timeout = 10  # seconds; a client that says nothing holds a thread for no longer
+    timeout = 10  # seconds that an idle client may occupy a thread
 
     def do_GET(self) -> None:
-        answer = self.server.pages.get(self.path)
-        self.send_response(answer.status)
-        self.send_header("Content-Type", answer.kind)
-        self.send_header("Content-Length", str(len(answer.body)))
+        response = self.server.pages.get(self.path)
+        self.send_response(response.status)
+        self.send_header("Content-Type", response.kind)
+        self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
-        self.wfile.write(answer.body)
+        self.wfile.write(response.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Probes come every few seconds; the log is for the fleet."""
+        """Logs no requests: probes come every few seconds, and the log is for the fleet."""

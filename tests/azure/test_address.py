@@ -80,7 +80,7 @@ def test_whose_address_it_is(url: str, asked: str | None) -> None:
     if asked:
         assert on_endpoint(url, PUBLIC_CLOUD) == asked
         return
-    with pytest.raises(MalformedResponse, match="which is not asked: "):
+    with pytest.raises(MalformedResponse, match="which is not followed: "):
         on_endpoint(url, PUBLIC_CLOUD)
 
 
@@ -123,7 +123,7 @@ def linked(url: str) -> tuple[int, dict[str, str], str]:
 @pytest.mark.parametrize("url", EVIL)
 def test_no_token_leaves_by_a_link_of_a_list(url: str) -> None:
     wire = Wire(linked(url))
-    with pytest.raises(MalformedResponse, match="which is not asked"):
+    with pytest.raises(MalformedResponse, match="which is not followed"):
         list(compute(wire).models(Scope(SUBSCRIPTION)))
     assert wire.hosts == ["management.azure.com"]
 

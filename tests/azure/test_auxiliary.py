@@ -103,7 +103,7 @@ def test_without_auxiliary_tenants_there_is_no_such_header(azure: Simulator) -> 
         pytest.param(
             ClientAuthenticationError("it cannot"),
             Unreachable,
-            f"auxiliary tenant {VENDOR}: no Azure identity: none of the sources of DefaultAzureCredential",
+            f"auxiliary tenant {VENDOR}: no Azure identity: no source of DefaultAzureCredential",
             id="no source for that tenant",
         ),
         pytest.param(
@@ -115,7 +115,7 @@ def test_without_auxiliary_tenants_there_is_no_such_header(azure: Simulator) -> 
         pytest.param(
             HOME,
             Refused,
-            f"auxiliary tenant {VENDOR}: the token is of tenant {HOME}: a managed identity has no other",
+            f"auxiliary tenant {VENDOR}: the token is of tenant {HOME}; a managed identity has no other",
             id="a managed identity, which has one tenant",
         ),
     ],

@@ -65,7 +65,7 @@ def test_a_wait_says_how_long_and_why() -> None:
     wait = budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW)
     assert wait is not None
     assert wait.length == timedelta(seconds=30)  # for 180 requests at 360 a minute
-    assert wait.why == f"37 of 1080 requests of {HIGH} are left, and kept for others"
+    assert wait.why == f"37 of 1080 requests of {HIGH} left and reserved for other clients"
     assert budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW + wait.length) is None
 
 
@@ -194,7 +194,7 @@ def test_after_a_429_its_class_rests_until_the_time_that_azure_named(
     assert may(budget, operation_class=OperationClass.GET)
     wait = budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW)
     assert wait is not None
-    assert (wait.length, wait.why) == (MINUTE, "Azure asked for no such requests before 09:01:00")
+    assert (wait.length, wait.why) == (MINUTE, "Azure allows no such requests before 09:01:00")
     assert budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW + MINUTE) is None
 
 

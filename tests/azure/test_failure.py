@@ -184,8 +184,8 @@ def test_no_identity_at_all_is_said_with_its_mend(azure: Simulator) -> None:
     with pytest.raises(Unreachable) as caught:
         Compute(Session(credential=Nobody(), transport=azure.transport())).model(TARGET, Priority.ROLLOUT)
     assert str(caught.value) == (
-        "no Azure identity: none of the sources of DefaultAzureCredential gave a token; run az login, or set "
-        "AZURE_TOKEN_CREDENTIALS and the variables of the identity that it names"
+        "no Azure identity: no source of DefaultAzureCredential returned a token; run `az login`, or set "
+        "AZURE_TOKEN_CREDENTIALS and the variables of that identity"
     )
 
 
@@ -196,5 +196,5 @@ def test_a_certificate_file_that_is_not_there_is_said(monkeypatch: pytest.Monkey
 
 
 def test_an_address_where_nobody_listens_is_said() -> None:
-    with pytest.raises(Unreachable, match=r"Azure cannot be reached: .*127\.0\.0\.1.*refused"):
+    with pytest.raises(Unreachable, match=r"cannot reach Azure: .*127\.0\.0\.1.*refused"):
         Compute(Session("https://127.0.0.1:9", credential=Token())).model(TARGET, Priority.ROLLOUT)

@@ -271,7 +271,7 @@ def test_a_next_page_of_another_host_costs_the_list_of_the_subscription_and_what
     sweep = world.reconciler.store.last_sweep
     assert sweep is not None
     assert sweep.errors == (
-        f"subscription {SUBSCRIPTION}: Azure sent an address of another host, which is not asked: "
+        f"subscription {SUBSCRIPTION}: Azure sent an address on another host, which is not followed: "
         "https://arm.elsewhere.test",
     )
 
@@ -283,7 +283,7 @@ def test_an_operation_of_another_host_is_not_asked(azure: Simulator) -> None:
     assert url.startswith("https://arm.elsewhere.test/")
     asked = len(azure.record.requests)
     for foreign in (url, "https://[bad/x", r"https://evil.example\@management.azure.com/x"):
-        with pytest.raises(MalformedResponse, match="which is not asked"):
+        with pytest.raises(MalformedResponse, match="which is not followed"):
             door.operation(foreign, TARGET)
     assert len(azure.record.requests) == asked
 

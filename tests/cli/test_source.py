@@ -102,7 +102,7 @@ def test_a_broken_commit_changes_nothing_and_is_told(world: Azure, remote: Remot
         assert daemon.log()[-2:] == [
             f"ERROR {mistake}",
             f"ERROR commit {bad[:10]} (Move web, with a slip) by Ada is refused;"
-            f" commit {good[:10]} (Begin where we are) stays in force",
+            f" commit {good[:10]} (Begin where we are) remains in force",
         ]
         assert world.writes() == 0
 
@@ -129,10 +129,10 @@ def _ask_where_is_my_change(world: Azure, remote: Remote, tmp_path: Path) -> Non
         error = "specs/api.yaml:12:3: spec.intervall: unknown field: did you mean interval?"
         why_api = ask("why", "api").out
         assert (
-            f"behind    commit {bad[:10]} (Move both) by Ada: it has errors, and is not in force here until they are fixed"
+            f"behind      commit {bad[:10]} (Move both) by Ada: it has errors, and is not in force here until they are fixed"
             in why_api
         )
-        assert f"error     {error}" in why_api
+        assert f"error       {error}" in why_api
         assert any(line.startswith("declared  ") and good[:10] in line for line in why_api)
         why_web = ask("why", "web").out
         assert not any(line.startswith(("behind", "error")) for line in why_web)
@@ -170,13 +170,13 @@ def test_a_remote_out_of_reach_changes_nothing_and_is_told(
         assert [(row["commit"], row["status"]) for row in shown["scaleSets"]] == [(good, "Ready")]
         assert daemon.log()[-2:] == [
             f"ERROR {lost}",
-            f"ERROR commit {good[:10]} (Begin where we are) stays in force",
+            f"ERROR commit {good[:10]} (Begin where we are) remains in force",
         ]
         assert daemon.get("/readyz") == (200, "ok\n")
 
         away.rename(remote.tree)
         until(lambda: not daemon.status()["sweep"]["errors"], daemon.log)
-        assert daemon.log()[-1] == "INFO the trouble with the specs or the list of scale sets is over"
+        assert daemon.log()[-1] == "INFO specs and scale set listing recovered"
 
 
 def test_without_any_commit_to_go_by_it_is_not_ready(world: Azure, remote: Remote, tmp_path: Path) -> None:

@@ -77,11 +77,11 @@ OLDER, NEWER = OLD.version, NEW.version
 @pytest.mark.parametrize(
     ("process", "told"),
     [
-        pytest.param(Process().reconcile(Reason.UP_TO_DATE, 10), [], id="nothing is rolled"),
+        pytest.param(Process().reconcile(Reason.UP_TO_DATE, 10), [], id="no rollout"),
         pytest.param(
             Process().patch().upgrade("0", "1").reconcile(Reason.WAITING_FOR_INSTANCES, 2),
-            [f"{OLDER} to {NEWER}: under way; 2 instances in 1 batch"],
-            id="one that is under way",
+            [f"{OLDER} to {NEWER}: in progress; 2 instances in 1 batch"],
+            id="a rollout in progress",
         ),
         pytest.param(
             Process()
@@ -91,13 +91,13 @@ OLDER, NEWER = OLD.version, NEW.version
             .reconcile(Reason.WAITING_FOR_INSTANCES, 2)
             .upgrade("2", up_to_date=2)
             .reconcile(Reason.UP_TO_DATE, 10),
-            [f"{OLDER} to {NEWER}: Succeeded in 5m; 3 instances in 2 batches, the longest 3m"],
-            id="one that succeeded, and how long its slowest batch was waited for",
+            [f"{OLDER} to {NEWER}: Succeeded in 5m; 3 instances in 2 batches, longest batch 3m"],
+            id="a successful rollout, with its slowest batch",
         ),
         pytest.param(
             Process().patch().upgrade("0").reconcile(Reason.INSTANCES_LEFT_OUT, 9),
-            [f"{OLDER} to {NEWER}: Succeeded in 2m; 1 instance in 1 batch, the longest 1m"],
-            id="what cannot be upgraded does not keep it from its end",
+            [f"{OLDER} to {NEWER}: Succeeded in 2m; 1 instance in 1 batch, longest batch 1m"],
+            id="instances that are left out do not delay the end",
         ),
         pytest.param(
             Process()
@@ -106,8 +106,8 @@ OLDER, NEWER = OLD.version, NEW.version
             .reconcile(Reason.SOAKING, 1)
             .reconcile(Reason.SOAKING, 1)
             .reconcile(Reason.UP_TO_DATE, 1),
-            [f"{OLDER} to {NEWER}: Succeeded in 4m; 1 instance in 1 batch, the longest 1m"],
-            id="a soak is no part of its batch",
+            [f"{OLDER} to {NEWER}: Succeeded in 4m; 1 instance in 1 batch, longest batch 1m"],
+            id="a soak is not part of a batch",
         ),
         pytest.param(
             Process()
@@ -118,8 +118,8 @@ OLDER, NEWER = OLD.version, NEW.version
             .reconcile(Reason.OPERATION_FAILED, 0)
             .reconcile(Reason.AZURE_BUSY)
             .reconcile(Reason.UP_TO_DATE, 10),
-            [f"{OLDER} to {NEWER}: Succeeded in 6m; 1 instance in 1 batch, the longest 5m"],
-            id="a batch that is asked for twice is one batch",
+            [f"{OLDER} to {NEWER}: Succeeded in 6m; 1 instance in 1 batch, longest batch 5m"],
+            id="a retried batch counts once",
         ),
         pytest.param(
             Process()
@@ -130,13 +130,13 @@ OLDER, NEWER = OLD.version, NEW.version
             .reconcile("Refused")
             .reconcile("Conflict")
             .reconcile("Bug"),
-            [f"{OLDER} to {NEWER}: under way; 1 instance in 1 batch"],
-            id="calls that fail end nothing",
+            [f"{OLDER} to {NEWER}: in progress; 1 instance in 1 batch"],
+            id="failed calls end no rollout",
         ),
         pytest.param(
             Process().patch().upgrade("0").declare(FIX).reconcile(Reason.IMAGE_NOT_FOUND),
-            [f"{OLDER} to {NEWER}: Superseded in 2m; 1 instance in 1 batch, the longest 1m"],
-            id="another image is declared while it goes well",
+            [f"{OLDER} to {NEWER}: Superseded in 2m; 1 instance in 1 batch, longest batch 1m"],
+            id="another image is declared while nothing has failed",
         ),
         pytest.param(
             Process()
@@ -146,10 +146,10 @@ OLDER, NEWER = OLD.version, NEW.version
             .declare(FIX)
             .patch(FIX, NEW),
             [
-                f"{NEWER} to {FIX.version}: under way",
-                f"{OLDER} to {NEWER}: Failed in 3m; 1 instance in 1 batch, the longest 2m",
+                f"{NEWER} to {FIX.version}: in progress",
+                f"{OLDER} to {NEWER}: Failed in 3m; 1 instance in 1 batch, longest batch 2m",
             ],
-            id="another image is declared where it was held by its failure",
+            id="another image is declared after a failure",
         ),
         pytest.param(
             Process()
@@ -160,18 +160,18 @@ OLDER, NEWER = OLD.version, NEW.version
             .declare(FIX)
             .patch(FIX, NEW),
             [
-                f"{NEWER} to {FIX.version}: under way",
-                f"{OLDER} to {NEWER}: Superseded in 4m; 2 instances in 2 batches, the longest 2m",
+                f"{NEWER} to {FIX.version}: in progress",
+                f"{OLDER} to {NEWER}: Superseded in 4m; 2 instances in 2 batches, longest batch 2m",
             ],
-            id="a failure that was overcome is none",
+            id="a failure that has recovered does not count",
         ),
         pytest.param(
             Process(spec(image=LATEST)).patch().upgrade("0").patch(FIX, NEW),
             [
-                f"{NEWER} to {FIX.version}: under way",
-                f"{OLDER} to {NEWER}: Superseded in 2m; 1 instance in 1 batch, the longest 1m",
+                f"{NEWER} to {FIX.version}: in progress",
+                f"{OLDER} to {NEWER}: Superseded in 2m; 1 instance in 1 batch, longest batch 1m",
             ],
-            id="latest comes to mean another version",
+            id="latest means another version",
         ),
         pytest.param(
             Process(failed=Fingerprint.of(NEW), last_good=OLD)
@@ -180,50 +180,50 @@ OLDER, NEWER = OLD.version, NEW.version
             .patch(OLD, NEW, Reason.GIVING_UP)
             .upgrade("0", image=OLD)
             .reconcile(Reason.ROLLOUT_FAILED, 0),
-            [f"{OLDER} to {NEWER}: GivenUp in 2m; 1 instance in 1 batch, the longest 1m"],
-            id="given up; the way back is no rollout of its own",
+            [f"{OLDER} to {NEWER}: GivenUp in 2m; 1 instance in 1 batch, longest batch 1m"],
+            id="aborted: the rollback is not a rollout of its own",
         ),
         pytest.param(
             Process(failed=Fingerprint.of(NEW), last_good=OLD)
             .upgrade("0", image=OLD)
             .reconcile(Reason.ROLLOUT_FAILED, 0),
             [],
-            id="nor is it where another process had given up",
+            id="aborted by another process: the rollback is not a rollout of its own",
         ),
         pytest.param(
             Process(spec(image=OLD), failed=Fingerprint.of(NEW), last_good=OLD).upgrade("0", image=OLD),
-            [f"to {OLDER}: under way; 1 instance in 1 batch"],
-            id="but it is one where a person then declares the last good image",
+            [f"to {OLDER}: in progress; 1 instance in 1 batch"],
+            id="a revert to the last good image after an abort is a rollout",
         ),
         pytest.param(
             Process().patch().upgrade("0").patch(NEW, FIX).upgrade("1", up_to_date=1),
-            [f"{OLDER} to {NEWER}: under way; 2 instances in 2 batches, the longest 2m"],
-            id="somebody who changes the model meanwhile begins nothing new",
+            [f"{OLDER} to {NEWER}: in progress; 2 instances in 2 batches, longest batch 2m"],
+            id="another writer changes the model during a rollout",
         ),
         pytest.param(
             Process().reconcile(Reason.UP_TO_DATE, 10).patch(NEW, FIX).reconcile(Reason.UP_TO_DATE, 10),
             [f"{FIX.version} to {NEWER}: Succeeded in 1m"],
-            id="somebody who changed the model of a settled set is put right",
+            id="another writer changes the model of a settled scale set",
         ),
         pytest.param(
             Process().patch().upgrade("0").reconcile(Reason.MODEL_DRIFT, 1).reconcile(Reason.SOAKING, 1),
-            [f"{OLDER} to {NEWER}: under way; 1 instance in 1 batch, the longest 2m"],
-            id="nor does it end the wait for the batch that is away",
+            [f"{OLDER} to {NEWER}: in progress; 1 instance in 1 batch, longest batch 2m"],
+            id="another writer does not end the current batch",
         ),
         pytest.param(
             Process().reconcile(Reason.WAITING_FOR_INSTANCES, 10),
             [],
-            id="at first sight, all on the image: somebody restarts one",
+            id="first observation, all on the image, one restarting",
         ),
         pytest.param(
             Process().reconcile(Reason.OUTSIDE_WINDOW, 0),
             [],
-            id="at first sight, none on the image: it has not begun",
+            id="first observation, none on the image",
         ),
         pytest.param(
             Process().reconcile(Reason.MODEL_DRIFT).reconcile(Reason.MODEL_DRIFT),
             [],
-            id="what is only planned is no rollout",
+            id="a dry run is not a rollout",
         ),
     ],
 )
@@ -237,37 +237,39 @@ MARKED = NOW - timedelta(hours=3)
 @pytest.mark.parametrize(
     ("process", "began"),
     [
-        pytest.param(Process().patch(), NOW, id="it set the model itself"),
+        pytest.param(Process().patch(), NOW, id="this process set the model"),
         pytest.param(
             Process().reconcile(Reason.UP_TO_DATE, 10).upgrade("0", up_to_date=4),
             NOW + MINUTE,
-            id="the model was right already, and all was settled before",
+            id="the model was right, and the scale set was settled before",
         ),
         pytest.param(
-            Process().upgrade("0", up_to_date=0), NOW, id="the model was right already, and nobody was on it"
+            Process().upgrade("0", up_to_date=0),
+            NOW,
+            id="the model was right, and no instance was on the image",
         ),
         pytest.param(
-            Process().upgrade("0", up_to_date=4), None, id="it was under way when the process began"
+            Process().upgrade("0", up_to_date=4), None, id="in progress when the process began: unknown"
         ),
         pytest.param(
             Process(began=Mark.of(MARKED, NEW)).upgrade("0", up_to_date=4),
             MARKED,
-            id="it was, and the scale set remembers when it began",
+            id="in progress when the process began, recorded on the tag",
         ),
         pytest.param(
             Process(began=Mark.of(MARKED, OLD)).upgrade("0", up_to_date=4),
             None,
-            id="what the scale set remembers is of another one",
+            id="the tag records another image: unknown",
         ),
         pytest.param(
             Process(began=Mark.of(MARKED, NEW)).reconcile(Reason.SOAKING, 4),
             MARKED,
-            id="it was under way and waiting",
+            id="in progress and in its soak when the process began",
         ),
         pytest.param(
             Process(began=Mark.of(MARKED, NEW)).reconcile("Unreachable").reconcile(Reason.SOAKING, 4),
             MARKED,
-            id="it was, and the first look failed",
+            id="in progress when the process began, and the first observation failed",
         ),
     ],
 )
@@ -275,15 +277,15 @@ def test_when_it_began(process: Process, began: datetime | None) -> None:
     assert process.record.began == began
 
 
-def test_what_is_sick_or_scales_out_after_a_rollout_is_no_rollout() -> None:
+def test_an_unhealthy_or_new_instance_after_a_rollout_is_not_a_rollout() -> None:
     process = Process().reconcile(Reason.UP_TO_DATE, 10).reconcile(Reason.WAITING_FOR_INSTANCES, 9)
     assert process.reconcile(Reason.HEALTH_CHECK_FAILED, 9).told == []
 
 
-def test_a_rollout_of_which_the_beginning_is_not_known_has_no_length() -> None:
+def test_a_rollout_with_an_unknown_begin_has_no_duration() -> None:
     process = Process().upgrade("0", up_to_date=4).reconcile(Reason.UP_TO_DATE, 10)
     assert (process.record.ended, process.record.length) == (NOW + MINUTE, None)
-    assert process.told == [f"to {NEWER}: Succeeded; 1 instance in 1 batch, the longest 1m"]
+    assert process.told == [f"to {NEWER}: Succeeded; 1 instance in 1 batch, longest batch 1m"]
 
 
 def test_five_are_kept_and_all_are_counted() -> None:
@@ -296,7 +298,7 @@ def test_five_are_kept_and_all_are_counted() -> None:
     assert process.history.last == process.history.records[1]
 
 
-def test_the_ids_of_what_was_upgraded_are_forgotten_at_the_end() -> None:
+def test_the_ids_of_upgraded_instances_are_dropped_at_the_end() -> None:
     process = Process().patch().upgrade("0", "1")
     assert process.record.upgraded == {"0", "1"}
     assert process.reconcile(Reason.UP_TO_DATE, 10).record.upgraded == frozenset()

@@ -65,30 +65,30 @@ def running() -> Iterator[Callable[..., Loop]]:
 Running = Callable[..., Loop]
 
 
-def test_it_begins_with_a_sweep_and_ticks_what_is_due(running: Running) -> None:
+def test_it_begins_with_a_sweep_and_reconciles_what_is_due(running: Running) -> None:
     work = Work(("a", "b"))
     assert running(work).wait(lambda: work.reconciles == {"a": 1, "b": 1}, DEADLINE)
     assert work.sweeps == 1
 
 
-def test_sweeps_come_at_their_interval(running: Running) -> None:
+def test_sweeps_run_at_their_interval(running: Running) -> None:
     work = Work()
     assert running(work, sweep=SOON).wait(lambda: work.sweeps >= 3, DEADLINE)
 
 
-def test_sweeps_that_come_faster_than_ticks_are_spread_put_none_off(running: Running) -> None:
+def test_frequent_sweeps_postpone_no_reconcile(running: Running) -> None:
     work = Work(("a", "b", "c"))
     assert running(work, sweep=SOON).wait(lambda: len(work.reconciles) == 3, DEADLINE), work.reconciles
 
 
-def test_a_tick_that_asks_to_come_again_does(running: Running) -> None:
+def test_a_requeue_is_reconciled_again(running: Running) -> None:
     work = Work(("a",))
     work.during = lambda _: SOON if work.reconciles["a"] < 4 else None
     loop = running(work)
     assert loop.wait(lambda: work.reconciles["a"] == 4 and loop.idle, DEADLINE)
 
 
-def test_two_ticks_of_one_scale_set_never_run_at_once(running: Running) -> None:
+def test_a_scale_set_is_never_reconciled_twice_at_once(running: Running) -> None:
     work = Work(("a", "b"))
     gate = Event()
 
@@ -104,7 +104,7 @@ def test_two_ticks_of_one_scale_set_never_run_at_once(running: Running) -> None:
     assert work.most_at_once == {"a": 1, "b": 1}
 
 
-def test_a_wake_during_a_tick_is_not_lost(running: Running) -> None:
+def test_a_wake_during_a_reconcile_is_not_lost(running: Running) -> None:
     work = Work(("a",))
     inside, leave = Event(), Event()
 
@@ -139,7 +139,7 @@ def test_a_wake_while_every_worker_is_busy_is_not_lost(running: Running) -> None
     assert loop.wait(lambda: work.reconciles["a"] >= 1 and loop.idle, DEADLINE), work.reconciles
 
 
-def test_a_slow_scale_set_holds_up_no_other_and_no_sweep(running: Running) -> None:
+def test_a_slow_scale_set_delays_no_other_and_no_sweep(running: Running) -> None:
     work = Work(("slow", "quick"))
     leave = Event()
 
@@ -156,7 +156,7 @@ def test_a_slow_scale_set_holds_up_no_other_and_no_sweep(running: Running) -> No
     leave.set()
 
 
-def test_a_tick_that_raises_stops_neither_itself_nor_the_others(running: Running) -> None:
+def test_a_reconcile_that_raises_is_repeated_and_stops_no_other(running: Running) -> None:
     work = Work(("bad", "good"))
 
     def during(name: str) -> timedelta | None:
@@ -179,10 +179,10 @@ def test_a_sweep_that_raises_is_followed_by_the_next(
 
     work = Failing()
     assert running(work, sweep=SOON).wait(lambda: work.sweeps >= 3, DEADLINE)
-    assert "a bug in the reconciler, please report it: the sweep failed" in caplog.text
+    assert "a bug in the reconciler, please report it: sweep failed" in caplog.text
 
 
-def test_stopping_finishes_the_ticks_under_way_and_starts_no_more() -> None:
+def test_stop_finishes_the_reconciles_in_progress_and_starts_no_more() -> None:
     work = Work(("a", "b", "c"))
     inside, leave, finished = Event(), Event(), Event()
 
@@ -202,7 +202,7 @@ def test_stopping_finishes_the_ticks_under_way_and_starts_no_more() -> None:
     assert not loop.wait(lambda: sum(work.reconciles.values()) > reconciles, timedelta(milliseconds=300))
 
 
-def test_stopping_right_after_a_tick_leaves_no_thread_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_right_after_a_reconcile_causes_no_error_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     errors: list[object] = []
     monkeypatch.setattr(threading, "excepthook", errors.append)
     for _ in range(20):
@@ -214,5 +214,5 @@ def test_stopping_right_after_a_tick_leaves_no_thread_with_an_error(monkeypatch:
     assert errors == []
 
 
-def test_waiting_gives_up_at_its_timeout(running: Running) -> None:
+def test_wait_returns_at_its_timeout(running: Running) -> None:
     assert not running(Work()).wait(lambda: False, timedelta(milliseconds=50))

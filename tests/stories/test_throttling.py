@@ -49,7 +49,7 @@ def test_a_rollout_goes_on_while_looks_at_what_is_settled_wait() -> None:
     assert world.lines()["web"] == says("UpToDate", "10", NEW)
     waited = next(each for each in world.outcomes if each.name == "still" and each.reason == "Throttled")
     assert (
-        "of 1080 requests of HighCostGetVMScaleSetSubscriptionMaximum are left, and kept for others"
+        "of 1080 requests of HighCostGetVMScaleSetSubscriptionMaximum left and reserved for other clients"
         in waited.message
     )
     assert "Throttled" not in world.reasons("web")

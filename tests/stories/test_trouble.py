@@ -157,7 +157,7 @@ def test_a_tick_that_hits_a_bug_costs_its_own_scale_set_a_tick_and_is_called_a_b
     world = World(sets, spec("web"), spec("odd"), compute=Odd)
     world.run(lambda: world.lines()["web"].startswith("UpToDate"))
     assert world.lines()["odd"] == says("Bug", "KeyError")
-    assert "odd: tick failed" in caplog.text
+    assert "odd: reconcile failed" in caplog.text
 
 
 class OddList(Compute):

@@ -175,7 +175,7 @@ ABRUPTLY = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing resets the c
             SECOND,
             "/readyz",
             503,
-            "the first sweep has not finished\n",
+            "the first sweep has not ended yet\n",
             id="before it knows anything, it is not",
         ),
         pytest.param(
@@ -191,7 +191,7 @@ ABRUPTLY = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing resets the c
             SECOND,
             "/healthz",
             404,
-            "no such page; there are /livez, /readyz, /metrics, /status\n",
+            "no such page; use one of /livez, /readyz, /metrics, /status\n",
             id="an unknown page names those there are",
         ),
         pytest.param(
@@ -199,7 +199,7 @@ ABRUPTLY = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing resets the c
             SECOND,
             "/",
             404,
-            "no such page; there are /livez, /readyz, /metrics, /status\n",
+            "no such page; use one of /livez, /readyz, /metrics, /status\n",
             id="so does the root",
         ),
     ],
@@ -327,7 +327,7 @@ def test_a_probe_says(
                                 "batches": 1,
                                 "instances": 2,
                                 "longestBatchSeconds": 0.0,
-                                "message": f"{OLD.version} to {NEW.version}: under way; 2 instances in 1 batch",
+                                "message": f"{OLD.version} to {NEW.version}: in progress; 2 instances in 1 batch",
                             },
                             {
                                 "from": None,
@@ -347,7 +347,7 @@ def test_a_probe_says(
                 ],
                 "orphans": [],
             },
-            id="one set rolling, one not looked at yet, and a mistake in the last commit",
+            id="one set rolling, one not checked yet, and a mistake in the last commit",
         ),
     ],
 )

@@ -112,7 +112,6 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
     (row,) = json.loads("\n".join(done.out))
     assert (done.code, done.err) == (2, []), "there is something to change"
     foreseen = row.pop("forecast")
-    assert row["behind": None,
     assert row["observedRevision"] == row["revision"]
     assert [each["status"] for each in row["conditions"]] == ["Unknown", "True", "False", "False", "True"]
     blank = {
@@ -121,6 +120,7 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
         "instancesAt": "",
         "revision": {},
         "observedRevision": {},
+        "behind": None,
         "conditions": [],
     }
     assert row | blank | {"nextReconcile": "", "history": []} == {

@@ -67,6 +67,6 @@ def _merged(session: pytest.Session) -> dict[str, set[str]]:
 
 def _is_whole(config: pytest.Config) -> bool:
     """Whether the run is of the whole suite, as it is told once."""
-    chosen = config.option.keyword or config.option.markexpr or config.option.lf
+    chosen = config.option.keyword or config.option.markexpr or config.getoption("lf", default=False)
     is_variant = "STORIES_DURING_UPGRADE" in os.environ
     return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not chosen and not is_variant

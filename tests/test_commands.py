@@ -230,7 +230,7 @@ def test_there_is_a_line_of_ours_of_every_kind() -> None:
 
 
 def test_what_is_not_run_is_known() -> None:
-    """Blocks marked `sh` are run by tests/walkthroughs.py, and those of clients.md by `make test-clients`."""
+    """Blocks marked `sh` are run by tests/walkthroughs, and those of clients.md by `make test-clients`."""
     found = {
         line
         for block in blocks()

@@ -20,7 +20,7 @@ def changing(count: int, total: int = 10, version: str = NEW) -> list[dict[str, 
 TEN = [f"s{number}" for number in range(10)]
 
 
-def test_a_commit_that_changes_too_much_changes_nothing_through_restarts_until_it_is_split() -> None:
+def test_a_commit_above_max_change_changes_nothing_until_it_is_split() -> None:
     world = World(sets(*TEN, capacity=2), of_all(maxChange="30%"), *changing(0)).run()
     world.merge(*changing(4))
     for _ in range(4):
@@ -40,7 +40,7 @@ def test_a_commit_that_changes_too_much_changes_nothing_through_restarts_until_i
     assert [on(world, name) for name in TEN] == [{NEW}] * 4 + [{OLD}] * 6
 
 
-def test_a_cap_that_is_raised_lets_a_held_commit_go() -> None:
+def test_raising_max_change_releases_a_blocked_commit() -> None:
     world = World(sets(*TEN, capacity=2), of_all(maxChange=3), *changing(4))
     world.rest(5 * MINUTE)
     assert Counter(reason(world, name) for name in TEN) == {"TooMuchChange": 4, "UpToDate": 6}
@@ -49,7 +49,7 @@ def test_a_cap_that_is_raised_lets_a_held_commit_go() -> None:
     assert [on(world, name) for name in TEN] == [{NEW}] * 4 + [{OLD}] * 6
 
 
-def test_a_revert_of_more_than_the_cap_goes_all_the_way() -> None:
+def test_a_revert_above_max_change_is_not_blocked() -> None:
     """Three commits brought an image to three scale sets, and one commit takes it back."""
     rollout = {"onFailure": "rollback"}
     names = TEN[:3]
@@ -65,8 +65,8 @@ def test_a_revert_of_more_than_the_cap_goes_all_the_way() -> None:
     assert [on(world, name) for name in names] == [{OLD}] * 3
 
 
-@pytest.mark.parametrize("minutes", range(1, 14, 3))
-def test_a_restart_in_the_middle_of_what_was_let_go_holds_nothing(minutes: int) -> None:
+@pytest.mark.parametrize("minutes", range(1, 14, 3), ids="restarted after {} min".format)
+def test_a_restart_during_an_allowed_change_does_not_block_it(minutes: int) -> None:
     world = World(sets(*TEN, capacity=2), of_all(maxChange=3, maxConcurrentRollouts=1), *changing(0)).run()
     world.merge(*changing(3))
     world.rest(minutes * MINUTE)
@@ -76,7 +76,7 @@ def test_a_restart_in_the_middle_of_what_was_let_go_holds_nothing(minutes: int) 
     assert not any(each.reason == "TooMuchChange" for each in world.outcomes)
 
 
-def test_what_a_commit_held_costs_nothing_while_it_is() -> None:
+def test_scale_sets_blocked_by_max_change_cost_only_the_list_pages() -> None:
     world = World(sets(*TEN, capacity=2), of_all(maxChange=3), *changing(10))
     world.rest(5 * MINUTE)
     before = len(world.requests())
@@ -87,8 +87,10 @@ def test_what_a_commit_held_costs_nothing_while_it_is() -> None:
 # The cap on concurrent rollouts.
 
 
-@pytest.mark.parametrize("every", [None, 1], ids=lambda each: "killed every minute" if each else "")
-def test_never_more_than_three_of_ten_are_under_way_and_all_finish(every: int | None) -> None:
+@pytest.mark.parametrize(
+    "every", [None, 1], ids=["the daemon runs throughout", "the daemon is killed every minute"]
+)
+def test_ten_scale_sets_finish_with_at_most_three_rolling_at_once(every: int | None) -> None:
     world = World(sets(*TEN), of_all(maxConcurrentRollouts=3), *changing(10))
     minutes = 0
     while not all(on(world, name) == {NEW} for name in TEN):
@@ -103,9 +105,11 @@ def test_never_more_than_three_of_ten_are_under_way_and_all_finish(every: int | 
     assert not any(counts and counts.up_to_date for counts in waited), "what is half-way waits for no turn"
 
 
-@pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
-@pytest.mark.parametrize("write", range(9))
-def test_a_daemon_that_dies_at_a_write_is_followed_by_one_that_keeps_to_the_cap(
+@pytest.mark.parametrize(
+    "is_before", [True, False], ids=["the daemon dies before it", "the daemon dies after it"]
+)
+@pytest.mark.parametrize("write", range(9), ids="write {}".format)
+def test_max_concurrent_rollouts_is_kept_if_the_daemon_dies_at_a_write(
     write: int, monkeypatch: pytest.MonkeyPatch, *, is_before: bool
 ) -> None:
     names = ["a", "b", "c"]
@@ -119,7 +123,7 @@ def test_a_daemon_that_dies_at_a_write_is_followed_by_one_that_keeps_to_the_cap(
     assert most_at_once(world, names) == 1
 
 
-def test_one_that_has_failed_holds_its_place_through_restarts_and_the_others_wait() -> None:
+def test_the_other_scale_sets_wait_for_a_failed_pilot_after_restarts() -> None:
     world = World(sets(*TEN), of_all(maxConcurrentRollouts=2), *changing(10, version=BAD))
     for _ in range(4):
         world.rest(10 * MINUTE)
@@ -142,9 +146,11 @@ def test_one_that_has_failed_holds_its_place_through_restarts_and_the_others_wai
     assert most_at_once(world, TEN) <= 2
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed"])
+@pytest.mark.parametrize(
+    "killed", [False, True], ids=["the daemon runs throughout", "the daemon is killed once"]
+)
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
-def test_one_that_gave_its_image_up_holds_its_place(on_failure: str, *, killed: bool) -> None:
+def test_no_other_scale_set_begins_an_image_that_was_rolled_back(on_failure: str, *, killed: bool) -> None:
     rollout = {"onFailure": on_failure}
     documents = [spec(name, version=BAD, rollout=rollout) for name in ("a", "b")]
     world = World(sets("a", "b"), of_all(maxConcurrentRollouts=1), *documents)
@@ -156,14 +162,14 @@ def test_one_that_gave_its_image_up_holds_its_place(on_failure: str, *, killed: 
     assert world.lines()["b"] == says("ImageFailedElsewhere", BAD, "spec.maxFailedRollouts")
 
 
-def test_a_place_is_taken_anew_one_sweep_after_it_is_free() -> None:
+def test_a_free_slot_is_used_again_within_two_minutes() -> None:
     world = World(sets("a", "b"), of_all(maxConcurrentRollouts=1), spec("a"), spec("b"))
     world.run(lambda: bool(writes(world, "b")))
     done = max(absence.until for absence in world.azure.record.absences("a") if absence.until)
     assert world.clock.now() - done < 2 * MINUTE
 
 
-def test_a_place_that_azure_refused_to_be_used_is_given_back() -> None:
+def test_a_slot_is_released_if_azure_refuses_the_change_of_the_model() -> None:
     world = World(sets("a", "b"), of_all(maxConcurrentRollouts=1), spec("a"), spec("b"))
     world.azure.faults.arm(
         "VirtualMachineScaleSets_Update",
@@ -175,7 +181,7 @@ def test_a_place_that_azure_refused_to_be_used_is_given_back() -> None:
     assert "Refused" in world.reasons("a")
 
 
-def test_a_place_is_kept_where_nobody_knows_whether_it_was_used() -> None:
+def test_a_slot_is_kept_if_the_answer_to_the_change_of_the_model_is_lost() -> None:
     world = World(sets("a", "b"), of_all(maxConcurrentRollouts=1), spec("a"), spec("b"))
     world.azure.faults.arm("VirtualMachineScaleSets_Update", Reset(lost_answer=True))
     world.run(lambda: bool(writes(world, "b")))
@@ -183,7 +189,7 @@ def test_a_place_is_kept_where_nobody_knows_whether_it_was_used() -> None:
     assert on(world, "a") == {NEW}
 
 
-def test_one_that_waits_for_another_lends_it_its_place() -> None:
+def test_a_scale_set_that_waits_for_a_dependency_lends_it_its_slot() -> None:
     world = World(sets("api", "db"), of_all(maxConcurrentRollouts=1), spec("api"), spec("db", version=OLD))
     world.run(lambda: writes(world, "api").count("VirtualMachineScaleSets_UpdateInstances") == 2)
     world.merge(spec("api", dependsOn=["db"]), spec("db", version=NEW))
@@ -192,7 +198,7 @@ def test_one_that_waits_for_another_lends_it_its_place() -> None:
     assert most_at_once(world, ["api", "db"]) == 1
 
 
-def test_one_that_is_suspended_half_way_leaves_its_place_to_the_next() -> None:
+def test_a_scale_set_suspended_during_its_rollout_releases_its_slot() -> None:
     world = World(sets("a", "b"), of_all(maxConcurrentRollouts=1), spec("a", version=BAD), spec("b"))
     world.run(is_there(world, "HealthCheckFailed", "a"))
     world.merge(spec("a", version=BAD, suspend=True))
@@ -208,7 +214,7 @@ def planned(world: World) -> Mapping[str, str]:
     return {each.desired.name: each.outcome.reason for each in store.states() if each.outcome}
 
 
-def test_a_plan_looks_at_those_first_that_others_wait_for() -> None:
+def test_a_plan_reads_dependencies_before_the_scale_sets_that_wait_for_them() -> None:
     world = World(
         fleet(
             scale_set("a", capacity=2),
@@ -222,7 +228,7 @@ def test_a_plan_looks_at_those_first_that_others_wait_for() -> None:
     assert planned(world) == {"a": "ModelDrift", "m": "UpToDate", "z": "UpToDate"}
 
 
-def test_a_plan_gives_places_by_name_whatever_the_order_of_its_looks() -> None:
+def test_a_plan_assigns_slots_by_name_in_any_order_of_observation() -> None:
     world = World(sets(*TEN), of_all(maxConcurrentRollouts=3), *changing(10))
     for _ in range(3):
         found = planned(world)
@@ -231,7 +237,7 @@ def test_a_plan_gives_places_by_name_whatever_the_order_of_its_looks() -> None:
     assert "s0 (ModelDrift) goes first" in world.lines()["s9"]
 
 
-def test_a_round_takes_no_more_places_than_there_are_though_its_ticks_run_at_once() -> None:
+def test_concurrent_reconciles_of_one_pass_take_no_more_slots_than_there_are() -> None:
     world = World(sets(*TEN), of_all(maxConcurrentRollouts=3), *changing(10))
     world.reconciler.once(act=True)
     assert [name for name in TEN if writes(world, name)] == ["s0"]
@@ -240,7 +246,7 @@ def test_a_round_takes_no_more_places_than_there_are_though_its_ticks_run_at_onc
     assert len([name for name in TEN if writes(world, name)]) == 1
 
 
-def test_a_round_goes_on_with_what_another_began() -> None:
+def test_single_passes_continue_the_rollouts_that_earlier_passes_began() -> None:
     world = World(sets(*TEN), of_all(maxConcurrentRollouts=3), *changing(10))
     rounds = 0
     while not all(on(world, name) == {NEW} for name in TEN):

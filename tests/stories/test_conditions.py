@@ -54,7 +54,7 @@ def told(*stages: str) -> list[str]:
     return [each for before, each in zip(["", *seen], seen, strict=False) if each != before]
 
 
-def test_a_rollout_from_merge_to_ready() -> None:
+def test_conditions_follow_a_rollout_from_the_merge_until_it_is_ready() -> None:
     world = World(fleet(scale_set(capacity=3)), spec(version=OLD)).run()
     assert stands(world) == "True False False True(Serving) False(NoDrift)"
     since = row(world)["conditions"][0]["lastTransitionTime"]
@@ -76,7 +76,7 @@ def test_a_rollout_from_merge_to_ready() -> None:
     assert row(world)["conditions"][0]["lastTransitionTime"] > since
 
 
-def test_a_bad_image_is_not_ready_and_tried_again_and_its_fix_ends_it() -> None:
+def test_a_bad_image_is_not_ready_and_the_history_has_its_failure_and_its_fix() -> None:
     world = World(fleet(scale_set(capacity=10)), spec(version=OLD)).run()
     world.merge(spec(version=BAD))
     world.rest(20 * MINUTE)
@@ -89,7 +89,7 @@ def test_a_bad_image_is_not_ready_and_tried_again_and_its_fix_ends_it() -> None:
     ]
 
 
-def test_what_is_suspended_is_never_green() -> None:
+def test_a_suspended_scale_set_is_never_ready() -> None:
     world = World(fleet(scale_set(capacity=3)), spec(version=NEW)).run()
     assert row(world)["suspended"] is False
     world.merge(spec(version=NEW, suspend={"reason": "load test"}))
@@ -98,7 +98,7 @@ def test_what_is_suspended_is_never_green() -> None:
     assert row(world)["suspended"] is True
 
 
-def test_the_model_that_somebody_else_changes_is_drift_of_the_model() -> None:
+def test_a_manual_change_of_the_model_is_reported_as_model_drift() -> None:
     world = World(fleet(scale_set(capacity=3)), spec(version=NEW)).run()
     world.azure.scale_set("web").set_image(f"Canonical:ubuntu-24_04-lts:server:{OLD}")
     world.run(lambda: world.state().outcome is not world.outcomes[0])
@@ -108,7 +108,7 @@ def test_the_model_that_somebody_else_changes_is_drift_of_the_model() -> None:
     assert newest["message"].startswith(f"{OLD} to {NEW}: Succeeded in ")
 
 
-def test_a_merge_is_seen_of_every_scale_set_by_itself() -> None:
+def test_each_scale_set_observes_a_revision_by_itself() -> None:
     world = World(fleet(scale_set("web", capacity=2), scale_set("api", capacity=2)), spec("web"), spec("api"))
     world.run()
     seen = row(world, "web")
@@ -130,7 +130,7 @@ def test_a_merge_is_seen_of_every_scale_set_by_itself() -> None:
     assert {str(each["observedRevision"]) for each in web["conditions"]} == {str(web["revision"])}
 
 
-def test_a_merge_that_cannot_be_looked_at_yet_is_not_ready() -> None:
+def test_a_merge_is_not_ready_while_the_scale_set_cannot_be_read() -> None:
     world = World(fleet(scale_set(capacity=2)), spec(version=NEW)).run()
     before = row(world)
     world.merge(spec(version=FIX))
@@ -144,7 +144,7 @@ def test_a_merge_that_cannot_be_looked_at_yet_is_not_ready() -> None:
     assert row(world)["observedRevision"] == after["revision"]
 
 
-def test_an_instance_that_falls_sick_after_a_rollout_is_no_part_of_it_and_begins_none() -> None:
+def test_an_instance_that_becomes_unhealthy_after_a_rollout_adds_no_history() -> None:
     world = World(fleet(scale_set(capacity=3)), spec(version=NEW)).run()
     (before,) = row(world)["history"]
     world.azure.scale_set("web").instance("1").sicken()
@@ -154,7 +154,7 @@ def test_an_instance_that_falls_sick_after_a_rollout_is_no_part_of_it_and_begins
     assert row(world)["history"] == [before]
 
 
-def test_an_instance_that_falls_sick_while_a_gate_holds_the_model_is_not_serving() -> None:
+def test_an_instance_that_becomes_unhealthy_while_approval_is_awaited_is_reported() -> None:
     world = World(fleet(scale_set(capacity=3)), spec(version=OLD)).run()
     world.azure.scale_set("web").instance("1").sicken()
     world.merge(spec(version=NEW, rollout={"approval": "start"}))
@@ -166,13 +166,11 @@ def test_an_instance_that_falls_sick_while_a_gate_holds_the_model_is_not_serving
 @pytest.mark.parametrize(
     ("tags", "began"),
     [
-        pytest.param(0, "2026-01-05T09:00:00+00:00", id="the tag tells"),
+        pytest.param(0, "2026-01-05T09:00:00+00:00", id="the tag has the start"),
         pytest.param(50, None, id="there was no room for a tag"),
     ],
 )
-def test_a_daemon_that_begins_in_the_middle_knows_since_when_as_far_as_the_tag_tells(
-    tags: int, began: str | None
-) -> None:
+def test_a_restarted_daemon_reads_the_start_of_the_rollout_from_the_tag(tags: int, began: str | None) -> None:
     others = {f"owner-{number}": "x" for number in range(tags)}
     world = World(fleet(scale_set(capacity=10, tags=others)), spec(version=NEW))
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2)
@@ -183,7 +181,7 @@ def test_a_daemon_that_begins_in_the_middle_knows_since_when_as_far_as_the_tag_t
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
-def test_a_rollout_that_was_given_up(on_failure: str) -> None:
+def test_an_aborted_rollout_is_stalled_and_recorded_in_the_history(on_failure: str) -> None:
     rollout = {"onFailure": on_failure}
     world = World(fleet(scale_set(capacity=10)), spec(version=OLD, rollout=rollout)).run()
     world.merge(spec(version=BAD, rollout=rollout))
@@ -195,7 +193,7 @@ def test_a_rollout_that_was_given_up(on_failure: str) -> None:
     assert (record["batches"], record["instances"]) == (1, 2)
 
 
-def test_what_is_out_of_reach_for_long_is_not_known_any_more() -> None:
+def test_conditions_become_unknown_if_a_scale_set_is_unreachable_for_long() -> None:
     world = World(fleet(scale_set(capacity=2)), spec(version=NEW, interval="10m")).run()
     world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Page(), times=None)
     world.merge(spec(version=NEW, interval="11m"))
@@ -205,7 +203,7 @@ def test_what_is_out_of_reach_for_long_is_not_known_any_more() -> None:
     assert stands(world) == "False True False Unknown(NotObserved) Unknown(NotObserved)"
 
 
-def test_a_settled_one_is_known_at_every_sweep_and_one_that_cannot_be_looked_at_is_not() -> None:
+def test_each_sweep_confirms_a_settled_scale_set_unless_it_is_unreachable() -> None:
     world = World(fleet(scale_set(capacity=2)), spec(version=NEW)).run()
     world.rest(30 * MINUTE)
     assert world.state().published.known_at == world.reconciler.store.last_sweep.at  # type: ignore[union-attr]
@@ -217,7 +215,7 @@ def test_a_settled_one_is_known_at_every_sweep_and_one_that_cannot_be_looked_at_
     assert world.state().published.known_at == known
 
 
-def test_what_azure_refuses_was_decided_on_and_what_it_does_not_answer_was_not() -> None:
+def test_a_refused_change_counts_as_observed_and_an_unanswered_one_does_not() -> None:
     world = World(fleet(scale_set(capacity=2)), spec(version=NEW)).run()
     before = row(world)["revision"]
     world.azure.faults.arm(
@@ -243,7 +241,7 @@ def test_what_azure_refuses_was_decided_on_and_what_it_does_not_answer_was_not()
     assert stands(world).startswith("False False True")
 
 
-def test_a_newer_version_of_latest_is_drift_until_all_are_on_it() -> None:
+def test_a_newer_version_of_latest_is_drift_until_all_instances_run_it() -> None:
     latest = {"platform": {**BASE, "version": "latest"}}
     images = {"platform": [{**BASE, "versions": [OLD, NEW]}]}
     declared = fleet(scale_set(capacity=2, image=platform(NEW)), images=images)

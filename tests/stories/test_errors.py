@@ -54,7 +54,7 @@ TABLE = [
         ROLLING,
         "Refused",
         NEVER,
-        name="409 OperationNotAllowed: no rolling upgrade to cancel (which is never asked for)",
+        name="409 OperationNotAllowed: no rolling upgrade to cancel",
     ),
     told(
         "409 OperationNotAllowed",
@@ -62,7 +62,7 @@ TABLE = [
         PATCH,
         "Refused",
         NEVER,
-        name="409 OperationNotAllowed: marked for deletion",
+        name="409 OperationNotAllowed: the scale set is marked for deletion",
     ),
     told(
         "409 OperationNotAllowed",
@@ -70,7 +70,7 @@ TABLE = [
         PATCH,
         "Refused",
         NEVER,
-        name="409 OperationNotAllowed: the kind of image",
+        name="409 OperationNotAllowed: the image type may not change",
     ),
     told(
         "409 OperationNotAllowed",
@@ -78,7 +78,7 @@ TABLE = [
         UPGRADE,
         "Refused",
         NEVER,
-        name="409 OperationNotAllowed: quota",
+        name="409 OperationNotAllowed: the quota is exceeded",
     ),
     told(
         "409 OperationNotAllowed",
@@ -86,7 +86,7 @@ TABLE = [
         UPGRADE,
         "Refused",
         NEVER,
-        name="409 OperationNotAllowed: for Spot only",
+        name="409 OperationNotAllowed: the operation is for Spot only",
     ),
     told(
         "409 OperationNotAllowed",
@@ -95,7 +95,7 @@ TABLE = [
         PATCH,
         "Refused",
         NEVER,
-        name="409 OperationNotAllowed: ten models",
+        name="409 OperationNotAllowed: ten models are in use",
     ),
     told(
         "409 MissingSubscriptionRegistration",
@@ -113,7 +113,7 @@ TABLE = [
         PATCH,
         "Refused",
         NEVER,
-        name="400 InvalidParameter: automatic OS upgrade wants latest",
+        name="400 InvalidParameter: automatic OS upgrade requires latest",
     ),
     told(
         "400 BadRequest",
@@ -140,7 +140,7 @@ TABLE = [
         ROLLING,
         "Refused",
         NEVER,
-        name="409 OperationNotAllowed: OS rolling upgrade without latest (which is never asked for)",
+        name="409 OperationNotAllowed: an OS rolling upgrade requires latest",
     ),
     told("403 AuthorizationFailed", "The client does not have authorization to perform action.", PATCH, "Refused", NEVER),
     told("403 AuthorizationFailed", "The client does not have authorization to perform action.", GET, "Refused", NEVER),
@@ -155,24 +155,24 @@ TABLE = [
     told("401 InvalidAuthenticationTokenTenant", "The access token is from the wrong issuer.", PATCH, "Unreachable", WAITS),
     told("401 InvalidAuthenticationToken", "The access token is invalid.", INSTANCES, "Unreachable", WAITS),
     told("401 AuthenticationFailed", "Authentication failed.", UPGRADE, "Unreachable", WAITS),
-    pytest.param(INSTANCES, Throttled(77 * SECOND), "Throttled", WAITS, id="429 OperationNotAllowed: Compute's bucket"),
+    pytest.param(INSTANCES, Throttled(77 * SECOND), "Throttled", WAITS, id="429 OperationNotAllowed: the request budget of Compute"),
     pytest.param(
         PATCH,
         Status(429, "SubscriptionRequestsThrottled", "Please try again after '6' seconds.", 6 * SECOND),
         "Throttled",
         WAITS,
-        id="429 SubscriptionRequestsThrottled: the gateway's bucket",
+        id="429 SubscriptionRequestsThrottled: the request budget of the gateway",
     ),
-    pytest.param(INSTANCES, Page(), "Unreachable", WAITS, id="503 with a page of HTML"),
-    pytest.param(UPGRADE, Page(body=""), "Unreachable", WAITS, id="503 with nothing"),
+    pytest.param(INSTANCES, Page(), "Unreachable", WAITS, id="503 with an HTML page"),
+    pytest.param(UPGRADE, Page(body=""), "Unreachable", WAITS, id="503 with an empty body"),
     pytest.param(GET, Timeout(), "Unreachable", WAITS, id="no answer to a read"),
-    pytest.param(UPGRADE, Timeout(), "Unreachable", WAITS, id="no answer to a write that never arrived"),
-    pytest.param(UPGRADE, Timeout(lost_answer=True), "Unreachable", WAITS, id="no answer to a write that did"),
+    pytest.param(UPGRADE, Timeout(), "Unreachable", WAITS, id="no answer to a write that did not reach Azure"),
+    pytest.param(UPGRADE, Timeout(lost_answer=True), "Unreachable", WAITS, id="no answer to a write that Azure carried out"),
     pytest.param(PATCH, Reset(lost_answer=True), "Unreachable", WAITS, id="a connection reset after a write"),
-    pytest.param(INSTANCES, Truncated(), "MalformedResponse", WAITS, id="a body cut short"),
+    pytest.param(INSTANCES, Truncated(), "MalformedResponse", WAITS, id="a truncated body"),
     *(
         pytest.param(
-            UPGRADE, OperationFails(code, message), "OperationFailed", FAILS, id=f"200 {code}: a long operation that failed"
+            UPGRADE, OperationFails(code, message), "OperationFailed", FAILS, id=f"200, and the operation fails: {code}"
         )
         for code, message in (
             ("VMExtensionProvisioningError", "VM has reported a failure when processing extension 'AppHealth'."),
@@ -185,7 +185,9 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("operation", "fault", "outcome", "status"), TABLE)
-def test_an_error_in_the_middle_of_a_rollout(operation: str, fault: Fault, outcome: str, status: str) -> None:
+def test_a_rollout_reports_an_error_of_azure_and_recovers(
+    operation: str, fault: Fault, outcome: str, status: str
+) -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     if operation not in {PATCH, VERSION, ROLLING}:
         world.run(lambda: world.requests().count(UPGRADE) == 1)
@@ -202,7 +204,7 @@ def test_an_error_in_the_middle_of_a_rollout(operation: str, fault: Fault, outco
     assert world.lines() == {"web": says("UpToDate", "5", NEW)}
 
 
-def test_an_error_of_the_list_leaves_what_is_known_in_force() -> None:
+def test_a_rollout_reports_a_forbidden_list_and_recovers() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(
         LIST, Status(403, "AuthorizationFailed", "The client does not have authorization.")

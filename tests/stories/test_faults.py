@@ -84,14 +84,14 @@ class Rollout:
 
 # To try another kind of rollout: a row.
 ROLLOUTS: dict[str, Rollout] = {
-    "with a canary": Rollout(lambda: world(2, spec(rollout=canary()))),
-    "zonal": Rollout(
+    "a rollout with a canary": Rollout(lambda: world(2, spec(rollout=canary()))),
+    "a zonal rollout": Rollout(
         lambda: world(6, spec(rollout={"maxBatch": 2}), zones=["1", "2", "3"], zonalUpdateDomains=False)
     ),
-    "Flexible": Rollout(
+    "a Flexible scale set": Rollout(
         lambda: world(4, spec(rollout={"maxBatch": 1}), orchestration="Flexible", zones=["1", "2"])
     ),
-    "in batches beside one that is sick": Rollout(
+    "batches beside an unhealthy instance": Rollout(
         lambda: world(
             5,
             spec(rollout={"by": "batch", "maxBatch": 2, "maxUnavailable": 2}),
@@ -99,18 +99,16 @@ ROLLOUTS: dict[str, Rollout] = {
             protected=["3"],
         )
     ),
-    "of latest": Rollout(lambda: world(2, spec(image={"platform": {**BASE, "version": "latest"}}))),
-    "that soaks": Rollout(lambda: world(3, spec(rollout={"soak": "3m", "onFailure": "rollback"}))),
-    "that confirms and bakes": Rollout(
+    "a rollout to latest": Rollout(lambda: world(2, spec(image={"platform": {**BASE, "version": "latest"}}))),
+    "a rollout with a soak": Rollout(lambda: world(3, spec(rollout={"soak": "3m", "onFailure": "rollback"}))),
+    "a rollout with two passes and a bake time": Rollout(
         lambda: world(3, spec(rollout={"bakeTime": "4m", "onFailure": "repin"}, health={"passes": 2}))
     ),
-    "that repins": Rollout(
-        lambda: world(3, spec(version=BAD, rollout=canary(onFailure="repin"), health=SOON))
-    ),
-    "that rolls back": Rollout(
+    "a repin": Rollout(lambda: world(3, spec(version=BAD, rollout=canary(onFailure="repin"), health=SOON))),
+    "a rollback": Rollout(
         lambda: world(5, spec(version=BAD, rollout={"onFailure": "rollback", "maxBatch": 2}, health=SOON))
     ),
-    "with none to go back to": Rollout(
+    "a failure without a rollback target": Rollout(
         lambda: world(
             5,
             spec(version=BAD, rollout={"onFailure": "repin"}, health=SOON),
@@ -118,17 +116,17 @@ ROLLOUTS: dict[str, Rollout] = {
         ),
         holds=20 * MINUTE,
     ),
-    "overtaken by a fix": Rollout(lambda: overtaken(world(5, spec(version=BAD)), FIX, after=12)),
-    "reverted in the middle": Rollout(lambda: overtaken(world(5, spec()), OLD, after=25)),
-    "by two daemons": Rollout(lambda: beside(world(3, spec(rollout=canary())))),
-    "that two daemons roll back": Rollout(
+    "a bad image and its fix": Rollout(lambda: overtaken(world(5, spec(version=BAD)), FIX, after=12)),
+    "a rollout that is reverted": Rollout(lambda: overtaken(world(5, spec()), OLD, after=25)),
+    "a rollout by two daemons": Rollout(lambda: beside(world(3, spec(rollout=canary())))),
+    "a rollback by two daemons": Rollout(
         lambda: beside(world(3, spec(version=BAD, rollout=canary(onFailure="rollback"), health=SOON)))
     ),
 }
 
 
 # Every call of these is struck.
-EVERY = list(ROLLOUTS) if SEEDS >= 100 else ["with a canary"]
+EVERY = list(ROLLOUTS) if SEEDS >= 100 else ["a rollout with a canary"]
 
 
 @dataclass(frozen=True)
@@ -187,35 +185,35 @@ BUSY = Status(503, "ServerTimeout", "The request timed out. Please try again.")
 FAILS = OperationFails("VMExtensionProvisioningError", "No.")
 
 STRIKES: dict[str, Strike] = {
-    "throttled": of(Throttled(90 * SECOND)),
-    "throttled for long": of(Throttled(20 * MINUTE)),
-    "a 500": of(BROKEN),
-    "a storm of 503": of(BUSY, 25),
-    "a page of HTML": of(Page()),
-    "a timeout": of(Timeout()),
-    "a timeout of what is carried out": of(Timeout(lost_answer=True)),
-    "a reset": of(Reset()),
-    "resets of what is carried out": of(Reset(lost_answer=True), 3),
-    "half an answer": of(Truncated(), 2),
-    "a 412": of(MISMATCH),
-    "a storm of 412": of(MISMATCH, 25),
-    "a 409": of(CONFLICT),
-    "a storm of 409": of(CONFLICT, 25),
-    "a read that lags by 20 seconds": of(Stale(20 * SECOND), 1, is_read),
-    "reads that lag by a minute": of(Stale(MINUTE), 20, is_read),
-    "reads that lag by four minutes": of(Stale(4 * MINUTE), 50, is_read),
-    "a list without its first row": of(Partial(1), 1, is_list),
-    "lists without any row": of(Partial(1000), 5, is_list),
-    "an operation that fails": of(FAILS, 1, is_write),
-    "operations that fail": of(FAILS, 3, is_write),
-    "an operation that is lost": of(OperationLost(), 1, is_write),
+    "one 429 for 90 seconds": of(Throttled(90 * SECOND)),
+    "one 429 for 20 minutes": of(Throttled(20 * MINUTE)),
+    "one 500": of(BROKEN),
+    "25 answers of 503": of(BUSY, 25),
+    "one HTML page": of(Page()),
+    "one timeout": of(Timeout()),
+    "one timeout after the call is carried out": of(Timeout(lost_answer=True)),
+    "one connection reset": of(Reset()),
+    "three resets after the call is carried out": of(Reset(lost_answer=True), 3),
+    "two truncated answers": of(Truncated(), 2),
+    "one 412": of(MISMATCH),
+    "25 answers of 412": of(MISMATCH, 25),
+    "one 409": of(CONFLICT),
+    "25 answers of 409": of(CONFLICT, 25),
+    "one read that is 20 seconds old": of(Stale(20 * SECOND), 1, is_read),
+    "20 reads that are a minute old": of(Stale(MINUTE), 20, is_read),
+    "50 reads that are four minutes old": of(Stale(4 * MINUTE), 50, is_read),
+    "one list without its first row": of(Partial(1), 1, is_list),
+    "five lists without any row": of(Partial(1000), 5, is_list),
+    "one operation that fails": of(FAILS, 1, is_write),
+    "three operations that fail": of(FAILS, 3, is_write),
+    "one operation that is lost": of(OperationLost(), 1, is_write),
     "a clock set forward by an hour": set_by(HOUR),
     "a clock set back by an hour": set_by(-HOUR),
     "a clock twelve minutes ahead": set_by(12 * MINUTE),
     "a clock twelve minutes behind": set_by(-12 * MINUTE),
-    "three dates a day ahead": of(Misdated(DAY), 3),
-    "three dates a day behind": of(Misdated(-DAY), 3),
-    "a daemon that is killed": Strike(lambda found, after: found.happens(found.restart, after=after)),
+    "three answers dated a day ahead": of(Misdated(DAY), 3),
+    "three answers dated a day behind": of(Misdated(-DAY), 3),
+    "the daemon is killed": Strike(lambda found, after: found.happens(found.restart, after=after)),
 }
 
 # What goes on and on.
@@ -305,7 +303,7 @@ def fitting(name: str, strike: str) -> int:
 @pytest.mark.parametrize("strike", STRIKES)
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.timeout(3600)
-def test_at_every_call(name: str, strike: str) -> None:
+def test_a_fault_at_any_call_leaves_the_end_of_a_rollout_unchanged(name: str, strike: str) -> None:
     for call in range(0, fitting(name, strike), STRIDE):
         explored(name, (strike, call))
 
@@ -313,22 +311,22 @@ def test_at_every_call(name: str, strike: str) -> None:
 @pytest.mark.parametrize("strike", LASTING)
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.timeout(3600)
-def test_for_long(name: str, strike: str) -> None:
+def test_a_fault_of_90_minutes_leaves_the_end_of_a_rollout_unchanged(name: str, strike: str) -> None:
     calls = fitting(name, strike)
     for call in range(calls // 3, calls, 1 if SEEDS >= 100 else calls):
         explored(name, (strike, call))
 
 
-def test_failed_upgrades_that_end_at_the_deadline() -> None:
+def test_upgrades_that_fail_until_the_deadline_stall_the_rollout_without_evidence() -> None:
     """Without evidence, so that it is stalled and the image is not given up."""
     explored(
-        "that repins", ("a page of HTML", 0), ("an operation that is lost", 2), ("operations that fail", 1)
+        "a repin", ("a page of HTML", 0), ("one operation that is lost", 2), ("three operations that fail", 1)
     )
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", range(SEEDS), ids="seed {}".format)
 @pytest.mark.parametrize("name", ROLLOUTS)
-def test_at_random(name: str, seed: int) -> None:
+def test_random_faults_leave_the_end_of_a_rollout_unchanged(name: str, seed: int) -> None:
     chance = random.Random(f"{name} {seed}")  # noqa: S311 - the same case every time
     chosen = chance.sample(sorted(ALL), chance.randint(2, 4))
     explored(name, *((strike, chance.randrange(fitting(name, strike) * 3 // 2)) for strike in chosen))

@@ -37,47 +37,50 @@ WORLDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "five domains": ({}, {}),
     "one instance": ({"capacity": 1}, {}),
     "no instance": ({"capacity": 0}, {}),
-    "more than a page of them": ({"capacity": 60}, {"rollout": {"maxBatch": 12}}),
+    "60 instances": ({"capacity": 60}, {"rollout": {"maxBatch": 12}}),
     "a canary and soaks": ({"capacity": 10}, CAREFUL),
     "a canary by id": ({"capacity": 10}, {"rollout": {"canary": {"instances": ["3", "8"], "soak": "7m"}}}),
     "a canary of several batches": (
         {"capacity": 5},
         {"rollout": {"canary": {"instances": 3, "soak": "4m"}, "maxBatch": 1}},
     ),
-    "a list that is just behind": ({"capacity": 5}, {"rollout": {"soak": "50s"}}),
-    "a bake": ({"capacity": 5}, {"rollout": {"bakeTime": "20m"}}),
-    "zones with domains": ({"capacity": 9, "zones": ["1", "2", "3"]}, {}),
-    "zones alone": (
+    "a soak of 50 seconds": ({"capacity": 5}, {"rollout": {"soak": "50s"}}),
+    "a bake time": ({"capacity": 5}, {"rollout": {"bakeTime": "20m"}}),
+    "zones with update domains": ({"capacity": 9, "zones": ["1", "2", "3"]}, {}),
+    "zones without update domains": (
         {"capacity": 12, "zones": ["1", "2"], "zonalUpdateDomains": False},
         {"rollout": {"maxBatch": 4}},
     ),
     "placement groups": ({"capacity": 8, "placementGroupSize": 4}, {}),
     "fault domains": ({"capacity": 9, "faultDomains": 3}, {"rollout": {"by": "faultDomain"}}),
     "batches": ({}, {"rollout": {"by": "batch", "maxBatch": "35%"}}),
-    "an order": ({"capacity": 10}, {"rollout": {"order": ["update domain 3", "update domain 1"]}}),
-    "Flexible": ({"capacity": 9, "orchestration": "Flexible"}, {"rollout": {"maxBatch": 4}}),
-    "Flexible in zones": (
+    "a declared order": ({"capacity": 10}, {"rollout": {"order": ["update domain 3", "update domain 1"]}}),
+    "a Flexible scale set": ({"capacity": 9, "orchestration": "Flexible"}, {"rollout": {"maxBatch": 4}}),
+    "a Flexible scale set in zones": (
         {"capacity": 52, "orchestration": "Flexible", "zones": ["1", "2"]},
         {"rollout": {"maxBatch": "50%"}},
     ),
-    "a probe": ({"capacity": 5, "health": "probe"}, {}),
-    "no word of health": ({"capacity": 5, "health": "none"}, {}),
+    "a load balancer probe": ({"capacity": 5, "health": "probe"}, {}),
+    "no health source": ({"capacity": 5, "health": "none"}, {}),
     "several passes": ({"capacity": 5}, {"health": {"passes": 4}}),
     "latest": ({"capacity": 5}, {"image": platform("latest")}),
-    "marks on tags": ({"capacity": 5}, {"rollout": {"onFailure": "rollback", "deadline": "24h"}}),
+    "state on the tag": ({"capacity": 5}, {"rollout": {"onFailure": "rollback", "deadline": "24h"}}),
     "a window that opens": ({"capacity": 5}, windows("allow", "0 11 * * *", "4h")),
-    "windows that close half-way": ({"capacity": 10}, windows("allow", "5 * * * *", "10m")),
-    "an hour of none": ({"capacity": 5}, windows("deny", "10 9 * * *", "1h")),
-    "little room": (
+    "windows that close during the rollout": ({"capacity": 10}, windows("allow", "5 * * * *", "10m")),
+    "a deny window of an hour": ({"capacity": 5}, windows("deny", "10 9 * * *", "1h")),
+    "maxUnavailable beside an unhealthy instance": (
         {"instanceStates": on(OLD, 4, health="unhealthy", latestModelApplied=True)},
         {"rollout": {"maxUnavailable": 2}},
     ),
-    "half done": ({"capacity": 10, "image": platform(NEW), "instanceStates": on(OLD, 1, 2, 6, 7, 9)}, {}),
-    "some of them sick": (
+    "half of the instances up to date": (
+        {"capacity": 10, "image": platform(NEW), "instanceStates": on(OLD, 1, 2, 6, 7, 9)},
+        {},
+    ),
+    "two unhealthy instances": (
         {"capacity": 10, "instanceStates": on(OLD, 2, 3, health="unhealthy", latestModelApplied=True)},
         {"rollout": {"soak": "5m"}},
     ),
-    "some left out": (
+    "a protected and a deallocated instance": (
         {"capacity": 10, "protected": ["4"], "instanceStates": [{"id": "3", "power": "deallocated"}]},
         {},
     ),
@@ -91,7 +94,7 @@ def world_of(kind: str) -> World:
 
 
 @pytest.mark.parametrize("kind", WORLDS)
-def test_what_is_forecast_is_what_happens(kind: str) -> None:
+def test_a_rollout_happens_as_forecast(kind: str) -> None:
     world = world_of(kind)
     expected = planned(world)
     happened = rest_of(world)
@@ -103,9 +106,9 @@ def test_what_is_forecast_is_what_happens(kind: str) -> None:
     assert expected.ends == world.outcomes[-1].at
 
 
-@pytest.mark.parametrize("steps", [3, 9, 16, 30])
-@pytest.mark.parametrize("kind", ["a canary and soaks", "zones with domains", "no word of health"])
-def test_of_one_that_was_interrupted_it_is_a_batch_too_late_at_most(kind: str, steps: int) -> None:
+@pytest.mark.parametrize("steps", [3, 9, 16, 30], ids="restarted after {} steps".format)
+@pytest.mark.parametrize("kind", ["a canary and soaks", "zones with update domains", "no health source"])
+def test_the_forecast_after_a_restart_is_late_by_one_batch_at_most(kind: str, steps: int) -> None:
     """Azure does not say since when it has been at work on a batch, and a new process has not seen it begin."""
     world = world_of(kind)
     for _ in range(steps):
@@ -118,7 +121,7 @@ def test_of_one_that_was_interrupted_it_is_a_batch_too_late_at_most(kind: str, s
     assert timedelta() <= expected.ends - world.outcomes[-1].at <= expected.duration.whole
 
 
-def test_so_it_is_of_one_that_waits_for_a_person() -> None:
+def test_a_rollout_that_waits_for_approval_happens_as_forecast() -> None:
     """What is forecast is as if they were there at once; here they come hours later."""
     world = World(
         fleet(scale_set(capacity=5), timings=AS_ASSUMED),
@@ -134,7 +137,7 @@ def test_so_it_is_of_one_that_waits_for_a_person() -> None:
     assert (expected.ends, expected.end_reason) == (None, "UpToDate")
 
 
-def test_a_daemon_learns_from_its_batches_when_it_will_be_done() -> None:
+def test_the_forecast_becomes_exact_once_a_batch_has_been_measured() -> None:
     """Batches here take half of what is assumed: the forecasts before the first one is back are too long."""
     world = World(fleet(scale_set()), spec())
     forecasts: dict[int, Forecast] = {}
@@ -152,7 +155,7 @@ def test_a_daemon_learns_from_its_batches_when_it_will_be_done() -> None:
     assert world.state().published.forecast is None, "nothing is to come of what is up to date"
 
 
-def test_a_commit_makes_a_forecast_anew_while_it_soaks() -> None:
+def test_a_commit_during_a_soak_renews_the_forecast() -> None:
     world = world_of("a canary and soaks")
     world.run(lambda: world.reasons()[-1:] == ["Soaking"])
     assert remaining(world) == 5, "without the canary, which is back"

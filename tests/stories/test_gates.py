@@ -82,14 +82,14 @@ KINDS = {
         Scene.heal,
         {"wave": 1},
     ),
-    "http": Kind(
+    "an HTTP check": Kind(
         "CheckFailed",
         "check smoke: {place}/ok answers 500, and 200 passes",
         lambda scene: scene.answer(500),
         lambda scene: scene.answer(200),
         {"rollout": SMOKE},
     ),
-    "prometheus": Kind(
+    "a Prometheus check": Kind(
         "CheckFailed",
         "check errors: {place} gives no sample for errors < 5",
         lambda scene: scene.answer(samples=""),
@@ -126,9 +126,11 @@ def lived(world: World, minutes: int, *, killed: bool, every: int = 1) -> None:
     world.rest(MINUTE)
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed every minute"])
+@pytest.mark.parametrize(
+    "killed", [False, True], ids=["the daemon runs throughout", "the daemon is killed every minute"]
+)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_closed_gate_holds_the_model_and_lets_it_go_on_when_it_opens(
+def test_a_closed_gate_blocks_the_change_of_the_model_until_it_opens(
     place: Endpoint, kind: str, *, killed: bool
 ) -> None:
     gate = KINDS[kind]
@@ -150,9 +152,11 @@ def test_a_closed_gate_holds_the_model_and_lets_it_go_on_when_it_opens(
     assert on(world, "web") == {NEW}
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed every minute"])
+@pytest.mark.parametrize(
+    "killed", [False, True], ids=["the daemon runs throughout", "the daemon is killed every minute"]
+)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_gate_that_closes_between_batches_lets_the_batch_come_back_and_no_other_go(
+def test_a_gate_that_closes_between_batches_blocks_the_next_batch_until_it_opens(
     place: Endpoint, kind: str, *, killed: bool
 ) -> None:
     gate = KINDS[kind]
@@ -174,7 +178,7 @@ def test_a_gate_that_closes_between_batches_lets_the_batch_come_back_and_no_othe
     assert on(world, "web") == {NEW}
 
 
-def test_a_check_is_put_only_where_all_before_it_are_open(place: Endpoint) -> None:
+def test_a_check_is_sent_only_if_the_gates_before_it_are_open(place: Endpoint) -> None:
     web = at(place, spec(rollout=SMOKE, dependsOn=["db"]))
     world = World(sets("web", "db"), web, spec("db", version=BAD))
     world.rest(40 * MINUTE)
@@ -182,7 +186,7 @@ def test_a_check_is_put_only_where_all_before_it_are_open(place: Endpoint) -> No
     assert place.asked == []
 
 
-def test_a_sick_scale_set_is_cured_through_every_closed_gate(place: Endpoint) -> None:
+def test_remediation_with_a_fix_passes_every_closed_gate(place: Endpoint) -> None:
     world = World(sets("web", "db"), at(place, spec(version=BAD, rollout=SMOKE)))
     world.run(is_there(world, "HealthCheckFailed"))
     place.status = 500
@@ -197,8 +201,10 @@ def test_a_sick_scale_set_is_cured_through_every_closed_gate(place: Endpoint) ->
 # Who goes first.
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed every five minutes"])
-def test_a_bad_image_in_waves_of_dev_staging_and_prod_never_touches_prod(*, killed: bool) -> None:
+@pytest.mark.parametrize(
+    "killed", [False, True], ids=["the daemon runs throughout", "the daemon is killed every five minutes"]
+)
+def test_a_bad_image_that_fails_in_dev_never_reaches_staging_or_prod(*, killed: bool) -> None:
     names = ["dev", "prod", "staging"]
     waves = {"dev": 0, "staging": 1, "prod": 2}
     world = World(sets(*names), *(spec(name, wave=waves[name]) for name in names)).run()
@@ -227,7 +233,7 @@ def test_a_bad_image_in_waves_of_dev_staging_and_prod_never_touches_prod(*, kill
     world.run(lambda: all(on(world, name) == {FIX} for name in names))
 
 
-def test_waves_of_latest_see_a_new_version_one_after_the_other() -> None:
+def test_waves_of_latest_take_a_new_version_one_after_the_other() -> None:
     images = {"platform": [{**BASE, "versions": [OLD]}]}
     latest: dict[str, Any] = {"image": {"platform": {**BASE, "version": "latest"}}}
     declared = fleet(scale_set("dev", capacity=3), scale_set("prod", capacity=3), images=images)
@@ -244,7 +250,7 @@ def test_waves_of_latest_see_a_new_version_one_after_the_other() -> None:
     world.run(lambda: on(world, "prod") == {FIX}, limit=3 * HOUR)
 
 
-def test_fifty_that_wait_for_one_for_an_hour_cost_the_list_pages_and_little_else() -> None:
+def test_fifty_scale_sets_that_wait_for_a_dependency_cost_little_more_than_the_list_pages() -> None:
     names = [f"web-{number:02}" for number in range(50)]
     declared = fleet(*(scale_set(name, capacity=2) for name in names), scale_set("db", capacity=2), page=20)
     sick = spec("db", version=BAD)
@@ -275,7 +281,7 @@ def test_fifty_that_wait_for_one_for_an_hour_cost_the_list_pages_and_little_else
 # A person's word.
 
 
-def test_a_canary_is_approved_and_nothing_else_with_it() -> None:
+def test_an_approval_after_the_canary_is_for_its_image_alone() -> None:
     rollout = {"approval": "canary", "canary": {"instances": 1}}
     world = World(fleet(scale_set(capacity=10)), spec(rollout=rollout))
     world.run(is_there(world, "AwaitingApproval"))
@@ -301,7 +307,7 @@ def test_a_canary_is_approved_and_nothing_else_with_it() -> None:
     assert reason(world) == "AwaitingApproval", "what was approved was the image before"
 
 
-def test_who_wrote_the_image_does_not_approve_it() -> None:
+def test_the_author_of_an_image_cannot_approve_it() -> None:
     ada, bob = Author("Ada", "ada@example.com"), Author("Bob", "bob@example.com")
     rollout = {"approval": "canary", "approver": "another", "canary": {"instances": 1}}
     world = World(fleet(scale_set(capacity=10)), spec(rollout=rollout))
@@ -326,7 +332,7 @@ def test_who_wrote_the_image_does_not_approve_it() -> None:
     world.run(lambda: on(world, "web") == {NEW})
 
 
-def test_an_approval_under_its_former_name_lasts_for_the_whole_rollout() -> None:
+def test_an_approval_under_the_former_tag_name_lasts_for_the_whole_rollout() -> None:
     world = World(fleet(scale_set()), spec(rollout={"approval": "start", "onFailure": "rollback"}))
     world.run(is_there(world, "AwaitingApproval"))
     world.azure.scale_set("web").set_tags({"reconciler-approved": f"{URN}:{NEW}"})
@@ -347,7 +353,7 @@ def approve(world: World, by: str = "ada@example.com") -> None:
     compute.approve(desired.target, model, desired.image, signature)
 
 
-def test_a_dependency_that_falls_sick_unseen_stops_the_next_batch() -> None:
+def test_a_dependency_that_becomes_unhealthy_without_a_new_etag_blocks_the_next_batch() -> None:
     """Its etag does not move, so no list tells of it, and it would not be looked at for an hour."""
     world = World(
         fleet(scale_set(), scale_set("db", capacity=2, image=platform(NEW))),
@@ -365,7 +371,7 @@ def test_a_dependency_that_falls_sick_unseen_stops_the_next_batch() -> None:
     assert world.lines()["web"] == says("UpToDate", "20", NEW)
 
 
-def test_what_azure_refuses_is_asked_for_ever_less_often_though_a_rollout_depends_on_it() -> None:
+def test_refused_writes_of_a_dependency_are_retried_less_and_less_often() -> None:
     world = World(sets("db", "web"), spec("db", FIX), spec(dependsOn=["db"], rollout={"soak": "3h"}))
     world.run(lambda: reason(world) == "Soaking")
     world.azure.faults.arm(

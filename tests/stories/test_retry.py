@@ -34,7 +34,7 @@ def is_on(world: World, version: str, name: str = "web") -> bool:
     return world.azure.scale_set(name).image.endswith(version)
 
 
-def test_what_was_given_up_is_begun_again() -> None:
+def test_retry_begins_a_failed_image_again() -> None:
     """Its instances turned unhealthy for a reason of their own, which is gone."""
     world = World(fleet(scale_set(capacity=3)), spec(rollout={"onFailure": "rollback"}, health=SOON))
     first = world.azure.scale_set("web").instance("0")
@@ -48,7 +48,7 @@ def test_what_was_given_up_is_begun_again() -> None:
     assert world.lines() == {"web": says("UpToDate", "3", NEW)}
 
 
-def test_it_is_given_up_again_where_it_fails_again() -> None:
+def test_a_retried_image_that_fails_again_is_rolled_back_again() -> None:
     world = World(
         fleet(scale_set(capacity=3)), spec(version=BAD, rollout={"onFailure": "repin"}, health=SOON)
     ).run()
@@ -59,7 +59,7 @@ def test_it_is_given_up_again_where_it_fails_again() -> None:
     assert is_on(world, OLD)
 
 
-def test_a_step_that_never_showed_is_taken_again() -> None:
+def test_retry_repeats_an_upgrade_that_had_no_effect() -> None:
     world = World(fleet(scale_set(capacity=3)), spec())
     world.azure.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationLost(), times=4)
     world.rest(3 * HOUR)
@@ -70,7 +70,7 @@ def test_a_step_that_never_showed_is_taken_again() -> None:
     assert world.lines() == {"web": says("UpToDate", "3", NEW)}
 
 
-def test_a_deadline_begins_anew() -> None:
+def test_retry_restarts_the_deadline() -> None:
     rollout = {"deadline": "2h"}
     noon = {"kind": "allow", "schedule": "0 12 * * *", "duration": "1h", "timeZone": "UTC"}
     world = World(fleet(scale_set(capacity=3)), spec(rollout=rollout))
@@ -87,7 +87,7 @@ def test_a_deadline_begins_anew() -> None:
 
 
 @pytest.mark.parametrize("on_failure", ["hold", "repin"])
-def test_the_breaker_lets_it_be_begun_elsewhere_and_opens_again_where_it_fails_there(
+def test_retry_lets_the_image_begin_elsewhere_until_it_fails_there_too(
     on_failure: str,
 ) -> None:
     rollout = {"onFailure": on_failure}
@@ -105,7 +105,7 @@ def test_the_breaker_lets_it_be_begun_elsewhere_and_opens_again_where_it_fails_t
     assert not is_on(world, BAD, "c")
 
 
-def test_other_tags_and_the_last_good_image_stay() -> None:
+def test_retry_keeps_other_tags_and_the_last_good_image() -> None:
     world = World(
         fleet(scale_set(capacity=3, tags={"team": "web"})),
         spec(version=BAD, rollout={"onFailure": "repin"}, health=SOON),

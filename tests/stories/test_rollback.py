@@ -41,7 +41,7 @@ def failed(on_failure: str, **rollout: Any) -> World:
     return world
 
 
-def test_a_bad_image_stops_after_the_canary_and_scaling_out_afterwards_makes_good_instances() -> None:
+def test_repin_stops_a_bad_image_at_the_canary_and_new_instances_run_the_good_one() -> None:
     world = failed("repin", canary={"instances": 1})
     assert (model(world), on(world)) == (OLD, {OLD: 10})
     assert world.lines()["web"] == says("RolloutFailed", BAD, OLD)
@@ -59,11 +59,13 @@ def test_a_bad_image_stops_after_the_canary_and_scaling_out_afterwards_makes_goo
 @pytest.mark.parametrize(
     ("declared", "expected"),
     [
-        pytest.param(OLD, OLD, id="a commit had declared it here, so the model goes back"),
-        pytest.param(NEW, NEW, id="no commit had, so it stays"),
+        pytest.param(OLD, OLD, id="a commit had declared it: the model returns"),
+        pytest.param(NEW, NEW, id="no commit had declared it: the model stays"),
     ],
 )
-def test_after_a_restart_what_a_commit_had_declared_is_a_way_back(declared: str, expected: str) -> None:
+def test_after_a_restart_only_an_image_that_a_commit_declared_is_a_rollback_target(
+    declared: str, expected: str
+) -> None:
     """The last batch bakes, no instance runs the last good image any more, and most fall sick."""
     rollout = {"onFailure": "rollback", "bakeTime": "2h"}
     world = World(
@@ -81,7 +83,7 @@ def test_after_a_restart_what_a_commit_had_declared_is_a_way_back(declared: str,
     assert ("only a tag says" in world.lines()["web"]) == (expected == NEW)
 
 
-def test_what_was_given_up_stays_stalled_while_an_autoscaler_makes_good_instances() -> None:
+def test_a_failed_rollout_stays_stalled_while_an_autoscaler_creates_good_instances() -> None:
     """An alert that asks for ten minutes of it would never fire, were it Reconciling at each of them."""
     autoscale = {"minimum": 4, "maximum": 8, "every": "9m"}
     world = World(fleet(scale_set(capacity=6, autoscale=autoscale)), rolling("rollback"))
@@ -92,14 +94,14 @@ def test_what_was_given_up_stays_stalled_while_an_autoscaler_makes_good_instance
     assert {(each.reason, each.status) for each in world.outcomes[before:]} == {("RolloutFailed", "Stalled")}
 
 
-def test_one_that_is_made_on_the_last_good_image_and_stays_unhealthy_is_told() -> None:
+def test_an_instance_that_becomes_unhealthy_after_a_rollback_is_reported() -> None:
     world = failed("rollback")
     world.azure.scale_set("web").instance("3").sicken()
     world.rest(2 * HOUR)
     assert world.lines()["web"] == says("HealthCheckFailed", "update domain 3", "web_3 (unhealthy)")
 
 
-def test_the_line_of_a_rollout_on_its_way_back_names_what_failed() -> None:
+def test_every_message_during_a_rollback_names_the_failed_image() -> None:
     world = World(fleet(scale_set(capacity=6)), rolling("rollback"))
     world.run(lambda: "GivingUp" in world.reasons())
     world.azure.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationLost(), times=None)
@@ -112,7 +114,7 @@ def test_the_line_of_a_rollout_on_its_way_back_names_what_failed() -> None:
 SATURDAY = [{"kind": "allow", "schedule": "0 12 * * 6", "duration": "1h", "timeZone": "UTC"}]
 
 
-def test_repin_returns_the_sick_a_domain_at_a_time_outside_the_window_and_leaves_those_that_serve() -> None:
+def test_repin_returns_only_unhealthy_instances_outside_the_window_one_domain_at_a_time() -> None:
     world = World(fleet(scale_set(capacity=10)), rolling("repin", NEW))
     world.run(lambda: on(world).get(NEW, 0) == 6)
     world.run(lambda: world.reasons()[-1] == "WaitingForInstances")
@@ -131,14 +133,14 @@ def test_repin_returns_the_sick_a_domain_at_a_time_outside_the_window_and_leaves
     assert back == [["1"], ["5", "0"]]
 
 
-def test_rollback_returns_the_upgraded_instances_too() -> None:
+def test_rollback_returns_all_upgraded_instances() -> None:
     world = failed("rollback")
     assert (model(world), on(world)) == (OLD, {OLD: 10})
     assert world.lines()["web"] == says("RolloutFailed", BAD, OLD)
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
-def test_what_failed_is_not_tried_again_by_itself_whoever_asks(on_failure: str) -> None:
+def test_a_failed_image_is_not_retried_after_a_restart_or_a_change_of_the_etag(on_failure: str) -> None:
     world = failed(on_failure)
     asked = len(world.requests())
     world.restart()
@@ -149,8 +151,10 @@ def test_what_failed_is_not_tried_again_by_itself_whoever_asks(on_failure: str) 
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
-@pytest.mark.parametrize("steps", range(1, 40, 3))
-def test_a_daemon_killed_anywhere_is_followed_by_one_that_ends_the_same(on_failure: str, steps: int) -> None:
+@pytest.mark.parametrize("steps", range(1, 40, 3), ids="killed after step {}".format)
+def test_a_failed_rollout_ends_the_same_if_the_daemon_is_killed_at_any_step(
+    on_failure: str, steps: int
+) -> None:
     world = World(fleet(scale_set(capacity=10)), rolling(on_failure, canary={"instances": 1}))
     for _ in range(steps):
         world.step()
@@ -163,7 +167,7 @@ def test_a_daemon_killed_anywhere_is_followed_by_one_that_ends_the_same(on_failu
 STATE = "vmss-reconciler-state"
 
 
-def test_what_is_persisted_is_one_tag_beside_those_of_others() -> None:
+def test_the_persisted_state_is_one_tag_beside_the_tags_of_others() -> None:
     world = failed("repin")
     live = world.azure.scale_set("web")
     assert live.tags.keys() == {*TAGS, STATE}
@@ -191,7 +195,7 @@ def restart_with_former_tags(world: World, **former: str) -> None:
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
-def test_what_was_given_up_under_former_tags_is_not_tried_again_until_a_fix_is_named(on_failure: str) -> None:
+def test_an_image_recorded_as_failed_under_former_tag_names_is_not_retried(on_failure: str) -> None:
     world = failed(on_failure)
     restart_with_former_tags(
         world, last_good=str(image(OLD)), failed=str(image(BAD)), began=f"{START.isoformat()} {BAD}"
@@ -206,7 +210,7 @@ def test_what_was_given_up_under_former_tags_is_not_tried_again_until_a_fix_is_n
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
-def test_a_rollout_begun_under_former_tags_goes_back_to_its_last_good_image(on_failure: str) -> None:
+def test_a_rollout_begun_under_former_tag_names_returns_to_its_last_good_image(on_failure: str) -> None:
     world = World(fleet(scale_set(capacity=10, tags=TAGS)), rolling(on_failure))
     world.run(lambda: world.azure.record.requests[-1].operation.endswith("_UpdateInstances"))
     restart_with_former_tags(world, last_good=str(image(OLD)), began=f"{START.isoformat()} {BAD}")
@@ -217,7 +221,7 @@ def test_a_rollout_begun_under_former_tags_goes_back_to_its_last_good_image(on_f
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
-def test_what_a_later_version_gave_up_is_not_tried_again_by_this_one(on_failure: str) -> None:
+def test_an_image_recorded_as_failed_by_a_later_version_is_not_retried(on_failure: str) -> None:
     """A downgrade: nothing is done on a text whose version is not known here."""
     world = failed(on_failure)
     text = world.azure.scale_set("web").tags[STATE]
@@ -230,7 +234,7 @@ def test_what_a_later_version_gave_up_is_not_tried_again_by_this_one(on_failure:
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
-def test_what_a_later_version_noted_beside_is_kept_to_the_end(on_failure: str) -> None:
+def test_unknown_fields_of_a_later_version_are_kept_on_the_tag(on_failure: str) -> None:
     world = World(fleet(scale_set(capacity=10, tags=TAGS | {STATE: "v1;pilot=yes"})), rolling(on_failure))
     world.rest(3 * HOUR)
     found = persisted_state(world.azure.scale_set("web").tags)
@@ -238,7 +242,7 @@ def test_what_a_later_version_noted_beside_is_kept_to_the_end(on_failure: str) -
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
-def test_without_room_for_a_tag_it_does_not_begin_until_there_is(on_failure: str) -> None:
+def test_a_rollout_that_could_not_be_undone_waits_for_room_for_a_tag(on_failure: str) -> None:
     owners = {f"owner-{number}": "x" for number in range(50)}
     world = World(fleet(scale_set(capacity=5, tags=owners)), rolling(on_failure, NEW))
     world.rest(HOUR)
@@ -254,7 +258,7 @@ def tag_writes(world: World) -> list[Exchange]:
     return [each for each in writes(world.azure.record, PATCH) if not image_of(each)]
 
 
-def test_under_hold_the_failure_is_noted_beside_the_tags_of_others_and_the_model_stays() -> None:
+def test_hold_records_the_failure_on_one_tag_and_leaves_the_model() -> None:
     world = World(fleet(scale_set(capacity=10, tags=TAGS)), rolling("hold"))
     world.rest(6 * HOUR)
     assert world.reasons()[-1] == "HealthCheckFailed"
@@ -268,7 +272,7 @@ def test_under_hold_the_failure_is_noted_beside_the_tags_of_others_and_the_model
     assert told.endswith(f"; noting on its tags that {BAD} failed")
 
 
-def test_where_the_note_is_refused_the_line_stays_says_so_and_it_is_tried_less_and_less_often() -> None:
+def test_a_refused_record_of_a_failure_is_reported_and_retried_less_and_less_often() -> None:
     world = World(fleet(scale_set(capacity=10, tags=TAGS)), rolling("hold"))
     world.run(lambda: world.has_upgraded(1))
     world.azure.faults.arm(PATCH, Status(409, "ScopeLocked", "a lock"), times=None)
@@ -288,7 +292,7 @@ def test_where_the_note_is_refused_the_line_stays_says_so_and_it_is_tried_less_a
     assert "a restart" not in world.lines()["web"]
 
 
-def test_an_image_that_is_well_after_all_is_no_failed_one_and_the_next_is_no_fix() -> None:
+def test_the_record_of_a_failure_is_removed_once_the_image_becomes_healthy() -> None:
     """Its instances were unhealthy for want of something else."""
     world = World(fleet(scale_set(capacity=5)), rolling("hold", NEW))
     first = world.azure.scale_set("web").instance("0")
@@ -310,13 +314,21 @@ def test_an_image_that_is_well_after_all_is_no_failed_one_and_the_next_is_no_fix
 @pytest.mark.parametrize(
     ("unhealthy", "ends"),
     [
-        pytest.param(["9"], f"the model is back on {OLD}, no instance runs it; name another image", id="one"),
         pytest.param(
-            ["7", "8", "9"], "spec.rollout.maxUnhealthy is 20% (2 of 10); 3 of 10 up to date", id="too many"
+            ["9"],
+            f"the model is back on {OLD}, no instance runs it; name another image",
+            id="one unhealthy of ten: the model returns",
+        ),
+        pytest.param(
+            ["7", "8", "9"],
+            "spec.rollout.maxUnhealthy is 20% (2 of 10); 3 of 10 up to date",
+            id="three unhealthy of ten: the model stays",
         ),
     ],
 )
-def test_an_image_is_good_though_few_instances_were_sick_on_it(unhealthy: list[str], ends: str) -> None:
+def test_an_image_is_a_rollback_target_if_few_instances_were_unhealthy_on_it(
+    unhealthy: list[str], ends: str
+) -> None:
     states = [{"id": each, "health": "unhealthy"} for each in unhealthy]
     world = World(fleet(scale_set(capacity=10, instanceStates=states)), rolling("repin", OLD))
     world.rest(HOUR)
@@ -326,7 +338,7 @@ def test_an_image_is_good_though_few_instances_were_sick_on_it(unhealthy: list[s
     assert model(world) == (OLD if len(unhealthy) == 1 else BAD)
 
 
-def test_a_model_on_latest_is_nothing_to_go_back_to() -> None:
+def test_a_model_on_latest_is_no_rollback_target() -> None:
     floating = scale_set(capacity=5, image={"platform": {**BASE, "version": "latest"}})
     world = World(fleet(floating, images={"platform": [{**BASE, "versions": [OLD]}]}), rolling("repin"))
     world.azure.publish(f"{':'.join(BASE.values())}:{BAD}", boots="unhealthy")
@@ -335,21 +347,21 @@ def test_a_model_on_latest_is_nothing_to_go_back_to() -> None:
     assert persisted_state(world.azure.scale_set("web").tags).last_good is None
 
 
-def test_the_last_good_image_is_the_one_before_the_last_that_was_completed() -> None:
+def test_the_last_good_image_is_that_of_the_last_completed_rollout() -> None:
     world = World(fleet(scale_set(capacity=5)), rolling("repin", NEW)).run()
     world.merge(rolling("repin", BAD))
     world.rest(2 * HOUR)
     assert model(world) == NEW
 
 
-def test_somebody_who_sets_the_model_to_what_failed_is_put_right() -> None:
+def test_a_manual_change_of_the_model_to_the_failed_image_is_reverted() -> None:
     world = failed("repin")
     world.azure.scale_set("web").set_image(f"Canonical:ubuntu-24_04-lts:server:{BAD}")
     world.rest(timedelta(minutes=10))
     assert (model(world), world.reasons()[-1]) == (OLD, "RolloutFailed")
 
 
-def test_an_image_that_a_tag_alone_names_is_no_way_back_though_our_own_change_passes_it_on() -> None:
+def test_an_image_that_only_a_tag_names_is_no_rollback_target() -> None:
     """One instance was left behind on another image, so that what the model leaves is not proven."""
     behind = [{"id": "0", "image": platform(NEW)}]
     forged = {"vmss-reconciler-state": f"v1;good={':'.join(BASE.values())}:{FIX}"}
@@ -361,14 +373,14 @@ def test_an_image_that_a_tag_alone_names_is_no_way_back_though_our_own_change_pa
     assert f"no way back: only a tag says that {FIX} was good here" in world.lines()["web"]
 
 
-def test_naming_the_last_good_image_again_brings_back_the_canary() -> None:
+def test_declaring_the_last_good_image_again_returns_the_canary_to_it() -> None:
     world = failed("repin", canary={"instances": 1})
     world.merge(rolling("repin", OLD))
     world.run()
     assert world.lines()["web"] == says("UpToDate", "10", OLD)
 
 
-def test_an_instance_that_falls_sick_after_the_rollout_sets_nothing_back() -> None:
+def test_an_instance_that_becomes_unhealthy_after_the_rollout_causes_no_rollback() -> None:
     world = World(fleet(scale_set(capacity=5)), rolling("rollback", NEW)).run()
     world.azure.scale_set("web").instance("0").sicken()
     world.azure.scale_set("web").bump_etag()

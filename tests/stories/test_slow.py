@@ -28,11 +28,11 @@ def is_back(world: World) -> bool:
 @pytest.mark.parametrize(
     ("before", "slow"),
     [
-        pytest.param(INSTANCES, ROLLING_UPGRADE, id="Azure's own rolling upgrade"),
-        pytest.param(ROLLING_UPGRADE, MODEL, id="the model, right before the upgrade"),
+        pytest.param(INSTANCES, ROLLING_UPGRADE, id="the read of the native rolling upgrade is slow"),
+        pytest.param(ROLLING_UPGRADE, MODEL, id="the last read of the model is slow"),
     ],
 )
-def test_what_falls_sick_while_an_answer_is_awaited_is_seen_before_the_next_step(
+def test_an_instance_that_becomes_unhealthy_during_a_slow_read_blocks_the_next_step(
     before: str, slow: str
 ) -> None:
     """The instances are listed, all healthy; then an answer takes 55 seconds, and the first one falls sick."""
@@ -56,14 +56,14 @@ def test_what_falls_sick_while_an_answer_is_awaited_is_seen_before_the_next_step
 
 
 @pytest.mark.parametrize("slow", [MODEL, INSTANCES, ROLLING_UPGRADE])
-def test_one_read_that_is_always_slow_delays_a_rollout_and_no_more(slow: str) -> None:
+def test_a_rollout_completes_though_one_kind_of_read_is_slow(slow: str) -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(slow, Slow(20 * SECOND), times=None)
     world.run()
     assert world.lines()["web"] == says("UpToDate", "5", NEW)
 
 
-def test_where_every_answer_is_slow_it_says_so_and_takes_no_step() -> None:
+def test_no_step_is_taken_while_every_read_is_slow() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.run(lambda: upgrades(world) == 1)
     for each in (MODEL, INSTANCES, ROLLING_UPGRADE):

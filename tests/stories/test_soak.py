@@ -165,7 +165,7 @@ class Noise:
 
 
 @pytest.mark.timeout(3600)
-def test_days_of_noise() -> None:
+def test_a_fleet_settles_after_days_of_random_events() -> None:
     world = World(fleet(*SETS, throttling=True), *documents(NEW))
     noise = Noise(world, seed=20261123)
     for cycle in range(CYCLES):
@@ -197,7 +197,7 @@ def test_days_of_noise() -> None:
 
 
 @pytest.mark.timeout(3600)
-def test_a_large_scale_set_is_rolled_placement_group_by_placement_group() -> None:
+def test_a_large_scale_set_is_upgraded_placement_group_by_placement_group() -> None:
     world = World(fleet(scale_set(capacity=LARGE), throttling=True), spec()).run(limit=timedelta(days=2))
     assert world.lines() == {"web": says("UpToDate", LARGE, NEW)}
     assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == LARGE // 100 * 5

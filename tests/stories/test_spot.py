@@ -24,8 +24,8 @@ def evict_whatever_was_upgraded(world: World, known: set[str]) -> None:
             each.evict()
 
 
-@pytest.mark.parametrize("policy", ["Deallocate", "Delete"])
-def test_a_set_whose_every_upgraded_instance_is_evicted_goes_on_one_at_a_time(policy: str) -> None:
+@pytest.mark.parametrize("policy", ["Deallocate", "Delete"], ids="eviction policy {}".format)
+def test_a_rollout_continues_one_at_a_time_if_every_upgraded_instance_is_evicted(policy: str) -> None:
     world = World(
         fleet(scale_set(capacity=10, spot=True, evictionPolicy=policy)),
         spec(rollout={"by": "batch", "maxBatch": 3}),
@@ -41,7 +41,7 @@ def test_a_set_whose_every_upgraded_instance_is_evicted_goes_on_one_at_a_time(po
     assert "EvictedAfterUpgrade" in world.reasons()
 
 
-def test_one_whose_capacity_comes_back_is_done() -> None:
+def test_a_rollout_completes_once_spot_capacity_returns() -> None:
     world = World(
         fleet(scale_set(capacity=10, spot=True, evictionPolicy="Deallocate")),
         spec(rollout={"by": "batch", "maxBatch": 3}),

@@ -28,7 +28,7 @@ def drain(world: World, operation: str, *, to: int) -> None:
     world.clock.after(timedelta(seconds=1), lambda: drain(world, operation, to=to))
 
 
-def test_one_merge_for_hundreds_of_scale_sets_exceeds_no_budget() -> None:
+def test_one_merge_for_150_scale_sets_exceeds_no_request_budget() -> None:
     """Their follow-ups would list instances 10 times a second, where Azure refills 6."""
     names = [f"web-{number:04}" for number in range(150)]
     world = World(fleet(scale_set(count=150, capacity=1), throttling=True), *(spec(name) for name in names))
@@ -37,7 +37,7 @@ def test_one_merge_for_hundreds_of_scale_sets_exceeds_no_budget() -> None:
     assert refused(world) == []
 
 
-def test_a_rollout_goes_on_while_looks_at_what_is_settled_wait() -> None:
+def test_a_rollout_continues_while_observations_of_settled_scale_sets_wait() -> None:
     sets = fleet(scale_set("web", capacity=10), scale_set("still", capacity=5), throttling=True)
     world = World(sets, spec("web", OLD), spec("still", OLD, interval="10m")).run()
     world.rest(timedelta(minutes=5))
@@ -66,7 +66,7 @@ class Watched(Compute):
         return super().instances(target, model, share)
 
 
-def test_one_that_is_let_on_half_way_does_not_wait_with_what_is_settled() -> None:
+def test_an_approved_rollout_is_observed_with_the_request_share_of_rollouts() -> None:
     world = World(fleet(scale_set(capacity=10)), spec(rollout={"approval": "canary"}), compute=Watched)
     world.run(lambda: world.reasons()[-1:] == ["AwaitingApproval"])
     world.azure.scale_set("web").set_tags({"vmss-reconciler-approved": f"{':'.join(BASE.values())}:{NEW}"})
@@ -77,7 +77,7 @@ def test_one_that_is_let_on_half_way_does_not_wait_with_what_is_settled() -> Non
     assert Watched.shares.pop() is Share.ROUTINE, "of what is settled"
 
 
-def test_a_single_pass_waits_for_what_azure_has_no_request_left_for() -> None:
+def test_a_single_pass_waits_until_azure_has_requests_left() -> None:
     names = [f"web-{number:04}" for number in range(400)]
     sets = fleet(scale_set(count=400, capacity=1), throttling=True)
     world = World(sets, *(spec(name, OLD) for name in names))
@@ -90,11 +90,11 @@ def test_a_single_pass_waits_for_what_azure_has_no_request_left_for() -> None:
 @pytest.mark.parametrize(
     ("fault", "times"),
     [
-        pytest.param(Throttled(timedelta(minutes=5)), 1, id="that Azure wants left alone for long"),
-        pytest.param(Throttled(timedelta(seconds=20)), None, id="of which nothing gets through"),
+        pytest.param(Throttled(timedelta(minutes=5)), 1, id="Azure asks for five minutes of pause once"),
+        pytest.param(Throttled(timedelta(seconds=20)), None, id="every read is throttled"),
     ],
 )
-def test_a_single_pass_gives_up_on_what(fault: Throttled, times: int | None) -> None:
+def test_a_single_pass_ends_though_one_scale_set_stays_throttled(fault: Throttled, times: int | None) -> None:
     world = World(
         fleet(scale_set("a", capacity=1), scale_set("b", capacity=1)), spec("a", OLD), spec("b", OLD)
     )

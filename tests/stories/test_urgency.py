@@ -34,7 +34,7 @@ def begun(world: World, version: str) -> list[str]:
     return [name for name in NAMES if world.azure.scale_set(name).image.endswith(version)]
 
 
-def test_it_is_everywhere_within_the_hour() -> None:
+def test_an_urgent_image_is_rolled_out_everywhere_despite_windows_and_waves() -> None:
     world = world_of(NEW)
     world.run(lambda: bool(begun(world, NEW)))
     assert begun(world, NEW) == ["dev-a"], "the pilot"
@@ -51,24 +51,26 @@ def test_it_is_everywhere_within_the_hour() -> None:
     ("said", "reason"),
     [
         pytest.param({"image": BAD}, "TooMuchChange", id="another image is urgent"),
-        pytest.param({"lasts": timedelta()}, "TooMuchChange", id="it no longer is"),
+        pytest.param({"lasts": timedelta()}, "TooMuchChange", id="the urgency has ended"),
         pytest.param({"freeze": True}, "Frozen", id="the fleet is frozen"),
     ],
 )
-def test_it_begins_nowhere(said: dict[str, Any], reason: str) -> None:
+def test_an_image_is_begun_nowhere_without_urgency_or_under_a_freeze(
+    said: dict[str, Any], reason: str
+) -> None:
     world = world_of(NEW, **said)
     world.rest(HOUR)
     assert begun(world, NEW) == []
     assert {line.partition(":")[0] for line in world.lines().values()} <= {reason, "OutsideWindow"}
 
 
-def test_a_bad_one_goes_no_further_than_its_pilot() -> None:
+def test_a_bad_urgent_image_goes_no_further_than_its_pilot() -> None:
     world = world_of(BAD)
     world.rest(2 * HOUR)
     assert begun(world, BAD) == ["dev-a"]
 
 
-def test_once_it_is_over_what_has_begun_waits_for_its_window_too() -> None:
+def test_rollouts_wait_for_their_windows_again_once_the_urgency_has_ended() -> None:
     world = world_of(NEW, lasts=20 * MINUTE)
     world.rest(2 * HOUR)
     assert begun(world, NEW) == ["dev-a", "dev-b"]

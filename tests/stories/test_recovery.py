@@ -16,17 +16,17 @@ from reconciler.spec.scale_set import Target
 from tests.messages import says
 from tests.stories.world import NEW, OLD, SUBSCRIPTION, World, fleet, scale_set, spec
 
-FAULTS: list[Fault] = [
-    Status(500, "InternalServerError", "Oops."),
-    Status(409, "Conflict", "The request failed due to conflict with a concurrent request."),
-    Status(412, "PreconditionFailed", "Etag provided in if-match header does not match."),
-    Throttled(timedelta(seconds=90)),
-    Timeout(),
-    Timeout(lost_answer=True),
-    Reset(),
-    Reset(lost_answer=True),
-    Truncated(),
-]
+FAULTS: dict[str, Fault] = {
+    "500": Status(500, "InternalServerError", "Oops."),
+    "409": Status(409, "Conflict", "The request failed due to conflict with a concurrent request."),
+    "412": Status(412, "PreconditionFailed", "Etag provided in if-match header does not match."),
+    "429": Throttled(timedelta(seconds=90)),
+    "timeout": Timeout(),
+    "timeout after the call is carried out": Timeout(lost_answer=True),
+    "connection reset": Reset(),
+    "connection reset after the call is carried out": Reset(lost_answer=True),
+    "truncated answer": Truncated(),
+}
 OPERATIONS = [
     "VirtualMachineScaleSets_ListAll",
     "VirtualMachineScaleSets_Get",
@@ -37,9 +37,9 @@ OPERATIONS = [
 ]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=str)
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_fault_at_any_call_delays_a_rollout_and_no_more(operation: str, fault: Fault) -> None:
+def test_a_rollout_completes_after_a_fault_at_any_call(operation: str, fault: Fault) -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(operation, fault, after=1 if operation != "VirtualMachineScaleSets_Update" else 0)
     world.run()
@@ -49,13 +49,17 @@ def test_a_fault_at_any_call_delays_a_rollout_and_no_more(operation: str, fault:
     )
 
 
-@pytest.mark.parametrize("seconds", [20, 60, 240])
+@pytest.mark.parametrize("seconds", [20, 60, 240], ids="{} s behind".format)
 @pytest.mark.parametrize(
     "operation",
     ["VirtualMachineScaleSets_ListAll", "VirtualMachineScaleSets_Get", "VirtualMachineScaleSetVMs_List"],
 )
-@pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed after each step"])
-def test_reads_that_lag_behind_take_no_second_domain(operation: str, seconds: int, *, killed: bool) -> None:
+@pytest.mark.parametrize(
+    "killed", [False, True], ids=["the daemon runs throughout", "the daemon is killed after each upgrade"]
+)
+def test_stale_reads_take_no_second_domain_out_of_service(
+    operation: str, seconds: int, *, killed: bool
+) -> None:
     world = World(fleet(scale_set(capacity=10)), spec())
     world.azure.faults.arm(operation, Stale(timedelta(seconds=seconds)), times=None)
     for upgrades in range(1, 4):
@@ -67,7 +71,7 @@ def test_reads_that_lag_behind_take_no_second_domain(operation: str, seconds: in
     assert world.lines() == {"web": says("UpToDate", "10", NEW)}
 
 
-def test_why_an_upgrade_failed_need_not_be_told_for_the_next_one_to_be_tried() -> None:
+def test_a_failed_upgrade_is_retried_though_its_cause_cannot_be_read() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(
         "VirtualMachineScaleSets_UpdateInstances",
@@ -79,7 +83,7 @@ def test_why_an_upgrade_failed_need_not_be_told_for_the_next_one_to_be_tried() -
     assert world.lines() == {"web": says("UpToDate", "5", NEW)}
 
 
-def test_a_look_that_is_throttled_does_not_hide_how_a_scale_set_stands() -> None:
+def test_a_throttled_read_does_not_hide_that_a_scale_set_is_failing() -> None:
     world = World(fleet(scale_set(capacity=5)), spec(version="24.04.202602010"))
     world.run(lambda: world.reasons()[-1:] == ["HealthCheckFailed"])
     world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Throttled(timedelta(minutes=5)))
@@ -89,7 +93,7 @@ def test_a_look_that_is_throttled_does_not_hide_how_a_scale_set_stands() -> None
     assert outcome.status == "Failing"
 
 
-def test_one_scale_set_in_trouble_holds_up_no_other() -> None:
+def test_a_refused_scale_set_does_not_block_the_others() -> None:
     world = World(fleet(scale_set("bad", capacity=5), scale_set(capacity=5)), spec("bad"), spec())
     world.azure.faults.arm(
         "VirtualMachineScaleSets_Update",
@@ -104,7 +108,7 @@ def test_one_scale_set_in_trouble_holds_up_no_other() -> None:
     }
 
 
-def test_a_role_that_is_granted_later_is_found_without_a_restart() -> None:
+def test_a_role_granted_later_takes_effect_without_a_restart() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(
         "VirtualMachineScaleSets_Update", Status(403, "AuthorizationFailed", "No."), times=3
@@ -113,7 +117,7 @@ def test_a_role_that_is_granted_later_is_found_without_a_restart() -> None:
     assert world.reasons()[:3] == ["Refused", "ModelDrift", "Upgrading"]
 
 
-def test_a_list_that_fails_is_told_and_what_is_rolling_goes_on() -> None:
+def test_a_failed_list_is_reported_and_rollouts_continue() -> None:
     world = World(fleet(scale_set()), spec())
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 1)
     world.azure.faults.arm(
@@ -128,7 +132,7 @@ def test_a_list_that_fails_is_told_and_what_is_rolling_goes_on() -> None:
     assert world.lines() == {"web": says("UpToDate", "20", NEW)}
 
 
-def test_an_upgrade_that_fails_is_tried_again_without_haste_and_no_other_domain_is_touched() -> None:
+def test_a_failed_upgrade_is_retried_slowly_before_any_other_domain() -> None:
     world = World(fleet(scale_set(capacity=10)), spec())
     failure = OperationFails("VMExtensionProvisioningError", "VM has reported a failure.")
     world.azure.faults.arm("VirtualMachineScaleSets_UpdateInstances", failure, times=3)
@@ -150,7 +154,7 @@ class Odd(Compute):
         return super().instances(target, model, share)
 
 
-def test_a_tick_that_hits_a_bug_costs_its_own_scale_set_a_tick_and_is_called_a_bug(
+def test_a_bug_in_one_reconcile_is_reported_and_affects_only_its_scale_set(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     sets = fleet(scale_set("web", capacity=5), scale_set("odd", capacity=5))
@@ -171,7 +175,7 @@ class OddList(Compute):
         return super().models(scope)
 
 
-def test_a_bug_in_a_list_is_told_and_what_is_rolling_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_in_a_list_is_reported_and_rollouts_continue(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(fleet(scale_set()), spec(), compute=OddList)
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 1)
     monkeypatch.setattr(OddList, "breaks", True)
@@ -182,7 +186,7 @@ def test_a_bug_in_a_list_is_told_and_what_is_rolling_goes_on(monkeypatch: pytest
     assert "a bug in the reconciler, please report it: AttributeError" in sweep.errors[0]
 
 
-def test_a_commit_that_arrives_while_the_list_fails_is_not_lost() -> None:
+def test_a_commit_merged_while_the_list_fails_is_rolled_out() -> None:
     world = World(fleet(scale_set(capacity=5)), spec(version=OLD)).run()
     world.merge(spec(version=NEW))
     world.azure.faults.arm(
@@ -193,7 +197,7 @@ def test_a_commit_that_arrives_while_the_list_fails_is_not_lost() -> None:
     assert world.lines() == {"web": says("UpToDate", "5", NEW)}
 
 
-def test_what_is_rolling_survives_an_error_while_the_list_fails() -> None:
+def test_a_rollout_survives_a_read_error_while_the_list_fails() -> None:
     world = World(fleet(scale_set()), spec())
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 1)
     world.azure.faults.arm(
@@ -206,7 +210,7 @@ def test_what_is_rolling_survives_an_error_while_the_list_fails() -> None:
     assert world.lines() == {"web": says("UpToDate", "20", NEW)}
 
 
-def test_throttling_of_one_scale_set_holds_up_no_other() -> None:
+def test_throttling_of_one_scale_set_does_not_block_the_others() -> None:
     world = World(fleet(scale_set("a", capacity=5), scale_set("b", capacity=5)), spec("a"), spec("b"))
     world.azure.faults.arm(
         "VirtualMachineScaleSets_Update",
@@ -220,14 +224,14 @@ def test_throttling_of_one_scale_set_holds_up_no_other() -> None:
     assert world.lines()["a"] == says("UpToDate", "5", NEW)
 
 
-def test_a_scale_set_that_is_deleted_is_not_found() -> None:
+def test_a_deleted_scale_set_is_reported_as_not_found() -> None:
     world = World(fleet(scale_set(capacity=5)), spec()).run()
     world.azure.scale_set("web").delete()
     world.rest(timedelta(minutes=2))
     assert world.lines()["web"] == says("NotFound")
 
 
-def test_a_spec_that_is_removed_leaves_its_scale_set_as_it_is() -> None:
+def test_removing_a_spec_leaves_its_scale_set_as_it_is() -> None:
     world = World(fleet(scale_set(), scale_set("other")), spec(), spec("other"))
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 1)
     world.unmerge("other")

@@ -22,8 +22,8 @@ def is_done(world: World) -> bool:
     return bool(world.lines()["web"] == says("UpToDate", "10", NEW))
 
 
-@pytest.mark.parametrize("lacks", [1, 9])
-def test_a_list_that_lacks_rows_is_never_acted_on(lacks: int) -> None:
+@pytest.mark.parametrize("lacks", [1, 9], ids="{} of 10 rows missing".format)
+def test_no_step_follows_from_a_list_that_lacks_rows(lacks: int) -> None:
     world = World(fleet(scale_set(capacity=10)), spec())
     world.run(lambda: upgrades(world) == 2)
     world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Partial(lacks), times=None)
@@ -35,7 +35,7 @@ def test_a_list_that_lacks_rows_is_never_acted_on(lacks: int) -> None:
     assert is_done(world)
 
 
-def test_what_is_done_by_a_list_that_was_behind_is_looked_at_once_more() -> None:
+def test_a_rollback_decided_on_a_stale_list_is_checked_once_more() -> None:
     quick = {"model": "5s", "upgrade": "10s", "boot": "5s", "health": "5s"}
     declared = spec(version=BAD, rollout={"onFailure": "rollback"}, health={"timeout": "2m"})
     world = World(fleet(scale_set(capacity=5), timings=quick), declared)
@@ -50,7 +50,7 @@ def test_what_is_done_by_a_list_that_was_behind_is_looked_at_once_more() -> None
     assert world.azure.record.images("web")["0"].endswith(OLD)
 
 
-def test_an_upgrade_that_azure_forgets_is_asked_for_again_after_five_minutes() -> None:
+def test_an_upgrade_that_azure_does_not_carry_out_is_retried_after_five_minutes() -> None:
     world = World(fleet(scale_set(capacity=10)), spec())
     world.azure.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationLost(), after=1)
     world.run()
@@ -66,7 +66,7 @@ def test_an_upgrade_that_azure_forgets_is_asked_for_again_after_five_minutes() -
     assert timedelta(minutes=5) <= second.at - first.at < timedelta(minutes=7)
 
 
-def test_without_its_mark_a_rollout_that_fails_has_nowhere_to_go_back_to_and_holds() -> None:
+def test_a_failed_rollout_without_its_state_tag_has_no_rollback_target_and_holds() -> None:
     world = World(fleet(scale_set(capacity=10)), spec(version=BAD, rollout={"onFailure": "rollback"}))
     world.run(lambda: upgrades(world) == 1)
     world.azure.scale_set("web").set_tags({"vmss-reconciler-state": None})
@@ -80,7 +80,7 @@ def test_without_its_mark_a_rollout_that_fails_has_nowhere_to_go_back_to_and_hol
     assert is_done(world)
 
 
-def test_without_its_mark_an_image_that_was_given_up_is_tried_once_more_and_given_up_again() -> None:
+def test_a_failed_image_is_tried_once_more_if_its_state_tag_is_removed() -> None:
     world = World(fleet(scale_set(capacity=10)), spec(version=BAD, rollout={"onFailure": "rollback"}))
     world.rest(2 * HOUR)
     assert world.reasons()[-1] == "RolloutFailed"
@@ -90,8 +90,12 @@ def test_without_its_mark_an_image_that_was_given_up_is_tried_once_more_and_give
     assert world.reasons()[-1] == "RolloutFailed"
 
 
-@pytest.mark.parametrize("ahead", [timedelta(days=1), 12 * MINUTE, -12 * MINUTE, timedelta(days=-1)], ids=str)
-def test_by_a_clock_that_is_wrong_a_rollout_ends_as_by_any_other(ahead: timedelta) -> None:
+@pytest.mark.parametrize(
+    "ahead",
+    [timedelta(days=1), 12 * MINUTE, -12 * MINUTE, timedelta(days=-1)],
+    ids=["a day ahead", "12 minutes ahead", "12 minutes behind", "a day behind"],
+)
+def test_a_rollout_with_a_wrong_clock_ends_as_usual(ahead: timedelta) -> None:
     slow = fleet(scale_set(capacity=10), timings={"boot": "3m", "health": "2m"})
     world = World(slow, spec(rollout={"onFailure": "rollback", "soak": "10m"}))
     world.jump(ahead)
@@ -101,8 +105,10 @@ def test_by_a_clock_that_is_wrong_a_rollout_ends_as_by_any_other(ahead: timedelt
     assert "Soaking" in world.reasons()
 
 
-@pytest.mark.parametrize("ahead", [timedelta(days=1), timedelta(days=-1)], ids=str)
-def test_a_clock_that_is_wrong_lets_no_bad_image_through(ahead: timedelta) -> None:
+@pytest.mark.parametrize(
+    "ahead", [timedelta(days=1), timedelta(days=-1)], ids=["a day ahead", "a day behind"]
+)
+def test_a_bad_image_is_stopped_in_time_with_a_wrong_clock(ahead: timedelta) -> None:
     world = World(fleet(scale_set(capacity=10)), spec(version=BAD))
     world.jump(ahead)
     world.run(lambda: world.reasons()[-1:] == ["HealthCheckFailed"], limit=20 * MINUTE)
@@ -112,8 +118,8 @@ def test_a_clock_that_is_wrong_lets_no_bad_image_through(ahead: timedelta) -> No
     assert upgrades(world) == 1
 
 
-@pytest.mark.parametrize("ahead", [24 * HOUR, -24 * HOUR], ids=["tomorrow", "yesterday"])
-def test_three_answers_of_another_day_neither_cut_a_wait_short_nor_make_it_longer(ahead: timedelta) -> None:
+@pytest.mark.parametrize("ahead", [24 * HOUR, -24 * HOUR], ids=["dated tomorrow", "dated yesterday"])
+def test_three_answers_dated_another_day_do_not_change_the_length_of_a_soak(ahead: timedelta) -> None:
     declared = spec(rollout={"soak": "30m", "onFailure": "rollback"})
     world = World(fleet(scale_set(capacity=10)), declared)
     world.run(lambda: upgrades(world) == 2)

@@ -12,13 +12,13 @@ from tests.stories.world import NEW, World, fleet, of_all, scale_set, spec
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 BRAKES = [
-    pytest.param((of_all(freeze={"reason": "year-end"}), spec()), id="frozen"),
-    pytest.param((spec(suspend={"reason": "load test"}),), id="suspended"),
+    pytest.param((of_all(freeze={"reason": "year-end"}), spec()), id="the fleet is frozen"),
+    pytest.param((spec(suspend={"reason": "load test"}),), id="the scale set is suspended"),
 ]
 
 
 @pytest.mark.parametrize("held", BRAKES)
-def test_the_batch_that_was_under_way_is_seen_to_come_back(held: tuple[dict[str, object], ...]) -> None:
+def test_a_batch_in_progress_is_observed_until_it_is_healthy(held: tuple[dict[str, object], ...]) -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.run(lambda: world.has_upgraded(1))
     world.merge(*held)
@@ -34,7 +34,9 @@ def test_the_batch_that_was_under_way_is_seen_to_come_back(held: tuple[dict[str,
 
 
 @pytest.mark.parametrize("held", BRAKES)
-def test_one_that_falls_sick_is_told_within_its_interval(held: tuple[dict[str, object], ...]) -> None:
+def test_an_instance_that_becomes_unhealthy_on_hold_is_reported_within_the_interval(
+    held: tuple[dict[str, object], ...],
+) -> None:
     world = World(fleet(scale_set(capacity=5)), *held)
     world.rest(5 * MINUTE)
     world.azure.scale_set("web").instance("3").sicken()
@@ -47,12 +49,12 @@ def test_one_that_falls_sick_is_told_within_its_interval(held: tuple[dict[str, o
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param(Status(403, "AuthorizationFailed", "No."), id="it may not be read"),
-        pytest.param(Status(500, "InternalServerError", "Oops."), id="Azure is out of order"),
+        pytest.param(Status(403, "AuthorizationFailed", "No."), id="reads are forbidden"),
+        pytest.param(Status(500, "InternalServerError", "Oops."), id="Azure answers 500"),
         pytest.param(Throttled(HOUR), id="Azure throttles"),
     ],
 )
-def test_what_is_suspended_does_not_fail_because_it_cannot_be_read(fault: Status | Throttled) -> None:
+def test_a_suspended_scale_set_that_cannot_be_read_does_not_fail(fault: Status | Throttled) -> None:
     world = World(fleet(scale_set(capacity=5)), spec(suspend={"reason": "load test"}))
     world.azure.faults.arm("*", fault, times=10_000)
     world.rest(HOUR)
@@ -60,7 +62,7 @@ def test_what_is_suspended_does_not_fail_because_it_cannot_be_read(fault: Status
     assert len(world.requests()) < 30, "about every interval, and not at every sweep"
 
 
-def test_looks_under_a_brake_prove_nothing() -> None:
+def test_observations_during_a_suspension_do_not_count_as_passes() -> None:
     """Three passes are asked for, and the brake is lifted while an upgraded instance is sick."""
     world = World(fleet(scale_set(capacity=5)), spec(health={"passes": 3}))
     world.run(lambda: world.has_upgraded(1))
@@ -74,7 +76,7 @@ def test_looks_under_a_brake_prove_nothing() -> None:
     assert {each.image.rpartition(":")[2] for each in world.azure.scale_set("web").instances} == {NEW}
 
 
-def test_a_suspension_is_told_to_be_forgotten_at_the_next_sweep() -> None:
+def test_an_expired_suspension_is_reported_at_the_next_sweep() -> None:
     world = World(fleet(scale_set(capacity=5)))
     until = world.clock.now() + 3 * MINUTE
     world.merge(spec(suspend={"reason": "load test", "until": until.isoformat(timespec="seconds")}))

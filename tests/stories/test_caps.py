@@ -1,4 +1,4 @@
-"""The two caps of a fleet, on change and on concurrent rollouts; and rounds, in which no order must matter."""
+"""The limits of a Fleet, maxChange and maxConcurrentRollouts; and single passes, in which the order must not matter."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import pytest
 from reconciler.simulator import Reset, Status
 from tests.messages import says
 from tests.stories.fleets import MINUTE, is_there, most_at_once, on, reason, sets, writes
-from tests.stories.test_crash import Mortal, lived
+from tests.stories.test_crash import Mortal, live
 from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, of_all, platform, scale_set, spec
 
 
@@ -50,7 +50,7 @@ def test_raising_max_change_releases_a_blocked_commit() -> None:
 
 
 def test_a_revert_above_max_change_is_not_blocked() -> None:
-    """Three commits brought an image to three scale sets, and one commit takes it back."""
+    """Three commits roll an image to three scale sets, and one commit reverts all of them."""
     rollout = {"onFailure": "rollback"}
     names = TEN[:3]
     world = World(
@@ -84,7 +84,7 @@ def test_scale_sets_blocked_by_max_change_cost_only_the_list_pages() -> None:
     assert set(world.requests()[before:]) == {"VirtualMachineScaleSets_ListAll"}
 
 
-# The cap on concurrent rollouts.
+# maxConcurrentRollouts.
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,11 @@ def test_ten_scale_sets_finish_with_at_most_three_rolling_at_once(every: int | N
         if every and minutes % every == 0:
             world.restart()
     assert most_at_once(world, TEN) == 3
-    waited = [each.counts for each in world.outcomes if each.reason == "AwaitingTurn"]
-    assert waited
-    assert not any(counts and counts.up_to_date for counts in waited), "what is half-way waits for no turn"
+    waiting = [each.counts for each in world.outcomes if each.reason == "AwaitingTurn"]
+    assert waiting
+    assert not any(counts and counts.up_to_date for counts in waiting), (
+        "a rollout in progress waits for no slot"
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,8 +119,8 @@ def test_max_concurrent_rollouts_is_kept_if_the_daemon_dies_at_a_write(
         monkeypatch.setattr(Mortal, name, value)
     documents = [of_all(maxConcurrentRollouts=1, maxChange=3), *map(spec, names)]
     world = World(sets(*names, capacity=2), *documents, compute=Mortal)
-    lived(world, 40 * MINUTE)
-    assert Mortal.written > write, "it never came to that write"
+    live(world, 40 * MINUTE)
+    assert Mortal.written > write, "that write was never made"
     assert [on(world, name) for name in names] == [{NEW}] * 3
     assert most_at_once(world, names) == 1
 
@@ -205,10 +207,11 @@ def test_a_scale_set_suspended_during_its_rollout_releases_its_slot() -> None:
     world.run(lambda: on(world, "b") == {NEW})
 
 
-# Rounds.
+# Single passes.
 
 
-def planned(world: World) -> Mapping[str, str]:
+def plan(world: World) -> Mapping[str, str]:
+    """The reasons that a plan of a new process reports, by scale set."""
     world.restart()
     store = world.reconciler.once(act=False)
     return {each.desired.name: each.outcome.reason for each in store.states() if each.outcome}
@@ -225,13 +228,13 @@ def test_a_plan_reads_dependencies_before_the_scale_sets_that_wait_for_them() ->
         spec("m", dependsOn=["z"]),
         spec("z"),
     )
-    assert planned(world) == {"a": "ModelDrift", "m": "UpToDate", "z": "UpToDate"}
+    assert plan(world) == {"a": "ModelDrift", "m": "UpToDate", "z": "UpToDate"}
 
 
 def test_a_plan_assigns_slots_by_name_in_any_order_of_observation() -> None:
     world = World(sets(*TEN), of_all(maxConcurrentRollouts=3), *changing(10))
     for _ in range(3):
-        found = planned(world)
+        found = plan(world)
         assert [name for name in TEN if found[name] == "ModelDrift"] == ["s0"]
         assert [name for name in TEN if found[name] == "AwaitingPilot"] == TEN[1:]
     assert "s0 (ModelDrift) goes first" in world.lines()["s9"]
@@ -248,11 +251,11 @@ def test_concurrent_reconciles_of_one_pass_take_no_more_slots_than_there_are() -
 
 def test_single_passes_continue_the_rollouts_that_earlier_passes_began() -> None:
     world = World(sets(*TEN), of_all(maxConcurrentRollouts=3), *changing(10))
-    rounds = 0
+    passes = 0
     while not all(on(world, name) == {NEW} for name in TEN):
         world.restart()
         world.reconciler.once(act=True)
         world.clock.advance(MINUTE)
-        rounds += 1
-        assert rounds < 240, world.lines()
+        passes += 1
+        assert passes < 240, world.lines()
     assert most_at_once(world, TEN) == 3

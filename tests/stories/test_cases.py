@@ -1,4 +1,4 @@
-"""Situations that users of others' tools reported, and that operators tried: what must come of each."""
+"""Situations that users of other tools reported or that operators tried, and how each must end."""
 
 from datetime import timedelta
 from typing import Any
@@ -40,7 +40,7 @@ def on(world: World, image: str, name: str = "web") -> list[str]:
 def test_an_unapproved_image_is_not_used_to_remediate_many_unhealthy_instances(
     approval: str,
 ) -> None:
-    """Nothing is written, and an autoscaler makes no instance on it."""
+    """Half of the instances are unhealthy. Nothing is written, and an autoscaler creates no instance on the image."""
     world = World(
         fleet(scale_set(capacity=10, instanceStates=unhealthy(1, 2, 3, 4, 5))),
         spec(rollout={"windows": SATURDAY, "approval": approval}),
@@ -61,7 +61,7 @@ def test_an_unapproved_image_is_not_used_to_remediate_many_unhealthy_instances(
     ],
 )
 def test_a_permanently_unhealthy_instance_does_not_make_the_next_image_a_fix(*, is_restarted: bool) -> None:
-    """The image that all of them have run for long did not fail for that, and the next one waits for its window."""
+    """The image that all instances have run for long has not failed, so the next one waits for its window."""
     world = World(
         fleet(scale_set(capacity=10, instanceStates=unhealthy(1))),
         spec(version=OLD, rollout={"windows": SATURDAY}),
@@ -79,7 +79,7 @@ def test_a_permanently_unhealthy_instance_does_not_make_the_next_image_a_fix(*, 
 
 
 def test_a_canary_that_is_unhealthy_three_times_for_30_seconds_fails_the_image() -> None:
-    """It is well at every other look, and never sick for as long as a single failure has to last."""
+    """Every other observation finds it healthy, and no relapse is as long as health.timeout."""
     canary = {"canary": {"instances": ["0"], "soak": "30m"}, "onFailure": "rollback"}
     world = World(fleet(scale_set(capacity=5)), spec(rollout=canary))
     world.run(lambda: "Soaking" in world.reasons())
@@ -96,7 +96,7 @@ def test_a_canary_that_is_unhealthy_three_times_for_30_seconds_fails_the_image()
 
 
 def test_a_relapse_between_two_observations_restarts_the_soak_of_a_canary() -> None:
-    """20 seconds in every five minutes, and none of them at a look: Azure's time of its health alone tells."""
+    """It is unhealthy for 20 seconds in every five minutes. Only the time that Azure reports with its health shows it."""
     world = World(
         fleet(scale_set(capacity=5, flapping=[{"id": "0", "healthy": "280s", "unhealthy": "20s"}])),
         spec(rollout={"canary": {"instances": ["0"], "soak": "30m"}}),
@@ -106,12 +106,12 @@ def test_a_relapse_between_two_observations_restarts_the_soak_of_a_canary() -> N
 
 
 def on_model(world: World, image: str, *names: str) -> list[str]:
-    """Those of the scale sets whose model is on this version."""
+    """The scale sets among these whose model is on this version."""
     return [name for name in names if version(world, name) == image]
 
 
 def after_a_failed_pilot(*names: str, **pilot: Any) -> World:
-    """A world in which a bad image has failed in the first of these and is begun in no other."""
+    """A world in which a bad image has failed in the first of these scale sets and is blocked in the others."""
     world = World(
         fleet(*(scale_set(name, capacity=4, **(pilot if name == names[0] else {})) for name in names)),
         *(spec(name, version=BAD) for name in names),
@@ -189,7 +189,7 @@ def test_a_failed_image_is_begun_elsewhere_once_it_becomes_healthy_where_it_fail
     ],
 )
 def test_an_upgrade_without_progress_until_its_deadline_reports_the_cause(fault: Any, fact: str) -> None:
-    """No instance is away, and none is waited for."""
+    """No instance is unavailable, and none is waited for."""
     upgrade = "VirtualMachineScaleSets_UpdateInstances"
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(upgrade, fault, times=None)
@@ -203,23 +203,23 @@ def test_an_upgrade_without_progress_until_its_deadline_reports_the_cause(fault:
 
 
 def test_a_busy_scale_set_becomes_failing_though_every_other_read_is_throttled() -> None:
-    """It is Failing after half an hour as it would be otherwise, and says for how long."""
+    """It is Failing after half an hour as without the throttling, and its line says since when."""
     world = World(fleet(scale_set(capacity=4, provisioningState="Updating")), spec())
-    looks = iter(range(1000))
+    reads = iter(range(1000))
     world.azure.faults.arm(
         "VirtualMachineScaleSets_Get",
         Throttled(retry_after=5 * SECOND),
         times=None,
-        when=lambda _: next(looks) % 2 == 0,
+        when=lambda _: next(reads) % 2 == 0,
     )
     world.rest(25 * MINUTE)
     statuses = {each.status for each in world.outcomes}
     world.rest(10 * MINUTE)
-    told = world.state().outcome
-    assert told is not None
-    assert (statuses, told.status) == ({"Reconciling"}, "Failing")
-    assert told.line == says("AzureBusy", "(updating)")
-    assert "since 2026-01-05 09:00 UTC" in told.line
+    outcome = world.state().outcome
+    assert outcome is not None
+    assert (statuses, outcome.status) == ({"Reconciling"}, "Failing")
+    assert outcome.line == says("AzureBusy", "(updating)")
+    assert "since 2026-01-05 09:00 UTC" in outcome.line
 
 
 def test_a_failed_scale_set_whose_reads_are_often_throttled_is_logged_once(caplog: Any) -> None:
@@ -227,15 +227,15 @@ def test_a_failed_scale_set_whose_reads_are_often_throttled_is_logged_once(caplo
     world.run(lambda: world.reasons()[-1:] == ["HealthCheckFailed"])
     world.rest(2 * MINUTE)
     caplog.clear()
-    looks = iter(range(1000))
+    reads = iter(range(1000))
     world.azure.faults.arm(
         "VirtualMachineScaleSetVMs_List",
         Throttled(retry_after=5 * SECOND),
         times=None,
-        when=lambda _: next(looks) % 2 == 0,
+        when=lambda _: next(reads) % 2 == 0,
     )
     world.rest(HOUR)
-    told = world.state().outcome
-    assert told is not None
-    assert told.reason == "HealthCheckFailed"
+    outcome = world.state().outcome
+    assert outcome is not None
+    assert outcome.reason == "HealthCheckFailed"
     assert [each.message for each in caplog.records if each.name == "reconciler"] == []

@@ -1,4 +1,4 @@
-"""A daemon that dies at any of its writes, and two that run at once: the end is the same, one domain at a time."""
+"""A daemon is killed at any of its writes, or two daemons run at once: a rollout ends the same."""
 
 import functools
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ HOUR = timedelta(hours=1)
 
 
 class Killed(BaseException):
-    """The process is no more: nothing of ours catches it."""
+    """The process is killed. None of our code catches this."""
 
 
 class Mortal(Compute):
-    """A door at one of whose writes the process dies: just before it, or just after."""
+    """A client that kills the process just before or just after one of its writes."""
 
     write: ClassVar[int] = -1
     before: ClassVar[bool] = True
@@ -70,20 +70,21 @@ def world_of(name: str, monkeypatch: pytest.MonkeyPatch) -> World:
 End = tuple[str, dict[str, str]]
 
 
-def ended(world: World) -> End:
+def end_of(world: World) -> End:
+    """The image of the model, and the images of the instances."""
     return world.azure.scale_set("web").image, dict(world.azure.record.images("web"))
 
 
 @functools.cache
 def undisturbed(name: str) -> tuple[End, list[str]]:
-    """How it ends where nobody dies, and the writes that it takes."""
+    """The end of a rollout without interruption, and its writes."""
     world = World(fleet(scale_set(capacity=10)), ROLLOUTS[name][0])
     world.rest(HOUR)
-    return ended(world), [each.operation for each in world.azure.record.requests if each.method != "GET"]
+    return end_of(world), [each.operation for each in world.azure.record.requests if each.method != "GET"]
 
 
-def lived(world: World, span: timedelta) -> None:
-    """Let the daemon work for so long; whenever it dies, another one begins."""
+def live(world: World, span: timedelta) -> None:
+    """Let the daemon work for `span`. When it is killed, start another one."""
     end = world.clock.now() + span
     while world.clock.now() < end:
         try:
@@ -108,9 +109,9 @@ def test_a_rollout_ends_the_same_if_a_write_is_interrupted(
     if moment == "lost":
         operation = writes[write]
         world.azure.faults.arm(operation, Reset(lost_answer=True), after=writes[:write].count(operation))
-    lived(world, HOUR)
-    assert Mortal.written > write, "it never came to that write"
-    assert ended(world) == end
+    live(world, HOUR)
+    assert Mortal.written > write, "that write was never made"
+    assert end_of(world) == end
     assert world.lines()["web"] == ROLLOUTS[name][1]
 
 

@@ -1,4 +1,4 @@
-"""What is evidence against an image, and what is not: a good one is not given up for what it did not do."""
+"""What is evidence against an image, and what is not: a good image does not fail because of something else."""
 
 from datetime import timedelta
 
@@ -43,10 +43,10 @@ def test_a_failure_of_a_shared_database_is_no_evidence_against_the_image() -> No
 
 
 def test_an_instance_unhealthy_before_the_rollout_does_not_block_it_or_hide_a_bad_image() -> None:
-    """20 instances, 1 unhealthy before: it goes first and stays unhealthy. Then a batch of 4 does not come back."""
-    sick = [{"id": "19", "health": "unhealthy"}]
+    """Of 20 instances 1 is unhealthy before. It is upgraded first and stays unhealthy. Then a batch of 4 fails."""
+    unhealthy = [{"id": "19", "health": "unhealthy"}]
     world = World(
-        fleet(scale_set(capacity=20, instanceStates=sick)),
+        fleet(scale_set(capacity=20, instanceStates=unhealthy)),
         spec(version=OLD, rollout={"onFailure": "rollback"}),
     )
     world.rest(HOUR)
@@ -94,7 +94,7 @@ def test_a_canary_unhealthy_for_20_seconds_fails_the_image_at_its_third_relapse(
     world = World(fleet(declared), spec(rollout=rollout))
     world.rest(HOUR)
     assert model(world) == OLD
-    assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2, "there and back"
+    assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2, "to the new image and back"
     assert "GivingUp" in world.reasons()
 
 
@@ -106,9 +106,9 @@ def test_a_relapse_restarts_the_soak() -> None:
     first.sicken()
     world.rest(6 * MINUTE)
     first.heal()
-    healed = world.clock.now()
+    recovered = world.clock.now()
     world.run(lambda: world.has_upgraded(2))
-    assert world.clock.now() - healed >= 9 * MINUTE
+    assert world.clock.now() - recovered >= 9 * MINUTE
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ QUOTA = OperationFails("QuotaExceeded", "No cores are left.")
 
 
 def upgrades(world: World, version: str = BAD) -> int:
-    """How often Azure was asked to bring instances to this one."""
+    """How often Azure was asked to upgrade instances to this version."""
     return sum(model_image(each).endswith(version) for each in writes(world.azure.record, UPGRADE))
 
 

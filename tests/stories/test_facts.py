@@ -1,4 +1,4 @@
-"""What Azure says of a scale set beyond its image and health: what a rollout makes of it, and what `why` shows."""
+"""What Azure reports about a scale set beyond its image and health, and what a rollout does about it."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,7 @@ def version(number: str, **details: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("of_set", "details", "told"),
+    ("changes", "details", "cause"),
     [
         pytest.param(
             {}, [version(OLD, hyperVGeneration="V1"), version(NEW, hyperVGeneration="V2")], "Hyper-V generation V2",
@@ -42,13 +42,13 @@ def version(number: str, **details: Any) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_an_incompatible_image_is_refused_before_anything_is_written(
-    of_set: dict[str, Any], details: list[dict[str, Any]], told: str
+    changes: dict[str, Any], details: list[dict[str, Any]], cause: str
 ) -> None:
     images = {"platform": [{**BASE, "versions": [OLD, NEW]}], "details": details}
-    world = World(fleet(scale_set(capacity=3, **of_set), images=images), spec())
+    world = World(fleet(scale_set(capacity=3, **changes), images=images), spec())
     world.rest(5 * MINUTE)
     assert world.lines()["web"] == says("ImageIncompatible")
-    assert told in world.lines()["web"]
+    assert cause in world.lines()["web"]
     nothing_was_written(world.azure.record)
 
 
@@ -114,11 +114,11 @@ def test_a_lasting_answer_to_the_change_of_the_model_is_reported(answer: Status,
 
 
 def test_settings_of_a_scale_set_that_affect_a_rollout_are_noted() -> None:
-    told = scale_set(
+    declared_set = scale_set(
         capacity=3, spot=True, osImageNotification="15m", terminateNotification="5m", healthGracePeriod="10m",
         instanceStates=[{"id": "1", "modelDefinitionApplied": "VirtualMachine"}],
     )  # fmt: skip
-    world = World(fleet(told), spec(version=OLD)).run()
+    world = World(fleet(declared_set), spec(version=OLD)).run()
     assert world.state().seen.notes == (
         "Azure warns each instance up to 15m before it replaces the OS disk (osImageNotificationProfile)",
         "Azure warns each instance up to 5m before it deletes it (terminateNotificationProfile)",

@@ -1,4 +1,4 @@
-"""A new image goes into a wave by one scale set first, and a bad one goes no further."""
+"""A new image is begun in one scale set of a wave first, and a bad image goes no further."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,7 +14,7 @@ THIRTY = [f"s{number:02}" for number in range(30)]
 
 
 def models(world: World, version: str) -> list[str]:
-    """The scale sets whose model is on it."""
+    """The scale sets whose model is on this version."""
     names = [state.desired.name for state in world.reconciler.store.states()]
     return [name for name in names if world.azure.scale_set(name).image.endswith(version)]
 
@@ -49,7 +49,7 @@ def test_more_scale_sets_begin_at_once_after_the_pilot() -> None:
 def test_a_fix_for_the_failed_scale_set_does_not_unblock_the_bad_image_elsewhere(
     on_failure: str, *, killed: bool
 ) -> None:
-    """30 name the bad image literally, and a fix is merged for one; and then the version after the fix."""
+    """Three scale sets declare the bad image. A fix is merged for one of them, and then the version after the fix."""
     rollout = {"onFailure": on_failure}
     others = [spec(name, version=BAD, rollout=rollout) for name in ("b", "c")]
     world = World(sets("a", "b", "c"), spec("a", version=BAD, rollout=rollout), *others)
@@ -71,14 +71,14 @@ def test_a_failed_image_is_retried_if_it_is_declared_again_after_another() -> No
     world.merge(spec("a", version=BAD, rollout=rollout))
     world.rest(HOUR)
     assert world.reasons("a").count("GivingUp") == 2
-    assert models(world, NEW) == ["a"], "back to what was good last, and not to what was good before"
+    assert models(world, NEW) == ["a"], "back to the last good image, and not to the one before it"
 
 
 SUSPENDED = spec("a", version=BAD, suspend=True)
 
 
 @pytest.mark.parametrize(
-    "relieve",
+    "act",
     [
         pytest.param(lambda world: world.merge(SUSPENDED), id="the failed scale set is suspended"),
         pytest.param(
@@ -91,11 +91,11 @@ SUSPENDED = spec("a", version=BAD, suspend=True)
     ],
 )
 def test_a_failed_image_stays_blocked_elsewhere(
-    relieve: Callable[[World], None],
+    act: Callable[[World], None],
 ) -> None:
     world = World(sets("a", "b"), spec("a", version=BAD), spec("b", version=BAD))
     world.run(lambda: world.lines().get("b", "").startswith("ImageFailedElsewhere"))
-    relieve(world)
+    act(world)
     world.rest(HOUR)
     assert world.azure.scale_set("b").image.endswith(OLD)
     assert world.lines()["b"].startswith("ImageFailedElsewhere")
@@ -159,11 +159,11 @@ def test_an_image_that_is_good_in_dev_and_bad_in_prod_fails_in_one_scale_set_of_
 
 
 def test_a_wave_after_one_without_instances_begins_only_with_allow_unproven_wave() -> None:
-    def world_of(**said: Any) -> World:
+    def world_of(**fields: Any) -> World:
         empty = scale_set("dr", capacity=0, image=platform(NEW))
         return World(
             fleet(empty, scale_set("prod", capacity=2)),
-            of_all(**said),
+            of_all(**fields),
             spec("dr", wave=0),
             spec("prod", wave=1),
         )
@@ -200,7 +200,7 @@ def test_a_deallocated_instance_does_not_block_the_next_wave() -> None:
 
 
 def test_a_failed_image_is_not_used_for_remediation_in_another_scale_set() -> None:
-    """So many instances of "b" are unhealthy that the image which is declared passes all other gates."""
+    """All instances of "b" are unhealthy, so the declared image passes all other gates."""
     world = World(
         fleet(
             scale_set("a", capacity=2),
@@ -238,7 +238,7 @@ def test_a_revert_to_the_previous_image_waits_for_no_pilot() -> None:
 
 
 def test_a_scale_set_that_waits_for_a_window_or_an_approval_reports_the_failed_image() -> None:
-    """Neither the window nor a person would let it begin."""
+    """It reports this because neither a window nor an approval would let it begin."""
     saturday = {"windows": [{"kind": "allow", "schedule": "0 12 * * 6", "duration": "1h", "timeZone": "UTC"}]}
     world = World(
         fleet(*(scale_set(name, capacity=5) for name in "abc")),

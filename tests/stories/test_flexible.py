@@ -1,4 +1,4 @@
-"""Flexible scale sets: virtual machines of their own, named and without update domains."""
+"""Flexible scale sets: their instances are virtual machines with names, without update domains."""
 
 from datetime import timedelta
 from typing import Any

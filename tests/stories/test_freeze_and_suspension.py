@@ -1,4 +1,4 @@
-"""What is frozen or suspended is looked at all the same: people ask whether it is safe now."""
+"""A frozen or suspended scale set is still observed, because people ask whether it is safe."""
 
 from datetime import timedelta
 
@@ -11,33 +11,35 @@ from tests.messages import says
 from tests.stories.world import NEW, World, fleet, of_all, scale_set, spec
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-BRAKES = [
+ON_HOLD = [
     pytest.param((of_all(freeze={"reason": "year-end"}), spec()), id="the fleet is frozen"),
     pytest.param((spec(suspend={"reason": "load test"}),), id="the scale set is suspended"),
 ]
 
 
-@pytest.mark.parametrize("held", BRAKES)
-def test_a_batch_in_progress_is_observed_until_it_is_healthy(held: tuple[dict[str, object], ...]) -> None:
+@pytest.mark.parametrize("documents", ON_HOLD)
+def test_a_batch_in_progress_is_observed_until_it_is_healthy(
+    documents: tuple[dict[str, object], ...],
+) -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.run(lambda: world.has_upgraded(1))
-    world.merge(*held)
+    world.merge(*documents)
     asked = len(world.requests())
     world.rest(20 * MINUTE)
     nothing_was_written(world.azure.record, asked)
     row = report(world.state())
     assert (row["instances"]["upToDate"], row["instances"]["unavailable"]) == (1, 0)
-    assert row["instancesAt"] < world.clock.now().isoformat(), "the time of the fact"
-    said = {each["type"]: (each["status"], each["reason"]) for each in row["conditions"]}
-    assert said["Healthy"] == ("True", "Serving")
-    assert said["Drifted"] == ("True", "InstanceDrift")
+    assert row["instancesAt"] < world.clock.now().isoformat(), "the time of the observation"
+    found = {each["type"]: (each["status"], each["reason"]) for each in row["conditions"]}
+    assert found["Healthy"] == ("True", "Serving")
+    assert found["Drifted"] == ("True", "InstanceDrift")
 
 
-@pytest.mark.parametrize("held", BRAKES)
+@pytest.mark.parametrize("documents", ON_HOLD)
 def test_an_instance_that_becomes_unhealthy_on_hold_is_reported_within_the_interval(
-    held: tuple[dict[str, object], ...],
+    documents: tuple[dict[str, object], ...],
 ) -> None:
-    world = World(fleet(scale_set(capacity=5)), *held)
+    world = World(fleet(scale_set(capacity=5)), *documents)
     world.rest(5 * MINUTE)
     world.azure.scale_set("web").instance("3").sicken()
     world.rest(HOUR)
@@ -59,11 +61,11 @@ def test_a_suspended_scale_set_that_cannot_be_read_does_not_fail(fault: Status |
     world.azure.faults.arm("*", fault, times=10_000)
     world.rest(HOUR)
     assert world.lines()["web"] == says("Suspended")
-    assert len(world.requests()) < 30, "about every interval, and not at every sweep"
+    assert len(world.requests()) < 30, "once in about every interval, and not in every sweep"
 
 
 def test_observations_during_a_suspension_do_not_count_as_passes() -> None:
-    """Three passes are asked for, and the brake is lifted while an upgraded instance is sick."""
+    """The spec says three passes. After the suspension the upgraded instance must pass all of them."""
     world = World(fleet(scale_set(capacity=5)), spec(health={"passes": 3}))
     world.run(lambda: world.has_upgraded(1))
     world.merge(spec(health={"passes": 3}, suspend=True))

@@ -1,4 +1,4 @@
-"""Images as they come and go in Azure's catalogues: latest of every kind, and what is not there yet."""
+"""Images in Azure's catalogues: latest of every kind, and images that are not available yet."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -27,12 +27,12 @@ def named(kind: str, version: str) -> str:
 
 
 def declared(kind: str, version: str) -> dict[str, Any]:
-    """The same, as a spec does."""
+    """The same image, as a spec names it."""
     return platform(version) if kind == "platform" else {kind: {"id": named(kind, version)}}
 
 
 def world_of(kind: str, version: str, *others: dict[str, Any]) -> World:
-    """A set of 5 on 1.0.9 of that kind, of which 1.0.10 is there too; `others` are details of images."""
+    """A scale set of 5 on 1.0.9 of that kind. 1.0.10 exists too. `others` are details of images."""
     images = {
         "platform": [{**BASE, "versions": ["1.0.9", "1.0.10"]}],
         "ids": [named(each, number) for each in KINDS for number in ("1.0.9", "1.0.10")],
@@ -71,7 +71,7 @@ def test_latest_of_every_kind_is_the_highest_version_and_is_pinned_in_the_model(
 
 def test_a_newer_version_of_latest_is_rolled_out_within_the_interval() -> None:
     world = world_of("platform", "latest").run()
-    world.rest(timedelta(minutes=6))  # when it is looked at once more
+    world.rest(timedelta(minutes=6))  # when it is observed once more
     world.azure.publish(named("platform", "1.0.11"))
     world.rest(timedelta(minutes=50))
     assert on(world) == {"1.0.10"}
@@ -123,14 +123,14 @@ def test_a_rollout_to_latest_completes_though_the_catalogue_becomes_unreadable()
     )
     world.rest(timedelta(hours=1))
     assert on(world) == {"1.0.10"}
-    assert world.lines()["web"] == says("CatalogueUnreadable"), "it is not called the latest either"
+    assert world.lines()["web"] == says("CatalogueUnreadable"), "the line does not call it the latest"
     world.azure.faults.disarm()
     world.rest(timedelta(minutes=6))
     assert world.lines()["web"] == says("UpToDate", "5", "1.0.10")
 
 
 @pytest.mark.parametrize(
-    ("kind", "version", "details", "reason", "mend"),
+    ("kind", "version", "details", "reason", "publish"),
     [
         pytest.param(
             "platform",
@@ -201,14 +201,14 @@ def test_a_rollout_to_latest_completes_though_the_catalogue_becomes_unreadable()
     ],
 )
 def test_nothing_is_written_until_the_image_is_available(
-    kind: str, version: str, details: dict[str, Any], reason: str, mend: Callable[[World], None]
+    kind: str, version: str, details: dict[str, Any], reason: str, publish: Callable[[World], None]
 ) -> None:
     world = world_of(kind, version, *([{"image": named(kind, version), **details}] if details else []))
     world.rest(timedelta(minutes=10))
     if reason:
         assert world.lines()["web"].startswith(f"{reason}: ")
         nothing_was_written(world.azure.record)
-    mend(world)
+    publish(world)
     world.rest(timedelta(minutes=2)).run()
     assert world.lines()["web"] == says("UpToDate")
 

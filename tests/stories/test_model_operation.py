@@ -1,4 +1,4 @@
-"""A change of the model that Azure accepts, and what then becomes of it: nothing follows before that is known."""
+"""A change of the model that Azure accepts: no upgrade starts before the result of its operation is known."""
 
 from datetime import timedelta
 
@@ -90,19 +90,19 @@ def test_a_restart_after_a_failed_change_sets_the_model_again_before_any_upgrade
 
 
 @pytest.mark.parametrize(
-    ("fault", "times", "said"),
+    ("fault", "times", "line"),
     [
         pytest.param(Status(503, "ServerTimeout", "No."), None, says("Unreachable"), id="Azure answers 503"),
         pytest.param(Status(429, "Throttled", "No."), 4, says("Throttled"), id="Azure throttles"),
     ],
 )
 def test_no_upgrade_starts_while_the_operation_of_the_model_cannot_be_read(
-    fault: Status, times: int | None, said: str
+    fault: Status, times: int | None, line: str
 ) -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm("Operations_Get", fault, times=times)
     world.rest(3 * MINUTE)
     assert writes(world) == [PATCH]
-    assert world.outcomes[-1].line == said
+    assert world.outcomes[-1].line == line
     world.run()
     assert world.lines() == {"web": says("UpToDate", "5", NEW)}

@@ -1,4 +1,4 @@
-"""Scale sets of another controller, or of another fleet: refused, whoever declares them."""
+"""Scale sets that belong to another controller or another fleet are refused."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,7 +14,7 @@ AKS = {"aks-managed-poolName": "pool1", "aks-managed-orchestrator": "Kubernetes:
 
 
 @pytest.mark.parametrize(
-    ("signs", "said"),
+    ("signs", "owner"),
     [
         pytest.param(
             {"tags": AKS},
@@ -34,11 +34,11 @@ AKS = {"aks-managed-poolName": "pool1", "aks-managed-orchestrator": "Kubernetes:
     ],
 )
 def test_a_scale_set_of_another_controller_is_refused_after_one_read(
-    signs: dict[str, Any], said: str
+    signs: dict[str, Any], owner: str
 ) -> None:
     world = World(fleet(scale_set(capacity=3, **signs)), spec())
     world.rest(timedelta(hours=2))
-    assert world.lines()["web"] == says("ManagedByAnother", said)
+    assert world.lines()["web"] == says("ManagedByAnother", owner)
     assert set(world.requests()) <= {"VirtualMachineScaleSets_ListAll", "VirtualMachineScaleSets_Get"}
     nothing_was_written(world.azure.record)
 
@@ -53,13 +53,13 @@ def test_a_scale_set_that_another_controller_takes_over_is_not_written_again() -
     nothing_was_written(world.azure.record, before)
 
 
-def named(name: str, **said: Any) -> dict[str, Any]:
-    """The document of kind Fleet, of this name."""
-    return of_all(**said) | {"metadata": {"name": name}}
+def named(name: str, **fields: Any) -> dict[str, Any]:
+    """The Fleet document with this name."""
+    return of_all(**fields) | {"metadata": {"name": name}}
 
 
 def beside(world: World, *documents: dict[str, Any]) -> World:
-    """Another fleet on the same Azure: a daemon of its own, with specs of its own."""
+    """Another fleet on the same Azure, with a daemon and specs of its own."""
     other = World(world.declared, *documents)
     other.azure, other.clock = world.azure, world.clock
     other.restart()
@@ -97,9 +97,9 @@ def test_the_etag_decides_between_two_fleets_that_begin_at_once() -> None:
     other = beside(world, named("prod"), spec(version=FIX))
     world.rest(timedelta(hours=1))
     owner = persisted_state({STATE: state(world)}).fleet
-    stands = {"shop": world.reasons()[-1], "prod": other.reasons()[-1]}
-    assert stands.pop(owner) == "UpToDate"
-    assert set(stands.values()) == {"OwnedByAnotherFleet"}
+    reasons = {"shop": world.reasons()[-1], "prod": other.reasons()[-1]}
+    assert reasons.pop(owner) == "UpToDate"
+    assert set(reasons.values()) == {"OwnedByAnotherFleet"}
     assert world.requests().count("VirtualMachineScaleSets_Update") == 1
 
 
@@ -118,7 +118,7 @@ def test_a_renamed_fleet_stops_until_it_takes_over_its_scale_sets() -> None:
 
 
 def test_the_name_of_the_fleet_is_written_without_a_request_of_its_own() -> None:
-    """Not where nothing is to be done, and not under a freeze."""
+    """It is not written while there is nothing to do, nor during a freeze."""
     world = World(fleet(scale_set(capacity=3, image=platform(NEW))), named("shop"), spec())
     world.rest(timedelta(hours=2))
     assert world.lines()["web"] == says("UpToDate")

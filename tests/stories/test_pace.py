@@ -1,4 +1,4 @@
-"""Canaries and soaks over time: what a bad image costs, and what a restart changes, which is nothing."""
+"""Canaries and soaks over time, with a bad image and with restarts."""
 
 from datetime import timedelta
 from functools import partial
@@ -19,7 +19,7 @@ POLICY = {
 
 
 def upgrades(world: World) -> list[tuple[int, timedelta]]:
-    """How many instances each upgrade named, and how long after the one before."""
+    """How many instances each upgrade names, and how long after the previous upgrade."""
     asked = [
         each
         for each in world.azure.record.requests

@@ -1,4 +1,4 @@
-"""Things go wrong: with one scale set, with the list, with the specs. What is not concerned goes on."""
+"""Errors with one scale set, with the list or with the specs. Everything else continues, and rollouts recover."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -145,8 +145,8 @@ def test_a_failed_upgrade_is_retried_slowly_before_any_other_domain() -> None:
     assert all(later.at - earlier.at >= timedelta(minutes=5) for earlier, later in pairwise(asked[:4]))
 
 
-class Odd(Compute):
-    """A door that breaks on one scale set in a way that nobody thought of."""
+class Buggy(Compute):
+    """A client with a bug that affects one scale set."""
 
     def instances(self, target: Target, model: Model, share: Share) -> tuple[Instance, ...]:
         if target.name == "odd":
@@ -158,27 +158,27 @@ def test_a_bug_in_one_reconcile_is_reported_and_affects_only_its_scale_set(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     sets = fleet(scale_set("web", capacity=5), scale_set("odd", capacity=5))
-    world = World(sets, spec("web"), spec("odd"), compute=Odd)
+    world = World(sets, spec("web"), spec("odd"), compute=Buggy)
     world.run(lambda: world.lines()["web"].startswith("UpToDate"))
     assert world.lines()["odd"] == says("Bug", "KeyError")
     assert "odd: tick failed" in caplog.text
 
 
-class OddList(Compute):
-    """A door whose lists break in a way that nobody thought of, once told to."""
+class BuggyList(Compute):
+    """A client whose lists have a bug once `breaks` is set."""
 
     breaks = False
 
     def models(self, scope: Scope) -> Iterator[Model]:
         if self.breaks:
-            raise AttributeError("something nobody thought of")
+            raise AttributeError("an unexpected error")
         return super().models(scope)
 
 
 def test_a_bug_in_a_list_is_reported_and_rollouts_continue(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(fleet(scale_set()), spec(), compute=OddList)
+    world = World(fleet(scale_set()), spec(), compute=BuggyList)
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 1)
-    monkeypatch.setattr(OddList, "breaks", True)
+    monkeypatch.setattr(BuggyList, "breaks", True)
     world.run()
     assert world.lines() == {"web": says("UpToDate", "20", NEW)}
     sweep = world.reconciler.store.last_sweep

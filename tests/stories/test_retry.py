@@ -1,4 +1,4 @@
-"""A person has tried again what was given up, what stands still, and what the breaker keeps from others."""
+"""`reconciler retry`: after a failed image, after steps without effect, and for images that the breaker blocks."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -21,7 +21,7 @@ SOON = {"timeout": "2m"}
 
 
 def retry(world: World, name: str, version: str) -> None:
-    """As the verb does it."""
+    """Retry as the command does."""
     session = Session(credential=Token(), transport=world.azure.transport(), now=world.clock.now)
     compute, target = Compute(session), Target(SUBSCRIPTION, "shop", name)
     model = compute.model(target, Share.ROLLOUT)
@@ -35,7 +35,7 @@ def is_on(world: World, version: str, name: str = "web") -> bool:
 
 
 def test_retry_begins_a_failed_image_again() -> None:
-    """Its instances turned unhealthy for a reason of their own, which is gone."""
+    """Its instance became unhealthy for another reason, which no longer exists."""
     world = World(fleet(scale_set(capacity=3)), spec(rollout={"onFailure": "rollback"}, health=SOON))
     first = world.azure.scale_set("web").instance("0")
     world.run(lambda: first.image.endswith(NEW))
@@ -99,7 +99,7 @@ def test_retry_lets_the_image_begin_elsewhere_until_it_fails_there_too(
     assert world.lines()["b"] == says("ImageFailedElsewhere")
     retry(world, "a", BAD)
     world.rest(2 * HOUR)
-    # Under repin the first one is the pilot once more, and its instance is sick still.
+    # With repin the first scale set is the pilot again, and its instance is still unhealthy.
     assert is_on(world, BAD, "b") is (on_failure == "hold")
     assert world.lines()["c"] == says("ImageFailedElsewhere")
     assert not is_on(world, BAD, "c")

@@ -1,4 +1,4 @@
-"""What is tried again and again takes no more than half of what Azure refills for one scale set."""
+"""Retries of a lasting error use at most half of the requests that Azure refills for one scale set."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ CHARGES = {GET: Charge.GET, LIST: Charge.HIGH_COST_GET, PATCH: Charge.PATCH, UPG
 
 
 def half_of_refill(operation: str) -> float:
-    """For a minute. An upgrade has no bucket of a scale set's own, and is held to that of a change."""
+    """Half of the requests refilled per minute. An upgrade has no bucket per scale set, so that of a change applies."""
     return min(each.refill for each in CHARGES[operation].policies if each.of is Of.RESOURCE) / 2
 
 

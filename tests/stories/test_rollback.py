@@ -1,4 +1,4 @@
-"""An image that is given up: the model goes back, and what fails is not tried again; a fix goes first, at once."""
+"""A failed image: the model returns to the last good image, and the failed one is not retried."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -34,7 +34,7 @@ def rolling(on_failure: str, version: str = BAD, **rollout: Any) -> dict[str, An
     return spec(version=version, rollout={"onFailure": on_failure, **rollout})
 
 
-def failed(on_failure: str, **rollout: Any) -> World:
+def world_after_failure(on_failure: str, **rollout: Any) -> World:
     world = World(fleet(scale_set(capacity=10, tags=TAGS)), rolling(on_failure, **rollout))
     world.rest(2 * HOUR)
     assert world.reasons()[-1] == "RolloutFailed"
@@ -42,7 +42,7 @@ def failed(on_failure: str, **rollout: Any) -> World:
 
 
 def test_repin_stops_a_bad_image_at_the_canary_and_new_instances_run_the_good_one() -> None:
-    world = failed("repin", canary={"instances": 1})
+    world = world_after_failure("repin", canary={"instances": 1})
     assert (model(world), on(world)) == (OLD, {OLD: 10})
     assert world.lines()["web"] == says("RolloutFailed", BAD, OLD)
     outcome = world.state().outcome
@@ -66,7 +66,7 @@ def test_repin_stops_a_bad_image_at_the_canary_and_new_instances_run_the_good_on
 def test_after_a_restart_only_an_image_that_a_commit_declared_is_a_rollback_target(
     declared: str, expected: str
 ) -> None:
-    """The last batch bakes, no instance runs the last good image any more, and most fall sick."""
+    """During the bake time no instance runs the last good image any more, and most become unhealthy."""
     rollout = {"onFailure": "rollback", "bakeTime": "2h"}
     world = World(
         fleet(scale_set(capacity=4)), spec(version=declared, suspend=declared == NEW, rollout=rollout)
@@ -84,7 +84,7 @@ def test_after_a_restart_only_an_image_that_a_commit_declared_is_a_rollback_targ
 
 
 def test_a_failed_rollout_stays_stalled_while_an_autoscaler_creates_good_instances() -> None:
-    """An alert that asks for ten minutes of it would never fire, were it Reconciling at each of them."""
+    """If each new instance made it Reconciling, an alert on ten minutes of Stalled would never fire."""
     autoscale = {"minimum": 4, "maximum": 8, "every": "9m"}
     world = World(fleet(scale_set(capacity=6, autoscale=autoscale)), rolling("rollback"))
     world.run(lambda: "RolloutFailed" in world.reasons())
@@ -95,7 +95,7 @@ def test_a_failed_rollout_stays_stalled_while_an_autoscaler_creates_good_instanc
 
 
 def test_an_instance_that_becomes_unhealthy_after_a_rollback_is_reported() -> None:
-    world = failed("rollback")
+    world = world_after_failure("rollback")
     world.azure.scale_set("web").instance("3").sicken()
     world.rest(2 * HOUR)
     assert world.lines()["web"] == says("HealthCheckFailed", "update domain 3", "web_3 (unhealthy)")
@@ -107,8 +107,8 @@ def test_every_message_during_a_rollback_names_the_failed_image() -> None:
     world.azure.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationLost(), times=None)
     before = len(world.outcomes)
     world.rest(HOUR)
-    told = {each.message.rpartition("; ")[2] for each in world.outcomes[before:]}
-    assert told == {f"{BAD} failed and was given up"}
+    endings = {each.message.rpartition("; ")[2] for each in world.outcomes[before:]}
+    assert endings == {f"{BAD} failed and was given up"}
 
 
 SATURDAY = [{"kind": "allow", "schedule": "0 12 * * 6", "duration": "1h", "timeZone": "UTC"}]
@@ -125,23 +125,23 @@ def test_repin_returns_only_unhealthy_instances_outside_the_window_one_domain_at
     assert (model(world), world.reasons()[-1]) == (OLD, "RolloutFailed")
     images = world.azure.record.images("web")
     assert {each for each, image in images.items() if image.endswith(NEW)} == {"2", "3", "6", "7", "8"}
-    back = [
+    returned = [
         each.body["instanceIds"]
         for each in writes(world.azure.record, UPGRADE)
         if model_image(each).endswith(OLD)
     ]
-    assert back == [["1"], ["5", "0"]]
+    assert returned == [["1"], ["5", "0"]]
 
 
 def test_rollback_returns_all_upgraded_instances() -> None:
-    world = failed("rollback")
+    world = world_after_failure("rollback")
     assert (model(world), on(world)) == (OLD, {OLD: 10})
     assert world.lines()["web"] == says("RolloutFailed", BAD, OLD)
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
 def test_a_failed_image_is_not_retried_after_a_restart_or_a_change_of_the_etag(on_failure: str) -> None:
-    world = failed(on_failure)
+    world = world_after_failure(on_failure)
     asked = len(world.requests())
     world.restart()
     world.azure.scale_set("web").bump_etag()
@@ -168,7 +168,7 @@ STATE = "vmss-reconciler-state"
 
 
 def test_the_persisted_state_is_one_tag_beside_the_tags_of_others() -> None:
-    world = failed("repin")
+    world = world_after_failure("repin")
     live = world.azure.scale_set("web")
     assert live.tags.keys() == {*TAGS, STATE}
     assert persisted_state(live.tags) == PersistedState(
@@ -187,7 +187,7 @@ def image(version: str) -> PlatformImage:
 
 
 def restart_with_former_tags(world: World, **former: str) -> None:
-    """Start a daemon on a scale set as one left it that knew only the former names of the tags."""
+    """Restart the daemon on a scale set with tags under their former names only."""
     live = world.azure.scale_set("web")
     written = {f"reconciler-{name.replace('_', '-')}": value for name, value in former.items()}
     live.set_tags(written | {STATE: None})
@@ -196,7 +196,7 @@ def restart_with_former_tags(world: World, **former: str) -> None:
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
 def test_an_image_recorded_as_failed_under_former_tag_names_is_not_retried(on_failure: str) -> None:
-    world = failed(on_failure)
+    world = world_after_failure(on_failure)
     restart_with_former_tags(
         world, last_good=str(image(OLD)), failed=str(image(BAD)), began=f"{START.isoformat()} {BAD}"
     )
@@ -222,8 +222,8 @@ def test_a_rollout_begun_under_former_tag_names_returns_to_its_last_good_image(o
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
 def test_an_image_recorded_as_failed_by_a_later_version_is_not_retried(on_failure: str) -> None:
-    """A downgrade: nothing is done on a text whose version is not known here."""
-    world = failed(on_failure)
+    """After a downgrade nothing is written if the tag has an unknown version."""
+    world = world_after_failure(on_failure)
     text = world.azure.scale_set("web").tags[STATE]
     world.azure.scale_set("web").set_tags({STATE: text.replace("v1;", "v2;", 1)})
     world.restart()
@@ -268,8 +268,8 @@ def test_hold_records_the_failure_on_one_tag_and_leaves_the_model() -> None:
         last_good=image(OLD), failed=Fingerprint.of(image(BAD)), began=Mark.of(START, image(BAD))
     )
     assert len(tag_writes(world)) == 1
-    (told,) = {outcome.line for outcome in world.outcomes if "noting" in outcome.line}
-    assert told.endswith(f"; noting on its tags that {BAD} failed")
+    (line,) = {outcome.line for outcome in world.outcomes if "noting" in outcome.line}
+    assert line.endswith(f"; noting on its tags that {BAD} failed")
 
 
 def test_a_refused_record_of_a_failure_is_reported_and_retried_less_and_less_often() -> None:
@@ -293,7 +293,7 @@ def test_a_refused_record_of_a_failure_is_reported_and_retried_less_and_less_oft
 
 
 def test_the_record_of_a_failure_is_removed_once_the_image_becomes_healthy() -> None:
-    """Its instances were unhealthy for want of something else."""
+    """Its instance was unhealthy for another reason."""
     world = World(fleet(scale_set(capacity=5)), rolling("hold", NEW))
     first = world.azure.scale_set("web").instance("0")
     world.run(lambda: first.image.endswith(NEW))
@@ -355,14 +355,14 @@ def test_the_last_good_image_is_that_of_the_last_completed_rollout() -> None:
 
 
 def test_a_manual_change_of_the_model_to_the_failed_image_is_reverted() -> None:
-    world = failed("repin")
+    world = world_after_failure("repin")
     world.azure.scale_set("web").set_image(f"Canonical:ubuntu-24_04-lts:server:{BAD}")
     world.rest(timedelta(minutes=10))
     assert (model(world), world.reasons()[-1]) == (OLD, "RolloutFailed")
 
 
 def test_an_image_that_only_a_tag_names_is_no_rollback_target() -> None:
-    """One instance was left behind on another image, so that what the model leaves is not proven."""
+    """One instance runs another image, so the image that the model leaves is not proven either."""
     behind = [{"id": "0", "image": platform(NEW)}]
     forged = {"vmss-reconciler-state": f"v1;good={':'.join(BASE.values())}:{FIX}"}
     declared = scale_set(capacity=10, instanceStates=behind, tags=forged)
@@ -374,7 +374,7 @@ def test_an_image_that_only_a_tag_names_is_no_rollback_target() -> None:
 
 
 def test_declaring_the_last_good_image_again_returns_the_canary_to_it() -> None:
-    world = failed("repin", canary={"instances": 1})
+    world = world_after_failure("repin", canary={"instances": 1})
     world.merge(rolling("repin", OLD))
     world.run()
     assert world.lines()["web"] == says("UpToDate", "10", OLD)

@@ -1,4 +1,4 @@
-"""Whole rollouts through the real SDK, judged by the simulator's own record."""
+"""Whole rollouts through the real SDK, checked by the simulator's own record."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,7 +16,7 @@ from tests.stories.world import BAD, FIX, NEW, OLD, SUBSCRIPTION, World, fleet, 
 
 
 def images(world: World, name: str = "web") -> set[str]:
-    """The versions that the instances run in the end."""
+    """The versions that the instances run."""
     return {image.rsplit(":", 1)[-1] for image in world.azure.record.images(name).values()}
 
 
@@ -246,7 +246,7 @@ def test_two_specs_that_swap_their_scale_sets_roll_out_to_the_new_ones() -> None
 
 
 class Editing(Compute):
-    """A door behind which a commit lands between a look and its step."""
+    """A client during whose last read a commit is merged, right before the step."""
 
     landing: ClassVar[list[Callable[[], None]]] = []
 

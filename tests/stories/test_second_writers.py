@@ -1,4 +1,4 @@
-"""Others at work on the same scale set: an autoscaler, automatic repairs, evictions, people, Azure itself."""
+"""Other writers of the same scale set: autoscalers, automatic repairs, evictions, people, Azure itself."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,8 +12,8 @@ from tests.stories.world import BAD, NEW, OLD, SUBSCRIPTION, World, fleet, platf
 HOUR = timedelta(hours=1)
 
 
-def upgraded(world: World) -> list[str]:
-    """The ids that upgrades named, in order."""
+def upgraded_ids(world: World) -> list[str]:
+    """The instance ids of all upgrades, in order."""
     return [
         id_
         for each in world.azure.record.requests
@@ -22,8 +22,8 @@ def upgraded(world: World) -> list[str]:
     ]
 
 
-def at_work(**changes: Any) -> World:
-    """A rollout of ten instances whose second domain has just left."""
+def rollout_in_progress(**changes: Any) -> World:
+    """A rollout of ten instances whose second domain is being upgraded."""
     world = World(fleet(scale_set(**{"capacity": 10} | changes)), spec())
     return world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2)
 
@@ -35,7 +35,7 @@ def test_a_rollout_completes_beside_a_busy_autoscaler(every: str) -> None:
     world.run(
         lambda: set(world.azure.record.images("web").values()) == {f"Canonical:ubuntu-24_04-lts:server:{NEW}"}
     )
-    assert len(upgraded(world)) == len(set(upgraded(world))), "an instance was upgraded twice"
+    assert len(upgraded_ids(world)) == len(set(upgraded_ids(world))), "an instance was upgraded twice"
 
 
 def test_an_autoscaler_hours_after_a_rollout_does_not_make_it_fail() -> None:
@@ -48,18 +48,18 @@ def test_an_autoscaler_hours_after_a_rollout_does_not_make_it_fail() -> None:
 
 
 def test_scaling_in_during_an_upgrade_does_not_stop_the_rollout() -> None:
-    world = at_work()
+    world = rollout_in_progress()
     world.azure.scale_set("web").scale_to(7)
     world.run()
     assert world.lines() == {"web": says("UpToDate", "7", NEW)}
 
 
 def test_repairs_on_a_bad_image_do_not_advance_the_rollout() -> None:
-    """Azure replaces the sick ones by new ones on the same bad image, again and again."""
+    """Azure replaces unhealthy instances by new ones on the same bad image, again and again."""
     declared = scale_set(capacity=10, automaticRepairs={"grace": "10m", "action": "replace"})
     world = World(fleet(declared), spec(version=BAD))
     world.rest(2 * HOUR)
-    assert len(upgraded(world)) == 2
+    assert len(upgraded_ids(world)) == 2
     assert sum(BAD in image for image in world.azure.record.images("web").values()) == 2
     world.merge(spec(version=NEW))
     world.rest(HOUR).run()
@@ -90,14 +90,14 @@ def test_a_rollout_completes_beside_repairs_of_an_instance_unhealthy_before() ->
     ],
 )
 def test_a_rollout_completes_after_an_eviction(policy: str, line: str) -> None:
-    world = at_work(spot=True, evictionPolicy=policy)
+    world = rollout_in_progress(spot=True, evictionPolicy=policy)
     world.azure.scale_set("web").instance("9").evict()
     world.run()
     assert world.lines() == {"web": line}
 
 
 def test_an_evicted_instance_that_is_started_again_is_upgraded() -> None:
-    world = at_work(spot=True, evictionPolicy="Deallocate")
+    world = rollout_in_progress(spot=True, evictionPolicy="Deallocate")
     world.azure.scale_set("web").instance("9").evict()
     world.run()
     world.azure.scale_set("web").instance("9").start()
@@ -106,24 +106,24 @@ def test_an_evicted_instance_that_is_started_again_is_upgraded() -> None:
 
 
 def test_an_upgraded_instance_that_is_evicted_does_not_block_the_rollout() -> None:
-    world = at_work(spot=True, evictionPolicy="Deallocate")
+    world = rollout_in_progress(spot=True, evictionPolicy="Deallocate")
     world.azure.scale_set("web").instance("0").evict()
     world.run()
-    assert set(upgraded(world)) == set("0123456789")
+    assert set(upgraded_ids(world)) == set("0123456789")
 
 
 def test_an_instance_protected_during_a_rollout_is_left_out_and_reported() -> None:
-    world = at_work()
+    world = rollout_in_progress()
     world.azure.scale_set("web").instance("9").protect()
     world.run()
     assert world.lines() == {
         "web": says("InstancesLeftOut", "9 of 10", NEW, "web_9 (protected from scale set actions)")
     }
-    assert "9" not in upgraded(world)
+    assert "9" not in upgraded_ids(world)
 
 
 def test_a_manual_change_of_the_model_is_reverted_and_the_rollout_completes() -> None:
-    world = at_work()
+    world = rollout_in_progress()
     world.azure.scale_set("web").set_image(f"Canonical:ubuntu-24_04-lts:server:{OLD}")
     world.run()
     assert world.lines()["web"] == says("UpToDate", "10", NEW)
@@ -142,7 +142,7 @@ def test_another_pending_change_of_the_model_is_reported_before_upgrades_apply_i
 
 
 def test_a_change_of_the_upgrade_mode_stops_the_rollout_before_its_next_step() -> None:
-    world = at_work()
+    world = rollout_in_progress()
     world.azure.scale_set("web").set_mode("Rolling")
     world.rest(HOUR)
     assert world.lines()["web"] == says("NotManualMode", "Rolling")
@@ -167,9 +167,9 @@ def test_a_rollout_waits_while_ten_models_are_in_use() -> None:
 
 
 def test_instances_that_another_writer_keeps_changing_are_upgraded_less_and_less_often() -> None:
-    """An agent changes each one a few minutes after its upgrade, and for ever."""
+    """An agent changes each of them a few minutes after every upgrade."""
     world = World(fleet(scale_set(capacity=4)), spec(rollout={"converge": "model"})).run()
-    first, end = len(upgraded(world)), world.clock.now() + 24 * HOUR
+    first, end = len(upgraded_ids(world)), world.clock.now() + 24 * HOUR
     instances = world.azure.cloud.scale_set(SUBSCRIPTION, "shop", "web").instances
     while world.clock.now() < end:
         world.step()
@@ -177,8 +177,8 @@ def test_instances_that_another_writer_keeps_changing_are_upgraded_less_and_less
             is_quiet = world.clock.now() - each.changed > timedelta(minutes=3)
             if each.is_current and each.provisioning == "succeeded" and is_quiet:
                 each.put_behind()
-    assert upgraded(world)[first:].count("0") == 10
-    assert set(upgraded(world)[first:]) == {"0", "1"}
+    assert upgraded_ids(world)[first:].count("0") == 10
+    assert set(upgraded_ids(world)[first:]) == {"0", "1"}
     outcome = world.state().outcome
     assert outcome is not None
     assert outcome.status is Status.FAILING

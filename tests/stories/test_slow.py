@@ -1,4 +1,4 @@
-"""Azure takes its time: what was true when one answer was asked for may not be when the last one comes."""
+"""Slow answers: a first answer may be out of date by the time that the last one arrives."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ def upgrades(world: World) -> int:
     return world.requests().count(UPGRADE)
 
 
-def is_back(world: World) -> bool:
+def has_recovered(world: World) -> bool:
     first = world.azure.scale_set("web").instance("0")
     return upgrades(world) == 1 and first.state == ("succeeded", "running", "healthy")
 
@@ -35,18 +35,18 @@ def is_back(world: World) -> bool:
 def test_an_instance_that_becomes_unhealthy_during_a_slow_read_blocks_the_next_step(
     before: str, slow: str
 ) -> None:
-    """The instances are listed, all healthy; then an answer takes 55 seconds, and the first one falls sick."""
+    """All instances are listed as healthy. Then an answer takes 55 seconds, and an instance becomes unhealthy."""
     world = World(fleet(scale_set(capacity=5)), spec())
-    world.run(lambda: is_back(world))
+    world.run(lambda: has_recovered(world))
     first = world.azure.scale_set("web").instance("0")
 
-    def strikes(_: object) -> bool:
+    def fits(_: object) -> bool:
         if world.requests()[-1] != before:
             return False
         world.clock.after(30 * SECOND, first.sicken)
         return True
 
-    world.azure.faults.arm(slow, Slow(55 * SECOND), when=strikes)
+    world.azure.faults.arm(slow, Slow(55 * SECOND), when=fits)
     world.rest(3 * MINUTE)
     assert upgrades(world) == 1
     assert world.reasons()[-1] == "WaitingForInstances"

@@ -1,4 +1,4 @@
-"""Instances that do not come back, and how a fix gets to them all the same."""
+"""Instances that stay unavailable, and a fix or a revert that reaches them anyway."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,15 +11,15 @@ from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, scale_set, spe
 HOUR = timedelta(hours=1)
 
 
-def never(*scale_sets: dict[str, Any]) -> dict[str, Any]:
-    """A fleet in which an instance on BAD never boots: Azure is at work on it for ever."""
+def fleet_that_never_boots(*scale_sets: dict[str, Any]) -> dict[str, Any]:
+    """A fleet in which an instance on BAD never boots, so Azure reports Updating for it permanently."""
     declared = fleet(*scale_sets)
     declared["images"]["bad"] = [{"image": f"Canonical:ubuntu-24_04-lts:server:{BAD}", "boots": "never"}]
     return declared
 
 
-def failing(declared: dict[str, Any], *, timeout: str = "10m") -> World:
-    """A world in which the rollout of BAD has come to its end."""
+def world_after_failure(declared: dict[str, Any], *, timeout: str = "10m") -> World:
+    """A world in which the rollout of BAD has failed."""
     world = World(declared, spec(version=BAD, health={"timeout": timeout}))
     return world.run(lambda: world.lines()["web"].startswith("HealthCheckFailed"))
 
@@ -38,7 +38,7 @@ def is_on(world: World, version: str) -> bool:
 
 
 def test_an_image_that_never_boots_does_not_block_its_fix() -> None:
-    world = failing(never(scale_set(capacity=10)))
+    world = world_after_failure(fleet_that_never_boots(scale_set(capacity=10)))
     world.rest(HOUR)
     assert upgrades(world) == [["0", "5"]]
     world.merge(spec(version=FIX))
@@ -48,14 +48,14 @@ def test_an_image_that_never_boots_does_not_block_its_fix() -> None:
 
 
 def test_an_image_that_never_boots_does_not_block_a_revert() -> None:
-    world = failing(never(scale_set(capacity=10)))
+    world = world_after_failure(fleet_that_never_boots(scale_set(capacity=10)))
     world.merge(spec(version=OLD))
     world.run(limit=HOUR)
     assert is_on(world, OLD)
 
 
 def test_a_fix_does_not_wait_for_the_health_timeout_again() -> None:
-    world = failing(never(scale_set(capacity=10)), timeout="2h")
+    world = world_after_failure(fleet_that_never_boots(scale_set(capacity=10)), timeout="2h")
     merged = world.clock.now()
     world.merge(spec(version=FIX, health={"timeout": "2h"}))
     world.run(lambda: len(upgrades(world)) == 2)
@@ -63,7 +63,7 @@ def test_a_fix_does_not_wait_for_the_health_timeout_again() -> None:
 
 
 def test_an_instance_added_on_an_image_that_never_boots_does_not_block_the_fix() -> None:
-    world = World(never(scale_set(capacity=10)), spec(version=BAD))
+    world = World(fleet_that_never_boots(scale_set(capacity=10)), spec(version=BAD))
     world.run(lambda: "VirtualMachineScaleSets_Update" in world.requests())
     world.azure.scale_set("web").scale_to(11)
     world.rest(timedelta(minutes=30))
@@ -73,7 +73,7 @@ def test_an_instance_added_on_an_image_that_never_boots_does_not_block_the_fix()
 
 
 def test_a_health_extension_that_never_reports_does_not_block_the_fix() -> None:
-    world = failing(fleet(scale_set(capacity=10), timings={"health": "30h"}))
+    world = world_after_failure(fleet(scale_set(capacity=10), timings={"health": "30h"}))
     world.merge(spec(version=FIX))
     world.rest(2 * HOUR)
     assert upgrades(world) == [["0", "5"], ["0", "5"]]

@@ -1,4 +1,4 @@
-"""Azure's request budgets over a whole fleet: they are never exceeded, and rollouts go first."""
+"""Azure's request budgets for a whole fleet: they are never exceeded, and rollouts have priority."""
 
 from datetime import timedelta
 from typing import ClassVar
@@ -16,12 +16,12 @@ from tests.messages import says
 from tests.stories.world import BASE, NEW, OLD, SUBSCRIPTION, World, fleet, scale_set, spec
 
 
-def refused(world: World) -> list[str]:
+def throttled_requests(world: World) -> list[str]:
     return [each.operation for each in world.azure.record.requests if each.status == 429]
 
 
 def drain(world: World, operation: str, *, to: int) -> None:
-    """Another tool takes from a bucket of the region until so much is left, and again as soon as it refills."""
+    """Another tool uses up a budget of the region down to `to`, and again whenever it refills."""
     quotas, payer = world.azure.cloud.quotas, Payer(SUBSCRIPTION, ("westeurope",), "another")
     left = int(quotas.charge(operation, payer, calls=0, vms=0).partition(";")[2].partition(",")[0])
     quotas.charge(operation, payer, calls=max(0, left - to), vms=0)
@@ -29,12 +29,12 @@ def drain(world: World, operation: str, *, to: int) -> None:
 
 
 def test_one_merge_for_150_scale_sets_exceeds_no_request_budget() -> None:
-    """Their follow-ups would list instances 10 times a second, where Azure refills 6."""
+    """Without a limit they would list instances 10 times a second, and Azure refills 6."""
     names = [f"web-{number:04}" for number in range(150)]
     world = World(fleet(scale_set(count=150, capacity=1), throttling=True), *(spec(name) for name in names))
     world.run()
     assert all(line == says("UpToDate", NEW) for line in world.lines().values())
-    assert refused(world) == []
+    assert throttled_requests(world) == []
 
 
 def test_a_rollout_continues_while_observations_of_settled_scale_sets_wait() -> None:
@@ -43,7 +43,7 @@ def test_a_rollout_continues_while_observations_of_settled_scale_sets_wait() -> 
     world.rest(timedelta(minutes=5))
     drain(world, "VirtualMachineScaleSetVMs_List", to=400)  # less than half, more than a fifth
     world.merge(spec("web", NEW, interval="10m"))
-    world.rest(timedelta(minutes=2))  # the answers to its first looks tell how little is left
+    world.rest(timedelta(minutes=2))  # the answers to its first reads show how little is left
     world.azure.scale_set("still").bump_etag()
     world.rest(timedelta(minutes=13))
     assert world.lines()["web"] == says("UpToDate", "10", NEW)
@@ -53,11 +53,11 @@ def test_a_rollout_continues_while_observations_of_settled_scale_sets_wait() -> 
         in waited.message
     )
     assert "Throttled" not in world.reasons("web")
-    assert refused(world) == []
+    assert throttled_requests(world) == []
 
 
 class Watched(Compute):
-    """A door that knows which share of the budget each look at instances was given."""
+    """A client that records the share of the budget of each list of instances."""
 
     shares: ClassVar[list[Share]] = []
 
@@ -74,7 +74,7 @@ def test_an_approved_rollout_is_observed_with_the_request_share_of_rollouts() ->
     world.run(lambda: "VirtualMachineScaleSetVMs_List" in world.requests()[asked:])
     assert Watched.shares.pop() is Share.ROLLOUT
     world.run().rest(timedelta(hours=2))
-    assert Watched.shares.pop() is Share.ROUTINE, "of what is settled"
+    assert Watched.shares.pop() is Share.ROUTINE, "the share of settled scale sets"
 
 
 def test_a_single_pass_waits_until_azure_has_requests_left() -> None:
@@ -84,7 +84,7 @@ def test_a_single_pass_waits_until_azure_has_requests_left() -> None:
     world.reconciler.once(act=False)
     assert all(line == says("UpToDate", OLD) for line in world.lines().values())
     assert world.clock.now() - MONDAY_MORNING < timedelta(minutes=2)
-    assert refused(world) == []
+    assert throttled_requests(world) == []
 
 
 @pytest.mark.parametrize(

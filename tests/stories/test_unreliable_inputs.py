@@ -1,4 +1,4 @@
-"""What a rollout goes by, and cannot rely on: a list, an operation, its own marks, a clock."""
+"""Inputs of a rollout that are not reliable: lists, operations, its own tag, clocks."""
 
 from datetime import timedelta
 from itertools import pairwise
@@ -112,8 +112,8 @@ def test_a_bad_image_is_stopped_in_time_with_a_wrong_clock(ahead: timedelta) -> 
     world = World(fleet(scale_set(capacity=10)), spec(version=BAD))
     world.jump(ahead)
     world.run(lambda: world.reasons()[-1:] == ["HealthCheckFailed"], limit=20 * MINUTE)
-    told, asked = world.outcomes[-1].at, world.azure.record.absences("web")[0].since
-    assert 10 * MINUTE < told - asked < 14 * MINUTE
+    reported, asked = world.outcomes[-1].at, world.azure.record.absences("web")[0].since
+    assert 10 * MINUTE < reported - asked < 14 * MINUTE
     world.rest(HOUR)
     assert upgrades(world) == 1
 

@@ -1,4 +1,4 @@
-"""Whatever Azure keeps saying, it is asked less and less often, and after minutes the scale set is Failing."""
+"""An error that lasts is retried less and less often, and after minutes the status is Failing."""
 
 from datetime import timedelta
 from itertools import pairwise
@@ -71,7 +71,7 @@ def test_a_lasting_error_is_retried_less_often_and_reported_as_failing(
             f"; since {began:%a} {began:%Y-%m-%d %H:%M} UTC".replace(f"{began:%a} ", "", 1)
         )
     world.rest(6 * HOUR)
-    assert count(world, operation) - asked <= 6 * 12 + 30, "not oftener than every five minutes in the end"
+    assert count(world, operation) - asked <= 6 * 12 + 30, "at most every five minutes in the end"
     world.azure.faults.disarm()
     done = says("UpToDate", "5", NEW)
     world.run(lambda: world.lines()["web"] == done, limit=HOUR)

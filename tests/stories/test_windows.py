@@ -1,4 +1,4 @@
-"""Windows and freezes over time: what begins inside of them, what does not, and what is cured all the same."""
+"""Windows and freezes over time: what they block, and which remediation they allow."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ def windowed(*windows: dict[str, str], version: str = NEW, **rollout: Any) -> di
 
 
 def writes(world: World) -> list[datetime]:
-    """When anything was written."""
+    """The times of all writes."""
     return [each.at for each in world.azure.record.requests if each.operation in WRITES]
 
 
@@ -40,7 +40,7 @@ def model(world: World) -> str:
 
 
 def at(world: World, moment: datetime) -> World:
-    """A daemon that starts at that moment."""
+    """Restart the daemon at this moment."""
     world.clock.advance(moment - world.clock.now())
     world.restart()
     return world
@@ -66,7 +66,7 @@ def test_a_batch_in_progress_is_completed_when_the_window_closes() -> None:
     world.run(lambda: bool(upgrades(world)))
     world.rest(10 * MINUTE)
     assert [len(batch) for batch in upgrades(world)] == [4]
-    assert not world.azure.record.unavailable_at("web", world.clock.now()), "the batch is back"
+    assert not world.azure.record.unavailable_at("web", world.clock.now()), "the batch is healthy"
     assert world.lines()["web"] == says("OutsideWindow", "2026-01-06 09:30 UTC")
     at(world, datetime(2026, 1, 6, 9, 20, tzinfo=UTC)).run(lambda: len(upgrades(world)) > 1)
     assert world.clock.now() - datetime(2026, 1, 6, 9, 30, tzinfo=UTC) < MINUTE
@@ -114,32 +114,32 @@ def test_a_window_opens_once_in_the_night_when_clocks_change(
     at(world, night).rest(4 * HOUR)
     assert opens <= min(writes(world)) < opens + MINUTE
     assert max(writes(world)) < closes
-    assert len(upgrades(world)) < 5, "the window was too short for all of it"
+    assert len(upgrades(world)) < 5, "the window is too short for the whole rollout"
 
 
-SICK_CANARY = {"canary": {"instances": 1}, "windows": [window("0 9 * * *", "10m")]}
+WITH_CANARY = {"canary": {"instances": 1}, "windows": [window("0 9 * * *", "10m")]}
 
 
 @pytest.mark.parametrize(
     "killed", [False, True], ids=["the daemon runs throughout", "the daemon is killed every minute"]
 )
 def test_outside_the_window_a_fix_goes_at_once_to_the_unhealthy_canary_alone(*, killed: bool) -> None:
-    world = World(fleet(scale_set(capacity=10)), spec(version=BAD, rollout=SICK_CANARY))
+    world = World(fleet(scale_set(capacity=10)), spec(version=BAD, rollout=WITH_CANARY))
     world.rest(20 * MINUTE)
     assert world.reasons()[-1] == "HealthCheckFailed"
-    world.merge(spec(version=FIX, rollout=SICK_CANARY))
+    world.merge(spec(version=FIX, rollout=WITH_CANARY))
     merged = world.clock.now()
     for _ in range(30):
         world.rest(MINUTE)
         if killed:
             world.restart()
     world.rest(MINUTE)
-    assert upgrades(world) == [["0"], ["0"]], "the sick one was cured, and no other touched"
+    assert upgrades(world) == [["0"], ["0"]], "the unhealthy instance is upgraded, and no other"
     assert model(world) == FIX
-    (_, _, noted, patched, cured) = writes(world)
-    assert noted < merged, "that the bad image failed"
+    (_, _, recorded, patched, upgraded) = writes(world)
+    assert recorded < merged, "the failure of the bad image"
     assert patched - merged <= 2 * MINUTE
-    assert cured - merged <= 5 * MINUTE
+    assert upgraded - merged <= 5 * MINUTE
     assert world.lines()["web"] == says("OutsideWindow", "2026-01-06 09:00 UTC")
     assert not world.azure.record.unavailable_at("web", world.clock.now())
     at(world, datetime(2026, 1, 6, 8, 59, tzinfo=UTC)).rest(12 * MINUTE)

@@ -37,5 +37,5 @@ def test_every_situation_has_an_ending() -> None:
     assert {each.__name__.replace("_", "-") for each in situations} == set(ENDINGS)
 
 
-def test_the_examples_in_docstrings_are_true() -> None:
+def test_the_examples_in_docstrings_are_correct() -> None:
     assert doctest.testmod(transcript) == (0, 5)

@@ -237,7 +237,7 @@ def test_a_plan_assigns_slots_by_name_in_any_order_of_observation() -> None:
         found = plan(world)
         assert [name for name in TEN if found[name] == "ModelDrift"] == ["s0"]
         assert [name for name in TEN if found[name] == "AwaitingPilot"] == TEN[1:]
-    assert "s0 (ModelDrift) goes first" in world.lines()["s9"]
+    assert world.lines()["s9"] == says("AwaitingPilot", "s0", "ModelDrift")
 
 
 def test_concurrent_reconciles_of_one_pass_take_no_more_slots_than_there_are() -> None:

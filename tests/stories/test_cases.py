@@ -92,7 +92,8 @@ def test_a_canary_that_is_unhealthy_three_times_for_30_seconds_fails_the_image()
     world.rest(10 * MINUTE)
     assert world.reasons()[-1] == "RolloutFailed"
     assert version(world) == OLD
-    assert any("unhealthy 3 times since the upgrade" in each.message for each in world.outcomes)
+    (line,) = [each.line for each in world.outcomes if each.reason == "GivingUp"]
+    assert line == says("GivingUp", "web_0", "3 times", OLD)
 
 
 def test_a_relapse_between_two_observations_restarts_the_soak_of_a_canary() -> None:
@@ -218,8 +219,7 @@ def test_a_busy_scale_set_becomes_failing_though_every_other_read_is_throttled()
     outcome = world.state().outcome
     assert outcome is not None
     assert (statuses, outcome.status) == ({"Reconciling"}, "Failing")
-    assert outcome.line == says("AzureBusy", "(updating)")
-    assert "since 2026-01-05 09:00 UTC" in outcome.line
+    assert outcome.line == says("AzureBusy", "(updating)", "2026-01-05 09:00 UTC")
 
 
 def test_a_failed_scale_set_whose_reads_are_often_throttled_is_logged_once(caplog: Any) -> None:

@@ -23,32 +23,31 @@ def version(number: str, **details: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("changes", "details", "cause"),
+    ("changes", "details", "fact"),
     [
         pytest.param(
-            {}, [version(OLD, hyperVGeneration="V1"), version(NEW, hyperVGeneration="V2")], "Hyper-V generation V2",
+            {}, [version(OLD, hyperVGeneration="V1"), version(NEW, hyperVGeneration="V2")], "V2",
             id="another Hyper-V generation",
         ),
-        pytest.param({}, [version(NEW, architecture="Arm64")], "it is made for Arm64", id="another architecture"),
-        pytest.param({"diskSizeGB": 30}, [version(NEW, diskSizeGB=64)], "it needs an OS disk of 64 GB", id="a larger disk"),
+        pytest.param({}, [version(NEW, architecture="Arm64")], "Arm64", id="another architecture"),
+        pytest.param({"diskSizeGB": 30}, [version(NEW, diskSizeGB=64)], "64 GB", id="a larger disk"),
         pytest.param(
-            {}, [version(NEW, securityType="TrustedLaunch")], "its security type is TrustedLaunch",
+            {}, [version(NEW, securityType="TrustedLaunch")], "TrustedLaunch",
             id="another security type",
         ),
         pytest.param(
             {}, [version(NEW, plan={"publisher": "contoso", "product": "firewall", "name": "byol"})],
-            "it requires the purchase plan contoso:firewall:byol", id="a purchase plan",
+            "contoso:firewall:byol", id="a purchase plan",
         ),
     ],
 )  # fmt: skip
 def test_an_incompatible_image_is_refused_before_anything_is_written(
-    changes: dict[str, Any], details: list[dict[str, Any]], cause: str
+    changes: dict[str, Any], details: list[dict[str, Any]], fact: str
 ) -> None:
     images = {"platform": [{**BASE, "versions": [OLD, NEW]}], "details": details}
     world = World(fleet(scale_set(capacity=3, **changes), images=images), spec())
     world.rest(5 * MINUTE)
-    assert world.lines()["web"] == says("ImageIncompatible")
-    assert cause in world.lines()["web"]
+    assert world.lines()["web"] == says("ImageIncompatible", fact)
     nothing_was_written(world.azure.record)
 
 

@@ -102,6 +102,6 @@ def test_a_single_pass_ends_though_one_scale_set_stays_throttled(fault: Throttle
         "VirtualMachineScaleSetVMs_List", fault, times=times, when=lambda request: "/b/" in request.path
     )
     world.reconciler.once(act=False)
-    assert world.lines()["a"].startswith("UpToDate")
-    assert world.lines()["b"].startswith("Throttled")
+    assert world.lines()["a"] == says("UpToDate", OLD)
+    assert world.lines()["b"] == says("Throttled")
     assert world.clock.now() - MONDAY_MORNING < timedelta(minutes=2)

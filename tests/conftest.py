@@ -1,7 +1,7 @@
-"""How every property is run, and how the table of messages is kept.
+"""Settings of property tests, and the collection of messages for the table (`tests/messages.py`).
 
-Properties take the same cases each time, and are never judged by the clock of a busy machine. What the
-processes of a run have seen of messages comes together when it ends (`tests/messages.py`).
+Property tests take the same cases each time and have no deadline, because machines may be busy. At the end of a run
+the messages of all its processes are combined.
 """
 
 import os
@@ -23,7 +23,9 @@ _seen: dict[str, set[str]] = defaultdict(set)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--write-messages", action="store_true", help="Write tests/messages.txt anew instead of comparing."
+        "--write-messages",
+        action="store_true",
+        help="Rewrite tests/messages.txt instead of comparing with it.",
     )
 
 

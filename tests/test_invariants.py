@@ -554,6 +554,21 @@ UNDONE: dict[str, tuple[Callable[[Client], Client], Callable[[Story], None], str
         spec_invariants.approval_holds,
         "nobody has approved this image",
     ),
+    "one of many that are unhealthy is taken to an image that nobody has approved, outside the window": (
+        lambda web: (
+            sick(web, "0", "1", "2")
+            .declare(rolled(approval="canary", windows=CLOSED))
+            .does(lambda: web.web.set_image(f"{URN}:{NEW}"))
+            .upgrade("0")
+        ),
+        spec_invariants.approval_holds,
+        "nobody has approved this image, and no window was open",
+    ),
+    "a new image that nobody has approved is tried on many that are unhealthy, outside the window": (
+        lambda web: sick(web, "0", "1", "2").declare(rolled(approval="canary", windows=CLOSED)).patch(),
+        spec_invariants.windows_hold,
+        "no window was open",
+    ),
     "more than the canary": (
         lambda web: web.declare(rolled(canary={"instances": 1})).patch().upgrade("0", "5"),
         spec_invariants.a_canary_goes_first,
@@ -736,6 +751,9 @@ OBEYED: dict[str, Callable[[Client], Client]] = {
     ),
     "the canary before it is approved": lambda web: (
         web.declare(rolled(approval="canary", canary={"instances": 1})).patch().upgrade("0")
+    ),
+    "the canary before it is approved, where many are unhealthy": lambda web: (
+        sick(web, "0", "1", "2").declare(rolled(approval="canary")).patch().upgrade("0")
     ),
     "all of it once it is approved": lambda web: (
         web.declare(rolled(approval="canary", canary={"instances": 1}))

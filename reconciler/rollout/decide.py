@@ -245,7 +245,7 @@ def _next_batch(context: Context) -> Decision | Look:
         return closed or batch(context, taken, len(taken))
     if lost := [each for each in context.movable if each.is_lost]:
         # They cost nothing, so they wait for no soak: only for the gates, and go first when those are open.
-        has_begun = first(context.rollout.canary, context.members).has_begun
+        has_begun = first(context).has_begun
         closed = barrier(context, has_begun=has_begun, doing=_DOING, counts=context.counts)
         if isinstance(closed, Decision) and (failing := no_cure(context)):
             return failing
@@ -281,7 +281,7 @@ def _may(context: Context) -> tuple[Sequence[Member], int] | Decision | Look:
         return waits
     if waits := sick(context) or missing(context.rollout.canary, context.members):
         return waits
-    going = first(context.rollout.canary, context.members)
+    going = first(context)
     free = room(context, going.members)
     if isinstance(free, Decision):
         return free

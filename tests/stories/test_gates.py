@@ -298,6 +298,24 @@ def test_a_canary_is_approved_and_nothing_else_with_it() -> None:
     assert reason(world) == "AwaitingApproval", "what was approved was the image before"
 
 
+def test_another_change_of_the_model_takes_an_image_no_further_than_its_canary() -> None:
+    """The canary was the one that was unhealthy. Once somebody adds a policy it lacks that: who else is to have it first
+    would run the image, too."""
+    rollout = {"approval": "canary", "canary": {"instances": 1}, "converge": "model"}
+    found = scale_set(capacity=10, instanceStates=[{"id": "7", "health": "unhealthy"}])
+    world = World(fleet(found), spec(rollout=rollout))
+    world.run(is_there(world, "AwaitingApproval"))
+    web = world.azure.scale_set("web")
+    web.add_extension("agent", "Contoso", "Agent")
+    web.instance("2").sicken()
+    world.rest(HOUR)
+    assert reason(world) == "AwaitingApproval"
+    assert [id_ for id_, image in world.azure.record.images("web").items() if image.endswith(NEW)] == ["7"]
+    approve(world)
+    world.run()
+    assert on(world, "web") == {NEW}
+
+
 def test_who_wrote_the_image_does_not_approve_it() -> None:
     ada, bob = Author("Ada", "ada@example.com"), Author("Bob", "bob@example.com")
     rollout = {"approval": "canary", "approver": "another", "canary": {"instances": 1}}

@@ -29,6 +29,7 @@ from reconciler.rollout.expectations import (
     failed_update,
     failed_upgrade,
     is_retry_due,
+    spent_upgrade,
     unmet_expectation,
     vain_upgrade,
 )
@@ -233,7 +234,10 @@ def _roll(context: Context) -> Decision | Look:
         return hopeless
     if not context.is_return and (failing := vain_upgrade(context)):
         return failing if isinstance(failing, Look) else abort(context, failing)
-    return _next_batch(context)
+    batch_or_gate = _next_batch(context)
+    if isinstance(batch_or_gate, Decision) and batch_or_gate.reason.meaning.status is Status.WAITING:
+        return spent_upgrade(context) or batch_or_gate
+    return batch_or_gate
 
 
 def _next_batch(context: Context) -> Decision | Look:

@@ -105,6 +105,20 @@ def test_an_upgrade_that_never_shows_is_tried_four_times_on_the_same_instances_a
     assert world.lines()["web"] == f"UpToDate: all 5 instances run {NEW}"
 
 
+def test_a_window_that_closes_and_opens_changes_nothing_of_an_upgrade_that_is_not_tried_again() -> None:
+    """It would be Failing, Waiting and Reconciling in turn for as long as nobody looks."""
+    window = {"kind": "deny", "schedule": "20 * * * *", "duration": "25m"}
+    world = World(fleet(scale_set(capacity=5)), spec(rollout={"windows": [window]}))
+    world.azure.faults.arm(UPGRADE, OperationLost(), times=None)
+    world.run(lambda: count(world, UPGRADE) == 4)
+    world.rest(10 * MINUTE)
+    spent = len(world.outcomes)
+    world.rest(6 * HOUR)
+    assert count(world, UPGRADE) == 4
+    assert {each.status for each in world.outcomes[spent:]} == {Status.FAILING}
+    assert {*world.reasons()[-2:]} == {"NoEffect", "ProgressDeadlineExceeded"}
+
+
 def test_a_retry_of_what_failed_stays_failing_until_something_changes() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(UPGRADE, OperationLost(), times=3)

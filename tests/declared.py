@@ -129,12 +129,19 @@ class Write:
     @property
     def is_ordinary(self) -> bool:
         """Whether it needs open gates: it takes what serves, or sets the model to another image than the last good
-        one, and is no fix. What is unhealthy beyond `maxUnhealthy` is no ordinary rollout either."""
+        one, and is no fix. Nor is it ordinary where more than `maxUnhealthy` are unhealthy, unless nobody has approved
+        the image: only one that is approved passes a closed gate to be tried on those."""
         if self.is_to_last_good:
             return False
         if not self.is_patch:
             return bool(self.taken)
-        return not self.may_be_a_fix and not self.has_many_unhealthy
+        return not self.may_be_a_fix and not (self.has_many_unhealthy and self.is_approved)
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether a person has approved its image, where one is asked to; the last good one counts as approved."""
+        approved = is_same(self.image, str(self.persisted.approved or ""))
+        return self.desired.rollout.approval is None or self.is_to_last_good or approved
 
     @property
     def has_many_unhealthy(self) -> bool:

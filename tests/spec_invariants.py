@@ -108,14 +108,15 @@ def outside_windows_an_image_is_proven_or_tried_once(story: Story) -> None:
 
 
 def approval_holds(story: Story) -> None:
-    """An image that a person has to approve is begun nowhere before that, or taken beyond its canary."""
+    """An image that a person has to approve is begun nowhere before that, or taken beyond its canary; and to no
+    instance outside windows, whatever its health."""
     for write in story.writes:
-        asked, approved = write.desired.rollout.approval, write.persisted.approved
-        if asked is None or write.is_to_last_good or is_same(write.image, str(approved or "")):
+        if write.is_approved:
             continue
-        is_begun = not write.is_patch or write.is_ordinary or write.may_be_a_fix
-        is_first = asked is Approval.CANARY and is_begun and _is_canary(write)
+        is_first = write.desired.rollout.approval is Approval.CANARY and _is_canary(write)
         assert is_first, f"{_what(write)}: nobody has approved this image"
+        may_go = write.is_patch or write.is_urgent or _is_open(write)
+        assert may_go, f"{_what(write)}: nobody has approved this image, and no window was open"
 
 
 def a_canary_goes_first(story: Story) -> None:

@@ -558,6 +558,21 @@ REJECTED_BY_SPECS: dict[str, tuple[Callable[[Client], Client], Callable[[Story],
         spec_invariants.approval_holds,
         "nobody has approved this image",
     ),
+    "an unhealthy instance gets an image without approval outside the window": (
+        lambda web: (
+            sick(web, "0", "1", "2")
+            .declare(rolled(approval="canary", windows=CLOSED))
+            .does(lambda: web.web.set_image(f"{URN}:{NEW}"))
+            .upgrade("0")
+        ),
+        spec_invariants.approval_holds,
+        "nobody has approved this image, and no window was open",
+    ),
+    "an image without approval is tried on many unhealthy instances outside the window": (
+        lambda web: sick(web, "0", "1", "2").declare(rolled(approval="canary", windows=CLOSED)).patch(),
+        spec_invariants.windows_hold,
+        "no window was open",
+    ),
     "a first batch larger than the canary": (
         lambda web: web.declare(rolled(canary={"instances": 1})).patch().upgrade("0", "5"),
         spec_invariants.a_canary_goes_first,
@@ -740,6 +755,9 @@ ACCEPTED_BY_SPECS: dict[str, Callable[[Client], Client]] = {
     ),
     "the canary before it is approved": lambda web: (
         web.declare(rolled(approval="canary", canary={"instances": 1})).patch().upgrade("0")
+    ),
+    "the canary before it is approved, while many instances are unhealthy": lambda web: (
+        sick(web, "0", "1", "2").declare(rolled(approval="canary")).patch().upgrade("0")
     ),
     "all batches once the image is approved": lambda web: (
         web.declare(rolled(approval="canary", canary={"instances": 1}))

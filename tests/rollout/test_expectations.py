@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
+from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Instance, Look, Operation
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.progress import Progress
@@ -16,10 +17,12 @@ from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.rollout.tags import with_state
 from reconciler.spec.amount import Count
 from reconciler.spec.image import Image
-from reconciler.spec.scale_set import OnFailure
+from reconciler.spec.scale_set import Approval, OnFailure, ScaleSet
+from reconciler.spec.window import Kind, Window
 from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 from tests.messages import says
 
+NIGHT = Window(Kind.ALLOW, "0 22 * * *", timedelta(hours=4), "UTC")
 ATTEMPT = Attempt(
     Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=1), "https://management.azure.com/operations/1"
 )
@@ -440,6 +443,52 @@ TAKEN = says("Upgrading", "update domain 0", "2", "24.04.202601140", "web_0", "w
 )
 def test_an_upgrade_without_effect_is_tried_ever_more_seldom(attempt: Attempt, line: str) -> None:
     assert decided(spec(), observed(attempt=attempt)).line == line
+
+
+DEPENDS = Gate("dependencies", "db is Failing: PartialRead", Reason.DEPENDENCY_NOT_READY)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        pytest.param((spec(windows=(NIGHT,)), {}), id="a window"),
+        pytest.param((spec(approval=Approval.START), {}), id="an approval"),
+        pytest.param((spec(), {"gates": (DEPENDS,)}), id="a gate outside"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("attempt", "instances", "is_told"),
+    [
+        pytest.param(tried(4, 39), fleet(), True, id="the last try is young"),
+        pytest.param(tried(4, 600), fleet(), True, id="the last try was hours ago"),
+        pytest.param(tried(3, 20), fleet(), False, id="it goes once more when the gate opens"),
+        pytest.param(tried(4, 39), fleet(instance(0)), False, id="one of its instances is done"),
+        pytest.param(
+            tried(4, 39),
+            fleet(outdated(0, protected=True)),
+            False,
+            id="a person protects one of its instances",
+        ),
+        pytest.param(tried(4, 39, Upgrade(("0", "5"), OLD)), fleet(), False, id="it was to another image"),
+    ],
+)
+def test_no_gate_hides_that_an_upgrade_is_not_tried_again(
+    held: tuple[ScaleSet, dict[str, Any]], attempt: Attempt, instances: Any, *, is_told: bool
+) -> None:
+    desired, changes = held
+    found = decided(desired, observed(attempt=attempt, instances=instances, **changes))
+    assert (found.reason is Reason.NO_EFFECT) is is_told
+    assert found.step is None
+
+
+@pytest.mark.parametrize("error", ["QuotaExceeded: No cores are left.", ""])
+def test_what_became_of_its_last_try_is_asked_for_behind_a_closed_gate(error: str) -> None:
+    attempt = replace(tried(4, 600), operation=ATTEMPT.operation)
+    seen = observed(attempt=attempt)
+    assert decide(spec(windows=(NIGHT,)), replace(seen, lasting=())) is Look.OPERATION
+    ended = Operation("Failed" if error else "Succeeded", error)
+    found = decided(spec(windows=(NIGHT,)), replace(seen, operation=ended))
+    assert found.reason is (Reason.OPERATION_FAILED if error else Reason.NO_EFFECT)
 
 
 PATCH = PatchModel(NEW, '"3"')

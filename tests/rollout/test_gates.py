@@ -14,7 +14,7 @@ from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.spec.amount import Count, Percent
-from reconciler.spec.scale_set import Approval, Canary, ScaleSet
+from reconciler.spec.scale_set import Approval, Canary, Converge, ScaleSet
 from reconciler.spec.suspension import Suspension
 from reconciler.spec.window import Kind, Window
 from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
@@ -296,6 +296,8 @@ def test_sickness_that_the_image_is_not_to_blame_for_opens_no_window(instances: 
     assert decided(spec(image=FIX, windows=(NIGHT,)), seen).reason is Reason.OUTSIDE_WINDOW
 
 
+# On the image, and behind another change of the model.
+BEHIND = {number: instance(number, latest_model=False) for number in (3, 7)}
 ONE, TWO, NAMED = (Canary(instances, timedelta()) for instances in (Count(1), Count(2), ("3", "7")))
 
 
@@ -312,12 +314,29 @@ ONE, TWO, NAMED = (Canary(instances, timedelta()) for instances in (Count(1), Co
         pytest.param(
             NAMED, fleet(instance(3), outdated(7, protected=True)), True, id="or all of them that could go"
         ),
+        pytest.param(ONE, fleet(BEHIND[7]), True, id="also where the model was changed otherwise since"),
+        pytest.param(TWO, fleet(BEHIND[7]), False, id="and one of the canary is missing"),
+        pytest.param(NAMED, fleet(BEHIND[3], BEHIND[7]), True, id="or those that are named lack the change"),
+        pytest.param(NAMED, fleet(BEHIND[3]), False, id="and one of them is missing"),
+        pytest.param(None, fleet(BEHIND[7]), True, id="or the first batch lacks it"),
+        pytest.param(
+            ONE,
+            fleet(BEHIND[7], outdated(2, health="unhealthy")),
+            True,
+            id="and one that is unhealthy would go first",
+        ),
+        pytest.param(
+            ONE,
+            fleet(replace(BEHIND[7], created=NOW - timedelta(minutes=2))),
+            False,
+            id="but one that was made on the image is no canary",
+        ),
     ],
 )
 def test_approval_of_the_canary_is_waited_for_once_that_is_back(
-    canary: Canary, instances: Any, *, waits: bool
+    canary: Canary | None, instances: Any, *, waits: bool
 ) -> None:
-    desired = spec(approval=Approval.CANARY, canary=canary)
+    desired = spec(approval=Approval.CANARY, canary=canary, converge=Converge.MODEL)
     assert (decided(desired, observed(instances=instances)).reason is Reason.AWAITING_APPROVAL) is waits
 
 

@@ -527,6 +527,13 @@ def test_a_rollback_sends_what_is_sick_on_the_image_that_failed_back_first() -> 
     assert decision.step == Upgrade(("3",), OLD)
 
 
+def test_no_window_hides_that_the_return_of_an_instance_is_not_tried_again() -> None:
+    attempt = Attempt(Upgrade(("5", "0"), OLD), NOW - HOUR, tries=4)
+    desired = spec(on_failure=OnFailure.ROLLBACK, windows=(Window(Kind.ALLOW, "0 22 * * *", HOUR, "UTC"),))
+    assert decided(desired, given_up(0, 5)).reason is Reason.OUTSIDE_WINDOW
+    assert decided(desired, given_up(0, 5, attempt=attempt)).reason is Reason.NO_EFFECT
+
+
 GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
 
 

@@ -305,6 +305,23 @@ def test_an_approval_after_the_canary_is_for_its_image_alone() -> None:
     assert reason(world) == "AwaitingApproval", "only the image before was approved"
 
 
+def test_an_image_without_approval_stays_on_its_canary_when_the_model_changes_otherwise() -> None:
+    """The canary lacks the new extension, so it is outdated again. No other instance gets the image."""
+    rollout = {"approval": "canary", "canary": {"instances": 1}, "converge": "model"}
+    found = scale_set(capacity=10, instanceStates=[{"id": "7", "health": "unhealthy"}])
+    world = World(fleet(found), spec(rollout=rollout))
+    world.run(is_there(world, "AwaitingApproval"))
+    web = world.azure.scale_set("web")
+    web.add_extension("agent", "Contoso", "Agent")
+    web.instance("2").sicken()
+    world.rest(HOUR)
+    assert reason(world) == "AwaitingApproval"
+    assert [id_ for id_, image in world.azure.record.images("web").items() if image.endswith(NEW)] == ["7"]
+    approve(world)
+    world.run()
+    assert on(world, "web") == {NEW}
+
+
 def test_the_author_of_an_image_cannot_approve_it() -> None:
     ada, bob = Author("Ada", "ada@example.com"), Author("Bob", "bob@example.com")
     rollout = {"approval": "canary", "approver": "another", "canary": {"instances": 1}}

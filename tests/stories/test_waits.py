@@ -118,6 +118,20 @@ def test_an_upgrade_without_effect_is_tried_four_times_on_the_same_instances() -
     assert world.lines()["web"] == says("UpToDate", "5", NEW)
 
 
+def test_an_upgrade_that_is_not_retried_stays_failing_while_windows_close_and_open() -> None:
+    """Otherwise the status would alternate between Failing, Waiting and Reconciling, and no alert would fire."""
+    window = {"kind": "deny", "schedule": "20 * * * *", "duration": "25m"}
+    world = World(fleet(scale_set(capacity=5)), spec(rollout={"windows": [window]}))
+    world.azure.faults.arm(UPGRADE, OperationLost(), times=None)
+    world.run(lambda: count(world, UPGRADE) == 4)
+    world.rest(10 * MINUTE)
+    spent = len(world.outcomes)
+    world.rest(6 * HOUR)
+    assert count(world, UPGRADE) == 4
+    assert {each.status for each in world.outcomes[spent:]} == {Status.FAILING}
+    assert {*world.reasons()[-2:]} == {"NoEffect", "ProgressDeadlineExceeded"}
+
+
 def test_retries_of_an_upgrade_without_effect_stay_failing() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(UPGRADE, OperationLost(), times=3)

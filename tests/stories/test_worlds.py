@@ -9,9 +9,12 @@ It is shrunk first to few scale sets, settings and events, which takes minutes. 
 
 import os
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
+from reconciler.simulator import Slow
+from tests.stories.world import World, fleet, scale_set, spec
 from tests.stories.worlds import Plan, failure_of, in_words, plan_of, shrunk
 
 SEEDS = int(os.environ.get("WORLDS_SEEDS", "5"))
@@ -26,6 +29,16 @@ def test_a_random_world_keeps_the_invariants(seed: int) -> None:
         return
     small = shrunk(plan, failure_of, TRIES) if TRIES else plan
     pytest.fail(f"seed {seed}: {failure}\n\n{failure_of(small)}\n\n{in_words(small)}", pytrace=False)
+
+
+def test_a_rest_ends_though_azure_is_so_slow_that_one_sweep_takes_longer() -> None:
+    names = ("s00", "s01", "s02", "s03")
+    world = World(fleet(*map(scale_set, names)), *map(spec, names))
+    world.azure.faults.arm("*", Slow(timedelta(seconds=90)), times=None)
+    began = world.clock.now()
+    world.rest(timedelta(minutes=5))
+    assert world.clock.now() - began > timedelta(minutes=12)
+    world.judge()
 
 
 def test_a_seed_makes_the_same_plan_every_time() -> None:

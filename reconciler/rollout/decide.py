@@ -150,7 +150,7 @@ def _way_to(end: Decision, back: Aim, *, given_up: str) -> Decision | Look:
     # Once all were seen to be back, what is waited for was made on the last good image since.
     is_over = back.observed.progress.is_under_way is False
     if _is_done(decision) or (is_over and _only_waits(decision)):
-        return replace(end, counts=decision.counts, soon=decision.soon)
+        return replace(end, soon=decision.soon)
     return replace(decision, given_up=given_up)
 
 

@@ -922,3 +922,12 @@ def test_a_deallocated_instance_lets_no_other_return_alone() -> None:
     desired = spec(on_failure=OnFailure.ROLLBACK, by=By.BATCH)
     decision = decided(desired, replace(given_up(), instances=instances))
     assert decision.step == Upgrade(("8", "7"), OLD)
+
+
+def test_the_end_of_a_rollback_counts_the_instances_while_azure_is_at_work_on_something_else() -> None:
+    busy = model(image=OLD, persisted=GIVEN_UP, provisioning="updating")
+    seen = replace(given_up(progress=SEEN_TO_END), model=busy)
+    decision = decided(spec(on_failure=OnFailure.ROLLBACK), seen)
+    assert (decision.reason, decision.soon) == (Reason.ROLLOUT_FAILED, True)
+    assert decision.counts is not None
+    assert (decision.counts.up_to_date, decision.counts.total) == (10, 10)

@@ -115,7 +115,8 @@ def _counted(held: Decision, desired: ScaleSet, observed: Observed) -> Decision 
         return Look.INSTANCES
     exact = exact_if_known(desired, observed)
     context = with_instances(Aim(desired=exact, model=observed.model, observed=observed), observed.instances)
-    return held if isinstance(context, Decision) else replace(held, counts=context.counts)
+    # A list that does not tell enough is a decision, which counts none.
+    return replace(held, counts=context.counts)
 
 
 def _towards(aim: Aim) -> Decision | Look:

@@ -9,7 +9,7 @@ import pytest
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Instance, Look, Operation
-from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
@@ -575,7 +575,7 @@ def test_an_upgrade_that_made_no_instance_twice_is_tried_again_while_it_is_held(
     decision = decided(spec(on_failure=on_failure), seen)
     named = decision.step.instance_ids if isinstance(decision.step, Upgrade) else ()
     assert (decision.reason, named) == (reason, ids)
-    assert decision.counts is None or decision.counts.total == 10
+    assert decision.blamed == (None if ids else Fingerprint.of(NEW))
 
 
 def test_while_it_is_held_the_instances_are_counted() -> None:
@@ -610,9 +610,9 @@ def test_an_upgrade_that_was_tried_twice_says_so_once_its_batch_is_overdue() -> 
 
 
 def test_the_operation_of_an_overdue_upgrade_is_read_before_its_image_is_blamed() -> None:
-    """The error that the instance shows is evidence already."""
+    """The error that the instance shows is evidence already, and that of the attempt was read before."""
     failed = outdated(3, provisioning="failed", error="OSProvisioningTimedOut")
-    attempt = Attempt(Upgrade(("3",), NEW), NOW - timedelta(hours=1), URL)
+    attempt = Attempt(Upgrade(("3",), NEW), NOW - timedelta(hours=1), URL, error=NOT_MADE)
     seen = observed(
         model=model(persisted=PersistedState(last_good=OLD)),
         instances=fleet(failed),

@@ -817,7 +817,7 @@ def test_a_model_that_is_set_back_notes_what_was_good(seen: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("progress", "instances", "reason"),
+    ("progress", "special", "reason"),
     [
         pytest.param(
             Progress(relapses=2), instance(0, health="unhealthy"), "WaitingForInstances", id="twice"
@@ -827,10 +827,10 @@ def test_a_model_that_is_set_back_notes_what_was_good(seen: Any) -> None:
     ],
 )
 def test_what_falls_sick_again_and_again_is_confirmed_at_once(
-    progress: Progress, instances: Instance, reason: str
+    progress: Progress, special: Instance, reason: str
 ) -> None:
     seen = observed(
-        model=model(persisted=PersistedState(last_good=OLD)), instances=fleet(instances), progress=progress
+        model=model(persisted=PersistedState(last_good=OLD)), instances=fleet(special), progress=progress
     )
     assert decided(spec(on_failure=OnFailure.REPIN, soak=HOUR), seen).reason == reason
 
@@ -903,8 +903,8 @@ def test_a_rollback_that_was_seen_to_end_waits_for_nothing_that_was_made_since(
     assert decision.counts.total == 10
 
 
-def test_a_rollback_that_was_seen_to_end_soaks_no_more() -> None:
-    """One has come back from an upgrade a minute ago, and another can still return."""
+def test_a_rollback_that_was_seen_to_end_soaks_where_another_can_still_return() -> None:
+    """One has come back from an upgrade a minute ago."""
     instances = (
         instance(0),
         *given_up().instances[1:9],

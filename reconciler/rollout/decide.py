@@ -116,7 +116,8 @@ def _counted(held: Decision, desired: ScaleSet, observed: Observed) -> Decision 
         return Look.INSTANCES
     exact = exact_if_known(desired, observed)
     context = with_instances(Aim(desired=exact, model=observed.model, observed=observed), observed.instances)
-    return held if isinstance(context, Decision) else replace(held, counts=context.counts)
+    # A list that does not tell enough is a decision, which counts none.
+    return replace(held, counts=context.counts)
 
 
 def _towards(aim: Aim) -> Decision | Look:
@@ -151,7 +152,7 @@ def _way_to(end: Decision, back: Aim, *, given_up: str) -> Decision | Look:
     # Once all were seen to be back, what is waited for was made on the last good image since.
     is_over = back.observed.progress.is_under_way is False
     if _is_done(decision) or (is_over and _only_waits(decision)):
-        return replace(end, counts=decision.counts, soon=decision.soon)
+        return replace(end, soon=decision.soon)
     return replace(decision, given_up=given_up)
 
 

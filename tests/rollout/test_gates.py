@@ -14,7 +14,7 @@ from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.spec.amount import Count, Percent
-from reconciler.spec.scale_set import Approval, Canary, Converge, ScaleSet
+from reconciler.spec.scale_set import Approval, Approver, Canary, Converge, ScaleSet
 from reconciler.spec.suspension import Suspension
 from reconciler.spec.window import Kind, Window
 from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
@@ -551,3 +551,29 @@ def test_what_no_time_opens_is_asked_for_where_a_window_is_closed_and_nothing_th
     seen = replace(ROLLING, gates=None, lasting=None)
     assert decide(spec(windows=(NIGHT,)), seen) is Look.LASTING
     assert decide(spec(windows=(DAY,)), seen) is Look.GATES
+
+
+def test_a_gate_that_holds_the_model_counts_the_instances_by_domain() -> None:
+    held = decided(spec(windows=(NIGHT,)), DRIFTED)
+    assert (held.reason, held.step) == (Reason.OUTSIDE_WINDOW, None)
+    assert held.counts is not None
+    assert [(each.domain.number, each.total, each.up_to_date) for each in held.counts.domains] == [
+        (number, 2, 0) for number in range(5)
+    ]
+
+
+FIXABLE = observed(
+    instances=fleet(instance(0, health="unhealthy", since=NOW - HOUR)),
+    progress=Progress(left_under_way=True),
+)
+
+
+def test_a_fix_waits_for_no_approval_that_its_canary_has_yet_to_earn() -> None:
+    decision = decided(spec(image=FIX, approval=Approval.CANARY, windows=(NIGHT,)), FIXABLE)
+    assert (decision.reason, decision.step) == (Reason.MODEL_DRIFT, PatchModel(FIX, '"4"'))
+
+
+def test_before_a_fix_it_is_asked_who_wrote_what_somebody_has_approved() -> None:
+    signed = PersistedState(approved=FIX, signature=Signature.of(FIX, "ada", NOW - HOUR))
+    desired = spec(image=FIX, approval=Approval.START, approver=Approver.ANOTHER, windows=(NIGHT,))
+    assert decide(desired, replace(FIXABLE, model=model(persisted=signed))) is Look.AUTHORS

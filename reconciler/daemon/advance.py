@@ -29,7 +29,7 @@ from reconciler.daemon.outcome import Outcome, outcome_when_throttled
 from reconciler.daemon.revision import Revision, differs
 from reconciler.daemon.state import LastSeen, Published, ScaleSetState
 from reconciler.rollout.counts import InstanceCounts
-from reconciler.rollout.gates import held_message
+from reconciler.rollout.gates import closed_gate_message
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.progress import Progress, progress_after
 from reconciler.rollout.reason import Phase, Reason, Status
@@ -110,7 +110,7 @@ def _is_retry(seen: LastSeen, event: Listed) -> bool:
 def _with_gate(state: ScaleSetState, event: GateChanged) -> ScaleSetState:
     told = next((each for each in event.outcome.gates if each.closed), None)
     gates = tuple(event.gate if each is told else each for each in event.outcome.gates)
-    message = held_message(event.gate, event.outcome.doing)
+    message = closed_gate_message(event.gate, event.outcome.doing)
     return _with_outcome(state, replace(event.outcome, gates=gates, message=message))
 
 

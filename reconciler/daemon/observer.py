@@ -17,8 +17,8 @@ from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.notes import notes
 from reconciler.rollout.observed import FRESH, Look, Model, Observed, Operation, ReadTime
-from reconciler.rollout.reading import partial
-from reconciler.rollout.step import PATIENCE, Attempt
+from reconciler.rollout.reading import partial_read
+from reconciler.rollout.step import RETRY_DELAY, Attempt
 from reconciler.spec.author import Author
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet, Target
@@ -76,7 +76,7 @@ class Observer:
                 instances = date_instances(
                     listed, state.seen.sightings, state.progress.attempt, model.health_source, now
                 )
-                is_whole = partial(model, instances) is None
+                is_whole = partial_read(model, instances) is None
                 event = InstancesRead(
                     now, sightings(instances, model.health_source, now), notes(model, instances), is_whole
                 )
@@ -119,7 +119,7 @@ class Observer:
         try:
             return self._azure.operation(attempt.operation, target)
         except AzureFailure as failure:
-            left = attempt.at + PATIENCE - self._now()
+            left = attempt.at + RETRY_DELAY - self._now()
             if left <= timedelta():
                 return Operation("")
             if isinstance(failure, Throttled):  # perhaps for hours

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.forecast.batch_duration import BatchDuration
-from reconciler.rollout.health import State, at_work
+from reconciler.rollout.health import State, is_in_transition
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import HealthSource, Instance, Model, Observed
 from reconciler.rollout.step import PatchModel, Step, Upgrade
@@ -117,7 +117,7 @@ def predict(desired: ScaleSet, observed: Observed, duration: BatchDuration) -> P
         return None
     staying = members(desired, model, observed, instances)
     coming = _in_order(tuple(_returning(desired, model, staying, observed.at, duration)))
-    if at_work(model.provisioning) and not any(not each.is_back for each in coming):
+    if is_in_transition(model.provisioning) and not any(not each.is_back for each in coming):
         rests = Coming(observed.at + _work(model, duration), frozenset(), is_back=False)
         coming = _in_order((*coming, rests))
     away = frozenset(
@@ -135,7 +135,7 @@ def _returning(
     ]
     by_stage: dict[tuple[datetime, bool], list[str]] = {}
     for each in awaited:
-        is_at_work = at_work(each.provisioning) or each.power != "running"
+        is_at_work = is_in_transition(each.provisioning) or each.power != "running"
         by_stage.setdefault((each.since or at, is_at_work), []).append(each.id)
     soonest = at + _ANY_MOMENT
     for (since, is_at_work), ids in by_stage.items():

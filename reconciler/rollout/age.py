@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.rollout.health import State, at_work, state
+from reconciler.rollout.health import State, is_in_transition, state_of
 from reconciler.rollout.observed import HealthSource, Instance
 from reconciler.rollout.step import Attempt
 
@@ -53,7 +53,7 @@ def date_instances(
         for each in instances
     )
     standing = (
-        replace(each, stands_since=_stands_since(each, before.get(each.id), source, at)) for each in dated
+        replace(each, stands_since=_state_since(each, before.get(each.id), source, at)) for each in dated
     )
     return tuple(
         replace(each, relapses=_relapses(each, before.get(each.id), source, at)) for each in standing
@@ -70,7 +70,7 @@ def sightings(instances: Iterable[Instance], source: HealthSource, at: datetime)
     }
 
 
-def _stands_since(
+def _state_since(
     instance: Instance, before: Sighting | None, source: HealthSource, at: datetime
 ) -> datetime | None:
     """Since when it is back, or is not; None where its provisioning tells.
@@ -96,19 +96,21 @@ def _relapses(instance: Instance, before: Sighting | None, source: HealthSource,
     where it was back at both looks."""
     if before is None or before.since != instance.since:
         return 0
-    stands = state(instance, source, at)
+    stands = state_of(instance, source, at)
     is_new_time = before.stands_since is not None and instance.stands_since != before.stands_since
     has_relapsed = stands is State.BROKEN or (stands is State.BACK and is_new_time)
     return before.relapses + (before.is_back and has_relapsed)
 
 
 def _is_back(instance: Instance, source: HealthSource, at: datetime) -> bool:
-    return state(instance, source, at) is State.BACK
+    return state_of(instance, source, at) is State.BACK
 
 
 def _lacks_time(instance: Instance) -> bool:
     """An instance at rest without a time is not dated by us: its row lacks what every such row has."""
-    return at_work(instance.provisioning) or (instance.provisioning == "failed" and instance.since is None)
+    return is_in_transition(instance.provisioning) or (
+        instance.provisioning == "failed" and instance.since is None
+    )
 
 
 def _since(instance: Instance, before: Sighting | None, attempt: Attempt | None, at: datetime) -> datetime:

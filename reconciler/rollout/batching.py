@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from reconciler.rollout.context import Context
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.eviction import evictions
+from reconciler.rollout.eviction import count_evictions
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, is_behind
 from reconciler.rollout.observed import Instance
@@ -31,7 +31,7 @@ _NEWBORN = timedelta(minutes=5)
 _LONG, _SHORTEST = timedelta(minutes=5), timedelta(seconds=25)
 
 
-def batch(context: Context, candidates: Sequence[Member], most: int, why: str = "") -> Decision:
+def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why: str = "") -> Decision:
     """The upgrade of at most so many of one domain, the first in order; on the way back the last.
 
     `why` says what is particular about it.
@@ -51,26 +51,26 @@ def batch(context: Context, candidates: Sequence[Member], most: int, why: str = 
         step=Upgrade(
             tuple(each.instance.id for each in taken),
             context.image,
-            unwell=frozenset(each.instance.id for each in taken if _is_unwell(each)),
+            unwell=frozenset(each.instance.id for each in taken if _is_not_serving(each)),
             behind=frozenset(each.instance.id for each in taken if is_behind(each.instance, context.desired)),
-            evicted=evictions(context),
+            evicted=count_evictions(context),
         ),
         soon=True,
         counts=counts.taking(domain, sum(each.state is State.BACK for each in taken)),
     )
 
 
-def soaking(context: Context) -> Decision | None:
+def soak_wait(context: Context) -> Decision | None:
     """The wait until the last batch has been back for long enough, and the canary for as long as it must, or
     None."""
     rollout, members, at = context.rollout, context.members, context.at
     soaks = [_Soak(members, rollout.soak)]
     if canary := rollout.canary:
-        soaks.insert(0, _Soak(_canaries(canary, members), rollout.first_soak, "canary "))
+        soaks.insert(0, _Soak(_canary_members(canary, members), rollout.first_soak, "canary "))
     last = max(soaks, key=lambda each: each.until)
     if last.until <= at:
         return None
-    young = _younger(last.members, at - last.length)
+    young = _still_soaking(last.members, at - last.length)
     return Decision(
         Reason.SOAKING,
         f"{last.who}{young}: back since {last.until - last.length:%H:%M:%S}; the next batch goes at "
@@ -81,23 +81,23 @@ def soaking(context: Context) -> Decision | None:
     )
 
 
-def baking(context: Context) -> Decision | None:
+def bake_wait(context: Context) -> Decision | None:
     """The wait until the last batch of all has been back for long enough, or None."""
     rollout, members, at = context.rollout, context.members, context.at
-    since = last_back(members)
+    since = last_recovery(members)
     if since is None or since + rollout.bake_time <= at:
         return None
     return Decision(
         Reason.BAKING,
-        f"{_younger(members, at - rollout.bake_time)}: back since {since:%H:%M:%S}; the rollout is over at "
-        f"{since + rollout.bake_time:%H:%M:%S} (bakeTime {format_duration(rollout.bake_time)}); "
-        f"{context.counts.done}",
+        f"{_still_soaking(members, at - rollout.bake_time)}: back since {since:%H:%M:%S}; "
+        f"the rollout is over at {since + rollout.bake_time:%H:%M:%S} "
+        f"(bakeTime {format_duration(rollout.bake_time)}); {context.counts.done}",
         until=since + rollout.bake_time,
         counts=context.counts,
     )
 
 
-def sick(context: Context) -> Decision | None:
+def too_many_unhealthy(context: Context) -> Decision | None:
     """Why so many are sick that no working one may be taken down, or None."""
     rollout, members, counts = context.rollout, context.members, context.counts
     unhealthy = [each.instance for each in members if each.is_lost]
@@ -111,7 +111,7 @@ def sick(context: Context) -> Decision | None:
     )
 
 
-def room(context: Context, going: Sequence[Member]) -> int | Decision:
+def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decision:
     """How many of those that may go may be taken down, or why none may.
 
     What is deallocated was given back on purpose. One that may go itself is not in its own way, though it
@@ -140,12 +140,14 @@ def is_proven(context: Context) -> bool:
     if context.model.persisted.is_last_good(context.image):
         return True
     return any(
-        since + rollout.first_soak <= context.at for each in context.members if (since := _upgraded_at(each))
+        since + rollout.first_soak <= context.at
+        for each in context.members
+        if (since := _healthy_since(each))
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Going:
+class Candidates:
     """The members that may go next, and how many of them at most. `has_begun`: what goes first is on the
     image."""
 
@@ -154,7 +156,7 @@ class Going:
     has_begun: bool
 
 
-def missing(canary: Canary | None, members: Sequence[Member]) -> Decision | None:
+def missing_canary(canary: Canary | None, members: Sequence[Member]) -> Decision | None:
     """That a canary is named by ids of which none can go or has gone: nothing then proves the image."""
     if canary is None or not isinstance(canary.instances, tuple):
         return None
@@ -168,20 +170,20 @@ def missing(canary: Canary | None, members: Sequence[Member]) -> Decision | None
     )
 
 
-def first(canary: Canary | None, members: Sequence[Member]) -> Going:
+def next_candidates(canary: Canary | None, members: Sequence[Member]) -> Candidates:
     """Which of the movable members may go now: first those that count as away already, though they serve."""
-    movable = _foremost(members)
-    proven = sum(_upgraded_at(each) is not None for each in members)
+    movable = _failed_first(members)
+    proven = sum(_healthy_since(each) is not None for each in members)
     if canary is None:
-        return Going(movable, len(movable), proven > 0)
+        return Candidates(movable, len(movable), proven > 0)
     if isinstance(canary.instances, tuple):
-        going = _foremost(_by_ids(canary.instances, members))
-        return Going(going, len(going), False) if going else Going(movable, len(movable), True)
+        going = _failed_first(_by_ids(canary.instances, members))
+        return Candidates(going, len(going), False) if going else Candidates(movable, len(movable), True)
     lacks = canary.instances.of(len(members)) - proven
-    return Going(movable, lacks if lacks > 0 else len(movable), lacks <= 0)
+    return Candidates(movable, lacks if lacks > 0 else len(movable), lacks <= 0)
 
 
-def _foremost(members: Sequence[Member]) -> list[Member]:
+def _failed_first(members: Sequence[Member]) -> list[Member]:
     """The movable ones that failed, or else all movable ones."""
     movable = [each for each in members if each.is_movable]
     return [each for each in movable if each.state is State.BROKEN] or movable
@@ -198,16 +200,16 @@ class _Soak:
     @property
     def until(self) -> datetime:
         """When it is over; in the distant past where none of them came back from an upgrade."""
-        since = last_back(self.members)
+        since = last_recovery(self.members)
         return since + self.length if since else datetime.min.replace(tzinfo=UTC)
 
 
-def _canaries(canary: Canary, members: Sequence[Member]) -> Sequence[Member]:
+def _canary_members(canary: Canary, members: Sequence[Member]) -> Sequence[Member]:
     """The members that came back first of all, or those that are named: whatever else is on the image by now,
     an instance that the autoscaler made or one that was cured, is no proof of it."""
     if isinstance(canary.instances, tuple):
         return _by_ids(canary.instances, members)
-    back = sorted((since, each.instance.id) for each in members if (since := _upgraded_at(each)))
+    back = sorted((since, each.instance.id) for each in members if (since := _healthy_since(each)))
     return _by_ids({id_ for _, id_ in back[: canary.instances.of(len(members))]}, members)
 
 
@@ -215,19 +217,19 @@ def _by_ids(ids: Collection[str], members: Sequence[Member]) -> list[Member]:
     return [each for each in members if each.instance.id in ids]
 
 
-def last_back(members: Sequence[Member]) -> datetime | None:
+def last_recovery(members: Sequence[Member]) -> datetime | None:
     """When the last instance that was upgraded came back, by Azure's own time."""
-    return max((since for each in members if (since := _upgraded_at(each))), default=None)
+    return max((since for each in members if (since := _healthy_since(each))), default=None)
 
 
-def _younger(members: Sequence[Member], than: datetime) -> str:
+def _still_soaking(members: Sequence[Member], than: datetime) -> str:
     """The upgraded instances that came back later than that, by name."""
     return join(
-        each.instance.name for each in members if (since := _upgraded_at(each)) is not None and since > than
+        each.instance.name for each in members if (since := _healthy_since(each)) is not None and since > than
     )
 
 
-def _upgraded_at(member: Member) -> datetime | None:
+def _healthy_since(member: Member) -> datetime | None:
     """Since when it has been back from an upgrade, healthy and all; None where it is not, or was made on the
     image."""
     instance = member.instance
@@ -249,7 +251,7 @@ def _by_id(member: Member) -> tuple[int, str]:
     return len(member.instance.id), member.instance.id
 
 
-def _is_unwell(member: Member) -> bool:
+def _is_not_serving(member: Member) -> bool:
     """Whether it does not serve as it is taken. One that Azure was at work on for too long may be back by
     now: lists are behind."""
     return not member.is_serving and member.state is not State.RETURNING

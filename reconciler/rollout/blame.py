@@ -28,7 +28,7 @@ def with_failure(context: Context, failing: Decision) -> Decision:
     persisted, image = context.model.persisted, context.image
     is_known = persisted.failed is not None and persisted.failed.is_of(image)
     has_begun = context.observed.progress.is_under_way or persisted.began_at(image) is not None
-    is_again = is_tried_again(persisted.retry, context.observed.attempt, Fingerprint.of(image))
+    is_again = is_retried(persisted.retry, context.observed.attempt, Fingerprint.of(image))
     if is_known or is_again or not has_begun:
         return failing
     after = failed_state(context)
@@ -64,7 +64,7 @@ def failed_state(context: Context) -> PersistedState:
     return replace(persisted, failed=Fingerprint.of(image), began=began, retry=None)
 
 
-def is_tried_again(retry: Mark | None, attempt: Attempt | None, image: Fingerprint) -> bool:
+def is_retried(retry: Mark | None, attempt: Attempt | None, image: Fingerprint) -> bool:
     """Whether a person has had it tried again, and nothing was taken to it here since."""
     if retry is None or retry.image.digest != image.digest:
         return False

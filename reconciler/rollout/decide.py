@@ -17,42 +17,55 @@ lost.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reconciler.rollout.batching import batch, first, is_proven, missing, room, sick, soaking
+from reconciler.rollout.batching import (
+    disruption_budget,
+    is_proven,
+    missing_canary,
+    next_candidates,
+    soak_wait,
+    too_many_unhealthy,
+    upgrade_batch,
+)
 from reconciler.rollout.blame import without_failure
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.drift import drift
-from reconciler.rollout.eviction import backing_off, lone_reason
-from reconciler.rollout.evidence import is_against_image
+from reconciler.rollout.eviction import eviction_backoff, single_instance_reason
+from reconciler.rollout.evidence import has_evidence_against_image
 from reconciler.rollout.expectations import (
-    doubtful_update,
-    failed_update,
-    failed_upgrade,
+    doubtful_model_update,
+    failed_model_update,
     is_retry_due,
+    repeated_upgrade_failure,
     unmet_expectation,
-    vain_upgrade,
+    upgrade_without_effect,
 )
-from reconciler.rollout.freshness import stale
-from reconciler.rollout.gates import barrier, remedy_barrier, window_barrier
-from reconciler.rollout.health import at_work
+from reconciler.rollout.freshness import stale_fact
+from reconciler.rollout.gates import closed_gate, closed_gate_for_remedy, closed_window
+from reconciler.rollout.health import is_in_transition
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import Absent, Look, Observed
-from reconciler.rollout.preflight import exact_if_known, exact_spec, unavailable
-from reconciler.rollout.reading import partial, with_instances
+from reconciler.rollout.preflight import exact_if_known, exact_spec, image_unavailable
+from reconciler.rollout.reading import partial_read, with_instances
 from reconciler.rollout.reason import Phase, Reason, Status
-from reconciler.rollout.refusal import brake, refusal
-from reconciler.rollout.remedy import is_fix, no_cure, passing, returning
-from reconciler.rollout.rollback import abort, back_on_model, end_of_rollback
+from reconciler.rollout.refusal import active_hold, refusal
+from reconciler.rollout.remedy import (
+    failed_remediation,
+    has_unhealthy_to_roll_back,
+    is_fix,
+    remedy_candidates,
+)
+from reconciler.rollout.rollback import abort, end_of_rollback, restore_model
 from reconciler.rollout.settled import completion
 from reconciler.rollout.step import Step, Upgrade
-from reconciler.rollout.urgency import hastened
+from reconciler.rollout.urgency import with_urgent_limits
 from reconciler.rollout.waiting import (
     awaited_instances,
-    confirming,
-    never_ends,
-    overrun,
-    relapsing,
-    waiting,
+    endless_upgrade,
+    health_confirmation,
+    instance_wait,
+    missed_rollout_deadline,
+    relapse_during_soak,
 )
 from reconciler.spec.image import follows_latest, same, short
 from reconciler.spec.scale_set import Converge, OnFailure, ScaleSet
@@ -66,23 +79,23 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
     A step is never decided on facts that are not fresh, nor without having seen that Azure runs no rolling
     upgrade of its own.
     """
-    decision = _ladder(desired, observed)
+    decision = _decide_unverified(desired, observed)
     if isinstance(decision, Look):
         return decision
-    found = _checked(decision, decision.step, observed) if decision.step else decision
+    found = _verify_step(decision, decision.step, observed) if decision.step else decision
     if isinstance(found, Look) or not decision.given_up:
         return found
     return replace(found, message=f"{found.message}; {decision.given_up} failed and was given up")
 
 
-def _checked(decision: Decision, step: Step, observed: Observed) -> Decision | Look:
+def _verify_step(decision: Decision, step: Step, observed: Observed) -> Decision | Look:
     """The decision, unless its step has to wait or rests on what is too old."""
-    return unmet_expectation(step, observed, decision.counts) or stale(step, observed) or decision
+    return unmet_expectation(step, observed, decision.counts) or stale_fact(step, observed) or decision
 
 
-def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
-    if held := brake(desired, observed.at):
-        return _counted(held, desired, observed)
+def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Look:
+    if held := active_hold(desired, observed.at):
+        return _with_counts(held, desired, observed)
     model = observed.model
     if model is None:
         return Look.MODEL
@@ -95,17 +108,19 @@ def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
         return Look.IMAGE
     if isinstance(exact, Decision):
         return exact
-    decision = _towards(Aim(desired=hastened(exact, observed.at), model=model, observed=observed))
+    decision = _decide_for_exact_image(
+        Aim(desired=with_urgent_limits(exact, observed.at), model=model, observed=observed)
+    )
     if not follows_latest(desired.image) or observed.availability is None:
         return decision
     # Up to date with the version it is on; but nobody can say whether that is the latest.
-    unsaid = unavailable(desired.image, observed.availability)
+    unsaid = image_unavailable(desired.image, observed.availability)
     if unsaid and isinstance(decision, Decision) and decision.reason is Reason.UP_TO_DATE:
         return replace(unsaid, counts=decision.counts)
     return decision
 
 
-def _counted(held: Decision, desired: ScaleSet, observed: Observed) -> Decision | Look:
+def _with_counts(held: Decision, desired: ScaleSet, observed: Observed) -> Decision | Look:
     """A brake, with the instances counted: nothing is done, and people want to know how it stands."""
     if observed.model is None:
         return Look.MODEL
@@ -118,17 +133,17 @@ def _counted(held: Decision, desired: ScaleSet, observed: Observed) -> Decision 
     return held if isinstance(context, Decision) else replace(held, counts=context.counts)
 
 
-def _towards(aim: Aim) -> Decision | Look:
+def _decide_for_exact_image(aim: Aim) -> Decision | Look:
     """The rungs that know the exact image: towards it or, once it was given up, back from it."""
     model, observed, on_failure = aim.model, aim.observed, aim.rollout.on_failure
     good = model.persisted.stand_in(aim.image)
     if good is None or on_failure is OnFailure.HOLD:
-        return _approach(aim)
-    if step := back_on_model(aim, good):
+        return _converge(aim)
+    if step := restore_model(aim, good):
         return step
     if observed.instances is None:
         return Look.INSTANCES
-    if unread := partial(model, observed.instances):
+    if unread := partial_read(model, observed.instances):
         return unread
     # By image alone: setting the model back made the others differ from it, who never left.
     rollout = replace(aim.rollout, canary=None, converge=Converge.IMAGE)
@@ -137,14 +152,14 @@ def _towards(aim: Aim) -> Decision | Look:
     if isinstance(context, Decision):
         return context
     end = end_of_rollback(aim.image, good, context.members, context.counts)
-    if on_failure is OnFailure.ROLLBACK or returning(context):
-        return _way_to(end, back, given_up=short(aim.image))
+    if on_failure is OnFailure.ROLLBACK or has_unhealthy_to_roll_back(context):
+        return _roll_back(end, back, given_up=short(aim.image))
     return end
 
 
-def _way_to(end: Decision, back: Aim, *, given_up: str) -> Decision | Look:
+def _roll_back(end: Decision, back: Aim, *, given_up: str) -> Decision | Look:
     """The way back to where a rollout that was given up ends, or that end."""
-    decision = _approach(back)
+    decision = _converge(back)
     if isinstance(decision, Look):
         return decision
     # Once all were seen to be back, what is waited for was made on the last good image since.
@@ -164,23 +179,23 @@ def _only_waits(decision: Decision) -> bool:
     return decision.step is None and meaning.keeps_batch and meaning.status is Status.RECONCILING
 
 
-def _approach(aim: Aim) -> Decision | Look:
+def _converge(aim: Aim) -> Decision | Look:
     model, observed = aim.model, aim.observed
-    if at_work(model.provisioning) and (waits := _busy(aim)):
-        return _urgent(aim) or waits
+    if is_in_transition(model.provisioning) and (waits := _wait_for_azure(aim)):
+        return _act_while_azure_is_busy(aim) or waits
     if model.image is None or not same(model.image, aim.image):
         return drift(aim)
-    if again := failed_update(aim):
+    if again := failed_model_update(aim):
         return again
     if observed.instances is None:
         return Look.INSTANCES
     context = with_instances(aim, observed.instances)
     if isinstance(context, Decision):
         return context
-    return doubtful_update(context) or _roll(context)
+    return doubtful_model_update(context) or _continue_rollout(context)
 
 
-def _busy(aim: Aim) -> Decision | Look | None:
+def _wait_for_azure(aim: Aim) -> Decision | Look | None:
     """Wait for Azure, unless it has been at it for too long: then what is stuck is dealt with.
 
     While our own step is young there is no need to list the instances to know that it is not overdue.
@@ -195,16 +210,16 @@ def _busy(aim: Aim) -> Decision | Look | None:
         if aim.at - attempt.at <= aim.desired.health.timeout:
             return busy
         # What was seen to be over has ended: it is something else that Azure is at now.
-        if aim.observed.progress.is_under_way is not False and (late := never_ends(aim, attempt)):
+        if aim.observed.progress.is_under_way is not False and (late := endless_upgrade(aim, attempt)):
             busy = late
     if aim.observed.instances is None:
         return Look.INSTANCES
     staying = members(aim.desired, aim.model, aim.observed, aim.observed.instances)
-    moving = [each.instance for each in staying if at_work(each.instance.provisioning)]
+    moving = [each.instance for each in staying if is_in_transition(each.instance.provisioning)]
     return None if any(is_overdue(each, aim.desired, aim.at) for each in moving) else busy
 
 
-def _urgent(aim: Aim) -> Decision | Look | None:
+def _act_while_azure_is_busy(aim: Aim) -> Decision | Look | None:
     """What does not wait for Azure to finish: a fix, or the model going back to the last good image.
 
     Azure may refuse it while it is at work; that is a conflict, and tried again.
@@ -218,20 +233,20 @@ def _urgent(aim: Aim) -> Decision | Look | None:
     return drift(aim) if is_revert or is_fix(aim, instances) else None
 
 
-def _roll(context: Context) -> Decision | Look:
+def _continue_rollout(context: Context) -> Decision | Look:
     """The rungs that need the instances; the model is right by now."""
     movable = context.movable
     if waits := awaited_instances(context, is_last=not movable):
-        found = waiting(context, waits)
+        found = instance_wait(context, waits)
         is_failure = found.reason.meaning.is_failure and awaited_instances(context, is_last=False)
         return abort(context, found) if is_failure else found
-    if not context.is_return and (fickle := relapsing(context)):
+    if not context.is_return and (fickle := relapse_during_soak(context)):
         return abort(context, fickle)
     if not movable:
         return without_failure(context, completion(context))
-    if hopeless := _hopeless(context):
+    if hopeless := _abort_after_failed_upgrades(context):
         return hopeless
-    if not context.is_return and (failing := vain_upgrade(context)):
+    if not context.is_return and (failing := upgrade_without_effect(context)):
         return failing if isinstance(failing, Look) else abort(context, failing)
     return _next_batch(context)
 
@@ -239,54 +254,58 @@ def _roll(context: Context) -> Decision | Look:
 def _next_batch(context: Context) -> Decision | Look:
     """What does not serve goes first, and what of it passes a closed gate; then what serves. Or what holds
     it."""
-    if taken := passing(context):
+    if taken := remedy_candidates(context):
         is_good = context.is_return or is_proven(context)
-        closed = None if is_good else remedy_barrier(context, _DOING, context.counts)
-        return closed or batch(context, taken, len(taken))
+        closed = None if is_good else closed_gate_for_remedy(context, _DOING, context.counts)
+        return closed or upgrade_batch(context, taken, len(taken))
     if lost := [each for each in context.movable if each.is_lost]:
         # They cost nothing, so they wait for no soak: only for the gates, and go first when those are open.
-        has_begun = first(context.rollout.canary, context.members).has_begun
-        closed = barrier(context, has_begun=has_begun, doing=_DOING, counts=context.counts)
-        if isinstance(closed, Decision) and (failing := no_cure(context)):
+        has_begun = next_candidates(context.rollout.canary, context.members).has_begun
+        closed = closed_gate(context, has_begun=has_begun, doing=_DOING, counts=context.counts)
+        if isinstance(closed, Decision) and (failing := failed_remediation(context)):
             return failing
-        return closed or batch(context, lost, len(lost))
-    if late := overrun(context):
+        return closed or upgrade_batch(context, lost, len(lost))
+    if late := missed_rollout_deadline(context):
         return late
-    going = _may(context)
+    going = _serving_candidates(context)
     if not isinstance(going, tuple):
         return going
     candidates, most = going
-    why = "" if context.is_return else lone_reason(context)
-    return batch(context, candidates, 1 if why else most, why)
+    why = "" if context.is_return else single_instance_reason(context)
+    return upgrade_batch(context, candidates, 1 if why else most, why)
 
 
-def _hopeless(context: Context) -> Decision | Look | None:
+def _abort_after_failed_upgrades(context: Context) -> Decision | Look | None:
     """Give the image up of which no instance can be made; or say so until the upgrade is tried once more, as
     it is where the model stays. What goes to the last good image has nothing to give it up for."""
     if context.model.persisted.is_last_good(context.image):
         return None
-    failing = failed_upgrade(context)
+    failing = repeated_upgrade_failure(context)
     if failing is None or isinstance(failing, Look):
         return failing
-    if not is_against_image(context):
+    if not has_evidence_against_image(context):
         return None
     found = abort(context, failing)
     is_held = isinstance(found, Decision) and found.step is None
     return None if is_held and is_retry_due(context.observed) else found
 
 
-def _may(context: Context) -> tuple[Sequence[Member], int] | Decision | Look:
+def _serving_candidates(context: Context) -> tuple[Sequence[Member], int] | Decision | Look:
     """The working instances that may be taken down now, and how many of them at most; or why none may."""
-    if waits := soaking(context) or confirming(context) or (not context.is_return and backing_off(context)):
+    if (
+        waits := soak_wait(context)
+        or health_confirmation(context)
+        or (not context.is_return and eviction_backoff(context))
+    ):
         return waits
-    if waits := sick(context) or missing(context.rollout.canary, context.members):
+    if waits := too_many_unhealthy(context) or missing_canary(context.rollout.canary, context.members):
         return waits
-    going = first(context.rollout.canary, context.members)
-    free = room(context, going.members)
+    going = next_candidates(context.rollout.canary, context.members)
+    free = disruption_budget(context, going.members)
     if isinstance(free, Decision):
         return free
     if context.is_return or context.model.persisted.is_last_good(context.image):
-        closed: Decision | Look | None = window_barrier(context, _DOING)
+        closed: Decision | Look | None = closed_window(context, _DOING)
     else:
-        closed = barrier(context, has_begun=going.has_begun, doing=_DOING, counts=context.counts)
+        closed = closed_gate(context, has_begun=going.has_begun, doing=_DOING, counts=context.counts)
     return closed or (going.members, min(going.most, free))

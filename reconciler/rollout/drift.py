@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reconciler.rollout.batching import missing
+from reconciler.rollout.batching import missing_canary
 from reconciler.rollout.context import Aim
 from reconciler.rollout.counts import InstanceCounts, count_instances
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.gates import barrier, remedy_barrier
+from reconciler.rollout.gates import closed_gate, closed_gate_for_remedy
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Availability, Instance, Look, Model
 from reconciler.rollout.patch import is_claimed, missing_etag, patch
 from reconciler.rollout.persisted import Fingerprint
-from reconciler.rollout.preflight import crowd, misfit, unavailable
-from reconciler.rollout.reading import group, own, partial, with_instances
+from reconciler.rollout.preflight import image_unavailable, incompatibility, too_many_models
+from reconciler.rollout.reading import group_instances, own_instances, partial_read, with_instances
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.remedy import is_fix, passes_gates
 from reconciler.rollout.rollback import is_over, state_to_persist
@@ -40,18 +40,20 @@ def drift(aim: Aim) -> Decision | Look:
         return refused
     if observed.availability is None:
         return Look.IMAGE
-    if refused := unavailable(aim.image, observed.availability) or misfit(model, observed.availability):
+    if refused := image_unavailable(aim.image, observed.availability) or incompatibility(
+        model, observed.availability
+    ):
         return refused
     if observed.instances is None:
         return Look.INSTANCES
-    if unread := partial(model, observed.instances):
+    if unread := partial_read(model, observed.instances):
         return unread
-    return _set(aim, observed.availability, own(observed.instances))
+    return _set_model(aim, observed.availability, own_instances(observed.instances))
 
 
-def _set(aim: Aim, availability: Availability, instances: Sequence[Instance]) -> Decision | Look:
+def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instance]) -> Decision | Look:
     desired, model = aim.desired, aim.model
-    if refused := crowd(desired.image, instances):
+    if refused := too_many_models(desired.image, instances):
         return refused
     step, unsaid = _step(aim, instances)
     if isinstance(step, Decision):
@@ -68,27 +70,27 @@ def _set(aim: Aim, availability: Availability, instances: Sequence[Instance]) ->
     # A gate may hold it for days, in which an instance may fall sick.
     counts = _counts(desired, instances, staying)
     if passes_gates(aim, instances):
-        closed = remedy_barrier(aim, doing, counts)
+        closed = closed_gate_for_remedy(aim, doing, counts)
     else:
-        closed = _impossible(desired, instances, staying) or barrier(
+        closed = _cannot_follow(desired, instances, staying) or closed_gate(
             aim, has_begun=False, doing=doing, counts=counts
         )
     if closed:
         return closed
     was = short(model.image) if model.image else "none"
-    also = _others(model, instances)
+    also = _other_changes(model, instances)
     urgent = urgency_note(desired.fleet, desired.image, aim.at)
     return Decision(
         Reason.MODEL_DRIFT,
         f"the model is on {was}; setting its image to {short(desired.image)}"
         f"{f' ({note})' if (note := availability.evidence) else ''}"
         f"{f'; {also}' if also else ''}{_approval(aim)}{unsaid}{f'; {urgent}' if urgent else ''}",
-        step=replace(step, good=_good(step, model), unwell=_unwell(aim, instances, staying)),
+        step=replace(step, good=_noted_good(step, model), unwell=_not_serving(aim, instances, staying)),
         soon=True,
     )
 
 
-def _good(step: PatchModel, model: Model) -> Fingerprint | None:
+def _noted_good(step: PatchModel, model: Model) -> Fingerprint | None:
     """The image that the model leaves, where it is noted as good. Any other is no more than a tag says."""
     is_noted = step.persisted is not None and step.persisted.is_last_good(model.image)
     return Fingerprint.of(model.image) if is_noted and model.image else None
@@ -104,11 +106,11 @@ def _counts(
     desired: ScaleSet, instances: Sequence[Instance], staying: Sequence[Member]
 ) -> InstanceCounts | None:
     """How the instances stand; None where their list does not tell their domains."""
-    domains = group(desired.rollout, instances)
+    domains = group_instances(desired.rollout, instances)
     return None if isinstance(domains, Decision) else count_instances(staying, domains)
 
 
-def _unwell(aim: Aim, instances: Sequence[Instance], staying: Sequence[Member]) -> frozenset[str]:
+def _not_serving(aim: Aim, instances: Sequence[Instance], staying: Sequence[Member]) -> frozenset[str]:
     """The instances that do not serve as the rollout begins: it is not to blame for them.
 
     One that runs the image already, as where that is tried again, tells of it all the same. A process that
@@ -146,18 +148,18 @@ def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decisio
     return step, f"; {_NO_ROOM} {', and '.join(unsaid)}" if unsaid else ""
 
 
-def _impossible(
+def _cannot_follow(
     desired: ScaleSet, instances: Sequence[Instance], staying: Sequence[Member]
 ) -> Decision | None:
     """Why no instance could follow the model, or None; a rollout that has begun is not stopped for that."""
     has_begun = any(each.runs(desired.image) for each in instances)
     if has_begun or not any(each.is_movable for each in staying):
         return None
-    domains = group(desired.rollout, instances)
-    return domains if isinstance(domains, Decision) else missing(desired.rollout.canary, staying)
+    domains = group_instances(desired.rollout, instances)
+    return domains if isinstance(domains, Decision) else missing_canary(desired.rollout.canary, staying)
 
 
-def _others(model: Model, instances: Sequence[Instance]) -> str:
+def _other_changes(model: Model, instances: Sequence[Instance]) -> str:
     """What instances lack beside the image, in words, or "": somebody else's change, if we made none."""
     behind = [each for each in instances if _is_on(model.image, each.image) and each.latest_model is False]
     if not behind:

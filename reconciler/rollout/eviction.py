@@ -18,27 +18,27 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, Upgrade
 from reconciler.spec.image import same
 
-_BORNE = 2
+_TOLERATED = 2
 _FIRST, _LONGEST = timedelta(minutes=1), timedelta(minutes=30)
 
 
-def evictions(context: Context) -> int:
+def count_evictions(context: Context) -> int:
     """How many instances Azure has taken back within `health.timeout` of their upgrade in this rollout, as
     far as this process has seen."""
     if not context.model.is_spot or (attempt := _batch(context)) is None:
         return 0
     assert isinstance(attempt.step, Upgrade)  # noqa: S101 - `_batch` gives no other
-    return attempt.step.evicted + len(_gone(context, attempt))
+    return attempt.step.evicted + len(_evicted_ids(context, attempt))
 
 
-def lone_reason(context: Context) -> str:
+def single_instance_reason(context: Context) -> str:
     """Why the next instance goes alone, in words, or ""."""
     if _excess(context) > 0:
-        return f"alone, because Azure has evicted {evictions(context)} soon after their upgrade"
-    return "alone, because nothing of the last batch is left" if _is_unproven(context) else ""
+        return f"alone, because Azure has evicted {count_evictions(context)} soon after their upgrade"
+    return "alone, because nothing of the last batch is left" if _is_last_batch_gone(context) else ""
 
 
-def backing_off(context: Context) -> Decision | None:
+def eviction_backoff(context: Context) -> Decision | None:
     """The wait before the next instance, where too many were evicted; or None."""
     excess, attempt = _excess(context), context.observed.attempt
     if excess <= 0 or attempt is None:
@@ -48,8 +48,8 @@ def backing_off(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.EVICTED_AFTER_UPGRADE,
-        f"Azure has evicted {evictions(context)} instances soon after their upgrade; the next one goes alone "
-        f"at {until:%H:%M:%S}; {context.counts.done}",
+        f"Azure has evicted {count_evictions(context)} instances soon after their upgrade; "
+        f"the next one goes alone at {until:%H:%M:%S}; {context.counts.done}",
         until=until,
         counts=context.counts,
     )
@@ -58,11 +58,11 @@ def backing_off(context: Context) -> Decision | None:
 def _excess(context: Context) -> int:
     """By how many there were more evictions than may be."""
     upgraded = sum(not each.is_outdated for each in context.members)
-    most = max(_BORNE, context.rollout.max_unhealthy_upgraded.within(upgraded))
-    return evictions(context) - most
+    most = max(_TOLERATED, context.rollout.max_unhealthy_upgraded.within(upgraded))
+    return count_evictions(context) - most
 
 
-def _is_unproven(context: Context) -> bool:
+def _is_last_batch_gone(context: Context) -> bool:
     """Whether something of the last batch is gone, and neither the rest of it nor what was made since is
     back on the image."""
     back = [each.instance for each in context.members if not each.is_outdated and each.state is State.BACK]
@@ -73,10 +73,10 @@ def _is_unproven(context: Context) -> bool:
         return bool(gone) and not back
     of_batch = {each.id for each in back} & set(attempt.instance_ids)
     is_made_since = any(each.created is not None and each.created >= attempt.at for each in back)
-    return bool(_gone(context, attempt)) and not of_batch and not is_made_since
+    return bool(_evicted_ids(context, attempt)) and not of_batch and not is_made_since
 
 
-def _gone(context: Context, attempt: Attempt) -> list[str]:
+def _evicted_ids(context: Context, attempt: Attempt) -> list[str]:
     """Those of the batch that are deallocated, or no longer there."""
     left = {each.instance.id: each for each in context.members}
     latest = attempt.at + context.desired.health.timeout

@@ -32,44 +32,44 @@ _OF_THE_IMAGE = ("osprovisioning", "vmextension")
 MOST_RELAPSES = 3  # of upgraded instances within one soak
 
 
-def is_against_image(context: Context) -> bool:
+def has_evidence_against_image(context: Context) -> bool:
     """Whether the image that the rollout is to is to blame."""
     counted = [each for each in context.members if each.instance.id not in context.observed.progress.unwell]
-    upgraded = [each for each in counted if not each.is_outdated or _is_on_its_way(each, context)]
+    upgraded = [each for each in counted if not each.is_outdated or _is_being_upgraded(each, context)]
     rest = [each for each in counted if each not in upgraded]
-    lost = sum(_is_lost(each, context) for each in upgraded)
+    lost = sum(_has_failed(each, context) for each in upgraded)
     if lost <= context.rollout.max_unhealthy_upgraded.within(len(upgraded)):
         return False
     unwell = sum(each.state not in {State.BACK, State.DEALLOCATED} for each in rest)
     return not rest or lost * len(rest) > unwell * len(upgraded)
 
 
-def fails_again(context: Context) -> bool:
+def has_failed_twice(context: Context) -> bool:
     """Whether two upgrades in a row could not make instances of the image, by what became of them."""
     attempt, operation = context.observed.attempt, context.observed.operation
     if attempt is None or not attempt.is_upgrade_to(context.image):
         return False
     error = operation.error if operation else attempt.error
-    return _is_of_the_image(error) and _is_of_the_image(attempt.earlier_error)
+    return _blames_image(error) and _blames_image(attempt.earlier_error)
 
 
-def _is_of_the_image(error: str) -> bool:
+def _blames_image(error: str) -> bool:
     return error.casefold().startswith(_OF_THE_IMAGE)
 
 
-def is_fickle(member: Member) -> bool:
+def is_flapping(member: Member) -> bool:
     """Whether it was upgraded and is back, and fell sick too often since."""
     return not member.is_outdated and member.state is State.BACK and member.instance.relapses >= MOST_RELAPSES
 
 
-def _is_lost(member: Member, context: Context) -> bool:
+def _has_failed(member: Member, context: Context) -> bool:
     """Whether it was given its time, and is not serving: by its own clock, by that of its batch, which
     repairs and scaling keep filling with young ones, or because it falls sick again and again. Or whether it
     could not be made, and may serve on what it ran."""
-    if _stays_behind(member, context):
+    if _failed_to_upgrade(member, context):
         return True
     if member.state in {State.BACK, State.DEALLOCATED}:
-        return is_fickle(member)
+        return is_flapping(member)
     progress, at = context.observed.progress, context.at
     is_late = (
         progress.waiting_since is not None and at - progress.waiting_since > context.rollout.progress_deadline
@@ -78,27 +78,27 @@ def _is_lost(member: Member, context: Context) -> bool:
         is_overdue(member.instance, context.desired, at)
         or is_late
         or progress.relapses >= MOST_RELAPSES
-        or _could_not_be_made(member, context)
+        or _failed_to_provision(member, context)
     )
 
 
-def _is_on_its_way(member: Member, context: Context) -> bool:
+def _is_being_upgraded(member: Member, context: Context) -> bool:
     """Whether our upgrade of it has not come to an end, and may never do."""
     attempt = context.observed.attempt
     is_ours = attempt is not None and member.instance.id in attempt.instance_ids
-    is_moving = member.state is State.RETURNING or _could_not_be_made(member, context)
-    return is_ours and (is_moving or _stays_behind(member, context))
+    is_moving = member.state is State.RETURNING or _failed_to_provision(member, context)
+    return is_ours and (is_moving or _failed_to_upgrade(member, context))
 
 
-def _stays_behind(member: Member, context: Context) -> bool:
+def _failed_to_upgrade(member: Member, context: Context) -> bool:
     """Whether our upgrade of it has failed again and again, and it is on what it ran."""
     attempt = context.observed.attempt
     is_ours = attempt is not None and member.instance.id in attempt.instance_ids
-    return is_ours and not member.instance.runs(context.image) and fails_again(context)
+    return is_ours and not member.instance.runs(context.image) and has_failed_twice(context)
 
 
-def _could_not_be_made(member: Member, context: Context) -> bool:
+def _failed_to_provision(member: Member, context: Context) -> bool:
     """Whether our upgrade of it failed in a way that tells of the image."""
     instance, attempt = member.instance, context.observed.attempt
     is_ours = attempt is not None and instance.id in attempt.instance_ids
-    return is_ours and instance.provisioning == "failed" and _is_of_the_image(instance.error)
+    return is_ours and instance.provisioning == "failed" and _blames_image(instance.error)

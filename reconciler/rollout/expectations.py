@@ -22,13 +22,13 @@ from datetime import datetime
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.evidence import fails_again
+from reconciler.rollout.evidence import has_failed_twice
 from reconciler.rollout.observed import Instance, Look, Model, Observed
 from reconciler.rollout.patch import patch
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.step import MOST_TRIES, Attempt, PatchModel, Step, Upgrade, patience
-from reconciler.rollout.waiting import missed_deadline
+from reconciler.rollout.step import MOST_TRIES, Attempt, PatchModel, Step, Upgrade, retry_delay
+from reconciler.rollout.waiting import missed_progress_deadline
 from reconciler.rollout.wording import describe, join
 from reconciler.spec.image import same, short
 from reconciler.spec.scale_set import OnFailure
@@ -36,7 +36,7 @@ from reconciler.spec.scale_set import OnFailure
 _CONTESTED = 3  # times that an image was set back
 
 
-def failed_update(aim: Aim) -> Decision | Look | None:
+def failed_model_update(aim: Aim) -> Decision | Look | None:
     """What is to be done about our own change of the model, which reads as done; None if it is.
 
     A change whose operation failed is made again: what Azure keeps of it nobody knows. Where the operation
@@ -54,15 +54,15 @@ def failed_update(aim: Aim) -> Decision | Look | None:
         return Decision(Reason.AZURE_BUSY, f"{_description(attempt)}, is under way", soon=True)
     is_untold = not operation.status or operation.is_preempted
     if is_untold and model.provisioning == "failed":
-        return _once_more(aim, "and its scale set says Failed", attempt.step.persisted)
+        return _retry_model_update(aim, "and its scale set says Failed", attempt.step.persisted)
     if not is_untold and operation.error:
-        return _once_more(
+        return _retry_model_update(
             aim, f"but the operation failed: {operation.error.removesuffix('.')}", attempt.step.persisted
         )
     return None
 
 
-def doubtful_update(context: Context) -> Decision | None:
+def doubtful_model_update(context: Context) -> Decision | None:
     """The same for a new process, which finds a scale set that failed and no instance on its image.
 
     The model may have been set by an operation that failed. To set it once more costs one request, and no
@@ -72,10 +72,10 @@ def doubtful_update(context: Context) -> Decision | None:
         return None
     if not context.movable or any(each.instance.runs(context.image) for each in context.members):
         return None
-    return _once_more(context, "and its scale set says Failed", None)
+    return _retry_model_update(context, "and its scale set says Failed", None)
 
 
-def _once_more(aim: Aim, why: str, persisted: PersistedState | None) -> Decision:
+def _retry_model_update(aim: Aim, why: str, persisted: PersistedState | None) -> Decision:
     step = patch(aim.image, aim.model, persisted, aim.desired.fleet.name)
     if isinstance(step, Decision):
         return step
@@ -87,12 +87,12 @@ def _once_more(aim: Aim, why: str, persisted: PersistedState | None) -> Decision
     )
 
 
-def vain_upgrade(context: Context) -> Decision | Look | None:
+def upgrade_without_effect(context: Context) -> Decision | Look | None:
     """That nothing has come of an upgrade for as long as a batch may be waited for, or None.
 
     All instances may serve meanwhile. So it says what became of the upgrade: nothing else would.
     """
-    late, observed = missed_deadline(context), context.observed
+    late, observed = missed_progress_deadline(context), context.observed
     attempt, operation = observed.attempt, observed.operation
     if late is None or attempt is None or not isinstance(attempt.step, Upgrade):
         return late
@@ -108,7 +108,7 @@ def vain_upgrade(context: Context) -> Decision | Look | None:
     )
 
 
-def failed_upgrade(context: Context) -> Decision | Look | None:
+def repeated_upgrade_failure(context: Context) -> Decision | Look | None:
     """That the image cannot be made into instances, by our last two upgrades; or None.
 
     Whether that is evidence is not said here.
@@ -120,7 +120,7 @@ def failed_upgrade(context: Context) -> Decision | Look | None:
         return None
     if attempt.operation and not attempt.error and observed.operation is None:
         return Look.OPERATION
-    if not fails_again(context):
+    if not has_failed_twice(context):
         return None
     error = observed.operation.error if observed.operation else attempt.error
     is_held = context.rollout.on_failure is OnFailure.HOLD
@@ -135,7 +135,7 @@ def failed_upgrade(context: Context) -> Decision | Look | None:
 def is_retry_due(observed: Observed) -> bool:
     """Whether the last step may be taken once more."""
     attempt = observed.attempt
-    return attempt is not None and _is_free(attempt.step, attempt, observed)
+    return attempt is not None and _may_repeat(attempt.step, attempt, observed)
 
 
 def unmet_expectation(
@@ -143,10 +143,10 @@ def unmet_expectation(
 ) -> Decision | Look | None:
     """Why `step` must wait, or None where it need not."""
     attempt = observed.attempt
-    if attempt is None or _is_free(step, attempt, observed):
+    if attempt is None or _may_repeat(step, attempt, observed):
         return None
     if isinstance(step, Upgrade) and isinstance(attempt.step, PatchModel):
-        return _misread(attempt, step, observed)
+        return _unset_model(attempt, step, observed)
     named = _upgraded_instances(attempt, observed)
     is_open = isinstance(step, Upgrade) and any(not _is_done(attempt, each) for each in named)
     if step != attempt.step and not is_open:
@@ -161,7 +161,7 @@ def unmet_expectation(
         return Decision(
             Reason.OPERATION_FAILED, f"{failed}; {_next_try(attempt, observed.at)}", counts=counts
         )
-    if step != attempt.step and all(_shows(attempt, each) for each in named):
+    if step != attempt.step and all(_has_changed(attempt, each) for each in named):
         return None
     if isinstance(step, PatchModel) and (contest := _contest(attempt, step, observed)):
         return contest
@@ -170,15 +170,15 @@ def unmet_expectation(
     return Decision(Reason.NO_EFFECT, f"{unseen}; {_next_try(attempt, observed.at)}", counts=counts)
 
 
-def _is_free(step: Step, attempt: Attempt, observed: Observed) -> bool:
+def _may_repeat(step: Step, attempt: Attempt, observed: Observed) -> bool:
     """Whether enough time has passed since the last step, and this one was not tried often enough."""
-    if observed.at - attempt.at < patience(attempt.tries):
+    if observed.at - attempt.at < retry_delay(attempt.tries):
         return False
     return not isinstance(step, Upgrade) or step != attempt.step or attempt.tries < MOST_TRIES
 
 
 def _next_try(attempt: Attempt, at: datetime) -> str:
-    when = attempt.at + patience(attempt.tries)
+    when = attempt.at + retry_delay(attempt.tries)
     if at < when:
         return f"it is tried again after {when:%H:%M:%S}"
     return (
@@ -195,7 +195,7 @@ def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision
             Reason.CONTESTED,
             f"the model was set to {short(step.image)} {attempt.tries} times, last at "
             f"{attempt.at:%H:%M:%S}, and something else sets it back; let only one of the two name the "
-            f"image; it is set again after {attempt.at + patience(attempt.tries):%H:%M:%S}",
+            f"image; it is set again after {attempt.at + retry_delay(attempt.tries):%H:%M:%S}",
         )
     if not attempt.has_succeeded and (operation is None or operation.status != "Succeeded"):
         return None
@@ -212,7 +212,7 @@ def _upgraded_instances(attempt: Attempt, observed: Observed) -> list[Instance]:
     return [each for each in observed.instances or () if each.id in attempt.instance_ids]
 
 
-def _misread(attempt: Attempt, step: Upgrade, observed: Observed) -> Decision | Look | None:
+def _unset_model(attempt: Attempt, step: Upgrade, observed: Observed) -> Decision | Look | None:
     """Why nothing is upgraded by a model that is read with another image than it was set to, or None.
 
     It counts no instances: that nothing comes of a batch is told by looks that may take one.
@@ -228,7 +228,7 @@ def _misread(attempt: Attempt, step: Upgrade, observed: Observed) -> Decision | 
         Reason.NO_EFFECT,
         f"the model was set to {short(attempt.step.image)} at {attempt.at:%H:%M:%S} and is read with "
         f"{short(step.image)}; nothing is upgraded by that before "
-        f"{attempt.at + patience(attempt.tries):%H:%M:%S}",
+        f"{attempt.at + retry_delay(attempt.tries):%H:%M:%S}",
     )
 
 
@@ -237,7 +237,7 @@ def _is_done(attempt: Attempt, instance: Instance) -> bool:
     return instance.runs(attempt.step.image) and instance.provisioning == "succeeded"
 
 
-def _shows(attempt: Attempt, instance: Instance) -> bool:
+def _has_changed(attempt: Attempt, instance: Instance) -> bool:
     """Whether the list shows that something has become of this instance since."""
     return instance.runs(attempt.step.image) or instance.since is None or instance.since > attempt.at
 

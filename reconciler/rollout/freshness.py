@@ -25,9 +25,9 @@ _LONGEST = timedelta(minutes=1)
 _PATIENCE = timedelta(minutes=2)
 
 
-def stale(step: Step, observed: Observed) -> Look | Decision | None:
+def stale_fact(step: Step, observed: Observed) -> Look | Decision | None:
     """What is to be read again before `step` is taken, or that it cannot be read fast enough; or None."""
-    look = _stale(step, observed)
+    look = _first_stale(step, observed)
     if look is None or observed.began is None or observed.at - observed.began <= _PATIENCE:
         return look
     return Decision(
@@ -37,7 +37,7 @@ def stale(step: Step, observed: Observed) -> Look | Decision | None:
     )
 
 
-def _stale(step: Step, observed: Observed) -> Look | None:
+def _first_stale(step: Step, observed: Observed) -> Look | None:
     if observed.instances is not None and not _is_fresh(observed.instances_read, observed):
         return Look.INSTANCES
     if observed.rolling_upgrade is None or not _is_fresh(observed.rolling_upgrade_read, observed):

@@ -21,7 +21,7 @@ from reconciler.spec.scale_set import Approval, ScaleSet
 from reconciler.spec.window import opening
 
 
-def barrier(
+def closed_gate(
     aim: Aim, *, has_begun: bool, doing: str, counts: InstanceCounts | None
 ) -> Decision | Look | None:
     """Why what `doing` says may not be done now, or None; or what is still to be looked at: the gates
@@ -43,7 +43,7 @@ def barrier(
     return _first_closed((*here, *aim.observed.gates), doing, counts)
 
 
-def remedy_barrier(aim: Aim, doing: str, counts: InstanceCounts | None) -> Decision | Look | None:
+def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) -> Decision | Look | None:
     """Why what passes all other gates may not be done now, or None; or that the breaker is to be asked.
 
     Nothing passes the approval of its image, nor its breaker; the last good image needs neither.
@@ -57,13 +57,13 @@ def remedy_barrier(aim: Aim, doing: str, counts: InstanceCounts | None) -> Decis
     return here if isinstance(here, Look) else _first_closed((*here, *breaker), doing, counts)
 
 
-def window_barrier(context: Context, doing: str) -> Decision | None:
+def closed_window(context: Context, doing: str) -> Decision | None:
     """The same of a rollout that goes back to the last good image: it waits for its window and for nothing
     else."""
     return _first_closed(_windows(context.desired, context.at), doing, context.counts)
 
 
-def held_message(gate: Gate, doing: str) -> str:
+def closed_gate_message(gate: Gate, doing: str) -> str:
     """What is said while this gate is closed."""
     return f"{gate.evidence}; until then not {doing}"
 
@@ -106,12 +106,12 @@ def _first_closed(gates: tuple[Gate, ...], doing: str, counts: InstanceCounts | 
     the breaker and a window are closed    the breaker: when the window opens, nothing begins
     an approval and a window are closed    the approval: the window opens by itself
     """
-    in_order = tuple(sorted(gates, key=_lasts_less))
+    in_order = tuple(sorted(gates, key=_gate_order))
     for gate in in_order:
         if gate.closed:
             return Decision(
                 gate.closed,
-                held_message(gate, doing),
+                closed_gate_message(gate, doing),
                 until=gate.until,
                 counts=counts,
                 gates=in_order,
@@ -120,7 +120,7 @@ def _first_closed(gates: tuple[Gate, ...], doing: str, counts: InstanceCounts | 
     return None
 
 
-def _lasts_less(gate: Gate) -> tuple[bool, bool]:
+def _gate_order(gate: Gate) -> tuple[bool, bool]:
     """The order of gates: those first that nothing opens by itself, those last that a time opens."""
     is_stalled = gate.closed is not None and gate.closed.meaning.status is Status.STALLED
     return not is_stalled, gate.until is not None

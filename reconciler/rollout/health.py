@@ -28,7 +28,7 @@ class State(StrEnum):
     LEAVING = "leaving"  # being deleted
 
 
-def state(instance: Instance, source: HealthSource, at: datetime) -> State:
+def state_of(instance: Instance, source: HealthSource, at: datetime) -> State:
     """How `instance` stands at the moment `at`.
 
     "Unknown" health counts as unhealthy, as in Azure's rolling upgrades.
@@ -38,7 +38,7 @@ def state(instance: Instance, source: HealthSource, at: datetime) -> State:
     """
     if instance.provisioning == "deleting":
         return State.LEAVING
-    if at_work(instance.provisioning):
+    if is_in_transition(instance.provisioning):
         return State.RETURNING
     if instance.provisioning == "failed":
         return State.BROKEN
@@ -46,14 +46,14 @@ def state(instance: Instance, source: HealthSource, at: datetime) -> State:
         return State.DEALLOCATED
     if instance.power == "starting":
         return State.RETURNING
-    if not is_power_told(instance) and not instance.health:
-        return _unsure(instance, source, at)
-    if is_power_told(instance) and instance.power != "running":
+    if not is_power_known(instance) and not instance.health:
+        return _state_without_power(instance, source, at)
+    if is_power_known(instance) and instance.power != "running":
         return State.BROKEN
     return _health(instance, source, at)
 
 
-def _unsure(instance: Instance, source: HealthSource, at: datetime) -> State:
+def _state_without_power(instance: Instance, source: HealthSource, at: datetime) -> State:
     """How it stands where nothing tells whether it runs.
 
     Of some, Azure never tells a power state. Where nothing could report the health of such a one either, it
@@ -70,7 +70,7 @@ def _health(instance: Instance, source: HealthSource, at: datetime) -> State:
             return State.BACK
         case "initializing":
             return State.RETURNING
-        case "" if source is HealthSource.EXTENSION and _awaits_word(instance, at):
+        case "" if source is HealthSource.EXTENSION and _awaits_health_report(instance, at):
             return State.RETURNING
         case "" if source is HealthSource.PROBE and _changed_within(_PROBING, instance, at):
             return State.RETURNING
@@ -80,7 +80,7 @@ def _health(instance: Instance, source: HealthSource, at: datetime) -> State:
             return State.BROKEN
 
 
-def _awaits_word(instance: Instance, at: datetime) -> bool:
+def _awaits_health_report(instance: Instance, at: datetime) -> bool:
     """Whether its health extension has yet to speak, and not merely to be installed by a later upgrade.
 
     `latest_model` alone does not tell: any change of the model turns it false on instances that carry the
@@ -93,17 +93,17 @@ def _changed_within(span: timedelta, instance: Instance, at: datetime) -> bool:
     return instance.since is None or at - instance.since < span
 
 
-def at_work(provisioning: str) -> bool:
+def is_in_transition(provisioning: str) -> bool:
     """Whether Azure is changing what has this provisioning state: an instance, or a whole scale set."""
     return provisioning in _AT_WORK
 
 
-def is_power_told(instance: Instance) -> bool:
+def is_power_known(instance: Instance) -> bool:
     """Whether Azure says that it runs, or that it does not."""
     return instance.power not in _UNSURE
 
 
-def readable(instance: Instance) -> bool:
+def is_readable(instance: Instance) -> bool:
     """Whether the row says enough to judge it: a state, and once it is at rest since when."""
     return bool(instance.provisioning) and (
         instance.provisioning != "succeeded" or instance.since is not None
@@ -112,20 +112,20 @@ def readable(instance: Instance) -> bool:
 
 def serves(instance: Instance) -> bool:
     """Whether it is known to do its work, even if Azure calls its provisioning failed."""
-    return (instance.power == "running" or not is_power_told(instance)) and instance.health == "healthy"
+    return (instance.power == "running" or not is_power_known(instance)) and instance.health == "healthy"
 
 
-def is_unsure(instance: Instance) -> bool:
+def is_unknown(instance: Instance) -> bool:
     """Whether nothing tells that it serves, nor that it does not."""
-    return instance.provisioning == "succeeded" and not is_power_told(instance) and not instance.health
+    return instance.provisioning == "succeeded" and not is_power_known(instance) and not instance.health
 
 
-def ailment(instance: Instance) -> str:
+def describe_problem(instance: Instance) -> str:
     """What is wrong with it, in Azure's words, for a message: "unhealthy", "stopped", "failed (code)"."""
     if instance.provisioning != "succeeded":
         return f"{instance.provisioning} ({instance.error})" if instance.error else instance.provisioning
-    if not is_power_told(instance) and not instance.health:
+    if not is_power_known(instance) and not instance.health:
         return "power state unknown"
-    if is_power_told(instance) and instance.power != "running":
+    if is_power_known(instance) and instance.power != "running":
         return instance.power
     return instance.health or "no health reported yet"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.rollout.contest import contested_until
-from reconciler.rollout.health import State, at_work, is_unsure, serves, state
+from reconciler.rollout.health import State, is_in_transition, is_unknown, serves, state_of
 from reconciler.rollout.observed import Instance, Model, Observed
 from reconciler.rollout.step import Upgrade
 from reconciler.spec.image import same
@@ -63,7 +63,7 @@ class Member:
         """Whether it is known to do no work, so that taking it down costs nothing."""
         if self.is_stuck:
             return True
-        return self.state is State.BROKEN and not serves(self.instance) and not is_unsure(self.instance)
+        return self.state is State.BROKEN and not serves(self.instance) and not is_unknown(self.instance)
 
 
 def members(
@@ -74,14 +74,14 @@ def members(
     for instance in instances:
         if instance.is_attached:
             continue
-        stands = state(instance, model.health_source, observed.at)
+        stands = state_of(instance, model.health_source, observed.at)
         if stands is State.LEAVING:
             continue
         is_stuck = (
             stands is State.RETURNING and not instance.protected and _is_stuck(instance, desired, observed)
         )
         is_outdated = is_stuck or not is_up_to_date(instance, desired)
-        rests = is_outdated and is_behind(instance, desired) and _rests(instance, observed)
+        rests = is_outdated and is_behind(instance, desired) and _is_backing_off(instance, observed)
         found.append(Member(instance, stands, is_outdated, is_stuck, rests))
     return tuple(found)
 
@@ -118,7 +118,7 @@ def is_overdue(instance: Instance, desired: ScaleSet, at: datetime) -> bool:
     return at - since > desired.health.timeout
 
 
-def _rests(instance: Instance, observed: Observed) -> bool:
+def _is_backing_off(instance: Instance, observed: Observed) -> bool:
     """Whether something else changed it again so often that it is not brought to the model just now."""
     until = contested_until(observed.progress.contests.get(instance.id))
     return until is not None and observed.at < until
@@ -137,6 +137,6 @@ def _is_stuck(instance: Instance, desired: ScaleSet, observed: Observed) -> bool
     )
     # Of a Flexible set latest_model is None: then nothing says that it is taken elsewhere.
     stays = is_up_to_date(instance, desired) and (
-        instance.latest_model is not False or not at_work(instance.provisioning)
+        instance.latest_model is not False or not is_in_transition(instance.provisioning)
     )
     return is_overdue(instance, desired, observed.at) and not on_its_way and not stays

@@ -5,7 +5,7 @@ Each note is one sentence. None of them decides anything.
 
 from collections.abc import Iterator, Sequence
 
-from reconciler.rollout.health import is_power_told
+from reconciler.rollout.health import is_power_known
 from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.wording import join
 from reconciler.spec.duration import format_duration
@@ -45,7 +45,7 @@ def _of_instances(instances: Sequence[Instance]) -> Iterator[str]:
             f"changed one by one (modelDefinitionApplied is VirtualMachine), and an upgrade reverts that: "
             f"{join(own)}"
         )
-    if unsure := [each.name for each in instances if not is_power_told(each) and each.provisioning]:
+    if unsure := [each.name for each in instances if not is_power_known(each) and each.provisioning]:
         yield f"Azure does not tell the power state of {join(unsure)}"
     if passed := [each.name for each in instances if each.skips_upgrade]:
         yield f"ask to be skipped by upgrades (SkipUpgrade, through Application Health): {join(passed)}"

@@ -19,7 +19,7 @@ from reconciler.spec.scale_set import ScaleSet
 # Machine Scale Set".
 _MOST_MODELS = 10
 
-_HELD: Mapping[Verdict, tuple[Reason, str]] = {
+_REFUSALS: Mapping[Verdict, tuple[Reason, str]] = {
     Verdict.NOT_FOUND: (
         Reason.IMAGE_NOT_FOUND,
         "there is no such image; correct spec.image, or publish it",
@@ -47,11 +47,11 @@ _HELD: Mapping[Verdict, tuple[Reason, str]] = {
 }
 
 
-def unavailable(image: Image, availability: Availability) -> Decision | None:
+def image_unavailable(image: Image, availability: Availability) -> Decision | None:
     """Why the model cannot be set to `image`, or None."""
-    if availability.verdict not in _HELD:
+    if availability.verdict not in _REFUSALS:
         return None
-    reason, words = _HELD[availability.verdict]
+    reason, words = _REFUSALS[availability.verdict]
     evidence = f" ({availability.evidence})" if availability.evidence else ""
     return Decision(reason, f"{image}: {words}{evidence}")
 
@@ -69,16 +69,16 @@ _SECURITY: Mapping[str, frozenset[str]] = {
 _ROUNDING = 1  # GB by which the size of an image may be told too large
 
 
-def misfit(model: Model, availability: Availability) -> Decision | None:
+def incompatibility(model: Model, availability: Availability) -> Decision | None:
     """Why the scale set cannot run the image, by what the catalogue tells of it and of the one it leaves."""
     wanted, current = availability.traits or Traits(), availability.current or Traits()
-    found = [*_misfits(model, wanted, current)]
+    found = [*_incompatibilities(model, wanted, current)]
     if not found:
         return None
     return Decision(Reason.IMAGE_INCOMPATIBLE, f"{availability.image}: {'; '.join(found)}")
 
 
-def _misfits(model: Model, wanted: Traits, current: Traits) -> Iterator[str]:
+def _incompatibilities(model: Model, wanted: Traits, current: Traits) -> Iterator[str]:
     if _differ(wanted.generation, current.generation):
         yield (
             f"it is of Hyper-V generation {wanted.generation} and the scale set runs {current.generation}: "
@@ -118,14 +118,14 @@ def _differ(wanted: str, current: str) -> bool:
     return bool(wanted and current) and wanted.casefold() != current.casefold()
 
 
-def newest(image: Image, model: Model, availability: Availability) -> Image | Decision:
+def newest_version(image: Image, model: Model, availability: Availability) -> Image | Decision:
     """What an `image` that follows latest means for this scale set now, or why it can mean nothing.
 
     It never moves a scale set back, nor stops one half-way: a version that is withdrawn, or a catalogue that
     is behind or cannot be read, is no order to downgrade a fleet.
     """
     current = model.image if model.image and is_version_of(model.image, image) else None
-    if refused := unavailable(image, availability):
+    if refused := image_unavailable(image, availability):
         return current or refused
     found = availability.image
     return current if current and order(version(current)) > order(version(found)) else found
@@ -150,7 +150,7 @@ def exact_spec(
 
 
 def _exact(image: Image, model: Model, availability: Availability) -> Image | Decision:
-    return newest(image, model, availability) if follows_latest(image) else image
+    return newest_version(image, model, availability) if follows_latest(image) else image
 
 
 def exact_if_known(desired: ScaleSet, observed: Observed) -> ScaleSet:
@@ -161,7 +161,7 @@ def exact_if_known(desired: ScaleSet, observed: Observed) -> ScaleSet:
     return found if isinstance(found, ScaleSet) else desired
 
 
-def crowd(desired: Image, instances: Iterable[Instance]) -> Decision | None:
+def too_many_models(desired: Image, instances: Iterable[Instance]) -> Decision | None:
     """Why Azure's limit on models in use leaves no room for one more, or None.
 
     Counted by image: there may be more models than that, and then Azure itself refuses.

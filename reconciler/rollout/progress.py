@@ -105,7 +105,7 @@ def progress_after(
 ) -> Progress:
     """The progress after a decision at `at` for this reason and step; `back` as in InstanceCounts, None where
     the instances were not counted."""
-    after = _after_brakes(replace(before, last_reason=reason), reason, at)
+    after = _after_hold(replace(before, last_reason=reason), reason, at)
     phase = reason.meaning.phase
     if reason is Reason.UPGRADING and step and before.taken and not before.is_waiting_for(step) and back:
         # A second batch goes only after the first one's soak, or where nothing of that is left.
@@ -118,7 +118,7 @@ def progress_after(
     if phase is Phase.BEGINS:
         if isinstance(step, Upgrade):
             after = replace(after, contests=contests_after(after.contests, step, at))
-        return _begun(after, reason, back, step)
+        return _after_step(after, reason, back, step)
     if back is None or reason.meaning.is_brake:
         return after
     after = replace(_after_a_gap(after, at), seen_at=at)
@@ -140,9 +140,9 @@ def progress_after(
     )
 
 
-def _begun(before: Progress, reason: Reason, back: int | None, step: Step | None) -> Progress:
+def _after_step(before: Progress, reason: Reason, back: int | None, step: Step | None) -> Progress:
     """A step is taken. One that is taken again, of which nothing has come, does not begin the wait anew."""
-    after = replace(_with_taken(before, step), is_under_way=True, passes=0, most_back=0)
+    after = replace(_with_upgraded(before, step), is_under_way=True, passes=0, most_back=0)
     if isinstance(step, PatchModel) and not before.is_under_way:
         after = replace(after, braked=timedelta())  # what was braked before it began is none of its time
     if isinstance(step, PatchModel):
@@ -154,7 +154,7 @@ def _begun(before: Progress, reason: Reason, back: int | None, step: Step | None
     return replace(after, waiting_since=None, back=0, relapses=0)
 
 
-def _with_taken(before: Progress, step: Step | None) -> Progress:
+def _with_upgraded(before: Progress, step: Step | None) -> Progress:
     """What a step of ours took down while it served is our loss, and stays so through every fix."""
     match step:
         case PatchModel(unwell=unwell) if before.is_under_way is False or not before.taken:
@@ -170,7 +170,7 @@ def _with_taken(before: Progress, step: Step | None) -> Progress:
             return before
 
 
-def _after_brakes(progress: Progress, reason: Reason, at: datetime) -> Progress:
+def _after_hold(progress: Progress, reason: Reason, at: datetime) -> Progress:
     """Brakes stop every clock: nobody looks, and nothing is to be done."""
     if reason.meaning.is_brake:
         return replace(progress, braked_since=progress.braked_since or at)

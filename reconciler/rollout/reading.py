@@ -6,7 +6,7 @@ from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import count_instances
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.domains import DomainsUnknown, Grouping, grouping
-from reconciler.rollout.health import readable
+from reconciler.rollout.health import is_readable
 from reconciler.rollout.member import members
 from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.reason import Reason
@@ -14,18 +14,18 @@ from reconciler.rollout.wording import join
 from reconciler.spec.scale_set import Rollout
 
 
-def own(instances: Sequence[Instance]) -> tuple[Instance, ...]:
+def own_instances(instances: Sequence[Instance]) -> tuple[Instance, ...]:
     """Those that the scale set itself made, of which its model says what they run."""
     return tuple(each for each in instances if not each.is_attached)
 
 
-def partial(model: Model, instances: Sequence[Instance]) -> Decision | None:
+def partial_read(model: Model, instances: Sequence[Instance]) -> Decision | None:
     """What is missing from the list of instances, or None."""
-    unread = _missing(model, instances)
+    unread = _missing_rows(model, instances)
     return Decision(Reason.PARTIAL_READ, f"{unread}; nothing is done on a partial read") if unread else None
 
 
-def group(rollout: Rollout, instances: Sequence[Instance]) -> Grouping | Decision:
+def group_instances(rollout: Rollout, instances: Sequence[Instance]) -> Grouping | Decision:
     """How the instances are taken together, or that their list does not tell."""
     try:
         return grouping(rollout.by, rollout.order, instances)
@@ -35,9 +35,9 @@ def group(rollout: Rollout, instances: Sequence[Instance]) -> Grouping | Decisio
 
 def with_instances(aim: Aim, instances: Sequence[Instance]) -> Context | Decision:
     """What a decision is about, with its instances; or why their list does not tell enough."""
-    if unread := partial(aim.model, instances):
+    if unread := partial_read(aim.model, instances):
         return unread
-    domain_of = group(aim.rollout, own(instances))
+    domain_of = group_instances(aim.rollout, own_instances(instances))
     if isinstance(domain_of, Decision):
         return domain_of
     staying = members(aim.desired, aim.model, aim.observed, instances)
@@ -52,7 +52,7 @@ def with_instances(aim: Aim, instances: Sequence[Instance]) -> Context | Decisio
     )
 
 
-def _missing(model: Model, instances: Sequence[Instance]) -> str:
+def _missing_rows(model: Model, instances: Sequence[Instance]) -> str:
     """In words, or "". More rows than capacity is overprovisioning.
 
     A set that changes while its pages are read may show one instance twice, and another never.
@@ -62,5 +62,5 @@ def _missing(model: Model, instances: Sequence[Instance]) -> str:
         return "Azure listed an instance twice"
     if seen < model.capacity:
         return f"Azure listed {seen} instances of {model.capacity}"
-    dark = [instance.name for instance in own(instances) if not readable(instance)]
+    dark = [instance.name for instance in own_instances(instances) if not is_readable(instance)]
     return f"Azure sent no state for {join(dark)}" if dark else ""

@@ -15,20 +15,20 @@ from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.suspension import Suspension
 
 
-def brake(desired: ScaleSet, at: datetime) -> Decision | None:
+def active_hold(desired: ScaleSet, at: datetime) -> Decision | None:
     """Who froze the fleet or suspended the scale set, why and until when; that it was forgotten, past that
     time; or None. It needs no look, and holds whatever one would show.
     """
     if freeze := desired.fleet.freeze:
         reason = Reason.FREEZE_EXPIRED if _is_over(freeze, at) else Reason.FROZEN
-        return _left_alone(freeze, reason, "the fleet is frozen", "spec.freeze of the Fleet")
+        return _hold_decision(freeze, reason, "the fleet is frozen", "spec.freeze of the Fleet")
     if suspension := desired.suspend:
         reason = Reason.SUSPENSION_EXPIRED if _is_over(suspension, at) else Reason.SUSPENDED
-        return _left_alone(suspension, reason, "suspended", "spec.suspend")
+        return _hold_decision(suspension, reason, "suspended", "spec.suspend")
     return None
 
 
-def _left_alone(suspension: Suspension, reason: Reason, what: str, field: str) -> Decision:
+def _hold_decision(suspension: Suspension, reason: Reason, what: str, field: str) -> Decision:
     by = f" by {suspension.by}" if suspension.by else ""
     said = f"{what}{by}: {suspension.reason}" if suspension.reason else f"{field} is true"
     if suspension.until is None:
@@ -49,7 +49,7 @@ def _is_over(suspension: Suspension, at: datetime) -> bool:
 
 def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | None) -> Decision | None:
     """Why `model` must not be brought to the image of `desired`, or None. Most lasting reason first."""
-    if foreign := _foreign(desired, model):
+    if foreign := _foreign_owner(desired, model):
         return foreign
     image = desired.image
     if not model.has_profile:
@@ -102,10 +102,10 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
     return None
 
 
-def _foreign(desired: ScaleSet, model: Model) -> Decision | None:
+def _foreign_owner(desired: ScaleSet, model: Model) -> Decision | None:
     """Whose else the scale set is, or None. Another fleet may be our own under its former name."""
     if model.owner:
-        return Decision(Reason.MANAGED_BY_ANOTHER, f"{_belonging(model.owner)}; remove the spec")
+        return Decision(Reason.MANAGED_BY_ANOTHER, f"{_describe_owner(model.owner)}; remove the spec")
     owner, ours = model.persisted.fleet, desired.fleet.name
     if owner in {"", ours}:
         return None
@@ -117,7 +117,7 @@ def _foreign(desired: ScaleSet, model: Model) -> Decision | None:
     )
 
 
-def _belonging(owner: str) -> str:
+def _describe_owner(owner: str) -> str:
     """Of an owner that is known by name only, more is known than of a resource that "managedBy" names."""
     if owner.startswith("/"):
         return f"managedBy of the scale set names {owner}, which may change its image too"

@@ -23,10 +23,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from reconciler.rollout.approval import objection
-from reconciler.rollout.batching import is_proven, sick
+from reconciler.rollout.batching import is_proven, too_many_unhealthy
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.evidence import is_against_image
+from reconciler.rollout.evidence import has_evidence_against_image
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import Instance
@@ -43,13 +43,13 @@ def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
     """
     failed, leaving = aim.model.persisted.failed, aim.model.image
     lost = [each for each in members(aim.desired, aim.model, aim.observed, instances) if each.is_lost]
-    if _on_failed_image(aim, lost):
+    if _running_failed_image(aim, lost):
         return True
     if leaving is None or same(leaving, aim.image):
         return False
     if failed and failed.is_of(leaving):
         return True
-    on_its_way = any(_fails_on_its_way(each) and not each.instance.runs(leaving) for each in lost)
+    on_its_way = any(_failed_to_upgrade(each) and not each.instance.runs(leaving) for each in lost)
     return on_its_way or _has_failed(aim, leaving, instances)
 
 
@@ -67,17 +67,17 @@ def passes_gates(aim: Aim, instances: Sequence[Instance]) -> bool:
     return is_cure or is_fix(aim, instances)
 
 
-def passing(context: Context) -> list[Member]:
+def remedy_candidates(context: Context) -> list[Member]:
     """The instances that may be taken now though a gate is closed."""
     lost = [each for each in context.movable if each.is_lost]
     if context.is_return and context.rollout.on_failure is OnFailure.REPIN:
-        bad = _on_failed_image(context, lost)
+        bad = _running_failed_image(context, lost)
         return [each for each in lost if each.is_stuck or each in bad]
     if not lost or context.is_return:
         return lost
     if not is_approved(context):
         return []
-    if bad := _on_failed_image(context, lost):
+    if bad := _running_failed_image(context, lost):
         return bad
     unhealthy = sum(each.is_lost for each in context.members)
     if unhealthy <= context.rollout.max_unhealthy.of(len(context.members)):
@@ -86,13 +86,13 @@ def passing(context: Context) -> list[Member]:
     return lost if not tried or any(each.state is State.BACK for each in tried) else []
 
 
-def returning(context: Context) -> bool:
+def has_unhealthy_to_roll_back(context: Context) -> bool:
     """Whether instances go back to the last good image though the spec asks to set back the model alone:
     those that run the failed one and do not serve, or are on their way."""
     attempt = context.observed.attempt
     is_ours = attempt is not None and attempt.is_upgrade_to(context.image)
     taken = attempt.instance_ids if attempt and is_ours else ()
-    return bool(passing(context)) or any(
+    return bool(remedy_candidates(context)) or any(
         each.is_awaited
         and each.instance.id in taken
         and not is_overdue(each.instance, context.desired, context.at)
@@ -100,9 +100,9 @@ def returning(context: Context) -> bool:
     )
 
 
-def no_cure(context: Context) -> Decision | None:
+def failed_remediation(context: Context) -> Decision | None:
     """That the image was taken to a batch of those that do not serve, and does not heal them; or None."""
-    failing = sick(context)
+    failing = too_many_unhealthy(context)
     tried = [each.instance for each in context.members if each.is_lost and not each.is_outdated]
     if failing is None or not tried or not is_approved(context):
         return None
@@ -120,7 +120,7 @@ def is_approved(aim: Aim) -> bool:
     return objection(aim.desired, aim.model.persisted, aim.observed.authors) is None
 
 
-def _on_failed_image(aim: Aim, lost: Sequence[Member]) -> list[Member]:
+def _running_failed_image(aim: Aim, lost: Sequence[Member]) -> list[Member]:
     """Those of them that run the image which failed here."""
     failed = aim.model.persisted.failed
     return [each for each in lost if failed and each.instance.image and failed.is_of(each.instance.image)]
@@ -133,9 +133,9 @@ def _has_failed(aim: Aim, image: Image, instances: Sequence[Instance]) -> bool:
     context = with_instances(replace(aim, desired=replace(aim.desired, image=image)), instances)
     if isinstance(context, Decision) or is_over(context):
         return False
-    return is_against_image(context)
+    return has_evidence_against_image(context)
 
 
-def _fails_on_its_way(member: Member) -> bool:
+def _failed_to_upgrade(member: Member) -> bool:
     """Whether an upgrade to the model has not succeeded, and shows as that."""
     return not member.instance.latest_model and (member.is_stuck or member.instance.provisioning == "failed")

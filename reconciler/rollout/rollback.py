@@ -15,13 +15,13 @@ from reconciler.rollout.blame import failed_state, with_failure
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.evidence import MOST_RELAPSES, is_against_image, is_fickle
+from reconciler.rollout.evidence import MOST_RELAPSES, has_evidence_against_image, is_flapping
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, members
 from reconciler.rollout.observed import Instance, Look, Model, Observed
 from reconciler.rollout.patch import patch
 from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
-from reconciler.rollout.preflight import unavailable
+from reconciler.rollout.preflight import image_unavailable
 from reconciler.rollout.reason import Reason
 from reconciler.spec.image import Image, follows_latest, same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
@@ -92,7 +92,7 @@ def abort(context: Context, failing: Decision) -> Decision | Look:
     instance that falls sick is no reason to doubt the image.
     """
     model, good = context.model, context.model.persisted.last_good
-    if (good and same(good, context.image)) or is_over(context) or not is_against_image(context):
+    if (good and same(good, context.image)) or is_over(context) or not has_evidence_against_image(context):
         return failing
     failing = replace(failing, blamed=Fingerprint.of(context.image))
     is_hold = context.rollout.on_failure is OnFailure.HOLD
@@ -100,7 +100,7 @@ def abort(context: Context, failing: Decision) -> Decision | Look:
         return replace(failing, soon=not is_hold)
     if is_hold:
         return with_failure(context, failing)
-    way = way_back(context.model, context.observed)
+    way = rollback_obstacle(context.model, context.observed)
     if isinstance(way, Look):
         return way
     if good is None or way:
@@ -121,7 +121,7 @@ def abort(context: Context, failing: Decision) -> Decision | Look:
 def _is_confirmed(context: Context) -> bool:
     """Whether what is unhealthy was seen so for long enough, or has been so again and again."""
     progress = context.observed.progress
-    if progress.relapses >= MOST_RELAPSES or any(is_fickle(each) for each in context.members):
+    if progress.relapses >= MOST_RELAPSES or any(is_flapping(each) for each in context.members):
         return True
     return progress.waiting_since is not None and context.at - progress.waiting_since >= _CONFIRMED
 
@@ -162,7 +162,7 @@ def _is_long_ago(desired: ScaleSet, observed: Observed, staying: Sequence[Member
     return observed.at - latest >= rollout.bake_time + rollout.first_soak + desired.health.timeout + _NOTICED
 
 
-def way_back(model: Model, observed: Observed) -> str | Look:
+def rollback_obstacle(model: Model, observed: Observed) -> str | Look:
     """Why the model cannot go back to the last good image, in words, "" where it can.
 
     Whoever may write tags could name any image there. So something else has to show it: that an instance or
@@ -183,18 +183,18 @@ def way_back(model: Model, observed: Observed) -> str | Look:
             return f"only a tag says that {short(good)} was good here, and no instance runs it"
     if observed.way_back is None:
         return Look.WAY_BACK
-    refused = unavailable(good, observed.way_back)
+    refused = image_unavailable(good, observed.way_back)
     if refused and not refused.reason.meaning.is_latest_unknown:
         return f"{short(good)} was good here, and Azure makes no instance from it any more ({refused.reason})"
     return ""
 
 
-def back_on_model(aim: Aim, good: Image) -> Decision | Look | None:
+def restore_model(aim: Aim, good: Image) -> Decision | Look | None:
     """The step that puts the model on the last good image once more, where somebody has changed it."""
     model, failed = aim.model, short(aim.image)
     if model.image and same(model.image, good):
         return None
-    way = way_back(model, aim.observed)
+    way = rollback_obstacle(model, aim.observed)
     if isinstance(way, Look):
         return way
     if way:

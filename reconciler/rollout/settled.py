@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from reconciler.rollout.batching import baking
+from reconciler.rollout.batching import bake_wait
 from reconciler.rollout.contest import contested_until
 from reconciler.rollout.context import Context
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.health import ailment
+from reconciler.rollout.health import describe_problem
 from reconciler.rollout.member import Member
 from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.reason import Reason
@@ -21,10 +21,10 @@ def completion(context: Context) -> Decision:
     """
     staying, counts, observed = context.members, context.counts, context.observed
     is_over = context.is_return or observed.progress.is_under_way is False
-    if not is_over and (waits := baking(context)):
+    if not is_over and (waits := bake_wait(context)):
         return waits
     image = short(context.image)
-    others = f"{_others(staying, context.model)}{_attached_names(observed.instances or ())}"
+    others = f"{_other_changes(staying, context.model)}{_attached_names(observed.instances or ())}"
     if contested := [each for each in staying if each.is_contested]:
         return _contested(context, contested)
     if outdated := [each.instance for each in staying if each.is_outdated]:
@@ -62,7 +62,7 @@ def _contested(context: Context, members: Sequence[Member]) -> Decision:
     )
 
 
-def _others(staying: Sequence[Member], model: Model) -> str:
+def _other_changes(staying: Sequence[Member], model: Model) -> str:
     """What those that are on the image lack beside, in words, or ""."""
     pending = sum(each.instance.latest_model is False for each in staying if not each.is_outdated)
     if not pending:
@@ -86,4 +86,4 @@ def _attached_names(instances: Sequence[Instance]) -> str:
 def _obstacle(instance: Instance) -> str:
     if instance.protected:
         return "protected from scale set actions"
-    return ailment(instance) if instance.image else "Azure tells no image of it"
+    return describe_problem(instance) if instance.image else "Azure tells no image of it"

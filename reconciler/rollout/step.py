@@ -10,13 +10,13 @@ from reconciler.spec.image import Image, same
 
 _ID = re.compile(r"\w[\w.-]*")
 # Far longer than a list is behind; and what failed is not helped by haste.
-PATIENCE = timedelta(minutes=5)
+RETRY_DELAY = timedelta(minutes=5)
 MOST_TRIES = 4
 
 
-def patience(tries: int) -> timedelta:
+def retry_delay(tries: int) -> timedelta:
     """How long after so many tries none is made: 5 minutes, and twice as long each time."""
-    longer: timedelta = PATIENCE * 2 ** min(tries - 1, 3)
+    longer: timedelta = RETRY_DELAY * 2 ** min(tries - 1, 3)
     return longer
 
 
@@ -122,7 +122,7 @@ class TagWrite:
     @property
     def next_at(self) -> datetime:
         """Before which it is not asked for again."""
-        return self.at + patience(self.tries)
+        return self.at + retry_delay(self.tries)
 
     @classmethod
     def after(

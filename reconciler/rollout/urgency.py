@@ -15,7 +15,7 @@ from reconciler.spec.scale_set import ScaleSet
 _LONGEST_SOAK = timedelta(minutes=10)
 
 
-def hastened(desired: ScaleSet, at: datetime) -> ScaleSet:
+def with_urgent_limits(desired: ScaleSet, at: datetime) -> ScaleSet:
     """With the soaks and the bake time that hold it at that moment; its image is the exact one."""
     if not desired.fleet.urgency(desired.image, at):
         return desired

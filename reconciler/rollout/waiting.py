@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reconciler.rollout.batching import last_back, soaking
+from reconciler.rollout.batching import last_recovery, soak_wait
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.evidence import MOST_RELAPSES, is_fickle
+from reconciler.rollout.evidence import MOST_RELAPSES, is_flapping
 from reconciler.rollout.health import State
 from reconciler.rollout.member import is_overdue
 from reconciler.rollout.observed import Instance
@@ -41,7 +41,7 @@ def awaited_instances(context: Context, *, is_last: bool) -> list[Instance]:
     return [each.instance for each in waited_for if each not in given_up]
 
 
-def waiting(context: Context, instances: Sequence[Instance]) -> Decision:
+def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
     """What is said while these are waited for, and of those that took too long."""
     desired, counts = context.desired, context.counts
     domains = _domains(context, instances)
@@ -61,7 +61,7 @@ def waiting(context: Context, instances: Sequence[Instance]) -> Decision:
             f"{domains}: {describe(instances)}, unhealthy {MOST_RELAPSES} times since the upgrade{holds}",
             counts=counts,
         )
-    if late := missed_deadline(context):
+    if late := missed_progress_deadline(context):
         return replace(
             late, message=f"{domains}: waiting for {describe(instances)}, and {late.message}{holds}"
         )
@@ -73,13 +73,13 @@ def waiting(context: Context, instances: Sequence[Instance]) -> Decision:
     )
 
 
-def relapsing(context: Context) -> Decision | None:
+def relapse_during_soak(context: Context) -> Decision | None:
     """That instances which soak are back just now, and fell sick too often since their upgrade; or None.
 
     Looks may come whenever such a one is well: then only Azure's time of its health tells.
     """
-    fickle = [each.instance for each in context.members if is_fickle(each)]
-    if not fickle or soaking(context) is None:
+    fickle = [each.instance for each in context.members if is_flapping(each)]
+    if not fickle or soak_wait(context) is None:
         return None
     return Decision(
         Reason.HEALTH_CHECK_FAILED,
@@ -89,7 +89,7 @@ def relapsing(context: Context) -> Decision | None:
     )
 
 
-def missed_deadline(context: Context) -> Decision | None:
+def missed_progress_deadline(context: Context) -> Decision | None:
     """A batch has been waited for or tried again for too long, and nothing comes of it; or None."""
     since, patience = context.observed.progress.waiting_since, context.rollout.progress_deadline
     if since is None or context.at - since <= patience:
@@ -102,7 +102,7 @@ def missed_deadline(context: Context) -> Decision | None:
     )
 
 
-def never_ends(aim: Aim, attempt: Attempt) -> Decision | None:
+def endless_upgrade(aim: Aim, attempt: Attempt) -> Decision | None:
     """Azure has been at work on our last batch for longer than a batch may be waited for, whatever it says of
     the instances; or None."""
     patience = aim.rollout.progress_deadline
@@ -115,7 +115,7 @@ def never_ends(aim: Aim, attempt: Attempt) -> Decision | None:
     )
 
 
-def overrun(context: Context) -> Decision | None:
+def missed_rollout_deadline(context: Context) -> Decision | None:
     """The rollout as a whole has taken too long, by the moment that is noted on the scale set; brakes do not
     count. That says nothing of the image: it holds, and gives nothing up.
 
@@ -129,7 +129,7 @@ def overrun(context: Context) -> Decision | None:
         return None
     if at - began - context.observed.progress.braked_until(at) <= deadline:
         return None
-    is_under_way, latest = context.observed.progress.is_under_way, last_back(context.members)
+    is_under_way, latest = context.observed.progress.is_under_way, last_recovery(context.members)
     if is_under_way is None:
         is_under_way = latest is None or at - latest <= deadline
     if not is_under_way:
@@ -143,7 +143,7 @@ def overrun(context: Context) -> Decision | None:
     )
 
 
-def confirming(context: Context) -> Decision | None:
+def health_confirmation(context: Context) -> Decision | None:
     """The looks that are still to find every upgraded instance healthy, or None."""
     seen, wanted = context.observed.progress.passes + 1, context.desired.health.passes
     upgraded = [each for each in context.members if not each.is_outdated and each.state is State.BACK]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from reconciler.rollout.health import ailment
+from reconciler.rollout.health import describe_problem
 from reconciler.rollout.observed import Instance
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ def join_first(every: Sequence[T], name: Callable[[T], str], most: int = 4) -> s
 
 def describe(instances: Iterable[Instance]) -> str:
     """Each by name, with what is wrong with it."""
-    return join(f"{each.name} ({ailment(each)})" for each in instances)
+    return join(f"{each.name} ({describe_problem(each)})" for each in instances)
 
 
 def moment(at: datetime) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.rollout.health import State, ailment, state
+from reconciler.rollout.health import State, describe_problem, state_of
 from reconciler.rollout.observed import HealthSource
 from tests.build import NOW, instance
 
@@ -93,16 +93,16 @@ from tests.build import NOW, instance
     ],
 )
 def test_with_the_health_extension(facts: dict[str, Any], stands: State) -> None:
-    assert state(instance(0, **facts), HealthSource.EXTENSION, NOW) is stands
+    assert state_of(instance(0, **facts), HealthSource.EXTENSION, NOW) is stands
 
 
 @pytest.mark.parametrize("source", [HealthSource.PROBE, HealthSource.NONE])
 def test_without_the_extension_running_is_enough(source: HealthSource) -> None:
-    assert state(instance(0, health=""), source, NOW) is State.BACK
+    assert state_of(instance(0, health=""), source, NOW) is State.BACK
 
 
 def test_without_any_source_there_is_nothing_to_wait_for() -> None:
-    assert state(instance(0, health="", since=NOW), HealthSource.NONE, NOW) is State.BACK
+    assert state_of(instance(0, health="", since=NOW), HealthSource.NONE, NOW) is State.BACK
 
 
 @pytest.mark.parametrize("source", [HealthSource.NONE, HealthSource.PROBE])
@@ -117,11 +117,11 @@ def test_without_any_source_there_is_nothing_to_wait_for() -> None:
 def test_without_a_power_state_or_a_source_of_health_azure_is_taken_at_its_word(
     source: HealthSource, power: str, age: timedelta, stands: State
 ) -> None:
-    assert state(instance(0, health="", power=power, since=NOW - age), source, NOW) is stands
+    assert state_of(instance(0, health="", power=power, since=NOW - age), source, NOW) is stands
 
 
 def test_a_probe_that_does_report_is_believed() -> None:
-    assert state(instance(0, health="unhealthy"), HealthSource.PROBE, NOW) is State.BROKEN
+    assert state_of(instance(0, health="unhealthy"), HealthSource.PROBE, NOW) is State.BROKEN
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_probe_that_does_report_is_believed() -> None:
     ],
 )
 def test_a_probe_that_does_not_report_is_given_a_minute(age: timedelta, stands: State) -> None:
-    assert state(instance(0, health="", since=NOW - age), HealthSource.PROBE, NOW) is stands
+    assert state_of(instance(0, health="", since=NOW - age), HealthSource.PROBE, NOW) is stands
 
 
 @pytest.mark.parametrize(
@@ -148,4 +148,4 @@ def test_a_probe_that_does_not_report_is_given_a_minute(age: timedelta, stands: 
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_it_is_said_in_azures_words(facts: dict[str, Any], said: str) -> None:
-    assert ailment(instance(0, **facts)) == said
+    assert describe_problem(instance(0, **facts)) == said

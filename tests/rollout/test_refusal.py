@@ -10,7 +10,7 @@ import pytest
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.refusal import brake, refusal
+from reconciler.rollout.refusal import active_hold, refusal
 from reconciler.spec.image import GalleryImage, Image, VhdImage
 from reconciler.spec.suspension import Suspension
 from tests.build import FLEET, NEW, NOW, model, spec
@@ -32,7 +32,7 @@ def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("tokyo")
 def test_times_are_told_in_utc_wherever_the_daemon_runs() -> None:
-    decision = brake(spec(suspend=Suspension("load test", "", NOW + timedelta(hours=1))), NOW)
+    decision = active_hold(spec(suspend=Suspension("load test", "", NOW + timedelta(hours=1))), NOW)
     assert decision is not None
     assert decision.line == says("Suspended", "2026-01-05 10:00 UTC")
 
@@ -71,13 +71,13 @@ def test_a_scale_set_that_another_fleet_has_claimed_is_left_to_it(
     ],
 )
 def test_a_suspension_is_over_at_its_time_and_ever_after(left: timedelta, reason: str) -> None:
-    held = brake(spec(suspend=Suspension("load test", "", NOW + left)), NOW)
+    held = active_hold(spec(suspend=Suspension("load test", "", NOW + left)), NOW)
     assert held is not None
     assert held.reason == reason
 
 
 def test_nothing_is_left_alone_without_a_brake() -> None:
-    assert brake(spec(), NOW) is None
+    assert active_hold(spec(), NOW) is None
 
 
 @pytest.mark.parametrize(

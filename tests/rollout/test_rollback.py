@@ -14,7 +14,7 @@ from reconciler.rollout.observed import Availability, Instance, Look, Model, Ver
 from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.rollback import state_to_persist, way_back
+from reconciler.rollout.rollback import rollback_obstacle, state_to_persist
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.rollout.tags import with_state
 from reconciler.spec.amount import Count
@@ -598,7 +598,7 @@ def test_the_way_back(changes: dict[str, Any], way: str | Look) -> None:
     unknown = Fingerprint.of(FIX)
     seen = observed(**({"progress": Progress(wrote_good=unknown)} | values))
     assert isinstance(seen.model, Model)
-    assert way_back(seen.model, seen) == way
+    assert rollback_obstacle(seen.model, seen) == way
 
 
 def test_a_rollout_without_a_way_back_says_so_and_does_not_begin_where_the_spec_requires_one() -> None:

@@ -9,7 +9,7 @@ import pytest
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Observed
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.urgency import hastened, urgency_note, waiting_note
+from reconciler.rollout.urgency import urgency_note, waiting_note, with_urgent_limits
 from reconciler.spec.amount import Count
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import Approval, Canary, ScaleSet
@@ -80,7 +80,7 @@ def test_its_soaks(
     soak: timedelta, canary: timedelta | None, expected: tuple[timedelta, timedelta | None]
 ) -> None:
     first = Canary(Count(1), canary) if canary else None
-    rollout = hastened(urgent(soak=soak, canary=first, bake_time=HOUR), NOW).rollout
+    rollout = with_urgent_limits(urgent(soak=soak, canary=first, bake_time=HOUR), NOW).rollout
     assert (rollout.soak, rollout.canary.soak if rollout.canary else None) == expected
     assert rollout.bake_time == timedelta()
     assert rollout == replace(
@@ -99,7 +99,7 @@ def test_its_soaks(
     ],
 )
 def test_soaks_of_what_is_not_urgent_stay(desired: ScaleSet) -> None:
-    assert hastened(desired, NOW) is desired
+    assert with_urgent_limits(desired, NOW) is desired
 
 
 def test_the_decision_goes_by_them() -> None:

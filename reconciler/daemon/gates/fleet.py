@@ -25,11 +25,11 @@ from datetime import datetime
 
 from reconciler.daemon.gates.concurrency import with_reasons
 from reconciler.daemon.state import ScaleSetState, ScaleSetStates
-from reconciler.rollout.blame import is_tried_again
+from reconciler.rollout.blame import is_retried
 from reconciler.rollout.gate import BREAKER, Gate
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.reason import Phase, Reason, Status
-from reconciler.rollout.urgency import hastened
+from reconciler.rollout.urgency import with_urgent_limits
 from reconciler.rollout.wording import join
 from reconciler.spec.image import Image, short
 
@@ -141,7 +141,7 @@ def _failed_in(state: ScaleSetState, states: ScaleSetStates, image: Fingerprint)
 def has_failed(state: ScaleSetState, image: Fingerprint) -> bool:
     """Whether there was evidence against it here: by what this process saw, or by what is persisted."""
     model = state.seen.listed_or_read
-    if model and is_tried_again(model.persisted.retry, state.progress.attempt, image):
+    if model and is_retried(model.persisted.retry, state.progress.attempt, image):
         return False
     if state.progress.blamed == image:
         return True
@@ -171,7 +171,7 @@ def _soaks_first_batch(state: ScaleSetState, image: Fingerprint, at: datetime) -
         return False
     if not attempt.instance_ids or state.progress.taken.difference(attempt.instance_ids):
         return False
-    rollout = hastened(replace(state.desired, image=state.exact), at).rollout
+    rollout = with_urgent_limits(replace(state.desired, image=state.exact), at).rollout
     return at - attempt.at < rollout.first_soak
 
 

@@ -163,8 +163,8 @@ def observed(**changes: Any) -> Observed:
         "way_back": Availability(OLD, Verdict.AVAILABLE),
         "progress": changes.pop("progress", Progress()),
     }
-    if values["progress"].wrote_good is None:
-        values["progress"] = replace(values["progress"], wrote_good=Fingerprint.of(OLD))
+    if values["progress"].wrote_last_good is None:
+        values["progress"] = replace(values["progress"], wrote_last_good=Fingerprint.of(OLD))
     if (attempt := changes.pop("attempt", None)) is not None:
         values["progress"] = replace(values["progress"], attempt=attempt)
     return Observed(**(values | changes))

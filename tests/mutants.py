@@ -38,7 +38,7 @@ class Mutant:
     """A change, named by what it changes: a number of it, or of its line, would move with every commit."""
 
     module: str  # "member.py"
-    function: str  # "members", "Member.is_lost"
+    function: str  # "members", "Member.is_not_serving"
     before: str  # the lines that it changes, as one
     after: str
 

@@ -75,8 +75,8 @@ def tags_alone_tell_of_the_image_that_failed_and_once(story: Story) -> None:
             continue
         key = (write.exchange.client, write.key, len(write.before), after.failed)
         earlier = told.setdefault(key, write)
-        is_lost = earlier is not write and before.failed != after.failed
-        assert earlier is write or is_lost, f"{_what(write)}: it told that at {earlier.at:%H:%M:%S}"
+        is_not_serving = earlier is not write and before.failed != after.failed
+        assert earlier is write or is_not_serving, f"{_what(write)}: it told that at {earlier.at:%H:%M:%S}"
 
 
 def windows_hold(story: Story) -> None:

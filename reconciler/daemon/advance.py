@@ -94,7 +94,7 @@ def _take_over(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
 def _note_row(state: ScaleSetState, event: Listed) -> ScaleSetState:
     after = replace(state, seen=replace(state.seen, listed=event.model, listed_at=event.at))
     if _is_retry(state.seen, event):
-        after = replace(after, progress=state.progress.tried_again())
+        after = replace(after, progress=state.progress.for_retry())
     is_known = event.is_settled and event.model and state.outcome and not state.outcome.is_error
     return replace(after, published=replace(after.published, known_at=event.at)) if is_known else after
 
@@ -205,7 +205,7 @@ def _progress(state: ScaleSetState, event: Ticked) -> Progress:
         tag_write=event.tag_write or after.tag_write,
         wait=outcome.wait,
         blamed=outcome.blamed or _still_blamed(state, event),
-        knows_all=after.knows_all and not event.may_have_begun,
+        has_seen_all_steps=after.has_seen_all_steps and not event.may_have_begun,
         holds_slot=slot_after(before, outcome, may_have_begun=event.may_have_begun),
         has_acquired=False,
     )

@@ -68,7 +68,7 @@ def is_quiet(state: ScaleSetState) -> bool:
 
 
 _SOON = timedelta(minutes=1)
-_WATCH = timedelta(minutes=5)  # between two looks at what is braked while instances are away
+_WATCH = timedelta(minutes=5)  # between two looks at a scale set on hold while instances are away
 
 # Of a look that had to wait for its request: it stands as it stood before.
 _AT_REST = frozenset({Status.READY, Status.WAITING})

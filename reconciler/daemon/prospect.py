@@ -33,7 +33,7 @@ def _refresh(
     if outcome.status not in _ON_ITS_WAY and not is_held:
         return None
     is_new = state.outcome is None or state.outcome.reason != outcome.reason
-    is_new_wait = is_new and (is_held or outcome.reason.meaning.is_rest)
+    is_new_wait = is_new and (is_held or outcome.reason.meaning.is_pause)
     if state.published.forecast and not (outcome.step or is_new_wait):
         return state.published.forecast
     desired = state.desired

@@ -73,7 +73,8 @@ def measure(measured: tuple[MeasuredBatch, ...], observed: Observed) -> tuple[Me
     batch = [each for each in observed.instances or () if each.id in attempt.step.instance_ids]
     image = attempt.step.image
     is_back = all(
-        each.runs(image) and state_of(each, model.health_source, observed.at) is State.BACK for each in batch
+        each.runs(image) and state_of(each, model.health_source, observed.at) is State.HEALTHY
+        for each in batch
     )
     done = max((each.since for each in batch if each.since), default=None)
     if not is_back or done is None or done < attempt.at:

@@ -101,13 +101,13 @@ class PredictedState:
             health="initializing" if is_told else "",
             has_health_extension=is_told,
             since=at,
-            stands_since=None,
+            state_since=None,
             error="",
         )
 
     def _heal(self, instance: Instance, at: datetime) -> Instance:
         is_told = self.model.health_source is HealthSource.EXTENSION
-        return replace(instance, health="healthy" if is_told else "", stands_since=at if is_told else None)
+        return replace(instance, health="healthy" if is_told else "", state_since=at if is_told else None)
 
 
 def predict(desired: ScaleSet, observed: Observed, duration: BatchDuration) -> PredictedState | None:
@@ -121,7 +121,7 @@ def predict(desired: ScaleSet, observed: Observed, duration: BatchDuration) -> P
         rests = Coming(observed.at + _work(model, duration), frozenset(), is_back=False)
         coming = _in_order((*coming, rests))
     away = frozenset(
-        each.instance.id for each in staying if each.state not in {State.BACK, State.DEALLOCATED}
+        each.instance.id for each in staying if each.state not in {State.HEALTHY, State.DEALLOCATED}
     )
     return PredictedState(model, instances, away, coming, duration)
 

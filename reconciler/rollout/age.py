@@ -36,7 +36,7 @@ class Sighting:
     provisioning: str
     since: datetime | None
     is_back: bool = False
-    stands_since: datetime | None = None
+    state_since: datetime | None = None
     relapses: int = 0
 
 
@@ -53,7 +53,7 @@ def date_instances(
         for each in instances
     )
     standing = (
-        replace(each, stands_since=_state_since(each, before.get(each.id), source, at)) for each in dated
+        replace(each, state_since=_state_since(each, before.get(each.id), source, at)) for each in dated
     )
     return tuple(
         replace(each, relapses=_relapses(each, before.get(each.id), source, at)) for each in standing
@@ -64,7 +64,7 @@ def sightings(instances: Iterable[Instance], source: HealthSource, at: datetime)
     """What to remember of dated instances until they are listed again."""
     return {
         each.id: Sighting(
-            each.provisioning, each.since, _is_back(each, source, at), each.stands_since, each.relapses
+            each.provisioning, each.since, _is_back(each, source, at), each.state_since, each.relapses
         )
         for each in instances
     }
@@ -85,7 +85,7 @@ def _state_since(
     is_told = (instance.health == "healthy") if is_back else (instance.health not in {"", "healthy"})
     told = instance.health_since if is_told else None
     if before is not None and before.is_back == is_back and (before.since == instance.since or not is_back):
-        known = before.stands_since
+        known = before.state_since
         has_relapsed = is_back and known and told and told > known and at - told > _REPORTED
         return told if has_relapsed else known
     return told or (at if before else None)
@@ -97,13 +97,13 @@ def _relapses(instance: Instance, before: Sighting | None, source: HealthSource,
     if before is None or before.since != instance.since:
         return 0
     stands = state_of(instance, source, at)
-    is_new_time = before.stands_since is not None and instance.stands_since != before.stands_since
-    has_relapsed = stands is State.BROKEN or (stands is State.BACK and is_new_time)
+    is_new_time = before.state_since is not None and instance.state_since != before.state_since
+    has_relapsed = stands is State.UNHEALTHY or (stands is State.HEALTHY and is_new_time)
     return before.relapses + (before.is_back and has_relapsed)
 
 
 def _is_back(instance: Instance, source: HealthSource, at: datetime) -> bool:
-    return state_of(instance, source, at) is State.BACK
+    return state_of(instance, source, at) is State.HEALTHY
 
 
 def _lacks_time(instance: Instance) -> bool:

@@ -47,16 +47,16 @@ def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why
     return Decision(
         Reason.UPGRADING,
         f"{domain}: {'returning' if is_return else 'upgrading'} {_count(taken)} to {short(context.image)} "
-        f"({named}){f', {why}' if why else ''}; {counts.done}",
+        f"({named}){f', {why}' if why else ''}; {counts.summary}",
         step=Upgrade(
             tuple(each.instance.id for each in taken),
             context.image,
-            unwell=frozenset(each.instance.id for each in taken if _is_not_serving(each)),
+            not_serving=frozenset(each.instance.id for each in taken if _is_not_serving(each)),
             behind=frozenset(each.instance.id for each in taken if is_behind(each.instance, context.desired)),
             evicted=count_evictions(context),
         ),
         soon=True,
-        counts=counts.taking(domain, sum(each.state is State.BACK for each in taken)),
+        counts=counts.with_batch(domain, sum(each.state is State.HEALTHY for each in taken)),
     )
 
 
@@ -74,7 +74,7 @@ def soak_wait(context: Context) -> Decision | None:
     return Decision(
         Reason.SOAKING,
         f"{last.who}{young}: back since {last.until - last.length:%H:%M:%S}; the next batch goes at "
-        f"{last.until:%H:%M:%S} (soak {format_duration(last.length)}); {context.counts.done}",
+        f"{last.until:%H:%M:%S} (soak {format_duration(last.length)}); {context.counts.summary}",
         until=last.until,
         watch=max(last.length / 5, _SHORTEST) if last.length < _LONG else None,
         counts=context.counts,
@@ -91,7 +91,7 @@ def bake_wait(context: Context) -> Decision | None:
         Reason.BAKING,
         f"{_still_soaking(members, at - rollout.bake_time)}: back since {since:%H:%M:%S}; "
         f"the rollout is over at {since + rollout.bake_time:%H:%M:%S} "
-        f"(bakeTime {format_duration(rollout.bake_time)}); {context.counts.done}",
+        f"(bakeTime {format_duration(rollout.bake_time)}); {context.counts.summary}",
         until=since + rollout.bake_time,
         counts=context.counts,
     )
@@ -100,13 +100,13 @@ def bake_wait(context: Context) -> Decision | None:
 def too_many_unhealthy(context: Context) -> Decision | None:
     """Why so many are sick that no working one may be taken down, or None."""
     rollout, members, counts = context.rollout, context.members, context.counts
-    unhealthy = [each.instance for each in members if each.is_lost]
+    unhealthy = [each.instance for each in members if each.is_not_serving]
     if len(unhealthy) <= rollout.max_unhealthy.of(len(members)):
         return None
     return Decision(
         Reason.TOO_MANY_UNHEALTHY,
         f"{describe(unhealthy)}: {len(unhealthy)} of {counts.total} are unhealthy, and "
-        f"spec.rollout.maxUnhealthy is {rollout.max_unhealthy.describe(len(members))}; {counts.done}",
+        f"spec.rollout.maxUnhealthy is {rollout.max_unhealthy.describe(len(members))}; {counts.summary}",
         counts=counts,
     )
 
@@ -120,14 +120,14 @@ def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decisi
     rollout, members, counts = context.rollout, context.members, context.counts
     may_go = {each.instance.id for each in going}
     others = [each for each in members if each.instance.id not in may_go]
-    away = [each.instance for each in others if each.state not in {State.BACK, State.DEALLOCATED}]
+    away = [each.instance for each in others if each.state not in {State.HEALTHY, State.DEALLOCATED}]
     most = rollout.max_unavailable.of(len(members))
     if len(away) < most:
         return most - len(away)
     return Decision(
         Reason.TOO_MANY_UNAVAILABLE,
         f"{describe(away)}: {len(away)} of {counts.total} are unavailable already, and "
-        f"spec.rollout.maxUnavailable is {rollout.max_unavailable.describe(len(members))}; {counts.done}",
+        f"spec.rollout.maxUnavailable is {rollout.max_unavailable.describe(len(members))}; {counts.summary}",
         counts=counts,
     )
 
@@ -186,7 +186,7 @@ def next_candidates(canary: Canary | None, members: Sequence[Member]) -> Candida
 def _failed_first(members: Sequence[Member]) -> list[Member]:
     """The movable ones that failed, or else all movable ones."""
     movable = [each for each in members if each.is_movable]
-    return [each for each in movable if each.state is State.BROKEN] or movable
+    return [each for each in movable if each.state is State.UNHEALTHY] or movable
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,11 +233,11 @@ def _healthy_since(member: Member) -> datetime | None:
     """Since when it has been back from an upgrade, healthy and all; None where it is not, or was made on the
     image."""
     instance = member.instance
-    if member.is_outdated or member.state is not State.BACK or instance.since is None:
+    if member.is_outdated or member.state is not State.HEALTHY or instance.since is None:
         return None
     if is_newborn(instance):
         return None
-    return max(instance.since, instance.stands_since or instance.since)
+    return max(instance.since, instance.state_since or instance.since)
 
 
 def is_newborn(instance: Instance) -> bool:
@@ -254,7 +254,7 @@ def _by_id(member: Member) -> tuple[int, str]:
 def _is_not_serving(member: Member) -> bool:
     """Whether it does not serve as it is taken. One that Azure was at work on for too long may be back by
     now: lists are behind."""
-    return not member.is_serving and member.state is not State.RETURNING
+    return not member.is_serving and member.state is not State.IN_TRANSITION
 
 
 def _count(taken: Sequence[Member]) -> str:

@@ -32,7 +32,7 @@ class InstanceCounts:
 
     domains: tuple[DomainCounts, ...]
 
-    def taking(self, domain: Domain, serving: int) -> "InstanceCounts":
+    def with_batch(self, domain: Domain, serving: int) -> "InstanceCounts":
         """The same with so many more instances of `domain` away: what it comes to once a batch is taken."""
         return InstanceCounts(
             tuple(
@@ -58,7 +58,7 @@ class InstanceCounts:
         return sum(each.unhealthy for each in self.domains)
 
     @property
-    def done(self) -> str:
+    def summary(self) -> str:
         """How far it is, in words."""
         return f"{self.up_to_date} of {self.total} up to date"
 
@@ -82,8 +82,8 @@ def count_instances(members: Iterable[Member], grouping: Grouping) -> InstanceCo
                 domain=domain,
                 total=len(inside),
                 up_to_date=sum(not member.is_outdated for member in inside),
-                back=sum(not member.is_outdated and member.state is State.BACK for member in inside),
-                unavailable=sum(member.state is not State.BACK for member in inside),
+                back=sum(not member.is_outdated and member.state is State.HEALTHY for member in inside),
+                unavailable=sum(member.state is not State.HEALTHY for member in inside),
                 left_out=sum(member.is_left_out for member in inside),
                 unhealthy=sum(member.is_unhealthy for member in inside),
             )

@@ -136,7 +136,7 @@ def _with_counts(held: Decision, desired: ScaleSet, observed: Observed) -> Decis
 def _decide_for_exact_image(aim: Aim) -> Decision | Look:
     """The rungs that know the exact image: towards it or, once it was given up, back from it."""
     model, observed, on_failure = aim.model, aim.observed, aim.rollout.on_failure
-    good = model.persisted.stand_in(aim.image)
+    good = model.persisted.rollback_target(aim.image)
     if good is None or on_failure is OnFailure.HOLD:
         return _converge(aim)
     if step := restore_model(aim, good):
@@ -258,7 +258,7 @@ def _next_batch(context: Context) -> Decision | Look:
         is_good = context.is_return or is_proven(context)
         closed = None if is_good else closed_gate_for_remedy(context, _DOING, context.counts)
         return closed or upgrade_batch(context, taken, len(taken))
-    if lost := [each for each in context.movable if each.is_lost]:
+    if lost := [each for each in context.movable if each.is_not_serving]:
         # They cost nothing, so they wait for no soak: only for the gates, and go first when those are open.
         has_begun = next_candidates(context.rollout.canary, context.members).has_begun
         closed = closed_gate(context, has_begun=has_begun, doing=_DOING, counts=context.counts)

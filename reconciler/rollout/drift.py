@@ -85,7 +85,7 @@ def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instanc
         f"the model is on {was}; setting its image to {short(desired.image)}"
         f"{f' ({note})' if (note := availability.evidence) else ''}"
         f"{f'; {also}' if also else ''}{_approval(aim)}{unsaid}{f'; {urgent}' if urgent else ''}",
-        step=replace(step, good=_noted_good(step, model), unwell=_not_serving(aim, instances, staying)),
+        step=replace(step, good=_noted_good(step, model), not_serving=_not_serving(aim, instances, staying)),
         soon=True,
     )
 
@@ -116,14 +116,14 @@ def _not_serving(aim: Aim, instances: Sequence[Instance], staying: Sequence[Memb
     One that runs the image already, as where that is tried again, tells of it all the same. A process that
     finds the rollout before half-way does not know which of them that one took down.
     """
-    if not aim.observed.progress.knows_all and not _was_over(aim, instances):
+    if not aim.observed.progress.has_seen_all_steps and not _was_over(aim, instances):
         return frozenset()
-    unwell = (
+    not_serving = (
         each
         for each in staying
         if each.is_outdated and not each.is_serving and each.state is not State.DEALLOCATED
     )
-    return frozenset(each.instance.id for each in unwell)
+    return frozenset(each.instance.id for each in not_serving)
 
 
 def _was_over(aim: Aim, instances: Sequence[Instance]) -> bool:
@@ -132,7 +132,7 @@ def _was_over(aim: Aim, instances: Sequence[Instance]) -> bool:
     if leaving is None:
         return False
     context = with_instances(replace(aim, desired=replace(aim.desired, image=leaving)), instances)
-    if isinstance(context, Decision) or any(each.state is State.RETURNING for each in context.members):
+    if isinstance(context, Decision) or any(each.state is State.IN_TRANSITION for each in context.members):
         return False
     return is_over(context)
 
@@ -165,7 +165,7 @@ def _other_changes(model: Model, instances: Sequence[Instance]) -> str:
     if not behind:
         return ""
     share = f"{len(behind)} of {len(instances)} instances lack"
-    if failed := model.persisted.given_up_for(model.image):
+    if failed := model.persisted.failed_before(model.image):
         return (
             f"{share} the latest model too, which was set to {failed} and back, or changed by "
             "somebody else; their upgrade will bring that along"

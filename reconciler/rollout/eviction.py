@@ -49,7 +49,7 @@ def eviction_backoff(context: Context) -> Decision | None:
     return Decision(
         Reason.EVICTED_AFTER_UPGRADE,
         f"Azure has evicted {count_evictions(context)} instances soon after their upgrade; "
-        f"the next one goes alone at {until:%H:%M:%S}; {context.counts.done}",
+        f"the next one goes alone at {until:%H:%M:%S}; {context.counts.summary}",
         until=until,
         counts=context.counts,
     )
@@ -65,7 +65,7 @@ def _excess(context: Context) -> int:
 def _is_last_batch_gone(context: Context) -> bool:
     """Whether something of the last batch is gone, and neither the rest of it nor what was made since is
     back on the image."""
-    back = [each.instance for each in context.members if not each.is_outdated and each.state is State.BACK]
+    back = [each.instance for each in context.members if not each.is_outdated and each.state is State.HEALTHY]
     attempt = _batch(context)
     if attempt is None:
         # A process that did not see the batch.

@@ -34,14 +34,16 @@ MOST_RELAPSES = 3  # of upgraded instances within one soak
 
 def has_evidence_against_image(context: Context) -> bool:
     """Whether the image that the rollout is to is to blame."""
-    counted = [each for each in context.members if each.instance.id not in context.observed.progress.unwell]
+    counted = [
+        each for each in context.members if each.instance.id not in context.observed.progress.not_serving
+    ]
     upgraded = [each for each in counted if not each.is_outdated or _is_being_upgraded(each, context)]
     rest = [each for each in counted if each not in upgraded]
     lost = sum(_has_failed(each, context) for each in upgraded)
     if lost <= context.rollout.max_unhealthy_upgraded.within(len(upgraded)):
         return False
-    unwell = sum(each.state not in {State.BACK, State.DEALLOCATED} for each in rest)
-    return not rest or lost * len(rest) > unwell * len(upgraded)
+    not_serving = sum(each.state not in {State.HEALTHY, State.DEALLOCATED} for each in rest)
+    return not rest or lost * len(rest) > not_serving * len(upgraded)
 
 
 def has_failed_twice(context: Context) -> bool:
@@ -59,7 +61,9 @@ def _blames_image(error: str) -> bool:
 
 def is_flapping(member: Member) -> bool:
     """Whether it was upgraded and is back, and fell sick too often since."""
-    return not member.is_outdated and member.state is State.BACK and member.instance.relapses >= MOST_RELAPSES
+    return (
+        not member.is_outdated and member.state is State.HEALTHY and member.instance.relapses >= MOST_RELAPSES
+    )
 
 
 def _has_failed(member: Member, context: Context) -> bool:
@@ -68,7 +72,7 @@ def _has_failed(member: Member, context: Context) -> bool:
     could not be made, and may serve on what it ran."""
     if _failed_to_upgrade(member, context):
         return True
-    if member.state in {State.BACK, State.DEALLOCATED}:
+    if member.state in {State.HEALTHY, State.DEALLOCATED}:
         return is_flapping(member)
     progress, at = context.observed.progress, context.at
     is_late = (
@@ -86,7 +90,7 @@ def _is_being_upgraded(member: Member, context: Context) -> bool:
     """Whether our upgrade of it has not come to an end, and may never do."""
     attempt = context.observed.attempt
     is_ours = attempt is not None and member.instance.id in attempt.instance_ids
-    is_moving = member.state is State.RETURNING or _failed_to_provision(member, context)
+    is_moving = member.state is State.IN_TRANSITION or _failed_to_provision(member, context)
     return is_ours and (is_moving or _failed_to_upgrade(member, context))
 
 

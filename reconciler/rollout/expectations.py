@@ -103,7 +103,7 @@ def upgrade_without_effect(context: Context) -> Decision | Look | None:
     became = f"failed: {failed}" if failed else "does not show"
     return replace(
         late,
-        message=f"{_description(attempt)}, {times} {became}; {late.message}; {context.counts.done}; it is "
+        message=f"{_description(attempt)}, {times} {became}; {late.message}; {context.counts.summary}; it is "
         "not tried again before the spec changes",
     )
 

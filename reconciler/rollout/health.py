@@ -21,9 +21,9 @@ _UNSURE = frozenset({"", "unknown"})
 class State(StrEnum):
     """How an instance stands with respect to serving its users."""
 
-    BACK = "healthy"  # running, and healthy where its health is known
-    RETURNING = "returning"  # Azure is at work on it, or it has not reported its health yet
-    BROKEN = "unhealthy"  # at rest, and not serving
+    HEALTHY = "healthy"  # running, and healthy where its health is known
+    IN_TRANSITION = "returning"  # Azure is at work on it, or it has not reported its health yet
+    UNHEALTHY = "unhealthy"  # at rest, and not serving
     DEALLOCATED = "deallocated"  # given back to Azure, by a person or a Spot eviction
     LEAVING = "leaving"  # being deleted
 
@@ -39,17 +39,17 @@ def state_of(instance: Instance, source: HealthSource, at: datetime) -> State:
     if instance.provisioning == "deleting":
         return State.LEAVING
     if is_in_transition(instance.provisioning):
-        return State.RETURNING
+        return State.IN_TRANSITION
     if instance.provisioning == "failed":
-        return State.BROKEN
+        return State.UNHEALTHY
     if instance.power in {"deallocated", "deallocating"}:
         return State.DEALLOCATED
     if instance.power == "starting":
-        return State.RETURNING
+        return State.IN_TRANSITION
     if not is_power_known(instance) and not instance.health:
         return _state_without_power(instance, source, at)
     if is_power_known(instance) and instance.power != "running":
-        return State.BROKEN
+        return State.UNHEALTHY
     return _health(instance, source, at)
 
 
@@ -60,24 +60,24 @@ def _state_without_power(instance: Instance, source: HealthSource, at: datetime)
     is taken at Azure's word that it was provisioned, once it had the time to boot.
     """
     if instance.power or source is HealthSource.EXTENSION:
-        return State.BROKEN
-    return State.RETURNING if _changed_within(_STARTING, instance, at) else State.BACK
+        return State.UNHEALTHY
+    return State.IN_TRANSITION if _changed_within(_STARTING, instance, at) else State.HEALTHY
 
 
 def _health(instance: Instance, source: HealthSource, at: datetime) -> State:
     match instance.health:
         case "healthy":
-            return State.BACK
+            return State.HEALTHY
         case "initializing":
-            return State.RETURNING
+            return State.IN_TRANSITION
         case "" if source is HealthSource.EXTENSION and _awaits_health_report(instance, at):
-            return State.RETURNING
+            return State.IN_TRANSITION
         case "" if source is HealthSource.PROBE and _changed_within(_PROBING, instance, at):
-            return State.RETURNING
+            return State.IN_TRANSITION
         case "":
-            return State.BACK  # nothing that could report health is on this instance
+            return State.HEALTHY  # nothing that could report health is on this instance
         case _:
-            return State.BROKEN
+            return State.UNHEALTHY
 
 
 def _awaits_health_report(instance: Instance, at: datetime) -> bool:

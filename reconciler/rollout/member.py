@@ -32,7 +32,7 @@ class Member:
         """Whether a rollout must wait for it: it was upgraded and is not back, or Azure is at work on it."""
         if self.is_stuck:
             return False
-        return self.state is State.RETURNING or (self.state is State.BROKEN and not self.is_outdated)
+        return self.state is State.IN_TRANSITION or (self.state is State.UNHEALTHY and not self.is_outdated)
 
     @property
     def is_movable(self) -> bool:
@@ -41,7 +41,7 @@ class Member:
             return False
         if self.is_contested:
             return False
-        return self.is_stuck or self.state in {State.BACK, State.BROKEN}
+        return self.is_stuck or self.state in {State.HEALTHY, State.UNHEALTHY}
 
     @property
     def is_left_out(self) -> bool:
@@ -51,19 +51,19 @@ class Member:
     @property
     def is_unhealthy(self) -> bool:
         """Whether it should serve, and does not: nobody expects that of what is left out or deallocated."""
-        return self.state not in {State.BACK, State.DEALLOCATED} and not self.is_left_out
+        return self.state not in {State.HEALTHY, State.DEALLOCATED} and not self.is_left_out
 
     @property
     def is_serving(self) -> bool:
         """Whether taking it down costs its users something, whatever Azure calls its provisioning."""
-        return self.state is State.BACK or serves(self.instance)
+        return self.state is State.HEALTHY or serves(self.instance)
 
     @property
-    def is_lost(self) -> bool:
+    def is_not_serving(self) -> bool:
         """Whether it is known to do no work, so that taking it down costs nothing."""
         if self.is_stuck:
             return True
-        return self.state is State.BROKEN and not serves(self.instance) and not is_unknown(self.instance)
+        return self.state is State.UNHEALTHY and not serves(self.instance) and not is_unknown(self.instance)
 
 
 def members(
@@ -78,7 +78,9 @@ def members(
         if stands is State.LEAVING:
             continue
         is_stuck = (
-            stands is State.RETURNING and not instance.protected and _is_stuck(instance, desired, observed)
+            stands is State.IN_TRANSITION
+            and not instance.protected
+            and _is_stuck(instance, desired, observed)
         )
         is_outdated = is_stuck or not is_up_to_date(instance, desired)
         rests = is_outdated and is_behind(instance, desired) and _is_backing_off(instance, observed)
@@ -114,7 +116,7 @@ def is_overdue(instance: Instance, desired: ScaleSet, at: datetime) -> bool:
     """Whether it has been as it is for longer than `health.timeout`."""
     if instance.since is None:
         return False
-    since = max(instance.since, instance.stands_since or instance.since)
+    since = max(instance.since, instance.state_since or instance.since)
     return at - since > desired.health.timeout
 
 

@@ -130,7 +130,7 @@ class Instance:
     upgrade_phase: int | None = None  # what its application says of its own upgrade: its place in the order,
     skips_upgrade: bool = False  # and whether it asks to be passed over
     health_since: datetime | None = None  # when Azure says that its health last changed
-    stands_since: datetime | None = None  # since when it is back, or is not, where that is later: see `age`
+    state_since: datetime | None = None  # since when it is back, or is not, where that is later: see `age`
     relapses: int = 0  # how often it fell sick since `since`, as far as is known: see `age`
 
     def runs(self, image: Image) -> bool:

@@ -97,7 +97,7 @@ class PersistedState:
     others: tuple[str, ...] = ()
     is_readable: bool = True
 
-    def stand_in(self, image: Image) -> Image | None:
+    def rollback_target(self, image: Image) -> Image | None:
         """What stands for `image` if it was given up: the last good one.
 
         Nothing does once another image was begun since: whoever names it again wants it tried again.
@@ -108,14 +108,14 @@ class PersistedState:
             return None
         return None if self.is_last_good(image) else self.last_good
 
-    def tried_again(self, image: Image, at: datetime) -> "PersistedState":
+    def with_retry(self, image: Image, at: datetime) -> "PersistedState":
         """What is persisted once a person has this image tried again, with all of its time anew."""
         mark = Mark.of(at, image)
         failed = None if self.failed and self.failed.is_of(image) else self.failed
         began = mark if self.began and self.began.image.is_of(image) else self.began
         return replace(self, failed=failed, began=began, retry=mark)
 
-    def given_up_for(self, image: Image | None) -> str:
+    def failed_before(self, image: Image | None) -> str:
         """The name of what was given up for `image`, "" where that is not the last good one."""
         return self.failed.name if self.failed and self.is_last_good(image) else ""
 

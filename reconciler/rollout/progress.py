@@ -14,59 +14,47 @@ from reconciler.rollout.reason import Phase, Reason
 from reconciler.rollout.step import Attempt, PatchModel, Step, TagWrite, Upgrade
 from reconciler.rollout.wait import Wait
 
-_ENDS = (Phase.DONE, Phase.GIVEN_UP)
+_ENDS = (Phase.DONE, Phase.ROLLED_BACK)
 _GAP = timedelta(minutes=6)  # longer than between any two looks at what moves
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`passes` counts the looks in a row that found every upgraded instance back. `waiting_since` is when it
-    began to wait for instances, or when one more of them than ever was `back`, None while it does not wait.
-    `is_under_way` says whether a rollout was seen to begin and not to end; None where neither was seen.
-    `attempt` is the last step that Azure accepted.
-    `last_reason` is that of the last decision; a call that fails decides nothing. `holds_slot` says whether
-    it holds one of the slots of `spec.maxConcurrentRollouts`, None where this process cannot tell yet;
-    `has_acquired` that the look under way took one, which it gives back if it begins nothing. `wait` is what
-    its last looks have waited for in vain.
+    """The memory of one process about one rollout. A new process begins with the defaults."""
 
-    `taken` are the instances that were upgraded since a rollout began where none was under way, and `unwell`
-    those that did not serve then, or when they were first taken; `relapses`
-    counts how often fewer were back than `most_back` had been, since the last step. `seen_at` is when the
-    instances were last counted. `braked` is for how long the rollout was suspended or frozen, and
-    `braked_since` since when it is. `left_under_way` is what `is_under_way` was of the image that was
-    declared before. `knows_all`: it has seen the scale set at rest, and heard of each of its steps since.
-    Else an instance that does not serve may have been taken down by a step that it does not know of.
-    `contests` are those over single instances, by id. `tag_write` is the last write of the tags alone that
-    was asked for.
-    """
-
-    passes: int = 0
-    waiting_since: datetime | None = None
-    back: int = 0
-    is_under_way: bool | None = None
-    attempt: Attempt | None = None
-    last_reason: Reason | None = None
-    holds_slot: bool | None = None
-    has_acquired: bool = False
-    wait: Wait | None = None
-    taken: frozenset[str] = frozenset()
-    unwell: frozenset[str] = frozenset()
-    relapses: int = 0
-    most_back: int = 0
-    seen_at: datetime | None = None
-    braked: timedelta = timedelta()
-    braked_since: datetime | None = None
-    left_under_way: bool | None = None
+    passes: int = 0  # observations in a row that found every upgraded instance healthy
+    waiting_since: datetime | None = (
+        None  # when the wait for instances began, or one more than `back` recovered
+    )
+    back: int = 0  # the most that were healthy during this wait
+    is_under_way: bool | None = None  # a rollout was seen to begin and not to end; None: neither was seen
+    attempt: Attempt | None = None  # the last step that Azure accepted
+    last_reason: Reason | None = None  # of the last decision; a failed call decides nothing
+    holds_slot: bool | None = None  # one of `spec.maxConcurrentRollouts`; None: this process cannot know yet
+    has_acquired: bool = False  # this reconcile took a slot, and returns it if it begins nothing
+    wait: Wait | None = None  # what the last observations waited for without success
+    taken: frozenset[str] = frozenset()  # ids upgraded since the rollout began
+    not_serving: frozenset[str] = frozenset()  # of all, those that did not serve then or when first upgraded
+    relapses: int = 0  # how often fewer were healthy than `most_healthy`, since the last step
+    most_healthy: int = 0
+    seen_at: datetime | None = None  # when the instances were last counted
+    time_on_hold: timedelta = (
+        timedelta()
+    )  # how long the rollout was suspended or frozen, without the current hold
+    on_hold_since: datetime | None = None
+    was_under_way: bool | None = None  # `is_under_way` of the image that was declared before
     blamed: Fingerprint | None = None
-    wrote_good: Fingerprint | None = None
+    wrote_last_good: Fingerprint | None = None  # the last good image that this process wrote on the tags
     has_soaked: bool = False
-    knows_all: bool = False
-    contests: Mapping[str, Contest] = field(default_factory=dict)
-    tag_write: TagWrite | None = None
+    # It has seen the scale set at rest, and each of its steps since. Otherwise an unknown step may have taken
+    # an instance out of service that does not serve.
+    has_seen_all_steps: bool = False
+    contests: Mapping[str, Contest] = field(default_factory=dict)  # by instance id
+    tag_write: TagWrite | None = None  # the last write of the tags alone
 
-    def braked_until(self, at: datetime) -> timedelta:
+    def hold_until(self, at: datetime) -> timedelta:
         """For how long it was suspended or frozen up to now."""
-        return self.braked + (at - self.braked_since if self.braked_since else timedelta())
+        return self.time_on_hold + (at - self.on_hold_since if self.on_hold_since else timedelta())
 
     def is_waiting_for(self, step: Step) -> bool:
         """Whether this step takes again what was taken last."""
@@ -82,20 +70,20 @@ class Progress:
         return replace(
             self,
             is_under_way=self.is_under_way if is_same_image else None,
-            left_under_way=self.left_under_way if is_same_image else self.is_under_way,
+            was_under_way=self.was_under_way if is_same_image else self.is_under_way,
             passes=0,
             waiting_since=None,
             back=0,
             wait=None,
             attempt=self.attempt.anew() if self.attempt else None,
             relapses=0,
-            most_back=0,
+            most_healthy=0,
             has_soaked=self.has_soaked and is_same_image,
             contests={},
             tag_write=self.tag_write if is_same_image else None,
         )
 
-    def tried_again(self) -> "Progress":
+    def for_retry(self) -> "Progress":
         """For an image that a person has tried again: nothing that was seen before counts against it."""
         return replace(self.anew(is_same_image=True), blamed=None, tag_write=None)
 
@@ -114,16 +102,16 @@ def progress_after(
         # A scale set without instances is done as well, and has proven nothing.
         after = replace(after, relapses=0, has_soaked=after.has_soaked or back != 0)
     if phase in _ENDS:
-        after = replace(after, knows_all=True)
+        after = replace(after, has_seen_all_steps=True)
     if phase is Phase.BEGINS:
         if isinstance(step, Upgrade):
             after = replace(after, contests=contests_after(after.contests, step, at))
         return _after_step(after, reason, back, step)
-    if back is None or reason.meaning.is_brake:
+    if back is None or reason.meaning.is_hold:
         return after
     after = replace(_after_a_gap(after, at), seen_at=at)
     if phase is Phase.AWAITS:
-        relapses = after.relapses + (after.passes > 0 and back < after.most_back)
+        relapses = after.relapses + (after.passes > 0 and back < after.most_healthy)
         after = replace(after, passes=0, relapses=relapses)
         if after.waiting_since is None or back > after.back:
             return replace(after, waiting_since=at, back=back)
@@ -135,20 +123,20 @@ def progress_after(
         passes=after.passes + 1,
         waiting_since=None,
         back=0,
-        most_back=back,
+        most_healthy=back,
         is_under_way=is_under_way,
     )
 
 
 def _after_step(before: Progress, reason: Reason, back: int | None, step: Step | None) -> Progress:
     """A step is taken. One that is taken again, of which nothing has come, does not begin the wait anew."""
-    after = replace(_with_upgraded(before, step), is_under_way=True, passes=0, most_back=0)
+    after = replace(_with_upgraded(before, step), is_under_way=True, passes=0, most_healthy=0)
     if isinstance(step, PatchModel) and not before.is_under_way:
-        after = replace(after, braked=timedelta())  # what was braked before it began is none of its time
+        after = replace(after, time_on_hold=timedelta())  # a hold before it began does not count
     if isinstance(step, PatchModel):
         after = replace(after, tag_write=None)
     if isinstance(step, PatchModel) and step.good:
-        after = replace(after, wrote_good=step.good)
+        after = replace(after, wrote_last_good=step.good)
     if reason is Reason.UPGRADING and after.waiting_since and back is not None and back <= after.back:
         return after
     return replace(after, waiting_since=None, back=0, relapses=0)
@@ -157,28 +145,30 @@ def _after_step(before: Progress, reason: Reason, back: int | None, step: Step |
 def _with_upgraded(before: Progress, step: Step | None) -> Progress:
     """What a step of ours took down while it served is our loss, and stays so through every fix."""
     match step:
-        case PatchModel(unwell=unwell) if before.is_under_way is False or not before.taken:
-            return replace(before, taken=frozenset(), unwell=unwell)
-        case Upgrade(instance_ids=ids, unwell=unwell):
+        case PatchModel(not_serving=not_serving) if before.is_under_way is False or not before.taken:
+            return replace(before, taken=frozenset(), not_serving=not_serving)
+        case Upgrade(instance_ids=ids, not_serving=not_serving):
             named = frozenset(ids)
             first = named - before.taken
-            # One that was unwell when it was taken first, and serves by now, is our loss from now on.
-            still = before.unwell - first - (named - unwell)
-            new = unwell & first if before.knows_all else unwell & first & before.unwell
-            return replace(before, taken=before.taken | first, unwell=still | new)
+            # One that did not serve when it was taken first, and serves by now, is our loss from now on.
+            still = before.not_serving - first - (named - not_serving)
+            new = (
+                not_serving & first if before.has_seen_all_steps else not_serving & first & before.not_serving
+            )
+            return replace(before, taken=before.taken | first, not_serving=still | new)
         case _:
             return before
 
 
 def _after_hold(progress: Progress, reason: Reason, at: datetime) -> Progress:
     """Brakes stop every clock: nobody looks, and nothing is to be done."""
-    if reason.meaning.is_brake:
-        return replace(progress, braked_since=progress.braked_since or at)
-    return replace(progress, braked_since=None, braked=progress.braked_until(at))
+    if reason.meaning.is_hold:
+        return replace(progress, on_hold_since=progress.on_hold_since or at)
+    return replace(progress, on_hold_since=None, time_on_hold=progress.hold_until(at))
 
 
 def _after_a_gap(progress: Progress, at: datetime) -> Progress:
-    """What was not looked at for minutes, braked or out of reach, is given that time: nobody could have seen
+    """What was not looked at for minutes, on hold or out of reach, is given that time: nobody could have seen
     it come back."""
     if progress.waiting_since is None or progress.seen_at is None or at - progress.seen_at <= _GAP:
         return progress

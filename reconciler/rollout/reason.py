@@ -42,7 +42,7 @@ class Phase(Enum):
     AWAITS = auto()  # instances of a step are waited for
     PASSES = auto()  # nothing is waited for: the upgraded instances were found as they should be
     DONE = auto()  # all that can be is on the image
-    GIVEN_UP = auto()  # the image failed, and the model is back on the last good one
+    ROLLED_BACK = auto()  # the image failed, and the model is back on the last good one
 
 
 class Slot(Enum):
@@ -65,21 +65,7 @@ class Requeue(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """All that follows from one reason.
-
-    `cause` is what is the case, `remedy` what has to be the case for it to go on. `lasts` is for how long it
-    may be so before it counts as failing (`rollout/wait.py`), None where it says at once what it is. `ends`
-    are the words of a forecast for when it is over.
-
-    `is_failure`: the rollout has failed, and `rollout.onFailure` says what becomes of it. `is_error`: a call
-    failed, or we did, so that nothing was decided. `is_conclusive`: the last decision is about what is
-    declared. `names_instances`: its message names those that are not serving. `is_unseen`: what was seen
-    before says nothing any more. `is_latest_unknown`: nobody can say whether something differs from latest.
-    `keeps_batch`: the batch that was taken last is still away, or nobody knows. `is_rest`: a wait that the
-    spec asks for between batches. `is_brake`: the spec says that nothing is to be done. `is_turn`: it
-    waits for nothing but others that go first. `is_retried`: its step is taken again by itself, and it is
-    failing meanwhile.
-    """
+    """All that follows from one reason. `cause` and `remedy` complete "because" and "what has to happen"."""
 
     status: Status
     cause: str
@@ -87,19 +73,19 @@ class Meaning:
     phase: Phase = Phase.PASSES
     slot: Slot = Slot.ASKS
     requeue: Requeue = Requeue.SWEEP
-    lasts: timedelta | None = None
-    ends: str = ""
-    is_failure: bool = False
-    is_error: bool = False
-    is_conclusive: bool = True
-    names_instances: bool = False
-    is_unseen: bool = False
-    is_latest_unknown: bool = False
-    keeps_batch: bool = False
-    is_rest: bool = False
-    is_brake: bool = False
-    is_turn: bool = False
-    is_retried: bool = False
+    fails_after: timedelta | None = None  # a wait that is older counts as failing (`wait`); None: never
+    ends_when: str = ""  # in the words of a forecast
+    is_failure: bool = False  # the rollout has failed, and `rollout.onFailure` decides what happens next
+    is_error: bool = False  # a call failed, or we did: nothing was decided
+    is_conclusive: bool = True  # the last decision is about what is declared
+    names_instances: bool = False  # its message names those that are not serving
+    is_unseen: bool = False  # earlier observations say nothing any more
+    is_latest_unknown: bool = False  # it is unknown whether something differs from latest
+    keeps_batch: bool = False  # the last batch is still unavailable, or that is unknown
+    is_pause: bool = False  # a wait between batches that the spec asks for
+    is_hold: bool = False  # the spec says that nothing is to be done
+    is_queued: bool = False  # it waits only for others that go first
+    is_retried: bool = False  # its step is retried, and it is failing meanwhile
 
 
 class Reason(StrEnum):
@@ -193,7 +179,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="remove `spec.suspend`, or set it to false",
         slot=Slot.FREES,
         requeue=Requeue.ON_CHANGE,
-        is_brake=True,
+        is_hold=True,
     ),
     Reason.SUSPENSION_EXPIRED: Meaning(
         Status.STALLED,
@@ -201,7 +187,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="remove `spec.suspend`, or extend it",
         slot=Slot.FREES,
         requeue=Requeue.ON_CHANGE,
-        is_brake=True,
+        is_hold=True,
     ),
     Reason.FROZEN: Meaning(
         Status.SUSPENDED,
@@ -209,7 +195,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="remove `spec.freeze` of the Fleet, or set it to false",
         slot=Slot.KEEPS,
         requeue=Requeue.ON_CHANGE,
-        is_brake=True,
+        is_hold=True,
     ),
     Reason.FREEZE_EXPIRED: Meaning(
         Status.STALLED,
@@ -217,7 +203,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="remove `spec.freeze`, or extend it",
         slot=Slot.KEEPS,
         requeue=Requeue.ON_CHANGE,
-        is_brake=True,
+        is_hold=True,
     ),
     Reason.NOT_FOUND: Meaning(
         Status.STALLED,
@@ -237,14 +223,14 @@ TABLE: dict[Reason, Meaning] = {
             "room for them, or set the capacity to those there are"
         ),
         slot=Slot.KEEPS,
-        lasts=timedelta(minutes=5),
+        fails_after=timedelta(minutes=5),
     ),
     Reason.READS_TOO_SLOW: Meaning(
         Status.RECONCILING,
         cause="Azure answers so slowly that its first answer is too old to act on when the last one comes",
         remedy="by itself, once it answers faster",
         slot=Slot.KEEPS,
-        lasts=timedelta(minutes=5),
+        fails_after=timedelta(minutes=5),
     ),
     Reason.MANAGED_BY_ANOTHER: Meaning(
         Status.STALLED,
@@ -267,7 +253,7 @@ TABLE: dict[Reason, Meaning] = {
         Status.RECONCILING,
         cause="without the etag of the scale set a change could overwrite somebody else's",
         remedy="by itself, once Azure sends one; a proxy that removes it has to let it pass",
-        lasts=timedelta(minutes=5),
+        fails_after=timedelta(minutes=5),
     ),
     Reason.SERVICE_FABRIC: Meaning(
         Status.STALLED,
@@ -329,7 +315,7 @@ TABLE: dict[Reason, Meaning] = {
         Status.RECONCILING,
         cause="the image is being copied to the region of the scale set",
         remedy="by itself, once the copy is there",
-        lasts=timedelta(hours=4),
+        fails_after=timedelta(hours=4),
     ),
     Reason.IMAGE_DEPRECATED: Meaning(
         Status.STALLED,
@@ -347,7 +333,7 @@ TABLE: dict[Reason, Meaning] = {
         cause="what the latest version is cannot be looked up; a rollout under way goes on",
         remedy="by itself, once the catalogue answers; a role that is missing has to be granted",
         is_latest_unknown=True,
-        lasts=timedelta(minutes=5),
+        fails_after=timedelta(minutes=5),
     ),
     Reason.TOO_MANY_MODELS: Meaning(
         Status.STALLED,
@@ -376,7 +362,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="by itself, once it has finished",
         slot=Slot.KEEPS,
         keeps_batch=True,
-        lasts=timedelta(minutes=30),
+        fails_after=timedelta(minutes=30),
     ),
     Reason.MODEL_DRIFT: Meaning(
         Status.RECONCILING,
@@ -401,7 +387,7 @@ TABLE: dict[Reason, Meaning] = {
         phase=Phase.BEGINS,
         slot=Slot.HOLDS,
         keeps_batch=True,
-        lasts=timedelta(minutes=5),
+        fails_after=timedelta(minutes=5),
     ),
     Reason.CONTESTED: Meaning(
         Status.FAILING,
@@ -435,7 +421,7 @@ TABLE: dict[Reason, Meaning] = {
         phase=Phase.AWAITS,
         slot=Slot.HOLDS,
         keeps_batch=True,
-        lasts=timedelta(minutes=5),
+        fails_after=timedelta(minutes=5),
     ),
     Reason.WAITING_FOR_INSTANCES: Meaning(
         Status.RECONCILING,
@@ -498,7 +484,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy=(
             "name another image: it goes first, at once; or run `reconciler retry NAME` to try this one again"
         ),
-        phase=Phase.GIVEN_UP,
+        phase=Phase.ROLLED_BACK,
         slot=Slot.HOLDS,
         requeue=Requeue.ON_CHANGE,
     ),
@@ -513,7 +499,7 @@ TABLE: dict[Reason, Meaning] = {
         Status.RECONCILING,
         cause="the last batch has to have been back for as long as `soak` says",
         remedy="by itself, at the time that is named",
-        is_rest=True,
+        is_pause=True,
     ),
     Reason.BAKING: Meaning(
         Status.RECONCILING,
@@ -522,7 +508,7 @@ TABLE: dict[Reason, Meaning] = {
             "`rollout.bakeTime` says"
         ),
         remedy="by itself, at the time that is named",
-        is_rest=True,
+        is_pause=True,
     ),
     Reason.EVICTED_AFTER_UPGRADE: Meaning(
         Status.RECONCILING,
@@ -562,14 +548,14 @@ TABLE: dict[Reason, Meaning] = {
         ),
         remedy="by itself, when the next one opens; a fix for what is sick does not wait",
         requeue=Requeue.ON_CHANGE,
-        ends="when the window opens",
+        ends_when="when the window opens",
     ),
     Reason.AWAITING_APPROVAL: Meaning(
         Status.WAITING,
         cause="`rollout.approval` asks for a person's word on this very image",
         remedy="run `reconciler approve`",
         requeue=Requeue.ON_CHANGE,
-        ends="after approval",
+        ends_when="after approval",
     ),
     Reason.TOO_MUCH_CHANGE: Meaning(
         Status.STALLED,
@@ -579,7 +565,7 @@ TABLE: dict[Reason, Meaning] = {
         ),
         remedy="split the commit, or raise `spec.maxChange`",
         requeue=Requeue.ON_CHANGE,
-        ends="once the cap on change lets it",
+        ends_when="once the cap on change lets it",
     ),
     Reason.DEPENDENCY_NOT_READY: Meaning(
         Status.WAITING,
@@ -587,13 +573,13 @@ TABLE: dict[Reason, Meaning] = {
         remedy="by itself, once it is",
         slot=Slot.FREES,
         requeue=Requeue.ON_CHANGE,
-        ends="once what it depends on is ready",
+        ends_when="once what it depends on is ready",
     ),
     Reason.CHECK_FAILED: Meaning(
         Status.FAILING,
         cause="a check of `rollout.checks` does not pass, or gives no answer",
         remedy="by itself, once it passes",
-        ends="once its check passes",
+        ends_when="once its check passes",
     ),
     Reason.IMAGE_FAILED_ELSEWHERE: Meaning(
         Status.STALLED,
@@ -603,15 +589,15 @@ TABLE: dict[Reason, Meaning] = {
             "IMAGE` to try this one again"
         ),
         requeue=Requeue.ON_CHANGE,
-        ends="once the image has not failed elsewhere",
+        ends_when="once the image has not failed elsewhere",
     ),
     Reason.AWAITING_PILOT: Meaning(
         Status.WAITING,
         cause="another scale set of its wave takes the new image first",
         remedy="by itself, once that has brought its first batch through its soak",
         requeue=Requeue.ON_CHANGE,
-        ends="after the pilot",
-        is_turn=True,
+        ends_when="after the pilot",
+        is_queued=True,
     ),
     Reason.AWAITING_TURN: Meaning(
         Status.WAITING,
@@ -620,8 +606,8 @@ TABLE: dict[Reason, Meaning] = {
         ),
         remedy="by itself, once one of them is done",
         requeue=Requeue.ON_CHANGE,
-        ends="when it is its turn",
-        is_turn=True,
+        ends_when="when it is its turn",
+        is_queued=True,
     ),
     Reason.INSTANCES_LEFT_OUT: Meaning(
         Status.READY,
@@ -646,7 +632,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="by itself; it is tried again after seconds, and in the end every five minutes",
         is_error=True,
         is_conclusive=False,
-        lasts=timedelta(minutes=5),
+        fails_after=timedelta(minutes=5),
     ),
     Reason.THROTTLED: Meaning(
         Status.RECONCILING,
@@ -654,7 +640,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="by itself, as soon as it does",
         is_error=True,
         is_conclusive=False,
-        lasts=timedelta(minutes=15),
+        fails_after=timedelta(minutes=15),
     ),
     Reason.UNREACHABLE: Meaning(
         Status.RECONCILING,
@@ -662,7 +648,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="by itself, once it answers; `reconciler check` tells what is missing",
         is_error=True,
         is_conclusive=False,
-        lasts=timedelta(minutes=5),
+        fails_after=timedelta(minutes=5),
     ),
     Reason.MALFORMED_RESPONSE: Meaning(
         Status.RECONCILING,
@@ -673,7 +659,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="by itself, once an answer makes sense; look for a proxy in between",
         is_error=True,
         is_conclusive=False,
-        lasts=timedelta(minutes=5),
+        fails_after=timedelta(minutes=5),
     ),
     Reason.BUG: Meaning(
         Status.FAILING,
@@ -700,7 +686,7 @@ def meaning_of(word: str) -> Meaning | None:
 def reasons_where(holds: Callable[[Meaning], bool]) -> frozenset[Reason]:
     """Those of which this holds.
 
-    >>> sorted(reasons_where(lambda meaning: meaning.is_rest))
+    >>> sorted(reasons_where(lambda meaning: meaning.is_pause))
     [<Reason.BAKING: 'Baking'>, <Reason.SOAKING: 'Soaking'>]
     """
     return frozenset(reason for reason, meaning in TABLE.items() if holds(meaning))
@@ -712,6 +698,6 @@ def reason_rows() -> Iterator[str]:
     yield "|---|---|---|---|"
     for reason, meaning in TABLE.items():
         status = str(meaning.status)
-        if meaning.lasts is not None and meaning.status is Status.RECONCILING:
-            status += f", Failing after {format_duration(meaning.lasts)}"
+        if meaning.fails_after is not None and meaning.status is Status.RECONCILING:
+            status += f", Failing after {format_duration(meaning.fails_after)}"
         yield f"| `{reason}` | {status} | {meaning.cause} | {meaning.remedy} |"

@@ -42,7 +42,7 @@ def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
     serve.
     """
     failed, leaving = aim.model.persisted.failed, aim.model.image
-    lost = [each for each in members(aim.desired, aim.model, aim.observed, instances) if each.is_lost]
+    lost = [each for each in members(aim.desired, aim.model, aim.observed, instances) if each.is_not_serving]
     if _running_failed_image(aim, lost):
         return True
     if leaving is None or same(leaving, aim.image):
@@ -62,14 +62,14 @@ def passes_gates(aim: Aim, instances: Sequence[Instance]) -> bool:
     if aim.model.persisted.is_last_good(aim.image):
         return True
     staying = members(aim.desired, aim.model, aim.observed, instances)
-    lost = sum(each.is_lost for each in staying)
+    lost = sum(each.is_not_serving for each in staying)
     is_cure = lost > aim.rollout.max_unhealthy.of(len(staying)) and is_approved(aim)
     return is_cure or is_fix(aim, instances)
 
 
 def remedy_candidates(context: Context) -> list[Member]:
     """The instances that may be taken now though a gate is closed."""
-    lost = [each for each in context.movable if each.is_lost]
+    lost = [each for each in context.movable if each.is_not_serving]
     if context.is_return and context.rollout.on_failure is OnFailure.REPIN:
         bad = _running_failed_image(context, lost)
         return [each for each in lost if each.is_stuck or each in bad]
@@ -79,11 +79,11 @@ def remedy_candidates(context: Context) -> list[Member]:
         return []
     if bad := _running_failed_image(context, lost):
         return bad
-    unhealthy = sum(each.is_lost for each in context.members)
+    unhealthy = sum(each.is_not_serving for each in context.members)
     if unhealthy <= context.rollout.max_unhealthy.of(len(context.members)):
         return lost if is_proven(context) else []
     tried = [each for each in context.members if not each.is_outdated]
-    return lost if not tried or any(each.state is State.BACK for each in tried) else []
+    return lost if not tried or any(each.state is State.HEALTHY for each in tried) else []
 
 
 def has_unhealthy_to_roll_back(context: Context) -> bool:
@@ -103,7 +103,7 @@ def has_unhealthy_to_roll_back(context: Context) -> bool:
 def failed_remediation(context: Context) -> Decision | None:
     """That the image was taken to a batch of those that do not serve, and does not heal them; or None."""
     failing = too_many_unhealthy(context)
-    tried = [each.instance for each in context.members if each.is_lost and not each.is_outdated]
+    tried = [each.instance for each in context.members if each.is_not_serving and not each.is_outdated]
     if failing is None or not tried or not is_approved(context):
         return None
     return replace(
@@ -128,7 +128,7 @@ def _running_failed_image(aim: Aim, lost: Sequence[Member]) -> list[Member]:
 
 def _has_failed(aim: Aim, image: Image, instances: Sequence[Instance]) -> bool:
     """Whether the rollout to `image` was under way, and there is evidence against it."""
-    if aim.observed.progress.left_under_way is False:
+    if aim.observed.progress.was_under_way is False:
         return False
     context = with_instances(replace(aim, desired=replace(aim.desired, image=image)), instances)
     if isinstance(context, Decision) or is_over(context):

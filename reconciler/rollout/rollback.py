@@ -75,10 +75,10 @@ def _is_proven(desired: ScaleSet, observed: Observed, staying: Sequence[Member])
     its rollout was watched may have done so because of it; later, most must be well, and no more be sick than
     the next rollout bears.
     """
-    if any(each.is_movable or each.state is State.RETURNING for each in staying):
+    if any(each.is_movable or each.state is State.IN_TRANSITION for each in staying):
         return False
-    sick = sum(each.is_lost for each in staying)
-    well = sum(not each.is_outdated and each.state is State.BACK for each in staying)
+    sick = sum(each.is_not_serving for each in staying)
+    well = sum(not each.is_outdated and each.state is State.HEALTHY for each in staying)
     if not sick:
         return well > 0
     is_borne = sick < well and sick <= desired.rollout.max_unhealthy.of(len(staying))
@@ -146,7 +146,7 @@ def _is_long_ago(desired: ScaleSet, observed: Observed, staying: Sequence[Member
         long ago
         the batch before the last was upgraded eight minutes ago, and the last one failed: not long ago
     """
-    serving = [each for each in staying if each.state is State.BACK]
+    serving = [each for each in staying if each.state is State.HEALTHY]
     began = observed.model.persisted.began_at(desired.image) if isinstance(observed.model, Model) else None
     if not serving and began:
         latest = began
@@ -173,7 +173,7 @@ def rollback_obstacle(model: Model, observed: Observed) -> str | Look:
     if good is None:
         return "no image is known to be good here"
     runs = (model.image, *(each.image for each in observed.instances or ()))
-    wrote = observed.progress.wrote_good
+    wrote = observed.progress.wrote_last_good
     if not any(same(each, good) for each in runs if each) and not (wrote and wrote.is_of(good)):
         if observed.instances is None:
             return Look.INSTANCES

@@ -67,7 +67,7 @@ def _other_changes(staying: Sequence[Member], model: Model) -> str:
     pending = sum(each.instance.latest_model is False for each in staying if not each.is_outdated)
     if not pending:
         return ""
-    failed = model.persisted.given_up_for(model.image)
+    failed = model.persisted.failed_before(model.image)
     what = (
         f"the latest model (latestModelApplied is false), which was set to {failed} and back, or "
         "changed by somebody else"

@@ -27,7 +27,7 @@ class PatchModel:
     Two patches to one image are the same step, whatever the etag: the patch itself moves it. `persisted` is
     what the scale set is to remember from then on, and `tags` are all of its tags with that among them; None
     leaves them alone. `good` is the last good image among that, where more than a tag showed it to be good as
-    the step was decided. `unwell` are the instances that do not serve as it is taken.
+    the step was decided. `not_serving` are the instances that do not serve as it is taken.
     """
 
     image: Image
@@ -35,7 +35,7 @@ class PatchModel:
     persisted: PersistedState | None = field(default=None, compare=False)
     tags: Mapping[str, str] | None = field(default=None, compare=False)
     good: Fingerprint | None = field(default=None, compare=False)
-    unwell: frozenset[str] = field(default=frozenset(), compare=False)
+    not_serving: frozenset[str] = field(default=frozenset(), compare=False)
 
     def __post_init__(self) -> None:
         if not self.etag:
@@ -46,15 +46,17 @@ class PatchModel:
 class Upgrade:
     """Bring these instances, and no others, to the model ("manualupgrade"), which is on `image`.
 
-    Their ids are numbers, or in Flexible orchestration the names of virtual machines. The one place where a
-    list of instance ids is checked: Azure reads an empty list or "*" as all of them. `unwell` are those that
-    do not serve as they are taken, `behind` those that run the image already and lack another change of the
-    model, and `evicted` counts those that Azure took back before (see `eviction`).
+    Their ids are numbers, or in Flexible orchestration the names of virtual machines. This is the one place
+    that checks a list of instance ids: Azure reads an empty list or "*" as all instances.
+
+    `not_serving` are those that do not serve when they are upgraded. `behind` are those that run the image
+    already and lack another change of the model. `evicted` counts those that Azure evicted before (see
+    `eviction`).
     """
 
     instance_ids: tuple[str, ...]
     image: Image
-    unwell: frozenset[str] = field(default=frozenset(), compare=False)
+    not_serving: frozenset[str] = field(default=frozenset(), compare=False)
     behind: frozenset[str] = field(default=frozenset(), compare=False)
     evicted: int = field(default=0, compare=False)
 

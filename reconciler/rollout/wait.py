@@ -45,7 +45,7 @@ def wait_after(before: Wait | None, reason: Reason, at: datetime, *, is_repeated
     `is_repeated`: its step is the one that was taken before.
     """
     meaning = reason.meaning
-    if meaning.lasts is None and not meaning.is_error and not meaning.is_retried:
+    if meaning.fails_after is None and not meaning.is_error and not meaning.is_retried:
         return before if is_repeated else None
     if before is not None and reason is Reason.THROTTLED and before.reason is not reason:
         # Nobody could look: so nothing is known to have changed, and its time goes on.
@@ -64,7 +64,7 @@ def status_after(reason: Reason, wait: Wait | None) -> Status:
 
 def _is_over(reason: Reason, wait: Wait, at: datetime) -> bool:
     """Whether it has been waited for longer than this may last."""
-    lasts = reason.meaning.lasts
+    lasts = reason.meaning.fails_after
     return lasts is not None and at - wait.since > lasts
 
 

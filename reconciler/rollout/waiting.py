@@ -26,12 +26,12 @@ def awaited_instances(context: Context, *, is_last: bool) -> list[Instance]:
     """
     desired, at = context.desired, context.at
     # What did not serve when it was taken took nothing away: it is given its time, and no more.
-    unwell = context.observed.progress.unwell
+    not_serving = context.observed.progress.not_serving
     waited_for = [
         each
         for each in context.members
         if each.is_awaited
-        and (is_last or each.instance.id not in unwell or not is_overdue(each.instance, desired, at))
+        and (is_last or each.instance.id not in not_serving or not is_overdue(each.instance, desired, at))
     ]
     lost = [each for each in waited_for if not each.is_outdated and is_overdue(each.instance, desired, at)]
     upgraded = sum(not each.is_outdated for each in context.members)
@@ -67,7 +67,7 @@ def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
         )
     return Decision(
         Reason.WAITING_FOR_INSTANCES,
-        f"{domains}: waiting for {describe(instances)}; {counts.done}",
+        f"{domains}: waiting for {describe(instances)}; {counts.summary}",
         soon=True,
         counts=counts,
     )
@@ -127,7 +127,7 @@ def missed_rollout_deadline(context: Context) -> Decision | None:
     began = context.model.persisted.began_at(context.image)
     if began is None or deadline is None:
         return None
-    if at - began - context.observed.progress.braked_until(at) <= deadline:
+    if at - began - context.observed.progress.hold_until(at) <= deadline:
         return None
     is_under_way, latest = context.observed.progress.is_under_way, last_recovery(context.members)
     if is_under_way is None:
@@ -137,7 +137,7 @@ def missed_rollout_deadline(context: Context) -> Decision | None:
     return Decision(
         Reason.DEADLINE_EXCEEDED,
         f"the rollout to {short(context.image)} began at {moment(began)} and is not done within "
-        f"{format_duration(deadline)} (spec.rollout.deadline); {counts.done}; extend it, or "
+        f"{format_duration(deadline)} (spec.rollout.deadline); {counts.summary}; extend it, or "
         "name another image",
         counts=counts,
     )
@@ -146,13 +146,13 @@ def missed_rollout_deadline(context: Context) -> Decision | None:
 def health_confirmation(context: Context) -> Decision | None:
     """The looks that are still to find every upgraded instance healthy, or None."""
     seen, wanted = context.observed.progress.passes + 1, context.desired.health.passes
-    upgraded = [each for each in context.members if not each.is_outdated and each.state is State.BACK]
+    upgraded = [each for each in context.members if not each.is_outdated and each.state is State.HEALTHY]
     if seen >= wanted or not upgraded:
         return None
     return Decision(
         Reason.CONFIRMING_HEALTH,
         f"every upgraded instance is healthy, seen {seen} of {wanted} times in a row "
-        f"(spec.health.passes); {context.counts.done}",
+        f"(spec.health.passes); {context.counts.summary}",
         soon=True,
         counts=context.counts,
     )

@@ -107,13 +107,13 @@ class Memory(NamedTuple):
     tried: Tried | None = None
     wait: tuple[Reason, int, bool] | None = None
     taken: frozenset[str] = frozenset()
-    unwell: frozenset[str] = frozenset()
+    not_serving: frozenset[str] = frozenset()
     relapses: int = 0
-    most_back: int = 0
+    most_healthy: int = 0
     seen: int | None = None
-    left_under_way: bool | None = None
-    wrote_good: int | None = None
-    knows_all: bool = False
+    was_under_way: bool | None = None
+    wrote_last_good: int | None = None
+    has_seen_all_steps: bool = False
     sighted: tuple[Sighted, ...] = ()
     standing: Standing | None = None
 
@@ -270,14 +270,14 @@ def recalled(memory: Memory, desired: ScaleSet, decided: ScaleSet | None, row: A
         holds_slot=standing.holds_slot if standing else None,
         wait=Wait(wait[0], ago(wait[1]), is_failing=wait[2]) if wait else None,
         taken=memory.taken,
-        unwell=memory.unwell,
+        not_serving=memory.not_serving,
         relapses=memory.relapses,
-        most_back=memory.most_back,
+        most_healthy=memory.most_healthy,
         seen_at=maybe_ago(memory.seen),
-        left_under_way=memory.left_under_way,
+        was_under_way=memory.was_under_way,
         blamed=_print(standing.blamed) if standing else None,
-        wrote_good=_print(memory.wrote_good),
-        knows_all=memory.knows_all,
+        wrote_last_good=_print(memory.wrote_last_good),
+        has_seen_all_steps=memory.has_seen_all_steps,
         has_soaked=standing.has_soaked if standing else False,
     )
     seen = {
@@ -323,20 +323,20 @@ def remembered(
         if wait and keeps_wait
         else None,
         taken=progress.taken,
-        unwell=progress.unwell,
+        not_serving=progress.not_serving,
         relapses=min(progress.relapses, 3),
-        most_back=progress.most_back,
+        most_healthy=progress.most_healthy,
         seen=_cut(progress.seen_at, limits.waiting),
-        left_under_way=progress.left_under_way,
-        wrote_good=number_of_print(progress.wrote_good),
-        knows_all=progress.knows_all,
+        was_under_way=progress.was_under_way,
+        wrote_last_good=number_of_print(progress.wrote_last_good),
+        has_seen_all_steps=progress.has_seen_all_steps,
         sighted=tuple(
             Sighted(
                 id_,
                 each.provisioning,
                 at_rest(id_, maybe_age(each.since)),
                 each.is_back,
-                at_rest(id_, maybe_age(each.stands_since)),
+                at_rest(id_, maybe_age(each.state_since)),
             )
             for id_, each in sorted(state.seen.sightings.items())
         ),

@@ -112,7 +112,7 @@ DONE = NOW - 9 * MINUTE
 
 
 @pytest.mark.parametrize(
-    ("before", "seen", "stands_since"),
+    ("before", "seen", "state_since"),
     [
         pytest.param(None, {}, None, id="back at the first look there is: by its provisioning"),
         pytest.param(
@@ -184,12 +184,12 @@ DONE = NOW - 9 * MINUTE
         ),
     ],
 )
-def test_since_when_it_is_back(before: Sighting | None, seen: dict[str, Any], stands_since: Any) -> None:
+def test_since_when_it_is_back(before: Sighting | None, seen: dict[str, Any], state_since: Any) -> None:
     known = {} if before is None else {"0": before}
     listed = [instance(0, **({"since": DONE, "health": "healthy"} | seen))]
     [dated] = date_instances(listed, known, None, HealthSource.EXTENSION, NOW)
-    assert dated.stands_since == stands_since
-    assert sightings([dated], HealthSource.EXTENSION, NOW)["0"].stands_since == stands_since
+    assert dated.state_since == state_since
+    assert sightings([dated], HealthSource.EXTENSION, NOW)["0"].state_since == state_since
 
 
 @pytest.mark.parametrize(
@@ -262,5 +262,5 @@ def test_whether_it_is_back_where_its_health_is_not_told(
     """And what is remembered of it, where it was otherwise at the look before."""
     one = instance(0, **({"since": DONE, "health_since": NOW - MINUTE} | seen))
     [dated] = date_instances([one], {"0": Sighting("succeeded", DONE, not is_back, DONE)}, None, source, NOW)
-    assert dated == replace(one, stands_since=NOW)
+    assert dated == replace(one, state_since=NOW)
     assert sightings([dated], source, NOW) == {"0": Sighting("succeeded", one.since, is_back, NOW)}

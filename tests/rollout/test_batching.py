@@ -295,4 +295,4 @@ def test_whatever_else_is_on_the_image_the_canary_soaks(canary: Canary, instance
 def test_a_batch_names_those_that_were_unwell_when_they_were_taken(instances: Any, step: Upgrade) -> None:
     found = decided(spec(), observed(instances=instances)).step
     assert isinstance(found, Upgrade)
-    assert (found, found.unwell) == (step, step.unwell)
+    assert (found, found.not_serving) == (step, step.not_serving)

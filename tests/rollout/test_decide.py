@@ -668,8 +668,8 @@ def test_what_is_left_alone_is_counted_and_no_more(
         assert decision is expected
         return
     assert decision.step is None
-    assert decision.reason.meaning.is_brake
-    assert (decision.counts.done if decision.counts else None) == expected
+    assert decision.reason.meaning.is_hold
+    assert (decision.counts.summary if decision.counts else None) == expected
 
 
 def test_a_patch_carries_the_image_and_the_etag_that_was_seen() -> None:

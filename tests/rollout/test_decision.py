@@ -178,4 +178,4 @@ def test_where_nobody_can_say_what_latest_is_the_instances_have_been_counted_all
     assert decision.reason in {Reason.CATALOGUE_UNREADABLE, Reason.NO_LATEST_VERSION}
     assert decision.message.startswith(f"{latest.image}: ")
     assert decision.counts is not None
-    assert decision.counts.done == "10 of 10 up to date"
+    assert decision.counts.summary == "10 of 10 up to date"

@@ -21,7 +21,7 @@ SICK: dict[str, Any] = {"health": "unhealthy", "since": NOW - HOUR}
 
 
 @pytest.mark.parametrize(
-    ("instances", "unwell"),
+    ("instances", "not_serving"),
     [
         pytest.param((), frozenset(), id="all serve"),
         pytest.param((outdated(1, health="unhealthy"),), frozenset("1"), id="one is unhealthy"),
@@ -40,13 +40,13 @@ SICK: dict[str, Any] = {"health": "unhealthy", "since": NOW - HOUR}
     ],
 )
 def test_a_rollout_is_not_to_blame_for_what_did_not_serve_as_it_began(
-    instances: tuple[Instance, ...], unwell: frozenset[str]
+    instances: tuple[Instance, ...], not_serving: frozenset[str]
 ) -> None:
-    known = Progress(knows_all=True)
+    known = Progress(has_seen_all_steps=True)
     seen = observed(model=model(image=OLD), instances=fleet(*instances), progress=known)
     decision = decided(spec(), seen)
     assert isinstance(decision.step, PatchModel)
-    assert (decision.step, decision.step.unwell) == (PatchModel(NEW, '"4"'), unwell)
+    assert (decision.step, decision.step.not_serving) == (PatchModel(NEW, '"4"'), not_serving)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_who_approved_an_image_is_said_as_it_is_set(
 
 
 @pytest.mark.parametrize(
-    ("instances", "unwell"),
+    ("instances", "not_serving"),
     [
         pytest.param(
             fleet(*(outdated(n, since=NOW - HOUR) for n in range(1, 10)), outdated(0, **SICK)),
@@ -98,11 +98,11 @@ def test_who_approved_an_image_is_said_as_it_is_set(
     ],
 )
 def test_a_process_that_was_not_there_knows_what_did_not_serve_before_only_if_all_was_over(
-    instances: tuple[Instance, ...], unwell: frozenset[str]
+    instances: tuple[Instance, ...], not_serving: frozenset[str]
 ) -> None:
     decision = decided(spec(), observed(model=model(image=OLD), instances=instances))
     assert isinstance(decision.step, PatchModel)
-    assert decision.step.unwell == unwell
+    assert decision.step.not_serving == not_serving
 
 
 def test_a_spec_that_requires_a_way_back_is_told_that_there_is_none() -> None:

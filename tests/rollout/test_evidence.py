@@ -103,7 +103,7 @@ def test_a_batch_that_has_been_waited_for_too_long_is_lost_with_its_young_ones(
 
 
 def test_in_the_last_batch_too_a_share_is_of_all_that_were_upgraded() -> None:
-    progress = Progress(waiting_since=NOW - 2 * MINUTE, is_under_way=True, unwell=frozenset({"1", "2"}))
+    progress = Progress(waiting_since=NOW - 2 * MINUTE, is_under_way=True, not_serving=frozenset({"1", "2"}))
     instances = fleet(lost(0), lost(5), rest="upgraded")
     said = line(progress, instances, max_unhealthy_upgraded=Percent(20))
     assert said == (

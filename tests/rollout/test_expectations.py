@@ -87,7 +87,7 @@ def test_two_upgrades_in_a_row_of_which_no_instance_came_are_evidence(
         pytest.param({}, Progress(is_under_way=True), OLD, "GivingUp", id="it served"),
         pytest.param(
             {},
-            Progress(is_under_way=True, unwell=frozenset({"0", "5"})),
+            Progress(is_under_way=True, not_serving=frozenset({"0", "5"})),
             OLD,
             "OperationFailed",
             id="neither served when it was taken",

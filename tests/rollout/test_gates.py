@@ -160,7 +160,7 @@ def frozen(freeze: Suspension) -> ScaleSet:
                     instance(0, health="unhealthy", since=NOW - HOUR),
                     *(outdated(n, power="stopped", health="unhealthy") for n in range(1, 5)),
                 ),
-                progress=Progress(unwell=frozenset("01234")),
+                progress=Progress(not_serving=frozenset("01234")),
             ),
             says(
                 "TooManyUnhealthy",
@@ -502,7 +502,7 @@ def test_an_approval_of_the_canary_holds_the_sick_too(
     decision = decided(desired, observed(instances=fleet(instance(0), SICK_ONE)))
     assert (decision.step, decision.gates, decision.doing) == (step, gates, doing)
     assert decision.counts is not None
-    assert decision.counts.done == "1 of 10 up to date"
+    assert decision.counts.summary == "1 of 10 up to date"
 
 
 def test_what_passes_all_other_gates_waits_for_no_approval_that_its_canary_has_yet_to_earn() -> None:

@@ -20,7 +20,7 @@ def qualities(member: Member) -> set[str]:
         "outdated": member.is_outdated,
         "awaited": member.is_awaited,
         "movable": member.is_movable,
-        "lost": member.is_lost,
+        "lost": member.is_not_serving,
         "stuck": member.is_stuck,
     }
     return {name for name, holds in every.items() if holds}

@@ -52,7 +52,7 @@ SHOUTED = PlatformImage(NEW.publisher.upper(), NEW.offer.upper(), NEW.sku.upper(
 def test_the_last_good_image_stands_in_for_the_one_that_was_given_up(
     persisted: PersistedState, stands: Image | None
 ) -> None:
-    assert persisted.stand_in(NEW) == stands
+    assert persisted.rollback_target(NEW) == stands
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_the_last_good_image_stands_in_for_the_one_that_was_given_up(
     ],
 )
 def test_what_was_given_up_for_an_image(persisted: PersistedState, image: Image | None, name: str) -> None:
-    assert persisted.given_up_for(image) == name
+    assert persisted.failed_before(image) == name
 
 
 NAMESAKE = PlatformImage("Contoso", "firewall", "byol", NEW.version)

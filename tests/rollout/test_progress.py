@@ -15,8 +15,8 @@ from tests.build import FIX, NEW, NOW, OLD
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-UPGRADE = Upgrade(("1", "2"), NEW, unwell=frozenset({"2", "7"}))
-PATCH = PatchModel(NEW, '"4"', unwell=frozenset({"7"}))
+UPGRADE = Upgrade(("1", "2"), NEW, not_serving=frozenset({"2", "7"}))
+PATCH = PatchModel(NEW, '"4"', not_serving=frozenset({"7"}))
 ATTEMPT = Attempt(UPGRADE, NOW - HOUR, "https://management.azure.com/operations/1", tries=3)
 
 # In the middle of a rollout, with something to be known of everything.
@@ -31,16 +31,16 @@ KNOWN = Progress(
     has_acquired=True,
     wait=Wait(Reason.NO_EFFECT, NOW - MINUTE),
     taken=frozenset({"1", "4"}),
-    unwell=frozenset({"1", "4", "8"}),
+    not_serving=frozenset({"1", "4", "8"}),
     relapses=1,
-    most_back=4,
+    most_healthy=4,
     seen_at=NOW - MINUTE,
-    braked=HOUR,
-    left_under_way=False,
+    time_on_hold=HOUR,
+    was_under_way=False,
     blamed=Fingerprint.of(FIX),
-    wrote_good=Fingerprint.of(FIX),
+    wrote_last_good=Fingerprint.of(FIX),
     has_soaked=True,
-    knows_all=True,
+    has_seen_all_steps=True,
 )
 
 
@@ -61,7 +61,7 @@ def after(
         pytest.param(
             Reason.SUSPENDED,
             None,
-            {"braked_since": NOW},
+            {"on_hold_since": NOW},
             id="a brake: since when it is, is known from then on",
         ),
         pytest.param(
@@ -79,13 +79,13 @@ def after(
         pytest.param(
             Reason.BAKING,
             3,
-            {"passes": 3, "waiting_since": None, "back": 0, "most_back": 3, "seen_at": NOW},
+            {"passes": 3, "waiting_since": None, "back": 0, "most_healthy": 3, "seen_at": NOW},
             id="nothing is waited for, and fewer are back than there were: some were scaled in",
         ),
         pytest.param(
             Reason.BAKING,
             5,
-            {"passes": 3, "waiting_since": None, "back": 0, "most_back": 5, "seen_at": NOW},
+            {"passes": 3, "waiting_since": None, "back": 0, "most_healthy": 5, "seen_at": NOW},
             id="nothing is waited for, and more are back than there ever were",
         ),
         pytest.param(
@@ -95,7 +95,7 @@ def after(
                 "passes": 3,
                 "waiting_since": None,
                 "back": 0,
-                "most_back": 5,
+                "most_healthy": 5,
                 "seen_at": NOW,
                 "is_under_way": False,
                 "relapses": 0,
@@ -123,12 +123,12 @@ def test_a_decision_that_takes_no_step(reason: Reason, back: int | None, changes
 @pytest.mark.parametrize(
     ("before", "back", "relapses"),
     [
-        pytest.param(Progress(passes=0, most_back=4), 3, 0, id="it was away at the look before, too"),
+        pytest.param(Progress(passes=0, most_healthy=4), 3, 0, id="it was away at the look before, too"),
         pytest.param(
-            Progress(passes=1, most_back=4), 3, 1, id="all were back at one look, and one is not now"
+            Progress(passes=1, most_healthy=4), 3, 1, id="all were back at one look, and one is not now"
         ),
-        pytest.param(Progress(passes=1, most_back=4), 4, 0, id="as many are back as ever"),
-        pytest.param(Progress(passes=2, most_back=4, relapses=2), 3, 3, id="relapses are counted"),
+        pytest.param(Progress(passes=1, most_healthy=4), 4, 0, id="as many are back as ever"),
+        pytest.param(Progress(passes=2, most_healthy=4, relapses=2), 3, 3, id="relapses are counted"),
     ],
 )
 def test_a_relapse_is_what_was_back_and_is_not_any_more(before: Progress, back: int, relapses: int) -> None:
@@ -137,12 +137,12 @@ def test_a_relapse_is_what_was_back_and_is_not_any_more(before: Progress, back: 
         back=back,
         last_reason=Reason.WAITING_FOR_INSTANCES,
         relapses=relapses,
-        most_back=4,
+        most_healthy=4,
         seen_at=NOW,
     )
 
 
-BEGUN = {"passes": 0, "most_back": 0, "is_under_way": True}
+BEGUN = {"passes": 0, "most_healthy": 0, "is_under_way": True}
 ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
 
 
@@ -154,30 +154,30 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             Reason.UPGRADING,
             4,
             UPGRADE,
-            ANEW | {"taken": frozenset({"1", "2", "4"}), "unwell": frozenset({"2", "4", "8"})},
+            ANEW | {"taken": frozenset({"1", "2", "4"}), "not_serving": frozenset({"2", "4", "8"})},
             id="a batch: it is known which did not serve when they were taken first, nor do now",
         ),
         pytest.param(
-            replace(KNOWN, knows_all=False),
+            replace(KNOWN, has_seen_all_steps=False),
             Reason.UPGRADING,
             4,
             UPGRADE,
-            ANEW | {"taken": frozenset({"1", "2", "4"}), "unwell": frozenset({"4", "8"})},
+            ANEW | {"taken": frozenset({"1", "2", "4"}), "not_serving": frozenset({"4", "8"})},
             id="a batch of a rollout that was found half-way: it may not serve because of a step before",
         ),
         pytest.param(
-            replace(KNOWN, knows_all=False),
+            replace(KNOWN, has_seen_all_steps=False),
             Reason.UPGRADING,
             None,
-            Upgrade(("8", "9"), NEW, unwell=frozenset({"8", "9"})),
-            ANEW | {"taken": frozenset({"1", "4", "8", "9"}), "unwell": frozenset({"1", "4", "8"})},
+            Upgrade(("8", "9"), NEW, not_serving=frozenset({"8", "9"})),
+            ANEW | {"taken": frozenset({"1", "4", "8", "9"}), "not_serving": frozenset({"1", "4", "8"})},
             id="a batch of two: one did not serve as the rollout began, and of the other nobody knows",
         ),
         pytest.param(
             KNOWN,
             Reason.UPGRADING,
             4,
-            Upgrade(("4",), NEW, unwell=frozenset({"4"})),
+            Upgrade(("4",), NEW, not_serving=frozenset({"4"})),
             ANEW,
             id="a batch once more: what did not serve when it was taken first does not serve now",
         ),
@@ -186,15 +186,15 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             Reason.UPGRADING,
             3,
             UPGRADE,
-            BEGUN | {"taken": frozenset({"1", "2", "4"}), "unwell": frozenset({"2", "4", "8"})},
+            BEGUN | {"taken": frozenset({"1", "2", "4"}), "not_serving": frozenset({"2", "4", "8"})},
             id="a batch of which nothing has come: the wait goes on",
         ),
         pytest.param(
             KNOWN,
             Reason.UPGRADING,
             None,
-            Upgrade(("8", "9"), NEW, unwell=frozenset({"9"})),
-            ANEW | {"taken": frozenset({"1", "4", "8", "9"}), "unwell": frozenset({"1", "4", "9"})},
+            Upgrade(("8", "9"), NEW, not_serving=frozenset({"9"})),
+            ANEW | {"taken": frozenset({"1", "4", "8", "9"}), "not_serving": frozenset({"1", "4", "9"})},
             id="a batch with one that serves now and did not as the rollout began",
         ),
         pytest.param(KNOWN, Reason.MODEL_DRIFT, 3, PATCH, ANEW, id="a change of the model on the way"),
@@ -203,7 +203,7 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             Reason.MODEL_DRIFT,
             3,
             PATCH,
-            ANEW | {"braked": timedelta()},
+            ANEW | {"time_on_hold": timedelta()},
             id="a change of the model, after a fix: what was taken down before stays our loss",
         ),
         pytest.param(
@@ -211,7 +211,7 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             Reason.MODEL_DRIFT,
             3,
             PATCH,
-            ANEW | {"taken": frozenset(), "unwell": frozenset({"7"}), "braked": timedelta()},
+            ANEW | {"taken": frozenset(), "not_serving": frozenset({"7"}), "time_on_hold": timedelta()},
             id="a change of the model after the rollout before was over",
         ),
         pytest.param(
@@ -219,7 +219,7 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             Reason.MODEL_DRIFT,
             3,
             PATCH,
-            ANEW | {"taken": frozenset(), "unwell": frozenset({"7"})},
+            ANEW | {"taken": frozenset(), "not_serving": frozenset({"7"})},
             id="a change of the model before anything was taken",
         ),
         pytest.param(
@@ -227,7 +227,7 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             Reason.GIVING_UP,
             3,
             PatchModel(OLD, '"4"', PersistedState(last_good=OLD), good=Fingerprint.of(OLD)),
-            ANEW | {"wrote_good": Fingerprint.of(OLD)},
+            ANEW | {"wrote_last_good": Fingerprint.of(OLD)},
             id="a change of the model that notes a good image",
         ),
         pytest.param(
@@ -353,27 +353,30 @@ def test_a_gap_in_which_nothing_was_waited_for_is_none() -> None:
     )
 
 
-BRAKED = Progress(braked=HOUR, braked_since=NOW - 5 * MINUTE)
+BRAKED = Progress(time_on_hold=HOUR, on_hold_since=NOW - 5 * MINUTE)
 
 
 @pytest.mark.parametrize(
     ("before", "reason", "then"),
     [
         pytest.param(
-            Progress(braked=HOUR),
+            Progress(time_on_hold=HOUR),
             Reason.FROZEN,
-            Progress(braked=HOUR, braked_since=NOW),
+            Progress(time_on_hold=HOUR, on_hold_since=NOW),
             id="a brake is put on",
         ),
         pytest.param(BRAKED, Reason.SUSPENDED, BRAKED, id="a brake stays on, though it be another"),
         pytest.param(
             BRAKED,
             Reason.AZURE_BUSY,
-            Progress(braked=HOUR + 5 * MINUTE),
+            Progress(time_on_hold=HOUR + 5 * MINUTE),
             id="a brake is taken off: it is counted",
         ),
         pytest.param(
-            Progress(braked=HOUR), Reason.AZURE_BUSY, Progress(braked=HOUR), id="there was no brake"
+            Progress(time_on_hold=HOUR),
+            Reason.AZURE_BUSY,
+            Progress(time_on_hold=HOUR),
+            id="there was no brake",
         ),
     ],
 )
@@ -384,13 +387,13 @@ def test_for_how_long_it_was_braked(before: Progress, reason: Reason, then: Prog
 @pytest.mark.parametrize(
     ("progress", "until"),
     [
-        pytest.param(BRAKED, HOUR + 5 * MINUTE, id="braked now, and before"),
-        pytest.param(Progress(braked=HOUR), HOUR, id="braked before"),
-        pytest.param(Progress(), timedelta(), id="never braked"),
+        pytest.param(BRAKED, HOUR + 5 * MINUTE, id="time_on_hold now, and before"),
+        pytest.param(Progress(time_on_hold=HOUR), HOUR, id="time_on_hold before"),
+        pytest.param(Progress(), timedelta(), id="never time_on_hold"),
     ],
 )
 def test_a_brake_counts_while_it_is_on(progress: Progress, until: timedelta) -> None:
-    assert progress.braked_until(NOW) == until
+    assert progress.hold_until(NOW) == until
 
 
 @pytest.mark.parametrize(
@@ -419,7 +422,7 @@ def test_whether_it_counts_against_the_cap(progress: Progress, has_slot: bool | 
     assert progress.has_slot is has_slot
 
 
-LOOKS = {"passes": 0, "waiting_since": None, "back": 0, "wait": None, "relapses": 0, "most_back": 0}
+LOOKS = {"passes": 0, "waiting_since": None, "back": 0, "wait": None, "relapses": 0, "most_healthy": 0}
 
 
 @pytest.mark.parametrize(
@@ -438,7 +441,7 @@ LOOKS = {"passes": 0, "waiting_since": None, "back": 0, "wait": None, "relapses"
             | {
                 "attempt": replace(ATTEMPT, tries=1),
                 "is_under_way": None,
-                "left_under_way": True,
+                "was_under_way": True,
                 "has_soaked": False,
             },
             id="of another image nothing is known, but how the one before was left",
@@ -460,7 +463,7 @@ def test_a_spec_that_says_something_else(
 
 def test_a_set_that_is_scaled_in_and_out_has_no_relapse() -> None:
     """One is scaled in, and ever again another one is made; nobody falls sick."""
-    progress = Progress(is_under_way=True, most_back=4, passes=1)
+    progress = Progress(is_under_way=True, most_healthy=4, passes=1)
     for minute in range(0, 40, 4):
         for reason in (Reason.SOAKING, Reason.WAITING_FOR_INSTANCES):
             progress = after(progress, reason, 3, at=NOW + minute * MINUTE)

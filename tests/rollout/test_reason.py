@@ -34,7 +34,7 @@ def test_what_a_word_means(word: str, meaning: Meaning | None) -> None:
 
 
 def test_reasons_are_found_by_what_they_mean() -> None:
-    assert reasons_where(lambda meaning: meaning.is_rest) == {Reason.BAKING, Reason.SOAKING}
+    assert reasons_where(lambda meaning: meaning.is_pause) == {Reason.BAKING, Reason.SOAKING}
 
 
 def test_the_table_begins_with_its_header_and_has_a_row_of_each_reason() -> None:

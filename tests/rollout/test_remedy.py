@@ -63,7 +63,7 @@ def made(number: int, minutes: int) -> Instance:
         pytest.param(
             FIX,
             model(),
-            Progress(left_under_way=True),
+            Progress(was_under_way=True),
             fleet(lost(0)),
             PatchModel(FIX, "4"),
             id="a fix, where the rollout that it ends was under way",
@@ -71,7 +71,7 @@ def made(number: int, minutes: int) -> Instance:
         pytest.param(
             FIX,
             model(),
-            Progress(left_under_way=None),
+            Progress(was_under_way=None),
             fleet(lost(0)),
             PatchModel(FIX, "4"),
             id="and where nobody knows but some are still to go",
@@ -79,7 +79,7 @@ def made(number: int, minutes: int) -> Instance:
         pytest.param(
             FIX,
             model(),
-            Progress(left_under_way=False),
+            Progress(was_under_way=False),
             fleet(lost(0)),
             None,
             id="none is needed where that rollout was over",
@@ -87,7 +87,7 @@ def made(number: int, minutes: int) -> Instance:
         pytest.param(
             FIX,
             model(),
-            Progress(left_under_way=None),
+            Progress(was_under_way=None),
             fleet(lost(0), *(back(n, 60) for n in range(1, 10))),
             None,
             id="nor where it looks as if it was over long ago",
@@ -95,7 +95,7 @@ def made(number: int, minutes: int) -> Instance:
         pytest.param(
             FIX,
             model(),
-            Progress(left_under_way=None),
+            Progress(was_under_way=None),
             fleet(lost(0), *(back(n, 60) for n in range(1, 9)), made(9, 1)),
             None,
             id="nor where an autoscaler has made one since",
@@ -103,7 +103,7 @@ def made(number: int, minutes: int) -> Instance:
         pytest.param(
             FIX,
             model(),
-            Progress(left_under_way=None),
+            Progress(was_under_way=None),
             fleet(replace(lost(0), created=NOW - HOUR), *(made(n, 60) for n in range(1, 9)), made(9, 1)),
             None,
             id="nor where all were made on it, most of them long ago",
@@ -111,13 +111,13 @@ def made(number: int, minutes: int) -> Instance:
         pytest.param(
             FIX,
             model(),
-            Progress(left_under_way=None),
+            Progress(was_under_way=None),
             fleet(replace(lost(0), created=NOW - HOUR), *(back(n, 1) for n in range(1, 10))),
             PatchModel(FIX, "4"),
             id="where the last batch has just been upgraded it may be under way",
         ),
         pytest.param(
-            FIX, model(), Progress(left_under_way=True), fleet(instance(0)), None, id="nor for no loss"
+            FIX, model(), Progress(was_under_way=True), fleet(instance(0)), None, id="nor for no loss"
         ),
         pytest.param(
             FIX,
@@ -171,7 +171,7 @@ def test_to_a_new_process_an_instance_that_fails_is_the_last_batch_where_another
 ) -> None:
     failed = instance(0, provisioning="failed", health="", power="stopped", since=NOW - failed_ago * MINUTE)
     instances = fleet(failed, *(back(n, others) for n in range(1, 10)))
-    seen = observed(model=model(), progress=Progress(left_under_way=None))
+    seen = observed(model=model(), progress=Progress(was_under_way=None))
     assert (
         is_fix(Aim(desired=spec(image=FIX, soak=soak), model=model(), observed=seen), instances)
         is not is_over
@@ -180,7 +180,7 @@ def test_to_a_new_process_an_instance_that_fails_is_the_last_batch_where_another
 
 @pytest.mark.parametrize("image", [pytest.param(NEW, id="the same"), pytest.param(None, id="not told")])
 def test_where_the_model_leaves_no_image_nothing_is_a_fix(image: Image | None) -> None:
-    seen = observed(model=model(image=image), progress=Progress(left_under_way=True))
+    seen = observed(model=model(image=image), progress=Progress(was_under_way=True))
     assert not is_fix(Aim(desired=spec(), model=model(image=image), observed=seen), fleet(lost(0)))
 
 
@@ -297,6 +297,6 @@ def is_sick_still(number: int) -> Instance:
 def test_an_image_that_is_no_cure_is_told_whatever_gate_is_closed(
     rollout: dict[str, Any], instances: tuple[Instance, ...], line: str
 ) -> None:
-    progress = Progress(unwell=frozenset("0125"))
+    progress = Progress(not_serving=frozenset("0125"))
     desired = spec(**({"windows": CLOSED} | rollout))
     assert decided(desired, observed(instances=instances, progress=progress)).line == line

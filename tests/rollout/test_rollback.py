@@ -217,7 +217,7 @@ def test_the_model_is_set_back_in_one_patch_with_what_is_to_be_remembered() -> N
     )
     assert decision.soon
     assert decision.counts is not None
-    assert decision.counts.done == "1 of 10 up to date"
+    assert decision.counts.summary == "1 of 10 up to date"
 
 
 SICK = fleet(lost(0))
@@ -426,7 +426,7 @@ def test_what_is_counted_in_the_end_is_who_is_on_the_last_good_image(
     decision = decided(spec(on_failure=on_failure), seen)
     assert decision.step is None
     assert decision.counts is not None
-    assert decision.counts.done == done
+    assert decision.counts.summary == done
     assert [tally.total for tally in decision.counts.domains] == [2] * 5
 
 
@@ -535,7 +535,7 @@ GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
     [
         pytest.param({}, "", id="an instance runs it"),
         pytest.param(
-            {"instances": fleet(rest="upgraded"), "progress": Progress(wrote_good=Fingerprint.of(OLD))},
+            {"instances": fleet(rest="upgraded"), "progress": Progress(wrote_last_good=Fingerprint.of(OLD))},
             "",
             id="no instance runs it, and this process noted it",
         ),
@@ -596,7 +596,7 @@ GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
 def test_the_way_back(changes: dict[str, Any], way: str | Look) -> None:
     values = {"model": model(persisted=PersistedState(last_good=OLD)), "way_back": GOOD_WAY} | changes
     unknown = Fingerprint.of(FIX)
-    seen = observed(**({"progress": Progress(wrote_good=unknown)} | values))
+    seen = observed(**({"progress": Progress(wrote_last_good=unknown)} | values))
     assert isinstance(seen.model, Model)
     assert rollback_obstacle(seen.model, seen) == way
 
@@ -683,7 +683,7 @@ def test_an_image_is_blamed_where_there_is_evidence_against_it(
     assert (decision.reason, decision.blamed) == (reason, blamed and Fingerprint.of(blamed))
 
 
-UNKNOWN = Progress(waiting_since=NOW - MINUTE, wrote_good=Fingerprint.of(FIX))
+UNKNOWN = Progress(waiting_since=NOW - MINUTE, wrote_last_good=Fingerprint.of(FIX))
 TAG_ALONE = "only a tag says that 24.04.202601010 was good here, and no instance runs it"
 
 

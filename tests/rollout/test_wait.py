@@ -144,7 +144,7 @@ def test_how_it_stands(reason: Reason, wait: Wait | None, status: Status) -> Non
     assert status_after(reason, wait) is status
 
 
-@pytest.mark.parametrize("reason", [each for each in Reason if each.meaning.lasts])
+@pytest.mark.parametrize("reason", [each for each in Reason if each.meaning.fails_after])
 def test_whatever_may_last_is_reconciling_until_then(reason: Reason) -> None:
     assert reason.meaning.status is Status.RECONCILING
 

@@ -376,7 +376,7 @@ def test_what_looks_in_a_row_have_in_common(
 ) -> None:
     found = progress_after(before, reason, back, NOW)
     assert replace(
-        found, seen_at=None, most_back=0, relapses=0, has_soaked=False, knows_all=False
+        found, seen_at=None, most_healthy=0, relapses=0, has_soaked=False, has_seen_all_steps=False
     ) == replace(after, last_reason=reason)
 
 
@@ -553,12 +553,14 @@ def test_a_scale_set_that_is_updating_for_ever_is_told(ago: timedelta, expected:
     ("progress", "reason"),
     [
         pytest.param(Progress(), Reason.DEADLINE_EXCEEDED, id="it never was"),
-        pytest.param(Progress(braked=HOUR), Reason.UPGRADING, id="for an hour, once"),
+        pytest.param(Progress(time_on_hold=HOUR), Reason.UPGRADING, id="for an hour, once"),
         pytest.param(
-            Progress(braked=HOUR / 2, braked_since=NOW - HOUR / 2), Reason.UPGRADING, id="up to this look"
+            Progress(time_on_hold=HOUR / 2, on_hold_since=NOW - HOUR / 2),
+            Reason.UPGRADING,
+            id="up to this look",
         ),
         pytest.param(
-            Progress(braked=HOUR / 2, braked_since=NOW - HOUR / 3),
+            Progress(time_on_hold=HOUR / 2, on_hold_since=NOW - HOUR / 3),
             Reason.DEADLINE_EXCEEDED,
             id="for less than it is late",
         ),
@@ -591,4 +593,4 @@ def test_an_instance_that_falls_sick_again_and_again_is_told(relapses: int, line
     )
     assert (decision.line, decision.step) == (line, None)
     assert decision.counts is not None
-    assert decision.counts.done == "1 of 10 up to date"
+    assert decision.counts.summary == "1 of 10 up to date"

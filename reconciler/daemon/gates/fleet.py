@@ -10,7 +10,7 @@ scale that to zero, proves nothing.
     400 scale sets, 1% is four: the fifth failure does
 
 **Pilot.** In each wave, no more scale sets begin at once than have brought their first batch through its
-soak, and one where none has: 1, 1, 2, 4, 8. One that cannot go on (braked, refused, without an instance to
+soak, and one where none has: 1, 1, 2, 4, 8. One that cannot go on (on hold, refused, without an instance to
 upgrade, or past its progress deadline without a result) holds nobody up. Of those that wait, and of those
 that were not looked at yet, the first goes by name; those that tell little of the image go last, without
 an instance or with one that does not serve. An urgent image has one pilot for all waves. The last good image
@@ -198,7 +198,7 @@ def _is_stuck(state: ScaleSetState, reason: Reason, at: datetime) -> bool:
     if reason is Reason.WAITING_FOR_INSTANCES and not (state.outcome and state.outcome.is_error):
         return False
     attempt, patience = state.progress.attempt, state.desired.rollout.progress_deadline
-    return attempt is not None and not reason.meaning.is_rest and at - attempt.at > patience
+    return attempt is not None and not reason.meaning.is_pause and at - attempt.at > patience
 
 
 def _rank(state: ScaleSetState) -> _Rank:
@@ -214,7 +214,7 @@ def _may_begin(state: ScaleSetState) -> bool:
     outcome = state.outcome
     if outcome is None:
         return not state.desired.suspend
-    return outcome.reason.meaning.is_turn
+    return outcome.reason.meaning.is_queued
 
 
 def _exact(state: ScaleSetState) -> Fingerprint:

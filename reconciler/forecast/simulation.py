@@ -14,7 +14,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import (
     FRESH,
     Availability,
-    Look,
+    Need,
     Observed,
     Operation,
     ReadTime,
@@ -132,36 +132,36 @@ class Simulation:
     def _decide(self, row: PredictedState | None) -> Decision:
         now = ReadTime(self._known.at, self._known.at)
         # All is read at one moment, the model last.
-        seen = replace(self._known, rolling_upgrade_read=now, last_look=Look.MODEL)
-        while isinstance(verdict := decide(self._desired, seen), Look):
+        seen = replace(self._known, rolling_upgrade_read=now, last_need=Need.MODEL)
+        while isinstance(verdict := decide(self._desired, seen), Need):
             seen = self._look(verdict, seen, row, now)
         return verdict
 
-    def _look(self, at: Look, seen: Observed, row: PredictedState | None, now: ReadTime) -> Observed:
+    def _look(self, at: Need, seen: Observed, row: PredictedState | None, now: ReadTime) -> Observed:
         """The fact that is asked for: as it was found at the last real look, else as one would wish."""
         match at:
-            case Look.MODEL:
+            case Need.MODEL:
                 listed = row.model if row and seen.model is None else self._world.model
                 return replace(seen, model=listed, model_read=now)
-            case Look.INSTANCES:
+            case Need.INSTANCES:
                 return replace(seen, instances=self._world.instances, instances_read=now)
-            case Look.IMAGE:
+            case Need.IMAGE:
                 wished = Availability(self._image, Verdict.AVAILABLE)
                 return replace(seen, availability=self._observed.availability or wished)
-            case Look.WAY_BACK:
+            case Need.ROLLBACK_TARGET:
                 wished = Availability(self._world.model.persisted.last_good or self._image, Verdict.AVAILABLE)
-                return replace(seen, way_back=wished)
-            case Look.OPERATION:
+                return replace(seen, rollback_target=wished)
+            case Need.OPERATION:
                 # One that has ended well is not asked for again.
                 if self._known.attempt:
                     done = replace(self._known.attempt, operation="")
                     self._known = replace(self._known, progress=replace(self._known.progress, attempt=done))
                 return replace(seen, operation=Operation("Succeeded"))
-            case Look.AUTHORS:
+            case Need.AUTHORS:
                 return replace(seen, authors=(Author("somebody else", ""),))
-            case Look.HISTORY:
+            case Need.HISTORY:
                 return replace(seen, was_declared=self._observed.was_declared is not False)
-            case Look.ROLLING_UPGRADE | Look.GATES | Look.LASTING:
+            case Need.ROLLING_UPGRADE | Need.GATES | Need.LASTING:
                 raise AssertionError(f"{at} is known beforehand")
 
     def _lift(self, decision: Decision) -> bool:

@@ -14,7 +14,7 @@ The approval stands on the tags of the scale set. Where the spec wants another a
 
 from collections.abc import Sequence
 
-from reconciler.rollout.observed import Look
+from reconciler.rollout.observed import Need
 from reconciler.rollout.persisted import PersistedState, Signature
 from reconciler.rollout.wording import join
 from reconciler.spec.author import Author
@@ -24,7 +24,7 @@ from reconciler.spec.scale_set import Approver, ScaleSet
 
 def objection(
     desired: ScaleSet, persisted: PersistedState, authors: Sequence[Author] | None
-) -> str | Look | None:
+) -> str | Need | None:
     """Why the image is not approved yet, None where it is, or that its authors are still to be looked at.
 
     `desired` names the exact image. `authors` are empty where nobody can say who wrote it.
@@ -42,7 +42,7 @@ def objection(
             f"`reconciler approve {desired.name}` once more"
         )
     if authors is None:
-        return Look.AUTHORS
+        return Need.AUTHORS
     if not authors:
         return (
             f"{image} is approved {signature}, and nobody knows who wrote the commit that declares it, as "

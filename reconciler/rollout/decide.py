@@ -2,7 +2,7 @@
 
 `decide` is pure and is the only place where anything is decided: the daemon, `plan`, the forecast and the
 tests run it. It is a ladder of early returns; each rung assumes that those above it did not apply. It asks
-for a fact that costs a request (`Look`) only on the rung that needs it, so the caller loops: look, decide,
+for a fact that costs a request (`Need`) only on the rung that needs it, so the caller loops: look, decide,
 until there is a Decision.
 
 The safety rule: no instance of a second domain is touched while one of the first is not back and healthy.
@@ -44,7 +44,7 @@ from reconciler.rollout.freshness import stale_fact
 from reconciler.rollout.gates import closed_gate, closed_gate_for_remedy, closed_window
 from reconciler.rollout.health import is_in_transition
 from reconciler.rollout.member import Member, is_overdue, members
-from reconciler.rollout.observed import Absent, Look, Observed
+from reconciler.rollout.observed import Absent, Need, Observed
 from reconciler.rollout.preflight import exact_if_known, exact_spec, image_unavailable
 from reconciler.rollout.reading import partial_read, with_instances
 from reconciler.rollout.reason import Phase, Reason, Status
@@ -73,39 +73,39 @@ from reconciler.spec.scale_set import Converge, OnFailure, ScaleSet
 _DOING = "upgrading the next batch"
 
 
-def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
+def decide(desired: ScaleSet, observed: Observed) -> Decision | Need:
     """At most one step towards `desired`, or the fact that is still to be looked at.
 
     A step is never decided on facts that are not fresh, nor without having seen that Azure runs no rolling
     upgrade of its own.
     """
     decision = _decide_unverified(desired, observed)
-    if isinstance(decision, Look):
+    if isinstance(decision, Need):
         return decision
     found = _verify_step(decision, decision.step, observed) if decision.step else decision
-    if isinstance(found, Look) or not decision.given_up:
+    if isinstance(found, Need) or not decision.given_up:
         return found
     return replace(found, message=f"{found.message}; {decision.given_up} failed and was given up")
 
 
-def _verify_step(decision: Decision, step: Step, observed: Observed) -> Decision | Look:
+def _verify_step(decision: Decision, step: Step, observed: Observed) -> Decision | Need:
     """The decision, unless its step has to wait or rests on what is too old."""
     return unmet_expectation(step, observed, decision.counts) or stale_fact(step, observed) or decision
 
 
-def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Look:
+def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Need:
     if held := active_hold(desired, observed.at):
         return _with_counts(held, desired, observed)
     model = observed.model
     if model is None:
-        return Look.MODEL
+        return Need.MODEL
     if isinstance(model, Absent):
         return Decision(Reason.NOT_FOUND, f"there is no scale set {desired.target.id}")
     if refused := refusal(desired, model, observed.rolling_upgrade):
         return refused
     exact = exact_spec(desired, model, observed.availability)
     if exact is None:
-        return Look.IMAGE
+        return Need.IMAGE
     if isinstance(exact, Decision):
         return exact
     decision = _decide_for_exact_image(
@@ -120,20 +120,20 @@ def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Look
     return decision
 
 
-def _with_counts(held: Decision, desired: ScaleSet, observed: Observed) -> Decision | Look:
+def _with_counts(held: Decision, desired: ScaleSet, observed: Observed) -> Decision | Need:
     """A brake, with the instances counted: nothing is done, and people want to know how it stands."""
     if observed.model is None:
-        return Look.MODEL
+        return Need.MODEL
     if isinstance(observed.model, Absent):
         return held
     if observed.instances is None:
-        return Look.INSTANCES
+        return Need.INSTANCES
     exact = exact_if_known(desired, observed)
     context = with_instances(Aim(desired=exact, model=observed.model, observed=observed), observed.instances)
     return held if isinstance(context, Decision) else replace(held, counts=context.counts)
 
 
-def _decide_for_exact_image(aim: Aim) -> Decision | Look:
+def _decide_for_exact_image(aim: Aim) -> Decision | Need:
     """The rungs that know the exact image: towards it or, once it was given up, back from it."""
     model, observed, on_failure = aim.model, aim.observed, aim.rollout.on_failure
     good = model.persisted.rollback_target(aim.image)
@@ -142,7 +142,7 @@ def _decide_for_exact_image(aim: Aim) -> Decision | Look:
     if step := restore_model(aim, good):
         return step
     if observed.instances is None:
-        return Look.INSTANCES
+        return Need.INSTANCES
     if unread := partial_read(model, observed.instances):
         return unread
     # By image alone: setting the model back made the others differ from it, who never left.
@@ -157,10 +157,10 @@ def _decide_for_exact_image(aim: Aim) -> Decision | Look:
     return end
 
 
-def _roll_back(end: Decision, back: Aim, *, given_up: str) -> Decision | Look:
+def _roll_back(end: Decision, back: Aim, *, given_up: str) -> Decision | Need:
     """The way back to where a rollout that was given up ends, or that end."""
     decision = _converge(back)
-    if isinstance(decision, Look):
+    if isinstance(decision, Need):
         return decision
     # Once all were seen to be back, what is waited for was made on the last good image since.
     is_over = back.observed.progress.is_under_way is False
@@ -179,7 +179,7 @@ def _only_waits(decision: Decision) -> bool:
     return decision.step is None and meaning.keeps_batch and meaning.status is Status.RECONCILING
 
 
-def _converge(aim: Aim) -> Decision | Look:
+def _converge(aim: Aim) -> Decision | Need:
     model, observed = aim.model, aim.observed
     if is_in_transition(model.provisioning) and (waits := _wait_for_azure(aim)):
         return _act_while_azure_is_busy(aim) or waits
@@ -188,14 +188,14 @@ def _converge(aim: Aim) -> Decision | Look:
     if again := failed_model_update(aim):
         return again
     if observed.instances is None:
-        return Look.INSTANCES
+        return Need.INSTANCES
     context = with_instances(aim, observed.instances)
     if isinstance(context, Decision):
         return context
     return doubtful_model_update(context) or _continue_rollout(context)
 
 
-def _wait_for_azure(aim: Aim) -> Decision | Look | None:
+def _wait_for_azure(aim: Aim) -> Decision | Need | None:
     """Wait for Azure, unless it has been at it for too long: then what is stuck is dealt with.
 
     While our own step is young there is no need to list the instances to know that it is not overdue.
@@ -213,13 +213,13 @@ def _wait_for_azure(aim: Aim) -> Decision | Look | None:
         if aim.observed.progress.is_under_way is not False and (late := endless_upgrade(aim, attempt)):
             busy = late
     if aim.observed.instances is None:
-        return Look.INSTANCES
+        return Need.INSTANCES
     staying = members(aim.desired, aim.model, aim.observed, aim.observed.instances)
     moving = [each.instance for each in staying if is_in_transition(each.instance.provisioning)]
     return None if any(is_overdue(each, aim.desired, aim.at) for each in moving) else busy
 
 
-def _act_while_azure_is_busy(aim: Aim) -> Decision | Look | None:
+def _act_while_azure_is_busy(aim: Aim) -> Decision | Need | None:
     """What does not wait for Azure to finish: a fix, or the model going back to the last good image.
 
     Azure may refuse it while it is at work; that is a conflict, and tried again.
@@ -228,12 +228,12 @@ def _act_while_azure_is_busy(aim: Aim) -> Decision | Look | None:
     if model.provisioning != "updating" or model.image is None or same(model.image, aim.image):
         return None
     if instances is None:
-        return Look.INSTANCES
+        return Need.INSTANCES
     is_revert = model.persisted.is_last_good(aim.image)
     return drift(aim) if is_revert or is_fix(aim, instances) else None
 
 
-def _continue_rollout(context: Context) -> Decision | Look:
+def _continue_rollout(context: Context) -> Decision | Need:
     """The rungs that need the instances; the model is right by now."""
     movable = context.movable
     if waits := awaited_instances(context, is_last=not movable):
@@ -247,11 +247,11 @@ def _continue_rollout(context: Context) -> Decision | Look:
     if hopeless := _abort_after_failed_upgrades(context):
         return hopeless
     if not context.is_return and (failing := upgrade_without_effect(context)):
-        return failing if isinstance(failing, Look) else abort(context, failing)
+        return failing if isinstance(failing, Need) else abort(context, failing)
     return _next_batch(context)
 
 
-def _next_batch(context: Context) -> Decision | Look:
+def _next_batch(context: Context) -> Decision | Need:
     """What does not serve goes first, and what of it passes a closed gate; then what serves. Or what holds
     it."""
     if taken := remedy_candidates(context):
@@ -275,13 +275,13 @@ def _next_batch(context: Context) -> Decision | Look:
     return upgrade_batch(context, candidates, 1 if why else most, why)
 
 
-def _abort_after_failed_upgrades(context: Context) -> Decision | Look | None:
+def _abort_after_failed_upgrades(context: Context) -> Decision | Need | None:
     """Give the image up of which no instance can be made; or say so until the upgrade is tried once more, as
     it is where the model stays. What goes to the last good image has nothing to give it up for."""
     if context.model.persisted.is_last_good(context.image):
         return None
     failing = repeated_upgrade_failure(context)
-    if failing is None or isinstance(failing, Look):
+    if failing is None or isinstance(failing, Need):
         return failing
     if not has_evidence_against_image(context):
         return None
@@ -290,7 +290,7 @@ def _abort_after_failed_upgrades(context: Context) -> Decision | Look | None:
     return None if is_held and is_retry_due(context.observed) else found
 
 
-def _serving_candidates(context: Context) -> tuple[Sequence[Member], int] | Decision | Look:
+def _serving_candidates(context: Context) -> tuple[Sequence[Member], int] | Decision | Need:
     """The working instances that may be taken down now, and how many of them at most; or why none may."""
     if (
         waits := soak_wait(context)
@@ -305,7 +305,7 @@ def _serving_candidates(context: Context) -> tuple[Sequence[Member], int] | Deci
     if isinstance(free, Decision):
         return free
     if context.is_return or context.model.persisted.is_last_good(context.image):
-        closed: Decision | Look | None = closed_window(context, _DOING)
+        closed: Decision | Need | None = closed_window(context, _DOING)
     else:
         closed = closed_gate(context, has_begun=going.has_begun, doing=_DOING, counts=context.counts)
     return closed or (going.members, min(going.most, free))

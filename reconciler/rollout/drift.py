@@ -10,7 +10,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.gates import closed_gate, closed_gate_for_remedy
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, members
-from reconciler.rollout.observed import Availability, Instance, Look, Model
+from reconciler.rollout.observed import Availability, Instance, Model, Need
 from reconciler.rollout.patch import is_claimed, missing_etag, patch
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.preflight import image_unavailable, incompatibility, too_many_models
@@ -29,7 +29,7 @@ _NO_MEMORY = "a restart will not know when this rollout began, or whether it fai
 _NO_OWNER = "another fleet will not know whose this scale set is"
 
 
-def drift(aim: Aim) -> Decision | Look:
+def drift(aim: Aim) -> Decision | Need:
     """The step that sets the model, or why it is not taken, or what is still to be looked at.
 
     The instances tell what else their upgrade will bring, and whether it is the cure of a rollout that
@@ -39,19 +39,19 @@ def drift(aim: Aim) -> Decision | Look:
     if refused := missing_etag(model):
         return refused
     if observed.availability is None:
-        return Look.IMAGE
+        return Need.IMAGE
     if refused := image_unavailable(aim.image, observed.availability) or incompatibility(
         model, observed.availability
     ):
         return refused
     if observed.instances is None:
-        return Look.INSTANCES
+        return Need.INSTANCES
     if unread := partial_read(model, observed.instances):
         return unread
     return _set_model(aim, observed.availability, own_instances(observed.instances))
 
 
-def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instance]) -> Decision | Look:
+def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instance]) -> Decision | Need:
     desired, model = aim.desired, aim.model
     if refused := too_many_models(desired.image, instances):
         return refused

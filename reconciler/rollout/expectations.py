@@ -23,7 +23,7 @@ from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.evidence import has_failed_twice
-from reconciler.rollout.observed import Instance, Look, Model, Observed
+from reconciler.rollout.observed import Instance, Model, Need, Observed
 from reconciler.rollout.patch import patch
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
@@ -36,7 +36,7 @@ from reconciler.spec.scale_set import OnFailure
 _CONTESTED = 3  # times that an image was set back
 
 
-def failed_model_update(aim: Aim) -> Decision | Look | None:
+def failed_model_update(aim: Aim) -> Decision | Need | None:
     """What is to be done about our own change of the model, which reads as done; None if it is.
 
     A change whose operation failed is made again: what Azure keeps of it nobody knows. Where the operation
@@ -49,7 +49,7 @@ def failed_model_update(aim: Aim) -> Decision | Look | None:
         return None
     operation = aim.observed.operation
     if operation is None:
-        return Look.OPERATION
+        return Need.OPERATION
     if operation.is_under_way:
         return Decision(Reason.AZURE_BUSY, f"{_description(attempt)}, is under way", soon=True)
     is_untold = not operation.status or operation.is_preempted
@@ -87,7 +87,7 @@ def _retry_model_update(aim: Aim, why: str, persisted: PersistedState | None) ->
     )
 
 
-def upgrade_without_effect(context: Context) -> Decision | Look | None:
+def upgrade_without_effect(context: Context) -> Decision | Need | None:
     """That nothing has come of an upgrade for as long as a batch may be waited for, or None.
 
     All instances may serve meanwhile. So it says what became of the upgrade: nothing else would.
@@ -97,7 +97,7 @@ def upgrade_without_effect(context: Context) -> Decision | Look | None:
     if late is None or attempt is None or not isinstance(attempt.step, Upgrade):
         return late
     if operation is None and attempt.operation:
-        return Look.OPERATION
+        return Need.OPERATION
     failed = operation.error.removesuffix(".") if operation else ""
     times = f"was tried {attempt.tries} times, and the last try" if attempt.tries > 1 else "was tried, and"
     became = f"failed: {failed}" if failed else "does not show"
@@ -108,7 +108,7 @@ def upgrade_without_effect(context: Context) -> Decision | Look | None:
     )
 
 
-def repeated_upgrade_failure(context: Context) -> Decision | Look | None:
+def repeated_upgrade_failure(context: Context) -> Decision | Need | None:
     """That the image cannot be made into instances, by our last two upgrades; or None.
 
     Whether that is evidence is not said here.
@@ -119,7 +119,7 @@ def repeated_upgrade_failure(context: Context) -> Decision | Look | None:
     if all(_is_done(attempt, each) for each in _upgraded_instances(attempt, observed)):
         return None
     if attempt.operation and not attempt.error and observed.operation is None:
-        return Look.OPERATION
+        return Need.OPERATION
     if not has_failed_twice(context):
         return None
     error = observed.operation.error if observed.operation else attempt.error
@@ -140,7 +140,7 @@ def is_retry_due(observed: Observed) -> bool:
 
 def unmet_expectation(
     step: Step, observed: Observed, counts: InstanceCounts | None
-) -> Decision | Look | None:
+) -> Decision | Need | None:
     """Why `step` must wait, or None where it need not."""
     attempt = observed.attempt
     if attempt is None or _may_repeat(step, attempt, observed):
@@ -153,7 +153,7 @@ def unmet_expectation(
         return None
     operation = observed.operation
     if operation is None and attempt.operation:
-        return Look.OPERATION
+        return Need.OPERATION
     if operation and operation.is_under_way:
         return Decision(Reason.AZURE_BUSY, f"{_description(attempt)}, is under way", soon=True, counts=counts)
     if operation and operation.error:
@@ -212,7 +212,7 @@ def _upgraded_instances(attempt: Attempt, observed: Observed) -> list[Instance]:
     return [each for each in observed.instances or () if each.id in attempt.instance_ids]
 
 
-def _unset_model(attempt: Attempt, step: Upgrade, observed: Observed) -> Decision | Look | None:
+def _unset_model(attempt: Attempt, step: Upgrade, observed: Observed) -> Decision | Need | None:
     """Why nothing is upgraded by a model that is read with another image than it was set to, or None.
 
     It counts no instances: that nothing comes of a batch is told by looks that may take one.
@@ -221,7 +221,7 @@ def _unset_model(attempt: Attempt, step: Upgrade, observed: Observed) -> Decisio
         return None
     operation = observed.operation
     if operation is None and attempt.operation:
-        return Look.OPERATION
+        return Need.OPERATION
     if operation and operation.error:
         return None  # it was not set
     return Decision(

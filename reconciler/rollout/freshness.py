@@ -16,7 +16,7 @@ reason of its own, and nothing is done.
 from datetime import datetime, timedelta
 
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.observed import FRESH, Look, Observed, ReadTime
+from reconciler.rollout.observed import FRESH, Need, Observed, ReadTime
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Step, Upgrade
 from reconciler.spec.duration import format_duration
@@ -25,7 +25,7 @@ _LONGEST = timedelta(minutes=1)
 _PATIENCE = timedelta(minutes=2)
 
 
-def stale_fact(step: Step, observed: Observed) -> Look | Decision | None:
+def stale_fact(step: Step, observed: Observed) -> Need | Decision | None:
     """What is to be read again before `step` is taken, or that it cannot be read fast enough; or None."""
     look = _first_stale(step, observed)
     if look is None or observed.began is None or observed.at - observed.began <= _PATIENCE:
@@ -37,17 +37,17 @@ def stale_fact(step: Step, observed: Observed) -> Look | Decision | None:
     )
 
 
-def _first_stale(step: Step, observed: Observed) -> Look | None:
+def _first_stale(step: Step, observed: Observed) -> Need | None:
     if observed.instances is not None and not _is_fresh(observed.instances_read, observed):
-        return Look.INSTANCES
+        return Need.INSTANCES
     if observed.rolling_upgrade is None or not _is_fresh(observed.rolling_upgrade_read, observed):
-        return Look.ROLLING_UPGRADE
+        return Need.ROLLING_UPGRADE
     read = observed.model_read
     if read is None or not _is_fresh(read, observed):
-        return Look.MODEL
+        return Need.MODEL
     # Read last where that is quick; a slow one would make all else too old, over and over.
-    is_last = observed.last_look is Look.MODEL or read.ended - read.began > FRESH
-    return None if is_last or not isinstance(step, Upgrade) else Look.MODEL
+    is_last = observed.last_need is Need.MODEL or read.ended - read.began > FRESH
+    return None if is_last or not isinstance(step, Upgrade) else Need.MODEL
 
 
 def _is_fresh(read: ReadTime | None, observed: Observed) -> bool:

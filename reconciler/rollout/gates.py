@@ -1,7 +1,7 @@
 """May it? What is asked before working instances are taken down, or the model is set for those to come.
 
 Windows and approval are known here; what other scale sets and the world say (a cap, a dependency, a check)
-comes from outside as `Gate` values, asked for with `Look.GATES` once those here are open, because it may
+comes from outside as `Gate` values, asked for with `Need.GATES` once those here are open, because it may
 cost something. What passes them all the same is for `remedy` to say.
 """
 
@@ -12,7 +12,7 @@ from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import BREAKER, Gate
-from reconciler.rollout.observed import Look
+from reconciler.rollout.observed import Need
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.urgency import urgency_note, waiting_note
 from reconciler.rollout.wording import moment
@@ -23,7 +23,7 @@ from reconciler.spec.window import opening
 
 def closed_gate(
     aim: Aim, *, has_begun: bool, doing: str, counts: InstanceCounts | None
-) -> Decision | Look | None:
+) -> Decision | Need | None:
     """Why what `doing` says may not be done now, or None; or what is still to be looked at: the gates
     outside, or who wrote what is declared.
 
@@ -31,19 +31,19 @@ def closed_gate(
     outside are asked that no time opens and that cost no request: they are told first.
     """
     approval = _approval(aim, has_begun=has_begun)
-    if isinstance(approval, Look):
+    if isinstance(approval, Need):
         return approval
     here = (*_windows(aim.desired, aim.at), *approval)
     if any(gate.closed for gate in here):
         if aim.observed.lasting is None:
-            return Look.LASTING
+            return Need.LASTING
         return _first_closed((*here, *aim.observed.lasting), doing, counts)
     if aim.observed.gates is None:
-        return Look.GATES
+        return Need.GATES
     return _first_closed((*here, *aim.observed.gates), doing, counts)
 
 
-def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) -> Decision | Look | None:
+def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) -> Decision | Need | None:
     """Why what passes all other gates may not be done now, or None; or that the breaker is to be asked.
 
     Nothing passes the approval of its image, nor its breaker; the last good image needs neither.
@@ -51,10 +51,10 @@ def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) 
     if aim.model.persisted.is_last_good(aim.image):
         return None
     if aim.observed.lasting is None:
-        return Look.LASTING
+        return Need.LASTING
     breaker = tuple(gate for gate in aim.observed.lasting if gate.name == BREAKER)
     here = _approval(aim, has_begun=False)
-    return here if isinstance(here, Look) else _first_closed((*here, *breaker), doing, counts)
+    return here if isinstance(here, Need) else _first_closed((*here, *breaker), doing, counts)
 
 
 def closed_window(context: Context, doing: str) -> Decision | None:
@@ -84,13 +84,13 @@ def _windows(desired: ScaleSet, at: datetime) -> tuple[Gate, ...]:
     return (Gate("windows", f"{closed}, {onward}{why}", Reason.OUTSIDE_WINDOW, found.until),)
 
 
-def _approval(aim: Aim, *, has_begun: bool) -> tuple[Gate, ...] | Look:
+def _approval(aim: Aim, *, has_begun: bool) -> tuple[Gate, ...] | Need:
     asked, persisted = aim.rollout.approval, aim.model.persisted
     if asked is None:
         return ()
     image = short(aim.image)
     said = objection(aim.desired, persisted, aim.observed.authors)
-    if isinstance(said, Look):
+    if isinstance(said, Need):
         return said
     if said is None:
         signature = persisted.signature_of(aim.image)

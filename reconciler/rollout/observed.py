@@ -1,6 +1,6 @@
 """What was seen of one scale set at one moment, in our words and frozen.
 
-Every fact costs a request and is looked at only when the decision asks for it (`Look`): the scale set, its
+Every fact costs a request and is looked at only when the decision asks for it (`Need`): the scale set, its
 instances, whether Azure runs a rolling upgrade of its own, what the catalogue says of the image, what
 became of the last operation that was asked for, who wrote what is declared and what was declared before, and
 what the gates outside of this scale set say. None always means not looked at, which is not the same as empty.
@@ -41,14 +41,14 @@ class HealthSource(StrEnum):
     NONE = "none"
 
 
-class Look(StrEnum):
+class Need(StrEnum):
     """A fact that the decision needs and that has not been looked at yet."""
 
     MODEL = "model"
     INSTANCES = "instances"
     ROLLING_UPGRADE = "rolling upgrade"
     IMAGE = "image"
-    WAY_BACK = "way back"
+    ROLLBACK_TARGET = "rollback target"
     OPERATION = "operation"
     AUTHORS = "authors"
     HISTORY = "history"
@@ -202,7 +202,7 @@ class Observed:
     """One look at one scale set. `progress` is what the looks before this one have in common.
 
     It began at `began`, and `at` is when the last fact came. Those that a step rests on have their own times:
-    what a list says of the model may be a while older. `last_look` is what was read last.
+    what a list says of the model may be a while older. `last_need` is what was read last.
     """
 
     at: datetime
@@ -214,13 +214,13 @@ class Observed:
     rolling_upgrade: RollingUpgrade | None = None
     rolling_upgrade_read: ReadTime | None = None
     availability: Availability | None = None
-    way_back: Availability | None = None
+    rollback_target: Availability | None = None
     operation: Operation | None = None
     authors: tuple[Author, ...] | None = None  # of the declared image; none of them: nobody can say
     was_declared: bool | None = None  # whether a commit has declared the last good image here
     gates: tuple[Gate, ...] | None = None
     lasting: tuple[Gate, ...] | None = None  # those that no time opens, and that cost no request
-    last_look: Look | None = None
+    last_need: Need | None = None
     progress: Progress = field(default_factory=Progress)
 
     @property

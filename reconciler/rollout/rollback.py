@@ -18,7 +18,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.evidence import MOST_RELAPSES, has_evidence_against_image, is_flapping
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, members
-from reconciler.rollout.observed import Instance, Look, Model, Observed
+from reconciler.rollout.observed import Instance, Model, Need, Observed
 from reconciler.rollout.patch import patch
 from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.preflight import image_unavailable
@@ -85,7 +85,7 @@ def _is_proven(desired: ScaleSet, observed: Observed, staying: Sequence[Member])
     return is_borne and _is_long_ago(desired, observed, staying)
 
 
-def abort(context: Context, failing: Decision) -> Decision | Look:
+def abort(context: Context, failing: Decision) -> Decision | Need:
     """`failing` says why the rollout has failed: hold, or set the model back.
 
     Without evidence against the image it holds: another image would not help. Once the rollout was over, an
@@ -101,7 +101,7 @@ def abort(context: Context, failing: Decision) -> Decision | Look:
     if is_hold:
         return with_failure(context, failing)
     way = rollback_obstacle(context.model, context.observed)
-    if isinstance(way, Look):
+    if isinstance(way, Need):
         return way
     if good is None or way:
         return replace(failing, message=f"{failing.message}; no way back: {way}")
@@ -162,7 +162,7 @@ def _is_long_ago(desired: ScaleSet, observed: Observed, staying: Sequence[Member
     return observed.at - latest >= rollout.bake_time + rollout.first_soak + desired.health.timeout + _NOTICED
 
 
-def rollback_obstacle(model: Model, observed: Observed) -> str | Look:
+def rollback_obstacle(model: Model, observed: Observed) -> str | Need:
     """Why the model cannot go back to the last good image, in words, "" where it can.
 
     Whoever may write tags could name any image there. So something else has to show it: that an instance or
@@ -176,26 +176,26 @@ def rollback_obstacle(model: Model, observed: Observed) -> str | Look:
     wrote = observed.progress.wrote_last_good
     if not any(same(each, good) for each in runs if each) and not (wrote and wrote.is_of(good)):
         if observed.instances is None:
-            return Look.INSTANCES
+            return Need.INSTANCES
         if observed.was_declared is None:
-            return Look.HISTORY
+            return Need.HISTORY
         if not observed.was_declared:
             return f"only a tag says that {short(good)} was good here, and no instance runs it"
-    if observed.way_back is None:
-        return Look.WAY_BACK
-    refused = image_unavailable(good, observed.way_back)
+    if observed.rollback_target is None:
+        return Need.ROLLBACK_TARGET
+    refused = image_unavailable(good, observed.rollback_target)
     if refused and not refused.reason.meaning.is_latest_unknown:
         return f"{short(good)} was good here, and Azure makes no instance from it any more ({refused.reason})"
     return ""
 
 
-def restore_model(aim: Aim, good: Image) -> Decision | Look | None:
+def restore_model(aim: Aim, good: Image) -> Decision | Need | None:
     """The step that puts the model on the last good image once more, where somebody has changed it."""
     model, failed = aim.model, short(aim.image)
     if model.image and same(model.image, good):
         return None
     way = rollback_obstacle(model, aim.observed)
-    if isinstance(way, Look):
+    if isinstance(way, Need):
         return way
     if way:
         return Decision(Reason.NO_WAY_BACK, f"{failed} failed, and there is no way back: {way}")

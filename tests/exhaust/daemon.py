@@ -25,8 +25,8 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import (
     Availability,
-    Look,
     Model,
+    Need,
     Observed,
     ReadTime,
     Verdict,
@@ -168,8 +168,8 @@ def look(state: ScaleSetState, others: tuple[ScaleSetState, ...], eyes: Eyes) ->
     assert begun
     observed = Observed(NOW, NOW, progress=begun.progress)
     try:
-        while isinstance(verdict := decide(state.desired, observed), Look):
-            observed = replace(_see(verdict, begun, observed, store, eyes), last_look=verdict)
+        while isinstance(verdict := decide(state.desired, observed), Need):
+            observed = replace(_see(verdict, begun, observed, store, eyes), last_need=verdict)
     except AzureFailure as failure:
         return LookResult(_known(store, state), None, None, failure)
     return LookResult(_known(store, state), verdict, observed)
@@ -181,15 +181,15 @@ def _known(store: Store, state: ScaleSetState) -> ScaleSetState:
     return known
 
 
-def _see(at: Look, state: ScaleSetState, observed: Observed, store: Store, eyes: Eyes) -> Observed:
+def _see(at: Need, state: ScaleSetState, observed: Observed, store: Store, eyes: Eyes) -> Observed:
     model = observed.model
-    if at is Look.MODEL:
+    if at is Need.MODEL:
         model = listed_model(eyes.model, state.desired.name, eyes.says_updating)
         store.apply(state.key, ModelRead(model))
         return replace(observed, model=model, model_read=_NOW)
     assert isinstance(model, Model)
     match at:
-        case Look.INSTANCES:
+        case Need.INSTANCES:
             listed = [listed_instance(each) for each in eyes.machines.machines]
             source = model.health_source
             dated = date_instances(listed, state.seen.sightings, state.progress.attempt, source, NOW)
@@ -197,21 +197,21 @@ def _see(at: Look, state: ScaleSetState, observed: Observed, store: Store, eyes:
                 state.key, InstancesRead(NOW, sightings(dated, source, NOW), (), len(dated) >= model.capacity)
             )
             return replace(observed, instances=dated, instances_read=_NOW)
-        case Look.ROLLING_UPGRADE:
+        case Need.ROLLING_UPGRADE:
             return replace(observed, rolling_upgrade=NONE_RUNNING, rolling_upgrade_read=_NOW)
-        case Look.IMAGE:
+        case Need.IMAGE:
             return replace(observed, availability=Availability(state.desired.image, Verdict.AVAILABLE))
-        case Look.WAY_BACK:
+        case Need.ROLLBACK_TARGET:
             good = model.persisted.last_good
             assert good
-            return replace(observed, way_back=Availability(good, Verdict.AVAILABLE))
-        case Look.OPERATION:
+            return replace(observed, rollback_target=Availability(good, Verdict.AVAILABLE))
+        case Need.OPERATION:
             return replace(observed, operation=listed_operation(eyes.operation))
-        case Look.AUTHORS | Look.HISTORY:
+        case Need.AUTHORS | Need.HISTORY:
             return replace(observed, authors=(), was_declared=False)
-        case Look.LASTING:
+        case Need.LASTING:
             return replace(observed, lasting=evaluation.ask_lasting(state.desired, observed, store))
-        case Look.GATES:
+        case Need.GATES:
             closed = (Gate("check", "it does not pass", Reason.CHECK_FAILED),)
             is_open = eyes.is_check_open
             gates = evaluation.ask(state.desired, observed, store, _NO_CHECKS) if is_open else closed

@@ -7,7 +7,7 @@ import pytest
 from reconciler.rollout.approval import objection
 from reconciler.rollout.decide import decide
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.observed import Look, Observed
+from reconciler.rollout.observed import Need, Observed
 from reconciler.rollout.persisted import PersistedState, Signature
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
@@ -63,7 +63,7 @@ def wrote(who: str, signed: str) -> str:
         ),
         pytest.param(ANOTHER, by("bob@example.com"), (ADA,), None, id="another"),
         pytest.param(
-            ANOTHER, by("bob@example.com"), None, Look.AUTHORS, id="another, as far as is known yet"
+            ANOTHER, by("bob@example.com"), None, Need.AUTHORS, id="another, as far as is known yet"
         ),
         pytest.param(
             ANOTHER,
@@ -125,7 +125,7 @@ def test_what_is_enough(
     desired: ScaleSet,
     persisted: PersistedState,
     authors: tuple[Author, ...] | None,
-    said: str | Look | None,
+    said: str | Need | None,
 ) -> None:
     assert objection(desired, persisted, authors) == said
 
@@ -151,8 +151,8 @@ SICK = {
     ],
 )
 def test_who_wrote_it_is_looked_at_where_it_decides(approval: Approval, seen: Observed) -> None:
-    assert decide(spec(approval=approval, approver=Approver.ANOTHER), seen) is Look.AUTHORS
-    assert decide(spec(approval=approval), seen) is not Look.AUTHORS
+    assert decide(spec(approval=approval, approver=Approver.ANOTHER), seen) is Need.AUTHORS
+    assert decide(spec(approval=approval), seen) is not Need.AUTHORS
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from reconciler.rollout.observed import (
     Availability,
     HealthSource,
     Instance,
-    Look,
+    Need,
     Observed,
     ReadTime,
     RollingUpgrade,
@@ -287,7 +287,7 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
             spec(),
             observed(
                 model_read=ReadTime(NOW - timedelta(seconds=10), NOW - timedelta(seconds=10)),
-                last_look=Look.MODEL,
+                last_need=Need.MODEL,
             ),
             says("Upgrading", "update domain 0", "2", "24.04.202601140", "web_0", "web_5", "0 of 10"),
             id="a model seen ten seconds ago will do",
@@ -646,8 +646,8 @@ def test_the_line(desired: Any, seen: Any, line: str) -> None:
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [
-        pytest.param(Observed(NOW), Look.MODEL, id="the scale set is looked at"),
-        pytest.param(observed(instances=None), Look.INSTANCES, id="and its instances"),
+        pytest.param(Observed(NOW), Need.MODEL, id="the scale set is looked at"),
+        pytest.param(observed(instances=None), Need.INSTANCES, id="and its instances"),
         pytest.param(observed(), "0 of 10 up to date", id="they are counted"),
         pytest.param(observed(instances=fleet()[:9]), None, id="but for a list that is not whole"),
         pytest.param(observed(model=ABSENT), None, id="a scale set that is not there is left alone too"),
@@ -661,10 +661,10 @@ def test_the_line(desired: Any, seen: Any, line: str) -> None:
     ],
 )
 def test_what_is_left_alone_is_counted_and_no_more(
-    held: ScaleSet, seen: Observed, expected: Look | str | None
+    held: ScaleSet, seen: Observed, expected: Need | str | None
 ) -> None:
     decision = decide(held, seen)
-    if isinstance(decision, Look):
+    if isinstance(decision, Need):
         assert decision is expected
         return
     assert decision.step is None
@@ -685,40 +685,40 @@ def test_an_upgrade_names_the_instances_of_one_domain() -> None:
 @pytest.mark.parametrize(
     ("seen", "look"),
     [
-        pytest.param(Observed(NOW), Look.MODEL, id="the scale set itself comes first"),
+        pytest.param(Observed(NOW), Need.MODEL, id="the scale set itself comes first"),
         pytest.param(
             observed(model_read=ReadTime(NOW - timedelta(seconds=11), NOW - timedelta(seconds=11))),
-            Look.MODEL,
+            Need.MODEL,
             id="a model that was listed a while ago is looked at again before a step",
         ),
         pytest.param(
             observed(instances=None, rolling_upgrade=None),
-            Look.INSTANCES,
+            Need.INSTANCES,
             id="instances are looked at only once the model is right",
         ),
         pytest.param(
             observed(model=model(image=OLD), instances=None, availability=None, rolling_upgrade=None),
-            Look.IMAGE,
+            Need.IMAGE,
             id="a patch needs the image to be there",
         ),
         pytest.param(
             observed(model=model(image=OLD), instances=None, rolling_upgrade=None),
-            Look.INSTANCES,
+            Need.INSTANCES,
             id="then it wants to say what else the instances lack",
         ),
         pytest.param(
             observed(model=model(image=OLD), rolling_upgrade=None),
-            Look.ROLLING_UPGRADE,
+            Need.ROLLING_UPGRADE,
             id="a patch needs the word that Azure rolls nothing itself",
         ),
         pytest.param(
             observed(rolling_upgrade=None),
-            Look.ROLLING_UPGRADE,
+            Need.ROLLING_UPGRADE,
             id="an upgrade needs the word that Azure rolls nothing itself",
         ),
     ],
 )
-def test_a_fact_that_costs_a_request_is_asked_for_on_its_rung(seen: Any, look: Look) -> None:
+def test_a_fact_that_costs_a_request_is_asked_for_on_its_rung(seen: Any, look: Need) -> None:
     assert decide(spec(), seen) is look
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.observed import Instance, Look, Operation
+from reconciler.rollout.observed import Instance, Need, Operation
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
@@ -27,7 +27,7 @@ ASKED = ("0, 5", "24.04.202601140", "08:59:00")
 
 
 def test_the_operation_is_asked_for_only_where_its_effect_does_not_show() -> None:
-    assert decide(spec(), observed(attempt=ATTEMPT)) is Look.OPERATION
+    assert decide(spec(), observed(attempt=ATTEMPT)) is Need.OPERATION
     done = fleet(instance(0), instance(5))
     assert isinstance(decide(spec(), observed(attempt=ATTEMPT, instances=done)), Decision)
 
@@ -207,7 +207,7 @@ def test_what_became_of_an_upgrade_is_said_once_its_batch_is_overdue_and_nothing
 
 def test_what_became_of_an_upgrade_is_asked_for_once_its_batch_is_overdue() -> None:
     waited = Progress(waiting_since=NOW - timedelta(minutes=61), is_under_way=True)
-    assert decide(spec(), observed(instances=fleet(), attempt=ATTEMPT, progress=waited)) is Look.OPERATION
+    assert decide(spec(), observed(instances=fleet(), attempt=ATTEMPT, progress=waited)) is Need.OPERATION
 
 
 def test_an_upgrade_of_one_instance_is_told_as_that() -> None:
@@ -264,8 +264,8 @@ PREEMPTED = Operation("Failed", "OperationPreempted: preempted by a more recent 
 
 
 def test_no_instance_follows_a_model_before_the_operation_that_set_it_is_read() -> None:
-    assert decide(spec(), observed(attempt=DONE)) is Look.OPERATION
-    assert decide(spec(), observed(attempt=DONE, instances=None)) is Look.OPERATION
+    assert decide(spec(), observed(attempt=DONE)) is Need.OPERATION
+    assert decide(spec(), observed(attempt=DONE, instances=None)) is Need.OPERATION
 
 
 @pytest.mark.parametrize(
@@ -391,12 +391,12 @@ OTHERS = fleet(outdated(0, provisioning="failed", since=NOW - timedelta(seconds=
 def test_before_another_upgrade_that_of_one_which_is_not_done_is_read(
     operation: Operation, reason: str
 ) -> None:
-    assert decide(spec(), observed(attempt=ATTEMPT, instances=OTHERS)) is Look.OPERATION
+    assert decide(spec(), observed(attempt=ATTEMPT, instances=OTHERS)) is Need.OPERATION
     assert decided(spec(), observed(attempt=ATTEMPT, instances=OTHERS, operation=operation)).reason == reason
 
 
 def test_a_model_that_could_not_be_set_holds_nothing_up() -> None:
-    assert decide(spec(), observed(attempt=SET)) is Look.OPERATION
+    assert decide(spec(), observed(attempt=SET)) is Need.OPERATION
     preempted = observed(attempt=SET, operation=Operation("Failed", "OperationPreempted: no"))
     assert decided(spec(), preempted).step == Upgrade(("0", "5"), NEW)
 
@@ -498,5 +498,5 @@ def test_nobody_contests_what_azure_itself_has_not_done(operation: Operation, re
         instances=fleet(*(outdated(n, latest_model=True) for n in range(10))),
         attempt=attempt,
     )
-    assert decide(spec(), seen) is Look.OPERATION
+    assert decide(spec(), seen) is Need.OPERATION
     assert decided(spec(), replace(seen, operation=operation)).reason is reason

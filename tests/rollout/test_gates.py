@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.rollout.decide import decide
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.observed import Look, Observed
+from reconciler.rollout.observed import Need, Observed
 from reconciler.rollout.persisted import Fingerprint, PersistedState, Signature
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
@@ -381,7 +381,7 @@ def test_a_closed_gate_says_when_it_may_be_open_and_names_all_that_were_asked() 
 def test_gates_outside_are_asked_only_once_those_of_the_spec_are_open() -> None:
     seen = replace(ROLLING, gates=None)
     assert decided(spec(windows=(NIGHT,)), seen).reason is Reason.OUTSIDE_WINDOW
-    assert decide(spec(windows=(DAY,)), seen) is Look.GATES
+    assert decide(spec(windows=(DAY,)), seen) is Need.GATES
 
 
 @pytest.mark.parametrize(
@@ -436,7 +436,7 @@ MANY_SICK = fleet(*(outdated(n, power="stopped", health="unhealthy") for n in ra
 def test_the_breaker_holds_what_passes_all_other_gates(
     desired: ScaleSet, seen: Observed, doing: str, total: int
 ) -> None:
-    assert decide(desired, replace(seen, lasting=None)) is Look.LASTING
+    assert decide(desired, replace(seen, lasting=None)) is Need.LASTING
     held = decided(desired, replace(seen, lasting=(BROKEN,)))
     assert held.line == says("ImageFailedElsewhere", doing)
     assert (held.step, held.gates[0]) == (None, BROKEN)
@@ -530,5 +530,5 @@ def test_what_serves_goes_back_to_the_last_good_image_as_soon_as_its_window_open
 
 def test_what_no_time_opens_is_asked_for_where_a_window_is_closed_and_nothing_that_costs_a_request() -> None:
     seen = replace(ROLLING, gates=None, lasting=None)
-    assert decide(spec(windows=(NIGHT,)), seen) is Look.LASTING
-    assert decide(spec(windows=(DAY,)), seen) is Look.GATES
+    assert decide(spec(windows=(NIGHT,)), seen) is Need.LASTING
+    assert decide(spec(windows=(DAY,)), seen) is Need.GATES

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.observed import ABSENT, Availability, Look, Model, Observed, Verdict
+from reconciler.rollout.observed import ABSENT, Availability, Model, Need, Observed, Verdict
 from reconciler.rollout.preflight import exact_if_known, exact_spec
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel
@@ -82,7 +82,7 @@ def test_a_rollout_under_way_does_not_ask_the_catalogue() -> None:
 
 
 def test_latest_is_looked_up_before_anything_is_compared_with_it() -> None:
-    assert decide(spec(image=LATEST), observed(instances=None, availability=None)) is Look.IMAGE
+    assert decide(spec(image=LATEST), observed(instances=None, availability=None)) is Need.IMAGE
 
 
 def test_latest_is_not_looked_up_for_what_is_refused_anyway() -> None:

@@ -10,7 +10,7 @@ from reconciler.rollout.context import Aim
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.observed import Availability, Instance, Look, Model, Verdict
+from reconciler.rollout.observed import Availability, Instance, Model, Need, Verdict
 from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
@@ -437,7 +437,7 @@ def test_nothing_is_said_of_a_rollout_that_failed_by_a_partial_list() -> None:
 
 @pytest.mark.parametrize("on_failure", [OnFailure.REPIN, OnFailure.ROLLBACK])
 def test_the_instances_are_looked_at_before_anything_is_said_of_them(on_failure: OnFailure) -> None:
-    assert decide(spec(on_failure=on_failure), replace(given_up(), instances=None)) is Look.INSTANCES
+    assert decide(spec(on_failure=on_failure), replace(given_up(), instances=None)) is Need.INSTANCES
 
 
 @pytest.mark.parametrize(
@@ -554,7 +554,7 @@ GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
         ),
         pytest.param(
             {"instances": fleet(rest="upgraded"), "was_declared": None},
-            Look.HISTORY,
+            Need.HISTORY,
             id="no instance runs it, and the history of the branch was not looked at",
         ),
         pytest.param(
@@ -564,25 +564,27 @@ GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
         ),
         pytest.param({"was_declared": None}, "", id="where an instance runs it the history is not looked at"),
         pytest.param(
-            {"instances": None, "way_back": None},
-            Look.INSTANCES,
+            {"instances": None, "rollback_target": None},
+            Need.INSTANCES,
             id="the instances tell, and were not looked at",
         ),
         pytest.param(
-            {"way_back": None}, Look.WAY_BACK, id="the catalogue is asked before the model goes back"
+            {"rollback_target": None},
+            Need.ROLLBACK_TARGET,
+            id="the catalogue is asked before the model goes back",
         ),
         pytest.param(
-            {"way_back": Availability(OLD, Verdict.DEPRECATED)},
+            {"rollback_target": Availability(OLD, Verdict.DEPRECATED)},
             "24.04.202601010 was good here, and Azure makes no instance from it any more (ImageDeprecated)",
             id="it is deprecated",
         ),
         pytest.param(
-            {"way_back": Availability(OLD, Verdict.NOT_FOUND)},
+            {"rollback_target": Availability(OLD, Verdict.NOT_FOUND)},
             "24.04.202601010 was good here, and Azure makes no instance from it any more (ImageNotFound)",
             id="it is deleted",
         ),
         pytest.param(
-            {"way_back": Availability(OLD, Verdict.UNREADABLE)},
+            {"rollback_target": Availability(OLD, Verdict.UNREADABLE)},
             "",
             id="a catalogue that does not answer bars nothing",
         ),
@@ -593,8 +595,8 @@ GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
         ),
     ],
 )
-def test_the_way_back(changes: dict[str, Any], way: str | Look) -> None:
-    values = {"model": model(persisted=PersistedState(last_good=OLD)), "way_back": GOOD_WAY} | changes
+def test_the_way_back(changes: dict[str, Any], way: str | Need) -> None:
+    values = {"model": model(persisted=PersistedState(last_good=OLD)), "rollback_target": GOOD_WAY} | changes
     unknown = Fingerprint.of(FIX)
     seen = observed(**({"progress": Progress(wrote_last_good=unknown)} | values))
     assert isinstance(seen.model, Model)

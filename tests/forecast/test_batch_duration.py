@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.forecast.batch_duration import ASSUMED, BatchDuration, MeasuredBatch, duration, measure
+from reconciler.forecast.batch_duration import ASSUMED, BatchDuration, MeasuredBatch, measure, usual_duration
 from reconciler.rollout.observed import HealthSource, Observed
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from tests.build import NEW, NOW, OLD, fleet, instance, model, observed, outdated
@@ -57,9 +57,9 @@ LAP = MeasuredBatch(ASKED.at, BatchDuration(80 * SECOND, 20 * SECOND))
             id="a probe may not have found out yet",
         ),
         pytest.param(
-            tuple(replace(LAP, asked_at=NOW - number * 3600 * SECOND) for number in range(9, 4, -1)),
+            tuple(replace(LAP, requested_at=NOW - number * 3600 * SECOND) for number in range(9, 4, -1)),
             look(),
-            (*(replace(LAP, asked_at=NOW - number * 3600 * SECOND) for number in range(8, 4, -1)), LAP),
+            (*(replace(LAP, requested_at=NOW - number * 3600 * SECOND) for number in range(8, 4, -1)), LAP),
             id="of many the last five are kept",
         ),
     ],
@@ -84,7 +84,7 @@ def test_what_a_batch_usually_takes(measured: list[tuple[int, int]], expected: A
         else BatchDuration(*(each * SECOND for each in expected))
     )
     assert (
-        duration(
+        usual_duration(
             [
                 MeasuredBatch(NOW, BatchDuration(upgrade * SECOND, health * SECOND))
                 for upgrade, health in measured
@@ -103,4 +103,4 @@ def test_what_a_batch_usually_takes(measured: list[tuple[int, int]], expected: A
     ],
 )
 def test_no_batch_is_assumed_to_take_longer_than_it_may(most: int, expected: BatchDuration) -> None:
-    assert duration((), most * SECOND) == expected
+    assert usual_duration((), most * SECOND) == expected

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from reconciler.daemon.outcome import rest_until
-from reconciler.forecast.batch_duration import ASSUMED, BatchDuration, duration
-from reconciler.forecast.forecast import Forecast, Hold, forecast
-from reconciler.forecast.simulation import Rhythm
+from reconciler.forecast.batch_duration import ASSUMED, BatchDuration, usual_duration
+from reconciler.forecast.forecast import Forecast, PredictedWait, forecast
+from reconciler.forecast.simulation import Schedule
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import ABSENT, Availability, HealthSource, Observed, Verdict
 from reconciler.rollout.persisted import Fingerprint, PersistedState, Signature
@@ -40,7 +40,7 @@ def foreseen(desired: ScaleSet, seen: Observed, duration: BatchDuration = ASSUME
         desired,
         seen,
         duration,
-        Rhythm(MINUTE, lambda decision, at: rest_until(decision, at, MINUTE / 4, desired.interval)),
+        Schedule(MINUTE, lambda decision, at: rest_until(decision, at, MINUTE / 4, desired.interval)),
     )
 
 
@@ -163,13 +163,13 @@ def test_what_comes_of_it(
     """`outcome` is how often the model is set, the worst loss, and the reason at the end."""
     found = expected(desired, seen)
     assert told(found) == batches
-    assert (found.patches, found.worst_loss, found.end_reason) == outcome
+    assert (found.patches, found.max_unavailable, found.end_reason) == outcome
     assert found.writes == found.patches + len(batches)
 
 
 def test_of_a_good_image_no_failure_is_foretold_however_short_its_time_to_get_healthy_is() -> None:
     desired = spec(on_failure=OnFailure.REPIN, health=Health(MINUTE, passes=1))
-    found = expected(desired, observed(model=BEHIND), duration((), desired.health.timeout))
+    found = expected(desired, observed(model=BEHIND), usual_duration((), desired.health.timeout))
     assert (told(found), found.end_reason) == (EVEN, "UpToDate")
 
 
@@ -292,8 +292,8 @@ def test_what_is_waited_for(
     assert told(found) == EVEN
     assert found.begins == (None if begins is None else NOW + begins * MINUTE)
     assert (found.ends is not None) is is_dated
-    assert found.holds == tuple(
-        Hold(reason, NOW + at * MINUTE, None if until is None else NOW + until * MINUTE)
+    assert found.waits == tuple(
+        PredictedWait(reason, NOW + at * MINUTE, None if until is None else NOW + until * MINUTE)
         for reason, at, until in holds
     )
 
@@ -304,7 +304,7 @@ def test_a_window_that_closes_is_waited_for_again() -> None:
     assert [batch.at - NOW for batch in found.batches] == [
         0 * MINUTE, 3 * MINUTE, 6 * MINUTE, 60 * MINUTE, 63 * MINUTE
     ]  # fmt: skip
-    assert found.holds == (Hold(Reason.OUTSIDE_WINDOW, NOW + 9 * MINUTE, NOW + 60 * MINUTE),)
+    assert found.waits == (PredictedWait(Reason.OUTSIDE_WINDOW, NOW + 9 * MINUTE, NOW + 60 * MINUTE),)
     assert found.lasts == 66 * MINUTE
 
 

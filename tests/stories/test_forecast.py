@@ -97,7 +97,7 @@ def test_what_is_forecast_is_what_happens(kind: str) -> None:
     happened = rest_of(world)
     assert [batch.instance_ids for batch in expected.batches] == ids(happened)
     assert expected.writes == len(writes(happened))
-    assert expected.worst_loss == most_away(world)
+    assert expected.max_unavailable == most_away(world)
     assert expected.end_reason == world.outcomes[-1].reason
     assert expected.begins == writes(happened)[0].at
     assert expected.ends == world.outcomes[-1].at

@@ -31,27 +31,27 @@ def objection(
     """
     image, wants_another = short(desired.image), desired.rollout.approver is Approver.ANOTHER
     if not persisted.is_approved(desired.image):
-        other = ", as somebody else than its author" if wants_another else ""
-        return f"{image} is not approved yet; run `reconciler approve {desired.name}`{other}"
+        other = "; its author cannot approve it" if wants_another else ""
+        return f"{image} needs approval; run `reconciler approve {desired.name}`{other}"
     if not wants_another:
         return None
     signature = persisted.signature_of(desired.image)
     if signature is None or not signature.by:
         return (
-            f"{image} is approved, and nobody knows by whom, as rollout.approver asks; run "
-            f"`reconciler approve {desired.name}` once more"
+            f"{image} is approved, but it is unknown by whom (rollout.approver); run `reconciler approve "
+            f"{desired.name}` again"
         )
     if authors is None:
         return Need.AUTHORS
     if not authors:
         return (
-            f"{image} is approved {signature}, and nobody knows who wrote the commit that declares it, as "
-            "rollout.approver asks: that takes specs from git, with their history"
+            f"{image} is approved {signature}, but its author is unknown (rollout.approver); read the specs "
+            "from git, with their history"
         )
     if own := approving_authors(signature, authors):
         return (
-            f"{image} is approved {signature}, and {join(map(str, own))} wrote the commit that declares it; "
-            f"let somebody else run `reconciler approve {desired.name}`"
+            f"{image} is approved {signature}, but {join(map(str, own))} wrote the commit that declares it; "
+            f"another person must run `reconciler approve {desired.name}`"
         )
     return None
 

@@ -17,7 +17,7 @@ from reconciler.rollout.member import Member, is_behind
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
-from reconciler.rollout.wording import describe, join
+from reconciler.rollout.wording import count, describe, join
 from reconciler.spec.duration import format_duration
 from reconciler.spec.image import short
 from reconciler.spec.scale_set import Canary
@@ -43,17 +43,19 @@ def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why
     inside.sort(key=_by_id, reverse=is_return)
     # Of ten instances with maxBatch 20%, two; fewer where maxUnavailable or a canary leaves less room.
     taken = inside[: min(most, context.rollout.max_batch.of(counts.total))]
-    named = join(each.instance.name for each in taken)
+    names = tuple(each.instance.name for each in taken)
     return Decision(
         Reason.UPGRADING,
-        f"{domain}: {'returning' if is_return else 'upgrading'} {_count(taken)} to {short(context.image)} "
-        f"({named}){f', {why}' if why else ''}; {counts.summary}",
+        f"{domain}: {'rolling back' if is_return else 'upgrading'} {count(taken)} to {short(context.image)} "
+        f"({join(names)}){f', {why}' if why else ''}; {counts.summary}",
         step=Upgrade(
             tuple(each.instance.id for each in taken),
             context.image,
             not_serving=frozenset(each.instance.id for each in taken if _is_not_serving(each)),
             behind=frozenset(each.instance.id for each in taken if is_behind(each.instance, context.desired)),
             evicted=count_evictions(context),
+            domain=str(domain),
+            names=names,
         ),
         soon=True,
         counts=counts.with_batch(domain, sum(each.state is State.HEALTHY for each in taken)),
@@ -73,7 +75,7 @@ def soak_wait(context: Context) -> Decision | None:
     young = _still_soaking(last.members, at - last.length)
     return Decision(
         Reason.SOAKING,
-        f"{last.who}{young}: back since {last.until - last.length:%H:%M:%S}; the next batch goes at "
+        f"{last.who}{young}: healthy since {last.until - last.length:%H:%M:%S}; the next batch starts after "
         f"{last.until:%H:%M:%S} (soak {format_duration(last.length)}); {context.counts.summary}",
         until=last.until,
         watch=max(last.length / 5, _SHORTEST) if last.length < _LONG else None,
@@ -89,8 +91,8 @@ def bake_wait(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.BAKING,
-        f"{_still_soaking(members, at - rollout.bake_time)}: back since {since:%H:%M:%S}; "
-        f"the rollout is over at {since + rollout.bake_time:%H:%M:%S} "
+        f"{_still_soaking(members, at - rollout.bake_time)}: healthy since {since:%H:%M:%S}; "
+        f"the rollout is complete at {since + rollout.bake_time:%H:%M:%S} "
         f"(bakeTime {format_duration(rollout.bake_time)}); {context.counts.summary}",
         until=since + rollout.bake_time,
         counts=context.counts,
@@ -105,10 +107,17 @@ def too_many_unhealthy(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.TOO_MANY_UNHEALTHY,
-        f"{describe(unhealthy)}: {len(unhealthy)} of {counts.total} are unhealthy, and "
-        f"spec.rollout.maxUnhealthy is {rollout.max_unhealthy.describe(len(members))}; {counts.summary}",
+        f"{unhealthy_share(context)}: {describe(unhealthy)}; no serving instance is upgraded; "
+        f"{counts.summary}",
         counts=counts,
     )
+
+
+def unhealthy_share(context: Context) -> str:
+    """How many instances do not serve and how many may, in words."""
+    number = sum(each.is_not_serving for each in context.members)
+    limit = context.rollout.max_unhealthy.describe(len(context.members))
+    return f"{number} of {context.counts.total} instances are unhealthy, and maxUnhealthy is {limit}"
 
 
 def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decision:
@@ -120,14 +129,15 @@ def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decisi
     rollout, members, counts = context.rollout, context.members, context.counts
     may_go = {each.instance.id for each in going}
     others = [each for each in members if each.instance.id not in may_go]
-    away = [each.instance for each in others if each.state not in {State.HEALTHY, State.DEALLOCATED}]
+    unavailable = [each.instance for each in others if each.state not in {State.HEALTHY, State.DEALLOCATED}]
     most = rollout.max_unavailable.of(len(members))
-    if len(away) < most:
-        return most - len(away)
+    if len(unavailable) < most:
+        return most - len(unavailable)
     return Decision(
         Reason.TOO_MANY_UNAVAILABLE,
-        f"{describe(away)}: {len(away)} of {counts.total} are unavailable already, and "
-        f"spec.rollout.maxUnavailable is {rollout.max_unavailable.describe(len(members))}; {counts.summary}",
+        f"{len(unavailable)} of {counts.total} instances are unavailable, and maxUnavailable is "
+        f"{rollout.max_unavailable.describe(len(members))}: {describe(unavailable)}; no other is upgraded; "
+        f"{counts.summary}",
         counts=counts,
     )
 
@@ -165,8 +175,8 @@ def missing_canary(canary: Canary | None, members: Sequence[Member]) -> Decision
         return None
     return Decision(
         Reason.CANARY_MISSING,
-        f"spec.rollout.canary names the instances {join(canary.instances)}, of which none is there "
-        "that could be upgraded; name others, or a number of them",
+        f"rollout.canary names instances that do not exist or cannot be upgraded ({join(canary.instances)}); "
+        "name others, or set a number",
     )
 
 
@@ -255,7 +265,3 @@ def _is_not_serving(member: Member) -> bool:
     """Whether it does not serve as it is taken. One that Azure was at work on for too long may be back by
     now: lists are behind."""
     return not member.is_serving and member.state is not State.IN_TRANSITION
-
-
-def _count(taken: Sequence[Member]) -> str:
-    return "1 instance" if len(taken) == 1 else f"{len(taken)} instances"

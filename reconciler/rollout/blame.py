@@ -17,7 +17,7 @@ from reconciler.rollout.step import MOST_TRIES, Attempt
 from reconciler.rollout.tags import is_storable, missing_room, with_state
 from reconciler.spec.image import short
 
-_UNKNOWN = "a restart will not know that it failed"
+_UNKNOWN = "a restart will not know of it"
 
 
 def with_failure(context: Context, failing: Decision) -> Decision:
@@ -34,8 +34,10 @@ def with_failure(context: Context, failing: Decision) -> Decision:
     after = failed_state(context)
     tags = with_state(context.model.tags, after)
     if not is_storable(after) or missing_room(context.model.tags, tags):
-        return replace(failing, message=f"{failing.message}; there is no room for a tag, so {_UNKNOWN}")
-    return _writing(context, failing, after, f"noting on its tags that {short(image)} failed", _UNKNOWN)
+        return replace(
+            failing, message=f"{failing.message}; no tag is free to record the failure: {_UNKNOWN}"
+        )
+    return _writing(context, failing, after, "recording the failure", _UNKNOWN)
 
 
 def without_failure(context: Context, done: Decision) -> Decision:
@@ -50,8 +52,8 @@ def without_failure(context: Context, done: Decision) -> Decision:
         context,
         done,
         after,
-        f"noting on its tags that {short(context.image)} is well again",
-        "a restart will not know that it is well again",
+        f"recording that {short(context.image)} is healthy again",
+        "a restart will not know that it is healthy again",
     )
 
 
@@ -79,6 +81,6 @@ def _writing(
     before = context.observed.progress.tag_write
     if before is None or before.failed != persisted.failed:
         return replace(decision, message=f"{decision.message}; {doing}", to_persist=persisted)
-    message = f"{decision.message}; {otherwise}: {before.refusal}" if before.refusal else decision.message
+    refused = f"; not recorded ({before.refusal}), so {otherwise}" if before.refusal else ""
     is_due = context.at >= before.next_at and (before.refusal or before.tries < MOST_TRIES)
-    return replace(decision, message=message, to_persist=persisted if is_due else None)
+    return replace(decision, message=f"{decision.message}{refused}", to_persist=persisted if is_due else None)

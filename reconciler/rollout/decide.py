@@ -42,10 +42,11 @@ from reconciler.rollout.expectations import (
 )
 from reconciler.rollout.freshness import stale_fact
 from reconciler.rollout.gates import closed_gate, closed_gate_for_remedy, closed_window
-from reconciler.rollout.health import is_in_transition
+from reconciler.rollout.health import State, is_in_transition, state_of
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import Absent, Need, Observed
 from reconciler.rollout.preflight import exact_if_known, exact_spec, image_unavailable
+from reconciler.rollout.progress import Progress
 from reconciler.rollout.reading import partial_read, with_instances
 from reconciler.rollout.reason import Phase, Reason, Status
 from reconciler.rollout.refusal import active_hold, refusal
@@ -57,7 +58,7 @@ from reconciler.rollout.remedy import (
 )
 from reconciler.rollout.rollback import abort, end_of_rollback, restore_model
 from reconciler.rollout.settled import completion
-from reconciler.rollout.step import Step, Upgrade
+from reconciler.rollout.step import Attempt, Step, Upgrade
 from reconciler.rollout.urgency import with_urgent_limits
 from reconciler.rollout.waiting import (
     awaited_instances,
@@ -67,10 +68,11 @@ from reconciler.rollout.waiting import (
     missed_rollout_deadline,
     relapse_during_soak,
 )
+from reconciler.rollout.wording import describe_progress
 from reconciler.spec.image import follows_latest, same, short
 from reconciler.spec.scale_set import Converge, OnFailure, ScaleSet
 
-_DOING = "upgrading the next batch"
+_DOING = "the next batch"
 
 
 def decide(desired: ScaleSet, observed: Observed) -> Decision | Need:
@@ -85,7 +87,7 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Need:
     found = _verify_step(decision, decision.step, observed) if decision.step else decision
     if isinstance(found, Need) or not decision.given_up:
         return found
-    return replace(found, message=f"{found.message}; {decision.given_up} failed and was given up")
+    return replace(found, message=f"{found.message}; {decision.given_up} failed")
 
 
 def _verify_step(decision: Decision, step: Step, observed: Observed) -> Decision | Need:
@@ -100,7 +102,7 @@ def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Need
     if model is None:
         return Need.MODEL
     if isinstance(model, Absent):
-        return Decision(Reason.NOT_FOUND, f"there is no scale set {desired.target.id}")
+        return Decision(Reason.NOT_FOUND, f"Azure has no scale set {desired.target.id}")
     if refused := refusal(desired, model, observed.rolling_upgrade):
         return refused
     exact = exact_spec(desired, model, observed.availability)
@@ -201,12 +203,16 @@ def _wait_for_azure(aim: Aim) -> Decision | Need | None:
     While our own step is young there is no need to list the instances to know that it is not overdue.
     """
     busy = Decision(
-        Reason.AZURE_BUSY, f"Azure is at work on the scale set ({aim.model.provisioning})", soon=True
+        Reason.AZURE_BUSY,
+        f"the scale set is {aim.model.provisioning}; nothing is changed until Azure has finished",
+        soon=True,
     )
     if aim.model.provisioning != "updating":
         return busy
     attempt = aim.observed.attempt
     if attempt and isinstance(attempt.step, Upgrade):
+        if not _is_batch_over(aim.observed.progress):
+            busy = replace(busy, message=_batch_progress(aim, attempt))
         if aim.at - attempt.at <= aim.desired.health.timeout:
             return busy
         # What was seen to be over has ended: it is something else that Azure is at now.
@@ -217,6 +223,22 @@ def _wait_for_azure(aim: Aim) -> Decision | Need | None:
     staying = members(aim.desired, aim.model, aim.observed, aim.observed.instances)
     moving = [each.instance for each in staying if is_in_transition(each.instance.provisioning)]
     return None if any(is_overdue(each, aim.desired, aim.at) for each in moving) else busy
+
+
+def _is_batch_over(progress: Progress) -> bool:
+    """Whether the last batch was seen to be healthy, so that Azure is doing something else now."""
+    return progress.passes > 0 or progress.is_under_way is False
+
+
+def _batch_progress(aim: Aim, attempt: Attempt) -> str:
+    """What Azure is doing with the last batch. The number of healthy ones is known if they were read."""
+    batch = [each for each in aim.observed.instances or () if each.id in attempt.instance_ids]
+    healthy = sum(
+        each.runs(aim.image) and state_of(each, aim.model.health_source, aim.at) is State.HEALTHY
+        for each in batch
+    )
+    known = f"; {healthy} of {len(batch)} healthy" if batch else ""
+    return f"{describe_progress(attempt)}{known}"
 
 
 def _act_while_azure_is_busy(aim: Aim) -> Decision | Need | None:

@@ -4,7 +4,7 @@
 nobody words it a second time.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reconciler.rollout.counts import InstanceCounts
@@ -40,6 +40,7 @@ class Decision:
     blamed: Fingerprint | None = None
     given_up: str = ""
     to_persist: PersistedState | None = None
+    cause: str = field(default="", compare=False)
 
     @property
     def line(self) -> str:

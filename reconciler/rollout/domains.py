@@ -94,7 +94,9 @@ def grouping(by: By, order: Sequence[str], instances: Sequence[Instance]) -> Gro
     for choice in groupings if by is By.AUTO else (by,):
         if reported[choice]:
             return _remembering(groupings[choice], order)
-    raise DomainsUnknown(f"spec.rollout.by is {by}, but Azure reports none here; use by: auto or by: batch")
+    raise DomainsUnknown(
+        f"rollout.by is {by}, but Azure reports no such domain here; set by: auto or by: batch"
+    )
 
 
 def _remembering(unranked: Grouping, order: Sequence[str]) -> Grouping:

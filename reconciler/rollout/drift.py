@@ -24,9 +24,9 @@ from reconciler.spec.image import Image, is_version_of, same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
 
 _NONE_IS_GOOD = "no image is known to be good here"
-_NO_ROOM = "there is no room for a tag, so"
-_NO_MEMORY = "a restart will not know when this rollout began, or whether it failed"
-_NO_OWNER = "another fleet will not know whose this scale set is"
+_NO_ROOM = "no tag is free:"
+_NO_MEMORY = "a restart will not know when this rollout began or whether it failed"
+_NO_OWNER = "another fleet will not know the owner"
 
 
 def drift(aim: Aim) -> Decision | Need:
@@ -61,12 +61,13 @@ def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instanc
     has_way_back = step.persisted is not None and step.persisted.last_good is not None
     if aim.rollout.require_way_back and not has_way_back:
         return Decision(
-            Reason.NO_WAY_BACK, f"{_NONE_IS_GOOD}, and spec.rollout.requireWayBack asks for one to go back to"
+            Reason.NO_WAY_BACK,
+            f"{_NONE_IS_GOOD}, and rollout.requireWayBack requires one; set it to false to begin without",
         )
     if aim.rollout.on_failure is not OnFailure.HOLD and not has_way_back:
-        unsaid = f"{unsaid}; no way back: {_NONE_IS_GOOD}"
+        unsaid = f"{unsaid}; no rollback target: {_NONE_IS_GOOD}"
     staying = members(desired, model, aim.observed, instances)
-    doing = f"setting the image of the model to {short(desired.image)}"
+    doing = f"the rollout to {short(desired.image)}"
     # A gate may hold it for days, in which an instance may fall sick.
     counts = _counts(desired, instances, staying)
     if passes_gates(aim, instances):
@@ -82,7 +83,7 @@ def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instanc
     urgent = urgency_note(desired.fleet, desired.image, aim.at)
     return Decision(
         Reason.MODEL_DRIFT,
-        f"the model is on {was}; setting its image to {short(desired.image)}"
+        f"setting the image of the model from {was} to {short(desired.image)}"
         f"{f' ({note})' if (note := availability.evidence) else ''}"
         f"{f'; {also}' if also else ''}{_approval(aim)}{unsaid}{f'; {urgent}' if urgent else ''}",
         step=replace(step, good=_noted_good(step, model), not_serving=_not_serving(aim, instances, staying)),
@@ -164,13 +165,13 @@ def _other_changes(model: Model, instances: Sequence[Instance]) -> str:
     behind = [each for each in instances if _is_on(model.image, each.image) and each.latest_model is False]
     if not behind:
         return ""
-    share = f"{len(behind)} of {len(instances)} instances lack"
+    share = f"{len(behind)} of {len(instances)} instances"
     if failed := model.persisted.failed_before(model.image):
         return (
-            f"{share} the latest model too, which was set to {failed} and back, or changed by "
-            "somebody else; their upgrade will bring that along"
+            f"the upgrade also applies other changes of the model ({failed} and back, or another writer's) "
+            f"to {share}"
         )
-    return f"{share} another change of the model too, which their upgrade will bring along"
+    return f"the upgrade also applies another change of the model to {share}"
 
 
 def _is_on(model: Image | None, instance: Image | None) -> bool:

@@ -34,8 +34,8 @@ def count_evictions(context: Context) -> int:
 def single_instance_reason(context: Context) -> str:
     """Why the next instance goes alone, in words, or ""."""
     if _excess(context) > 0:
-        return f"alone, because Azure has evicted {count_evictions(context)} soon after their upgrade"
-    return "alone, because nothing of the last batch is left" if _is_last_batch_gone(context) else ""
+        return f"alone, because Azure evicted {count_evictions(context)} soon after their upgrade"
+    return "alone, because no instance of the last batch is left" if _is_last_batch_gone(context) else ""
 
 
 def eviction_backoff(context: Context) -> Decision | None:
@@ -48,8 +48,8 @@ def eviction_backoff(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.EVICTED_AFTER_UPGRADE,
-        f"Azure has evicted {count_evictions(context)} instances soon after their upgrade; "
-        f"the next one goes alone at {until:%H:%M:%S}; {context.counts.summary}",
+        f"Azure evicted {count_evictions(context)} instances soon after their upgrade; "
+        f"one further instance is upgraded after {until:%H:%M:%S}; {context.counts.summary}",
         until=until,
         counts=context.counts,
     )

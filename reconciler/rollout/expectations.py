@@ -29,7 +29,8 @@ from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import MOST_TRIES, Attempt, PatchModel, Step, Upgrade, retry_delay
 from reconciler.rollout.waiting import missed_progress_deadline
-from reconciler.rollout.wording import describe, join
+from reconciler.rollout.wording import describe, describe_progress, describe_upgrade
+from reconciler.spec.duration import format_duration
 from reconciler.spec.image import same, short
 from reconciler.spec.scale_set import OnFailure
 
@@ -51,10 +52,10 @@ def failed_model_update(aim: Aim) -> Decision | Need | None:
     if operation is None:
         return Need.OPERATION
     if operation.is_under_way:
-        return Decision(Reason.AZURE_BUSY, f"{_description(attempt)}, is under way", soon=True)
+        return Decision(Reason.AZURE_BUSY, describe_progress(attempt), soon=True)
     is_untold = not operation.status or operation.is_preempted
     if is_untold and model.provisioning == "failed":
-        return _retry_model_update(aim, "and its scale set says Failed", attempt.step.persisted)
+        return _retry_model_update(aim, "but the scale set is Failed", attempt.step.persisted)
     if not is_untold and operation.error:
         return _retry_model_update(
             aim, f"but the operation failed: {operation.error.removesuffix('.')}", attempt.step.persisted
@@ -72,7 +73,7 @@ def doubtful_model_update(context: Context) -> Decision | None:
         return None
     if not context.movable or any(each.instance.runs(context.image) for each in context.members):
         return None
-    return _retry_model_update(context, "and its scale set says Failed", None)
+    return _retry_model_update(context, "but the scale set is Failed", None)
 
 
 def _retry_model_update(aim: Aim, why: str, persisted: PersistedState | None) -> Decision:
@@ -81,7 +82,7 @@ def _retry_model_update(aim: Aim, why: str, persisted: PersistedState | None) ->
         return step
     return Decision(
         Reason.MODEL_UPDATE_FAILED,
-        f"setting the image of the model to {short(aim.image)} once more: it was set, {why}",
+        f"setting the image of the model to {short(aim.image)} again: it was set, {why}",
         step=step,
         soon=True,
     )
@@ -99,12 +100,13 @@ def upgrade_without_effect(context: Context) -> Decision | Need | None:
     if operation is None and attempt.operation:
         return Need.OPERATION
     failed = operation.error.removesuffix(".") if operation else ""
-    times = f"was tried {attempt.tries} times, and the last try" if attempt.tries > 1 else "was tried, and"
-    became = f"failed: {failed}" if failed else "does not show"
+    tries = "1 try" if attempt.tries == 1 else f"{attempt.tries} tries"
+    became = "failed" if failed else "had no effect"
+    patience = format_duration(context.rollout.progress_deadline)
     return replace(
         late,
-        message=f"{_description(attempt)}, {times} {became}; {late.message}; {context.counts.summary}; it is "
-        "not tried again before the spec changes",
+        message=f"the upgrade of {describe_upgrade(attempt.step)} {became} in {tries} within {patience}, the "
+        f"last at {attempt.at:%H:%M:%S}{f' ({failed})' if failed else ''}; retried when the spec changes",
     )
 
 
@@ -126,7 +128,7 @@ def repeated_upgrade_failure(context: Context) -> Decision | Need | None:
     is_held = context.rollout.on_failure is OnFailure.HOLD
     return Decision(
         Reason.OPERATION_FAILED,
-        f"{_description(attempt)}, failed: {error.removesuffix('.')}; so did the one before"
+        f"{_description(attempt)} failed: {error.removesuffix('.')}; the second failure in a row"
         f"{f'; {_next_try(attempt, observed.at)}' if is_held else ''}",
         counts=context.counts,
     )
@@ -155,9 +157,9 @@ def unmet_expectation(
     if operation is None and attempt.operation:
         return Need.OPERATION
     if operation and operation.is_under_way:
-        return Decision(Reason.AZURE_BUSY, f"{_description(attempt)}, is under way", soon=True, counts=counts)
+        return Decision(Reason.AZURE_BUSY, describe_progress(attempt), soon=True, counts=counts)
     if operation and operation.error:
-        failed = f"{_description(attempt)}, failed: {operation.error.removesuffix('.')}"
+        failed = f"{_description(attempt)} failed: {operation.error.removesuffix('.')}"
         return Decision(
             Reason.OPERATION_FAILED, f"{failed}; {_next_try(attempt, observed.at)}", counts=counts
         )
@@ -166,7 +168,7 @@ def unmet_expectation(
     if isinstance(step, PatchModel) and (contest := _contest(attempt, step, observed)):
         return contest
     unlike = [each for each in named if each.provisioning != "succeeded"]
-    unseen = f"{_description(attempt)}, does not show yet{f': {describe(unlike)}' if unlike else ''}"
+    unseen = f"{_description(attempt)} has no effect yet{f': {describe(unlike)}' if unlike else ''}"
     return Decision(Reason.NO_EFFECT, f"{unseen}; {_next_try(attempt, observed.at)}", counts=counts)
 
 
@@ -180,11 +182,8 @@ def _may_repeat(step: Step, attempt: Attempt, observed: Observed) -> bool:
 def _next_try(attempt: Attempt, at: datetime) -> str:
     when = attempt.at + retry_delay(attempt.tries)
     if at < when:
-        return f"it is tried again after {when:%H:%M:%S}"
-    return (
-        f"it was tried {attempt.tries} times, and is not tried again before the spec changes or somebody "
-        "runs `reconciler retry`"
-    )
+        return f"retried after {when:%H:%M:%S}"
+    return f"not retried after {attempt.tries} tries; change the spec, or run `reconciler retry`"
 
 
 def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision | None:
@@ -193,17 +192,17 @@ def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision
     if attempt.tries >= _CONTESTED:
         return Decision(
             Reason.CONTESTED,
-            f"the model was set to {short(step.image)} {attempt.tries} times, last at "
-            f"{attempt.at:%H:%M:%S}, and something else sets it back; let only one of the two name the "
-            f"image; it is set again after {attempt.at + retry_delay(attempt.tries):%H:%M:%S}",
+            f"another writer changed the model after each of {attempt.tries} changes to "
+            f"{short(step.image)}, the last at {attempt.at:%H:%M:%S}; let only one set the image; retried "
+            f"after {attempt.at + retry_delay(attempt.tries):%H:%M:%S}",
         )
     if not attempt.has_succeeded and (operation is None or operation.status != "Succeeded"):
         return None
     image = short(model.image) if isinstance(model, Model) and model.image else "another image"
     return Decision(
         Reason.NO_EFFECT,
-        f"the model was set to {short(step.image)} at {attempt.at:%H:%M:%S}, which succeeded, and is on "
-        f"{image}: something else has set it since; {_next_try(attempt, observed.at)}",
+        f"another writer set the model to {image} after it was set to {short(step.image)} at "
+        f"{attempt.at:%H:%M:%S}; {_next_try(attempt, observed.at)}",
     )
 
 
@@ -226,8 +225,8 @@ def _unset_model(attempt: Attempt, step: Upgrade, observed: Observed) -> Decisio
         return None  # it was not set
     return Decision(
         Reason.NO_EFFECT,
-        f"the model was set to {short(attempt.step.image)} at {attempt.at:%H:%M:%S} and is read with "
-        f"{short(step.image)}; nothing is upgraded by that before "
+        f"the model was set to {short(attempt.step.image)} at {attempt.at:%H:%M:%S}, but Azure returns "
+        f"{short(step.image)}; no instance is upgraded before "
         f"{attempt.at + retry_delay(attempt.tries):%H:%M:%S}",
     )
 
@@ -246,6 +245,6 @@ def _description(attempt: Attempt) -> str:
     match attempt.step:
         case PatchModel(image=image):
             what = f"the change of the model to {short(image)}"
-        case Upgrade(instance_ids=ids, image=image):
-            what = f"the upgrade of instance{'s' if len(ids) > 1 else ''} {join(ids)} to {short(image)}"
-    return f"{what}, asked for at {attempt.at:%H:%M:%S}"
+        case Upgrade() as step:
+            what = f"the upgrade of {describe_upgrade(step)}"
+    return f"{what}, requested at {attempt.at:%H:%M:%S},"

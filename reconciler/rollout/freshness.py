@@ -32,8 +32,8 @@ def stale_fact(step: Step, observed: Observed) -> Need | Decision | None:
         return look
     return Decision(
         Reason.READS_TOO_SLOW,
-        f"Azure answers so slowly that after {format_duration(observed.at - observed.began)} what it said "
-        "first is too old to act on",
+        f"Azure's answers took {format_duration(observed.at - observed.began)}, so the first is too old to "
+        "act on; everything is read again at the next reconcile",
     )
 
 

@@ -64,8 +64,12 @@ def closed_window(context: Context, doing: str) -> Decision | None:
 
 
 def closed_gate_message(gate: Gate, doing: str) -> str:
-    """What is said while this gate is closed."""
-    return f"{gate.evidence}; until then not {doing}"
+    """The message while this gate is closed. An image that the evidence names is not named twice.
+
+    `doing` is "the next batch", or "the rollout to IMAGE".
+    """
+    what, _, image = doing.partition(" to ")
+    return f"{gate.evidence}; {what if image and image in gate.evidence else doing} waits"
 
 
 def _windows(desired: ScaleSet, at: datetime) -> tuple[Gate, ...]:
@@ -78,10 +82,10 @@ def _windows(desired: ScaleSet, at: datetime) -> tuple[Gate, ...]:
     if found.is_open:
         by = f" ({found.window})" if found.window else ""
         return (Gate("windows", f"open until {moment(found.until)}{by}" if found.until else f"open{by}"),)
-    closed = f"the window {found.window} is in force" if found.window else "no window is open"
-    onward = f"open again at {moment(found.until)}" if found.until else "none opens within a year"
+    until = f"until {moment(found.until)}" if found.until else "for at least a year"
+    closed = f"closed {until} by the window {found.window}" if found.window else f"no window is open {until}"
     why = waiting_note(desired.fleet, at)
-    return (Gate("windows", f"{closed}, {onward}{why}", Reason.OUTSIDE_WINDOW, found.until),)
+    return (Gate("windows", f"{closed}{why}", Reason.OUTSIDE_WINDOW, found.until),)
 
 
 def _approval(aim: Aim, *, has_begun: bool) -> tuple[Gate, ...] | Need:
@@ -96,7 +100,7 @@ def _approval(aim: Aim, *, has_begun: bool) -> tuple[Gate, ...] | Need:
         signature = persisted.signature_of(aim.image)
         return (Gate("approval", f"{image} is approved{f' {signature}' if signature else ''}"),)
     if asked is Approval.CANARY and not has_begun:
-        return (Gate("approval", f"{image} is to be approved once its canary is back"),)
+        return (Gate("approval", f"{image} needs approval once its canary is healthy"),)
     return (Gate("approval", said, Reason.AWAITING_APPROVAL),)
 
 

@@ -32,8 +32,8 @@ def patch(image: Image, model: Model, persisted: PersistedState | None, fleet: s
     lacks = missing_room(model.tags, with_state(model.tags, unnamed))
     return Decision(
         Reason.TOO_MANY_TAGS,
-        f"the scale set has {len(model.tags)} tags and Azure allows {MOST}: no room for what a restart "
-        f"has to know (rollout.onFailure); remove {lacks} of them, or set rollout.onFailure to hold",
+        f"{len(model.tags)} of {MOST} tags are used, and a rollback after a restart needs {lacks} more; "
+        f"remove {lacks}, or set rollout.onFailure to hold",
     )
 
 
@@ -57,6 +57,6 @@ def missing_etag(model: Model) -> Decision | None:
         return None
     return Decision(
         Reason.ETAG_MISSING,
-        "Azure sent the scale set without an etag, so a change could overwrite somebody else's; nothing is "
-        "changed until there is one",
+        "Azure returned the scale set without an etag, so a change could overwrite another writer's; "
+        "nothing is changed until Azure returns one",
     )

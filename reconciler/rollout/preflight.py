@@ -22,27 +22,27 @@ _MOST_MODELS = 10
 _REFUSALS: Mapping[Verdict, tuple[Reason, str]] = {
     Verdict.NOT_FOUND: (
         Reason.IMAGE_NOT_FOUND,
-        "there is no such image; correct spec.image, or publish it",
+        "not found; correct spec.image, or publish the image",
     ),
     Verdict.NOT_REPLICATED: (
         Reason.IMAGE_NOT_REPLICATED,
-        "it is not replicated to the region of the scale set; add the region to the image's target regions",
+        "not replicated to the region of the scale set; add the region to its target regions",
     ),
     Verdict.REPLICATING: (
         Reason.IMAGE_REPLICATING,
-        "it is still being replicated to the region of the scale set; the model is set once it is there",
+        "still replicating to the region of the scale set; the model is set when that is done",
     ),
     Verdict.DEPRECATED: (
         Reason.IMAGE_DEPRECATED,
-        "it is deprecated, so Azure makes no instance from it; name a newer one",
+        "deprecated, so Azure creates no instance from it; declare a newer version",
     ),
     Verdict.NO_LATEST: (
         Reason.NO_LATEST_VERSION,
-        "no version of it can be the latest; publish one to this region that is not excluded from latest",
+        "no version qualifies as latest; publish one to this region that is not excluded from latest",
     ),
     Verdict.UNREADABLE: (
         Reason.CATALOGUE_UNREADABLE,
-        "what the latest version is cannot be looked up",
+        "the latest version cannot be looked up",
     ),
 }
 
@@ -75,41 +75,39 @@ def incompatibility(model: Model, availability: Availability) -> Decision | None
     found = [*_incompatibilities(model, wanted, current)]
     if not found:
         return None
-    return Decision(Reason.IMAGE_INCOMPATIBLE, f"{availability.image}: {'; '.join(found)}")
+    return Decision(Reason.IMAGE_INCOMPATIBLE, f"{short(availability.image)}: {'; '.join(found)}")
 
 
 def _incompatibilities(model: Model, wanted: Traits, current: Traits) -> Iterator[str]:
     if _differ(wanted.generation, current.generation):
         yield (
             f"it is of Hyper-V generation {wanted.generation} and the scale set runs {current.generation}: "
-            "name "
-            f"an image of generation {current.generation}"
+            f"declare an image of generation {current.generation}"
         )
     if _differ(wanted.architecture, current.architecture):
         yield (
-            f"it is made for {wanted.architecture} and the scale set runs {current.architecture}: name an "
+            f"it is made for {wanted.architecture} and the scale set runs {current.architecture}: declare an "
             f"image for {current.architecture}"
         )
     # An image of 30 GB and one megabyte is told as one of 31 GB, and was recorded to run on a disk of 30 GB.
     if wanted.disk_size and model.disk_size and wanted.disk_size > model.disk_size + _ROUNDING:
         yield (
             f"it needs an OS disk of {wanted.disk_size} GB and the scale set has {model.disk_size} GB: set "
-            f"osDisk.diskSizeGB of the scale set to {wanted.disk_size}, or more"
+            f"osDisk.diskSizeGB to at least {wanted.disk_size}"
         )
     security = model.security_type.casefold() or "standard"
     if security not in _SECURITY.get(wanted.security_type.casefold(), {security}):
         yield (
-            f"its security type is {wanted.security_type} and that of the scale set "
-            f"{model.security_type or 'Standard'}: name an image that supports it"
+            f"its security type is {wanted.security_type} and the scale set has "
+            f"{model.security_type or 'Standard'}: declare an image that supports it"
         )
     # What the scale set runs already it may run, whatever its own plan is read as.
     plans = {str(each).casefold() for each in (model.plan, current.plan)}
     if wanted.plan and str(wanted.plan).casefold() not in plans:
         has = model.plan or "none"
         yield (
-            f"it requires the purchase plan {wanted.plan} and the scale set has {has}: a plan can be set "
-            "only "
-            "when a scale set is created"
+            f"it requires the purchase plan {wanted.plan} and the scale set has {has}: only a new scale "
+            "set can have another plan"
         )
 
 
@@ -173,6 +171,6 @@ def too_many_models(desired: Image, instances: Iterable[Instance]) -> Decision |
     oldest = min(others, key=lambda image: (order(version(image)), str(image)))
     return Decision(
         Reason.TOO_MANY_MODELS,
-        f"the instances run {len(others)} different images, and Azure allows {_MOST_MODELS} models in use at "
-        f"once; bring the oldest ({short(oldest)}) to the model by hand (az vmss update-instances)",
+        f"the instances run {len(others)} images and Azure allows {_MOST_MODELS}; bring those on the oldest "
+        f"({short(oldest)}) to the model with `az vmss update-instances`",
     )

@@ -22,7 +22,11 @@ def own_instances(instances: Sequence[Instance]) -> tuple[Instance, ...]:
 def partial_read(model: Model, instances: Sequence[Instance]) -> Decision | None:
     """What is missing from the list of instances, or None."""
     unread = _missing_rows(model, instances)
-    return Decision(Reason.PARTIAL_READ, f"{unread}; nothing is done on a partial read") if unread else None
+    return (
+        Decision(Reason.PARTIAL_READ, f"{unread}; nothing is changed after a partial read")
+        if unread
+        else None
+    )
 
 
 def group_instances(rollout: Rollout, instances: Sequence[Instance]) -> Grouping | Decision:
@@ -61,6 +65,6 @@ def _missing_rows(model: Model, instances: Sequence[Instance]) -> str:
     if seen < len(instances):
         return "Azure listed an instance twice"
     if seen < model.capacity:
-        return f"Azure listed {seen} instances of {model.capacity}"
+        return f"Azure listed {seen} of {model.capacity} instances"
     dark = [instance.name for instance in own_instances(instances) if not is_readable(instance)]
-    return f"Azure sent no state for {join(dark)}" if dark else ""
+    return f"Azure reported no state of {join(dark)}" if dark else ""

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from reconciler.rollout.approval import objection
-from reconciler.rollout.batching import is_proven, too_many_unhealthy
+from reconciler.rollout.batching import is_proven, too_many_unhealthy, unhealthy_share
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.evidence import has_evidence_against_image
@@ -108,8 +108,8 @@ def failed_remediation(context: Context) -> Decision | None:
         return None
     return replace(
         failing,
-        message=f"{failing.message}; {short(context.image)} is no cure for them, since {describe(tried)} "
-        f"{'runs' if len(tried) == 1 else 'run'} it; name another image",
+        message=f"{unhealthy_share(context)}; {describe(tried)} {'runs' if len(tried) == 1 else 'run'} "
+        f"{short(context.image)} already; declare another image",
     )
 
 

@@ -104,13 +104,13 @@ def abort(context: Context, failing: Decision) -> Decision | Need:
     if isinstance(way, Need):
         return way
     if good is None or way:
-        return replace(failing, message=f"{failing.message}; no way back: {way}")
+        return replace(failing, message=f"{failing.message}; no rollback target: {way}")
     step = patch(good, model, failed_state(context), context.desired.fleet.name)
     if isinstance(step, Decision):
         return step
     return Decision(
         Reason.GIVING_UP,
-        f"{failing.message}; setting the model back to {short(good)}",
+        f"{failing.cause or failing.message}; setting the model back to {short(good)}",
         step=replace(step, good=Fingerprint.of(good)),
         soon=True,
         counts=failing.counts,
@@ -185,7 +185,9 @@ def rollback_obstacle(model: Model, observed: Observed) -> str | Need:
         return Need.ROLLBACK_TARGET
     refused = image_unavailable(good, observed.rollback_target)
     if refused and not refused.reason.meaning.is_latest_unknown:
-        return f"{short(good)} was good here, and Azure makes no instance from it any more ({refused.reason})"
+        return (
+            f"{short(good)} was good here, but Azure no longer creates instances from it ({refused.reason})"
+        )
     return ""
 
 
@@ -198,13 +200,13 @@ def restore_model(aim: Aim, good: Image) -> Decision | Need | None:
     if isinstance(way, Need):
         return way
     if way:
-        return Decision(Reason.NO_WAY_BACK, f"{failed} failed, and there is no way back: {way}")
+        return Decision(Reason.NO_WAY_BACK, f"{failed} failed, and there is no rollback target: {way}")
     step = patch(good, model, model.persisted, aim.desired.fleet.name)
     if isinstance(step, Decision):
         return step
     return Decision(
         Reason.GIVING_UP,
-        f"{failed} failed and the model is not on {short(good)}; setting it back",
+        f"{failed} failed, and the model is no longer on {short(good)}; setting it back",
         step=replace(step, good=Fingerprint.of(good)),
         soon=True,
     )
@@ -215,10 +217,10 @@ def end_of_rollback(
 ) -> Decision:
     """The end of a rollout that was given up; `staying` and `counts` are as seen from the last good image."""
     still = sum(each.instance.runs(image) for each in staying)
-    where = f"{still} of {len(staying)} instances still run it" if still else "no instance runs it"
+    where = f"{still} of {len(staying)} still run" if still else "no instance runs"
     return Decision(
         Reason.ROLLOUT_FAILED,
-        f"{short(image)} failed and is not tried again; the model is back on {short(good)}, {where}; "
-        "name another image",
+        f"{short(image)} failed and is not retried; the model is back on {short(good)}; {where} the "
+        "failed image; declare another image",
         counts=counts,
     )

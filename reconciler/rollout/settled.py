@@ -31,7 +31,7 @@ def completion(context: Context) -> Decision:
         left_out = join(f"{each.name} ({_obstacle(each)})" for each in outdated)
         return Decision(
             Reason.INSTANCES_LEFT_OUT,
-            f"{counts.up_to_date} of {counts.total} run {image}; left out: {left_out}{others}",
+            f"{counts.up_to_date} of {counts.total} run {image}; not upgraded: {left_out}{others}",
             counts=counts,
         )
     if not staying and (attached := _attached_names(observed.instances or ())):
@@ -55,8 +55,8 @@ def _contested(context: Context, members: Sequence[Member]) -> Decision:
     )
     return Decision(
         Reason.CONTESTED,
-        f"something else changes instances again that were brought to the model: {names}; let only one of "
-        f"the two change them, or write converge: image; tried again after {until:%H:%M:%S}",
+        f"another writer changes instances after their upgrade: {names}; stop one of the two, or set "
+        f"converge: image; retried after {until:%H:%M:%S}",
         until=until,
         counts=context.counts,
     )
@@ -69,21 +69,20 @@ def _other_changes(staying: Sequence[Member], model: Model) -> str:
         return ""
     failed = model.persisted.failed_before(model.image)
     what = (
-        f"the latest model (latestModelApplied is false), which was set to {failed} and back, or "
-        "changed by somebody else"
+        f"the latest model ({failed} and back, or another writer's change)"
         if failed
         else "another change of the model (latestModelApplied is false)"
     )
-    return f"; {pending} lack{'s' * (pending == 1)} {what}: rollout.converge: model would roll it"
+    return f"; {pending} lack{'s' * (pending == 1)} {what}; converge: model would apply it"
 
 
 def _attached_names(instances: Sequence[Instance]) -> str:
     """Those that a person attached, in words, or ""."""
     names = [each.name for each in instances if each.is_attached]
-    return f"; attached by hand and not touched: {join(names)}" if names else ""
+    return f"; attached by hand and left unchanged: {join(names)}" if names else ""
 
 
 def _obstacle(instance: Instance) -> str:
     if instance.protected:
         return "protected from scale set actions"
-    return describe_problem(instance) if instance.image else "Azure tells no image of it"
+    return describe_problem(instance) if instance.image else "Azure reports no image"

@@ -51,7 +51,7 @@ class Upgrade:
 
     `not_serving` are those that do not serve when they are upgraded. `behind` are those that run the image
     already and lack another change of the model. `evicted` counts those that Azure evicted before (see
-    `eviction`).
+    `eviction`). `domain` and `names` are for messages.
     """
 
     instance_ids: tuple[str, ...]
@@ -59,6 +59,8 @@ class Upgrade:
     not_serving: frozenset[str] = field(default=frozenset(), compare=False)
     behind: frozenset[str] = field(default=frozenset(), compare=False)
     evicted: int = field(default=0, compare=False)
+    domain: str = field(default="", compare=False)
+    names: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if not self.instance_ids or not all(map(_ID.fullmatch, self.instance_ids)):

@@ -40,4 +40,4 @@ def waiting_note(fleet: Fleet, at: datetime) -> str:
         return ""
     if at >= urgent.until:
         return f"; spec.urgent of the Fleet ended at {moment(urgent.until)}"
-    return f"; spec.urgent of the Fleet is about {short(urgent.image)}"
+    return f"; spec.urgent of the Fleet names {short(urgent.image)}"

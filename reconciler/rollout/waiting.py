@@ -12,7 +12,7 @@ from reconciler.rollout.member import is_overdue
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt
-from reconciler.rollout.wording import describe, join, moment
+from reconciler.rollout.wording import describe, describe_progress, join, moment
 from reconciler.spec.duration import format_duration
 from reconciler.spec.image import short
 
@@ -45,26 +45,24 @@ def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
     """What is said while these are waited for, and of those that took too long."""
     desired, counts = context.desired, context.counts
     domains = _domains(context, instances)
-    holds = "" if counts.up_to_date == counts.total else "; no other instance is touched until then"
-    if overdue := [each for each in instances if is_overdue(each, desired, context.at)]:
+    is_complete = counts.up_to_date == counts.total
+    overdue = [each for each in instances if is_overdue(each, desired, context.at)]
+    recovers = "it recovers" if len(overdue or instances) == 1 else "they recover"
+    next_ = "" if is_complete else f"; no other instance is upgraded until {recovers}"
+    if overdue:
         stopped = any(each.power == "stopped" for each in overdue)
-        mend = " (start, deallocate or protect what is stopped)" if stopped else ""
-        return Decision(
-            Reason.HEALTH_CHECK_FAILED,
-            f"{_domains(context, overdue)}: {describe(overdue)}, not healthy within "
-            f"{format_duration(desired.health.timeout)} of the last change{mend}{holds}",
-            counts=counts,
+        fix = "; start, deallocate or protect what is stopped" if stopped else ""
+        cause = (
+            f"{_domains(context, overdue)}: {describe(overdue)} did not become healthy within "
+            f"{format_duration(desired.health.timeout)}"
         )
+        return Decision(Reason.HEALTH_CHECK_FAILED, f"{cause}{fix}{next_}", counts=counts, cause=cause)
     if context.observed.progress.relapses >= MOST_RELAPSES:
-        return Decision(
-            Reason.HEALTH_CHECK_FAILED,
-            f"{domains}: {describe(instances)}, unhealthy {MOST_RELAPSES} times since the upgrade{holds}",
-            counts=counts,
-        )
+        cause = f"{domains}: {describe(instances)} became unhealthy {MOST_RELAPSES} times since the upgrade"
+        return Decision(Reason.HEALTH_CHECK_FAILED, f"{cause}{next_}", counts=counts, cause=cause)
     if late := missed_progress_deadline(context):
-        return replace(
-            late, message=f"{domains}: waiting for {describe(instances)}, and {late.message}{holds}"
-        )
+        cause = f"{domains}: waiting for {describe(instances)}, and {late.message}"
+        return replace(late, message=f"{cause}{next_}", cause=cause)
     return Decision(
         Reason.WAITING_FOR_INSTANCES,
         f"{domains}: waiting for {describe(instances)}; {counts.summary}",
@@ -78,26 +76,29 @@ def relapse_during_soak(context: Context) -> Decision | None:
 
     Looks may come whenever such a one is well: then only Azure's time of its health tells.
     """
-    fickle = [each.instance for each in context.members if is_flapping(each)]
-    if not fickle or soak_wait(context) is None:
+    flapping = [each.instance for each in context.members if is_flapping(each)]
+    if not flapping or soak_wait(context) is None:
         return None
+    cause = (
+        f"{_domains(context, flapping)}: {join(each.name for each in flapping)} became unhealthy "
+        f"{MOST_RELAPSES} times since the upgrade"
+    )
     return Decision(
         Reason.HEALTH_CHECK_FAILED,
-        f"{_domains(context, fickle)}: {join(each.name for each in fickle)} unhealthy {MOST_RELAPSES} times "
-        "since the upgrade; no other instance is touched before it stays healthy through its soak",
+        f"{cause}; no other instance is upgraded until a soak passes without a relapse",
         counts=context.counts,
+        cause=cause,
     )
 
 
 def missed_progress_deadline(context: Context) -> Decision | None:
     """A batch has been waited for or tried again for too long, and nothing comes of it; or None."""
-    since, patience = context.observed.progress.waiting_since, context.rollout.progress_deadline
-    if since is None or context.at - since <= patience:
+    since, deadline = context.observed.progress.waiting_since, context.rollout.progress_deadline
+    if since is None or context.at - since <= deadline:
         return None
     return Decision(
         Reason.PROGRESS_DEADLINE_EXCEEDED,
-        f"no further instance has come back within {format_duration(patience)} "
-        "(spec.rollout.progressDeadline)",
+        f"no further instance became healthy within {format_duration(deadline)} (progressDeadline)",
         counts=context.counts,
     )
 
@@ -105,13 +106,12 @@ def missed_progress_deadline(context: Context) -> Decision | None:
 def endless_upgrade(aim: Aim, attempt: Attempt) -> Decision | None:
     """Azure has been at work on our last batch for longer than a batch may be waited for, whatever it says of
     the instances; or None."""
-    patience = aim.rollout.progress_deadline
-    if aim.at - attempt.at <= patience:
+    deadline = aim.rollout.progress_deadline
+    if aim.at - attempt.at <= deadline:
         return None
     return Decision(
         Reason.PROGRESS_DEADLINE_EXCEEDED,
-        f"the scale set says {aim.model.provisioning} since the upgrade of {join(attempt.instance_ids)}, and "
-        f"has for longer than {format_duration(patience)} (spec.rollout.progressDeadline)",
+        f"{describe_progress(attempt)}, longer than {format_duration(deadline)} (progressDeadline)",
     )
 
 
@@ -136,9 +136,8 @@ def missed_rollout_deadline(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.DEADLINE_EXCEEDED,
-        f"the rollout to {short(context.image)} began at {moment(began)} and is not done within "
-        f"{format_duration(deadline)} (spec.rollout.deadline); {counts.summary}; extend it, or "
-        "name another image",
+        f"the rollout to {short(context.image)} began at {moment(began)} and is not complete after "
+        f"{format_duration(deadline)} (deadline); {counts.summary}; extend it, or declare another image",
         counts=counts,
     )
 
@@ -151,8 +150,8 @@ def health_confirmation(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.CONFIRMING_HEALTH,
-        f"every upgraded instance is healthy, seen {seen} of {wanted} times in a row "
-        f"(spec.health.passes); {context.counts.summary}",
+        f"every upgraded instance was healthy in {seen} of {wanted} consecutive observations "
+        f"(health.passes); {context.counts.summary}",
         soon=True,
         counts=context.counts,
     )

@@ -21,7 +21,7 @@ BEGAN = Mark.of(NOW - 2 * HOUR, NEW)
 KNOWN = PersistedState(last_good=OLD, failed=Fingerprint.of(FIX), began=BEGAN, others=("pilot=yes",))
 MARKED = replace(KNOWN, failed=Fingerprint.of(NEW))
 LASTING = Progress(waiting_since=NOW - MINUTE)
-NOTING = "24.04.202601140"
+NOTING = "recording the failure"
 REFUSAL = "a lock forbids it"
 
 

@@ -118,9 +118,7 @@ def test_one_that_is_no_longer_there_was_evicted_too() -> None:
     left = fleet(instance(3))[3:]
     seen = after(model=model(is_spot=True, capacity=7), instances=left)
     assert goes(spec(**SPEC), seen) == ("4", 3, 0)
-    assert (
-        "alone, because Azure has evicted 3 soon after their upgrade" in decided(spec(**SPEC), seen).message
-    )
+    assert decided(spec(**SPEC), seen).line == says("Upgrading", "web_4", "Azure evicted 3")
 
 
 def test_more_are_borne_where_more_may_be_lost() -> None:
@@ -131,7 +129,8 @@ def test_more_are_borne_where_more_may_be_lost() -> None:
 def test_of_what_is_not_spot_nothing_is_evicted_but_nothing_of_the_batch_is_left() -> None:
     seen = after(*map(evicted, range(4)), model=model())
     assert goes(spec(**SPEC), seen) == ("4", 0, 0)
-    assert "(web_4), alone, because nothing of the last batch is left" in decided(spec(**SPEC), seen).message
+    line = says("Upgrading", "web_4", "no instance of the last batch is left")
+    assert decided(spec(**SPEC), seen).line == line
 
 
 @pytest.mark.parametrize(

@@ -124,9 +124,7 @@ def test_it_is_told_at_the_window_and_where_the_model_is_set() -> None:
     ("desired", "expected"),
     [
         pytest.param(spec(), "", id="nothing is urgent"),
-        pytest.param(
-            urgent(FIX), f"; spec.urgent of the Fleet is about {FIX.version}", id="another image is"
-        ),
+        pytest.param(urgent(FIX), f"; spec.urgent of the Fleet names {FIX.version}", id="another image is"),
         pytest.param(
             urgent(until=-MINUTE), "; spec.urgent of the Fleet ended at 2026-01-05 08:59 UTC", id="it was"
         ),

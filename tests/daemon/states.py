@@ -52,7 +52,7 @@ def store_of(*states: ScaleSetState) -> Store:
 def waiting(reason: Reason, evidence: str, name: str = "web", **changes: Any) -> Outcome:
     """What came of a look that found a gate closed."""
     closed = Gate("gate", evidence, reason, **changes)
-    gates, doing = (Gate("approval", "1.2.3 is approved"), closed), "doing it"
+    gates, doing = (Gate("approval", "1.2.3 is approved"), closed), "the next batch"
     return outcome(name, reason, message=closed_gate_message(closed, doing), gates=gates, doing=doing)
 
 

@@ -112,7 +112,7 @@ def test_a_gate_that_rests_on_something_else_by_now_is_told() -> None:
     gate = Gate("dependsOn", "db is Reconciling", Reason.DEPENDENCY_NOT_READY)
     after = advance(before, GateChanged(before.outcome, gate))
     assert after.outcome
-    assert after.outcome.message == "db is Reconciling; until then not doing it"
+    assert after.outcome.message == "db is Reconciling; the next batch waits"
     assert after.published.conditions[0].message == after.outcome.message
 
 

@@ -39,9 +39,9 @@ def test_reasons_are_found_by_what_they_mean() -> None:
 
 def test_the_table_begins_with_its_header_and_has_a_row_of_each_reason() -> None:
     assert list(islice(reason_rows(), 3)) == [
-        "| you see | it stands | because | it goes on |",
+        "| you see | status | because | what happens next |",
         "|---|---|---|---|",
-        "| `UpToDate` | Ready | every instance runs the declared image | nothing is to be done |",
+        "| `UpToDate` | Ready | every instance runs the declared image | nothing to do |",
     ]
     assert [row.split("`")[1] for row in islice(reason_rows(), 2, None)] == list(Reason)
 
@@ -49,7 +49,7 @@ def test_the_table_begins_with_its_header_and_has_a_row_of_each_reason() -> None
 @pytest.mark.parametrize(
     "row",
     [
-        pytest.param("| `Conflict` | Reconciling, Failing after 5m | somebody", id="a wait"),
+        pytest.param("| `Conflict` | Reconciling, Failing after 5m | another writer", id="a wait"),
         pytest.param("| `UpToDate` | Ready | every", id="no wait"),
         pytest.param("| `OutsideWindow` | Waiting | no", id="a gate, which may last"),
     ],

@@ -80,7 +80,7 @@ def test_a_machine_attached_by_hand_is_named_and_not_touched() -> None:
     world = World(fleet(flexible(attached=[pet])), spec()).run()
     assert world.lines() == {"web": says("UpToDate", "9", NEW)}
     assert not any("sql-pet" in each.body["instanceIds"] for each in upgrades(world))
-    assert world.state().seen.notes == ("attached by hand, and not touched: sql-pet",)
+    assert world.state().seen.notes == ("attached by hand and left unchanged: sql-pet",)
 
 
 def test_one_without_a_profile_is_refused_before_anything_else_is_asked() -> None:

@@ -98,7 +98,7 @@ KINDS = {
     ),
     "approval": Kind(
         "AwaitingApproval",
-        f"{NEW} is not approved yet; run `reconciler approve web`",
+        f"{NEW} needs approval; run `reconciler approve web`",
         lambda scene: scene.approve(""),
         lambda scene: scene.approve(NEW),
         {"rollout": {"approval": "start"}},
@@ -138,10 +138,8 @@ def test_a_closed_gate_holds_the_model_and_lets_it_go_on_when_it_opens(
     lived(world, 20, killed=killed)
     assert writes(world, "web") == []
     said = gate.said.replace("{place}", place.url)
-    assert (
-        world.lines()["web"]
-        == f"{gate.reason}: {said}; until then not setting the image of the model to {NEW}"
-    )
+    rollout = "the rollout" if NEW in said else f"the rollout to {NEW}"
+    assert world.lines()["web"] == f"{gate.reason}: {said}; {rollout} waits"
     gate.open(scene)
     opened = world.clock.now()
     world.run(lambda: bool(writes(world, "web")))
@@ -165,7 +163,7 @@ def test_a_gate_that_closes_between_batches_lets_the_batch_come_back_and_no_othe
     assert len(writes(world, "web")) == 3
     assert not world.azure.record.unavailable_at("web", world.clock.now())
     said = gate.said.replace("{place}", place.url)
-    assert world.lines()["web"] == f"{gate.reason}: {said}; until then not upgrading the next batch"
+    assert world.lines()["web"] == f"{gate.reason}: {said}; the next batch waits"
     gate.open(scene)
     opened = world.clock.now()
     world.run(lambda: len(writes(world, "web")) > 3)

@@ -73,7 +73,7 @@ def test_without_its_mark_a_rollout_that_fails_has_nowhere_to_go_back_to_and_hol
     world.rest(2 * HOUR)
     line = world.lines()["web"]
     assert line == says("HealthCheckFailed", "update domain 0")
-    assert line.endswith("; no way back: no image is known to be good here")
+    assert line.endswith("; no rollback target: no image is known to be good here")
     assert upgrades(world) == 1
     world.merge(spec(version=NEW, rollout={"onFailure": "rollback"}))
     world.rest(HOUR)

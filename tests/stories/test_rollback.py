@@ -106,7 +106,7 @@ def test_the_line_of_a_rollout_on_its_way_back_names_what_failed() -> None:
     before = len(world.outcomes)
     world.rest(HOUR)
     told = {each.message.rpartition("; ")[2] for each in world.outcomes[before:]}
-    assert told == {f"{BAD} failed and was given up"}
+    assert told == {f"{BAD} failed"}
 
 
 SATURDAY = [{"kind": "allow", "schedule": "0 12 * * 6", "duration": "1h", "timeZone": "UTC"}]
@@ -331,7 +331,7 @@ def test_a_model_on_latest_is_nothing_to_go_back_to() -> None:
     world = World(fleet(floating, images={"platform": [{**BASE, "versions": [OLD]}]}), rolling("repin"))
     world.azure.publish(f"{':'.join(BASE.values())}:{BAD}", boots="unhealthy")
     world.rest(2 * HOUR)
-    assert world.lines()["web"].endswith("no way back: no image is known to be good here")
+    assert world.lines()["web"].endswith("no rollback target: no image is known to be good here")
     assert persisted_state(world.azure.scale_set("web").tags).last_good is None
 
 
@@ -358,7 +358,7 @@ def test_an_image_that_a_tag_alone_names_is_no_way_back_though_our_own_change_pa
     world.rest(2 * HOUR)
     assert model(world) == BAD
     assert world.reasons()[-1] == "HealthCheckFailed"
-    assert f"no way back: only a tag says that {FIX} was good here" in world.lines()["web"]
+    assert f"no rollback target: only a tag says that {FIX} was good here" in world.lines()["web"]
 
 
 def test_naming_the_last_good_image_again_brings_back_the_canary() -> None:

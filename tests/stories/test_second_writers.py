@@ -133,10 +133,7 @@ def test_a_pending_change_of_somebody_else_is_said_before_an_upgrade_carries_it_
     world.merge(spec(version=NEW))
     world.run()
     drift = next(each for each in world.outcomes if each.reason == "ModelDrift")
-    assert drift.message == (
-        f"the model is on {OLD}; setting its image to {NEW}; 5 of 5 instances lack another change of the model too, "
-        "which their upgrade will bring along"
-    )
+    assert f"{drift.reason}: {drift.message}" == says("ModelDrift", OLD, NEW, "5 of 5 instances")
 
 
 def test_a_mode_that_is_changed_in_the_middle_stops_the_rollout_before_its_next_step() -> None:

@@ -126,7 +126,7 @@ def _begin_tick(state: ScaleSetState) -> ScaleSetState:
     is_same_image = same(decided.image, state.desired.image)
     return replace(
         state,
-        progress=state.progress.anew(is_same_image=is_same_image),
+        progress=state.progress.for_new_spec(is_same_image=is_same_image),
         published=replace(state.published, forecast=None),
     )
 

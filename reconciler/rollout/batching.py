@@ -1,8 +1,8 @@
-"""How fast a rollout goes: which instances go first, how long the last ones must have been back, how many may
-be away or sick at once.
+"""The pace of a rollout: which instances go first, how long the last ones must have been healthy, and how
+many may be unavailable or unhealthy at once.
 
-Both are read off the instances as they are, by Azure's own times, so that a restart changes nothing. What
-does not serve anyway waits for neither; whether it waits for the gates, `remedy` says.
+All of it is derived from the current instances and Azure's own times, so a restart changes nothing. Instances
+that do not serve wait for none of it. `remedy` decides whether they wait for the gates.
 """
 
 from collections.abc import Collection, Sequence
@@ -22,19 +22,20 @@ from reconciler.spec.duration import format_duration
 from reconciler.spec.image import short
 from reconciler.spec.scale_set import Canary
 
-# An instance whose state last changed so soon after it was made was not upgraded: it came with the image, and
-# an autoscaler that keeps making such ones must not keep a rollout waiting.
+# An instance whose state last changed this soon after its creation was created on its image, not upgraded.
+# Those that an autoscaler keeps creating must not delay a rollout.
 _NEWBORN = timedelta(minutes=5)
 
-# A soak that is shorter than the time between two usual looks is looked at a few times; of what is sick every
-# minute not at the same moment of each.
+# A soak shorter than the usual interval of observations is observed a few times: 5 times in 2m30s, at
+# intervals of 30 s. The shortest interval is not a divisor of a minute, so that it also finds an instance
+# which is unhealthy for a few seconds of each minute.
 _LONG, _SHORTEST = timedelta(minutes=5), timedelta(seconds=25)
 
 
 def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why: str = "") -> Decision:
-    """The upgrade of at most so many of one domain, the first in order; on the way back the last.
+    """Upgrade at most `most` candidates, all of the first domain in order. A rollback takes the last domain.
 
-    `why` says what is particular about it.
+    `why` is a remark for the message.
     """
     domain_of, counts, is_return = context.domain_of, context.counts, context.is_return
     foremost = max if is_return else min
@@ -63,8 +64,7 @@ def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why
 
 
 def soak_wait(context: Context) -> Decision | None:
-    """The wait until the last batch has been back for long enough, and the canary for as long as it must, or
-    None."""
+    """The wait for the soak of the last batch and of the canary, or None."""
     rollout, members, at = context.rollout, context.members, context.at
     soaks = [_Soak(members, rollout.soak)]
     if canary := rollout.canary:
@@ -84,7 +84,7 @@ def soak_wait(context: Context) -> Decision | None:
 
 
 def bake_wait(context: Context) -> Decision | None:
-    """The wait until the last batch of all has been back for long enough, or None."""
+    """The wait for the bake time of the last batch, or None."""
     rollout, members, at = context.rollout, context.members, context.at
     since = last_recovery(members)
     if since is None or since + rollout.bake_time <= at:
@@ -100,7 +100,10 @@ def bake_wait(context: Context) -> Decision | None:
 
 
 def too_many_unhealthy(context: Context) -> Decision | None:
-    """Why so many are sick that no working one may be taken down, or None."""
+    """The decision that too many instances are unhealthy to upgrade a serving one, or None.
+
+    10 instances, maxUnhealthy 20%: 2 may be unhealthy, and at 3 no serving instance is upgraded.
+    """
     rollout, members, counts = context.rollout, context.members, context.counts
     unhealthy = [each.instance for each in members if each.is_not_serving]
     if len(unhealthy) <= rollout.max_unhealthy.of(len(members)):
@@ -121,10 +124,11 @@ def unhealthy_share(context: Context) -> str:
 
 
 def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decision:
-    """How many of those that may go may be taken down, or why none may.
+    """How many of the candidates may be taken out of service, or the decision that none may.
 
-    What is deallocated was given back on purpose. One that may go itself is not in its own way, though it
-    counts as away because Azure calls it failed.
+    10 instances, maxUnavailable 30%, 1 of the others unavailable: 2 may.
+
+    Deallocated instances do not count. A candidate does not count either, even if Azure reports it as failed.
     """
     rollout, members, counts = context.rollout, context.members, context.counts
     may_go = {each.instance.id for each in going}
@@ -143,8 +147,9 @@ def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decisi
 
 
 def is_proven(context: Context) -> bool:
-    """Whether the image was healthy on an instance of this scale set through its soak, or is the last good
-    one.
+    """Whether the image is the last good one, or was healthy on an upgraded instance through its soak.
+
+    soak 10m, one instance upgraded and healthy since 09:00: proven from 09:10 on
     """
     rollout = context.rollout
     if context.model.persisted.is_last_good(context.image):
@@ -158,8 +163,8 @@ def is_proven(context: Context) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The members that may go next, and how many of them at most. `has_begun`: what goes first is on the
-    image."""
+    """The members that may be upgraded next, and how many at most. `has_begun`: the canary, or else some
+    instance, runs the image."""
 
     members: Sequence[Member]
     most: int
@@ -167,7 +172,8 @@ class Candidates:
 
 
 def missing_canary(canary: Canary | None, members: Sequence[Member]) -> Decision | None:
-    """That a canary is named by ids of which none can go or has gone: nothing then proves the image."""
+    """The decision that no instance named as canary can be upgraded or was, so nothing would prove the
+    image."""
     if canary is None or not isinstance(canary.instances, tuple):
         return None
     named = _by_ids(canary.instances, members)
@@ -181,7 +187,10 @@ def missing_canary(canary: Canary | None, members: Sequence[Member]) -> Decision
 
 
 def next_candidates(canary: Canary | None, members: Sequence[Member]) -> Candidates:
-    """Which of the movable members may go now: first those that count as away already, though they serve."""
+    """The movable members that may go now. Those that serve but that Azure reports as failed go first.
+
+    canary 3, 1 upgraded: 2 of the movable members; once 3 are upgraded: all of them
+    """
     movable = _failed_first(members)
     proven = sum(_healthy_since(each) is not None for each in members)
     if canary is None:
@@ -201,7 +210,8 @@ def _failed_first(members: Sequence[Member]) -> list[Member]:
 
 @dataclass(frozen=True, slots=True)
 class _Soak:
-    """How long after their upgrade these members are waited for; `who` names them where that is worth it."""
+    """How long these members must have been healthy after their upgrade. `who` is a prefix for the
+    message."""
 
     members: Sequence[Member]
     length: timedelta
@@ -209,14 +219,14 @@ class _Soak:
 
     @property
     def until(self) -> datetime:
-        """When it is over; in the distant past where none of them came back from an upgrade."""
+        """When it is over. In the distant past if none of them was upgraded."""
         since = last_recovery(self.members)
         return since + self.length if since else datetime.min.replace(tzinfo=UTC)
 
 
 def _canary_members(canary: Canary, members: Sequence[Member]) -> Sequence[Member]:
-    """The members that came back first of all, or those that are named: whatever else is on the image by now,
-    an instance that the autoscaler made or one that was cured, is no proof of it."""
+    """The members that were upgraded first, or those that are named. Other instances on the image do not
+    count, such as one that an autoscaler created or one that was remediated."""
     if isinstance(canary.instances, tuple):
         return _by_ids(canary.instances, members)
     back = sorted((since, each.instance.id) for each in members if (since := _healthy_since(each)))
@@ -228,20 +238,19 @@ def _by_ids(ids: Collection[str], members: Sequence[Member]) -> list[Member]:
 
 
 def last_recovery(members: Sequence[Member]) -> datetime | None:
-    """When the last instance that was upgraded came back, by Azure's own time."""
+    """When the last upgraded instance became healthy, by Azure's own time."""
     return max((since for each in members if (since := _healthy_since(each))), default=None)
 
 
 def _still_soaking(members: Sequence[Member], than: datetime) -> str:
-    """The upgraded instances that came back later than that, by name."""
+    """The names of the upgraded instances that became healthy after that time."""
     return join(
         each.instance.name for each in members if (since := _healthy_since(each)) is not None and since > than
     )
 
 
 def _healthy_since(member: Member) -> datetime | None:
-    """Since when it has been back from an upgrade, healthy and all; None where it is not, or was made on the
-    image."""
+    """Since when it has been healthy after an upgrade. None if it is not, or was created on the image."""
     instance = member.instance
     if member.is_outdated or member.state is not State.HEALTHY or instance.since is None:
         return None
@@ -251,17 +260,17 @@ def _healthy_since(member: Member) -> datetime | None:
 
 
 def is_newborn(instance: Instance) -> bool:
-    """Whether it was made on its image, and never upgraded."""
+    """Whether it was created on its image and never upgraded."""
     since, created = instance.since, instance.created
     return since is not None and created is not None and since - created < _NEWBORN
 
 
 def _by_id(member: Member) -> tuple[int, str]:
-    """The order of ids, of which most are numbers without leading zeros."""
+    """The order of ids. Most are numbers without leading zeros."""
     return len(member.instance.id), member.instance.id
 
 
 def _is_not_serving(member: Member) -> bool:
-    """Whether it does not serve as it is taken. One that Azure was at work on for too long may be back by
-    now: lists are behind."""
+    """Whether it does not serve when it is upgraded. One that was in transition for too long may serve by
+    now, because lists are behind."""
     return not member.is_serving and member.state is not State.IN_TRANSITION

@@ -1,10 +1,9 @@
-"""What the tags of a scale set say of the image that it is on, by a write of their own: it failed, or is well
-again.
+"""The record on the tags that the image of a scale set failed, or is healthy again, as a write of its own.
 
-Where an image is given up, the change of the model that goes back says so. Under `hold` nothing goes back,
-and a PATCH of the tags alone says it: one in a rollout. So the image is begun in no other scale set after a
-restart either, though this one is suspended or without an instance by then. Where the image is brought to
-health after all, one more says that: the next image is then no fix.
+A rollback records the failure with its change of the model. Under `hold` the model stays, and one PATCH of
+the tags alone records it. After a restart the image is therefore begun in no other scale set either, even if
+this one is suspended or has no instance by then. If the image becomes healthy after all, another PATCH
+removes the record, and the next image is then no fix.
 """
 
 from dataclasses import replace
@@ -21,9 +20,9 @@ _UNKNOWN = "a restart will not know of it"
 
 
 def with_failure(context: Context, failing: Decision) -> Decision:
-    """`failing`, and the failure on the tags, where they do not tell of it.
+    """`failing`, with the failure to be recorded on the tags if it is not recorded yet.
 
-    What a scale set has run since before anybody looked is no rollout, and fails for another reason.
+    An image that the scale set ran before it was ever observed is no rollout, and fails for another reason.
     """
     persisted, image = context.model.persisted, context.image
     is_known = persisted.failed is not None and persisted.failed.is_of(image)
@@ -41,7 +40,7 @@ def with_failure(context: Context, failing: Decision) -> Decision:
 
 
 def without_failure(context: Context, done: Decision) -> Decision:
-    """`done`, and the failure taken off the tags, where they tell of one and the image is well by now."""
+    """`done`, with the failure to be removed from the tags if it is recorded and the image is healthy now."""
     persisted = context.model.persisted
     if done.reason.meaning.phase is not Phase.DONE or not done.counts or not done.counts.back:
         return done
@@ -58,8 +57,8 @@ def without_failure(context: Context, done: Decision) -> Decision:
 
 
 def failed_state(context: Context) -> PersistedState:
-    """What is persisted once the image has failed. Somebody else may have set the model to it; then this is
-    when its rollout began, as far as anybody knows."""
+    """The state to persist once the image has failed. If another writer set the model, its rollout began
+    now."""
     persisted, image = context.model.persisted, context.image
     is_known = persisted.began is not None and persisted.began.image.is_of(image)
     began = persisted.began if is_known else Mark.of(context.at, image)
@@ -67,7 +66,7 @@ def failed_state(context: Context) -> PersistedState:
 
 
 def is_retried(retry: Mark | None, attempt: Attempt | None, image: Fingerprint) -> bool:
-    """Whether a person has had it tried again, and nothing was taken to it here since."""
+    """Whether a person asked for a retry, and no step to the image was taken here since."""
     if retry is None or retry.image.digest != image.digest:
         return False
     return attempt is None or attempt.at < retry.at or not image.is_of(attempt.step.image)
@@ -76,8 +75,8 @@ def is_retried(retry: Mark | None, attempt: Attempt | None, image: Fingerprint) 
 def _writing(
     context: Context, decision: Decision, persisted: PersistedState, doing: str, otherwise: str
 ) -> Decision:
-    """With the write, unless it was asked for a moment ago: ever less often where Azure refuses it, and a few
-    times where it is accepted and never shows."""
+    """Add the write, unless it was requested recently. A refused write is retried at growing intervals, and
+    one that has no effect a few times."""
     before = context.observed.progress.tag_write
     if before is None or before.failed != persisted.failed:
         return replace(decision, message=f"{decision.message}; {doing}", to_persist=persisted)

@@ -1,17 +1,21 @@
-"""The decision: what to do next about one scale set, from what is desired and what was seen.
+"""The decision: what to do next with one scale set, from what is desired and what was observed.
 
-`decide` is pure and is the only place where anything is decided: the daemon, `plan`, the forecast and the
-tests run it. It is a ladder of early returns; each rung assumes that those above it did not apply. It asks
-for a fact that costs a request (`Need`) only on the rung that needs it, so the caller loops: look, decide,
-until there is a Decision.
+`decide` is pure, and nothing is decided anywhere else. The daemon, `plan`, the forecast and the tests run it.
+It is a sequence of early returns, and each step assumes that those before it did not apply. A fact that costs
+a request is asked for (`Need`) only by the step that needs it. The caller therefore reads and decides in a
+loop until there is a Decision.
 
-The safety rule: no instance of a second domain is touched while one of the first is not back and healthy.
-It holds without memory because it asks only about instances as they are: while any instance that is up to
-date is not back, or any is in transition, nothing is started. What was broken before the rollout reached
-it costs nothing and goes first, one domain at a time; what of it passes a closed gate, `remedy` says. So does
-what Azure has been taking for longer than `health.timeout` to another image than the desired one. An instance
-that a person protects is out of the rollout's hands, and so is one that `maxUnhealthyUpgraded` gives up for
-lost.
+The safety rule: no instance of a second domain is upgraded while one of the first is not healthy. It needs no
+memory, because it considers only the current instances: while any up-to-date instance is not healthy, or any
+instance is in transition, nothing is started.
+
+- Instances that do not serve before the rollout reaches them are upgraded first, one domain at a time.
+`remedy`
+  decides which of them pass a closed gate.
+- The same applies to instances that Azure has been upgrading for longer than `health.timeout` to an image
+other
+  than the desired one.
+- The rule does not wait for instances that a person protects, or that `maxUnhealthyUpgraded` tolerates.
 """
 
 from collections.abc import Sequence
@@ -76,22 +80,22 @@ _DOING = "the next batch"
 
 
 def decide(desired: ScaleSet, observed: Observed) -> Decision | Need:
-    """At most one step towards `desired`, or the fact that is still to be looked at.
+    """Decide on at most one step towards `desired`, or name the fact that is still needed.
 
-    A step is never decided on facts that are not fresh, nor without having seen that Azure runs no rolling
-    upgrade of its own.
+    A step is decided only on fresh facts, and only after Azure has reported that it runs no rolling upgrade
+    of its own.
     """
     decision = _decide_unverified(desired, observed)
     if isinstance(decision, Need):
         return decision
     found = _verify_step(decision, decision.step, observed) if decision.step else decision
-    if isinstance(found, Need) or not decision.given_up:
+    if isinstance(found, Need) or not decision.rolled_back_from:
         return found
-    return replace(found, message=f"{found.message}; {decision.given_up} failed")
+    return replace(found, message=f"{found.message}; {decision.rolled_back_from} failed")
 
 
 def _verify_step(decision: Decision, step: Step, observed: Observed) -> Decision | Need:
-    """The decision, unless its step has to wait or rests on what is too old."""
+    """The decision, unless its step has to wait or rests on facts that are too old."""
     return unmet_expectation(step, observed, decision.counts) or stale_fact(step, observed) or decision
 
 
@@ -115,7 +119,7 @@ def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Need
     )
     if not follows_latest(desired.image) or observed.availability is None:
         return decision
-    # Up to date with the version it is on; but nobody can say whether that is the latest.
+    # It is up to date with its version, but it is unknown whether that is the latest.
     unsaid = image_unavailable(desired.image, observed.availability)
     if unsaid and isinstance(decision, Decision) and decision.reason is Reason.UP_TO_DATE:
         return replace(unsaid, counts=decision.counts)
@@ -123,7 +127,7 @@ def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Need
 
 
 def _with_counts(held: Decision, desired: ScaleSet, observed: Observed) -> Decision | Need:
-    """A brake, with the instances counted: nothing is done, and people want to know how it stands."""
+    """A hold with its instances counted, to show the status although nothing is done."""
     if observed.model is None:
         return Need.MODEL
     if isinstance(observed.model, Absent):
@@ -136,7 +140,7 @@ def _with_counts(held: Decision, desired: ScaleSet, observed: Observed) -> Decis
 
 
 def _decide_for_exact_image(aim: Aim) -> Decision | Need:
-    """The rungs that know the exact image: towards it or, once it was given up, back from it."""
+    """The steps that know the exact image: towards it or, if it failed, back to the last good one."""
     model, observed, on_failure = aim.model, aim.observed, aim.rollout.on_failure
     good = model.persisted.rollback_target(aim.image)
     if good is None or on_failure is OnFailure.HOLD:
@@ -147,7 +151,8 @@ def _decide_for_exact_image(aim: Aim) -> Decision | Need:
         return Need.INSTANCES
     if unread := partial_read(model, observed.instances):
         return unread
-    # By image alone: setting the model back made the others differ from it, who never left.
+    # By image alone: setting the model back also made instances differ from it that never left the good
+    # image.
     rollout = replace(aim.rollout, canary=None, converge=Converge.IMAGE)
     back = replace(aim, desired=replace(aim.desired, image=good, rollout=rollout), is_return=True)
     context = with_instances(back, observed.instances)
@@ -155,20 +160,20 @@ def _decide_for_exact_image(aim: Aim) -> Decision | Need:
         return context
     end = end_of_rollback(aim.image, good, context.members, context.counts)
     if on_failure is OnFailure.ROLLBACK or has_unhealthy_to_roll_back(context):
-        return _roll_back(end, back, given_up=short(aim.image))
+        return _roll_back(end, back, failed=short(aim.image))
     return end
 
 
-def _roll_back(end: Decision, back: Aim, *, given_up: str) -> Decision | Need:
-    """The way back to where a rollout that was given up ends, or that end."""
+def _roll_back(end: Decision, back: Aim, *, failed: str) -> Decision | Need:
+    """The rollback to the last good image, or its `end`."""
     decision = _converge(back)
     if isinstance(decision, Need):
         return decision
-    # Once all were seen to be back, what is waited for was made on the last good image since.
+    # Once all were seen healthy, an instance that is waited for was created on the last good image since.
     is_over = back.observed.progress.is_under_way is False
     if _is_done(decision) or (is_over and _only_waits(decision)):
         return replace(end, counts=decision.counts, soon=decision.soon)
-    return replace(decision, given_up=given_up)
+    return replace(decision, rolled_back_from=failed)
 
 
 def _is_done(decision: Decision) -> bool:
@@ -176,7 +181,7 @@ def _is_done(decision: Decision) -> bool:
 
 
 def _only_waits(decision: Decision) -> bool:
-    """Whether it waits for instances or for Azure, and nothing of that has taken too long."""
+    """Whether it waits for instances or for Azure, and not for too long."""
     meaning = decision.reason.meaning
     return decision.step is None and meaning.keeps_batch and meaning.status is Status.RECONCILING
 
@@ -198,9 +203,9 @@ def _converge(aim: Aim) -> Decision | Need:
 
 
 def _wait_for_azure(aim: Aim) -> Decision | Need | None:
-    """Wait for Azure, unless it has been at it for too long: then what is stuck is dealt with.
+    """Wait for Azure, unless that has taken too long: None lets the next steps deal with stuck instances.
 
-    While our own step is young there is no need to list the instances to know that it is not overdue.
+    While our own upgrade is younger than `health.timeout` it cannot be overdue, so no list is needed.
     """
     busy = Decision(
         Reason.AZURE_BUSY,
@@ -215,7 +220,7 @@ def _wait_for_azure(aim: Aim) -> Decision | Need | None:
             busy = replace(busy, message=_batch_progress(aim, attempt))
         if aim.at - attempt.at <= aim.desired.health.timeout:
             return busy
-        # What was seen to be over has ended: it is something else that Azure is at now.
+        # A rollout that was seen to be over has ended: Azure is doing something else now.
         if aim.observed.progress.is_under_way is not False and (late := endless_upgrade(aim, attempt)):
             busy = late
     if aim.observed.instances is None:
@@ -242,9 +247,9 @@ def _batch_progress(aim: Aim, attempt: Attempt) -> str:
 
 
 def _act_while_azure_is_busy(aim: Aim) -> Decision | Need | None:
-    """What does not wait for Azure to finish: a fix, or the model going back to the last good image.
+    """A step that does not wait for Azure: a fix, or setting the model back to the last good image.
 
-    Azure may refuse it while it is at work; that is a conflict, and tried again.
+    Azure may refuse it meanwhile. That is a conflict, and is retried.
     """
     model, instances = aim.model, aim.observed.instances
     if model.provisioning != "updating" or model.image is None or same(model.image, aim.image):
@@ -256,7 +261,7 @@ def _act_while_azure_is_busy(aim: Aim) -> Decision | Need | None:
 
 
 def _continue_rollout(context: Context) -> Decision | Need:
-    """The rungs that need the instances; the model is right by now."""
+    """The steps that need the instances. The model is on the image."""
     movable = context.movable
     if waits := awaited_instances(context, is_last=not movable):
         found = instance_wait(context, waits)
@@ -274,14 +279,14 @@ def _continue_rollout(context: Context) -> Decision | Need:
 
 
 def _next_batch(context: Context) -> Decision | Need:
-    """What does not serve goes first, and what of it passes a closed gate; then what serves. Or what holds
-    it."""
+    """The next batch, or what blocks it. Instances that do not serve go first, and some pass a closed
+    gate."""
     if taken := remedy_candidates(context):
         is_good = context.is_return or is_proven(context)
         closed = None if is_good else closed_gate_for_remedy(context, _DOING, context.counts)
         return closed or upgrade_batch(context, taken, len(taken))
     if lost := [each for each in context.movable if each.is_not_serving]:
-        # They cost nothing, so they wait for no soak: only for the gates, and go first when those are open.
+        # Upgrading them takes nothing out of service. So they wait for the gates, but for no soak.
         has_begun = next_candidates(context.rollout.canary, context.members).has_begun
         closed = closed_gate(context, has_begun=has_begun, doing=_DOING, counts=context.counts)
         if isinstance(closed, Decision) and (failing := failed_remediation(context)):
@@ -298,8 +303,11 @@ def _next_batch(context: Context) -> Decision | Need:
 
 
 def _abort_after_failed_upgrades(context: Context) -> Decision | Need | None:
-    """Give the image up of which no instance can be made; or say so until the upgrade is tried once more, as
-    it is where the model stays. What goes to the last good image has nothing to give it up for."""
+    """Abort the rollout of an image from which Azure cannot create instances.
+
+    If the model stays on it, report that until the upgrade may be retried. A rollout to the last good image
+    is never aborted, because there is nothing to roll back to.
+    """
     if context.model.persisted.is_last_good(context.image):
         return None
     failing = repeated_upgrade_failure(context)
@@ -313,7 +321,10 @@ def _abort_after_failed_upgrades(context: Context) -> Decision | Need | None:
 
 
 def _serving_candidates(context: Context) -> tuple[Sequence[Member], int] | Decision | Need:
-    """The working instances that may be taken down now, and how many of them at most; or why none may."""
+    """The serving instances that may be upgraded now, and how many at most; or why none may.
+
+    10 serving instances, maxUnavailable 3, 1 unavailable: at most 2 may be upgraded, of the canary first.
+    """
     if (
         waits := soak_wait(context)
         or health_confirmation(context)

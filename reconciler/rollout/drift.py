@@ -1,4 +1,4 @@
-"""The model is on another image than the declared one: may it be set, and what else will come of it?"""
+"""The model is not on the declared image: whether it may be set, and what else its upgrade will change."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,10 +30,10 @@ _NO_OWNER = "another fleet will not know the owner"
 
 
 def drift(aim: Aim) -> Decision | Need:
-    """The step that sets the model, or why it is not taken, or what is still to be looked at.
+    """The step that sets the model, the decision not to, or the fact that is still needed.
 
-    The instances tell what else their upgrade will bring, and whether it is the cure of a rollout that
-    failed.
+    The instances show what else their upgrade will change, and whether the image is a fix of a failed
+    rollout.
     """
     model, observed = aim.model, aim.observed
     if refused := missing_etag(model):
@@ -68,7 +68,7 @@ def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instanc
         unsaid = f"{unsaid}; no rollback target: {_NONE_IS_GOOD}"
     staying = members(desired, model, aim.observed, instances)
     doing = f"the rollout to {short(desired.image)}"
-    # A gate may hold it for days, in which an instance may fall sick.
+    # A gate may block it for days, in which an instance may become unhealthy.
     counts = _counts(desired, instances, staying)
     if passes_gates(aim, instances):
         closed = closed_gate_for_remedy(aim, doing, counts)
@@ -92,13 +92,13 @@ def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instanc
 
 
 def _noted_good(step: PatchModel, model: Model) -> Fingerprint | None:
-    """The image that the model leaves, where it is noted as good. Any other is no more than a tag says."""
+    """The image that the model leaves, if this step records it as good. Any other is only what a tag says."""
     is_noted = step.persisted is not None and step.persisted.is_last_good(model.image)
     return Fingerprint.of(model.image) if is_noted and model.image else None
 
 
 def _approval(aim: Aim) -> str:
-    """Who approved the image, in words, "" where nobody had to or it is not known."""
+    """Who approved the image, in words. "" if nobody had to, or it is unknown."""
     signature = aim.model.persisted.signature_of(aim.image) if aim.rollout.approval else None
     return f"; approved {signature}" if signature else ""
 
@@ -106,16 +106,16 @@ def _approval(aim: Aim) -> str:
 def _counts(
     desired: ScaleSet, instances: Sequence[Instance], staying: Sequence[Member]
 ) -> InstanceCounts | None:
-    """How the instances stand; None where their list does not tell their domains."""
+    """The instances, counted. None if their domains are unknown."""
     domains = group_instances(desired.rollout, instances)
     return None if isinstance(domains, Decision) else count_instances(staying, domains)
 
 
 def _not_serving(aim: Aim, instances: Sequence[Instance], staying: Sequence[Member]) -> frozenset[str]:
-    """The instances that do not serve as the rollout begins: it is not to blame for them.
+    """The instances that do not serve when the rollout begins, so that it is not to blame for them.
 
-    One that runs the image already, as where that is tried again, tells of it all the same. A process that
-    finds the rollout before half-way does not know which of them that one took down.
+    One that runs the image already, as in a retry, is evidence nevertheless. If the rollout before was in
+    progress when this process began, it may have taken some of them out of service, so none is excluded.
     """
     if not aim.observed.progress.has_seen_all_steps and not _was_over(aim, instances):
         return frozenset()
@@ -128,7 +128,7 @@ def _not_serving(aim: Aim, instances: Sequence[Instance], staying: Sequence[Memb
 
 
 def _was_over(aim: Aim, instances: Sequence[Instance]) -> bool:
-    """Whether the rollout to the image that the model leaves has ended, as far as the instances tell."""
+    """Whether the rollout to the image that the model leaves has ended, as far as the instances show."""
     leaving = aim.model.image
     if leaving is None:
         return False
@@ -139,7 +139,8 @@ def _was_over(aim: Aim, instances: Sequence[Instance]) -> bool:
 
 
 def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decision, str]:
-    """The change of the model, or why it cannot be made; and what goes unsaid on the scale set, in words."""
+    """The change of the model, or why it cannot be made. And what is not recorded on the scale set, in
+    words."""
     persisted, fleet = state_to_persist(aim, instances, is_fix=is_fix(aim, instances)), aim.desired.fleet.name
     step, unsaid = patch(aim.image, aim.model, persisted, fleet), []
     if isinstance(step, Decision) and aim.rollout.on_failure is OnFailure.HOLD:
@@ -152,7 +153,8 @@ def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decisio
 def _cannot_follow(
     desired: ScaleSet, instances: Sequence[Instance], staying: Sequence[Member]
 ) -> Decision | None:
-    """Why no instance could follow the model, or None; a rollout that has begun is not stopped for that."""
+    """Why no instance could be upgraded to the model, or None. A rollout that has begun is not stopped for
+    it."""
     has_begun = any(each.runs(desired.image) for each in instances)
     if has_begun or not any(each.is_movable for each in staying):
         return None
@@ -161,7 +163,8 @@ def _cannot_follow(
 
 
 def _other_changes(model: Model, instances: Sequence[Instance]) -> str:
-    """What instances lack beside the image, in words, or "": somebody else's change, if we made none."""
+    """What the upgrade changes besides the image, in words, or "": another writer's change, if we made
+    none."""
     behind = [each for each in instances if _is_on(model.image, each.image) and each.latest_model is False]
     if not behind:
         return ""
@@ -175,7 +178,7 @@ def _other_changes(model: Model, instances: Sequence[Instance]) -> str:
 
 
 def _is_on(model: Image | None, instance: Image | None) -> bool:
-    """Whether an instance runs what the model says; one on latest says no more than which image."""
+    """Whether an instance runs the image of the model. A model on latest names no version."""
     if model is None or instance is None:
         return False
     return same(model, instance) or is_version_of(instance, model)

@@ -1,19 +1,23 @@
-"""Whether a step must wait for the one before it: for its operation, or because nothing of it shows yet.
+"""Whether a step must wait for the one before it: for its operation, or because it has no visible effect yet.
 
-Azure accepts a step before it carries it out, and what it then lists may be behind. So:
+Azure accepts a step before it carries it out, and its lists may be behind. Therefore:
 
-- Before an instance is upgraded, the operation that set the model has ended well. If it failed, the model is
-  set once more, though it reads as it should. A new process, which knows no operation, goes by the state of
-  the scale set.
-- Before another instance is upgraded, the operation of the upgrade before is read, unless the list shows that
-  upgrade done. If it failed, the next upgrade waits.
-- Two upgrades in a row that fail because no instance can be made of the image tell of the image.
-- The same step is not asked for again at once, and later each time: after 5, 10, 20 and 40 minutes. An
-  upgrade of which nothing shows after four tries is not asked for again.
-- An image that somebody else sets back in the model, three times and more, is set again, and that is told.
-- While the instances of an upgrade are listed as they were they may well be away: no other upgrade starts.
-- While the model is read with another image than it was set to, no upgrade starts: it goes by the model as it
-  is.
+- Before an instance is upgraded, the operation that set the model must have succeeded. If it failed, the
+model is
+  set again, even if it reads as it should. A new process knows no operation and uses the state of the scale
+  set.
+- Before another instance is upgraded, the operation of the last upgrade is read, unless the list shows that
+the
+  upgrade is complete. If it failed, the next upgrade waits.
+- Two upgrades in a row that fail because instances cannot be created from the image are evidence against it.
+- The same step is repeated after 5, 10, 20 and 40 minutes. An upgrade without effect after four tries is not
+  repeated.
+- If another writer changes the image of the model three times or more, it is set again, and the message says
+so.
+- While the instances of an upgrade are listed unchanged, they may be unavailable, so no other upgrade starts.
+- While the model is read with another image than it was set to, no upgrade starts, because an upgrade uses
+the
+  model.
 """
 
 from dataclasses import replace
@@ -34,14 +38,14 @@ from reconciler.spec.duration import format_duration
 from reconciler.spec.image import same, short
 from reconciler.spec.scale_set import OnFailure
 
-_CONTESTED = 3  # times that an image was set back
+_CONTESTED = 3  # times that the model was set, and another writer changed it
 
 
 def failed_model_update(aim: Aim) -> Decision | Need | None:
-    """What is to be done about our own change of the model, which reads as done; None if it is.
+    """What to do about our own change of the model, which reads as done. None if it succeeded.
 
-    A change whose operation failed is made again: what Azure keeps of it nobody knows. Where the operation
-    cannot be read, or a later one took its place, the state of the scale set itself has to tell.
+    A change whose operation failed is repeated, because it is unknown what Azure kept of it. If the operation
+    cannot be read, or a later one replaced it, the state of the scale set decides.
     """
     model, attempt = aim.model, aim.observed.attempt
     if attempt is None or not attempt.operation or not isinstance(attempt.step, PatchModel):
@@ -64,10 +68,10 @@ def failed_model_update(aim: Aim) -> Decision | Need | None:
 
 
 def doubtful_model_update(context: Context) -> Decision | None:
-    """The same for a new process, which finds a scale set that failed and no instance on its image.
+    """Set the model again for a new process that finds a failed scale set without an instance on its image.
 
-    The model may have been set by an operation that failed. To set it once more costs one request, and no
-    instance; an upgrade by it could cost a domain.
+    The model may have been set by an operation that failed. Setting it again costs one request and affects no
+    instance. An upgrade to such a model could take a domain out of service.
     """
     if context.observed.attempt is not None or context.model.provisioning != "failed":
         return None
@@ -89,9 +93,9 @@ def _retry_model_update(aim: Aim, why: str, persisted: PersistedState | None) ->
 
 
 def upgrade_without_effect(context: Context) -> Decision | Need | None:
-    """That nothing has come of an upgrade for as long as a batch may be waited for, or None.
+    """The failure of an upgrade that had no effect within `progressDeadline`, or None.
 
-    All instances may serve meanwhile. So it says what became of the upgrade: nothing else would.
+    All instances may serve meanwhile, so the message says what happened to the upgrade.
     """
     late, observed = missed_progress_deadline(context), context.observed
     attempt, operation = observed.attempt, observed.operation
@@ -111,7 +115,7 @@ def upgrade_without_effect(context: Context) -> Decision | Need | None:
 
 
 def repeated_upgrade_failure(context: Context) -> Decision | Need | None:
-    """That the image cannot be made into instances, by our last two upgrades; or None.
+    """The failure of our last two upgrades to create instances of the image, or None.
 
     Whether that is evidence is not said here.
     """
@@ -135,7 +139,7 @@ def repeated_upgrade_failure(context: Context) -> Decision | Need | None:
 
 
 def is_retry_due(observed: Observed) -> bool:
-    """Whether the last step may be taken once more."""
+    """Whether the last step may be repeated now."""
     attempt = observed.attempt
     return attempt is not None and _may_repeat(attempt.step, attempt, observed)
 
@@ -143,7 +147,7 @@ def is_retry_due(observed: Observed) -> bool:
 def unmet_expectation(
     step: Step, observed: Observed, counts: InstanceCounts | None
 ) -> Decision | Need | None:
-    """Why `step` must wait, or None where it need not."""
+    """Why `step` must wait, or None."""
     attempt = observed.attempt
     if attempt is None or _may_repeat(step, attempt, observed):
         return None
@@ -173,7 +177,10 @@ def unmet_expectation(
 
 
 def _may_repeat(step: Step, attempt: Attempt, observed: Observed) -> bool:
-    """Whether enough time has passed since the last step, and this one was not tried often enough."""
+    """Whether enough time has passed since the last step, and tries are left.
+
+    sent at 09:00, second try: not before 09:10
+    """
     if observed.at - attempt.at < retry_delay(attempt.tries):
         return False
     return not isinstance(step, Upgrade) or step != attempt.step or attempt.tries < MOST_TRIES
@@ -187,7 +194,8 @@ def _next_try(attempt: Attempt, at: datetime) -> str:
 
 
 def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision | None:
-    """That another writer set the model since; from the third time on somebody has to choose. Or None."""
+    """The decision that another writer set the model since, or None. From the third time on a person must
+    choose."""
     operation, model = observed.operation, observed.model
     if attempt.tries >= _CONTESTED:
         return Decision(
@@ -207,14 +215,14 @@ def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision
 
 
 def _upgraded_instances(attempt: Attempt, observed: Observed) -> list[Instance]:
-    """The instances that an upgrade which was tried names, as they are listed now."""
+    """The instances of the last upgrade, as listed now."""
     return [each for each in observed.instances or () if each.id in attempt.instance_ids]
 
 
 def _unset_model(attempt: Attempt, step: Upgrade, observed: Observed) -> Decision | Need | None:
-    """Why nothing is upgraded by a model that is read with another image than it was set to, or None.
+    """Why no instance is upgraded to a model that is read with another image than it was set to, or None.
 
-    It counts no instances: that nothing comes of a batch is told by looks that may take one.
+    It has no counts, because the wait for a batch is measured only by observations that may start one.
     """
     if same(attempt.step.image, step.image):
         return None
@@ -232,12 +240,12 @@ def _unset_model(attempt: Attempt, step: Upgrade, observed: Observed) -> Decisio
 
 
 def _is_done(attempt: Attempt, instance: Instance) -> bool:
-    """Whether the list shows the upgrade done: no operation needs to tell."""
+    """Whether the list shows the upgrade complete, so that its operation need not be read."""
     return instance.runs(attempt.step.image) and instance.provisioning == "succeeded"
 
 
 def _has_changed(attempt: Attempt, instance: Instance) -> bool:
-    """Whether the list shows that something has become of this instance since."""
+    """Whether the list shows that this instance has changed since."""
     return instance.runs(attempt.step.image) or instance.since is None or instance.since > attempt.at
 
 

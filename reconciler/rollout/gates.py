@@ -1,8 +1,8 @@
-"""May it? What is asked before working instances are taken down, or the model is set for those to come.
+"""The gates: evaluated before serving instances are upgraded, and before the model is set for new instances.
 
-Windows and approval are known here; what other scale sets and the world say (a cap, a dependency, a check)
-comes from outside as `Gate` values, asked for with `Need.GATES` once those here are open, because it may
-cost something. What passes them all the same is for `remedy` to say.
+Windows and approval are evaluated here. Gates that depend on other scale sets and the outside (a cap, a
+dependency, a check) are supplied as `Gate` values. They may cost something, so they are asked for with
+`Need.GATES` only once those here are open. `remedy` decides what passes a closed gate.
 """
 
 from datetime import datetime
@@ -24,11 +24,10 @@ from reconciler.spec.window import opening
 def closed_gate(
     aim: Aim, *, has_begun: bool, doing: str, counts: InstanceCounts | None
 ) -> Decision | Need | None:
-    """Why what `doing` says may not be done now, or None; or what is still to be looked at: the gates
-    outside, or who wrote what is declared.
+    """The decision that `doing` is blocked by a gate, None if it is not, or the fact that is still needed.
 
-    `has_begun`: the first instances are on the image and back. Where a window or an approval is closed, those
-    outside are asked that no time opens and that cost no request: they are told first.
+    `has_begun`: the first instances are healthy on the image. While a window or an approval is closed, only
+    those outside gates are evaluated that no time opens and that cost no request. They are reported first.
     """
     approval = _approval(aim, has_begun=has_begun)
     if isinstance(approval, Need):
@@ -44,9 +43,9 @@ def closed_gate(
 
 
 def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) -> Decision | Need | None:
-    """Why what passes all other gates may not be done now, or None; or that the breaker is to be asked.
+    """The decision that the approval or the breaker blocks what passes all other gates, None, or a need.
 
-    Nothing passes the approval of its image, nor its breaker; the last good image needs neither.
+    Nothing passes the approval and the breaker of its own image. The last good image needs neither.
     """
     if aim.model.persisted.is_last_good(aim.image):
         return None
@@ -58,8 +57,7 @@ def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) 
 
 
 def closed_window(context: Context, doing: str) -> Decision | None:
-    """The same of a rollout that goes back to the last good image: it waits for its window and for nothing
-    else."""
+    """The decision that a window blocks a rollback, which waits for no other gate; or None."""
     return _first_closed(_windows(context.desired, context.at), doing, context.counts)
 
 
@@ -105,9 +103,9 @@ def _approval(aim: Aim, *, has_begun: bool) -> tuple[Gate, ...] | Need:
 
 
 def _first_closed(gates: tuple[Gate, ...], doing: str, counts: InstanceCounts | None) -> Decision | None:
-    """What is told of these: the most lasting one that is closed, None where none is.
+    """The decision of the closed gate that lasts longest, None if all are open.
 
-    the breaker and a window are closed    the breaker: when the window opens, nothing begins
+    the breaker and a window are closed    the breaker: nothing begins when the window opens
     an approval and a window are closed    the approval: the window opens by itself
     """
     in_order = tuple(sorted(gates, key=_gate_order))
@@ -125,6 +123,6 @@ def _first_closed(gates: tuple[Gate, ...], doing: str, counts: InstanceCounts | 
 
 
 def _gate_order(gate: Gate) -> tuple[bool, bool]:
-    """The order of gates: those first that nothing opens by itself, those last that a time opens."""
+    """The order of gates: first those that only a person opens, last those that a time opens."""
     is_stalled = gate.closed is not None and gate.closed.meaning.status is Status.STALLED
     return not is_stalled, gate.until is not None

@@ -1,6 +1,6 @@
-"""What a scale set and its instances say of themselves that an operator should know: for `reconciler why`.
+"""Facts about a scale set and its instances that an operator should know, for `reconciler why`.
 
-Each note is one sentence. None of them decides anything.
+Each note is one sentence. No decision depends on one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from reconciler.spec.duration import format_duration
 
 
 def notes(model: Model, instances: Sequence[Instance]) -> tuple[str, ...]:
-    """In the order in which they matter to a rollout."""
+    """All notes, in the order of their importance to a rollout."""
     return (*_of_model(model), *_of_instances(instances))
 
 

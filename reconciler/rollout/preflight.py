@@ -1,8 +1,8 @@
-"""What stands between a scale set and the desired image before Azure is asked for it.
+"""Checks of the desired image before the model is set.
 
-Azure would refuse most of it too, but some of it only when the first instance is made: checked first, it
-costs neither an instance nor a model. To add a check: a `Verdict` that `reconciler.azure.catalogue` finds, a
-row below, a `Reason`, its standing, a row in the test's table.
+Azure would refuse most of these images too, but some only when the first instance is created. Checked in
+advance, they cost neither an instance nor a change of the model. To add a check: a `Verdict` that
+`reconciler.azure.catalogue` finds, a row below, a `Reason` with its row, and a row in the table of the test.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -56,7 +56,7 @@ def image_unavailable(image: Image, availability: Availability) -> Decision | No
     return Decision(reason, f"{image}: {words}{evidence}")
 
 
-# What an image with each value of the feature "SecurityType" may be run as; one without it tells nothing.
+# The security types of scale sets that can run an image, by its feature "SecurityType".
 _SECURITY: Mapping[str, frozenset[str]] = {
     "trustedlaunch": frozenset({"trustedlaunch"}),
     "trustedlaunchsupported": frozenset({"standard", "trustedlaunch"}),
@@ -66,11 +66,11 @@ _SECURITY: Mapping[str, frozenset[str]] = {
 }
 
 
-_ROUNDING = 1  # GB by which the size of an image may be told too large
+_ROUNDING = 1  # GB by which the reported size of an image may be too large
 
 
 def incompatibility(model: Model, availability: Availability) -> Decision | None:
-    """Why the scale set cannot run the image, by what the catalogue tells of it and of the one it leaves."""
+    """Why the scale set cannot run the image, by the traits of it and of the current image; or None."""
     wanted, current = availability.traits or Traits(), availability.current or Traits()
     found = [*_incompatibilities(model, wanted, current)]
     if not found:
@@ -89,7 +89,7 @@ def _incompatibilities(model: Model, wanted: Traits, current: Traits) -> Iterato
             f"it is made for {wanted.architecture} and the scale set runs {current.architecture}: declare an "
             f"image for {current.architecture}"
         )
-    # An image of 30 GB and one megabyte is told as one of 31 GB, and was recorded to run on a disk of 30 GB.
+    # An image of 30 GB and one megabyte is reported as 31 GB, and was recorded to run on a disk of 30 GB.
     if wanted.disk_size and model.disk_size and wanted.disk_size > model.disk_size + _ROUNDING:
         yield (
             f"it needs an OS disk of {wanted.disk_size} GB and the scale set has {model.disk_size} GB: set "
@@ -101,7 +101,7 @@ def _incompatibilities(model: Model, wanted: Traits, current: Traits) -> Iterato
             f"its security type is {wanted.security_type} and the scale set has "
             f"{model.security_type or 'Standard'}: declare an image that supports it"
         )
-    # What the scale set runs already it may run, whatever its own plan is read as.
+    # A plan of the current image is accepted, whatever the plan of the scale set is read as.
     plans = {str(each).casefold() for each in (model.plan, current.plan)}
     if wanted.plan and str(wanted.plan).casefold() not in plans:
         has = model.plan or "none"
@@ -112,15 +112,15 @@ def _incompatibilities(model: Model, wanted: Traits, current: Traits) -> Iterato
 
 
 def _differ(wanted: str, current: str) -> bool:
-    """Whether both are told, and are not the same word but for their case."""
+    """Whether both are known and differ by more than case."""
     return bool(wanted and current) and wanted.casefold() != current.casefold()
 
 
 def newest_version(image: Image, model: Model, availability: Availability) -> Image | Decision:
-    """What an `image` that follows latest means for this scale set now, or why it can mean nothing.
+    """The version that an `image` on latest means for this scale set now, or why there is none.
 
-    It never moves a scale set back, nor stops one half-way: a version that is withdrawn, or a catalogue that
-    is behind or cannot be read, is no order to downgrade a fleet.
+    It never moves a scale set back and never stops a rollout in progress. A withdrawn version, or a catalogue
+    that is behind or unreadable, does not downgrade a fleet.
     """
     current = model.image if model.image and is_version_of(model.image, image) else None
     if refused := image_unavailable(image, availability):
@@ -132,10 +132,12 @@ def newest_version(image: Image, model: Model, availability: Availability) -> Im
 def exact_spec(
     desired: ScaleSet, model: Model, availability: Availability | None
 ) -> ScaleSet | Decision | None:
-    """The spec with the exact image that it means for this scale set now: of latest the newest. Its
-    `health.timeout` is longer by what Azure itself lets an upgrade wait.
+    """The spec with its exact image (for latest the newest version), and with `health.timeout` extended by
+    the time that Azure itself lets an upgrade wait.
 
-    A Decision where it can mean none, None where the catalogue was not asked yet.
+    A Decision if there is no exact image, None if the catalogue was not read yet.
+
+    timeout 10m, a notice of 15m before the OS disk is replaced, a grace period of 10m: 35m
     """
     if follows_latest(desired.image) and availability is None:
         return None
@@ -152,7 +154,7 @@ def _exact(image: Image, model: Model, availability: Availability) -> Image | De
 
 
 def exact_if_known(desired: ScaleSet, observed: Observed) -> ScaleSet:
-    """The spec with its exact image, as it is declared where what was seen does not tell which that is."""
+    """The spec with its exact image, or the declared one if the exact image is unknown."""
     if not isinstance(observed.model, Model):
         return desired
     found = exact_spec(desired, observed.model, observed.availability)
@@ -160,9 +162,9 @@ def exact_if_known(desired: ScaleSet, observed: Observed) -> ScaleSet:
 
 
 def too_many_models(desired: Image, instances: Iterable[Instance]) -> Decision | None:
-    """Why Azure's limit on models in use leaves no room for one more, or None.
+    """The decision that Azure's limit on models in use allows no further one, or None.
 
-    Counted by image: there may be more models than that, and then Azure itself refuses.
+    It counts images. There may be more models than images, and then Azure itself refuses.
     """
     in_use = {str(each.image).casefold(): each.image for each in instances if each.image is not None}
     others = [image for image in in_use.values() if not same(image, desired)]

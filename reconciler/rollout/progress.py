@@ -1,7 +1,7 @@
-"""What one process knows of the rollout of a scale set: whether one is under way, and how far its step is.
+"""What one process knows of a rollout: whether one is in progress, and how far its last step is.
 
-Nothing here is needed in order to act. A new process begins without: it then waits for as many healthy looks
-once more, gives a batch its whole time anew, and may ask for a step again; what it starts is the same.
+None of it is needed in order to act. A new process begins without it: it waits for the healthy observations
+again, gives a batch its full time again, and may repeat a step. It starts nothing else.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from reconciler.rollout.step import Attempt, PatchModel, Step, TagWrite, Upgrade
 from reconciler.rollout.wait import Wait
 
 _ENDS = (Phase.DONE, Phase.ROLLED_BACK)
-_GAP = timedelta(minutes=6)  # longer than between any two looks at what moves
+_GAP = timedelta(minutes=6)  # longer than between any two observations during a rollout
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +53,20 @@ class Progress:
     tag_write: TagWrite | None = None  # the last write of the tags alone
 
     def hold_until(self, at: datetime) -> timedelta:
-        """For how long it was suspended or frozen up to now."""
+        """For how long it was suspended or frozen, up to `at`."""
         return self.time_on_hold + (at - self.on_hold_since if self.on_hold_since else timedelta())
 
     def is_waiting_for(self, step: Step) -> bool:
-        """Whether this step takes again what was taken last."""
+        """Whether this step repeats the last one."""
         return self.attempt is not None and self.attempt.step == step
 
     @property
     def has_slot(self) -> bool | None:
-        """Whether it counts against the cap just now; None where this process cannot tell yet."""
+        """Whether it counts against the cap now. None if this process cannot know yet."""
         return True if self.has_acquired else self.holds_slot
 
-    def anew(self, *, is_same_image: bool) -> "Progress":
-        """For a spec that says something else: what its looks had in common is no longer so."""
+    def for_new_spec(self, *, is_same_image: bool) -> "Progress":
+        """The progress for a changed spec, to which earlier observations no longer apply."""
         return replace(
             self,
             is_under_way=self.is_under_way if is_same_image else None,
@@ -75,7 +75,7 @@ class Progress:
             waiting_since=None,
             back=0,
             wait=None,
-            attempt=self.attempt.anew() if self.attempt else None,
+            attempt=self.attempt.without_tries() if self.attempt else None,
             relapses=0,
             most_healthy=0,
             has_soaked=self.has_soaked and is_same_image,
@@ -84,22 +84,23 @@ class Progress:
         )
 
     def for_retry(self) -> "Progress":
-        """For an image that a person has tried again: nothing that was seen before counts against it."""
-        return replace(self.anew(is_same_image=True), blamed=None, tag_write=None)
+        """The progress for a retry that a person requested: earlier observations no longer count against the
+        image."""
+        return replace(self.for_new_spec(is_same_image=True), blamed=None, tag_write=None)
 
 
 def progress_after(
     before: Progress, reason: Reason, back: int | None, at: datetime, step: Step | None = None
 ) -> Progress:
-    """The progress after a decision at `at` for this reason and step; `back` as in InstanceCounts, None where
-    the instances were not counted."""
+    """The progress after a decision at `at` with this reason and step. `back` is as in InstanceCounts, None
+    if the instances were not counted."""
     after = _after_hold(replace(before, last_reason=reason), reason, at)
     phase = reason.meaning.phase
     if reason is Reason.UPGRADING and step and before.taken and not before.is_waiting_for(step) and back:
-        # A second batch goes only after the first one's soak, or where nothing of that is left.
+        # A second batch starts only after the soak of the first, or if nothing of that is left.
         after = replace(after, has_soaked=True)
     if phase is Phase.DONE:
-        # A scale set without instances is done as well, and has proven nothing.
+        # A scale set without instances is done too, but has proven nothing.
         after = replace(after, relapses=0, has_soaked=after.has_soaked or back != 0)
     if phase in _ENDS:
         after = replace(after, has_seen_all_steps=True)
@@ -117,7 +118,7 @@ def progress_after(
             return replace(after, waiting_since=at, back=back)
         return after
     is_under_way = False if phase in _ENDS else after.is_under_way
-    # Not the most there ever were: after a scale-in each instance that is being made would be a relapse.
+    # Not the maximum so far: after a scale-in, each instance that is being created would count as a relapse.
     return replace(
         after,
         passes=after.passes + 1,
@@ -129,7 +130,7 @@ def progress_after(
 
 
 def _after_step(before: Progress, reason: Reason, back: int | None, step: Step | None) -> Progress:
-    """A step is taken. One that is taken again, of which nothing has come, does not begin the wait anew."""
+    """The progress after a step. Repeating a step that had no effect does not restart the wait."""
     after = replace(_with_upgraded(before, step), is_under_way=True, passes=0, most_healthy=0)
     if isinstance(step, PatchModel) and not before.is_under_way:
         after = replace(after, time_on_hold=timedelta())  # a hold before it began does not count
@@ -143,14 +144,16 @@ def _after_step(before: Progress, reason: Reason, back: int | None, step: Step |
 
 
 def _with_upgraded(before: Progress, step: Step | None) -> Progress:
-    """What a step of ours took down while it served is our loss, and stays so through every fix."""
+    """Instances that served when a step of ours upgraded them count against the rollout, through every
+    fix."""
     match step:
         case PatchModel(not_serving=not_serving) if before.is_under_way is False or not before.taken:
             return replace(before, taken=frozenset(), not_serving=not_serving)
         case Upgrade(instance_ids=ids, not_serving=not_serving):
             named = frozenset(ids)
             first = named - before.taken
-            # One that did not serve when it was taken first, and serves by now, is our loss from now on.
+            # An instance that did not serve when first upgraded, and serves when upgraded again, counts from
+            # now on.
             still = before.not_serving - first - (named - not_serving)
             new = (
                 not_serving & first if before.has_seen_all_steps else not_serving & first & before.not_serving
@@ -161,15 +164,15 @@ def _with_upgraded(before: Progress, step: Step | None) -> Progress:
 
 
 def _after_hold(progress: Progress, reason: Reason, at: datetime) -> Progress:
-    """Brakes stop every clock: nobody looks, and nothing is to be done."""
+    """A hold stops every clock: nothing is observed, and nothing may be done."""
     if reason.meaning.is_hold:
         return replace(progress, on_hold_since=progress.on_hold_since or at)
     return replace(progress, on_hold_since=None, time_on_hold=progress.hold_until(at))
 
 
 def _after_a_gap(progress: Progress, at: datetime) -> Progress:
-    """What was not looked at for minutes, on hold or out of reach, is given that time: nobody could have seen
-    it come back."""
+    """Extend a wait by a gap of minutes without observation, on hold or unreachable: a recovery in that time
+    could not be seen."""
     if progress.waiting_since is None or progress.seen_at is None or at - progress.seen_at <= _GAP:
         return progress
     return replace(progress, waiting_since=min(progress.waiting_since + (at - progress.seen_at), at))

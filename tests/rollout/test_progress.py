@@ -458,7 +458,7 @@ LOOKS = {"passes": 0, "waiting_since": None, "back": 0, "wait": None, "relapses"
 def test_a_spec_that_says_something_else(
     before: Progress, is_same_image: bool, changes: dict[str, Any]
 ) -> None:
-    assert before.anew(is_same_image=is_same_image) == replace(before, **changes)
+    assert before.for_new_spec(is_same_image=is_same_image) == replace(before, **changes)
 
 
 def test_a_set_that_is_scaled_in_and_out_has_no_relapse() -> None:

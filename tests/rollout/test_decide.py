@@ -955,7 +955,7 @@ def test_a_scale_set_of_none_is_up_to_date_whatever_it_goes_by(by: By) -> None:
 
 
 def test_a_patch_without_an_etag_cannot_be_made() -> None:
-    with pytest.raises(ValueError, match=r"^a patch names the etag that was seen: without one it would "):
+    with pytest.raises(ValueError, match=r"^a patch needs the etag that was seen: without one it would "):
         PatchModel(NEW, "")
 
 

@@ -309,7 +309,8 @@ def test_who_wrote_the_image_does_not_approve_it() -> None:
     world.rest(HOUR)
     assert not world.has_upgraded(2)
     assert (
-        ", and Ada <ada@example.com> wrote the commit that declares it; let somebody" in world.lines()["web"]
+        ", but Ada <ada@example.com> wrote the commit that declares it; another person"
+        in world.lines()["web"]
     )
     world.restart()
     world.rest(HOUR)

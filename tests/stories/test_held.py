@@ -44,7 +44,7 @@ def test_what_is_done_by_a_list_that_was_behind_is_looked_at_once_more() -> None
         "VirtualMachineScaleSetVMs_List", stale, when=lambda _: world.reasons()[-1:] == ["GivingUp"]
     )
     world.run()
-    assert world.lines()["web"].endswith("no instance runs it; name another image")
+    assert world.lines()["web"].endswith("no instance runs the failed image; declare another image")
     assert world.azure.record.images("web")["0"].endswith(BAD)
     world.rest(HOUR / 4)
     assert world.azure.record.images("web")["0"].endswith(OLD)

@@ -264,8 +264,8 @@ def test_under_hold_the_failure_is_noted_beside_the_tags_of_others_and_the_model
         last_good=image(OLD), failed=Fingerprint.of(image(BAD)), began=Mark.of(START, image(BAD))
     )
     assert len(tag_writes(world)) == 1
-    (told,) = {outcome.line for outcome in world.outcomes if "noting" in outcome.line}
-    assert told.endswith(f"; noting on its tags that {BAD} failed")
+    (told,) = {outcome.line for outcome in world.outcomes if "recording" in outcome.line}
+    assert told.endswith("; recording the failure")
 
 
 def test_where_the_note_is_refused_the_line_stays_says_so_and_it_is_tried_less_and_less_often() -> None:
@@ -275,7 +275,7 @@ def test_where_the_note_is_refused_the_line_stays_says_so_and_it_is_tried_less_a
     world.rest(6 * HOUR)
     assert world.reasons()[-1] == "HealthCheckFailed"
     assert set(world.reasons()).isdisjoint({"Refused", "Conflict"})
-    assert "a restart will not know that it failed: " in world.lines()["web"]
+    assert "so a restart will not know of it" in world.lines()["web"]
     assert "ScopeLocked" in world.lines()["web"]
     at = [each.at for each in tag_writes(world)]
     apart = [(after - before) // timedelta(minutes=1) for before, after in pairwise(at)]
@@ -310,10 +310,12 @@ def test_an_image_that_is_well_after_all_is_no_failed_one_and_the_next_is_no_fix
 @pytest.mark.parametrize(
     ("unhealthy", "ends"),
     [
-        pytest.param(["9"], f"the model is back on {OLD}, no instance runs it; name another image", id="one"),
         pytest.param(
-            ["7", "8", "9"], "spec.rollout.maxUnhealthy is 20% (2 of 10); 3 of 10 up to date", id="too many"
+            ["9"],
+            f"the model is back on {OLD}; no instance runs the failed image; declare another image",
+            id="one",
         ),
+        pytest.param(["7", "8", "9"], "no serving instance is upgraded; 3 of 10 up to date", id="too many"),
     ],
 )
 def test_an_image_is_good_though_few_instances_were_sick_on_it(unhealthy: list[str], ends: str) -> None:

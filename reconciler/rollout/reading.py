@@ -1,4 +1,4 @@
-"""What a list of instances must tell before anything is done on it: all of them, and their domains."""
+"""What a list of instances must contain before anything is done: every instance, and its domain."""
 
 from collections.abc import Sequence
 
@@ -15,12 +15,12 @@ from reconciler.spec.scale_set import Rollout
 
 
 def own_instances(instances: Sequence[Instance]) -> tuple[Instance, ...]:
-    """Those that the scale set itself made, of which its model says what they run."""
+    """The instances that the scale set created itself, which follow its model."""
     return tuple(each for each in instances if not each.is_attached)
 
 
 def partial_read(model: Model, instances: Sequence[Instance]) -> Decision | None:
-    """What is missing from the list of instances, or None."""
+    """The decision that the list of instances is incomplete, or None."""
     unread = _missing_rows(model, instances)
     return (
         Decision(Reason.PARTIAL_READ, f"{unread}; nothing is changed after a partial read")
@@ -30,7 +30,7 @@ def partial_read(model: Model, instances: Sequence[Instance]) -> Decision | None
 
 
 def group_instances(rollout: Rollout, instances: Sequence[Instance]) -> Grouping | Decision:
-    """How the instances are taken together, or that their list does not tell."""
+    """The grouping of the instances by domain, or the decision that it is unknown."""
     try:
         return grouping(rollout.by, rollout.order, instances)
     except DomainsUnknown as error:
@@ -38,7 +38,7 @@ def group_instances(rollout: Rollout, instances: Sequence[Instance]) -> Grouping
 
 
 def with_instances(aim: Aim, instances: Sequence[Instance]) -> Context | Decision:
-    """What a decision is about, with its instances; or why their list does not tell enough."""
+    """The context with its instances, or the decision that their list is not sufficient."""
     if unread := partial_read(aim.model, instances):
         return unread
     domain_of = group_instances(aim.rollout, own_instances(instances))
@@ -57,14 +57,14 @@ def with_instances(aim: Aim, instances: Sequence[Instance]) -> Context | Decisio
 
 
 def _missing_rows(model: Model, instances: Sequence[Instance]) -> str:
-    """In words, or "". More rows than capacity is overprovisioning.
+    """What is missing, in words, or "". More rows than the capacity mean overprovisioning.
 
-    A set that changes while its pages are read may show one instance twice, and another never.
+    A scale set that changes while its pages are read may list one instance twice and omit another.
     """
     seen = len({instance.id for instance in instances})
     if seen < len(instances):
         return "Azure listed an instance twice"
     if seen < model.capacity:
         return f"Azure listed {seen} of {model.capacity} instances"
-    dark = [instance.name for instance in own_instances(instances) if not is_readable(instance)]
-    return f"Azure reported no state of {join(dark)}" if dark else ""
+    unread = [instance.name for instance in own_instances(instances) if not is_readable(instance)]
+    return f"Azure reported no state of {join(unread)}" if unread else ""

@@ -1,7 +1,8 @@
-"""Scale sets that the reconciler does not touch, and why: a second writer, or a change Azure never allows.
+"""Scale sets that the reconciler does not change, and why: another writer, or a change that Azure never
+allows.
 
-Each refusal stands until a person changes the spec or the scale set; none is worked around. To add one: a
-branch here, a `Reason`, a row in the README's table, a row in the test's table.
+Each refusal lasts until a person changes the spec or the scale set. None is worked around. To add one: a
+branch here, a `Reason`, and a row in the table of the test.
 """
 
 from datetime import datetime
@@ -15,8 +16,9 @@ from reconciler.spec.suspension import Suspension
 
 
 def active_hold(desired: ScaleSet, at: datetime) -> Decision | None:
-    """Who froze the fleet or suspended the scale set, why and until when; that it was forgotten, past that
-    time; or None. It needs no look, and holds whatever one would show.
+    """The freeze of the fleet or the suspension of the scale set, expired or not, or None.
+
+    It needs no observation, and applies whatever one would show.
     """
     if freeze := desired.fleet.freeze:
         reason = Reason.FREEZE_EXPIRED if _is_over(freeze, at) else Reason.FROZEN
@@ -52,7 +54,7 @@ def _is_over(suspension: Suspension, at: datetime) -> bool:
 
 
 def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | None) -> Decision | None:
-    """Why `model` must not be brought to the image of `desired`, or None. Most lasting reason first."""
+    """Why `model` must not be set to the image of `desired`, or None. The most lasting reason comes first."""
     if foreign := _foreign_owner(desired, model):
         return foreign
     image = desired.image
@@ -107,7 +109,7 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
 
 
 def _foreign_owner(desired: ScaleSet, model: Model) -> Decision | None:
-    """Whose else the scale set is, or None. Another fleet may be our own under its former name."""
+    """The other owner of the scale set, or None. Another fleet may be this one under its former name."""
     if model.owner:
         return Decision(Reason.MANAGED_BY_ANOTHER, f"{_describe_owner(model.owner)}; remove the spec")
     owner, ours = model.persisted.fleet, desired.fleet.name
@@ -122,7 +124,8 @@ def _foreign_owner(desired: ScaleSet, model: Model) -> Decision | None:
 
 
 def _describe_owner(owner: str) -> str:
-    """Of an owner that is known by name only, more is known than of a resource that "managedBy" names."""
+    """The owner in words. Only a known controller, not any resource in "managedBy", is sure to change the
+    image."""
     if owner.startswith("/"):
         return f"managedBy of the scale set names {owner}, which may also change its image"
     return f"the scale set belongs to {owner}, which changes its image and drains its instances by itself"

@@ -1,4 +1,4 @@
-"""Nothing is left to do: whether it is over, and what is to be told of it."""
+"""The end of a rollout: whether it is complete, and what to report."""
 
 from collections.abc import Sequence
 
@@ -15,9 +15,9 @@ from reconciler.spec.image import short
 
 
 def completion(context: Context) -> Decision:
-    """All that can be is on the image; the wait whether that lasts, or what is left out.
+    """The decision once every instance that can be is on the image: bake, complete, or what is left out.
 
-    What a process has seen to be over does not begin to bake anew because somebody restarts an instance.
+    A rollout that this process saw end does not bake again because an instance restarts.
     """
     staying, counts, observed = context.members, context.counts, context.observed
     is_over = context.is_return or observed.progress.is_under_way is False
@@ -43,7 +43,7 @@ def completion(context: Context) -> Decision:
 
 
 def _contested(context: Context, members: Sequence[Member]) -> Decision:
-    """Another controller and this one undo each other's work on single instances: somebody has to choose."""
+    """Another writer and this one revert each other's changes of single instances: a person must choose."""
     contests = context.observed.progress.contests
     until = min(
         until for each in members if (until := contested_until(contests.get(each.instance.id))) is not None
@@ -63,7 +63,7 @@ def _contested(context: Context, members: Sequence[Member]) -> Decision:
 
 
 def _other_changes(staying: Sequence[Member], model: Model) -> str:
-    """What those that are on the image lack beside, in words, or ""."""
+    """What the instances on the image lack besides, in words, or ""."""
     pending = sum(each.instance.latest_model is False for each in staying if not each.is_outdated)
     if not pending:
         return ""
@@ -77,7 +77,7 @@ def _other_changes(staying: Sequence[Member], model: Model) -> str:
 
 
 def _attached_names(instances: Sequence[Instance]) -> str:
-    """Those that a person attached, in words, or ""."""
+    """The instances that a person attached, in words, or ""."""
     names = [each.name for each in instances if each.is_attached]
     return f"; attached by hand and left unchanged: {join(names)}" if names else ""
 

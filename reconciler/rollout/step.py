@@ -64,7 +64,9 @@ class Upgrade:
 
     def __post_init__(self) -> None:
         if not self.instance_ids or not all(map(_ID.fullmatch, self.instance_ids)):
-            raise ValueError(f"an upgrade must name at least one instance: {self.instance_ids!r}")
+            raise ValueError(
+                f"an upgrade needs at least one instance id, and only valid ones: {self.instance_ids!r}"
+            )
 
 
 Step = PatchModel | Upgrade

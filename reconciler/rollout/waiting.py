@@ -1,4 +1,4 @@
-"""Waiting for the instances of a batch: which of them, how long, and when the rollout has failed at it."""
+"""The wait for the instances of a batch: which of them, for how long, and when the rollout has failed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,14 +18,14 @@ from reconciler.spec.image import short
 
 
 def awaited_instances(context: Context, *, is_last: bool) -> list[Instance]:
-    """The instances that a rollout waits for before it goes on: none that `maxUnhealthyUpgraded` gives up
-    for lost.
+    """The instances that a rollout waits for before its next batch, without those that `maxUnhealthyUpgraded`
+    tolerates.
 
-    Judged by those upgraded so far, so that a share never gives the canary up. Where nothing is left to go on
-    to (`is_last`), all are waited for.
+    The tolerance is a share of those upgraded so far, so that it never covers a canary alone. If nothing is
+    left to upgrade (`is_last`), all are waited for.
     """
     desired, at = context.desired, context.at
-    # What did not serve when it was taken took nothing away: it is given its time, and no more.
+    # An instance that did not serve when it was upgraded is waited for no longer than health.timeout.
     not_serving = context.observed.progress.not_serving
     waited_for = [
         each
@@ -33,16 +33,16 @@ def awaited_instances(context: Context, *, is_last: bool) -> list[Instance]:
         if each.is_awaited
         and (is_last or each.instance.id not in not_serving or not is_overdue(each.instance, desired, at))
     ]
-    lost = [each for each in waited_for if not each.is_outdated and is_overdue(each.instance, desired, at)]
+    overdue = [each for each in waited_for if not each.is_outdated and is_overdue(each.instance, desired, at)]
     upgraded = sum(not each.is_outdated for each in context.members)
-    # With maxUnhealthyUpgraded 1 and three instances upgraded, one that is overdue is given up, two are not.
-    is_tolerated = not is_last and len(lost) <= context.rollout.max_unhealthy_upgraded.within(upgraded)
-    given_up = lost if is_tolerated else []
-    return [each.instance for each in waited_for if each not in given_up]
+    # maxUnhealthyUpgraded 1, three instances upgraded: one overdue instance is tolerated, two are waited for.
+    is_tolerated = not is_last and len(overdue) <= context.rollout.max_unhealthy_upgraded.within(upgraded)
+    tolerated = overdue if is_tolerated else []
+    return [each.instance for each in waited_for if each not in tolerated]
 
 
 def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
-    """What is said while these are waited for, and of those that took too long."""
+    """The decision to wait for these instances, or that they took too long."""
     desired, counts = context.desired, context.counts
     domains = _domains(context, instances)
     is_complete = counts.up_to_date == counts.total
@@ -72,9 +72,10 @@ def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
 
 
 def relapse_during_soak(context: Context) -> Decision | None:
-    """That instances which soak are back just now, and fell sick too often since their upgrade; or None.
+    """The failure of instances that became unhealthy too often during their soak and are healthy now; or
+    None.
 
-    Looks may come whenever such a one is well: then only Azure's time of its health tells.
+    If every observation finds such an instance healthy, only Azure's time of its health shows the relapses.
     """
     flapping = [each.instance for each in context.members if is_flapping(each)]
     if not flapping or soak_wait(context) is None:
@@ -92,7 +93,8 @@ def relapse_during_soak(context: Context) -> Decision | None:
 
 
 def missed_progress_deadline(context: Context) -> Decision | None:
-    """A batch has been waited for or tried again for too long, and nothing comes of it; or None."""
+    """The failure of a batch of which no further instance became healthy within `progressDeadline`, or
+    None."""
     since, deadline = context.observed.progress.waiting_since, context.rollout.progress_deadline
     if since is None or context.at - since <= deadline:
         return None
@@ -104,8 +106,8 @@ def missed_progress_deadline(context: Context) -> Decision | None:
 
 
 def endless_upgrade(aim: Aim, attempt: Attempt) -> Decision | None:
-    """Azure has been at work on our last batch for longer than a batch may be waited for, whatever it says of
-    the instances; or None."""
+    """The failure of a batch that Azure has been upgrading for longer than `progressDeadline`, whatever the
+    instances report; or None."""
     deadline = aim.rollout.progress_deadline
     if aim.at - attempt.at <= deadline:
         return None
@@ -116,12 +118,14 @@ def endless_upgrade(aim: Aim, attempt: Attempt) -> Decision | None:
 
 
 def missed_rollout_deadline(context: Context) -> Decision | None:
-    """The rollout as a whole has taken too long, by the moment that is noted on the scale set; brakes do not
-    count. That says nothing of the image: it holds, and gives nothing up.
+    """The failure of a rollout that has taken longer than `deadline` without its holds, or None.
 
-    The mark outlives the rollout: one that was seen to end is none any more; nor, to a process that saw
-    neither its beginning nor its end, is one of which nothing came back for as long as the deadline. An
-    instance that was left out then and may go now is no part of it.
+    It begins at the time on the tags. It is no evidence against the image, so the rollout only stops. That
+    time outlives the rollout, so it does not count once this process saw the rollout end. If this process saw
+    neither its beginning nor its end, it does not count if no instance became healthy for as long as the
+    deadline. An instance that was left out then and can be upgraded now is not part of that rollout.
+
+    deadline 4h, began at 09:00, suspended for 1h: exceeded after 14:00
     """
     at, deadline, counts = context.at, context.rollout.deadline, context.counts
     began = context.model.persisted.began_at(context.image)
@@ -143,7 +147,10 @@ def missed_rollout_deadline(context: Context) -> Decision | None:
 
 
 def health_confirmation(context: Context) -> Decision | None:
-    """The looks that are still to find every upgraded instance healthy, or None."""
+    """The wait for further observations that find every upgraded instance healthy, or None.
+
+    passes 3, two observations in a row found all healthy: one more
+    """
     seen, wanted = context.observed.progress.passes + 1, context.desired.health.passes
     upgraded = [each for each in context.members if not each.is_outdated and each.state is State.HEALTHY]
     if seen >= wanted or not upgraded:
@@ -158,5 +165,5 @@ def health_confirmation(context: Context) -> Decision | None:
 
 
 def _domains(context: Context, instances: Sequence[Instance]) -> str:
-    """The domains that these are in, by name."""
+    """The names of the domains of these instances."""
     return join(str(domain) for domain in sorted({context.domain_of(each) for each in instances}))

@@ -1,4 +1,4 @@
-"""What batches take: measured between the request and the look that finds all of them back."""
+"""What batches take: measured between the request and the observation that finds all of them healthy."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -29,7 +29,7 @@ LAP = MeasuredBatch(ASKED.at, BatchDuration(80 * SECOND, 20 * SECOND))
     [
         pytest.param((), look(), (LAP,), id="all of a batch are back"),
         pytest.param((LAP,), look(), (LAP,), id="a batch counts once"),
-        pytest.param((LAP,), look(at=NOW + 60 * SECOND), (LAP,), id="however often it is looked at"),
+        pytest.param((LAP,), look(at=NOW + 60 * SECOND), (LAP,), id="however often it is read"),
         pytest.param(
             (), look(instance(0), instance(5, health="initializing")), (), id="one of them is not healthy yet"
         ),
@@ -45,7 +45,7 @@ LAP = MeasuredBatch(ASKED.at, BatchDuration(80 * SECOND, 20 * SECOND))
             id="they have been so since before it was asked",
         ),
         pytest.param((), look(instances=fleet(of=5)), (), id="they are gone"),
-        pytest.param((), look(instances=None), (), id="nobody looked at them"),
+        pytest.param((), look(instances=None), (), id="nobody read them"),
         pytest.param((), look(attempt=None), (), id="nothing was asked"),
         pytest.param((), look(attempt=replace(ASKED, step=PatchModel(NEW, '"1"'))), (), id="a model was set"),
         pytest.param((), look(attempt=replace(ASKED, step=Upgrade(("0", "5"), OLD))), (), id="to another image"),

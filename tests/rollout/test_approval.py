@@ -57,7 +57,7 @@ def wrote(who: str, signed: str) -> str:
             "24.04.202601140 needs approval; run `reconciler approve web`; its author cannot approve it",
             id="another image is approved",
         ),
-        pytest.param(ANYONE, by("ada@example.com"), None, None, id="anyone, whoever wrote it"),
+        pytest.param(ANYONE, by("ada@example.com"), None, None, id="anyone, whoever the author is"),
         pytest.param(
             ANYONE, PersistedState(approved=NEW), None, None, id="anyone, as an older version wrote it"
         ),
@@ -121,7 +121,7 @@ def wrote(who: str, signed: str) -> str:
         pytest.param(ANOTHER, by("bob"), (Author("", ""),), None, id="an author without a name"),
     ],
 )
-def test_what_is_enough(
+def test_which_approval_is_sufficient(
     desired: ScaleSet,
     persisted: PersistedState,
     authors: tuple[Author, ...] | None,
@@ -150,7 +150,7 @@ SICK = {
         pytest.param(Approval.START, observed(**SICK), id="before what is unhealthy gets it"),
     ],
 )
-def test_who_wrote_it_is_looked_at_where_it_decides(approval: Approval, seen: Observed) -> None:
+def test_the_authors_are_read_only_if_they_decide(approval: Approval, seen: Observed) -> None:
     assert decide(spec(approval=approval, approver=Approver.ANOTHER), seen) is Need.AUTHORS
     assert decide(spec(approval=approval), seen) is not Need.AUTHORS
 

@@ -51,7 +51,7 @@ def asked(ago: timedelta, tries: int = 1, refusal: str = "", of: Any = NEW) -> P
             replace(LASTING, is_under_way=True),
             NOTING,
             PersistedState(failed=Fingerprint.of(NEW), began=Mark.of(NOW, NEW)),
-            id="somebody else set the model, and this process goes on",
+            id="another writer set the model, and this process goes on",
         ),
         pytest.param(PersistedState(), LASTING, "", None, id="nobody knows of a rollout to it"),
         pytest.param(MARKED, LASTING, "", None, id="the tags tell already"),
@@ -69,18 +69,18 @@ def asked(ago: timedelta, tries: int = 1, refusal: str = "", of: Any = NEW) -> P
             LASTING,
             "",
             None,
-            id="a person has it tried again, and it was not taken since",
+            id="a person requested a retry, and no step followed yet",
         ),
         pytest.param(
             replace(KNOWN, retry=Mark.of(NOW - HOUR, NEW)),
             replace(LASTING, attempt=Attempt(Upgrade(("0",), NEW), NOW - HOUR / 2)),
             NOTING,
             MARKED,
-            id="a person had it tried again, and it was taken since and failed",
+            id="a person requested a retry, and it failed again",
         ),
     ],
 )  # fmt: skip
-def test_a_failure_under_hold_is_noted_once(
+def test_a_failure_under_hold_is_recorded_once(
     persisted: PersistedState, progress: Progress, fact: str, written: PersistedState | None
 ) -> None:
     found = failing(persisted, progress)
@@ -98,7 +98,7 @@ def test_without_room_the_line_says_what_a_restart_will_not_know() -> None:
     assert found.to_persist is None
 
 
-def test_without_evidence_nothing_is_noted() -> None:
+def test_without_evidence_nothing_is_recorded() -> None:
     """A database that all of them share, perhaps."""
     everyone = (
         instance(0, health="unhealthy", since=NOW - HOUR),
@@ -118,7 +118,7 @@ def test_without_evidence_nothing_is_noted() -> None:
         pytest.param(MARKED, (), None, id="no instance proves it"),
     ],
 )
-def test_an_image_that_is_well_after_all_has_not_failed(
+def test_an_image_that_becomes_healthy_is_no_longer_recorded_as_failed(
     persisted: PersistedState, instances: Any, written: PersistedState | None
 ) -> None:
     seen = observed(model=model(persisted=persisted, capacity=len(instances)), instances=instances)

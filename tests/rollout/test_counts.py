@@ -34,7 +34,7 @@ def test_domains_come_in_rollout_order_whatever_the_order_of_the_instances() -> 
     assert [each.domain.number for each in counts.domains] == [0, 1, 2, 3, 4]
 
 
-def test_a_batch_about_to_leave_counts_as_away_in_its_domain_only() -> None:
+def test_a_started_batch_counts_as_unavailable_in_its_domain_only() -> None:
     counts = count_instances(members(spec(), model(), observed(), fleet()), GROUPING)
     taking = counts.with_batch(Domain("", "", 3, "update domain"), 2)
     assert [each.unavailable for each in taking.domains] == [0, 0, 0, 2, 0]

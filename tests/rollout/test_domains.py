@@ -52,7 +52,7 @@ ONE_LATE = [instance(0), instance(1, update_domain=None, provisioning="creating"
             By.AUTO,
             ONE_LATE,
             ["update domain 0", "the scale set"],
-            id="one instance without a number does not change how the rest is ordered",
+            id="one instance without a number does not change how the others are ordered",
         ),
         pytest.param(
             By.AUTO,

@@ -32,7 +32,7 @@ SICK: dict[str, Any] = {"health": "unhealthy", "since": NOW - HOUR}
         pytest.param(
             (outdated(1, provisioning="failed"),),
             frozenset(),
-            id="one that Azure calls failed serves all the same",
+            id="an instance that Azure reports as failed may serve",
         ),
         pytest.param((outdated(1, power="deallocated"),), frozenset(), id="a deallocated one lacks nothing"),
     ],
@@ -55,7 +55,7 @@ def test_a_rollout_is_not_to_blame_for_what_did_not_serve_as_it_began(
         pytest.param(None, SIGNED, (), id="one that nobody asks for"),
     ],
 )
-def test_who_approved_an_image_is_said_as_it_is_set(
+def test_the_line_that_sets_an_image_names_its_approver(
     approval: Approval | None, persisted: PersistedState, said: tuple[str, ...]
 ) -> None:
     instances = fleet(*(outdated(n, latest_model=True) for n in range(10)))
@@ -70,12 +70,12 @@ def test_who_approved_an_image_is_said_as_it_is_set(
         pytest.param(
             fleet(*(outdated(n, since=NOW - HOUR) for n in range(1, 10)), outdated(0, **SICK)),
             frozenset("0"),
-            id="all were on the image for long: the sick one was so before",
+            id="all were on the image for long: the unhealthy one was so before",
         ),
         pytest.param(
             fleet(outdated(0, **SICK)),
             frozenset(),
-            id="all came to the image just now: the sick one may have served before that",
+            id="all came to the image just now: the unhealthy one may have served before that",
         ),
         pytest.param(
             fleet(
@@ -91,7 +91,7 @@ def test_who_approved_an_image_is_said_as_it_is_set(
                 outdated(0, latest_model=True, provisioning="updating", health="", since=NOW - HOUR),
             ),
             frozenset(),
-            id="Azure is at work on one: the rollout before may have taken it down",
+            id="Azure is changing one: the rollout before may have taken it down",
         ),
     ],
 )
@@ -103,7 +103,7 @@ def test_a_process_that_was_not_there_knows_what_did_not_serve_before_only_if_al
     assert decision.step.not_serving == not_serving
 
 
-def test_a_spec_that_requires_a_way_back_is_told_that_there_is_none() -> None:
+def test_a_spec_that_requires_a_rollback_target_does_not_begin_without_one() -> None:
     sick = tuple(outdated(n, health="unhealthy", since=NOW - HOUR) for n in range(10))
     seen = observed(model=model(image=OLD), instances=sick)
     assert decided(spec(require_way_back=True), seen).line == says("NoWayBack", "rollout.requireWayBack")

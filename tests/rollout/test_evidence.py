@@ -1,4 +1,4 @@
-"""Evidence against an image: whether those on it are worse off than the rest, and which count as lost."""
+"""Evidence against an image: whether those on it are worse off than the others, and which of them failed."""
 
 from datetime import timedelta
 from typing import Any
@@ -19,12 +19,12 @@ WAITING = Progress(waiting_since=NOW - 2 * MINUTE, is_under_way=True)
 
 
 def lost(number: int) -> Instance:
-    """An upgraded instance that has been sick for an hour."""
+    """An upgraded instance that has been unhealthy for an hour."""
     return instance(number, health="unhealthy", since=NOW - HOUR)
 
 
 def sick(number: int) -> Instance:
-    """One that is still on OLD, and fell sick."""
+    """One that is still on OLD, and became unhealthy."""
     return outdated(number, health="unhealthy")
 
 
@@ -62,7 +62,7 @@ GIVEN_UP = says("GivingUp", "update domain 0", "web_0 (unhealthy)", "10m", "24.0
         ),
     ],
 )
-def test_a_larger_share_of_those_on_the_image_is_lost_than_of_the_rest(
+def test_evidence_needs_a_larger_share_of_failures_on_the_image(
     instances: tuple[Instance, ...], said: str
 ) -> None:
     assert line(WAITING, instances) == said
@@ -83,7 +83,7 @@ def test_a_larger_share_of_those_on_the_image_is_lost_than_of_the_rest(
         ),
     ],
 )
-def test_what_falls_sick_again_and_again_is_lost(progress: Progress, said: str) -> None:
+def test_repeated_relapses_are_evidence(progress: Progress, said: str) -> None:
     assert line(progress, fleet(instance(0, health="unhealthy"))) == said
 
 
@@ -91,10 +91,10 @@ def test_what_falls_sick_again_and_again_is_lost(progress: Progress, said: str) 
     ("waiting_since", "reason"),
     [
         pytest.param(NOW - HOUR, "HealthCheckFailed", id="for an hour: the young one has its time still"),
-        pytest.param(NOW - HOUR - MINUTE, "GivingUp", id="for longer: the young one is lost too"),
+        pytest.param(NOW - HOUR - MINUTE, "GivingUp", id="for longer: the young one counts too"),
     ],
 )
-def test_a_batch_that_has_been_waited_for_too_long_is_lost_with_its_young_ones(
+def test_a_batch_past_its_progress_deadline_is_evidence_with_its_young_instances(
     waiting_since: Any, reason: str
 ) -> None:
     instances = fleet(lost(0), instance(5, health="unhealthy"), rest="upgraded")
@@ -109,7 +109,7 @@ def test_in_the_last_batch_too_a_share_is_of_all_that_were_upgraded() -> None:
     assert said == (says("HealthCheckFailed", "update domain 0", "web_0, web_5 (unhealthy)", "10m"))
 
 
-def test_while_a_batch_is_waited_for_nothing_is_given_up() -> None:
+def test_while_a_batch_is_waited_for_nothing_is_rolled_back() -> None:
     failed = instance(0, provisioning="failed", error="VMExtensionProvisioningError")
     progress = Progress(
         waiting_since=NOW - 2 * MINUTE,

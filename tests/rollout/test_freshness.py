@@ -44,7 +44,7 @@ def read(began: float, ended: float = 0) -> ReadTime:
         pytest.param(
             {"rolling_upgrade": None},
             Need.ROLLING_UPGRADE,
-            id="Azure's own rolling upgrade was not looked at",
+            id="Azure's own rolling upgrade was not read",
         ),
         pytest.param(
             {"rolling_upgrade_read": read(11, 11)},
@@ -109,7 +109,7 @@ def test_what_a_change_of_the_model_reads_again(changes: dict[str, Any], look: N
 
 
 def test_a_step_that_rests_on_no_instances_lists_none() -> None:
-    """An image that was given up, and somebody has set the model to it again."""
+    """An image that failed, and to which another writer has set the model again."""
     given_up = PersistedState(last_good=OLD, failed=Fingerprint.of(FIX))
     seen = observed(model=model(image=FIX, persisted=given_up), instances=None, instances_read=None)
     verdict = decide(spec(image=FIX, on_failure=OnFailure.REPIN), seen)

@@ -79,7 +79,7 @@ def frozen(freeze: Suspension) -> ScaleSet:
             spec(approval=Approval.START),
             observed(),
             says("AwaitingApproval", "24.04.202601140", "`reconciler approve web`"),
-            id="and the instances, where somebody else has set the model",
+            id="approval at the start holds the instances if another writer has set the model",
         ),
         pytest.param(
             spec(approval=Approval.CANARY),
@@ -103,7 +103,7 @@ def frozen(freeze: Suspension) -> ScaleSet:
             spec(windows=(NIGHT,)),
             replace(ROLLING, gates=(CLOSED,)),
             says("OutsideWindow", "2026-01-05 22:00 UTC"),
-            id="of two that are closed the first is told",
+            id="of two that are closed the first is reported",
         ),
         pytest.param(
             spec(windows=(NIGHT,)),
@@ -133,7 +133,7 @@ def frozen(freeze: Suspension) -> ScaleSet:
             frozen(Suspension()),
             SICK,
             says("Frozen", "spec.freeze"),
-            id="a freeze holds even a cure",
+            id="a freeze holds even a remediation",
         ),
         pytest.param(
             spec(windows=(NIGHT,)),
@@ -171,7 +171,7 @@ def frozen(freeze: Suspension) -> ScaleSet:
                 "2 of 10",
                 "24.04.202601140",
             ),
-            id="more than maxUnhealthy, and the batch that was to show the cure is not healthy",
+            id="more than maxUnhealthy, and the first remediated batch is not healthy",
         ),
         pytest.param(
             frozen(Suspension("year-end", "ada", NOW + HOUR)),
@@ -183,11 +183,11 @@ def frozen(freeze: Suspension) -> ScaleSet:
             frozen(Suspension("year-end", "", NOW - HOUR)),
             DRIFTED,
             says("FreezeExpired", "2026-01-05 08:00 UTC", "spec.freeze"),
-            id="a freeze that was forgotten is told",
+            id="a freeze that was forgotten is reported",
         ),
     ],
 )
-def test_what_holds(desired: ScaleSet, seen: Observed, line: str) -> None:
+def test_which_gate_blocks(desired: ScaleSet, seen: Observed, line: str) -> None:
     decision = decided(desired, seen)
     assert (decision.line, decision.step) == (line, None)
 
@@ -206,7 +206,7 @@ def test_what_holds(desired: ScaleSet, seen: Observed, line: str) -> None:
             spec(approval=Approval.CANARY),
             observed(),
             Upgrade(("0", "5"), NEW),
-            id="the first batch, of which the approval is to come",
+            id="the first batch, before its approval",
         ),
         pytest.param(
             spec(windows=(NIGHT,), approval=Approval.START),
@@ -236,7 +236,7 @@ def test_what_holds(desired: ScaleSet, seen: Observed, line: str) -> None:
                 gates=(CLOSED,),
             ),
             PatchModel(FIX, '"4"'),
-            id="the fix of a rollout whose first instance is sick",
+            id="the fix of a rollout whose first instance is unhealthy",
         ),
         pytest.param(
             spec(image=FIX, windows=(NIGHT,)),
@@ -255,7 +255,7 @@ def test_what_holds(desired: ScaleSet, seen: Observed, line: str) -> None:
                 gates=(CLOSED,),
             ),
             PatchModel(FIX, '"4"'),
-            id="the fix of one that was given up",
+            id="the fix of an image that failed",
         ),
         pytest.param(
             spec(image=FIX, windows=(NIGHT,)),
@@ -264,7 +264,7 @@ def test_what_holds(desired: ScaleSet, seen: Observed, line: str) -> None:
                 gates=(CLOSED,),
             ),
             PatchModel(FIX, '"4"'),
-            id="a new image where more are sick than maxUnhealthy",
+            id="a new image where more are unhealthy than maxUnhealthy",
         ),
     ],
 )
@@ -276,18 +276,19 @@ def test_what_passes(desired: ScaleSet, seen: Observed, step: Any) -> None:
     "instances",
     [
         pytest.param(
-            fleet(instance(0, health="unhealthy"), rest="upgraded"), id="one sick instance of a settled set"
+            fleet(instance(0, health="unhealthy"), rest="upgraded"),
+            id="one unhealthy instance of a settled set",
         ),
         pytest.param(
             fleet(instance(0, provisioning="failed", power="stopped", latest_model=False), rest="upgraded"),
             id="one that failed on another change of the model, and runs its image",
         ),
         pytest.param(
-            fleet(outdated(0, health="unhealthy")), id="a sick one that runs neither image of the model"
+            fleet(outdated(0, health="unhealthy")), id="an unhealthy one that runs neither image of the model"
         ),
     ],
 )
-def test_sickness_that_the_image_is_not_to_blame_for_opens_no_window(instances: Any) -> None:
+def test_unhealthy_instances_without_evidence_open_no_window(instances: Any) -> None:
     seen = observed(instances=instances)
     assert decided(spec(image=FIX, windows=(NIGHT,)), seen).reason is Reason.OUTSIDE_WINDOW
 
@@ -302,15 +303,15 @@ ONE, TWO, NAMED = (Canary(instances, timedelta()) for instances in (Count(1), Co
         pytest.param(ONE, fleet(instance(0)), True, id="once the canary is back it waits"),
         pytest.param(TWO, fleet(instance(0)), False, id="not while one of the canary is missing"),
         pytest.param(TWO, fleet(instance(0), instance(5)), True, id="once none is"),
-        pytest.param(NAMED, fleet(), False, id="nor before those that are named"),
-        pytest.param(NAMED, fleet(instance(3)), False, id="nor while one of them is missing"),
+        pytest.param(NAMED, fleet(), False, id="not before the named canaries are upgraded"),
+        pytest.param(NAMED, fleet(instance(3)), False, id="not while a named canary does not exist"),
         pytest.param(NAMED, fleet(instance(3), instance(7)), True, id="once all that are named are back"),
         pytest.param(
             NAMED, fleet(instance(3), outdated(7, protected=True)), True, id="or all of them that could go"
         ),
     ],
 )
-def test_approval_of_the_canary_is_waited_for_once_that_is_back(
+def test_approval_of_the_canary_is_needed_once_it_is_healthy(
     canary: Canary, instances: Any, *, waits: bool
 ) -> None:
     desired = spec(approval=Approval.CANARY, canary=canary)
@@ -357,7 +358,7 @@ def test_an_approval_that_holds_nothing_is_named_beside_the_gate_that_does(
     assert decided(spec(approval=Approval.CANARY), seen).gates == (Gate("approval", evidence), CLOSED)
 
 
-def test_windows_that_never_open_are_told_as_that() -> None:
+def test_the_line_about_windows_that_never_open() -> None:
     never = Window(Kind.DENY, "* * * * *", HOUR, "UTC")
     assert decided(spec(windows=(never,)), ROLLING).line == says("OutsideWindow")
 
@@ -401,7 +402,7 @@ def test_an_open_window_says_until_when(windows: Any, evidence: str) -> None:
     assert decision.gates[0] == Gate("windows", evidence)
 
 
-def test_how_many_are_sick_before_a_new_image_passes_is_for_max_unhealthy_to_say() -> None:
+def test_max_unhealthy_decides_when_a_new_image_passes_gates() -> None:
     seen = observed(instances=fleet(*(instance(n, health="unhealthy") for n in range(3)), rest="upgraded"))
     desired = spec(image=FIX, windows=(NIGHT,), max_unhealthy=Percent(30))
     assert decided(desired, seen).reason is Reason.OUTSIDE_WINDOW
@@ -461,11 +462,11 @@ def test_the_breaker_holds_what_passes_all_other_gates(
             spec(windows=(NIGHT,)),
             observed(instances=fleet(*SICK_TWO, instance(1))),
             Upgrade(("3", "8"), NEW),
-            id="and an image that is proven here needs no breaker either",
+            id="an image that is proven here needs no breaker",
         ),
     ],
 )
-def test_the_way_back_to_the_last_good_image_needs_no_approval_and_no_breaker(
+def test_a_return_to_the_last_good_image_needs_no_approval_and_no_breaker(
     desired: ScaleSet, seen: Observed, step: Any
 ) -> None:
     found = decided(desired, replace(seen, lasting=(BROKEN,), gates=(CLOSED,))).step
@@ -491,7 +492,7 @@ SICK_ONE = outdated(3, health="unhealthy")
         pytest.param(2, Upgrade(("3",), NEW), (), "", id="not while one of it is still to go"),
     ],
 )
-def test_an_approval_of_the_canary_holds_the_sick_too(
+def test_an_approval_of_the_canary_blocks_unhealthy_instances_too(
     canary: int, step: Upgrade | None, gates: tuple[Gate, ...], doing: str
 ) -> None:
     desired = spec(approval=Approval.CANARY, canary=Canary(Count(canary), timedelta()))
@@ -514,9 +515,7 @@ def test_what_passes_all_other_gates_waits_for_no_approval_that_its_canary_has_y
         pytest.param((NIGHT,), "OutsideWindow", id="a closed window"),
     ],
 )
-def test_what_serves_goes_back_to_the_last_good_image_as_soon_as_its_window_opens(
-    windows: Any, reason: str
-) -> None:
+def test_serving_instances_roll_back_as_soon_as_a_window_opens(windows: Any, reason: str) -> None:
     """It waits for no pilot, dependency or approval."""
     good = model(persisted=PersistedState(last_good=NEW))
     pilot = Gate("pilot", "api goes first", Reason.AWAITING_PILOT)

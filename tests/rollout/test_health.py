@@ -116,7 +116,7 @@ def test_without_any_source_there_is_nothing_to_wait_for() -> None:
         pytest.param("unknown", timedelta(hours=1), State.UNHEALTHY, id="which Azure itself calls unknown"),
     ],
 )
-def test_without_a_power_state_or_a_source_of_health_azure_is_taken_at_its_word(
+def test_without_a_power_state_or_health_the_provisioning_decides(
     source: HealthSource, power: str, age: timedelta, stands: State
 ) -> None:
     assert state_of(instance(0, health="", power=power, since=NOW - age), source, NOW) is stands
@@ -141,13 +141,13 @@ def test_a_probe_that_does_not_report_is_given_a_minute(age: timedelta, stands: 
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
-        pytest.param({"power": "unknown", "health": ""}, "power state unknown", id="nothing is told"),
-        pytest.param({"power": "", "health": "initializing"}, "initializing", id="its health alone is told"),
+        pytest.param({"power": "unknown", "health": ""}, "power state unknown", id="nothing is reported"),
+        pytest.param({"power": "", "health": "initializing"}, "initializing", id="its health alone is reported"),
         pytest.param({"power": "stopped", "health": ""}, "stopped", id="powered off"),
         pytest.param({"health": ""}, "no health reported yet", id="running, and silent"),
         pytest.param({"provisioning": "failed", "error": "OSProvisioningTimedOut"}, "failed (OSProvisioningTimedOut)",
                      id="failed"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_it_is_said_in_azures_words(facts: dict[str, Any], said: str) -> None:
+def test_a_problem_is_described_in_azures_words(facts: dict[str, Any], said: str) -> None:
     assert describe_problem(instance(0, **facts)) == said

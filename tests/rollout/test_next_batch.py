@@ -55,7 +55,7 @@ GIVEN_UP = model(image=OLD, persisted=PersistedState(last_good=OLD, failed=Finge
 
 
 def on_new(*numbers: int) -> Any:
-    """Those are on the image that was given up, and well; the others are on the last good one."""
+    """These are healthy on the failed image, and the others run the last good one."""
     return tuple(instance(n) if n in numbers else instance(n, image=OLD, since=NOW) for n in range(10))
 
 

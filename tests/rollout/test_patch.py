@@ -39,7 +39,7 @@ def test_without_room_a_rollout_that_could_not_be_undone_does_not_begin(on_failu
         pytest.param({"deadline": parse_duration("6h")}, FORGETS, id="hold and a deadline"),
     ],
 )
-def test_without_room_a_rollout_that_is_held_where_it_fails_begins_all_the_same(
+def test_without_room_a_rollout_with_hold_begins_anyway(
     said: dict[str, Any], unsaid: tuple[str, ...]
 ) -> None:
     found = drifted(FULL, **said)
@@ -120,7 +120,7 @@ def test_the_name_of_the_fleet_goes_with_the_image(
     assert (found.step.tags or {}).get(STATE) == state
 
 
-def test_the_name_makes_way_for_what_a_restart_has_to_know() -> None:
+def test_the_name_gives_way_to_the_state() -> None:
     """The state fills one tag, with the name it would fill two, and there is room for one."""
     name = "s" * 63
     persisted = PersistedState(LONG, Fingerprint.of(NEW), Mark.of(NOW, NEW))
@@ -139,7 +139,7 @@ def test_a_name_makes_no_address_too_long() -> None:
     assert step.persisted == PersistedState(last_good=address)
 
 
-def test_a_model_that_goes_back_stays_the_fleets() -> None:
+def test_a_rollback_keeps_the_name_of_the_fleet() -> None:
     persisted = PersistedState(OLD, Fingerprint.of(NEW), fleet="shop")
     seen = observed(model=model(image=FIX, persisted=persisted), instances=WELL)
     found = decided(spec(fleet=OURS, on_failure=OnFailure.REPIN), seen)

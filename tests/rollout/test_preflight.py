@@ -155,9 +155,7 @@ def test_a_higher_version_of_another_image_is_no_reason_to_stay(current: Image, 
         ),
     ],
 )
-def test_latest_that_cannot_be_told_is_said_and_stops_no_rollout_under_way(
-    verdict: Verdict, line: str
-) -> None:
+def test_latest_that_is_unknown_is_reported_and_stops_no_rollout(verdict: Verdict, line: str) -> None:
     held = Availability(LATEST, verdict)
     other = replace(OLD, offer="ubuntu-22_04-lts")
     assert decided(spec(image=LATEST), observed(model=model(image=other), availability=held)).line == line
@@ -180,7 +178,7 @@ def test_instances_are_judged_by_the_exact_version_that_latest_means() -> None:
     [
         pytest.param(10, "TooManyModels", id="ten others in use leave no room"),
         pytest.param(9, "ModelDrift", id="nine others leave room for one"),
-        pytest.param(11, "TooManyModels", id="nor do more, which somebody may have got in"),
+        pytest.param(11, "TooManyModels", id="more than ten others leave no room"),
     ],
 )
 def test_azure_allows_ten_models_in_use(images: int, reason: str) -> None:
@@ -226,7 +224,7 @@ def test_the_oldest_of_images_without_a_version_is_the_first_by_name_however_the
         ),
     ],
 )
-def test_what_else_instances_lack_is_told_of_a_model(on: Image, lack: tuple[str, ...]) -> None:
+def test_the_line_names_what_else_the_upgrade_changes(on: Image, lack: tuple[str, ...]) -> None:
     seen = observed(model=model(image=on, capacity=1), instances=fleet(outdated(0), of=1))
     assert decided(spec(), seen).line == says("ModelDrift", NEW.version, *lack)
 
@@ -292,9 +290,9 @@ def test_an_image_that_does_not_fit_is_not_put_into_the_model(
 @pytest.mark.parametrize(
     ("of_model", "wanted", "current"),
     [
-        pytest.param({}, None, None, id="nothing is told"),
-        pytest.param({}, Traits("V2", "x64", 30), Traits(), id="nothing is told of the one that is left"),
-        pytest.param({}, Traits(), Traits("V1", "Arm64"), id="nothing is told of the one that is wanted"),
+        pytest.param({}, None, None, id="nothing is reported"),
+        pytest.param({}, Traits("V2", "x64", 30), Traits(), id="nothing is reported of the one that is left"),
+        pytest.param({}, Traits(), Traits("V1", "Arm64"), id="nothing is reported of the one that is wanted"),
         pytest.param({"disk_size": 30}, Traits("V2", "x64", 30), Traits("V2", "x64", 64), id="it fits"),
         pytest.param({}, Traits(disk_size=64), Traits(), id="a disk without a size of its own"),
         pytest.param({"disk_size": 30}, Traits(disk_size=31), Traits(), id="a size that is rounded up"),
@@ -318,7 +316,7 @@ def test_an_image_that_does_not_fit_is_not_put_into_the_model(
         pytest.param({}, Traits(plan=PLAN), Traits(plan=PLAN), id="the plan of the image that it runs already"),
     ],
 )  # fmt: skip
-def test_what_fits_or_is_not_told_bars_nothing(
+def test_known_fits_and_unknown_traits_block_nothing(
     of_model: dict[str, Any], wanted: Traits | None, current: Traits | None
 ) -> None:
     available = Availability(NEW, Verdict.AVAILABLE, traits=wanted, current=current)
@@ -340,7 +338,7 @@ def exact(image: Image, timeout: int) -> ScaleSet:
 @pytest.mark.parametrize(
     ("image", "of_model", "availability", "found"),
     [
-        pytest.param(NEW, model(), None, exact(NEW, 10), id="an exact image is exact, whoever was asked"),
+        pytest.param(NEW, model(), None, exact(NEW, 10), id="an exact image is exact, whatever was read"),
         pytest.param(
             NEW, SLOW, None, exact(NEW, 28), id="an upgrade takes longer by the notice and the grace period"
         ),
@@ -373,7 +371,7 @@ def test_the_exact_spec(
 @pytest.mark.parametrize(
     ("image", "seen", "known"),
     [
-        pytest.param(NEW, observed(model=None), exact(NEW, 10), id="the scale set was not looked at"),
+        pytest.param(NEW, observed(model=None), exact(NEW, 10), id="the scale set was not read"),
         pytest.param(LATEST, observed(model=ABSENT), exact(LATEST, 10), id="there is no such scale set"),
         pytest.param(NEW, observed(model=SLOW), exact(NEW, 28), id="an exact image"),
         pytest.param(

@@ -62,13 +62,13 @@ def after(
             Reason.SUSPENDED,
             None,
             {"on_hold_since": NOW},
-            id="a brake: since when it is, is known from then on",
+            id="a hold: since when it is, is known from then on",
         ),
         pytest.param(
             Reason.WAITING_FOR_INSTANCES,
             4,
             {"passes": 0, "waiting_since": NOW, "back": 4, "seen_at": NOW},
-            id="one more is back than ever: the wait begins anew, and as many as ever are back",
+            id="one more is healthy than before: the wait begins again",
         ),
         pytest.param(
             Reason.WAITING_FOR_INSTANCES,
@@ -112,7 +112,7 @@ def after(
             Reason.ROLLOUT_FAILED,
             4,
             {"passes": 3, "waiting_since": None, "back": 0, "seen_at": NOW, "is_under_way": False},
-            id="it was given up, and what was to blame is so still",
+            id="it failed, and what was to blame is so still",
         ),
     ],
 )
@@ -123,7 +123,9 @@ def test_a_decision_that_takes_no_step(reason: Reason, back: int | None, changes
 @pytest.mark.parametrize(
     ("before", "back", "relapses"),
     [
-        pytest.param(Progress(passes=0, most_healthy=4), 3, 0, id="it was away at the look before, too"),
+        pytest.param(
+            Progress(passes=0, most_healthy=4), 3, 0, id="it was unavailable at the observation before, too"
+        ),
         pytest.param(
             Progress(passes=1, most_healthy=4), 3, 1, id="all were back at one look, and one is not now"
         ),
@@ -131,7 +133,7 @@ def test_a_decision_that_takes_no_step(reason: Reason, back: int | None, changes
         pytest.param(Progress(passes=2, most_healthy=4, relapses=2), 3, 3, id="relapses are counted"),
     ],
 )
-def test_a_relapse_is_what_was_back_and_is_not_any_more(before: Progress, back: int, relapses: int) -> None:
+def test_what_counts_as_a_relapse(before: Progress, back: int, relapses: int) -> None:
     assert after(before, Reason.WAITING_FOR_INSTANCES, back) == Progress(
         waiting_since=NOW,
         back=back,
@@ -187,7 +189,7 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             3,
             UPGRADE,
             BEGUN | {"taken": frozenset({"1", "2", "4"}), "not_serving": frozenset({"2", "4", "8"})},
-            id="a batch of which nothing has come: the wait goes on",
+            id="a batch without effect: the wait continues",
         ),
         pytest.param(
             KNOWN,
@@ -246,7 +248,7 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             ANEW,
             id="a change of the model that notes none",
         ),
-        pytest.param(KNOWN, Reason.UPGRADING, 4, None, ANEW, id="a step that is not told"),
+        pytest.param(KNOWN, Reason.UPGRADING, 4, None, ANEW, id="a step that is not reported"),
     ],
 )
 def test_a_step_that_is_taken(
@@ -281,7 +283,7 @@ def test_a_step_that_is_taken(
             Reason.UPGRADING,
             None,
             False,
-            id="a batch that is not told goes",
+            id="a batch that is not reported goes",
         ),
         pytest.param(
             Progress(taken=frozenset({"1"})),
@@ -294,7 +296,7 @@ def test_a_step_that_is_taken(
             Progress(taken=frozenset({"1"})), Reason.UP_TO_DATE, None, True, id="all are on the image"
         ),
         pytest.param(
-            Progress(taken=frozenset({"1"})), Reason.ROLLOUT_FAILED, None, False, id="the image was given up"
+            Progress(taken=frozenset({"1"})), Reason.ROLLOUT_FAILED, None, False, id="the image failed"
         ),
     ],
 )
@@ -305,7 +307,7 @@ def test_the_first_batch_has_soaked_once_another_goes_or_all_is_done(
 
 
 @pytest.mark.parametrize("back", [pytest.param(0, id="none is"), pytest.param(None, id="nobody knows")])
-def test_where_nothing_of_the_first_batch_is_back_the_next_one_is_the_first_again(back: int | None) -> None:
+def test_if_nothing_of_the_first_batch_is_healthy_the_next_is_the_first_again(back: int | None) -> None:
     assert not after(Progress(taken=frozenset({"1"})), Reason.UPGRADING, back, UPGRADE).has_soaked
 
 
@@ -337,7 +339,7 @@ def test_a_rollout_that_is_done_has_soaked_where_an_instance_ran_it(
         ),
     ],
 )
-def test_what_nobody_looked_at_is_given_that_time(
+def test_a_gap_without_observation_extends_the_wait(
     seen_at: datetime | None, waiting_since: datetime, known_since: datetime
 ) -> None:
     before = Progress(waiting_since=waiting_since, back=3, seen_at=seen_at)
@@ -363,24 +365,24 @@ BRAKED = Progress(time_on_hold=HOUR, on_hold_since=NOW - 5 * MINUTE)
             Progress(time_on_hold=HOUR),
             Reason.FROZEN,
             Progress(time_on_hold=HOUR, on_hold_since=NOW),
-            id="a brake is put on",
+            id="a hold is put on",
         ),
-        pytest.param(BRAKED, Reason.SUSPENDED, BRAKED, id="a brake stays on, though it be another"),
+        pytest.param(BRAKED, Reason.SUSPENDED, BRAKED, id="a hold stays on, though it be another"),
         pytest.param(
             BRAKED,
             Reason.AZURE_BUSY,
             Progress(time_on_hold=HOUR + 5 * MINUTE),
-            id="a brake is taken off: it is counted",
+            id="a hold is taken off: it is counted",
         ),
         pytest.param(
             Progress(time_on_hold=HOUR),
             Reason.AZURE_BUSY,
             Progress(time_on_hold=HOUR),
-            id="there was no brake",
+            id="there was no hold",
         ),
     ],
 )
-def test_for_how_long_it_was_braked(before: Progress, reason: Reason, then: Progress) -> None:
+def test_for_how_long_it_was_on_hold(before: Progress, reason: Reason, then: Progress) -> None:
     assert after(before, reason) == replace(then, last_reason=reason)
 
 
@@ -392,7 +394,7 @@ def test_for_how_long_it_was_braked(before: Progress, reason: Reason, then: Prog
         pytest.param(Progress(), timedelta(), id="never time_on_hold"),
     ],
 )
-def test_a_brake_counts_while_it_is_on(progress: Progress, until: timedelta) -> None:
+def test_a_hold_counts_while_it_lasts(progress: Progress, until: timedelta) -> None:
     assert progress.hold_until(NOW) == until
 
 
@@ -414,7 +416,7 @@ def test_whether_a_step_was_taken_last(progress: Progress, step: Step, is_it: bo
         pytest.param(Progress(), None, id="this process cannot tell"),
         pytest.param(Progress(holds_slot=False), False, id="it holds none"),
         pytest.param(Progress(holds_slot=True), True, id="it holds one"),
-        pytest.param(Progress(has_acquired=True), True, id="the look under way took one"),
+        pytest.param(Progress(has_acquired=True), True, id="the observation under way took one"),
         pytest.param(Progress(holds_slot=False, has_acquired=True), True, id="it held none before that"),
     ],
 )
@@ -462,7 +464,7 @@ def test_a_spec_that_says_something_else(
 
 
 def test_a_set_that_is_scaled_in_and_out_has_no_relapse() -> None:
-    """One is scaled in, and ever again another one is made; nobody falls sick."""
+    """One is scaled in, and another one is created again and again. None becomes unhealthy."""
     progress = Progress(is_under_way=True, most_healthy=4, passes=1)
     for minute in range(0, 40, 4):
         for reason in (Reason.SOAKING, Reason.WAITING_FOR_INSTANCES):

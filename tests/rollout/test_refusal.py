@@ -29,7 +29,7 @@ def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("tokyo")
-def test_times_are_told_in_utc_wherever_the_daemon_runs() -> None:
+def test_times_are_in_utc_wherever_the_daemon_runs() -> None:
     decision = active_hold(spec(suspend=Suspension("load test", "", NOW + timedelta(hours=1))), NOW)
     assert decision is not None
     assert decision.line == says("Suspended", "2026-01-05 10:00 UTC")
@@ -74,7 +74,7 @@ def test_a_suspension_is_over_at_its_time_and_ever_after(left: timedelta, reason
     assert held.reason == reason
 
 
-def test_nothing_is_left_alone_without_a_brake() -> None:
+def test_without_a_hold_there_is_no_decision() -> None:
     assert active_hold(spec(), NOW) is None
 
 

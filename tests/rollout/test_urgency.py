@@ -35,9 +35,9 @@ def urgent(image: Image = NEW, until: timedelta = HOUR, **changes: Any) -> Scale
     ("desired", "seen", "reason"),
     [
         pytest.param(urgent(), DRIFTED, "ModelDrift", id="no window holds the model"),
-        pytest.param(urgent(), ROLLING, "Upgrading", id="nor the instances"),
+        pytest.param(urgent(), ROLLING, "Upgrading", id="no window holds the instances"),
         pytest.param(urgent(until=SECOND), ROLLING, "Upgrading", id="up to the last second"),
-        pytest.param(urgent(until=timedelta()), ROLLING, "OutsideWindow", id="and not at its end"),
+        pytest.param(urgent(until=timedelta()), ROLLING, "OutsideWindow", id="not at its end"),
         pytest.param(urgent(FIX), ROLLING, "OutsideWindow", id="another image is urgent"),
         pytest.param(
             urgent(approval=Approval.START), DRIFTED, "AwaitingApproval", id="nothing passes its approval"
@@ -46,15 +46,17 @@ def urgent(image: Image = NEW, until: timedelta = HOUR, **changes: Any) -> Scale
             urgent(),
             replace(DRIFTED, gates=(Gate("b", "", Reason.IMAGE_FAILED_ELSEWHERE),)),
             "ImageFailedElsewhere",
-            id="nor its breaker",
+            id="nothing passes its breaker",
         ),
         pytest.param(
             urgent(),
             replace(DRIFTED, gates=(Gate("pilot", "", Reason.AWAITING_PILOT),)),
             "AwaitingPilot",
-            id="nor the pilot",
+            id="nothing passes the pilot",
         ),
-        pytest.param(urgent(suspend=Suspension("wait")), ROLLING, "Suspended", id="nor a suspension"),
+        pytest.param(
+            urgent(suspend=Suspension("wait")), ROLLING, "Suspended", id="nothing passes a suspension"
+        ),
     ],
 )
 def test_what_holds_an_urgent_image(desired: ScaleSet, seen: Observed, reason: str) -> None:
@@ -72,7 +74,7 @@ def test_a_freeze_holds_it() -> None:
     [
         pytest.param(HOUR, None, (10 * MINUTE, None), id="a longer soak comes to ten minutes"),
         pytest.param(MINUTE, None, (MINUTE, None), id="a shorter one stays"),
-        pytest.param(MINUTE, 2 * HOUR, (MINUTE, 10 * MINUTE), id="so does that of the canary"),
+        pytest.param(MINUTE, 2 * HOUR, (MINUTE, 10 * MINUTE), id="a shorter soak of the canary stays"),
         pytest.param(HOUR, MINUTE, (10 * MINUTE, MINUTE), id="each by itself"),
     ],
 )
@@ -110,7 +112,7 @@ def test_the_decision_goes_by_them() -> None:
     assert decided(urgent(soak=HOUR), seen).reason is Reason.UPGRADING
 
 
-def test_it_is_told_at_the_window_and_where_the_model_is_set() -> None:
+def test_urgency_is_named_at_the_window_and_where_the_model_is_set() -> None:
     until = "until 2026-01-05 10:00 UTC by ada: CVE-1"
     assert urgency_note(urgent(by="ada").fleet, NEW, NOW) == f"urgent {until}"
     assert urgency_note(urgent().fleet, NEW, NOW) == "urgent until 2026-01-05 10:00 UTC: CVE-1"

@@ -11,7 +11,7 @@ from reconciler.rollout.wording import join
         pytest.param(0, "", id="nobody"),
         pytest.param(4, "0, 1, 2, 3", id="four are all named"),
         pytest.param(5, "0, 1, 2, 3 and 1 more", id="a fifth is counted"),
-        pytest.param(1000, "0, 1, 2, 3 and 996 more", id="and so are a thousand"),
+        pytest.param(1000, "0, 1, 2, 3 and 996 more", id="a thousand are counted"),
     ],
 )
 def test_a_list_names_four_and_counts_the_rest(count: int, line: str) -> None:

@@ -120,7 +120,7 @@ def unhealthy_share(context: Context) -> str:
     """How many instances do not serve and how many may, in words."""
     number = sum(each.is_not_serving for each in context.members)
     limit = context.rollout.max_unhealthy.describe(len(context.members))
-    return f"{number} of {context.counts.total} instances are unhealthy, and maxUnhealthy is {limit}"
+    return f"{number} of {context.counts.total} are unhealthy, and maxUnhealthy is {limit}"
 
 
 def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decision:
@@ -139,7 +139,7 @@ def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decisi
         return most - len(unavailable)
     return Decision(
         Reason.TOO_MANY_UNAVAILABLE,
-        f"{len(unavailable)} of {counts.total} instances are unavailable, and maxUnavailable is "
+        f"{len(unavailable)} of {counts.total} are unavailable, and maxUnavailable is "
         f"{rollout.max_unavailable.describe(len(members))}: {describe(unavailable)}; no other is upgraded; "
         f"{counts.summary}",
         counts=counts,

@@ -33,9 +33,7 @@ def with_failure(context: Context, failing: Decision) -> Decision:
     after = failed_state(context)
     tags = with_state(context.model.tags, after)
     if not is_storable(after) or missing_room(context.model.tags, tags):
-        return replace(
-            failing, message=f"{failing.message}; no tag is free to record the failure: {_UNKNOWN}"
-        )
+        return replace(failing, message=f"{failing.message}; no tag is free, so {_UNKNOWN}")
     return _writing(context, failing, after, "recording the failure", _UNKNOWN)
 
 

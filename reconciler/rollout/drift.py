@@ -25,7 +25,7 @@ from reconciler.spec.scale_set import OnFailure, ScaleSet
 
 _NONE_IS_GOOD = "no image is known to be good here"
 _NO_ROOM = "no tag is free:"
-_NO_MEMORY = "a restart will not know when this rollout began or whether it failed"
+_NO_MEMORY = "a restart will not know when it began or whether it failed"
 _NO_OWNER = "another fleet will not know the owner"
 
 

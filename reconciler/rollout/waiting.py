@@ -61,7 +61,7 @@ def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
         cause = f"{domains}: {describe(instances)} became unhealthy {MOST_RELAPSES} times since the upgrade"
         return Decision(Reason.HEALTH_CHECK_FAILED, f"{cause}{next_}", counts=counts, cause=cause)
     if late := missed_progress_deadline(context):
-        cause = f"{domains}: waiting for {describe(instances)}, and {late.message}"
+        cause = f"{domains}: {describe(instances)}, and {late.message}"
         return replace(late, message=f"{cause}{next_}", cause=cause)
     return Decision(
         Reason.WAITING_FOR_INSTANCES,
@@ -100,7 +100,7 @@ def missed_progress_deadline(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.PROGRESS_DEADLINE_EXCEEDED,
-        f"no further instance became healthy within {format_duration(deadline)} (progressDeadline)",
+        f"no further instance became healthy within {format_duration(deadline)}",
         counts=context.counts,
     )
 
@@ -140,8 +140,8 @@ def missed_rollout_deadline(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.DEADLINE_EXCEEDED,
-        f"the rollout to {short(context.image)} began at {moment(began)} and is not complete after "
-        f"{format_duration(deadline)} (deadline); {counts.summary}; extend it, or declare another image",
+        f"the rollout to {short(context.image)}, begun at {moment(began)}, exceeded its deadline of "
+        f"{format_duration(deadline)}; {counts.summary}; extend it, or declare another image",
         counts=counts,
     )
 

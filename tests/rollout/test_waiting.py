@@ -86,7 +86,6 @@ def test_of_those_that_took_too_long_alone_the_domains_are_named() -> None:
                 "update domain 0",
                 "web_0 (unhealthy)",
                 "1h",
-                "progressDeadline",
             ),
             id="longer, though the instance itself is young",
         ),

@@ -216,7 +216,7 @@ def _wait_for_azure(aim: Aim) -> Decision | Need | None:
         return busy
     attempt = aim.observed.attempt
     if attempt and isinstance(attempt.step, Upgrade):
-        if not _is_batch_over(aim.observed.progress):
+        if not _is_upgrade_over(aim.observed.progress):
             busy = replace(busy, message=_batch_progress(aim, attempt))
         if aim.at - attempt.at <= aim.desired.health.timeout:
             return busy
@@ -230,9 +230,10 @@ def _wait_for_azure(aim: Aim) -> Decision | Need | None:
     return None if any(is_overdue(each, aim.desired, aim.at) for each in moving) else busy
 
 
-def _is_batch_over(progress: Progress) -> bool:
-    """Whether the last batch was seen to be healthy, so that Azure is doing something else now."""
-    return progress.passes > 0 or progress.is_under_way is False
+def _is_upgrade_over(progress: Progress) -> bool:
+    """Whether the last upgrade was seen to have ended, so that Azure is doing something else now."""
+    is_waiting = progress.waiting_since is not None
+    return is_waiting or progress.passes > 0 or progress.is_under_way is False
 
 
 def _batch_progress(aim: Aim, attempt: Attempt) -> str:

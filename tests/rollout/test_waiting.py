@@ -10,7 +10,7 @@ from reconciler.rollout.observed import Observed
 from reconciler.rollout.persisted import Mark, PersistedState
 from reconciler.rollout.progress import Progress, progress_after
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.step import Attempt, PatchModel, Upgrade
+from reconciler.rollout.step import Attempt, PatchModel, Step, Upgrade
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.scale_set import Health, OnFailure, ScaleSet
 from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
@@ -19,6 +19,7 @@ from tests.messages import says
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 LONG_AGO = NOW - HOUR
+BATCH = Upgrade(("1", "6"), NEW, domain="update domain 1", names=("web_1", "web_6"))
 
 
 def lost(number: int) -> Any:
@@ -549,6 +550,53 @@ def test_the_line_about_a_scale_set_that_updates_forever(ago: timedelta, expecte
         model=model(provisioning="updating"), attempt=Attempt(Upgrade(("0", "5"), NEW), NOW - ago)
     )
     assert decided(spec(), seen).line == expected
+
+
+@pytest.mark.parametrize(
+    ("step", "progress", "line"),
+    [
+        pytest.param(
+            BATCH,
+            Progress(),
+            says(
+                "AzureBusy",
+                "update domain 1: Azure has been upgrading 2 instances",
+                "(web_1, web_6)",
+                "08:59:15",
+            ),
+            id="our batch",
+        ),
+        pytest.param(
+            replace(BATCH, domain="", names=()),
+            Progress(),
+            says("AzureBusy", "Azure has been upgrading 2 instances", "(1, 6)", "08:59:15"),
+            id="our batch, whose names are unknown",
+        ),
+        pytest.param(
+            BATCH, Progress(passes=1), says("AzureBusy", "updating"), id="the batch was seen healthy"
+        ),
+        pytest.param(
+            BATCH, Progress(waiting_since=NOW), says("AzureBusy", "updating"), id="the batch was waited for"
+        ),
+        pytest.param(
+            BATCH,
+            Progress(is_under_way=False),
+            says("AzureBusy", "updating"),
+            id="the rollout was seen to end",
+        ),
+        pytest.param(
+            PatchModel(NEW, '"4"'), Progress(), says("AzureBusy", "updating"), id="our last step was a patch"
+        ),
+    ],
+)
+def test_the_line_while_azure_is_busy(step: Step, progress: Progress, line: str) -> None:
+    attempt = Attempt(step, NOW - 3 * MINUTE / 4)
+    seen = observed(
+        model=model(provisioning="updating"), instances=None, progress=replace(progress, attempt=attempt)
+    )
+    if isinstance(step, PatchModel):
+        seen = replace(seen, instances=fleet())
+    assert decided(spec(), seen).line == line
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why
     domain = foremost(domain_of(each.instance) for each in candidates)
     inside = [each for each in candidates if domain_of(each.instance) == domain]
     inside.sort(key=_by_id, reverse=is_return)
-    # Of ten instances with maxBatch 20%, two; fewer where maxUnavailable or a canary leaves less room.
+    # Of ten instances with maxBatch 20%, two. Fewer if maxUnavailable or a canary allows fewer.
     taken = inside[: min(most, context.rollout.max_batch.of(counts.total))]
     names = tuple(each.instance.name for each in taken)
     return Decision(

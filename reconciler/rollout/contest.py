@@ -4,9 +4,9 @@ end.
 After the third time it is left alone for 20 minutes, then for 40, and so on up to 5h20m. Other instances
 continue. A day in which it stays on the model ends the contest.
 
-    09:00  it lacks an extension, and is brought to the model 09:10  it lacks it again: a second time, and at
-    09:20 a third 09:30  it lacks it again: the 20 minutes after 09:20 end at 09:40; it is brought to the
-    model, and the next pause ends at 10:20
+    09:00  it lacks an extension, and is brought to the model
+    09:10  it lacks it again: a second time, and at 09:20 a third
+    09:30  it lacks it again: left alone until 09:40, then brought to the model, and left alone until 10:20
 """
 
 from collections.abc import Mapping

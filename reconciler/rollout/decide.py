@@ -10,11 +10,9 @@ memory, because it considers only the current instances: while any up-to-date in
 instance is in transition, nothing is started.
 
 - Instances that do not serve before the rollout reaches them are upgraded first, one domain at a time.
-`remedy`
-  decides which of them pass a closed gate.
+  `remedy` decides which of them pass a closed gate.
 - The same applies to instances that Azure has been upgrading for longer than `health.timeout` to an image
-other
-  than the desired one.
+  other than the desired one.
 - The rule does not wait for instances that a person protects, or that `maxUnhealthyUpgraded` tolerates.
 """
 
@@ -286,13 +284,13 @@ def _next_batch(context: Context) -> Decision | Need:
         is_good = context.is_return or is_proven(context)
         closed = None if is_good else closed_gate_for_remedy(context, _DOING, context.counts)
         return closed or upgrade_batch(context, taken, len(taken))
-    if lost := [each for each in context.movable if each.is_not_serving]:
+    if unhealthy := [each for each in context.movable if each.is_not_serving]:
         # Upgrading them takes nothing out of service. So they wait for the gates, but for no soak.
         has_begun = next_candidates(context.rollout.canary, context.members).has_begun
         closed = closed_gate(context, has_begun=has_begun, doing=_DOING, counts=context.counts)
         if isinstance(closed, Decision) and (failing := failed_remediation(context)):
             return failing
-        return closed or upgrade_batch(context, lost, len(lost))
+        return closed or upgrade_batch(context, unhealthy, len(unhealthy))
     if late := missed_rollout_deadline(context):
         return late
     going = _serving_candidates(context)
@@ -324,7 +322,7 @@ def _abort_after_failed_upgrades(context: Context) -> Decision | Need | None:
 def _serving_candidates(context: Context) -> tuple[Sequence[Member], int] | Decision | Need:
     """The serving instances that may be upgraded now, and how many at most; or why none may.
 
-    10 serving instances, maxUnavailable 3, 1 unavailable: at most 2 may be upgraded, of the canary first.
+    10 instances, maxUnavailable 3, 1 of them unavailable: at most 2 others, of the canary first.
     """
     if (
         waits := soak_wait(context)

@@ -4,9 +4,9 @@ others.
 Only evidence makes an image fail. If a shared database fails, all instances become unhealthy, on the new
 image and on the old one. A deadline that passes says nothing about the image.
 
-    20 instances, 1 unhealthy before, a serving batch of 4 upgraded, all 4 failed: 4 of 4 against 0 of 15,
-    evidence 20 instances, 4 upgraded, all 20 unhealthy: 4 of 4 against 16 of 16, no evidence 20 instances, 10
-    upgraded, 2 of them failed, 2 of the other 10 unhealthy: 2 of 10 against 2 of 10, no evidence
+    20 instances, 1 unhealthy before, a serving batch of 4 fails: 4 of 4 against 0 of 15, evidence
+    20 instances, 4 upgraded, all 20 unhealthy: 4 of 4 against 16 of 16, no evidence
+    20 instances, 10 upgraded, 2 of each half unhealthy: 2 of 10 against 2 of 10, no evidence
 
 An upgrade whose operation reports that the operating system or an extension could not be provisioned may
 leave its instances on the image that they ran. The first such failure may be transient. The second in a row
@@ -39,11 +39,11 @@ def has_evidence_against_image(context: Context) -> bool:
     ]
     upgraded = [each for each in counted if not each.is_outdated or _is_being_upgraded(each, context)]
     rest = [each for each in counted if each not in upgraded]
-    lost = sum(_has_failed(each, context) for each in upgraded)
-    if lost <= context.rollout.max_unhealthy_upgraded.within(len(upgraded)):
+    failed = sum(_has_failed(each, context) for each in upgraded)
+    if failed <= context.rollout.max_unhealthy_upgraded.within(len(upgraded)):
         return False
     not_serving = sum(each.state not in {State.HEALTHY, State.DEALLOCATED} for each in rest)
-    return not rest or lost * len(rest) > not_serving * len(upgraded)
+    return not rest or failed * len(rest) > not_serving * len(upgraded)
 
 
 def has_failed_twice(context: Context) -> bool:

@@ -3,21 +3,18 @@
 Azure accepts a step before it carries it out, and its lists may be behind. Therefore:
 
 - Before an instance is upgraded, the operation that set the model must have succeeded. If it failed, the
-model is
-  set again, even if it reads as it should. A new process knows no operation and uses the state of the scale
-  set.
+  model is set again, even if it reads as it should. A new process knows no operation and uses the state of
+  the scale set.
 - Before another instance is upgraded, the operation of the last upgrade is read, unless the list shows that
-the
-  upgrade is complete. If it failed, the next upgrade waits.
+  the upgrade is complete. If it failed, the next upgrade waits.
 - Two upgrades in a row that fail because instances cannot be created from the image are evidence against it.
 - The same step is repeated after 5, 10, 20 and 40 minutes. An upgrade without effect after four tries is not
   repeated.
 - If another writer changes the image of the model three times or more, it is set again, and the message says
-so.
+  so.
 - While the instances of an upgrade are listed unchanged, they may be unavailable, so no other upgrade starts.
 - While the model is read with another image than it was set to, no upgrade starts, because an upgrade uses
-the
-  model.
+  the model.
 """
 
 from dataclasses import replace

@@ -74,7 +74,7 @@ class Model:
     image: Image | None  # None: no image, or one of an unknown kind
     capacity: int
     provisioning: str
-    mode: str  # upgradePolicy.mode; "" where Azure sent none
+    mode: str  # upgradePolicy.mode; "" if Azure sent none
     orchestration: str
     automatic_os_upgrade: bool
     service_fabric: bool
@@ -111,7 +111,7 @@ class Instance:
     name: str
     image: Image | None  # what it runs, with its exactVersion if Azure reports one
     latest_model: bool | None  # None: not reported, as in a Flexible scale set
-    provisioning: str  # "" where the row carries no such status
+    provisioning: str  # "" if the row has no such status
     power: str
     health: str
     has_health_extension: bool  # installed on this instance, whatever the model says now

@@ -23,9 +23,7 @@ class Progress:
     """The memory of one process about one rollout. A new process begins with the defaults."""
 
     passes: int = 0  # observations in a row that found every upgraded instance healthy
-    waiting_since: datetime | None = (
-        None  # when the wait for instances began, or one more than `back` recovered
-    )
+    waiting_since: datetime | None = None  # when the wait for instances, or for one more of them, began
     back: int = 0  # the most that were healthy during this wait
     is_under_way: bool | None = None  # a rollout was seen to begin and not to end; None: neither was seen
     attempt: Attempt | None = None  # the last step that Azure accepted

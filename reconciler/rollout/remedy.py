@@ -1,22 +1,19 @@
 """What passes a closed gate. Nothing passes a hold, or the approval and the breaker of its own image.
 
 - **The return of the model** to the last good image. It takes no instance out of service, and until it
-happens every
-  scale-out and repair creates another bad instance.
+  happens every scale-out and repair creates another bad instance.
 - **A fix**: while the model is on an image that failed here, or an instance that runs that image does not
-serve,
-  another declared image is set and rolled to those instances.
+  serve, another declared image is set and rolled to those instances.
 - **Remediation**: an instance that does not serve is brought to an image that is proven on this scale set,
-while no
-  more than `maxUnhealthy` do not serve. If more do not serve, the instances are hardly the cause. The
-  declared image is then rolled to one batch of them, and the result decides about the others.
+  while no more than `maxUnhealthy` do not serve. If more do not serve, the instances are hardly the cause.
+  The declared image is then rolled to one batch of them, and the result decides about the others.
 
 An image that a person declares urgent passes windows, waves and the cap on change (`urgency`).
 
-    10 instances, maxUnhealthy 20%, no window open: 2 unhealthy on OLD, NEW declared
-    NEW is not proven here: it waits 3 unhealthy on OLD, NEW declared                                    NEW
-    is set, and rolled to a batch of the 3 the canary unhealthy on NEW past health.timeout, FIX declared
-    FIX is set, and rolled to the canary
+    10 instances, maxUnhealthy 20%, no window open:
+    2 unhealthy on OLD, NEW declared                   NEW is not proven here: it waits
+    3 unhealthy on OLD, NEW declared                   NEW is set, and rolled to a batch of the 3
+    the canary fails on NEW, FIX declared              FIX is set, and rolled to the canary
 """
 
 from collections.abc import Sequence
@@ -41,14 +38,16 @@ def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
     """Whether the image that the model leaves failed here, or an instance on a failed image does not
     serve."""
     failed, leaving = aim.model.persisted.failed, aim.model.image
-    lost = [each for each in members(aim.desired, aim.model, aim.observed, instances) if each.is_not_serving]
-    if _running_failed_image(aim, lost):
+    unhealthy = [
+        each for each in members(aim.desired, aim.model, aim.observed, instances) if each.is_not_serving
+    ]
+    if _running_failed_image(aim, unhealthy):
         return True
     if leaving is None or same(leaving, aim.image):
         return False
     if failed and failed.is_of(leaving):
         return True
-    on_its_way = any(_failed_to_upgrade(each) and not each.instance.runs(leaving) for each in lost)
+    on_its_way = any(_failed_to_upgrade(each) and not each.instance.runs(leaving) for each in unhealthy)
     return on_its_way or _has_failed(aim, leaving, instances)
 
 
@@ -61,28 +60,28 @@ def passes_gates(aim: Aim, instances: Sequence[Instance]) -> bool:
     if aim.model.persisted.is_last_good(aim.image):
         return True
     staying = members(aim.desired, aim.model, aim.observed, instances)
-    lost = sum(each.is_not_serving for each in staying)
-    is_remediation = lost > aim.rollout.max_unhealthy.of(len(staying)) and is_approved(aim)
+    unhealthy = sum(each.is_not_serving for each in staying)
+    is_remediation = unhealthy > aim.rollout.max_unhealthy.of(len(staying)) and is_approved(aim)
     return is_remediation or is_fix(aim, instances)
 
 
 def remedy_candidates(context: Context) -> list[Member]:
     """The instances that may be upgraded now although a gate is closed."""
-    lost = [each for each in context.movable if each.is_not_serving]
+    unhealthy = [each for each in context.movable if each.is_not_serving]
     if context.is_return and context.rollout.on_failure is OnFailure.REPIN:
-        bad = _running_failed_image(context, lost)
-        return [each for each in lost if each.is_stuck or each in bad]
-    if not lost or context.is_return:
-        return lost
+        bad = _running_failed_image(context, unhealthy)
+        return [each for each in unhealthy if each.is_stuck or each in bad]
+    if not unhealthy or context.is_return:
+        return unhealthy
     if not is_approved(context):
         return []
-    if bad := _running_failed_image(context, lost):
+    if bad := _running_failed_image(context, unhealthy):
         return bad
-    unhealthy = sum(each.is_not_serving for each in context.members)
-    if unhealthy <= context.rollout.max_unhealthy.of(len(context.members)):
-        return lost if is_proven(context) else []
+    number = sum(each.is_not_serving for each in context.members)
+    if number <= context.rollout.max_unhealthy.of(len(context.members)):
+        return unhealthy if is_proven(context) else []
     tried = [each for each in context.members if not each.is_outdated]
-    return lost if not tried or any(each.state is State.HEALTHY for each in tried) else []
+    return unhealthy if not tried or any(each.state is State.HEALTHY for each in tried) else []
 
 
 def has_unhealthy_to_roll_back(context: Context) -> bool:
@@ -119,10 +118,12 @@ def is_approved(aim: Aim) -> bool:
     return objection(aim.desired, aim.model.persisted, aim.observed.authors) is None
 
 
-def _running_failed_image(aim: Aim, lost: Sequence[Member]) -> list[Member]:
+def _running_failed_image(aim: Aim, unhealthy: Sequence[Member]) -> list[Member]:
     """The members that run the image that failed here."""
     failed = aim.model.persisted.failed
-    return [each for each in lost if failed and each.instance.image and failed.is_of(each.instance.image)]
+    return [
+        each for each in unhealthy if failed and each.instance.image and failed.is_of(each.instance.image)
+    ]
 
 
 def _has_failed(aim: Aim, image: Image, instances: Sequence[Instance]) -> bool:

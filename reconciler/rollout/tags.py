@@ -219,7 +219,7 @@ def _beside(tags: Tags, ours: Tags, former: Sequence[str]) -> dict[str, str]:
 
 
 def _approval_to_move(tags: Tags) -> dict[str, str]:
-    """The tags of an approval that stands under its former name only; none where there is no such one."""
+    """The tags of an approval that exists under its former name only, or none."""
     known = {name.casefold(): value for name, value in tags.items()}
     if any(name in known for name in _names(APPROVED)):
         return {}

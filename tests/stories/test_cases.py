@@ -192,7 +192,7 @@ def test_nothing_has_come_of_an_upgrade_for_longer_than_a_batch_may_take_and_the
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(upgrade, fault, times=None)
     world.rest(4 * HOUR)
-    assert world.lines()["web"] == says("ProgressDeadlineExceeded", NEW, fact, "0 of 5")
+    assert world.lines()["web"] == says("ProgressDeadlineExceeded", NEW, fact)
     assert writes(world).count(upgrade) == 4
     world.azure.faults.disarm()
     world.merge(spec(rollout={"progressDeadline": "2h"}))
@@ -216,7 +216,7 @@ def test_azure_is_at_work_for_good_and_every_other_look_is_throttled() -> None:
     told = world.state().outcome
     assert told is not None
     assert (statuses, told.status) == ({"Reconciling"}, "Failing")
-    assert told.line == says("AzureBusy", "(updating)")
+    assert told.line == says("AzureBusy", "updating")
     assert "since 2026-01-05 09:00 UTC" in told.line
 
 

@@ -69,7 +69,7 @@ def test_instances_of_unknown_power_that_are_healthy_are_in_nobodys_way_and_pass
     world.rest(3 * 60 * MINUTE)
     assert world.lines()["web"] == says("OutsideWindow")
     nothing_was_written(world.azure.record)
-    assert world.state().seen.notes == ("Azure does not tell the power state of web_3, web_7",)
+    assert world.state().seen.notes == ("Azure does not report the power state of web_3, web_7",)
     world.merge(spec())
     world.run()
     assert world.lines() == {"web": says("UpToDate", "20", NEW)}

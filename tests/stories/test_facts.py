@@ -59,7 +59,7 @@ def test_a_gallery_image_that_does_not_fit_is_told_by_its_definition() -> None:
         fleet(scale_set(capacity=3, image={"id": old}), images=images), spec(image={"gallery": {"id": new}})
     )
     world.rest(5 * MINUTE)
-    assert world.lines()["web"] == says("ImageIncompatible", new)
+    assert world.lines()["web"] == says("ImageIncompatible", "arm/1.0.10")
     assert declared("gallery", "1.0.9") == {"gallery": {"id": old}}
 
 

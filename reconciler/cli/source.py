@@ -13,7 +13,7 @@ from reconciler.azure.failure import AzureFailure
 from reconciler.azure.token import default_credential, obtain
 from reconciler.cli.duration import Duration
 from reconciler.daemon.specs import Directory, Git, Specs
-from reconciler.git import credentials, github_app, revision
+from reconciler.git import credentials, revision
 from reconciler.git.credentials import Credentials, CredentialsMissing
 from reconciler.git.repository import Repository
 from reconciler.git.revision import Revision
@@ -135,6 +135,8 @@ def _credentials(given: Mapping[str, Any]) -> Credentials:
     if given["--git-azure-identity"]:
         return credentials.bearer(_azure_token)
     if any(app):
+        from reconciler.git import github_app  # noqa: PLC0415 - loads cryptography, which others do not need
+
         return credentials.token(github_app.tokens(github_app.App(*app)))
     if is_ssh:
         return credentials.ssh_key(given["--ssh-key"], given["--ssh-known-hosts"])

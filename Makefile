@@ -8,7 +8,7 @@ LOCK    := --quiet --universal --generate-hashes --no-emit-index-url --no-annota
            --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients soak stories transcripts messages reasons explore exhaust mutants lint format bench lock image clean
+.PHONY: help demo picture test walkthroughs test-clients soak stories transcripts messages reasons explore exhaust mutants lint format bench lock image clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -16,8 +16,14 @@ help: ## list the targets
 demo: $(READY) ## a simulated Azure fleet follows specs/ to the declared images, in under a minute
 	@$(BIN)/python -m demo
 
+picture: $(READY) ## draw docs/demo.svg anew, from what the demo writes to a terminal
+	@$(BIN)/python -m demo.picture
+
 test: $(READY) lint ## lint, types, and the whole suite
 	@$(BIN)/pytest -n auto
+
+walkthroughs: $(READY) ## what the README and the how-to pages have their reader type, typed (slow: most of it is waiting)
+	@$(BIN)/pytest -n 6 tests/walkthroughs
 
 test-clients: $(READY) $(CLIENTS)/.ready ## az, its SDK and azurerm, unmodified, on the simulator (slow)
 	@$(BIN)/pytest tests/clients

@@ -1,4 +1,4 @@
-"""Writes the table of docs/reasons.md anew from the one of the code: `make reasons`."""
+"""`make reasons`: rewrites the table of docs/reasons.md from that of the code."""
 
 from pathlib import Path
 

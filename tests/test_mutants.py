@@ -1,4 +1,4 @@
-"""What `make mutants` makes of mutmut's words, and of the list of mutants that may live."""
+"""How `make mutants` reads the output of mutmut and the list of accepted mutants."""
 
 from typing import Any
 
@@ -62,16 +62,18 @@ class One:
 @pytest.mark.parametrize(
     ("name", "shown", "one"),
     [
-        pytest.param("reconciler.rollout.member.xǁMemberǁis_lost__mutmut_2", SHOWN, LOST, id="of a method"),
+        pytest.param(
+            "reconciler.rollout.member.xǁMemberǁis_lost__mutmut_2", SHOWN, LOST, id="a mutant of a method"
+        ),
         pytest.param(
             "reconciler.rollout.decide.x__next_batch__mutmut_17",
             REMOVED,
             Mutant("decide.py", "_next_batch", "Reason.UPGRADING, survey=counts,", ""),
-            id="of a function, and lines that are taken away",
+            id="a mutant of a function that removes lines",
         ),
     ],
 )
-def test_a_mutant_is_named_by_what_it_changes(name: str, shown: str, one: Mutant) -> None:
+def test_a_mutant_is_identified_by_its_change(name: str, shown: str, one: Mutant) -> None:
     assert mutant(name, shown) == one
 
 
@@ -79,16 +81,16 @@ def test_the_list_is_read_by_module() -> None:
     assert listed(LIST) == [WHOLE, LOST]
 
 
-def test_a_mutant_that_is_listed_without_an_argument_is_told() -> None:
+def test_a_listed_mutant_without_an_argument_is_reported() -> None:
     with pytest.raises(SystemExit, match=r"domains\.py: - `_whole`: .*\nhas no argument"):
         listed(LIST.replace("  Equivalent.\n", ""))
 
 
-def test_nothing_is_wrong_where_those_live_that_are_listed() -> None:
+def test_surviving_mutants_that_are_listed_are_accepted() -> None:
     assert compared([LOST, WHOLE, WHOLE], [WHOLE, LOST, WHOLE]) == []
 
 
-def test_what_is_not_listed_is_told_as_it_would_be_listed() -> None:
+def test_a_surviving_mutant_that_is_not_listed_is_reported_as_a_list_entry() -> None:
     wrong = compared([LOST, WHOLE], [LOST])
     assert wrong[0].startswith("No test sees these changes")
     assert listed("\n".join(["", *wrong[1:]]).replace("2`\n", "2`\n  Because.\n")) == [WHOLE]
@@ -98,13 +100,13 @@ def test_the_same_change_of_two_equal_lines_is_listed_twice() -> None:
     assert compared([WHOLE, WHOLE], [WHOLE])[1:] == ["## domains.py\n", str(WHOLE), ""]
 
 
-def test_what_lives_no_more_is_told() -> None:
+def test_a_listed_mutant_that_no_longer_survives_is_reported() -> None:
     says, *which = compared([LOST], [WHOLE, LOST])
     assert "strike them" in says
     assert which == ["## domains.py\n", str(WHOLE), ""]
 
 
-def test_a_property_is_made_by_a_call_and_is_one_still() -> None:
+def test_a_property_without_decorator_is_still_a_property() -> None:
     assert undecorated(SOURCE).splitlines()[1:5] == [
         "",
         "    def next(self) -> int:",

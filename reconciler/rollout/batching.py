@@ -146,8 +146,8 @@ def is_proven(context: Context) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Going:
-    """The members that may go next, and how many of them at most. `has_begun`: what goes first is on the
-    image."""
+    """The members that may go next, and how many of them at most. `has_begun`: as many as go first were
+    brought to the image and are back, though somebody may have changed the model otherwise since."""
 
     members: Sequence[Member]
     most: int
@@ -168,17 +168,22 @@ def missing(canary: Canary | None, members: Sequence[Member]) -> Decision | None
     )
 
 
-def first(canary: Canary | None, members: Sequence[Member]) -> Going:
+def first(context: Context) -> Going:
     """Which of the movable members may go now: first those that count as away already, though they serve."""
+    canary, members = context.rollout.canary, context.members
     movable = _foremost(members)
-    proven = sum(_upgraded_at(each) is not None for each in members)
+    on_image = [
+        each for each in members if each.instance.runs(context.image) and _back_since(each) is not None
+    ]
     if canary is None:
-        return Going(movable, len(movable), proven > 0)
+        return Going(movable, len(movable), bool(on_image))
     if isinstance(canary.instances, tuple):
-        going = _foremost(_by_ids(canary.instances, members))
-        return Going(going, len(going), False) if going else Going(movable, len(movable), True)
-    lacks = canary.instances.of(len(members)) - proven
-    return Going(movable, lacks if lacks > 0 else len(movable), lacks <= 0)
+        if going := _foremost(_by_ids(canary.instances, members)):
+            return Going(going, len(going), all(each in on_image for each in going))
+        return Going(movable, len(movable), True)
+    wanted = canary.instances.of(len(members))
+    lacks = wanted - sum(not each.is_outdated for each in on_image)
+    return Going(movable, lacks if lacks > 0 else len(movable), len(on_image) >= wanted)
 
 
 def _foremost(members: Sequence[Member]) -> list[Member]:
@@ -230,10 +235,13 @@ def _younger(members: Sequence[Member], than: datetime) -> str:
 def _upgraded_at(member: Member) -> datetime | None:
     """Since when it has been back from an upgrade, healthy and all; None where it is not, or was made on the
     image."""
+    return None if member.is_outdated else _back_since(member)
+
+
+def _back_since(member: Member) -> datetime | None:
+    """The same of the image that it runs, whatever else of the model it lacks."""
     instance = member.instance
-    if member.is_outdated or member.state is not State.BACK or instance.since is None:
-        return None
-    if is_newborn(instance):
+    if member.state is not State.BACK or instance.since is None or is_newborn(instance):
         return None
     return max(instance.since, instance.stands_since or instance.since)
 

@@ -29,6 +29,7 @@ from reconciler.rollout.expectations import (
     failed_update,
     failed_upgrade,
     is_retry_due,
+    spent_upgrade,
     unmet_expectation,
     vain_upgrade,
 )
@@ -115,7 +116,8 @@ def _counted(held: Decision, desired: ScaleSet, observed: Observed) -> Decision 
         return Look.INSTANCES
     exact = exact_if_known(desired, observed)
     context = with_instances(Aim(desired=exact, model=observed.model, observed=observed), observed.instances)
-    return held if isinstance(context, Decision) else replace(held, counts=context.counts)
+    # A list that does not tell enough is a decision, which counts none.
+    return replace(held, counts=context.counts)
 
 
 def _towards(aim: Aim) -> Decision | Look:
@@ -150,7 +152,7 @@ def _way_to(end: Decision, back: Aim, *, given_up: str) -> Decision | Look:
     # Once all were seen to be back, what is waited for was made on the last good image since.
     is_over = back.observed.progress.is_under_way is False
     if _is_done(decision) or (is_over and _only_waits(decision)):
-        return replace(end, counts=decision.counts, soon=decision.soon)
+        return replace(end, soon=decision.soon)
     return replace(decision, given_up=given_up)
 
 
@@ -233,7 +235,10 @@ def _roll(context: Context) -> Decision | Look:
         return hopeless
     if not context.is_return and (failing := vain_upgrade(context)):
         return failing if isinstance(failing, Look) else abort(context, failing)
-    return _next_batch(context)
+    batch_or_gate = _next_batch(context)
+    if isinstance(batch_or_gate, Decision) and batch_or_gate.reason.meaning.status is Status.WAITING:
+        return spent_upgrade(context) or batch_or_gate
+    return batch_or_gate
 
 
 def _next_batch(context: Context) -> Decision | Look:
@@ -245,7 +250,7 @@ def _next_batch(context: Context) -> Decision | Look:
         return closed or batch(context, taken, len(taken))
     if lost := [each for each in context.movable if each.is_lost]:
         # They cost nothing, so they wait for no soak: only for the gates, and go first when those are open.
-        has_begun = first(context.rollout.canary, context.members).has_begun
+        has_begun = first(context).has_begun
         closed = barrier(context, has_begun=has_begun, doing=_DOING, counts=context.counts)
         if isinstance(closed, Decision) and (failing := no_cure(context)):
             return failing
@@ -281,7 +286,7 @@ def _may(context: Context) -> tuple[Sequence[Member], int] | Decision | Look:
         return waits
     if waits := sick(context) or missing(context.rollout.canary, context.members):
         return waits
-    going = first(context.rollout.canary, context.members)
+    going = first(context)
     free = room(context, going.members)
     if isinstance(free, Decision):
         return free

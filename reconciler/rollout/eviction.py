@@ -19,7 +19,7 @@ from reconciler.rollout.step import Attempt, Upgrade
 from reconciler.spec.image import same
 
 _BORNE = 2
-_FIRST, _LONGEST = timedelta(minutes=1), timedelta(minutes=30)
+_LONGEST = 30  # minutes
 
 
 def evictions(context: Context) -> int:
@@ -43,7 +43,7 @@ def backing_off(context: Context) -> Decision | None:
     excess, attempt = _excess(context), context.observed.attempt
     if excess <= 0 or attempt is None:
         return None
-    until = attempt.at + min(_FIRST * 2 ** min(excess, 10), _LONGEST)
+    until = attempt.at + timedelta(minutes=min(2**excess, _LONGEST))
     if context.at >= until:
         return None
     return Decision(

@@ -132,6 +132,19 @@ def failed_upgrade(context: Context) -> Decision | Look | None:
     )
 
 
+def spent_upgrade(context: Context) -> Decision | Look | None:
+    """That the upgrade of these instances was tried as often as it may be, and nothing came of it; or None.
+
+    No gate that opens changes that.
+    """
+    attempt = context.observed.attempt
+    if attempt is None or not attempt.is_upgrade_to(context.image) or attempt.tries < MOST_TRIES:
+        return None
+    if not {each.instance.id for each in context.movable}.issuperset(attempt.instance_ids):
+        return None
+    return unmet_expectation(attempt.step, context.observed, context.counts)
+
+
 def is_retry_due(observed: Observed) -> bool:
     """Whether the last step may be taken once more."""
     attempt = observed.attempt

@@ -90,8 +90,7 @@ def returning(context: Context) -> bool:
     """Whether instances go back to the last good image though the spec asks to set back the model alone:
     those that run the failed one and do not serve, or are on their way."""
     attempt = context.observed.attempt
-    is_ours = attempt is not None and attempt.is_upgrade_to(context.image)
-    taken = attempt.instance_ids if attempt and is_ours else ()
+    taken = attempt.instance_ids if attempt and attempt.is_upgrade_to(context.image) else ()
     return bool(passing(context)) or any(
         each.is_awaited
         and each.instance.id in taken

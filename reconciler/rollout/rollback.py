@@ -24,7 +24,7 @@ from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.preflight import unavailable
 from reconciler.rollout.reason import Reason
 from reconciler.spec.image import Image, follows_latest, same, short
-from reconciler.spec.scale_set import OnFailure, ScaleSet
+from reconciler.spec.scale_set import OnFailure
 
 # An instance that fell sick long after its upgrade may be well again at the next look: it is given no image
 # up for it before it was seen so for this long, or fell sick once too often.
@@ -58,7 +58,7 @@ def state_to_persist(aim: Aim, instances: Sequence[Instance], *, is_fix: bool) -
     if model.image is None or follows_latest(model.image):
         return kept
     staying = members(replace(desired, image=model.image), model, aim.observed, instances)
-    is_good = not is_fix and _is_proven(desired, aim.observed, staying)
+    is_good = not is_fix and _is_proven(aim, staying)
     return replace(kept, last_good=model.image) if is_good else kept
 
 
@@ -68,7 +68,7 @@ def _failed(model: Model) -> Fingerprint | None:
     return persisted.failed if image is None or persisted.is_last_good(image) else Fingerprint.of(image)
 
 
-def _is_proven(desired: ScaleSet, observed: Observed, staying: Sequence[Member]) -> bool:
+def _is_proven(aim: Aim, staying: Sequence[Member]) -> bool:
     """Whether it is what the scale set ran: none could still be brought to it, and most run it well.
 
     That it bakes still is no matter: going back further would move all instances. One that fell sick while
@@ -81,8 +81,8 @@ def _is_proven(desired: ScaleSet, observed: Observed, staying: Sequence[Member])
     well = sum(not each.is_outdated and each.state is State.BACK for each in staying)
     if not sick:
         return well > 0
-    is_borne = sick < well and sick <= desired.rollout.max_unhealthy.of(len(staying))
-    return is_borne and _is_long_ago(desired, observed, staying)
+    is_borne = sick < well and sick <= aim.rollout.max_unhealthy.of(len(staying))
+    return is_borne and _is_long_ago(aim, staying)
 
 
 def abort(context: Context, failing: Decision) -> Decision | Look:
@@ -132,10 +132,10 @@ def is_over(context: Context) -> bool:
     progress = context.observed.progress
     if progress.is_under_way is not None:
         return not progress.is_under_way
-    return not context.movable and _is_long_ago(context.desired, context.observed, context.members)
+    return not context.movable and _is_long_ago(context, context.members)
 
 
-def _is_long_ago(desired: ScaleSet, observed: Observed, staying: Sequence[Member]) -> bool:
+def _is_long_ago(aim: Aim, staying: Sequence[Member]) -> bool:
     """Whether nothing has become of any serving instance for longer than a rollout's last batch is watched.
 
     One that fails tells nothing: it may do so at any time, and that is no batch. Where none serves, the
@@ -147,7 +147,7 @@ def _is_long_ago(desired: ScaleSet, observed: Observed, staying: Sequence[Member
         the batch before the last was upgraded eight minutes ago, and the last one failed: not long ago
     """
     serving = [each for each in staying if each.state is State.BACK]
-    began = observed.model.persisted.began_at(desired.image) if isinstance(observed.model, Model) else None
+    began = aim.model.persisted.began_at(aim.image)
     if not serving and began:
         latest = began
     else:
@@ -156,10 +156,10 @@ def _is_long_ago(desired: ScaleSet, observed: Observed, staying: Sequence[Member
             for each in serving or staying
             if each.instance.since
         ]
-        made = min((since for since, _ in dated), default=observed.at)
+        made = min((since for since, _ in dated), default=aim.at)
         latest = max((since for since, was_made in dated if not was_made), default=made)
-    rollout = desired.rollout
-    return observed.at - latest >= rollout.bake_time + rollout.first_soak + desired.health.timeout + _NOTICED
+    rollout = aim.rollout
+    return aim.at - latest >= rollout.bake_time + rollout.first_soak + aim.desired.health.timeout + _NOTICED
 
 
 def way_back(model: Model, observed: Observed) -> str | Look:

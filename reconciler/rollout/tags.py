@@ -18,6 +18,7 @@ emptied by one write, which is safe either way, and left out of the next, which 
 replaces; and room is counted as if what is left out stayed.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -62,11 +63,11 @@ def persisted_state(tags: Tags) -> PersistedState:
     fields = _fields(parts)
     return replace(
         approval,
-        last_good=_image(_unescape(fields.get("good", ""))),
-        failed=_fingerprint(fields.get("failed", "").split(",")),
-        began=_mark(fields.get("began", "").split(",")),
-        retry=_mark(fields.get("retry", "").split(",")),
-        fleet=printable(_unescape(fields.get("fleet", ""))),
+        last_good=_image(_unescape(fields["good"])),
+        failed=_fingerprint(fields["failed"].split(",")),
+        began=_mark(fields["began"].split(",")),
+        retry=_mark(fields["retry"].split(",")),
+        fleet=printable(_unescape(fields["fleet"])),
         others=tuple(part for part in parts if part and part.partition("=")[0] not in _PARTS),
     )
 
@@ -141,13 +142,14 @@ def _signature_text(signature: Signature) -> str:
 
 def _signature(text: str) -> Signature | None:
     fields = _fields(text.split(";"))
-    image, at = _fingerprint(fields.get("image", "").split(",")), _moment(fields.get("at", ""))
-    by, through = (printable(_unescape(fields.get(name, ""))) for name in ("by", "through"))
+    image, at = _fingerprint(fields["image"].split(",")), _moment(fields["at"])
+    by, through = (printable(_unescape(fields[name])) for name in ("by", "through"))
     return Signature(by, at, image, through) if image and image.digest and at else None
 
 
-def _fields(parts: Iterable[str]) -> dict[str, str]:
-    return dict(part.partition("=")[::2] for part in parts)
+def _fields(parts: Iterable[str]) -> defaultdict[str, str]:
+    """The parts by name, "" for those that are not there."""
+    return defaultdict(str, (part.partition("=")[::2] for part in parts))
 
 
 def _moment(text: str) -> datetime | None:

@@ -9,20 +9,22 @@ from reconciler.rollout.observed import Instance
 
 T = TypeVar("T")
 
+_MOST = 4
 
-def join(names: Iterable[str], most: int = 4) -> str:
+
+def join(names: Iterable[str]) -> str:
     """The first few names, and how many more there are.
 
     >>> join(["a", "b", "c", "d", "e", "f"])
     'a, b, c, d and 2 more'
     """
-    return join_first(list(names), str, most)
+    return join_first(list(names), str)
 
 
-def join_first(every: Sequence[T], name: Callable[[T], str], most: int = 4) -> str:
+def join_first(every: Sequence[T], name: Callable[[T], str]) -> str:
     """The same, of which only those that are shown are given a name."""
-    more = f" and {len(every) - most} more" if len(every) > most else ""
-    return ", ".join(map(name, every[:most])) + more
+    more = f" and {len(every) - _MOST} more" if len(every) > _MOST else ""
+    return ", ".join(map(name, every[:_MOST])) + more
 
 
 def describe(instances: Iterable[Instance]) -> str:

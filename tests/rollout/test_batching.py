@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.rollout.step import Upgrade
 from reconciler.spec.amount import Count, Percent
-from reconciler.spec.scale_set import By, Canary
+from reconciler.spec.scale_set import By, Canary, Converge
 from tests.build import NEW, NOW, decided, fleet, instance, observed, outdated, spec
 from tests.messages import says
 
@@ -296,3 +296,23 @@ def test_a_batch_names_those_that_were_unwell_when_they_were_taken(instances: An
     found = decided(spec(), observed(instances=instances)).step
     assert isinstance(found, Upgrade)
     assert (found, found.unwell) == (step, step.unwell)
+
+
+@pytest.mark.parametrize(
+    ("soak", "watch"),
+    [
+        pytest.param(5 * MINUTE, None, id="in five minutes there are looks enough"),
+        pytest.param(4 * MINUTE, timedelta(seconds=48), id="a shorter one is looked at five times"),
+        pytest.param(2 * MINUTE, timedelta(seconds=25), id="never more often than every 25 seconds"),
+    ],
+)
+def test_how_often_a_soak_is_looked_at(soak: timedelta, watch: timedelta | None) -> None:
+    decision = decided(spec(soak=soak), observed(instances=fleet(back(0, 1))))
+    assert (decision.reason, decision.watch) == ("Soaking", watch)
+
+
+def test_a_batch_names_those_that_lack_no_more_than_another_change_of_the_model() -> None:
+    instances = fleet(instance(0, latest_model=False), outdated(5))
+    step = decided(spec(converge=Converge.MODEL), observed(instances=instances)).step
+    assert isinstance(step, Upgrade)
+    assert (step.instance_ids, step.behind) == (("0", "5"), frozenset({"0"}))

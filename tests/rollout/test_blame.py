@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
+from reconciler.rollout.blame import is_tried_again
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.progress import Progress
-from reconciler.rollout.step import Attempt, TagWrite, Upgrade
+from reconciler.rollout.step import Attempt, PatchModel, TagWrite, Upgrade
 from reconciler.rollout.tags import with_state
 from reconciler.spec.scale_set import OnFailure
 from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, spec
-from tests.messages import says
+from tests.messages import Says, says
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 FAILED = says("HealthCheckFailed", "update domain 0", "web_0 (unhealthy)", "10m")
@@ -124,3 +125,61 @@ def test_an_image_that_is_well_after_all_has_not_failed(
     seen = observed(model=model(persisted=persisted, capacity=len(instances)), instances=instances)
     found = decided(spec(), seen)
     assert (found.reason, found.step, found.to_persist) == ("UpToDate", None, written)
+
+
+def test_while_it_bakes_the_failure_of_its_image_stays_on_the_tags() -> None:
+    seen = observed(model=model(persisted=MARKED), instances=fleet(rest="upgraded"))
+    found = decided(spec(bake_time=HOUR), seen)
+    assert (found.reason, found.to_persist) == ("Baking", None)
+
+
+WELL = says("UpToDate", "10", "24.04.202601140")
+
+
+@pytest.mark.parametrize(
+    ("write", "line"),
+    [
+        pytest.param(None, WELL, id="it is written first"),
+        pytest.param(
+            TagWrite(None, NOW - MINUTE, refusal=REFUSAL),
+            WELL.and_names(REFUSAL),
+            id="Azure has refused it",
+        ),
+    ],
+)
+def test_that_an_image_is_well_after_all_is_told(write: TagWrite | None, line: Says) -> None:
+    seen = observed(
+        model=model(persisted=MARKED), instances=fleet(rest="upgraded"), progress=Progress(tag_write=write)
+    )
+    assert decided(spec(), seen).line == line
+
+
+RETRIED = Mark.of(NOW - HOUR, NEW)
+
+
+def taken(ago: timedelta, image: Any = NEW) -> Attempt:
+    return Attempt(Upgrade(("0",), image), NOW - ago)
+
+
+@pytest.mark.parametrize(
+    ("retry", "attempt", "is_again"),
+    [
+        pytest.param(None, None, False, id="nobody had an image tried again"),
+        pytest.param(Mark.of(NOW - HOUR, FIX), None, False, id="another image is tried again"),
+        pytest.param(RETRIED, None, True, id="nothing was taken by this process"),
+        pytest.param(RETRIED, taken(2 * HOUR), True, id="it was taken before that alone"),
+        pytest.param(RETRIED, taken(HOUR), False, id="it was taken in the same second"),
+        pytest.param(RETRIED, taken(MINUTE), False, id="it was taken since"),
+        pytest.param(RETRIED, taken(MINUTE, FIX), True, id="another image was taken since"),
+        pytest.param(
+            RETRIED,
+            Attempt(PatchModel(NEW, '"4"'), NOW - MINUTE),
+            False,
+            id="the model was set to it since",
+        ),
+    ],
+)
+def test_whether_a_person_has_it_tried_again(
+    retry: Mark | None, attempt: Attempt | None, *, is_again: bool
+) -> None:
+    assert is_tried_again(retry, attempt, Fingerprint.of(NEW)) is is_again

@@ -19,6 +19,8 @@ from reconciler.rollout.observed import (
     Verdict,
 )
 from reconciler.rollout.persisted import Fingerprint, PersistedState
+from reconciler.rollout.progress import Progress
+from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.image import ManagedImage, PlatformImage, VhdImage
@@ -1033,3 +1035,23 @@ def test_what_does_not_wait_for_azure_to_finish(image: PlatformImage, seen: Obse
 def test_an_exact_image_that_is_gone_takes_nothing_from_those_that_run_it() -> None:
     seen = observed(instances=fleet(rest="upgraded"), availability=Availability(NEW, Verdict.NOT_FOUND))
     assert decided(spec(), seen).line == says("UpToDate", "10", "24.04.202601140")
+
+
+def test_a_brake_counts_no_instances_of_a_partial_list() -> None:
+    held = decided(spec(suspend=Suspension()), observed(instances=fleet()[1:]))
+    assert (held.reason, held.counts) == (Reason.SUSPENDED, None)
+
+
+@pytest.mark.parametrize(
+    ("is_under_way", "reason"),
+    [
+        pytest.param(True, Reason.PROGRESS_DEADLINE_EXCEEDED, id="the rollout was seen to begin"),
+        pytest.param(None, Reason.PROGRESS_DEADLINE_EXCEEDED, id="nobody has seen it begin"),
+        pytest.param(False, Reason.AZURE_BUSY, id="it was seen to end: Azure is at something else"),
+    ],
+)
+def test_azure_is_at_work_for_longer_than_a_batch_may_take(is_under_way: bool | None, reason: Reason) -> None:
+    attempt = Attempt(Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=61))
+    progress = Progress(is_under_way=is_under_way, attempt=attempt)
+    seen = observed(model=model(provisioning="updating"), progress=progress)
+    assert decided(spec(), seen).reason is reason

@@ -1,5 +1,6 @@
 """Setting the model: what the step knows of the instances, and what a spec asks for before it."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -7,12 +8,13 @@ import pytest
 
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Instance
-from reconciler.rollout.persisted import PersistedState, Signature
+from reconciler.rollout.persisted import Fingerprint, PersistedState, Signature
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel
+from reconciler.spec.image import PlatformImage
 from reconciler.spec.scale_set import Approval
-from tests.build import FIX, NEW, NOW, OLD, decided, fleet, model, observed, outdated, spec
+from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, model, observed, outdated, spec
 from tests.messages import says
 
 HOUR = timedelta(hours=1)
@@ -111,4 +113,46 @@ def test_a_spec_that_requires_a_way_back_is_told_that_there_is_none() -> None:
     assert decided(spec(require_way_back=True), seen) == Decision(
         Reason.NO_WAY_BACK,
         "no image is known to be good here, and spec.rollout.requireWayBack asks for one to go back to",
+    )
+
+
+WELL = tuple(outdated(n, latest_model=True, since=NOW - HOUR) for n in range(10))
+
+
+@pytest.mark.parametrize(
+    ("instances", "persisted", "good"),
+    [
+        pytest.param(
+            WELL, PersistedState(), Fingerprint.of(OLD), id="all run what the model leaves, and well"
+        ),
+        pytest.param(
+            tuple(outdated(n, **SICK) for n in range(10)),
+            PersistedState(last_good=FIX),
+            None,
+            id="none runs it well, and the image before is what a tag says",
+        ),
+        pytest.param(
+            tuple(outdated(n, **SICK) for n in range(10)), PersistedState(), None, id="none runs it well"
+        ),
+    ],
+)
+def test_the_step_names_the_image_that_the_instances_show_to_be_good(
+    instances: tuple[Instance, ...], persisted: PersistedState, good: Fingerprint | None
+) -> None:
+    decision = decided(spec(), observed(model=model(image=OLD, persisted=persisted), instances=instances))
+    assert isinstance(decision.step, PatchModel)
+    assert decision.step.good == good
+
+
+def test_where_the_state_has_no_room_the_name_of_the_fleet_fills_the_last_tag() -> None:
+    """With the name of this image the state would take two tags, and there is room for one."""
+    long = PlatformImage("Contoso", "o" * 100, "s" * 100, "1.0.0")
+    tags = {f"owner-{number}": "x" for number in range(49)}
+    instances = tuple(outdated(n, image=long, latest_model=True, since=NOW - HOUR) for n in range(10))
+    seen = observed(model=model(image=long, tags=tags), instances=instances)
+    decision = decided(spec(fleet=replace(FLEET, name="shop")), seen)
+    assert isinstance(decision.step, PatchModel)
+    assert decision.step.persisted == PersistedState(fleet="shop")
+    assert decision.message.endswith(
+        "; there is no room for a tag, so a restart will not know when this rollout began, or whether it failed"
     )

@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 
-from reconciler.rollout.observed import Instance
+from reconciler.rollout.context import Aim, Context
+from reconciler.rollout.evidence import fails_again
+from reconciler.rollout.observed import Instance, Operation
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.progress import Progress
-from reconciler.rollout.step import Attempt, Upgrade
+from reconciler.rollout.reading import with_instances
+from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.scale_set import OnFailure
-from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
+from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 from tests.messages import says
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -126,3 +129,50 @@ def test_while_a_batch_is_waited_for_nothing_is_given_up() -> None:
             "1 of 10",
         )
     )
+
+
+NOT_MADE = "OSProvisioningTimedOut: OS provisioning timed out."
+FAILED = Attempt(Upgrade(("0", "5"), NEW), NOW - MINUTE, tries=2, error=NOT_MADE, earlier_error=NOT_MADE)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "operation", "is_again"),
+    [
+        pytest.param(FAILED, None, True, id="two upgrades in a row made no instance"),
+        pytest.param(
+            Attempt(FAILED.step, NOW - MINUTE, earlier_error=NOT_MADE),
+            Operation("Failed", NOT_MADE),
+            True,
+            id="the operation of the second one is read just now",
+        ),
+        pytest.param(
+            FAILED,
+            Operation("Failed", "QuotaExceeded: no"),
+            False,
+            id="the second one failed for want of quota, by its operation",
+        ),
+        pytest.param(
+            Attempt(FAILED.step, NOW - MINUTE, error=NOT_MADE), None, False, id="only the last one failed"
+        ),
+        pytest.param(
+            Attempt(Upgrade(("0", "5"), FIX), NOW - MINUTE, error=NOT_MADE, earlier_error=NOT_MADE),
+            None,
+            False,
+            id="both were to another image",
+        ),
+        pytest.param(
+            Attempt(PatchModel(NEW, '"3"'), NOW - MINUTE, error=NOT_MADE, earlier_error=NOT_MADE),
+            None,
+            False,
+            id="the model was changed, and no instance upgraded",
+        ),
+        pytest.param(None, None, False, id="a new process knows of none"),
+    ],
+)
+def test_two_upgrades_in_a_row_that_made_no_instance(
+    attempt: Attempt | None, operation: Operation | None, *, is_again: bool
+) -> None:
+    seen = observed(attempt=attempt, operation=operation)
+    context = with_instances(Aim(desired=spec(), model=model(), observed=seen), fleet())
+    assert isinstance(context, Context)
+    assert fails_again(context) is is_again

@@ -8,18 +8,21 @@ import pytest
 
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
+from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Instance, Look, Operation
-from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.rollout.tags import with_state
 from reconciler.spec.amount import Count
 from reconciler.spec.image import Image
-from reconciler.spec.scale_set import OnFailure
+from reconciler.spec.scale_set import Approval, OnFailure, ScaleSet
+from reconciler.spec.window import Kind, Window
 from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 from tests.messages import says
 
+NIGHT = Window(Kind.ALLOW, "0 22 * * *", timedelta(hours=4), "UTC")
 ATTEMPT = Attempt(
     Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=1), "https://management.azure.com/operations/1"
 )
@@ -442,6 +445,52 @@ def test_an_upgrade_without_effect_is_tried_ever_more_seldom(attempt: Attempt, l
     assert decided(spec(), observed(attempt=attempt)).line == line
 
 
+DEPENDS = Gate("dependencies", "db is Failing: PartialRead", Reason.DEPENDENCY_NOT_READY)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        pytest.param((spec(windows=(NIGHT,)), {}), id="a window"),
+        pytest.param((spec(approval=Approval.START), {}), id="an approval"),
+        pytest.param((spec(), {"gates": (DEPENDS,)}), id="a gate outside"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("attempt", "instances", "is_told"),
+    [
+        pytest.param(tried(4, 39), fleet(), True, id="the last try is young"),
+        pytest.param(tried(4, 600), fleet(), True, id="the last try was hours ago"),
+        pytest.param(tried(3, 20), fleet(), False, id="it goes once more when the gate opens"),
+        pytest.param(tried(4, 39), fleet(instance(0)), False, id="one of its instances is done"),
+        pytest.param(
+            tried(4, 39),
+            fleet(outdated(0, protected=True)),
+            False,
+            id="a person protects one of its instances",
+        ),
+        pytest.param(tried(4, 39, Upgrade(("0", "5"), OLD)), fleet(), False, id="it was to another image"),
+    ],
+)
+def test_no_gate_hides_that_an_upgrade_is_not_tried_again(
+    held: tuple[ScaleSet, dict[str, Any]], attempt: Attempt, instances: Any, *, is_told: bool
+) -> None:
+    desired, changes = held
+    found = decided(desired, observed(attempt=attempt, instances=instances, **changes))
+    assert (found.reason is Reason.NO_EFFECT) is is_told
+    assert found.step is None
+
+
+@pytest.mark.parametrize("error", ["QuotaExceeded: No cores are left.", ""])
+def test_what_became_of_its_last_try_is_asked_for_behind_a_closed_gate(error: str) -> None:
+    attempt = replace(tried(4, 600), operation=ATTEMPT.operation)
+    seen = observed(attempt=attempt)
+    assert decide(spec(windows=(NIGHT,)), replace(seen, lasting=())) is Look.OPERATION
+    ended = Operation("Failed" if error else "Succeeded", error)
+    found = decided(spec(windows=(NIGHT,)), replace(seen, operation=ended))
+    assert found.reason is (Reason.OPERATION_FAILED if error else Reason.NO_EFFECT)
+
+
 PATCH = PatchModel(NEW, '"3"')
 DRIFT = says("ModelDrift", "24.04.202601010", "24.04.202601140")
 
@@ -500,3 +549,126 @@ def test_nobody_contests_what_azure_itself_has_not_done(operation: Operation, re
     )
     assert decide(spec(), seen) is Look.OPERATION
     assert decided(spec(), replace(seen, operation=operation)).reason is reason
+
+
+@pytest.mark.parametrize(
+    ("attempt", "on_failure", "reason"),
+    [
+        pytest.param(
+            replace(ATTEMPT, tries=2, error=NOT_MADE, earlier_error=NOT_MADE),
+            OnFailure.ROLLBACK,
+            "GivingUp",
+            id="it is given up",
+        ),
+        pytest.param(
+            replace(ATTEMPT, tries=2, error=NOT_MADE, earlier_error=NOT_MADE),
+            OnFailure.HOLD,
+            "OperationFailed",
+            id="it is held",
+        ),
+    ],
+)
+def test_an_error_that_was_read_before_needs_no_operation(
+    attempt: Attempt, on_failure: OnFailure, reason: str
+) -> None:
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=OLD)),
+        attempt=attempt,
+        progress=Progress(is_under_way=True),
+    )
+    assert decided(spec(on_failure=on_failure), seen).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("tries", "minutes", "on_failure", "reason", "ids"),
+    [
+        pytest.param(2, 9, OnFailure.HOLD, "OperationFailed", (), id="ten minutes have not passed yet"),
+        pytest.param(2, 10, OnFailure.HOLD, "Upgrading", ("0", "5"), id="ten minutes have passed"),
+        pytest.param(4, 40, OnFailure.HOLD, "OperationFailed", (), id="it was tried four times"),
+        pytest.param(2, 10, OnFailure.ROLLBACK, "GivingUp", (), id="the spec asks to go back"),
+    ],
+)
+def test_an_upgrade_that_made_no_instance_twice_is_tried_again_while_it_is_held(
+    tries: int, minutes: int, on_failure: OnFailure, reason: str, ids: tuple[str, ...]
+) -> None:
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=OLD)),
+        attempt=replace(ATTEMPT, at=NOW - timedelta(minutes=minutes), tries=tries, earlier_error=NOT_MADE),
+        operation=Operation("Failed", NOT_MADE),
+        progress=Progress(is_under_way=True),
+    )
+    decision = decided(spec(on_failure=on_failure), seen)
+    named = decision.step.instance_ids if isinstance(decision.step, Upgrade) else ()
+    assert (decision.reason, named) == (reason, ids)
+    assert decision.blamed == (None if ids else Fingerprint.of(NEW))
+
+
+def test_while_it_is_held_the_instances_are_counted() -> None:
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=OLD)),
+        attempt=replace(ATTEMPT, tries=2, earlier_error=NOT_MADE),
+        operation=Operation("Failed", NOT_MADE),
+        progress=Progress(is_under_way=True),
+    )
+    decision = decided(spec(), seen)
+    assert (decision.reason, decision.step) == ("OperationFailed", None)
+    assert decision.counts is not None
+    assert (decision.counts.up_to_date, decision.counts.total) == (0, 10)
+
+
+def test_against_the_last_good_image_no_failure_counts() -> None:
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=NEW)),
+        attempt=replace(ATTEMPT, tries=2, earlier_error=NOT_MADE),
+        operation=Operation("Failed", NOT_MADE),
+        progress=Progress(is_under_way=True),
+    )
+    assert decided(spec(on_failure=OnFailure.ROLLBACK), seen).line == ONCE
+
+
+def test_an_upgrade_that_was_tried_twice_says_so_once_its_batch_is_overdue() -> None:
+    waited = Progress(waiting_since=NOW - timedelta(minutes=61), is_under_way=True)
+    seen = observed(attempt=replace(ATTEMPT, tries=2), operation=Operation("Failed", QUOTA), progress=waited)
+    assert decided(spec(), seen).line == LATE.and_names(*ASKED, "2", QUOTA[:-1])
+
+
+def test_the_operation_of_an_overdue_upgrade_is_read_before_its_image_is_blamed() -> None:
+    """The error that the instance shows is evidence already, and that of the attempt was read before."""
+    failed = outdated(3, provisioning="failed", error="OSProvisioningTimedOut")
+    attempt = Attempt(Upgrade(("3",), NEW), NOW - timedelta(hours=1), URL, error=NOT_MADE)
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=OLD)),
+        instances=fleet(failed),
+        attempt=attempt,
+        progress=Progress(waiting_since=NOW - timedelta(minutes=61), is_under_way=True),
+    )
+    desired = spec(on_failure=OnFailure.ROLLBACK)
+    assert decide(desired, seen) is Look.OPERATION
+    assert decided(desired, replace(seen, operation=Operation("Failed", "X: no"))).reason is Reason.GIVING_UP
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        pytest.param(
+            "Succeeded",
+            says("NoEffect", "24.04.202601140", "08:59:00", "24.04.202601010", "09:09:00"),
+            id="it ended well: another writer has set it since",
+        ),
+        pytest.param(
+            "",
+            says("NoEffect", "24.04.202601140", "08:59:00", "09:09:00"),
+            id="Azure does not know it any more: the read may be behind",
+        ),
+    ],
+)
+def test_a_model_that_reads_otherwise_than_it_was_set_is_told_by_its_operation(
+    status: str, line: str
+) -> None:
+    seen = observed(
+        model=model(image=OLD),
+        instances=fleet(*(outdated(n, latest_model=True) for n in range(10))),
+        attempt=replace(tried(2, 1, PATCH), operation=URL),
+        operation=Operation(status),
+    )
+    assert decided(spec(), seen).line == line

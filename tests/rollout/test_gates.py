@@ -14,7 +14,7 @@ from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.spec.amount import Count, Percent
-from reconciler.spec.scale_set import Approval, Canary, ScaleSet
+from reconciler.spec.scale_set import Approval, Approver, Canary, Converge, ScaleSet
 from reconciler.spec.suspension import Suspension
 from reconciler.spec.window import Kind, Window
 from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
@@ -296,6 +296,8 @@ def test_sickness_that_the_image_is_not_to_blame_for_opens_no_window(instances: 
     assert decided(spec(image=FIX, windows=(NIGHT,)), seen).reason is Reason.OUTSIDE_WINDOW
 
 
+# On the image, and behind another change of the model.
+BEHIND = {number: instance(number, latest_model=False) for number in (3, 7)}
 ONE, TWO, NAMED = (Canary(instances, timedelta()) for instances in (Count(1), Count(2), ("3", "7")))
 
 
@@ -312,12 +314,29 @@ ONE, TWO, NAMED = (Canary(instances, timedelta()) for instances in (Count(1), Co
         pytest.param(
             NAMED, fleet(instance(3), outdated(7, protected=True)), True, id="or all of them that could go"
         ),
+        pytest.param(ONE, fleet(BEHIND[7]), True, id="also where the model was changed otherwise since"),
+        pytest.param(TWO, fleet(BEHIND[7]), False, id="and one of the canary is missing"),
+        pytest.param(NAMED, fleet(BEHIND[3], BEHIND[7]), True, id="or those that are named lack the change"),
+        pytest.param(NAMED, fleet(BEHIND[3]), False, id="and one of them is missing"),
+        pytest.param(None, fleet(BEHIND[7]), True, id="or the first batch lacks it"),
+        pytest.param(
+            ONE,
+            fleet(BEHIND[7], outdated(2, health="unhealthy")),
+            True,
+            id="and one that is unhealthy would go first",
+        ),
+        pytest.param(
+            ONE,
+            fleet(replace(BEHIND[7], created=NOW - timedelta(minutes=2))),
+            False,
+            id="but one that was made on the image is no canary",
+        ),
     ],
 )
 def test_approval_of_the_canary_is_waited_for_once_that_is_back(
-    canary: Canary, instances: Any, *, waits: bool
+    canary: Canary | None, instances: Any, *, waits: bool
 ) -> None:
-    desired = spec(approval=Approval.CANARY, canary=canary)
+    desired = spec(approval=Approval.CANARY, canary=canary, converge=Converge.MODEL)
     assert (decided(desired, observed(instances=instances)).reason is Reason.AWAITING_APPROVAL) is waits
 
 
@@ -532,3 +551,29 @@ def test_what_no_time_opens_is_asked_for_where_a_window_is_closed_and_nothing_th
     seen = replace(ROLLING, gates=None, lasting=None)
     assert decide(spec(windows=(NIGHT,)), seen) is Look.LASTING
     assert decide(spec(windows=(DAY,)), seen) is Look.GATES
+
+
+def test_a_gate_that_holds_the_model_counts_the_instances_by_domain() -> None:
+    held = decided(spec(windows=(NIGHT,)), DRIFTED)
+    assert (held.reason, held.step) == (Reason.OUTSIDE_WINDOW, None)
+    assert held.counts is not None
+    assert [(each.domain.number, each.total, each.up_to_date) for each in held.counts.domains] == [
+        (number, 2, 0) for number in range(5)
+    ]
+
+
+FIXABLE = observed(
+    instances=fleet(instance(0, health="unhealthy", since=NOW - HOUR)),
+    progress=Progress(left_under_way=True),
+)
+
+
+def test_a_fix_waits_for_no_approval_that_its_canary_has_yet_to_earn() -> None:
+    decision = decided(spec(image=FIX, approval=Approval.CANARY, windows=(NIGHT,)), FIXABLE)
+    assert (decision.reason, decision.step) == (Reason.MODEL_DRIFT, PatchModel(FIX, '"4"'))
+
+
+def test_before_a_fix_it_is_asked_who_wrote_what_somebody_has_approved() -> None:
+    signed = PersistedState(approved=FIX, signature=Signature.of(FIX, "ada", NOW - HOUR))
+    desired = spec(image=FIX, approval=Approval.START, approver=Approver.ANOTHER, windows=(NIGHT,))
+    assert decide(desired, replace(FIXABLE, model=model(persisted=signed))) is Look.AUTHORS

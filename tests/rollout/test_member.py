@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from reconciler.rollout.contest import Contest
 from reconciler.rollout.member import Member, has_begun, members
 from reconciler.rollout.observed import HealthSource, Instance
+from reconciler.rollout.progress import Progress
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import Converge
@@ -166,3 +168,40 @@ def test_what_is_being_deleted_is_no_member_and_the_rest_keeps_its_order() -> No
 def test_what_a_person_attached_is_no_member_and_the_rest_keeps_its_order() -> None:
     found = members(spec(), model(), observed(), [instance(2), instance(1, is_attached=True), outdated(0)])
     assert [each.instance.id for each in found] == ["2", "0"]
+
+
+BEHIND = instance(0, latest_model=False)
+
+
+@pytest.mark.parametrize(
+    ("one", "contest", "rests"),
+    [
+        pytest.param(BEHIND, None, False, id="nothing has contested it"),
+        pytest.param(BEHIND, Contest(2, NOW), False, id="it was brought to the model twice"),
+        pytest.param(
+            BEHIND, Contest(3, NOW - timedelta(minutes=19)), True, id="the third time was 19 minutes ago"
+        ),
+        pytest.param(
+            BEHIND, Contest(3, NOW - timedelta(minutes=20)), False, id="the third time was 20 minutes ago"
+        ),
+        pytest.param(outdated(0), Contest(3, NOW), False, id="it runs another image"),
+        pytest.param(
+            instance(0, latest_model=False, provisioning="failed"),
+            Contest(3, NOW),
+            False,
+            id="it failed on its way to the model",
+        ),
+    ],
+)
+def test_what_something_else_changes_again_and_again_rests(
+    one: Instance, contest: Contest | None, *, rests: bool
+) -> None:
+    progress = Progress(contests={"0": contest} if contest else {})
+    [member] = members(spec(converge=Converge.MODEL), model(), observed(progress=progress), [one])
+    assert (member.is_contested, member.is_movable, member.is_left_out) == (rests, not rests, rests)
+
+
+def test_what_is_on_the_model_is_contested_by_nobody() -> None:
+    progress = Progress(contests={"0": Contest(3, NOW)})
+    [member] = members(spec(converge=Converge.MODEL), model(), observed(progress=progress), [instance(0)])
+    assert not member.is_contested

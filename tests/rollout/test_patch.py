@@ -170,3 +170,34 @@ def test_an_address_that_is_too_long_is_forgotten_and_never_cut(length: int, *, 
     assert step.tags is not None
     kept = persisted if is_kept else PersistedState()
     assert (step.persisted, persisted_state(step.tags)) == (kept, kept)
+
+
+def test_the_name_that_was_there_makes_way_too() -> None:
+    name = "s" * 63
+    persisted = PersistedState(LONG, Fingerprint.of(NEW), Mark.of(NOW, NEW))
+    named = replace(persisted, fleet=name)
+    step = patch(NEW, model(image=OLD, persisted=named, tags=tags_of(49)), named, name)
+    assert isinstance(step, PatchModel)
+    assert (step.image, step.persisted) == (NEW, persisted)
+
+
+@pytest.mark.parametrize(
+    ("before", "tags", "persisted"),
+    [
+        pytest.param(
+            PersistedState(OLD),
+            {},
+            PersistedState(OLD, fleet="shop"),
+            id="nobody has claimed it: it is claimed",
+        ),
+        pytest.param(PersistedState(OLD, fleet="shop"), {}, None, id="it is claimed already"),
+        pytest.param(PersistedState(OLD), tags_of(50), None, id="there is no room for a name"),
+    ],
+)
+def test_a_change_with_nothing_to_remember_claims_the_scale_set_where_it_can(
+    before: PersistedState, tags: dict[str, str], persisted: PersistedState | None
+) -> None:
+    step = patch(NEW, model(image=OLD, persisted=before, tags=tags), None, "shop")
+    assert isinstance(step, PatchModel)
+    assert (step.image, step.etag, step.persisted) == (NEW, '"4"', persisted)
+    assert step.tags == (with_state(tags, persisted) if persisted else None)

@@ -1,10 +1,11 @@
 """What a scale set remembers, and what stands for an image that was given up."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
+from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState, Signature
 from reconciler.spec.image import Image, PlatformImage, VhdImage
 from tests.build import FIX, NEW, NOW, OLD
 
@@ -98,3 +99,52 @@ LONG_NAME = VhdImage(f"https://a.blob.core.windows.net/vhds/{'n' * 50}.vhd")
 )
 def test_a_fingerprint_tells_its_image(fingerprint: Fingerprint, image: Image, *, is_of: bool) -> None:
     assert fingerprint.is_of(image) is is_of
+
+
+BEFORE, AGAIN = Mark.of(NOW - timedelta(hours=2), NEW), Mark.of(NOW, NEW)
+OTHER = Mark.of(NOW - timedelta(hours=2), FIX)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(PersistedState(), PersistedState(retry=AGAIN), id="nothing is known"),
+        pytest.param(
+            PersistedState(OLD, Fingerprint.of(SHOUTED), BEFORE, fleet="shop", retry=OTHER),
+            PersistedState(OLD, None, AGAIN, fleet="shop", retry=AGAIN),
+            id="it failed and was begun last: its rollout begins anew",
+        ),
+        pytest.param(
+            PersistedState(OLD, Fingerprint.of(FIX), OTHER),
+            PersistedState(OLD, Fingerprint.of(FIX), OTHER, retry=AGAIN),
+            id="another image failed and was begun last: both stay",
+        ),
+    ],
+)
+def test_an_image_that_is_tried_again_has_all_of_its_time_anew(
+    before: PersistedState, after: PersistedState
+) -> None:
+    assert before.tried_again(NEW, NOW.replace(microsecond=7)) == after
+
+
+@pytest.mark.parametrize(
+    ("by", "through", "text"),
+    [
+        pytest.param("ada", "", "by ada at 2026-01-05 09:00 UTC", id="by a name"),
+        pytest.param("", "", "by somebody at 2026-01-05 09:00 UTC", id="by nobody known"),
+        pytest.param(
+            "ada", "pipeline 7", "by ada through pipeline 7 at 2026-01-05 09:00 UTC", id="through a pipeline"
+        ),
+        pytest.param(
+            "ada", "ada", "by ada at 2026-01-05 09:00 UTC", id="by the name that the token tells too"
+        ),
+    ],
+)
+@pytest.mark.usefixtures("tokyo")
+def test_who_approved_is_told_with_the_time_in_utc(by: str, through: str, text: str) -> None:
+    at = datetime(2026, 1, 5, 11, 0, 30, 5, tzinfo=timezone(timedelta(hours=2)))
+    assert str(Signature.of(NEW, by, at, through)) == text
+
+
+def test_without_a_word_of_a_pipeline_there_is_none() -> None:
+    assert Signature.of(NEW, "ada", NOW) == Signature("ada", NOW, Fingerprint.of(NEW), "")

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from reconciler.rollout.contest import Contest
 from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.progress import Progress, progress_after
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.step import Attempt, PatchModel, Step, Upgrade
+from reconciler.rollout.step import Attempt, PatchModel, Step, TagWrite, Upgrade
 from reconciler.rollout.wait import Wait
 from tests.build import FIX, NEW, NOW, OLD
 
@@ -465,3 +466,76 @@ def test_a_set_that_is_scaled_in_and_out_has_no_relapse() -> None:
         for reason in (Reason.SOAKING, Reason.WAITING_FOR_INSTANCES):
             progress = after(progress, reason, 3, at=NOW + minute * MINUTE)
     assert progress.relapses == 0
+
+
+WRITE = TagWrite(Fingerprint.of(NEW), NOW - MINUTE, tries=2)
+CONTESTED = {"7": Contest(2, NOW - HOUR)}
+
+
+@pytest.mark.parametrize(
+    ("is_same_image", "write"),
+    [
+        pytest.param(True, WRITE, id="of the same image it is known what was written"),
+        pytest.param(False, None, id="of another image nothing was written"),
+    ],
+)
+def test_a_spec_that_says_something_else_ends_each_contest(
+    is_same_image: bool, write: TagWrite | None
+) -> None:
+    found = replace(KNOWN, contests=CONTESTED, tag_write=WRITE).anew(is_same_image=is_same_image)
+    assert (found.contests, found.tag_write) == ({}, write)
+
+
+def test_an_image_that_is_tried_again_has_nothing_against_it() -> None:
+    before = replace(KNOWN, contests=CONTESTED, tag_write=WRITE)
+    changes: dict[str, Any] = LOOKS | {"attempt": replace(ATTEMPT, tries=1), "blamed": None}
+    assert before.tried_again() == replace(KNOWN, **changes)
+
+
+@pytest.mark.parametrize(
+    ("reason", "knows_all"),
+    [
+        pytest.param(Reason.UP_TO_DATE, True, id="it was seen to be over"),
+        pytest.param(Reason.ROLLOUT_FAILED, True, id="it was seen to be given up"),
+        pytest.param(Reason.BAKING, False, id="it bakes"),
+        pytest.param(Reason.UPGRADING, False, id="a batch goes"),
+    ],
+)
+def test_a_process_that_has_seen_it_at_rest_knows_of_each_step_since(reason: Reason, knows_all: bool) -> None:
+    assert after(Progress(), reason, 1).knows_all is knows_all
+
+
+@pytest.mark.parametrize(
+    ("reason", "step", "contests"),
+    [
+        pytest.param(
+            Reason.UPGRADING,
+            Upgrade(("1", "2"), NEW, behind=frozenset({"2"})),
+            CONTESTED | {"2": Contest(1, NOW)},
+            id="one that lacks another change of the model is brought to it",
+        ),
+        pytest.param(
+            Reason.UPGRADING,
+            Upgrade(("7",), NEW, behind=frozenset({"7"})),
+            {"7": Contest(3, NOW)},
+            id="one is brought to it a third time",
+        ),
+        pytest.param(Reason.UPGRADING, UPGRADE, CONTESTED, id="a batch goes to another image"),
+        pytest.param(Reason.MODEL_DRIFT, PATCH, CONTESTED, id="the model is set"),
+    ],
+)
+def test_a_step_counts_in_the_contests(reason: Reason, step: Step, contests: dict[str, Contest]) -> None:
+    assert after(Progress(contests=CONTESTED), reason, 1, step).contests == contests
+
+
+@pytest.mark.parametrize(
+    ("reason", "step", "write"),
+    [
+        pytest.param(Reason.MODEL_DRIFT, PATCH, None, id="a change of the model carries the tags"),
+        pytest.param(Reason.UPGRADING, UPGRADE, WRITE, id="a batch carries none"),
+    ],
+)
+def test_what_is_known_of_a_write_ends_with_the_next_change_of_the_model(
+    reason: Reason, step: Step, write: TagWrite | None
+) -> None:
+    assert after(Progress(tag_write=WRITE), reason, 1, step).tag_write == write

@@ -56,3 +56,17 @@ def test_the_table_begins_with_its_header_and_has_a_row_of_each_reason() -> None
 )
 def test_the_table_for_users_says_after_how_long_a_wait_is_failing(row: str) -> None:
     assert [each for each in reason_rows() if each.startswith(row)]
+
+
+@pytest.mark.parametrize(
+    ("status", "is_alarming"),
+    [
+        pytest.param(Status.READY, False, id="it is as declared"),
+        pytest.param(Status.RECONCILING, False, id="it is on its way"),
+        pytest.param(Status.FAILING, True, id="it goes on once the cause is gone"),
+        pytest.param(Status.STALLED, True, id="a person has to act"),
+        pytest.param(Status.SUSPENDED, False, id="a person has suspended it"),
+    ],
+)
+def test_what_alarms_is_what_fails_or_stalls(status: Status, *, is_alarming: bool) -> None:
+    assert status.is_alarming is is_alarming

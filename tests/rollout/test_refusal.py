@@ -1,7 +1,5 @@
 """Who is left alone, and what is said of it."""
 
-import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,16 +16,6 @@ from tests.messages import says
 
 GALLERY = GalleryImage("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/G/images/web")
 VHD = VhdImage("https://a.blob.core.windows.net/vhds/b.vhd")
-
-
-@pytest.fixture
-def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A machine whose clock is not on UTC."""
-    with monkeypatch.context() as there:
-        there.setenv("TZ", "JST-9")
-        time.tzset()
-        yield
-    time.tzset()
 
 
 @pytest.mark.usefixtures("tokyo")

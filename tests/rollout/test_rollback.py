@@ -18,7 +18,7 @@ from reconciler.rollout.rollback import state_to_persist, way_back
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.rollout.tags import with_state
 from reconciler.spec.amount import Count
-from reconciler.spec.scale_set import Approval, Converge, Health, OnFailure, ScaleSet
+from reconciler.spec.scale_set import Approval, By, Converge, Health, OnFailure, ScaleSet
 from reconciler.spec.window import Kind, Window
 from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 from tests.messages import Says, says
@@ -527,6 +527,13 @@ def test_a_rollback_sends_what_is_sick_on_the_image_that_failed_back_first() -> 
     assert decision.step == Upgrade(("3",), OLD)
 
 
+def test_no_window_hides_that_the_return_of_an_instance_is_not_tried_again() -> None:
+    attempt = Attempt(Upgrade(("5", "0"), OLD), NOW - HOUR, tries=4)
+    desired = spec(on_failure=OnFailure.ROLLBACK, windows=(Window(Kind.ALLOW, "0 22 * * *", HOUR, "UTC"),))
+    assert decided(desired, given_up(0, 5)).reason is Reason.OUTSIDE_WINDOW
+    assert decided(desired, given_up(0, 5, attempt=attempt)).reason is Reason.NO_EFFECT
+
+
 GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
 
 
@@ -774,3 +781,152 @@ AFTER_IT = NEW.version
 def test_repin_returns_those_that_do_not_serve_and_no_window_holds_them(seen: Any, line: str) -> None:
     closed = Window(Kind.ALLOW, "0 22 * * *", HOUR, "UTC")
     assert decided(spec(on_failure=OnFailure.REPIN, windows=(closed,)), seen).line == line
+
+
+@pytest.mark.parametrize(
+    ("retry", "kept"),
+    [
+        pytest.param(None, None, id="nobody had an image tried again"),
+        pytest.param(Mark.of(NOW - HOUR, NEW), Mark.of(NOW - HOUR, NEW), id="the one that is begun"),
+        pytest.param(Mark.of(NOW - HOUR, FIX), None, id="another one"),
+    ],
+)
+def test_that_a_person_has_an_image_tried_again_is_remembered_as_long_as_that_is_begun(
+    retry: Mark | None, kept: Mark | None
+) -> None:
+    leaves = model(image=OLD, persisted=PersistedState(retry=retry))
+    aim = Aim(desired=spec(), model=leaves, observed=observed())
+    assert state_to_persist(aim, WELL, is_fix=False).retry == kept
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param(
+            observed(model=model(persisted=PersistedState(last_good=OLD)), instances=SICK, progress=LASTING),
+            id="as it is given up",
+        ),
+        pytest.param(observed(model=model(persisted=GIVEN_UP)), id="once more"),
+    ],
+)
+def test_a_model_that_is_set_back_notes_what_was_good(seen: Any) -> None:
+    step = decided(spec(on_failure=OnFailure.REPIN), seen).step
+    assert isinstance(step, PatchModel)
+    assert (step.image, step.good) == (OLD, Fingerprint.of(OLD))
+
+
+@pytest.mark.parametrize(
+    ("progress", "special", "reason"),
+    [
+        pytest.param(
+            Progress(relapses=2), instance(0, health="unhealthy"), "WaitingForInstances", id="twice"
+        ),
+        pytest.param(Progress(relapses=3), instance(0, health="unhealthy"), "GivingUp", id="three times"),
+        pytest.param(Progress(), instance(0, relapses=3), "GivingUp", id="three times, and it is back"),
+    ],
+)
+def test_what_falls_sick_again_and_again_is_confirmed_at_once(
+    progress: Progress, special: Instance, reason: str
+) -> None:
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=OLD)), instances=fleet(special), progress=progress
+    )
+    assert decided(spec(on_failure=OnFailure.REPIN, soak=HOUR), seen).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("began", "reason"),
+    [
+        pytest.param(NOW - 2 * HOUR, "HealthCheckFailed", id="it began long ago, so it was over"),
+        pytest.param(NOW - 14 * MINUTE, "GivingUp", id="it began a while ago"),
+    ],
+)
+def test_where_none_serves_its_beginning_tells_whether_a_rollout_was_over(began: Any, reason: str) -> None:
+    """All fell sick eleven minutes ago, which may happen at any time."""
+    instances = tuple(instance(n, health="unhealthy", since=NOW - 11 * MINUTE) for n in range(10))
+    persisted = PersistedState(last_good=OLD, began=Mark.of(began, NEW))
+    seen = observed(model=model(persisted=persisted), instances=instances, progress=LASTING)
+    assert decided(spec(on_failure=OnFailure.REPIN), seen).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("attempt", "reason"),
+    [
+        pytest.param(RETURNED, "WaitingForInstances", id="we have sent it back"),
+        pytest.param(
+            Attempt(Upgrade(("5",), NEW), NOW - 2 * MINUTE),
+            "RolloutFailed",
+            id="we had sent it to the image that failed",
+        ),
+        pytest.param(None, "RolloutFailed", id="we have not sent it anywhere"),
+    ],
+)
+def test_under_repin_only_what_was_sent_back_is_waited_for(attempt: Attempt | None, reason: str) -> None:
+    seen = sick_on(instance(5, image=OLD, health="unhealthy"), attempt=attempt)
+    assert decided(spec(on_failure=OnFailure.REPIN), seen).reason == reason
+
+
+SEEN_TO_END = Progress(is_under_way=False)
+MADE_SINCE = instance(9, image=OLD, health="initializing")
+
+
+@pytest.mark.parametrize(
+    ("progress", "special", "reason", "soon"),
+    [
+        pytest.param(
+            Progress(is_under_way=True), MADE_SINCE, "WaitingForInstances", True, id="it is not over"
+        ),
+        pytest.param(Progress(), MADE_SINCE, "WaitingForInstances", True, id="nobody has seen it end"),
+        pytest.param(SEEN_TO_END, MADE_SINCE, "RolloutFailed", True, id="it was over, and one is coming"),
+        pytest.param(
+            SEEN_TO_END, instance(9, image=OLD), "RolloutFailed", False, id="it was over, and all are back"
+        ),
+        pytest.param(SEEN_TO_END, instance(9), "Upgrading", True, id="it was over, and one can still return"),
+        pytest.param(
+            SEEN_TO_END,
+            instance(9, image=OLD, health="unhealthy", since=NOW - HOUR),
+            "HealthCheckFailed",
+            False,
+            id="it was over, and one takes too long",
+        ),
+    ],
+)
+def test_a_rollback_that_was_seen_to_end_waits_for_nothing_that_was_made_since(
+    progress: Progress, special: Instance, reason: str, *, soon: bool
+) -> None:
+    instances = (*given_up().instances[:9], special)
+    seen = replace(given_up(progress=progress), instances=instances)
+    decision = decided(spec(on_failure=OnFailure.ROLLBACK), seen)
+    assert (decision.reason, decision.soon) == (reason, soon)
+    assert decision.counts is not None
+    assert decision.counts.total == 10
+
+
+def test_a_rollback_that_was_seen_to_end_soaks_where_another_can_still_return() -> None:
+    """One has come back from an upgrade a minute ago."""
+    instances = (
+        instance(0),
+        *given_up().instances[1:9],
+        instance(9, image=OLD, since=NOW - MINUTE),
+    )
+    seen = replace(given_up(progress=SEEN_TO_END), instances=instances)
+    assert decided(spec(on_failure=OnFailure.ROLLBACK, soak=HOUR), seen).reason is Reason.SOAKING
+
+
+def test_a_deallocated_instance_lets_no_other_return_alone() -> None:
+    instances = (
+        *(instance(n) for n in range(9)),
+        instance(9, image=OLD, power="deallocated", health=""),
+    )
+    desired = spec(on_failure=OnFailure.ROLLBACK, by=By.BATCH)
+    decision = decided(desired, replace(given_up(), instances=instances))
+    assert decision.step == Upgrade(("8", "7"), OLD)
+
+
+def test_the_end_of_a_rollback_counts_the_instances_while_azure_is_at_work_on_something_else() -> None:
+    busy = model(image=OLD, persisted=GIVEN_UP, provisioning="updating")
+    seen = replace(given_up(progress=SEEN_TO_END), model=busy)
+    decision = decided(spec(on_failure=OnFailure.ROLLBACK), seen)
+    assert (decision.reason, decision.soon) == (Reason.ROLLOUT_FAILED, True)
+    assert decision.counts is not None
+    assert (decision.counts.up_to_date, decision.counts.total) == (10, 10)

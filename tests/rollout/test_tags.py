@@ -58,6 +58,7 @@ def test_it_is_read_as_it_was_written_in_tags_that_azure_keeps(image: Image) -> 
         PersistedState(image),
         PersistedState(failed=of),
         PersistedState(fleet="shop"),
+        PersistedState(retry=Mark.of(AT, image)),
         PersistedState(image, of, Mark.of(AT, image), fleet="shop"),
     ):
         tags = with_state({}, written)
@@ -131,6 +132,9 @@ def test_a_text_of_another_version_is_not_read(text: str, is_readable: bool) -> 
         "began=yesterday,abc,web",
         "began=2026-01-05T09:00:00,abc,web",
         "began=2026-01-05T09:00:00+00:00",
+        "retry=",
+        "retry=yesterday,abc,web",
+        "retry=2026-01-05T09:00:00+00:00",
     ],
 )
 def test_a_part_that_makes_no_sense_counts_for_nothing(part: str) -> None:
@@ -364,3 +368,14 @@ def test_what_somebody_writes_into_a_tag_moves_no_cursor() -> None:
     found = persisted_state({STATE: "v1;fleet=a\nb", APPROVED: str(GOOD), APPROVED_BY: escape})
     assert found.fleet == "a\\nb"
     assert str(found.signature) == "by a\\x1b[2J at 2026-01-05 09:00 UTC"
+
+
+def test_when_an_image_was_tried_again_is_written_beside_when_it_began() -> None:
+    written = with_state({}, replace(ALL, retry=Mark.of(AT + HOUR, GOOD)))
+    retry = f"retry=2026-01-05T10:00:00+00:00,{SIGNED.image.digest},1.0.0"
+    assert written == {STATE: TEXT.replace(";good=", f";{retry};good=")}
+
+
+@pytest.mark.usefixtures("tokyo")
+def test_the_time_of_an_approval_is_written_in_utc_wherever_that_is_done() -> None:
+    assert with_approval({}, GOOD, SIGNED) == {APPROVED: "C:O:S:1.0.0", APPROVED_BY: BY_ADA}

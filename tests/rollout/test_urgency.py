@@ -136,3 +136,15 @@ def test_why_what_waits_is_not_urgent(desired: ScaleSet, expected: str) -> None:
     assert waiting_note(desired.fleet, NOW) == expected
     if expected:
         assert decided(desired, ROLLING).gates[0].evidence.endswith(expected)
+
+
+def test_at_its_end_an_image_is_no_longer_urgent() -> None:
+    ended = "; spec.urgent of the Fleet ended at 2026-01-05 09:00 UTC"
+    assert waiting_note(urgent(until=timedelta()).fleet, NOW) == ended
+
+
+def test_a_window_that_is_passed_is_named_as_a_gate() -> None:
+    waits = decided(urgent(approval=Approval.START), DRIFTED)
+    assert [(gate.name, gate.closed) for gate in waits.gates if gate.name != "approval"] == [
+        ("windows", None)
+    ]

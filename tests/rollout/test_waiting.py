@@ -592,3 +592,52 @@ def test_an_instance_that_falls_sick_again_and_again_is_told(relapses: int, line
     assert (decision.line, decision.step) == (line, None)
     assert decision.counts is not None
     assert decision.counts.done == "1 of 10 up to date"
+
+
+def relapsed(number: int, times: int, **changes: Any) -> Any:
+    """An upgraded instance that is back just now, and fell sick so often since."""
+    return instance(number, relapses=times, **changes)
+
+
+@pytest.mark.parametrize(
+    ("instances", "soak", "line"),
+    [
+        pytest.param(
+            fleet(relapsed(0, 2)),
+            5 * MINUTE,
+            says("Soaking", "web_0", "08:59:00", "09:04:00", "5m", "1 of 10"),
+            id="it fell sick twice",
+        ),
+        pytest.param(
+            fleet(relapsed(0, 3), instance(5)),
+            5 * MINUTE,
+            says("HealthCheckFailed", "update domain 0", "web_0", "3"),
+            id="it fell sick three times",
+        ),
+        pytest.param(
+            fleet(relapsed(0, 3), relapsed(6, 4)),
+            5 * MINUTE,
+            says("HealthCheckFailed", "update domain 0", "update domain 1", "web_0", "web_6", "3"),
+            id="two of two domains did",
+        ),
+        pytest.param(
+            fleet(instance(0), outdated(3, relapses=3)),
+            5 * MINUTE,
+            says("Soaking", "web_0", "08:59:00", "09:04:00", "5m", "1 of 10"),
+            id="one that was not upgraded did",
+        ),
+        pytest.param(
+            fleet(relapsed(0, 3, since=NOW - 5 * MINUTE)),
+            5 * MINUTE,
+            says("Upgrading", "update domain 0", "24.04.202601140", "web_5", "1 of 10"),
+            id="it has been well for its soak",
+        ),
+    ],
+)
+def test_one_that_is_back_and_fell_sick_too_often_holds_the_rollout_while_it_soaks(
+    instances: Any, soak: timedelta, line: str
+) -> None:
+    decision = decided(spec(soak=soak), observed(instances=instances))
+    assert decision.line == line
+    assert decision.counts is not None
+    assert decision.counts.total == 10

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.rollout.wording import join
+from reconciler.rollout.wording import join, join_first
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,14 @@ from reconciler.rollout.wording import join
 )
 def test_a_list_names_four_and_counts_the_rest(count: int, line: str) -> None:
     assert join(map(str, range(count))) == line
+
+
+def test_of_those_that_are_counted_alone_none_is_given_a_name() -> None:
+    named: list[int] = []
+
+    def name(number: int) -> str:
+        named.append(number)
+        return f"web_{number}"
+
+    assert join_first(range(6), name) == "web_0, web_1, web_2, web_3 and 2 more"
+    assert named == [0, 1, 2, 3]

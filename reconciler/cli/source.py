@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Event
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -14,6 +15,7 @@ from reconciler.azure.token import default_credential, obtain
 from reconciler.cli.duration import Duration
 from reconciler.daemon.specs import Directory, Git, Specs
 from reconciler.git import credentials, revision
+from reconciler.git.address import parse
 from reconciler.git.credentials import Credentials, CredentialsMissing
 from reconciler.git.repository import Repository
 from reconciler.git.revision import Revision
@@ -133,7 +135,12 @@ def _credentials(given: Mapping[str, Any]) -> Credentials:
     if given["--git-token-file"]:
         return credentials.token_file(given["--git-token-file"])
     if given["--git-azure-identity"]:
-        return credentials.bearer(_azure_token)
+        host = urlsplit(parse(given["--git"]).bare).hostname or ""
+        if host != "dev.azure.com" and not host.endswith(
+            ".visualstudio.com"
+        ):  # others must not get the token
+            raise click.UsageError("--git-azure-identity requires a --git URL of https://dev.azure.com")
+        return credentials.bearer(devops_token)
     if any(app):
         from reconciler.git import github_app  # noqa: PLC0415 - loads cryptography, which others do not need
 
@@ -143,7 +150,7 @@ def _credentials(given: Mapping[str, Any]) -> Credentials:
     return credentials.of_url
 
 
-def _azure_token() -> str:
+def devops_token() -> str:
     """A token for Azure DevOps, which the identity library renews in time."""
     try:
         return obtain(_identity(), _AZURE_DEVOPS).token

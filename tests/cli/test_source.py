@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.azure.token import claims
+from reconciler.cli.source import devops_token
 from tests.cli.program import Azure, Daemon, bare, command, until, write_specs
 from tests.git.forge import Forge, serve
 from tests.invariants import at_most_one_domain_is_unavailable
@@ -220,3 +222,11 @@ def test_a_first_start_beside_a_broken_commit_finds_the_newest_valid_one(
         assert (shown["commit"], len(shown["errors"])) == (good, 1)
         fixed = remote.merge("Fix the slip", spec("web", version=OLD))
         until(lambda: daemon.status()["sweep"]["commit"] == fixed, daemon.log)
+
+
+def test_the_identity_for_azure_gets_a_token_for_azure_devops(
+    world: Azure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in world.environment.items():
+        monkeypatch.setenv(name, value)
+    assert claims(devops_token())

@@ -10,8 +10,8 @@ from reconciler.rollout.observed import (
     Availability,
     HealthSource,
     Instance,
-    Look,
     Model,
+    Need,
     Observed,
     ReadTime,
     RollingUpgrade,
@@ -153,18 +153,18 @@ def observed(**changes: Any) -> Observed:
         "model_read": READ_NOW,
         "instances_read": READ_NOW,
         "rolling_upgrade_read": READ_NOW,
-        "last_look": Look.MODEL,
+        "last_need": Need.MODEL,
         "instances": fleet(),
         "rolling_upgrade": NONE_RUNNING,
         "availability": Availability(NEW, Verdict.AVAILABLE),
         "gates": (),
         "lasting": (),
         "was_declared": False,
-        "way_back": Availability(OLD, Verdict.AVAILABLE),
+        "rollback_target": Availability(OLD, Verdict.AVAILABLE),
         "progress": changes.pop("progress", Progress()),
     }
-    if values["progress"].wrote_good is None:
-        values["progress"] = replace(values["progress"], wrote_good=Fingerprint.of(OLD))
+    if values["progress"].wrote_last_good is None:
+        values["progress"] = replace(values["progress"], wrote_last_good=Fingerprint.of(OLD))
     if (attempt := changes.pop("attempt", None)) is not None:
         values["progress"] = replace(values["progress"], attempt=attempt)
     return Observed(**(values | changes))

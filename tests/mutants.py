@@ -25,7 +25,7 @@ COPY = ROOT / ".mutants"
 COPIED = ("reconciler", "tests", "pyproject.toml")
 LIST = "docs/mutants.md"
 
-# "    reconciler.rollout.member.xǁMemberǁis_lost__mutmut_2: survived", or x_members__mutmut_1 of a function.
+# "    reconciler.rollout.member.xǁMemberǁis_not_serving__mutmut_2: survived", or x_members__mutmut_1 of a function.
 _RESULT = re.compile(r"^ +(?P<name>\S+): (?P<status>.+)$", re.MULTILINE)
 _NAME = re.compile(r"(?P<module>\w+)\.x(?:_|ǁ(?P<owner>\w+)ǁ)(?P<function>\w+)__mutmut_\d+")
 _LISTED = re.compile(
@@ -38,7 +38,7 @@ class Mutant:
     """A change, identified by its text, because numbers of changes or lines would move with every commit."""
 
     module: str  # "member.py"
-    function: str  # "members", "Member.is_lost"
+    function: str  # "members", "Member.is_not_serving"
     before: str  # the lines that it changes, as one
     after: str
 

@@ -1,4 +1,4 @@
-"""`make reasons`: rewrites the table of docs/reasons.md from that of the code."""
+"""Writes the table of docs/reasons.md from the table of the code: `make reasons`."""
 
 from pathlib import Path
 

@@ -6,7 +6,9 @@ import pytest
 
 from tests.mutants import Mutant, compared, listed, mutant, undecorated
 
-LOST = Mutant("member.py", "Member.is_lost", "return self.is_stuck or dark", "return self.is_stuck and dark")
+NOT_SERVING = Mutant(
+    "member.py", "Member.is_not_serving", "return self.is_stuck or dark", "return self.is_stuck and dark"
+)
 WHOLE = Mutant("domains.py", "_whole", "return 1", "return 2")
 
 LIST = f"""\
@@ -21,17 +23,17 @@ LIST = f"""\
 
 ## member.py
 
-{LOST}
+{NOT_SERVING}
   Equivalent, because nothing is dark that is stuck.
 """
 
 SHOWN = """\
-# reconciler.rollout.member.xǁMemberǁis_lost__mutmut_2: survived
+# reconciler.rollout.member.xǁMemberǁis_not_serving__mutmut_2: survived
 --- reconciler/rollout/member.py
 +++ reconciler/rollout/member.py
 @@ -1,4 +1,4 @@
- def is_lost(self) -> bool:
-     dark = self.state is State.BROKEN
+ def is_not_serving(self) -> bool:
+     dark = self.state is State.UNHEALTHY
 -    return self.is_stuck or dark
 +    return self.is_stuck and dark
 """
@@ -63,7 +65,10 @@ class One:
     ("name", "shown", "one"),
     [
         pytest.param(
-            "reconciler.rollout.member.xǁMemberǁis_lost__mutmut_2", SHOWN, LOST, id="a mutant of a method"
+            "reconciler.rollout.member.xǁMemberǁis_not_serving__mutmut_2",
+            SHOWN,
+            NOT_SERVING,
+            id="of a method",
         ),
         pytest.param(
             "reconciler.rollout.decide.x__next_batch__mutmut_17",
@@ -78,7 +83,7 @@ def test_a_mutant_is_identified_by_its_change(name: str, shown: str, one: Mutant
 
 
 def test_the_list_is_read_by_module() -> None:
-    assert listed(LIST) == [WHOLE, LOST]
+    assert listed(LIST) == [WHOLE, NOT_SERVING]
 
 
 def test_a_listed_mutant_without_an_argument_is_reported() -> None:
@@ -86,12 +91,12 @@ def test_a_listed_mutant_without_an_argument_is_reported() -> None:
         listed(LIST.replace("  Equivalent.\n", ""))
 
 
-def test_surviving_mutants_that_are_listed_are_accepted() -> None:
-    assert compared([LOST, WHOLE, WHOLE], [WHOLE, LOST, WHOLE]) == []
+def test_nothing_is_wrong_where_those_live_that_are_listed() -> None:
+    assert compared([NOT_SERVING, WHOLE, WHOLE], [WHOLE, NOT_SERVING, WHOLE]) == []
 
 
-def test_a_surviving_mutant_that_is_not_listed_is_reported_as_a_list_entry() -> None:
-    wrong = compared([LOST, WHOLE], [LOST])
+def test_what_is_not_listed_is_told_as_it_would_be_listed() -> None:
+    wrong = compared([NOT_SERVING, WHOLE], [NOT_SERVING])
     assert wrong[0].startswith("No test sees these changes")
     assert listed("\n".join(["", *wrong[1:]]).replace("2`\n", "2`\n  Because.\n")) == [WHOLE]
 
@@ -100,8 +105,8 @@ def test_the_same_change_of_two_equal_lines_is_listed_twice() -> None:
     assert compared([WHOLE, WHOLE], [WHOLE])[1:] == ["## domains.py\n", str(WHOLE), ""]
 
 
-def test_a_listed_mutant_that_no_longer_survives_is_reported() -> None:
-    says, *which = compared([LOST], [WHOLE, LOST])
+def test_what_lives_no_more_is_told() -> None:
+    says, *which = compared([NOT_SERVING], [WHOLE, NOT_SERVING])
     assert "strike them" in says
     assert which == ["## domains.py\n", str(WHOLE), ""]
 

@@ -98,7 +98,7 @@ def _approve(desired: ScaleSet, approver: Person, authors: Sequence[Author], com
     """What came of it. Raises AzureFailure, and Kept."""
     model = declared_model(desired, compute)
     image = _exact(desired, model, compute)
-    if model.persisted.stand_in(image) and desired.rollout.on_failure is not OnFailure.HOLD:
+    if model.persisted.rollback_target(image) and desired.rollout.on_failure is not OnFailure.HOLD:
         fail(
             f"{desired.name}: {short(image)} was given up, and no approval brings it back: declare another "
             f"image, or run `reconciler retry {desired.name}`"

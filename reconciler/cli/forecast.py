@@ -108,7 +108,7 @@ def _wait(hold: Json, verb: str, seen_at: str) -> Line:
 def _ends(hold: Json) -> str:
     """When a wait is over, in words; "" for one that is not told, or that only a newer version knows."""
     meaning = meaning_of(hold["reason"])
-    return meaning.ends if meaning else ""
+    return meaning.ends_when if meaning else ""
 
 
 def _size(forecast: Json) -> str:
@@ -132,7 +132,7 @@ def _size(forecast: Json) -> str:
 def _time(forecast: Json, seen_at: str) -> str:
     """How long it takes, how much of that is resting, and when it is over where that can be said."""
     rests = [
-        each for each in forecast["holds"] if (meaning := meaning_of(each["reason"])) and meaning.is_rest
+        each for each in forecast["holds"] if (meaning := meaning_of(each["reason"])) and meaning.is_pause
     ]
     resting = sum((_at(each["until"]) - _at(each["at"]) for each in rests), timedelta())
     within = f" ({_about(resting)} of it soaking)" if resting else ""

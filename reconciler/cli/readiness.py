@@ -134,7 +134,7 @@ def _status(outcome: Outcome, held: str) -> tuple[Result, str]:
         return Result.FAIL, outcome.line
     if outcome.status is Status.READY or outcome.step:
         return Result.OK, f"{outcome.reason}: nothing holds a rollout up"
-    if outcome.reason.meaning.is_turn:
+    if outcome.reason.meaning.is_queued:
         return Result.OK, f"{outcome.reason}: nothing holds a rollout up but its turn"
     return Result.SKIPPED, outcome.line  # throttled, or something is under way
 

@@ -83,7 +83,7 @@ def _retry(desired: ScaleSet, image: Image, compute: Compute) -> str:
         current = model.image if model.image and is_version_of(model.image, image) else None
         available = compute.availability(image, model, Share.ROLLOUT).image
         image = available if failed and failed.is_of(available) else current or available
-    persisted = model.persisted.tried_again(image, compute.now())
+    persisted = model.persisted.with_retry(image, compute.now())
     check_writable(model, persisted)
     compute.persist(desired.target, model, persisted)
     return f"{short(image)} is tried again, and what counted against it counts no more; {onward(desired)}"

@@ -134,7 +134,7 @@ def _drift(state: ScaleSetState, outcome: Outcome) -> _Said:
     if counts is None or _is_old(state.seen.instances_at, state, outcome):
         return _Said(ConditionStatus.UNKNOWN, NOT_OBSERVED)
     if counts.up_to_date < counts.total:
-        return _Said(ConditionStatus.TRUE, INSTANCE_DRIFT, counts.done)
+        return _Said(ConditionStatus.TRUE, INSTANCE_DRIFT, counts.summary)
     return _Said(ConditionStatus.FALSE, NO_DRIFT)
 
 

@@ -12,8 +12,8 @@ from reconciler.daemon.revision import differs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason, Requeue, Status
-from reconciler.rollout.refusal import brake
-from reconciler.rollout.step import PATIENCE, Attempt
+from reconciler.rollout.refusal import active_hold
+from reconciler.rollout.step import RETRY_DELAY, Attempt
 from reconciler.spec.image import follows_latest
 from reconciler.spec.scale_set import ScaleSet
 
@@ -26,7 +26,7 @@ def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_let_on: 
     outcome, decided, looked_at = state.outcome, state.published.decided, state.seen.instances_at
     if outcome is None or decided is None or differs(decided, state.desired) or is_let_on:
         return True
-    if held := brake(state.desired, at):
+    if held := active_hold(state.desired, at):
         is_forgotten = held.reason is not outcome.reason
         return is_forgotten or _has_moved(state, listed) or at - outcome.at >= _braked_interval(state)
     if outcome.again is not None and outcome.status is not Status.WAITING:
@@ -68,7 +68,7 @@ def is_quiet(state: ScaleSetState) -> bool:
 
 
 _SOON = timedelta(minutes=1)
-_WATCH = timedelta(minutes=5)  # between two looks at what is braked while instances are away
+_WATCH = timedelta(minutes=5)  # between two looks at a scale set on hold while instances are away
 
 # Of a look that had to wait for its request: it stands as it stood before.
 _AT_REST = frozenset({Status.READY, Status.WAITING})
@@ -76,7 +76,7 @@ _AT_REST = frozenset({Status.READY, Status.WAITING})
 
 def _was_early(attempt: Attempt | None, looked_at: datetime, at: datetime) -> bool:
     """Whether the last look came so soon after our last step that it may have shown what was before."""
-    return attempt is not None and looked_at < attempt.at + PATIENCE <= at
+    return attempt is not None and looked_at < attempt.at + RETRY_DELAY <= at
 
 
 def _has_moved(state: ScaleSetState, listed: Model | None) -> bool:

@@ -94,7 +94,7 @@ def _again(
     decision: Decision, wait: Wait | None, settings: Settings, interval: timedelta, at: datetime
 ) -> timedelta | None:
     rest = rest_until(decision, at, settings.requeue_after, interval)
-    if wait is None or decision.reason.meaning.lasts is None:
+    if wait is None or decision.reason.meaning.fails_after is None:
         return rest
     # What lasts is looked at less often: after 18 minutes every minute, after 50 every five.
     return max(rest or settings.sweep, min((at - wait.since - _USUAL) / 8, LONGEST))

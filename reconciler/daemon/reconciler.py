@@ -32,7 +32,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Model, Observed
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason, Status
-from reconciler.rollout.refusal import brake
+from reconciler.rollout.refusal import active_hold
 from reconciler.rollout.step import Attempt, Step, TagWrite
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.precedence import levels
@@ -200,7 +200,7 @@ class Reconciler:
         taken: Step | None = None
         tag_write: TagWrite | None = None
         try:
-            if not brake(desired, self._now()) and _is_pressing(state):
+            if not active_hold(desired, self._now()) and _is_pressing(state):
                 share = Share.ROLLOUT
             decision, observed = self._observer.decide(state, share)
             if attempt and observed.operation and observed.operation.error:
@@ -219,7 +219,7 @@ class Reconciler:
             if tag_write and tag_write.refusal:
                 decision = _decision_after(desired, observed, tag_write)
         except AzureFailure as failure:
-            if held := brake(desired, self._now()):  # what is left alone does not fail for that
+            if held := active_hold(desired, self._now()):  # what is left alone does not fail for that
                 outcome = outcome_of(desired, commit, held, state.progress, self._settings, at=self._now())
                 return _end_of_tick(state, outcome, attempt)
             doing = decision.message if decision else ""

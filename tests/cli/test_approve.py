@@ -260,7 +260,7 @@ def test_what_was_approved_shows_where_people_look(world: Azure, tmp_path: Path)
     planned = until(lambda: shown if "ModelDrift" in (shown := shows("plan")) else None)
     why = shows("why", "web", *where)
     by = f"by {APPLICATION} at TIME"
-    assert f"ModelDrift: the model is on {OLD}; setting its image to {NEW}; approved {by}" in planned
+    assert f"ModelDrift: setting the image of the model from {OLD} to {NEW}; approved {by}" in planned
     assert f"approved  {NEW} {by}" in why.splitlines()
     shown = json.loads(CliRunner(env=env).invoke(main, ["status", "-o", "json", *where]).stdout)
     (row,) = shown["scaleSets"]
@@ -426,7 +426,7 @@ NOBODY = (
             "web",
             unpublished,
             [
-                "web: Canonical:nothing:server:latest: there is no such image; correct spec.image, or publish it "
+                "web: Canonical:nothing:server:latest: not found; correct spec.image, or publish the image "
                 "(it has no versions in this region)"
             ],
             id="latest of nothing",

@@ -115,8 +115,8 @@ def test_each_scale_set_is_held_against_the_decision(fleet: Azure, here: Path) -
 def test_what_a_frozen_fleet_would_do_is_told_all_the_same(fleet: Azure, here: Path) -> None:
     write_specs(here / "specs", spec("web"), of_all(freeze=True))
     assert of("scale set", check(fleet.environment)) == [
-        "skipped web: the fleet is frozen; without that: ModelDrift: the model is on "
-        f"{OLD}; setting its image to {NEW}"
+        "skipped web: the fleet is frozen; without that: ModelDrift: setting the image of the "
+        f"model from {OLD} to {NEW}"
     ]
 
 

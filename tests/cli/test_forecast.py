@@ -155,7 +155,7 @@ def each(*numbers: int) -> list[Line]:
             row(*(batch(0, 3 * number) for number in range(9)), holds=[hold("AwaitingTurn", "09:08")]),
             [
                 Line("1-3", "update domain 0", "4 instances each"),
-                Line("", "goes on when it is its turn"),
+                Line("", "goes on once a slot is free"),
                 Line("4-9", "update domain 0", "4 instances each"),
             ],
             id="many with a wait between them",

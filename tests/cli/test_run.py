@@ -8,8 +8,8 @@ from tests.stories.world import BAD, NEW, OLD, platform, scale_set, spec
 
 SECONDS = ("--sweep", "1s", "--requeue-after", "1s")
 REFUSED = (
-    "NotManualMode: the upgrade mode is Automatic: Azure itself would upgrade instances as soon as the model "
-    "changes; set upgradePolicy.mode to Manual"
+    "NotManualMode: the upgrade mode is Automatic: Azure would upgrade instances by itself as soon as "
+    "the model changes; set upgradePolicy.mode to Manual"
 )
 
 
@@ -36,7 +36,7 @@ def test_until_settled_rolls_one_domain_at_a_time_and_leaves_the_suspended_be(tm
         for each in range(3)
     ]
     assert [line for line in events(done) if "web" in line and "Waiting" not in line] == [
-        f"INFO web: ModelDrift: the model is on {OLD}; setting its image to {NEW}",
+        f"INFO web: ModelDrift: setting the image of the model from {OLD} to {NEW}",
         *upgrades,
         f"INFO web: UpToDate: all 3 instances run {NEW}",
     ]
@@ -66,14 +66,14 @@ def test_once_takes_one_step_of_each_set(tmp_path: Path) -> None:
     assert sorted(events(done)) == [
         f"INFO search: UpToDate: all 5 instances run {NEW}",
         "INFO specs in force: 3 scale sets",
-        f"INFO web: ModelDrift: the model is on {OLD}; setting its image to {NEW}",
+        f"INFO web: ModelDrift: setting the image of the model from {OLD} to {NEW}",
         f"WARNING batch: {REFUSED}",
     ]
     assert done.out[1:] == [
         "SCALE SET  STATUS       UP TO DATE  DOMAINS  WHY",
         f"batch      Stalled      -                    {REFUSED}",
         f"search     Ready        5/5         ●●●●●    UpToDate: all 5 instances run {NEW}",
-        f"web        Reconciling  -                    ModelDrift: the model is on {OLD}; setting its image to {NEW}",
+        f"web        Reconciling  -                    ModelDrift: setting the image of the model from {OLD} to {NEW}",
         "3 scale sets: 1 Ready, 1 Reconciling, 1 Stalled; of 5 instances looked at 5 are up to date",
     ]
 

@@ -74,8 +74,8 @@ def test_one_scale_set_is_explained_in_a_few_lines() -> None:
     assert explanation(ROW).splitlines() == [
         "web: Failing",
         "HealthCheckFailed: update domain 0: web_0 (unhealthy)",
-        "because   instances that were upgraded are not back and healthy within `health.timeout`, so no other is touched",
-        "goes on   by itself, once they are healthy; or merge a fix, which goes to the sick first and at once",
+        "because   upgraded instances did not become healthy within `health.timeout`, so no other instance is upgraded",
+        "goes on   resumes automatically once they are healthy; or merge a fix, which is rolled to the unhealthy instances first and at once",
         "declared  Canonical:ubuntu:server:1.2.3, by commit 91eab1ad9c",
         "stands    Ready False since 2026-01-05 08:51:00, Reconciling True, Stalled False, Healthy False (HealthCheckFailed), Drifted True (InstanceDrift)",
         "open      gate windows: open until 12:00",

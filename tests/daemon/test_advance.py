@@ -112,7 +112,7 @@ def test_a_gate_that_rests_on_something_else_by_now_is_told() -> None:
     gate = Gate("dependsOn", "db is Reconciling", Reason.DEPENDENCY_NOT_READY)
     after = advance(before, GateChanged(before.outcome, gate))
     assert after.outcome
-    assert after.outcome.message == "db is Reconciling; until then not doing it"
+    assert after.outcome.message == "db is Reconciling; the next batch waits"
     assert after.published.conditions[0].message == after.outcome.message
 
 
@@ -128,7 +128,7 @@ def test_what_a_tick_found_meanwhile_is_not_told_anew() -> None:
         pytest.param(spec(), Progress(3, NOW, 2, True), True, id="what is declared was decided on"),
         pytest.param(spec(wave=1), Progress(is_under_way=True), False, id="another wave: looks begin anew"),
         pytest.param(
-            spec(image=FIX), Progress(left_under_way=True), False, id="another image: so does the rollout"
+            spec(image=FIX), Progress(was_under_way=True), False, id="another image: so does the rollout"
         ),
     ],
 )
@@ -211,7 +211,7 @@ def test_an_image_that_failed_is_to_blame_until_it_is_well_here(
 
 
 @pytest.mark.parametrize(
-    ("event", "knows_all"),
+    ("event", "has_seen_all_steps"),
     [
         pytest.param(ticked("Unreachable"), True, id="nothing was sent"),
         pytest.param(
@@ -219,8 +219,10 @@ def test_an_image_that_failed_is_to_blame_until_it_is_well_here(
         ),
     ],
 )
-def test_who_has_not_heard_of_a_step_does_not_know_what_it_took_down(event: Ticked, knows_all: bool) -> None:
-    assert advance(state(knows_all=True), event).progress.knows_all is knows_all
+def test_who_has_not_heard_of_a_step_does_not_know_what_it_took_down(
+    event: Ticked, has_seen_all_steps: bool
+) -> None:
+    assert advance(state(has_seen_all_steps=True), event).progress.has_seen_all_steps is has_seen_all_steps
 
 
 def test_a_tick_that_fails_keeps_what_was_decided_before() -> None:

@@ -25,8 +25,8 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import (
     Availability,
-    Look,
     Model,
+    Need,
     Observed,
     ReadTime,
     Verdict,
@@ -107,13 +107,13 @@ class Memory(NamedTuple):
     tried: Tried | None = None
     wait: tuple[Reason, int, bool] | None = None
     taken: frozenset[str] = frozenset()
-    unwell: frozenset[str] = frozenset()
+    not_serving: frozenset[str] = frozenset()
     relapses: int = 0
-    most_back: int = 0
+    most_healthy: int = 0
     seen: int | None = None
-    left_under_way: bool | None = None
-    wrote_good: int | None = None
-    knows_all: bool = False
+    was_under_way: bool | None = None
+    wrote_last_good: int | None = None
+    has_seen_all_steps: bool = False
     sighted: tuple[Sighted, ...] = ()
     status: ReportedStatus | None = None
 
@@ -168,8 +168,8 @@ def observe(state: ScaleSetState, others: tuple[ScaleSetState, ...], reads: Read
     assert begun
     observed = Observed(NOW, NOW, progress=begun.progress)
     try:
-        while isinstance(verdict := decide(state.desired, observed), Look):
-            observed = replace(_read(verdict, begun, observed, store, reads), last_look=verdict)
+        while isinstance(verdict := decide(state.desired, observed), Need):
+            observed = replace(_read(verdict, begun, observed, store, reads), last_need=verdict)
     except AzureFailure as failure:
         return Observation(_known(store, state), None, None, failure)
     return Observation(_known(store, state), verdict, observed)
@@ -181,15 +181,15 @@ def _known(store: Store, state: ScaleSetState) -> ScaleSetState:
     return known
 
 
-def _read(at: Look, state: ScaleSetState, observed: Observed, store: Store, reads: Reads) -> Observed:
+def _read(at: Need, state: ScaleSetState, observed: Observed, store: Store, reads: Reads) -> Observed:
     model = observed.model
-    if at is Look.MODEL:
+    if at is Need.MODEL:
         model = listed_model(reads.model, state.desired.name, reads.says_updating)
         store.apply(state.key, ModelRead(model))
         return replace(observed, model=model, model_read=_NOW)
     assert isinstance(model, Model)
     match at:
-        case Look.INSTANCES:
+        case Need.INSTANCES:
             listed = [listed_instance(each) for each in reads.machines.machines]
             source = model.health_source
             dated = date_instances(listed, state.seen.sightings, state.progress.attempt, source, NOW)
@@ -197,21 +197,21 @@ def _read(at: Look, state: ScaleSetState, observed: Observed, store: Store, read
                 state.key, InstancesRead(NOW, sightings(dated, source, NOW), (), len(dated) >= model.capacity)
             )
             return replace(observed, instances=dated, instances_read=_NOW)
-        case Look.ROLLING_UPGRADE:
+        case Need.ROLLING_UPGRADE:
             return replace(observed, rolling_upgrade=NONE_RUNNING, rolling_upgrade_read=_NOW)
-        case Look.IMAGE:
+        case Need.IMAGE:
             return replace(observed, availability=Availability(state.desired.image, Verdict.AVAILABLE))
-        case Look.WAY_BACK:
+        case Need.ROLLBACK_TARGET:
             good = model.persisted.last_good
             assert good
-            return replace(observed, way_back=Availability(good, Verdict.AVAILABLE))
-        case Look.OPERATION:
+            return replace(observed, rollback_target=Availability(good, Verdict.AVAILABLE))
+        case Need.OPERATION:
             return replace(observed, operation=listed_operation(reads.operation))
-        case Look.AUTHORS | Look.HISTORY:
+        case Need.AUTHORS | Need.HISTORY:
             return replace(observed, authors=(), was_declared=False)
-        case Look.LASTING:
+        case Need.LASTING:
             return replace(observed, lasting=evaluation.ask_lasting(state.desired, observed, store))
-        case Look.GATES:
+        case Need.GATES:
             closed = (Gate("check", "it does not pass", Reason.CHECK_FAILED),)
             is_open = reads.is_check_open
             gates = evaluation.ask(state.desired, observed, store, _NO_CHECKS) if is_open else closed
@@ -269,14 +269,14 @@ def recall(memory: Memory, desired: ScaleSet, decided: ScaleSet | None, row: Azu
         holds_slot=status.holds_slot if status else None,
         wait=Wait(wait[0], ago(wait[1]), is_failing=wait[2]) if wait else None,
         taken=memory.taken,
-        unwell=memory.unwell,
+        not_serving=memory.not_serving,
         relapses=memory.relapses,
-        most_back=memory.most_back,
+        most_healthy=memory.most_healthy,
         seen_at=maybe_ago(memory.seen),
-        left_under_way=memory.left_under_way,
+        was_under_way=memory.was_under_way,
         blamed=_print(status.blamed) if status else None,
-        wrote_good=_print(memory.wrote_good),
-        knows_all=memory.knows_all,
+        wrote_last_good=_print(memory.wrote_last_good),
+        has_seen_all_steps=memory.has_seen_all_steps,
         has_soaked=status.has_soaked if status else False,
     )
     seen = {
@@ -322,20 +322,20 @@ def remember(
         if wait and keeps_wait
         else None,
         taken=progress.taken,
-        unwell=progress.unwell,
+        not_serving=progress.not_serving,
         relapses=min(progress.relapses, 3),
-        most_back=progress.most_back,
+        most_healthy=progress.most_healthy,
         seen=_cut(progress.seen_at, limits.waiting),
-        left_under_way=progress.left_under_way,
-        wrote_good=number_of_print(progress.wrote_good),
-        knows_all=progress.knows_all,
+        was_under_way=progress.was_under_way,
+        wrote_last_good=number_of_print(progress.wrote_last_good),
+        has_seen_all_steps=progress.has_seen_all_steps,
         sighted=tuple(
             Sighted(
                 id_,
                 each.provisioning,
                 at_rest(id_, maybe_age(each.since)),
                 each.is_back,
-                at_rest(id_, maybe_age(each.stands_since)),
+                at_rest(id_, maybe_age(each.state_since)),
             )
             for id_, each in sorted(state.seen.sightings.items())
         ),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.rollout.blame import is_tried_again
+from reconciler.rollout.blame import is_retried
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.progress import Progress
@@ -22,7 +22,7 @@ BEGAN = Mark.of(NOW - 2 * HOUR, NEW)
 KNOWN = PersistedState(last_good=OLD, failed=Fingerprint.of(FIX), began=BEGAN, others=("pilot=yes",))
 MARKED = replace(KNOWN, failed=Fingerprint.of(NEW))
 LASTING = Progress(waiting_since=NOW - MINUTE)
-NOTING = "24.04.202601140"
+NOTING = "recording the failure"
 REFUSAL = "a lock forbids it"
 
 
@@ -52,7 +52,7 @@ def asked(ago: timedelta, tries: int = 1, refusal: str = "", of: Any = NEW) -> P
             replace(LASTING, is_under_way=True),
             NOTING,
             PersistedState(failed=Fingerprint.of(NEW), began=Mark.of(NOW, NEW)),
-            id="somebody else set the model, and this process goes on",
+            id="another writer set the model, and this process goes on",
         ),
         pytest.param(PersistedState(), LASTING, "", None, id="nobody knows of a rollout to it"),
         pytest.param(MARKED, LASTING, "", None, id="the tags tell already"),
@@ -70,18 +70,18 @@ def asked(ago: timedelta, tries: int = 1, refusal: str = "", of: Any = NEW) -> P
             LASTING,
             "",
             None,
-            id="a person has it tried again, and it was not taken since",
+            id="a person requested a retry, and no step followed yet",
         ),
         pytest.param(
             replace(KNOWN, retry=Mark.of(NOW - HOUR, NEW)),
             replace(LASTING, attempt=Attempt(Upgrade(("0",), NEW), NOW - HOUR / 2)),
             NOTING,
             MARKED,
-            id="a person had it tried again, and it was taken since and failed",
+            id="a person requested a retry, and it failed again",
         ),
     ],
 )  # fmt: skip
-def test_a_failure_under_hold_is_noted_once(
+def test_a_failure_under_hold_is_recorded_once(
     persisted: PersistedState, progress: Progress, fact: str, written: PersistedState | None
 ) -> None:
     found = failing(persisted, progress)
@@ -99,7 +99,7 @@ def test_without_room_the_line_says_what_a_restart_will_not_know() -> None:
     assert found.to_persist is None
 
 
-def test_without_evidence_nothing_is_noted() -> None:
+def test_without_evidence_nothing_is_recorded() -> None:
     """A database that all of them share, perhaps."""
     everyone = (
         instance(0, health="unhealthy", since=NOW - HOUR),
@@ -119,7 +119,7 @@ def test_without_evidence_nothing_is_noted() -> None:
         pytest.param(MARKED, (), None, id="no instance proves it"),
     ],
 )
-def test_an_image_that_is_well_after_all_has_not_failed(
+def test_an_image_that_becomes_healthy_is_no_longer_recorded_as_failed(
     persisted: PersistedState, instances: Any, written: PersistedState | None
 ) -> None:
     seen = observed(model=model(persisted=persisted, capacity=len(instances)), instances=instances)
@@ -182,4 +182,4 @@ def taken(ago: timedelta, image: Any = NEW) -> Attempt:
 def test_whether_a_person_has_it_tried_again(
     retry: Mark | None, attempt: Attempt | None, *, is_again: bool
 ) -> None:
-    assert is_tried_again(retry, attempt, Fingerprint.of(NEW)) is is_again
+    assert is_retried(retry, attempt, Fingerprint.of(NEW)) is is_again

@@ -72,7 +72,9 @@ def goes(desired: ScaleSet, seen: Observed) -> tuple[str, int, int]:
             id="four minutes after it, where all four are",
         ),
         pytest.param(
-            after(instance(0), batch="0", before=3, ago=3 * MINUTE), ("1", 3, 0), id="and so on, one by one"
+            after(instance(0), batch="0", before=3, ago=3 * MINUTE),
+            ("1", 3, 0),
+            id="the next instances follow one by one",
         ),
         pytest.param(
             after(instance(0), batch="0", before=5, ago=7 * MINUTE),
@@ -138,17 +140,15 @@ def test_what_goes_next(seen: Observed, expected: tuple[str, int, int]) -> None:
     assert goes(spec(**SPEC), seen) == expected
 
 
-def test_one_that_is_no_longer_there_was_evicted_too() -> None:
+def test_an_instance_that_no_longer_exists_was_evicted() -> None:
     """With the policy Delete, and a capacity that went down with it."""
     left = fleet(instance(3))[3:]
     seen = after(model=model(is_spot=True, capacity=7), instances=left)
     assert goes(spec(**SPEC), seen) == ("4", 3, 0)
-    assert (
-        "alone, because Azure has evicted 3 soon after their upgrade" in decided(spec(**SPEC), seen).message
-    )
+    assert decided(spec(**SPEC), seen).line == says("Upgrading", "web_4", "Azure evicted 3")
 
 
-def test_more_are_borne_where_more_may_be_lost() -> None:
+def test_more_evictions_are_tolerated_if_more_instances_may_fail() -> None:
     seen = after(evicted(0), evicted(1), evicted(2), instance(3))
     assert goes(spec(**SPEC, max_unhealthy_upgraded=Percent(75)), seen) == ("4567", 3, 0)
 
@@ -159,10 +159,11 @@ def test_a_share_of_evictions_is_borne_of_the_upgraded_alone() -> None:
     assert goes(spec(**SPEC, max_unhealthy_upgraded=Percent(50)), seen) == ("4", 3, 0)
 
 
-def test_of_what_is_not_spot_nothing_is_evicted_but_nothing_of_the_batch_is_left() -> None:
+def test_instances_that_are_not_spot_are_never_counted_as_evicted() -> None:
     seen = after(*map(evicted, range(4)), model=model())
     assert goes(spec(**SPEC), seen) == ("4", 0, 0)
-    assert "(web_4), alone, because nothing of the last batch is left" in decided(spec(**SPEC), seen).message
+    line = says("Upgrading", "web_4", "no instance of the last batch is left")
+    assert decided(spec(**SPEC), seen).line == line
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,7 @@ def test_what_was_before_the_rollout_counts_for_nothing(step: Any) -> None:
     assert goes(spec(**SPEC), seen) == ("0124", 0, 0)
 
 
-def test_the_wait_is_told() -> None:
+def test_the_line_of_the_backoff() -> None:
     seen = after(*map(evicted, range(4)), ago=MINUTE)
     assert decided(spec(**SPEC), seen).line == says("EvictedAfterUpgrade", "09:03:00", "4 of 10")
 

@@ -1,4 +1,4 @@
-"""What a scale set remembers, and what stands for an image that was given up."""
+"""What a scale set remembers, and the rollback target of a failed image."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -16,22 +16,22 @@ SHOUTED = PlatformImage(NEW.publisher.upper(), NEW.offer.upper(), NEW.sku.upper(
     ("persisted", "stands"),
     [
         pytest.param(PersistedState(), None, id="nothing is known"),
-        pytest.param(PersistedState(last_good=OLD), None, id="nothing was given up"),
+        pytest.param(PersistedState(last_good=OLD), None, id="nothing failed"),
         pytest.param(
             PersistedState(last_good=OLD, failed=Fingerprint.of(NEW)),
             OLD,
-            id="it was given up: the last good one",
+            id="it failed: the last good one",
         ),
         pytest.param(
             PersistedState(last_good=OLD, failed=Fingerprint.of(SHOUTED)), OLD, id="in other capitals, too"
         ),
         pytest.param(
-            PersistedState(last_good=OLD, failed=Fingerprint.of(FIX)), None, id="another image was given up"
+            PersistedState(last_good=OLD, failed=Fingerprint.of(FIX)), None, id="another image failed"
         ),
         pytest.param(
             PersistedState(failed=Fingerprint.of(NEW)),
             None,
-            id="it was given up, and no other is known to be good",
+            id="it failed, and no other is known to be good",
         ),
         pytest.param(
             PersistedState(last_good=SHOUTED, failed=Fingerprint.of(NEW)),
@@ -41,19 +41,17 @@ SHOUTED = PlatformImage(NEW.publisher.upper(), NEW.offer.upper(), NEW.sku.upper(
         pytest.param(
             PersistedState(last_good=OLD, failed=Fingerprint.of(NEW), began=Mark.of(NOW, SHOUTED)),
             OLD,
-            id="it was given up, and is what was begun last",
+            id="it failed, and is what was begun last",
         ),
         pytest.param(
             PersistedState(last_good=OLD, failed=Fingerprint.of(NEW), began=Mark.of(NOW, FIX)),
             None,
-            id="it was given up, and another image was begun since",
+            id="it failed, and another image was begun since",
         ),
     ],
 )
-def test_the_last_good_image_stands_in_for_the_one_that_was_given_up(
-    persisted: PersistedState, stands: Image | None
-) -> None:
-    assert persisted.stand_in(NEW) == stands
+def test_the_rollback_target_of_a_failed_image(persisted: PersistedState, stands: Image | None) -> None:
+    assert persisted.rollback_target(NEW) == stands
 
 
 @pytest.mark.parametrize(
@@ -67,12 +65,12 @@ def test_the_last_good_image_stands_in_for_the_one_that_was_given_up(
         ),
         pytest.param(PersistedState(last_good=OLD, failed=Fingerprint.of(FIX)), NEW, "", id="another is"),
         pytest.param(PersistedState(failed=Fingerprint.of(FIX)), NEW, "", id="none is"),
-        pytest.param(PersistedState(last_good=NEW), NEW, "", id="none was given up"),
+        pytest.param(PersistedState(last_good=NEW), NEW, "", id="none failed"),
         pytest.param(PersistedState(last_good=NEW, failed=Fingerprint.of(FIX)), None, "", id="no image"),
     ],
 )
-def test_what_was_given_up_for_an_image(persisted: PersistedState, image: Image | None, name: str) -> None:
-    assert persisted.given_up_for(image) == name
+def test_which_image_failed_before(persisted: PersistedState, image: Image | None, name: str) -> None:
+    assert persisted.failed_before(image) == name
 
 
 NAMESAKE = PlatformImage("Contoso", "firewall", "byol", NEW.version)
@@ -124,7 +122,7 @@ OTHER = Mark.of(NOW - timedelta(hours=2), FIX)
 def test_an_image_that_is_tried_again_has_all_of_its_time_anew(
     before: PersistedState, after: PersistedState
 ) -> None:
-    assert before.tried_again(NEW, NOW.replace(microsecond=7)) == after
+    assert before.with_retry(NEW, NOW.replace(microsecond=7)) == after
 
 
 @pytest.mark.parametrize(

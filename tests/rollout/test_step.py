@@ -51,7 +51,7 @@ def test_an_attempt_of_which_nothing_counts_any_more_is_the_first() -> None:
     before = Attempt(
         UPGRADE, NOW, url, 3, has_succeeded=True, error="QuotaExceeded", earlier_error="Conflict"
     )
-    assert before.anew() == Attempt(UPGRADE, NOW, url, has_succeeded=True)
+    assert before.without_tries() == Attempt(UPGRADE, NOW, url, has_succeeded=True)
 
 
 OF_NEW = Fingerprint.of(NEW)

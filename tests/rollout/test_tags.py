@@ -308,7 +308,7 @@ def test_the_name_of_what_a_former_version_began_may_have_a_space_in_it() -> Non
         pytest.param(
             Signature.of(GOOD, "ada", datetime(2026, 1, 5, 11, 0, 0, 900, tzinfo=timezone(2 * HOUR))),
             BY_ADA.replace("ada@example.com", "ada"),
-            id="at a time elsewhere, which is told in UTC",
+            id="at a time elsewhere, which is reported in UTC",
         ),
     ],
 )
@@ -330,7 +330,7 @@ def test_who_approved_is_read_as_it_was_written(signature: Signature, text: str)
         pytest.param(BY_ADA.replace(SIGNED.image.digest, FAILED.digest), id="another image"),
     ],
 )
-def test_an_approval_whose_signature_makes_no_sense_is_one_of_nobody_known(text: str) -> None:
+def test_an_approval_with_an_invalid_signature_has_no_known_approver(text: str) -> None:
     found = persisted_state({APPROVED: str(GOOD), APPROVED_BY: text})
     assert (found.is_approved(GOOD), found.signature_of(GOOD)) == (True, None)
 
@@ -351,9 +351,7 @@ def test_a_signature_is_none_without_its_approval() -> None:
         ),
     ],
 )
-def test_who_approved_is_left_out_where_it_would_be_a_tag_too_many(
-    tags: dict[str, str], signed: dict[str, str]
-) -> None:
+def test_the_approver_is_left_out_if_there_is_no_room(tags: dict[str, str], signed: dict[str, str]) -> None:
     assert with_approval(tags, GOOD, SIGNED) == tags | {APPROVED: str(GOOD)} | signed
 
 

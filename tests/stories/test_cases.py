@@ -195,7 +195,7 @@ def test_an_upgrade_without_progress_until_its_deadline_reports_the_cause(fault:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(upgrade, fault, times=None)
     world.rest(4 * HOUR)
-    assert world.lines()["web"] == says("ProgressDeadlineExceeded", NEW, fact, "0 of 5")
+    assert world.lines()["web"] == says("ProgressDeadlineExceeded", NEW, fact)
     assert writes(world).count(upgrade) == 4
     world.azure.faults.disarm()
     world.merge(spec(rollout={"progressDeadline": "2h"}))
@@ -216,10 +216,11 @@ def test_a_busy_scale_set_becomes_failing_though_every_other_read_is_throttled()
     world.rest(25 * MINUTE)
     statuses = {each.status for each in world.outcomes}
     world.rest(10 * MINUTE)
-    outcome = world.state().outcome
-    assert outcome is not None
-    assert (statuses, outcome.status) == ({"Reconciling"}, "Failing")
-    assert outcome.line == says("AzureBusy", "(updating)", "2026-01-05 09:00 UTC")
+    told = world.state().outcome
+    assert told is not None
+    assert (statuses, told.status) == ({"Reconciling"}, "Failing")
+    assert told.line == says("AzureBusy", "updating")
+    assert "since 2026-01-05 09:00 UTC" in told.line
 
 
 def test_a_failed_scale_set_whose_reads_are_often_throttled_is_logged_once(caplog: Any) -> None:

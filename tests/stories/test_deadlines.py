@@ -41,7 +41,7 @@ def test_a_bad_image_fails_at_the_progress_deadline_though_repairs_replace_its_i
     world = World(fleet(repaired()), declared)
     world.rest(6 * HOUR)
     (given_up,) = [outcome.message for outcome in world.outcomes if outcome.reason == "GivingUp"]
-    assert "no further instance has come back within 1h (spec.rollout.progressDeadline)" in given_up
+    assert "no further instance became healthy within 1h" in given_up
     assert model(world) == OLD
     assert world.reasons()[-1] == "RolloutFailed"
 

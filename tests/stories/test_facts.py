@@ -58,7 +58,7 @@ def test_an_incompatible_gallery_image_is_recognized_by_its_definition() -> None
         fleet(scale_set(capacity=3, image={"id": old}), images=images), spec(image={"gallery": {"id": new}})
     )
     world.rest(5 * MINUTE)
-    assert world.lines()["web"] == says("ImageIncompatible", new)
+    assert world.lines()["web"] == says("ImageIncompatible", "arm/1.0.10")
     assert declared("gallery", "1.0.9") == {"gallery": {"id": old}}
 
 
@@ -68,7 +68,7 @@ def test_healthy_instances_with_an_unknown_power_state_neither_block_nor_bypass_
     world.rest(3 * 60 * MINUTE)
     assert world.lines()["web"] == says("OutsideWindow")
     nothing_was_written(world.azure.record)
-    assert world.state().seen.notes == ("Azure does not tell the power state of web_3, web_7",)
+    assert world.state().seen.notes == ("Azure does not report the power state of web_3, web_7",)
     world.merge(spec())
     world.run()
     assert world.lines() == {"web": says("UpToDate", "20", NEW)}

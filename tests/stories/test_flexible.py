@@ -80,7 +80,7 @@ def test_a_manually_attached_machine_is_reported_and_not_upgraded() -> None:
     world = World(fleet(flexible(attached=[pet])), spec()).run()
     assert world.lines() == {"web": says("UpToDate", "9", NEW)}
     assert not any("sql-pet" in each.body["instanceIds"] for each in upgrades(world))
-    assert world.state().seen.notes == ("attached by hand, and not touched: sql-pet",)
+    assert world.state().seen.notes == ("attached by hand and left unchanged: sql-pet",)
 
 
 def test_a_flexible_scale_set_without_a_profile_is_refused_after_one_read() -> None:

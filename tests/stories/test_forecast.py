@@ -100,7 +100,7 @@ def test_a_rollout_happens_as_forecast(kind: str) -> None:
     happened = run_to_end(world)
     assert [batch.instance_ids for batch in expected.batches] == ids(happened)
     assert expected.writes == len(writes(happened))
-    assert expected.worst_loss == most_unavailable(world)
+    assert expected.max_unavailable == most_unavailable(world)
     assert expected.end_reason == world.outcomes[-1].reason
     assert expected.begins == writes(happened)[0].at
     assert expected.ends == world.outcomes[-1].at

@@ -98,7 +98,7 @@ KINDS = {
     ),
     "approval": Kind(
         "AwaitingApproval",
-        f"{NEW} is not approved yet; run `reconciler approve web`",
+        f"{NEW} needs approval; run `reconciler approve web`",
         lambda scene: scene.approve(""),
         lambda scene: scene.approve(NEW),
         {"rollout": {"approval": "start"}},
@@ -139,11 +139,9 @@ def test_a_closed_gate_blocks_the_change_of_the_model_until_it_opens(
     gate.close(scene)
     live(world, 20, killed=killed)
     assert writes(world, "web") == []
-    message = gate.message.replace("{place}", place.url)
-    assert (
-        world.lines()["web"]
-        == f"{gate.reason}: {message}; until then not setting the image of the model to {NEW}"
-    )
+    said = gate.message.replace("{place}", place.url)
+    rollout = "the rollout" if NEW in said else f"the rollout to {NEW}"
+    assert world.lines()["web"] == f"{gate.reason}: {said}; {rollout} waits"
     gate.open(scene)
     opened = world.clock.now()
     world.run(lambda: bool(writes(world, "web")))
@@ -168,8 +166,8 @@ def test_a_gate_that_closes_between_batches_blocks_the_next_batch_until_it_opens
     live(world, 20, killed=killed)
     assert len(writes(world, "web")) == 3
     assert not world.azure.record.unavailable_at("web", world.clock.now())
-    message = gate.message.replace("{place}", place.url)
-    assert world.lines()["web"] == f"{gate.reason}: {message}; until then not upgrading the next batch"
+    said = gate.message.replace("{place}", place.url)
+    assert world.lines()["web"] == f"{gate.reason}: {said}; the next batch waits"
     gate.open(scene)
     opened = world.clock.now()
     world.run(lambda: len(writes(world, "web")) > 3)
@@ -331,7 +329,10 @@ def test_the_author_of_an_image_cannot_approve_it() -> None:
     approve(world, "ada@example.com")
     world.rest(HOUR)
     assert not world.has_upgraded(2)
-    assert world.lines()["web"] == says("AwaitingApproval", "Ada <ada@example.com>")
+    assert (
+        ", but Ada <ada@example.com> wrote the commit that declares it; another person"
+        in world.lines()["web"]
+    )
     world.restart()
     world.rest(HOUR)
     assert not world.has_upgraded(2), "a new process knows it too"

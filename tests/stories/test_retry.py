@@ -26,7 +26,7 @@ def retry(world: World, name: str, version: str) -> None:
     compute, target = Compute(session), Target(SUBSCRIPTION, "shop", name)
     model = compute.model(target, Share.ROLLOUT)
     assert not isinstance(model, Absent)
-    persisted = model.persisted.tried_again(PlatformImage(**BASE, version=version), world.clock.now())
+    persisted = model.persisted.with_retry(PlatformImage(**BASE, version=version), world.clock.now())
     compute.persist(target, model, persisted)
 
 

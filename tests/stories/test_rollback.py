@@ -107,8 +107,8 @@ def test_every_message_during_a_rollback_names_the_failed_image() -> None:
     world.azure.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationLost(), times=None)
     before = len(world.outcomes)
     world.rest(HOUR)
-    endings = {each.message.rpartition("; ")[2] for each in world.outcomes[before:]}
-    assert endings == {f"{BAD} failed and was given up"}
+    told = {each.message.rpartition("; ")[2] for each in world.outcomes[before:]}
+    assert told == {f"{BAD} failed"}
 
 
 SATURDAY = [{"kind": "allow", "schedule": "0 12 * * 6", "duration": "1h", "timeZone": "UTC"}]
@@ -267,8 +267,9 @@ def test_hold_records_the_failure_on_one_tag_and_leaves_the_model() -> None:
     assert persisted_state(live.tags) == PersistedState(
         last_good=image(OLD), failed=Fingerprint.of(image(BAD)), began=Mark.of(START, image(BAD))
     )
-    (written,) = tag_writes(world)
-    assert [each.line for each in world.outcomes if each.at == written.at] == [says("HealthCheckFailed", BAD)]
+    assert len(tag_writes(world)) == 1
+    (told,) = {outcome.line for outcome in world.outcomes if "recording" in outcome.line}
+    assert told.endswith("; recording the failure")
 
 
 def test_a_refused_record_of_a_failure_is_reported_and_retried_less_and_less_often() -> None:
@@ -278,7 +279,8 @@ def test_a_refused_record_of_a_failure_is_reported_and_retried_less_and_less_oft
     world.rest(6 * HOUR)
     assert world.reasons()[-1] == "HealthCheckFailed"
     assert set(world.reasons()).isdisjoint({"Refused", "Conflict"})
-    assert world.lines()["web"] == says("HealthCheckFailed", "ScopeLocked")
+    assert "so a restart will not know of it" in world.lines()["web"]
+    assert "ScopeLocked" in world.lines()["web"]
     at = [each.at for each in tag_writes(world)]
     apart = [(after - before) // timedelta(minutes=1) for before, after in pairwise(at)]
     assert apart[:4] == [5, 10, 20, 40]
@@ -314,14 +316,10 @@ def test_the_record_of_a_failure_is_removed_once_the_image_becomes_healthy() -> 
     [
         pytest.param(
             ["9"],
-            f"the model is back on {OLD}, no instance runs it; name another image",
-            id="one unhealthy of ten: the model returns",
+            f"the model is back on {OLD}; no instance runs the failed image; declare another image",
+            id="one",
         ),
-        pytest.param(
-            ["7", "8", "9"],
-            "spec.rollout.maxUnhealthy is 20% (2 of 10); 3 of 10 up to date",
-            id="three unhealthy of ten: the model stays",
-        ),
+        pytest.param(["7", "8", "9"], "no serving instance is upgraded; 3 of 10 up to date", id="too many"),
     ],
 )
 def test_an_image_is_a_rollback_target_if_few_instances_were_unhealthy_on_it(
@@ -341,7 +339,7 @@ def test_a_model_on_latest_is_no_rollback_target() -> None:
     world = World(fleet(floating, images={"platform": [{**BASE, "versions": [OLD]}]}), rolling("repin"))
     world.azure.publish(f"{':'.join(BASE.values())}:{BAD}", boots="unhealthy")
     world.rest(2 * HOUR)
-    assert world.lines()["web"] == says("HealthCheckFailed", "update domain 0", "web_0 (unhealthy)")
+    assert world.lines()["web"].endswith("no rollback target: no image is known to be good here")
     assert persisted_state(world.azure.scale_set("web").tags).last_good is None
 
 
@@ -368,7 +366,7 @@ def test_an_image_that_only_a_tag_names_is_no_rollback_target() -> None:
     world.rest(2 * HOUR)
     assert model(world) == BAD
     assert world.reasons()[-1] == "HealthCheckFailed"
-    assert world.lines()["web"] == says("HealthCheckFailed", FIX)
+    assert f"no rollback target: only a tag says that {FIX} was good here" in world.lines()["web"]
 
 
 def test_declaring_the_last_good_image_again_returns_the_canary_to_it() -> None:

@@ -114,8 +114,8 @@ def _obstacle(state: ScaleSetState) -> str:
     is_untold = outcome.is_error and _has_drifted(state)
     if decided is not None and reason and status is Status.READY and not is_untold:
         return ""
-    braked = "; resume it, or take it out" if outcome.reason.meaning.is_brake else ""
-    return f"is {outcome.status}: {outcome.reason}{braked}"
+    advice = "; resume it, or take it out" if outcome.reason.meaning.is_hold else ""
+    return f"is {outcome.status}: {outcome.reason}{advice}"
 
 
 def _has_drifted(state: ScaleSetState) -> bool:

@@ -88,7 +88,7 @@ def _changes(state: ScaleSetState, model: Model | None) -> bool:
     desired = state.desired
     if model is None or model.image is None or same(model.image, desired.image):
         return False
-    if model.persisted.stand_in(desired.image) and desired.rollout.on_failure is not OnFailure.HOLD:
+    if model.persisted.rollback_target(desired.image) and desired.rollout.on_failure is not OnFailure.HOLD:
         return False  # it was tried and given up
     if model.persisted.is_last_good(desired.image):
         return False  # a revert, which must not wait until somebody has split it

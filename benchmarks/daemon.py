@@ -60,9 +60,9 @@ class Daemon:
                 self._due[each] = self._azure.clock.now() + number * _APART
         else:
             self._wait_until(self._due.pop(following))
-            outcome = self.reconciler.tick(following)
-            if outcome and outcome.again is not None:
-                self._due[following] = self._azure.clock.now() + outcome.again
+            outcome = self.reconciler.reconcile(following)
+            if outcome and outcome.requeue_after is not None:
+                self._due[following] = self._azure.clock.now() + outcome.requeue_after
 
     def _wait_until(self, moment: datetime) -> None:
         self._azure.sleep(max(moment - self._azure.clock.now(), timedelta()))

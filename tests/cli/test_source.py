@@ -92,7 +92,7 @@ def test_a_broken_commit_changes_nothing_and_is_told(world: Azure, remote: Remot
         assert daemon.get("/readyz") == (200, "ok\n")
         assert daemon.log()[-2:] == [
             f"ERROR {mistake}",
-            f"ERROR commit {good[:10]} (Begin where we are) stays in force",
+            f"ERROR commit {good[:10]} (Begin where we are) remains in force",
         ]
         assert world.writes() == 0
 
@@ -117,13 +117,13 @@ def test_a_remote_out_of_reach_changes_nothing_and_is_told(
         assert [(row["commit"], row["status"]) for row in shown["scaleSets"]] == [(good, "Ready")]
         assert daemon.log()[-2:] == [
             f"ERROR {lost}",
-            f"ERROR commit {good[:10]} (Begin where we are) stays in force",
+            f"ERROR commit {good[:10]} (Begin where we are) remains in force",
         ]
         assert daemon.get("/readyz") == (200, "ok\n")
 
         away.rename(remote.tree)
         until(lambda: not daemon.status()["sweep"]["errors"], daemon.log)
-        assert daemon.log()[-1] == "INFO the trouble with the specs or the list of scale sets is over"
+        assert daemon.log()[-1] == "INFO specs and scale set listing recovered"
 
 
 def test_without_any_commit_to_go_by_it_is_not_ready(world: Azure, remote: Remote, tmp_path: Path) -> None:

@@ -46,13 +46,13 @@ def versions(specs: Specs) -> list[str]:
     return [str(each.image).rsplit(":", 1)[-1] for each in specs.scale_sets]
 
 
-def test_a_commit_without_mistakes_is_in_force() -> None:
+def test_a_commit_without_errors_is_in_force() -> None:
     specs = Specs(Remote(reading("a1")))
     specs.refresh()
     assert (specs.commit, specs.subject, versions(specs), specs.errors) == ("a1", "merge a1", [NEW], ())
 
 
-def test_a_broken_commit_keeps_the_last_good_one_in_force_and_is_told() -> None:
+def test_a_commit_with_errors_is_reported_and_the_last_good_one_remains_in_force() -> None:
     specs = Specs(Remote(reading("a1"), reading("b2", broken=True)))
     specs.refresh()
     specs.refresh()
@@ -61,14 +61,14 @@ def test_a_broken_commit_keeps_the_last_good_one_in_force_and_is_told() -> None:
     assert specs.errors[0].startswith("specs/web.yaml:2:1: ")
 
 
-def test_the_mend_of_a_broken_commit_takes_over() -> None:
+def test_the_fix_of_a_commit_with_errors_comes_into_force() -> None:
     specs = Specs(Remote(reading("a1"), reading("b2", broken=True), reading("c3", FIX)))
     for _ in range(3):
         specs.refresh()
     assert (specs.commit, versions(specs), specs.errors) == ("c3", [FIX], ())
 
 
-def test_a_brake_of_a_broken_commit_is_in_force_until_a_good_commit_lifts_it() -> None:
+def test_a_hold_in_a_commit_with_errors_is_in_force_until_a_good_commit_lifts_it() -> None:
     """And not before: a second broken commit does not, though it says nothing of it any more."""
     stop = File("specs/web.yaml", yaml.safe_dump(spec(version=FIX, suspend={"reason": "outage"})).encode())
     broken = File("specs/db.yaml", b"kind: [")
@@ -87,28 +87,28 @@ def test_a_brake_of_a_broken_commit_is_in_force_until_a_good_commit_lifts_it() -
     assert suspended == [None, Suspension("outage"), Suspension("outage"), None]
 
 
-def test_an_unreachable_remote_keeps_what_is_in_force_and_is_told() -> None:
+def test_an_unreachable_remote_is_reported_and_the_specs_remain_in_force() -> None:
     specs = Specs(Remote(reading("a1"), "no answer"))
     specs.refresh()
     specs.refresh()
     assert (specs.commit, versions(specs), specs.errors) == ("a1", [NEW], ("no answer",))
 
 
-def test_a_remote_that_is_back_is_no_trouble_any_more() -> None:
+def test_a_remote_that_has_recovered_is_no_error() -> None:
     specs = Specs(Remote(reading("a1"), "no answer", reading("a1")))
     for _ in range(3):
         specs.refresh()
     assert specs.errors == ()
 
 
-def test_an_unreachable_remote_does_not_hide_the_mistakes_of_the_last_commit() -> None:
+def test_an_unreachable_remote_does_not_hide_the_errors_of_the_last_commit() -> None:
     specs = Specs(Remote(reading("a1"), reading("b2", broken=True), "no answer"))
     for _ in range(3):
         specs.refresh()
     assert [line.split(":")[0] for line in specs.errors] == ["no answer", "specs/web.yaml"]
 
 
-def test_a_start_without_the_remote_goes_on_with_what_was_fetched_last() -> None:
+def test_a_start_without_the_remote_uses_the_last_fetched_commit() -> None:
     specs = Specs(Remote("no answer", last=reading("a1")))
     specs.refresh()
     assert (specs.commit, versions(specs), specs.errors) == ("a1", [NEW], ("no answer",))
@@ -165,7 +165,7 @@ def test_a_start_with_nothing_to_read_has_nothing_in_force() -> None:
     assert (specs.scale_sets, specs.in_force_since, specs.errors) == ((), None, ("no answer",))
 
 
-def test_a_plain_directory_is_read_anew_each_time(tmp_path: Path) -> None:
+def test_a_plain_directory_is_read_every_time(tmp_path: Path) -> None:
     specs = Specs(Directory(tmp_path))
     (tmp_path / "web.yaml").write_text(yaml.safe_dump(spec()))
     specs.refresh()
@@ -218,7 +218,7 @@ class History:
         return self._told.pop(0)
 
 
-def test_who_wrote_the_image_is_asked_of_its_lines_once_for_each_commit() -> None:
+def test_the_authors_of_an_image_are_read_once_for_each_commit() -> None:
     history = History((ADA,), ())
     first, second = (replace(reading(name), authors=history) for name in ("a1", "b2"))
     specs = Specs(Remote(first, first, second))
@@ -230,7 +230,7 @@ def test_who_wrote_the_image_is_asked_of_its_lines_once_for_each_commit() -> Non
     assert history.asked == [("a1", lines), ("b2", lines)]
 
 
-def test_what_nobody_could_tell_is_asked_again_a_minute_later() -> None:
+def test_unknown_authors_are_read_again_after_a_minute() -> None:
     clock = [AT]
     history = History((), (ADA,))
     specs = Specs(Remote(replace(reading("a1"), authors=history)), lambda: clock[0])
@@ -242,7 +242,7 @@ def test_what_nobody_could_tell_is_asked_again_a_minute_later() -> None:
     assert len(history.asked) == 2
 
 
-def test_of_a_directory_nobody_knows_who_wrote_it(tmp_path: Path) -> None:
+def test_a_directory_has_no_authors(tmp_path: Path) -> None:
     (tmp_path / "web.yaml").write_text(yaml.safe_dump(spec()))
     specs = Specs(Directory(tmp_path))
     assert specs.authors(build.spec(), "") == ()
@@ -265,10 +265,10 @@ OTHER = {"target": {"subscription": SUBSCRIPTION, "resourceGroup": "shop", "name
     [
         pytest.param([before(OLD)], True, id="a commit has declared it"),
         pytest.param([before(NEW), before(OLD)], True, id="an earlier commit has declared it"),
-        pytest.param([], False, id="none has"),
-        pytest.param([before(NEW)], False, id="one has declared another image"),
-        pytest.param([before(OLD, **OTHER)], False, id="one has declared it for another scale set"),
-        pytest.param([before(OLD, rolout={})], False, id="one with a mistake has declared it"),
+        pytest.param([], False, id="no commit has declared it"),
+        pytest.param([before(NEW)], False, id="a commit has declared another image"),
+        pytest.param([before(OLD, **OTHER)], False, id="a commit has declared it for another scale set"),
+        pytest.param([before(OLD, rolout={})], False, id="a commit with errors has declared it"),
         pytest.param(None, False, id="the history cannot be read"),
     ],
 )
@@ -292,7 +292,7 @@ def test_whether_a_commit_has_declared_an_image_here(
     assert asked == [("a1", OLD, frozenset({"specs/web.yaml"}))] * (2 if past is None else 1)
 
 
-def test_of_a_directory_nobody_knows_what_it_declared_before(tmp_path: Path) -> None:
+def test_a_directory_has_no_history(tmp_path: Path) -> None:
     (tmp_path / "web.yaml").write_text(yaml.safe_dump(spec()))
     specs = Specs(Directory(tmp_path))
     assert not specs.was_declared(build.spec(), build.OLD, "")
